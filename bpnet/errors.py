@@ -1,0 +1,46 @@
+"""The errors a user can meet, each with the exit code that the command line ends with."""
+
+from collections.abc import Sequence
+
+
+class BpnetError(Exception):
+    """A problem to report without a traceback.
+
+    `problems` holds one complete message each: where, which value, what is allowed, what to do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problems: str | Sequence[str]) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class UsageError(BpnetError):
+    """The command line does not make sense."""
+
+    exit_code = 2
+
+
+class ConfigError(BpnetError):
+    """The YAML config, or a `--set` override, does not describe a run."""
+
+    exit_code = 3
+
+
+class DataError(BpnetError):
+    """A table cannot be read, or does not fit what the config or the model says of it."""
+
+    exit_code = 4
+
+
+class RunError(BpnetError):
+    """A run directory or a saved model is missing, damaged or cannot be written."""
+
+    exit_code = 5
+
+
+class DivergedError(BpnetError):
+    """Training produced a loss that is not finite."""
+
+    exit_code = 6

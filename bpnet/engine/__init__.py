@@ -1,0 +1,1 @@
+"""The training engine: NumPy arrays in, trained parameters out; it knows no tables, files or screens."""

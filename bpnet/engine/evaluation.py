@@ -1,0 +1,78 @@
+"""Evaluation: loss and metrics of a network over rows, batch by batch, with sums kept for every replica."""
+
+import numpy as np
+
+from bpnet.engine.batches import Batch, Batches, Rows
+from bpnet.engine.component import Array
+from bpnet.engine.losses import Loss
+from bpnet.engine.metrics import Metric
+from bpnet.engine.network import CHUNK_VALUES, Network
+from bpnet.engine.penalties import BoundPenalty
+
+
+class Tally:
+    """Sums over the batches of a pass through some rows: of the loss (R,) and of a metric's amounts (R, M)."""
+
+    def __init__(self, rows: Rows, loss: Loss, metric: Metric, replicas: int) -> None:
+        self._metric, self._rows = metric, len(rows)
+        weight = len(rows) if rows.weights is None else float(rows.weights.sum())
+        self._divisor = weight if loss.rows == "mean" else 1.0
+        self.loss = np.zeros(replicas)
+        self.penalty = np.zeros(replicas)
+        """The penalty of each batch's weights times the batch's rows."""
+        self.amounts = np.zeros((replicas, metric.width))
+
+    def clear(self) -> None:
+        """Begin again at 0."""
+        self.loss[:] = 0
+        self.penalty[:] = 0
+        self.amounts[:] = 0
+
+    def figures(self) -> dict[str, Array]:
+        """The loss, penalty included, and the metric's figures, each (R,)."""
+        loss = self.loss / self._divisor + self.penalty / self._rows
+        return {"loss": loss, **self._metric.figures(self.amounts, self._rows)}
+
+
+class BoundBatch:
+    """A batch's buffers with the network, the loss and the metric bound to them."""
+
+    def __init__(self, network: Network, loss: Loss, metric: Metric, batch: Batch, *, training: bool) -> None:
+        self.size = batch.size
+        self.layers = network.bind(batch.x, training=training)
+        self.loss = loss.bind(self.layers.output, batch.y, batch.weights)
+        self._count = metric.bind(self.layers.output, batch.y)
+
+    def assess(self, tally: Tally) -> None:
+        """Forward, the loss with its gradient by the scores, and both added to the tally."""
+        self.layers.forward()
+        self.loss.evaluate()
+        np.add(tally.loss, self.loss.total, out=tally.loss)
+        self._count(tally.amounts)
+
+
+class Evaluator:
+    """Loss and metrics of a network over fixed rows, outside training: no dropout, running batch statistics."""
+
+    def __init__(
+        self, network: Network, loss: Loss, metric: Metric, rows: Rows, penalty: BoundPenalty | None = None
+    ) -> None:
+        prepared = Rows(rows.x, loss.prepare(rows.y), rows.weights)
+        replicas = len(network.seeds)
+        self._batches = Batches(
+            prepared, max(1, CHUNK_VALUES // (max(network.widths) * replicas)), network.seeds, shuffle=False
+        )
+        self._bound = [BoundBatch(network, loss, metric, batch, training=False) for batch in self._batches.shapes]
+        self._tally = Tally(prepared, loss, metric, replicas)
+        self._penalty = penalty
+
+    def figures(self) -> dict[str, Array]:
+        """The loss, penalty included, and the metric's figures, each (R,), with the network's present parameters."""
+        self._tally.clear()
+        with np.errstate(over="ignore", invalid="ignore"):
+            for shape in self._batches.epoch(0):
+                self._bound[shape].assess(self._tally)
+            figures = self._tally.figures()
+            if self._penalty is not None and self._penalty.active:
+                figures["loss"] = figures["loss"] + self._penalty.value()
+        return figures

@@ -1,0 +1,226 @@
+"""Initializers: the first values of a weight matrix or bias vector, drawn from a given generator.
+
+`fan_in` is the number of inputs of each unit of the layer, `fan_out` the number of its units. `draw` returns a float64
+array of the given shape, (O, I) for weights or (O,) for a vector.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from bpnet.engine.component import Array, Component, number
+
+Shape = tuple[int, ...]
+Rows = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initializer(Component):
+    """The base of all initializers."""
+
+    def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        """The first values; raises ValueError where they cannot have this shape."""
+        raise TypeError(f"{type(self).__name__} draws nothing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zeros(Initializer):
+    """All 0: the usual start of biases; for weights it leaves every unit of a layer the same for ever."""
+
+    kind: Literal["zeros"] = "zeros"
+
+    def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        """Zeros."""
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant(Initializer):
+    """All the same value."""
+
+    kind: Literal["constant"] = "constant"
+    value: float = number()
+
+    def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        """The value everywhere."""
+        return np.full(shape, float(self.value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normal(Initializer):
+    """Normal with the given mean and standard deviation."""
+
+    kind: Literal["normal"] = "normal"
+    mean: float = number(0.0)
+    deviation: float = number(1.0, gt=0)
+
+    def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        """Independent normal values."""
+        return rng.normal(self.mean, self.deviation, shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uniform(Initializer):
+    """Uniform from `low` (included) to `high` (not included)."""
+
+    kind: Literal["uniform"] = "uniform"
+    low: float = number(-1.0)
+    high: float = number(1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.low >= self.high:
+            raise ValueError(f"low is {self.low} and high is {self.high}; low must be less than high")
+
+    def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        """Independent uniform values."""
+        return rng.uniform(self.low, self.high, shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scaled(Initializer):
+    """Values whose variance follows from the layer's size and a gain."""
+
+    gain: float = number(1.0, gt=0)
+    uniform: ClassVar[bool]
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """The variance at gain 1."""
+        raise TypeError(f"{type(self).__name__} has no variance")
+
+    def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        """Normal values of that variance, or uniform in ±√(3 variance), which has the same."""
+        deviation = self.gain * math.sqrt(self.variance(fan_in, fan_out))
+        if self.uniform:
+            return rng.uniform(-math.sqrt(3) * deviation, math.sqrt(3) * deviation, shape)
+        return rng.normal(0.0, deviation, shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Glorot(_Scaled):
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+        return 2 / (fan_in + fan_out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _He(_Scaled):
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """2 / fan_in (He et al. 2015)."""
+        return 2 / fan_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lecun(_Scaled):
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        """1 / fan_in (LeCun et al. 1998)."""
+        return 1 / fan_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlorotNormal(_Glorot):
+    """Normal with variance 2 / (fan_in + fan_out): for tanh and sigmoid (Glorot and Bengio 2010)."""
+
+    kind: Literal["glorot_normal"] = "glorot_normal"
+    uniform: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlorotUniform(_Glorot):
+    """Uniform with variance 2 / (fan_in + fan_out): for tanh and sigmoid (Glorot and Bengio 2010)."""
+
+    kind: Literal["glorot_uniform"] = "glorot_uniform"
+    uniform: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeNormal(_He):
+    """Normal with variance 2 / fan_in: for relu and its kin (He et al. 2015)."""
+
+    kind: Literal["he_normal"] = "he_normal"
+    uniform: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeUniform(_He):
+    """Uniform with variance 2 / fan_in: for relu and its kin (He et al. 2015)."""
+
+    kind: Literal["he_uniform"] = "he_uniform"
+    uniform: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class LecunNormal(_Lecun):
+    """Normal with variance 1 / fan_in: for selu (LeCun et al. 1998, Klambauer et al. 2017)."""
+
+    kind: Literal["lecun_normal"] = "lecun_normal"
+    uniform: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LecunUniform(_Lecun):
+    """Uniform with variance 1 / fan_in (LeCun et al. 1998)."""
+
+    kind: Literal["lecun_uniform"] = "lecun_uniform"
+    uniform: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orthogonal(Initializer):
+    """Rows, or columns where they are fewer, that are orthogonal and of length `gain` (Saxe et al. 2014)."""
+
+    kind: Literal["orthogonal"] = "orthogonal"
+    gain: float = number(1.0, gt=0)
+
+    def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        """The Q of a normal matrix's QR decomposition, its signs made uniform by those of R's diagonal."""
+        if len(shape) != 2:
+            raise ValueError(f"orthogonal needs a weight matrix, not a vector of {shape[0]}")
+        tall = (max(shape), min(shape))
+        q, r = np.linalg.qr(rng.normal(size=tall))
+        q = q * np.sign(np.diag(r))
+        return self.gain * (q if shape == tall else q.T)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explicit(Initializer):
+    """The given values: for weights a row of numbers for each unit, one number for each of its inputs."""
+
+    kind: Literal["explicit"] = "explicit"
+    values: list[float] | list[list[float]]
+
+    def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        """The values; raises ValueError where their shape is another."""
+        try:
+            values = np.array(self.values, dtype=np.float64)
+        except ValueError:
+            lengths = sorted({len(row) if isinstance(row, list) else 1 for row in self.values})
+            raise ValueError(f"the explicit values have rows of different lengths: {lengths}") from None
+        if values.shape != shape:
+            raise ValueError(
+                f"the explicit values have shape {values.shape}; this layer needs {shape} (units, inputs)"
+                if len(shape) == 2
+                else f"the explicit values have shape {values.shape}; this layer needs {shape} (units,)"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError("the explicit values hold nan or inf; all must be finite numbers")
+        return values
+
+
+AnyInitializer = (
+    Zeros
+    | Constant
+    | Normal
+    | Uniform
+    | GlorotNormal
+    | GlorotUniform
+    | HeNormal
+    | HeUniform
+    | LecunNormal
+    | LecunUniform
+    | Orthogonal
+    | Explicit
+)

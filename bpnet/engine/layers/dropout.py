@@ -1,0 +1,51 @@
+"""Dropout: in training, each value is left out with a given probability."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bpnet.engine.component import Array, number
+from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Layer):
+    """y = m x / (1 - rate) with m = 0 with probability `rate`, else 1, drawn anew for each value and step.
+
+    dL/dx = m dL/dy / (1 - rate). The division keeps the expected value, so that outside training y = x (Srivastava et
+    al. 2014).
+    """
+
+    kind: Literal["dropout"] = "dropout"
+    rate: float = number(0.5, ge=0, lt=1)
+
+    def bind(self, wiring: Wiring) -> BoundLayer:
+        """Bind the layer to these buffers; outside training it is its input."""
+        return _BoundDropout(self.rate, wiring) if wiring.training and self.rate > 0 else _PassThrough(wiring)
+
+
+class _PassThrough(BoundLayer):
+    def __init__(self, wiring: Wiring) -> None:
+        self.output = wiring.x
+
+    def backward(self, delta: Array) -> None:
+        self.input_gradient = delta
+
+
+class _BoundDropout(BoundLayer):
+    def __init__(self, rate: float, wiring: Wiring) -> None:
+        self._x, self._rate, self._generators = wiring.x, rate, wiring.generators
+        self.output = wiring.empty(wiring.x.shape[1])
+        self._mask = np.empty_like(self.output)
+
+    def forward(self) -> None:
+        for mask, generator in zip(self._mask, self._generators, strict=True):
+            generator.random(out=mask, dtype=mask.dtype)
+        np.greater_equal(self._mask, self._rate, out=self._mask)
+        np.multiply(self._mask, 1 / (1 - self._rate), out=self._mask)
+        np.multiply(self._x, self._mask, out=self.output)
+
+    def backward(self, delta: Array) -> None:
+        np.multiply(delta, self._mask, out=delta)
+        self.input_gradient = delta

@@ -1,0 +1,163 @@
+"""Normalization: values brought to mean 0 and variance 1, over the rows of a batch or over the units of a row."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bpnet.engine.activations import AnyActivation, Identity
+from bpnet.engine.component import Array, choice, number
+from bpnet.engine.initializers import Constant, Shape, Zeros
+from bpnet.engine.layers.base import BoundActivation, BoundLayer, Layer, Wiring
+from bpnet.engine.parameters import Parameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Normalization(Layer):
+    """a = f(gamma n + beta) with n = (x - mean) / √(variance + epsilon), gamma and beta trained, one a unit.
+
+    With d = gamma f' dL/da, over the values that share a mean:
+    dL/dx = (d - mean(d) - n mean(d n)) / √(variance + epsilon).
+    """
+
+    epsilon: float = number(1e-5, gt=0)
+    activation: AnyActivation = choice(Identity())
+
+    def parameters(self, inputs: int) -> dict[str, Parameter]:
+        """Gamma (I,), from 1, and beta (I,), from 0."""
+        return {
+            "gamma": Parameter((inputs,), Constant(value=1.0), inputs, inputs, is_weight=False),
+            "beta": Parameter((inputs,), Zeros(), inputs, inputs, is_weight=False),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNormalization(_Normalization):
+    """Mean and variance of each unit over the rows of the batch (Ioffe and Szegedy 2015).
+
+    Outside training the running mean and variance stand in for the batch's: running = momentum running +
+    (1 - momentum) batch, with the batch's variance unbiased. A batch of one row has no variance and leaves the running ones alone.
+    """
+
+    kind: Literal["batch_normalization"] = "batch_normalization"
+    momentum: float = number(0.9, ge=0, lt=1)
+
+    def statistics(self, inputs: int) -> dict[str, tuple[Shape, float]]:
+        """The running mean and variance, each (I,)."""
+        return {"running_mean": ((inputs,), 0.0), "running_variance": ((inputs,), 1.0)}
+
+    def bind(self, wiring: Wiring) -> BoundLayer:
+        """Bind the layer to these buffers."""
+        return _BoundBatchNormalization(self, wiring) if wiring.training else _FixedNormalization(self, wiring)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNormalization(_Normalization):
+    """Mean and variance of each row over its units (Ba, Kiros and Hinton 2016)."""
+
+    kind: Literal["layer_normalization"] = "layer_normalization"
+
+    def bind(self, wiring: Wiring) -> BoundLayer:
+        """Bind the layer to these buffers."""
+        return _BoundNormalization(self, wiring, axis=1)
+
+
+class _BoundNormalization(BoundLayer):
+    """Normalization by the batch's own mean and variance along one axis of (R, I, B)."""
+
+    def __init__(self, layer: _Normalization, wiring: Wiring, axis: int) -> None:
+        units = wiring.x.shape[1]
+        self._x, self._axis, self._epsilon = wiring.x, axis, layer.epsilon
+        self._gamma = wiring.parameters["gamma"][:, :, None]
+        self._beta = wiring.parameters["beta"][:, :, None]
+        self._normalized = wiring.empty(units)
+        self._work = wiring.empty(units)
+        shape = list(self._normalized.shape)
+        shape[axis] = 1
+        self._mean, self._variance, self._inverse = (np.empty(shape, wiring.x.dtype) for _ in range(3))
+        self._z = wiring.empty(units)
+        self._activation = BoundActivation(layer.activation, self._z)
+        self.output = self._activation.output
+        if wiring.training:
+            self._gamma_gradient, self._beta_gradient = wiring.gradients["gamma"], wiring.gradients["beta"]
+
+    def forward(self) -> None:
+        self._average(self._x, self._mean)
+        np.subtract(self._x, self._mean, out=self._normalized)
+        np.multiply(self._normalized, self._normalized, out=self._work)
+        self._average(self._work, self._variance)
+        np.add(self._variance, self._epsilon, out=self._inverse)
+        np.sqrt(self._inverse, out=self._inverse)
+        np.reciprocal(self._inverse, out=self._inverse)
+        np.multiply(self._normalized, self._inverse, out=self._normalized)
+        np.multiply(self._normalized, self._gamma, out=self._z)
+        np.add(self._z, self._beta, out=self._z)
+        self._activation.forward()
+
+    def backward(self, delta: Array) -> None:
+        self._activation.backward(delta)
+        work, mean = self._work, self._mean
+        np.add.reduce(delta, axis=2, out=self._beta_gradient)
+        np.multiply(delta, self._normalized, out=work)
+        np.add.reduce(work, axis=2, out=self._gamma_gradient)
+        np.multiply(delta, self._gamma, out=delta)
+        np.multiply(work, self._gamma, out=work)
+        self._average(work, mean)
+        np.multiply(self._normalized, mean, out=work)
+        self._average(delta, mean)
+        np.subtract(delta, mean, out=delta)
+        np.subtract(delta, work, out=delta)
+        np.multiply(delta, self._inverse, out=delta)
+        self.input_gradient = delta
+
+    def _average(self, values: Array, out: Array) -> None:
+        np.add.reduce(values, axis=self._axis, out=out, keepdims=True)
+        np.divide(out, values.shape[self._axis], out=out)
+
+
+class _BoundBatchNormalization(_BoundNormalization):
+    """Batch normalization in training: it also moves the running mean and variance."""
+
+    def __init__(self, layer: BatchNormalization, wiring: Wiring) -> None:
+        super().__init__(layer, wiring, axis=2)
+        rows = wiring.x.shape[2]
+        self._keep = layer.momentum if rows > 1 else 1.0
+        self._unbiased = rows / max(rows - 1, 1)
+        self._running_mean = wiring.statistics["running_mean"][:, :, None]
+        self._running_variance = wiring.statistics["running_variance"][:, :, None]
+
+    def forward(self) -> None:
+        super().forward()
+        for running, batch, factor in (
+            (self._running_mean, self._mean, 1.0),
+            (self._running_variance, self._variance, self._unbiased),
+        ):
+            np.multiply(batch, factor * (1 - self._keep), out=batch)
+            np.multiply(running, self._keep, out=running)
+            np.add(running, batch, out=running)
+
+
+class _FixedNormalization(BoundLayer):
+    """Batch normalization outside training: gamma (x - running mean) / √(running variance + epsilon) + beta."""
+
+    def __init__(self, layer: BatchNormalization, wiring: Wiring) -> None:
+        self._x, self._epsilon = wiring.x, layer.epsilon
+        self._gamma, self._beta = wiring.parameters["gamma"], wiring.parameters["beta"]
+        self._running_mean, self._running_variance = (
+            wiring.statistics["running_mean"],
+            wiring.statistics["running_variance"],
+        )
+        self._scale, self._shift = np.empty_like(self._gamma), np.empty_like(self._gamma)
+        self._z = wiring.empty(wiring.x.shape[1])
+        self._activation = BoundActivation(layer.activation, self._z)
+        self.output = self._activation.output
+
+    def forward(self) -> None:
+        np.add(self._running_variance, self._epsilon, out=self._scale)
+        np.sqrt(self._scale, out=self._scale)
+        np.divide(self._gamma, self._scale, out=self._scale)
+        np.multiply(self._running_mean, self._scale, out=self._shift)
+        np.subtract(self._beta, self._shift, out=self._shift)
+        np.multiply(self._x, self._scale[:, :, None], out=self._z)
+        np.add(self._z, self._shift[:, :, None], out=self._z)
+        self._activation.forward()

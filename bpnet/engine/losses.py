@@ -1,0 +1,233 @@
+"""Losses: what a batch costs each replica, and the gradient of exactly that.
+
+Scores y (R, O, B) are the network's output, targets t (R, O, B). With w the weight of a row (1 unless given) and
+l its loss, a batch costs Σ w l / B, or Σ w l with `rows: sum`. Weights of rows and of classes are the same
+thing to a loss: w (R, 1, B) is the row's weight times its class's. Nothing is allocated after `bind`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from bpnet.engine.activations import Activation, Identity, Sigmoid, Softmax, sigmoid
+from bpnet.engine.component import Array, Component, number
+
+Reduction = Literal["mean", "sum"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss(Component):
+    """The base of all losses."""
+
+    rows: Reduction = "mean"
+
+    link: ClassVar[Activation] = Identity()
+    """What turns the scores that this loss reads into predictions: losses from logits have one of their own."""
+    threshold: ClassVar[float] = 0.5
+    """The score of a single output above which it says class 1."""
+    scratch_arrays: ClassVar[int] = 1
+
+    def prepare(self, targets: Array) -> Array:
+        """The targets as the loss compares them; label smoothing happens here, once and not in every step."""
+        return targets
+
+    def evaluate(
+        self, y: Array, t: Array, w: Array | None, gradient: Array, scratch: tuple[Array, ...], total: Array
+    ) -> None:
+        """Write Σ w l into total (R,), and w dl/dy into gradient (R, O, B)."""
+        raise TypeError(f"{type(self).__name__} evaluates nothing")
+
+    def bind(self, scores: Array, targets: Array, weights: Array | None) -> "BoundLoss":
+        """Bind the loss to these buffers; raises ValueError where their shapes do not fit."""
+        return BoundLoss(self, scores, targets, weights)
+
+
+class BoundLoss:
+    """A loss over one batch's buffers: `evaluate` fills `total` (R,), Σ w l, and `gradient` (R, O, B)."""
+
+    def __init__(self, loss: Loss, scores: Array, targets: Array, weights: Array | None) -> None:
+        replicas, _, rows = scores.shape
+        if targets.shape != scores.shape:
+            raise ValueError(
+                f"the network gives {scores.shape} (replicas, outputs, rows) but the targets are {targets.shape}"
+            )
+        if weights is not None and weights.shape != (replicas, 1, rows):
+            raise ValueError(f"the weights are {weights.shape}; they must be {(replicas, 1, rows)}")
+        self._loss, self._scores, self._targets, self._weights = loss, scores, targets, weights
+        self._scratch = tuple(np.empty_like(scores) for _ in range(loss.scratch_arrays))
+        self._factor = 1 / rows if loss.rows == "mean" else 1.0
+        self.gradient = np.empty_like(scores)
+        self.total = np.zeros(replicas, scores.dtype)
+
+    def evaluate(self) -> None:
+        """Σ w l into `total`, and the gradient of the batch's loss by the scores into `gradient`."""
+        self._loss.evaluate(self._scores, self._targets, self._weights, self.gradient, self._scratch, self.total)
+        if self._factor != 1.0:
+            np.multiply(self.gradient, self._factor, out=self.gradient)
+
+    def value(self) -> Array:
+        """The batch's loss (R,): what `gradient` is the gradient of."""
+        return np.asarray(self.total * self._factor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Elementwise(Loss):
+    """A loss of the differences e = y - t, summed over a row's outputs or averaged over them."""
+
+    outputs: Reduction = "mean"
+    scratch_arrays: ClassVar[int] = 2
+
+    def _scale(self, outputs: int) -> float:
+        return 1 / outputs if self.outputs == "mean" else 1.0
+
+    def _element(self, e: Array, value: Array) -> None:
+        """Write the loss of each difference into value, and replace e by the derivative."""
+        raise TypeError(f"{type(self).__name__} has no elements")
+
+    def evaluate(
+        self, y: Array, t: Array, w: Array | None, gradient: Array, scratch: tuple[Array, ...], total: Array
+    ) -> None:
+        """Write Σ w l, with l the sum or mean over the outputs of the element losses, and w dl/dy."""
+        value = scratch[0]
+        np.subtract(y, t, out=gradient)
+        self._element(gradient, value)
+        scale = self._scale(y.shape[1])
+        if w is not None:
+            np.multiply(value, w, out=value)
+            np.multiply(gradient, w, out=gradient)
+        np.add.reduce(value, axis=(1, 2), out=total)
+        if scale != 1.0:
+            np.multiply(total, scale, out=total)
+            np.multiply(gradient, scale, out=gradient)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SquaredError(_Elementwise):
+    """l = Σ (y - t)², dl/dy = 2 (y - t);  with `half`, l = Σ (y - t)² / 2 and dl/dy = y - t.
+
+    Over a row's outputs it is a mean by default, Σ with `outputs: sum`. The ½ and the sums exist so that any
+    textbook's numbers can be met: "half the sum of squares over all rows" is half, outputs: sum, rows: sum.
+    """
+
+    kind: Literal["squared_error"] = "squared_error"
+    half: bool = False
+
+    def _element(self, e: Array, value: Array) -> None:
+        np.multiply(e, e, out=value)
+        if self.half:
+            np.multiply(value, 0.5, out=value)
+        else:
+            np.multiply(e, 2, out=e)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbsoluteError(_Elementwise):
+    """l = Σ |y - t|, dl/dy = sign(y - t), which is 0 at the kink; a mean over a row's outputs by default."""
+
+    kind: Literal["absolute_error"] = "absolute_error"
+
+    def _element(self, e: Array, value: Array) -> None:
+        np.abs(e, out=value)
+        np.sign(e, out=e)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Huber(_Elementwise):
+    """l = e² / 2 where |e| ≤ delta, else delta (|e| - delta / 2);  dl/dy = e clipped to ±delta (Huber 1964).
+
+    With c the clipped e, both cases are l = c (e - c / 2).
+    """
+
+    kind: Literal["huber"] = "huber"
+    delta: float = number(1.0, gt=0)
+
+    def _element(self, e: Array, value: Array) -> None:
+        np.copyto(value, e)
+        np.maximum(e, -self.delta, out=e)
+        np.minimum(e, self.delta, out=e)
+        np.multiply(value, 2, out=value)
+        np.subtract(value, e, out=value)
+        np.multiply(value, e, out=value)
+        np.multiply(value, 0.5, out=value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryCrossEntropy(Loss):
+    """l = Σ_o log(1 + e^y) - t y from logits y, for outputs that each say yes or no;  dl/dy = sigmoid(y) - t.
+
+    It is -t log p - (1 - t) log(1 - p) with p = sigmoid(y), summed over a row's outputs, and finite for every finite y.
+    Label smoothing s replaces t by t (1 - s) + s / 2.
+    """
+
+    kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    label_smoothing: float = number(0.0, ge=0, lt=1)
+    link: ClassVar[Activation] = Sigmoid()
+    threshold: ClassVar[float] = 0.0
+
+    def prepare(self, targets: Array) -> Array:
+        """Targets drawn to ½ by the label smoothing."""
+        return targets * (1 - self.label_smoothing) + self.label_smoothing / 2 if self.label_smoothing else targets
+
+    def evaluate(
+        self, y: Array, t: Array, w: Array | None, gradient: Array, scratch: tuple[Array, ...], total: Array
+    ) -> None:
+        """Write Σ w l with log(1 + e^y) = max(y, 0) + log(1 + e^-|y|), and w (sigmoid(y) - t)."""
+        value = scratch[0]
+        np.abs(y, out=value)
+        np.negative(value, out=value)
+        np.exp(value, out=value)
+        np.log1p(value, out=value)
+        np.maximum(y, 0, out=gradient)
+        np.add(value, gradient, out=value)
+        np.multiply(t, y, out=gradient)
+        np.subtract(value, gradient, out=value)
+        sigmoid(y, gradient)
+        np.subtract(gradient, t, out=gradient)
+        if w is not None:
+            np.multiply(value, w, out=value)
+            np.multiply(gradient, w, out=gradient)
+        np.add.reduce(value, axis=(1, 2), out=total)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossEntropy(Loss):
+    """l = log Σ_j e^y_j - Σ_j t_j y_j from logits y, for one class of several;  dl/dy = softmax(y) - t.
+
+    It is -Σ t log p with p = softmax(y) and targets that sum to 1 over a row's outputs. Label smoothing s replaces t by
+    t (1 - s) + s / O (Szegedy et al. 2016).
+    """
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: float = number(0.0, ge=0, lt=1)
+    link: ClassVar[Activation] = Softmax()
+    scratch_arrays: ClassVar[int] = 2
+
+    def prepare(self, targets: Array) -> Array:
+        """Targets drawn to 1 / O by the label smoothing; targets are (…, O)."""
+        share = self.label_smoothing / targets.shape[-1]
+        return targets * (1 - self.label_smoothing) + share if self.label_smoothing else targets
+
+    def evaluate(
+        self, y: Array, t: Array, w: Array | None, gradient: Array, scratch: tuple[Array, ...], total: Array
+    ) -> None:
+        """Write Σ w l with the largest logit of each row subtracted first, and w (softmax(y) - t)."""
+        product, row = scratch[0], scratch[1][:, :1]
+        np.maximum.reduce(y, axis=1, out=row, keepdims=True)
+        np.subtract(y, row, out=gradient)
+        np.multiply(gradient, t, out=product)
+        np.exp(gradient, out=gradient)
+        np.add.reduce(gradient, axis=1, out=row, keepdims=True)
+        np.divide(gradient, row, out=gradient)
+        np.subtract(gradient, t, out=gradient)
+        np.log(row, out=row)
+        if w is not None:
+            np.multiply(product, w, out=product)
+            np.multiply(row, w, out=row)
+            np.multiply(gradient, w, out=gradient)
+        np.subtract(product[:, :1], row, out=product[:, :1])
+        np.add.reduce(product, axis=(1, 2), out=total)
+        np.negative(total, out=total)
+
+
+AnyLoss = SquaredError | AbsoluteError | Huber | BinaryCrossEntropy | CrossEntropy

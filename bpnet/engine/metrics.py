@@ -1,0 +1,95 @@
+"""Metrics: figures that say how good predictions are, for each replica, summed up batch by batch."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from bpnet.engine.component import Array
+
+HIGHER_IS_BETTER = frozenset({"accuracy", "r2"})
+
+
+class Metric(Protocol):
+    """Something summed over rows: (R, M) amounts a batch, which `figures` turns into named figures at the end."""
+
+    names: tuple[str, ...]
+    width: int
+
+    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
+        """A function that adds the batch in these buffers to the sums (R, M)."""
+        ...
+
+    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+        """The figures (R,) of so many rows from their sums (R, M)."""
+        ...
+
+
+class Accuracy:
+    """The share of rows whose class is right: that of the largest score, or score > threshold for a single output."""
+
+    names = ("accuracy",)
+    width = 1
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self._threshold = threshold
+
+    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
+        """Count right rows of scores (R, O, B) and targets (R, O, B)."""
+        replicas, outputs, rows = scores.shape
+        said: Array = np.empty((replicas, rows), np.bool_ if outputs == 1 else np.intp)
+        true = np.empty_like(said)
+        right = np.empty((replicas, rows), np.bool_)
+        count = np.empty((replicas, 1))
+
+        def add(sums: Array) -> None:
+            if outputs == 1:
+                np.greater(scores[:, 0], self._threshold, out=said)
+                np.greater(targets[:, 0], 0.5, out=true)
+            else:
+                np.argmax(scores, axis=1, out=said)
+                np.argmax(targets, axis=1, out=true)
+            np.equal(said, true, out=right)
+            np.add.reduce(right, axis=1, out=count, keepdims=True)
+            np.add(sums, count, out=sums)
+
+        return add
+
+    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+        """accuracy, from 0 to 1."""
+        return {"accuracy": sums[:, 0] / rows}
+
+
+class RegressionError:
+    """Root mean squared error and R², each averaged over the outputs.
+
+    `targets` (N, O) are those of the rows that will be summed; `scale` (O,) turns a unit of theirs into the user's.
+    R² = 1 - Σ (y - t)² / Σ (t - mean t)², and nan where the targets do not vary.
+    """
+
+    names = ("rmse", "r2")
+
+    def __init__(self, targets: Array, scale: Array | None = None) -> None:
+        self.width = targets.shape[1]
+        self._scale = np.ones(self.width) if scale is None else np.asarray(scale, np.float64)
+        centred = targets.astype(np.float64) - targets.mean(axis=0, dtype=np.float64)
+        self._deviation = (centred**2).sum(axis=0)
+
+    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
+        """Sum (y - t)² of each output over the rows of scores (R, O, B) and targets (R, O, B)."""
+        error = np.empty_like(scores)
+        squares = np.empty(scores.shape[:2], scores.dtype)
+
+        def add(sums: Array) -> None:
+            np.subtract(scores, targets, out=error)
+            np.vecdot(error, error, out=squares)
+            np.add(sums, squares, out=sums)
+
+        return add
+
+    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+        """Rmse in the user's units, and r2."""
+        rmse = (np.sqrt(sums / rows) * self._scale).mean(axis=1)
+        varies = self._deviation > 0
+        ratio = np.divide(sums, self._deviation, out=np.full_like(sums, np.nan), where=varies)
+        return {"rmse": rmse, "r2": (1 - ratio).mean(axis=1)}

@@ -1,0 +1,91 @@
+"""Monitoring: which epoch of each replica was the best, what it left, and when each replica is done."""
+
+from typing import Literal
+
+import numpy as np
+
+from bpnet.engine.component import Array
+from bpnet.engine.metrics import HIGHER_IS_BETTER
+from bpnet.engine.network import Network
+from bpnet.engine.settings import Training
+
+Stop = Literal["epochs", "early_stopping", "target_loss", "diverged"]
+
+
+class Best:
+    """The best value so far of one figure, for each replica."""
+
+    def __init__(self, name: str, replicas: int, minimum_improvement: float = 0.0) -> None:
+        self._sign = -1.0 if name.removeprefix("val_") in HIGHER_IS_BETTER else 1.0
+        self._least = minimum_improvement
+        self._value = np.full(replicas, np.inf)
+        self.since = np.zeros(replicas, np.int64)
+        """How many epochs ago each replica improved last."""
+
+    def observe(self, figure: Array) -> Array:
+        """Whether each replica's figure (R,) improved by more than the least; a nan never does."""
+        value = self._sign * figure
+        improved = value < self._value - self._least
+        np.copyto(self._value, value, where=improved)
+        self.since += 1
+        self.since[improved] = 0
+        return improved
+
+
+class Keeper:
+    """A copy of the parameters and statistics that each replica will be left with."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._theta = network.theta.copy()
+        self._statistics = network.statistics.flat.copy()
+        self.epoch = np.zeros(len(network.seeds), np.int64)
+        """The epoch, from 1, whose parameters are kept; 0 for those before training."""
+
+    def keep(self, epoch: int, replicas: Array) -> None:
+        """Keep the present parameters of the replicas where the mask (R,) is true."""
+        mask = replicas[:, None]
+        np.copyto(self._theta, self._network.theta, where=mask)
+        np.copyto(self._statistics, self._network.statistics.flat, where=mask)
+        self.epoch[replicas] = epoch
+
+    def restore(self) -> None:
+        """Put what was kept back into the network."""
+        np.copyto(self._network.theta, self._theta)
+        np.copyto(self._network.statistics.flat, self._statistics)
+
+
+class Monitor:
+    """Watches every epoch's figures, keeps the parameters worth keeping, and says when to stop."""
+
+    def __init__(self, training: Training, keeper: Keeper, replicas: int, *, validated: bool) -> None:
+        self._training, self._keeper = training, keeper
+        self.figure = training.monitor(validated=validated)
+        self._best = Best(self.figure, replicas) if training.keeps_best(validated=validated) else None
+        stopping = training.early_stopping
+        self._stalled = Best(self.figure, replicas, stopping.minimum_improvement) if stopping else None
+        self.stops: list[Stop | None] = [None] * replicas
+        """Why each replica stopped, None while it trains."""
+
+    @property
+    def reads_figure(self) -> bool:
+        """Whether the monitored figure decides anything."""
+        return self._best is not None or self._stalled is not None
+
+    def observe(self, epoch: int, loss: Array, monitored: Array, finite: Array) -> None:
+        """Take note of an epoch: its training loss, its monitored figure, and which replicas are finite, each (R,)."""
+        running = np.array([stop is None for stop in self.stops])
+        improved = np.ones_like(running) if self._best is None else self._best.observe(monitored)
+        self._keeper.keep(epoch, running & finite & improved)
+        self._stop(~finite, "diverged")
+        if self._training.target_loss is not None:
+            self._stop(loss <= self._training.target_loss, "target_loss")
+        if self._stalled is not None and self._training.early_stopping is not None:
+            self._stalled.observe(monitored)
+            self._stop(self._stalled.since >= self._training.early_stopping.patience, "early_stopping")
+        if epoch == self._training.epochs:
+            self._stop(np.ones_like(running), "epochs")
+
+    def _stop(self, which: Array, reason: Stop) -> None:
+        for replica in np.flatnonzero(which):
+            self.stops[replica] = self.stops[replica] or reason

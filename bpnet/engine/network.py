@@ -1,0 +1,159 @@
+"""A network: a stack of layers over one flat parameter vector, for R replicas at once."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bpnet.engine.activations import Activation, Identity
+from bpnet.engine.component import Array
+from bpnet.engine.layers import BoundLayer, Layer, Wiring
+from bpnet.engine.parameters import Vector, weights_first
+from bpnet.engine.randomness import Purpose, generator
+
+CHUNK_VALUES = 1 << 20
+"""How many values of the widest layer `scores` holds at once: 4 MB of float32."""
+
+
+class Network:
+    """Layers, and the parameters of each replica, drawn from its seed.
+
+    `theta` and `gradient` are (R, P), with the `weights` first columns those that penalties and weight decay act on.
+    `output_activation` turns scores, the last layer's output, into predictions; training never applies it, for the
+    loss that reads scores has it built in. Raises ValueError where a layer's explicit values do not fit.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        inputs: int,
+        *,
+        seeds: Sequence[int],
+        precision: str = "float32",
+        output_activation: Activation | None = None,
+    ) -> None:
+        self.layers, self.inputs, self.seeds = tuple(layers), inputs, tuple(seeds)
+        self.dtype = np.dtype(precision)
+        self.output_activation = output_activation or Identity()
+        self.widths = [inputs]
+        for layer in layers:
+            self.widths.append(layer.outputs(self.widths[-1]))
+        declared = {
+            f"layers.{k}.{name}": parameter
+            for k, layer in enumerate(layers)
+            for name, parameter in layer.parameters(self.widths[k]).items()
+        }
+        self._declared = weights_first(declared)
+        shapes = {name: parameter.shape for name, parameter in self._declared.items()}
+        kept = {
+            f"layers.{k}.{name}": statistic
+            for k, layer in enumerate(layers)
+            for name, statistic in layer.statistics(self.widths[k]).items()
+        }
+        replicas = len(self.seeds)
+        self.parameters = Vector(shapes, replicas, self.dtype)
+        self.gradients = Vector(shapes, replicas, self.dtype)
+        self.statistics = Vector({name: shape for name, (shape, _) in kept.items()}, replicas, self.dtype)
+        for name, (_, value) in kept.items():
+            self.statistics.views[name][...] = value
+        self.weights = sum(int(np.prod(p.shape)) for p in self._declared.values() if p.is_weight)
+        self._generators: list[list[np.random.Generator]] = [[] for _ in layers]
+        self.initialize()
+
+    @property
+    def theta(self) -> Array:
+        """The parameters (R, P)."""
+        return self.parameters.flat
+
+    @property
+    def gradient(self) -> Array:
+        """The gradient (R, P) that the last backward pass wrote."""
+        return self.gradients.flat
+
+    @property
+    def outputs(self) -> int:
+        """The number of scores for each row."""
+        return self.widths[-1]
+
+    def initialize(self) -> None:
+        """Draw every parameter anew from the seeds."""
+        for k in range(len(self.layers)):
+            for replica, seed in enumerate(self.seeds):
+                rng = generator(seed, Purpose.INITIAL_WEIGHTS, layer=k)
+                for name, view in self.parameters.part(f"layers.{k}").items():
+                    parameter = self._declared[f"layers.{k}.{name}"]
+                    try:
+                        drawn = parameter.initializer.draw(rng, parameter.shape, parameter.fan_in, parameter.fan_out)
+                    except ValueError as error:
+                        raise ValueError(f"layer {k + 1}, {name}: {error}") from None
+                    view[replica] = drawn
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Renew the generators that layers draw from, so that an epoch's chance depends on seed and epoch alone."""
+        for k, generators in enumerate(self._generators):
+            generators[:] = [generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds]
+
+    def bind(self, x: Array, *, training: bool) -> "Pass":
+        """The way through all layers from x (R or 1, I, B), one batch's input buffer."""
+        if x.shape[1] != self.inputs:
+            raise ValueError(f"the network has {self.inputs} inputs but the rows have {x.shape[1]} columns")
+        buffer = np.broadcast_to(x, (len(self.seeds), *x.shape[1:]))
+        bound: list[BoundLayer] = []
+        trained_before = False
+        for k, layer in enumerate(self.layers):
+            parameters = self.parameters.part(f"layers.{k}")
+            wiring = Wiring(
+                x=buffer,
+                parameters=parameters,
+                gradients=self.gradients.part(f"layers.{k}"),
+                statistics=self.statistics.part(f"layers.{k}"),
+                generators=self._generators[k],
+                training=training,
+                wants_input_gradient=trained_before,
+            )
+            trained_before = trained_before or bool(parameters)
+            bound.append(layer.bind(wiring))
+            buffer = bound[-1].output
+        return Pass(bound, buffer)
+
+    def scores(self, x: Array) -> Iterator[tuple[slice, Array]]:
+        """The scores of x (N, I) outside training, in pieces (rows, scores (R, O, rows)) that share one buffer."""
+        size = max(1, CHUNK_VALUES // (max(self.widths) * len(self.seeds)))
+        for start in range(0, len(x), size):
+            rows = slice(start, min(start + size, len(x)))
+            if start == 0 or rows.stop - start != size:
+                buffer = np.empty((rows.stop - start, self.inputs), self.dtype)
+                chunk = self.bind(buffer.T[None], training=False)
+            np.copyto(buffer, x[rows], casting="same_kind")
+            chunk.forward()
+            yield rows, chunk.output
+
+    def predict(self, x: Array) -> Array:
+        """The predictions (R, N, O) for the rows of x (N, I): probabilities where the output activation gives them."""
+        predictions = np.empty((len(self.seeds), len(x), self.outputs), self.dtype)
+        for rows, scores in self.scores(x):
+            scratch = [np.empty_like(scores) for _ in range(self.output_activation.scratch_arrays)]
+            out = np.empty_like(scores)
+            self.output_activation.forward(scores, out, scratch)
+            predictions[:, rows] = out.transpose(0, 2, 1)
+        return predictions
+
+
+class Pass:
+    """The layers bound to the buffers of one batch shape."""
+
+    def __init__(self, layers: Sequence[BoundLayer], output: Array) -> None:
+        self.layers, self.output = layers, output
+        self._backward = tuple(reversed(layers))
+
+    def forward(self) -> None:
+        """Write `output` (R, O, B) from the input buffer."""
+        for layer in self.layers:
+            layer.forward()
+
+    def backward(self, delta: Array) -> None:
+        """From delta = dL/d output, which is overwritten, write the gradient of every parameter."""
+        for layer in self._backward:
+            layer.backward(delta)
+            if layer.input_gradient is None:
+                return
+            delta = layer.input_gradient

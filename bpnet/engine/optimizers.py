@@ -1,0 +1,278 @@
+"""Optimizers: update rules over the flat parameter vector; they never see a layer.
+
+theta and g are (R, P): parameters and gradient of every replica. A rule is frozen hyperparameters; its arrays live in
+a `State`, so that a checkpoint is the state and nothing else. The learning rate is a number, or (R, 1) for one each.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from bpnet.engine.component import Array, Component, number
+
+Rate = float | Array
+
+
+class State:
+    """The arrays of one optimizer over one parameter vector."""
+
+    def __init__(self, theta: Array, gradient: Array, weights: int, slots: Sequence[str], work_arrays: int) -> None:
+        self.theta, self.gradient, self.weights = theta, gradient, weights
+        self.slots: dict[str, Array] = {name: np.zeros_like(theta) for name in slots}
+        self.work = tuple(np.empty_like(theta) for _ in range(work_arrays))
+        self.count = 0
+        """How many steps have been taken."""
+        self.momentum_product = 1.0
+        """The product of the momenta so far, which NAdam's bias correction needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(Component):
+    """The base of all optimizers."""
+
+    slots: ClassVar[tuple[str, ...]] = ()
+    work_arrays: ClassVar[int] = 1
+
+    def bind(self, theta: Array, gradient: Array, weights: int) -> State:
+        """Fresh state over these arrays, whose first `weights` columns are weights and the rest biases and the like."""
+        if theta.shape != gradient.shape:
+            raise ValueError(f"the parameters are {theta.shape} but the gradient is {gradient.shape}")
+        return State(theta, gradient, weights, self.slots, self.work_arrays)
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """Move theta one step by the gradient, in place."""
+        raise TypeError(f"{type(self).__name__} takes no steps")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientDescent(Optimizer):
+    """theta -= η g."""
+
+    kind: Literal["gradient_descent"] = "gradient_descent"
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        (work,) = state.work
+        np.multiply(state.gradient, learning_rate, out=work)
+        np.subtract(state.theta, work, out=state.theta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Momentum(Optimizer):
+    """v = μ v + g;  theta -= η v (Polyak 1964)."""
+
+    kind: Literal["momentum"] = "momentum"
+    momentum: float = number(0.9, ge=0, lt=1)
+    slots: ClassVar[tuple[str, ...]] = ("velocity",)
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        velocity, (work,) = state.slots["velocity"], state.work
+        np.multiply(velocity, self.momentum, out=velocity)
+        np.add(velocity, state.gradient, out=velocity)
+        np.multiply(velocity, learning_rate, out=work)
+        np.subtract(state.theta, work, out=state.theta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nesterov(Optimizer):
+    """v = μ v + g;  theta -= η (g + μ v) (Nesterov 1983, in the form of Sutskever et al. 2013)."""
+
+    kind: Literal["nesterov"] = "nesterov"
+    momentum: float = number(0.9, ge=0, lt=1)
+    slots: ClassVar[tuple[str, ...]] = ("velocity",)
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        velocity, (work,) = state.slots["velocity"], state.work
+        np.multiply(velocity, self.momentum, out=velocity)
+        np.add(velocity, state.gradient, out=velocity)
+        np.multiply(velocity, self.momentum, out=work)
+        np.add(work, state.gradient, out=work)
+        np.multiply(work, learning_rate, out=work)
+        np.subtract(state.theta, work, out=state.theta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RmsProp(Optimizer):
+    """v = ρ v + (1 - ρ) g²;  theta -= η g / (√v + ε) (Tieleman and Hinton 2012)."""
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    decay: float = number(0.9, ge=0, lt=1)
+    epsilon: float = number(1e-8, gt=0)
+    slots: ClassVar[tuple[str, ...]] = ("square",)
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        square, (work,) = state.slots["square"], state.work
+        _average_square(square, state.gradient, self.decay, work)
+        _scaled_step(state.theta, state.gradient, square, learning_rate, self.epsilon, work)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adagrad(Optimizer):
+    """v = v + g²;  theta -= η g / (√v + ε) (Duchi, Hazan and Singer 2011)."""
+
+    kind: Literal["adagrad"] = "adagrad"
+    epsilon: float = number(1e-10, gt=0)
+    slots: ClassVar[tuple[str, ...]] = ("square",)
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        square, (work,) = state.slots["square"], state.work
+        np.multiply(state.gradient, state.gradient, out=work)
+        np.add(square, work, out=square)
+        _scaled_step(state.theta, state.gradient, square, learning_rate, self.epsilon, work)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Moments(Optimizer):
+    """What Adam and its kin share: m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g²."""
+
+    beta_1: float = number(0.9, ge=0, lt=1)
+    beta_2: float = number(0.999, ge=0, lt=1)
+    epsilon: float = number(1e-8, gt=0)
+    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
+
+    def _update_moments(self, state: State) -> None:
+        """Count the step, and move m and v."""
+        mean, square, work = state.slots["mean"], state.slots["square"], state.work[0]
+        state.count += 1
+        np.multiply(mean, self.beta_1, out=mean)
+        np.multiply(state.gradient, 1 - self.beta_1, out=work)
+        np.add(mean, work, out=mean)
+        _average_square(square, state.gradient, self.beta_2, work)
+
+    def _adam_step(self, state: State, learning_rate: Rate) -> None:
+        """Theta -= η m̂ / (√v̂ + ε), with both corrections by 1 - βᵗ drawn into η and ε."""
+        correction = math.sqrt(1 - self.beta_2**state.count)
+        rate = learning_rate * (correction / (1 - self.beta_1**state.count))
+        _scaled_step(
+            state.theta,
+            state.slots["mean"],
+            state.slots["square"],
+            rate,
+            self.epsilon * correction,
+            state.work[0],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(_Moments):
+    """m̂ = m / (1 - β1ᵗ), v̂ = v / (1 - β2ᵗ);  theta -= η m̂ / (√v̂ + ε) (Kingma and Ba 2015)."""
+
+    kind: Literal["adam"] = "adam"
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        self._update_moments(state)
+        self._adam_step(state, learning_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW(_Moments):
+    """Adam's step after theta -= η λ theta on the weights, biases exempt (Loshchilov and Hutter 2019)."""
+
+    kind: Literal["adamw"] = "adamw"
+    weight_decay: float = number(0.01, ge=0)
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        weights = state.theta[:, : state.weights]
+        np.multiply(weights, 1 - learning_rate * self.weight_decay, out=weights)
+        self._update_moments(state)
+        self._adam_step(state, learning_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NAdam(_Moments):
+    """Adam with Nesterov's momentum (Dozat 2016).
+
+    With the momenta μ_t = β1 (1 - 0.5 · 0.96^(t ψ)) and their product Π_t = μ_1 … μ_t:
+    theta -= η ((1 - μ_t) g / (1 - Π_t) + μ_t+1 m / (1 - Π_t+1)) / (√v̂ + ε).
+    """
+
+    kind: Literal["nadam"] = "nadam"
+    momentum_decay: float = number(0.004, ge=0)
+    work_arrays: ClassVar[int] = 2
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        self._update_moments(state)
+        work, look_ahead = state.work
+        now, following = self._momentum(state.count), self._momentum(state.count + 1)
+        state.momentum_product *= now
+        np.multiply(state.gradient, (1 - now) / (1 - state.momentum_product), out=look_ahead)
+        np.multiply(state.slots["mean"], following / (1 - state.momentum_product * following), out=work)
+        np.add(look_ahead, work, out=look_ahead)
+        correction = math.sqrt(1 - self.beta_2**state.count)
+        rate = learning_rate * correction
+        _scaled_step(state.theta, look_ahead, state.slots["square"], rate, self.epsilon * correction, work)
+
+    def _momentum(self, step: int) -> float:
+        return self.beta_1 * (1 - 0.5 * math.pow(0.96, step * self.momentum_decay))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rprop(Optimizer):
+    """theta -= Δ sign(g), with a step size Δ for each parameter: iRprop⁻ (Igel and Hüsken 2000).
+
+    It descends from Riedmiller and Braun (1993). Δ starts at the learning rate, grows by `increase` while the gradient keeps its sign, and shrinks by `decrease`
+    where the sign turns; that parameter then rests for one step. It is made for `batch_size: full`.
+    """
+
+    kind: Literal["rprop"] = "rprop"
+    increase: float = number(1.2, gt=1)
+    decrease: float = number(0.5, gt=0, lt=1)
+    smallest_step: float = number(1e-6, gt=0)
+    largest_step: float = number(50.0, gt=0)
+    slots: ClassVar[tuple[str, ...]] = ("previous", "size")
+    work_arrays: ClassVar[int] = 2
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        previous, size = state.slots["previous"], state.slots["size"]
+        turned, factor = state.work
+        if state.count == 0:
+            np.copyto(size, learning_rate)
+        state.count += 1
+        np.multiply(state.gradient, previous, out=turned)
+        np.sign(turned, out=turned)
+        np.maximum(turned, 0, out=factor)
+        np.minimum(turned, 0, out=turned)
+        np.multiply(factor, self.increase - 1, out=factor)
+        np.add(factor, 1, out=factor)
+        np.multiply(size, factor, out=size)
+        np.multiply(turned, 1 - self.decrease, out=factor)
+        np.add(factor, 1, out=factor)
+        np.multiply(size, factor, out=size)
+        np.maximum(size, self.smallest_step, out=size)
+        np.minimum(size, self.largest_step, out=size)
+        np.add(turned, 1, out=turned)
+        np.multiply(state.gradient, turned, out=previous)
+        np.sign(previous, out=turned)
+        np.multiply(turned, size, out=turned)
+        np.subtract(state.theta, turned, out=state.theta)
+
+
+def _average_square(square: Array, gradient: Array, decay: float, work: Array) -> None:
+    """V = decay v + (1 - decay) g²."""
+    np.multiply(square, decay, out=square)
+    np.multiply(gradient, gradient, out=work)
+    np.multiply(work, 1 - decay, out=work)
+    np.add(square, work, out=square)
+
+
+def _scaled_step(theta: Array, direction: Array, square: Array, rate: Rate, epsilon: float, work: Array) -> None:
+    """Theta -= rate direction / (√v + epsilon)."""
+    np.sqrt(square, out=work)
+    np.add(work, epsilon, out=work)
+    np.divide(direction, work, out=work)
+    np.multiply(work, rate, out=work)
+    np.subtract(theta, work, out=theta)
+
+
+AnyOptimizer = GradientDescent | Momentum | Nesterov | RmsProp | Adagrad | Adam | AdamW | NAdam | Rprop

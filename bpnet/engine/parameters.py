@@ -1,0 +1,48 @@
+"""The flat parameter vector of all replicas, and the named views into it.
+
+One list of (name, shape) is the only source of both. Weights stand before biases and the like, so that what a
+penalty or a weight decay acts on is one slice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.engine.component import Array
+from bpnet.engine.initializers import Initializer, Shape
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One array that training changes: its shape in one replica, its start, and the fans that scale the start."""
+
+    shape: Shape
+    initializer: Initializer
+    fan_in: int
+    fan_out: int
+    is_weight: bool
+    """Whether penalties and weight decay act on it: weights yes; biases, scales and shifts no."""
+
+
+class Vector:
+    """One array (R, P) and, in `views`, its named parts, each (R, *shape)."""
+
+    def __init__(self, shapes: Mapping[str, Shape], replicas: int, dtype: np.dtype) -> None:
+        sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
+        self.flat: Array = np.zeros((replicas, sum(sizes.values())), dtype)
+        self.views: dict[str, Array] = {}
+        start = 0
+        for name, shape in shapes.items():
+            self.views[name] = self.flat[:, start : start + sizes[name]].reshape(replicas, *shape)
+            start += sizes[name]
+
+    def part(self, prefix: str) -> dict[str, Array]:
+        """The views whose name begins with `prefix` and a dot, named by the rest."""
+        start = prefix + "."
+        return {name.removeprefix(start): view for name, view in self.views.items() if name.startswith(start)}
+
+
+def weights_first(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """The same parameters, weights before all others, else in the given order."""
+    return dict(sorted(parameters.items(), key=lambda item: not item[1].is_weight))

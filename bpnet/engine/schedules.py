@@ -1,0 +1,111 @@
+"""Schedules: what the learning rate is multiplied by at each step.
+
+`t` counts the epochs since the start, in fractions of a step; `epochs` is how many there will be at the most.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from bpnet.engine.component import Component, number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(Component):
+    """The base of all schedules. `warmup_epochs` first raise the factor in equal steps from nearly 0 to 1."""
+
+    warmup_epochs: float = number(0.0, ge=0)
+
+    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+        """The factor at a step that counts from 0."""
+        warmup = self.warmup_epochs * steps_per_epoch
+        if step < warmup:
+            return min(1.0, (step + 1) / warmup) * self.after_warmup(0.0, max(epochs - self.warmup_epochs, 1))
+        return self.after_warmup((step - warmup) / steps_per_epoch, max(epochs - self.warmup_epochs, 1))
+
+    def after_warmup(self, t: float, epochs: float) -> float:
+        """The factor t epochs after the warm-up, of `epochs` after it."""
+        return 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstantRate(Schedule):
+    """The learning rate as it is."""
+
+    kind: Literal["constant"] = "constant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDecay(Schedule):
+    """Multiplied by `decay` after every so many epochs."""
+
+    kind: Literal["step"] = "step"
+    every_epochs: int = number(30, ge=1)
+    decay: float = number(0.1, gt=0, lt=1)
+
+    def after_warmup(self, t: float, epochs: float) -> float:
+        """decay^⌊t / every⌋; a hair is added, for t is a sum of fractions."""
+        return math.pow(self.decay, math.floor(t / self.every_epochs + 1e-9))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExponentialDecay(Schedule):
+    """Multiplied by `decay` in each epoch, evenly over its steps."""
+
+    kind: Literal["exponential"] = "exponential"
+    decay: float = number(0.98, gt=0, lt=1)
+
+    def after_warmup(self, t: float, epochs: float) -> float:
+        """decay^t."""
+        return math.pow(self.decay, t)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine(Schedule):
+    """Half a cosine from 1 down to `final` over all epochs (Loshchilov and Hutter 2017)."""
+
+    kind: Literal["cosine"] = "cosine"
+    final: float = number(0.0, ge=0, lt=1)
+
+    def after_warmup(self, t: float, epochs: float) -> float:
+        """Final + (1 - final) (1 + cos(π t / epochs)) / 2."""
+        return _half_cosine(1.0, self.final, t / epochs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCycle(Schedule):
+    """Half a cosine from `initial` up to 1 over the share `rise` of all epochs, then down to `final` (Smith 2018)."""
+
+    kind: Literal["one_cycle"] = "one_cycle"
+    rise: float = number(0.3, gt=0, lt=1)
+    initial: float = number(0.04, gt=0, le=1)
+    final: float = number(0.0004, ge=0, lt=1)
+
+    def after_warmup(self, t: float, epochs: float) -> float:
+        """Up, then down."""
+        share = t / epochs
+        if share < self.rise:
+            return _half_cosine(self.initial, 1.0, share / self.rise)
+        return _half_cosine(1.0, self.final, (share - self.rise) / (1 - self.rise))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReduceOnPlateau(Schedule):
+    """Multiplied by `decay` each time the monitored figure has not improved for more than `patience` epochs.
+
+    The figure is that of early stopping, else val_loss. The factor never falls below `smallest` times the learning rate.
+    """
+
+    kind: Literal["reduce_on_plateau"] = "reduce_on_plateau"
+    patience: int = number(10, ge=0)
+    decay: float = number(0.5, gt=0, lt=1)
+    minimum_improvement: float = number(0.0, ge=0)
+    smallest: float = number(0.001, ge=0, lt=1)
+
+
+def _half_cosine(start: float, end: float, share: float) -> float:
+    """From start to end as share goes from 0 to 1, level at both ends."""
+    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+
+
+AnySchedule = ConstantRate | StepDecay | ExponentialDecay | Cosine | OneCycle | ReduceOnPlateau

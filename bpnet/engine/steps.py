@@ -1,0 +1,77 @@
+"""Steps: one epoch's batches, each taken forward, backward and into a step of the optimizer."""
+
+import numpy as np
+
+from bpnet.engine.batches import Batches, Rows
+from bpnet.engine.component import Array
+from bpnet.engine.evaluation import BoundBatch, Tally
+from bpnet.engine.metrics import Metric
+from bpnet.engine.monitoring import Best
+from bpnet.engine.network import Network
+from bpnet.engine.penalties import BoundPenalty, GradientClipping
+from bpnet.engine.schedules import ReduceOnPlateau
+from bpnet.engine.settings import Training
+
+
+class Steps:
+    """Takes a network through epochs over the training rows. `penalty` is bound to the network."""
+
+    def __init__(self, training: Training, network: Network, rows: Rows, metric: Metric, penalty: BoundPenalty) -> None:
+        prepared = Rows(rows.x, training.loss.prepare(rows.y), rows.weights)
+        replicas = len(network.seeds)
+        self._training, self._network, self._penalty = training, network, penalty
+        size = len(rows) if training.batch_size == "full" else training.batch_size
+        self._batches = Batches(prepared, size, network.seeds, shuffle=training.shuffle)
+        self._bound = [
+            BoundBatch(network, training.loss, metric, batch, training=True) for batch in self._batches.shapes
+        ]
+        self._tally = Tally(prepared, training.loss, metric, replicas)
+        self._clipping = training.gradient_clipping or GradientClipping()
+        self._state = training.optimizer.bind(network.theta, network.gradient, network.weights)
+        self._square = np.zeros(replicas, network.dtype)
+        self._squares = np.zeros(replicas)
+        self._reduction: Array | float = 1.0
+        self.count = 0
+        """How many steps have been taken."""
+        self.learning_rate: Array | float = training.learning_rate
+        """The learning rate of the last step: a number, or (R, 1)."""
+
+    def run(self, epoch: int) -> dict[str, Array]:
+        """Take the steps of this epoch; the loss and the metric's figures of its batches, each (R,)."""
+        training, network, tally = self._training, self._network, self._tally
+        tally.clear()
+        self._squares[:] = 0
+        network.begin_epoch(epoch)
+        with np.errstate(all="ignore"):
+            for shape in self._batches.epoch(epoch):
+                batch = self._bound[shape]
+                batch.assess(tally)
+                batch.layers.backward(batch.loss.gradient)
+                if self._penalty.active:
+                    tally.penalty += self._penalty.value() * batch.size
+                    self._penalty.add_gradient()
+                np.vecdot(network.gradient, network.gradient, out=self._square)
+                np.add(self._squares, self._square, out=self._squares)
+                self._clipping.clip(network.gradient)
+                factor = training.schedule.factor(self.count, self._batches.per_epoch, training.epochs)
+                self.learning_rate = training.learning_rate * factor * self._reduction
+                training.optimizer.step(self._state, self.learning_rate)
+                self.count += 1
+            return tally.figures()
+
+    def gradient_norm(self) -> Array:
+        """The root mean square (R,) of the gradient's norm over the last epoch's steps, before clipping."""
+        return np.asarray(np.sqrt(self._squares / self._batches.per_epoch))
+
+    def finite(self) -> Array:
+        """Whether the parameters of each replica (R,) are finite."""
+        with np.errstate(all="ignore"):
+            return np.asarray(np.isfinite(self._network.theta.sum(axis=1)) & np.isfinite(self._squares))
+
+    def reduce_rate(self, plateau: ReduceOnPlateau, stalled: Best) -> None:
+        """Reduce the rate of each replica that has stalled for more than the patience, which begins anew."""
+        late = stalled.since > plateau.patience
+        if late.any():
+            reduced = np.maximum(self._reduction * np.where(late, plateau.decay, 1.0), plateau.smallest)
+            self._reduction = reduced.reshape(-1, 1).astype(self._network.dtype)
+            stalled.since[late] = 0

@@ -1,0 +1,88 @@
+"""Training: `fit` takes a network through its epochs and yields one record for each."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.engine.batches import Rows
+from bpnet.engine.component import Array
+from bpnet.engine.evaluation import Evaluator
+from bpnet.engine.metrics import Metric
+from bpnet.engine.monitoring import Best, Keeper, Monitor, Stop
+from bpnet.engine.network import Network
+from bpnet.engine.penalties import Penalty
+from bpnet.engine.schedules import ReduceOnPlateau
+from bpnet.engine.settings import Training
+from bpnet.engine.steps import Steps
+
+MetricOf = Callable[[Rows], Metric]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One epoch: its figures, each (R,), and, once training is over, why it ended.
+
+    `loss` and the metric beside it are those of the epoch's batches as training met them; `val_` figures are of the
+    parameters that the epoch left. The gradient norm is the root mean square over the epoch's steps, before clipping.
+    """
+
+    epoch: int
+    step: int
+    figures: dict[str, Array]
+    learning_rate: Array
+    gradient_norm: Array
+    kept_epoch: Array
+    """The epoch whose parameters each replica would be left with if training ended now; 0: those before training."""
+    stops: tuple[Stop, ...] | None
+    """In the last record, why each replica ended."""
+
+
+def fit(
+    training: Training, network: Network, rows: Rows, validation: Rows | None, metric: MetricOf
+) -> Iterator[Record]:
+    """Train the network in place, yielding after each epoch; raises ValueError where rows and network do not fit.
+
+    `metric` makes the metric for given rows. When the iterator ends, is closed or is interrupted, the network holds the
+    parameters that `training.keep` asks for. A monitored training figure is measured anew after the epoch, as
+    validation figures are, so that it belongs to the parameters that may be kept.
+    """
+    replicas, validated = len(network.seeds), validation is not None
+    rows = rows.normalized()
+    penalty = Penalty(l1=training.l1, l2=training.l2).bind(network.theta, network.gradient, network.weights)
+    steps = Steps(training, network, rows, metric(rows), penalty)
+    keeper = Keeper(network)
+    monitor = Monitor(training, keeper, replicas, validated=validated)
+    plateau = training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
+    stalled = Best(monitor.figure, replicas, plateau.minimum_improvement if plateau else 0.0)
+    evaluator = validation and Evaluator(network, training.loss, metric(validation), validation, penalty)
+    remeasure = (monitor.reads_figure or plateau) and not monitor.figure.startswith("val_")
+    again = Evaluator(network, training.loss, metric(rows), rows, penalty) if remeasure else None
+    try:
+        for epoch in range(1, training.epochs + 1):
+            figures = steps.run(epoch)
+            if evaluator:
+                figures |= {f"val_{name}": value for name, value in evaluator.figures().items()}
+            finite = steps.finite() & np.isfinite(figures["loss"])
+            if evaluator:
+                finite &= np.isfinite(figures["val_loss"])
+            monitored = (again.figures() if again else figures)[monitor.figure]
+            monitor.observe(epoch, figures["loss"], monitored, finite)
+            if plateau:
+                stalled.observe(monitored)
+                steps.reduce_rate(plateau, stalled)
+            stops = tuple(stop for stop in monitor.stops if stop)
+            ended = len(stops) == replicas
+            yield Record(
+                epoch=epoch,
+                step=steps.count,
+                figures=figures,
+                learning_rate=np.broadcast_to(steps.learning_rate, (replicas, 1))[:, 0].copy(),
+                gradient_norm=steps.gradient_norm(),
+                kept_epoch=keeper.epoch.copy(),
+                stops=stops if ended else None,
+            )
+            if ended:
+                return
+    finally:
+        keeper.restore()

@@ -5,7 +5,6 @@ array of the given shape, (O, I) for weights or (O,) for a vector.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -14,7 +13,6 @@ import numpy as np
 from bpnet.engine.component import Array, Component, number
 
 Shape = tuple[int, ...]
-Rows = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +188,7 @@ class Explicit(Initializer):
     """The given values: for weights a row of numbers for each unit, one number for each of its inputs."""
 
     kind: Literal["explicit"] = "explicit"
-    values: list[float] | list[list[float]]
+    values: list[float | list[float]]
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """The values; raises ValueError where their shape is another."""

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.activations import Activation, Identity, Sigmoid, Softmax, sigmoid
+from bpnet.engine.activations import AnyActivation, Identity, Sigmoid, Softmax, sigmoid
 from bpnet.engine.component import Array, Component, number
 
 Reduction = Literal["mean", "sum"]
@@ -22,7 +22,7 @@ class Loss(Component):
 
     rows: Reduction = "mean"
 
-    link: ClassVar[Activation] = Identity()
+    link: ClassVar[AnyActivation] = Identity()
     """What turns the scores that this loss reads into predictions: losses from logits have one of their own."""
     threshold: ClassVar[float] = 0.5
     """The score of a single output above which it says class 1."""
@@ -162,7 +162,7 @@ class BinaryCrossEntropy(Loss):
 
     kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     label_smoothing: float = number(0.0, ge=0, lt=1)
-    link: ClassVar[Activation] = Sigmoid()
+    link: ClassVar[AnyActivation] = Sigmoid()
     threshold: ClassVar[float] = 0.0
 
     def prepare(self, targets: Array) -> Array:
@@ -200,7 +200,7 @@ class CrossEntropy(Loss):
 
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = number(0.0, ge=0, lt=1)
-    link: ClassVar[Activation] = Softmax()
+    link: ClassVar[AnyActivation] = Softmax()
     scratch_arrays: ClassVar[int] = 2
 
     def prepare(self, targets: Array) -> Array:

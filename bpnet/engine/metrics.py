@@ -1,7 +1,7 @@
 """Metrics: figures that say how good predictions are, for each replica, summed up batch by batch."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -13,7 +13,7 @@ HIGHER_IS_BETTER = frozenset({"accuracy", "r2"})
 class Metric(Protocol):
     """Something summed over rows: (R, M) amounts a batch, which `figures` turns into named figures at the end."""
 
-    names: tuple[str, ...]
+    names: ClassVar[tuple[str, ...]]
     width: int
 
     def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
@@ -28,7 +28,7 @@ class Metric(Protocol):
 class Accuracy:
     """The share of rows whose class is right: that of the largest score, or score > threshold for a single output."""
 
-    names = ("accuracy",)
+    names: ClassVar[tuple[str, ...]] = ("accuracy",)
     width = 1
 
     def __init__(self, threshold: float = 0.5) -> None:
@@ -67,7 +67,7 @@ class RegressionError:
     R² = 1 - Σ (y - t)² / Σ (t - mean t)², and nan where the targets do not vary.
     """
 
-    names = ("rmse", "r2")
+    names: ClassVar[tuple[str, ...]] = ("rmse", "r2")
 
     def __init__(self, targets: Array, scale: Array | None = None) -> None:
         self.width = targets.shape[1]

@@ -220,8 +220,9 @@ class NAdam(_Moments):
 class Rprop(Optimizer):
     """theta -= Δ sign(g), with a step size Δ for each parameter: iRprop⁻ (Igel and Hüsken 2000).
 
-    It descends from Riedmiller and Braun (1993). Δ starts at the learning rate, grows by `increase` while the gradient keeps its sign, and shrinks by `decrease`
-    where the sign turns; that parameter then rests for one step. It is made for `batch_size: full`.
+    It descends from Riedmiller and Braun (1993). Δ starts at the learning rate, grows by `increase` while the gradient
+    keeps its sign, and shrinks by `decrease` where the sign turns; that parameter then rests for one step. It is made
+    for `batch_size: full`.
     """
 
     kind: Literal["rprop"] = "rprop"

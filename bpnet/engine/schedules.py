@@ -93,7 +93,7 @@ class OneCycle(Schedule):
 class ReduceOnPlateau(Schedule):
     """Multiplied by `decay` each time the monitored figure has not improved for more than `patience` epochs.
 
-    The figure is that of early stopping, else val_loss. The factor never falls below `smallest` times the learning rate.
+    The figure is that of early stopping, else val_loss. The factor never falls below `smallest`.
     """
 
     kind: Literal["reduce_on_plateau"] = "reduce_on_plateau"

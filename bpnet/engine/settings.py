@@ -26,13 +26,14 @@ class EarlyStopping(Component):
 class Training(Component):
     """How a network is trained.
 
+    Without a `loss` it is the squared error; the config puts in what suits the task.
     `keep: best` leaves each replica with the parameters of its best epoch by the monitored figure (that of
     `early_stopping`, else val_loss), also where early stopping never fires; `last` with those of its last finite
     epoch. By default it is best where there are validation rows. `target_loss` stops a replica whose training loss
     has come down to it. `l1` and `l2` weigh the penalty l1 Σ |w| + l2 Σ w² / 2, which is part of every reported loss.
     """
 
-    loss: AnyLoss = choice()
+    loss: AnyLoss | None = choice(None)
     optimizer: AnyOptimizer = choice(Adam())
     learning_rate: float = number(0.001, gt=0)
     schedule: AnySchedule = choice(ConstantRate())

@@ -5,6 +5,7 @@ import numpy as np
 from bpnet.engine.batches import Batches, Rows
 from bpnet.engine.component import Array
 from bpnet.engine.evaluation import BoundBatch, Tally
+from bpnet.engine.losses import Loss
 from bpnet.engine.metrics import Metric
 from bpnet.engine.monitoring import Best
 from bpnet.engine.network import Network
@@ -16,16 +17,16 @@ from bpnet.engine.settings import Training
 class Steps:
     """Takes a network through epochs over the training rows. `penalty` is bound to the network."""
 
-    def __init__(self, training: Training, network: Network, rows: Rows, metric: Metric, penalty: BoundPenalty) -> None:
-        prepared = Rows(rows.x, training.loss.prepare(rows.y), rows.weights)
+    def __init__(
+        self, training: Training, network: Network, loss: Loss, rows: Rows, metric: Metric, penalty: BoundPenalty
+    ) -> None:
+        prepared = Rows(rows.x, loss.prepare(rows.y), rows.weights)
         replicas = len(network.seeds)
         self._training, self._network, self._penalty = training, network, penalty
         size = len(rows) if training.batch_size == "full" else training.batch_size
         self._batches = Batches(prepared, size, network.seeds, shuffle=training.shuffle)
-        self._bound = [
-            BoundBatch(network, training.loss, metric, batch, training=True) for batch in self._batches.shapes
-        ]
-        self._tally = Tally(prepared, training.loss, metric, replicas)
+        self._bound = [BoundBatch(network, loss, metric, batch, training=True) for batch in self._batches.shapes]
+        self._tally = Tally(prepared, loss, metric, replicas)
         self._clipping = training.gradient_clipping or GradientClipping()
         self._state = training.optimizer.bind(network.theta, network.gradient, network.weights)
         self._square = np.zeros(replicas, network.dtype)

@@ -1,6 +1,6 @@
 """Training: `fit` takes a network through its epochs and yields one record for each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from bpnet.engine.batches import Rows
 from bpnet.engine.component import Array
 from bpnet.engine.evaluation import Evaluator
+from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import Metric
 from bpnet.engine.monitoring import Best, Keeper, Monitor, Stop
 from bpnet.engine.network import Network
@@ -40,7 +41,7 @@ class Record:
 
 def fit(
     training: Training, network: Network, rows: Rows, validation: Rows | None, metric: MetricOf
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Train the network in place, yielding after each epoch; raises ValueError where rows and network do not fit.
 
     `metric` makes the metric for given rows. When the iterator ends, is closed or is interrupted, the network holds the
@@ -48,16 +49,17 @@ def fit(
     validation figures are, so that it belongs to the parameters that may be kept.
     """
     replicas, validated = len(network.seeds), validation is not None
+    loss = training.loss or SquaredError()
     rows = rows.normalized()
     penalty = Penalty(l1=training.l1, l2=training.l2).bind(network.theta, network.gradient, network.weights)
-    steps = Steps(training, network, rows, metric(rows), penalty)
+    steps = Steps(training, network, loss, rows, metric(rows), penalty)
     keeper = Keeper(network)
     monitor = Monitor(training, keeper, replicas, validated=validated)
     plateau = training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
     stalled = Best(monitor.figure, replicas, plateau.minimum_improvement if plateau else 0.0)
-    evaluator = validation and Evaluator(network, training.loss, metric(validation), validation, penalty)
+    evaluator = validation and Evaluator(network, loss, metric(validation), validation, penalty)
     remeasure = (monitor.reads_figure or plateau) and not monitor.figure.startswith("val_")
-    again = Evaluator(network, training.loss, metric(rows), rows, penalty) if remeasure else None
+    again = Evaluator(network, loss, metric(rows), rows, penalty) if remeasure else None
     try:
         for epoch in range(1, training.epochs + 1):
             figures = steps.run(epoch)

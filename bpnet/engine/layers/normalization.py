@@ -36,7 +36,7 @@ class BatchNormalization(_Normalization):
     """Mean and variance of each unit over the rows of the batch (Ioffe and Szegedy 2015).
 
     Outside training the running mean and variance stand in for the batch's: running = momentum running +
-    (1 - momentum) batch, with the batch's variance unbiased. A batch of one row has no variance and leaves the running ones alone.
+    (1 - momentum) batch, with the batch's variance unbiased. A batch of one row has no variance and moves neither.
     """
 
     kind: Literal["batch_normalization"] = "batch_normalization"

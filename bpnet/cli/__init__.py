@@ -1,0 +1,5 @@
+"""The command line: one file for each verb, which turns flags into a call and its result into output."""
+
+from bpnet.cli.app import main
+
+__all__ = ["main"]

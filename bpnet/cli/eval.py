@@ -1,0 +1,42 @@
+"""`bpnet eval`: a run's figures on its test rows, or on any table with the target."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bpnet.cli.app import exit_codes
+
+EXAMPLES = """Examples:
+
+bpnet eval runs/iris-001
+
+bpnet eval runs/iris-001 new_flowers.csv --json
+"""
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `bpnet train` made.")],
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="A CSV file with the target, or - for standard input.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+) -> None:
+    """Print loss, accuracy, confusion matrix and per-class figures of a run, by default on its own test rows."""
+    with exit_codes():
+        from bpnet import console
+        from bpnet.cli.output import print_json
+        from bpnet.experiment.evaluating import evaluate as run_evaluation
+
+        evaluation = run_evaluation(run, data)
+        if as_json:
+            flat = dataclasses.asdict(evaluation)
+            print_json({"run": str(run), **{k: v for k, v in flat.items() if k != "scores"}, **flat["scores"]})
+        else:
+            console.show_evaluation(evaluation)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the app."""
+    app.command("eval", epilog=EXAMPLES)(evaluate)

@@ -1,0 +1,57 @@
+"""`bpnet predict`: a table's rows with predictions beside them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bpnet.cli.app import exit_codes
+
+EXAMPLES = """Examples:
+
+bpnet predict runs/iris-001 flowers.csv
+
+bpnet predict runs/iris-001 flowers.csv -o predicted.csv
+
+cat flowers.csv | bpnet predict runs/iris-001 - --json
+"""
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `bpnet train` made.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A CSV file, or - for standard input.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+    ] = "-",
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document instead of CSV.")] = False,
+) -> None:
+    """Write the table's rows with the predicted label, or value, and a probability for each class.
+
+    Columns are found by name, in any order; the target is not needed.
+    """
+    with exit_codes():
+        from bpnet import console
+        from bpnet.cli.output import csv_text, json_text
+        from bpnet.experiment.predicting import predict as run_prediction
+        from bpnet.runs.files import write_text
+
+        predictions = run_prediction(run, data)
+        table, added = predictions.table, predictions.columns
+        if as_json:
+            rows = [
+                {**dict(zip(table.columns, row, strict=True)), **dict(zip(added, new, strict=True))}
+                for row, new in zip(table.rows, zip(*added.values(), strict=True), strict=True)
+            ]
+            text = json_text({"run": str(run), "predictions": rows})
+        else:
+            text = csv_text([*table.columns, *added], table.rows, list(added.values()))
+        if output == "-":
+            console.say(text.removesuffix("\n"))
+        else:
+            write_text(Path(output), text)
+            console.note(f"{len(table)} rows written to {output}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the app."""
+    app.command(epilog=EXAMPLES)(predict)

@@ -1,0 +1,65 @@
+"""`bpnet train`: a config in, a run directory out."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bpnet.cli.app import exit_codes
+
+EXAMPLES = """Examples:
+
+bpnet train configs/iris.yaml
+
+bpnet train configs/iris.yaml --set training.epochs=50 --set training.optimizer=adam
+
+bpnet train configs/digits.yaml --runs /tmp/runs --name trial --json
+"""
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the run.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; may be given several times."),
+    ] = None,
+    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are made.")] = Path("runs"),
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The run's name; by default the config's `name`, or its file's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+) -> None:
+    """Train a network as a config says, and write a run directory with its log, figures and weights."""
+    with exit_codes():
+        from bpnet import console
+        from bpnet.cli.output import print_json
+        from bpnet.config.source import override, read
+        from bpnet.experiment.training import train as run_training
+
+        source = override(read(config), settings or [])
+        view = console.TrainingView()
+        try:
+            trained = run_training(
+                source, config.parent, runs=runs, name=name, command=["bpnet", *sys.argv[1:]], watcher=view
+            )
+        finally:
+            view.end()
+        if as_json:
+            print_json(
+                {
+                    "run": str(trained.run),
+                    "stop_reason": trained.stop_reason,
+                    "best_epoch": trained.best_epoch,
+                    "epochs": trained.epochs,
+                    "seconds": trained.seconds,
+                    "metrics": trained.figures,
+                }
+            )
+        else:
+            console.show_trained(trained)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the app."""
+    app.command(epilog=EXAMPLES)(train)

@@ -1,0 +1,1 @@
+"""The YAML config: its text, its schema, its defaults."""

@@ -1,0 +1,177 @@
+"""Loading: from a config's source to the typed `Config`, with every problem of the file reported at once."""
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from bpnet.config.schema import Config
+from bpnet.config.shorthand import KeyPath, dataclasses_in, hints, item_hint, kind_of, section_at, spell_out
+from bpnet.config.source import Source
+from bpnet.errors import ConfigError
+from bpnet.suggest import suggest
+
+_WANTED = {
+    "bool_type": "true or false",
+    "dataclass_type": "a mapping of keys",
+    "dict_type": "a mapping of keys",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "string_type": "text",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "greater than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+
+
+def load(source: Source) -> Config:
+    """Validate a source; raises ConfigError with one message for each problem, in the order of the file."""
+    data = spell_out(source.data, Config)
+    try:
+        # strict: text is no number and 1 is not true; as JSON, for strict Python input would ask for instances
+        return TypeAdapter(Config).validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        places: dict[KeyPath, list[ErrorDetails]] = {}
+        for detail in error.errors(include_url=False):
+            places.setdefault(_key_path(detail, data), []).append(detail)
+        # where a union failed inside one of its members, what the other members say is beside the point
+        places = {path: found for path, found in places.items() if not _fails_inside(path, found, places)}
+        raise ConfigError(_in_file_order(source, data, places)) from None
+
+
+def as_data(config: Config) -> dict[str, Any]:
+    """A config as plain data, every default written out and each `kind` first; `load` reads it back."""
+
+    def tidy(value: Any) -> Any:
+        if isinstance(value, dict):
+            keys = sorted(value, key=lambda key: key != "kind")
+            return {key: tidy(value[key]) for key in keys}
+        return [tidy(item) for item in value] if isinstance(value, list) else value
+
+    data: dict[str, Any] = tidy(dataclasses.asdict(config))
+    short = ("hidden", "activation") if config.architecture.layers is not None else ("layers",)
+    for key in short:
+        del data["architecture"][key]
+    return data
+
+
+def _in_file_order(source: Source, data: Any, places: dict[KeyPath, list[ErrorDetails]]) -> list[str]:
+    keys = list(source.lines)
+    order = {path: k for k, path in enumerate(keys)}
+    ranked = sorted(
+        places, key=lambda path: next((order[path[:n]] for n in range(len(path), 0, -1) if path[:n] in order), -1)
+    )
+    return [f"{source.where(path)}: {_message(path, places[path], data)}" for path in ranked]
+
+
+def _fails_inside(path: KeyPath, details: list[ErrorDetails], places: Iterable[KeyPath]) -> bool:
+    container = isinstance(details[0]["input"], dict | list) and details[0]["type"] != "value_error"
+    return container and any(len(other) > len(path) and other[: len(path)] == path for other in places)
+
+
+def _key_path(detail: ErrorDetails, data: Any) -> KeyPath:
+    """The path of an error as the file has it: without the names pydantic adds for the members of a union."""
+    path: list[str | int] = []
+    location = list(detail["loc"])
+    for k, part in enumerate(location):
+        absent = detail["type"] == "missing" and k == len(location) - 1
+        if isinstance(data, dict) and (part in data or absent) and data.get("kind") != part:
+            data = data.get(part)
+            path.append(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+            path.append(part)
+    return tuple(path)
+
+
+def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
+    """What is wrong at one key, what is allowed there, and what to do."""
+    name, value = dotted(path), details[0]["input"]
+    types = {detail["type"] for detail in details}
+    if "unexpected_keyword_argument" in types:
+        section = section_at(path[:-1], data, Config)
+        keys = sorted(hints(section) if section else [], key=lambda key: key != "kind")
+        return f"unknown key {name}; allowed here: {', '.join(keys)}{suggest(str(path[-1]), keys)}"
+    if "missing" in types:
+        return f"the key {name} is missing; {_purpose(str(path[-1]))}"
+    if types & {"union_tag_invalid", "union_tag_not_found"}:
+        allowed = _kinds(path, data)
+        if "union_tag_not_found" in types:
+            return f"{name} needs a key `kind`; allowed are {', '.join(allowed)}"
+        kind = str(details[0]["ctx"]["tag"])
+        return f"{name} is '{kind}'; allowed are {', '.join(allowed)}{suggest(kind, allowed)}"
+    if "value_error" in types:
+        return f"{name or 'the config'}: {details[0]['ctx']['error']}"
+    wanted = list(dict.fromkeys(_wanted(detail) for detail in details))
+    hint = suggest(value, _words(details)) if isinstance(value, str) else ""
+    if isinstance(value, str) and types & {"float_type", "int_type"} and _reads_as_number(value):
+        hint = "; it is text: remove the quotes"
+    return f"{name} is {_shown(value)}; it must be {' or '.join(wanted)}{hint}"
+
+
+def _wanted(detail: ErrorDetails) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        bound = context[key]
+        return f"{words} {int(bound) if float(bound).is_integer() else bound}"
+    if kind == "literal_error":
+        return str(context["expected"]).replace("'", "")
+    if kind == "too_short":
+        return "a list of at least one"
+    return _WANTED.get(kind, detail["msg"])
+
+
+def _words(details: Iterable[ErrorDetails]) -> list[str]:
+    """The words that literals allow."""
+    expected = " or ".join(str(d["ctx"]["expected"]) for d in details if d["type"] == "literal_error")
+    return [word.strip(" '") for word in expected.replace(" or ", ",").split(",") if word]
+
+
+def _kinds(path: KeyPath, data: Any) -> list[str]:
+    """The kinds of component that the schema allows at a key path."""
+    parent = path[:-1] if isinstance(path[-1], str) else path[:-2]
+    section = section_at(parent, data, Config)
+    assert section is not None
+    hint = hints(section)[str(path[len(parent)])]
+    place = hint if isinstance(path[-1], str) else item_hint(hint)
+    return [kind for kind in map(kind_of, dataclasses_in(place)) if kind]
+
+
+def _purpose(key: str) -> str:
+    return {
+        "dataset": "it says which table to read: `dataset: {path: ..., target: ...}`",
+        "path": "it names the CSV file, relative to the config",
+        "target": "it names the column to predict",
+        "units": "it is the number of the layer's units",
+        "values": "it holds the numbers themselves",
+    }.get(key, "it has no default")
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else f"'{value}'"
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def dotted(path: KeyPath) -> str:
+    """A key path as `--set` takes it: training.epochs, architecture.layers.0.units."""
+    return ".".join(str(part) for part in path)

@@ -1,0 +1,102 @@
+"""The schema of a config: typed sections around the engine's own components."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bpnet.engine.activations import AnyActivation
+from bpnet.engine.component import Component, choice, number
+from bpnet.engine.initializers import AnyInitializer, Zeros
+from bpnet.engine.layers import AnyLayer
+from bpnet.engine.settings import Training
+
+Task = Literal["classification", "regression"]
+Numeric = Literal["standardize", "min_max", "l2_rows", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split(Component):
+    """The shares of the rows held out for validation and test; `stratify` keeps the share of each class in every part.
+
+    By default classification is stratified.
+    """
+
+    validation: float = number(0.15, ge=0, lt=1)
+    test: float = number(0.15, ge=0, lt=1)
+    stratify: bool | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation {self.validation} and test {self.test} leave no rows to train on; "
+                "their sum must be below 1"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing(Component):
+    """How columns become inputs, always by figures of the training rows alone.
+
+    `numeric`: standardize (mean 0, deviation 1), min_max (0 to 1), l2_rows (each row to length 1) or none. `target` is
+    that of a regression; its RMSE is reported in the target's own unit either way.
+    """
+
+    numeric: Numeric = "standardize"
+    target: Literal["standardize", "none"] = "standardize"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Component):
+    """The table, which of its columns to read, and how."""
+
+    path: str
+    target: str
+    features: Annotated[list[str], Field(min_length=1)] | None = None
+    sample_weight: str | None = None
+    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
+    split: Split = field(default_factory=Split)
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Component):
+    """The last layer, dense, whose units follow from the target. By default the activation suits the loss."""
+
+    activation: AnyActivation | None = choice(None)
+    bias: bool = True
+    initializer: AnyInitializer | None = choice(None)
+    bias_initializer: AnyInitializer = choice(Zeros())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(Component):
+    """The network between the columns and the target.
+
+    Either `layers`, or in short `hidden`, the units of each dense layer, with one `activation` for all.
+    """
+
+    layers: list[Annotated[AnyLayer, Field(discriminator="kind")]] | None = None
+    hidden: list[Annotated[int, Field(ge=1)]] | None = None
+    activation: AnyActivation | None = choice(None)
+    output: Output = field(default_factory=Output)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.layers is not None and (self.hidden is not None or self.activation is not None):
+            raise ValueError(
+                "`layers` says it all; leave `hidden` and `activation` out, or use them instead of `layers`"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Component):
+    """One training run: everything that decides its result."""
+
+    name: str | None = None
+    seed: int = number(0, ge=0, lt=2**32)
+    task: Task | None = None
+    dataset: Dataset
+    architecture: Architecture = field(default_factory=Architecture)
+    training: Training = field(default_factory=Training)

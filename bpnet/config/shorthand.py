@@ -1,0 +1,76 @@
+"""Shorthand: a component written as a bare word, and what a place in the schema may hold."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+KeyPath = tuple[str | int, ...]
+
+
+def dataclasses_in(hint: Any) -> Iterator[type]:
+    """Every dataclass that a type hint allows, through unions, lists and annotations."""
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        yield hint
+    elif typing.get_origin(hint) in (typing.Union, types.UnionType, typing.Annotated):
+        arguments = typing.get_args(hint)
+        for argument in arguments[:1] if typing.get_origin(hint) is typing.Annotated else arguments:
+            yield from dataclasses_in(argument)
+
+
+def kind_of(component: type) -> str | None:
+    """The word that tells a component apart, or None for a section, which has none."""
+    hint = hints(component).get("kind")
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is Literal else None
+
+
+def hints(section: type) -> dict[str, Any]:
+    """The type hint of each of a dataclass's fields."""
+    known = typing.get_type_hints(section, include_extras=True)
+    return {field.name: known[field.name] for field in dataclasses.fields(section)}
+
+
+def member(hint: Any, value: Any) -> type | None:
+    """The dataclass that a value at a place with this hint is meant to be, or None where that cannot be told."""
+    allowed = list(dataclasses_in(hint))
+    kinds = {kind_of(one): one for one in allowed}
+    if None in kinds:
+        return kinds[None]
+    word = value.get("kind") if isinstance(value, Mapping) else value
+    return kinds.get(word) if isinstance(word, str) else None
+
+
+def spell_out(value: Any, hint: Any) -> Any:
+    """The value with every bare word that stands for a component written as {kind: word}."""
+    if isinstance(value, str):
+        return {"kind": value} if any(kind_of(one) for one in dataclasses_in(hint)) else value
+    if isinstance(value, Mapping):
+        section = member(hint, value)
+        inside = hints(section) if section else {}
+        return {key: spell_out(item, inside.get(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [spell_out(item, item_hint(hint)) for item in value]
+    return value
+
+
+def section_at(path: KeyPath, data: Any, hint: Any) -> type | None:
+    """The dataclass that the schema has at a key path of this data."""
+    for part in path:
+        if isinstance(data, list) and isinstance(part, int):
+            data, hint = data[part], item_hint(hint)
+            continue
+        section = member(hint, data)
+        if section is None or not isinstance(data, Mapping):
+            return None
+        data, hint = data.get(part), hints(section).get(str(part))
+    return member(hint, data)
+
+
+def item_hint(hint: Any) -> Any:
+    """The hint of a list's items, None where it allows no list."""
+    if typing.get_origin(hint) is list:
+        return typing.get_args(hint)[0]
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return next(filter(None, map(item_hint, typing.get_args(hint))), None)
+    return None

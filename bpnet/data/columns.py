@@ -1,0 +1,97 @@
+"""Columns: cells read as numbers or as classes, with every cell that does not fit named."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bpnet.data.table import MOST_PROBLEMS, Table, more
+from bpnet.errors import DataError
+
+MOST_INTEGER_CLASSES = 20
+"""Whole numbers with more different values than these are a regression target unless `task` says otherwise."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def numeric_columns(table: Table, columns: Sequence[str], *, role: str, advice: str) -> Floats:
+    """The named columns as numbers (rows, columns); raises DataError that names every kind of bad cell at once."""
+    values = np.empty((len(table), len(columns)))
+    problems: list[str] = []
+    for k, column in enumerate(columns):
+        cells = table.cells(column, wanted_for=f"is a {role}")
+        try:
+            values[:, k] = [_number(cell) for cell in cells]
+        except ValueError:
+            problems += _bad_cells(table, column, cells, role, advice)
+    if problems:
+        raise DataError(problems)
+    return values
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell reads as a finite number."""
+    try:
+        _number(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(cell: str) -> float:
+    value = float(cell)
+    if not math.isfinite(value) or "_" in cell:
+        raise ValueError(cell)
+    return value
+
+
+def _bad_cells(table: Table, column: str, cells: Sequence[str], role: str, advice: str) -> list[str]:
+    bad = [row for row, cell in enumerate(cells) if not is_number(cell)]
+    if len(bad) == len(cells) and any(cells):
+        return [f"{table.name}: column '{column}', a {role}, holds text ({_shown(cells[0])} in row 1); {advice}"]
+    return [
+        f"{table.where(row)}, column '{column}': {_shown(cells[row])} is not a finite number; {advice}"
+        for row in bad[:MOST_PROBLEMS]
+    ] + more(len(bad), f"cells of column '{column}' are not finite numbers")
+
+
+def _shown(cell: str) -> str:
+    return "a blank cell" if not cell else f"'{cell[:40]}'"
+
+
+def suggests_classes(cells: Sequence[str]) -> bool:
+    """Whether a target is classes: any text, or at most 20 different whole numbers; else it is a quantity."""
+    different = {cell for cell in cells if cell}
+    if not all(is_number(cell) for cell in different):
+        return True
+    return all(float(cell).is_integer() for cell in different) and len(different) <= MOST_INTEGER_CLASSES
+
+
+def class_labels(table: Table, column: str) -> list[str]:
+    """A classification target's labels, row by row; whole numbers in their shortest form, so that 1 and 1.0 agree.
+
+    Raises DataError that names the rows with a blank label, or nan.
+    """
+    cells = table.cells(column, wanted_for="is the target")
+    blank = [row for row, cell in enumerate(cells) if not cell or cell.lower() == "nan"]
+    if blank:
+        raise DataError(
+            [
+                f"{table.where(row)}, column '{column}': {_shown(cells[row])} is no class; fill it in, or drop the row"
+                for row in blank[:MOST_PROBLEMS]
+            ]
+            + more(len(blank), f"cells of the target '{column}' have no class")
+        )
+    different = set(cells)
+    if all(is_number(cell) and float(cell).is_integer() for cell in different):
+        short = {cell: str(int(float(cell))) for cell in different}
+        return [short[cell] for cell in cells]
+    return cells
+
+
+def in_order(labels: Sequence[str]) -> list[str]:
+    """The different labels: whole numbers by size, else by the alphabet."""
+    different = set(labels)
+    whole = all(is_number(label) and float(label).is_integer() for label in different)
+    return sorted(different, key=int if whole else str)

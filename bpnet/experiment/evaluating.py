@@ -1,0 +1,108 @@
+"""Evaluating: the figures of a trained run on its own test rows, or on any table with the target."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bpnet.config.loading import load as load_config
+from bpnet.config.source import read
+from bpnet.data.columns import class_labels, numeric_columns
+from bpnet.data.table import Table, listed, read_table
+from bpnet.engine.batches import Rows
+from bpnet.errors import DataError, RunError
+from bpnet.experiment.measuring import measure
+from bpnet.experiment.model import Model, load
+from bpnet.experiment.preparing import row_weights
+from bpnet.experiment.scoring import Classification, Regression, score_classes, score_quantities
+from bpnet.runs import directory, files
+from bpnet.runs.log import read_splits
+from bpnet.suggest import suggest
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was evaluated, the loss that training minimized, penalty included, and scikit-learn's scores."""
+
+    data: str
+    rows: int
+    loss: float
+    scores: Classification | Regression
+
+
+def evaluate(run: Path, data: str | None) -> Evaluation:
+    """Evaluate a run on a table, or on its own test rows; raises RunError or DataError."""
+    paths = directory.open_run(run)
+    paths.require("model/model.json", "model/weights.safetensors")
+    model = load(paths.model)
+    if data is not None:
+        table = read_table(data)
+        return _evaluate(model, table, np.arange(len(table)), table.name)
+    paths.require("config.yaml", "splits.csv")
+    table = _own_table(paths)
+    parts = read_splits(paths.splits, len(table))
+    test = np.array([row for row, part in enumerate(parts) if part == "test"], np.intp)
+    if len(test) == 0:
+        raise DataError(f"{paths.splits}: the run has no test rows; name a table: bpnet eval {run} DATA")
+    return _evaluate(model, table, test, "the run's test part")
+
+
+def _own_table(paths: directory.RunPaths) -> Table:
+    """The table the run was trained on; raises where it is gone, or is no longer what it was."""
+    config = load_config(read(paths.config))
+    try:
+        table = read_table(paths.folder / config.dataset.path)
+    except DataError as error:
+        advice = f"give the table yourself: bpnet eval {paths.folder} DATA"
+        raise DataError([f"{problem}; the run was trained on it; {advice}" for problem in error.problems]) from None
+    content = files.read_json(paths.run)
+    trained_on = content.get("data_sha256") if isinstance(content, dict) else None
+    if table.digest != trained_on:
+        raise DataError(
+            f"{table.name}: the file has changed since the run was trained on it, so its test rows are not known now; "
+            f"restore it, or name a table that the run has not seen: bpnet eval {paths.folder} DATA"
+        )
+    return table
+
+
+def _evaluate(model: Model, table: Table, chosen: np.ndarray, name: str) -> Evaluation:
+    description, network, target = model.description, model.network, model.description.target
+    if target.name not in table.columns:
+        raise DataError(
+            f"{table.name}: there is no column '{target.name}', the target to compare with; "
+            f"to predict it, use bpnet predict{suggest(target.name, table.columns)}"
+        )
+    x = model.inputs(table)
+    labels: list[str] = []
+    if target.classes is not None:
+        labels = _known_labels(table, target.name, target.classes)
+        y = target.encode_labels(labels, network.outputs, description.precision)
+    else:
+        values = numeric_columns(table, [target.name], role="regression target", advice="give a number")
+        y = target.encode_values(values, description.precision)
+    weighted = description.sample_weight if description.sample_weight in table.columns else None
+    weights = row_weights(table, weighted, labels, description.class_weight)
+    rows = Rows(x[chosen], y[chosen], None if weights is None else weights[chosen].astype(description.precision))
+    loss = measure(model, rows)["loss"]
+    scores: Classification | Regression
+    if target.classes is not None:
+        scores = score_classes([labels[row] for row in chosen], model.labels(x[chosen]), target.classes)
+    else:
+        scores = score_quantities(values[chosen, 0], model.quantities(x[chosen]))
+    if not np.isfinite(loss):
+        raise RunError(
+            "the model's loss on these rows is not finite; its weights, or the table's values, are too large"
+        )
+    return Evaluation(data=name, rows=len(chosen), loss=loss, scores=scores)
+
+
+def _known_labels(table: Table, column: str, classes: list[str]) -> list[str]:
+    labels = class_labels(table, column)
+    unknown = [row for row, label in enumerate(labels) if label not in classes]
+    if unknown:
+        row = unknown[0]
+        raise DataError(
+            f"{table.where(row)}, column '{column}': '{labels[row]}' is no class that the model knows; "
+            f"it knows {listed(classes)}{suggest(labels[row], classes)} ({len(unknown)} such rows)"
+        )
+    return labels

@@ -1,0 +1,30 @@
+"""Measuring: a model's loss and metrics over encoded rows, by the engine."""
+
+import numpy as np
+
+from bpnet.engine.batches import Rows
+from bpnet.engine.evaluation import Evaluator
+from bpnet.engine.metrics import Accuracy, Metric, RegressionError
+from bpnet.engine.penalties import Penalty
+from bpnet.engine.training import MetricOf
+from bpnet.experiment.model import Description, Model
+
+
+def metric_of(description: Description) -> MetricOf:
+    """What measures given rows: accuracy, or for a regression RMSE, in the target's own unit, and R²."""
+    scaling = description.target.scaling
+
+    def metric(rows: Rows) -> Metric:
+        if scaling is None:
+            return Accuracy(description.loss.threshold)
+        return RegressionError(rows.y, np.array(scaling.divide))
+
+    return metric
+
+
+def measure(model: Model, rows: Rows) -> dict[str, float]:
+    """The loss that training minimizes, penalty included, and the metrics, averaged over the replicas."""
+    description, network = model.description, model.network
+    penalty = Penalty(l1=description.l1, l2=description.l2).bind(network.theta, network.gradient, network.weights)
+    figures = Evaluator(network, description.loss, metric_of(description)(rows), rows, penalty).figures()
+    return {name: float(value.mean()) for name, value in figures.items()}

@@ -1,0 +1,1 @@
+"""The run directory: its layout, atomic writes, logs and weights."""

@@ -1,0 +1,115 @@
+"""The run directory: its name, its files, and the checks that a folder is one."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bpnet.errors import RunError, UsageError
+from bpnet.suggest import nearest
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The places inside a run directory."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config, every default written out."""
+        return self.folder / "config.yaml"
+
+    @property
+    def run(self) -> Path:
+        """Status, seed, versions, timings."""
+        return self.folder / "run.json"
+
+    @property
+    def metrics_csv(self) -> Path:
+        """One row per epoch."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def metrics_json(self) -> Path:
+        """The final figures."""
+        return self.folder / "metrics.json"
+
+    @property
+    def splits(self) -> Path:
+        """Which part each row of the table belongs to."""
+        return self.folder / "splits.csv"
+
+    @property
+    def model(self) -> Path:
+        """The folder with all that predict needs."""
+        return self.folder / "model"
+
+    def require(self, *names: str) -> None:
+        """Check that these files, named relative to the folder, are there."""
+        missing = [name for name in names if not (self.folder / name).is_file()]
+        if missing:
+            raise RunError(
+                f"{self.folder}: the run is not complete, it lacks {', '.join(missing)}; "
+                "finish it with `bpnet resume`, or train again"
+            )
+
+
+def valid_name(name: str) -> str:
+    """Return the name of a run if it is fit to name a folder."""
+    if re.fullmatch(r"\w[\w.-]{0,99}", name):
+        return name
+    raise UsageError(
+        f"the run name {name!r} cannot name a folder; "
+        "allowed are up to 100 letters, digits, '.', '_' and '-', beginning with a letter, a digit or '_'"
+    )
+
+
+def create(parent: Path, name: str) -> Path:
+    """Make the next run directory of this name in `parent`: NAME-001, NAME-002, and so on."""
+    numbered = re.compile(re.escape(valid_name(name)) + "-([0-9]+)", re.IGNORECASE)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        matches = (numbered.fullmatch(entry.name) for entry in parent.iterdir())
+        number = max((int(match[1]) for match in matches if match), default=0)
+        while True:
+            number += 1
+            folder = parent / f"{name}-{number:03d}"
+            try:
+                folder.mkdir()
+            except FileExistsError:  # another process took the number
+                continue
+            return folder
+    except FileExistsError:  # of the parent
+        reason = "it is not a folder"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise RunError(f"{parent}: a run directory cannot be made here: {reason}; choose a folder with --runs DIR")
+
+
+def open_run(path: Path) -> RunPaths:
+    """Return the places inside an existing run directory."""
+    try:
+        is_run, is_folder, is_there = _is_run(path), path.is_dir(), path.exists()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be looked into: {error.strerror}") from error
+    if is_run:
+        return RunPaths(path)
+    if not is_there:
+        near = nearest(path.name, (run.name for run in _runs(path.parent)))
+        hint = f"did you mean '{path.with_name(near)}'?" if near else "`bpnet train CONFIG` makes one"
+        raise RunError(f"{path}: there is no such run directory; {hint}")
+    meant = [*_runs(path)[-1:], *filter(_is_run, path.parents)]
+    hint = f"; did you mean '{meant[0]}'?" if meant else ""
+    raise RunError(
+        f"{path}: {'is not a run directory' if is_folder else 'is a file, not a run directory'}; "
+        f"a run directory is what `bpnet train` makes and holds config.yaml, run.json, model/ and more{hint}"
+    )
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "run.json").is_file()
+
+
+def _runs(parent: Path) -> list[Path]:
+    """List the run directories in a folder; none when there is no such folder."""
+    return sorted(file.parent for file in parent.glob("*/run.json"))

@@ -1,0 +1,94 @@
+"""Small files, written so that a crash leaves the old content or the new, never half of one."""
+
+import contextlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpnet.errors import RunError
+
+_RESTORE = "restore it from a copy, or train again"
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file at once: write beside it, flush to disk, rename."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file at once, in UTF-8."""
+    # A lone surrogate (a file name that is not UTF-8) becomes \udc80, which JSON reads back as the same.
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file at once; JSON has no NaN and no infinity, so both are written as null."""
+    write_text(path, json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def cannot_write(path: Path, error: OSError) -> RunError:
+    """Make the error that says why a file could not be written."""
+    advice = "check that its folder exists, is writable and has space left"
+    return RunError(f"{path}: cannot be written: {error.strerror}; {advice}")
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a UTF-8 file."""
+    try:
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise RunError(f"{path}: there is no such file; {_RESTORE}") from None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path}: is not UTF-8 text at byte {error.start + 1}; {_RESTORE}") from None
+
+
+def read_json(path: Path) -> Any:
+    """Return the value of a JSON file."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path}, line {error.lineno}: is not JSON: {error.msg}; {_RESTORE}") from None
+    except (RecursionError, ValueError):  # brackets a thousand deep; a number of thousands of digits
+        raise RunError(f"{path}: is not JSON that bpnet wrote; {_RESTORE}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy scalars into Python's and numbers that are not finite into None."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, on the systems that can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

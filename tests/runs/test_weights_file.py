@@ -1,0 +1,169 @@
+"""Weights: exact round trips, the same bytes every time, and damaged files."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from safetensors import safe_open
+
+from bpnet.errors import RunError
+from bpnet.runs.weights import check_shapes, load, save
+
+ARRAYS = {
+    "0.weight": np.arange(6, dtype=np.float32).reshape(1, 2, 3),
+    "0.bias": np.array([[0.5, -0.5]], dtype=np.float32),
+}
+SHAPES = {"0.weight": (1, 2, 3), "0.bias": (1, 2)}
+
+arrays = hnp.arrays(
+    st.sampled_from([np.float32, np.float64, np.int64, np.bool_]), hnp.array_shapes(min_dims=0, min_side=0)
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), arrays, max_size=4),
+    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=3), st.text('aé"\\\n'), max_size=4),
+)
+def test_arrays_and_metadata_read_back_the_same(
+    tmp_path_factory: pytest.TempPathFactory, named: dict[str, Any], metadata: dict[str, str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "weights.safetensors"
+    named.pop("__metadata__", None)
+    save(path, named, metadata)
+    loaded = load(path)
+    assert loaded.keys() == named.keys()
+    for name, array in named.items():
+        assert loaded[name].dtype == array.dtype
+        assert loaded[name].shape == array.shape
+        assert loaded[name].tobytes() == array.tobytes()
+    with safe_open(path, framework="np") as file:
+        assert (file.metadata() or {}) == metadata
+
+
+def test_arrays_may_lie_in_memory_in_any_way(tmp_path: Path) -> None:
+    table = np.arange(24, dtype=np.float32).reshape(4, 6)
+    views = {
+        "transposed": table.T,
+        "strided": table[::2, ::-3],
+        "big-endian": table.astype(">f4"),
+        "scalar": table[1, 1],
+    }
+    save(tmp_path / "w", views, {})
+    loaded = load(tmp_path / "w")
+    for name, view in views.items():
+        np.testing.assert_array_equal(loaded[name], view)
+        assert loaded[name].shape == np.shape(view)
+
+
+def test_loaded_arrays_are_ready_for_training(tmp_path: Path) -> None:
+    save(tmp_path / "w", ARRAYS, {})
+    for array in load(tmp_path / "w").values():
+        assert array.flags.writeable
+        assert array.flags.aligned
+        assert array.flags.c_contiguous
+
+
+def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy, pathlib; from bpnet.runs.weights import save;"
+        "save(pathlib.Path(sys.argv[1]), {'w': numpy.ones(3)}, {key: key for key in 'qwertzuiop'})"
+    )
+    digests = set()
+    for number in range(3):
+        path = tmp_path / str(number)
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+        digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_the_file_keeps_to_the_format(tmp_path: Path) -> None:
+    save(tmp_path / "w", ARRAYS, {"format": "1"})
+    content = (tmp_path / "w").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    assert length % 8 == 0
+    assert json.loads(content[8 : 8 + length])["__metadata__"] == {"format": "1"}
+    assert len(content) == 8 + length + 8 * 4
+    np.testing.assert_array_equal(safetensors.numpy.load(content)["0.bias"], ARRAYS["0.bias"])
+    assert list(tmp_path.iterdir()) == [tmp_path / "w"]
+
+
+# Damage
+
+
+def problem_of_file(path: Path) -> str:
+    with pytest.raises(RunError) as caught:
+        load(path)
+    assert caught.value.exit_code == 5
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).endswith("; train again or restore the file")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 8, 9, 100, -1])
+def test_a_truncated_file(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "weights.safetensors"
+    save(path, ARRAYS, {})
+    content = path.read_bytes()[:kept]
+    path.write_bytes(content)
+    assert f"its {len(content)} bytes are not a whole safetensors file" in problem_of_file(path)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=64))
+def test_other_content(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "noise.safetensors"
+    path.write_bytes(content)
+    assert f"its {len(content)} bytes are not a whole safetensors file" in problem_of_file(path)
+
+
+def test_a_type_that_numpy_lacks(tmp_path: Path) -> None:
+    header = b'{"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    (tmp_path / "w").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
+    assert "its 65 bytes are not a whole safetensors file ('BF16')" in problem_of_file(tmp_path / "w")
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    assert "there is no such weights file" in problem_of_file(tmp_path / "gone")
+    assert "cannot be read: Is a directory" in problem_of_file(tmp_path)
+
+
+# Shapes
+
+
+def test_the_expected_arrays_pass() -> None:
+    check_shapes(Path("w"), ARRAYS, SHAPES, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"0.bias": None}, "w: the tensor '0.bias' of shape (1, 2) is missing; "),
+        ({"1.bias": np.zeros(4, np.float32)}, "w: the tensor '1.bias' of shape (4,) is not in the model; "),
+        (
+            {"0.weight": np.zeros((1, 3, 2), np.float32)},
+            "w: the tensor '0.weight' has shape (1, 3, 2), the model needs (1, 2, 3); ",
+        ),
+        ({"0.bias": np.zeros((1, 2))}, "w: the tensor '0.bias' is float64, the model needs float32; "),
+        ({"0.bias": np.array([[0, np.nan]], np.float32)}, "w: the tensor '0.bias' holds NaN or infinity; "),
+        ({"0.bias": np.array([[0, -np.inf]], np.float32)}, "w: the tensor '0.bias' holds NaN or infinity; "),
+        ({"0.weight": None, "0.bias": None}, "'0.weight' of shape (1, 2, 3) is missing"),
+        ({"b": np.zeros(1), "a": np.zeros(2)}, "the tensor 'a' of shape (2,) is not in the model"),
+    ],
+)
+def test_other_arrays_do_not(change: dict[str, Any], words: str) -> None:
+    changed = {name: array for name, array in (ARRAYS | change).items() if array is not None}
+    with pytest.raises(RunError) as caught:
+        check_shapes(Path("w"), changed, SHAPES, np.float32)
+    assert words in str(caught.value)
+    assert str(caught.value).endswith("; train again or restore the file")
+    assert caught.value.exit_code == 5

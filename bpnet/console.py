@@ -90,9 +90,8 @@ def show_trained(trained: Trained) -> None:
         "early_stopping": "early stopping",
         "target_loss": "target loss reached",
     }[trained.stop_reason]
-    say(
-        f"\n{ended} after {trained.epochs} epochs in {trained.seconds:.2f} s; kept epoch {trained.best_epoch}'s weights\n"
-    )
+    spent = f"{trained.epochs} epochs in {trained.seconds:.2f} s"
+    say(f"\n{ended} after {spent}; kept the weights of epoch {trained.best_epoch}\n")
     names = list(next(iter(trained.figures.values())))
     rows = [[part, *(f"{figures[name]:.4g}" for name in names)] for part, figures in trained.figures.items()]
     _table(["", *names], rows)

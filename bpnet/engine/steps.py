@@ -71,8 +71,8 @@ class Steps:
 
     def reduce_rate(self, plateau: ReduceOnPlateau, stalled: Best) -> None:
         """Reduce the rate of each replica that has stalled for more than the patience, which begins anew."""
-        late = stalled.since > plateau.patience
+        late = (stalled.since > plateau.patience)[:, None]
         if late.any():
             reduced = np.maximum(self._reduction * np.where(late, plateau.decay, 1.0), plateau.smallest)
-            self._reduction = reduced.reshape(-1, 1).astype(self._network.dtype)
-            stalled.since[late] = 0
+            self._reduction = reduced.astype(self._network.dtype)
+            stalled.since[late[:, 0]] = 0

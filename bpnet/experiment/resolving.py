@@ -115,7 +115,7 @@ def _contradictions(config: Config, loss: AnyLoss, output: Output, task: Task) -
     elif logits and activation != loss.link:
         yield (
             output_at,
-            f"is {activation.kind}, but the loss {loss.kind} goes with {loss.link.kind}; "  # type: ignore[attr-defined]
+            f"is {activation.kind}, but the loss {loss.kind} goes with {loss.link.kind}; "
             "leave the activation out, or choose another loss such as squared_error",
         )
     metrics = METRICS[task]

@@ -89,8 +89,9 @@ class Network:
 
     def begin_epoch(self, epoch: int) -> None:
         """Renew the generators that layers draw from, so that an epoch's chance depends on seed and epoch alone."""
-        for k, generators in enumerate(self._generators):
-            generators[:] = [generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds]
+        for k, layer in enumerate(self.layers):
+            if layer.draws:
+                self._generators[k][:] = [generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds]
 
     def bind(self, x: Array, *, training: bool) -> "Pass":
         """The way through all layers from x (R or 1, I, B), one batch's input buffer."""

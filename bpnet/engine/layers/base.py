@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Wiring:
     statistics: Mapping[str, Array]
     """What the layer learns without a gradient, such as running means; saved with the parameters."""
     generators: list[np.random.Generator]
-    """One for each replica, renewed by the network at the start of each epoch."""
+    """One for each replica, renewed by the network at the start of each epoch; none where the layer draws nothing."""
     training: bool
     """Whether backward will be called, and chance and batch statistics apply."""
     wants_input_gradient: bool
@@ -51,6 +52,9 @@ class BoundLayer:
 @dataclass(frozen=True, kw_only=True)
 class Layer(Component):
     """The base of all layers."""
+
+    draws: ClassVar[bool] = False
+    """Whether training draws random numbers in this layer."""
 
     def outputs(self, inputs: int) -> int:
         """The number of outputs for so many inputs."""

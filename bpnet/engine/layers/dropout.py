@@ -1,7 +1,7 @@
 """Dropout: in training, each value is left out with a given probability."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class Dropout(Layer):
 
     kind: Literal["dropout"] = "dropout"
     rate: float = number(0.5, ge=0, lt=1)
+    draws: ClassVar[bool] = True
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers; outside training it is its input."""

@@ -9,8 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from bpnet.config.schema import Config
-from bpnet.config.shorthand import KeyPath, dataclasses_in, hints, item_hint, kind_of, section_at, spell_out
+from bpnet.config.shorthand import dataclasses_in, hints, item_hint, kind_of, section_at, spell_out
 from bpnet.config.source import Source
+from bpnet.config.yaml_tree import KeyPath
 from bpnet.errors import ConfigError
 from bpnet.suggest import suggest
 

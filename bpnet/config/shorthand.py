@@ -6,7 +6,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-KeyPath = tuple[str | int, ...]
+from bpnet.config.yaml_tree import KeyPath
 
 
 def dataclasses_in(hint: Any) -> Iterator[type]:

@@ -20,6 +20,10 @@ def numeric_columns(table: Table, columns: Sequence[str], *, role: str, advice: 
     values = np.empty((len(table), len(columns)))
     problems: list[str] = []
     for k, column in enumerate(columns):
+        read = table.numbers(column)
+        if read is not None:
+            values[:, k] = read
+            continue
         cells = table.cells(column, wanted_for=f"is a {role}")
         try:
             values[:, k] = [_number(cell) for cell in cells]

@@ -72,8 +72,9 @@ class RegressionError:
     def __init__(self, targets: Array, scale: Array | None = None) -> None:
         self.width = targets.shape[1]
         self._scale = np.ones(self.width) if scale is None else np.asarray(scale, np.float64)
-        centred = targets.astype(np.float64) - targets.mean(axis=0, dtype=np.float64)
-        self._deviation = (centred**2).sum(axis=0)
+        # from the first row rather than from 0, so that targets which do not vary deviate by exactly 0
+        shifted = targets.astype(np.float64) - targets[:1]
+        self._deviation = ((shifted - shifted.mean(axis=0)) ** 2).sum(axis=0)
 
     def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
         """Sum (y - t)² of each output over the rows of scores (R, O, B) and targets (R, O, B)."""

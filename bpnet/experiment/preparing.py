@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from bpnet.config.schema import Config, Task
-from bpnet.config.source import KeyPath, Source
+from bpnet.config.source import Source
+from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.columns import Floats, class_labels, in_order, numeric_columns, suggests_classes
 from bpnet.data.encoding import Encoder, Target, fit_scaling
 from bpnet.data.splitting import Indices, Part, split_rows

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from bpnet.config.loading import dotted
 from bpnet.config.schema import Architecture, Config, Output, Task
-from bpnet.config.source import KeyPath, Source
+from bpnet.config.source import Source
+from bpnet.config.yaml_tree import KeyPath
 from bpnet.engine.activations import AnyActivation, Identity, LeakyRelu, Relu, Sigmoid, Softmax
 from bpnet.engine.layers import AnyLayer, BatchNormalization, Dense
 from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError

@@ -272,7 +272,7 @@ def test_a_missing_file_suggests_a_near_one(typed: str, tmp_path: Path) -> None:
 
 def test_a_missing_file_without_a_near_one(tmp_path: Path) -> None:
     path = tmp_path / "nowhere" / "iris.yaml"
-    assert reading(path) == f"{path}: no such config file; `bpnet init data.csv` writes a config"
+    assert reading(path) == f"{path}: no such config file; see configs/ for examples"
 
 
 def test_a_folder(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n  # here\n", "---\n", "---\n...\n", "~", "null\n"])
 def test_nothing_in_it(text: str) -> None:
     assert problem_of(text) == (
-        "configs/iris.yaml: is empty or holds only comments; `bpnet init data.csv` writes a config"
+        "configs/iris.yaml: is empty or holds only comments; see configs/ for examples"
     )
 
 

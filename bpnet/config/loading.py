@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ from bpnet.config.schema import Config
 from bpnet.config.shorthand import dataclasses_in, hints, item_hint, kind_of, section_at, spell_out
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
+from bpnet.engine.component import FieldError
 from bpnet.errors import ConfigError
 from bpnet.suggest import suggest
 
@@ -91,7 +93,8 @@ def _key_path(detail: ErrorDetails, data: Any) -> KeyPath:
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
             data = data[part]
             path.append(part)
-    return tuple(path)
+    problem = detail.get("ctx", {}).get("error")
+    return (*path, problem.field) if isinstance(problem, FieldError) else tuple(path)
 
 
 def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
@@ -110,8 +113,10 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
             return f"{name} needs a key `kind`; allowed are {', '.join(allowed)}"
         kind = str(details[0]["ctx"]["tag"])
         return f"{name} is '{kind}'; allowed are {', '.join(allowed)}{suggest(kind, allowed)}"
+    if types <= {"dict_type", "dataclass_type"} and (kinds := _kinds(path, data)):
+        return f"{name} is {_shown(value)}; it must be one of {', '.join(kinds)}, or a mapping with such a `kind`"
     if "value_error" in types:
-        return f"{name or 'the config'}: {details[0]['ctx']['error']}"
+        return f"{name} {details[0]['ctx']['error']}"
     wanted = list(dict.fromkeys(_wanted(detail) for detail in details))
     hint = suggest(value, _words(details)) if isinstance(value, str) else ""
     if isinstance(value, str) and types & {"float_type", "int_type"} and _reads_as_number(value):
@@ -125,10 +130,14 @@ def _wanted(detail: ErrorDetails) -> str:
         key, words = _BOUNDS[kind]
         bound = context[key]
         return f"{words} {int(bound) if float(bound).is_integer() else bound}"
+    if kind == "list_type" and isinstance(detail["input"], int | float | str):
+        return f"a list, such as [{detail['input']}]"
+    if kind == "string_too_short":
+        return "text that is not empty"
     if kind == "literal_error":
         return str(context["expected"]).replace("'", "")
     if kind == "too_short":
-        return "a list of at least one"
+        return "a list of at least one entry, or left out"
     return _WANTED.get(kind, detail["msg"])
 
 
@@ -160,15 +169,14 @@ def _purpose(key: str) -> str:
 
 def _reads_as_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
-        return "a mapping" if isinstance(value, dict) else "a list"
+        return ("a mapping" if isinstance(value, dict) else "a list") if value else "empty"
     text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else f"'{value}'"
     return text if len(text) <= 60 else text[:59] + "…"
 

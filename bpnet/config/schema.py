@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bpnet.engine.activations import AnyActivation
-from bpnet.engine.component import Component, choice, number
+from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.initializers import AnyInitializer, Zeros
 from bpnet.engine.layers import AnyLayer
 from bpnet.engine.settings import Training
@@ -29,9 +29,10 @@ class Split(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.validation + self.test >= 1:
-            raise ValueError(
-                f"validation {self.validation} and test {self.test} leave no rows to train on; "
-                "their sum must be below 1"
+            raise FieldError(
+                "validation",
+                f"is {self.validation} and test is {self.test}, which leaves no rows to train on; "
+                "their sum must be below 1",
             )
 
 
@@ -51,8 +52,8 @@ class Preprocessing(Component):
 class Dataset(Component):
     """The table, which of its columns to read, and how."""
 
-    path: str
-    target: str
+    path: Annotated[str, Field(min_length=1)]
+    target: Annotated[str, Field(min_length=1)]
     features: Annotated[list[str], Field(min_length=1)] | None = None
     sample_weight: str | None = None
     class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
@@ -85,8 +86,10 @@ class Architecture(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.layers is not None and (self.hidden is not None or self.activation is not None):
-            raise ValueError(
-                "`layers` says it all; leave `hidden` and `activation` out, or use them instead of `layers`"
+            other = "activation" if self.hidden is None else "hidden"
+            raise FieldError(
+                "layers",
+                f"and {other} are both set; keep one of the two (--set architecture.{other}=null takes {other} away)",
             )
 
 

@@ -42,16 +42,28 @@ def member(hint: Any, value: Any) -> type | None:
 
 
 def spell_out(value: Any, hint: Any) -> Any:
-    """The value with every bare word that stands for a component written as {kind: word}."""
+    """The value with every component in full: a bare word as {kind: word}, and a default's kind where none is given."""
     if isinstance(value, str):
         return {"kind": value} if any(kind_of(one) for one in dataclasses_in(hint)) else value
     if isinstance(value, Mapping):
         section = member(hint, value)
         inside = hints(section) if section else {}
-        return {key: spell_out(item, inside.get(key)) for key, item in value.items()}
+        kinds = _default_kinds(section) if section else {}
+        return {
+            key: spell_out(
+                {"kind": kinds[key], **item} if key in kinds and isinstance(item, dict) else item, inside.get(key)
+            )
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [spell_out(item, item_hint(hint)) for item in value]
     return value
+
+
+def _default_kinds(section: type) -> dict[str, str]:
+    """The kind of each component that a section has by default: `optimizer: {beta_1: 0.8}` means adam's."""
+    defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(section)}
+    return {name: default.kind for name, default in defaults.items() if hasattr(default, "kind")}
 
 
 def section_at(path: KeyPath, data: Any, hint: Any) -> type | None:

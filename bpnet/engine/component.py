@@ -33,6 +33,14 @@ def choice(default: Any = dataclasses.MISSING) -> Any:
     return dataclasses.field(default=default, metadata={"discriminator": "kind"})
 
 
+class FieldError(ValueError):
+    """A value that does not fit the others of its component; `field` names the one to change."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Component:
     """Hyperparameters with their defaults; raises ValueError where one is out of bounds."""

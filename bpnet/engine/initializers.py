@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.component import Array, Component, number
+from bpnet.engine.component import Array, Component, FieldError, number
 
 Shape = tuple[int, ...]
 
@@ -71,7 +71,7 @@ class Uniform(Initializer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.low >= self.high:
-            raise ValueError(f"low is {self.low} and high is {self.high}; low must be less than high")
+            raise FieldError("low", f"is {self.low} and high is {self.high}; low must be less than high")
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """Independent uniform values."""

@@ -41,14 +41,17 @@ class Accuracy:
         true = np.empty_like(said)
         right = np.empty((replicas, rows), np.bool_)
         count = np.empty((replicas, 1))
+        by_row = np.empty((replicas, rows, outputs if outputs > 1 else 0), scores.dtype)
 
         def add(sums: Array) -> None:
             if outputs == 1:
                 np.greater(scores[:, 0], self._threshold, out=said)
                 np.greater(targets[:, 0], 0.5, out=true)
             else:
-                np.argmax(scores, axis=1, out=said)
-                np.argmax(targets, axis=1, out=true)
+                for values, classes in ((scores, said), (targets, true)):
+                    # argmax along any axis but the last would allocate this copy anew in each step
+                    np.copyto(by_row, values.transpose(0, 2, 1))
+                    np.argmax(by_row, axis=2, out=classes)
             np.equal(said, true, out=right)
             np.add.reduce(right, axis=1, out=count, keepdims=True)
             np.add(sums, count, out=sums)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.engine.component import Array, Component, number
+from bpnet.engine.component import Array, Component, FieldError, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,11 @@ class GradientClipping(Component):
 
     norm: float | None = number(None, gt=0)
     value: float | None = number(None, gt=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.norm is None and self.value is None:
+            raise FieldError("norm", "is not set, nor is value; set one of them, or leave gradient_clipping out")
 
     def clip(self, gradient: Array) -> None:
         """Bound the gradient (R, P) in place."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from bpnet.engine.component import Component, choice, number
+from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.losses import AnyLoss
 from bpnet.engine.optimizers import Adam, AnyOptimizer
 from bpnet.engine.penalties import GradientClipping
@@ -51,7 +51,7 @@ class Training(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.batch_size != "full" and self.batch_size < 1:
-            raise ValueError(f"batch_size is {self.batch_size}; it must be at least 1, or full")
+            raise FieldError("batch_size", f"is {self.batch_size}; it must be at least 1, or full")
 
     def monitor(self, *, validated: bool) -> str:
         """The figure by which the best epoch is chosen, given whether there are validation rows."""

@@ -9,7 +9,7 @@ from bpnet.engine.losses import Loss
 from bpnet.engine.metrics import Metric
 from bpnet.engine.monitoring import Best
 from bpnet.engine.network import Network
-from bpnet.engine.penalties import BoundPenalty, GradientClipping
+from bpnet.engine.penalties import BoundPenalty
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.settings import Training
 
@@ -27,7 +27,7 @@ class Steps:
         self._batches = Batches(prepared, size, network.seeds, shuffle=training.shuffle)
         self._bound = [BoundBatch(network, loss, metric, batch, training=True) for batch in self._batches.shapes]
         self._tally = Tally(prepared, loss, metric, replicas)
-        self._clipping = training.gradient_clipping or GradientClipping()
+        self._clipping = training.gradient_clipping
         self._state = training.optimizer.bind(network.theta, network.gradient, network.weights)
         self._square = np.zeros(replicas, network.dtype)
         self._squares = np.zeros(replicas)
@@ -53,7 +53,8 @@ class Steps:
                     self._penalty.add_gradient()
                 np.vecdot(network.gradient, network.gradient, out=self._square)
                 np.add(self._squares, self._square, out=self._squares)
-                self._clipping.clip(network.gradient)
+                if self._clipping is not None:
+                    self._clipping.clip(network.gradient)
                 factor = training.schedule.factor(self.count, self._batches.per_epoch, training.epochs)
                 self.learning_rate = training.learning_rate * factor * self._reduction
                 training.optimizer.step(self._state, self.learning_rate)

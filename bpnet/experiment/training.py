@@ -14,11 +14,12 @@ import numpy as np
 
 from bpnet import __version__
 from bpnet.config.loading import as_data, load
+from bpnet.config.schema import Config
 from bpnet.config.source import Source, write
 from bpnet.data.splitting import Part
 from bpnet.engine.activations import Identity
 from bpnet.engine.training import Record, fit
-from bpnet.errors import ConfigError, DivergedError
+from bpnet.errors import ConfigError, DivergedError, UsageError
 from bpnet.experiment.measuring import measure, metric_of
 from bpnet.experiment.model import Description, Model
 from bpnet.experiment.preparing import Prepared, dataset_path, prepare
@@ -60,7 +61,7 @@ def train(
     config = load(source)
     prepared = prepare(config, source, folder)
     model = _model(prepared, source)
-    name = directory.valid_name(name) if name else _run_name(config.name, source)
+    name = _run_name(config, source) if name is None else directory.valid_name(name)
     run = directory.RunPaths(directory.create(runs, name))
     location = os.path.relpath(dataset_path(config, folder).resolve(), run.folder.resolve())
     resolved = replace(
@@ -130,16 +131,24 @@ def _model(prepared: Prepared, source: Source) -> Model:
     )
     try:
         return Model(description, description.network())
+    except (MemoryError, OverflowError):
+        raise ConfigError(
+            f"{source.where(('architecture',))}: architecture: this machine's memory is too small for so many "
+            "parameters; give the layers fewer units"
+        ) from None
     except ValueError as error:
         raise ConfigError(f"{source.where(('architecture',))}: architecture: {error}") from None
 
 
-def _run_name(name: str | None, source: Source) -> str:
+def _run_name(config: Config, source: Source) -> str:
     """The config's name, or its file's, with what a folder cannot be named replaced by a dash."""
+    if config.name is not None:
+        try:
+            return directory.valid_name(config.name)
+        except UsageError as error:
+            raise ConfigError(f"{source.where(('name',))}: name: {error}") from None
     stem = Path(source.name).stem
-    return directory.valid_name(
-        name or "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip("-.") or "run"
-    )
+    return directory.valid_name("".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip("-.") or "run")
 
 
 def _parts(prepared: Prepared) -> list[Part]:

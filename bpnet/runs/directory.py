@@ -50,7 +50,7 @@ class RunPaths:
         if missing:
             raise RunError(
                 f"{self.folder}: the run is not complete, it lacks {', '.join(missing)}; "
-                "finish it with `bpnet resume`, or train again"
+                "train again, or restore the files"
             )
 
 

@@ -80,9 +80,7 @@ def test_numbers_are_as_short_as_they_can_be(name):
 
 def test_readme_has_the_sizes():
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    found = re.findall(
-        r"^\| \[`(\w+)\.csv`\]\(#\1\) \| (\d+) \| (\d+) \|.*\| `(\w+)` \|$", readme, re.MULTILINE
-    )
+    found = re.findall(r"^\| \[`(\w+)\.csv`\]\(#\1\) \| (\d+) \| (\d+) \|.*\| `(\w+)` \|$", readme, re.MULTILINE)
     sizes = {name: (int(rows), int(columns), target) for name, rows, columns, target in found}
     tables = {name: read(name) for name in NAMES}
     assert sizes == {name: (len(rows), len(header), header[-1]) for name, (header, rows) in tables.items()}

@@ -152,7 +152,7 @@ class Tree:
             if key.tag == TAG + "merge":
                 bases += value.value if isinstance(value, yaml.SequenceNode) else [value]
                 continue
-            if not isinstance(key, yaml.ScalarNode) or key.tag != TAG + "str":
+            if not isinstance(key, yaml.ScalarNode) or key.tag not in {TAG + "str", TAG + "int"}:
                 shown = shortened(key.value) if isinstance(key, yaml.ScalarNode) else "in brackets"
                 raise ConfigError(f"{self.place(key)}: the key {shown} is not text; put it in quotes")
             if key.value in pairs:

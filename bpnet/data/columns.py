@@ -1,6 +1,7 @@
 """Columns: cells read as numbers or as classes, with every cell that does not fit named."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,41 +62,46 @@ def _bad_cells(table: Table, column: str, cells: Sequence[str], role: str, advic
 
 
 def _shown(cell: str) -> str:
-    return "a blank cell" if not cell else f"'{cell[:40]}'"
+    return repr(cell if len(cell) <= 40 else cell[:39] + "…") if cell else "a blank cell"
 
 
 def suggests_classes(cells: Sequence[str]) -> bool:
-    """Whether a target is classes: any text, or at most 20 different whole numbers; else it is a quantity."""
-    different = {cell for cell in cells if cell}
-    if not all(is_number(cell) for cell in different):
-        return True
-    return all(float(cell).is_integer() for cell in different) and len(different) <= MOST_INTEGER_CLASSES
+    """Whether a target is classes: text, or at most 20 different whole numbers; else it is a quantity.
+
+    Numbers with a few words among them are a quantity too, so that those words are found and named.
+    """
+    different = {cell for cell in cells if not _is_gap(cell)}
+    numbers = {cell for cell in different if is_number(cell)}
+    if len(numbers) < len(different):
+        return len(numbers) <= max(MOST_INTEGER_CLASSES, 0.9 * len(different))
+    return all(float(cell).is_integer() for cell in numbers) and len(numbers) <= MOST_INTEGER_CLASSES
 
 
 def class_labels(table: Table, column: str) -> list[str]:
-    """A classification target's labels, row by row; whole numbers in their shortest form, so that 1 and 1.0 agree.
+    """A classification target's labels, row by row; where all are whole numbers, 1.0 is written 1.
 
     Raises DataError that names the rows with a blank label, or nan.
     """
     cells = table.cells(column, wanted_for="is the target")
-    blank = [row for row, cell in enumerate(cells) if not cell or cell.lower() == "nan"]
-    if blank:
+    gaps = [row for row, cell in enumerate(cells) if _is_gap(cell)]
+    if gaps:
         raise DataError(
             [
                 f"{table.where(row)}, column '{column}': {_shown(cells[row])} is no class; fill it in, or drop the row"
-                for row in blank[:MOST_PROBLEMS]
+                for row in gaps[:MOST_PROBLEMS]
             ]
-            + more(len(blank), f"cells of the target '{column}' have no class")
+            + more(len(gaps), f"cells of the target '{column}' have no class")
         )
-    different = set(cells)
-    if all(is_number(cell) and float(cell).is_integer() for cell in different):
-        short = {cell: str(int(float(cell))) for cell in different}
-        return [short[cell] for cell in cells]
-    return cells
+    whole = {cell: match[1] for cell in set(cells) if (match := re.fullmatch(r"([-+]?[0-9]+)(\.0*)?", cell))}
+    return [whole[cell] for cell in cells] if len(whole) == len(set(cells)) else cells
 
 
 def in_order(labels: Sequence[str]) -> list[str]:
     """The different labels: whole numbers by size, else by the alphabet."""
     different = set(labels)
-    whole = all(is_number(label) and float(label).is_integer() for label in different)
-    return sorted(different, key=int if whole else str)
+    whole = all(re.fullmatch(r"[-+]?[0-9]+", label) for label in different)
+    return sorted(different, key=(lambda label: (int(label), label)) if whole else str)
+
+
+def _is_gap(cell: str) -> bool:
+    return not cell or cell.lower() == "nan"

@@ -1,5 +1,6 @@
 """Encoding: columns to the network's inputs and targets, by figures of the training rows alone."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,8 +26,13 @@ class Scaling:
         return np.asarray((values - np.array(self.subtract)) / np.array(self.divide))
 
 
-def fit_scaling(values: Floats, kind: Literal["standardize", "min_max", "l2_rows", "none"]) -> Scaling:
-    """The scaling of columns (rows, columns): by mean and deviation, by minimum and range, or none."""
+def fit_scaling(
+    values: Floats, kind: Literal["standardize", "min_max", "l2_rows", "none"], columns: list[str]
+) -> Scaling:
+    """The scaling of columns (rows, columns): by mean and deviation, by minimum and range, or none.
+
+    Raises DataError where a column's values are so large that its figures overflow.
+    """
     with np.errstate(all="ignore"):
         spread = values.max(axis=0) - values.min(axis=0)
         constant = spread <= _TINY * np.abs(values).max(axis=0)
@@ -35,6 +41,13 @@ def fit_scaling(values: Floats, kind: Literal["standardize", "min_max", "l2_rows
             subtract, divide = values.mean(axis=0), np.where(constant, 1.0, values.std(axis=0))
         elif kind == "min_max":
             subtract, divide = values.min(axis=0), np.where(constant, 1.0, spread)
+    finite = np.isfinite(subtract) & np.isfinite(divide)
+    if not finite.all():
+        k = int(np.argmin(finite))
+        raise DataError(
+            f"column '{columns[k]}' holds {np.abs(values[:, k]).max():g}, too large to {kind.replace('_', '-')}; "
+            "correct it, or give the column in another unit"
+        )
     return Scaling(subtract=subtract.tolist(), divide=divide.tolist(), constant=constant.tolist())
 
 
@@ -46,18 +59,17 @@ class Encoder:
     numeric: Literal["standardize", "min_max", "l2_rows", "none"]
     scaling: Scaling
 
-    def encode(self, values: Floats, dtype: str) -> np.ndarray:
-        """Inputs (rows, features) from the values of the feature columns; raises DataError where they overflow."""
+    def encode(self, values: Floats, dtype: str, where: Callable[[int], str]) -> np.ndarray:
+        """Inputs (rows, features) from the values of the feature columns; raises DataError where one overflows.
+
+        `where` names the place of a row, counted from 0.
+        """
         with np.errstate(all="ignore"):
             x: Floats = self.scaling.apply(values)
             if self.numeric == "l2_rows":
-                length = np.sqrt((x**2).sum(axis=1, keepdims=True))
-                x /= np.where(length == 0, 1.0, length)
+                x = _to_length_1(x)
             inputs: np.ndarray = np.ascontiguousarray(x, dtype)
-        finite = np.isfinite(inputs).all(axis=0)
-        if not finite.all():
-            column = self.features[int(np.argmin(finite))]
-            raise DataError(f"column '{column}' holds values too large to encode; rescale it, or leave it out")
+        _check_size(inputs, values, self.features, where)
         return inputs
 
 
@@ -79,10 +91,12 @@ class Target:
         one_hot: np.ndarray = np.eye(len(self.classes), dtype=dtype)[rows]
         return one_hot
 
-    def encode_values(self, values: Floats, dtype: str) -> np.ndarray:
-        """Scaled values (rows, 1)."""
+    def encode_values(self, values: Floats, dtype: str, where: Callable[[int], str]) -> np.ndarray:
+        """Scaled values (rows, 1); raises DataError where one overflows."""
         assert self.scaling is not None
-        y: np.ndarray = np.ascontiguousarray(self.scaling.apply(values), dtype)
+        with np.errstate(all="ignore"):
+            y: np.ndarray = np.ascontiguousarray(self.scaling.apply(values), dtype)
+        _check_size(y, values, [self.name], where)
         return y
 
     def decode_values(self, y: np.ndarray) -> Floats:
@@ -90,3 +104,22 @@ class Target:
         assert self.scaling is not None
         values: Floats = y.astype(np.float64) * self.scaling.divide[0] + self.scaling.subtract[0]
         return values
+
+
+def _to_length_1(rows: Floats) -> Floats:
+    """Each row divided by its Euclidean length; by its largest magnitude first, so that no square overflows."""
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    rows = rows / np.where(largest == 0, 1.0, largest)
+    length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    return np.asarray(rows / np.where(length == 0, 1.0, length))
+
+
+def _check_size(encoded: np.ndarray, values: Floats, columns: list[str], where: Callable[[int], str]) -> None:
+    # squares of what is encoded must fit too: the network multiplies and sums
+    too_large = ~(np.abs(encoded) < np.sqrt(np.finfo(encoded.dtype).max))
+    if too_large.any():
+        row, k = (int(index) for index in np.argwhere(too_large)[np.argmax(np.abs(values[too_large]))])
+        raise DataError(
+            f"{where(row)}, column '{columns[k]}': {values[row, k]:g} is too large to compute with; "
+            "correct it, or give the column in another unit"
+        )

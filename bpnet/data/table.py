@@ -21,8 +21,6 @@ MOST_PROBLEMS = 5
 LARGE = 4_000_000
 """The bytes from which pandas, though it takes a third of a second to import, reads a table sooner than `csv`."""
 
-Column = npt.NDArray[np.float64] | list[str]
-
 
 class Table:
     """A table with named columns. `columns` are its names, `digest` is the SHA-256 of its content.
@@ -31,20 +29,20 @@ class Table:
     """
 
     def __init__(self, name: str, content: bytes) -> None:
-        self.name, self._text = name, _decoded(name, content)
+        self.name, self._content, self._text = name, content, _decoded(name, content)
         self.digest = hashlib.sha256(content).hexdigest()
         self.columns = _header(name, self._text)
-        self._fast: dict[str, Column] = {}
+        self._fast: dict[str, npt.NDArray[np.float64] | None] = {}
         if len(content) >= LARGE:
             from bpnet.data.large import fast_columns
 
-            self._fast = fast_columns(content) or {}
-        if list(self._fast) != self.columns:
-            self._fast = {}
-        self._rows = len(self.rows) if not self._fast else len(self._fast[self.columns[0]])
+            fast = fast_columns(content)
+            self._fast = fast if fast and list(fast) == self.columns else {}
+        read = next((column for column in self._fast.values() if column is not None), None)
+        self._length = len(self.rows) if read is None else len(read)
 
     def __len__(self) -> int:
-        return self._rows
+        return self._length
 
     @property
     def rows(self) -> list[list[str]]:
@@ -63,14 +61,15 @@ class Table:
                 f"the columns are {listed(self.columns)}{suggest(column, self.columns)}"
             )
         if column in self._fast:
-            return [str(cell) for cell in self._fast[column]]
+            from bpnet.data.large import text_column
+
+            return text_column(self._content, column)
         k = self.columns.index(column)
         return [row[k] for row in self.rows]
 
     def numbers(self, column: str) -> npt.NDArray[np.float64] | None:
         """A column that was read as finite numbers already, or None."""
-        column_read = self._fast.get(column)
-        return column_read if isinstance(column_read, np.ndarray) else None
+        return self._fast.get(column)
 
     def where(self, row: int) -> str:
         """Name the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""

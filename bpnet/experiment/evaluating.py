@@ -79,7 +79,7 @@ def _evaluate(model: Model, table: Table, chosen: np.ndarray, name: str) -> Eval
         y = target.encode_labels(labels, network.outputs, description.precision)
     else:
         values = numeric_columns(table, [target.name], role="regression target", advice="give a number")
-        y = target.encode_values(values, description.precision)
+        y = target.encode_values(values, description.precision, table.where)
     weighted = description.sample_weight if description.sample_weight in table.columns else None
     weights = row_weights(table, weighted, labels, description.class_weight)
     rows = Rows(x[chosen], y[chosen], None if weights is None else weights[chosen].astype(description.precision))

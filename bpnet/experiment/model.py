@@ -76,7 +76,7 @@ class Model:
         if missing:
             raise DataError(_missing_columns(table, missing))
         values = numeric_columns(table, features, role="feature", advice="the model needs a number there")
-        return self.description.encoder.encode(values, self.description.precision)
+        return self.description.encoder.encode(values, self.description.precision, table.where)
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """The network's predictions (rows, outputs), averaged over its replicas."""
@@ -106,7 +106,7 @@ class Model:
 
     def quantities(self, x: np.ndarray) -> np.ndarray:
         """The predicted value (rows,) of a regression, in the target's own unit."""
-        return self.description.target.decode_values(self.outputs(x))[:, 0].astype(self.network.dtype)
+        return self.description.target.decode_values(self.outputs(x))[:, 0]
 
 
 def load(folder: Path) -> Model:

@@ -34,15 +34,16 @@ def predict(run: Path, data: str) -> Predictions:
 
 def _columns(model: Model, table: Table) -> dict[str, list[str] | list[float]]:
     x, target = model.inputs(table), model.description.target
+    digits = 7 if model.description.precision == "float32" else 16
     if target.classes is None:
-        return {f"predicted_{target.name}": _shortest(model.quantities(x))}
-    probabilities = model.probabilities(x).astype(model.network.dtype)
+        return {f"predicted_{target.name}": _rounded(model.quantities(x), digits)}
+    probabilities = model.probabilities(x)
     return {
         f"predicted_{target.name}": model.labels(x),
-        **{f"probability_{label}": _shortest(probabilities[:, k]) for k, label in enumerate(target.classes)},
+        **{f"probability_{label}": _rounded(probabilities[:, k], digits) for k, label in enumerate(target.classes)},
     }
 
 
-def _shortest(values: np.ndarray) -> list[float]:
-    """The numbers with the fewest digits that tell them apart in their own precision: 0.1, not 0.10000000149."""
-    return [float(str(value)) for value in values]
+def _rounded(values: np.ndarray, digits: int) -> list[float]:
+    """The numbers to the significant digits that the network's precision has."""
+    return [float(f"{value:.{digits}g}") for value in values]

@@ -9,7 +9,7 @@ import numpy as np
 from bpnet.config.schema import Config, Task
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
-from bpnet.data.columns import Floats, class_labels, in_order, numeric_columns, suggests_classes
+from bpnet.data.columns import Floats, class_labels, in_order, is_number, numeric_columns, suggests_classes
 from bpnet.data.encoding import Encoder, Target, fit_scaling
 from bpnet.data.splitting import Indices, Part, split_rows
 from bpnet.data.table import Table, listed, read_table
@@ -62,14 +62,15 @@ def prepare(config: Config, source: Source, folder: Path) -> Prepared:
     if len(classes) > len(table) * (1 - split.validation - split.test):
         raise DataError(
             f"{table.name}: the target '{config.dataset.target}' has {len(classes)} classes, more than the rows left "
-            f"to train on, of {len(table)} in all; is it an id, or a quantity (then set task: regression)?"
+            f"to train on, of {len(table)} in all; give it more rows, or lower dataset.split.validation and test; "
+            "if it is a quantity, set task: regression"
         )
     parts = split_rows(len(table), split.validation, split.test, config.seed, numbers if split.stratify else None)
     train = parts["train"]
     encoder = Encoder(
         features=features,
         numeric=resolved.dataset.preprocessing.numeric,
-        scaling=fit_scaling(values[train], resolved.dataset.preprocessing.numeric),
+        scaling=fit_scaling(values[train], resolved.dataset.preprocessing.numeric, features),
     )
     outputs = outputs_of(task, len(classes), resolved.architecture.output.activation)
     dtype = resolved.training.precision
@@ -84,17 +85,25 @@ def prepare(config: Config, source: Source, folder: Path) -> Prepared:
             table, [config.dataset.target], role="regression target", advice="give a number, or drop the row"
         )
         kind = resolved.dataset.preprocessing.target
-        target = Target(name=config.dataset.target, scaling=fit_scaling(quantities[train], kind))
+        target = Target(
+            name=config.dataset.target, scaling=fit_scaling(quantities[train], kind, [config.dataset.target])
+        )
         if target.scaling and all(target.scaling.constant):
             raise DataError(
                 f"{table.name}: the target '{target.name}' is {quantities[train][0, 0]:g} in every training row; "
                 "there is nothing to learn"
             )
-        y = target.encode_values(quantities, dtype)
+        y = target.encode_values(quantities, dtype, table.where)
     weights = row_weights(table, config.dataset.sample_weight, labels, class_weight)
-    if weights is not None and not all(weights[rows].sum() > 0 for rows in parts.values() if len(rows)):
-        raise DataError(f"{table.name}: the weights of a whole part are 0; at least one row of each must count")
-    x = encoder.encode(values, dtype)
+    if weights is not None:
+        for part, rows in parts.items():
+            if len(rows) and not weights[rows].sum() > 0:
+                raise DataError(
+                    f"{table.name}, column '{config.dataset.sample_weight}': the weights of the {part} rows are all 0; "
+                    "at least one row of each part must count"
+                )
+        weights = weights / weights[train].mean()
+    x = encoder.encode(values, dtype, table.where)
     return Prepared(
         config=resolved,
         encoder=encoder,
@@ -115,7 +124,7 @@ def prepare(config: Config, source: Source, folder: Path) -> Prepared:
 def row_weights(
     table: Table, column: str | None, labels: list[str], class_weight: Mapping[str, float] | None
 ) -> Floats | None:
-    """Each row's weight times its class's (rows,), or None where neither is set; raises DataError for a bad one."""
+    """Each row's weight times its class's (rows,), to a factor, or None where neither is set; raises DataError."""
     if column is None and class_weight is None:
         return None
     weights = np.ones(len(table))
@@ -124,8 +133,10 @@ def row_weights(
         if (weights < 0).any():
             row = int(np.argmax(weights < 0))
             raise DataError(f"{table.where(row)}, column '{column}': the weight {weights[row]:g} is below 0")
+        weights = weights / max(weights.max(), np.finfo(np.float64).tiny)  # so that no sum of weights overflows
     if class_weight is not None:
-        weights = weights * np.array([class_weight[label] for label in labels])
+        largest = max(class_weight.values())
+        weights = weights * np.array([class_weight[label] / largest for label in labels])
     return weights
 
 
@@ -154,26 +165,32 @@ def _features(config: Config, source: Source, table: Table) -> list[str]:
         problems.append(
             f"{source.where(path)}: {key} '{column}' is no column of {table.name}; "
             f"the columns are {listed(table.columns)}{suggest(column, table.columns)}"
+            + ("; is the line of column names missing?" if all(map(is_number, table.columns)) else "")
         )
         return False
 
     known(dataset.target, ("dataset", "target"), "dataset.target")
     if dataset.sample_weight is not None:
-        known(dataset.sample_weight, ("dataset", "sample_weight"), "dataset.sample_weight")
+        path = ("dataset", "sample_weight")
+        known(dataset.sample_weight, path, "dataset.sample_weight")
+        if dataset.sample_weight == dataset.target:
+            problems.append(f"{source.where(path)}: dataset.sample_weight is the target; name another column")
     apart = {dataset.target, dataset.sample_weight}
     if dataset.features is None:
         features = [column for column in table.columns if column not in apart]
     else:
         features = dataset.features
         for k, column in enumerate(features):
-            path = ("dataset", "features", k)
-            if not known(column, path, "dataset.features"):
+            place = ("dataset", "features", k)
+            if not known(column, place, "dataset.features"):
                 continue
             if column in apart:
                 role = "target" if column == dataset.target else "sample weight"
-                problems.append(f"{source.where(path)}: dataset.features names '{column}', the {role}; remove it there")
+                problems.append(
+                    f"{source.where(place)}: dataset.features names '{column}', the {role}; remove it there"
+                )
             elif column in features[:k]:
-                problems.append(f"{source.where(path)}: dataset.features names '{column}' twice; remove one")
+                problems.append(f"{source.where(place)}: dataset.features names '{column}' twice; remove one")
     if problems:
         raise DataError(problems)
     if not features:

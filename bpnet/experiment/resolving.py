@@ -111,6 +111,11 @@ def _contradictions(config: Config, loss: AnyLoss, output: Output, task: Task) -
                 f"is {activation.kind}, which cannot reach every value of a standardized target; use identity, "
                 "or set dataset.preprocessing.target to none where the target stays in its range",
             )
+        if config.dataset.split.stratify:
+            yield (
+                ("dataset", "split", "stratify"),
+                "is true, but the task is regression, which has no classes; remove it",
+            )
         if config.dataset.class_weight is not None:
             yield ("dataset", "class_weight"), "is set, but the task is regression, which has no classes; remove it"
     elif logits and activation != loss.link:

@@ -180,9 +180,10 @@ def _row(record: Record, seconds: float) -> dict[str, float]:
 def _divergence(last: Record, learning_rate: float, run: Path) -> str:
     kept = int(last.kept_epoch[0])
     saved = f"the weights of epoch {kept} are saved" if kept else "no epoch was finite: the first weights are saved"
+    lower = min(learning_rate / 10, 0.01)
     return (
         f"training diverged in epoch {last.epoch}: the loss is no longer a finite number. The likely cause is a "
-        f"learning rate that is too high ({learning_rate:g}): try --set training.learning_rate={learning_rate / 10:g}, "
+        f"learning rate that is too high ({learning_rate:g}): try --set training.learning_rate={lower:g}, "
         f"or --set 'training.gradient_clipping={{norm: 1}}'. In {run}, {saved}"
     )
 

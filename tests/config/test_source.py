@@ -301,9 +301,7 @@ def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n  # here\n", "---\n", "---\n...\n", "~", "null\n"])
 def test_nothing_in_it(text: str) -> None:
-    assert problem_of(text) == (
-        "configs/iris.yaml: is empty or holds only comments; see configs/ for examples"
-    )
+    assert problem_of(text) == ("configs/iris.yaml: is empty or holds only comments; see configs/ for examples")
 
 
 @pytest.mark.parametrize(
@@ -397,7 +395,6 @@ def test_a_duplicate_key_names_both_lines() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("a:\n  1: x", "'1'"),
         ("a:\n  1.5: x", "'1.5'"),
         ("a:\n  true: x", "'true'"),
         ("a:\n  ~: x", "'~'"),
@@ -542,7 +539,7 @@ def test_set_inside_a_bare_word_that_was_set() -> None:
         ("a=[1", "not valid YAML at column 3: a ',' or a closing bracket is missing"),
         ("a=b: c: d", "not valid YAML at column 5: a ': ' that does not belong here"),
         ("a={b: 1, b: 2}", "the key 'b' is on line 1 already"),
-        ("a={1: 2}", "the key '1' is not text"),
+        ("a={1.5: 2}", "the key '1.5' is not text"),
         ("a=!!python/name:os.system", "the tag '!!python/name:os.system' is not allowed"),
         ("a=1\n---\n2", "a second document begins"),
     ],

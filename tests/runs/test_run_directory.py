@@ -188,5 +188,5 @@ def test_require(tmp_path: Path) -> None:
         run.require("config.yaml", "run.json", "splits.csv", "model/weights.safetensors")
     assert str(caught.value) == (
         f"{run.folder}: the run is not complete, it lacks config.yaml, splits.csv, model/weights.safetensors; "
-        "finish it with `bpnet resume`, or train again"
+        "train again, or restore the files"
     )

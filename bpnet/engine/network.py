@@ -1,6 +1,7 @@
 """A network: a stack of layers over one flat parameter vector, for R replicas at once."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -57,6 +58,8 @@ class Network:
             self.statistics.views[name][...] = value
         self.weights = sum(int(np.prod(p.shape)) for p in self._declared.values() if p.is_weight)
         self._generators: list[list[np.random.Generator]] = [[] for _ in layers]
+        self.warnings: dict[str, str] = {}
+        """What layers had to say, by layer; each speaks once."""
         self.initialize()
 
     @property
@@ -87,14 +90,21 @@ class Network:
                         raise ValueError(f"layer {k + 1}, {name}: {error}") from None
                     view[replica] = drawn
 
+    def _warn(self, k: int, layer: Layer, text: str) -> None:
+        name = f"layer {k + 1} ({getattr(layer, 'kind', type(layer).__name__)})"
+        self.warnings.setdefault(name, f"{name}: {text}")
+
     def begin_epoch(self, epoch: int) -> None:
         """Renew the generators that layers draw from, so that an epoch's chance depends on seed and epoch alone."""
         for k, layer in enumerate(self.layers):
             if layer.draws:
                 self._generators[k][:] = [generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds]
 
-    def bind(self, x: Array, *, training: bool) -> "Pass":
-        """The way through all layers from x (R or 1, I, B), one batch's input buffer."""
+    def bind(self, x: Array, *, training: bool, keeps_sums: bool = False) -> "Pass":
+        """The way through all layers from x (R or 1, I, B), one batch's input buffer.
+
+        With `keeps_sums` each layer's pre-activations stay readable after forward.
+        """
         if x.shape[1] != self.inputs:
             raise ValueError(f"the network has {self.inputs} inputs but the rows have {x.shape[1]} columns")
         buffer = np.broadcast_to(x, (len(self.seeds), *x.shape[1:]))
@@ -110,6 +120,8 @@ class Network:
                 generators=self._generators[k],
                 training=training,
                 wants_input_gradient=trained_before,
+                keeps_sums=keeps_sums,
+                warn=partial(self._warn, k, layer),
             )
             trained_before = trained_before or bool(parameters)
             bound.append(layer.bind(wiring))

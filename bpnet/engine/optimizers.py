@@ -5,7 +5,7 @@ a `State`, so that a checkpoint is the state and nothing else. The learning rate
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -27,6 +27,8 @@ class State:
         """How many steps have been taken."""
         self.momentum_product = 1.0
         """The product of the momenta so far, which NAdam's bias correction needs."""
+        self.generators: list[np.random.Generator] = []
+        """One for each replica, renewed at the start of each epoch; none where the optimizer draws nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class Optimizer(Component):
 
     slots: ClassVar[tuple[str, ...]] = ()
     work_arrays: ClassVar[int] = 1
+    searches: ClassVar[bool] = False
+    """Whether it tries parameters out by their loss, with `search`, rather than follow the gradient."""
 
     def bind(self, theta: Array, gradient: Array, weights: int) -> State:
         """Fresh state over these arrays, whose first `weights` columns are weights and the rest biases and the like."""
@@ -45,6 +49,10 @@ class Optimizer(Component):
     def step(self, state: State, learning_rate: Rate) -> None:
         """Move theta one step by the gradient, in place."""
         raise TypeError(f"{type(self).__name__} takes no steps")
+
+    def search(self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]) -> None:
+        """Change theta in place, given its loss (R,) and what measures the loss of theta as it then is."""
+        raise TypeError(f"{type(self).__name__} does not search")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +267,36 @@ class Rprop(Optimizer):
         np.subtract(state.theta, turned, out=state.theta)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Perturbation(Optimizer):
+    """theta_i += η n for one parameter i at a time, n standard normal; kept where the loss is lower, else undone.
+
+    It needs no gradient: a step is two forward passes, one that measures the loss and one that tries. The parameter is
+    drawn at random, or with `order: cyclic` taken in turn.
+    """
+
+    kind: Literal["perturbation"] = "perturbation"
+    order: Literal["random", "cyclic"] = "random"
+    work_arrays: ClassVar[int] = 0
+    searches: ClassVar[bool] = True
+
+    def search(self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]) -> None:
+        """Try one change in each replica."""
+        theta = state.theta
+        replicas, parameters = theta.shape
+        rows = np.arange(replicas)
+        if self.order == "random":
+            chosen = np.array([rng.integers(parameters) for rng in state.generators])
+        else:
+            chosen = np.full(replicas, state.count % parameters)
+        state.count += 1
+        noise = np.array([rng.standard_normal() for rng in state.generators])
+        before = theta[rows, chosen]
+        theta[rows, chosen] = before + np.ravel(learning_rate) * noise
+        worse = ~(evaluate() < loss)
+        theta[rows[worse], chosen[worse]] = before[worse]
+
+
 def _average_square(square: Array, gradient: Array, decay: float, work: Array) -> None:
     """V = decay v + (1 - decay) g²."""
     np.multiply(square, decay, out=square)
@@ -276,4 +314,4 @@ def _scaled_step(theta: Array, direction: Array, square: Array, rate: Rate, epsi
     np.subtract(theta, work, out=theta)
 
 
-AnyOptimizer = GradientDescent | Momentum | Nesterov | RmsProp | Adagrad | Adam | AdamW | NAdam | Rprop
+AnyOptimizer = GradientDescent | Momentum | Nesterov | RmsProp | Adagrad | Adam | AdamW | NAdam | Rprop | Perturbation

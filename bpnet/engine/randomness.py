@@ -12,7 +12,7 @@ class Purpose(IntEnum):
     INITIAL_WEIGHTS = 1
     ROW_ORDER = 2
     LAYER = 3
-    CHECK = 4
+    PERTURBATION = 4
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np.random.Generator:

@@ -10,6 +10,7 @@ from bpnet.engine.metrics import Metric
 from bpnet.engine.monitoring import Best
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import BoundPenalty
+from bpnet.engine.randomness import Purpose, generator
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.settings import Training
 
@@ -27,7 +28,6 @@ class Steps:
         self._batches = Batches(prepared, size, network.seeds, shuffle=training.shuffle)
         self._bound = [BoundBatch(network, loss, metric, batch, training=True) for batch in self._batches.shapes]
         self._tally = Tally(prepared, loss, metric, replicas)
-        self._clipping = training.gradient_clipping
         self._state = training.optimizer.bind(network.theta, network.gradient, network.weights)
         self._square = np.zeros(replicas, network.dtype)
         self._squares = np.zeros(replicas)
@@ -43,26 +43,50 @@ class Steps:
         tally.clear()
         self._squares[:] = 0
         network.begin_epoch(epoch)
+        if training.optimizer.searches:
+            self._state.generators = [generator(seed, Purpose.PERTURBATION, epoch) for seed in network.seeds]
         with np.errstate(all="ignore"):
             for shape in self._batches.epoch(epoch):
                 batch = self._bound[shape]
                 batch.assess(tally)
-                batch.layers.backward(batch.loss.gradient)
                 if self._penalty.active:
                     tally.penalty += self._penalty.value() * batch.size
-                    self._penalty.add_gradient()
-                np.vecdot(network.gradient, network.gradient, out=self._square)
-                np.add(self._squares, self._square, out=self._squares)
-                if self._clipping is not None:
-                    self._clipping.clip(network.gradient)
                 factor = training.schedule.factor(self.count, self._batches.per_epoch, training.epochs)
                 self.learning_rate = training.learning_rate * factor * self._reduction
-                training.optimizer.step(self._state, self.learning_rate)
+                if training.optimizer.searches:
+                    self._search(batch)
+                else:
+                    self._descend(batch)
                 self.count += 1
             return tally.figures()
 
+    def _descend(self, batch: BoundBatch) -> None:
+        """Backward, and a step along the gradient."""
+        network = self._network
+        batch.layers.backward(batch.loss.gradient)
+        if self._penalty.active:
+            self._penalty.add_gradient()
+        np.vecdot(network.gradient, network.gradient, out=self._square)
+        np.add(self._squares, self._square, out=self._squares)
+        if self._training.gradient_clipping is not None:
+            self._training.gradient_clipping.clip(network.gradient)
+        self._training.optimizer.step(self._state, self.learning_rate)
+
+    def _search(self, batch: BoundBatch) -> None:
+        """Let the optimizer try other parameters on this batch."""
+
+        def loss() -> Array:
+            batch.layers.forward()
+            batch.loss.evaluate()
+            return batch.loss.value() + self._penalty.value()
+
+        current = batch.loss.value() + self._penalty.value()
+        self._training.optimizer.search(self._state, self.learning_rate, current, loss)
+
     def gradient_norm(self) -> Array:
-        """The root mean square (R,) of the gradient's norm over the last epoch's steps, before clipping."""
+        """The root mean square (R,) of the gradient's norm over the epoch's steps, before clipping; nan without one."""
+        if self._training.optimizer.searches:
+            return np.full(len(self._squares), np.nan)
         return np.asarray(np.sqrt(self._squares / self._batches.per_epoch))
 
     def finite(self) -> Array:

@@ -37,6 +37,8 @@ class Record:
     """The epoch whose parameters each replica would be left with if training ended now; 0: those before training."""
     stops: tuple[Stop, ...] | None
     """In the last record, why each replica ended."""
+    warnings: tuple[str, ...] = ()
+    """What layers had to say for the first time in this epoch."""
 
 
 def fit(
@@ -60,6 +62,7 @@ def fit(
     evaluator = validation and Evaluator(network, loss, metric(validation), validation, penalty)
     remeasure = (monitor.reads_figure or plateau) and not monitor.figure.startswith("val_")
     again = Evaluator(network, loss, metric(rows), rows, penalty) if remeasure else None
+    said = len(network.warnings)
     try:
         for epoch in range(1, training.epochs + 1):
             figures = steps.run(epoch)
@@ -74,6 +77,7 @@ def fit(
                 stalled.observe(monitored)
                 steps.reduce_rate(plateau, stalled)
             stops = tuple(stop for stop in monitor.stops if stop)
+            told, said = said, len(network.warnings)
             ended = len(stops) == replicas
             yield Record(
                 epoch=epoch,
@@ -83,6 +87,7 @@ def fit(
                 gradient_norm=steps.gradient_norm(),
                 kept_epoch=keeper.epoch.copy(),
                 stops=stops if ended else None,
+                warnings=tuple(network.warnings.values())[told:],
             )
             if ended:
                 return

@@ -3,9 +3,10 @@
 from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
 from bpnet.engine.layers.dense import Dense
 from bpnet.engine.layers.dropout import Dropout
+from bpnet.engine.layers.equilibrium import Equilibrium
 from bpnet.engine.layers.normalization import BatchNormalization, LayerNormalization
 
-AnyLayer = Dense | Dropout | BatchNormalization | LayerNormalization
+AnyLayer = Dense | Equilibrium | Dropout | BatchNormalization | LayerNormalization
 
 __all__ = [
     "AnyLayer",
@@ -13,6 +14,7 @@ __all__ = [
     "BoundLayer",
     "Dense",
     "Dropout",
+    "Equilibrium",
     "Layer",
     "LayerNormalization",
     "Wiring",

@@ -1,6 +1,6 @@
 """A layer: frozen hyperparameters that say which parameters it has and bind it to one batch's buffers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +28,10 @@ class Wiring:
     """Whether backward will be called, and chance and batch statistics apply."""
     wants_input_gradient: bool
     """Whether a layer before this one needs dL/dx."""
+    keeps_sums: bool
+    """Whether z must stay readable after forward, rather than be overwritten by f(z)."""
+    warn: Callable[[str], None]
+    """Tells the user something that happened in this layer."""
 
     def empty(self, units: int) -> Array:
         """A new buffer (R, units, B) of the input's type."""
@@ -76,9 +80,9 @@ class Layer(Component):
 class BoundActivation:
     """An activation over the pre-activations z of one batch shape; `output` is z itself where that is possible."""
 
-    def __init__(self, activation: Activation, z: Array) -> None:
+    def __init__(self, activation: Activation, z: Array, *, keeps_sums: bool) -> None:
         self._activation, self._z = activation, z
-        self.output = z if activation.derivative_from_output else np.empty_like(z)
+        self.output = z if activation.derivative_from_output and not keeps_sums else np.empty_like(z)
         self._scratch = tuple(np.empty_like(z) for _ in range(activation.scratch_arrays))
 
     def forward(self) -> None:

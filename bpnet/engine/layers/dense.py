@@ -56,11 +56,12 @@ class _BoundDense(BoundLayer):
         self._weight = wiring.parameters["weight"]
         bias = wiring.parameters.get("bias")
         self._bias = None if bias is None else bias[:, :, None]
-        self._z = wiring.empty(layer.units)
-        self._activation = (
-            None if isinstance(layer.activation, Identity) else BoundActivation(layer.activation, self._z)
-        )
-        self.output = self._z if self._activation is None else self._activation.output
+        self.z = wiring.empty(layer.units)
+        self._activation = None
+        self.output = self.z
+        if not isinstance(layer.activation, Identity):
+            self._activation = BoundActivation(layer.activation, self.z, keeps_sums=wiring.keeps_sums)
+            self.output = self._activation.output
         if wiring.training:
             self._x_transposed = wiring.x.transpose(0, 2, 1)
             self._weight_transposed = self._weight.transpose(0, 2, 1)
@@ -70,9 +71,9 @@ class _BoundDense(BoundLayer):
                 self.input_gradient = wiring.empty(wiring.x.shape[1])
 
     def forward(self) -> None:
-        np.matmul(self._weight, self._x, out=self._z)
+        np.matmul(self._weight, self._x, out=self.z)
         if self._bias is not None:
-            np.add(self._z, self._bias, out=self._z)
+            np.add(self.z, self._bias, out=self.z)
         if self._activation is not None:
             self._activation.forward()
 

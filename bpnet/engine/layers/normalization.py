@@ -76,7 +76,7 @@ class _BoundNormalization(BoundLayer):
         shape[axis] = 1
         self._mean, self._variance, self._inverse = (np.empty(shape, wiring.x.dtype) for _ in range(3))
         self._z = wiring.empty(units)
-        self._activation = BoundActivation(layer.activation, self._z)
+        self._activation = BoundActivation(layer.activation, self._z, keeps_sums=wiring.keeps_sums)
         self.output = self._activation.output
         if wiring.training:
             self._gamma_gradient, self._beta_gradient = wiring.gradients["gamma"], wiring.gradients["beta"]
@@ -149,7 +149,7 @@ class _FixedNormalization(BoundLayer):
         )
         self._scale, self._shift = np.empty_like(self._gamma), np.empty_like(self._gamma)
         self._z = wiring.empty(wiring.x.shape[1])
-        self._activation = BoundActivation(layer.activation, self._z)
+        self._activation = BoundActivation(layer.activation, self._z, keeps_sums=wiring.keeps_sums)
         self.output = self._activation.output
 
     def forward(self) -> None:

@@ -1,0 +1,146 @@
+"""The equilibrium layer: units that feed each other until they settle, trained by recurrent backpropagation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bpnet.engine.activations import AnyActivation, Sigmoid, Softmax
+from bpnet.engine.component import Array, FieldError, choice, number
+from bpnet.engine.initializers import AnyInitializer, GlorotUniform, Zeros
+from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
+from bpnet.engine.parameters import Parameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equilibrium(Layer):
+    """y = f(W y + U x + b), relaxed from y = 0 until no unit changes by more than `tolerance` in a step.
+
+    With s = f'(W y + U x + b), the error relaxes backward through the adjoint v = Wᵀ (s v) + dL/dy, until no change is
+    larger than `tolerance` times the largest dL/dy. Then, summed over the rows,
+    dL/dW = (s v) yᵀ,  dL/dU = (s v) xᵀ,  dL/db = s v,  and dL/dx = Uᵀ (s v).
+    Neither takes more than `max_steps` steps; a warning says when they were not enough. The layer's output is its last
+    `outputs` units, by default all. Almeida (1987), Pineda (1987).
+    """
+
+    kind: Literal["equilibrium"] = "equilibrium"
+    units: int = number(ge=1)
+    output_units: int | None = number(None, ge=1)
+    activation: AnyActivation = choice(Sigmoid())
+    bias: bool = True
+    initializer: AnyInitializer = choice(GlorotUniform())
+    recurrent_initializer: AnyInitializer = choice(GlorotUniform(gain=0.5))
+    bias_initializer: AnyInitializer = choice(Zeros())
+    tolerance: float = number(1e-6, gt=0)
+    max_steps: int = number(10_000, ge=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.output_units is not None and self.output_units > self.units:
+            raise FieldError("output_units", f"is {self.output_units}, but the layer has {self.units} units")
+        if isinstance(self.activation, Softmax):
+            raise FieldError("activation", "is softmax, which is not a function of each unit alone; choose another")
+
+    def outputs(self, inputs: int) -> int:
+        """The number of units that the next layer reads."""
+        return self.units if self.output_units is None else self.output_units
+
+    def parameters(self, inputs: int) -> dict[str, Parameter]:
+        """W (O, O) as `recurrent`, U (O, I) as `weight` and, unless `bias` is off, b (O,)."""
+        fans = {"fan_in": inputs, "fan_out": self.units}
+        made = {
+            "recurrent": Parameter(
+                (self.units, self.units), self.recurrent_initializer, self.units, self.units, is_weight=True
+            ),
+            "weight": Parameter((self.units, inputs), self.initializer, **fans, is_weight=True),
+        }
+        if self.bias:
+            made["bias"] = Parameter((self.units,), self.bias_initializer, **fans, is_weight=False)
+        return made
+
+    def bind(self, wiring: Wiring) -> BoundLayer:
+        """Bind the layer to these buffers."""
+        return _BoundEquilibrium(self, wiring)
+
+
+class _BoundEquilibrium(BoundLayer):
+    def __init__(self, layer: Equilibrium, wiring: Wiring) -> None:
+        self._layer, self._x, self._warn = layer, wiring.x, wiring.warn
+        self._recurrent, self._weight = wiring.parameters["recurrent"], wiring.parameters["weight"]
+        bias = wiring.parameters.get("bias")
+        self._bias = None if bias is None else bias[:, :, None]
+        self._drive, self.z, self.y, self._next, self._work = (wiring.empty(layer.units) for _ in range(5))
+        self._scratch = tuple(wiring.empty(layer.units) for _ in range(layer.activation.scratch_arrays))
+        first = layer.units - layer.outputs(wiring.x.shape[1])
+        self.output = self.y[:, first:]
+        replicas = len(wiring.x)
+        self._change, self._limit = np.empty(replicas, wiring.x.dtype), np.empty(replicas, wiring.x.dtype)
+        self._moving = np.empty(replicas, np.bool_)
+        if wiring.training:
+            self._first = first
+            self._slope, self._error, self._adjoint = (wiring.empty(layer.units) for _ in range(3))
+            self._gradients = wiring.gradients
+            if wiring.wants_input_gradient:
+                self.input_gradient = wiring.empty(wiring.x.shape[1])
+
+    def forward(self) -> None:
+        layer = self._layer
+        np.matmul(self._weight, self._x, out=self._drive)
+        if self._bias is not None:
+            np.add(self._drive, self._bias, out=self._drive)
+        self.y.fill(0)
+        self._limit.fill(layer.tolerance)
+        self._relax(self._step_forward, self.y, "the units")
+        # once more from what settled, so that what the activation leaves for its derivative belongs to y
+        np.matmul(self._recurrent, self.y, out=self.z)
+        np.add(self.z, self._drive, out=self.z)
+        layer.activation.forward(self.z, self._next, self._scratch)
+
+    def backward(self, delta: Array) -> None:
+        layer = self._layer
+        self._slope.fill(1)
+        layer.activation.backward(self.z, self._next, self._slope, self._scratch)
+        self._error.fill(0)
+        np.copyto(self._error[:, self._first :], delta)
+        np.copyto(self._adjoint, self._error)
+        np.abs(self._error, out=self._work)
+        np.maximum.reduce(self._work, axis=(1, 2), out=self._limit)
+        np.multiply(self._limit, layer.tolerance, out=self._limit)
+        self._relax(self._step_backward, self._adjoint, "the error")
+        np.multiply(self._slope, self._adjoint, out=self._work)
+        np.matmul(self._work, self.y.transpose(0, 2, 1), out=self._gradients["recurrent"])
+        np.matmul(self._work, self._x.transpose(0, 2, 1), out=self._gradients["weight"])
+        if self._bias is not None:
+            np.add.reduce(self._work, axis=2, out=self._gradients["bias"])
+        if self.input_gradient is not None:
+            np.matmul(self._weight.transpose(0, 2, 1), self._work, out=self.input_gradient)
+
+    def _step_forward(self) -> None:
+        np.matmul(self._recurrent, self.y, out=self.z)
+        np.add(self.z, self._drive, out=self.z)
+        self._layer.activation.forward(self.z, self._next, self._scratch)
+
+    def _step_backward(self) -> None:
+        np.multiply(self._slope, self._adjoint, out=self._work)
+        np.matmul(self._recurrent.transpose(0, 2, 1), self._work, out=self._next)
+        np.add(self._next, self._error, out=self._next)
+
+    def _relax(self, step: Callable[[], None], state: Array, what: str) -> None:
+        """Step, from `state` to `_next`, until each replica's largest change is within its limit; it then rests."""
+        self._moving.fill(True)
+        for _ in range(self._layer.max_steps):
+            step()
+            np.subtract(self._next, state, out=self._work)
+            np.abs(self._work, out=self._work)
+            np.maximum.reduce(self._work, axis=(1, 2), out=self._change)
+            np.copyto(state, self._next, where=self._moving[:, None, None])
+            np.logical_and(self._moving, self._change > self._limit, out=self._moving)
+            if not self._moving.any():
+                return
+        if np.isfinite(self._change).all():
+            largest = float(np.max(self._change, where=self._moving, initial=0))
+            self._warn(
+                f"{what} did not settle in {self._layer.max_steps} steps (the largest change is still {largest:.2g}): "
+                "lower training.learning_rate, or raise the layer's max_steps or tolerance"
+            )

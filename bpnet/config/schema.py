@@ -15,25 +15,47 @@ Task = Literal["classification", "regression"]
 Numeric = Literal["standardize", "min_max", "l2_rows", "none"]
 
 
+RowNumbers = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Split(Component):
-    """The shares of the rows held out for validation and test; `stratify` keeps the share of each class in every part.
+    """Which rows are held out for validation and test.
 
-    By default classification is stratified.
+    `validation` and `test` are shares of all rows, drawn from the seed; `stratify` keeps the share of each class in
+    every part, by default in a classification. Without `shuffle` the last rows test, those before them validate, and
+    the first train. `validation_rows` and `test_rows` name rows instead, counted from 1 as in splits.csv.
     """
 
     validation: float = number(0.15, ge=0, lt=1)
     test: float = number(0.15, ge=0, lt=1)
+    shuffle: bool = True
     stratify: bool | None = None
+    validation_rows: RowNumbers | None = None
+    test_rows: RowNumbers | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.validation + self.test >= 1:
+        if self.share("validation") + self.share("test") >= 1:
             raise FieldError(
                 "validation",
                 f"is {self.validation} and test is {self.test}, which leaves no rows to train on; "
                 "their sum must be below 1",
             )
+        if self.stratify and not self.shuffle:
+            raise FieldError(
+                "stratify", "is true, but shuffle is false, which takes the rows in order; change one of them"
+            )
+
+    def share(self, part: Literal["validation", "test"]) -> float:
+        """The share of rows to draw for a part: 0 where its rows are named."""
+        named = self.validation_rows if part == "validation" else self.test_rows
+        return 0.0 if named is not None else getattr(self, part)
+
+    @property
+    def validates(self) -> bool:
+        """Whether there will be validation rows."""
+        return self.validation_rows is not None or self.validation > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +72,29 @@ class Preprocessing(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(Component):
-    """The table, which of its columns to read, and how."""
+    """The table, which of its columns to read, and how.
 
-    path: Annotated[str, Field(min_length=1)]
+    A tiny table may stand in the config itself: `columns` and `rows` instead of a `path`.
+    """
+
+    path: Annotated[str, Field(min_length=1)] | None = None
+    columns: Annotated[list[str], Field(min_length=1)] | None = None
+    rows: Annotated[list[list[int | float | str]], Field(min_length=1)] | None = None
     target: Annotated[str, Field(min_length=1)]
     features: Annotated[list[str], Field(min_length=1)] | None = None
     sample_weight: str | None = None
     class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
     split: Split = field(default_factory=Split)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.path is None and self.rows is None:
+            raise FieldError("path", "is missing; it names the CSV file, relative to the config")
+        if self.path is not None and (self.rows is not None or self.columns is not None):
+            raise FieldError("path", "and a table of rows are both given; keep one of the two")
+        if self.rows is not None and self.columns is None:
+            raise FieldError("columns", "is missing; it names the columns of dataset.rows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +111,14 @@ class Output(Component):
 class Architecture(Component):
     """The network between the columns and the target.
 
-    Either `layers`, or in short `hidden`, the units of each dense layer, with one `activation` for all.
+    Either `layers`, or in short `hidden`, the units of each dense layer, with one `activation` for all. Where `output`
+    is null no dense layer is added: the last of `layers` is the output, and must have as many as the target needs.
     """
 
     layers: list[Annotated[AnyLayer, Field(discriminator="kind")]] | None = None
     hidden: list[Annotated[int, Field(ge=1)]] | None = None
     activation: AnyActivation | None = choice(None)
-    output: Output = field(default_factory=Output)
+    output: Output | None = field(default_factory=Output)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -91,6 +128,8 @@ class Architecture(Component):
                 "layers",
                 f"and {other} are both set; keep one of the two (--set architecture.{other}=null takes {other} away)",
             )
+        if self.output is None and not self.layers:
+            raise FieldError("output", "is null, but there are no layers to take its place; name some in layers")
 
 
 @dataclass(frozen=True, kw_only=True)

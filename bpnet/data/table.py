@@ -25,10 +25,12 @@ LARGE = 4_000_000
 class Table:
     """A table with named columns. `columns` are its names, `digest` is the SHA-256 of its content.
 
+    `lines` are the lines that its rows stand on, where they are not those of the content.
     Raises DataError where it is no CSV table: blank lines are passed over, white space around a cell is not part of it.
     """
 
-    def __init__(self, name: str, content: bytes) -> None:
+    def __init__(self, name: str, content: bytes, lines: list[int] | None = None) -> None:
+        self._given_lines = lines
         self.name, self._content, self._text = name, content, _decoded(name, content)
         self.digest = hashlib.sha256(content).hexdigest()
         self.columns = _header(name, self._text)
@@ -73,13 +75,21 @@ class Table:
 
     def where(self, row: int) -> str:
         """Name the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""
-        return f"{self.name}, line {self._parsed[1][row]} (row {row + 1})"
+        return f"{self.name}, line {(self._given_lines or self._parsed[1])[row]} (row {row + 1})"
 
 
 def read_table(path: str | Path) -> Table:
     """Read a CSV file with a header, or standard input where the path is `-`; raises DataError."""
     name = "standard input" if str(path) == "-" else str(path)
     return Table(name, _content(Path(path), name))
+
+
+def table_of(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]], lines: list[int]) -> Table:
+    """A table of cells that are at hand, which stand on these lines of what `name` names; raises DataError."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([columns, *rows])
+    return Table(name, text.getvalue().encode(), lines)
 
 
 def _decoded(name: str, content: bytes) -> str:

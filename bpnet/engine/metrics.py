@@ -1,13 +1,16 @@
 """Metrics: figures that say how good predictions are, for each replica, summed up batch by batch."""
 
-from collections.abc import Callable
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
 from bpnet.engine.component import Array
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "r2"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "closeness", "r2"})
+
+MetricName = Literal["closeness"]
+"""The metrics that are measured when asked for."""
 
 
 class Metric(Protocol):
@@ -97,3 +100,60 @@ class RegressionError:
         varies = self._deviation > 0
         ratio = np.divide(sums, self._deviation, out=np.full_like(sums, np.nan), where=varies)
         return {"rmse": rmse, "r2": (1 - ratio).mean(axis=1)}
+
+
+class Closeness:
+    """1 - |y - t| averaged over outputs and rows: what some texts call accuracy.
+
+    It is no share of right rows: with three classes, outputs that are all 0 already score 0.67.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ("closeness",)
+    width = 1
+
+    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
+        """Sum |y - t| over scores (R, O, B) and targets (R, O, B), divided by the outputs."""
+        error = np.empty_like(scores)
+        outputs = scores.shape[1]
+
+        def add(sums: Array) -> None:
+            np.subtract(scores, targets, out=error)
+            np.abs(error, out=error)
+            sums[:, 0] += error.sum(axis=(1, 2)) / outputs
+
+        return add
+
+    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+        """closeness, at most 1."""
+        return {"closeness": 1 - sums[:, 0] / rows}
+
+
+class Several:
+    """Metrics that are measured together: their sums stand side by side."""
+
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+        self.width = sum(metric.width for metric in metrics)
+        self._ends = np.cumsum([metric.width for metric in metrics]).tolist()
+
+    def _part(self, sums: Array, k: int) -> Array:
+        return sums[:, self._ends[k] - self._metrics[k].width : self._ends[k]]
+
+    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
+        """Add to each metric's sums."""
+        adds = [metric.bind(scores, targets) for metric in self._metrics]
+
+        def add(sums: Array) -> None:
+            for k, add_one in enumerate(adds):
+                add_one(self._part(sums, k))
+
+        return add
+
+    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+        """The figures of all."""
+        merged: dict[str, Array] = {}
+        for k, metric in enumerate(self._metrics):
+            merged |= metric.figures(self._part(sums, k), rows)
+        return merged

@@ -1,10 +1,12 @@
 """The settings of a training: every hyperparameter of `fit`, declared once."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
 from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.losses import AnyLoss
+from bpnet.engine.metrics import MetricName
 from bpnet.engine.optimizers import Adam, AnyOptimizer
 from bpnet.engine.penalties import GradientClipping
 from bpnet.engine.schedules import AnySchedule, ConstantRate
@@ -31,6 +33,7 @@ class Training(Component):
     `early_stopping`, else val_loss), also where early stopping never fires; `last` with those of its last finite
     epoch. By default it is best where there are validation rows. `target_loss` stops a replica whose training loss
     has come down to it. `l1` and `l2` weigh the penalty l1 Σ |w| + l2 Σ w² / 2, which is part of every reported loss.
+    `metrics` are measured beside the usual ones.
     """
 
     loss: AnyLoss | None = choice(None)
@@ -45,6 +48,7 @@ class Training(Component):
     gradient_clipping: GradientClipping | None = None
     early_stopping: EarlyStopping | None = None
     target_loss: float | None = number(None)
+    metrics: list[MetricName] = dataclasses.field(default_factory=list)
     keep: Literal["best", "last"] | None = None
     precision: Literal["float32", "float64"] = "float32"
 

@@ -13,7 +13,7 @@ from bpnet.engine.batches import Rows
 from bpnet.errors import DataError, RunError
 from bpnet.experiment.measuring import measure
 from bpnet.experiment.model import Model, load
-from bpnet.experiment.preparing import row_weights
+from bpnet.experiment.preparing import read_dataset, row_weights
 from bpnet.experiment.scoring import Classification, Regression, score_classes, score_quantities
 from bpnet.runs import directory, files
 from bpnet.runs.log import read_splits
@@ -49,9 +49,9 @@ def evaluate(run: Path, data: str | None) -> Evaluation:
 
 def _own_table(paths: directory.RunPaths) -> Table:
     """The table the run was trained on; raises where it is gone, or is no longer what it was."""
-    config = load_config(read(paths.config))
+    source = read(paths.config)
     try:
-        table = read_table(paths.folder / config.dataset.path)
+        table = read_dataset(load_config(source), source, paths.folder)
     except DataError as error:
         advice = f"give the table yourself: bpnet eval {paths.folder} DATA"
         raise DataError([f"{problem}; the run was trained on it; {advice}" for problem in error.problems]) from None

@@ -4,7 +4,7 @@ import numpy as np
 
 from bpnet.engine.batches import Rows
 from bpnet.engine.evaluation import Evaluator
-from bpnet.engine.metrics import Accuracy, Metric, RegressionError
+from bpnet.engine.metrics import Accuracy, Closeness, Metric, RegressionError, Several
 from bpnet.engine.penalties import Penalty
 from bpnet.engine.training import MetricOf
 from bpnet.experiment.model import Description, Model
@@ -16,7 +16,8 @@ def metric_of(description: Description) -> MetricOf:
 
     def metric(rows: Rows) -> Metric:
         if scaling is None:
-            return Accuracy(description.loss.threshold)
+            accuracy = Accuracy(description.loss.threshold)
+            return Several([accuracy, Closeness()]) if "closeness" in description.metrics else accuracy
         return RegressionError(rows.y, np.array(scaling.divide))
 
     return metric

@@ -18,6 +18,7 @@ from bpnet.engine.activations import AnyActivation
 from bpnet.engine.component import Component, choice
 from bpnet.engine.layers import AnyLayer
 from bpnet.engine.losses import AnyLoss
+from bpnet.engine.metrics import MetricName
 from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
 from bpnet.runs import files, weights
@@ -37,6 +38,7 @@ class Description(Component):
     layers: list[Annotated[AnyLayer, Field(discriminator="kind")]]
     output_activation: AnyActivation = choice()
     loss: AnyLoss = choice()
+    metrics: list[MetricName]
     l1: float
     l2: float
     class_weight: dict[str, float] | None

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.config.schema import Config, Task
+from bpnet.config.schema import Config, Split, Task
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.columns import Floats, class_labels, in_order, is_number, numeric_columns, suggests_classes
 from bpnet.data.encoding import Encoder, Target, fit_scaling
-from bpnet.data.splitting import Indices, Part, split_rows
-from bpnet.data.table import Table, listed, read_table
+from bpnet.data.splitting import Indices, Part, Wish, split_rows
+from bpnet.data.table import Table, listed, read_table, table_of
 from bpnet.engine.batches import Rows
 from bpnet.errors import DataError
 from bpnet.experiment.resolving import outputs_of, resolve
@@ -36,14 +36,27 @@ class Prepared:
     warnings: list[str]
 
 
-def dataset_path(config: Config, folder: Path) -> Path:
-    """Where the table is: its path is relative to the config's folder."""
-    return folder / config.dataset.path
+def read_dataset(config: Config, source: Source, folder: Path) -> Table:
+    """The table of a config, whose path is relative to `folder`; raises DataError."""
+    dataset = config.dataset
+    if dataset.path is not None:
+        try:
+            return read_table(folder / dataset.path)
+        except DataError as error:
+            if not (folder / dataset.path).is_file():
+                raise DataError(f"{source.where(('dataset', 'path'))}: dataset.path: {error}") from None
+            raise
+    assert dataset.rows is not None
+    assert dataset.columns is not None
+    lines = [source.lines.get(("dataset", "rows", k)) for k in range(len(dataset.rows))]
+    return table_of(
+        source.name, dataset.columns, dataset.rows, [line if isinstance(line, int) else 1 for line in lines]
+    )
 
 
 def prepare(config: Config, source: Source, folder: Path) -> Prepared:
     """Read and check the table, resolve the config, split and encode; raises ConfigError or DataError."""
-    table = _read(config, source, folder)
+    table = read_dataset(config, source, folder)
     features = _features(config, source, table)
     target_cells = table.cells(config.dataset.target, wanted_for="is the target")
     task: Task = config.task or ("classification" if suggests_classes(target_cells) else "regression")
@@ -59,20 +72,20 @@ def prepare(config: Config, source: Source, folder: Path) -> Prepared:
 
     numbers = _numbers(labels, classes)
     split = resolved.dataset.split
-    if len(classes) > len(table) * (1 - split.validation - split.test):
+    if len(classes) > len(table) * (1 - split.share("validation") - split.share("test")):
         raise DataError(
             f"{table.name}: the target '{config.dataset.target}' has {len(classes)} classes, more than the rows left "
             f"to train on, of {len(table)} in all; give it more rows, or lower dataset.split.validation and test; "
             "if it is a quantity, set task: regression"
         )
-    parts = split_rows(len(table), split.validation, split.test, config.seed, numbers if split.stratify else None)
+    parts = split_rows(len(table), _wish(split), config.seed, numbers if split.stratify else None)
     train = parts["train"]
     encoder = Encoder(
         features=features,
         numeric=resolved.dataset.preprocessing.numeric,
         scaling=fit_scaling(values[train], resolved.dataset.preprocessing.numeric, features),
     )
-    outputs = outputs_of(task, len(classes), resolved.architecture.output.activation)
+    outputs = outputs_of(resolved, len(classes))
     dtype = resolved.training.precision
     class_weight = None
     if task == "classification":
@@ -88,7 +101,7 @@ def prepare(config: Config, source: Source, folder: Path) -> Prepared:
         target = Target(
             name=config.dataset.target, scaling=fit_scaling(quantities[train], kind, [config.dataset.target])
         )
-        if target.scaling and all(target.scaling.constant):
+        if kind == "standardize" and target.scaling and all(target.scaling.constant):
             raise DataError(
                 f"{table.name}: the target '{target.name}' is {quantities[train][0, 0]:g} in every training row; "
                 "there is nothing to learn"
@@ -117,7 +130,20 @@ def prepare(config: Config, source: Source, folder: Path) -> Prepared:
             if len(rows)
         },
         digest=table.digest,
-        warnings=_warnings(resolved, encoder, numbers, classes),
+        warnings=_warnings(resolved, encoder, numbers, classes) if len(train) > 1 else [],
+    )
+
+
+def _wish(split: Split) -> Wish:
+    def indices(rows: list[int] | None) -> list[int] | None:
+        return None if rows is None else [row - 1 for row in rows]
+
+    return Wish(
+        validation=split.share("validation"),
+        test=split.share("test"),
+        validation_rows=indices(split.validation_rows),
+        test_rows=indices(split.test_rows),
+        shuffle=split.shuffle,
     )
 
 
@@ -143,15 +169,6 @@ def row_weights(
 def _numbers(labels: list[str], classes: list[str]) -> Indices:
     number = {label: k for k, label in enumerate(classes)}
     return np.array([number[label] for label in labels], np.intp)
-
-
-def _read(config: Config, source: Source, folder: Path) -> Table:
-    try:
-        return read_table(dataset_path(config, folder))
-    except DataError as error:
-        if not dataset_path(config, folder).is_file():
-            raise DataError(f"{source.where(('dataset', 'path'))}: dataset.path: {error}") from None
-        raise
 
 
 def _features(config: Config, source: Source, table: Table) -> list[str]:
@@ -240,6 +257,6 @@ def _warnings(config: Config, encoder: Encoder, numbers: Indices, classes: list[
         )
     split = config.dataset.split
     few = [label for label, n in zip(classes, np.bincount(numbers, minlength=len(classes)), strict=True) if n < 3]
-    if few and split.stratify and split.validation + split.test > 0:
+    if few and split.stratify and split.share("validation") + split.share("test") > 0:
         warnings.append(f"class {listed(few)} has fewer than 3 rows and cannot be in every part of the split")
     return warnings

@@ -23,45 +23,72 @@ def resolve(config: Config, source: Source, task: Task, classes: int, features: 
 
     Raises ConfigError with every combination of keys that makes no sense.
     """
-    loss = config.training.loss or _loss(config, task, classes)
-    output = _output(config, loss, task, classes)
-    found = _contradictions(config, loss, output, task)
-    problems = [f"{source.where(path)}: {dotted(path)} {text}" for path, text in found]
-    if problems:
-        raise ConfigError(problems)
-    training = config.training
-    validated = config.dataset.split.validation > 0
-    stratify = config.dataset.split.stratify
-    return replace(
+    architecture = replace(config.architecture, layers=_layers(config.architecture), hidden=None, activation=None)
+    loss = config.training.loss or _loss(architecture, task, classes)
+    activation = _ending(architecture, loss, task)
+    if architecture.output is not None:
+        architecture = replace(architecture, output=_output(architecture.output, activation))
+    split, training = config.dataset.split, config.training
+    resolved = replace(
         config,
         task=task,
         dataset=replace(
             config.dataset,
             features=features,
-            split=replace(config.dataset.split, stratify=task == "classification" if stratify is None else stratify),
+            split=replace(
+                split,
+                validation=split.share("validation"),
+                test=split.share("test"),
+                stratify=task == "classification" and split.shuffle if split.stratify is None else split.stratify,
+            ),
         ),
-        architecture=Architecture(layers=_layers(config.architecture), output=output),
+        architecture=architecture,
         training=replace(
-            training, loss=loss, keep=training.keep or ("best" if training.keeps_best(validated=validated) else "last")
+            training, loss=loss, keep="best" if training.keeps_best(validated=split.validates) else "last"
         ),
     )
+    found = _contradictions(resolved, loss, activation, task, classes)
+    problems = [f"{source.where(path)}: {dotted(path)} {text}" for path, text in found]
+    if problems:
+        raise ConfigError(problems)
+    return resolved
 
 
-def outputs_of(task: Task, classes: int, activation: AnyActivation | None) -> int:
-    """The number of output units: one for a regression or two classes, unless softmax gives each class its own."""
-    return 1 if task == "regression" or (classes == 2 and not isinstance(activation, Softmax)) else classes
+def layers_of(config: Config, classes: int) -> tuple[list[AnyLayer], AnyActivation]:
+    """All layers of a resolved config, and what turns the scores of the last into predictions.
 
-
-def output_layer(output: Output, loss: AnyLoss, units: int) -> Dense:
-    """The last layer; where the loss reads logits, the activation is the loss's own and left out here."""
-    activation = output.activation or Identity()
-    return Dense(
-        units=units,
-        activation=Identity() if activation == loss.link else activation,
+    Where the loss reads logits, the output's activation is the loss's own: it is left out of the layer.
+    """
+    loss, output, layers = config.training.loss, config.architecture.output, config.architecture.layers
+    assert loss is not None
+    assert layers is not None
+    assert config.task is not None
+    if output is None:
+        return layers, loss.link
+    assert output.activation is not None
+    linked = output.activation == loss.link
+    last = Dense(
+        units=_units(config.task, classes, output.activation),
+        activation=Identity() if linked else output.activation,
         bias=output.bias,
         initializer=output.initializer,
         bias_initializer=output.bias_initializer,
     )
+    return [*layers, last], output.activation if linked else Identity()
+
+
+def outputs_of(config: Config, classes: int) -> int:
+    """The number of scores that the network of a resolved config gives for each row."""
+    layers, _ = layers_of(config, classes)
+    outputs = len(config.dataset.features or [])
+    for layer in layers:
+        outputs = layer.outputs(outputs)
+    return outputs
+
+
+def _units(task: Task, classes: int, activation: AnyActivation) -> int:
+    """One output for a regression or two classes, unless softmax gives each class its own."""
+    return 1 if task == "regression" or (classes == 2 and not isinstance(activation, Softmax)) else classes
 
 
 def _layers(architecture: Architecture) -> list[AnyLayer]:
@@ -71,32 +98,51 @@ def _layers(architecture: Architecture) -> list[AnyLayer]:
     return [Dense(units=units, activation=architecture.activation or Relu()) for units in hidden]
 
 
-def _loss(config: Config, task: Task, classes: int) -> AnyLoss:
+def _own_activation(architecture: Architecture) -> AnyActivation | None:
+    """The activation that the config gives the output, None where it gives none."""
+    if architecture.output is not None:
+        return architecture.output.activation
+    last = architecture.layers[-1] if architecture.layers else None
+    own: AnyActivation = getattr(last, "activation", Identity())
+    return None if isinstance(own, Identity) else own
+
+
+def _loss(architecture: Architecture, task: Task, classes: int) -> AnyLoss:
     """The loss that suits the output's activation, or the task where none is given."""
-    activation = config.architecture.output.activation
-    if task == "regression" or not isinstance(activation, Softmax | Sigmoid | None):
+    activation = _own_activation(architecture)
+    own_layer = architecture.output is None and activation is not None
+    if task == "regression" or own_layer or not isinstance(activation, Softmax | Sigmoid | None):
         return SquaredError()
     if activation is None:
         return BinaryCrossEntropy() if classes == 2 else CrossEntropy()
     return CrossEntropy() if isinstance(activation, Softmax) else BinaryCrossEntropy()
 
 
-def _output(config: Config, loss: AnyLoss, task: Task, classes: int) -> Output:
-    """The output with its activation, that of the loss where none is given, and its initializer."""
-    output = config.architecture.output
-    activation = output.activation
-    if activation is None:
-        activation = Sigmoid() if task == "classification" and isinstance(loss.link, Identity) else loss.link
-    units = outputs_of(task, classes, activation)
-    dense = Dense(units=units, activation=activation, initializer=output.initializer)
+def _ending(architecture: Architecture, loss: AnyLoss, task: Task) -> AnyActivation:
+    """The activation that makes the predictions: as given, else what the loss reads, else what suits the task."""
+    activation = _own_activation(architecture)
+    if activation is not None:
+        return activation
+    if architecture.output is not None and task == "classification" and isinstance(loss.link, Identity):
+        return Sigmoid()
+    return loss.link
+
+
+def _output(output: Output, activation: AnyActivation) -> Output:
+    """The output with its activation, and the initializer that suits it."""
+    dense = Dense(units=1, activation=activation, initializer=output.initializer)
     return replace(output, activation=activation, initializer=dense.initializer)
 
 
-def _contradictions(config: Config, loss: AnyLoss, output: Output, task: Task) -> Iterator[tuple[KeyPath, str]]:
-    activation = output.activation
-    assert activation is not None
+def _contradictions(
+    config: Config, loss: AnyLoss, activation: AnyActivation, task: Task, classes: int
+) -> Iterator[tuple[KeyPath, str]]:
     loss_at: KeyPath = ("training", "loss")
+    layers = config.architecture.layers or []
+    added = config.architecture.output is not None
     output_at: KeyPath = ("architecture", "output", "activation")
+    if not added:
+        output_at = ("architecture", "layers", len(layers) - 1, "activation")
     logits = isinstance(loss, CrossEntropy | BinaryCrossEntropy)
     if task == "regression":
         scaled = config.dataset.preprocessing.target == "standardize"
@@ -118,15 +164,22 @@ def _contradictions(config: Config, loss: AnyLoss, output: Output, task: Task) -
             )
         if config.dataset.class_weight is not None:
             yield ("dataset", "class_weight"), "is set, but the task is regression, which has no classes; remove it"
-    elif logits and activation != loss.link:
+    elif logits and (activation != loss.link or (not added and _own_activation(config.architecture) is not None)):
         yield (
             output_at,
             f"is {activation.kind}, but the loss {loss.kind} goes with {loss.link.kind}; "
             "leave the activation out, or choose another loss such as squared_error",
         )
-    metrics = METRICS[task]
-    figures = ["loss", *metrics]
-    if config.dataset.split.validation > 0:
+    outputs = outputs_of(config, classes)
+    wanted = {_units(task, classes, activation), classes} - {0}
+    if not added and outputs not in wanted:
+        needs = " or ".join(map(str, sorted(wanted)))
+        yield (
+            ("architecture", "output"),
+            f"is null, but the last layer has {outputs} outputs where the target needs {needs}; change its units",
+        )
+    figures = ["loss", *METRICS[task], *config.training.metrics]
+    if config.dataset.split.validates:
         figures += [f"val_{name}" for name in figures]
     stopping = config.training.early_stopping
     if stopping and stopping.monitor and stopping.monitor not in figures:
@@ -135,13 +188,17 @@ def _contradictions(config: Config, loss: AnyLoss, output: Output, task: Task) -
             f"is '{stopping.monitor}', which this run does not measure; allowed are {', '.join(figures)}"
             f"{suggest(stopping.monitor, figures)}",
         )
-    if config.training.keep == "best" and config.dataset.split.validation == 0 and stopping is None:
+    if config.training.keep == "best" and not config.dataset.split.validates and stopping is None:
         yield (
             ("training", "keep"),
             "is best, but there are no validation rows to choose by; set dataset.split.validation above 0, "
             "or name a training figure in training.early_stopping.monitor",
         )
-    if config.training.batch_size == 1 and any(
-        isinstance(layer, BatchNormalization) for layer in config.architecture.layers or []
-    ):
+    if config.training.metrics and (task == "regression" or logits):
+        yield (
+            ("training", "metrics"),
+            "asks for closeness, which compares classes with the outputs themselves: it needs a classification "
+            "with squared_error, absolute_error or huber",
+        )
+    if config.training.batch_size == 1 and any(isinstance(layer, BatchNormalization) for layer in layers):
         yield ("training", "batch_size"), "is 1, which leaves batch_normalization nothing to average; raise it"

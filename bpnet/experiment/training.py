@@ -17,13 +17,12 @@ from bpnet.config.loading import as_data, load
 from bpnet.config.schema import Config
 from bpnet.config.source import Source, write
 from bpnet.data.splitting import Part
-from bpnet.engine.activations import Identity
 from bpnet.engine.training import Record, fit
 from bpnet.errors import ConfigError, DivergedError, UsageError
 from bpnet.experiment.measuring import measure, metric_of
 from bpnet.experiment.model import Description, Model
-from bpnet.experiment.preparing import Prepared, dataset_path, prepare
-from bpnet.experiment.resolving import METRICS, output_layer
+from bpnet.experiment.preparing import Prepared, prepare
+from bpnet.experiment.resolving import METRICS, layers_of
 from bpnet.runs import directory, files
 from bpnet.runs.log import MetricsLog, write_splits
 
@@ -63,10 +62,11 @@ def train(
     model = _model(prepared, source)
     name = _run_name(config, source) if name is None else directory.valid_name(name)
     run = directory.RunPaths(directory.create(runs, name))
-    location = os.path.relpath(dataset_path(config, folder).resolve(), run.folder.resolve())
-    resolved = replace(
-        prepared.config, name=name, dataset=replace(prepared.config.dataset, path=Path(location).as_posix())
-    )
+    dataset = prepared.config.dataset
+    if dataset.path is not None:
+        path = os.path.relpath((folder / dataset.path).resolve(), run.folder.resolve())
+        dataset = replace(dataset, path=Path(path).as_posix())
+    resolved = replace(prepared.config, name=name, dataset=dataset)
     files.write_text(run.config, write(as_data(resolved)))
     write_splits(run.splits, _parts(prepared))
     journal = _Journal(run, prepared, command)
@@ -108,20 +108,18 @@ def train(
 def _model(prepared: Prepared, source: Source) -> Model:
     """The network that the config describes, with its description; raises ConfigError where values do not fit."""
     config, loss = prepared.config, prepared.config.training.loss
-    activation = config.architecture.output.activation
     assert loss is not None
-    assert activation is not None
     assert config.task is not None
-    assert config.architecture.layers is not None
-    last = output_layer(config.architecture.output, loss, prepared.outputs)
+    layers, output_activation = layers_of(config, len(prepared.target.classes or []))
     description = Description(
         bpnet=__version__,
         task=config.task,
         encoder=prepared.encoder,
         target=prepared.target,
-        layers=[*config.architecture.layers, last],
-        output_activation=activation if activation == loss.link else Identity(),
+        layers=layers,
+        output_activation=output_activation,
         loss=loss,
+        metrics=config.training.metrics,
         l1=config.training.l1,
         l2=config.training.l2,
         class_weight=prepared.class_weight,
@@ -161,7 +159,7 @@ def _parts(prepared: Prepared) -> list[Part]:
 
 def _columns(prepared: Prepared) -> list[str]:
     assert prepared.config.task is not None
-    measured = ["loss", *METRICS[prepared.config.task]]
+    measured = ["loss", *METRICS[prepared.config.task], *prepared.config.training.metrics]
     validated = [f"val_{name}" for name in measured] if "validation" in prepared.rows else []
     return ["epoch", "step", *measured, *validated, "learning_rate", "gradient_norm", "seconds"]
 

@@ -1,11 +1,13 @@
 """What a person sees: progress and warnings on stderr, results on stdout. The only importer of rich."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bpnet.errors import RunError
 from bpnet.experiment.preparing import Prepared
 from bpnet.experiment.training import Trained
 
@@ -53,6 +55,13 @@ class TrainingView:
         elif epoch * PLAIN_LINES // self._epochs > (epoch - 1) * PLAIN_LINES // self._epochs:
             note(f"epoch {epoch}/{self._epochs}  {_figures(row)}")
 
+    def warn(self, text: str) -> None:
+        """Show a warning above the bar."""
+        if self._progress is not None:
+            self._progress.console.print(f"warning: {text}", markup=False, highlight=False, soft_wrap=True)
+        else:
+            note(f"warning: {text}")
+
     def end(self) -> None:
         """Take the progress bar down."""
         if self._progress is not None:
@@ -60,13 +69,19 @@ class TrainingView:
 
 
 def note(text: str) -> None:
-    """Write a line beside the results, to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Write a line beside the results, to stderr; nobody reading it is no reason to stop."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def say(text: str) -> None:
-    """Write a result to stdout."""
-    print(text)
+    """Write a result to stdout; raises RunError where that is not possible, as on a full disk."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RunError(f"standard output: cannot be written: {error.strerror}") from None
 
 
 def error(problems: Sequence[str]) -> None:
@@ -104,9 +119,11 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     from bpnet.experiment.scoring import Classification
 
     scores = evaluation.scores
-    say(f"{evaluation.data}: {evaluation.rows} rows\n")
+    for warning in evaluation.warnings:
+        note(f"warning: {warning}")
+    say(f"{evaluation.data}: {evaluation.rows} {'row' if evaluation.rows == 1 else 'rows'}\n")
     if not isinstance(scores, Classification):
-        r2 = "undefined for one row" if scores.r2 is None else f"{scores.r2:.4f}"
+        r2 = "undefined: the target does not vary" if scores.r2 is None else f"{scores.r2:.4f}"
         say(f"loss      {evaluation.loss:.6g}\nRMSE      {scores.rmse:.6g}\nMAE       {scores.mae:.6g}\nR²        {r2}")
         return
     say(f"loss      {evaluation.loss:.6g}\naccuracy  {scores.accuracy:.4f}")

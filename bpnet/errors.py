@@ -40,6 +40,12 @@ class RunError(BpnetError):
     exit_code = 5
 
 
+class InterruptedRunError(BpnetError):
+    """A run was interrupted; what it had learnt is saved."""
+
+    exit_code = 130
+
+
 class DivergedError(BpnetError):
     """Training produced a loss that is not finite."""
 

@@ -1,14 +1,17 @@
 """The Typer app: the verbs, `--version`, and how an error becomes an exit code."""
 
+import io
+import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
 from bpnet import __version__
-from bpnet.errors import BpnetError
+from bpnet.errors import BpnetError, ConfigError
 
 app = typer.Typer(
     name="bpnet",
@@ -41,7 +44,6 @@ def exit_codes() -> Iterator[None]:
     """Turn an error that a user can meet into its message and exit code; a bug keeps its traceback."""
     try:
         yield
-        sys.stdout.flush()
     except BpnetError as error:
         from bpnet import console
 
@@ -52,8 +54,15 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(130) from None
     except BrokenPipeError:
         # whoever read the output has had enough; what is still buffered goes nowhere
-        sys.stdout = None
+        sys.stdout = _nowhere()
         raise typer.Exit(0) from None
+    except MemoryError:
+        typer.echo("error: not enough memory; use fewer units, fewer rows or smaller batches", err=True)
+        raise typer.Exit(ConfigError.exit_code) from None
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w")
 
 
 def main() -> None:
@@ -62,6 +71,13 @@ def main() -> None:
     from bpnet.cli import predict as _predict
     from bpnet.cli import train as _train
 
+    # a stream that is closed takes what is written and forgets it; a label that its encoding lacks is spelt out
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for verb in (_train, _eval, _predict):
         verb.register(app)
     app()

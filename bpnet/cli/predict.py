@@ -32,9 +32,14 @@ def predict(
     with exit_codes():
         from bpnet import console
         from bpnet.cli.output import csv_text, json_text
+        from bpnet.errors import UsageError
         from bpnet.experiment.predicting import predict as run_prediction
         from bpnet.runs.files import write_text
 
+        if not output:
+            raise UsageError("--output is empty; give the name of a file, or - for standard output")
+        if output != "-" and Path(output).exists() and Path(data).exists() and Path(output).samefile(data):
+            raise UsageError(f"--output {output} is the table to read; give the name of another file")
         predictions = run_prediction(run, data)
         table, added = predictions.table, predictions.columns
         if as_json:

@@ -53,12 +53,20 @@ def _number(cell: str) -> float:
 
 def _bad_cells(table: Table, column: str, cells: Sequence[str], role: str, advice: str) -> list[str]:
     bad = [row for row, cell in enumerate(cells) if not is_number(cell)]
-    if len(bad) == len(cells) and any(cells):
+    if len(bad) == len(cells) and not any(_is_gap(cell) or _reads_as_float(cell) for cell in cells):
         return [f"{table.name}: column '{column}', a {role}, holds text ({_shown(cells[0])} in row 1); {advice}"]
     return [
         f"{table.where(row)}, column '{column}': {_shown(cells[row])} is not a finite number; {advice}"
         for row in bad[:MOST_PROBLEMS]
     ] + more(len(bad), f"cells of column '{column}' are not finite numbers")
+
+
+def _reads_as_float(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _shown(cell: str) -> str:

@@ -153,6 +153,8 @@ def _rows(name: str, text: str, header: Sequence[str]) -> tuple[list[list[str]],
 
 def _content(path: Path, name: str) -> bytes:
     if str(path) == "-":
+        if sys.stdin is None:
+            raise DataError(f"{name}: is closed; pipe a table into it, or name a file")
         return sys.stdin.buffer.read()
     try:
         return path.read_bytes()

@@ -10,7 +10,7 @@ from bpnet.config.source import read
 from bpnet.data.columns import class_labels, numeric_columns
 from bpnet.data.table import Table, listed, read_table
 from bpnet.engine.batches import Rows
-from bpnet.errors import DataError, RunError
+from bpnet.errors import ConfigError, DataError, RunError
 from bpnet.experiment.measuring import measure
 from bpnet.experiment.model import Model, load
 from bpnet.experiment.preparing import read_dataset, row_weights
@@ -28,16 +28,16 @@ class Evaluation:
     rows: int
     loss: float
     scores: Classification | Regression
+    warnings: list[str]
 
 
 def evaluate(run: Path, data: str | None) -> Evaluation:
     """Evaluate a run on a table, or on its own test rows; raises RunError or DataError."""
-    paths = directory.open_run(run)
-    paths.require("model/model.json", "model/weights.safetensors")
-    model = load(paths.model)
+    model = load(directory.model_folder(run))
     if data is not None:
         table = read_table(data)
         return _evaluate(model, table, np.arange(len(table)), table.name)
+    paths = directory.open_run(run)
     paths.require("config.yaml", "splits.csv")
     table = _own_table(paths)
     parts = read_splits(paths.splits, len(table))
@@ -49,14 +49,21 @@ def evaluate(run: Path, data: str | None) -> Evaluation:
 
 def _own_table(paths: directory.RunPaths) -> Table:
     """The table the run was trained on; raises where it is gone, or is no longer what it was."""
-    source = read(paths.config)
     try:
-        table = read_dataset(load_config(source), source, paths.folder)
+        source = read(paths.config)
+        config = load_config(source)
+    except ConfigError as error:
+        advice = f"restore it, or name the table: bpnet eval {paths.folder} DATA"
+        raise RunError([f"{problem}; {advice}" for problem in error.problems]) from None
+    try:
+        table = read_dataset(config, source, paths.folder)
     except DataError as error:
         advice = f"give the table yourself: bpnet eval {paths.folder} DATA"
         raise DataError([f"{problem}; the run was trained on it; {advice}" for problem in error.problems]) from None
     content = files.read_json(paths.run)
     trained_on = content.get("data_sha256") if isinstance(content, dict) else None
+    if trained_on is None:
+        raise RunError(f"{paths.run}: lacks data_sha256, by which the table is known; restore it, or name the table")
     if table.digest != trained_on:
         raise DataError(
             f"{table.name}: the file has changed since the run was trained on it, so its test rows are not known now; "
@@ -69,8 +76,8 @@ def _evaluate(model: Model, table: Table, chosen: np.ndarray, name: str) -> Eval
     description, network, target = model.description, model.network, model.description.target
     if target.name not in table.columns:
         raise DataError(
-            f"{table.name}: there is no column '{target.name}', the target to compare with; "
-            f"to predict it, use bpnet predict{suggest(target.name, table.columns)}"
+            f"{table.name}: there is no column '{target.name}', the target to compare with (bpnet predict needs none)"
+            f"{suggest(target.name, table.columns)}"
         )
     x = model.inputs(table)
     labels: list[str] = []
@@ -80,8 +87,13 @@ def _evaluate(model: Model, table: Table, chosen: np.ndarray, name: str) -> Eval
     else:
         values = numeric_columns(table, [target.name], role="regression target", advice="give a number")
         y = target.encode_values(values, description.precision, table.where)
-    weighted = description.sample_weight if description.sample_weight in table.columns else None
+    weighted, warnings = description.sample_weight, []
+    if weighted is not None and weighted not in table.columns:
+        warnings.append(f"{table.name} has no column '{weighted}': every row weighs the same in the loss")
+        weighted = None
     weights = row_weights(table, weighted, labels, description.class_weight)
+    if weights is not None and not weights[chosen].sum() > 0:
+        raise DataError(f"{table.name}, column '{weighted}': the weights are all 0; at least one row must count")
     rows = Rows(x[chosen], y[chosen], None if weights is None else weights[chosen].astype(description.precision))
     loss = measure(model, rows)["loss"]
     scores: Classification | Regression
@@ -93,7 +105,7 @@ def _evaluate(model: Model, table: Table, chosen: np.ndarray, name: str) -> Eval
         raise RunError(
             "the model's loss on these rows is not finite; its weights, or the table's values, are too large"
         )
-    return Evaluation(data=name, rows=len(chosen), loss=loss, scores=scores)
+    return Evaluation(data=name, rows=len(chosen), loss=loss, scores=scores, warnings=warnings)
 
 
 def _known_labels(table: Table, column: str, classes: list[str]) -> list[str]:
@@ -103,6 +115,6 @@ def _known_labels(table: Table, column: str, classes: list[str]) -> list[str]:
         row = unknown[0]
         raise DataError(
             f"{table.where(row)}, column '{column}': '{labels[row]}' is no class that the model knows; "
-            f"it knows {listed(classes)}{suggest(labels[row], classes)} ({len(unknown)} such rows)"
+            f"it knows {listed(classes)}{suggest(labels[row], classes)} (rows like it: {len(unknown)})"
         )
     return labels

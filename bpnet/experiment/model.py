@@ -15,7 +15,7 @@ from bpnet.data.columns import numeric_columns
 from bpnet.data.encoding import Encoder, Target
 from bpnet.data.table import Table
 from bpnet.engine.activations import AnyActivation
-from bpnet.engine.component import Component, choice
+from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.layers import AnyLayer
 from bpnet.engine.losses import AnyLoss
 from bpnet.engine.metrics import MetricName
@@ -39,12 +39,45 @@ class Description(Component):
     output_activation: AnyActivation = choice()
     loss: AnyLoss = choice()
     metrics: list[MetricName]
-    l1: float
-    l2: float
+    l1: float = number(ge=0)
+    l2: float = number(ge=0)
     class_weight: dict[str, float] | None
     sample_weight: str | None
     precision: Literal["float32", "float64"]
     seeds: list[int]
+
+    def __post_init__(self) -> None:
+        """Check that the parts agree, for the file may have been edited."""
+        super().__post_init__()
+        features, scaling = self.encoder.features, self.encoder.scaling
+        if not features or len(set(features)) < len(features):
+            raise FieldError("encoder", "must name at least one feature, and each once")
+        outputs = len(features)
+        for layer in self.layers:
+            outputs = layer.outputs(outputs)
+        classes = self.target.classes
+        for name, scale, columns in (("encoder", scaling, len(features)), ("target", self.target.scaling, outputs)):
+            if scale is None:
+                continue
+            numbers = (
+                np.array([scale.subtract, scale.divide])
+                if len(scale.subtract) == len(scale.divide)
+                else np.empty((2, 0))
+            )
+            if numbers.shape[1] != columns or not np.isfinite(numbers).all() or not (numbers[1] > 0).all():
+                raise FieldError(
+                    name, f"must have {columns} finite numbers to subtract, and as many above 0 to divide by"
+                )
+        if (self.task == "classification") != (classes is not None) or (classes is None) != (
+            self.target.scaling is not None
+        ):
+            raise FieldError("target", f"must have classes or scaling, whichever suits the task, {self.task}")
+        if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
+            raise FieldError("target", "must have at least two classes, and each once")
+        if classes is not None and outputs != len(classes) and not (outputs == 1 and len(classes) == 2):
+            raise FieldError("target", f"has {len(classes)} classes, but the network has {outputs} outputs")
+        if self.class_weight is not None and set(self.class_weight) != set(classes or []):
+            raise FieldError("class_weight", "must have a weight for each class and no other")
 
     def network(self) -> Network:
         """A network of this architecture, its parameters at their start."""
@@ -117,13 +150,14 @@ def load(folder: Path) -> Model:
     content = files.read_json(path)
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
+        had = "has no format" if found is None else f"has the format {found!r}"
         raise RunError(
-            f"{path}: the model format is {found}; this bpnet reads format {FORMAT}; use the bpnet that wrote it"
+            f"{path}: {had}, and this bpnet reads format {FORMAT}; train again, or use the bpnet that wrote it"
         )
     try:
         description = TypeAdapter(Description).validate_json(json.dumps(content))
         network = description.network()
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, MemoryError) as error:
         detail = _first(error) if isinstance(error, ValidationError) else str(error)
         raise RunError(f"{path}: not a model that bpnet wrote: {detail}; train again, or restore the file") from None
     file = folder / "weights.safetensors"

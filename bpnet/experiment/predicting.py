@@ -21,9 +21,7 @@ class Predictions:
 
 def predict(run: Path, data: str) -> Predictions:
     """Predict every row of a table, in its order; raises RunError or DataError. The target column is not needed."""
-    paths = directory.open_run(run)
-    paths.require("model/model.json", "model/weights.safetensors")
-    model = load(paths.model)
+    model = load(directory.model_folder(run))
     table = read_table(data)
     columns = _columns(model, table)
     taken = [column for column in columns if column in table.columns]

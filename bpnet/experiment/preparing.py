@@ -1,5 +1,6 @@
 """Preparing: from a config and its table to encoded rows for training, validation and test."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ def read_dataset(config: Config, source: Source, folder: Path) -> Table:
     dataset = config.dataset
     if dataset.path is not None:
         try:
-            return read_table(folder / dataset.path)
+            return read_table(os.path.normpath(folder / dataset.path))
         except DataError as error:
             if not (folder / dataset.path).is_file():
                 raise DataError(f"{source.where(('dataset', 'path'))}: dataset.path: {error}") from None

@@ -36,7 +36,7 @@ class Classification:
 
 @dataclass(frozen=True)
 class Regression:
-    """Root mean squared and mean absolute error in the target's unit, and R² (None for fewer than two rows)."""
+    """Root mean squared and mean absolute error in the target's unit, and R² (None where the target does not vary)."""
 
     rmse: float
     mae: float
@@ -62,5 +62,5 @@ def score_quantities(true: np.ndarray, predicted: np.ndarray) -> Regression:
     return Regression(
         rmse=float(root_mean_squared_error(true, predicted)),
         mae=float(mean_absolute_error(true, predicted)),
-        r2=float(r2_score(true, predicted)) if len(true) > 1 else None,
+        r2=float(r2_score(true, predicted)) if np.ptp(true) > 0 else None,
     )

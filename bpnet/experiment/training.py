@@ -2,13 +2,15 @@
 
 import os
 import platform
+import signal
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -18,13 +20,15 @@ from bpnet.config.schema import Config
 from bpnet.config.source import Source, write
 from bpnet.data.splitting import Part
 from bpnet.engine.training import Record, fit
-from bpnet.errors import ConfigError, DivergedError, UsageError
+from bpnet.errors import ConfigError, DivergedError, InterruptedRunError, UsageError
 from bpnet.experiment.measuring import measure, metric_of
 from bpnet.experiment.model import Description, Model
 from bpnet.experiment.preparing import Prepared, prepare
 from bpnet.experiment.resolving import METRICS, layers_of
 from bpnet.runs import directory, files
 from bpnet.runs.log import MetricsLog, write_splits
+
+Status = Literal["finished", "diverged", "interrupted", "failed"]
 
 
 class Watcher(Protocol):
@@ -35,6 +39,9 @@ class Watcher(Protocol):
 
     def epoch(self, row: Mapping[str, float]) -> None:
         """An epoch is over; the row is that of metrics.csv."""
+
+    def warn(self, text: str) -> None:
+        """Something happened that the user should know."""
 
 
 @dataclass(frozen=True)
@@ -54,55 +61,89 @@ def train(
 ) -> Trained:
     """Train as the config says, whose paths are relative to `folder`, and leave a run directory below `runs`.
 
-    Raises ConfigError, DataError or RunError before the run directory exists, DivergedError after the run is saved.
-    When interrupted, it saves what was learnt and passes the KeyboardInterrupt on.
+    Raises ConfigError, DataError or RunError before the run directory exists; DivergedError or InterruptedRunError
+    after what was learnt is saved.
     """
     config = load(source)
     prepared = prepare(config, source, folder)
     model = _model(prepared, source)
     name = _run_name(config, source) if name is None else directory.valid_name(name)
     run = directory.RunPaths(directory.create(runs, name))
-    dataset = prepared.config.dataset
-    if dataset.path is not None:
-        path = os.path.relpath((folder / dataset.path).resolve(), run.folder.resolve())
-        dataset = replace(dataset, path=Path(path).as_posix())
-    resolved = replace(prepared.config, name=name, dataset=dataset)
-    files.write_text(run.config, write(as_data(resolved)))
+    files.write_text(run.config, write(as_data(_relocated(prepared.config, name, folder, run.folder))))
     write_splits(run.splits, _parts(prepared))
     journal = _Journal(run, prepared, command)
-    watcher.begin(run.folder, prepared, model.network.theta.shape[1])
-    training = resolved.training
-    last: Record | None = None
-    status = "failed"
+    status: Status = "failed"
     try:
-        rows = prepared.rows
-        epochs = fit(training, model.network, rows["train"], rows.get("validation"), metric_of(model.description))
-        with MetricsLog(run.metrics_csv, _columns(prepared)) as log, closing(epochs):
-            for last in epochs:
-                row = _row(last, time.perf_counter() - journal.start)
-                log.append(row)
-                watcher.epoch(row)
-        status = "diverged" if last and last.stops and last.stops[0] == "diverged" else "finished"
+        watcher.begin(run.folder, prepared, model.network.theta.shape[1])
+        for record, row in _epochs(prepared, model, run, journal):
+            watcher.epoch(row)
+            for warning in record.warnings:
+                watcher.warn(warning)
+        status = "diverged" if journal.stop_reason == "diverged" else "finished"
     except KeyboardInterrupt:
         status = "interrupted"
-        raise
     finally:
-        model.save(run.model)
-        figures = {part: measure(model, rows) for part, rows in prepared.rows.items()} if status != "failed" else {}
-        if figures:
-            files.write_json(run.metrics_json, figures)
-        journal.close(status, last)
-    assert last is not None
+        figures = _save(model, prepared, run, journal, status)
+    if status == "interrupted":
+        raise InterruptedRunError(_interruption(journal, run.folder))
     if status == "diverged":
-        raise DivergedError(_divergence(last, training.learning_rate, run.folder))
+        raise DivergedError(_divergence(journal, config.training.learning_rate, run.folder))
     return Trained(
         run=run.folder,
-        stop_reason=str(last.stops[0] if last.stops else status),
-        best_epoch=int(last.kept_epoch[0]),
-        epochs=last.epoch,
+        stop_reason=journal.stop_reason or status,
+        best_epoch=journal.kept_epoch,
+        epochs=journal.epoch,
         seconds=time.perf_counter() - journal.start,
         figures=figures,
     )
+
+
+def _epochs(
+    prepared: Prepared, model: Model, run: directory.RunPaths, journal: "_Journal"
+) -> Iterator[tuple[Record, dict[str, float]]]:
+    """Each epoch's record and its row of metrics.csv, which is written."""
+    rows = prepared.rows
+    metric = metric_of(model.description)
+    records = fit(prepared.config.training, model.network, rows["train"], rows.get("validation"), metric)
+    with MetricsLog(run.metrics_csv, _columns(prepared)) as log, closing(records):
+        for record in records:
+            journal.note(record)
+            row = _row(record, time.perf_counter() - journal.start)
+            log.append(row)
+            yield record, row
+
+
+def _save(
+    model: Model, prepared: Prepared, run: directory.RunPaths, journal: "_Journal", status: Status
+) -> dict[Part, dict[str, float]]:
+    """Write the model, the final figures and the end of run.json; an impatient second Ctrl-C does not cut it short."""
+    with _undisturbed():
+        model.save(run.model)
+        figures = {part: measure(model, rows) for part, rows in prepared.rows.items()}
+        files.write_json(run.metrics_json, figures)
+        journal.close(status)
+    return figures
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _relocated(config: Config, name: str, folder: Path, run: Path) -> Config:
+    """The config as it stands in the run directory: with the run's name, and its path relative to there."""
+    dataset = config.dataset
+    if dataset.path is not None:
+        path = os.path.relpath((folder / dataset.path).resolve(), run.resolve())
+        dataset = replace(dataset, path=Path(path).as_posix())
+    return replace(config, name=name, dataset=dataset)
 
 
 def _model(prepared: Prepared, source: Source) -> Model:
@@ -175,15 +216,20 @@ def _row(record: Record, seconds: float) -> dict[str, float]:
     }
 
 
-def _divergence(last: Record, learning_rate: float, run: Path) -> str:
-    kept = int(last.kept_epoch[0])
+def _divergence(journal: "_Journal", learning_rate: float, run: Path) -> str:
+    kept = journal.kept_epoch
     saved = f"the weights of epoch {kept} are saved" if kept else "no epoch was finite: the first weights are saved"
     lower = min(learning_rate / 10, 0.01)
     return (
-        f"training diverged in epoch {last.epoch}: the loss is no longer a finite number. The likely cause is a "
+        f"training diverged in epoch {journal.epoch}: the loss is no longer a finite number. The likely cause is a "
         f"learning rate that is too high ({learning_rate:g}): try --set training.learning_rate={lower:g}, "
         f"or --set 'training.gradient_clipping={{norm: 1}}'. In {run}, {saved}"
     )
+
+
+def _interruption(journal: "_Journal", run: Path) -> str:
+    kept = f"the weights of epoch {journal.kept_epoch}" if journal.kept_epoch else "the first weights"
+    return f"interrupted after {journal.epoch} epochs; {kept} are saved in {run}; next: bpnet eval {run}"
 
 
 class _Journal:
@@ -191,7 +237,10 @@ class _Journal:
 
     def __init__(self, run: directory.RunPaths, prepared: Prepared, command: Sequence[str]) -> None:
         self.start = time.perf_counter()
+        self.epoch, self.kept_epoch = 0, 0
+        self.stop_reason: str | None = None
         self._run = run
+        self._warnings = list(prepared.warnings)
         self._content: dict[str, Any] = {
             "status": "running",
             "stop_reason": None,
@@ -199,27 +248,38 @@ class _Journal:
             "epochs": None,
             "seed": prepared.config.seed,
             "command": list(command),
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started": _now(),
             "finished": None,
             "seconds": None,
             "rows": {part: len(rows) for part, rows in prepared.parts.items()},
             "data_sha256": prepared.digest,
-            "warnings": prepared.warnings,
+            "warnings": self._warnings,
             "versions": {"bpnet": __version__, "numpy": np.__version__, "python": platform.python_version()},
             "platform": platform.platform(),
         }
         self._write()
 
-    def close(self, status: str, last: Record | None) -> None:
+    def note(self, record: Record) -> None:
+        """Remember what an epoch says of the run."""
+        self.epoch, self.kept_epoch = record.epoch, int(record.kept_epoch[0])
+        self.stop_reason = record.stops[0] if record.stops else None
+        self._warnings += record.warnings
+
+    def close(self, status: Status) -> None:
+        """Write how the run ended."""
         self._content |= {
             "status": status,
-            "stop_reason": last.stops[0] if last and last.stops else status,
-            "best_epoch": int(last.kept_epoch[0]) if last else 0,
-            "epochs": last.epoch if last else 0,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "stop_reason": self.stop_reason or status,
+            "best_epoch": self.kept_epoch,
+            "epochs": self.epoch,
+            "finished": _now(),
             "seconds": round(time.perf_counter() - self.start, 6),
         }
         self._write()
 
     def _write(self) -> None:
         files.write_json(self._run.run, self._content)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

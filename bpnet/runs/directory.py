@@ -86,6 +86,15 @@ def create(parent: Path, name: str) -> Path:
     raise RunError(f"{parent}: a run directory cannot be made here: {reason}; choose a folder with --runs DIR")
 
 
+def model_folder(path: Path) -> Path:
+    """The model of a run directory, or the folder itself where it is a model that was copied away."""
+    if (path / "model.json").is_file():
+        return path
+    paths = open_run(path)
+    paths.require("model/model.json", "model/weights.safetensors")
+    return paths.model
+
+
 def open_run(path: Path) -> RunPaths:
     """Return the places inside an existing run directory."""
     try:

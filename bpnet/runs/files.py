@@ -47,6 +47,8 @@ def write_json(path: Path, value: Any) -> None:
 def cannot_write(path: Path, error: OSError) -> RunError:
     """Make the error that says why a file could not be written."""
     advice = "check that its folder exists, is writable and has space left"
+    if isinstance(error, IsADirectoryError):
+        advice = "give the name of a file"
     return RunError(f"{path}: cannot be written: {error.strerror}; {advice}")
 
 

@@ -105,7 +105,7 @@ def show_trained(trained: Trained) -> None:
         "early_stopping": "early stopping",
         "target_loss": "target loss reached",
     }[trained.stop_reason]
-    spent = f"{trained.epochs} epochs in {trained.seconds:.2f} s"
+    spent = f"{_counted(trained.epochs, 'epoch')} in {trained.seconds:.2f} s"
     say(f"\n{ended} after {spent}; kept the weights of epoch {trained.best_epoch}\n")
     names = list(next(iter(trained.figures.values())))
     rows = [[part, *(f"{figures[name]:.4g}" for name in names)] for part, figures in trained.figures.items()]
@@ -121,7 +121,7 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     scores = evaluation.scores
     for warning in evaluation.warnings:
         note(f"warning: {warning}")
-    say(f"{evaluation.data}: {evaluation.rows} {'row' if evaluation.rows == 1 else 'rows'}\n")
+    say(f"{evaluation.data}: {_counted(evaluation.rows, 'row')}\n")
     if not isinstance(scores, Classification):
         r2 = "undefined: the target does not vary" if scores.r2 is None else f"{scores.r2:.4f}"
         say(f"loss      {evaluation.loss:.6g}\nRMSE      {scores.rmse:.6g}\nMAE       {scores.mae:.6g}\nR²        {r2}")
@@ -137,6 +137,10 @@ def show_evaluation(evaluation: "Evaluation") -> None:
         ["", "precision", "recall", "F1", "rows"],
         [[c.label, f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.f1:.4f}", str(c.rows)] for c in scores.per_class],
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

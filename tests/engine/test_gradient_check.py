@@ -1,0 +1,176 @@
+"""The gradient check passes for every layer, activation and loss, names the culprit of a failure, leaves no trace."""
+
+import numpy as np
+import pytest
+from engine_cases import ACTIVATIONS, LAYERS, LOSSES, fits, named, network_of, some_rows, stack
+
+from bpnet.engine.activations import Activation, Identity, Tanh
+from bpnet.engine.gradient_check import check_gradient
+from bpnet.engine.layers import BatchNormalization, Dense, Dropout, LayerNormalization
+from bpnet.engine.losses import CrossEntropy, SquaredError
+from bpnet.engine.network import Pass
+from bpnet.engine.penalties import BoundPenalty, Penalty
+
+PENALTY = Penalty(l1=0.02, l2=0.1)
+REPLICAS = [pytest.param((5,), id="1-replica"), pytest.param((5, 6, 7), id="3-replicas")]
+
+
+def largest_error(checks):
+    assert all(np.isfinite([check.relative_error, check.analytic, check.numeric]).all() for check in checks)
+    return max(check.relative_error for check in checks)
+
+
+@pytest.mark.parametrize("seeds", REPLICAS)
+@pytest.mark.parametrize("loss", named(LOSSES))
+@pytest.mark.parametrize(
+    ("kind", "activation"),
+    [
+        pytest.param(kind, *activation.values, id=f"{kind.__name__}-{activation.id}")
+        for kind in LAYERS
+        for activation in named(ACTIVATIONS)
+        if fits(kind, *activation.values)
+    ],
+)
+def test_backpropagation_agrees_with_central_differences(kind, activation, loss, seeds):
+    network = network_of(stack(kind, activation, outputs=3), seeds=seeds)
+    # biases and shifts start at 0, where relu and its kin have their kink for a row of zeros: move off it
+    network.theta[:, network.weights :] += np.random.default_rng(3).normal(
+        0, 0.1, network.theta[:, network.weights :].shape
+    )
+    checks = check_gradient(network, loss, some_rows(loss, weighted=True), PENALTY)
+    assert [check.name for check in checks] == list(network.parameters.views)
+    assert largest_error(checks) < 1e-6
+
+
+@pytest.mark.parametrize("activation", named(ACTIVATIONS))
+def test_output_layer_with_an_activation(activation):
+    layers = [Dense(units=4, activation=Tanh()), Dense(units=3, activation=activation)]
+    loss = SquaredError()
+    assert largest_error(check_gradient(network_of(layers, seeds=(5, 6)), loss, some_rows(loss), PENALTY)) < 1e-6
+
+
+@pytest.mark.parametrize("rows", ["mean", "sum"])
+@pytest.mark.parametrize("loss", named(LOSSES))
+def test_both_reductions_over_rows(loss, rows):
+    loss = type(loss)(**{**vars(loss), "rows": rows})
+    network = network_of([Dense(units=4, activation=Tanh()), Dense(units=3)], seeds=(5, 6))
+    assert largest_error(check_gradient(network, loss, some_rows(loss, weighted=True))) < 1e-6
+
+
+def test_deep_mixture_of_layers():
+    layers = [
+        Dropout(rate=0.2),
+        BatchNormalization(),
+        Dense(units=5, activation=Tanh()),
+        LayerNormalization(activation=Tanh()),
+        Dropout(rate=0.3),
+        Dense(units=4, bias=False),
+        BatchNormalization(activation=Tanh(), epsilon=1e-3),
+        Dropout(rate=0.0),
+        Dense(units=3),
+        Dropout(rate=0.1),
+    ]
+    loss = CrossEntropy(label_smoothing=0.1)
+    assert largest_error(check_gradient(network_of(layers, seeds=(1, 2)), loss, some_rows(loss, weighted=True))) < 1e-6
+
+
+def test_a_bias_without_effect_passes_too():
+    """Batch normalization takes any bias before it away: its gradient is 0, and rounding must not read as an error."""
+    for seed in range(20):
+        network = network_of([Dense(units=4), BatchNormalization(activation=Tanh()), Dense(units=3)], seeds=(seed,))
+        checks = check_gradient(network, SquaredError(), some_rows(SquaredError(), seed=seed))
+        assert largest_error(checks) < 1e-6, f"seed {seed}"
+
+
+# The check can fail: each of these breaks one derivative, and the parameters that depend on it, no others, are named.
+
+
+def broken(checks):
+    return {check.name for check in checks if check.relative_error > 1e-4}
+
+
+def check_two_layers(activation=None, loss=None, penalty=PENALTY):
+    layers = [Dense(units=4, activation=activation or Tanh()), Dense(units=3)]
+    loss = loss or SquaredError()
+    return check_gradient(network_of(layers, seeds=(5, 6, 7)), loss, some_rows(loss, weighted=True), penalty)
+
+
+FIRST = {"layers.0.weight", "layers.0.bias"}
+WEIGHTS = {"layers.0.weight", "layers.1.weight"}
+ALL = {*FIRST, *WEIGHTS, "layers.1.bias"}
+
+
+@pytest.mark.parametrize("activation", named([one for one in ACTIVATIONS if one != Identity()]))
+def test_a_wrong_derivative_of_the_activation_is_caught(activation, monkeypatch):
+    right = type(activation).backward
+
+    def wrong(self, z, a, delta, scratch):
+        right(self, z, a, delta, scratch)
+        np.multiply(delta, 1.001, out=delta)
+
+    monkeypatch.setattr(type(activation), "backward", wrong)
+    assert broken(check_two_layers(activation, penalty=None)) == FIRST
+
+
+def test_a_forgotten_derivative_is_caught(monkeypatch):
+    monkeypatch.setattr(Tanh, "backward", Activation.backward)
+    assert broken(check_two_layers()) == FIRST
+
+
+@pytest.mark.parametrize("loss", named(LOSSES))
+def test_a_loss_whose_gradient_is_of_another_function_is_caught(loss, monkeypatch):
+    right = type(loss).evaluate
+
+    def wrong(self, y, t, w, gradient, scratch, total):
+        right(self, y, t, w, gradient, scratch, total)
+        np.multiply(gradient, 1.01, out=gradient)
+
+    monkeypatch.setattr(type(loss), "evaluate", wrong)
+    assert broken(check_two_layers(loss=loss, penalty=None)) == ALL
+
+
+def test_a_penalty_without_its_gradient_is_caught(monkeypatch):
+    monkeypatch.setattr(BoundPenalty, "add_gradient", lambda self: None)
+    assert broken(check_two_layers()) == WEIGHTS
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_one_wrong_entry_is_named_with_both_numbers(kind, monkeypatch):
+    network = network_of(stack(kind, Tanh(), outputs=3), seeds=(5, 6, 7))
+    right = Pass.backward
+    for name, view in network.gradients.views.items():
+        index = (1, *(size - 1 for size in view.shape[1:]))
+
+        def wrong(self, delta, view=view, index=index):
+            right(self, delta)
+            view[index] += 0.25
+
+        monkeypatch.setattr(Pass, "backward", wrong)
+        checks = {check.name: check for check in check_gradient(network, SquaredError(), some_rows(SquaredError()))}
+        assert broken(checks.values()) == {name}
+        assert checks[name].index == index
+        assert checks[name].analytic - checks[name].numeric == pytest.approx(0.25, abs=1e-7)
+
+
+# The check leaves no trace.
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_network_is_left_as_it_was(kind):
+    network = network_of(stack(kind, Tanh(), outputs=3), seeds=(5, 6))
+    rng = np.random.default_rng(0)
+    for array in (network.theta, network.gradient, network.statistics.flat):
+        array[:] = rng.uniform(0.05, 0.15, array.shape)
+    before = [array.copy() for array in (network.theta, network.gradient, network.statistics.flat)]
+    check_gradient(network, SquaredError(), some_rows(SquaredError()), PENALTY)
+    after = [network.theta, network.gradient, network.statistics.flat]
+    for name, old, new in zip(("theta", "gradient", "statistics"), before, after, strict=True):
+        assert np.array_equal(old, new), f"{name} changed"
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_check_repeats_itself(kind):
+    network = network_of(stack(kind, Tanh(), outputs=3), seeds=(5, 6))
+    assert check_gradient(network, SquaredError(), some_rows(SquaredError())) == check_gradient(
+        network, SquaredError(), some_rows(SquaredError())
+    )

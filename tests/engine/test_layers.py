@@ -1,0 +1,353 @@
+"""Layers: forward worked by hand, what they do in training and outside it, and how a network is put together."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from engine_cases import LAYERS, in_precision, linear, network_of, some_rows, stack
+
+from bpnet.engine import network as network_module
+from bpnet.engine.activations import AnyActivation, Identity, Relu, Sigmoid, Softmax, Tanh
+from bpnet.engine.initializers import Constant, Explicit
+from bpnet.engine.layers import AnyLayer, BatchNormalization, Dense, Dropout, Equilibrium, Layer, LayerNormalization
+from bpnet.engine.losses import SquaredError
+
+ONE_OF_EACH: dict[type, Layer] = {
+    Dense: Dense(units=5, activation=Relu()),
+    Dropout: Dropout(rate=0.5),
+    BatchNormalization: BatchNormalization(),
+    LayerNormalization: LayerNormalization(),
+    Equilibrium: Equilibrium(units=5, output_units=3, activation=Tanh()),
+}
+
+
+def forward(network, x, *, training, epoch=0, passes=1):
+    """The output (R, O, B) of rows x (N, I), after so many passes."""
+    bound = network.bind(np.asarray(x, network.dtype).T[None], training=training)
+    network.begin_epoch(epoch)
+    for _ in range(passes):
+        bound.forward()
+    return bound.output.copy()
+
+
+def test_the_tables_hold_every_layer():
+    assert set(ONE_OF_EACH) == set(get_args(AnyLayer)) == set(LAYERS)
+    for kind in LAYERS:
+        assert any(isinstance(layer, kind) for layer in stack(kind, Tanh(), 2))
+
+
+# Dense.
+
+
+def test_dense_by_hand():
+    # z = (1·2 + 2·3 + 0.5, -1·2 + 0·3 + 1) = (8.5, -1); relu (8.5, 0)
+    layer = Dense(
+        units=2,
+        activation=Relu(),
+        initializer=Explicit(values=[[1.0, 2.0], [-1.0, 0.0]]),
+        bias_initializer=Explicit(values=[0.5, 1.0]),
+    )
+    assert forward(network_of([layer], inputs=2), [[2.0, 3.0]], training=False)[0, :, 0].tolist() == [8.5, 0.0]
+
+
+def test_backpropagation_by_hand():
+    """The 2-2-1 network of sigmoids that textbooks draw, with half the squared error, to the last digit."""
+    network = network_of(
+        [
+            Dense(units=2, activation=Sigmoid(), initializer=Explicit(values=[[0.1, 0.2], [0.3, 0.4]])),
+            Dense(units=1, activation=Sigmoid(), initializer=Explicit(values=[[0.5, -0.6]])),
+        ],
+        inputs=2,
+    )
+    bound = network.bind(np.array([[[1.0], [2.0]]]), training=True)
+    loss = SquaredError(half=True).bind(bound.output, np.array([[[1.0]]]), None)
+    bound.forward()
+    loss.evaluate()
+    bound.backward(loss.gradient)
+
+    def s(z):
+        return 1 / (1 + np.exp(-z))
+
+    h1, h2 = s(0.1 * 1 + 0.2 * 2), s(0.3 * 1 + 0.4 * 2)
+    y = s(0.5 * h1 - 0.6 * h2)
+    d = (y - 1) * y * (1 - y)
+    d1, d2 = d * 0.5 * h1 * (1 - h1), d * -0.6 * h2 * (1 - h2)
+    gradients = network.gradients.views
+    np.testing.assert_allclose(loss.value(), [(y - 1) ** 2 / 2], rtol=1e-14)
+    np.testing.assert_allclose(gradients["layers.1.weight"], [[[d * h1, d * h2]]], rtol=1e-13)
+    np.testing.assert_allclose(gradients["layers.1.bias"], [[d]], rtol=1e-13)
+    np.testing.assert_allclose(gradients["layers.0.weight"], [[[d1, 2 * d1], [d2, 2 * d2]]], rtol=1e-13)
+    np.testing.assert_allclose(gradients["layers.0.bias"], [[d1, d2]], rtol=1e-13)
+
+
+@pytest.mark.parametrize("activation", get_args(AnyActivation))
+def test_dense_against_numpy(activation):
+    network = network_of([Dense(units=4, activation=activation())], seeds=(1, 2))
+    x = some_rows(SquaredError(), rows=7).x
+    plain = network_of([Dense(units=4)], seeds=(1, 2))
+    plain.theta[:] = network.theta
+    views = network.parameters.views
+    z = np.einsum("roi,bi->rob", views["layers.0.weight"], x) + views["layers.0.bias"][:, :, None]
+    np.testing.assert_allclose(forward(plain, x, training=True), z, rtol=1e-12, atol=1e-14)
+    a = np.empty_like(z)
+    activation().forward(z, a, [np.empty_like(z) for _ in range(activation.scratch_arrays)])
+    for training in (False, True):
+        np.testing.assert_allclose(forward(network, x, training=training), a, rtol=1e-12, atol=1e-14)
+
+
+def test_dense_without_a_bias():
+    network = network_of([Dense(units=4, bias=False)])
+    assert list(network.parameters.views) == ["layers.0.weight"]
+    assert forward(network, np.zeros((2, 3)), training=False).tolist() == np.zeros((1, 4, 2)).tolist()
+
+
+# Dropout.
+
+
+def dropped(rate=0.25, shape=(400, 50), epoch=0, passes=1, seeds=(1, 2), precision="float64"):
+    return forward(
+        network_of([Dropout(rate=rate)], inputs=shape[1], seeds=seeds, precision=precision),
+        np.ones(shape), training=True, epoch=epoch, passes=passes,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("rate", [0.1, 0.25, 0.9])
+def test_dropout_leaves_out_its_rate_and_keeps_the_mean(rate, precision):
+    out = dropped(rate, precision=precision)
+    assert out.dtype == precision
+    np.testing.assert_allclose(np.unique(out), [0, 1 / (1 - rate)], rtol=1e-6)
+    for replica in out:
+        assert (replica == 0).mean() == pytest.approx(rate, abs=0.015)
+        assert replica.mean() == pytest.approx(1, abs=0.07)
+
+
+def test_dropout_draws_anew_for_each_replica_step_and_epoch_and_place():
+    first = dropped()
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first, dropped(passes=2))
+    assert not np.array_equal(first, dropped(epoch=1))
+    assert np.array_equal(first, dropped())
+    assert np.array_equal(first[1:], dropped(seeds=(2,)))
+    twice = forward(network_of([Dropout(rate=0.25)] * 2, inputs=50), np.ones((400, 50)), training=True)
+    assert (twice == 0).mean() == pytest.approx(1 - 0.75**2, abs=0.02)
+
+
+def test_dropout_is_nothing_outside_training_nor_at_rate_0():
+    x = some_rows(SquaredError()).x
+    assert np.array_equal(forward(network_of([Dropout(rate=0.9)]), x, training=False)[0], x.T)
+    assert np.array_equal(forward(network_of([Dropout(rate=0.0)]), x, training=True)[0], x.T)
+
+
+# Normalization.
+
+X = np.array([[1.0, 10.0, 0.0], [3.0, 30.0, 0.0], [5.0, 20.0, 3.0], [7.0, 0.0, 1.0]])
+
+
+def test_batch_normalization_by_hand():
+    # the first column has mean 4 and variance (9 + 1 + 1 + 9) / 4 = 5; with epsilon 4 the root is 3
+    network = network_of([BatchNormalization(epsilon=4.0)])
+    network.parameters.views["layers.0.gamma"][:] = [3.0, 1.0, 1.0]
+    network.parameters.views["layers.0.beta"][:] = [10.0, 0.0, 0.0]
+    np.testing.assert_allclose(forward(network, X, training=True)[0, 0], [7.0, 9.0, 11.0, 13.0], rtol=1e-14)
+
+
+def test_batch_normalization_moves_its_running_statistics():
+    network = network_of([BatchNormalization(momentum=0.75)])
+    statistics = network.statistics.views
+    assert statistics["layers.0.running_mean"].tolist() == [[0, 0, 0]]
+    assert statistics["layers.0.running_variance"].tolist() == [[1, 1, 1]]
+    forward(network, X, training=True)
+    # a quarter of the way to mean 4 and to the unbiased variance 20 / 3
+    assert statistics["layers.0.running_mean"][0, 0] == pytest.approx(1.0)
+    assert statistics["layers.0.running_variance"][0, 0] == pytest.approx(0.75 + 0.25 * 20 / 3)
+    forward(network, X, training=True)
+    assert statistics["layers.0.running_mean"][0, 0] == pytest.approx(1.75)
+    expected = 0.75**2 + 0.25 * 20 / 3 * 1.75
+    assert statistics["layers.0.running_variance"][0, 0] == pytest.approx(expected)
+
+
+def test_batch_normalization_outside_training_uses_and_keeps_its_running_statistics():
+    network = network_of([BatchNormalization(epsilon=1.0)])
+    network.statistics.views["layers.0.running_mean"][:] = [1.0, 10.0, 0.0]
+    network.statistics.views["layers.0.running_variance"][:] = [3.0, 99.0, 0.0]
+    network.parameters.views["layers.0.gamma"][:] = 2.0
+    network.parameters.views["layers.0.beta"][:] = 0.5
+    before = network.statistics.flat.copy()
+    out = forward(network, X, training=False)[0]
+    np.testing.assert_allclose(out[0], (X[:, 0] - 1) / 2 * 2 + 0.5, rtol=1e-14)
+    np.testing.assert_allclose(out[1], (X[:, 1] - 10) / 10 * 2 + 0.5, rtol=1e-14)
+    assert np.array_equal(network.statistics.flat, before)
+
+
+def test_batch_normalization_of_one_row_gives_the_shift_and_moves_nothing():
+    network = network_of([BatchNormalization()])
+    network.parameters.views["layers.0.beta"][:] = [1.0, 2.0, 3.0]
+    before = network.statistics.flat.copy()
+    assert forward(network, X[:1], training=True)[0, :, 0].tolist() == [1.0, 2.0, 3.0]
+    assert np.array_equal(network.statistics.flat, before)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_normalized_values_have_mean_0_and_variance_1(precision):
+    x = np.random.default_rng(0).normal(1000, 5, (64, 40))
+    tolerance = 1e-10 if precision == "float64" else 2e-4
+    for layer, axis in ((BatchNormalization(epsilon=1e-12), 2), (LayerNormalization(epsilon=1e-12), 1)):
+        out = forward(network_of([layer], inputs=40, seeds=(1, 2), precision=precision), x, training=True)
+        np.testing.assert_allclose(out.mean(axis=axis), 0, atol=tolerance)
+        np.testing.assert_allclose(out.var(axis=axis), 1, rtol=10 * tolerance)
+
+
+def test_layer_normalization_by_hand_is_the_same_outside_training():
+    # the row 1, 10, 1 has mean 4 and variance (9 + 36 + 9) / 3 = 18; with epsilon 7 the root is 5
+    network = network_of([LayerNormalization(epsilon=7.0, activation=Relu())])
+    network.parameters.views["layers.0.gamma"][:] = [5.0, 5.0, 10.0]
+    network.parameters.views["layers.0.beta"][:] = [0.0, 0.0, 8.0]
+    for training in (True, False):
+        out = forward(network, [[1.0, 10.0, 1.0]], training=training)
+        np.testing.assert_allclose(out[0, :, 0], [0.0, 6.0, 2.0], rtol=1e-14)
+    assert network.statistics.flat.shape == (1, 0)
+
+
+# Every layer.
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_widths_and_parameters_agree_with_what_is_bound(kind):
+    layer = ONE_OF_EACH[kind]
+    network = network_of([layer, *linear(2)], inputs=4, seeds=(1, 2, 3))
+    assert network.widths == [4, layer.outputs(4), 2]
+    assert forward(network, np.zeros((7, 4)), training=True).shape == (3, 2, 7)
+    for name, parameter in layer.parameters(4).items():
+        assert network.parameters.views[f"layers.0.{name}"].shape == (3, *parameter.shape)
+        assert network.gradients.views[f"layers.0.{name}"].shape == (3, *parameter.shape)
+        assert np.shares_memory(network.parameters.views[f"layers.0.{name}"], network.theta)
+    assert (
+        network.theta.shape == network.gradient.shape == (3, sum(v[0].size for v in network.parameters.views.values()))
+    )
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_only_matrices_are_weights_and_they_come_first(kind):
+    network = network_of(stack(kind, Tanh(), outputs=2), seeds=(1, 2))
+    sizes = {name: view[0].size for name, view in network.parameters.views.items()}
+    weights = [name for name, view in network.parameters.views.items() if view[0].ndim == 2]
+    assert list(sizes)[: len(weights)] == weights
+    assert network.weights == sum(sizes[name] for name in weights)
+    for name, view in network.parameters.views.items():
+        assert np.shares_memory(view, network.theta[:, : network.weights]) == (name in weights)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_layer_reads_its_input_and_leaves_it(kind):
+    """The first layer's input is the table itself."""
+    x = some_rows(SquaredError()).x
+    kept = x.copy()
+    network = network_of([ONE_OF_EACH[kind], *linear(2)])
+    bound = network.bind(x.T[None], training=True)
+    network.begin_epoch(1)
+    bound.forward()
+    bound.backward(np.ones_like(bound.output))
+    assert np.array_equal(x, kept)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_gradient_is_overwritten_not_added_to(kind):
+    network = network_of(stack(kind, Tanh(), outputs=2), seeds=(1, 2))
+    bound = network.bind(some_rows(SquaredError()).x.T[None], training=True)
+    results = []
+    for _ in range(2):
+        network.begin_epoch(1)
+        bound.forward()
+        bound.backward(np.ones_like(bound.output))
+        results.append(network.gradient.copy())
+        network.gradient[:] = np.nan
+    assert np.array_equal(results[0], results[1])
+
+
+# The network.
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_predictions_do_not_depend_on_the_chunks(kind, monkeypatch):
+    network = network_of(stack(kind, Tanh(), outputs=2), seeds=(1, 2))
+    x = some_rows(SquaredError(), rows=23).x
+    whole = network.predict(x)
+    assert whole.shape == (2, 23, 2)
+    # units of an equilibrium relax until those of every row have settled: other rows bring them nearer or less near
+    tolerance = {"rtol": 1e-13, "atol": 1e-12 if kind is Equilibrium else 0}
+    for values in (1, 50, 100):
+        monkeypatch.setattr(network_module, "CHUNK_VALUES", values)
+        np.testing.assert_allclose(network.predict(x), whole, **tolerance)
+    assert network.predict(x[:0]).shape == (2, 0, 2)
+
+
+def test_predictions_are_the_output_activation_of_the_scores():
+    network = network_of(linear(3), seeds=(1, 2))
+    x = some_rows(SquaredError(), rows=5).x
+    scores = network.predict(x)
+    network.output_activation = Softmax()
+    expected = np.exp(scores) / np.exp(scores).sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(network.predict(x), expected, rtol=1e-13)
+    assert np.array_equal(forward(network, x, training=False).transpose(0, 2, 1), scores)
+
+
+def test_predictions_take_rows_of_any_number_type():
+    network = network_of(linear(2), precision="float32")
+    x = np.arange(12).reshape(4, 3)
+    for same in (x.astype(np.float64), np.asfortranarray(x.astype(np.float32))):
+        assert np.array_equal(network.predict(x), network.predict(same))
+
+
+def test_a_wrong_number_of_columns_is_named():
+    network = network_of(linear(2))
+    with pytest.raises(ValueError, match=r"3 inputs.*4 columns"):
+        network.bind(np.zeros((1, 4, 5)), training=False)
+
+
+def test_begin_again_from_the_seeds():
+    network = network_of(stack(Dense, Tanh(), 2), seeds=(1, 2))
+    start = network.theta.copy()
+    network.theta[:] = 0
+    network.initialize()
+    assert np.array_equal(network.theta, start)
+
+
+def test_float32_starts_from_the_same_numbers():
+    double, single = (network_of(linear(2), precision=precision) for precision in ("float64", "float32"))
+    assert np.array_equal(double.theta.astype(np.float32), single.theta)
+    rows = in_precision(some_rows(SquaredError()), "float32")
+    np.testing.assert_allclose(single.predict(rows.x), double.predict(rows.x), rtol=1e-5, atol=1e-6)
+
+
+def test_parameters_of_layer_1_are_not_those_of_layer_10():
+    layers = [Dense(units=2, initializer=Constant(value=float(k))) for k in range(12)]
+    network = network_of(layers, inputs=2)
+    for k in range(12):
+        part = network.parameters.part(f"layers.{k}")
+        assert sorted(part) == ["bias", "weight"]
+        assert (part["weight"] == k).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (Dense, {"units": 0}),
+        (Dropout, {"rate": 1.0}),
+        (Dropout, {"rate": -0.1}),
+        (BatchNormalization, {"momentum": 1.0}),
+        (LayerNormalization, {"epsilon": 0.0}),
+    ],
+)
+def test_impossible_settings_are_refused(kind, settings):
+    ((name, bad),) = settings.items()
+    with pytest.raises(ValueError, match=f"{kind.__name__}.{name} is {bad}; it must be"):
+        kind(**settings)
+
+
+def test_layers_are_frozen_and_compare_by_their_settings():
+    assert Dense(units=3, activation=Tanh()) == Dense(units=3, activation=Tanh())
+    assert Dense(units=3) != Dense(units=3, activation=Tanh())
+    assert Identity() != Tanh()
+    with pytest.raises(AttributeError):
+        Dense(units=3).units = 4

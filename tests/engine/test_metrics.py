@@ -1,0 +1,132 @@
+"""Metrics agree with scikit-learn for each replica, however the rows fall into batches."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, root_mean_squared_error
+
+from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from bpnet.engine.metrics import HIGHER_IS_BETTER, Accuracy, Closeness, RegressionError, Several
+
+
+def measure(metric, y, t, size):
+    """The figures of scores y (R, N, O) against targets t (N, O), batch by batch."""
+    sums = np.zeros((len(y), metric.width))
+    for start in range(0, len(t), size):
+        scores = y[:, start : start + size].transpose(0, 2, 1).copy()
+        targets = t[start : start + size].T
+        metric.bind(scores, np.broadcast_to(targets, scores.shape))(sums)
+    figures = metric.figures(sums, len(t))
+    assert isinstance(metric, Several) or tuple(figures) == metric.names
+    assert all(figure.shape == (len(y),) for figure in figures.values())
+    return figures
+
+
+SIZES = [1, 7, 23, 100]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_accuracy_of_several_classes(size, rng):
+    y, classes = rng.normal(size=(3, 23, 4)), rng.integers(0, 4, 23)
+    figures = measure(Accuracy(), y, np.eye(4)[classes], size)
+    expected = [accuracy_score(classes, y[replica].argmax(axis=1)) for replica in range(3)]
+    np.testing.assert_allclose(figures["accuracy"], expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("loss", [SquaredError(), BinaryCrossEntropy()], ids=["probability", "logit"])
+def test_accuracy_of_a_single_output_has_the_losss_threshold(loss, size, rng):
+    y, classes = rng.uniform(-1, 2, (3, 23, 1)), rng.integers(0, 2, 23)
+    figures = measure(Accuracy(loss.threshold), y, classes[:, None].astype(float), size)
+    limit = {SquaredError: 0.5, BinaryCrossEntropy: 0.0}[type(loss)]
+    expected = [accuracy_score(classes, y[replica, :, 0] > limit) for replica in range(3)]
+    np.testing.assert_allclose(figures["accuracy"], expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_accuracy_reads_the_class_through_label_smoothing(smoothing, rng):
+    y, classes = rng.normal(size=(1, 23, 4)), rng.integers(0, 4, 23)
+    targets = CrossEntropy(label_smoothing=smoothing).prepare(np.eye(4)[classes])
+    assert measure(Accuracy(), y, targets, 7)["accuracy"][0] == accuracy_score(classes, y[0].argmax(axis=1))
+    y, yes = rng.normal(size=(1, 23, 1)), rng.integers(0, 2, 23)
+    targets = BinaryCrossEntropy(label_smoothing=smoothing).prepare(yes[:, None].astype(float))
+    assert measure(Accuracy(0.0), y, targets, 7)["accuracy"][0] == accuracy_score(yes, y[0, :, 0] > 0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_rmse_and_r2(outputs, size, offset, rng):
+    t = rng.normal(offset, 2, (23, outputs))
+    y = t + rng.normal(0, 1, (3, 23, outputs))
+    figures = measure(RegressionError(t), y, t, size)
+    for replica in range(3):
+        assert figures["rmse"][replica] == pytest.approx(root_mean_squared_error(t, y[replica]), rel=1e-12)
+        assert figures["r2"][replica] == pytest.approx(r2_score(t, y[replica]), rel=1e-10)
+
+
+def test_rmse_is_in_the_users_units_and_r2_has_none(rng):
+    t = rng.normal(size=(23, 2))
+    y = t + rng.normal(0, 1, (1, 23, 2))
+    scale, shift = np.array([10.0, 0.3]), np.array([5.0, -7.0])
+    figures = measure(RegressionError(t, scale), y, t, 7)
+    theirs, predicted = t * scale + shift, y[0] * scale + shift
+    assert figures["rmse"][0] == pytest.approx(root_mean_squared_error(theirs, predicted), rel=1e-12)
+    assert figures["r2"][0] == pytest.approx(r2_score(theirs, predicted), rel=1e-12)
+
+
+def test_by_hand():
+    # targets 1, 2, 3 around 2: deviations 1, 0, 1. Errors 0, 1, -1: rmse √(2/3), r2 1 - 2/2 = 0
+    t = np.array([[1.0], [2.0], [3.0]])
+    figures = measure(RegressionError(t), np.array([[[1.0], [3.0], [2.0]]]), t, 2)
+    assert figures["rmse"] == pytest.approx([np.sqrt(2 / 3)])
+    assert figures["r2"] == pytest.approx([0.0], abs=1e-15)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1 / 3, 1e6 + 0.1])
+@pytest.mark.parametrize("rows", [1, 3, 7, 10])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_r2_is_nan_where_the_targets_do_not_vary(rows, constant, dtype):
+    t = np.full((rows, 1), constant, dtype)
+    figures = measure(RegressionError(t), (t + np.ones(1, dtype))[None], t, 4)
+    assert np.isnan(figures["r2"]).all()
+    assert figures["rmse"] == pytest.approx([1.0], rel=0.1)
+
+
+def test_float32_sums_lose_nothing_that_matters(rng):
+    t = rng.normal(size=(2000, 1)).astype(np.float32)
+    y = (t + rng.normal(0, 0.1, (1, 2000, 1))).astype(np.float32)
+    figures = measure(RegressionError(t), y, t, 32)
+    assert figures["rmse"][0] == pytest.approx(root_mean_squared_error(t.astype(float), y[0].astype(float)), rel=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_closeness(size, rng):
+    y, classes = rng.normal(size=(3, 23, 4)), rng.integers(0, 4, 23)
+    t = np.eye(4)[classes]
+    expected = [1 - mean_absolute_error(t, y[replica]) for replica in range(3)]
+    np.testing.assert_allclose(measure(Closeness(), y, t, size)["closeness"], expected, rtol=1e-12)
+    # all 0 where one of three is 1: 1 - 1/3
+    one_of_three = np.eye(3)[[0, 1, 2, 2, 1, 0]]
+    assert measure(Closeness(), np.zeros((1, 6, 3)), one_of_three, size)["closeness"] == pytest.approx([2 / 3])
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_several_metrics_are_each_as_if_alone(size, rng):
+    y, t = rng.normal(size=(3, 23, 2)), rng.normal(size=(23, 2))
+    metrics = [RegressionError(t), Closeness(), Accuracy()]
+    together = measure(Several(metrics), y, t, size)
+    assert list(together) == ["rmse", "r2", "closeness", "accuracy"]
+    for metric in metrics:
+        for name, figure in measure(metric, y, t, size).items():
+            assert np.array_equal(together[name], figure)
+
+
+def test_which_figures_are_better_when_higher():
+    names = {name for metric in (Accuracy, RegressionError, Closeness) for name in metric.names}
+    assert names - HIGHER_IS_BETTER == {"rmse"}
+    assert names >= HIGHER_IS_BETTER

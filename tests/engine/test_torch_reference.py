@@ -1,0 +1,318 @@
+"""PyTorch as an independent reference: whole networks forward and backward, and every optimizer it shares with us."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from engine_cases import in_precision, linear, named, network_of, some_rows, train
+
+from bpnet.engine.activations import (
+    Elu,
+    Gelu,
+    Identity,
+    LeakyRelu,
+    Mish,
+    Relu,
+    Selu,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from bpnet.engine.batches import Rows
+from bpnet.engine.layers import BatchNormalization, Dense, LayerNormalization
+from bpnet.engine.losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, SquaredError
+from bpnet.engine.optimizers import (
+    Adagrad,
+    Adam,
+    AdamW,
+    GradientDescent,
+    Momentum,
+    NAdam,
+    Nesterov,
+    RmsProp,
+    Rprop,
+)
+
+torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
+nn, functional = torch.nn, torch.nn.functional
+
+DTYPE = {"float64": torch.float64, "float32": torch.float32}
+PRECISIONS = [pytest.param("float64", 1e-12, id="float64"), pytest.param("float32", 1e-6, id="float32")]
+
+
+@pytest.fixture(autouse=True)
+def _default_dtype(request):
+    """Torch keeps the counters of its optimizers, such as NAdam's product of momenta, in the default type."""
+    before = torch.get_default_dtype()
+    given = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    torch.set_default_dtype(DTYPE[given.get("precision", "float64")])
+    yield
+    torch.set_default_dtype(before)
+
+
+ACTIVATIONS: list[tuple[object, Callable]] = [
+    (Identity(), lambda z: z),
+    (Sigmoid(), torch.sigmoid),
+    (Tanh(), torch.tanh),
+    (Relu(), torch.relu),
+    (LeakyRelu(slope=0.2), lambda z: functional.leaky_relu(z, 0.2)),
+    (Elu(alpha=0.7), lambda z: functional.elu(z, 0.7)),
+    (Selu(), functional.selu),
+    (Gelu(), lambda z: functional.gelu(z, approximate="tanh")),
+    (Silu(), functional.silu),
+    (Mish(), functional.mish),
+    (Softplus(), functional.softplus),
+    (Softmax(), lambda z: functional.softmax(z, dim=1)),
+]
+
+
+def weighted_mean(each):
+    """The mean over rows of the sum or mean over outputs that `each` leaves to do, times the rows' weights."""
+    return lambda y, t, w: (w * each(y, t)).mean()
+
+
+LOSSES: list[tuple[object, Callable]] = [
+    (SquaredError(), weighted_mean(lambda y, t: functional.mse_loss(y, t, reduction="none").mean(1))),
+    (
+        SquaredError(half=True, outputs="sum"),
+        weighted_mean(lambda y, t: functional.mse_loss(y, t, reduction="none").sum(1) / 2),
+    ),
+    (AbsoluteError(), weighted_mean(lambda y, t: functional.l1_loss(y, t, reduction="none").mean(1))),
+    (Huber(delta=0.6), weighted_mean(lambda y, t: functional.huber_loss(y, t, reduction="none", delta=0.6).mean(1))),
+    (
+        BinaryCrossEntropy(),
+        weighted_mean(lambda y, t: functional.binary_cross_entropy_with_logits(y, t, reduction="none").sum(1)),
+    ),
+    (CrossEntropy(), weighted_mean(lambda y, t: functional.cross_entropy(y, t, reduction="none"))),
+    (
+        CrossEntropy(label_smoothing=0.2),
+        weighted_mean(lambda y, t: functional.cross_entropy(y, t, reduction="none", label_smoothing=0.2)),
+    ),
+]
+
+
+def tensor(array: np.ndarray) -> "torch.Tensor":
+    return torch.from_numpy(np.array(array))
+
+
+class Twin(nn.Module):
+    """The torch network of the same layers, with the parameters of one replica."""
+
+    def __init__(self, network, replica=0):
+        super().__init__()
+        self.names, self.parts = [], []
+        functions = {type(ours): theirs for ours, theirs in ACTIVATIONS}
+        dtype = DTYPE[str(network.dtype)]
+        for k, layer in enumerate(network.layers):
+            units, own = network.widths[k], network.parameters.part(f"layers.{k}")
+            names = {"weight": "weight", "bias": "bias"}
+            if isinstance(layer, Dense):
+                part = nn.Linear(units, layer.units, bias=layer.bias, dtype=dtype)
+            else:
+                names = {"gamma": "weight", "beta": "bias"}
+                if isinstance(layer, BatchNormalization):
+                    part = nn.BatchNorm1d(units, eps=layer.epsilon, momentum=1 - layer.momentum, dtype=dtype)
+                else:
+                    part = nn.LayerNorm(units, eps=layer.epsilon, dtype=dtype)
+            for name in own:
+                with torch.no_grad():
+                    getattr(part, names[name]).copy_(tensor(own[name][replica]))
+                self.names.append((f"layers.{k}.{name}", k, names[name]))
+            self.add_module(f"part_{k}", part)
+            self.parts.append((part, functions[type(layer.activation)]))
+
+    def forward(self, x):
+        for part, activation in self.parts:
+            x = activation(part(x))
+        return x
+
+    def named(self):
+        """Each parameter under our name for it."""
+        return {ours: getattr(self.parts[k][0], theirs) for ours, k, theirs in self.names}
+
+
+def agree(ours, theirs, tolerance):
+    theirs = theirs.detach().numpy()
+    np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance * max(1.0, np.abs(theirs).max()))
+
+
+def moved_off_the_start(network, seed=9):
+    """Give biases, scales and shifts values of their own, so that each matters."""
+    rest = network.theta[:, network.weights :]
+    rest += np.random.default_rng(seed).normal(0, 0.3, rest.shape).astype(rest.dtype)
+    return network
+
+
+def one_pass(network, loss, rows):
+    """The loss of each replica, with the gradient left in the network."""
+    y = loss.prepare(rows.y).T[None]
+    replicas = len(network.seeds)
+    bound = network.bind(rows.x.T[None], training=True)
+    weights = None if rows.weights is None else np.broadcast_to(rows.weights, (replicas, 1, len(rows)))
+    bound_loss = loss.bind(bound.output, np.broadcast_to(y, (replicas, *y.shape[1:])), weights)
+    network.begin_epoch(0)
+    bound.forward()
+    bound_loss.evaluate()
+    value = bound_loss.value()
+    bound.backward(bound_loss.gradient)
+    return value
+
+
+def compare_pass(layers, loss, their_loss, precision, tolerance, *, weighted=True):
+    network = moved_off_the_start(network_of(layers, seeds=(1, 2), precision=precision))
+    rows = in_precision(some_rows(loss, weighted=weighted), precision)
+    twins = [Twin(network, replica) for replica in range(2)]
+    values = one_pass(network, loss, rows)
+    for replica, twin in enumerate(twins):
+        w = torch.ones(len(rows)) if rows.weights is None else tensor(rows.weights)
+        theirs = their_loss(twin(tensor(rows.x)), tensor(rows.y), w)
+        theirs.backward()
+        agree(values[replica], theirs, tolerance)
+        for name, parameter in twin.named().items():
+            agree(network.gradients.views[name][replica], parameter.grad, tolerance)
+    return network, twins, rows
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize(("loss", "theirs"), [pytest.param(*case, id=repr(case[0])) for case in LOSSES])
+@pytest.mark.parametrize("activation", named([ours for ours, _ in ACTIVATIONS]))
+def test_value_and_gradients_of_dense_layers(activation, loss, theirs, precision, tolerance):
+    layers = [Dense(units=5, activation=activation), Dense(units=4, activation=activation, bias=False), *linear(3)]
+    compare_pass(layers, loss, theirs, precision, tolerance)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("activation", [Identity(), Tanh(), Softmax()], ids=["identity", "tanh", "softmax"])
+@pytest.mark.parametrize("normalization", [BatchNormalization, LayerNormalization])
+def test_value_and_gradients_of_normalization(normalization, activation, precision, tolerance):
+    loss, theirs = LOSSES[0]
+    layers = [Dense(units=5, bias=False), normalization(activation=activation, epsilon=1e-3), *linear(3)]
+    compare_pass(layers, loss, theirs, precision, tolerance)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
+def test_batch_normalization_outside_training(precision, tolerance):
+    loss, theirs = LOSSES[0]
+    layers = [Dense(units=5), BatchNormalization(momentum=0.7, activation=Tanh()), *linear(3)]
+    network, twins, rows = compare_pass(layers, loss, theirs, precision, tolerance)
+    one_pass(network, loss, rows)
+    for replica, twin in enumerate(twins):
+        twin(tensor(rows.x))  # a second batch through both
+        part = twin.parts[1][0]
+        statistics = network.statistics.part("layers.1")
+        agree(statistics["running_mean"][replica], part.running_mean, tolerance)
+        agree(statistics["running_variance"][replica], part.running_var, tolerance)
+        agree(network.predict(rows.x)[replica], twin.eval()(tensor(rows.x)), tolerance)
+
+
+def test_one_pass_after_the_other_is_the_same():
+    loss = SquaredError()
+    network = network_of([Dense(units=5, activation=Gelu()), LayerNormalization(), *linear(3)])
+    first = one_pass(network, loss, some_rows(loss)), network.gradient.copy()
+    second = one_pass(network, loss, some_rows(loss)), network.gradient.copy()
+    assert np.array_equal(first[0], second[0])
+    assert np.array_equal(first[1], second[1])
+
+
+def torch_adamw(model, rate):
+    weights = [p for p in model.parameters() if p.ndim == 2]
+    others = [p for p in model.parameters() if p.ndim == 1]
+    return torch.optim.AdamW(
+        [{"params": weights, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}], lr=rate, eps=1e-8
+    )
+
+
+OPTIMIZERS = {
+    "sgd": (GradientDescent(), lambda m, rate: torch.optim.SGD(m.parameters(), lr=rate)),
+    "momentum": (Momentum(momentum=0.8), lambda m, rate: torch.optim.SGD(m.parameters(), lr=rate, momentum=0.8)),
+    "nesterov": (
+        Nesterov(momentum=0.8),
+        lambda m, rate: torch.optim.SGD(m.parameters(), lr=rate, momentum=0.8, nesterov=True),
+    ),
+    "rmsprop": (
+        RmsProp(decay=0.95, epsilon=1e-6),
+        lambda m, rate: torch.optim.RMSprop(m.parameters(), lr=rate, alpha=0.95, eps=1e-6),
+    ),
+    "adagrad": (Adagrad(), lambda m, rate: torch.optim.Adagrad(m.parameters(), lr=rate)),
+    "adam": (Adam(), lambda m, rate: torch.optim.Adam(m.parameters(), lr=rate)),
+    "adamw": (AdamW(weight_decay=0.1), torch_adamw),
+    "nadam": (NAdam(), lambda m, rate: torch.optim.NAdam(m.parameters(), lr=rate)),
+    "rprop": (Rprop(), lambda m, rate: torch.optim.Rprop(m.parameters(), lr=rate)),
+}
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize("steps", [1, 20])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_full_batch_steps(name, steps, precision, tolerance):
+    ours, theirs = OPTIMIZERS[name]
+    loss = SquaredError()
+    rows = in_precision(some_rows(loss, rows=16), precision)
+    network = moved_off_the_start(
+        network_of([Dense(units=6, activation=Tanh()), *linear(3)], seeds=(1, 2), precision=precision)
+    )
+    twins = [Twin(network, replica) for replica in range(2)]
+    train(network, rows, optimizer=ours, learning_rate=0.01, batch_size="full", epochs=steps, precision=precision)
+    for replica, twin in enumerate(twins):
+        optimizer = theirs(twin, 0.01)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            functional.mse_loss(twin(tensor(rows.x)), tensor(rows.y)).backward()
+            optimizer.step()
+        for parameter_name, parameter in twin.named().items():
+            agree(network.parameters.views[parameter_name][replica], parameter, tolerance)
+
+
+def test_l2_is_torchs_weight_decay_on_weights():
+    loss = SquaredError()
+    rows = some_rows(loss, rows=16)
+    network = moved_off_the_start(network_of([Dense(units=6, activation=Tanh()), *linear(3)]))
+    twin = Twin(network)
+    train(network, rows, learning_rate=0.05, l2=0.3, batch_size="full", epochs=20, precision="float64")
+    weights = [p for p in twin.parameters() if p.ndim == 2]
+    others = [p for p in twin.parameters() if p.ndim == 1]
+    optimizer = torch.optim.SGD([{"params": weights, "weight_decay": 0.3}, {"params": others}], lr=0.05)
+    for _ in range(20):
+        optimizer.zero_grad()
+        functional.mse_loss(twin(tensor(rows.x)), tensor(rows.y)).backward()
+        optimizer.step()
+    for name, parameter in twin.named().items():
+        agree(network.parameters.views[name][0], parameter, 1e-12)
+
+
+def test_mini_batches_with_batch_normalization_and_clipping():
+    """20 epochs of mini-batches in file order, the last one short; running statistics and clipping included."""
+    from bpnet.engine.penalties import GradientClipping
+
+    loss = CrossEntropy()
+    rows = some_rows(loss, rows=22)
+    layers = [Dense(units=6, bias=False), BatchNormalization(activation=Relu()), *linear(3)]
+    network = moved_off_the_start(network_of(layers))
+    twin = Twin(network)
+    train(
+        network,
+        rows,
+        loss=loss,
+        optimizer=Momentum(momentum=0.8),
+        learning_rate=0.02,
+        batch_size=8,
+        shuffle=False,
+        epochs=20,
+        gradient_clipping=GradientClipping(norm=0.5),
+        precision="float64",
+    )
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.02, momentum=0.8)
+    for _ in range(20):
+        for start in range(0, 22, 8):
+            part = Rows(rows.x[start : start + 8], rows.y[start : start + 8])
+            optimizer.zero_grad()
+            functional.cross_entropy(twin(tensor(part.x)), tensor(part.y)).backward()
+            total = torch.sqrt(sum((p.grad**2).sum() for p in twin.parameters()))
+            for p in twin.parameters():
+                p.grad *= min(1.0, 0.5 / float(total))
+            optimizer.step()
+    for name, parameter in twin.named().items():
+        agree(network.parameters.views[name][0], parameter, 1e-12)
+    agree(network.predict(rows.x)[0], twin.eval()(tensor(rows.x)), 1e-12)

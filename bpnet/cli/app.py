@@ -69,6 +69,7 @@ def main() -> None:
     """Run the command line."""
     from bpnet.cli import eval as _eval
     from bpnet.cli import predict as _predict
+    from bpnet.cli import trace as _trace
     from bpnet.cli import train as _train
 
     # a stream that is closed takes what is written and forgets it; a label that its encoding lacks is spelt out
@@ -78,6 +79,6 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    for verb in (_train, _eval, _predict):
+    for verb in (_train, _eval, _predict, _trace):
         verb.register(app)
     app()

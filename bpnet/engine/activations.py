@@ -22,6 +22,8 @@ class Activation(Component):
 
     scratch_arrays: ClassVar[int] = 0
     derivative_from_output: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
+    """Whether each unit's value depends on that unit's z alone."""
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write f(z) into a; a may be z itself where `derivative_from_output`."""
@@ -289,6 +291,7 @@ class Softmax(Activation):
 
     kind: Literal["softmax"] = "softmax"
     scratch_arrays: ClassVar[int] = 2
+    elementwise: ClassVar[bool] = False
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write the softmax; the largest z of a row is subtracted first, so that nothing overflows."""

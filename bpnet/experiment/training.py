@@ -21,10 +21,11 @@ from bpnet.config.source import Source, write
 from bpnet.data.splitting import Part
 from bpnet.engine.training import Record, fit
 from bpnet.errors import ConfigError, DivergedError, InterruptedRunError, UsageError
+from bpnet.experiment.building import build_model
 from bpnet.experiment.measuring import measure, metric_of
-from bpnet.experiment.model import Description, Model
+from bpnet.experiment.model import Model
 from bpnet.experiment.preparing import Prepared, prepare
-from bpnet.experiment.resolving import METRICS, layers_of
+from bpnet.experiment.resolving import METRICS
 from bpnet.runs import directory, files
 from bpnet.runs.log import MetricsLog, write_splits
 
@@ -66,7 +67,7 @@ def train(
     """
     config = load(source)
     prepared = prepare(config, source, folder)
-    model = _model(prepared, source)
+    model = build_model(prepared, source)
     name = _run_name(config, source) if name is None else directory.valid_name(name)
     run = directory.RunPaths(directory.create(runs, name))
     files.write_text(run.config, write(as_data(_relocated(prepared.config, name, folder, run.folder))))
@@ -144,39 +145,6 @@ def _relocated(config: Config, name: str, folder: Path, run: Path) -> Config:
         path = os.path.relpath((folder / dataset.path).resolve(), run.resolve())
         dataset = replace(dataset, path=Path(path).as_posix())
     return replace(config, name=name, dataset=dataset)
-
-
-def _model(prepared: Prepared, source: Source) -> Model:
-    """The network that the config describes, with its description; raises ConfigError where values do not fit."""
-    config, loss = prepared.config, prepared.config.training.loss
-    assert loss is not None
-    assert config.task is not None
-    layers, output_activation = layers_of(config, len(prepared.target.classes or []))
-    description = Description(
-        bpnet=__version__,
-        task=config.task,
-        encoder=prepared.encoder,
-        target=prepared.target,
-        layers=layers,
-        output_activation=output_activation,
-        loss=loss,
-        metrics=config.training.metrics,
-        l1=config.training.l1,
-        l2=config.training.l2,
-        class_weight=prepared.class_weight,
-        sample_weight=config.dataset.sample_weight,
-        precision=config.training.precision,
-        seeds=[config.seed],
-    )
-    try:
-        return Model(description, description.network())
-    except (MemoryError, OverflowError):
-        raise ConfigError(
-            f"{source.where(('architecture',))}: architecture: this machine's memory is too small for so many "
-            "parameters; give the layers fewer units"
-        ) from None
-    except ValueError as error:
-        raise ConfigError(f"{source.where(('architecture',))}: architecture: {error}") from None
 
 
 def _run_name(config: Config, source: Source) -> str:

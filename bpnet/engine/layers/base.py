@@ -82,6 +82,7 @@ class BoundActivation:
 
     def __init__(self, activation: Activation, z: Array, *, keeps_sums: bool) -> None:
         self._activation, self._z = activation, z
+        self.elementwise = activation.elementwise
         self.output = z if activation.derivative_from_output and not keeps_sums else np.empty_like(z)
         self._scratch = tuple(np.empty_like(z) for _ in range(activation.scratch_arrays))
 

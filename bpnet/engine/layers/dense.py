@@ -57,11 +57,11 @@ class _BoundDense(BoundLayer):
         bias = wiring.parameters.get("bias")
         self._bias = None if bias is None else bias[:, :, None]
         self.z = wiring.empty(layer.units)
-        self._activation = None
+        self.activation = None
         self.output = self.z
         if not isinstance(layer.activation, Identity):
-            self._activation = BoundActivation(layer.activation, self.z, keeps_sums=wiring.keeps_sums)
-            self.output = self._activation.output
+            self.activation = BoundActivation(layer.activation, self.z, keeps_sums=wiring.keeps_sums)
+            self.output = self.activation.output
         if wiring.training:
             self._x_transposed = wiring.x.transpose(0, 2, 1)
             self._weight_transposed = self._weight.transpose(0, 2, 1)
@@ -74,12 +74,12 @@ class _BoundDense(BoundLayer):
         np.matmul(self._weight, self._x, out=self.z)
         if self._bias is not None:
             np.add(self.z, self._bias, out=self.z)
-        if self._activation is not None:
-            self._activation.forward()
+        if self.activation is not None:
+            self.activation.forward()
 
     def backward(self, delta: Array) -> None:
-        if self._activation is not None:
-            self._activation.backward(delta)
+        if self.activation is not None:
+            self.activation.backward(delta)
         np.matmul(delta, self._x_transposed, out=self._weight_gradient)
         if self._bias_gradient is not None:
             np.add.reduce(delta, axis=2, out=self._bias_gradient)

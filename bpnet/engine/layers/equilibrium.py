@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from bpnet.engine.activations import AnyActivation, Sigmoid, Softmax
+from bpnet.engine.activations import AnyActivation, Sigmoid
 from bpnet.engine.component import Array, FieldError, choice, number
 from bpnet.engine.initializers import AnyInitializer, GlorotUniform, Zeros
 from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
@@ -39,8 +39,10 @@ class Equilibrium(Layer):
         super().__post_init__()
         if self.output_units is not None and self.output_units > self.units:
             raise FieldError("output_units", f"is {self.output_units}, but the layer has {self.units} units")
-        if isinstance(self.activation, Softmax):
-            raise FieldError("activation", "is softmax, which is not a function of each unit alone; choose another")
+        if not self.activation.elementwise:
+            raise FieldError(
+                "activation", f"is {self.activation.kind}, which is not a function of each unit alone; choose another"
+            )
 
     def outputs(self, inputs: int) -> int:
         """The number of units that the next layer reads."""
@@ -70,7 +72,7 @@ class _BoundEquilibrium(BoundLayer):
         self._recurrent, self._weight = wiring.parameters["recurrent"], wiring.parameters["weight"]
         bias = wiring.parameters.get("bias")
         self._bias = None if bias is None else bias[:, :, None]
-        self._drive, self.z, self.y, self._next, self._work = (wiring.empty(layer.units) for _ in range(5))
+        self._drive, self._z, self.y, self._next, self._work = (wiring.empty(layer.units) for _ in range(5))
         self._scratch = tuple(wiring.empty(layer.units) for _ in range(layer.activation.scratch_arrays))
         first = layer.units - layer.outputs(wiring.x.shape[1])
         self.output = self.y[:, first:]
@@ -93,14 +95,14 @@ class _BoundEquilibrium(BoundLayer):
         self._limit.fill(layer.tolerance)
         self._relax(self._step_forward, self.y, "the units")
         # once more from what settled, so that what the activation leaves for its derivative belongs to y
-        np.matmul(self._recurrent, self.y, out=self.z)
-        np.add(self.z, self._drive, out=self.z)
-        layer.activation.forward(self.z, self._next, self._scratch)
+        np.matmul(self._recurrent, self.y, out=self._z)
+        np.add(self._z, self._drive, out=self._z)
+        layer.activation.forward(self._z, self._next, self._scratch)
 
     def backward(self, delta: Array) -> None:
         layer = self._layer
         self._slope.fill(1)
-        layer.activation.backward(self.z, self._next, self._slope, self._scratch)
+        layer.activation.backward(self._z, self._next, self._slope, self._scratch)
         self._error.fill(0)
         np.copyto(self._error[:, self._first :], delta)
         np.copyto(self._adjoint, self._error)
@@ -117,9 +119,9 @@ class _BoundEquilibrium(BoundLayer):
             np.matmul(self._weight.transpose(0, 2, 1), self._work, out=self.input_gradient)
 
     def _step_forward(self) -> None:
-        np.matmul(self._recurrent, self.y, out=self.z)
-        np.add(self.z, self._drive, out=self.z)
-        self._layer.activation.forward(self.z, self._next, self._scratch)
+        np.matmul(self._recurrent, self.y, out=self._z)
+        np.add(self._z, self._drive, out=self._z)
+        self._layer.activation.forward(self._z, self._next, self._scratch)
 
     def _step_backward(self) -> None:
         np.multiply(self._slope, self._adjoint, out=self._work)

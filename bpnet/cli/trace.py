@@ -1,0 +1,61 @@
+"""`bpnet trace`: a row through the network and back, number by number."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bpnet.cli.app import exit_codes
+
+EXAMPLES = """Examples:
+
+bpnet trace configs/tutorials/sigmoid-2-2-1.yaml
+
+bpnet trace configs/iris.yaml --row 51 --digits 4
+
+bpnet trace runs/iris-001 --row 1,51,101 --steps 2 --markdown
+"""
+
+
+def trace(
+    subject: Annotated[Path, typer.Argument(metavar="CONFIG|RUN", help="A config: its first steps; a run: the next.")],
+    row: Annotated[
+        str | None, typer.Option(metavar="N", help="A row number, several with commas, or all; by default the first.")
+    ] = None,
+    steps: Annotated[int, typer.Option(metavar="K", min=1, max=1000, help="How many training steps to take.")] = 1,
+    digits: Annotated[int, typer.Option(metavar="D", min=1, max=17, help="How many significant digits to show.")] = 10,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every number as one JSON document.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown.")] = False,
+) -> None:
+    """Show a training step number by number: sums, activations, loss, deltas by the chain rule, gradients, new weights.
+
+    All rows that are named make one batch. Of a large network the largest contributions are shown, and what is left
+    out is said.
+    """
+    with exit_codes():
+        from bpnet import console
+        from bpnet.cli.output import print_json
+        from bpnet.config.source import override, read
+        from bpnet.errors import UsageError
+        from bpnet.experiment.tracing import trace_rows
+        from bpnet.reports.trace import TraceText, as_markdown, as_text, subject_of
+
+        if as_json and markdown:
+            raise UsageError("--json and --markdown cannot both be given")
+        if subject.is_dir() and settings:
+            raise UsageError("--set changes a config; a run is traced as it is")
+        source = None if subject.is_dir() else override(read(subject), settings or [])
+        traced = trace_rows(subject, source, row, steps)
+        if as_json:
+            print_json({"subject": str(subject), **traced.as_data()})
+            return
+        lines = TraceText(subject_of(str(subject), traced), digits).lines(traced.steps)
+        console.say((as_markdown if markdown else as_text)(lines).removesuffix("\n"))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the app."""
+    app.command(epilog=EXAMPLES)(trace)

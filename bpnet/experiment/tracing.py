@@ -1,0 +1,129 @@
+"""Tracing as an experiment: from a config, or a run, to the numbers of its next training steps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpnet.config.loading import load as load_config
+from bpnet.config.source import Source, read
+from bpnet.engine.batches import Rows
+from bpnet.engine.settings import Training
+from bpnet.engine.tracing import LayerTrace, StepTrace, trace
+from bpnet.errors import ConfigError, UsageError
+from bpnet.experiment.building import build_model
+from bpnet.experiment.model import Model, load
+from bpnet.experiment.preparing import Prepared, prepare
+from bpnet.runs import directory
+
+MOST_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Training steps of some rows, and what they were taken of."""
+
+    model: Model
+    training: Training
+    rows: list[int]
+    """Row numbers, counted from 1."""
+    steps: list[StepTrace]
+
+    def as_data(self) -> dict[str, Any]:
+        """Every number, as plain data."""
+        return {"rows": self.rows, "steps": [_step(step) for step in self.steps]}
+
+
+def trace_rows(subject: Path, overrides: Source | None, wanted: str | None, steps: int) -> Trace:
+    """Trace steps of a config from its first weights (`overrides` holds it), or of a run from those it has learnt.
+
+    `wanted` is a row number, several with commas, or `all`, the training rows; by default the first training row.
+    Raises ConfigError, DataError, RunError, or UsageError for rows that do not exist or are too many.
+    """
+    if overrides is not None:
+        source, folder = overrides, subject.parent
+    else:
+        paths = directory.open_run(subject)
+        paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
+        source, folder = read(paths.config), subject
+    prepared = prepare(load_config(source), source, folder)
+    model = build_model(prepared, source) if overrides is not None else load(directory.model_folder(subject))
+    numbers = _row_numbers(wanted, prepared)
+    training, loss = prepared.config.training, prepared.config.training.loss
+    assert loss is not None
+    try:
+        traced = trace(training, model.network, loss, _rows(prepared, numbers), steps)
+    except ValueError as error:
+        raise ConfigError(f"{source.where(('training', 'optimizer'))}: {error}: there is nothing to trace") from None
+    return Trace(model, training, numbers, traced)
+
+
+def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
+    train = [int(row) + 1 for row in prepared.parts["train"]]
+    total = sum(len(rows) for rows in prepared.parts.values())
+    if wanted is None:
+        return train[:1]
+    if wanted == "all":
+        numbers = train
+    else:
+        parts = [part.strip() for part in wanted.split(",")]
+        if not all(part.isdecimal() for part in parts):
+            raise UsageError(f"--row {wanted}: must be a row number, several with commas, or all")
+        numbers = [int(part) for part in parts]
+        outside = [number for number in numbers if not 1 <= number <= total]
+        if outside:
+            raise UsageError(f"--row {wanted}: there is no row {outside[0]}; the table has rows 1 to {total}")
+    if len(numbers) > MOST_ROWS:
+        raise UsageError(
+            f"--row {wanted}: {len(numbers)} rows are too many to follow number by number; name at most {MOST_ROWS}"
+        )
+    return numbers
+
+
+def _rows(prepared: Prepared, numbers: list[int]) -> Rows:
+    """The encoded rows with these numbers, of whichever part."""
+    picked = []
+    for number in numbers:
+        for part, indices in prepared.parts.items():
+            position = np.searchsorted(indices, number - 1)
+            if position < len(indices) and indices[position] == number - 1:
+                picked.append((prepared.rows[part], int(position)))
+    weights = [rows.weights[k] for rows, k in picked if rows.weights is not None]
+    return Rows(
+        np.array([rows.x[k] for rows, k in picked]),
+        np.array([rows.y[k] for rows, k in picked]),
+        np.array(weights) if weights else None,
+    )
+
+
+def _step(step: StepTrace) -> dict[str, Any]:
+    return {
+        "learning_rate": step.learning_rate,
+        "layers": [_layer(layer) for layer in step.layers],
+        "predictions": step.predictions.tolist(),
+        "targets": step.targets.tolist(),
+        "loss": step.loss,
+        "score_gradients": step.score_gradients.tolist(),
+        "loss_after": step.loss_after,
+        "predictions_after": step.predictions_after.tolist(),
+        "sums_after": [None if sums is None else sums.tolist() for sums in step.sums_after],
+        "outputs_after": [outputs.tolist() for outputs in step.outputs_after],
+    }
+
+
+def _layer(layer: LayerTrace) -> dict[str, Any]:
+    arrays = {
+        name: None if value is None else value.tolist()
+        for name in ("inputs", "sums", "outputs", "slopes", "output_gradients", "deltas")
+        for value in [getattr(layer, name)]
+    }
+    parameters = {
+        name: {
+            "before": layer.before[name].tolist(),
+            "gradient": layer.gradients[name].tolist(),
+            "after": layer.after[name].tolist(),
+        }
+        for name in layer.before
+    }
+    return {"kind": layer.layer.kind, **arrays, "parameters": parameters}  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Reports: texts made of what the engine has measured."""

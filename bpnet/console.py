@@ -14,6 +14,7 @@ from bpnet.experiment.training import Trained
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from bpnet.experiment.checking import GradientReport
     from bpnet.experiment.evaluating import Evaluation
 
 PLAIN_LINES = 10
@@ -137,6 +138,29 @@ def show_evaluation(evaluation: "Evaluation") -> None:
         ["", "precision", "recall", "F1", "rows"],
         [[c.label, f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.f1:.4f}", str(c.rows)] for c in scores.per_class],
     )
+
+
+def show_gradient_check(report: "GradientReport") -> None:
+    """Print each parameter's largest disagreement, and the verdict."""
+    say(f"{_counted(report.rows, 'row')}, float64, tolerance {report.tolerance:g}\n")
+    _table(
+        ["parameter", "entries", "largest relative error", "at", "backpropagation", "central differences"],
+        [
+            [
+                check.name,
+                str(check.checked),
+                f"{check.relative_error:.2e}",
+                str(list(check.index[1:])),
+                f"{check.analytic:.10g}",
+                f"{check.numeric:.10g}",
+            ]
+            for check in report.checks
+        ],
+    )
+    say("")
+    for text in report.notes:
+        say(f"note: {text}")
+    say("the gradients agree" if report.agrees else "the gradients DIFFER")
 
 
 def _counted(number: int, noun: str) -> str:

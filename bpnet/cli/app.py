@@ -68,6 +68,7 @@ def _nowhere() -> TextIO:
 def main() -> None:
     """Run the command line."""
     from bpnet.cli import eval as _eval
+    from bpnet.cli import gradcheck as _gradcheck
     from bpnet.cli import predict as _predict
     from bpnet.cli import trace as _trace
     from bpnet.cli import train as _train
@@ -79,6 +80,6 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    for verb in (_train, _eval, _predict, _trace):
+    for verb in (_train, _eval, _predict, _trace, _gradcheck):
         verb.register(app)
     app()

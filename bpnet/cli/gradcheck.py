@@ -45,7 +45,8 @@ def gradcheck(
             worst = report.worst
             raise RunError(
                 f"{worst.name}{list(worst.index[1:])}: backpropagation gives {worst.analytic:.10g}, "
-                f"but central differences give {worst.numeric:.10g}: relative error {worst.relative_error:.2g}, tolerance {report.tolerance:g}"
+                f"but central differences give {worst.numeric:.10g}: "
+                f"relative error {worst.relative_error:.2g}, tolerance {report.tolerance:g}"
             )
 
 

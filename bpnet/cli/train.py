@@ -54,6 +54,7 @@ def train(
                     "epochs": trained.epochs,
                     "seconds": trained.seconds,
                     "metrics": trained.figures,
+                    "advice": trained.advice,
                 }
             )
         else:

@@ -206,6 +206,11 @@ class TraceText:
                     yield f"{prefix}unit {unit + 1}: {total}a = {self._n(outputs[row, unit])}"
             yield from _left_out(rest, "units", "smaller outputs")
         yield Heading(3, "Loss")
+        for row, prefix in self._rows():
+            for unit in _largest(np.abs(step.score_gradients).max(axis=0), MOST_UNITS)[0]:
+                y = step.predictions_after[row, unit]
+                error = self._n(step.targets[row, unit] - y)
+                yield f"{prefix}output {unit + 1}: y = {self._n(y)}, error t - y = {error}"
         change = self._n(step.loss_after - step.loss)
         yield f"L = {self._n(step.loss_after)}, before {self._n(step.loss)} (change {change})"
 

@@ -2,9 +2,10 @@
 
     python tests/benchmarks/startup.py [RUNS]
 
-Whole processes, in turn (A B A B …), each at least RUNS times (default 9) after one that is not counted; the figure is the median
-of the ratios pair by pair. The goals: `bpnet --help` at most 1.5 times `python -c "import numpy, typer, rich"`, and the training at
-most half of a script that reads the same CSV, splits, scales and fits an MLPClassifier of the same size for as many epochs.
+Whole processes, in turn (A B A B …), RUNS times each (default 9) after one that is not counted; the figure is the
+median of the ratios pair by pair. The goals: `bpnet --help` at most 1.5 times `python -c "import numpy, typer, rich"`,
+and the training at most half of a script that reads the same CSV, splits, scales and fits an MLPClassifier of the same
+size for as many epochs.
 """
 
 import statistics

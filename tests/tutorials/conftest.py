@@ -1,0 +1,42 @@
+"""What every tutorial's test needs: a config of configs/tutorials, trained."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bpnet.config.source import override, read
+from bpnet.experiment.training import Trained, train
+
+TUTORIALS = Path(__file__).parents[2] / "configs" / "tutorials"
+
+
+class Rows:
+    """Keeps the rows of metrics.csv, and the warnings, of a training."""
+
+    def __init__(self) -> None:
+        self.rows, self.warnings = [], []
+
+    def begin(self, run, prepared, parameters) -> None:
+        self.parameters = parameters
+
+    def epoch(self, row) -> None:
+        self.rows.append(dict(row))
+
+    def warn(self, text) -> None:
+        self.warnings.append(text)
+
+    def figure(self, name: str) -> list[float]:
+        return [row[name] for row in self.rows]
+
+
+@pytest.fixture
+def run_tutorial(tmp_path) -> Callable[..., tuple[Trained, Rows]]:
+    """Train a tutorial's config, with overrides, and give the result and its rows."""
+
+    def run(name: str, *settings: str) -> tuple[Trained, Rows]:
+        path, rows = TUTORIALS / f"{name}.yaml", Rows()
+        source = override(read(path), list(settings))
+        return train(source, TUTORIALS, runs=tmp_path, name=None, command=[], watcher=rows), rows
+
+    return run

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +15,12 @@ from bpnet.errors import ConfigError, DataError, RunError
 from bpnet.experiment.measuring import measure
 from bpnet.experiment.model import Model, load
 from bpnet.experiment.preparing import read_dataset, row_weights
-from bpnet.experiment.scoring import Classification, Regression, score_classes, score_quantities
 from bpnet.runs import directory, files
 from bpnet.runs.log import read_splits
 from bpnet.suggest import suggest
+
+if TYPE_CHECKING:
+    from bpnet.experiment.scoring import Classification, Regression
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Evaluation:
     data: str
     rows: int
     loss: float
-    scores: Classification | Regression
+    scores: "Classification | Regression"
     warnings: list[str]
 
 
@@ -96,6 +99,8 @@ def _evaluate(model: Model, table: Table, chosen: np.ndarray, name: str) -> Eval
         raise DataError(f"{table.name}, column '{weighted}': the weights are all 0; at least one row must count")
     rows = Rows(x[chosen], y[chosen], None if weights is None else weights[chosen].astype(description.precision))
     loss = measure(model, rows)["loss"]
+    from bpnet.experiment.scoring import score_classes, score_quantities  # scikit-learn takes a second to import
+
     scores: Classification | Regression
     if target.classes is not None:
         scores = score_classes([labels[row] for row in chosen], model.labels(x[chosen]), target.classes)

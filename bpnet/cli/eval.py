@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bpnet.cli.app import exit_codes
+from bpnet.cli.exit_codes import exit_codes
 
 EXAMPLES = """Examples:
 
@@ -35,8 +35,3 @@ def evaluate(
             print_json({"run": str(run), **{k: v for k, v in flat.items() if k != "scores"}, **flat["scores"]})
         else:
             console.show_evaluation(evaluation)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command("eval", epilog=EXAMPLES)(evaluate)

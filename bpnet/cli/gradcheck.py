@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bpnet.cli.app import exit_codes
+from bpnet.cli.exit_codes import exit_codes
 
 EXAMPLES = """Examples:
 
@@ -48,8 +48,3 @@ def gradcheck(
                 f"but central differences give {worst.numeric:.10g}: "
                 f"relative error {worst.relative_error:.2g}, tolerance {report.tolerance:g}"
             )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command(epilog=EXAMPLES)(gradcheck)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bpnet.cli.app import exit_codes
+from bpnet.cli.exit_codes import exit_codes
 
 EXAMPLES = """Examples:
 
@@ -55,8 +55,3 @@ def predict(
         else:
             write_text(Path(output), text)
             console.note(f"{len(table)} rows written to {output}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command(epilog=EXAMPLES)(predict)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bpnet.cli.app import exit_codes
+from bpnet.cli.exit_codes import exit_codes
 
 EXAMPLES = """Examples:
 
@@ -54,8 +54,3 @@ def trace(
             return
         lines = TraceText(subject_of(str(subject), traced), digits).lines(traced.steps)
         console.say((as_markdown if markdown else as_text)(lines).removesuffix("\n"))
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command(epilog=EXAMPLES)(trace)

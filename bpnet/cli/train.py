@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bpnet.cli.app import exit_codes
+from bpnet.cli.exit_codes import exit_codes
 
 EXAMPLES = """Examples:
 
@@ -59,8 +59,3 @@ def train(
             )
         else:
             console.show_trained(trained)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb to the app."""
-    app.command(epilog=EXAMPLES)(train)

@@ -8,15 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from bpnet.cli.app import app
-from bpnet.cli.gradcheck import register
 from bpnet.engine.activations import Tanh
 from bpnet.engine.layers.dense import _BoundDense
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / "configs").rglob("*.yaml"))
-
-if not any(command.callback.__name__ == "gradcheck" for command in app.registered_commands):
-    register(app)
 
 
 @pytest.fixture

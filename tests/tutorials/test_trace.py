@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from bpnet.cli.app import app
-from bpnet.cli.trace import register
 from bpnet.config.source import override, read
 from bpnet.experiment.model import load
 from bpnet.experiment.tracing import trace_rows
@@ -19,9 +18,6 @@ from bpnet.experiment.training import train
 ROOT = Path(__file__).parents[2]
 SIGMOID = "configs/tutorials/sigmoid-2-2-1.yaml"
 BPNET = str(Path(sys.executable).with_name("bpnet"))
-
-if not any(command.name == "trace" or command.callback.__name__ == "trace" for command in app.registered_commands):
-    register(app)
 
 
 @pytest.fixture

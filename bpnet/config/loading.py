@@ -1,6 +1,7 @@
 """Loading: from a config's source to the typed `Config`, with every problem of the file reported at once."""
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Iterable
@@ -41,7 +42,7 @@ def load(source: Source) -> Config:
     data = spell_out(source.data, Config)
     try:
         # strict: text is no number and 1 is not true; as JSON, for strict Python input would ask for instances
-        return TypeAdapter(Config).validate_json(json.dumps(data), strict=True)
+        return _schema().validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         places: dict[KeyPath, list[ErrorDetails]] = {}
         for detail in error.errors(include_url=False):
@@ -49,6 +50,11 @@ def load(source: Source) -> Config:
         # where a union failed inside one of its members, what the other members say is beside the point
         places = {path: found for path, found in places.items() if not _fails_inside(path, found, places)}
         raise ConfigError(_in_file_order(source, data, places)) from None
+
+
+@functools.cache
+def _schema() -> TypeAdapter[Config]:
+    return TypeAdapter(Config)
 
 
 def as_data(config: Config) -> dict[str, Any]:
@@ -85,13 +91,17 @@ def _key_path(detail: ErrorDetails, data: Any) -> KeyPath:
     """The path of an error as the file has it: without the names pydantic adds for the members of a union."""
     path: list[str | int] = []
     location = list(detail["loc"])
+    tagged = False  # whether the kind of the component that `data` is has been passed
     for k, part in enumerate(location):
+        if isinstance(data, dict) and data.get("kind") == part and not tagged:
+            tagged = True
+            continue
         absent = detail["type"] == "missing" and k == len(location) - 1
-        if isinstance(data, dict) and (part in data or absent) and data.get("kind") != part:
-            data = data.get(part)
+        if isinstance(data, dict) and (part in data or absent):
+            data, tagged = data.get(part), False
             path.append(part)
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
+            data, tagged = data[part], False
             path.append(part)
     problem = detail.get("ctx", {}).get("error")
     return (*path, problem.field) if isinstance(problem, FieldError) else tuple(path)

@@ -112,7 +112,7 @@ class LeakyRelu(Activation):
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by slope + (1 - slope) [a > 0]."""
         slope = scratch[0]
-        np.heaviside(a, 0, out=slope)
+        np.greater(a, 0, out=slope)
         np.multiply(slope, 1 - self.slope, out=slope)
         np.add(slope, self.slope, out=slope)
         np.multiply(delta, slope, out=delta)
@@ -143,7 +143,7 @@ class _ExponentialLinear(Activation):
         """Multiply by min(a, 0) + λ α + (λ - λ α) [a > 0]."""
         scale, alpha = self._constants()
         slope, above = scratch
-        np.heaviside(a, 0, out=above)
+        np.greater(a, 0, out=above)
         np.multiply(above, scale - scale * alpha, out=above)
         np.minimum(a, 0, out=slope)
         np.add(slope, scale * alpha, out=slope)

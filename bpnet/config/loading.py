@@ -29,6 +29,28 @@ _WANTED = {
     "list_type": "a list",
     "string_type": "text",
 }
+_ALSO_KNOWN_AS = {
+    "batchnorm": "batch_normalization",
+    "batch_norm": "batch_normalization",
+    "bce": "binary_cross_entropy",
+    "categorical_cross_entropy": "cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+    "gd": "gradient_descent",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "l1": "absolute_error",
+    "layer_norm": "layer_normalization",
+    "layernorm": "layer_normalization",
+    "linear": "identity",
+    "log_loss": "cross_entropy",
+    "logistic": "sigmoid",
+    "mae": "absolute_error",
+    "mse": "squared_error",
+    "sgd": "gradient_descent",
+    "swish": "silu",
+    "xavier_normal": "glorot_normal",
+    "xavier_uniform": "glorot_uniform",
+}
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
     "greater_than_equal": ("ge", "at least"),
@@ -114,7 +136,9 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
     if "unexpected_keyword_argument" in types:
         section = section_at(path[:-1], data, Config)
         keys = sorted(hints(section) if section else [], key=lambda key: key != "kind")
-        return f"unknown key {name}; allowed here: {', '.join(keys)}{suggest(str(path[-1]), keys)}"
+        nested = [f"{key}.{path[-1]}" for key, hint in hints(Config).items() if path[-1] in _keys_in(hint)]
+        hint = f"; did you mean '{nested[0]}'?" if nested and len(path) == 1 else suggest(str(path[-1]), keys)
+        return f"unknown key {name}; allowed here: {', '.join(keys)}{hint}"
     if "missing" in types:
         return f"the key {name} is missing; {_purpose(str(path[-1]))}"
     if types & {"union_tag_invalid", "union_tag_not_found"}:
@@ -122,7 +146,9 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
         if "union_tag_not_found" in types:
             return f"{name} needs a key `kind`; allowed are {', '.join(allowed)}"
         kind = str(details[0]["ctx"]["tag"])
-        return f"{name} is '{kind}'; allowed are {', '.join(allowed)}{suggest(kind, allowed)}"
+        meant = _ALSO_KNOWN_AS.get(kind.lower().replace("-", "_"), kind)
+        hint = f"; did you mean '{meant}'?" if meant in allowed else suggest(kind, allowed)
+        return f"{name} is '{kind}'; allowed are {', '.join(allowed)}{hint}"
     if types <= {"dict_type", "dataclass_type"} and (kinds := _kinds(path, data)):
         return f"{name} is {_shown(value)}; it must be one of {', '.join(kinds)}, or a mapping with such a `kind`"
     if "value_error" in types:
@@ -132,6 +158,11 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
     if isinstance(value, str) and types & {"float_type", "int_type"} and _reads_as_number(value):
         hint = "; it is text: remove the quotes"
     return f"{name} is {_shown(value)}; it must be {' or '.join(wanted)}{hint}"
+
+
+def _keys_in(hint: Any) -> set[str]:
+    """The keys of the sections that a hint allows."""
+    return {key for section in dataclasses_in(hint) for key in hints(section)}
 
 
 def _wanted(detail: ErrorDetails) -> str:

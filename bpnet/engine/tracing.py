@@ -46,6 +46,8 @@ class StepTrace:
     predictions: Array
     """What the scores mean: the same, or probabilities where the loss reads logits."""
     targets: Array
+    weights: Array | None
+    """The weight of each row (B,) in the loss, None where all are 1."""
     loss: float
     """Of all rows, penalty included."""
     score_gradients: Array
@@ -110,6 +112,7 @@ def trace(training: Training, network: Network, loss: Loss, rows: Rows, steps: i
                 scores=scores,
                 predictions=predictions,
                 targets=_by_row(batch.y),
+                weights=prepared.weights,
                 loss=value,
                 score_gradients=score_gradients,
                 loss_after=value_after,

@@ -46,7 +46,7 @@ def evaluate(run: Path, data: str | None) -> Evaluation:
     parts = read_splits(paths.splits, len(table))
     test = np.array([row for row, part in enumerate(parts) if part == "test"], np.intp)
     if len(test) == 0:
-        raise DataError(f"{paths.splits}: the run has no test rows; name a table: bpnet eval {run} DATA")
+        raise DataError(f"{run}: the run held out no test rows (dataset.split); name a table: bpnet eval {run} DATA")
     return _evaluate(model, table, test, "the run's test part")
 
 

@@ -103,6 +103,7 @@ def _step(step: StepTrace) -> dict[str, Any]:
         "layers": [_layer(layer) for layer in step.layers],
         "predictions": step.predictions.tolist(),
         "targets": step.targets.tolist(),
+        "weights": None if step.weights is None else step.weights.tolist(),
         "loss": step.loss,
         "score_gradients": step.score_gradients.tolist(),
         "loss_after": step.loss_after,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.layers import Dense
+from bpnet.engine.layers import Dense, Dropout
 from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError
 from bpnet.engine.tracing import LayerTrace, StepTrace
 from bpnet.experiment.tracing import Trace
@@ -74,6 +74,8 @@ class TraceText:
             rest = len(self._subject.features) - MOST_TERMS
             targets = ", ".join(self._n(value) for value in steps[0].targets[row])
             yield f"{name}, encoded: {values}" + (f" and {rest} more" if rest > 0 else "") + f"; target {targets}"
+            if steps[0].weights is not None:
+                yield f"    its weight, by which its loss is multiplied: {self._n(steps[0].weights[row])}"
         yield (
             "delta is dL/dz, so a weight moves against it; texts that call target - output the error give delta the "
             "other sign"
@@ -96,6 +98,10 @@ class TraceText:
 
     def _forward(self, k: int, layer: LayerTrace) -> Iterator[Line]:
         yield Heading(3, _named(k, layer))
+        if isinstance(layer.layer, Dropout):
+            dropped = np.flatnonzero(((layer.outputs == 0) & (layer.inputs != 0)).any(axis=0)) + 1
+            named = ", ".join(map(str, dropped[:MOST_WEIGHTS])) + (" and more" if len(dropped) > MOST_WEIGHTS else "")
+            yield f"a = x / (1 - {layer.layer.rate:g}), or 0 where left out: units {named or 'none'}"
         shown, rest = _largest(np.abs(layer.outputs).max(axis=0), MOST_UNITS)
         for row, prefix in self._rows():
             for unit in shown:
@@ -120,7 +126,7 @@ class TraceText:
         """Σ left_i right_i, with the largest terms written out and the rest as their sum."""
         products = left * right
         shown, rest = _largest(np.abs(products), MOST_TERMS)
-        text = " + ".join(f"{self._factor(left[i])}·{self._factor(right[i])}" for i in shown)
+        text = " + ".join(self._product(left[i], right[i]) for i in shown)
         if rest:
             others = np.delete(products, shown).sum()
             text += f" + ({self._n(others)} from {rest} smaller terms)"
@@ -165,7 +171,8 @@ class TraceText:
                     yield f"{prefix}unit {unit + 1}: dL/da = {arriving} ({source})"
                 delta = self._n(layer.deltas[row, unit])
                 if layer.slopes is not None:
-                    yield f"    delta = f'(z)·dL/da = {self._n(layer.slopes[row, unit])}·{arriving} = {delta}"
+                    product = self._product(layer.slopes[row, unit], layer.output_gradients[row, unit])
+                    yield f"    delta = f'(z)·dL/da = {product} = {delta}"
                 else:
                     yield f"    delta = {delta}"
         yield from _left_out(rest, "units", "smaller deltas")
@@ -218,6 +225,9 @@ class TraceText:
         """Each row, and what its lines begin with where there are several."""
         for row, name in enumerate(self._subject.rows):
             yield row, f"{name}, " if len(self._subject.rows) > 1 else ""
+
+    def _product(self, left: float, right: float) -> str:
+        return f"{self._factor(left)}·{self._factor(right)}"
 
     def _factor(self, value: float) -> str:
         return f"({self._n(value)})" if value < 0 else self._n(value)

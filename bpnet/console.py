@@ -111,6 +111,8 @@ def show_trained(trained: Trained) -> None:
     names = list(next(iter(trained.figures.values())))
     rows = [[part, *(f"{figures[name]:.4g}" for name in names)] for part, figures in trained.figures.items()]
     _table(["", *names], rows)
+    if trained.advice:
+        say("\n".join(["\nThe doctor's advice:", *(f"- {line}" for line in trained.advice)]))
     after = f"bpnet eval {trained.run}" if "test" in trained.figures else f"bpnet predict {trained.run} DATA.csv"
     say(f"\nRun directory: {trained.run}\nNext:          {after}")
 

@@ -1,5 +1,6 @@
 """`bpnet gradcheck`: backpropagation against central differences, for a config's own network and rows."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +29,6 @@ def gradcheck(
     Ends with exit code 5 where they differ by more than the tolerance.
     """
     with exit_codes():
-        import dataclasses
-
         from bpnet import console
         from bpnet.cli.output import print_json
         from bpnet.config.source import override, read

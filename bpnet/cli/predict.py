@@ -31,10 +31,10 @@ def predict(
     """
     with exit_codes():
         from bpnet import console
-        from bpnet.cli.output import csv_text, json_text
+        from bpnet.cli.output import csv_text
         from bpnet.errors import UsageError
         from bpnet.experiment.predicting import predict as run_prediction
-        from bpnet.runs.files import write_text
+        from bpnet.runs.files import json_text, write_text
 
         if not output:
             raise UsageError("--output is empty; give the name of a file, or - for standard output")

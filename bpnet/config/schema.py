@@ -79,7 +79,7 @@ class Dataset(Component):
 
     path: Annotated[str, Field(min_length=1)] | None = None
     columns: Annotated[list[str], Field(min_length=1)] | None = None
-    rows: Annotated[list[list[int | float | str]], Field(min_length=1)] | None = None
+    rows: Annotated[list[Annotated[list[int | float | str], Field(min_length=1)]], Field(min_length=1)] | None = None
     target: Annotated[str, Field(min_length=1)]
     features: Annotated[list[str], Field(min_length=1)] | None = None
     sample_weight: str | None = None

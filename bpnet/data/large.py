@@ -11,10 +11,13 @@ import pandas as pd
 def fast_columns(content: bytes) -> dict[str, npt.NDArray[np.float64] | None] | None:
     """Each column as finite numbers, or None for one that holds text; None at all where anything is amiss.
 
-    Amiss are a gap, a ragged row, a bad quote: they are then found, and named, by the careful reader.
+    Amiss are a gap, a ragged row, a bad quote: they are then found, and named, by the careful reader. The first row
+    must have as many cells as the header, for pandas takes the width from it.
     """
     try:
-        frame = pd.read_csv(io.BytesIO(content), na_values=[""], low_memory=False, index_col=False, **_AS_CSV)
+        frame = pd.read_csv(
+            io.BytesIO(content), na_values=[""], low_memory=False, index_col=False, skip_blank_lines=False, **_AS_CSV
+        )
     except (ValueError, OverflowError):
         return None
     columns: dict[str, npt.NDArray[np.float64] | None] = {}

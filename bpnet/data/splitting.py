@@ -58,6 +58,11 @@ def split_rows(rows: int, wish: Wish, seed: int, classes: Indices | None = None)
         kept = 0 if classes is None else 1
         counts = _shares(totals, sizes[drawn], np.array([max(len(group) - kept, 0) for group in left]))
         chosen = np.concatenate([group[:n] for group, n in zip(left, counts, strict=True)])
+        if sizes[drawn] and not len(chosen):
+            raise DataError(
+                f"dataset.split.{drawn}: every row left is the only one of its class, which must train; "
+                f"name fewer rows, set stratify to false, or set {drawn} to 0"
+            )
         taken[drawn] = np.sort(np.concatenate([taken[drawn], chosen]))
         left = [group[n:] for group, n in zip(left, counts, strict=True)]
     taken["train"] = np.sort(np.concatenate(left))

@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,9 @@ class Table:
         self.name, self._content, self._text = name, content, _decoded(name, content)
         self.digest = hashlib.sha256(content).hexdigest()
         self.columns = _header(name, self._text)
+        _, first = next(islice(_cells(name, self._text), 1, 2), (0, []))
         self._fast: dict[str, npt.NDArray[np.float64] | None] = {}
-        if len(content) >= LARGE:
+        if len(content) >= LARGE and len(first) == len(self.columns):
             from bpnet.data.large import fast_columns
 
             fast = fast_columns(content)

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.activations import AnyActivation, Identity, Sigmoid, Softmax, sigmoid
+from bpnet.engine.activations import AnyActivation, Identity, Sigmoid, Softmax, sigmoid, softplus
 from bpnet.engine.component import Array, Component, number
 
 Reduction = Literal["mean", "sum"]
@@ -174,12 +174,7 @@ class BinaryCrossEntropy(Loss):
     ) -> None:
         """Write Σ w l with log(1 + e^y) = max(y, 0) + log(1 + e^-|y|), and w (sigmoid(y) - t)."""
         value = scratch[0]
-        np.abs(y, out=value)
-        np.negative(value, out=value)
-        np.exp(value, out=value)
-        np.log1p(value, out=value)
-        np.maximum(y, 0, out=gradient)
-        np.add(value, gradient, out=value)
+        softplus(y, value, gradient)
         np.multiply(t, y, out=gradient)
         np.subtract(value, gradient, out=value)
         sigmoid(y, gradient)

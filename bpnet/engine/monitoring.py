@@ -22,6 +22,11 @@ class Best:
         self.since = np.zeros(replicas, np.int64)
         """How many epochs ago each replica improved last."""
 
+    @property
+    def unknown(self) -> Array:
+        """Whether no figure (R,) was a number yet."""
+        return np.asarray(np.isinf(self._value))
+
     def observe(self, figure: Array) -> Array:
         """Whether each replica's figure (R,) improved by more than the least; a nan never does."""
         value = self._sign * figure
@@ -75,7 +80,7 @@ class Monitor:
     def observe(self, epoch: int, loss: Array, monitored: Array, finite: Array) -> None:
         """Take note of an epoch: its training loss, its monitored figure, and which replicas are finite, each (R,)."""
         running = np.array([stop is None for stop in self.stops])
-        improved = np.ones_like(running) if self._best is None else self._best.observe(monitored)
+        improved = np.ones_like(running) if self._best is None else self._best.observe(monitored) | self._best.unknown
         self._keeper.keep(epoch, running & finite & improved)
         self._stop(~finite, "diverged")
         if self._training.target_loss is not None:

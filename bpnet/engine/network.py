@@ -1,6 +1,7 @@
 """A network: a stack of layers over one flat parameter vector, for R replicas at once."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -100,6 +101,18 @@ class Network:
             if layer.draws:
                 self._generators[k][:] = [generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds]
 
+    @contextmanager
+    def untouched(self) -> Iterator[None]:
+        """Put gradient, statistics, generators and warnings back as they were, after a pass that only looks."""
+        gradient, statistics, warnings = self.gradient.copy(), self.statistics.flat.copy(), dict(self.warnings)
+        generators = [list(own) for own in self._generators]  # begin_epoch makes new ones
+        try:
+            yield
+        finally:
+            self.gradient[:], self.statistics.flat[:], self.warnings = gradient, statistics, warnings
+            for own, former in zip(self._generators, generators, strict=True):
+                own[:] = former
+
     def bind(self, x: Array, *, training: bool, keeps_sums: bool = False) -> "Pass":
         """The way through all layers from x (R or 1, I, B), one batch's input buffer.
 
@@ -144,10 +157,14 @@ class Network:
         """The predictions (R, N, O) for the rows of x (N, I): probabilities where the output activation gives them."""
         predictions = np.empty((len(self.seeds), len(x), self.outputs), self.dtype)
         for rows, scores in self.scores(x):
-            scratch = [np.empty_like(scores) for _ in range(self.output_activation.scratch_arrays)]
-            out = np.empty_like(scores)
-            self.output_activation.forward(scores, out, scratch)
-            predictions[:, rows] = out.transpose(0, 2, 1)
+            predictions[:, rows] = self.predictions_of(scores).transpose(0, 2, 1)
+        return predictions
+
+    def predictions_of(self, scores: Array) -> Array:
+        """What scores (R, O, B) mean: probabilities where the output activation gives them."""
+        scratch = [np.empty_like(scores) for _ in range(self.output_activation.scratch_arrays)]
+        predictions = np.empty_like(scores)
+        self.output_activation.forward(scores, predictions, scratch)
         return predictions
 
 

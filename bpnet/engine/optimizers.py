@@ -230,7 +230,7 @@ class Rprop(Optimizer):
 
     It descends from Riedmiller and Braun (1993). Δ starts at the learning rate, grows by `increase` while the gradient
     keeps its sign, and shrinks by `decrease` where the sign turns; that parameter then rests for one step. It is made
-    for `batch_size: full`.
+    for `batch_size: full`, and no schedule changes its steps.
     """
 
     kind: Literal["rprop"] = "rprop"

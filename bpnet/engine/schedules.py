@@ -1,6 +1,6 @@
 """Schedules: what the learning rate is multiplied by at each step.
 
-`t` counts the epochs since the start, in fractions of a step; `epochs` is how many there will be at the most.
+`t` counts the epochs since the end of the warm-up, in fractions of a step; `epochs` is how many there will be after it.
 """
 
 import math
@@ -12,16 +12,17 @@ from bpnet.engine.component import Component, number
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(Component):
-    """The base of all schedules. `warmup_epochs` first raise the factor in equal steps from nearly 0 to 1."""
+    """The base of all schedules. `warmup_epochs` first raise the factor in equal steps from nearly 0."""
 
     warmup_epochs: float = number(0.0, ge=0)
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         """The factor at a step that counts from 0."""
         warmup = self.warmup_epochs * steps_per_epoch
+        rest = epochs - self.warmup_epochs if epochs > self.warmup_epochs else 1.0
         if step < warmup:
-            return min(1.0, (step + 1) / warmup) * self.after_warmup(0.0, max(epochs - self.warmup_epochs, 1))
-        return self.after_warmup((step - warmup) / steps_per_epoch, max(epochs - self.warmup_epochs, 1))
+            return min(1.0, (step + 1) / warmup) * self.after_warmup(0.0, rest)
+        return self.after_warmup((step - warmup) / steps_per_epoch, rest)
 
     def after_warmup(self, t: float, epochs: float) -> float:
         """The factor t epochs after the warm-up, of `epochs` after it."""
@@ -93,7 +94,7 @@ class OneCycle(Schedule):
 class ReduceOnPlateau(Schedule):
     """Multiplied by `decay` each time the monitored figure has not improved for more than `patience` epochs.
 
-    The figure is that of early stopping, else val_loss. The factor never falls below `smallest`.
+    The figure is the monitored one (see Training). The factor never falls below `smallest`.
     """
 
     kind: Literal["reduce_on_plateau"] = "reduce_on_plateau"

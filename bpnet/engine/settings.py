@@ -33,7 +33,8 @@ class Training(Component):
     `early_stopping`, else val_loss), also where early stopping never fires; `last` with those of its last finite
     epoch. By default it is best where there are validation rows. `target_loss` stops a replica whose training loss
     has come down to it. `l1` and `l2` weigh the penalty l1 Σ |w| + l2 Σ w² / 2, which is part of every reported loss.
-    `metrics` are measured beside the usual ones.
+    `metrics` are measured beside the usual ones. Every `diagnose_every` epochs the layers are looked at for what goes
+    wrong in training; at its end they always are.
     """
 
     loss: AnyLoss | None = choice(None)
@@ -51,11 +52,14 @@ class Training(Component):
     metrics: list[MetricName] = dataclasses.field(default_factory=list)
     keep: Literal["best", "last"] | None = None
     precision: Literal["float32", "float64"] = "float32"
+    diagnose_every: int | None = number(None, ge=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.batch_size != "full" and self.batch_size < 1:
             raise FieldError("batch_size", f"is {self.batch_size}; it must be at least 1, or full")
+        if len(set(self.metrics)) < len(self.metrics):
+            raise FieldError("metrics", "names a figure twice; name each once")
 
     def monitor(self, *, validated: bool) -> str:
         """The figure by which the best epoch is chosen, given whether there are validation rows."""

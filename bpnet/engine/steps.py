@@ -31,7 +31,10 @@ class Steps:
         self._state = training.optimizer.bind(network.theta, network.gradient, network.weights)
         self._square = np.zeros(replicas, network.dtype)
         self._squares = np.zeros(replicas)
-        self._reduction: Array | float = 1.0
+        plateau = isinstance(training.schedule, ReduceOnPlateau)
+        self._reduction: Array | float = np.ones((replicas, 1), network.dtype) if plateau else 1.0
+        self.before: Array | None = None
+        """Theta (R, P) before the last step of the epoch; kept where an array is given."""
         self.count = 0
         """How many steps have been taken."""
         self.learning_rate: Array | float = training.learning_rate
@@ -53,6 +56,8 @@ class Steps:
                     tally.penalty += self._penalty.value() * batch.size
                 factor = training.schedule.factor(self.count, self._batches.per_epoch, training.epochs)
                 self.learning_rate = training.learning_rate * factor * self._reduction
+                if self.before is not None and (self.count + 1) % self._batches.per_epoch == 0:
+                    np.copyto(self.before, network.theta)
                 if training.optimizer.searches:
                     self._search(batch)
                 else:

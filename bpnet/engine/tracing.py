@@ -52,6 +52,9 @@ class StepTrace:
     """Of all rows, penalty included."""
     score_gradients: Array
     """dL/d score (B, O)."""
+    gradient_norm: float
+    clipped_norm: float
+    """The norm of the whole gradient before and after clipping."""
     loss_after: float
     predictions_after: Array
     sums_after: list[Array | None]
@@ -74,17 +77,17 @@ def trace(training: Training, network: Network, loss: Loss, rows: Rows, steps: i
     penalty = Penalty(l1=training.l1, l2=training.l2).bind(network.theta, network.gradient, network.weights)
     state = training.optimizer.bind(network.theta, network.gradient, network.weights)
 
-    def forward() -> float:
-        network.begin_epoch(1)
+    def forward(step: int) -> float:
+        network.begin_epoch(step + 1)
         layers.forward()
         bound_loss.evaluate()
         return float((bound_loss.value() + penalty.value())[0])
 
     traced = []
     for step in range(steps):
-        forward()
+        forward(step)
         slopes = [_slopes(bound) for bound in layers.layers]
-        value = forward()  # again, for an activation may use up what its derivative is made of
+        value = forward(step)  # again, for an activation may use up what its derivative is made of
         score_gradients = _by_row(bound_loss.gradient)
         before = [_copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))]
         flows = _backward(layers, bound_loss.gradient)
@@ -93,13 +96,15 @@ def trace(training: Training, network: Network, loss: Loss, rows: Rows, steps: i
         sums = _sums(layers)
         outputs = [_by_row(bound.output) for bound in layers.layers]
         inputs = [_by_row(batch.x), *outputs[:-1]]
-        predictions, scores = _predictions(network, layers.output), _by_row(layers.output)
+        predictions, scores = _by_row(network.predictions_of(layers.output)), _by_row(layers.output)
+        gradient_norm = float(np.linalg.norm(network.gradient))
         if training.gradient_clipping is not None:
             training.gradient_clipping.clip(network.gradient)
+        clipped_norm = float(np.linalg.norm(network.gradient))
         rate = training.learning_rate * training.schedule.factor(step, 1, training.epochs)
         training.optimizer.step(state, rate)
         after = [_copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))]
-        value_after = forward()
+        value_after = forward(step)
         traced.append(
             StepTrace(
                 learning_rate=rate,
@@ -115,8 +120,10 @@ def trace(training: Training, network: Network, loss: Loss, rows: Rows, steps: i
                 weights=prepared.weights,
                 loss=value,
                 score_gradients=score_gradients,
+                gradient_norm=gradient_norm,
+                clipped_norm=clipped_norm,
                 loss_after=value_after,
-                predictions_after=_predictions(network, layers.output),
+                predictions_after=_by_row(network.predictions_of(layers.output)),
                 sums_after=_sums(layers),
                 outputs_after=[_by_row(bound.output) for bound in layers.layers],
             )
@@ -136,7 +143,6 @@ def _backward(layers: Pass, delta: Array) -> list[tuple[Array, Array | None]]:
         bound.backward(delta)
         flows.append((arriving, _by_row(delta) if hasattr(bound, "z") else None))
         if bound.input_gradient is None:
-            delta = np.zeros_like(bound.output)  # nothing before this layer is trained
             flows += [(_by_row(before.output) * 0, None) for before in layers.layers[: -len(flows)]]
             break
         delta = bound.input_gradient
@@ -151,13 +157,6 @@ def _slopes(bound: object) -> Array | None:
     ones = np.ones_like(activation.output)
     activation.backward(ones)
     return _by_row(ones)
-
-
-def _predictions(network: Network, scores: Array) -> Array:
-    out = np.empty_like(scores)
-    activation = network.output_activation
-    activation.forward(scores, out, [np.empty_like(scores) for _ in range(activation.scratch_arrays)])
-    return _by_row(out)
 
 
 def _by_row(values: Array) -> Array:

@@ -39,10 +39,18 @@ class Record:
     """In the last record, why each replica ended."""
     warnings: tuple[str, ...] = ()
     """What layers had to say for the first time in this epoch."""
+    before: Array | None = None
+    """Where asked for, the parameters (R, P) before the epoch's last step; the next epoch writes over them."""
 
 
 def fit(
-    training: Training, network: Network, rows: Rows, validation: Rows | None, metric: MetricOf
+    training: Training,
+    network: Network,
+    rows: Rows,
+    validation: Rows | None,
+    metric: MetricOf,
+    *,
+    keep_before: bool = False,
 ) -> Generator[Record, None, None]:
     """Train the network in place, yielding after each epoch; raises ValueError where rows and network do not fit.
 
@@ -55,6 +63,7 @@ def fit(
     rows = rows.normalized()
     penalty = Penalty(l1=training.l1, l2=training.l2).bind(network.theta, network.gradient, network.weights)
     steps = Steps(training, network, loss, rows, metric(rows), penalty)
+    steps.before = np.empty_like(network.theta) if keep_before else None
     keeper = Keeper(network)
     monitor = Monitor(training, keeper, replicas, validated=validated)
     plateau = training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
@@ -88,6 +97,7 @@ def fit(
                 kept_epoch=keeper.epoch.copy(),
                 stops=stops if ended else None,
                 warnings=tuple(network.warnings.values())[told:],
+                before=steps.before,
             )
             if ended:
                 return

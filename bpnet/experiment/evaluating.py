@@ -42,7 +42,7 @@ def evaluate(run: Path, data: str | None) -> Evaluation:
         return _evaluate(model, table, np.arange(len(table)), table.name)
     paths = directory.open_run(run)
     paths.require("config.yaml", "splits.csv")
-    table = _own_table(paths)
+    table = own_table(paths)
     parts = read_splits(paths.splits, len(table))
     test = np.array([row for row, part in enumerate(parts) if part == "test"], np.intp)
     if len(test) == 0:
@@ -50,7 +50,7 @@ def evaluate(run: Path, data: str | None) -> Evaluation:
     return _evaluate(model, table, test, "the run's test part")
 
 
-def _own_table(paths: directory.RunPaths) -> Table:
+def own_table(paths: directory.RunPaths) -> Table:
     """The table the run was trained on; raises where it is gone, or is no longer what it was."""
     try:
         source = read(paths.config)

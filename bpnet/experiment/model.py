@@ -17,7 +17,7 @@ from bpnet.data.table import Table
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.layers import AnyLayer
-from bpnet.engine.losses import AnyLoss
+from bpnet.engine.losses import AnyLoss, CrossEntropy
 from bpnet.engine.metrics import MetricName
 from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
@@ -76,8 +76,14 @@ class Description(Component):
             raise FieldError("target", "must have at least two classes, and each once")
         if classes is not None and outputs != len(classes) and not (outputs == 1 and len(classes) == 2):
             raise FieldError("target", f"has {len(classes)} classes, but the network has {outputs} outputs")
-        if self.class_weight is not None and set(self.class_weight) != set(classes or []):
-            raise FieldError("class_weight", "must have a weight for each class and no other")
+        if self.class_weight is not None and (
+            set(self.class_weight) != set(classes or []) or not all(weight > 0 for weight in self.class_weight.values())
+        ):
+            raise FieldError("class_weight", "must have a weight above 0 for each class and no other")
+        if isinstance(self.loss, CrossEntropy) and outputs == 1:
+            raise FieldError("loss", "is cross_entropy, but the network has one output")
+        if self.output_activation != self.loss.link:
+            raise FieldError("output_activation", f"must be {self.loss.link.kind}, which goes with the loss")
 
     def network(self) -> Network:
         """A network of this architecture, its parameters at their start."""

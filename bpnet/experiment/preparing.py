@@ -250,7 +250,7 @@ def _class_weight(config: Config, source: Source, classes: list[str], trained: I
 def _warnings(config: Config, encoder: Encoder, numbers: Indices, classes: list[str]) -> list[str]:
     constant = [name for name, same in zip(encoder.features, encoder.scaling.constant, strict=True) if same]
     warnings = []
-    if constant:
+    if constant and encoder.numeric != "l2_rows":  # by which a constant column comes to vary
         one = len(constant) == 1
         warnings.append(
             f"{'column' if one else 'columns'} {listed(constant)} {'has' if one else 'have'} the same value in every "

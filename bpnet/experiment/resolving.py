@@ -8,9 +8,11 @@ from bpnet.config.schema import Architecture, Config, Output, Task
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.engine.activations import AnyActivation, Identity, LeakyRelu, Relu, Sigmoid, Softmax
-from bpnet.engine.layers import AnyLayer, BatchNormalization, Dense
+from bpnet.engine.layers import AnyLayer, BatchNormalization, Dense, Dropout
 from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError
 from bpnet.engine.metrics import Accuracy, RegressionError
+from bpnet.engine.optimizers import Perturbation, Rprop
+from bpnet.engine.schedules import ConstantRate
 from bpnet.errors import ConfigError
 from bpnet.suggest import suggest
 
@@ -199,6 +201,21 @@ def _contradictions(
             ("training", "metrics"),
             "asks for closeness, which compares classes with the outputs themselves: it needs a classification "
             "with squared_error, absolute_error or huber",
+        )
+    weighted = config.dataset.class_weight is not None or config.dataset.sample_weight is not None
+    if weighted and loss.rows == "sum":
+        yield loss_at, "sums over the rows, but weights have no scale of their own; use rows: mean with weights"
+    optimizer = config.training.optimizer
+    by_chance = [layer.kind for layer in layers if isinstance(layer, Dropout | BatchNormalization)]
+    if isinstance(optimizer, Perturbation) and by_chance:
+        yield (
+            ("training", "optimizer"),
+            f"is perturbation, which compares losses, but {by_chance[0]} changes them from pass to pass; leave it out",
+        )
+    if isinstance(optimizer, Rprop) and config.training.schedule != ConstantRate():
+        yield (
+            ("training", "schedule"),
+            f"is {config.training.schedule.kind}, but rprop finds its own step sizes; leave the schedule out",
         )
     if config.training.batch_size == 1 and any(isinstance(layer, BatchNormalization) for layer in layers):
         yield ("training", "batch_size"), "is 1, which leaves batch_normalization nothing to average; raise it"

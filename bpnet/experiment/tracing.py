@@ -13,6 +13,7 @@ from bpnet.engine.settings import Training
 from bpnet.engine.tracing import LayerTrace, StepTrace, trace
 from bpnet.errors import ConfigError, UsageError
 from bpnet.experiment.building import build_model
+from bpnet.experiment.evaluating import own_table
 from bpnet.experiment.model import Model, load
 from bpnet.experiment.preparing import Prepared, prepare
 from bpnet.runs import directory
@@ -35,20 +36,21 @@ class Trace:
         return {"rows": self.rows, "steps": [_step(step) for step in self.steps]}
 
 
-def trace_rows(subject: Path, overrides: Source | None, wanted: str | None, steps: int) -> Trace:
-    """Trace steps of a config from its first weights (`overrides` holds it), or of a run from those it has learnt.
+def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: int) -> Trace:
+    """Trace steps of a config from its first weights (which it holds), or of a run from those it has learnt.
 
     `wanted` is a row number, several with commas, or `all`, the training rows; by default the first training row.
     Raises ConfigError, DataError, RunError, or UsageError for rows that do not exist or are too many.
     """
-    if overrides is not None:
-        source, folder = overrides, subject.parent
+    if config is not None:
+        source, folder = config, subject.parent
     else:
         paths = directory.open_run(subject)
         paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
+        own_table(paths)  # which must be what it was, or its encoding would be another
         source, folder = read(paths.config), subject
     prepared = prepare(load_config(source), source, folder)
-    model = build_model(prepared, source) if overrides is not None else load(directory.model_folder(subject))
+    model = build_model(prepared, source) if config is not None else load(directory.model_folder(subject))
     numbers = _row_numbers(wanted, prepared)
     training, loss = prepared.config.training, prepared.config.training.loss
     assert loss is not None
@@ -105,6 +107,8 @@ def _step(step: StepTrace) -> dict[str, Any]:
         "targets": step.targets.tolist(),
         "weights": None if step.weights is None else step.weights.tolist(),
         "loss": step.loss,
+        "gradient_norm": step.gradient_norm,
+        "clipped_norm": step.clipped_norm,
         "score_gradients": step.score_gradients.tolist(),
         "loss_after": step.loss_after,
         "predictions_after": step.predictions_after.tolist(),

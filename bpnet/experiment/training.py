@@ -22,6 +22,7 @@ from bpnet.data.splitting import Part
 from bpnet.engine.training import Record, fit
 from bpnet.errors import ConfigError, DivergedError, InterruptedRunError, UsageError
 from bpnet.experiment.building import build_model
+from bpnet.experiment.doctor import Doctor
 from bpnet.experiment.measuring import measure, metric_of
 from bpnet.experiment.model import Model
 from bpnet.experiment.preparing import Prepared, prepare
@@ -47,7 +48,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished run: its directory, why and when it stopped, and its final figures for each part."""
+    """A finished run: where it is, why and when it ended, its final figures for each part, and the doctor's advice."""
 
     run: Path
     stop_reason: str
@@ -55,6 +56,7 @@ class Trained:
     epochs: int
     seconds: float
     figures: dict[Part, dict[str, float]]
+    advice: list[str]
 
 
 def train(
@@ -68,6 +70,8 @@ def train(
     config = load(source)
     prepared = prepare(config, source, folder)
     model = build_model(prepared, source)
+    rows = prepared.rows
+    doctor = Doctor(prepared.config.training, model.network, rows["train"], rows.get("validation"))
     name = _run_name(config, source) if name is None else directory.valid_name(name)
     run = directory.RunPaths(directory.create(runs, name))
     files.write_text(run.config, write(as_data(_relocated(prepared.config, name, folder, run.folder))))
@@ -78,16 +82,18 @@ def train(
         watcher.begin(run.folder, prepared, model.network.theta.shape[1])
         for record, row in _epochs(prepared, model, run, journal):
             watcher.epoch(row)
-            for warning in record.warnings:
+            for warning in (*record.warnings, *doctor.note(record)):
                 watcher.warn(warning)
         status = "diverged" if journal.stop_reason == "diverged" else "finished"
     except KeyboardInterrupt:
         status = "interrupted"
     finally:
-        figures = _save(model, prepared, run, journal, status)
+        figures = _save(model, prepared, run, journal, doctor, status)
     if status == "interrupted":
         raise InterruptedRunError(_interruption(journal, run.folder))
     if status == "diverged":
+        for advice in doctor.advice:
+            watcher.warn(advice)
         raise DivergedError(_divergence(journal, config.training.learning_rate, run.folder))
     return Trained(
         run=run.folder,
@@ -96,6 +102,7 @@ def train(
         epochs=journal.epoch,
         seconds=time.perf_counter() - journal.start,
         figures=figures,
+        advice=doctor.advice,
     )
 
 
@@ -105,24 +112,32 @@ def _epochs(
     """Each epoch's record and its row of metrics.csv, which is written."""
     rows = prepared.rows
     metric = metric_of(model.description)
-    records = fit(prepared.config.training, model.network, rows["train"], rows.get("validation"), metric)
+    training, validation = prepared.config.training, rows.get("validation")
+    records = fit(training, model.network, rows["train"], validation, metric, keep_before=True)
     with MetricsLog(run.metrics_csv, _columns(prepared)) as log, closing(records):
         for record in records:
-            journal.note(record)
             row = _row(record, time.perf_counter() - journal.start)
             log.append(row)
+            journal.note(record)
             yield record, row
 
 
 def _save(
-    model: Model, prepared: Prepared, run: directory.RunPaths, journal: "_Journal", status: Status
+    model: Model,
+    prepared: Prepared,
+    run: directory.RunPaths,
+    journal: "_Journal",
+    doctor: Doctor,
+    status: Status,
 ) -> dict[Part, dict[str, float]]:
     """Write the model, the final figures and the end of run.json; an impatient second Ctrl-C does not cut it short."""
     with _undisturbed():
         model.save(run.model)
         figures = {part: measure(model, rows) for part, rows in prepared.rows.items()}
         files.write_json(run.metrics_json, figures)
-        journal.close(status)
+        doctor.finish()
+        files.write_json(run.diagnosis, doctor.report())
+        journal.close(status, doctor.advice)
     return figures
 
 
@@ -222,6 +237,7 @@ class _Journal:
             "rows": {part: len(rows) for part, rows in prepared.parts.items()},
             "data_sha256": prepared.digest,
             "warnings": self._warnings,
+            "advice": [],
             "versions": {"bpnet": __version__, "numpy": np.__version__, "python": platform.python_version()},
             "platform": platform.platform(),
         }
@@ -233,8 +249,8 @@ class _Journal:
         self.stop_reason = record.stops[0] if record.stops else None
         self._warnings += record.warnings
 
-    def close(self, status: Status) -> None:
-        """Write how the run ended."""
+    def close(self, status: Status, advice: list[str]) -> None:
+        """Write how the run ended, and the doctor's advice."""
         self._content |= {
             "status": status,
             "stop_reason": self.stop_reason or status,
@@ -242,6 +258,7 @@ class _Journal:
             "epochs": self.epoch,
             "finished": _now(),
             "seconds": round(time.perf_counter() - self.start, 6),
+            "advice": advice,
         }
         self._write()
 

@@ -92,6 +92,9 @@ class TraceText:
             yield Heading(
                 2, f"Gradient and update ({self._subject.optimizer}, learning rate {self._n(step.learning_rate)})"
             )
+            if step.clipped_norm != step.gradient_norm:
+                before, after = self._n(step.gradient_norm), self._n(step.clipped_norm)
+                yield f"g is clipped before the step: its norm goes from {before} to {after}"
             for k, layer in enumerate(step.layers):
                 yield from self._update(k, layer)
             yield from self._after(step)
@@ -99,9 +102,12 @@ class TraceText:
     def _forward(self, k: int, layer: LayerTrace) -> Iterator[Line]:
         yield Heading(3, _named(k, layer))
         if isinstance(layer.layer, Dropout):
-            dropped = np.flatnonzero(((layer.outputs == 0) & (layer.inputs != 0)).any(axis=0)) + 1
-            named = ", ".join(map(str, dropped[:MOST_WEIGHTS])) + (" and more" if len(dropped) > MOST_WEIGHTS else "")
-            yield f"a = x / (1 - {layer.layer.rate:g}), or 0 where left out: units {named or 'none'}"
+            yield f"a = x / (1 - {layer.layer.rate:g}), or 0 where left out"
+            for row, prefix in self._rows():
+                dropped = np.flatnonzero((layer.outputs[row] == 0) & (layer.inputs[row] != 0)) + 1
+                named = ", ".join(map(str, dropped[:MOST_WEIGHTS])) or "none"
+                rest = max(len(dropped) - MOST_WEIGHTS, 0)
+                yield f"{prefix}units left out: {named}" + (f" and {rest} more" if rest else "")
         shown, rest = _largest(np.abs(layer.outputs).max(axis=0), MOST_UNITS)
         for row, prefix in self._rows():
             for unit in shown:
@@ -272,7 +278,7 @@ def _equation(loss: AnyLoss) -> str:
     if isinstance(loss, CrossEntropy):
         return f"-Σ t log p, {rows}"
     if isinstance(loss, BinaryCrossEntropy):
-        return f"-Σ t log p + (1 - t) log (1 - p), {rows}"
+        return f"-Σ (t log p + (1 - t) log (1 - p)), {rows}"
     element = {"squared_error": "(y - t)²", "absolute_error": "|y - t|", "huber": "huber(y - t)"}[loss.kind]
     half = "½ " if isinstance(loss, SquaredError) and loss.half else ""
     return f"{half}{element}, {loss.outputs} over the outputs, {rows}"

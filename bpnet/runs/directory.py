@@ -35,6 +35,11 @@ class RunPaths:
         return self.folder / "metrics.json"
 
     @property
+    def diagnosis(self) -> Path:
+        """The doctor's looks at each layer, and its advice."""
+        return self.folder / "diagnosis.json"
+
+    @property
     def splits(self) -> Path:
         """Which part each row of the table belongs to."""
         return self.folder / "splits.csv"

@@ -40,8 +40,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file at once; JSON has no NaN and no infinity, so both are written as null."""
-    write_text(path, json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """Replace a JSON file at once."""
+    write_text(path, json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """One JSON document; JSON has no NaN and no infinity, so both are written as null."""
+    return json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False)
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:

@@ -10,10 +10,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from bpnet.data.splitting import PARTS
 from bpnet.errors import RunError
 from bpnet.runs.files import cannot_write, read_text, write_text
 
-PARTS = ("train", "validation", "test")
 _SECONDS_BETWEEN_FLUSHES = 1.0
 _RESTORE = "restore the file from a copy, or train again"
 

@@ -75,6 +75,21 @@ def test_what_is_amiss_is_left_to_the_careful_reader(rows, monkeypatch):
         numeric_columns(Table("t.csv", b"x,y\n" + rows), ["x", "y"], role="feature", advice="")
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [b"1,2,9\n3,4,9\n", b"1,2,9\n3,4\n", b"1,2,\n3,4,\n", b'"1"5,2\n3,4\n', b"1,2\n   \n3,4\n", b"1\n3\n", b'1,"2\n'],
+)
+def test_no_cell_is_lost_or_made_up_in_a_large_table(rows, monkeypatch):
+    def read(large):
+        monkeypatch.setattr(tables, "LARGE", large)
+        try:
+            return numeric_columns(Table("t.csv", b"x,y\n" + rows), ["x", "y"], role="feature", advice="").tolist()
+        except DataError as error:
+            return error.problems
+
+    assert read(0) == read(10**9)
+
+
 def test_small_tables_do_not_import_pandas():
     code = (
         "import sys; from bpnet.data.table import read_table; "

@@ -1,0 +1,69 @@
+"""What the training doctor costs: trainings without it, with its looks at start and end, and with one every ten epochs.
+
+    python tests/benchmarks/doctor.py [RUNS]
+
+The three are trained in turn RUNS times (default 25) after one round that is not counted; OMP_NUM_THREADS=1 keeps them
+to one thread. The figure is the ratio of the medians, goal at most 1.02 on configs/digits.yaml with diagnose_every: 10.
+Beside it stands the share of the time that was spent inside the doctor, which noise from elsewhere disturbs less.
+"""
+
+import statistics
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from bpnet.config.loading import load
+from bpnet.config.source import read
+from bpnet.engine.settings import Training
+from bpnet.engine.training import fit
+from bpnet.experiment.building import build_model
+from bpnet.experiment.doctor import Doctor
+from bpnet.experiment.measuring import metric_of
+from bpnet.experiment.preparing import Prepared, prepare
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+def seconds(prepared: Prepared, model, training: Training, *, with_doctor: bool) -> tuple[float, float]:
+    """The time of one training, and how much of it was the doctor's."""
+    model.network.initialize()
+    rows, validation = prepared.rows["train"], prepared.rows.get("validation")
+    spent = 0.0
+    start = time.perf_counter()
+    doctor = None
+    if with_doctor:
+        doctor = Doctor(training, model.network, rows, validation)
+        spent = time.perf_counter() - start
+    for record in fit(training, model.network, rows, validation, metric_of(model.description), keep_before=with_doctor):
+        if doctor:
+            before = time.perf_counter()
+            doctor.note(record)
+            spent += time.perf_counter() - before
+    return time.perf_counter() - start, spent
+
+
+def measure(name: str, runs: int) -> None:
+    """Print the ratios for one config."""
+    source = read(CONFIGS / f"{name}.yaml")
+    prepared = prepare(load(source), source, CONFIGS)
+    model = build_model(prepared, source)
+    training = prepared.config.training
+    ways = {"without": (training, False), "ends": (training, True)}
+    ways["every 10"] = (replace(training, diagnose_every=10), True)
+    times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    for _ in range(runs + 1):
+        for way, (how, with_doctor) in ways.items():
+            times[way].append(seconds(prepared, model, how, with_doctor=with_doctor))
+    medians = {way: statistics.median(total for total, _ in found[1:]) for way, found in times.items()}
+    print(f"{name}: {medians['without'] * 1e3:.1f} ms without the doctor", end="")
+    for way in ("ends", "every 10"):
+        share = statistics.median(spent / total for total, spent in times[way][1:])
+        print(f"; {way} {medians[way] / medians['without']:.4f}, {share:.2%} inside", end="")
+    print()
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 25
+    for config in ("digits", "iris", "wine", "breast_cancer", "diabetes", "penguins", "xor"):
+        measure(config, count)

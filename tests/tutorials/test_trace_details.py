@@ -1,0 +1,60 @@
+"""The trace where it is easily wrong: weights, clipping, dropout over rows and steps, a table that has changed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bpnet.cli.app import app
+from bpnet.config.source import override, read
+from bpnet.experiment.tracing import trace_rows
+
+ROOT = Path(__file__).parents[2]
+
+
+def trace(*arguments):
+    result = CliRunner().invoke(app, ["trace", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_row_s_weight_is_shown_and_is_in_the_loss():
+    config = ROOT / "configs" / "breast_cancer.yaml"
+    step = json.loads(trace(config, "--json", "--set", "training.l2=0"))["steps"][0]
+    p, t = step["predictions"][0][0], step["targets"][0][0]
+    assert step["loss"] == pytest.approx(-step["weights"][0] * np.log(p if t == 1 else 1 - p), rel=1e-5)
+    assert f"its weight, by which its loss is multiplied: {step['weights'][0]:.4g}" in trace(config, "--digits", 4)
+
+
+def test_clipping_is_said():
+    settings = ["--set", "training.gradient_clipping={norm: 0.001}", "--set", "training.optimizer=gradient_descent"]
+    text = trace(ROOT / "configs" / "iris.yaml", "--digits", 4, *settings)
+    assert "g is clipped before the step: its norm goes from" in text
+    assert "to 0.001\n" in text
+
+
+def test_dropout_draws_anew_in_each_step_and_is_shown_row_by_row():
+    path = ROOT / "configs" / "digits.yaml"
+    source = override(read(path), ["training.precision=float64"])
+    steps = trace_rows(path, source, "1,2", 2).steps
+    masks = [(step.layers[1].outputs == 0) & (step.layers[1].inputs != 0) for step in steps]
+    assert (masks[0] != masks[1]).any()
+    text = trace(path, "--row", "1,2", "--set", "training.precision=float64")
+    for row, mask in enumerate(masks[0], start=1):
+        first = ", ".join(str(unit) for unit in (np.flatnonzero(mask) + 1)[:16])
+        assert f"row {row}, units left out: {first}" in text
+
+
+def test_a_run_whose_table_has_changed_is_not_traced(tmp_path):
+    shutil.copy(ROOT / "datasets" / "iris.csv", tmp_path / "iris.csv")
+    (tmp_path / "c.yaml").write_text("dataset: {path: iris.csv, target: species}\ntraining: {epochs: 2}\n")
+    done = CliRunner().invoke(app, ["train", str(tmp_path / "c.yaml"), "--runs", str(tmp_path)])
+    assert done.exit_code == 0
+    with open(tmp_path / "iris.csv", "a") as file:
+        file.write("9,9,9,9,setosa\n")
+    result = CliRunner().invoke(app, ["trace", str(tmp_path / "c-001")])
+    assert result.exit_code == 4
+    assert "has changed since the run was trained on it" in result.stderr

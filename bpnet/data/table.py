@@ -37,6 +37,7 @@ class Table:
         self.columns = _header(name, self._text)
         _, first = next(islice(_cells(name, self._text), 1, 2), (0, []))
         self._fast: dict[str, npt.NDArray[np.float64] | None] = {}
+        self._texts: dict[str, list[str]] = {}
         if len(content) >= LARGE and len(first) == len(self.columns):
             from bpnet.data.large import fast_columns
 
@@ -65,9 +66,11 @@ class Table:
                 f"the columns are {listed(self.columns)}{suggest(column, self.columns)}"
             )
         if column in self._fast:
-            from bpnet.data.large import text_column
+            if column not in self._texts:
+                from bpnet.data.large import text_column
 
-            return text_column(self._content, column)
+                self._texts[column] = text_column(self._content, column)
+            return self._texts[column]
         k = self.columns.index(column)
         return [row[k] for row in self.rows]
 

@@ -123,6 +123,10 @@ def test_divergence_in_the_first_epoch_is_found_without_any_finite_figure():
     assert "no longer finite in epoch 1" in only("exploding", past=past)
 
 
+def test_gradients_that_begin_at_zero_have_not_exploded():
+    assert found(past=history(gradient_norm=[0.0] + [1.0] * 19)) == {}
+
+
 def test_an_optimizer_without_a_gradient_has_no_gradients_to_explode():
     assert found(past=history(gradient_norm=[math.nan] * 20)) == {}
 
@@ -265,10 +269,13 @@ def test_overfitting_names_early_stopping_l2_and_dropout():
     "past",
     [
         pytest.param(history(validation_loss=rising(0.59)), id="rose little"),
-        pytest.param(history(validation_loss=rising(0.25, least=0.15)), id="rose by less than matters"),
+        pytest.param(
+            history(validation_loss=rising(0.2, least=0.1), loss=[2.3] * 10 + [0.01] * 10),
+            id="rose by less than matters",
+        ),
         pytest.param(history(validation_loss=rising(0.75), loss=[2.3] * 10 + [0.4] * 10), id="no gap"),
         pytest.param(history(validation_loss=rising(9.0), loss=[2.5] * 20), id="nothing learnt"),
-        pytest.param(history(validation_loss=[*rising(0.75)[:-1], 0.55]), id="one epoch was low again"),
+        pytest.param(history(validation_loss=[*rising(0.75)[:-3], 0.55, 0.75, 0.75]), id="an epoch was low again"),
         pytest.param(history(validation_loss=rising(0.75), stop="early_stopping"), id="stopped early"),
         pytest.param(history(validation_loss=[]), id="no validation rows"),
     ],

@@ -157,6 +157,24 @@ def test_units_pushed_far_are_dead_or_saturated(activation, push):
     assert report.dead == (float(push < 0) if isinstance(activation, RELU_LIKE) else None)
 
 
+@pytest.mark.parametrize(
+    ("activation", "z", "at_a_limit"), [(Sigmoid(), 4.59, 0), (Sigmoid(), 4.6, 1), (Tanh(), 2.29, 0), (Tanh(), 2.3, 1)]
+)
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_limit_is_within_a_hundredth_of_the_range(activation, z, at_a_limit, sign):
+    """A sigmoid is 0.99 at log 99 = 4.595; tanh, with twice the range, is 0.98 at half of it."""
+    layer = Dense(units=1, activation=activation, initializer=Constant(value=sign * z))
+    rows = Rows(np.ones((2, 1)), np.zeros((2, 1)))
+    assert diagnose(training(), network_of([layer, *linear()], inputs=1), rows).layers[0].saturated == at_a_limit
+
+
+@pytest.mark.parametrize("activation", named([Elu(), Selu(), Gelu(), Silu(), Mish()]))
+def test_a_unit_that_is_negative_but_varies_is_not_dead(activation):
+    layer = Dense(units=1, activation=activation, initializer=Constant(value=-1.0))
+    rows = Rows(np.array([[0.2], [0.5]]), np.zeros((2, 1)))
+    assert diagnose(training(), network_of([layer, *linear()], inputs=1), rows).layers[0].dead == 0
+
+
 def test_a_unit_that_speaks_on_one_row_is_not_dead():
     rows = Rows(np.array([[-1.0]] * 99 + [[1.0]]), np.zeros((100, 1)))
     layer = Dense(units=1, activation=Relu(), initializer=Explicit(values=[[1.0]]))
@@ -166,7 +184,7 @@ def test_a_unit_that_speaks_on_one_row_is_not_dead():
 def test_gradients_too_small_to_square_in_float32_are_told_apart():
     rows = in_precision(Rows(np.ones((4, 1)), np.full((4, 1), 1e-25)), "float32")
     network = network_of(linear(initializer=Constant(value=0.0)), inputs=1, precision="float32")
-    assert diagnose(training(precision="float32"), network, rows).layers[0].gradient_norm == pytest.approx(2e-25)
+    assert diagnose(training(precision="float32"), network, rows).layers[0].gradient_norm == pytest.approx(2e-25, abs=0)
 
 
 # The last step.

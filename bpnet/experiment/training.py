@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -78,17 +79,18 @@ def train(
     write_splits(run.splits, _parts(prepared))
     journal = _Journal(run, prepared, command)
     status: Status = "failed"
-    try:
-        watcher.begin(run.folder, prepared, model.network.theta.shape[1])
-        for record, row in _epochs(prepared, model, run, journal):
-            watcher.epoch(row)
-            for warning in (*record.warnings, *doctor.note(record)):
-                watcher.warn(warning)
-        status = "diverged" if journal.stop_reason == "diverged" else "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-    finally:
-        figures = _save(model, prepared, run, journal, doctor, status)
+    with _interruptible_once():
+        try:
+            watcher.begin(run.folder, prepared, model.network.theta.shape[1])
+            for record, row in _epochs(prepared, model, run, journal):
+                watcher.epoch(row)
+                for warning in (*record.warnings, *doctor.note(record)):
+                    watcher.warn(warning)
+            status = "diverged" if journal.stop_reason == "diverged" else "finished"
+        except KeyboardInterrupt:
+            status = "interrupted"
+        finally:
+            figures = _save(model, prepared, run, journal, doctor, status)
     if status == "interrupted":
         raise InterruptedRunError(_interruption(journal, run.folder))
     if status == "diverged":
@@ -130,23 +132,29 @@ def _save(
     doctor: Doctor,
     status: Status,
 ) -> dict[Part, dict[str, float]]:
-    """Write the model, the final figures and the end of run.json; an impatient second Ctrl-C does not cut it short."""
-    with _undisturbed():
-        model.save(run.model)
-        figures = {part: measure(model, rows) for part, rows in prepared.rows.items()}
-        files.write_json(run.metrics_json, figures)
-        doctor.finish()
-        files.write_json(run.diagnosis, doctor.report())
-        journal.close(status, doctor.advice)
+    """Write the model, the final figures, the doctor's report and the end of run.json."""
+    model.save(run.model)
+    figures = {part: measure(model, rows) for part, rows in prepared.rows.items()}
+    files.write_json(run.metrics_json, figures)
+    doctor.finish()
+    files.write_json(run.diagnosis, doctor.report())
+    journal.close(status, doctor.advice)
     return figures
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
+def _interruptible_once() -> Iterator[None]:
+    """Let Ctrl-C interrupt what is inside, but once: an impatient second one must not cut the saving short."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or handler is signal.SIG_IGN:
         yield
         return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:

@@ -45,10 +45,13 @@ def trace(
 
         if as_json and markdown:
             raise UsageError("--json and --markdown cannot both be given")
-        if subject.is_dir() and settings:
+        is_run = subject.is_dir() or not (subject.is_file() or subject.suffix in {".yaml", ".yml"})
+        if is_run and settings:
             raise UsageError("--set changes a config; a run is traced as it is")
-        source = None if subject.is_dir() else override(read(subject), settings or [])
+        source = None if is_run else override(read(subject), settings or [])
         traced = trace_rows(subject, source, row, steps)
+        for warning in traced.warnings:
+            console.note(f"warning: {warning}")
         if as_json:
             print_json({"subject": str(subject), **traced.as_data()})
             return

@@ -154,6 +154,8 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
     if "value_error" in types:
         return f"{name} {details[0]['ctx']['error']}"
     wanted = list(dict.fromkeys(_wanted(detail) for detail in details))
+    if "a number" in wanted:
+        wanted = [words for words in wanted if words != "a whole number"]
     hint = suggest(value, _words(details)) if isinstance(value, str) else ""
     if isinstance(value, str) and types & {"float_type", "int_type"} and _reads_as_number(value):
         hint = "; it is text: remove the quotes"

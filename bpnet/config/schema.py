@@ -15,7 +15,7 @@ Task = Literal["classification", "regression"]
 Numeric = Literal["standardize", "min_max", "l2_rows", "none"]
 
 
-RowNumbers = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+RowNumbers = Annotated[list[Annotated[int, Field(ge=1, le=10**12)]], Field(min_length=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,14 @@ class Split(Component):
                 f"is {self.validation} and test is {self.test}, which leaves no rows to train on; "
                 "their sum must be below 1",
             )
+        for key in ("validation_rows", "test_rows"):
+            named = getattr(self, key) or []
+            twice = [row for k, row in enumerate(named) if row in named[:k]]
+            if twice:
+                raise FieldError(key, f"names row {twice[0]} twice; name each row once")
+        both = sorted(set(self.validation_rows or []) & set(self.test_rows or []))
+        if both:
+            raise FieldError("test_rows", f"names row {both[0]}, and so does validation_rows; keep it in one of them")
         if self.stratify and not self.shuffle:
             raise FieldError(
                 "stratify", "is true, but shuffle is false, which takes the rows in order; change one of them"
@@ -90,11 +98,26 @@ class Dataset(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.path is None and self.rows is None:
-            raise FieldError("path", "is missing; it names the CSV file, relative to the config")
+            key = "path" if self.columns is None else "rows"
+            text = (
+                "it names the CSV file, relative to the config" if key == "path" else "it holds the rows of the columns"
+            )
+            raise FieldError(key, f"is missing; {text}")
         if self.path is not None and (self.rows is not None or self.columns is not None):
             raise FieldError("path", "and a table of rows are both given; keep one of the two")
         if self.rows is not None and self.columns is None:
             raise FieldError("columns", "is missing; it names the columns of dataset.rows")
+        columns = self.columns or []
+        twice = [name for k, name in enumerate(columns) if name in columns[:k]]
+        if twice or not all(columns):
+            fault = f"names '{twice[0]}' twice" if twice else "has a name that is empty"
+            raise FieldError("columns", f"{fault}; each column needs a name of its own")
+        ragged = [k for k, row in enumerate(self.rows or []) if len(row) != len(columns)]
+        if self.rows is not None and ragged:
+            cells = len(self.rows[ragged[0]])
+            raise FieldError(
+                "rows", f"has {cells} cells in row {ragged[0] + 1}, but dataset.columns has {len(columns)} names"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,12 +43,12 @@ def split_rows(rows: int, wish: Wish, seed: int, classes: Indices | None = None)
         if share > 0 and sizes[part] == 0:
             raise DataError(
                 f"dataset.split.{part} is {share}, which of {rows} rows leaves the {part} part empty; "
-                f"raise it to at least {1 / rows:.3g}, or set it to 0"
+                + (f"raise it to at least {1 / rows:.3g}, or set it to 0" if rows > 3 else "set it to 0")
             )
     if sum(sizes.values()) >= len(free):
         raise DataError(
             f"dataset.split: of {rows} rows {rows - len(free) + sum(sizes.values())} are held out for validation and "
-            "test, which leaves none to train on; lower the shares"
+            "test, which leaves none to train on; lower the shares, or name fewer rows"
         )
     rng = generator(seed, Purpose.SPLIT)
     groups = [free] if classes is None else [free[classes[free] == k] for k in range(classes.max() + 1)]

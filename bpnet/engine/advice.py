@@ -39,6 +39,9 @@ STUCK = 0.9
 """A loss above this share of what chance gives, or of the start, has learnt next to nothing. Where more was learnt,
 small steps are no finding: at the end of training they shall be small."""
 
+LEARNT = 0.1
+"""A loss below this share of what chance gives has learnt well."""
+
 EXPLODED = 100
 """Gradients this many times those of the first epoch have exploded: in configs/ they grow 2.2 times at most."""
 
@@ -80,7 +83,7 @@ def advise(start: Diagnosis, now: Diagnosis, history: History) -> list[Finding]:
     return [
         *_beginning(start, history),
         *_explosion(history),
-        *_gradients(now),
+        *_gradients(start, now, history),
         *_units(now),
         *_steps(start, now, history),
         *_overfitting(now, history),
@@ -114,8 +117,11 @@ def _explosion(history: History) -> Iterator[Finding]:
         yield Finding("exploding", f"{', '.join(what)}: exploding gradients; set {CLIP} or lower {RATE}")
 
 
-def _gradients(now: Diagnosis) -> Iterator[Finding]:
-    """Gradients that vanish or explode between the last layer and the first."""
+def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[Finding]:
+    """Gradients that vanish or explode between the last layer and the first, while little is learnt."""
+    learnt = len(history) > 0 and _latest(history.loss) - now.penalty < LEARNT * min(now.chance, start.loss)
+    if learnt or now.rows < FEW_ROWS:  # what is learnt well sends small gradients back too
+        return
     layers = [layer for layer in now.layers if layer.gradient_norm is not None]
     if len(layers) < 2 or any(layer.dead == 1 for layer in now.layers):
         return
@@ -158,6 +164,8 @@ def _steps(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[Findi
     """Steps that are too large or too small beside the weights."""
     moved = [(layer.update_ratio, layer.layer) for layer in now.layers if layer.update_ratio is not None]
     if not moved or len(history) <= LATEST:  # the first steps, from small weights, may be large
+        return
+    if math.isnan(history.gradient_norm[-1]):  # steps that are trials follow no gradient
         return
     most, layer = max(moved)
     usual = "of their size, where 0.001 is usual"

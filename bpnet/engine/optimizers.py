@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.component import Array, Component, number
+from bpnet.engine.component import Array, Component, FieldError, number
 
 Rate = float | Array
 
@@ -240,6 +240,11 @@ class Rprop(Optimizer):
     largest_step: float = number(50.0, gt=0)
     slots: ClassVar[tuple[str, ...]] = ("previous", "size")
     work_arrays: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.smallest_step > self.largest_step:
+            raise FieldError("smallest_step", f"is {self.smallest_step}, above largest_step, {self.largest_step}")
 
     def step(self, state: State, learning_rate: Rate) -> None:
         """One step."""

@@ -83,51 +83,60 @@ def trace(training: Training, network: Network, loss: Loss, rows: Rows, steps: i
         bound_loss.evaluate()
         return float((bound_loss.value() + penalty.value())[0])
 
-    traced = []
-    for step in range(steps):
-        forward(step)
-        slopes = [_slopes(bound) for bound in layers.layers]
-        value = forward(step)  # again, for an activation may use up what its derivative is made of
-        score_gradients = _by_row(bound_loss.gradient)
-        before = [_copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))]
-        flows = _backward(layers, bound_loss.gradient)
-        penalty.add_gradient()
-        gradients = [_copies(network.gradients.part(f"layers.{k}")) for k in range(len(network.layers))]
-        sums = _sums(layers)
-        outputs = [_by_row(bound.output) for bound in layers.layers]
-        inputs = [_by_row(batch.x), *outputs[:-1]]
-        predictions, scores = _by_row(network.predictions_of(layers.output)), _by_row(layers.output)
-        gradient_norm = float(np.linalg.norm(network.gradient))
-        if training.gradient_clipping is not None:
-            training.gradient_clipping.clip(network.gradient)
-        clipped_norm = float(np.linalg.norm(network.gradient))
-        rate = training.learning_rate * training.schedule.factor(step, 1, training.epochs)
-        training.optimizer.step(state, rate)
-        after = [_copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))]
-        value_after = forward(step)
-        traced.append(
-            StepTrace(
-                learning_rate=rate,
-                layers=[
-                    LayerTrace(
-                        layer, inputs[k], sums[k], outputs[k], slopes[k], *flows[k], before[k], gradients[k], after[k]
-                    )
-                    for k, layer in enumerate(network.layers)
-                ],
-                scores=scores,
-                predictions=predictions,
-                targets=_by_row(batch.y),
-                weights=prepared.weights,
-                loss=value,
-                score_gradients=score_gradients,
-                gradient_norm=gradient_norm,
-                clipped_norm=clipped_norm,
-                loss_after=value_after,
-                predictions_after=_by_row(network.predictions_of(layers.output)),
-                sums_after=_sums(layers),
-                outputs_after=[_by_row(bound.output) for bound in layers.layers],
+    traced: list[StepTrace] = []
+    with np.errstate(all="ignore"):  # the caller looks whether the losses are finite
+        for step in range(steps):
+            forward(step)
+            slopes = [_slopes(bound) for bound in layers.layers]
+            value = forward(step)  # again, for an activation may use up what its derivative is made of
+            score_gradients = _by_row(bound_loss.gradient)
+            before = [_copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))]
+            flows = _backward(layers, bound_loss.gradient)
+            penalty.add_gradient()
+            gradients = [_copies(network.gradients.part(f"layers.{k}")) for k in range(len(network.layers))]
+            sums = _sums(layers)
+            outputs = [_by_row(bound.output) for bound in layers.layers]
+            inputs = [_by_row(batch.x), *outputs[:-1]]
+            predictions, scores = _by_row(network.predictions_of(layers.output)), _by_row(layers.output)
+            gradient_norm = float(np.linalg.norm(network.gradient))
+            if training.gradient_clipping is not None:
+                training.gradient_clipping.clip(network.gradient)
+            clipped_norm = float(np.linalg.norm(network.gradient))
+            rate = training.learning_rate * training.schedule.factor(step, 1, training.epochs)
+            training.optimizer.step(state, rate)
+            after = [_copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))]
+            value_after = forward(step)
+            traced.append(
+                StepTrace(
+                    learning_rate=rate,
+                    layers=[
+                        LayerTrace(
+                            layer,
+                            inputs[k],
+                            sums[k],
+                            outputs[k],
+                            slopes[k],
+                            *flows[k],
+                            before[k],
+                            gradients[k],
+                            after[k],
+                        )
+                        for k, layer in enumerate(network.layers)
+                    ],
+                    scores=scores,
+                    predictions=predictions,
+                    targets=_by_row(batch.y),
+                    weights=prepared.weights,
+                    loss=value,
+                    score_gradients=score_gradients,
+                    gradient_norm=gradient_norm,
+                    clipped_norm=clipped_norm,
+                    loss_after=value_after,
+                    predictions_after=_by_row(network.predictions_of(layers.output)),
+                    sums_after=_sums(layers),
+                    outputs_after=[_by_row(bound.output) for bound in layers.layers],
+                )
             )
-        )
     return traced
 
 

@@ -131,7 +131,10 @@ def prepare(config: Config, source: Source, folder: Path) -> Prepared:
             if len(rows)
         },
         digest=table.digest,
-        warnings=_warnings(resolved, encoder, numbers, classes) if len(train) > 1 else [],
+        warnings=[
+            *(_warnings(resolved, encoder, numbers, classes) if len(train) > 1 else []),
+            *_unreachable(resolved, y[train]),
+        ],
     )
 
 
@@ -245,6 +248,35 @@ def _class_weight(config: Config, source: Source, classes: list[str], trained: I
             ]
         )
     return {label: float(given.get(label, 1.0)) for label in classes}
+
+
+def _unreachable(config: Config, y: np.ndarray) -> list[str]:
+    """A warning where the output's activation cannot reach the values of a regression's target."""
+    output = config.architecture.output
+    if output is None or output.activation is None or config.task != "regression":
+        return []
+    lowest, highest = _REACH.get(output.activation.kind, (-np.inf, np.inf))
+    if lowest <= y.min() and y.max() <= highest:
+        return []
+    to = f"{lowest:g} to {highest:g}" if np.isfinite(highest) else f"{lowest:g} and above"
+    return [
+        f"the target goes from {y.min():g} to {y.max():g}, but the output's {output.activation.kind} "
+        f"only reaches {to}: use identity, or rescale the target"
+    ]
+
+
+_REACH = {
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, np.inf),
+    "softplus": (0.0, np.inf),
+    "elu": (-1.0, np.inf),
+    "selu": (-1.7581, np.inf),
+    "gelu": (-0.17, np.inf),
+    "silu": (-0.2785, np.inf),
+    "mish": (-0.3089, np.inf),
+}
+"""The smallest and largest value of each activation that has one."""
 
 
 def _warnings(config: Config, encoder: Encoder, numbers: Indices, classes: list[str]) -> list[str]:

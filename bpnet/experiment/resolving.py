@@ -169,9 +169,12 @@ def _contradictions(
     elif logits and (activation != loss.link or (not added and _own_activation(config.architecture) is not None)):
         yield (
             output_at,
-            f"is {activation.kind}, but the loss {loss.kind} goes with {loss.link.kind}; "
-            "leave the activation out, or choose another loss such as squared_error",
+            f"is {activation.kind}, but the loss {loss.kind} applies {loss.link.kind} itself; "
+            f"{'leave the activation out' if added else 'make it identity'}, "
+            "or choose another loss such as squared_error",
         )
+    if not added and isinstance(layers[-1], Dropout):
+        yield ("architecture", "output"), "is null, but the last layer is dropout, which makes no output; leave it out"
     outputs = outputs_of(config, classes)
     wanted = {_units(task, classes, activation), classes} - {0}
     if not added and outputs not in wanted:

@@ -11,7 +11,7 @@ from bpnet.config.source import Source, read
 from bpnet.engine.batches import Rows
 from bpnet.engine.settings import Training
 from bpnet.engine.tracing import LayerTrace, StepTrace, trace
-from bpnet.errors import ConfigError, UsageError
+from bpnet.errors import ConfigError, DivergedError, UsageError
 from bpnet.experiment.building import build_model
 from bpnet.experiment.evaluating import own_table
 from bpnet.experiment.model import Model, load
@@ -30,6 +30,7 @@ class Trace:
     rows: list[int]
     """Row numbers, counted from 1."""
     steps: list[StepTrace]
+    warnings: list[str]
 
     def as_data(self) -> dict[str, Any]:
         """Every number, as plain data."""
@@ -58,7 +59,23 @@ def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: 
         traced = trace(training, model.network, loss, _rows(prepared, numbers), steps)
     except ValueError as error:
         raise ConfigError(f"{source.where(('training', 'optimizer'))}: {error}: there is nothing to trace") from None
-    return Trace(model, training, numbers, traced)
+    broken = [k for k, step in enumerate(traced, start=1) if not np.isfinite([step.loss, step.loss_after]).all()]
+    if broken:
+        raise DivergedError(
+            f"in step {broken[0]} the loss is no longer a finite number; trace fewer steps (--steps), "
+            "or lower training.learning_rate"
+        )
+    return Trace(model, training, numbers, traced, _notes(model, prepared, numbers))
+
+
+def _notes(model: Model, prepared: Prepared, numbers: list[int]) -> list[str]:
+    """What layers had to say, and which rows are none that train."""
+    held_out = [number for number in numbers if number - 1 not in prepared.parts["train"]]
+    notes = list(model.network.warnings.values())
+    if held_out:
+        named = ", ".join(map(str, held_out))
+        notes.append(f"held out from training, and traced as if it trained: row {named}")
+    return notes
 
 
 def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
@@ -70,12 +87,15 @@ def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
         numbers = train
     else:
         parts = [part.strip() for part in wanted.split(",")]
-        if not all(part.isdecimal() for part in parts):
-            raise UsageError(f"--row {wanted}: must be a row number, several with commas, or all")
+        if not all(part.isdecimal() and len(part) < 16 for part in parts):
+            shown = wanted if len(wanted) < 40 else wanted[:39] + "…"
+            raise UsageError(f"--row {shown}: must be a row number of 1 to {total}, several with commas, or all")
         numbers = [int(part) for part in parts]
         outside = [number for number in numbers if not 1 <= number <= total]
         if outside:
             raise UsageError(f"--row {wanted}: there is no row {outside[0]}; the table has rows 1 to {total}")
+        if len(set(numbers)) < len(numbers):
+            raise UsageError(f"--row {wanted}: names a row twice; name each once")
     if len(numbers) > MOST_ROWS:
         raise UsageError(
             f"--row {wanted}: {len(numbers)} rows are too many to follow number by number; name at most {MOST_ROWS}"

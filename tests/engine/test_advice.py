@@ -45,6 +45,10 @@ def history(**figures):
     return History(**{"gradient_norm": [1.0] * 20, "learning_rate": [0.01] * 20, **figures})
 
 
+SLOW = history(loss=[2.3 * 0.9**epoch for epoch in range(20)])
+"""Figures that come down to 0.14 of chance: not yet learnt well."""
+
+
 def found(start=START, now=None, past=None):
     """The findings by what they are about."""
     return {finding.about: finding.text for finding in advise(start, now or look(), past or history())}
@@ -77,29 +81,41 @@ def test_figures_that_are_not_finite_are_no_finding(figures, value):
 
 def test_vanishing_gradients_name_a_relu_and_its_initializer():
     weak = look(layer(1, activation="sigmoid", saturated=0.0, dead=None, gradient_norm=1e-8))
-    assert only("gradients", now=weak) == (
+    assert only("gradients", past=SLOW, now=weak) == (
         "layer 1: gradients 1e-07 of layer 3's: vanishing; try activation: relu with initializer: he_normal"
     )
-    assert found(now=look(layer(1, gradient_norm=1.01e-4))) == {}
+    assert found(past=SLOW, now=look(layer(1, gradient_norm=1.01e-4))) == {}
+
+
+def test_small_gradients_of_a_network_that_has_learnt_well_are_no_finding():
+    weak = look(layer(1, activation="sigmoid", saturated=0.0, dead=None, gradient_norm=1e-8))
+    assert found(now=weak, past=history(loss=[2.3 * 0.85**epoch for epoch in range(20)])) == {}
+
+
+def test_steps_that_follow_no_gradient_are_no_finding():
+    large = look(*(layer(k, update_ratio=0.5) for k in (1, 2, 3)))
+    stalled = {"loss": [2.0] * 20, "validation_loss": [2.0] * 20}
+    assert "large steps" in found(now=large, past=history(**stalled))
+    assert found(now=large, past=history(**stalled, gradient_norm=[math.nan] * 20)) == {}
 
 
 def test_gradients_are_compared_a_weight():
-    assert found(now=look(layer(1, gradient_norm=2e-4, weights=400))) == {}
-    assert "vanishing" in only("gradients", now=look(layer(1, gradient_norm=1.9e-4, weights=40_000)))
+    assert found(past=SLOW, now=look(layer(1, gradient_norm=2e-4, weights=400))) == {}
+    assert "vanishing" in only("gradients", past=SLOW, now=look(layer(1, gradient_norm=1.9e-4, weights=40_000)))
 
 
 def test_vanishing_gradients_of_relu_layers_name_a_normalization():
-    assert "batch_normalization" in only("gradients", now=look(layer(1, gradient_norm=1e-6)))
+    assert "batch_normalization" in only("gradients", past=SLOW, now=look(layer(1, gradient_norm=1e-6)))
 
 
 def test_gradients_that_grow_backward_name_the_clipping():
-    assert "training.gradient_clipping: {norm: 1}" in only("gradients", now=look(layer(1, gradient_norm=101)))
-    assert found(now=look(layer(1, gradient_norm=99))) == {}
+    assert "training.gradient_clipping: {norm: 1}" in only("gradients", past=SLOW, now=look(layer(1, gradient_norm=101)))
+    assert found(past=SLOW, now=look(layer(1, gradient_norm=99))) == {}
 
 
 @pytest.mark.parametrize(("size", "norm"), [(1e-4, 1e-5), (1e4, 1e3)])
 def test_gradients_that_the_inputs_scale_spoils_name_the_preprocessing(size, norm):
-    text = only("gradients", now=look(layer(1, gradient_norm=norm), input_size=size))
+    text = only("gradients", past=SLOW, now=look(layer(1, gradient_norm=norm), input_size=size))
     assert "dataset.preprocessing.numeric: standardize" in text
 
 
@@ -299,6 +315,7 @@ def test_every_finding_is_one_line_that_names_a_key_of_the_config():
     )
     sick = history(loss=[24.0, *[0.1] * 19], validation_loss=rising(0.75), gradient_norm=[1.0] * 19 + [1e4])
     findings = advise(START, bad, sick) + advise(look(loss=99), with_steps(1e-6), history(loss=[2.3] * 20))
+    findings += advise(START, bad, SLOW)
     kinds = {finding.about.split(" layer")[0] for finding in findings}
     units, steps = {"dead", "saturated"}, {"large steps", "small steps"}
     assert kinds == {"start", "first epoch", "exploding", "gradients", "overfitting"} | units | steps

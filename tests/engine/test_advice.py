@@ -109,7 +109,8 @@ def test_vanishing_gradients_of_relu_layers_name_a_normalization():
 
 
 def test_gradients_that_grow_backward_name_the_clipping():
-    assert "training.gradient_clipping: {norm: 1}" in only("gradients", past=SLOW, now=look(layer(1, gradient_norm=101)))
+    strong = look(layer(1, gradient_norm=101))
+    assert "training.gradient_clipping: {norm: 1}" in only("gradients", past=SLOW, now=strong)
     assert found(past=SLOW, now=look(layer(1, gradient_norm=99))) == {}
 
 

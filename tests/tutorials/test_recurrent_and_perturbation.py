@@ -131,3 +131,24 @@ def test_on_xor_perturbation_needs_fewer_passes_than_the_text_s_learning_rate(re
         # the fourth level is 0.01; the starts are others than the reference's, and the passes vary from start to start
         assert hits[3]["min"] <= passes[name] <= hits[3]["max"]
     assert passes["perturb random sigma 1.0"] * 5 < passes["backprop seed lr 0.1 (=0.2 on the mean)"]
+
+
+@pytest.mark.parametrize(("name", "loss"), [("perturbation-xor", 0.00196), ("perturbation-iris", 0.05)])
+def test_perturbation_configs_reach_the_loss_of_the_comparison(run_tutorial, reference, name, loss):
+    trained, _ = run_tutorial(name)
+    assert trained.stop_reason == "target_loss"
+    assert trained.figures["train"]["loss"] <= loss
+    results = reference["003"]["perturbation_vs_backprop"]["results"]
+    hits, level = (results["xor"], 4) if name == "perturbation-xor" else (results["iris_l2"], 2)
+    slowest = hits["perturb random sigma 1.0"]["hits"][level]["max"]
+    assert trained.epochs <= 2 * slowest  # one start, beside the slowest of the reference's twenty
+
+
+@pytest.mark.slow
+def test_recurrent_iris_ends_where_the_reference_ends(run_tutorial, reference):
+    runs = reference["002"]["recurrent_backpropagation"]["iris"]["runs"]
+    last = [run["curve"]["2000"] for run in runs]
+    trained, _ = run_tutorial("recurrent-iris")
+    assert min(run["acc"] for run in last) <= trained.figures["train"]["accuracy"]
+    # other rows are held out than in the reference, so that one of 50 may turn out otherwise
+    assert trained.figures["test"]["accuracy"] >= min(run["test_acc"] for run in last) - 0.02

@@ -118,11 +118,6 @@ class Examiner:
             )
 
 
-def diagnose(training: Training, network: Network, rows: Rows, before: Array | None = None) -> Diagnosis:
-    """One look at a network that is trained on these rows: `Examiner.look`."""
-    return Examiner(training, network, rows).look(before)
-
-
 def _chance(loss: Loss, scores: Array, batch: WholeBatch) -> float:
     """The loss of scores that are all 0 where it reads logits, else the targets' mean."""
     constant = np.zeros_like(scores)

@@ -20,7 +20,7 @@ from engine_cases import (
 
 from bpnet.engine.activations import Elu, Gelu, Identity, Mish, Relu, Selu, Sigmoid, Silu, Softplus, Tanh
 from bpnet.engine.batches import Rows
-from bpnet.engine.diagnosis import ROWS, Examiner, diagnose
+from bpnet.engine.diagnosis import ROWS, Examiner
 from bpnet.engine.initializers import Constant, Explicit, GlorotUniform
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout, Equilibrium
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
@@ -29,6 +29,11 @@ from bpnet.engine.settings import Training
 from bpnet.engine.training import fit
 
 RELU_LIKE = (Relu, Elu, Selu, Gelu, Silu, Mish, Softplus)
+
+
+def diagnose(how, network, rows, before=None):
+    """One look at a network that is trained on these rows."""
+    return Examiner(how, network, rows).look(before)
 
 
 def training(loss=None, **how):

@@ -122,7 +122,8 @@ def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[F
     learnt = len(history) > 0 and _latest(history.loss) - now.penalty < LEARNT * min(now.chance, start.loss)
     if learnt or now.rows < FEW_ROWS:  # what is learnt well sends small gradients back too
         return
-    layers = [layer for layer in now.layers if layer.gradient_norm is not None]
+    # a vector of an embedding has a gradient on the rows of its level alone, so that theirs compare with no others
+    layers = [layer for layer in now.layers if layer.gradient_norm is not None and layer.kind != "embedding"]
     if len(layers) < 2 or any(layer.dead == 1 for layer in now.layers):
         return
     first, last = layers[0], layers[-1]
@@ -146,10 +147,11 @@ def _units(now: Diagnosis) -> Iterator[Finding]:
     """Units that pass no gradient: dead ones, and hidden ones at their limits (an output may well be sure)."""
     if now.rows < FEW_ROWS:
         return
+    first = next((layer for layer in now.layers if layer.kind != "embedding"), None)
     for layer in now.layers:
         name, hidden = f"layer {layer.layer}", layer is not now.layers[-1]
         inputs = None
-        if layer.layer == 1 and now.input_size > LARGEST_INPUT:
+        if layer is first and now.input_size > LARGEST_INPUT:
             inputs = f"its inputs are as large as {now.input_size:.3g}: set {SCALE}"
         if layer.dead is not None and layer.dead >= DEAD:
             cure = inputs or f"lower {RATE} or use activation: leaky_relu"

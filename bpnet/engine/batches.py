@@ -1,7 +1,8 @@
 """Batches: the rows of a table in each epoch's order, gathered into buffers that are reused."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ class Rows:
     y: Array
     weights: Array | None = None
 
+    in_memory: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or self.y.ndim != 2 or len(self.x) != len(self.y):
             raise ValueError(
@@ -34,6 +37,19 @@ class Rows:
     def normalized(self) -> "Rows":
         """The same rows, their weights scaled to a mean of 1, so that the learning rate keeps its meaning."""
         return self if self.weights is None else replace(self, weights=self.weights / self.weights.mean())
+
+    def prepared(self, prepare: Callable[[Array], Array]) -> "Rows":
+        """The same rows with their targets as a loss compares them, by its `prepare`."""
+        return replace(self, y=prepare(self.y))
+
+    def picked(self, which: slice | Array) -> "Rows":
+        """Some of the rows, in memory; `which` is a slice, or indices (K,) or a mask (N,)."""
+        weights = None if self.weights is None else self.weights[which]
+        return Rows(np.ascontiguousarray(self.x[which]), self.y[which], weights)
+
+    def batches(self, size: int, seeds: Sequence[int], *, shuffle: bool) -> "Batches":
+        """The batches of so many rows for replicas with these seeds."""
+        return Batches(self, size, seeds, shuffle=shuffle)
 
 
 class Batch:
@@ -61,9 +77,14 @@ class Batch:
 
 
 class WholeBatch(Batch):
-    """All rows, in file order, as views that are never copied again; every replica sees the same."""
+    """All rows, in file order, as views that are never copied again; every replica sees the same.
+
+    Raises ValueError where the rows are not in memory.
+    """
 
     def __init__(self, rows: Rows, replicas: int) -> None:
+        if not rows.in_memory:
+            raise ValueError(f"all {len(rows)} rows cannot be one batch, for they are not in memory; pick some of them")
         self.size = len(rows)
         self.x = rows.x.T[None]
         y = np.ascontiguousarray(rows.y.T)

@@ -8,6 +8,7 @@ import numpy as np
 from bpnet.engine.activations import Activation, Elu, Gelu, Mish, Relu, Selu, Sigmoid, Silu, Softplus, Tanh
 from bpnet.engine.batches import Rows, WholeBatch
 from bpnet.engine.component import Array
+from bpnet.engine.layers import Embedding
 from bpnet.engine.losses import Loss, SquaredError
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty
@@ -64,7 +65,7 @@ class Diagnosis:
     """The loss, by its own conventions, of an answer that ignores the inputs: log K for the cross entropy of K classes,
     log 2 an output for binary cross entropy, the variance of the targets for the squared error."""
     input_size: float
-    """The largest root mean square of an input column: 1 where inputs are standardized."""
+    """The largest root mean square of an input column, codes apart: 1 where inputs are standardized, or all codes."""
     layers: tuple[LayerReport, ...]
 
 
@@ -74,10 +75,9 @@ class Examiner:
     def __init__(self, training: Training, network: Network, rows: Rows) -> None:
         self._network, self._loss = network, training.loss or SquaredError()
         every = -(-len(rows) // ROWS)
-        weights = None if rows.weights is None else rows.weights[::every]
         with np.errstate(all="ignore"):
-            sample = Rows(np.ascontiguousarray(rows.x[::every]), rows.y[::every], weights).normalized()
-            batch = WholeBatch(Rows(sample.x, self._loss.prepare(sample.y), sample.weights), len(network.seeds))
+            sample = rows.picked(slice(None, None, every)).normalized()
+            batch = WholeBatch(sample.prepared(self._loss.prepare), len(network.seeds))
             self._pass = network.bind(batch.x, training=True)
             self._cost = self._loss.bind(self._pass.output, batch.y, batch.weights)
             self._penalty = Penalty(l1=training.l1, l2=training.l2).bind(
@@ -87,7 +87,7 @@ class Examiner:
             self._divisor, self._penalty_divisor = (len(sample), len(rows)) if self._loss.rows == "sum" else (1, 1)
             self._rows = len(sample)
             self._chance = _chance(self._loss, self._pass.output, batch) / self._divisor
-            self._input_size = float(np.sqrt(np.square(sample.x).mean(axis=0).max()))
+            self._input_size = _input_size(network, sample.x)
         self._columns = [_weight_columns(network, k) for k in range(len(network.layers))]
 
     def look(self, before: Array | None = None) -> Diagnosis:
@@ -116,6 +116,13 @@ class Examiner:
                     for k, layer in enumerate(self._pass.layers)
                 ),
             )
+
+
+def _input_size(network: Network, x: Array) -> float:
+    """The largest root mean square of a column of x (N, I); codes that an embedding reads have no size."""
+    first = network.layers[0] if network.layers else None
+    quantities = x[:, first.others(network.inputs)] if isinstance(first, Embedding) else x
+    return float(np.sqrt(np.square(quantities).mean(axis=0).max())) if quantities.shape[1] else 1.0
 
 
 def _chance(loss: Loss, scores: Array, batch: WholeBatch) -> float:

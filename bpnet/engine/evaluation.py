@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bpnet.engine.batches import Batch, Batches, Rows
+from bpnet.engine.batches import Batch, Rows
 from bpnet.engine.component import Array
 from bpnet.engine.losses import Loss
 from bpnet.engine.metrics import Metric
@@ -57,11 +57,10 @@ class Evaluator:
     def __init__(
         self, network: Network, loss: Loss, metric: Metric, rows: Rows, penalty: BoundPenalty | None = None
     ) -> None:
-        prepared = Rows(rows.x, loss.prepare(rows.y), rows.weights)
+        prepared = rows.prepared(loss.prepare)
         replicas = len(network.seeds)
-        self._batches = Batches(
-            prepared, max(1, CHUNK_VALUES // (max(network.widths) * replicas)), network.seeds, shuffle=False
-        )
+        size = max(1, CHUNK_VALUES // (max(network.widths) * replicas))
+        self._batches = prepared.batches(size, network.seeds, shuffle=False)
         self._bound = [BoundBatch(network, loss, metric, batch, training=False) for batch in self._batches.shapes]
         self._tally = Tally(prepared, loss, metric, replicas)
         self._penalty = penalty

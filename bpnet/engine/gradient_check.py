@@ -47,7 +47,7 @@ def check_gradient(
     draws the same masks. Where the two disagree, a step 100 times smaller tells whether a kink was crossed (it agrees
     then) or θ stands on one (the slopes to either side differ). The network is left as it was.
     """
-    prepared = Rows(rows.x, loss.prepare(rows.y), rows.weights)
+    prepared = rows.prepared(loss.prepare)
     batch = WholeBatch(prepared, len(network.seeds))
     layers = network.bind(batch.x, training=True)
     bound_loss = loss.bind(layers.output, batch.y, batch.weights)

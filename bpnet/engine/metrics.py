@@ -7,7 +7,10 @@ import numpy as np
 
 from bpnet.engine.component import Array
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "closeness", "r2"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "closeness", "label_accuracy", "r2"})
+
+PIECE = 1 << 18
+"""How many rows of targets are looked at together: 2 MB of float64 an output."""
 
 MetricName = Literal["closeness"]
 """The metrics that are measured when asked for."""
@@ -66,11 +69,47 @@ class Accuracy:
         return {"accuracy": sums[:, 0] / rows}
 
 
+class LabelAccuracy:
+    """Of O outputs that each say yes or no: the share of rows with every label right, and of single labels right.
+
+    An output says yes where its score is above the threshold.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ("accuracy", "label_accuracy")
+    width = 2
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self._threshold = threshold
+
+    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
+        """Count right rows, and right labels divided by the outputs, of scores (R, O, B) and targets (R, O, B)."""
+        replicas, outputs, rows = scores.shape
+        said, right = np.empty(scores.shape, np.bool_), np.empty(scores.shape, np.bool_)
+        whole = np.empty((replicas, rows), np.bool_)
+        count = np.empty((replicas, 2))
+
+        def add(sums: Array) -> None:
+            np.greater(scores, self._threshold, out=said)
+            np.greater(targets, 0.5, out=right)
+            np.equal(said, right, out=right)
+            np.logical_and.reduce(right, axis=1, out=whole)
+            np.add.reduce(whole, axis=1, out=count[:, 0])
+            np.add.reduce(right, axis=(1, 2), out=count[:, 1])
+            np.divide(count[:, 1], outputs, out=count[:, 1])
+            np.add(sums, count, out=sums)
+
+        return add
+
+    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+        """Both shares, from 0 to 1."""
+        return {"accuracy": sums[:, 0] / rows, "label_accuracy": sums[:, 1] / rows}
+
+
 class RegressionError:
     """Root mean squared error and R², each averaged over the outputs.
 
-    `targets` (N, O) are those of the rows that will be summed; `scale` (O,) turns a unit of theirs into the user's.
-    R² = 1 - Σ (y - t)² / Σ (t - mean t)², and nan where the targets do not vary.
+    `targets` (N, O) are those of the rows that will be summed, of any type; `scale` (O,) turns a unit of each output
+    into the user's. R² = 1 - Σ (y - t)² / Σ (t - mean t)², and nan where the targets of any output do not vary.
     """
 
     names: ClassVar[tuple[str, ...]] = ("rmse", "r2")
@@ -78,9 +117,7 @@ class RegressionError:
     def __init__(self, targets: Array, scale: Array | None = None) -> None:
         self.width = targets.shape[1]
         self._scale = np.ones(self.width) if scale is None else np.asarray(scale, np.float64)
-        # from the first row rather than from 0, so that targets which do not vary deviate by exactly 0
-        shifted = targets.astype(np.float64) - targets[:1]
-        self._deviation = ((shifted - shifted.mean(axis=0)) ** 2).sum(axis=0)
+        self._deviation = _deviation(targets)
 
     def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
         """Sum (y - t)² of each output over the rows of scores (R, O, B) and targets (R, O, B)."""
@@ -100,6 +137,16 @@ class RegressionError:
         varies = self._deviation > 0
         ratio = np.divide(sums, self._deviation, out=np.full_like(sums, np.nan), where=varies)
         return {"rmse": rmse, "r2": (1 - ratio).mean(axis=1)}
+
+
+def _deviation(targets: Array) -> Array:
+    """Σ (t - mean t)² (O,) of targets (N, O), of which so many rows are copied at a time."""
+    pieces = [targets[start : start + PIECE] for start in range(0, len(targets), PIECE)]
+    # from the first row rather than from 0, so that targets which do not vary deviate by exactly 0
+    first = targets[:1].astype(np.float64)
+    mean = sum((piece.astype(np.float64) - first).sum(axis=0) for piece in pieces) / len(targets)
+    squares = sum(((piece.astype(np.float64) - first - mean) ** 2).sum(axis=0) for piece in pieces)
+    return np.asarray(squares)
 
 
 class Closeness:

@@ -13,6 +13,8 @@ class Purpose(IntEnum):
     ROW_ORDER = 2
     LAYER = 3
     PERTURBATION = 4
+    BLOCK_ORDER = 5
+    RESAMPLING = 6
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np.random.Generator:

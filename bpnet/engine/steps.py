@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bpnet.engine.batches import Batches, Rows
+from bpnet.engine.batches import Rows
 from bpnet.engine.component import Array
 from bpnet.engine.evaluation import BoundBatch, Tally
 from bpnet.engine.losses import Loss
@@ -16,16 +16,21 @@ from bpnet.engine.settings import Training
 
 
 class Steps:
-    """Takes a network through epochs over the training rows. `penalty` is bound to the network."""
+    """Takes a network through epochs over the training rows. `penalty` is bound to the network.
+
+    Raises ValueError where rows that are not in memory shall be a single batch.
+    """
 
     def __init__(
         self, training: Training, network: Network, loss: Loss, rows: Rows, metric: Metric, penalty: BoundPenalty
     ) -> None:
-        prepared = Rows(rows.x, loss.prepare(rows.y), rows.weights)
+        if training.batch_size == "full" and not rows.in_memory:
+            raise ValueError("batch_size is full, but the rows are not in memory; give a number of rows")
+        prepared = rows.prepared(loss.prepare)
         replicas = len(network.seeds)
         self._training, self._network, self._penalty = training, network, penalty
         size = len(rows) if training.batch_size == "full" else training.batch_size
-        self._batches = Batches(prepared, size, network.seeds, shuffle=training.shuffle)
+        self._batches = prepared.batches(size, network.seeds, shuffle=training.shuffle)
         self._bound = [BoundBatch(network, loss, metric, batch, training=True) for batch in self._batches.shapes]
         self._tally = Tally(prepared, loss, metric, replicas)
         self._state = training.optimizer.bind(network.theta, network.gradient, network.weights)

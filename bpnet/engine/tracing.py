@@ -70,7 +70,7 @@ def trace(training: Training, network: Network, loss: Loss, rows: Rows, steps: i
     """
     if training.optimizer.searches:
         raise ValueError(f"the optimizer {getattr(training.optimizer, 'kind', '')} follows no gradient")
-    prepared = Rows(rows.x, loss.prepare(rows.y), rows.weights)
+    prepared = rows.prepared(loss.prepare)
     batch = WholeBatch(prepared, 1)
     layers = network.bind(batch.x, training=True, keeps_sums=True)
     bound_loss = loss.bind(layers.output, batch.y, batch.weights)

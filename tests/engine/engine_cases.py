@@ -13,7 +13,17 @@ from bpnet.engine.activations import AnyActivation, Elu, Identity, LeakyRelu, So
 from bpnet.engine.batches import Rows
 from bpnet.engine.component import Array
 from bpnet.engine.initializers import Orthogonal
-from bpnet.engine.layers import AnyLayer, BatchNormalization, Dense, Dropout, Equilibrium, Layer, LayerNormalization
+from bpnet.engine.layers import (
+    AnyStoredLayer,
+    BatchNormalization,
+    CategoryTable,
+    Dense,
+    Dropout,
+    Embedding,
+    Equilibrium,
+    Layer,
+    LayerNormalization,
+)
 from bpnet.engine.losses import (
     AbsoluteError,
     AnyLoss,
@@ -40,7 +50,9 @@ LOSSES = [
 ]
 OPTIMIZERS = [kind() for kind in get_args(AnyOptimizer)]
 DESCENDING = [one for one in OPTIMIZERS if not one.searches]
-LAYERS = get_args(AnyLayer)
+LAYERS = get_args(AnyStoredLayer)
+CODED = Embedding(tables=[CategoryTable(position=1, levels=3, size=2)])
+"""An embedding of the second input, whose three levels `suited` puts there."""
 
 
 def named(components: Sequence[Any]) -> list[Any]:
@@ -63,6 +75,7 @@ def stack(kind: type, activation: Any, outputs: int, units: int = 4, tolerance: 
         Dense: [Dense(units=units, activation=activation)],
         Dropout: [Dense(units=units, activation=activation), Dropout(rate=0.4)],
         BatchNormalization: [Dense(units=units, bias=False), BatchNormalization(activation=activation)],
+        Embedding: [CODED, Dense(units=units, activation=activation)],
         LayerNormalization: [Dense(units=units), LayerNormalization(activation=activation)],
     }
     if kind is Equilibrium:
@@ -95,6 +108,15 @@ def some_rows(
     x = rng.normal(size=(rows, inputs))
     y = targets_for(loss, rng, rows, outputs)
     return Rows(x, y, rng.uniform(0.2, 3, rows) if weighted else None)
+
+
+def suited(kind: type, rows: Rows) -> Rows:
+    """The same rows, with level numbers where a layer of this kind reads them."""
+    if kind is not Embedding:
+        return rows
+    x = rows.x.copy()
+    x[:, 1] = np.arange(len(x)) % 3
+    return Rows(x, rows.y, rows.weights)
 
 
 def in_precision(rows: Rows, precision: str) -> Rows:

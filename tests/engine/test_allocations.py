@@ -4,28 +4,43 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from engine_cases import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS, in_precision, named, network_of, some_rows, stack
+from engine_cases import (
+    ACTIVATIONS,
+    LAYERS,
+    LOSSES,
+    OPTIMIZERS,
+    in_precision,
+    named,
+    network_of,
+    some_rows,
+    stack,
+    suited,
+)
 
 from bpnet.engine.activations import Identity, Tanh
-from bpnet.engine.layers import Dense
-from bpnet.engine.losses import CrossEntropy, SquaredError
-from bpnet.engine.metrics import Accuracy, Closeness, RegressionError, Several
+from bpnet.engine.layers import CategoryTable, Dense, Embedding
+from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
+from bpnet.engine.metrics import Accuracy, Closeness, LabelAccuracy, RegressionError, Several
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import GradientDescent
 from bpnet.engine.penalties import GradientClipping
 from bpnet.engine.settings import Training
 from bpnet.engine.training import fit
+from bpnet.engine.windows import StoredRows
 
 UNITS, BATCH, INPUTS, OUTPUTS = 512, 256, 512, 512
 ACTIVATION = UNITS * BATCH * 4
 """The bytes of one activation (1, O, B) in float32: half of a weight matrix's megabyte."""
 
 
-def peak_of_an_epoch(layers, loss, *, metric=None, validation=False, weighted=False, batches=2, **how):
+def peak_of_an_epoch(
+    layers, loss, *, metric=None, validation=False, weighted=False, batches=2, rows_of=lambda rows: rows, **how
+):
     """The most that the second epoch has at any time beyond what the first left allocated."""
     rows = in_precision(
         some_rows(loss, rows=BATCH * batches, inputs=INPUTS, outputs=OUTPUTS, weighted=weighted), "float32"
     )
+    rows = rows_of(suited(type(layers[0]), rows))
     network = Network(layers, INPUTS, seeds=[1])
     training = Training(**{
         "loss": loss, "optimizer": GradientDescent(), "batch_size": BATCH, "epochs": 3, "learning_rate": 1e-6, **how
@@ -90,6 +105,28 @@ def test_accuracy(batch_size):
 @pytest.mark.parametrize("batch_size", ["full", 200])
 def test_the_whole_table_and_a_short_last_batch(batch_size):
     few(HIDDEN, batch_size=batch_size)
+
+
+def test_wide_embeddings():
+    tables = [CategoryTable(position=1, levels=3, size=UNITS), CategoryTable(position=0, levels=1, size=UNITS)]
+
+    def coded(rows):
+        rows.x[:, 0] = 0
+        return rows
+
+    few([Embedding(tables=tables), Dense(units=OUTPUTS)], rows_of=coded)
+
+
+def test_stored_rows():
+    # a window holds one batch: what is new in each is its order and a block of targets
+    def stored(rows):
+        return StoredRows(rows.x, rows.y, rows.weights, window=BATCH, block=16)
+
+    few([Dense(units=UNITS), Dense(units=OUTPUTS)], rows_of=stored, batches=4, weighted=True, validation=True)
+
+
+def test_the_metric_of_labels():
+    few([Dense(units=OUTPUTS)], BinaryCrossEntropy(), metric=lambda rows: LabelAccuracy())
 
 
 def test_the_measure_sees_a_single_buffer(monkeypatch):

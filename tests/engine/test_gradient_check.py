@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from engine_cases import ACTIVATIONS, LAYERS, LOSSES, fits, named, network_of, some_rows, stack
+from engine_cases import ACTIVATIONS, LAYERS, LOSSES, fits, named, network_of, some_rows, stack, suited
 
-from bpnet.engine.activations import Activation, Identity, Tanh
+from bpnet.engine.activations import Activation, Identity, Sigmoid, Tanh
+from bpnet.engine.batches import Rows
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout, LayerNormalization
-from bpnet.engine.losses import CrossEntropy, SquaredError
+from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from bpnet.engine.network import Pass
 from bpnet.engine.penalties import BoundPenalty, Penalty
 
@@ -37,7 +38,7 @@ def test_backpropagation_agrees_with_central_differences(kind, activation, loss,
     network.theta[:, network.weights :] += np.random.default_rng(3).normal(
         0, 0.1, network.theta[:, network.weights :].shape
     )
-    checks = check_gradient(network, loss, some_rows(loss, weighted=True), PENALTY)
+    checks = check_gradient(network, loss, suited(kind, some_rows(loss, weighted=True)), PENALTY)
     assert [check.name for check in checks] == list(network.parameters.views)
     assert largest_error(checks) < 1e-6
 
@@ -55,6 +56,20 @@ def test_both_reductions_over_rows(loss, rows):
     loss = type(loss)(**{**vars(loss), "rows": rows})
     network = network_of([Dense(units=4, activation=Tanh()), Dense(units=3)], seeds=(5, 6))
     assert largest_error(check_gradient(network, loss, some_rows(loss, weighted=True))) < 1e-6
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize(
+    ("loss", "activation"),
+    [(BinaryCrossEntropy(), Identity()), (SquaredError(), Sigmoid()), (SquaredError(outputs="sum"), Sigmoid())],
+)
+def test_several_labels_a_row(loss, activation, weighted):
+    layers = [Dense(units=4, activation=Tanh()), Dense(units=3, activation=activation)]
+    plain = some_rows(loss, weighted=weighted)
+    labels = np.array([[int(bit) for bit in f"{k % 8:03b}"] for k in range(len(plain))], float)
+    rows = Rows(plain.x, labels, plain.weights)
+    assert set(labels.sum(axis=1)) == {0, 1, 2, 3}
+    assert largest_error(check_gradient(network_of(layers, seeds=(5, 6)), loss, rows)) < 1e-6
 
 
 def test_deep_mixture_of_layers():
@@ -146,7 +161,8 @@ def test_one_wrong_entry_is_named_with_both_numbers(kind, monkeypatch):
             view[index] += 0.25
 
         monkeypatch.setattr(Pass, "backward", wrong)
-        checks = {check.name: check for check in check_gradient(network, SquaredError(), some_rows(SquaredError()))}
+        rows = suited(kind, some_rows(SquaredError()))
+        checks = {check.name: check for check in check_gradient(network, SquaredError(), rows)}
         assert broken(checks.values()) == {name}
         assert checks[name].index == index
         assert checks[name].analytic - checks[name].numeric == pytest.approx(0.25, abs=1e-7)
@@ -162,7 +178,7 @@ def test_the_network_is_left_as_it_was(kind):
     for array in (network.theta, network.gradient, network.statistics.flat):
         array[:] = rng.uniform(0.05, 0.15, array.shape)
     before = [array.copy() for array in (network.theta, network.gradient, network.statistics.flat)]
-    check_gradient(network, SquaredError(), some_rows(SquaredError()), PENALTY)
+    check_gradient(network, SquaredError(), suited(kind, some_rows(SquaredError())), PENALTY)
     after = [network.theta, network.gradient, network.statistics.flat]
     for name, old, new in zip(("theta", "gradient", "statistics"), before, after, strict=True):
         assert np.array_equal(old, new), f"{name} changed"
@@ -171,6 +187,5 @@ def test_the_network_is_left_as_it_was(kind):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_the_check_repeats_itself(kind):
     network = network_of(stack(kind, Tanh(), outputs=3), seeds=(5, 6))
-    assert check_gradient(network, SquaredError(), some_rows(SquaredError())) == check_gradient(
-        network, SquaredError(), some_rows(SquaredError())
-    )
+    rows = suited(kind, some_rows(SquaredError()))
+    assert check_gradient(network, SquaredError(), rows) == check_gradient(network, SquaredError(), rows)

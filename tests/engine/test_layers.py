@@ -4,12 +4,21 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from engine_cases import LAYERS, in_precision, linear, network_of, some_rows, stack
+from engine_cases import CODED, LAYERS, in_precision, linear, network_of, some_rows, stack, suited
 
 from bpnet.engine import network as network_module
 from bpnet.engine.activations import AnyActivation, Identity, Relu, Sigmoid, Softmax, Tanh
 from bpnet.engine.initializers import Constant, Explicit
-from bpnet.engine.layers import AnyLayer, BatchNormalization, Dense, Dropout, Equilibrium, Layer, LayerNormalization
+from bpnet.engine.layers import (
+    AnyStoredLayer,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Embedding,
+    Equilibrium,
+    Layer,
+    LayerNormalization,
+)
 from bpnet.engine.losses import SquaredError
 
 ONE_OF_EACH: dict[type, Layer] = {
@@ -17,6 +26,7 @@ ONE_OF_EACH: dict[type, Layer] = {
     Dropout: Dropout(rate=0.5),
     BatchNormalization: BatchNormalization(),
     LayerNormalization: LayerNormalization(),
+    Embedding: CODED,
     Equilibrium: Equilibrium(units=5, output_units=3, activation=Tanh()),
 }
 
@@ -31,7 +41,7 @@ def forward(network, x, *, training, epoch=0, passes=1):
 
 
 def test_the_tables_hold_every_layer():
-    assert set(ONE_OF_EACH) == set(get_args(AnyLayer)) == set(LAYERS)
+    assert set(ONE_OF_EACH) == set(get_args(AnyStoredLayer)) == set(LAYERS)
     for kind in LAYERS:
         assert any(isinstance(layer, kind) for layer in stack(kind, Tanh(), 2))
 
@@ -241,7 +251,7 @@ def test_only_matrices_are_weights_and_they_come_first(kind):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_layer_reads_its_input_and_leaves_it(kind):
     """The first layer's input is the table itself."""
-    x = some_rows(SquaredError()).x
+    x = suited(kind, some_rows(SquaredError())).x
     kept = x.copy()
     network = network_of([ONE_OF_EACH[kind], *linear(2)])
     bound = network.bind(x.T[None], training=True)
@@ -254,7 +264,7 @@ def test_a_layer_reads_its_input_and_leaves_it(kind):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_the_gradient_is_overwritten_not_added_to(kind):
     network = network_of(stack(kind, Tanh(), outputs=2), seeds=(1, 2))
-    bound = network.bind(some_rows(SquaredError()).x.T[None], training=True)
+    bound = network.bind(suited(kind, some_rows(SquaredError())).x.T[None], training=True)
     results = []
     for _ in range(2):
         network.begin_epoch(1)
@@ -271,7 +281,7 @@ def test_the_gradient_is_overwritten_not_added_to(kind):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_predictions_do_not_depend_on_the_chunks(kind, monkeypatch):
     network = network_of(stack(kind, Tanh(), outputs=2), seeds=(1, 2))
-    x = some_rows(SquaredError(), rows=23).x
+    x = suited(kind, some_rows(SquaredError(), rows=23)).x
     whole = network.predict(x)
     assert whole.shape == (2, 23, 2)
     # units of an equilibrium relax until those of every row have settled: other rows bring them nearer or less near

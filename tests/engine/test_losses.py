@@ -130,6 +130,19 @@ def test_scikit_learns_losses(weighted):
     assert value(BinaryCrossEntropy(), y, t, w) == pytest.approx([expected], rel=1e-13)
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_several_labels_a_row_are_as_many_losses_of_one(weighted):
+    y, t, w = case(BinaryCrossEntropy())
+    assert set(t.sum(axis=1)) > {1}  # rows with several labels, or none
+    w = w / w.mean() if weighted else None
+    theirs = [
+        metrics.log_loss(t[:, k], special.expit(y[0, :, k]), sample_weight=w, labels=[0, 1]) for k in range(t.shape[1])
+    ]
+    assert value(BinaryCrossEntropy(), y, t, w) == pytest.approx([sum(theirs)], rel=1e-13)
+    squared = [np.average((y[0, :, k] - t[:, k]) ** 2, weights=w) for k in range(t.shape[1])]
+    assert value(SquaredError(), y, t, w) == pytest.approx([np.mean(squared)], rel=1e-13)
+
+
 def test_two_logits_and_the_difference_of_them_cost_the_same():
     y, _, _ = case(CrossEntropy(), outputs=2)
     says_one = np.arange(y.shape[1]) % 2

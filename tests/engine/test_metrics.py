@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score, root_mean_squared_error
+from sklearn.metrics import accuracy_score, hamming_loss, mean_absolute_error, r2_score, root_mean_squared_error
 
+from bpnet.engine import metrics
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.metrics import HIGHER_IS_BETTER, Accuracy, Closeness, RegressionError, Several
+from bpnet.engine.metrics import HIGHER_IS_BETTER, Accuracy, Closeness, LabelAccuracy, RegressionError, Several
 
 
 def measure(metric, y, t, size):
@@ -58,6 +59,29 @@ def test_accuracy_reads_the_class_through_label_smoothing(smoothing, rng):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "loss", [SquaredError(), BinaryCrossEntropy(label_smoothing=0.3)], ids=["probability", "logit"]
+)
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_label_accuracy(outputs, loss, size, rng):
+    y, labels = rng.uniform(-1, 2, (3, 23, outputs)), rng.integers(0, 2, (23, outputs))
+    figures = measure(LabelAccuracy(loss.threshold), y, loss.prepare(labels.astype(float)), size)
+    said = y > {SquaredError: 0.5, BinaryCrossEntropy: 0.0}[type(loss)]
+    for replica in range(3):
+        # accuracy_score of several labels is the share of rows with all of them right
+        assert figures["accuracy"][replica] == pytest.approx(accuracy_score(labels, said[replica]), rel=1e-14)
+        assert figures["label_accuracy"][replica] == pytest.approx(1 - hamming_loss(labels, said[replica]), rel=1e-14)
+
+
+def test_label_accuracy_by_hand():
+    # of the rows (1, 0), (1, 1) and (0, 0) the first is right, of the second one label, of the third none
+    t = np.array([[1.0, 0], [1, 1], [0, 0]])
+    figures = measure(LabelAccuracy(), np.array([[[0.9, 0.1], [0.9, 0.2], [0.8, 0.7]]]), t, 2)
+    assert figures["accuracy"] == pytest.approx([1 / 3])
+    assert figures["label_accuracy"] == pytest.approx([3 / 6])
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_rmse_and_r2(outputs, size, offset, rng):
@@ -85,6 +109,26 @@ def test_by_hand():
     figures = measure(RegressionError(t), np.array([[[1.0], [3.0], [2.0]]]), t, 2)
     assert figures["rmse"] == pytest.approx([np.sqrt(2 / 3)])
     assert figures["r2"] == pytest.approx([0.0], abs=1e-15)
+
+
+def test_several_outputs_by_hand():
+    # each in its own unit: errors of 1 in two rows of three and of 2 units of 10 in all; deviations Σ 2 and 8
+    t = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
+    y = t + np.array([[0.0, 2.0], [1.0, -2.0], [-1.0, 2.0]])
+    figures = measure(RegressionError(t, np.array([1.0, 10.0])), y[None], t, 2)
+    assert figures["rmse"] == pytest.approx([(np.sqrt(2 / 3) + 20) / 2])
+    assert figures["r2"] == pytest.approx([((1 - 2 / 2) + (1 - 12 / 8)) / 2])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+def test_targets_of_a_narrow_type_are_summed_as_float64_and_piece_by_piece(dtype, rng, monkeypatch):
+    t = rng.integers(0, 200, (23, 2)).astype(dtype)
+    wide = t.astype(float)
+    y = wide + rng.normal(size=(1, 23, 2))
+    expected = r2_score(wide, y[0])
+    assert measure(RegressionError(t), y, wide, 7)["r2"] == pytest.approx([expected], rel=1e-12)
+    monkeypatch.setattr(metrics, "PIECE", 5)
+    assert measure(RegressionError(t), y, wide, 7)["r2"] == pytest.approx([expected], rel=1e-12)
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1 / 3, 1e6 + 0.1])
@@ -127,6 +171,6 @@ def test_several_metrics_are_each_as_if_alone(size, rng):
 
 
 def test_which_figures_are_better_when_higher():
-    names = {name for metric in (Accuracy, RegressionError, Closeness) for name in metric.names}
+    names = {name for metric in (Accuracy, LabelAccuracy, RegressionError, Closeness) for name in metric.names}
     assert names - HIGHER_IS_BETTER == {"rmse"}
     assert names >= HIGHER_IS_BETTER

@@ -12,6 +12,7 @@ from engine_cases import (
     regression,
     some_rows,
     stack,
+    suited,
     train,
 )
 
@@ -51,7 +52,7 @@ def figures_of(records, replica=0):
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(kind):
     def run(seed):
         network = small((seed,), "float32", kind)
-        rows = in_precision(data(), "float32")
+        rows = in_precision(suited(kind, data()), "float32")
         records = train(network, rows, rows, optimizer=Adam(), batch_size=8, epochs=5, precision="float32")
         return network.theta, network.statistics.flat, figures_of(records)
 
@@ -123,7 +124,7 @@ def test_a_replica_is_its_solo_run_with_every_layer(kind, batch_size, precision,
         return small(seeds, precision, kind)
 
     compare_replicas_with_solo_runs(
-        make, data(weighted=True), data(9, seed=1), precision, tolerance,
+        make, suited(kind, data(weighted=True)), suited(kind, data(9, seed=1)), precision, tolerance,
         batch_size=batch_size, epochs=6, l1=0.001, l2=0.01, gradient_clipping=GradientClipping(norm=0.5),
     )  # fmt: skip
 

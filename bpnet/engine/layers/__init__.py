@@ -3,17 +3,24 @@
 from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
 from bpnet.engine.layers.dense import Dense
 from bpnet.engine.layers.dropout import Dropout
+from bpnet.engine.layers.embedding import CategoryTable, Embedding
 from bpnet.engine.layers.equilibrium import Equilibrium
 from bpnet.engine.layers.normalization import BatchNormalization, LayerNormalization
 
 AnyLayer = Dense | Equilibrium | Dropout | BatchNormalization | LayerNormalization
+"""The layers that a config may name."""
+AnyStoredLayer = Embedding | AnyLayer
+"""The layers that a network may have: the encoding of the data places an embedding before the config's own."""
 
 __all__ = [
     "AnyLayer",
+    "AnyStoredLayer",
     "BatchNormalization",
     "BoundLayer",
+    "CategoryTable",
     "Dense",
     "Dropout",
+    "Embedding",
     "Equilibrium",
     "Layer",
     "LayerNormalization",

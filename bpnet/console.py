@@ -3,13 +3,13 @@
 import contextlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from bpnet.errors import RunError
-from bpnet.experiment.preparing import Prepared
 from bpnet.experiment.training import Trained
+from bpnet.preparation.preparing import Prepared
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -32,12 +32,14 @@ class TrainingView:
         """Say what will be trained on what, and warn of what the table holds."""
         config = prepared.config
         rows = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows))
-        classes = prepared.target.classes
-        told = f"{len(classes)} classes" if classes else "a quantity"
-        features = len(prepared.encoder.features)
-        note(
-            f"{run.name}: {rows} rows; {features} features -> {prepared.target.name} ({told}); {parameters} parameters"
-        )
+        answers = prepared.survey.answers
+        told = f"{config.task}: {answers.why}"
+        if answers.classes:
+            told = f"{len(answers.classes)} classes: {answers.why}"
+        names = ", ".join(answers.names)
+        note(f"{run.name}: {rows} rows; {_roles(prepared)} -> {names} ({told}); {parameters} parameters")
+        if prepared.storage == "disk":
+            note(f"{prepared.bytes / 1e6:,.3g} MB of encoded rows are kept on disk while training (dataset.storage)")
         for warning in prepared.warnings:
             note(f"warning: {warning}")
         self._epochs = config.training.epochs
@@ -85,6 +87,18 @@ def say(text: str) -> None:
         raise RunError(f"standard output: cannot be written: {error.strerror}") from None
 
 
+@contextlib.contextmanager
+def stdout() -> Iterator[BinaryIO]:
+    """Stdout as a stream of bytes; raises RunError where it cannot be written to, as on a full disk."""
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RunError(f"standard output: cannot be written: {error.strerror}") from None
+
+
 def error(problems: Sequence[str]) -> None:
     """Write each problem to stderr; the word `error` is red on a terminal that has colours."""
     if sys.stderr.isatty():
@@ -118,28 +132,70 @@ def show_trained(trained: Trained) -> None:
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:
-    """Print loss, accuracy, confusion matrix and per-class figures, or the errors of a regression."""
-    from bpnet.experiment.scoring import Classification
+    """Print the figures with their intervals beside the baselines', then what there is for each class or target."""
+    from bpnet.scoring.scores import Classification, Multilabel
 
     scores = evaluation.scores
     for warning in evaluation.warnings:
         note(f"warning: {warning}")
-    say(f"{evaluation.data}: {_counted(evaluation.rows, 'row')}\n")
-    if not isinstance(scores, Classification):
-        r2 = "undefined: the target does not vary" if scores.r2 is None else f"{scores.r2:.4f}"
-        say(f"loss      {evaluation.loss:.6g}\nRMSE      {scores.rmse:.6g}\nMAE       {scores.mae:.6g}\nR²        {r2}")
-        return
-    say(f"loss      {evaluation.loss:.6g}\naccuracy  {scores.accuracy:.4f}")
-    say("\nConfusion matrix (rows: true class, columns: predicted)\n")
-    _table(
-        ["", *scores.classes],
-        [[label, *map(str, counts)] for label, counts in zip(scores.classes, scores.confusion, strict=True)],
-    )
-    say("")
-    _table(
-        ["", "precision", "recall", "F1", "rows"],
-        [[c.label, f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.f1:.4f}", str(c.rows)] for c in scores.per_class],
-    )
+    say(f"{evaluation.data}: {_counted(evaluation.rows, 'row')}; loss {evaluation.loss:.6g}\n")
+    rows = []
+    for figure in scores.figures:
+        interval = "" if figure.low is None else f"{_figure(figure.low)} … {_figure(figure.high)}"
+        others = [_figure(baseline.figures.get(figure.name)) for baseline in evaluation.baselines]
+        rows.append([_NAMES.get(figure.name, figure.name.replace("_", " ")), _figure(figure.value), interval, *others])
+    _table(["", "network", "95 % interval", *(baseline.name for baseline in evaluation.baselines)], rows)
+    if isinstance(scores, Classification):
+        say("\nConfusion matrix (rows: true class, columns: predicted)\n")
+        counts = [[label, *map(str, row)] for label, row in zip(scores.classes, scores.confusion, strict=True)]
+        _table(["", *scores.classes], counts)
+        say("")
+        _table(
+            ["", "precision", "recall", "F1", "rows"],
+            [[c.label, *(_figure(v) for v in (c.precision, c.recall, c.f1)), str(c.rows)] for c in scores.per_class],
+        )
+    elif isinstance(scores, Multilabel):
+        say("")
+        _table(
+            ["", "precision", "recall", "F1", "ROC AUC", "rows"],
+            [
+                [c.label, *(_figure(v) for v in (c.precision, c.recall, c.f1, c.roc_auc)), str(c.rows)]
+                for c in scores.per_label
+            ],
+        )
+    elif len(scores.per_target) > 1:
+        say("")
+        _table(
+            ["", "RMSE", "MAE", "R²", "median absolute error", "MAPE"],
+            [
+                [t.target, *(_figure(v) for v in (t.rmse, t.mae, t.r2, t.median_absolute_error, t.mape))]
+                for t in scores.per_target
+            ],
+        )
+    notes = [scores.note, *(f"{b.name}: {b.note}" if b.note else None for b in evaluation.baselines)]
+    told = [*evaluation.verdict, *(f"note: {text}" for text in notes if text)]
+    if told:
+        say("\n" + "\n".join(told))
+
+
+_NAMES = {
+    "brier": "Brier score",
+    "calibration_error": "expected calibration error",
+    "f1_macro": "macro F1",
+    "f1_micro": "micro F1",
+    "f1_weighted": "weighted F1",
+    "mae": "MAE",
+    "mape": "MAPE",
+    "matthews": "Matthews correlation",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "roc_auc": "ROC AUC",
+}
+"""What figures are called, where that is not their name in JSON."""
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}" if abs(value) < 10 else f"{value:.6g}"
 
 
 def show_gradient_check(report: "GradientReport") -> None:
@@ -163,6 +219,19 @@ def show_gradient_check(report: "GradientReport") -> None:
     for text in report.notes:
         say(f"note: {text}")
     say("the gradients agree" if report.agrees else "the gradients DIFFER")
+
+
+def _roles(prepared: Prepared) -> str:
+    """How many features there are of each role, and the inputs they make."""
+    counts: dict[str, int] = {}
+    for name in prepared.encoder.features:
+        role = prepared.config.dataset.roles[name]
+        counts[role] = counts.get(role, 0) + 1
+    told = _counted(len(prepared.encoder.features), "feature")
+    if set(counts) != {"numeric"} or prepared.encoder.width != len(prepared.encoder.features):
+        roles = ", ".join(f"{count} {role}" for role, count in counts.items())
+        told += f" ({roles}) in {_counted(prepared.encoder.width, 'input')}"
+    return told
 
 
 def _counted(number: int, noun: str) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from bpnet import __version__
+from bpnet.cli import check, gradcheck, init, predict, trace, train
 from bpnet.cli import eval as evaluate
-from bpnet.cli import gradcheck, predict, trace, train
 from bpnet.cli.exit_codes import nowhere
 
 app = typer.Typer(
@@ -38,6 +38,8 @@ def options(
     """Take the options that stand before the verb."""
 
 
+app.command(epilog=init.EXAMPLES)(init.init)
+app.command(epilog=check.EXAMPLES)(check.check)
 app.command(epilog=train.EXAMPLES)(train.train)
 app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=predict.EXAMPLES)(predict.predict)

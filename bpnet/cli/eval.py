@@ -19,17 +19,18 @@ bpnet eval runs/iris-001 new_flowers.csv --json
 def evaluate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `bpnet train` made.")],
     data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="A CSV file with the target, or - for standard input.")
+        str | None, typer.Argument(metavar="[DATA]", help="A table with the target, or - for standard input.")
     ] = None,
+    baselines: Annotated[bool, typer.Option(help="Fit simple models to the same rows, for comparison.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> None:
-    """Print loss, accuracy, confusion matrix and per-class figures of a run, by default on its own test rows."""
+    """Print a run's figures with 95 % intervals beside those of simple models, by default on its own test rows."""
     with exit_codes():
         from bpnet import console
         from bpnet.cli.output import print_json
         from bpnet.experiment.evaluating import evaluate as run_evaluation
 
-        evaluation = run_evaluation(run, data)
+        evaluation = run_evaluation(run, data, baselines=baselines)
         if as_json:
             flat = dataclasses.asdict(evaluation)
             print_json({"run": str(run), **{k: v for k, v in flat.items() if k != "scores"}, **flat["scores"]})

@@ -1,5 +1,7 @@
 """`bpnet predict`: a table's rows with predictions beside them."""
 
+import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,47 +13,81 @@ EXAMPLES = """Examples:
 
 bpnet predict runs/iris-001 flowers.csv
 
-bpnet predict runs/iris-001 flowers.csv -o predicted.csv
+bpnet predict runs/iris-001 flowers.parquet -o predicted.parquet --keep id --no-proba
 
-cat flowers.csv | bpnet predict runs/iris-001 - --json
+cat flowers.csv | bpnet predict runs/iris-001 - --format jsonl --strict
 """
+
+
+class Format(StrEnum):
+    """How predictions are written."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+    parquet = "parquet"
 
 
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `bpnet train` made.")],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A CSV file, or - for standard input.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A table, a folder of tables, or - for standard input.")],
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
     ] = "-",
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document instead of CSV.")] = False,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="How to write; by default as the output's name says, else csv.")
+    ] = None,
+    keep: Annotated[
+        str, typer.Option(metavar="COLUMNS", help="Which of the table's columns to write: all, none, or names.")
+    ] = "all",
+    proba: Annotated[bool, typer.Option("--proba/--no-proba", help="A probability for each class or label.")] = True,
+    top: Annotated[
+        int | None, typer.Option("--top-k", metavar="K", min=1, help="Instead: the K likeliest classes of each row.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Make a flagged row an error.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
-    """Write the table's rows with the predicted label, or value, and a probability for each class.
+    """Write the table's rows with the predicted label, or value, a probability for each class, and flags.
 
-    Columns are found by name, in any order; the target is not needed.
+    Columns are found by name, in any order; the target is not needed. A row is flagged where a category was unseen in
+    training, a gap was imputed, or a number is far outside the training range.
     """
     with exit_codes():
         from bpnet import console
-        from bpnet.cli.output import csv_text
         from bpnet.errors import UsageError
-        from bpnet.experiment.predicting import predict as run_prediction
-        from bpnet.runs.files import json_text, write_text
+        from bpnet.experiment.predicting import Prediction, Wish
+        from bpnet.runs.files import replacing
 
         if not output:
             raise UsageError("--output is empty; give the name of a file, or - for standard output")
         if output != "-" and Path(output).exists() and Path(data).exists() and Path(output).samefile(data):
             raise UsageError(f"--output {output} is the table to read; give the name of another file")
-        predictions = run_prediction(run, data)
-        table, added = predictions.table, predictions.columns
-        if as_json:
-            rows = [
-                {**dict(zip(table.columns, row, strict=True)), **dict(zip(added, new, strict=True))}
-                for row, new in zip(table.rows, zip(*added.values(), strict=True), strict=True)
-            ]
-            text = json_text({"run": str(run), "predictions": rows})
-        else:
-            text = csv_text([*table.columns, *added], table.rows, list(added.values()))
+        if as_json and form is not None:
+            raise UsageError("--json and --format cannot both be given")
+        written = "json" if as_json else form.value if form else _form_of(output)
+        if written == "parquet" and output == "-":
+            raise UsageError("Parquet cannot be written to standard output; name a file with --output")
+        columns = {"all": None, "none": []}.get(keep, [name.strip() for name in keep.split(",")])
+        prediction = Prediction(run, data, Wish(keep=columns, probabilities=proba, top=top, strict=strict))
         if output == "-":
-            console.say(text.removesuffix("\n"))
+            with console.stdout() as stream:
+                summary = prediction.write(written, stream)  # type: ignore[arg-type]
         else:
-            write_text(Path(output), text)
-            console.note(f"{len(table)} rows written to {output}")
+            with replacing(Path(output)) as stream:
+                summary = prediction.write(written, stream)  # type: ignore[arg-type]
+            console.note(f"{summary.rows} rows written to {output}")
+        if summary.flagged:
+            kinds = ", ".join(f"{count} cells {_MEANINGS[kind]}" for kind, count in summary.kinds.items())
+            console.note(f"warning: {summary.flagged} of {summary.rows} rows are flagged: {kinds}")
+        sys.stdout.flush()
+
+
+_MEANINGS = {
+    "unseen": "hold a category that training never saw",
+    "imputed": "are gaps that were filled",
+    "outside": "are far outside the training range",
+}
+
+
+def _form_of(output: str) -> str:
+    suffix = Path(output).suffix.lower()
+    return {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}.get(suffix, "csv")

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from bpnet.config.schema import Config
-from bpnet.config.shorthand import dataclasses_in, hints, item_hint, kind_of, section_at, spell_out
+from bpnet.config.shorthand import dataclasses_in, hint_at, hints, kind_of, section_at, spell_out
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.engine.component import FieldError
@@ -30,6 +30,12 @@ _WANTED = {
     "string_type": "text",
 }
 _ALSO_KNOWN_AS = {
+    "embed": "embedding",
+    "embeddings": "embedding",
+    "l2": "l2_rows",
+    "minmax": "min_max",
+    "onehot": "one_hot",
+    "standard": "standardize",
     "batchnorm": "batch_normalization",
     "batch_norm": "batch_normalization",
     "bce": "binary_cross_entropy",
@@ -192,19 +198,15 @@ def _words(details: Iterable[ErrorDetails]) -> list[str]:
 
 def _kinds(path: KeyPath, data: Any) -> list[str]:
     """The kinds of component that the schema allows at a key path."""
-    parent = path[:-1] if isinstance(path[-1], str) else path[:-2]
-    section = section_at(parent, data, Config)
-    assert section is not None
-    hint = hints(section)[str(path[len(parent)])]
-    place = hint if isinstance(path[-1], str) else item_hint(hint)
-    return [kind for kind in map(kind_of, dataclasses_in(place)) if kind]
+    return [kind for kind in map(kind_of, dataclasses_in(hint_at(path, data, Config))) if kind]
 
 
 def _purpose(key: str) -> str:
     return {
         "dataset": "it says which table to read: `dataset: {path: ..., target: ...}`",
-        "path": "it names the CSV file, relative to the config",
+        "path": "it names the table file, relative to the config",
         "target": "it names the column to predict",
+        "train": "it names the file of the rows that train",
         "units": "it is the number of the layer's units",
         "values": "it holds the numbers themselves",
     }.get(key, "it has no default")

@@ -46,6 +46,9 @@ def spell_out(value: Any, hint: Any) -> Any:
     if isinstance(value, str):
         return {"kind": value} if any(kind_of(one) for one in dataclasses_in(hint)) else value
     if isinstance(value, Mapping):
+        named = value_hint(hint)
+        if named is not None:
+            return {key: spell_out(item, named) for key, item in value.items()}
         section = member(hint, value)
         inside = hints(section) if section else {}
         kinds = _default_kinds(section) if section else {}
@@ -66,17 +69,31 @@ def _default_kinds(section: type) -> dict[str, str]:
     return {name: default.kind for name, default in defaults.items() if hasattr(default, "kind")}
 
 
-def section_at(path: KeyPath, data: Any, hint: Any) -> type | None:
-    """The dataclass that the schema has at a key path of this data."""
+def hint_at(path: KeyPath, data: Any, hint: Any) -> Any:
+    """The hint that the schema has at a key path of this data, None where it has none."""
     for part in path:
         if isinstance(data, list) and isinstance(part, int):
             data, hint = data[part], item_hint(hint)
             continue
-        section = member(hint, data)
-        if section is None or not isinstance(data, Mapping):
+        if not isinstance(data, Mapping):
             return None
-        data, hint = data.get(part), hints(section).get(str(part))
-    return member(hint, data)
+        section = member(hint, data)
+        inside = hints(section).get(str(part)) if section else value_hint(hint)
+        data, hint = data.get(part), inside
+    return hint
+
+
+def section_at(path: KeyPath, data: Any, hint: Any) -> type | None:
+    """The dataclass that the schema has at a key path of this data."""
+    place: Any = data
+    for part in path:
+        place = place.get(part) if isinstance(place, Mapping) else place[part]
+    return member(hint_at(path, data, hint), place)
+
+
+def value_hint(hint: Any) -> Any:
+    """The hint of the values of a mapping from names, None where it allows no such mapping."""
+    return typing.get_args(hint)[1] if typing.get_origin(hint) is dict else None
 
 
 def item_hint(hint: Any) -> Any:

@@ -99,8 +99,8 @@ def _assign(data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: s
         owner = ".".join(map(str, path))
         if child is None:
             child, lines[path] = {}, assignment
-        elif isinstance(child, str) and child.isidentifier() and path[0] != "dataset":
-            # `optimizer: adam` is {kind: adam}; a dataset holds no components
+        elif isinstance(child, str) and child.isidentifier() and (path[0] != "dataset" or "preprocessing" in path):
+            # `optimizer: adam` is {kind: adam}; of a dataset the preprocessing alone holds components
             lines[*path, "kind"] = _closest(lines, path) or assignment
             child, lines[path] = {"kind": child}, assignment
         elif not isinstance(child, dict | list):

@@ -147,7 +147,7 @@ class Network:
         for start in range(0, len(x), size):
             rows = slice(start, min(start + size, len(x)))
             if start == 0 or rows.stop - start != size:
-                buffer = np.empty((rows.stop - start, self.inputs), self.dtype)
+                buffer = np.empty_like(x[rows], self.dtype)  # in the order of x, by rows or by columns
                 chunk = self.bind(buffer.T[None], training=False)
             np.copyto(buffer, x[rows], casting="same_kind")
             chunk.forward()

@@ -4,8 +4,8 @@ from bpnet import __version__
 from bpnet.config.source import Source
 from bpnet.errors import ConfigError
 from bpnet.experiment.model import Description, Model
-from bpnet.experiment.preparing import Prepared
-from bpnet.experiment.resolving import layers_of
+from bpnet.preparation.preparing import Prepared
+from bpnet.preparation.resolving import layers_of
 
 
 def build_model(prepared: Prepared, source: Source) -> Model:
@@ -13,7 +13,7 @@ def build_model(prepared: Prepared, source: Source) -> Model:
     config, loss = prepared.config, prepared.config.training.loss
     assert loss is not None
     assert config.task is not None
-    layers, output_activation = layers_of(config, len(prepared.target.classes or []))
+    layers, output_activation = layers_of(config, prepared.survey.answers.wanted, prepared.encoder)
     description = Description(
         bpnet=__version__,
         task=config.task,
@@ -28,6 +28,7 @@ def build_model(prepared: Prepared, source: Source) -> Model:
         class_weight=prepared.class_weight,
         sample_weight=config.dataset.sample_weight,
         precision=config.training.precision,
+        reading=config.dataset.reading,
         seeds=[config.seed],
     )
     try:

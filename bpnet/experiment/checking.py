@@ -7,13 +7,12 @@ import numpy as np
 
 from bpnet.config.loading import load
 from bpnet.config.source import Source, override
-from bpnet.engine.batches import Rows
 from bpnet.engine.gradient_check import ParameterCheck, check_gradient
 from bpnet.engine.layers import Dropout, Equilibrium, Layer
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty
 from bpnet.experiment.building import build_model
-from bpnet.experiment.preparing import prepare
+from bpnet.preparation.preparing import prepare
 
 TOLERANCE = 1e-6
 MOST_ENTRIES = 2000
@@ -50,7 +49,6 @@ def check_config(source: Source, folder: Path, rows: int) -> GradientReport:
     model = build_model(prepared, source)
     description, train = model.description, prepared.rows["train"]
     picked = np.unique(np.linspace(0, len(train) - 1, min(rows, len(train))).astype(np.intp))
-    weights = None if train.weights is None else train.weights[picked]
     notes: list[str] = []
     network = Network(
         [_exact(layer, notes) for layer in description.layers],
@@ -59,9 +57,7 @@ def check_config(source: Source, folder: Path, rows: int) -> GradientReport:
         precision="float64",
     )
     penalty = Penalty(l1=description.l1, l2=description.l2)
-    checks = check_gradient(
-        network, description.loss, Rows(train.x[picked], train.y[picked], weights), penalty, most=MOST_ENTRIES
-    )
+    checks = check_gradient(network, description.loss, train.picked(picked), penalty, most=MOST_ENTRIES)
     if any(check.kinks for check in checks):
         count = sum(check.kinks for check in checks)
         notes.append(

@@ -1,5 +1,6 @@
-"""Evaluating: the figures of a trained run on its own test rows, or on any table with the target."""
+"""Evaluating: the figures of a trained run on its own test rows, or on any table with the target, beside baselines."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,119 +8,273 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bpnet.config.loading import load as load_config
-from bpnet.config.source import read
-from bpnet.data.columns import class_labels, numeric_columns
-from bpnet.data.table import Table, listed, read_table
+from bpnet.config.schema import Config
+from bpnet.config.source import Source, read
+from bpnet.data.aside import whole_columns
+from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.spot import Where
+from bpnet.data.reading import Table, open_table
+from bpnet.data.reading.chunk import Kind
+from bpnet.data.reading.column import Column, Floats
+from bpnet.data.splitting import PARTS, PartNumbers
+from bpnet.data.targets import Classes, Labels, Quantities, numbers_of, truths
 from bpnet.engine.batches import Rows
+from bpnet.engine.component import Array
+from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import ConfigError, DataError, RunError
 from bpnet.experiment.measuring import measure
 from bpnet.experiment.model import Model, load
-from bpnet.experiment.preparing import read_dataset, row_weights
+from bpnet.preparation.opening import open_dataset
+from bpnet.preparation.storing import MOST_IN_MEMORY
+from bpnet.preparation.weighing import column_weights, row_weights
 from bpnet.runs import directory, files
-from bpnet.runs.log import read_splits
+from bpnet.runs.splits import read_splits
 from bpnet.suggest import suggest
 
 if TYPE_CHECKING:
-    from bpnet.experiment.scoring import Classification, Regression
+    from bpnet.scoring.scores import Classification, Multilabel, Regression
+
+_MOST_BASELINE_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class BaselineScores:
+    """A baseline's figures on the same rows, and what to know of its fit."""
+
+    name: str
+    figures: dict[str, float | None]
+    note: str | None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was evaluated, the loss that training minimized, penalty included, and scikit-learn's scores."""
+    """What was evaluated, the loss that training minimized, penalty included, scikit-learn's scores, and baselines.
+
+    `verdict` says of each baseline that the network does not clearly beat by how much.
+    """
 
     data: str
     rows: int
     loss: float
-    scores: "Classification | Regression"
+    scores: "Classification | Multilabel | Regression"
+    baselines: list[BaselineScores]
+    verdict: list[str]
     warnings: list[str]
 
 
-def evaluate(run: Path, data: str | None) -> Evaluation:
+@dataclass(frozen=True)
+class _Known:
+    """Rows whose targets are known: class numbers (N,), labels or quantities (N, K), inputs x (N, I) and weights."""
+
+    values: Array
+    x: Array
+    weights: Floats | None
+
+
+def evaluate(run: Path, data: str | None, *, baselines: bool = True, resamples: int = 1000) -> Evaluation:
     """Evaluate a run on a table, or on its own test rows; raises RunError or DataError."""
     model = load(directory.model_folder(run))
+    own: tuple[Table, PartNumbers] | None = None
+    warnings: list[str] = []
+    is_run = (run / "run.json").is_file()
+    if data is None or (baselines and is_run):
+        try:
+            own = _own_rows(run, f"; or name a table: bpnet eval {run} DATA" if data is None else "")
+        except (DataError, RunError) as error:
+            if data is None:
+                raise
+            warnings.append(f"no baselines, for the rows that trained are not at hand: {error.problems[0]}")
     if data is not None:
-        table = read_table(data)
-        return _evaluate(model, table, np.arange(len(table)), table.name)
-    paths = directory.open_run(run)
-    paths.require("config.yaml", "splits.csv")
-    table = own_table(paths)
-    parts = read_splits(paths.splits, len(table))
-    test = np.array([row for row, part in enumerate(parts) if part == "test"], np.intp)
-    if len(test) == 0:
-        raise DataError(f"{run}: the run held out no test rows (dataset.split); name a table: bpnet eval {run} DATA")
-    return _evaluate(model, table, test, "the run's test part")
+        table = open_table(data, model.description.reading)
+        chosen, name = np.ones(len(table), bool), table.name
+    else:
+        assert own is not None
+        table, parts = own
+        chosen, name = parts == PARTS.index("test"), "the run's test part"
+        if not chosen.any():
+            raise DataError(
+                f"{run}: the run held out no test rows (dataset.split); name a table: bpnet eval {run} DATA"
+            )
+    known = _read(model, table, chosen, warnings)
+    scored = _Scored(model, known, resamples)
+    found: list[BaselineScores] = []
+    verdict: list[str] = []
+    if baselines and own is not None:
+        if known.x.nbytes > MOST_IN_MEMORY:
+            warnings.append(f"no baselines: {len(known.x)} rows are too many to compare on")
+        else:
+            train = np.flatnonzero(own[1] == PARTS.index("train"))
+            if len(train) > _MOST_BASELINE_ROWS:
+                train = train[np.linspace(0, len(train) - 1, _MOST_BASELINE_ROWS).astype(np.intp)]
+            mask = np.zeros(len(own[1]), bool)
+            mask[train] = True
+            found, verdict = scored.against(_read(model, own[0], mask, []))
+    return Evaluation(
+        data=name,
+        rows=int(chosen.sum()),
+        loss=scored.loss,
+        scores=scored.scores,
+        baselines=found,
+        verdict=verdict,
+        warnings=warnings,
+    )
 
 
-def own_table(paths: directory.RunPaths) -> Table:
-    """The table the run was trained on; raises where it is gone, or is no longer what it was."""
+def own_table(paths: directory.RunPaths, advice: str = "") -> Table:
+    """The table the run was trained on; raises, with the advice, where it is gone or is no longer what it was."""
     try:
         source = read(paths.config)
         config = load_config(source)
     except ConfigError as error:
-        advice = f"restore it, or name the table: bpnet eval {paths.folder} DATA"
-        raise RunError([f"{problem}; {advice}" for problem in error.problems]) from None
-    try:
-        table = read_dataset(config, source, paths.folder)
-    except DataError as error:
-        advice = f"give the table yourself: bpnet eval {paths.folder} DATA"
-        raise DataError([f"{problem}; the run was trained on it; {advice}" for problem in error.problems]) from None
+        raise RunError([f"{problem}; restore it{advice}" for problem in error.problems]) from None
+    table = _opened(config, source, paths, advice)
     content = files.read_json(paths.run)
     trained_on = content.get("data_sha256") if isinstance(content, dict) else None
     if trained_on is None:
-        raise RunError(f"{paths.run}: lacks data_sha256, by which the table is known; restore it, or name the table")
+        raise RunError(f"{paths.run}: lacks data_sha256, by which the table is known; restore it{advice}")
     if table.digest != trained_on:
         raise DataError(
-            f"{table.name}: the file has changed since the run was trained on it, so its test rows are not known now; "
-            f"restore it, or name a table that the run has not seen: bpnet eval {paths.folder} DATA"
+            f"{table.name}: the file has changed since the run was trained on it, so its rows are not known now; "
+            f"restore it{advice}"
         )
     return table
 
 
-def _evaluate(model: Model, table: Table, chosen: np.ndarray, name: str) -> Evaluation:
-    description, network, target = model.description, model.network, model.description.target
-    if target.name not in table.columns:
-        raise DataError(
-            f"{table.name}: there is no column '{target.name}', the target to compare with (bpnet predict needs none)"
-            f"{suggest(target.name, table.columns)}"
-        )
-    x = model.inputs(table)
-    labels: list[str] = []
-    if target.classes is not None:
-        labels = _known_labels(table, target.name, target.classes)
-        y = target.encode_labels(labels, network.outputs, description.precision)
-    else:
-        values = numeric_columns(table, [target.name], role="regression target", advice="give a number")
-        y = target.encode_values(values, description.precision, table.where)
-    weighted, warnings = description.sample_weight, []
+def _opened(config: Config, source: Source, paths: directory.RunPaths, advice: str) -> Table:
+    if config.dataset.path == "-":
+        raise DataError(f"{paths.folder}: the run was trained on standard input, which is not kept{advice}")
+    try:
+        return open_dataset(config, source, paths.folder).table
+    except DataError as error:
+        raise DataError([f"{problem}; the run was trained on it{advice}" for problem in error.problems]) from None
+
+
+def _own_rows(run: Path, advice: str) -> tuple[Table, PartNumbers]:
+    """The table the run was trained on, and the part of each of its rows."""
+    paths = directory.open_run(run)
+    paths.require("config.yaml", "splits.csv")
+    table = own_table(paths, advice)
+    return table, read_splits(paths.splits, len(table))
+
+
+def _read(model: Model, table: Table, chosen: Array, warnings: list[str]) -> _Known:
+    """The chosen rows, encoded; raises DataError where a column is missing or a cell does not fit."""
+    description, encoder = model.description, model.description.encoder
+    target = description.target
+    for name in target.names:
+        if name not in table.columns:
+            raise DataError(
+                f"{table.name}: there is no column '{name}', the target to compare with (bpnet predict needs none)"
+                f"{suggest(name, table.columns)}"
+            )
+    model.check_columns(table)
+    weighted = description.sample_weight
     if weighted is not None and weighted not in table.columns:
         warnings.append(f"{table.name} has no column '{weighted}': every row weighs the same in the loss")
         weighted = None
-    weights = row_weights(table, weighted, labels, description.class_weight)
-    if weights is not None and not weights[chosen].sum() > 0:
+    kind: Kind = "text" if isinstance(target, Classes | Labels) else "number"
+    wanted: dict[str, Kind] = {**dict.fromkeys(target.names, kind), **({weighted: "number"} if weighted else {})}
+    rows = np.flatnonzero(chosen)
+    aside = {name: column.picked(rows) for name, column in whole_columns(table, wanted).items()}
+
+    def where(row: int) -> str:
+        return table.where(int(rows[row]))
+
+    values = _values(model, aside, where)
+    own = column_weights(aside[weighted], weighted, where) if weighted else None
+    weights = row_weights(own, values, description.classes or [], description.class_weight)
+    if weights is not None and not weights.sum() > 0:
         raise DataError(f"{table.name}, column '{weighted}': the weights are all 0; at least one row must count")
-    rows = Rows(x[chosen], y[chosen], None if weights is None else weights[chosen].astype(description.precision))
-    loss = measure(model, rows)["loss"]
-    from bpnet.experiment.scoring import score_classes, score_quantities  # scikit-learn takes a second to import
+    x = np.empty((len(rows), encoder.width), description.precision)
+    filled = 0
+    for chunk in table.chunks(encoder.wanted):
+        own_rows = chosen[chunk.start : chunk.start + len(chunk)]
+        if own_rows.any():
+            inputs = encoder.encode(chunk, description.precision)[0][own_rows]
+            x[filled : filled + len(inputs)] = inputs
+            filled += len(inputs)
+    return _Known(values, x, weights)
 
-    scores: Classification | Regression
-    if target.classes is not None:
-        scores = score_classes([labels[row] for row in chosen], model.labels(x[chosen]), target.classes)
-    else:
-        scores = score_quantities(values[chosen, 0], model.quantities(x[chosen]))
-    if not np.isfinite(loss):
-        raise RunError(
-            "the model's loss on these rows is not finite; its weights, or the table's values, are too large"
+
+def _values(model: Model, columns: Mapping[str, Column], where: Where) -> Array:
+    target = model.description.target
+    if isinstance(target, Classes):
+        return target.numbers(columns[target.name], where)
+    if isinstance(target, Labels):
+        return np.column_stack([truths(columns[name], name, where) for name in target.names])
+    return np.column_stack([numbers_of(columns[name], name, where) for name in target.names])
+
+
+class _Scored:
+    """A model's figures on known rows."""
+
+    def __init__(self, model: Model, known: _Known, resamples: int) -> None:
+        self._model, self._known, self._resamples = model, known, resamples
+        description = model.description
+        y = _encoded(model, known.values)
+        weights = None if known.weights is None else known.weights.astype(description.precision)
+        self.loss = measure(model, Rows(known.x, y, weights))["loss"]
+        self._predicted = _predicted(model, known.x)
+        if not np.isfinite(self.loss) or not np.isfinite(self._predicted).all():
+            raise RunError(
+                "the model's loss on these rows is not finite; its weights, or the table's values, are too large"
+            )
+        self.scores = self._score(self._predicted, resamples)
+
+    def _score(self, predicted: Floats, resamples: int) -> "Classification | Multilabel | Regression":
+        from bpnet.scoring.scores import score_classes, score_labels, score_quantities  # takes a second to import
+
+        target, values = self._model.description.target, self._known.values
+        rng = self._generator(1)
+        if isinstance(target, Classes):
+            return score_classes(values, predicted, target.classes, rng, resamples)
+        if isinstance(target, Labels):
+            return score_labels(values, predicted, target.names, rng, resamples)
+        return score_quantities(values, predicted, target.names, rng, resamples)
+
+    def _generator(self, number: int) -> np.random.Generator:
+        return generator(self._model.description.seeds[0], Purpose.RESAMPLING, number)
+
+    def against(self, train: _Known) -> tuple[list[BaselineScores], list[str]]:
+        """Baselines fitted to the training rows, on the rows that the model was scored on, and the verdict."""
+        from bpnet.scoring.baselines import fit_baselines, verdict
+
+        description, encoder = self._model.description, self._model.description.encoder
+        fitted = fit_baselines(
+            description.task,
+            one_hot_codes(encoder, train.x),
+            train.values,
+            train.weights,
+            one_hot_codes(encoder, self._known.x),
+            len(description.classes) if description.classes else None,
         )
-    return Evaluation(data=name, rows=len(chosen), loss=loss, scores=scores, warnings=warnings)
+        scores = [self._score(baseline.predicted, 2) for baseline in fitted]
+        return [
+            BaselineScores(baseline.name, {figure.name: figure.value for figure in score.figures}, baseline.note)
+            for baseline, score in zip(fitted, scores, strict=True)
+        ], verdict(description.task, self._known.values, self._predicted, fitted, self._generator(2))
 
 
-def _known_labels(table: Table, column: str, classes: list[str]) -> list[str]:
-    labels = class_labels(table, column)
-    unknown = [row for row, label in enumerate(labels) if label not in classes]
-    if unknown:
-        row = unknown[0]
-        raise DataError(
-            f"{table.where(row)}, column '{column}': '{labels[row]}' is no class that the model knows; "
-            f"it knows {listed(classes)}{suggest(labels[row], classes)} (rows like it: {len(unknown)})"
-        )
-    return labels
+def one_hot_codes(encoder: Encoder, x: Array) -> Floats:
+    """The inputs (N, I) with the numbers of levels, which only an embedding can read, as one-hot columns."""
+    plain = np.delete(x, [position for position, _ in encoder.embedded], axis=1).astype(np.float64)
+    return np.hstack(
+        [plain, *(np.eye(column.places)[x[:, position].astype(np.intp)] for position, column in encoder.embedded)]
+    )
+
+
+def _encoded(model: Model, values: Array) -> Array:
+    target, dtype = model.description.target, model.description.precision
+    if isinstance(target, Classes):
+        return target.encode(values, model.network.outputs, dtype)
+    if isinstance(target, Quantities):
+        return target.encode(values, dtype, lambda row: f"row {row + 1}")
+    return values.astype(dtype)
+
+
+def _predicted(model: Model, x: Array) -> Floats:
+    """Probabilities of classes (N, C), chances of labels or quantities (N, K)."""
+    target = model.description.target
+    if isinstance(target, Classes):
+        return model.probabilities(x)
+    return model.chances(x) if isinstance(target, Labels) else model.quantities(x)

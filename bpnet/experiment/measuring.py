@@ -1,10 +1,9 @@
 """Measuring: a model's loss and metrics over encoded rows, by the engine."""
 
-import numpy as np
-
+from bpnet.data.targets import Labels, Quantities
 from bpnet.engine.batches import Rows
 from bpnet.engine.evaluation import Evaluator
-from bpnet.engine.metrics import Accuracy, Closeness, Metric, RegressionError, Several
+from bpnet.engine.metrics import Accuracy, Closeness, LabelAccuracy, Metric, RegressionError, Several
 from bpnet.engine.penalties import Penalty
 from bpnet.engine.training import MetricOf
 from bpnet.experiment.model import Description, Model
@@ -12,13 +11,15 @@ from bpnet.experiment.model import Description, Model
 
 def metric_of(description: Description) -> MetricOf:
     """What measures given rows: accuracy, or for a regression RMSE, in the target's own unit, and R²."""
-    scaling = description.target.scaling
+    target, threshold = description.target, description.loss.threshold
 
     def metric(rows: Rows) -> Metric:
-        if scaling is None:
-            accuracy = Accuracy(description.loss.threshold)
-            return Several([accuracy, Closeness()]) if "closeness" in description.metrics else accuracy
-        return RegressionError(rows.y, np.array(scaling.divide))
+        if isinstance(target, Quantities):
+            return RegressionError(rows.y, target.divisors)
+        if isinstance(target, Labels):
+            return LabelAccuracy(threshold)
+        accuracy = Accuracy(threshold)
+        return Several([accuracy, Closeness()]) if "closeness" in description.metrics else accuracy
 
     return metric
 

@@ -11,19 +11,22 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bpnet.config.schema import Task
-from bpnet.data.columns import numeric_columns
-from bpnet.data.encoding import Encoder, Target
-from bpnet.data.table import Table
+from bpnet.data.encoding import Encoder
+from bpnet.data.reading import Table
+from bpnet.data.reading.settings import Reading
+from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.component import Component, FieldError, choice, number
-from bpnet.engine.layers import AnyLayer
+from bpnet.engine.layers import AnyStoredLayer
 from bpnet.engine.losses import AnyLoss, CrossEntropy
 from bpnet.engine.metrics import MetricName
 from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
+from bpnet.problems import MOST_PROBLEMS, listed, more
 from bpnet.runs import files, weights
+from bpnet.suggest import suggest
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +37,8 @@ class Description(Component):
     bpnet: str
     task: Task
     encoder: Encoder
-    target: Target
-    layers: list[Annotated[AnyLayer, Field(discriminator="kind")]]
+    target: AnyTarget = choice()
+    layers: list[Annotated[AnyStoredLayer, Field(discriminator="kind")]]
     output_activation: AnyActivation = choice()
     loss: AnyLoss = choice()
     metrics: list[MetricName]
@@ -44,38 +47,23 @@ class Description(Component):
     class_weight: dict[str, float] | None
     sample_weight: str | None
     precision: Literal["float32", "float64"]
+    reading: Reading
     seeds: list[int]
 
     def __post_init__(self) -> None:
         """Check that the parts agree, for the file may have been edited."""
         super().__post_init__()
-        features, scaling = self.encoder.features, self.encoder.scaling
-        if not features or len(set(features)) < len(features):
-            raise FieldError("encoder", "must name at least one feature, and each once")
-        outputs = len(features)
+        outputs = self.encoder.width
         for layer in self.layers:
             outputs = layer.outputs(outputs)
-        classes = self.target.classes
-        for name, scale, columns in (("encoder", scaling, len(features)), ("target", self.target.scaling, outputs)):
-            if scale is None:
-                continue
-            numbers = (
-                np.array([scale.subtract, scale.divide])
-                if len(scale.subtract) == len(scale.divide)
-                else np.empty((2, 0))
-            )
-            if numbers.shape[1] != columns or not np.isfinite(numbers).all() or not (numbers[1] > 0).all():
-                raise FieldError(
-                    name, f"must have {columns} finite numbers to subtract, and as many above 0 to divide by"
-                )
-        if (self.task == "classification") != (classes is not None) or (classes is None) != (
-            self.target.scaling is not None
-        ):
-            raise FieldError("target", f"must have classes or scaling, whichever suits the task, {self.task}")
-        if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
-            raise FieldError("target", "must have at least two classes, and each once")
-        if classes is not None and outputs != len(classes) and not (outputs == 1 and len(classes) == 2):
-            raise FieldError("target", f"has {len(classes)} classes, but the network has {outputs} outputs")
+        kind = {"classification": Classes, "regression": Quantities, "multilabel": Labels}[self.task]
+        if not isinstance(self.target, kind):
+            raise FieldError("target", f"is {self.target.kind}, which does not suit the task, {self.task}")
+        classes = self.classes
+        wanted = len(classes or self.target.names)
+        if outputs != wanted and not (outputs == 1 and len(classes or []) == 2):
+            what = "classes" if classes else "columns"
+            raise FieldError("target", f"has {wanted} {what}, but the network has {outputs} outputs")
         if self.class_weight is not None and (
             set(self.class_weight) != set(classes or []) or not all(weight > 0 for weight in self.class_weight.values())
         ):
@@ -85,11 +73,16 @@ class Description(Component):
         if self.output_activation != self.loss.link:
             raise FieldError("output_activation", f"must be {self.loss.link.kind}, which goes with the loss")
 
+    @property
+    def classes(self) -> list[str] | None:
+        """The classes of a classification."""
+        return self.target.classes if isinstance(self.target, Classes) else None
+
     def network(self) -> Network:
         """A network of this architecture, its parameters at their start."""
         return Network(
             self.layers,
-            len(self.encoder.features),
+            self.encoder.width,
             seeds=self.seeds,
             precision=self.precision,
             output_activation=self.output_activation,
@@ -110,14 +103,20 @@ class Model:
         weights.save(folder / "weights.safetensors", arrays, {"format": str(FORMAT), "bpnet": self.description.bpnet})
         files.write_json(folder / "model.json", dataclasses.asdict(self.description))
 
-    def inputs(self, table: Table) -> np.ndarray:
-        """The encoded features (rows, inputs) of a table, found by name; raises DataError."""
-        features = self.description.encoder.features
-        missing = [column for column in features if column not in table.columns]
+    def check_columns(self, table: Table) -> None:
+        """Raise DataError where a column that the model reads is not there."""
+        there = set(table.columns)
+        missing = [column for column in self.description.encoder.features if column not in there]
         if missing:
-            raise DataError(_missing_columns(table, missing))
-        values = numeric_columns(table, features, role="feature", advice="the model needs a number there")
-        return self.description.encoder.encode(values, self.description.precision, table.where)
+            raise DataError(
+                [
+                    f"{table.name}: there is no column '{column}', which the model reads"
+                    + (f"; the columns are {listed(table.columns)}" if k == 0 else "")
+                    + suggest(column, table.columns)
+                    for k, column in enumerate(missing[:MOST_PROBLEMS])
+                ]
+                + more(len(missing), "columns that the model reads are not there")
+            )
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """The network's predictions (rows, outputs), averaged over its replicas."""
@@ -129,7 +128,7 @@ class Model:
 
         Outputs that are not shares already, such as several sigmoids, are clipped to 0 … 1 and divided by their sum.
         """
-        classes = self.description.target.classes
+        classes = self.description.classes
         assert classes is not None
         outputs = np.clip(self.outputs(x).astype(np.float64), 0, 1)
         if outputs.shape[1] == 1:
@@ -139,15 +138,21 @@ class Model:
 
     def labels(self, x: np.ndarray) -> list[str]:
         """The predicted class of each row: that of the largest output."""
-        classes = self.description.target.classes
+        classes = self.description.classes
         assert classes is not None
         outputs = self.outputs(x)
         said = outputs[:, 0] > 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
         return [classes[int(k)] for k in said]
 
     def quantities(self, x: np.ndarray) -> np.ndarray:
-        """The predicted value (rows,) of a regression, in the target's own unit."""
-        return self.description.target.decode_values(self.outputs(x))[:, 0]
+        """The predicted values (rows, targets) of a regression, in the targets' own units."""
+        target = self.description.target
+        assert isinstance(target, Quantities)
+        return target.decode(self.outputs(x))
+
+    def chances(self, x: np.ndarray) -> np.ndarray:
+        """The probability (rows, targets) that each label is true."""
+        return np.clip(self.outputs(x).astype(np.float64), 0, 1)
 
 
 def load(folder: Path) -> Model:
@@ -178,16 +183,6 @@ def load(folder: Path) -> Model:
 def _arrays(network: Network) -> Iterator[tuple[str, np.ndarray]]:
     yield from network.parameters.views.items()
     yield from network.statistics.views.items()
-
-
-def _missing_columns(table: Table, missing: list[str]) -> list[str]:
-    try:
-        for column in missing[:1]:
-            table.cells(column, wanted_for="the model reads")
-    except DataError as error:
-        rest = [f"{table.name}: there is no column '{column}' either" for column in missing[1:]]
-        return [*error.problems, *rest]
-    return []
 
 
 def _first(error: ValidationError) -> str:

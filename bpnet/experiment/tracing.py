@@ -15,7 +15,7 @@ from bpnet.errors import ConfigError, DivergedError, UsageError
 from bpnet.experiment.building import build_model
 from bpnet.experiment.evaluating import own_table
 from bpnet.experiment.model import Model, load
-from bpnet.experiment.preparing import Prepared, prepare
+from bpnet.preparation.preparing import Prepared, prepare
 from bpnet.runs import directory
 
 MOST_ROWS = 16
@@ -80,7 +80,7 @@ def _notes(model: Model, prepared: Prepared, numbers: list[int]) -> list[str]:
 
 def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
     train = [int(row) + 1 for row in prepared.parts["train"]]
-    total = sum(len(rows) for rows in prepared.parts.values())
+    total = prepared.survey.rows
     if wanted is None:
         return train[:1]
     if wanted == "all":
@@ -108,14 +108,14 @@ def _rows(prepared: Prepared, numbers: list[int]) -> Rows:
     picked = []
     for number in numbers:
         for part, indices in prepared.parts.items():
-            position = np.searchsorted(indices, number - 1)
+            position = int(np.searchsorted(indices, number - 1))
             if position < len(indices) and indices[position] == number - 1:
-                picked.append((prepared.rows[part], int(position)))
-    weights = [rows.weights[k] for rows, k in picked if rows.weights is not None]
+                picked.append(prepared.rows[part].picked(np.array([position])))
+    weights = [rows.weights for rows in picked if rows.weights is not None]
     return Rows(
-        np.array([rows.x[k] for rows, k in picked]),
-        np.array([rows.y[k] for rows, k in picked]),
-        np.array(weights) if weights else None,
+        np.concatenate([rows.x for rows in picked]),
+        np.concatenate([rows.y for rows in picked]),
+        np.concatenate(weights) if weights else None,
     )
 
 

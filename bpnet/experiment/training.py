@@ -1,6 +1,5 @@
 """Training as an experiment: one config in, one run directory out."""
 
-import os
 import platform
 import signal
 import threading
@@ -26,10 +25,12 @@ from bpnet.experiment.building import build_model
 from bpnet.experiment.doctor import Doctor
 from bpnet.experiment.measuring import measure, metric_of
 from bpnet.experiment.model import Model
-from bpnet.experiment.preparing import Prepared, prepare
-from bpnet.experiment.resolving import METRICS
+from bpnet.preparation.opening import relocated
+from bpnet.preparation.preparing import Prepared, prepare
+from bpnet.preparation.resolving import METRICS
 from bpnet.runs import directory, files
-from bpnet.runs.log import MetricsLog, write_splits
+from bpnet.runs.log import MetricsLog
+from bpnet.runs.splits import write_splits
 
 Status = Literal["finished", "diverged", "interrupted", "failed"]
 
@@ -69,14 +70,14 @@ def train(
     after what was learnt is saved.
     """
     config = load(source)
-    prepared = prepare(config, source, folder)
+    prepared = prepare(config, source, folder, scratch=runs)
     model = build_model(prepared, source)
     rows = prepared.rows
     doctor = Doctor(prepared.config.training, model.network, rows["train"], rows.get("validation"))
     name = _run_name(config, source) if name is None else directory.valid_name(name)
     run = directory.RunPaths(directory.create(runs, name))
     files.write_text(run.config, write(as_data(_relocated(prepared.config, name, folder, run.folder))))
-    write_splits(run.splits, _parts(prepared))
+    write_splits(run.splits, prepared.survey.part_numbers)
     journal = _Journal(run, prepared, command)
     status: Status = "failed"
     with _interruptible_once():
@@ -163,10 +164,12 @@ def _interruptible_once() -> Iterator[None]:
 
 def _relocated(config: Config, name: str, folder: Path, run: Path) -> Config:
     """The config as it stands in the run directory: with the run's name, and its path relative to there."""
-    dataset = config.dataset
-    if dataset.path is not None:
-        path = os.path.relpath((folder / dataset.path).resolve(), run.resolve())
-        dataset = replace(dataset, path=Path(path).as_posix())
+    dataset, path = config.dataset, config.dataset.path
+    if isinstance(path, str):
+        dataset = replace(dataset, path=relocated(path, folder, run))
+    elif path is not None:
+        moved = {part: relocated(own, folder, run) for part, own in path.parts.items()}
+        dataset = replace(dataset, path=replace(path, **moved))
     return replace(config, name=name, dataset=dataset)
 
 
@@ -179,14 +182,6 @@ def _run_name(config: Config, source: Source) -> str:
             raise ConfigError(f"{source.where(('name',))}: name: {error}") from None
     stem = Path(source.name).stem
     return directory.valid_name("".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip("-.") or "run")
-
-
-def _parts(prepared: Prepared) -> list[Part]:
-    parts: list[Part] = ["train"] * sum(map(len, prepared.parts.values()))
-    for part, rows in prepared.parts.items():
-        for row in rows:
-            parts[row] = part
-    return parts
 
 
 def _columns(prepared: Prepared) -> list[str]:
@@ -243,7 +238,7 @@ class _Journal:
             "finished": None,
             "seconds": None,
             "rows": {part: len(rows) for part, rows in prepared.parts.items()},
-            "data_sha256": prepared.digest,
+            "data_sha256": prepared.survey.table.digest,
             "warnings": self._warnings,
             "advice": [],
             "versions": {"bpnet": __version__, "numpy": np.__version__, "python": platform.python_version()},

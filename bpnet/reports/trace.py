@@ -48,7 +48,7 @@ def subject_of(name: str, traced: Trace) -> Subject:
     return Subject(
         title=f"{name}: {named}",
         rows=rows,
-        features=description.encoder.features,
+        features=description.encoder.inputs,
         loss=description.loss,
         optimizer=training.optimizer.kind,
         penalized=training.l1 > 0 or training.l2 > 0,

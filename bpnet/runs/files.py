@@ -5,9 +5,9 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from bpnet.errors import RunError
 _RESTORE = "restore it from a copy, or train again"
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file at once: write beside it, flush to disk, rename."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A stream whose content replaces a file at once, when it is complete: written beside it, flushed, renamed."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -31,6 +32,12 @@ def write_bytes(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
     _sync_folder(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file at once."""
+    with replacing(path) as file:
+        file.write(content)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -57,16 +64,24 @@ def cannot_write(path: Path, error: OSError) -> RunError:
     return RunError(f"{path}: cannot be written: {error.strerror}; {advice}")
 
 
-def read_text(path: Path) -> str:
-    """Return the content of a UTF-8 file."""
+@contextlib.contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 file to be read line by line."""
     try:
-        return path.read_text("utf-8-sig")
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            yield file
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such file; {_RESTORE}") from None
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: is not UTF-8 text at byte {error.start + 1}; {_RESTORE}") from None
+
+
+def read_text(path: Path) -> str:
+    """Return the content of a UTF-8 file, its line ends as newlines."""
+    with open_text(path) as file:
+        return file.read().replace("\r\n", "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -1,6 +1,5 @@
-"""The CSV files of a run: metrics.csv, a row per epoch, and splits.csv, a row per row of the table."""
+"""metrics.csv: a row of figures for each epoch, written while training runs."""
 
-import csv
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -10,12 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from bpnet.data.splitting import PARTS
-from bpnet.errors import RunError
-from bpnet.runs.files import cannot_write, read_text, write_text
+from bpnet.runs.files import cannot_write, write_text
 
 _SECONDS_BETWEEN_FLUSHES = 1.0
-_RESTORE = "restore the file from a copy, or train again"
 
 Number = int | float | np.number[Any]
 
@@ -63,30 +59,6 @@ class MetricsLog:
                 os.fsync(self._file.fileno())
         except OSError as failure:
             raise cannot_write(self._path, failure) from failure
-
-
-def write_splits(path: Path, parts: Sequence[str]) -> None:
-    """Write the part, one of `PARTS`, of each row of the table; rows count from 1."""
-    rows = [f"{row},{part}\n" for row, part in enumerate(parts, start=1)]
-    write_text(path, "row,part\n" + "".join(rows))
-
-
-def read_splits(path: Path, rows: int) -> list[str]:
-    """Return the part of each row of a table that has this many rows."""
-    header, *lines = csv.reader(read_text(path).splitlines() or [""])
-    if header != ["row", "part"]:
-        raise RunError(f"{path}, line 1: must read 'row,part', not {','.join(header)!r}; {_RESTORE}")
-    for row, cells in enumerate(lines, start=1):
-        if len(cells) != 2 or cells[0] != str(row):
-            raise RunError(f"{path}, line {row + 1}: must be '{row},' and a part, not {','.join(cells)!r}; {_RESTORE}")
-        if cells[1] not in PARTS:
-            raise RunError(f"{path}, line {row + 1}: the part {cells[1]!r} is unknown; allowed are {', '.join(PARTS)}")
-    if len(lines) != rows:
-        raise RunError(
-            f"{path}: splits {len(lines)} rows, but the table has {rows}; "
-            "use the table that the run was trained on, or train again"
-        )
-    return [part for _, part in lines]
 
 
 def _cell(value: Number | None) -> str:

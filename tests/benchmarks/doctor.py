@@ -20,7 +20,7 @@ from bpnet.engine.training import fit
 from bpnet.experiment.building import build_model
 from bpnet.experiment.doctor import Doctor
 from bpnet.experiment.measuring import metric_of
-from bpnet.experiment.preparing import Prepared, prepare
+from bpnet.preparation.preparing import Prepared, prepare
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.data.columns import class_labels, in_order, numeric_columns
-from bpnet.data.table import read_table
+from bpnet.data.aside import whole_columns
+from bpnet.data.levels import in_order
+from bpnet.data.reading import open_table
+from bpnet.data.targets import class_levels
 from bpnet.engine.activations import Sigmoid
 from bpnet.engine.batches import Rows
 from bpnet.engine.initializers import AnyInitializer, Normal, Uniform
@@ -30,11 +32,11 @@ DATASETS = Path(__file__).parents[2] / "datasets"
 
 def classes(name: str, target: str, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The features and one-hot targets of a shipped table's first rows."""
-    table = read_table(DATASETS / f"{name}.csv")
-    features = [column for column in table.columns if column != target]
-    x = numeric_columns(table, features, role="feature", advice="")
-    labels = class_labels(table, target)
-    y = np.eye(len(set(labels)))[[in_order(labels).index(label) for label in labels]]
+    table = open_table(DATASETS / f"{name}.csv")
+    columns = whole_columns(table, dict.fromkeys(table.columns, "text"))
+    x = np.column_stack([columns[column].as_numbers() for column in table.columns if column != target])
+    codes, levels = class_levels(columns[target], target, table.where)
+    y = np.eye(len(levels))[np.array([in_order(levels).index(level) for level in levels])[codes]]
     return x[:most], y[:most]
 
 

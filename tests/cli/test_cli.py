@@ -1,5 +1,6 @@
 """The command line as its user meets it: help, output, exit codes, and the answer to everything that is wrong."""
 
+import gzip
 import json
 import os
 import re
@@ -127,7 +128,9 @@ def test_train_prints_figures_to_stdout_and_progress_to_stderr(here: Path) -> No
     for part in ("train", "validation", "test", "loss", "accuracy", f"Run directory: {run}", f"bpnet eval {run}"):
         assert part in said.out
     lines = said.err.splitlines()
-    assert lines[0].startswith("c-001: 42 train, 9 validation, 9 test rows; 2 features -> c (2 classes); 17 parameters")
+    assert lines[0].startswith(
+        "c-001: 42 train, 9 validation, 9 test rows; 2 features -> c (2 classes: the target is text); 17 parameters"
+    )
     shown = [line.split("  ")[0] for line in lines if line.startswith("epoch ")]
     assert shown == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     assert all(part in lines[1] for part in ("loss ", "accuracy ", "val_loss ", "val_accuracy "))
@@ -158,7 +161,13 @@ def test_eval_json_is_one_document(trained: Path) -> None:
     assert content["rows"] == 9
     assert content["classes"] == ["x", "y"]
     assert sum(map(sum, content["confusion"])) == 9
-    assert content["accuracy"] == json.loads((trained / "runs/c-001/metrics.json").read_text())["test"]["accuracy"]
+    figures = {figure["name"]: figure for figure in content["figures"]}
+    metrics = json.loads((trained / "runs/c-001/metrics.json").read_text())
+    assert figures["accuracy"]["value"] == metrics["test"]["accuracy"]
+    assert content["loss"] == pytest.approx(metrics["test"]["loss"])
+    assert figures["accuracy"]["low"] <= figures["accuracy"]["value"] <= figures["accuracy"]["high"]
+    assert [baseline["name"] for baseline in content["baselines"]] == ["the majority class", "logistic regression"]
+    assert all(baseline["figures"].keys() == figures.keys() for baseline in content["baselines"])
     piped = bpnet("eval", "runs/c-001", "-", "--json", cwd=trained, stdin=TABLE.encode())
     assert json.loads(piped.out)["rows"] == 60
 
@@ -170,15 +179,17 @@ def test_eval_prints_a_table_for_each_kind_of_target(trained: Path) -> None:
     (trained / "t.csv").write_text(REGRESSION)
     assert bpnet("train", "c.yaml", "--name", "r", cwd=trained).code == 0
     said = bpnet("eval", "runs/r-001", cwd=trained)
-    assert said.lacks("9 rows", "loss", "RMSE", "MAE", "R²") == []
-    assert json.loads(bpnet("eval", "runs/r-001", "--json", cwd=trained).out)["rmse"] > 0
+    assert said.lacks("9 rows", "loss", "RMSE", "MAE", "R²", "95 % interval", "the mean", "ridge regression") == []
+    figures = json.loads(bpnet("eval", "runs/r-001", "--json", cwd=trained).out)["figures"]
+    assert {figure["name"] for figure in figures} >= {"rmse", "mae", "r2"}
 
 
 def test_predict_gives_the_same_as_csv_as_json_and_in_a_file(trained: Path) -> None:
     plain = bpnet("predict", "runs/c-001", "t.csv", cwd=trained)
     assert (plain.code, plain.err) == (0, "")
     header, *rows = [line.split(",") for line in plain.out.splitlines()]
-    assert header == ["a", "b", "c", "predicted_c", "probability_x", "probability_y"]
+    assert header == ["a", "b", "c", "predicted_c", "probability_x", "probability_y", "flags"]
+    assert {row[-1] for row in rows} == {""}
     assert [row[:3] for row in rows] == [line.split(",") for line in TABLE.splitlines()[1:]]
 
     piped = bpnet("predict", "runs/c-001", "-", cwd=trained, stdin=TABLE.encode())
@@ -190,9 +201,8 @@ def test_predict_gives_the_same_as_csv_as_json_and_in_a_file(trained: Path) -> N
     assert (trained / "out.csv").read_text() == plain.out
 
     content = json.loads(bpnet("predict", "runs/c-001", "t.csv", "--json", cwd=trained).out)
-    assert content["run"] == "runs/c-001"
     assert [[str(cell) for cell in row.values()] for row in content["predictions"]] == [
-        [str(float(cell)) if k > 3 else cell for k, cell in enumerate(row)] for row in rows
+        [str(float(cell)) if k in (4, 5) else cell for k, cell in enumerate(row)] for row in rows
     ]
     assert bpnet("predict", "runs/c-001", "t.csv", "--json", "-o", "out.json", cwd=trained).code == 0
     assert json.loads((trained / "out.json").read_text()) == content
@@ -350,7 +360,8 @@ COMBINATIONS = [
 TABLES = [
     sets(4, "dataset.path=T.csv", "--set dataset.path=T.csv", "did you mean 't.csv'?"),
     sets(4, "dataset.path=no/t.csv", "no/t.csv", "no such file"),
-    sets(4, "dataset.path=.", "folder", "CSV"),
+    sets(4, "dataset.path=..", "--set dataset.path=..", "the folder holds no table", ".csv", ".parquet"),
+    sets(4, "dataset.path=u*.csv", "--set dataset.path=u*.csv", "no file is named so", "pattern"),
     sets(4, "dataset.target=C", "--set dataset.target=C", "'a', 'b', 'c'", "did you mean 'c'?"),
     sets(4, "dataset.features=[a, bb]", "'bb'", "did you mean 'b'?"),
     sets(4, "dataset.features=[a, c]", "'c'", "target"),
@@ -363,20 +374,204 @@ TABLES = [
     reads("empty table", "", "t.csv", "empty"),
     reads("header only", "a,b,c\n", "t.csv", "no rows"),
     reads("no header", "1,2,3\n4,5,6\n", "dataset.target 'c'", "'1', '2', '3'", "column names"),
-    reads("semicolons", TABLE.replace(",", ";"), "t.csv, line 1", "';'", "commas"),
-    reads("tabs", TABLE.replace(",", "\t"), "t.csv, line 1", "'\\t'", "commas"),
     reads("two columns of one name", TABLE.replace("a,b,c", "a,a,c"), "t.csv, line 1", "'a'", "rename"),
     reads("a column without a name", TABLE.replace("a,b,c", "a,,c"), "t.csv, line 1", "column 2"),
     reads("ragged", TABLE.replace("\n1.5,", "\n1.5,9,", 1), "t.csv, line 3 (row 2)", "4 cells", "has 3"),
     reads("open quote", TABLE.replace("\n1.5,", '\n"1.5,', 1), "t.csv, line 3", "quotes"),
     reads("Latin-1", TABLE.encode().replace(b",x", b",gr\xf6n"), "t.csv, line 2", "0xf6", "UTF-8"),
-    reads("UTF-16", TABLE.encode("utf-16"), "t.csv, line 1", "UTF-8"),
-    reads("NUL", TABLE.replace("\n1.5,", "\n1\x00.5,", 1), "t.csv, line 3 (row 2)", "column 'a'", "\\x00"),
-    reads("nan", TABLE.replace("\n1.5,", "\nnan,", 1), "t.csv, line 3 (row 2)", "column 'a'", "'nan'"),
+    reads(
+        "NUL in a cell", TABLE.replace("\n1.5,", "\n1\x00.5,", 1), "t.csv, line 3", "NUL", "CSV, JSON lines or Parquet"
+    ),
     reads("inf", TABLE.replace("\n1.5,", "\n-inf,", 1), "t.csv, line 3 (row 2)", "column 'a'", "'-inf'"),
-    reads("blank", TABLE.replace("\n1.5,", "\n,", 2), "line 3 (row 2)", "line 10 (row 9)", "blank cell"),
-    reads("many gaps", TABLE.replace("\n1.5,", "\nNA,"), "line 3 (row 2)", "in all, 9 cells of column 'a'"),
-    reads("text", rows_of("red,{k},{'xy'[k % 2]}"), "column 'a'", "text", "'red'", "dataset.features"),
+    reads(
+        "blank",
+        TABLE.replace("\n1.5,", "\n,", 2),
+        "line 3 (row 2), column 'a'",
+        "line 10 (row 9)",
+        "blank",
+        "impute",
+        settings=("dataset.preprocessing.missing=refuse",),
+    ),
+    reads(
+        "nan",
+        TABLE.replace("\n1.5,", "\nnan,", 1),
+        "line 3 (row 2)",
+        "column 'a'",
+        "blank",
+        settings=("dataset.preprocessing.missing=refuse",),
+    ),
+    reads(
+        "many gaps",
+        TABLE.replace("\n1.5,", "\nNA,"),
+        "line 3 (row 2)",
+        "in all, 9 cells of column 'a' are blank",
+        settings=("dataset.preprocessing.missing=refuse",),
+    ),
+    reads(
+        "text",
+        rows_of("red{k % 3},{k},{'xy'[k % 2]}"),
+        "line 2 (row 1), column 'a'",
+        "'red0' is not a finite number",
+        "in all, 40 cells",
+        settings=("dataset.roles.a=numeric",),
+    ),
+    reads(
+        "words for a number",
+        rows_of("{'red' if k % 2 else 'blue'},{k},{'xy'[k % 2]}"),
+        "line 2 (row 1)",
+        "column 'a', a feature, holds text ('blue')",
+        "dataset.roles.a",
+        settings=("dataset.roles.a=numeric",),
+    ),
+    reads(
+        "mixed types",
+        rows_of("{'red' if k in (6, 9) else k + 0.5},{k},{'xy'[k % 2]}"),
+        "line 8 (row 7), column 'a'",
+        "line 11 (row 10)",
+        "'red' is not a finite number",
+        "dataset.reading.missing",
+        "dataset.roles.a to categorical or ignored",
+    ),
+    reads(
+        "a comma in place of a point",
+        rows_of("{k};{k}.{k % 7};{'xy'[k % 2]}").replace(",", ";").replace(";3.3;", ";3,3;"),
+        "line 5 (row 4), column 'b'",
+        "'3,3' is not a finite number",
+    ),
+    reads(
+        "another separator set",
+        TABLE.replace(",", ";"),
+        "'a;b;c'",
+        "separated by ';'",
+        "dataset.reading.separator",
+        settings=("dataset.reading.separator=','",),
+    ),
+    reads(
+        "another encoding set",
+        TABLE.replace(",x", ",größe").encode(),
+        "t.csv, near line 2",
+        "not ascii text",
+        "dataset.reading.encoding",
+        settings=("dataset.reading.encoding=ascii",),
+    ),
+    reads(
+        "thousands",
+        "a,b,c\n" + "".join(f'"{k + 1},{100 + k}",{k},{"xy"[k % 2]}\n' for k in range(40)),
+        "line 2 (row 1), column 'a'",
+        "'1,100'",
+        "dataset.reading.thousands to ','",
+    ),
+    reads(
+        "thousands or decimals",
+        "a;b;c\n" + "".join(f"{k + 1},{100 + k};{k};{'xy'[k % 2]}\n" for k in range(40)),
+        "line 2 (row 1), column 'a'",
+        "'1,100'",
+        "dataset.reading.thousands to ','",
+        "dataset.reading.decimal to ','",
+    ),
+    Case(
+        "a full batch on disk",
+        3,
+        ("--set training.batch_size=full", "on disk", "dataset.storage to memory"),
+        settings=("dataset.storage=disk", "training.batch_size=full"),
+    ),
+    reads(
+        "a column of gaps",
+        rows_of(",{k},{'xy'[k % 2]}"),
+        "t.csv: column 'a' is blank in every training row",
+        "dataset.roles.a to ignored",
+        settings=("dataset.roles.a=numeric",),
+    ),
+    reads("nothing but gaps", rows_of(",,{'xy'[k % 2]}"), "no column is left to learn from", "'b': it is blank"),
+    reads(
+        "a day that is none",
+        rows_of("{'2024-02-30' if k == 3 else f'2024-02-{k % 28 + 1:02}'},{k},{'xy'[k % 2]}"),
+        "line 5 (row 4), column 'a'",
+        "'2024-02-30' is not a date (ISO 8601)",
+    ),
+    reads(
+        "a year beyond 9999",
+        rows_of("{'10000-01-01' if k == 3 else f'2024-02-{k % 28 + 1:02}'},{k},{'xy'[k % 2]}"),
+        "line 5 (row 4), column 'a'",
+        "'10000-01-01' is not a date",
+    ),
+    reads(
+        "not two words",
+        rows_of("{'yes' if k % 2 else 'perhaps'},{k},{'xy'[k % 2]}"),
+        "column 'a', a boolean, holds 'perhaps', 'yes'",
+        "dataset.roles",
+        settings=("dataset.roles.a=boolean",),
+    ),
+    reads(
+        "a label that is neither",
+        rows_of("{k % 2},{k},{'maybe' if k == 7 else 'yn'[k % 2]}"),
+        "line 9 (row 8), column 'c'",
+        "'maybe' is neither 0 nor 1",
+        settings=("dataset.target=[a, c]", "task=multilabel"),
+    ),
+    reads(
+        "targets of one class",
+        TABLE,
+        "2 targets",
+        "multilabel",
+        settings=("dataset.target=[a, c]", "task=classification"),
+    ),
+    reads(
+        "an unknown part",
+        rows_of("{'trian' if k == 3 else 'train'},{k},{'xy'[k % 2]}"),
+        "line 5 (row 4)",
+        "'trian'",
+        "did you mean 'train'?",
+        settings=("dataset.split.column=a",),
+    ),
+    reads(
+        "no time",
+        TABLE,
+        "column 'c'",
+        "'x'",
+        "dataset.split.time",
+        settings=("dataset.target=a", "dataset.split.time=c"),
+    ),
+    reads(
+        "the preprocessing of another role",
+        TABLE,
+        "--set dataset.preprocessing.columns.b=date",
+        "'b' is numeric",
+        settings=("dataset.preprocessing.columns.b=date",),
+    ),
+    reads(
+        "a level that the order lacks",
+        rows_of("{'SML'[k % 3]},{k},{'xy'[k % 2]}"),
+        "column 'a'",
+        "'L' is not in the order",
+        settings=("dataset.preprocessing.columns.a={kind: ordinal, order: [S, M]}",),
+    ),
+    reads(
+        "a row without a group",
+        rows_of("{'' if k == 5 else k % 9},{k},{'xy'[k % 2]}"),
+        "t.csv, line 7 (row 6)",
+        "column 'a'",
+        "dataset.split.group",
+        settings=("dataset.split.group=a",),
+    ),
+    reads(
+        "a row without a time",
+        rows_of("{'' if k == 7 else k % 9},{k},{'xy'[k % 2]}"),
+        "t.csv, line 9 (row 8)",
+        "column 'a'",
+        "dataset.split.time",
+        settings=("dataset.split.time=a",),
+    ),
+    reads(
+        "more held out than there is", TABLE, "of 60 rows 109 are held out", settings=("dataset.split.validation=100",)
+    ),
+    Case(
+        "a file for the test that is not there",
+        4,
+        ("--set dataset.path=", "dataset.path.test: u.csv: there is no such file", "did you mean 't.csv'?"),
+        settings=("dataset.path={train: t.csv, test: u.csv}",),
+    ),
+    sets(4, "dataset.roles.d=numeric", "--set dataset.roles.d=numeric", "'d' is no column", "'a', 'b', 'c'"),
     reads("1e400", TABLE.replace("\n1.5,", "\n1e400,", 1), "line 3 (row 2)", "'1e400'"),
     reads("±1e308", rows_of("{'-' * (k % 2)}1e308,{k},{'xy'[k % 2]}"), "column 'a'", "1e+308", "too large"),
     reads("one class", TABLE.replace(",y", ",x"), "'c'", "one class only, 'x'"),
@@ -467,13 +662,12 @@ RUNS = [
     RunCase("blank label", 4, ("u.csv, line 2 (row 1)", "blank"), EVAL_U, "a,b,c\n1,2,\n"),
     RunCase("lacks a column", 4, ("u.csv", "'b'", "'a', 'c'"), PREDICT_U, "a,c\n1,x\n"),
     RunCase("column in capitals", 4, ("u.csv", "'a'", "did you mean 'A'?"), PREDICT_U, "A,b\n1,2\n"),
-    RunCase("gap", 4, ("u.csv, line 3 (row 2)", "column 'b'", "blank"), PREDICT_U, "a,b\n1,2\n1,\n"),
     RunCase("text", 4, ("u.csv, line 3 (row 2)", "column 'a'", "'red'"), PREDICT_U, "a,b\n1,2\nred,2\n"),
-    RunCase("huge", 4, ("u.csv, line 2 (row 1)", "column 'a'", "1e+308"), PREDICT_U, "a,b\n1e308,2\n"),
+    RunCase("huge", 4, ("u.csv, line 2 (row 1)", "column 'a'", "1e308"), PREDICT_U, "a,b\n1e308,2\n"),
     RunCase("header only", 4, ("u.csv", "no rows"), PREDICT_U, "a,b\n"),
     RunCase("predicted before", 4, ("'predicted_c'", "rename"), PREDICT_U, "a,b,predicted_c\n1,2,x\n"),
     RunCase("empty stdin", 4, ("standard input", "empty"), ("predict", "runs/c-001", "-")),
-    RunCase("stdin of bytes", 4, ("standard input, line 1", "0xff"), ("eval", "runs/c-001", "-"), stdin=b"\xff\xfe"),
+    RunCase("stdin of bytes", 4, ("standard input, line 1", "0xff"), ("eval", "runs/c-001", "-"), stdin=b"\xff"),
     RunCase("output into no folder", 5, ("no/out.csv", "folder"), (*PREDICT, "-o", "no/out.csv")),
     RunCase("output over a folder", 5, ("runs", "directory", "name of a file"), (*PREDICT, "-o", "runs")),
     RunCase("output without a name", 2, ("--output",), (*PREDICT, "-o", "")),
@@ -510,14 +704,52 @@ def test_eval_refuses_a_table_that_has_changed(change: str, trained: Path) -> No
         TABLE.replace(",", " , ").encode(),
         TABLE.replace("a,b,c", '"epoch, in\nyears","loss.x y",c').encode(),
         TABLE.replace("a,b,c", "epoch,predicted,c").encode(),
+        TABLE.replace("\n1.5,", "\nnan,", 1).encode(),
+        TABLE.replace("\n1.5,", "\n,").encode(),
     ],
-    ids=["BOM and CRLF", "blank lines", "spaces", "odd names", "names of figures"],
+    ids=["BOM and CRLF", "blank lines", "spaces", "odd names", "names of figures", "nan", "gaps"],
 )
 def test_odd_tables_that_are_in_order(table: bytes, here: Path) -> None:
     (here / "t.csv").write_bytes(table)
     assert bpnet("train", "c.yaml", cwd=here).code == 0
     assert bpnet("eval", "runs/c-001", cwd=here).code == 0
     assert bpnet("predict", "runs/c-001", "t.csv", cwd=here).code == 0
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"\xef\xbb\xbf" + TABLE.encode(),
+        TABLE.replace(",", ";").encode(),
+        TABLE.replace(",", ";").replace(".", ",").encode(),
+        TABLE.replace(",", "\t").encode(),
+        TABLE.replace(",", " | ").encode(),
+        TABLE.replace("\n", "\r\n").encode("utf-16"),
+        TABLE.replace("\n", "\r").encode(),
+        TABLE.removesuffix("\n").encode(),
+        TABLE.replace("\n", "\r").removesuffix("\r").encode(),
+        re.sub("([^,\n]+)", r'"\1"', TABLE).encode(),
+        gzip.compress(TABLE.encode()),
+    ],
+    ids=[
+        "BOM",
+        "semicolons",
+        "decimal commas",
+        "tabs",
+        "bars",
+        "UTF-16",
+        "old Mac",
+        "no end",
+        "old Mac without an end",
+        "quotes",
+        "gzip",
+    ],
+)
+def test_a_table_is_the_same_however_it_is_written(table: bytes, trained: Path) -> None:
+    before = (trained / "runs/c-001/model/weights.safetensors").read_bytes()
+    (trained / "t.csv").write_bytes(table)
+    assert bpnet("train", "c.yaml", cwd=trained).code == 0
+    assert (trained / "runs/c-002/model/weights.safetensors").read_bytes() == before
 
 
 def test_a_diverged_training_ends_with_6_and_a_run_that_can_be_used(here: Path) -> None:
@@ -535,6 +767,14 @@ def test_a_constant_column_is_warned_of(here: Path) -> None:
     said = bpnet("train", "c.yaml", cwd=here)
     assert said.code == 0
     assert len([line for line in said.err.splitlines() if line.startswith("warning: ") and "'a'" in line]) == 1
+
+
+def test_a_column_of_numbers_and_words_is_warned_of(here: Path) -> None:
+    (here / "t.csv").write_text(rows_of("{'red' if k % 8 == 5 else k % 7},{k},{'xy'[k % 2]}"))
+    said = bpnet("train", "c.yaml", cwd=here)
+    assert said.code == 0
+    (warning,) = [line for line in said.err.splitlines() if line.startswith("warning: ")]
+    assert all(part in warning for part in ("'a'", "'red'", "categories"))
 
 
 # In a process of its own

@@ -1,6 +1,7 @@
 """The README against what it describes: its set-up, every key, every component, every verb and exit code."""
 
 import dataclasses
+import itertools
 import re
 import typing
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 import typer
 from command_line import ROOT, bpnet
 
-from bpnet.config.schema import Config
+from bpnet.config.schema import Config, Preprocessing
 from bpnet.config.shorthand import dataclasses_in, hints, kind_of
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.initializers import AnyInitializer
@@ -53,6 +54,12 @@ def described(cell: str) -> list[str]:
     return names
 
 
+def keys_table() -> list[list[str]]:
+    """The rows of the table whose first column is `key`."""
+    start = next(k for k, row in enumerate(ROWS) if row[0] == "key")
+    return list(itertools.takewhile(lambda row: len(row) == 3 and described(row[0]), ROWS[start + 2 :]))
+
+
 def words(text: str) -> set[str]:
     """The words inside backquotes."""
     return {word for quoted in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\w+", quoted)}
@@ -83,7 +90,8 @@ def test_every_key_of_a_config_is_in_the_tables(section: str, key: str) -> None:
 
 def test_every_key_in_the_table_is_one_of_a_config() -> None:
     known = {f"{section}.{key}".removeprefix(".") for section, key in keys(Config)}
-    table = [row for row in ROWS if len(row) == 3 and described(row[0])]
+    table = keys_table()
+    assert len(table) > 30
     unknown = {name for row in table for name in described(row[0])} - known
     assert unknown == set()
 
@@ -96,6 +104,14 @@ def test_every_key_in_the_table_is_one_of_a_config() -> None:
 def test_every_component_is_in_the_table(family: str, component: type) -> None:
     (row,) = [row for row in ROWS if row[0] == family]
     assert kind_of(component) in words(row[1])
+
+
+@pytest.mark.parametrize("key", ["numeric", "categorical", "missing"])
+def test_every_kind_of_preprocessing_is_in_the_table(key: str) -> None:
+    rows = [row for row in ROWS if row and f"dataset.preprocessing.{key}" in described(row[0])]
+    kinds = {kind_of(one) for one in dataclasses_in(hints(Preprocessing)[key])}
+    assert rows, f"README.md's table of keys does not say what dataset.preprocessing.{key} is"
+    assert kinds <= words(" ".join(rows[0][1:]))
 
 
 def test_no_component_in_the_table_is_made_up() -> None:
@@ -145,8 +161,9 @@ def test_every_verb_in_the_readme_exists_and_every_verb_is_in_it() -> None:
 
 
 def test_every_option_in_the_readme_exists() -> None:
-    known = {option for command in commands().values() for parameter in command.params for option in parameter.opts}
-    shown = set(re.findall(r"(?<![\w-])(--[a-z]+|-o)\b", README))
+    parameters = [parameter for command in commands().values() for parameter in command.params]
+    known = {option for one in parameters for option in [*one.opts, *one.secondary_opts]}
+    shown = set(re.findall(r"(?<![\w-])(--[a-z]+(?:-[a-z]+)*|-o)\b", README))
     assert shown <= known | {"--help", "--version"}
 
 

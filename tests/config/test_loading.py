@@ -10,6 +10,8 @@ from bpnet.config.loading import as_data, load
 from bpnet.config.schema import Config, Dataset
 from bpnet.config.shorthand import hints, kind_of
 from bpnet.config.source import override, parse, read, write
+from bpnet.data.encoding.settings import AnyCategorical, AnyMissing, AnyOfColumn, AnyScaling, L2Rows, Quantile
+from bpnet.data.reading.settings import Reading
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.initializers import AnyInitializer
 from bpnet.engine.layers import AnyLayer
@@ -31,6 +33,10 @@ PLACES: dict[str, Any] = {  # where a component of each family stands in a confi
     "architecture.layers.0": AnyLayer,
     "architecture.output.activation": AnyActivation,
     "architecture.output.initializer": AnyInitializer,
+    "dataset.preprocessing.numeric": AnyScaling | L2Rows,
+    "dataset.preprocessing.categorical": AnyCategorical,
+    "dataset.preprocessing.missing": AnyMissing,
+    "dataset.preprocessing.columns.petal": AnyOfColumn,
 }
 
 
@@ -82,13 +88,15 @@ def config_with(place: str, value: Any) -> str:
     nested: Any = {key: value}
     for section in reversed(sections):
         nested = {section: nested}
-    return SMALL + write(nested)
+    small: dict[str, Any] = parse(SMALL).data
+    return write({**nested, "dataset": {**small["dataset"], **nested.get("dataset", {})}})
 
 
 def value_at(config: Config, place: str) -> Any:
     value: Any = config
     for part in place.split("."):
-        value = value[int(part)] if part.isdigit() else getattr(value, part)
+        inside = isinstance(value, dict | list)
+        value = value[int(part) if part.isdigit() else part] if inside else getattr(value, part)
     return value
 
 
@@ -106,7 +114,11 @@ def test_the_smallest_config_has_a_default_for_everything_else() -> None:
     assert config.training.optimizer.kind == "adam"
     assert config.training.schedule.kind == "constant"
     assert (config.dataset.split.validation, config.dataset.split.test) == (0.15, 0.15)
-    assert config.dataset.preprocessing.numeric == "standardize"
+    wishes = config.dataset.preprocessing
+    assert (wishes.numeric.kind, wishes.categorical.kind, wishes.missing.kind) == ("standardize", "one_hot", "impute")
+    assert (wishes.target, wishes.columns, config.dataset.roles) == ("standardize", {}, {})
+    assert (config.dataset.storage, config.dataset.drop_missing_targets) == ("auto", False)
+    assert config.dataset.reading == Reading()
 
 
 @pytest.mark.parametrize(("place", "component"), components())
@@ -141,7 +153,7 @@ def test_numbers_and_words_are_what_they_look_like() -> None:
         ("dataset: t.csv", ("line 1", "dataset is 't.csv'", "mapping")),
         ("dataset:", ("line 1", "dataset is null", "mapping")),
         ("seed: 1", ("dataset is missing",)),
-        ("dataset: {target: species}", ("line 1", "dataset.path is missing", "CSV file")),
+        ("dataset: {target: species}", ("line 1", "dataset.path is missing", "names the table file")),
         (SMALL + "dataset: {}", ("line 4", "'dataset'", "line 1")),
         (SMALL.replace("flowers.csv", "''"), ("line 2", "dataset.path", "not empty")),
         (SMALL.replace("  target: species\n", ""), ("line 1", "dataset.target is missing", "the column to predict")),
@@ -151,7 +163,7 @@ def test_numbers_and_words_are_what_they_look_like() -> None:
         (SMALL + "seed: true", ("line 4", "seed is true", "whole number")),
         (SMALL + "seed: 4294967296", ("line 4", "seed is 4294967296", "less than 4294967296")),
         (SMALL + "name: 7", ("line 4", "name is 7", "text")),
-        (SMALL + "task: guess", ("line 4", "task is 'guess'", "classification or regression")),
+        (SMALL + "task: guess", ("line 4", "task is 'guess'", "classification, regression or multilabel")),
         (SMALL + "  features: []", ("line 4", "dataset.features is empty", "at least one")),
         (SMALL + "  features: a", ("line 4", "dataset.features is 'a'", "list")),
         (SMALL + "  features: [a, 3]", ("line 4", "dataset.features.1 is 3", "text")),
@@ -159,7 +171,29 @@ def test_numbers_and_words_are_what_they_look_like() -> None:
         (SMALL + "  class_weight: {x: .inf}", ("line 4", "dataset.class_weight.x is Infinity", "finite")),
         (SMALL + "  class_weight: [1, 2]", ("line 4", "dataset.class_weight is a list", "balanced or a mapping")),
         (SMALL + "  split: 0.2", ("line 4", "dataset.split is 0.2", "mapping")),
-        (SMALL + "  split: {validation: 1}", ("line 4", "dataset.split.validation is 1", "less than 1")),
+        (SMALL.replace("species", "[a, b, a]"), ("line 3", "dataset.target names 'a' twice", "once")),
+        (SMALL.replace("species", "[]"), ("line 3", "dataset.target is empty", "at least one")),
+        (SMALL.replace("flowers.csv", "{test: u.csv}"), ("line 2", "dataset.path.train is missing", "file", "train")),
+        (SMALL.replace("flowers.csv", "{train: t.csv, dev: u.csv}"), ("unknown key dataset.path.dev", "validation")),
+        (SMALL + "  reading: {separator: ', '}", ("line 4", "dataset.reading.separator is ', '", "single character")),
+        (SMALL + "  reading: {separator: ';', quote: ';'}", ("line 4", "dataset.reading.quote", "must differ")),
+        (SMALL + "  reading: {decimal: ';'}", ("line 4", "dataset.reading.decimal is ';'", ". or ,")),
+        (SMALL + "  reading: {decimal: ',', thousands: ','}", ("line 4", "dataset.reading.thousands", "must differ")),
+        (SMALL + "  reading: {encoding: utf-9}", ("line 4", "dataset.reading.encoding is 'utf-9'", "cp1252")),
+        (SMALL + "  reading: {missing: []}", ("line 4", "dataset.reading.missing is empty", "at least one")),
+        (SMALL + "  storage: cloud", ("line 4", "dataset.storage is 'cloud'", "auto, memory or disk")),
+        (SMALL + "  roles: {a: text}", ("line 4", "dataset.roles.a is 'text'", "categorical", "ignored")),
+        (SMALL + "  drop_missing_targets: 1", ("line 4", "dataset.drop_missing_targets is 1", "true or false")),
+        (
+            SMALL + "  preprocessing:\n    columns: {a: {kind: ordinal, order: [x, y, x]}}",
+            ("line 5", "dataset.preprocessing.columns.a.order names 'x' twice"),
+        ),
+        (
+            SMALL + "  preprocessing: {columns: {a: l2_rows}}",
+            ("line 4", "dataset.preprocessing.columns.a is 'l2_rows'", "robust", "embedding", "date"),
+        ),
+        (SMALL + "  split: {validation: 1.0}", ("line 4", "dataset.split.validation is 1.0", "less than 1")),
+        (SMALL + "  split: {test: -1}", ("line 4", "dataset.split.test is -1", "at least 0")),
         (SMALL + "  split: {validation: 0.5, test: 0.5}", ("line 4", "dataset.split", "0.5", "below 1")),
         (SMALL + "architecture: {hidden: 4}", ("line 4", "architecture.hidden is 4", "list, such as [4]")),
         (SMALL + "architecture: {hidden: [0]}", ("line 4", "architecture.hidden.0 is 0", "at least 1")),
@@ -261,6 +295,8 @@ def test_an_unknown_key_of_a_component_is_answered_with_those_it_has(place: str,
         ("dataset", "featurs", "features"),
         ("dataset.split", "stratified", "stratify"),
         ("dataset.preprocessing", "numerical", "numeric"),
+        ("dataset.reading", "seperator", "separator"),
+        ("dataset", "drop_missing_target", "drop_missing_targets"),
         ("architecture", "hiden", "hidden"),
         ("architecture.output", "activations", "activation"),
         ("training", "epoch", "epochs"),
@@ -289,6 +325,11 @@ def test_an_unknown_key_of_a_section_is_answered_with_a_near_miss(section: str, 
         ("training.batch_size", "Full", "full"),
         ("training.precision", "float-32", "float32"),
         ("dataset.preprocessing.numeric", "minmax", "min_max"),
+        ("dataset.preprocessing.numeric", "quantil", "quantile"),
+        ("dataset.preprocessing.categorical", "onehot", "one_hot"),
+        ("dataset.preprocessing.columns.petal", "robustt", "robust"),
+        ("dataset.roles.petal", "categorial", "categorical"),
+        ("dataset.storage", "disc", "disk"),
         ("dataset.class_weight", "balance", "balanced"),
     ],
 )
@@ -369,3 +410,37 @@ def test_awkward_words_and_numbers_come_back_the_same() -> None:
     assert config.dataset.features == data["dataset"]["features"]  # type: ignore[index]
     assert config.training.l2 == 0.1 + 0.2
     assert round_trip(config) == config
+
+
+def test_what_is_said_of_a_table_comes_back_the_same() -> None:
+    text = """\
+dataset:
+  path: {train: a.csv, test: "b/*.csv"}
+  target: [x, "no"]
+  drop_missing_targets: true
+  storage: disk
+  reading: {separator: "\\t", decimal: ",", thousands: "'", missing: ["-", "999"], encoding: cp1252}
+  roles: {id: ignored, zip: categorical}
+  split: {group: patient, test: 40}
+  preprocessing:
+    numeric: robust
+    categorical: {kind: embedding, size: 3}
+    missing: refuse
+    columns: {size: {kind: ordinal, order: [S, M, L]}, age: {kind: quantile, quantiles: 10}, day: date}
+"""
+    config = loaded(text)
+    dataset, wishes = config.dataset, config.dataset.preprocessing
+    assert dataset.targets == ["x", "no"]
+    assert (dataset.reading.separator, dataset.reading.missing) == ("\t", ["-", "999"])
+    assert {name: one.kind for name, one in wishes.columns.items()} == {
+        "size": "ordinal",
+        "age": "quantile",
+        "day": "date",
+    }
+    assert (wishes.numeric.kind, wishes.categorical.kind, wishes.missing.kind) == ("robust", "embedding", "refuse")
+    assert round_trip(config) == config
+    assert loaded(text, "dataset.preprocessing.columns.age=min_max").dataset.preprocessing.columns["age"].kind == (
+        "min_max"
+    )
+    inside = loaded(text, "dataset.preprocessing.numeric.kind=quantile", "dataset.preprocessing.numeric.quantiles=9")
+    assert inside.dataset.preprocessing.numeric == Quantile(quantiles=9)

@@ -1,146 +1,99 @@
-"""Cells as numbers and as classes, and every cell that is neither named."""
+"""Cells as numbers, as texts and as gaps, and the marks that numbers are written with."""
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.columns import class_labels, in_order, is_number, numeric_columns, suggests_classes
-from bpnet.data.table import MOST_PROBLEMS, Table
-from bpnet.errors import DataError
+from bpnet.data.aside import whole_columns
+from bpnet.data.levels import in_order, without_fractions
+from bpnet.data.reading import table_of
+from bpnet.data.reading.column import Column, NotNumbersError, column_of
+from bpnet.data.reading.marks import GAP_WORDS, Marks
 
 
-def column(cells: list[str]) -> Table:
-    quoted = "".join('"' + cell.replace('"', '""') + '"\n' for cell in cells)
-    return Table("t.csv", ("x\n" + quoted).encode())
-
-
-def numbers(cells: list[str]) -> list[float]:
-    return numeric_columns(column(cells), ["x"], role="feature", advice="give a number")[:, 0].tolist()
-
-
-def problems(cells: list[str]) -> list[str]:
-    with pytest.raises(DataError) as caught:
-        numbers(cells)
-    assert caught.value.exit_code == 4
-    return caught.value.problems
+def numbers(cells: list[str], **marks: object) -> list[float]:
+    return column_of(cells, Marks(**marks)).as_numbers().tolist()  # type: ignore[arg-type]
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=10))
-def test_numbers_are_read_to_the_last_bit(values):
+def test_numbers_are_read_to_the_last_bit_and_written_so_that_they_are_again(values):
     assert numbers([repr(value) for value in values]) == values
+    assert numbers(Column(Marks(), numbers=np.array(values)).cells()) == values
 
 
 def test_numbers_come_in_many_forms():
-    cells = ["1", "-2.5", "+3", ".5", "1e3", "1E-3", "1e308", "-1e-320", "10" * 30, "007", " 4 "]
-    assert numbers(cells) == [1, -2.5, 3, 0.5, 1000, 0.001, 1e308, -1e-320, float("10" * 30), 7, 4]
+    cells = ["1", "-2.5", "+3", ".5", "1e3", "1E-3", "1e308", "-1e-320", "10" * 30, "007"]
+    assert numbers(cells) == [1, -2.5, 3, 0.5, 1000, 0.001, 1e308, -1e-320, float("10" * 30), 7]
+
+
+@pytest.mark.parametrize("cell", ["", *GAP_WORDS, "NA", "NaN", "N/A", "None", "NULL", "#N/A", "?"])
+def test_gaps_among_numbers(cell):
+    assert math.isnan(numbers([cell])[0])
+    assert not Marks().is_number(cell)
 
 
 @pytest.mark.parametrize(
     "cell",
-    [
-        "",
-        " ",
-        "nan",
-        "NaN",
-        "inf",
-        "-inf",
-        "Infinity",
-        "1e400",
-        "NA",
-        "?",
-        "1,5",
-        "1_000",
-        "0x1F",
-        "15%",
-        "1 2",
-        "true",
-    ],
+    ["inf", "-inf", "Infinity", "1e400", "1,5", "1_000", "0x1F", "15%", "1 2", "true", "1.2.3", "--1", "-", "1\x00"],
 )
 def test_a_cell_that_is_no_finite_number_is_named(cell):
-    assert not is_number(cell.strip())
-    (message,) = problems(["1", "2", cell, "3"])
-    shown = f"'{cell}'" if cell.strip() else "a blank cell"
-    for part in ("t.csv, line 4 (row 3)", "column 'x'", shown, "not a finite number", "give a number"):
-        assert part in message
-
-
-def test_a_control_character_is_shown_as_what_it_is():
-    (message,) = problems(["1", "1\x00", "3"])
-    assert "\x00" not in message
-    assert "\\x00" in message
-
-
-def test_only_the_first_bad_cells_are_named_and_all_are_counted():
-    found = problems(["1"] + ["?"] * 9)
-    assert len(found) == MOST_PROBLEMS + 1
-    assert found[-1] == "in all, 9 cells of column 'x' are not finite numbers"
-
-
-def test_a_column_of_text_is_one_problem():
-    (message,) = problems(["red", "green", "blue"])
-    for part in ("t.csv", "column 'x', a feature", "text", "'red'", "row 1"):
-        assert part in message
-
-
-@pytest.mark.parametrize("cell", ["nan", "inf"])
-def test_a_lone_nan_is_not_called_text(cell):
-    (message,) = problems([cell])
-    assert "text" not in message
-
-
-def test_every_bad_column_is_reported():
-    table = Table("t.csv", b"a,b,c\n1,x,3\n?,y,inf\n")
-    with pytest.raises(DataError) as caught:
-        numeric_columns(table, ["a", "b", "c"], role="feature", advice="")
-    assert [name for name in "abc" if f"column '{name}'" in str(caught.value)] == ["a", "b", "c"]
+    assert not Marks().is_number(cell)
+    with pytest.raises(NotNumbersError) as caught:
+        numbers(["1", cell, "2", cell])
+    assert (caught.value.levels, caught.value.rows.tolist()) == ([cell], [1, 3])
 
 
 @pytest.mark.parametrize(
-    ("cells", "classes"),
+    ("marks", "cell", "value"),
     [
-        (["a", "b", "a"], True),
-        (["0", "1", "1"], True),
-        (["1.0", "2.0"], True),
-        ([str(k) for k in range(20)], True),
-        ([str(k) for k in range(21)], False),
-        (["0.5", "1.5"], False),
-        (["1", "1.5"], False),
-        (["1e3", "2000"], True),
-        (["1", "two", "3"], True),
-        (["0.5", "", "1.5"], False),  # the gap is then named as a cell that is no number
-        ([*(f"{k}.5" for k in range(50)), "N/A"], False),  # and so is the one word among numbers
-        ([*(f"{k}.5" for k in range(50)), "nan"], False),
+        ({"decimal": ","}, "1,5", 1.5),
+        ({"decimal": ",", "thousands": "."}, "-1.234.567,25", -1234567.25),
+        ({"thousands": ","}, "1,234,567.5", 1234567.5),
+        ({"thousands": "'"}, "1'234", 1234),
+        ({"thousands": "_"}, "1_234", 1234),
+        ({"thousands": " "}, "1 234", 1234),
     ],
 )
-def test_whether_a_target_is_classes(cells, classes):
-    assert suggests_classes(cells) is classes
+def test_marks(marks, cell, value):
+    assert numbers([cell], **marks) == [value]
 
 
-@pytest.mark.parametrize(
-    ("cells", "labels"),
-    [
-        (["no", "yes", "no"], ["no", "yes", "no"]),
-        (["1", "1.0", "2.", "-3.00"], ["1", "1", "2", "-3"]),
-        (["1.0", "a"], ["1.0", "a"]),
-        (["1e-3", "größe", "a, b", 'q"'], ["1e-3", "größe", "a, b", 'q"']),
-        (["123456789012345678901", "123456789012345678902"], ["123456789012345678901", "123456789012345678902"]),
-        (["007", "7", "07"], ["007", "7", "07"]),
-        (["0.5", "1"], ["0.5", "1"]),
-        (["null", "None", "NA"], ["null", "None", "NA"]),
-    ],
-)
-def test_labels_are_those_of_the_table(cells, labels):
-    assert class_labels(column(cells), "x") == labels
+@pytest.mark.parametrize(("marks", "cell"), [({"decimal": ","}, "1.5"), ({"decimal": ","}, "1,2,3"), ({}, "1'000")])
+def test_other_marks_are_refused(marks, cell):
+    assert not Marks(**marks).is_number(cell)
 
 
-@pytest.mark.parametrize("gap", ["", "  ", "nan", "NaN"])
-def test_a_row_without_a_label_is_named(gap):
-    with pytest.raises(DataError) as caught:
-        class_labels(column(["a", gap, "b"]), "x")
-    for part in ("t.csv, line 3 (row 2)", "column 'x'", "no class"):
-        assert part in str(caught.value)
+def test_words_may_be_named_gaps_in_any_column():
+    marks = Marks(missing=frozenset(["-999", "unknown"]))
+    column = column_of(["-999", "5", "unknown", "NA"], marks)
+    np.testing.assert_array_equal(column.as_numbers(), [np.nan, 5, np.nan, np.nan])
+    assert column.cells() == ["", "5", "", "NA"]
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "NA", "1"]), min_size=1))
+def test_codes_point_at_the_cells_and_blanks_are_gaps(cells):
+    codes, levels = column_of(cells, Marks()).as_text()
+    assert [levels[code] if code >= 0 else "" for code in codes] == cells
+    assert len(set(levels)) == len(levels)
+    rows = np.arange(0, len(cells), 2)
+    assert column_of(cells, Marks()).picked(rows).cells() == cells[::2]
+
+
+@given(st.lists(st.sampled_from([1.0, -2.5, math.nan, 1e20, 0.1]), min_size=1))
+def test_numbers_as_text(values):
+    codes, levels = Column(Marks(), numbers=np.array(values)).as_text()
+    written = {1.0: "1", -2.5: "-2.5", 1e20: "1e+20", 0.1: "0.1"}
+    assert [levels[code] if code >= 0 else "" for code in codes] == [written.get(value, "") for value in values]
+
+
+def test_whole_columns_join_chunks_of_numbers_and_of_text():
+    table = table_of("t.csv", ["a", "b"], [[1, "x"], ["", "y"], [3, "x"]])
+    both = whole_columns(table, {"a": "number", "b": "text"})
+    np.testing.assert_array_equal(both["a"].as_numbers(), [1, np.nan, 3])
+    assert both["b"].cells() == ["x", "y", "x"]
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1))
@@ -155,4 +108,19 @@ def test_words_are_ordered_by_the_alphabet():
 def test_the_order_does_not_depend_on_the_order_of_rows():
     labels = ["7", "07", "1", "10", "2"]
     assert in_order(labels) == in_order(labels[::-1])
-    assert [math.floor(float(label)) for label in in_order(labels)] == [1, 2, 7, 7, 10]
+    assert [int(label) for label in in_order(labels)] == [1, 2, 7, 7, 10]
+
+
+@pytest.mark.parametrize(
+    ("labels", "written"),
+    [
+        (["1", "1.0", "2.", "-3.00"], ["1", "1", "2", "-3"]),
+        (["1.0", "a"], ["1.0", "a"]),
+        (["007", "7.0"], ["007", "7"]),
+        (["0.5", "1"], ["0.5", "1"]),
+        (["1e3"], ["1e3"]),
+        (["123456789012345678901.0"], ["123456789012345678901"]),
+    ],
+)
+def test_whole_numbers_lose_their_fractions_where_all_are(labels, written):
+    assert [without_fractions(labels)[label] for label in labels] == written

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from bpnet.data.splitting import PARTS, Wish, split_rows
+from bpnet.data.splitting import PARTS, Wish, named_parts, split_rows
 from bpnet.errors import DataError
 
 DATASETS = Path(__file__).parents[2] / "datasets"
@@ -151,3 +151,170 @@ def test_named_rows_that_make_no_sense_are_refused(wish, parts):
     with pytest.raises(DataError) as caught:
         split_rows(10, wish, 0)
     assert [part for part in parts if part not in str(caught.value)] == []
+
+
+def test_the_rows_of_a_seed_never_change():
+    # runs made by earlier versions are compared by their rows
+    parts = split_rows(12, Wish(validation=0.25, test=0.25), 7)
+    assert [parts[part].tolist() for part in PARTS] == [[2, 5, 7, 8, 9, 11], [0, 1, 3], [4, 6, 10]]
+    parts = split_rows(12, Wish(validation=0.25, test=0.25), 7, np.arange(12) % 3)
+    assert [parts[part].tolist() for part in PARTS] == [[1, 3, 5, 7, 8, 9], [4, 6, 11], [0, 2, 10]]
+
+
+# Counts
+
+
+@given(st.integers(3, 300), st.data(), SEEDS)
+def test_a_whole_number_is_a_count_of_rows(rows, data, seed):
+    validation = data.draw(st.integers(0, rows - 1))
+    test = data.draw(st.integers(0, rows - 1 - validation))
+    parts = split_rows(rows, Wish(validation=validation, test=test), seed)
+    assert [len(parts[part]) for part in PARTS] == [rows - validation - test, validation, test]
+
+
+def test_counts_that_leave_nothing_to_train_on_are_refused():
+    with pytest.raises(DataError, match=r"of 10 rows 10 are held out .* none to train on; lower the shares or counts"):
+        split_rows(10, Wish(validation=4, test=6), 0)
+
+
+# Times
+
+
+@given(st.lists(st.integers(-9, 9), min_size=3, max_size=60), st.floats(0.1, 0.45), st.floats(0.1, 0.45), SEEDS)
+def test_by_time_the_latest_rows_test_and_no_time_is_on_both_sides_of_a_cut(times, validation, test, seed):
+    times = np.array(times, np.float64)
+    assume(len(set(times)) >= 3)
+    wanted = round(len(times) * test)
+    wish = Wish(validation=max(1, round(len(times) * validation)), test=wanted)
+    assume(wanted and wish.validation + wanted < len(times))
+    parts = split_rows(len(times), wish, seed, times=times)
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(times)))
+    assert times[parts["train"]].max() < times[parts["validation"]].min()
+    assert times[parts["validation"]].max() < times[parts["test"]].min()
+    # no other cut between two times, which leaves two times before it, makes a test part nearer in size
+    ends = [int((times > time).sum()) for time in sorted(set(times))[1:-1]]
+    assert abs(len(parts["test"]) - wanted) == min(abs(size - wanted) for size in ends)
+
+
+@given(st.permutations(range(30)), SHARES, SHARES)
+def test_times_that_all_differ_are_cut_at_the_exact_row(times, validation, test):
+    times = np.array(times, np.float64)
+    wish = Wish(validation=max(1, round(30 * validation)), test=max(1, round(30 * test)))
+    assume(wish.validation + wish.test < 30)
+    parts = split_rows(30, wish, 0, times=times)
+    assert sorted(times[parts["test"]]) == list(range(30 - wish.test, 30))
+    assert sorted(times[parts["validation"]]) == list(range(30 - wish.test - wish.validation, 30 - wish.test))
+
+
+def test_a_cut_moves_to_the_nearest_change_of_the_time_and_between_two_to_the_earlier():
+    times = np.array([1, 1, 1, 2, 2, 2, 2, 3, 3, 3.0])
+    parts = split_rows(10, Wish(validation=0.2, test=0.2), 0, times=times)
+    assert [parts[part].tolist() for part in PARTS] == [[0, 1, 2], [3, 4, 5, 6], [7, 8, 9]]
+    assert split_rows(10, Wish(test=5), 0, times=times)["test"].tolist() == [3, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_cut_leaves_a_time_for_each_part_before_it():
+    times = np.array([1, 2, 2, 2, 2, 2, 2, 2, 2, 3.0])
+    parts = split_rows(10, Wish(validation=1, test=6), 0, times=times)
+    assert [parts[part].tolist() for part in PARTS] == [[0], [1, 2, 3, 4, 5, 6, 7, 8], [9]]
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ([1, 1, 1, 1, 2, 2], ("dataset.split.time", "2 different times", "3 parts", "finer column")),
+        ([1, 2, 3, np.nan, 5, 6], ("dataset.split.time", "row 4 has no time")),
+    ],
+)
+def test_times_that_cannot_be_cut_are_refused(times, words):
+    with pytest.raises(DataError) as caught:
+        split_rows(6, Wish(validation=0.2, test=0.2), 0, times=np.array(times, np.float64))
+    assert [word for word in words if word not in str(caught.value)] == []
+
+
+# Rows named for a part, and rows left out
+
+
+@given(st.lists(st.sampled_from([-1, 0, 1, 2]), min_size=4, max_size=80), st.floats(0.1, 0.4), SEEDS)
+def test_named_parts_stay_and_the_others_are_drawn_from_the_rest(named, share, seed):
+    named = np.array(named, np.int8)
+    rest = np.flatnonzero(named <= 0)
+    assume(len(rest) >= 6)
+    parts = split_rows(len(named), Wish(validation=share, test=share), seed, named=named)
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(named)))
+    for number, part in ((1, "validation"), (2, "test")):
+        if (named == number).any():
+            assert parts[part].tolist() == np.flatnonzero(named == number).tolist()
+        else:
+            assert set(parts[part]) <= set(rest)
+            assert abs(len(parts[part]) - share * len(rest)) <= 0.5
+
+
+@given(st.lists(st.booleans(), min_size=20, max_size=80), SEEDS, st.booleans())
+def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_alone(dropped, seed, stratify):
+    dropped = np.array(dropped)
+    kept = np.flatnonzero(~dropped)
+    assume(len(kept) >= 10)
+    classes = np.where(dropped, -1, np.arange(len(dropped)) % 2) if stratify else None
+    wish = Wish(validation=0.2, test=0.2)
+    assume(not stratify or min(np.bincount(classes[kept], minlength=2)) > 0)
+    ours = split_rows(len(dropped), wish, seed, classes, dropped=dropped)
+    alone = split_rows(len(kept), wish, seed, classes[kept] if stratify else None)
+    assert all(np.array_equal(ours[part], kept[alone[part]]) for part in PARTS)
+
+
+def test_a_validation_part_of_the_latest_rows_leaves_a_test_file_alone():
+    named = np.array([0, 0, 0, 0, 2, 2], np.int8)
+    parts = split_rows(6, Wish(validation=0.25, test=0.5), 0, times=np.array([4, 1, 3, 2, 0, 9.0]), named=named)
+    assert [parts[part].tolist() for part in PARTS] == [[1, 2, 3], [0], [4, 5]]
+
+
+def test_parts_that_end_up_empty_are_refused():
+    named, dropped = np.array([0, 0, 0, 2], np.int8), np.array([False, False, False, True])
+    with pytest.raises(DataError, match="all rows of the test part are left out"):
+        split_rows(4, Wish(), 0, named=named, dropped=dropped)
+    with pytest.raises(DataError, match="all rows of the test part are left out"):
+        split_rows(4, Wish(test_rows=[3]), 0, dropped=dropped)
+    with pytest.raises(DataError, match="of 4 rows 4 are held out"):
+        split_rows(4, Wish(), 0, named=np.array([1, 1, 2, 2], np.int8))
+
+
+# The words of a split column
+
+
+def place(row):
+    return f"t.csv, line {row + 2}"
+
+
+def test_words_of_a_split_column_are_read_in_any_case():
+    levels = ["train", "Test", " VALIDATION ", "val", "Valid", "dev"]
+    assert named_parts(np.array([0, 1, 2, 3, 4, 5, 0]), levels, place).tolist() == [0, 2, 1, 1, 1, 1, 0]
+
+
+def test_a_level_that_no_row_has_does_not_matter():
+    assert named_parts(np.array([1, 1]), ["holdout", "train"], place).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("codes", "levels", "message"),
+    [
+        (
+            [0, 1, 1],
+            ["train", "tset"],
+            "t.csv, line 3: the cell of dataset.split.column is 'tset' (and 1 more such row); it must be train, "
+            "validation (or val, valid, dev) or test; did you mean 'test'?",
+        ),
+        (
+            [0, 0, -1],
+            ["train"],
+            "t.csv, line 4: the cell of dataset.split.column is blank; it must be train, "
+            "validation (or val, valid, dev) or test",
+        ),
+        ([0, 1, 1, 1], ["train", "  "], "line 3: the cell of dataset.split.column is blank (and 2 more such rows)"),
+        ([0, 1], ["val", "test"], "dataset.split.column: no row has the word train"),
+    ],
+)
+def test_a_split_column_that_does_not_say_each_part_is_refused(codes, levels, message):
+    with pytest.raises(DataError) as caught:
+        named_parts(np.array(codes), levels, place)
+    assert message in str(caught.value)

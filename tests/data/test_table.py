@@ -1,143 +1,156 @@
-"""Reading a table: its cells and lines as they stand in the file, and what each damaged file is answered with."""
+"""Tables of several files, of standard input and of scikit-learn, and what is said where there is none."""
 
-import csv
+import gzip
 import hashlib
 import io
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from sklearn.datasets import load_iris, load_wine
 
-from bpnet.data.table import MOST_PROBLEMS, Table, read_table
+from bpnet.data.aside import whole_columns
+from bpnet.data.reading import open_table, table_of
 from bpnet.errors import DataError
 
-CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r,\"'; "), max_size=8).map(
-    str.strip
-)
+
+def cells(table, column="a"):
+    return table.cells(column, wanted_for="is read")
 
 
-def table(text: str | bytes) -> Table:
-    return Table("t.csv", text if isinstance(text, bytes) else text.encode())
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
 
 
-def problems(text: str | bytes) -> list[str]:
+def test_a_folder_is_its_table_files_in_the_order_of_their_names(tmp_path: Path):
+    files = {"2.csv": "b;a\n2,5;y\n", "1.csv": "a,b\nx,1\n", "notes.md": "a", "_old.csv": "c\n1\n", ".x.csv": "c\n1\n"}
+    (write(tmp_path, files) / "3.jsonl.gz").write_bytes(gzip.compress(b'{"b": 3, "a": "z"}\n'))
+    table = open_table(tmp_path)
+    assert table.columns == ["a", "b"]
+    assert cells(table) == ["x", "y", "z"]
+    assert whole_columns(table, {"b": "number"})["b"].as_numbers().tolist() == [1, 2.5, 3]
+    assert table.sizes == [1, 1, 1]
+    assert len(table) == 3
+    assert table.where(1) == f"{tmp_path / '2.csv'}, line 2 (row 2)"
+
+
+def test_a_pattern_is_the_files_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, {"p1.csv": "a\n1\n2\n", "p2.csv": "a\n3\n", "q.csv": "a\n4\n"})
+    assert cells(open_table(tmp_path / "p*.csv")) == ["1", "2", "3"]
+    monkeypatch.chdir(tmp_path)
+    assert cells(open_table("[pq]*.csv")) == ["1", "2", "3", "4"]
+    assert open_table("p?.csv").where(2) == "p2.csv, line 2 (row 3)"
+    with pytest.raises(DataError, match=r"z\*\.csv: no file is named so"):
+        open_table("z*.csv")
+
+
+def test_a_file_whose_own_name_looks_like_a_pattern_is_that_file(tmp_path: Path):
+    write(tmp_path, {"a[1].csv": "a\n7\n", "a1.csv": "a\n8\n"})
+    assert cells(open_table(tmp_path / "a[1].csv")) == ["7"]
+
+
+def test_a_folder_without_tables_is_named(tmp_path: Path):
+    write(tmp_path, {"notes.md": "x"})
+    with pytest.raises(DataError, match=r"the folder holds no table; their names end in \.csv"):
+        open_table(tmp_path)
+
+
+def test_files_with_other_columns_are_named_each(tmp_path: Path):
+    write(tmp_path, {"1.csv": "a,b\n1,2\n", "2.csv": "a,c\n1,2\n", "3.csv": "b,a\n1,2\n", "4.csv": "a\n1\n"})
     with pytest.raises(DataError) as caught:
-        _ = table(text).rows
-    assert caught.value.exit_code == 4
-    return caught.value.problems
+        open_table(tmp_path)
+    two, four = caught.value.problems
+    assert "2.csv: its columns are not those of" in two
+    assert two.endswith("1.csv: it lacks 'b'; it adds 'c'")
+    assert four.endswith("it lacks 'b'")
 
 
-@given(st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=8))
-def test_what_csv_writes_is_read_back(rows):
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([["a", "b c", "d.e"], *rows])
-    read = table(text.getvalue())
-    assert read.columns == ["a", "b c", "d.e"]
-    assert read.rows == rows
-    assert len(read) == len(rows)
-    assert [read.cells(name, wanted_for="is read") for name in read.columns] == [
-        list(column) for column in zip(*rows, strict=True)
+def test_many_files_with_other_columns_are_counted(tmp_path: Path):
+    write(tmp_path, {"0.csv": "a\n1\n", **{f"{k}.csv": "b\n1\n" for k in range(1, 9)}})
+    with pytest.raises(DataError) as caught:
+        open_table(tmp_path)
+    assert len(caught.value.problems) == 6
+    assert caught.value.problems[-1] == "in all, 8 files have other columns"
+
+
+def test_a_damaged_row_of_a_later_file_is_named_with_that_file(tmp_path: Path):
+    write(tmp_path, {"1.csv": "a,b\n1,2\n3,4\n", "2.csv": "a,b\n1,2\n3\n"})
+    with pytest.raises(DataError, match=r"2\.csv, line 3 \(row 4\): 1 cells, but the header has 2"):
+        cells(open_table(tmp_path))
+
+
+def test_the_digest_is_that_of_the_content_however_it_is_compressed(tmp_path: Path):
+    content = b"a,b\n1,2\n"
+    (tmp_path / "p.csv").write_bytes(content)
+    (tmp_path / "c.csv.gz").write_bytes(gzip.compress(content))
+    one = hashlib.sha256(content).hexdigest()
+    assert open_table(tmp_path / "p.csv").digest == open_table(tmp_path / "c.csv.gz").digest == one
+    assert open_table(tmp_path).digest == hashlib.sha256((one * 2).encode()).hexdigest()
+
+
+def test_standard_input_is_read_as_often_as_a_file(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"a;b\n1;x\n2;y\n"))))
+    table = open_table("-")
+    assert table.name == "standard input"
+    assert [cells(table, "b") for _ in range(2)] == [["x", "y"]] * 2
+    assert table.digest == hashlib.sha256(b"a;b\n1;x\n2;y\n").hexdigest()
+    with pytest.raises(DataError, match="standard input: the table is empty"):  # there is nothing left
+        open_table("-")
+
+
+def test_standard_input_that_is_closed_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(DataError, match="standard input: is closed"):
+        open_table("-")
+
+
+def test_bundled_tables_are_those_of_scikit_learn():
+    table, wine = open_table("sklearn:wine"), load_wine()
+    assert table.columns == [*(name.replace(" ", "_") for name in wine.feature_names), "target"]
+    read = whole_columns(table, dict.fromkeys(table.columns[:-1], "number"))
+    np.testing.assert_array_equal(np.column_stack([column.as_numbers() for column in read.values()]), wine.data)
+    assert cells(table, "target") == [str(wine.target_names[k]) for k in wine.target]
+    iris = open_table("sklearn:iris")
+    assert iris.columns[0] == "sepal_length"
+    assert len(iris) == len(load_iris().data)
+    assert len(open_table("sklearn:diabetes")) == 442
+
+
+def test_an_unknown_bundled_table_is_answered_with_those_there_are():
+    with pytest.raises(DataError, match=r"sklearn:wines: .*'iris'.*did you mean 'wine'\?"):
+        open_table("sklearn:wines")
+
+
+def test_rows_at_hand_are_a_table_that_names_its_lines():
+    table = table_of("c.yaml", ["a", "b"], [[1, "x, y"], [2.5, '"'], ["", "z\nz"]], [7, 8, 12])
+    assert cells(table) == ["1", "2.5", ""]
+    assert cells(table, "b") == ["x, y", '"', "z\nz"]
+    assert [table.where(row) for row in range(3)] == [
+        f"c.yaml, line {n} (row {k + 1})" for k, n in enumerate([7, 8, 12])
     ]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"a,b\n1,x\n2,y\n",
-        b"a,b\n1,x\n2,y",
-        b"\xef\xbb\xbfa,b\n1,x\n2,y\n",
-        b"a,b\r\n1,x\r\n2,y\r\n",
-        b"a,b\r1,x\r2,y\r",
-        b"\n\na,b\n\n1,x\n\n2,y\n\n\n",
-        b" a , b\n 1 ,  x \n2\t,y\n",
-        b'"a","b"\n"1","x"\n2, "y"\n',
-    ],
-    ids=["plain", "no end of line", "BOM", "CRLF", "CR", "blank lines", "spaces", "quotes"],
-)
-def test_the_same_table_in_other_clothes(text):
-    read = table(text)
-    assert (read.columns, read.rows) == (["a", "b"], [["1", "x"], ["2", "y"]])
-    assert read.digest == hashlib.sha256(text).hexdigest()
-
-
-def test_quoted_commas_and_newlines_belong_to_the_cell_and_lines_are_those_of_the_file():
-    read = table('"a\nx",b\n1,"x, y"\n\n2,"p\nq ""r"""\n3,z\n')
-    assert read.columns == ["a\nx", "b"]
-    assert read.rows == [["1", "x, y"], ["2", 'p\nq "r"'], ["3", "z"]]
-    assert [read.where(row) for row in range(3)] == [
-        "t.csv, line 3 (row 1)",
-        "t.csv, line 5 (row 2)",
-        "t.csv, line 7 (row 3)",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("", ("t.csv", "empty", "column names")),
-        ("\n\n \n".replace(" ", ""), ("t.csv", "empty")),
-        ("a,b\n", ("t.csv", "no rows")),
-        ("a,b\n1\n", ("t.csv, line 2 (row 1)", "1 cells", "header has 2")),
-        ("a,b\n1,2\n\n1,2,3\n", ("t.csv, line 4 (row 2)", "3 cells", "header has 2")),
-        ("a,b,a\n1,2,3\n", ("line 1", "two columns are named 'a'", "rename")),
-        ("a,,c\n1,2,3\n", ("line 1", "column 2 has no name")),
-        ("a;b\n1;2\n", ("line 1", "separated by ';'", "commas")),
-        ("a\tb\n1\t2\n", ("line 1", "separated by '\\t'", "commas")),
-        ("a|b\n1|2\n", ("line 1", "separated by '|'", "commas")),
-        ('a,b\n1,"x\n2,y\n', ("t.csv, line 2", "not valid CSV", "quotes")),
-        ('a,b\n1,2\n"1"5,y\n', ("t.csv, line 3", "not valid CSV", "quotes")),
-        (b"a,b\n1,gr\xf6n\n", ("t.csv, line 2", "0xf6", "UTF-8")),
-        ("a,b\n1,2\n".encode("utf-16"), ("t.csv, line 1", "0xff", "UTF-8")),
-    ],
-)
-def test_a_damaged_table_is_named_with_its_line(text, parts):
-    (message,) = problems(text)
-    assert [part for part in parts if part not in message] == []
-
-
-def test_several_bad_names_are_reported_together():
-    assert len(problems("a,,a\n1,2,3\n")) == 2
-
-
-def test_only_the_first_ragged_rows_are_named_and_all_are_counted():
-    found = problems("a,b\n" + "1\n" * 9 + "1,2\n")
-    assert len(found) == MOST_PROBLEMS + 1
-    assert "line 6 (row 5)" in found[4]
-    assert found[-1] == "in all, 9 rows have the wrong number of cells"
 
 
 def test_a_missing_column_is_answered_with_those_there_are_and_a_near_miss():
     with pytest.raises(DataError) as caught:
-        table("height,weight\n1,2\n").cells("hieght", wanted_for="is the target")
-    message = str(caught.value)
+        table_of("t.csv", ["height", "weight"], [[1, 2]]).cells("hieght", wanted_for="is the target")
     for part in ("t.csv", "no column 'hieght'", "is the target", "'height', 'weight'", "did you mean 'height'?"):
-        assert part in message
+        assert part in str(caught.value)
 
 
 def test_many_columns_are_listed_in_short():
-    wide = ",".join(f"c{k}" for k in range(500)) + "\n" + ",".join("1" * 500) + "\n"
     with pytest.raises(DataError, match="and 488 more") as caught:
-        table(wide).cells("zz", wanted_for="is the target")
+        table_of("t.csv", [f"c{k}" for k in range(500)], [[1] * 500]).cells("zz", wanted_for="is the target")
     assert len(str(caught.value)) < 400
 
 
 def test_a_file_that_is_not_there_is_answered_with_a_near_miss(tmp_path: Path):
-    (tmp_path / "flowers.csv").write_text("a\n1\n")
+    write(tmp_path, {"flowers.csv": "a\n1\n"})
     with pytest.raises(DataError) as caught:
-        read_table(tmp_path / "flower.csv")
+        open_table(tmp_path / "flower.csv")
     assert "there is no such file" in str(caught.value)
     assert f"did you mean '{tmp_path / 'flowers.csv'}'?" in str(caught.value)
     with pytest.raises(DataError, match="no such file; check the path"):
-        read_table(tmp_path / "zzz" / "9.csv")
-    with pytest.raises(DataError, match="is a folder; give a CSV file"):
-        read_table(tmp_path)
-
-
-def test_standard_input_is_a_table_too(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a,b\n1,x\n")))
-    read = read_table("-")
-    assert (read.name, read.rows) == ("standard input", [["1", "x"]])
-    with pytest.raises(DataError, match="standard input: the table is empty"):  # there is nothing left
-        read_table("-")
+        open_table(tmp_path / "zzz" / "9.csv")

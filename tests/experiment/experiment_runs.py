@@ -1,6 +1,7 @@
 """Training in a test: from a config file or a text, watched; and reading what a run leaves."""
 
 import csv
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.config.source import override, parse, read
+from bpnet.experiment.predicting import Prediction, Summary, Wish
 from bpnet.experiment.training import Trained, train
 
 ROOT = Path(__file__).parents[2]
@@ -60,3 +62,19 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 def read_json(path: Path) -> Any:
     """The value of a JSON file."""
     return json.loads(path.read_text("utf-8"))
+
+
+def predicted(run: Path, data: Path | str, **wish: Any) -> dict[str, list[Any]]:
+    """What a run adds to a table's rows, column by column."""
+    stream = io.BytesIO()
+    summary = Prediction(run, str(data), Wish(**{"keep": [], **wish})).write("jsonl", stream)
+    rows = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert len(rows) == summary.rows
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def written(run: Path, data: Path | str, **wish: Any) -> tuple[str, Summary]:
+    """A table with its predictions as CSV, and what was counted."""
+    stream = io.BytesIO()
+    summary = Prediction(run, str(data), Wish(**wish)).write("csv", stream)
+    return stream.getvalue().decode(), summary

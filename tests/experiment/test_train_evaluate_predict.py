@@ -1,5 +1,6 @@
 """Train, evaluate, predict: what a run leaves behind, and that its figures are those of its predictions."""
 
+import csv
 import io
 import json
 import math
@@ -9,13 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from experiment_runs import ROOT, Watcher, read_csv, read_json, train_file, train_text, write_csv
+from experiment_runs import (
+    ROOT,
+    Watcher,
+    predicted,
+    read_csv,
+    read_json,
+    train_file,
+    train_text,
+    write_csv,
+    written,
+)
 from sklearn.metrics import accuracy_score, confusion_matrix, mean_absolute_error, r2_score, root_mean_squared_error
 from sklearn.metrics import precision_recall_fscore_support as per_class
 
 from bpnet.errors import BpnetError, ConfigError, DataError, DivergedError, InterruptedRunError, RunError
 from bpnet.experiment.evaluating import evaluate
-from bpnet.experiment.predicting import predict
 from bpnet.experiment.training import Trained
 from bpnet.runs import weights
 from bpnet.runs.log import MetricsLog
@@ -199,11 +209,13 @@ def test_eval_of_classes_agrees_with_scikit_learn_on_the_predictions(name, targe
     evaluation = evaluate(trained.run, None)
     own = test_rows(trained.run, table, tmp_path)
     true = [row[target] for row in read_csv(own)]
-    predictions = predict(trained.run, str(own))
-    said = predictions.columns[f"predicted_{target}"]
+    predictions = predicted(trained.run, own)
+    said = predictions[f"predicted_{target}"]
     scores = evaluation.scores
     assert evaluation.rows == len(true)
-    assert scores.accuracy == accuracy_score(true, said) == trained.figures["test"]["accuracy"]
+    assert scores.value("accuracy") == accuracy_score(true, said) == trained.figures["test"]["accuracy"]
+    (accuracy,) = [figure for figure in scores.figures if figure.name == "accuracy"]
+    assert accuracy.low <= accuracy.value <= accuracy.high <= 1
     assert scores.classes == sorted(set(true))
     assert scores.confusion == confusion_matrix(true, said, labels=scores.classes).tolist()
     reference = per_class(true, said, labels=scores.classes, zero_division=0)
@@ -211,7 +223,7 @@ def test_eval_of_classes_agrees_with_scikit_learn_on_the_predictions(name, targe
     assert ours == np.transpose(reference).tolist()
     assert math.isclose(evaluation.loss, trained.figures["test"]["loss"], rel_tol=1e-6)
 
-    probabilities = np.array([predictions.columns[f"probability_{label}"] for label in scores.classes])
+    probabilities = np.array([predictions[f"probability_{label}"] for label in scores.classes])
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-6)
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
     assert [scores.classes[k] for k in probabilities.argmax(axis=0)] == said
@@ -225,13 +237,13 @@ def test_eval_of_a_regression_is_in_the_unit_of_the_target(diabetes, tmp_path):
     evaluation = evaluate(diabetes.run, None)
     own = test_rows(diabetes.run, ROOT / "datasets" / "diabetes.csv", tmp_path)
     true = np.array([float(row["progression"]) for row in read_csv(own)])
-    said = np.array(predict(diabetes.run, str(own)).columns["predicted_progression"])
+    said = np.array(predicted(diabetes.run, str(own))["predicted_progression"])
     assert 50 < said.mean() < 250
     figures = diabetes.figures["test"]
     for ours, reference in [
-        (evaluation.scores.rmse, root_mean_squared_error(true, said)),
-        (evaluation.scores.mae, mean_absolute_error(true, said)),
-        (evaluation.scores.r2, r2_score(true, said)),
+        (evaluation.scores.value("rmse"), root_mean_squared_error(true, said)),
+        (evaluation.scores.value("mae"), mean_absolute_error(true, said)),
+        (evaluation.scores.value("r2"), r2_score(true, said)),
         (figures["rmse"], root_mean_squared_error(true, said)),
         (figures["r2"], r2_score(true, said)),
     ]:
@@ -250,35 +262,39 @@ def test_a_regression_without_scaling_reports_the_same_unit(tmp_path):
 def test_prediction_needs_no_order_no_target_and_minds_no_extra_columns(iris, tmp_path, monkeypatch):
     rows = read_csv(IRIS)[::7]
     names = list(rows[0])
-    wanted = predict(iris.run, str(IRIS)).columns
+    wanted = predicted(iris.run, str(IRIS))
     wanted = {name: values[::7] for name, values in wanted.items()}
 
     shuffled = ["note", *names[::-1], "7"]
-    extra = [[f"é, {k}\n", *(row[name] for name in names[::-1]), "x"] for k, row in enumerate(rows)]
-    found = predict(iris.run, str(write_csv(tmp_path / "shuffled.csv", shuffled, extra)))
-    assert found.columns == wanted
-    assert list(found.table.columns) == shuffled
+    extra = [[f"é, {k}\nz", *(row[name] for name in names[::-1]), "x"] for k, row in enumerate(rows)]
+    table = write_csv(tmp_path / "shuffled.csv", shuffled, extra)
+    assert predicted(iris.run, table) == wanted
+    text, summary = written(iris.run, table)
+    header, *rows_written = csv.reader(io.StringIO(text, newline=""))
+    assert header == [*shuffled, *wanted]
+    assert [row[: len(shuffled)] for row in rows_written] == extra
+    assert (summary.rows, summary.flagged) == (len(rows), 0)
 
     features = names[:-1]
     bare = write_csv(tmp_path / "bare.csv", features, [[row[name] for name in features] for row in rows])
-    assert predict(iris.run, str(bare)).columns == wanted
+    assert predicted(iris.run, str(bare)) == wanted
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bare.read_bytes())))
-    assert predict(iris.run, "-").columns == wanted
+    assert predicted(iris.run, "-") == wanted
     for row in range(len(rows)):  # each row alone
         one = write_csv(tmp_path / "one.csv", features, [[rows[row][name] for name in features]])
-        alone = predict(iris.run, str(one)).columns
+        alone = predicted(iris.run, str(one))
         assert alone["predicted_species"] == [wanted["predicted_species"][row]]
         assert math.isclose(alone["probability_setosa"][0], wanted["probability_setosa"][row], rel_tol=1e-5)
 
 
 def test_a_run_directory_moved_elsewhere_still_predicts(iris, tmp_path):
     shutil.copytree(iris.run, tmp_path / "elsewhere" / "copy")
-    assert predict(tmp_path / "elsewhere" / "copy", str(IRIS)).columns == predict(iris.run, str(IRIS)).columns
+    assert predicted(tmp_path / "elsewhere" / "copy", str(IRIS)) == predicted(iris.run, str(IRIS))
 
 
 def test_a_model_folder_copied_elsewhere_still_predicts(iris, tmp_path):
     shutil.copytree(iris.run / "model", tmp_path / "model")
-    assert predict(tmp_path / "model", str(IRIS)).columns == predict(iris.run, str(IRIS)).columns
+    assert predicted(tmp_path / "model", str(IRIS)) == predicted(iris.run, str(IRIS))
 
 
 def test_eval_refuses_a_table_that_has_changed(tmp_path):
@@ -404,9 +420,9 @@ def test_labels_come_back_as_they_were(labels, classes, tmp_path):
     path = write_csv(tmp_path / "t.csv", ["epoch", "loss.x y", "y"], rows)
     run = train_text(tmp_path, "dataset: {path: t.csv, target: y}\ntraining: {epochs: 2}\n").run
     assert read_json(run / "model" / "model.json")["target"]["classes"] == classes
-    found = predict(run, str(path)).columns
+    found = predicted(run, str(path))
     assert set(found["predicted_y"]) <= set(classes)
-    assert list(found)[1:] == [f"probability_{label}" for label in classes]
+    assert list(found) == ["predicted_y", *(f"probability_{label}" for label in classes), "flags"]
     assert evaluate(run, str(path)).rows == 60
     assert train_file(run / "config.yaml", tmp_path / "again").epochs == 2
 
@@ -558,7 +574,7 @@ def edited(path: Path, change: dict[str, object]) -> None:
         for part in parts:
             holder = holder[int(part)] if isinstance(holder, list) else holder[part]
         if value is None:
-            del holder[last]
+            del holder[int(last) if isinstance(holder, list) else last]
         else:
             holder[int(last) if isinstance(holder, list) else last] = value
     path.write_text(json.dumps(content))
@@ -567,8 +583,9 @@ def edited(path: Path, change: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2},
-        {"format": "1"},
+        {"format": 1},
+        {"format": 3},
+        {"format": "2"},
         {"format": None},
         {"task": None},
         {"task": "regression"},
@@ -580,12 +597,19 @@ def edited(path: Path, change: dict[str, object]) -> None:
         {"layers.0.units": 10**12},
         {"layers.0.kind": "conv"},
         {"layers.1.units": 2},
-        {"encoder.features": []},
-        {"encoder.features": ["sepal_length"]},
-        {"encoder.features": ["sepal_length"] * 4},
-        {"encoder.scaling.divide": [1.0]},
-        {"encoder.scaling.divide": [0.0] * 4},
-        {"encoder.scaling.subtract": [1.0] * 5},
+        {"encoder.columns": []},
+        {"encoder.columns.3": None},
+        {"encoder.columns.1.name": "sepal_length"},
+        {"encoder.columns.1.kind": "date"},
+        {"encoder.columns.1.indicator": True},
+        {"encoder.columns.1.indicator": 7},
+        {"encoder.columns.1.scale.divide": 0.0},
+        {"encoder.columns.1.scale.divide": None},
+        {"encoder.columns.1.scale.kind": "cubic"},
+        {"encoder.columns.1.lowest": "low"},
+        {"encoder.unit_rows": 7},
+        {"reading.separator": "ab"},
+        {"target.kind": "quantities"},
         {"target.classes": ["setosa", "virginica"]},
         {"target.classes": ["setosa", "virginica", "versicolor", "more"]},
         {"target.classes": ["setosa", "setosa", "virginica"]},
@@ -598,7 +622,7 @@ def test_an_edited_model_is_refused(change, iris, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(iris.run, run)
     edited(run / "model" / "model.json", change)
-    for attempt in (lambda: predict(run, str(IRIS)), lambda: evaluate(run, str(IRIS))):
+    for attempt in (lambda: predicted(run, IRIS), lambda: evaluate(run, str(IRIS))):
         with pytest.raises(RunError) as caught:
             attempt()
         assert "model" in str(caught.value)
@@ -613,7 +637,7 @@ def test_a_truncated_file_is_refused(name, share, iris, tmp_path):
     content = (run / name).read_bytes()
     (run / name).write_bytes(content[: int(len(content) * share)])
     with pytest.raises(RunError) as caught:
-        predict(run, str(IRIS))
+        predicted(run, IRIS)
     assert str(run / name) in str(caught.value)
 
 
@@ -626,7 +650,7 @@ def test_eval_refuses_a_damaged_run_and_predict_does_not_need_those_files(name, 
     with pytest.raises(RunError) as caught:
         evaluate(run, None)
     assert name in str(caught.value)
-    assert predict(run, str(IRIS)).columns == predict(iris.run, str(IRIS)).columns
+    assert predicted(run, str(IRIS)) == predicted(iris.run, str(IRIS))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""metrics.csv and splits.csv: exact round trips, what is on disk when, and damaged files."""
+"""metrics.csv: exact round trips, what is on disk when, and disks that are full."""
 
 import csv
 import functools
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bpnet.errors import RunError
 from bpnet.runs import log
-from bpnet.runs.log import PARTS, MetricsLog, Number, read_splits, write_splits
+from bpnet.runs.log import MetricsLog, Number
 
 COLUMNS = ["epoch", "loss", "val_loss"]
 
@@ -123,56 +123,3 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(RunError, match="cannot be written: No space left on device"):
         metrics.__exit__(None, None, None)
     assert metrics._file.closed
-
-
-# Splits
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.sampled_from(PARTS)))
-def test_splits_read_back_the_same(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
-    path = tmp_path_factory.getbasetemp() / "splits.csv"
-    write_splits(path, parts)
-    assert read_splits(path, len(parts)) == parts
-
-
-def test_what_splits_look_like(tmp_path: Path) -> None:
-    path = tmp_path / "splits.csv"
-    write_splits(path, ["train", "test"])
-    assert path.read_bytes() == b"row,part\n1,train\n2,test\n"
-
-
-def test_splits_saved_by_a_spreadsheet(tmp_path: Path) -> None:
-    path = tmp_path / "splits.csv"
-    path.write_bytes(b'\xef\xbb\xbfrow,part\r\n1,"train"\r\n2,validation\r\n')
-    assert read_splits(path, 2) == ["train", "validation"]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("", ", line 1: must read 'row,part', not ''; restore the file from a copy, or train again"),
-        ("1,train\n2,test\n", ", line 1: must read 'row,part', not '1,train'; restore"),
-        ("row,part\n1,train\n2,val\n", ", line 3: the part 'val' is unknown; allowed are train, validation, test"),
-        ("row,part\n1,train\n2,\n", ", line 3: the part '' is unknown"),
-        ("row,part\n0,train\n1,test\n", ", line 2: must be '1,' and a part, not '0,train'; restore"),
-        ("row,part\n1,train\n3,test\n", ", line 3: must be '2,' and a part, not '3,test'; restore"),
-        ("row,part\n1,train\n1,test\n", ", line 3: must be '2,' and a part, not '1,test'; restore"),
-        ("row,part\n1,train\n\n", ", line 3: must be '2,' and a part, not ''; restore"),
-        ("row,part\n1,train,x\n2,test\n", ", line 2: must be '1,' and a part, not '1,train,x'; restore"),
-        ("row,part\n1,train\n", ": splits 1 rows, but the table has 2; use the table that the run was trained on"),
-        ("row,part\n1,train\n2,test\n3,test\n", ": splits 3 rows, but the table has 2; use the table"),
-    ],
-)
-def test_wrong_splits(tmp_path: Path, content: str, words: str) -> None:
-    path = tmp_path / "splits.csv"
-    path.write_text(content)
-    with pytest.raises(RunError) as caught:
-        read_splits(path, 2)
-    assert str(caught.value).startswith(f"{path}{words}")
-    assert caught.value.exit_code == 5
-
-
-def test_missing_splits(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"splits\.csv: there is no such file; restore it from a copy"):
-        read_splits(tmp_path / "splits.csv", 2)

@@ -51,7 +51,7 @@ def test_iris_4_2_3_reaches_0_80_and_hides_a_class(run_tutorial, reference):
         assert losses[int(updates)] == pytest.approx(value, rel=1e-9), updates
     assert trained.figures["train"]["accuracy"] == pytest.approx(expected["expected"]["train_accuracy"], abs=1e-12)
     scores = evaluate(trained.run, None).scores
-    assert scores.accuracy == 0.8
+    assert scores.value("accuracy") == 0.8
     assert scores.confusion == expected["test_confusion"]
     accuracies = rows.figure("accuracy")
     assert max(accuracies) == pytest.approx(expected["best_train_accuracy"]["value"], abs=1e-12)

@@ -7,26 +7,50 @@ from bpnet.config.loading import dotted
 from bpnet.config.schema import Architecture, Config, Output, Task
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
+from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.fitting import Role
 from bpnet.engine.activations import AnyActivation, Identity, LeakyRelu, Relu, Sigmoid, Softmax
-from bpnet.engine.layers import AnyLayer, BatchNormalization, Dense, Dropout
+from bpnet.engine.layers import (
+    AnyLayer,
+    AnyStoredLayer,
+    BatchNormalization,
+    CategoryTable,
+    Dense,
+    Dropout,
+    Embedding,
+)
 from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.metrics import Accuracy, RegressionError
+from bpnet.engine.metrics import Accuracy, LabelAccuracy, RegressionError
 from bpnet.engine.optimizers import Perturbation, Rprop
 from bpnet.engine.schedules import ConstantRate
 from bpnet.errors import ConfigError
 from bpnet.suggest import suggest
 
 DEFAULT_HIDDEN = (64, 64)
-METRICS: dict[Task, tuple[str, ...]] = {"classification": Accuracy.names, "regression": RegressionError.names}
+METRICS: dict[Task, tuple[str, ...]] = {
+    "classification": Accuracy.names,
+    "regression": RegressionError.names,
+    "multilabel": LabelAccuracy.names,
+}
 
 
-def resolve(config: Config, source: Source, task: Task, classes: int, features: list[str]) -> Config:
-    """The config with every default written out, for a table of this task, so many classes and these features.
+def resolve(
+    config: Config,
+    source: Source,
+    task: Task,
+    wanted: int,
+    features: list[str],
+    roles: dict[str, Role],
+    encoder: Encoder,
+) -> Config:
+    """The config with every default written out, for a table with these features, roles and inputs.
+
+    `wanted` is the number of classes, or of targets.
 
     Raises ConfigError with every combination of keys that makes no sense.
     """
     architecture = replace(config.architecture, layers=_layers(config.architecture), hidden=None, activation=None)
-    loss = config.training.loss or _loss(architecture, task, classes)
+    loss = config.training.loss or _loss(architecture, task, wanted)
     activation = _ending(architecture, loss, task)
     if architecture.output is not None:
         architecture = replace(architecture, output=_output(architecture.output, activation))
@@ -37,11 +61,12 @@ def resolve(config: Config, source: Source, task: Task, classes: int, features: 
         dataset=replace(
             config.dataset,
             features=features,
+            roles=roles,
             split=replace(
                 split,
-                validation=split.share("validation"),
-                test=split.share("test"),
-                stratify=task == "classification" and split.shuffle if split.stratify is None else split.stratify,
+                validation=split.amount("validation"),
+                test=split.amount("test"),
+                stratify=split.stratifies(task),
             ),
         ),
         architecture=architecture,
@@ -49,48 +74,57 @@ def resolve(config: Config, source: Source, task: Task, classes: int, features: 
             training, loss=loss, keep="best" if training.keeps_best(validated=split.validates) else "last"
         ),
     )
-    found = _contradictions(resolved, loss, activation, task, classes)
+    found = _contradictions(resolved, loss, activation, task, wanted, encoder)
     problems = [f"{source.where(path)}: {dotted(path)} {text}" for path, text in found]
     if problems:
         raise ConfigError(problems)
     return resolved
 
 
-def layers_of(config: Config, classes: int) -> tuple[list[AnyLayer], AnyActivation]:
+def layers_of(config: Config, wanted: int, encoder: Encoder) -> tuple[list[AnyStoredLayer], AnyActivation]:
     """All layers of a resolved config, and what turns the scores of the last into predictions.
 
-    Where the loss reads logits, the output's activation is the loss's own: it is left out of the layer.
+    Before them stands the one that turns numbers of levels into vectors, where columns are encoded so. Where the loss
+    reads logits, the output's activation is the loss's own: it is left out of the layer.
     """
     loss, output, layers = config.training.loss, config.architecture.output, config.architecture.layers
     assert loss is not None
     assert layers is not None
     assert config.task is not None
+    first = [Embedding(tables=tables)] if (tables := _tables(encoder)) else []
     if output is None:
-        return layers, loss.link
+        return [*first, *layers], loss.link
     assert output.activation is not None
     linked = output.activation == loss.link
     last = Dense(
-        units=_units(config.task, classes, output.activation),
+        units=_units(config.task, wanted, output.activation),
         activation=Identity() if linked else output.activation,
         bias=output.bias,
         initializer=output.initializer,
         bias_initializer=output.bias_initializer,
     )
-    return [*layers, last], output.activation if linked else Identity()
+    return [*first, *layers, last], output.activation if linked else Identity()
 
 
-def outputs_of(config: Config, classes: int) -> int:
+def outputs_of(config: Config, wanted: int, encoder: Encoder) -> int:
     """The number of scores that the network of a resolved config gives for each row."""
-    layers, _ = layers_of(config, classes)
-    outputs = len(config.dataset.features or [])
+    layers, _ = layers_of(config, wanted, encoder)
+    outputs = encoder.width
     for layer in layers:
         outputs = layer.outputs(outputs)
     return outputs
 
 
-def _units(task: Task, classes: int, activation: AnyActivation) -> int:
-    """One output for a regression or two classes, unless softmax gives each class its own."""
-    return 1 if task == "regression" or (classes == 2 and not isinstance(activation, Softmax)) else classes
+def _tables(encoder: Encoder) -> list[CategoryTable]:
+    return [
+        CategoryTable(position=position, levels=column.places, size=column.size)
+        for position, column in encoder.embedded
+    ]
+
+
+def _units(task: Task, wanted: int, activation: AnyActivation) -> int:
+    """An output for each class or target; two classes share one, unless softmax gives each its own."""
+    return 1 if task == "classification" and wanted == 2 and not isinstance(activation, Softmax) else wanted
 
 
 def _layers(architecture: Architecture) -> list[AnyLayer]:
@@ -109,14 +143,16 @@ def _own_activation(architecture: Architecture) -> AnyActivation | None:
     return None if isinstance(own, Identity) else own
 
 
-def _loss(architecture: Architecture, task: Task, classes: int) -> AnyLoss:
+def _loss(architecture: Architecture, task: Task, wanted: int) -> AnyLoss:
     """The loss that suits the output's activation, or the task where none is given."""
     activation = _own_activation(architecture)
     own_layer = architecture.output is None and activation is not None
     if task == "regression" or own_layer or not isinstance(activation, Softmax | Sigmoid | None):
         return SquaredError()
+    if task == "multilabel":
+        return BinaryCrossEntropy()
     if activation is None:
-        return BinaryCrossEntropy() if classes == 2 else CrossEntropy()
+        return BinaryCrossEntropy() if wanted == 2 else CrossEntropy()
     return CrossEntropy() if isinstance(activation, Softmax) else BinaryCrossEntropy()
 
 
@@ -125,7 +161,7 @@ def _ending(architecture: Architecture, loss: AnyLoss, task: Task) -> AnyActivat
     activation = _own_activation(architecture)
     if activation is not None:
         return activation
-    if architecture.output is not None and task == "classification" and isinstance(loss.link, Identity):
+    if architecture.output is not None and task != "regression" and isinstance(loss.link, Identity):
         return Sigmoid()
     return loss.link
 
@@ -137,7 +173,7 @@ def _output(output: Output, activation: AnyActivation) -> Output:
 
 
 def _contradictions(
-    config: Config, loss: AnyLoss, activation: AnyActivation, task: Task, classes: int
+    config: Config, loss: AnyLoss, activation: AnyActivation, task: Task, wanted: int, encoder: Encoder
 ) -> Iterator[tuple[KeyPath, str]]:
     loss_at: KeyPath = ("training", "loss")
     layers = config.architecture.layers or []
@@ -159,13 +195,10 @@ def _contradictions(
                 f"is {activation.kind}, which cannot reach every value of a standardized target; use identity, "
                 "or set dataset.preprocessing.target to none where the target stays in its range",
             )
-        if config.dataset.split.stratify:
-            yield (
-                ("dataset", "split", "stratify"),
-                "is true, but the task is regression, which has no classes; remove it",
-            )
-        if config.dataset.class_weight is not None:
-            yield ("dataset", "class_weight"), "is set, but the task is regression, which has no classes; remove it"
+    elif task == "multilabel" and (isinstance(loss, CrossEntropy) or isinstance(activation, Softmax)):
+        path, kind = (loss_at, loss.kind) if isinstance(loss, CrossEntropy) else (output_at, activation.kind)
+        allowed = "binary_cross_entropy" if path == loss_at else "sigmoid"
+        yield path, f"is {kind}, which chooses one of several classes; where each target is true or not, use {allowed}"
     elif logits and (activation != loss.link or (not added and _own_activation(config.architecture) is not None)):
         yield (
             output_at,
@@ -173,12 +206,17 @@ def _contradictions(
             f"{'leave the activation out' if added else 'make it identity'}, "
             "or choose another loss such as squared_error",
         )
+    if task != "classification":
+        if config.dataset.split.stratify:
+            yield ("dataset", "split", "stratify"), f"is true, but the task is {task}, which has no classes; remove it"
+        if config.dataset.class_weight is not None:
+            yield ("dataset", "class_weight"), f"is set, but the task is {task}, which has no classes; remove it"
     if not added and isinstance(layers[-1], Dropout):
         yield ("architecture", "output"), "is null, but the last layer is dropout, which makes no output; leave it out"
-    outputs = outputs_of(config, classes)
-    wanted = {_units(task, classes, activation), classes} - {0}
-    if not added and outputs not in wanted:
-        needs = " or ".join(map(str, sorted(wanted)))
+    outputs = outputs_of(config, wanted, encoder)
+    fitting = {_units(task, wanted, activation), wanted}
+    if not added and outputs not in fitting:
+        needs = " or ".join(map(str, sorted(fitting)))
         yield (
             ("architecture", "output"),
             f"is null, but the last layer has {outputs} outputs where the target needs {needs}; change its units",
@@ -199,7 +237,7 @@ def _contradictions(
             "is best, but there are no validation rows to choose by; set dataset.split.validation above 0, "
             "or name a training figure in training.early_stopping.monitor",
         )
-    if config.training.metrics and (task == "regression" or logits):
+    if config.training.metrics and (task != "classification" or logits):
         yield (
             ("training", "metrics"),
             "asks for closeness, which compares classes with the outputs themselves: it needs a classification "

@@ -1,0 +1,45 @@
+"""`bpnet check`: what a training would do, before it is done."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bpnet.cli.exit_codes import exit_codes
+
+EXAMPLES = """Examples:
+
+bpnet check configs/iris.yaml
+
+bpnet check flowers.yaml --set dataset.split.group=plant
+
+bpnet check flowers.yaml --json
+"""
+
+
+def check(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the run.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; may be given several times."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+) -> None:
+    """Say what training would make of the table: columns, classes, memory and time, and what is treacherous in it.
+
+    Warns of columns that are constant, equal to another, or give the target away, and of rows that stand in two parts
+    of the split. Writes nothing.
+    """
+    with exit_codes():
+        from bpnet import console
+        from bpnet.cli.output import print_json
+        from bpnet.config.source import override, read
+        from bpnet.inspection.inspecting import inspect_config
+        from bpnet.reports.check import check_lines
+
+        found = inspect_config(override(read(config), settings or []), config.parent)
+        if as_json:
+            print_json({"config": str(config), **dataclasses.asdict(found)})
+        else:
+            console.say("\n".join([*check_lines(found), "", f"Next: bpnet train {config}"]))

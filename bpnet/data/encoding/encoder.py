@@ -1,0 +1,115 @@
+"""The encoder: all feature columns, in the order of the network's inputs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from bpnet.data.encoding.columns import (
+    BooleanColumn,
+    EmbeddingColumn,
+    NumericColumn,
+    OneHotColumn,
+    OrdinalColumn,
+)
+from bpnet.data.encoding.dates import DateColumn
+from bpnet.data.encoding.flags import Flags
+from bpnet.data.encoding.spot import Spot
+from bpnet.data.reading.chunk import Chunk, Wanted
+from bpnet.engine.component import Array, Component, FieldError
+from bpnet.errors import DataError
+
+AnyColumn = NumericColumn | OneHotColumn | OrdinalColumn | EmbeddingColumn | BooleanColumn | DateColumn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder(Component):
+    """How each feature becomes inputs; with `unit_rows` the numeric inputs of each row are brought to length 1."""
+
+    columns: Annotated[list[Annotated[AnyColumn, Field(discriminator="kind")]], Field(min_length=1)]
+    unit_rows: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.features)) < len(self.columns):
+            raise FieldError("columns", "must name each column once")
+        if not self.width:
+            raise FieldError("columns", "must make at least one input")
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the columns."""
+        return [column.name for column in self.columns]
+
+    @cached_property
+    def inputs(self) -> list[str]:
+        """The names of the inputs, in order."""
+        return [name for column in self.columns for name in column.inputs]
+
+    @property
+    def width(self) -> int:
+        """The number of inputs."""
+        return len(self.inputs)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What to read of a table."""
+        return {column.name: column.reads for column in self.columns}
+
+    @property
+    def embedded(self) -> list[tuple[int, EmbeddingColumn]]:
+        """The columns whose inputs are numbers of levels, with the input's position."""
+        starts = np.cumsum([0, *(len(column.inputs) for column in self.columns)]).tolist()
+        return [
+            (start, column)
+            for start, column in zip(starts, self.columns, strict=False)
+            if isinstance(column, EmbeddingColumn)
+        ]
+
+    def encode(self, chunk: Chunk, dtype: str) -> tuple[Array, Flags]:
+        """The inputs (N, I) of a chunk's rows, and what is to be said of them; raises DataError that names cells."""
+        x = np.empty((len(chunk), self.width), dtype, order="F")  # for it is written column by column
+        flags = Flags()
+        start, problems = 0, []
+        for column in self.columns:
+            part = x[:, start : start + len(column.inputs)]
+            try:
+                with Spot(chunk, column.name), np.errstate(all="ignore"):
+                    column.encode(chunk.column(column.name), part, flags)
+            except DataError as error:
+                problems += error.problems
+            start += len(column.inputs)
+        if problems:
+            raise DataError(problems)
+        if self.unit_rows:
+            self._to_length_1(x)
+        self._check_size(x, chunk)
+        return x, flags
+
+    @cached_property
+    def _numeric(self) -> list[int]:
+        named = {column.name for column in self.columns if isinstance(column, NumericColumn)}
+        return [k for k, name in enumerate(self.inputs) if name in named]
+
+    def _to_length_1(self, x: Array) -> None:
+        """Divide each row's numeric inputs by their length; by the largest first, so that no square overflows."""
+        rows = x[:, self._numeric].astype(np.float64)
+        largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
+        rows /= np.where(largest == 0, 1.0, largest)
+        length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
+        x[:, self._numeric] = rows / np.where(length == 0, 1.0, length)
+
+    def _check_size(self, x: Array, chunk: Chunk) -> None:
+        # squares of what is encoded must fit too: the network multiplies and sums
+        limit = np.sqrt(np.finfo(x.dtype).max)
+        if x.size == 0 or (x.max() < limit and x.min() > -limit):
+            return
+        row, k = (int(index) for index in np.argwhere(~(np.abs(x) < limit))[0])
+        column = next(c for c in self.columns if self.inputs[k] in c.inputs)
+        cell = chunk.column(column.name).cells()[row]
+        raise DataError(
+            f"{chunk.where(row)}, column '{column.name}': {cell} is too large to compute with; "
+            "correct it, or give the column in another unit"
+        )

@@ -1,0 +1,259 @@
+"""Fitting: from one pass over the training rows to the encoded columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from bpnet.data.encoding.columns import (
+    FALSE_AND_TRUE,
+    BooleanColumn,
+    EmbeddingColumn,
+    EncodedColumn,
+    NumericColumn,
+    OneHotColumn,
+    OrdinalColumn,
+)
+from bpnet.data.encoding.dates import DateColumn, Part, circle, read_date
+from bpnet.data.encoding.encoder import Encoder
+from bpnet.data.encoding.scales import fit_scale
+from bpnet.data.encoding.settings import (
+    AnyCategorical,
+    AnyMissing,
+    AnyScaling,
+    Embedded,
+    Impute,
+    OneHot,
+    Ordinal,
+)
+from bpnet.data.encoding.spot import Spot
+from bpnet.data.encoding.summary import SAMPLE, LevelSummary, NumericSummary
+from bpnet.data.levels import in_order
+from bpnet.data.reading.chunk import Kind
+from bpnet.data.reading.column import Column
+from bpnet.data.reading.table import Table
+from bpnet.engine.component import Array
+from bpnet.errors import DataError
+
+Role = Literal["numeric", "categorical", "boolean", "date", "ignored"]
+
+_MOST_SAMPLED = 20_000_000
+"""Numbers that the samples of all columns hold together: 160 MB."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to become of a column."""
+
+    role: Role
+    scaling: AnyScaling
+    categorical: AnyCategorical
+    missing: AnyMissing
+    date_format: str | None = None
+
+
+_TURNING: tuple[Part, ...] = ("month", "weekday", "hour")
+
+
+class _Fit(Protocol):
+    kind: Kind
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        """Take in the cells that `rows` (N,) says; `sampled` (N,) are those whose values may be kept."""
+
+    def column(self, name: str) -> EncodedColumn:
+        """What was learnt."""
+
+
+def fit_encoder(
+    table: Table, plans: Mapping[str, Plan], train: Array, *, unit_rows: bool, rng: np.random.Generator
+) -> Encoder:
+    """Learn how the columns are encoded from the rows that `train` (N,) says, in one pass; raises DataError."""
+    fits: dict[str, _Fit] = {name: _fit_of(plan) for name, plan in plans.items()}
+    sampled = _sampled(train, len(plans), rng)
+    for chunk in table.chunks({name: fit.kind for name, fit in fits.items()}):
+        rows = slice(chunk.start, chunk.start + len(chunk))
+        for name, fit in fits.items():
+            with Spot(chunk, name):
+                fit.add(chunk.column(name), train[rows], sampled[rows])
+    columns, problems = [], []
+    for name, fit in fits.items():
+        try:
+            columns.append(fit.column(name))
+        except DataError as error:
+            problems += [f"{table.name}: {problem}" for problem in error.problems]
+    if problems:
+        raise DataError(problems)
+    return Encoder(columns=columns, unit_rows=unit_rows)  # type: ignore[arg-type]
+
+
+def _sampled(train: Array, columns: int, rng: np.random.Generator) -> Array:
+    """Which training rows medians and quantiles are read off: all, or as many as fit the memory."""
+    most = min(SAMPLE, max(1000, _MOST_SAMPLED // max(columns, 1)))
+    rows = np.flatnonzero(train)
+    if len(rows) <= most:
+        return train
+    picked = np.zeros(len(train), bool)
+    picked[rng.choice(rows, most, replace=False)] = True
+    return picked
+
+
+def _fit_of(plan: Plan) -> _Fit:
+    if plan.role == "numeric":
+        return _NumericFit(plan)
+    if plan.role == "date":
+        return _DateFit(plan)
+    return _BooleanFit(plan) if plan.role == "boolean" else _CategoryFit(plan)
+
+
+class _NumericFit:
+    kind: Kind = "number"
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._summary = plan, NumericSummary()
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        self._summary.add(column.as_numbers()[rows], sampled[rows])
+
+    def column(self, name: str) -> NumericColumn:
+        summary, missing = self._summary, self._plan.missing
+        if not summary.count:
+            raise _no_values(name)
+        fill = None
+        if isinstance(missing, Impute):
+            fill = (
+                float(summary.quantiles(np.array([0.5]))[0]) if missing.numeric == "median" else summary.most_frequent
+            )
+        return NumericColumn(
+            name=name,
+            indicator=_indicates(missing, summary.gaps),
+            scale=fit_scale(self._plan.scaling, summary, name),
+            fill=fill,
+            lowest=summary.lowest,
+            highest=summary.highest,
+        )
+
+
+class _CategoryFit:
+    kind: Kind = "text"
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._summary = plan, LevelSummary()
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        self._summary.add(column, rows)
+
+    def column(self, name: str) -> EncodedColumn:
+        summary, wish, missing = self._summary, self._plan.categorical, self._plan.missing
+        counts = summary.counts
+        if not counts:
+            raise _no_values(name)
+        fill = summary.most_frequent if isinstance(missing, Impute) else None
+        indicator = _indicates(missing, summary.gaps)
+        if isinstance(wish, Ordinal):
+            absent = [level for level in counts if wish.order and level not in wish.order]
+            if absent:
+                raise DataError(
+                    f"column '{name}': the level '{absent[0]}' is not in the order that "
+                    f"dataset.preprocessing.columns.{name}.order gives; add it there"
+                )
+            levels = wish.order or in_order(list(counts))
+            return OrdinalColumn(name=name, indicator=indicator, levels=levels, fill=fill)
+        common = sorted((level for level in counts if counts[level] >= wish.rare), key=lambda k: (-counts[k], k))
+        if isinstance(wish, OneHot):
+            common = common[: wish.most]
+        kept = in_order(common or [summary.most_frequent])
+        rare = sorted(set(counts) - set(kept))
+        shared = {
+            "name": name,
+            "indicator": indicator,
+            "levels": kept,
+            "fill": fill,
+            "pools": bool(rare),
+            "rare": rare[:1000],
+        }
+        if isinstance(wish, Embedded):
+            places = len(kept) + bool(rare)
+            return EmbeddingColumn(**shared, size=wish.size or min(600, round(1.6 * places**0.56)))  # type: ignore[arg-type]
+        return OneHotColumn(**shared)  # type: ignore[arg-type]
+
+
+class _BooleanFit:
+    kind: Kind = "text"
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._summary = plan, LevelSummary()
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        self._summary.add(column.without_gap_words(), rows)
+
+    def column(self, name: str) -> BooleanColumn:
+        summary = self._summary
+        if not summary.counts:
+            raise _no_values(name)
+        words = {level.lower() for level in summary.counts}
+        pair = next(((no, yes) for no, yes in FALSE_AND_TRUE.items() if words <= {no, yes}), None)
+        if pair is None:
+            raise DataError(
+                f"column '{name}', a boolean, holds {', '.join(repr(word) for word in sorted(words)[:4])}; it must be "
+                f"one of {', '.join(f'{no}/{yes}' for no, yes in FALSE_AND_TRUE.items())}; or give it another role in "
+                "dataset.roles"
+            )
+        rows = sum(summary.counts.values())
+        true = sum(count for level, count in summary.counts.items() if level.lower() == pair[1])
+        fill = float(2 * true > rows) if isinstance(self._plan.missing, Impute) else None
+        return BooleanColumn(
+            name=name,
+            indicator=_indicates(self._plan.missing, summary.gaps),
+            false=pair[0],
+            true=pair[1],
+            fill=fill,
+            varies=len(words) > 1,
+        )
+
+
+class _DateFit:
+    kind: Kind = "text"
+
+    def __init__(self, plan: Plan) -> None:
+        assert plan.date_format is not None
+        self._plan, self._format, self._summary = plan, plan.date_format, NumericSummary()
+        self._turns: dict[Part, tuple[float, float]] = {}
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        days = column.read(lambda text: read_date(text, self._format), f"a date ({self._format})")[rows]
+        self._summary.add(days, sampled[rows])
+        there = days[~np.isnan(days)]
+        if len(there):
+            for part in _TURNING:
+                turn = circle(there, part)
+                low, high = self._turns.get(part, (np.inf, -np.inf))
+                self._turns[part] = min(low, float(turn.min())), max(high, float(turn.max()))
+
+    def column(self, name: str) -> DateColumn:
+        summary, missing = self._summary, self._plan.missing
+        if not summary.count:
+            raise _no_values(name)
+        varying: list[Part] = [part for part, (low, high) in self._turns.items() if high > low]
+        return DateColumn(
+            name=name,
+            indicator=_indicates(missing, summary.gaps),
+            format=self._format,
+            parts=varying if summary.constant else ["elapsed", *varying],
+            mean=summary.mean,
+            deviation=1.0 if summary.constant else summary.deviation,
+            fill=float(summary.quantiles(np.array([0.5]))[0]) if isinstance(missing, Impute) else None,
+            lowest=summary.lowest,
+            highest=summary.highest,
+        )
+
+
+def _indicates(missing: AnyMissing, gaps: int) -> bool:
+    return isinstance(missing, Impute) and missing.indicator and gaps > 0
+
+
+def _no_values(name: str) -> DataError:
+    return DataError(
+        f"column '{name}' is blank in every training row; set dataset.roles.{name} to ignored, or fill it in"
+    )

@@ -1,0 +1,189 @@
+"""Delimited text: CSV and its kin, read block by block; cell by cell where it is small, or to name what is amiss."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from bpnet.data.reading.chunk import Chunk, Wanted
+from bpnet.data.reading.column import Column, column_of
+from bpnet.data.reading.dialect import Dialect, dialect_of
+from bpnet.data.reading.settings import Reading
+from bpnet.data.reading.streams import Opener, blocks, sha256, utf8
+from bpnet.errors import DataError
+from bpnet.problems import MOST_PROBLEMS, more
+
+LARGE = 4_000_000
+"""The bytes from which pandas, though it takes a third of a second to import, reads a block sooner than `csv`."""
+
+_HEAD = 200_000
+"""How many bytes the separator and the like are read off."""
+
+
+class Delimited:
+    """A delimited table with a line of column names; `lines` are those its rows stand on, where it was made here.
+
+    Raises DataError where it is none: blank lines are passed over, white space around a cell is not part of it.
+    """
+
+    def __init__(self, name: str, opened: Opener, settings: Reading, lines: Sequence[int] | None = None) -> None:
+        self.name, self._opened, self._settings, self._lines = name, opened, settings, lines
+        first = next(self._blocks(), (1, b""))[1]
+        head = _decoded(first[:_HEAD] if len(first) <= _HEAD else first[: _line_end(first)], 1, name)
+        self.dialect = dialect_of(head, name, settings)
+        self.columns = _header(name, head, self.dialect)
+        self.places = {column: k for k, column in enumerate(self.columns)}
+        self._whole: TextChunk | None = None
+
+    def _blocks(self) -> Iterator[tuple[int, bytes]]:
+        quote = self._settings.quote.encode()
+        return blocks(utf8(self._opened, self._settings.encoding, self.name), quote, self.name)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the content, decompressed."""
+        return sha256(self._opened, self.name)
+
+    def chunks(self, wanted: Wanted, start: int) -> Iterator[Chunk]:
+        """The rows in order, those of a large table many at a time; raises DataError."""
+        if self._whole is not None and self._whole.start == start:
+            yield self._whole.with_columns(wanted)
+            return
+        found, row = 0, start
+        for line, content in self._blocks():
+            if not found:
+                content, line = self._without_header(content, line)
+            chunk = TextChunk(self, content, line, row, wanted)
+            if len(chunk):
+                yield chunk
+            row += len(chunk)
+            found += 1
+        if row == start:
+            raise DataError(f"{self.name}: the table has column names but no rows")
+        if found == 1 and len(content) < LARGE:
+            self._whole = chunk
+
+    def _without_header(self, content: bytes, line: int) -> tuple[bytes, int]:
+        quote, start = self.dialect.quote.encode(), 0
+        while True:
+            end = content.find(b"\n", start) + 1 or len(content)
+            while content.count(quote, start, end) % 2 and end < len(content):
+                end = content.find(b"\n", end) + 1 or len(content)
+            line += content.count(b"\n", start, end)
+            blank = not content[start:end].strip()
+            start = end
+            if not blank or end == len(content):
+                return content[end:], line
+
+    def line(self, row: int, line: int) -> int:
+        """The line that a row of the table stands on, where it begins on this line of the content."""
+        return self._lines[row] if self._lines else line
+
+
+class TextChunk(Chunk):
+    """A block of delimited text; `content` is UTF-8 and begins on `line`."""
+
+    def __init__(self, file: Delimited, content: bytes, line: int, start: int, wanted: Wanted) -> None:
+        super().__init__(file.name, start)
+        self._file, self._content, self._line = file, content, line
+        self.columns = file.columns
+        self._columns: dict[str, Column] = self._fast(wanted) or {}
+        self._length = len(next(iter(self._columns.values()))) if self._columns else len(self._parsed[0])
+
+    def __len__(self) -> int:
+        return self._length
+
+    def with_columns(self, wanted: Wanted) -> "TextChunk":
+        """The same rows; what was parsed cell by cell is kept."""
+        return self if not self._columns else TextChunk(self._file, self._content, self._line, self.start, wanted)
+
+    def _fast(self, wanted: Wanted) -> dict[str, Column] | None:
+        if len(self._content) < LARGE or not wanted:
+            return None
+        from bpnet.data.reading.fast import fast_columns
+
+        return fast_columns(self._content, self.columns, self._file.dialect, wanted)
+
+    def column(self, name: str) -> Column:
+        """One column, from wherever it was read."""
+        if name not in self._columns:
+            k = self._file.places[name]
+            self._columns_by_cell[name] = self._columns_by_cell.get(name) or column_of(
+                [row[k] for row in self.rows()], self._file.dialect.marks
+            )
+            return self._columns_by_cell[name]
+        return self._columns[name]
+
+    @cached_property
+    def _columns_by_cell(self) -> dict[str, Column]:
+        return {}
+
+    def rows(self) -> list[list[str]]:
+        """Every row's cells as they are written; raises DataError."""
+        return self._parsed[0]
+
+    def lines(self) -> list[str] | None:
+        """The lines of the block, where each is a row."""
+        dialect = self._file.dialect
+        if dialect.separator != "," or dialect.quote.encode() in self._content:
+            return None
+        lines = _decoded(self._content, self._line, self.name).replace("\r\n", "\n").removesuffix("\n").split("\n")
+        return lines if len(lines) == len(self) else None
+
+    def place(self, row: int) -> str:
+        """The line of a row."""
+        return f"line {self._file.line(self.start + row, self._parsed[1][row])}"
+
+    @cached_property
+    def _parsed(self) -> tuple[list[list[str]], list[int]]:
+        """The cells of each row, and the line it begins on; raises DataError where a row has too many or too few."""
+        text = _decoded(self._content, self._line, self.name)
+        numbered = list(self._file.dialect.records(text, self._line, self.name))
+        lines, rows = [line for line, _ in numbered], [row for _, row in numbered]
+        width = len(self.columns)
+        wrong = [k for k, row in enumerate(rows) if len(row) != width]
+        if wrong:
+            raise DataError(
+                [
+                    f"{self.name}, line {lines[k]} (row {self.start + k + 1}): {len(rows[k])} cells, but the header "
+                    f"has {width}; check the separators ({self._file.dialect.separator!r}) and quotes of that line"
+                    for k in wrong[:MOST_PROBLEMS]
+                ]
+                + more(len(wrong), "rows have the wrong number of cells")
+            )
+        return rows, lines
+
+
+def _decoded(content: bytes, line: int, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line += content.count(b"\n", 0, error.start)
+        raise DataError(
+            f"{name}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8 text; save the table as UTF-8, or "
+            "set dataset.reading.encoding to what it was saved in (cp1252 is usual on Windows, utf-16 in spreadsheets)"
+        ) from None
+
+
+def _line_end(content: bytes) -> int:
+    """Where the last whole line among the first bytes ends."""
+    return content.rfind(b"\n", 0, _HEAD) + 1 or content.find(b"\n") + 1 or len(content)
+
+
+def _header(name: str, head: str, dialect: Dialect) -> list[str]:
+    """The column names; raises DataError where one is missing or stands twice."""
+    line, header = next(dialect.records(head, 1, name), (1, []))
+    if not header:
+        raise DataError(f"{name}: the table is empty; it must have a line of column names and then a line for each row")
+    seen: set[str] = set()
+    problems = []
+    for k, column in enumerate(header):
+        if not column:
+            problems.append(f"{name}, line {line}: column {k + 1} has no name; give each column one")
+        elif column in seen:
+            problems.append(f"{name}, line {line}: two columns are named '{column}'; rename one of them")
+        seen.add(column)
+    if "\0" in head:
+        line = head[: head.index("\0")].count("\n") + 1
+        problems = [f"{name}, line {line}: holds a NUL byte: this is no text table; give CSV, JSON lines or Parquet"]
+    if problems:
+        raise DataError([*problems[:MOST_PROBLEMS], *more(len(problems), "column names are missing or stand twice")])
+    return header

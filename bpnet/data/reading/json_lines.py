@@ -1,0 +1,88 @@
+"""JSON lines: a table with one JSON object in each line, whose keys are the columns."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from bpnet.data.reading.chunk import Chunk, ColumnChunk, Wanted
+from bpnet.data.reading.column import column_of, shown
+from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.settings import Reading
+from bpnet.data.reading.streams import Opener, blocks, sha256, utf8
+from bpnet.errors import DataError
+from bpnet.problems import listed
+
+
+class JsonLines:
+    """A file of JSON lines; a key that a line lacks, or that is null, is a gap. Raises DataError."""
+
+    def __init__(self, name: str, opened: Opener, settings: Reading) -> None:
+        self.name, self._opened, self._encoding = name, opened, settings.encoding
+        self._marks = Marks(missing=frozenset(settings.missing or ()))
+        first = next(self._objects(), [])
+        if not first:
+            raise DataError(f"{name}: the table is empty; each line must hold a JSON object")
+        self.columns = list(dict.fromkeys(key for _, row in first for key in row))
+        if not self.columns:
+            raise DataError(f"{name}: the objects have no keys, which are the columns")
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the content, decompressed."""
+        return sha256(self._opened, self.name)
+
+    def chunks(self, wanted: Wanted, start: int) -> Iterator[Chunk]:
+        """The rows in order; raises DataError."""
+        known = set(self.columns)
+        for objects in self._objects():
+            for line, row in objects:
+                if new := sorted(row.keys() - known):
+                    raise DataError(
+                        f"{self.name}, line {line}: the key {listed(new)} is new here; the columns are "
+                        f"the keys of the first 8 MB: {listed(self.columns)}"
+                    )
+            if not objects:
+                continue
+            columns = {
+                name: column_of((self._cell(row.get(name), name, line) for line, row in objects), self._marks)
+                for name in self.columns
+            }
+            yield ColumnChunk(self.name, start, columns, [line for line, _ in objects])
+            start += len(objects)
+
+    def _objects(self) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+        """The objects of each block, with their lines."""
+        for first, content in blocks(utf8(self._opened, self._encoding, self.name), b"\0", self.name):
+            objects = []
+            for k, text in enumerate(content.split(b"\n")):
+                if not text.strip():
+                    continue
+                try:
+                    row = json.loads(text)
+                except (ValueError, RecursionError) as error:
+                    reason = getattr(error, "msg", "it is not JSON")
+                    raise DataError(
+                        f"{self.name}, line {first + k}: not a JSON object ({reason}); each line must hold one, "
+                        'such as {"age": 39, "city": "Oslo"}'
+                    ) from None
+                if not isinstance(row, dict):
+                    raise DataError(
+                        f"{self.name}, line {first + k}: is {'a list' if isinstance(row, list) else repr(row)[:40]}, "
+                        'not an object; each line must hold one row, such as {"age": 39, "city": "Oslo"}'
+                    )
+                objects.append((first + k, row))
+            yield objects
+
+    def _cell(self, value: Any, column: str, line: int) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, float):
+            return shown(value)
+        if isinstance(value, dict | list):
+            raise DataError(
+                f"{self.name}, line {line}, column '{column}': a cell must be text, a number, true, false or null, not "
+                f"{'an object' if isinstance(value, dict) else 'a list'}"
+            )
+        return str(value).strip()

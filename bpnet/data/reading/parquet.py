@@ -1,0 +1,109 @@
+"""Parquet tables, read batch by batch by pyarrow, which the extra `parquet` installs."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from bpnet.data.reading.chunk import Chunk, Wanted
+from bpnet.data.reading.column import Column, column_of
+from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.settings import Reading
+from bpnet.data.reading.streams import Opener, sha256
+from bpnet.errors import DataError, UsageError
+
+_ROWS = 50_000
+
+
+class Parquet:
+    """A Parquet file of numbers, text, booleans, dates and times; raises DataError where it is damaged."""
+
+    def __init__(self, name: str, opened: Opener, settings: Reading) -> None:
+        self.name, self._opened = name, opened
+        self._marks = Marks(missing=frozenset(settings.missing or ()))
+        with opened() as stream:
+            file = self._file(stream)
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+        self.columns = [str(column) for column in schema.names]
+        twice = [column for column, count in Counter(self.columns).items() if count > 1]
+        if twice:
+            raise DataError(f"{name}: two columns are named '{twice[0]}'; rename one of them")
+        nested = [field.name for field in schema if field.type.num_fields]
+        if nested:
+            raise DataError(f"{name}: the column '{nested[0]}' is nested; flatten it, or drop it, before training")
+        if not rows:
+            raise DataError(f"{name}: the table has column names but no rows")
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the file."""
+        return sha256(self._opened, self.name)
+
+    def chunks(self, wanted: Wanted, start: int) -> Iterator[Chunk]:
+        """The rows in order; raises DataError."""
+        with self._opened() as stream:
+            file = self._file(stream)
+            try:
+                for batch in file.iter_batches(batch_size=_ROWS):
+                    yield _Batch(self.name, start, self.columns, batch, self._marks)
+                    start += batch.num_rows
+            except (OSError, ValueError) as error:
+                raise self._damaged(error) from None
+
+    def _file(self, stream: BinaryIO) -> Any:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError:
+            raise UsageError(
+                f"{self.name}: Parquet needs pyarrow; install it with: pip install 'bpnet-cli[parquet]'"
+            ) from None
+        try:
+            return pyarrow.parquet.ParquetFile(stream)
+        except (OSError, ValueError) as error:
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self.name}: is no whole Parquet file: {str(error).splitlines()[0]}; write or download it again"
+        )
+
+
+class _Batch(Chunk):
+    """A batch of rows, whose columns are made when they are asked for."""
+
+    def __init__(self, name: str, start: int, columns: list[str], batch: Any, marks: Marks) -> None:
+        super().__init__(name, start)
+        self.columns, self._batch, self._marks = columns, batch, marks
+
+    def __len__(self) -> int:
+        return int(self._batch.num_rows)
+
+    def column(self, name: str) -> Column:
+        """One of the columns."""
+        return _column(self._batch.column(name), self._marks)
+
+    def rows(self) -> Sequence[Sequence[str]]:
+        """Every row's cells as text."""
+        return list(zip(*(self.column(name).cells() for name in self.columns), strict=True))
+
+
+def _column(array: Any, marks: Marks) -> Column:
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        numbers = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+        if not np.isinf(numbers).any():
+            return Column(marks, numbers=numbers)
+    if pa.types.is_dictionary(kind):
+        array = array.dictionary_decode()
+    if pa.types.is_timestamp(kind):
+        array = pa.array([None if v is None else v.isoformat(sep=" ") for v in array.to_pylist()])
+    texts = array.cast(pa.string()).dictionary_encode()
+    codes = texts.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    levels = [str(level).strip() for level in texts.dictionary.to_pylist()]
+    if "" in levels or len(set(levels)) < len(levels):
+        return column_of(("" if code < 0 else levels[code] for code in codes.tolist()), marks)
+    return Column(marks, codes=codes, levels=levels)

@@ -1,0 +1,136 @@
+"""Roles: what each column is, read off its training rows, or as the user says."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.data.encoding.columns import FALSE_AND_TRUE
+from bpnet.data.encoding.dates import FORMATS, format_of, likely_format
+from bpnet.data.encoding.fitting import Role
+from bpnet.data.encoding.spot import has_other_marks
+from bpnet.data.reading.column import Column
+from bpnet.data.reading.marks import Marks
+from bpnet.engine.component import Array
+from bpnet.problems import cell_shown
+
+MOST_INTEGER_CLASSES = 20
+"""Whole numbers with more different values than these are a regression target unless `task` says otherwise."""
+
+_MOSTLY = 0.9
+_FEWEST = 20
+"""Fewer rows than these are too few to call a column an id."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a column is, and for one that is left out the reason; `date_format` is that of a date."""
+
+    role: Role
+    reason: str | None = None
+    date_format: str | None = None
+    note: str | None = None
+    """What the user should know of a column that is used."""
+
+
+def role_of(name: str, column: Column, rows: Array, given: Role | None, *, named: bool) -> Finding:
+    """What the cells that rows (N,) says are; `named` features are never left out for looking like ids."""
+    found = _own_role(name, column, rows, named=named)
+    if given is None or given == found.role:
+        return found
+    if given == "date":
+        _, levels = _present(column, rows)
+        return Finding("date", date_format=likely_format(levels, 0.0) or FORMATS[0])
+    return Finding(given, "as dataset.roles says" if given == "ignored" else None)
+
+
+def _own_role(name: str, column: Column, rows: Array, *, named: bool) -> Finding:
+    if column.numbers is not None and not _called_id(name) and not np.isnan(column.numbers[rows]).all():
+        return Finding("numeric")
+    count, levels = _present(column, rows)
+    if not levels:
+        return Finding("ignored", "it is blank in every training row")
+    values = [level for level in levels if not column.marks.is_gap_among_numbers(level)] or levels
+    numbers = [level for level in values if _reads_as_number(level, column.marks)]
+    if len(numbers) == len(values):
+        if not named and _is_id(name, numbers, count):
+            return Finding("ignored", "it looks like an id: every row has another whole number")
+        return Finding("numeric")
+    lowered = {level.lower() for level in values}
+    if any(lowered <= {no, yes} for no, yes in FALSE_AND_TRUE.items()):
+        return Finding("boolean")
+    if form := format_of(values):
+        return Finding("date", date_format=form, note=_ambiguity(form, values))
+    if len(numbers) > max(MOST_INTEGER_CLASSES, _MOSTLY * len(values)):
+        return Finding("numeric")  # a few words among numbers are found and named
+    if sum(map(has_other_marks, values)) > _MOSTLY * len(values):
+        return Finding("numeric")  # and so are marks that dataset.reading has to name
+    if len(values) > MOST_INTEGER_CLASSES and (form := likely_format(values[:2000], _MOSTLY)):
+        return Finding("date", date_format=form)
+    if not named and count >= _FEWEST and len(levels) > count / 2:
+        spaces = sum(level.count(" ") for level in levels) / len(levels)
+        if spaces >= 3:
+            return Finding("ignored", "it looks like free text")
+        return Finding("ignored", f"it looks like an id or a name: {len(levels)} different texts in {count} rows")
+    word = next(level for level in values if level not in set(numbers))
+    note = f"beside numbers it holds {cell_shown(word)}, so it is taken as categories"
+    return Finding("categorical", note=note if len(numbers) > len(values) / 2 else None)
+
+
+def _reads_as_number(level: str, marks: Marks) -> bool:
+    """Whether a text is meant as a number, even one that is not finite."""
+    return marks.is_number(level) or bool(re.fullmatch(r"(?i)[-+]?(inf(inity)?|[0-9.]+e[0-9]+)", level))
+
+
+def _present(column: Column, rows: Array) -> tuple[int, list[str]]:
+    """How many cells are no gaps, and the different texts among them."""
+    codes, levels = column.as_text()
+    counts = np.bincount(codes[rows] + 1, minlength=len(levels) + 1)[1:]
+    there = [k for k in np.flatnonzero(counts).tolist() if not column.marks.is_gap_among_numbers(levels[k])]
+    texts = [levels[k] for k in there]
+    if any(column.marks.is_number(text) for text in texts):
+        return int(counts[there].sum()), texts
+    there = np.flatnonzero(counts).tolist()  # among text, the words for gaps are words
+    return int(counts.sum()), [levels[k] for k in there]
+
+
+def _called_id(name: str) -> bool:
+    """Whether a column is called an id, or a row number."""
+    called = re.fullmatch(r"(?i)(.*[_ .-])?(id|uuid|guid|key|index|row|rowid|row_?n(o|um|umber)|unnamed.*)", name)
+    return bool(called or re.fullmatch(r"[a-z0-9]+I[Dd]|[A-Z][A-Za-z0-9]+I[Dd]", name))
+
+
+def _is_id(name: str, levels: list[str], count: int) -> bool:
+    """Whether a column of whole numbers is called an id, and differs in every row."""
+    differs = count >= _FEWEST and len(levels) == count
+    return differs and _called_id(name) and all(_is_whole(level) for level in levels)
+
+
+def _is_whole(level: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?[0-9]+(\.0*)?", level))
+
+
+def _ambiguity(form: str, levels: list[str]) -> str | None:
+    if form.startswith("%m/%d") and format_of(levels) and all(_swapped_fits(level) for level in levels):
+        return (
+            f"its dates are read as month/day/year ({form}), though every one would fit day/month/year too; "
+            "set their format in dataset.preprocessing.columns if that is wrong"
+        )
+    return None
+
+
+def _swapped_fits(level: str) -> bool:
+    day = re.match(r"\d+/(\d+)/", level)
+    return day is not None and int(day[1]) <= 12
+
+
+def suggests_classes(column: Column, rows: Array | None = None) -> bool:
+    """Whether a target is classes: text, or at most 20 different whole numbers; else it is a quantity.
+
+    Numbers with a few words among them are a quantity too, so that those words are found and named.
+    """
+    _, levels = _present(column, np.ones(len(column), bool) if rows is None else rows)
+    numbers = [level for level in levels if column.marks.is_number(level)]
+    if len(numbers) < len(levels):
+        return len(numbers) <= max(MOST_INTEGER_CLASSES, _MOSTLY * len(levels))
+    return all(_is_whole(level) for level in numbers) and len(numbers) <= MOST_INTEGER_CLASSES

@@ -1,0 +1,191 @@
+"""Targets: what is to be predicted, as the network's outputs and back in the table's own words and units."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from bpnet.data.encoding.scales import Linear
+from bpnet.data.encoding.spot import Where, not_numbers
+from bpnet.data.levels import without_fractions
+from bpnet.data.reading.column import Codes, Column, Floats, NotNumbersError
+from bpnet.engine.component import Array, Component, FieldError
+from bpnet.errors import DataError
+from bpnet.problems import MOST_PROBLEMS, cell_shown, listed, more
+from bpnet.suggest import suggest
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes(Component):
+    """One of several classes, in the network's order."""
+
+    kind: Literal["classes"] = "classes"
+    name: str
+    classes: list[str]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise FieldError("classes", "must be at least two, and each once")
+
+    @property
+    def names(self) -> list[str]:
+        """The target's columns."""
+        return [self.name]
+
+    def numbers(self, column: Column, where: Where) -> Codes:
+        """The number (N,) of each cell's class; raises DataError where one is no class that the model knows."""
+        codes, levels = class_levels(column, self.name, where)
+        number = {label: k for k, label in enumerate(self.classes)}
+        numbers = np.array([number.get(level, -1) for level in levels], np.int32)[codes]
+        unknown = np.flatnonzero(numbers < 0)
+        if len(unknown):
+            label = levels[codes[unknown[0]]]
+            raise DataError(
+                f"{where(int(unknown[0]))}, column '{self.name}': '{label}' is no class that the model knows; "
+                f"it knows {listed(self.classes)}{suggest(label, self.classes)} (rows like it: {len(unknown)})"
+            )
+        return numbers
+
+    def encode(self, numbers: Codes, outputs: int, dtype: str) -> Array:
+        """One-hot rows (N, classes), or 0 and 1 for the second class (N, 1) where the network has one output."""
+        if outputs == 1:
+            return numbers.astype(dtype)[:, None]
+        one_hot: Array = np.eye(len(self.classes), dtype=dtype)[numbers]
+        return one_hot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantities(Component):
+    """One or more numbers, each with its scale."""
+
+    kind: Literal["quantities"] = "quantities"
+    names: Names
+    scales: list[Linear]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.scales) != len(self.names) or len(set(self.names)) < len(self.names):
+            raise FieldError("scales", "must be one for each of the names, which must differ")
+
+    @property
+    def divisors(self) -> Floats:
+        """What each is divided by (K,)."""
+        return np.array([scale.divide for scale in self.scales])
+
+    def encode(self, values: Floats, dtype: str, where: Where) -> Array:
+        """Scaled values (N, K); raises DataError where one overflows."""
+        y = np.empty(values.shape, dtype)
+        with np.errstate(all="ignore"):
+            for k, scale in enumerate(self.scales):
+                y[:, k] = scale.apply(values[:, k])
+        too_large = ~(np.abs(y) < np.sqrt(np.finfo(y.dtype).max))
+        if too_large.any():
+            row, k = (int(index) for index in np.argwhere(too_large)[0])
+            raise DataError(
+                f"{where(row)}, column '{self.names[k]}': {values[row, k]:g} is too large to compute with; "
+                "correct it, or give the column in another unit"
+            )
+        return y
+
+    def decode(self, y: Array) -> Floats:
+        """The network's predictions (N, K) in the targets' own units."""
+        own = y.astype(np.float64)
+        return np.column_stack([scale.invert(own[:, k]) for k, scale in enumerate(self.scales)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels(Component):
+    """Several things that are each true or not: a column for each, of 0 and 1 or of words such as no and yes."""
+
+    kind: Literal["labels"] = "labels"
+    names: Names
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.names)) < len(self.names):
+            raise FieldError("names", "must differ")
+
+
+AnyTarget = Classes | Quantities | Labels
+
+_TRUE = {"1", "1.0", "true", "yes", "y", "t", "on"}
+_FALSE = {"0", "0.0", "false", "no", "n", "f", "off"}
+
+
+def class_levels(column: Column, name: str, where: Where) -> tuple[Codes, list[str]]:
+    """Codes (N,) into the labels of a classification target, whole numbers without a fraction.
+
+    Raises DataError that names the rows with a blank label, or nan.
+    """
+    refuse_gaps(target_gaps(column, words=True), column, name, where)
+    codes, levels = column.as_text()
+    used = np.unique(codes)
+    written = without_fractions([levels[k] for k in used.tolist()])
+    different = list(dict.fromkeys(written.values()))
+    number = {label: k for k, label in enumerate(different)}
+    new = np.zeros(len(levels), np.int32)
+    for k in used.tolist():
+        new[k] = number[written[levels[k]]]
+    return new[codes], different
+
+
+def target_gaps(column: Column, *, words: bool) -> npt.NDArray[np.bool_]:
+    """Which cells (N,) of a target are blank, or nan; where it is no `words`, also N/A and the like."""
+    if column.numbers is not None:
+        return np.isnan(column.numbers)
+    codes, levels = column.as_text()
+    is_gap = (lambda level: level.lower() == "nan") if words else column.marks.is_gap_among_numbers
+    return (codes < 0) | np.isin(codes, [k for k, level in enumerate(levels) if is_gap(level)])
+
+
+def refuse_gaps(gaps: npt.NDArray[np.bool_], column: Column, name: str, where: Where) -> None:
+    """Raise DataError that names the rows whose target is a gap, where there are any."""
+    rows = np.flatnonzero(gaps)
+    if len(rows):
+        cells = {row: column.cells()[row] for row in rows[:MOST_PROBLEMS].tolist()}
+        raise DataError(
+            [
+                f"{where(row)}, column '{name}': {cell_shown(cell)} is no target; fill it in, drop the row, or set "
+                "dataset.drop_missing_targets to true"
+                for row, cell in cells.items()
+            ]
+            + more(len(rows), f"cells of the target '{name}' are blank")
+        )
+
+
+def is_truth(column: Column) -> bool:
+    """Whether every cell is 0 or 1, or a word such as no or yes."""
+    codes, levels = column.as_text()
+    return bool(levels) and {levels[k].lower() for k in np.unique(codes).tolist()} <= _TRUE | _FALSE
+
+
+def truths(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:
+    """0 and 1 (N,) of one label's column; raises DataError where a cell is neither."""
+    codes, levels = column.as_text()
+    meant = [1 if level.lower() in _TRUE else 0 if level.lower() in _FALSE else 2 for level in levels]
+    values = np.array([*meant, 2], np.uint8)[codes]
+    wrong = np.flatnonzero(values == 2)
+    if len(wrong):
+        cell = cell_shown(column.picked(wrong[:1]).cells()[0])
+        raise DataError(
+            f"{where(int(wrong[0]))}, column '{name}': {cell} is neither 0 nor 1, nor a word such as no or yes; "
+            f"correct it, or leave '{name}' out of dataset.target (cells like it: {len(wrong)})"
+        )
+    return values
+
+
+def numbers_of(column: Column, name: str, where: Where) -> Floats:
+    """One regression target's numbers (N,); raises DataError where a cell is none."""
+    refuse_gaps(target_gaps(column, words=False), column, name, where)
+    try:
+        return column.as_numbers()
+    except NotNumbersError as error:
+        advice = (
+            "give a number, or drop the row; if it is true or not, set task to multilabel, if a class to classification"
+        )
+        raise DataError(not_numbers(error, column, name, where, "regression target", advice)) from None

@@ -1,0 +1,69 @@
+"""Opening a config's dataset: one table, and for each row the part its file says, where files do."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bpnet.config.schema import Config, Files
+from bpnet.config.source import Source
+from bpnet.config.yaml_tree import KeyPath
+from bpnet.data.reading import Table, open_table, table_of
+from bpnet.data.splitting import PARTS, PartNumbers
+from bpnet.errors import DataError
+
+_BUNDLED = "sklearn:"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A dataset's table, and the numbers of its files that each part has, where they are apart."""
+
+    table: Table
+    files: dict[str, int]
+
+    def named_parts(self) -> PartNumbers | None:
+        """The part (N,) of each row whose file says it, by its place in PARTS; None where there is one path."""
+        if not self.files:
+            return None
+        parts = [PARTS.index(part) for part, files in self.files.items() for _ in range(files)]
+        return np.repeat(np.array(parts, np.int8), self.table.sizes)
+
+
+def open_dataset(config: Config, source: Source, folder: Path) -> Opened:
+    """The table of a config, whose paths are relative to `folder`; raises DataError."""
+    dataset = config.dataset
+    if isinstance(dataset.path, str):
+        return Opened(_open(dataset.path, config, source, folder, ("dataset", "path")), {})
+    if isinstance(dataset.path, Files):
+        tables = {
+            part: _open(path, config, source, folder, ("dataset", "path", part))
+            for part, path in dataset.path.parts.items()
+        }
+        files = [file for table in tables.values() for file in table.files]
+        return Opened(Table(tables["train"].name, files), {part: len(table.files) for part, table in tables.items()})
+    assert dataset.rows is not None
+    assert dataset.columns is not None
+    lines = [source.lines.get(("dataset", "rows", k)) for k in range(len(dataset.rows))]
+    numbers = [line if isinstance(line, int) else 1 for line in lines]
+    return Opened(table_of(source.name, dataset.columns, dataset.rows, numbers), {})
+
+
+def relocated(path: str, folder: Path, other: Path) -> str:
+    """A dataset's path relative to another folder than `folder`."""
+    if path == "-" or path.startswith(_BUNDLED):
+        return path
+    return Path(os.path.relpath((folder / path).resolve(), other.resolve())).as_posix()
+
+
+def _open(path: str, config: Config, source: Source, folder: Path, key: KeyPath) -> Table:
+    special = path == "-" or path.startswith(_BUNDLED)
+    place = path if special else os.path.normpath(folder / path)
+    try:
+        return open_table(place, config.dataset.reading)
+    except DataError as error:
+        if special or Path(place).is_file():
+            raise
+        name = ".".join(map(str, key))
+        raise DataError([f"{source.where(key)}: {name}: {problem}" for problem in error.problems]) from None

@@ -1,0 +1,133 @@
+"""Rankings: the figures that depend on the order of the rows, at any counts of them."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from bpnet.scoring.bootstrap import Figures, Floats, mean_of_defined, ratio
+
+
+class Rankings:
+    """ROC AUC and average precision, averaged over those of K columns that have both positive rows and others.
+
+    `column` gives for a column which rows are positive (N,) and the scores (N,) that should rank these first.
+    """
+
+    def __init__(self, width: int, column: Callable[[int], tuple[npt.NDArray[np.bool_], Floats]]) -> None:
+        self.width = width
+        self._column = column
+
+    @cached_property
+    def _sorted(self) -> list["_Ranking"]:
+        return [_Ranking(*self._column(k)) for k in range(self.width)]
+
+    def at(self, counts: Floats) -> Figures:
+        """The averages (S,) over the columns that have rows of both kinds in a resample."""
+        each = np.array([ranking.at(counts) for ranking in self._sorted])
+        return {"roc_auc": mean_of_defined(each[:, 0].T), "average_precision": mean_of_defined(each[:, 1].T)}
+
+    def slopes(self) -> Figures:
+        """The averages of the columns' slopes; nothing where no column has rows of both kinds."""
+        # one column at a time: all of them sorted would not fit into memory
+        total, defined = np.zeros((2, 1)), 0
+        for k in range(self.width):
+            positive, scores = self._column(k)
+            if 0 < positive.sum() < len(positive):
+                total = total + np.array(_Ranking(positive, scores).slopes())
+                defined += 1
+        return {"roc_auc": total[0] / defined, "average_precision": total[1] / defined} if defined else {}
+
+
+class _Ranking:
+    """Rows in the order of falling scores; rows of equal score share a rank, from `start` to before `end`."""
+
+    def __init__(self, positive: npt.NDArray[np.bool_], scores: Floats) -> None:
+        self._order = np.argsort(-scores, kind="stable")
+        ordered, self._positive = scores[self._order], positive[self._order]
+        new = np.flatnonzero(np.diff(ordered, prepend=np.nan) != 0)
+        rank = np.repeat(np.arange(len(new)), np.diff(new, append=len(ordered)))
+        self._start, self._end = new[rank], np.append(new[1:], len(ordered))[rank]
+
+    def at(self, counts: Floats) -> tuple[Floats, Floats]:
+        """ROC AUC and average precision (S,), nan where the positive rows are none or all.
+
+        With w the counts, and before, upto the rows of a higher, and of a higher or the same, score:
+        AUC = (Σ_positive w (rows - (before + upto)/2) - positives²/2) / (positives · negatives),
+        where the square takes off the pairs of positive rows; AP = Σ_positive w · (positives upto) / upto / positives.
+        """
+        places = np.flatnonzero(self._positive)
+        start, end = self._start[places], self._end[places]
+        total = _running(counts[:, self._order])
+        weight = counts[:, self._order[places]]
+        right = _running(weight)
+        rows, positives = total[:, -1], right[:, -1]
+        before, upto = total[:, start], total[:, end]
+        pairs = (weight * (rows[:, None] - (before + upto) / 2)).sum(axis=1) - positives**2 / 2
+        right_upto = right[:, np.searchsorted(places, end)]
+        precision = np.divide(weight * right_upto, upto, out=np.zeros_like(weight), where=upto > 0).sum(axis=1)
+        negatives = rows - positives
+        return ratio(pairs, positives * negatives), ratio(np.where(negatives > 0, precision, np.nan), positives)
+
+    def slopes(self) -> tuple[Floats, Floats]:
+        """∂ AUC / ∂ w and ∂ AP / ∂ w (N,) at w = 1, in the order of the rows that were given.
+
+        With P positive rows, M others, T and A the positive rows and all rows of a higher or the same score, t = 1
+        for a positive row: ∂ AUC = (others below)/(P M) - AUC/P for t = 1 and (positive above)/(P M) - AUC/M for t = 0,
+        half of those with the same score counted; ∂ AP_j = (t_j (T_j/A_j - AP) + Σ_i t_i (t_j/A_i - T_i/A_i²)) / P,
+        where i runs over the rows of a lower or the same score.
+        """
+        t = self._positive.astype(np.float64)
+        right = _running(t[None])[0]
+        others = np.arange(len(t) + 1) - right
+        positives, negatives = right[-1], others[-1]
+        above = np.where(
+            self._positive,
+            negatives - (others[self._start] + others[self._end]) / 2,
+            (right[self._start] + right[self._end]) / 2,
+        )
+        auc = above[self._positive].sum() / (positives * negatives)
+        auc_slope = above / (positives * negatives) - auc / np.where(self._positive, positives, negatives)
+        precision = right[self._end] / self._end
+        mean = (t * precision).sum() / positives
+        below = _running((t / self._end)[None, ::-1])[0, ::-1][self._start]
+        below_squared = _running((t * precision / self._end)[None, ::-1])[0, ::-1][self._start]
+        precision_slope = (t * (precision - mean) + t * below - below_squared) / positives
+        slopes = np.empty((2, len(t)))
+        slopes[:, self._order] = auc_slope, precision_slope
+        return slopes[0], slopes[1]
+
+
+class Medians:
+    """The median of values (N, K), averaged over the columns, under one name."""
+
+    def __init__(self, name: str, values: Floats) -> None:
+        self.width = values.shape[1]
+        self._name, self._order, self._sorted = name, np.argsort(values, axis=0), np.sort(values, axis=0)
+
+    def at(self, counts: Floats) -> Figures:
+        """The value in the middle of the rows that were drawn, or the mean of the two there."""
+        rows = counts.sum(axis=1)
+        each = np.zeros(len(counts))
+        for k in range(self.width):
+            upto = np.cumsum(counts[:, self._order[:, k]], axis=1)
+            for middle in ((rows - 1) // 2, rows // 2):
+                each += self._sorted[(upto <= middle[:, None]).sum(axis=1), k] / 2
+        return {self._name: each / self.width}
+
+    def slopes(self) -> Figures:
+        """∂ median / ∂ w = (1/2 - [value ≤ median]) / (N · density), the density from the 2 √N values around it."""
+        rows, reach = len(self._sorted), 1 / np.sqrt(len(self._sorted))
+        low, middle, high = np.quantile(self._sorted, [0.5 - reach, 0.5, 0.5 + reach], axis=0)
+        slopes = np.empty_like(self._sorted)
+        below = (self._sorted <= middle) - 0.5
+        np.put_along_axis(slopes, self._order, -below * (high - low) / (2 * reach * rows), axis=0)
+        return {self._name: slopes.mean(axis=1)}
+
+
+def _running(values: Floats) -> Floats:
+    """Sums (S, N + 1) of the values (S, N) before each place."""
+    sums = np.zeros((len(values), values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return sums

@@ -1,0 +1,206 @@
+"""`bpnet init`: the config it writes trains as it stands, says what the table holds, and replaces nothing unasked."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from command_line import ROOT, bpnet
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bpnet.config.loading import load
+from bpnet.config.source import parse, read
+from bpnet.inspection.initializing import Draft, default_name, settings_for
+from bpnet.reports.config import config_text
+
+PENGUINS = ROOT / "datasets" / "penguins.csv"
+
+
+def frame(rows: int = 90) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    made = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.choice(["u", "v", "w"], rows), "id": range(rows)})
+    made["y"] = np.where(made.a > 0, "yes", "no")
+    return made
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder with the table t.csv."""
+    frame().to_csv(tmp_path / "t.csv", index=False)
+    return tmp_path
+
+
+def test_the_config_trains_with_no_edit(here: Path) -> None:
+    said = bpnet("init", "t.csv", "--target", "y", cwd=here)
+    assert said.code == 0
+    assert said.out.splitlines() == ["t.yaml: classification, 90 rows, 2 features", "Next: bpnet train t.yaml"]
+    assert "warning: left out" in said.err
+    assert "'id'" in said.err
+    config = load(read(here / "t.yaml"))
+    assert (config.dataset.path, config.dataset.target, config.task) == ("t.csv", "y", None)
+    assert config.training.early_stopping is not None
+    assert bpnet(*said.out.splitlines()[-1].split()[2:], "--set", "training.epochs=2", cwd=here).code == 0
+    assert (here / "runs" / "t-001" / "model").is_dir()
+
+
+def test_the_comments_say_what_each_column_is(here: Path) -> None:
+    text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    assert comments[0] == "# classification of 'y' into 2 classes: the target is text"
+    assert any("90 rows" in line and "62 training rows" in line for line in comments)
+    for words in (["a", "numeric", "1 input"], ["b", "categorical", "3 levels"], ["id", "ignored", "looks like an id"]):
+        assert any(line.split()[1:2] == words[:1] and all(w in line for w in words) for line in comments), words
+    for key in ("split:", "preprocessing:", "class_weight:", "schedule:", "roles:"):
+        assert any(line.strip().startswith(f"# {key}") for line in text.splitlines()), key
+    assert [file.name for file in here.iterdir()] == ["t.csv"]
+
+
+def test_the_keys_that_are_commented_out_are_keys(here: Path) -> None:
+    text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
+    body = text[text.index("# task:") :].replace("NAME: categorical", "a: categorical")
+    config = load(parse(re.sub(r"(?m)^( *)# ", r"\1", body)))
+    assert (config.dataset.class_weight, config.training.schedule.kind, config.seed) == ("balanced", "constant", 0)
+
+
+def test_a_file_is_replaced_only_by_force(here: Path) -> None:
+    (here / "t.yaml").write_text("mine")
+    said = bpnet("init", "t.csv", "--target", "y", cwd=here)
+    assert (said.code, said.out) == (2, "")
+    assert said.lacks("t.yaml exists already", "--force", "-o") == []
+    assert (here / "t.yaml").read_text() == "mine"
+    assert bpnet("init", "t.csv", "--target", "y", "--force", cwd=here).code == 0
+    assert load(read(here / "t.yaml")).dataset.target == "y"
+    said = bpnet("init", "t.csv", "--target", "y", "-o", "t.csv", "--force", cwd=here)
+    assert said.code == 2
+    assert "is the table" in said.err
+
+
+def test_a_target_that_is_not_there_is_named_with_the_nearest(here: Path) -> None:
+    frame().rename(columns={"y": "answer"}).to_csv(here / "t.csv", index=False)
+    said = bpnet("init", "t.csv", "--target", "anser", cwd=here)
+    assert (said.code, said.out) == (4, "")
+    assert said.lacks("t.csv: there is no column 'anser'", "'a', 'b', 'id', 'answer'", "did you mean 'answer'") == []
+    assert not (here / "t.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (["-", "--target", "y"], 2, "standard input"),
+        (["nope.csv", "--target", "y"], 4, "no such file"),
+        (["t.csv"], 2, "--target"),
+        (["t.csv", "--target", "y", "-o", ""], 2, "--output is empty"),
+        (["t.csv", "--target", "y", "-o", "-", "--json"], 2, "cannot both"),
+        (["t.csv", "--target", "y", "--task", "ranking"], 2, "classification"),
+        (["t.csv", "--target", "y", "-o", "no/such/folder.yaml"], 5, "cannot be written"),
+        (["t.csv", "--target", "y", "--task", "regression"], 4, "a regression target"),
+    ],
+)
+def test_what_cannot_be_done_is_said(here: Path, words: list[str], code: int, part: str) -> None:
+    said = bpnet("init", *words, cwd=here)
+    assert (said.code, said.out) == (code, "")
+    assert part in said.err
+    assert "Traceback" not in said.err
+
+
+def test_the_path_is_relative_to_the_config(here: Path) -> None:
+    (here / "configs").mkdir()
+    assert bpnet("init", "t.csv", "--target", "y", "-o", "configs/mine.yaml", cwd=here).code == 0
+    assert load(read(here / "configs" / "mine.yaml")).dataset.path == "../t.csv"
+    said = bpnet("train", "configs/mine.yaml", "--set", "training.epochs=1", cwd=here)
+    assert said.code == 0, said.err
+
+
+def test_folders_patterns_and_bundled_tables_have_configs_too(here: Path) -> None:
+    (here / "parts").mkdir()
+    frame().to_csv(here / "parts" / "one.csv.gz", index=False)
+    frame().to_csv(here / "parts" / "two.csv", index=False)
+    for data, name in (("parts", "parts.yaml"), ("parts/*.csv*", "parts.yaml"), ("sklearn:wine", "wine.yaml")):
+        target = "target" if ":" in data else "y"
+        assert bpnet("init", data, "--target", target, "--force", cwd=here).code == 0
+        assert load(read(here / name)).dataset.path == data
+        assert bpnet("train", name, "--set", "training.epochs=1", cwd=here).code == 0
+    assert default_name("a/my.flowers.csv.gz") == "my.flowers.yaml"
+
+
+def test_several_targets_a_given_task_and_gaps_in_the_target(here: Path) -> None:
+    table = frame()
+    table["p"], table["q"], table["n"] = table.a > 0, table.a > 1, (table.a > 0).astype(float)
+    table.loc[3, "n"] = None
+    table.to_csv(here / "t.csv", index=False)
+    said = bpnet("init", "t.csv", "--target", "p", "--target", "q", cwd=here)
+    assert "multilabel" in said.out
+    assert load(read(here / "t.yaml")).dataset.target == ["p", "q"]
+    said = bpnet("init", "t.csv", "--target", "n", "--task", "regression", "-o", "r.yaml", cwd=here)
+    config = load(read(here / "r.yaml"))
+    assert (config.task, config.dataset.drop_missing_targets) == ("regression", True)
+    assert "1 row without a target" in said.err
+    assert bpnet("train", "r.yaml", "--set", "training.epochs=1", cwd=here).code == 0
+
+
+def test_a_rare_class_makes_a_comment_only(here: Path) -> None:
+    table = frame(200)
+    table["y"] = ["rare" if k % 20 == 0 else "common" for k in range(200)]
+    table.to_csv(here / "t.csv", index=False)
+    text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
+    (line,) = [line for line in text.splitlines() if "class_weight" in line]
+    assert line.startswith("  # class_weight: balanced")
+    assert "'common' is 19 times as common as 'rare'" in line
+
+
+def test_many_columns_are_told_by_role(here: Path) -> None:
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 50)), columns=[f"x{k}" for k in range(50)])
+    table.loc[3, "x7"] = None
+    table["id"], table["y"] = range(60), ["u", "v"] * 30
+    table.to_csv(here / "t.csv", index=False)
+    text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
+    assert "#   50 numeric columns: 1 of them with gaps, 51 inputs" in text
+    assert "#   id: left out: it looks like an id" in text
+    assert "x12" not in text
+
+
+def test_json_is_one_document_beside_the_file(here: Path) -> None:
+    said = bpnet("init", "t.csv", "--target", "y", "--json", cwd=here)
+    content = json.loads(said.out)
+    assert (said.code, content["config"], content["path"], content["task"]) == (0, "t.yaml", "t.csv", "classification")
+    assert {c["name"]: c["role"] for c in content["columns"]} == {"a": "numeric", "b": "categorical", "id": "ignored"}
+    assert content["classes"] == frame().y.value_counts().to_dict()
+    assert (here / "t.yaml").is_file()
+
+
+names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+
+@settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    database=None,
+    suppress_health_check=[HealthCheck.differing_executors],
+)
+@given(path=names, target=st.lists(names, min_size=1, max_size=3, unique=True), label=names)
+def test_any_name_is_a_yaml_that_reads_back(path: str, target: list[str], label: str) -> None:
+    draft = Draft(path, target, None, "classification", label, 9, 7, 1, {label: 9, "": 1}, [], [], {}, settings_for(9))
+    text = config_text(draft, path)
+    dataset = load(parse(text)).dataset
+    assert dataset.path == path
+    assert dataset.targets == target
+    assert yaml.safe_load(text)["training"]["batch_size"] == draft.settings.batch_size
+
+
+def test_larger_tables_get_larger_batches_and_fewer_epochs() -> None:
+    found = [settings_for(rows) for rows in (100, 1999, 2000, 19_999, 20_000, 10**7)]
+    assert found[0] == found[1] != found[2] == found[3] != found[4] == found[5]
+    assert [one.batch_size for one in found[::2]] == sorted({one.batch_size for one in found})
+    assert [one.epochs for one in found[::2]] == sorted({one.epochs for one in found}, reverse=True)
+
+
+def test_the_settings_reach_what_simple_peers_do(here: Path) -> None:
+    said = bpnet("init", PENGUINS, "--target", "species", "-o", "p.yaml", cwd=here)
+    assert said.code == 0
+    said = bpnet("train", "p.yaml", "--json", "--set", "training.epochs=30", cwd=here)
+    assert json.loads(said.out)["metrics"]["test"]["accuracy"] > 0.95

@@ -1,0 +1,158 @@
+"""Dates: days and parts by hand, and what no date is."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.dates import ISO, DateColumn, circle, read_date
+from bpnet.data.encoding.fitting import Plan, fit_encoder
+from bpnet.data.encoding.flags import Flags
+from bpnet.data.encoding.settings import Impute, OneHot, Refuse, Standardize
+from bpnet.data.reading import table_of
+from bpnet.data.reading.column import column_of
+from bpnet.data.reading.marks import Marks
+from bpnet.errors import DataError
+
+
+def fitted(cells: list[str], form: str = ISO, missing=None, train=None) -> Encoder:
+    plan = Plan("date", Standardize(), OneHot(), missing or Impute(), form)
+    rows = np.ones(len(cells), bool) if train is None else np.asarray(train)
+    whole = table_of(
+        "t.csv",
+        ["d"],
+        [
+            [cell]
+            if cell
+            else [
+                "",
+            ]
+            for cell in cells
+        ],
+    )
+    return fit_encoder(whole, {"d": plan}, rows, unit_rows=False, rng=np.random.default_rng(0))
+
+
+def encoded(column: DateColumn, cells: list[str]) -> np.ndarray:
+    x = np.empty((len(cells), len(column.inputs)))
+    column.encode(column_of(cells, Marks()), x, Flags())
+    return x
+
+
+def problem(cells: list[str], form: str = ISO) -> str:
+    with pytest.raises(DataError) as caught:
+        fitted(cells, form)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "days"),
+    [
+        ("1970-01-01", ISO, 0),
+        ("1970-01-02 12:00", ISO, 1.5),
+        ("1969-12-31", ISO, -1),
+        ("2000-02-29", ISO, 11016),
+        ("2000-03-01", ISO, 11017),
+        ("1900-03-01", ISO, -25508),  # 1900 had no leap day
+        ("0001-01-01", ISO, -719162),
+        ("9999-12-31", ISO, 2932896),
+        ("1970-01-02T00:00:00+02:00", ISO, 1 - 2 / 24),
+        ("1970-01-02T00:00:00Z", ISO, 1),
+        ("1970-01-01T19:00-05:00", ISO, 1),
+        ("29.02.2000", "%d.%m.%Y", 11016),
+        ("2/29/2000 6:00", "%m/%d/%Y %H:%M", 11016.25),
+        ("29 Feb 2000", "%d %b %Y", 11016),
+    ],
+)
+def test_days_since_1970(text, form, days):
+    assert read_date(text, form) == pytest.approx(days, abs=1e-12)
+
+
+@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-14, 14))
+def test_a_time_zone_moves_the_moment(when, hours):
+    moved = when.replace(tzinfo=UTC) + timedelta(hours=0)
+    text = moved.isoformat().replace("+00:00", f"{hours:+03}:00")
+    assert read_date(text, ISO) == pytest.approx(read_date(when.isoformat(), ISO) - hours / 24, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "month", "weekday", "hour"),
+    [
+        ("1970-01-01 00:00", 0, 3, 0),  # a Thursday
+        ("2000-02-29 06:00", 1, 1, 6),  # a Tuesday
+        ("1969-07-20 20:00", 6, 6, 20),  # a Sunday
+        ("2024-12-30 23:30", 11, 0, 23.5),  # a Monday
+        ("0001-01-01 12:00", 0, 0, 12),
+    ],
+)
+def test_parts_by_hand(text, month, weekday, hour):
+    days = np.array([read_date(text, ISO)])
+    assert circle(days, "month")[0] == pytest.approx(month / 12)
+    assert circle(days, "weekday")[0] == pytest.approx(weekday / 7)
+    assert circle(days, "hour")[0] == pytest.approx(hour / 24, abs=1e-9)
+
+
+@given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
+def test_parts_are_those_of_the_standard_library(when):
+    days = np.array([read_date(when.isoformat(), ISO)])
+    if (when.hour, when.minute, when.second) != (23, 59, 59):  # a microsecond is beyond the precision of early years
+        assert circle(days, "month")[0] == pytest.approx((when.month - 1) / 12)
+        assert circle(days, "weekday")[0] == pytest.approx(when.weekday() / 7)
+
+
+def test_inputs_by_hand():
+    (column,) = fitted(["2020-01-06 00:00", "2020-04-07 06:00"]).columns  # a Monday, a Tuesday
+    assert column.inputs == [
+        "d elapsed",
+        *(f"d {part} {wave}" for part in ("month", "weekday", "hour") for wave in ("sin", "cos")),
+    ]
+    x = encoded(column, ["2020-01-06 00:00", "2020-04-07 06:00"])
+    week = 2 * np.pi / 7
+    np.testing.assert_allclose(x[0], [-1, 0, 1, 0, 1, 0, 1], atol=1e-9)
+    np.testing.assert_allclose(x[1], [1, 1, 0, np.sin(week), np.cos(week), 1, 0], atol=1e-9)
+
+
+def test_parts_that_never_differ_are_left_out():
+    (column,) = fitted(["2020-01-06", "2020-01-13"]).columns
+    assert column.parts == ["elapsed"]
+    (constant,) = fitted(["2020-01-06", "", "2020-01-06"], missing=Impute()).columns
+    assert (constant.parts, constant.inputs) == ([], ["d missing"])
+
+
+def test_gaps_and_dates_far_outside_are_told():
+    (column,) = fitted(["2020-01-01", "", "2020-01-03", "2020-01-02"]).columns
+    flags = Flags()
+    x = np.empty((4, len(column.inputs)))
+    column.encode(column_of(["2020-01-02", "NA", "2020-01-05", "1900-01-01"], Marks()), x, flags)
+    assert np.array_equal(x[0, :-1], x[1, :-1])  # the median
+    assert x[:, -1].tolist() == [0, 1, 0, 0]
+    assert flags.texts(4) == ["", "imputed d", "outside d", "outside d"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["2021-02-30", "99999-01-01", "0000-01-01", "2021-13-01", "soon", "20210101", "2020", "0001-01-01T00:00:00+01:00"],
+)
+def test_what_is_no_date_is_named_with_its_line(cell):
+    message = problem(["2020-01-01", cell])
+    for part in ("t.csv, line 3 (row 2)", "column 'd'", f"'{cell}' is not a date (ISO 8601)", "dataset.roles.d"):
+        assert part in message
+
+
+def test_another_format_is_named():
+    message = problem(["01.02.2020", "2020-01-01"], "%d.%m.%Y")
+    assert "line 3 (row 2), column 'd': '2020-01-01' is not a date (%d.%m.%Y)" in message
+
+
+def test_a_gap_where_none_may_be_is_named():
+    encoder = fitted(["2020-01-01", "2020-01-02"], missing=Refuse())
+    (chunk,) = table_of("n.csv", ["d"], [["2020-01-01"], ["?"]]).chunks(encoder.wanted)
+    with pytest.raises(DataError, match=r"n\.csv, line 3 \(row 2\), column 'd': is blank"):
+        encoder.encode(chunk, "float32")
+
+
+def test_a_column_of_gaps_is_named():
+    assert "column 'd' is blank in every training row; set dataset.roles.d to ignored" in problem(["NA", "?"])

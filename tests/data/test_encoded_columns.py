@@ -1,0 +1,356 @@
+"""Encoded columns: levels, words, flags, extremes, and the model part that keeps them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.columns import NumericColumn, OneHotColumn
+from bpnet.data.encoding.fitting import Plan, fit_encoder
+from bpnet.data.encoding.scales import Linear
+from bpnet.data.encoding.settings import (
+    Embedded,
+    Impute,
+    MinMax,
+    NoScaling,
+    OneHot,
+    Ordinal,
+    Quantile,
+    Refuse,
+    Robust,
+    Standardize,
+)
+from bpnet.data.reading import Table, table_of
+from bpnet.engine.component import FieldError
+from bpnet.errors import DataError
+
+
+def plan(role: str, *, scaling=None, wish=None, missing=None, form: str | None = None) -> Plan:
+    return Plan(role, scaling or Standardize(), wish or OneHot(), missing or Impute(), form)  # type: ignore[arg-type]
+
+
+def table(**columns: list[object]) -> Table:
+    return table_of("t.csv", list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def fitted(whole: Table, *plans: Plan, train: list[int] | None = None, unit_rows: bool = False) -> Encoder:
+    rows = np.ones(len(whole), bool) if train is None else np.isin(np.arange(len(whole)), train)
+    by_name = dict(zip(whole.columns, plans, strict=True))
+    return fit_encoder(whole, by_name, rows, unit_rows=unit_rows, rng=np.random.default_rng(0))
+
+
+def encoded(encoder: Encoder, whole: Table, dtype: str = "float64") -> tuple[np.ndarray, list[str]]:
+    (chunk,) = whole.chunks(encoder.wanted)
+    x, flags = encoder.encode(chunk, dtype)
+    return x, flags.texts(len(chunk))
+
+
+def problems(encoder: Encoder, whole: Table, dtype: str = "float64") -> list[str]:
+    with pytest.raises(DataError) as caught:
+        encoded(encoder, whole, dtype)
+    assert caught.value.exit_code == 4
+    return caught.value.problems
+
+
+# Booleans
+
+
+@pytest.mark.parametrize(("no", "yes"), [("no", "yes"), ("FALSE", "True"), ("f", "T"), ("n", "y"), ("Off", "on")])
+def test_words_are_0_and_1_in_any_case(no, yes):
+    encoder = fitted(table(b=[no, yes, "", yes.upper(), no]), plan("boolean"))
+    assert encoder.inputs == ["b", "b missing"]
+    x, flags = encoded(encoder, table(b=[no, yes.lower(), "", "maybe"]))
+    assert x.tolist() == [[0, 0], [1, 0], [0, 1], [0.5, 0]]  # of equally frequent words the first
+    assert flags == ["", "", "imputed b", "unseen b"]
+
+
+def test_a_gap_is_the_word_that_most_rows_mean():
+    encoder = fitted(table(b=["no", "no", "yes", "Yes", "YES"]), plan("boolean"))
+    assert encoded(encoder, table(b=["", "no"]))[0].tolist() == [[1], [0]]
+
+
+def test_numbers_may_be_boolean_where_the_user_says_so():
+    encoder = fitted(table(b=[0, 1, 1]), plan("boolean", missing=Refuse()))
+    assert encoded(encoder, table(b=[1, 0, 0]))[0].tolist() == [[1], [0], [0]]
+
+
+def test_other_words_are_refused():
+    with pytest.raises(DataError) as caught:
+        fitted(table(b=["yes", "no", "maybe"]), plan("boolean"))
+    for part in ("t.csv: column 'b', a boolean, holds 'maybe', 'no', 'yes'", "no/yes", "dataset.roles"):
+        assert part in str(caught.value)
+
+
+# Levels
+
+
+def test_unseen_and_rare_levels_share_a_place_and_only_the_unseen_are_flagged():
+    whole = table(c=["a"] * 5 + ["b"] * 5 + ["x", "z"])
+    encoder = fitted(whole, plan("categorical"))
+    assert encoder.inputs == ["c=a", "c=b", "c=rare"]
+    x, flags = encoded(encoder, table(c=["b", "z", "new", "a"]))
+    assert x.tolist() == [[0, 1, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0]]
+    assert flags == ["", "", "unseen c", ""]
+
+
+def test_without_rare_levels_an_unseen_one_is_0_everywhere():
+    encoder = fitted(table(c=["a"] * 5 + ["b"] * 5), plan("categorical"))
+    assert encoded(encoder, table(c=["new", "b"])) == (pytest.approx(np.array([[0, 0], [0, 1]])), ["unseen c", ""])
+
+
+def test_where_all_levels_are_rare_the_commonest_is_kept():
+    assert fitted(table(c=["b", "a", "b", "c"]), plan("categorical")).inputs == ["c=b", "c=rare"]
+
+
+def test_levels_are_in_order_by_size_where_they_are_whole_numbers():
+    whole = table(c=["10", "9", "2", "9"])
+    assert fitted(whole, plan("categorical", wish=OneHot(rare=1))).inputs == ["c=2", "c=9", "c=10"]
+    x, _ = encoded(fitted(whole, plan("categorical", wish=Ordinal())), whole)
+    assert x.ravel().tolist() == [1, 0.5, 0, 0.5]
+
+
+def test_a_given_order_is_kept_and_must_name_every_level():
+    whole = table(c=["low", "high", "low"])
+    encoder = fitted(whole, plan("categorical", wish=Ordinal(order=["low", "mid", "high"])))
+    assert encoded(encoder, table(c=["high", "mid", "low", "new"]))[0].ravel().tolist() == [1, 0.5, 0, 0]
+    with pytest.raises(DataError, match=r"column 'c': the level 'high' is not in the order that .*columns\.c\.order"):
+        fitted(whole, plan("categorical", wish=Ordinal(order=["low", "mid"])))
+
+
+@given(
+    st.lists(st.sampled_from("abcdef"), min_size=1, max_size=40),
+    st.lists(st.sampled_from(["a", "c", "f", "", "new"]), min_size=1, max_size=9),
+    st.integers(1, 6),
+)
+def test_embedding_codes_are_within_the_places(train, others, rare):
+    encoder = fitted(table(c=train, n=[1] * len(train)), plan("categorical", wish=Embedded(rare=rare)), plan("numeric"))
+    ((start, column),) = encoder.embedded
+    codes = encoded(encoder, table(c=others, n=[1] * len(others)))[0][:, start]
+    assert set(codes) <= set(range(column.places))
+    assert column.size == min(600, round(1.6 * column.places**0.56))
+
+
+def test_embedded_columns_are_found_where_they_stand():
+    whole = table(a=[1, "", 3], b=["x", "y", ""], c=[1, 2, 3], d=["p", "q", "p"])
+    wish = Embedded(rare=1, size=3)
+    encoder = fitted(
+        whole, plan("numeric"), plan("categorical", wish=wish), plan("numeric"), plan("categorical", wish=wish)
+    )
+    assert [(start, column.name) for start, column in encoder.embedded] == [(2, "b"), (5, "d")]
+    assert encoder.inputs == ["a", "a missing", "b", "b missing", "c", "d"]
+
+
+def test_a_hundred_thousand_levels():
+    levels = [f"l{k}" for k in range(100_000)]
+    whole = table(c=levels)
+    encoder = fitted(whole, plan("categorical", wish=Embedded(rare=1)))
+    (column,) = encoder.columns
+    assert column.size == 600
+    x, flags = encoded(encoder, whole, "float32")
+    assert len(np.unique(x)) == 100_000
+    assert x.max() == 99_999
+    assert not any(flags)
+    (pooled,) = fitted(whole, plan("categorical", wish=OneHot(rare=1))).columns
+    assert len(pooled.inputs) == 101
+    assert len(pooled.rare) == 1000
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("scaling", [Standardize(), MinMax(), Robust(), Quantile()])
+@pytest.mark.parametrize("value", ["0", "7", "0.1", "-1e-9", "1e15", "1e30", "-1e100"])
+def test_a_constant_column_is_known_and_becomes_0(scaling, value):
+    encoder = fitted(table(a=[value] * 7, b=range(7)), plan("numeric", scaling=scaling), plan("numeric"))
+    assert [column.constant for column in encoder.columns] == [True, False]
+    assert abs(encoded(encoder, table(a=[value] * 2, b=[1, 2]))[0][:, 0]).max() <= 1e-12 * abs(float(value))
+
+
+def test_rounding_alone_does_not_make_a_column_vary():
+    (column,) = fitted(table(a=[0.1 + 0.2, 0.3, 0.15 * 2]), plan("numeric")).columns
+    assert column.constant
+
+
+def test_a_small_deviation_around_a_large_mean_is_kept():
+    whole = table(a=[1000000, 1000001, 1000002])
+    np.testing.assert_allclose(
+        encoded(fitted(whole, plan("numeric")), whole)[0][:, 0], [-np.sqrt(1.5), 0, np.sqrt(1.5)], atol=1e-9
+    )
+
+
+def test_a_row_of_zeros_stays_and_a_huge_row_gets_length_1():
+    whole = table(a=[0, "3e200", "3e-200"], b=[0, "4e200", "4e-200"], c=["x", "y", "x"])
+    none = plan("numeric", scaling=NoScaling())
+    encoder = fitted(whole, none, none, plan("categorical", wish=OneHot(rare=1)), unit_rows=True)
+    np.testing.assert_allclose(
+        encoded(encoder, table(a=[0, "3", "3e-200"], b=[0, 4, "4e-200"], c=["x"] * 3))[0],
+        [[0, 0, 1, 0], [0.6, 0.8, 1, 0], [0.6, 0.8, 1, 0]],
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("scaling", [Standardize(), MinMax()])
+def test_figures_that_overflow_are_refused_with_the_column(scaling):
+    whole = table(a=[1, 2], b=["1e308", "-1e308"])
+    with pytest.raises(DataError, match=r"t\.csv: column 'b' holds 1e\+308, too large to .*another unit"):
+        fitted(whole, plan("numeric"), plan("numeric", scaling=scaling))
+
+
+def test_quantiles_of_the_largest_numbers_are_finite():
+    whole = table(a=["1e308", "-1e308", "0", "1"])
+    x, _ = encoded(fitted(whole, plan("numeric", scaling=Quantile())), whole)
+    assert x.ravel().tolist() == pytest.approx([5.2, -5.2, -0.43, 0.43], abs=0.01)
+
+
+@pytest.mark.parametrize("scaling", [NoScaling(), Robust()])
+def test_the_largest_numbers_never_become_nan(scaling):
+    whole = table(a=["1e308", "-1e308", "1.7e308", "-1.7e308"])
+    with pytest.raises(DataError, match="too large to"):
+        encoded(fitted(whole, plan("numeric", scaling=scaling)), whole)
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("float32", "1e25"), ("float64", "1e200")])
+def test_a_value_too_large_for_the_precision_is_named(dtype, largest):
+    encoder = fitted(table(a=[1, 2], b=[1, 3]), *[plan("numeric", scaling=NoScaling())] * 2)
+    assert encoded(encoder, table(a=[1e6], b=[1]), dtype)[0].dtype == dtype
+    (message,) = problems(encoder, table(a=[1, 1], b=[1, largest]), dtype)
+    for part in ("t.csv, line 3 (row 2)", "column 'b'", largest, "too large", "another unit"):
+        assert part in message
+
+
+def test_a_number_far_outside_is_flagged():
+    encoder = fitted(table(a=[0, 10]), plan("numeric"))
+    assert encoded(encoder, table(a=[-5, 15, -5.1, 15.1, ""]))[1] == ["", "", "outside a", "outside a", "imputed a"]
+
+
+def test_flags_of_a_row_stand_together():
+    encoder = fitted(table(a=[0, 10], c=["x", "y"]), plan("numeric"), plan("categorical", wish=OneHot(rare=1)))
+    assert encoded(encoder, table(a=[99, ""], c=["new", ""]))[1] == ["outside a; unseen c", "imputed a; imputed c"]
+
+
+# Gaps
+
+
+def test_an_indicator_is_made_only_where_training_rows_had_gaps():
+    whole = table(a=[1, 2, ""], b=["", 2, 3])
+    assert fitted(whole, plan("numeric"), plan("numeric"), train=[1, 2]).inputs == ["a", "a missing", "b"]
+    without = plan("numeric", missing=Impute(indicator=False))
+    assert fitted(whole, without, without).inputs == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("role", "cells"), [("numeric", ["1", "2"]), ("categorical", ["x", "y"]), ("boolean", ["yes", "no"])]
+)
+def test_a_gap_that_is_refused_is_named(role, cells):
+    encoder = fitted(table(a=cells, n=["0", "1"]), plan(role, missing=Refuse()), plan("numeric"))
+    (message,) = problems(encoder, table(a=[cells[0], ""], n=["0", "1"]))
+    for part in ("t.csv, line 3 (row 2), column 'a': is blank", "dataset.preprocessing.missing to impute"):
+        assert part in message
+    found = problems(encoder, table(a=[""] * 9, n=["0"] * 9))
+    assert len(found) == 6
+    assert found[-1] == "in all, 9 cells of column 'a' are blank"
+
+
+@pytest.mark.parametrize("role", ["numeric", "categorical", "boolean"])
+def test_a_column_without_any_value_is_named(role):
+    with pytest.raises(DataError, match=r"t\.csv: column 'a' is blank in every training row; set dataset\.roles\.a"):
+        fitted(table(a=["", "", "1"], b=[1, 2, 3]), plan(role), plan("numeric"), train=[0, 1])
+
+
+# Bad cells
+
+
+@pytest.mark.parametrize(
+    ("cells", "parts"),
+    [
+        (["1", "2", "x7"], ("line 4 (row 3), column 'a': 'x7' is not a finite number", "dataset.reading.missing")),
+        (["1", "inf", "3"], ("line 3 (row 2), column 'a': 'inf' is not a finite number",)),
+        (["1,234", "1", "2"], ("line 2 (row 1)", "if ',' stands between thousands, set dataset.reading.thousands")),
+        (["1'234", "1", "2"], ("line 2 (row 1)", "set dataset.reading.thousands")),
+        (["1,5", "1", "2"], ("line 2 (row 1)", "the comma is the decimal mark, set dataset.reading.decimal to ','")),
+        (["red", "blue", "red"], ("line 2 (row 1)", "column 'a', a feature, holds text ('red')", "categorical or")),
+        (["1", "y" * 99, "3"], ("y" * 39 + "…'",)),
+    ],
+)
+def test_a_cell_that_is_no_number_is_named_with_what_to_do(cells, parts):
+    with pytest.raises(DataError) as caught:
+        fitted(table(a=cells), plan("numeric"))
+    (message,) = caught.value.problems
+    assert [part for part in ("t.csv", "dataset.", *parts) if part not in message] == []
+
+
+def test_only_the_first_bad_cells_are_named_and_every_column_is_reported():
+    encoder = fitted(table(a=[1, 2], b=[1, 2]), plan("numeric"), plan("numeric"))
+    found = problems(encoder, table(a=[1, *["?x"] * 9], b=[*["?y"] * 1, *range(9)]))
+    assert found[5] == "in all, 9 cells of column 'a' are not a finite number"
+    assert len(found) == 7
+    assert "line 2 (row 1), column 'b'" in found[6]
+
+
+# The model part
+
+
+def mixed(rows: int = 60) -> tuple[Table, list[Plan]]:
+    rng = np.random.default_rng(3)
+    whole = table(
+        a=rng.normal(size=rows).tolist(),
+        q=rng.lognormal(size=rows).tolist(),
+        c=["lmnop"[k] if k else "" for k in rng.integers(5, size=rows)],
+        e=[f"e{k}" for k in rng.integers(9, size=rows)],
+        o=[str(k) for k in rng.integers(4, size=rows)],
+        b=[["no", "Yes", ""][k] for k in rng.integers(3, size=rows)],
+        d=[f"20{k:02}-03-1{k % 10} {k % 24:02}:30" if k else "" for k in rng.integers(60, size=rows)],
+    )
+    plans = [
+        plan("numeric"),
+        plan("numeric", scaling=Quantile(quantiles=20)),
+        plan("categorical", wish=OneHot(rare=9)),
+        plan("categorical", wish=Embedded(rare=5)),
+        plan("categorical", wish=Ordinal()),
+        plan("boolean"),
+        plan("date", form="ISO 8601"),
+    ]
+    return whole, plans
+
+
+@pytest.mark.parametrize("unit_rows", [False, True])
+def test_an_encoder_read_back_from_json_encodes_the_same(unit_rows):
+    whole, plans = mixed()
+    encoder = fitted(whole, *plans, train=list(range(30)), unit_rows=unit_rows)
+    adapter = TypeAdapter(Encoder)
+    back = adapter.validate_json(adapter.dump_json(encoder))
+    assert back == encoder
+    (one, flags), (other, others) = encoded(encoder, whole), encoded(back, whole)
+    assert np.array_equal(one, other)
+    assert flags == others
+    assert one.shape == (60, encoder.width)
+
+
+def test_columns_are_independent_of_each_other():
+    whole, plans = mixed()
+    together, _ = encoded(fitted(whole, *plans), whole)
+    apart = [
+        encoded(
+            fit_encoder(whole, {name: own}, np.ones(60, bool), unit_rows=False, rng=np.random.default_rng(0)), whole
+        )[0]
+        for name, own in zip(whole.columns, plans, strict=True)
+    ]
+    assert np.array_equal(np.hstack(apart), together)
+
+
+def test_a_model_part_that_contradicts_itself_is_refused():
+    column = NumericColumn(
+        name="a", scale=Linear(by="none", subtract=0.0, divide=1.0), fill=None, lowest=0.0, highest=1.0
+    )
+    with pytest.raises(FieldError, match="each column once"):
+        Encoder(columns=[column, column])
+    with pytest.raises(FieldError, match="each level once"):
+        OneHotColumn(name="a", levels=["x", "x"], fill=None)
+    with pytest.raises(FieldError, match="none of the levels"):
+        OneHotColumn(name="a", levels=["x", "y"], fill="z")
+    with pytest.raises(ValueError, match="greater than 0"):
+        Linear(by="none", subtract=0.0, divide=0.0)
+    with pytest.raises(FieldError, match="names 'x' twice"):
+        Ordinal(order=["x", "y", "x"])

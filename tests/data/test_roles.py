@@ -1,0 +1,169 @@
+"""Roles: what each kind of column is taken for, why some are left out, and what the user says instead."""
+
+import numpy as np
+import pytest
+
+from bpnet.data.encoding.dates import ISO
+from bpnet.data.reading.column import Column, column_of
+from bpnet.data.reading.marks import Marks
+from bpnet.data.roles import Finding, role_of, suggests_classes
+
+
+def found(cells: list[str], name: str = "x", given=None, *, named: bool = False, rows=None) -> Finding:
+    mask = np.ones(len(cells), bool) if rows is None else np.asarray(rows)
+    return role_of(name, column_of(cells, Marks()), mask, given, named=named)
+
+
+IDS = [str(k) for k in range(100, 140)]
+TEXTS = [f"note number {k} of a long text" for k in range(30)]
+NAMES = [f"customer-{k}" for k in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "role"),
+    [
+        (["1", "2.5", "-3e4"], "numeric"),
+        (["1", "", "3"], "numeric"),
+        (["1", "NA", "?", "n/a", "null", "3"], "numeric"),
+        (["007", "010", "007"], "numeric"),
+        ([*IDS, "two"], "numeric"),  # the one word is then found and named
+        (["1", "two", "3"], "categorical"),
+        (["red", "green", "red"], "categorical"),
+        (["red", "NA", ""], "categorical"),
+        (["NA", "none"], "categorical"),
+        (["0", "1", "1"], "numeric"),
+        (["yes", "no", ""], "boolean"),
+        (["Yes", "no", "YES"], "boolean"),
+        (["true", "true"], "boolean"),
+        (["T", "F"], "boolean"),
+        (["on", "off"], "boolean"),
+        (["yes", "no", "maybe"], "categorical"),
+        (["yes", "false"], "categorical"),
+        (["", "", ""], "ignored"),
+    ],
+)
+def test_what_a_column_is(cells, role):
+    assert found(cells).role == role
+
+
+@pytest.mark.parametrize(
+    ("cells", "form"),
+    [
+        (["2020-02-29", "1969-12-31"], ISO),
+        (["2020-02-29 12:30", "2020-02-29T12:30:15.5"], ISO),
+        (["2020-02-29T12:30:00Z", "2020-02-29T12:30:00+02:00"], ISO),
+        (["29.02.2020", "1.1.1970"], "%d.%m.%Y"),
+        (["29.02.2020 12:30", "01.03.2020 00:00"], "%d.%m.%Y %H:%M"),
+        (["29.02.2020 12:30:01"], "%d.%m.%Y %H:%M:%S"),
+        (["2020/02/29"], "%Y/%m/%d"),
+        (["2020/02/29 01:02", "2020/02/28 01:02"], "%Y/%m/%d %H:%M"),
+        (["2/29/2020", "12/31/2020"], "%m/%d/%Y"),
+        (["02/29/2020 5:30"], "%m/%d/%Y %H:%M"),
+        (["29/2/2020", "1/2/2020"], "%d/%m/%Y"),
+        (["29/02/2020 23:59:59"], "%d/%m/%Y %H:%M:%S"),
+        (["29-02-2020"], "%d-%m-%Y"),
+        (["29 Feb 2020", "1 Jan 2020"], "%d %b %Y"),
+        (["Feb 29, 2020"], "%b %d, %Y"),
+    ],
+)
+def test_dates_of_every_format(cells, form):
+    finding = found([*cells, ""])
+    assert (finding.role, finding.date_format, finding.note) == ("date", form, None)
+
+
+@pytest.mark.parametrize("cells", [["2021-02-30"], ["20200229"], ["12:30"], ["2020"], ["32.01.2020"], ["2020-02"]])
+def test_what_is_no_date(cells):
+    assert found(cells).role != "date"
+
+
+def test_dates_that_fit_two_orders_are_read_as_month_first_and_said_so():
+    finding = found(["1/2/2020", "3/4/2021", "12/12/2020"])
+    assert finding.date_format == "%m/%d/%Y"
+    assert finding.note is not None
+    assert "every one would fit day/month/year too" in finding.note
+    assert found(["1/2/2020", "3/14/2021"]).note is None
+
+
+def test_a_few_bad_cells_among_many_dates_are_left_to_be_named():
+    days = [f"2020-01-{day:02}" for day in range(1, 31)]
+    assert found([*days, "2021-02-30"]).role == "date"
+    assert found([*days[:5], "soon", "later", "never"]).role == "categorical"
+
+
+@pytest.mark.parametrize("name", ["id", "ID", "customer_id", "Row", "index", "userId", "UserID", "Unnamed: 0", "uuid"])
+def test_an_id_is_left_out_unless_it_is_named(name):
+    finding = found(IDS, name)
+    assert (finding.role, finding.reason) == ("ignored", "it looks like an id: every row has another whole number")
+    assert found(IDS, name, named=True).role == "numeric"
+    assert found([*IDS[:-1], IDS[0]], name).role == "numeric"  # one stands twice
+    assert found(IDS[:19], name).role == "numeric"  # too few to say
+
+
+def test_an_id_is_an_id_where_the_fast_reader_read_it():
+    column = Column(Marks(), numbers=np.arange(100.0, 140))
+    assert role_of("id", column, np.ones(40, bool), None, named=False).role == "ignored"
+    assert role_of("x", column, np.ones(40, bool), None, named=False).role == "numeric"
+    gaps = Column(Marks(), numbers=np.full(40, np.nan))
+    assert role_of("x", gaps, np.ones(40, bool), None, named=False).role == "ignored"
+
+
+@pytest.mark.parametrize("name", ["humid", "paid", "arid", "grid", "rainbow", "KID", "Keyboard", "x"])
+def test_a_name_that_merely_ends_so_is_none(name):
+    assert found(IDS, name).role == "numeric"
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (TEXTS, "it looks like free text"),
+        (NAMES, "it looks like an id or a name: 30 different texts in 30 rows"),
+        (["", "", ""], "it is blank in every training row"),
+    ],
+)
+def test_why_a_column_is_left_out(cells, reason):
+    assert (found(cells).role, found(cells).reason) == ("ignored", reason)
+
+
+def test_named_text_is_kept():
+    assert found(TEXTS, named=True).role == "categorical"
+    assert found(NAMES[:19]).role == "categorical"
+
+
+def test_only_the_training_rows_count():
+    assert found(["1", "2", "red"], rows=[True, True, False]).role == "numeric"
+    assert found(["", "2"], rows=[True, False]).role == "ignored"
+    assert found([*NAMES, *["a"] * 99], rows=[True] * 30 + [False] * 99).role == "ignored"
+
+
+@pytest.mark.parametrize("given", ["numeric", "categorical", "boolean", "ignored"])
+def test_the_user_says_otherwise(given):
+    finding = found(["1", "2", "3"], given=given)
+    assert finding.role == given
+    assert finding.reason == ("as dataset.roles says" if given == "ignored" else None)
+
+
+def test_a_date_that_the_user_says_has_the_likeliest_format():
+    assert found(["29.02.2020", "soon", "x"], given="date").date_format == "%d.%m.%Y"
+    assert found(["soon"], given="date").date_format == ISO
+    assert found(["29.02.2020"], given="date").date_format == "%d.%m.%Y"
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        (["a", "b", "a"], True),
+        (["0", "1", "1"], True),
+        (["1.0", "2.0"], True),
+        ([str(k) for k in range(20)], True),
+        ([str(k) for k in range(21)], False),
+        (["0.5", "1.5"], False),
+        (["1", "1.5"], False),
+        (["1", "two", "3"], True),
+        (["0.5", "", "1.5"], False),  # the gap is then named as a cell that is no number
+        ([*(f"{k}.5" for k in range(50)), "N/A"], False),
+        ([*(f"{k}.5" for k in range(50)), "oops"], False),  # and so is the one word among numbers
+        ([*(f"{k}.5" for k in range(50)), "nan"], False),
+    ],
+)
+def test_whether_a_target_is_classes(cells, classes):
+    assert suggests_classes(column_of(cells, Marks())) is classes

@@ -1,0 +1,187 @@
+"""Targets: classes, quantities and labels, there and back, and each cell that is none."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from pydantic import TypeAdapter
+
+from bpnet.data.encoding.scales import Linear
+from bpnet.data.reading.column import Column, column_of
+from bpnet.data.reading.marks import Marks
+from bpnet.data.targets import (
+    AnyTarget,
+    Classes,
+    Labels,
+    Quantities,
+    class_levels,
+    is_truth,
+    numbers_of,
+    target_gaps,
+    truths,
+)
+from bpnet.engine.component import FieldError
+from bpnet.errors import DataError
+
+
+def where(row: int) -> str:
+    return f"t.csv, line {row + 2} (row {row + 1})"
+
+
+def column(cells: list[str]) -> Column:
+    return column_of(cells, Marks())
+
+
+def problems(call, *arguments) -> list[str]:
+    with pytest.raises(DataError) as caught:
+        call(*arguments, where)
+    assert caught.value.exit_code == 4
+    return caught.value.problems
+
+
+def labels(cells: list[str]) -> list[str]:
+    codes, levels = class_levels(column(cells), "y", where)
+    return [levels[code] for code in codes]
+
+
+@pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        (["no", "yes", "no"], ["no", "yes", "no"]),
+        (["1", "1.0", "2.", "-3.00"], ["1", "1", "2", "-3"]),
+        (["1.0", "a"], ["1.0", "a"]),
+        (["1e-3", "größe", "a, b", 'q"'], ["1e-3", "größe", "a, b", 'q"']),
+        (["123456789012345678901", "123456789012345678902"], ["123456789012345678901", "123456789012345678902"]),
+        (["007", "7", "07"], ["007", "7", "07"]),
+        (["null", "None", "NA"], ["null", "None", "NA"]),
+    ],
+)
+def test_labels_are_those_of_the_table(cells, read):
+    assert labels(cells) == read
+
+
+def test_labels_of_rows_that_are_not_there_do_not_count():
+    picked = column(["a", "1.0", "2.0"]).picked(np.array([1, 2]))
+    codes, levels = class_levels(picked, "y", where)
+    assert [levels[code] for code in codes] == ["1", "2"]
+
+
+def test_labels_that_the_fast_reader_read_as_numbers():
+    codes, levels = class_levels(Column(Marks(), numbers=np.array([2.0, 0, 2])), "y", where)
+    assert [levels[code] for code in codes] == ["2", "0", "2"]
+
+
+@pytest.mark.parametrize("gap", ["", "nan", "NaN"])
+def test_a_row_without_a_target_is_named(gap):
+    for read, cells in ((class_levels, ["a", gap, "b"]), (numbers_of, ["1", gap, "2"])):
+        (message,) = problems(read, column(cells), "y")
+        for part in ("t.csv, line 3 (row 2), column 'y'", "is no target", "dataset.drop_missing_targets"):
+            assert part in message
+
+
+def test_many_gaps_are_counted():
+    found = problems(numbers_of, column(["1", *[""] * 9]), "y")
+    assert len(found) == 6
+    assert found[-1] == "in all, 9 cells of the target 'y' are blank"
+
+
+def test_words_for_gaps_are_classes_but_no_numbers():
+    cells = column(["1", "NA", "nan", "", "none"])
+    assert target_gaps(cells, words=True).tolist() == [False, False, True, True, False]
+    assert target_gaps(cells, words=False).tolist() == [False, True, True, True, True]
+    assert target_gaps(Column(Marks(), numbers=np.array([1, np.nan])), words=False).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("cells", "parts"),
+    [
+        (["1.5", "x2", "3"], ("line 3 (row 2)", "'x2' is not a finite number", "give a number, or drop the row")),
+        (["1,500.5", "2"], ("line 2 (row 1)", "set dataset.reading.thousands")),
+        (["red", "blue"], ("line 2 (row 1)", "a regression target, holds text ('red')")),
+    ],
+)
+def test_a_target_that_is_no_number_is_named(cells, parts):
+    (message,) = problems(numbers_of, column(cells), "y")
+    assert [part for part in ("t.csv", "column 'y'", *parts) if part not in message] == []
+
+
+def test_classes_are_one_hot_and_two_of_them_one_column():
+    three = Classes(name="y", classes=["a", "b", "c"])
+    codes = three.numbers(column(["c", "a"]), where)
+    assert three.encode(codes, 3, "float32").tolist() == [[0, 0, 1], [1, 0, 0]]
+    two = Classes(name="y", classes=["no", "yes"])
+    codes = two.numbers(column(["yes", "no"]), where)
+    assert two.encode(codes, 1, "float64").tolist() == [[1], [0]]
+    assert two.encode(codes, 2, "float64").tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_class_that_the_model_does_not_know_is_named():
+    known = Classes(name="y", classes=["setosa", "virginica"])
+    (message,) = problems(known.numbers, column(["setosa", "virginca", "virginca"]))
+    for part in ("line 3 (row 2), column 'y': 'virginca'", "did you mean 'virginica'", "(rows like it: 2)"):
+        assert part in message
+
+
+@given(
+    arrays.arrays(np.float64, (12, 2), elements=st.integers(-4000, 4000).map(lambda k: k / 8)),
+    st.floats(-1e3, 1e3),
+    st.floats(1e-3, 1e3),
+)
+def test_a_quantity_comes_back_in_its_own_unit(values, subtract, divide):
+    scales = [Linear(by="standardize", subtract=subtract, divide=divide), Linear(by="none", subtract=0.0, divide=1.0)]
+    target = Quantities(names=["y", "z"], scales=scales)
+    y = target.encode(values, "float64", where)
+    np.testing.assert_allclose(y[:, 0], (values[:, 0] - subtract) / divide)
+    np.testing.assert_allclose(target.decode(y), values, rtol=1e-9, atol=1e-9)
+    assert target.divisors.tolist() == [divide, 1]
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [("float32", 1e25), ("float64", 1e200)])
+def test_a_quantity_too_large_for_the_precision_is_named(dtype, largest):
+    none = Linear(by="none", subtract=0.0, divide=1.0)
+    with pytest.raises(DataError) as caught:
+        Quantities(names=["y", "z"], scales=[none, none]).encode(np.array([[1, 1], [2, largest]]), dtype, where)
+    for part in ("line 3 (row 2), column 'z'", f"{largest:g} is too large", "another unit"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("words", [("0", "1"), ("no", "Yes"), ("FALSE", "true"), ("0.0", "1.0"), ("off", "on")])
+def test_labels_are_0_and_1(words):
+    assert truths(column([words[1], words[0], words[1]]), "y", where).tolist() == [1, 0, 1]
+    assert is_truth(column(list(words)))
+
+
+@pytest.mark.parametrize("cell", ["maybe", "2", ""])
+def test_a_label_that_is_neither_is_named(cell):
+    assert not is_truth(column(["1", "2"]))
+    (message,) = problems(truths, column(["1", cell, cell]), "y")
+    for part in ("line 3 (row 2), column 'y'", "is neither 0 nor 1", "(cells like it: 2)", "dataset.target"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Classes(name="y", classes=["a"]),
+        lambda: Classes(name="y", classes=["a", "a"]),
+        lambda: Labels(names=["a", "a"]),
+        lambda: Quantities(names=["a", "b"], scales=[Linear(by="none", subtract=0.0, divide=1.0)]),
+    ],
+)
+def test_a_target_that_contradicts_itself_is_refused(make):
+    with pytest.raises(FieldError):
+        make()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Classes(name="y", classes=["a", "b"]),
+        Quantities(names=["y"], scales=[Linear(by="standardize", subtract=0.1, divide=0.3)]),
+        Labels(names=["y", "z"]),
+    ],
+)
+def test_a_target_is_read_back_from_json(target):
+    adapter: TypeAdapter[AnyTarget] = TypeAdapter(AnyTarget)
+    assert adapter.validate_json(adapter.dump_json(target)) == target

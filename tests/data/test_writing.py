@@ -1,0 +1,120 @@
+"""Writing tables: CSV, JSON and Parquet that other programs read as they were meant."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpnet.data.reading import table_of
+from bpnet.data.reading.delimited import Delimited
+from bpnet.data.reading.settings import Reading
+from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.table import Table
+from bpnet.data.writing import writer_of
+
+CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n,\"';"), max_size=6).map(str.strip)
+
+
+def written(table: Table, form: str, kept: list[str], added: dict, *, digits: int = 6, numeric=()) -> bytes:
+    stream = io.BytesIO()
+    writer = writer_of(form, stream, kept, list(added), digits, numeric)  # type: ignore[arg-type]
+    start = 0
+    for chunk in table.chunks(dict.fromkeys(table.columns, "text")):
+        end = start + len(chunk)
+        writer.write(chunk, {name: values[start:end] for name, values in added.items()})
+        start = end
+    writer.close()
+    return stream.getvalue()
+
+
+def rows_of(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
+
+
+@given(
+    st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6),
+    st.sampled_from([["a", "b"], ["b"], [], ["b", "a"]]),
+)
+def test_csv_is_read_back_by_csv(rows, kept):
+    table = table_of("t.csv", ["a", "b"], [row[:2] for row in rows])
+    added = {'p, "x"': [row[2] for row in rows], "n": np.arange(len(rows)) / 4}
+    read = rows_of(written(table, "csv", kept, added))
+    assert read[0] == [*kept, 'p, "x"', "n"]
+    own = [[row["ab".index(name)] for name in kept] for row in rows]
+    assert read[1:] == [[*cells, row[2], f"{k / 4:g}"] for k, (cells, row) in enumerate(zip(own, rows, strict=True))]
+
+
+def test_plain_lines_are_passed_on_as_they_are():
+    content = b"a,b\n1.50,007\n, x\n"
+    table = Table("t.csv", [Delimited("t.csv", in_memory(content), Reading())])
+    assert written(table, "csv", ["a", "b"], {"p": ["u", "v"]}) == b"a,b,p\n1.50,007,u\n, x,v\n"
+    assert written(table, "csv", ["b"], {"p": ["u", "v"]}) == b"b,p\n007,u\nx,v\n"
+
+
+@pytest.mark.parametrize(
+    "content", [b"a;b\n1,5;x\n2,5;y\n", b'a,b\n"1,5",x\n\n"2,5",y\n', b"a\tb\r\n1,5\tx\r\n2,5\ty\r\n"]
+)
+def test_other_dialects_become_csv(content):
+    table = Table("t.csv", [Delimited("t.csv", in_memory(content), Reading())])
+    read = rows_of(written(table, "csv", ["a", "b"], {"p": ["u", "v"]}))
+    assert read == [["a", "b", "p"], ["1,5", "x", "u"], ["2,5", "y", "v"]]
+
+
+@pytest.mark.parametrize(("digits", "text"), [(3, "0.333"), (6, "0.333333"), (17, "0.33333333333333331")])
+def test_numbers_have_so_many_digits(digits, text):
+    table = table_of("t.csv", ["a"], [[1]])
+    added = {"p": np.array([1 / 3])}
+    assert rows_of(written(table, "csv", [], added, digits=digits))[1] == [text]
+    assert json.loads(written(table, "jsonl", [], added, digits=digits)) == {"p": float(text)}
+
+
+def test_json_has_numbers_and_nulls():
+    table = table_of(
+        "t.csv", ["a", "b"], [["1", "x"], ["-2.50e3", ""], ["007", "größe"], ["1_0", 'q"'], ["9" * 40, "NaN"]]
+    )
+    added = {"p": np.array([0.1, 1e-9, 2, 3, 4]), "label": ["u", "v", "w", "x", "y"]}
+    lines = [json.loads(line) for line in written(table, "jsonl", ["a", "b"], added).decode().splitlines()]
+    assert lines == [
+        {"a": 1, "b": "x", "p": 0.1, "label": "u"},
+        {"a": -2500.0, "b": None, "p": 1e-9, "label": "v"},
+        {"a": "007", "b": "größe", "p": 2, "label": "w"},
+        {"a": "1_0", "b": 'q"', "p": 3, "label": "x"},
+        {"a": "9" * 40, "b": "NaN", "p": 4, "label": "y"},
+    ]
+    document = json.loads(written(table, "json", ["a", "b"], added))
+    assert document == {"predictions": lines}
+
+
+def test_json_without_kept_columns_over_several_files():
+    both = Table("t", [*table_of("1", ["a"], [[1], [2]]).files, *table_of("2", ["a"], [[3]]).files])
+    content = written(both, "json", [], {"p": ["u", "v", "w"]})
+    assert json.loads(content) == {"predictions": [{"p": "u"}, {"p": "v"}, {"p": "w"}]}
+
+
+@given(st.text(st.sampled_from("0123456789.-+eE"), min_size=1, max_size=8))
+def test_json_of_any_cell_is_json(cell):
+    line = written(table_of("t", ["a", "b"], [[cell, 1]]), "jsonl", ["a"], {"p": ["u"]})
+    value = json.loads(line)["a"]
+    assert value == cell if isinstance(value, str) else value == float(cell)
+
+
+def test_parquet_is_read_back_by_pyarrow():
+    files = [
+        *table_of("1", ["a", "b", "c"], [["1.5", "x", "1"], ["", "", "NA"]]).files,
+        *table_of("2", ["a", "b", "c"], [["3", "größe", "2"]]).files,
+    ]
+    added = {"p": np.array([0.1, 0.2, 0.3]), "label": ["u", "v", "w"]}
+    content = written(Table("t", files), "parquet", ["a", "b", "c"], added, numeric=["a"])
+    read = pq.read_table(io.BytesIO(content)).to_pydict()
+    assert read == {
+        "a": [1.5, None, 3],
+        "b": ["x", None, "größe"],
+        "c": ["1", "NA", "2"],
+        "p": [0.1, 0.2, 0.3],
+        "label": ["u", "v", "w"],
+    }

@@ -39,7 +39,7 @@ class JsonLines:
                 if new := sorted(row.keys() - known):
                     raise DataError(
                         f"{self.name}, line {line}: the key {listed(new)} is new here; the columns are "
-                        f"the keys of the first 8 MB: {listed(self.columns)}"
+                        f"the keys of the first 6 MB: {listed(self.columns)}"
                     )
             if not objects:
                 continue

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 from bpnet.errors import DataError
 from bpnet.suggest import nearest
 
-BLOCK = 8_000_000
+BLOCK = 6_000_000
 """Bytes read at once; a smaller table is one block, which is parsed once."""
 
 LONGEST_RECORD = 64_000_000

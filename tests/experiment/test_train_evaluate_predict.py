@@ -109,7 +109,7 @@ def test_splits_csv_names_the_rows_of_the_parts(tmp_path):
     watcher = Watcher()
     run = train_file(ROOT / "configs" / "penguins.yaml", tmp_path, "training.epochs=1", watcher=watcher).run
     splits = read_csv(run / "splits.csv")
-    assert [row["row"] for row in splits] == [str(k) for k in range(1, 343)]
+    assert [row["row"] for row in splits] == [str(k) for k in range(1, 345)]
     for part, rows in watcher.prepared.parts.items():
         assert [k for k, row in enumerate(splits) if row["part"] == part] == rows.tolist()
 

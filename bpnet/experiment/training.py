@@ -25,6 +25,7 @@ from bpnet.experiment.building import build_model
 from bpnet.experiment.doctor import Doctor
 from bpnet.experiment.measuring import measure, metric_of
 from bpnet.experiment.model import Model
+from bpnet.experiment.threads import suited_threads
 from bpnet.preparation.opening import relocated
 from bpnet.preparation.preparing import Prepared, prepare
 from bpnet.preparation.resolving import METRICS
@@ -80,7 +81,9 @@ def train(
     write_splits(run.splits, prepared.survey.part_numbers)
     journal = _Journal(run, prepared, command)
     status: Status = "failed"
-    with _interruptible_once():
+    batch = prepared.config.training.batch_size
+    at_once = len(rows["train"]) if batch == "full" else batch
+    with _interruptible_once(), suited_threads(model.network, at_once):
         try:
             watcher.begin(run.folder, prepared, model.network.theta.shape[1])
             for record, row in _epochs(prepared, model, run, journal):

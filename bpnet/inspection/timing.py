@@ -7,6 +7,7 @@ from bpnet.engine.batches import Rows
 from bpnet.engine.network import Network
 from bpnet.engine.settings import Training
 from bpnet.engine.training import MetricOf, fit
+from bpnet.experiment.threads import suited_threads
 
 BUDGET = 0.25
 """Seconds that the steps may take; a single epoch of few batches takes what it takes."""
@@ -22,11 +23,12 @@ def seconds_per_epoch(
     training = replace(training, early_stopping=None, target_loss=None, epochs=1_000_000)
     size = len(train) if training.batch_size == "full" else training.batch_size
     first = min(len(train), _WARMING * size)
-    spent = _measured(training, network, train, validation, metric, first, BUDGET / 5)
-    steps = max(_WARMING, int(BUDGET / 3 / spent * _WARMING))
-    count = min(len(train), steps * size)
-    if count > first:
-        spent = _measured(training, network, train, validation, metric, count, BUDGET / 3)
+    with suited_threads(network, size):
+        spent = _measured(training, network, train, validation, metric, first, BUDGET / 5)
+        steps = max(_WARMING, int(BUDGET / 3 / spent * _WARMING))
+        count = min(len(train), steps * size)
+        if count > first:
+            spent = _measured(training, network, train, validation, metric, count, BUDGET / 3)
     return spent * rows / min(count, len(train))
 
 

@@ -76,18 +76,23 @@ def predict(
                 summary = prediction.write(written, stream)  # type: ignore[arg-type]
             console.note(f"{summary.rows} rows written to {output}")
         if summary.flagged:
-            kinds = ", ".join(f"{count} cells {_MEANINGS[kind]}" for kind, count in summary.kinds.items())
+            kinds = ", ".join(f"{_MEANINGS[kind]}: {count}" for kind, count in summary.kinds.items())
             console.note(f"warning: {summary.flagged} of {summary.rows} rows are flagged: {kinds}")
         sys.stdout.flush()
 
 
 _MEANINGS = {
-    "unseen": "hold a category that training never saw",
-    "imputed": "are gaps that were filled",
-    "outside": "are far outside the training range",
+    "unseen": "categories that training never saw",
+    "imputed": "gaps that were filled",
+    "outside": "numbers far outside the training range",
 }
 
 
 def _form_of(output: str) -> str:
     suffix = Path(output).suffix.lower()
-    return {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}.get(suffix, "csv")
+    forms = {"": "csv", ".csv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+    if suffix not in forms and output not in ("-", "/dev/null"):
+        from bpnet.errors import UsageError
+
+        raise UsageError(f"--output {output}: names end in .csv, .jsonl or .parquet; say what to write with --format")
+    return forms.get(suffix, "csv")

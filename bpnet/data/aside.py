@@ -1,35 +1,46 @@
 """Columns read whole: the few that are needed of all rows at once, such as the target."""
 
-import contextlib
 from collections.abc import Iterable
 
 import numpy as np
 
-from bpnet.data.reading.chunk import Wanted
+from bpnet.data.reading.chunk import Kind, Wanted
 from bpnet.data.reading.column import Column, NotNumbersError
 from bpnet.data.reading.table import Table
 
 
 def whole_columns(table: Table, wanted: Wanted) -> dict[str, Column]:
-    """Each wanted column of all the table's rows; raises DataError."""
+    """Each wanted column of all the table's rows; raises DataError.
+
+    What is wanted as `any` and is numbers in some chunks alone is numbers where all of it can be, else text.
+    """
     parts: dict[str, list[Column]] = {name: [] for name in wanted}
-    for chunk in table.chunks(wanted or {table.columns[0]: "text"}):
+    for chunk in table.chunks(wanted):
         for name in wanted:
             parts[name].append(chunk.column(name))
-    return {name: _joined(columns) for name, columns in parts.items()}
+    whole: dict[str, Column] = {}
+    again: dict[str, Kind] = {}
+    for name, columns in parts.items():
+        joined = _joined(columns)
+        if joined is None:
+            again[name] = "text"  # for 007 has been read as 7 in some chunks
+        else:
+            whole[name] = joined
+    return whole | (whole_columns(table, again) if again else {})
 
 
-def _joined(columns: list[Column]) -> Column:
+def _joined(columns: list[Column]) -> Column | None:
+    """One column of several; None where some are numbers, and the texts of others are not."""
     if len(columns) == 1:
         return columns[0]
     marks = columns[0].marks
-    if all(column.numbers is not None for column in columns):
-        return Column(
-            marks, numbers=np.concatenate([column.numbers for column in columns if column.numbers is not None])
-        )
-    if len({column.marks for column in columns}) > 1:  # files that write their numbers differently
-        with contextlib.suppress(NotNumbersError):
+    numeric = [column.numbers is not None for column in columns]
+    if any(numeric) or len({column.marks for column in columns}) > 1:  # of files that write numbers differently
+        try:
             return Column(marks, numbers=np.concatenate([column.as_numbers() for column in columns]))
+        except NotNumbersError:
+            if any(numeric):
+                return None
     number: dict[str, int] = {}
     codes = [_renumbered(column, number) for column in columns]
     return Column(marks, codes=np.concatenate(codes), levels=list(number))

@@ -17,6 +17,7 @@ from bpnet.problems import cell_shown
 MOST_INTEGER_CLASSES = 20
 """Whole numbers with more different values than these are a regression target unless `task` says otherwise."""
 
+BLANK = "it is blank in every training row"
 _MOSTLY = 0.9
 _FEWEST = 20
 """Fewer rows than these are too few to call a column an id."""
@@ -49,7 +50,7 @@ def _own_role(name: str, column: Column, rows: Array, *, named: bool) -> Finding
         return Finding("numeric")
     count, levels = _present(column, rows)
     if not levels:
-        return Finding("ignored", "it is blank in every training row")
+        return Finding("ignored", BLANK)
     values = [level for level in levels if not column.marks.is_gap_among_numbers(level)] or levels
     numbers = [level for level in values if _reads_as_number(level, column.marks)]
     if len(numbers) == len(values):
@@ -57,7 +58,10 @@ def _own_role(name: str, column: Column, rows: Array, *, named: bool) -> Finding
             return Finding("ignored", "it looks like an id: every row has another whole number")
         return Finding("numeric")
     lowered = {level.lower() for level in values}
-    if any(lowered <= {no, yes} for no, yes in FALSE_AND_TRUE.items()):
+    # of none and yes, none is a word
+    if (len(lowered) > 1 or len(values) == len(levels)) and any(
+        lowered <= {no, yes} for no, yes in FALSE_AND_TRUE.items()
+    ):
         return Finding("boolean")
     if form := format_of(values):
         return Finding("date", date_format=form, note=_ambiguity(form, values))

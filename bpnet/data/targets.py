@@ -39,9 +39,12 @@ class Classes(Component):
 
     def numbers(self, column: Column, where: Where) -> Codes:
         """The number (N,) of each cell's class; raises DataError where one is no class that the model knows."""
-        codes, levels = class_levels(column, self.name, where)
+        words = not all(map(column.marks.is_number, self.classes))
+        refuse_gaps(target_gaps(column, words=words), column, self.name, where)
+        codes, levels = column.as_text()
         number = {label: k for k, label in enumerate(self.classes)}
-        numbers = np.array([number.get(level, -1) for level in levels], np.int32)[codes]
+        written = without_fractions(levels)  # 1.0 is the class 1, unless 1.0 is one itself
+        numbers = np.array([number.get(k, number.get(written.get(k, k), -1)) for k in levels], np.int32)[codes]
         unknown = np.flatnonzero(numbers < 0)
         if len(unknown):
             label = levels[codes[unknown[0]]]
@@ -122,7 +125,7 @@ def class_levels(column: Column, name: str, where: Where) -> tuple[Codes, list[s
 
     Raises DataError that names the rows with a blank label, or nan.
     """
-    refuse_gaps(target_gaps(column, words=True), column, name, where)
+    refuse_gaps(target_gaps(column, words=not is_numbers(column)), column, name, where)
     codes, levels = column.as_text()
     used = np.unique(codes)
     written = without_fractions([levels[k] for k in used.tolist()])
@@ -143,25 +146,30 @@ def target_gaps(column: Column, *, words: bool) -> npt.NDArray[np.bool_]:
     return (codes < 0) | np.isin(codes, [k for k, level in enumerate(levels) if is_gap(level)])
 
 
-def refuse_gaps(gaps: npt.NDArray[np.bool_], column: Column, name: str, where: Where) -> None:
+def refuse_gaps(
+    gaps: npt.NDArray[np.bool_], column: Column, name: str, where: Where, advice: str = "fill it in, or drop the row"
+) -> None:
     """Raise DataError that names the rows whose target is a gap, where there are any."""
     rows = np.flatnonzero(gaps)
     if len(rows):
         cells = {row: column.cells()[row] for row in rows[:MOST_PROBLEMS].tolist()}
         raise DataError(
-            [
-                f"{where(row)}, column '{name}': {cell_shown(cell)} is no target; fill it in, drop the row, or set "
-                "dataset.drop_missing_targets to true"
-                for row, cell in cells.items()
-            ]
+            [f"{where(row)}, column '{name}': {cell_shown(cell)} is no target; {advice}" for row, cell in cells.items()]
             + more(len(rows), f"cells of the target '{name}' are blank")
         )
 
 
 def is_truth(column: Column) -> bool:
     """Whether every cell is 0 or 1, or a word such as no or yes."""
-    codes, levels = column.as_text()
-    return bool(levels) and {levels[k].lower() for k in np.unique(codes).tolist()} <= _TRUE | _FALSE
+    codes, levels = column.without_gap_words().as_text()
+    used = np.unique(codes[codes >= 0]).tolist()
+    return bool(used) and {levels[k].lower() for k in used} <= _TRUE | _FALSE
+
+
+def is_numbers(column: Column) -> bool:
+    """Whether all cells but for gaps are numbers, so that N/A and the like are gaps too, and no words."""
+    values = [level for level in column.levels if not column.marks.is_gap_among_numbers(level)]
+    return column.numbers is not None or (bool(values) and all(map(column.marks.is_number, values)))
 
 
 def truths(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Literal, Protocol
@@ -40,7 +41,7 @@ def writer_of(
         return _Csv(stream, kept, added, digits)
     if form == "parquet":
         return _Parquet(stream, kept, added, numeric)
-    return _Json(stream, kept, digits, document=form == "json")
+    return _Json(stream, kept, digits, numeric, document=form == "json")
 
 
 class _Csv:
@@ -70,8 +71,11 @@ class _Csv:
 class _Json:
     """An object for each row: a line for each, or all in one document under `predictions`."""
 
-    def __init__(self, stream: BinaryIO, kept: Sequence[str], digits: int, *, document: bool) -> None:
+    def __init__(
+        self, stream: BinaryIO, kept: Sequence[str], digits: int, numeric: Sequence[str], *, document: bool
+    ) -> None:
         self._stream, self._kept, self._digits, self._document = stream, kept, digits, document
+        self._numeric = set(numeric)
         self._rows = 0
 
     def write(self, chunk: Chunk, added: Added) -> None:
@@ -82,7 +86,7 @@ class _Json:
         texts = [
             json.dumps(
                 {
-                    **{name: _json_cell(row[k]) for name, k in zip(self._kept, places, strict=True)},
+                    **{name: self._cell(name, row[k]) for name, k in zip(self._kept, places, strict=True)},
                     **dict(zip(added, new, strict=True)),
                 },
                 ensure_ascii=False,
@@ -95,6 +99,13 @@ class _Json:
         else:
             self._stream.write(("\n".join(texts) + "\n").encode())
         self._rows += len(texts)
+
+    def _cell(self, name: str, cell: str) -> str | float | int | None:
+        """A cell of a column of numbers as one, where it is written as JSON writes them; null where it is blank."""
+        if name in self._numeric and _NUMBER.fullmatch(cell):
+            value: float | int = json.loads(cell)
+            return value if math.isfinite(value) else cell
+        return cell or None
 
     def close(self) -> None:
         """End the document."""
@@ -146,13 +157,6 @@ def _csv_cell(cell: str) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="").writerow([cell])
     return text.getvalue()
-
-
-def _json_cell(cell: str) -> str | float | int | None:
-    """A cell as JSON: a number where it is written as one, null where it is blank."""
-    if not cell:
-        return None
-    return json.loads(cell) if len(cell) < 25 and _NUMBER.fullmatch(cell) else cell
 
 
 def _texts(values: list[str] | Floats, digits: int, cell: Any) -> list[str]:

@@ -69,6 +69,9 @@ class _Known:
     values: Array
     x: Array
     weights: Floats | None
+    """Each row's own times its class's."""
+    own_weights: Floats | None
+    where: Where
 
 
 def evaluate(run: Path, data: str | None, *, baselines: bool = True, resamples: int = 1000) -> Evaluation:
@@ -79,7 +82,7 @@ def evaluate(run: Path, data: str | None, *, baselines: bool = True, resamples: 
     is_run = (run / "run.json").is_file()
     if data is None or (baselines and is_run):
         try:
-            own = _own_rows(run, f"; or name a table: bpnet eval {run} DATA" if data is None else "")
+            own = _own_rows(run, f"; name a table: bpnet eval {run} DATA" if data is None else "")
         except (DataError, RunError) as error:
             if data is None:
                 raise
@@ -100,11 +103,13 @@ def evaluate(run: Path, data: str | None, *, baselines: bool = True, resamples: 
     found: list[BaselineScores] = []
     verdict: list[str] = []
     if baselines and own is not None:
-        if known.x.nbytes > MOST_IN_MEMORY:
+        if _one_hot_bytes(model.description.encoder, len(known.x)) > MOST_IN_MEMORY:
             warnings.append(f"no baselines: {len(known.x)} rows are too many to compare on")
         else:
             train = np.flatnonzero(own[1] == PARTS.index("train"))
             if len(train) > _MOST_BASELINE_ROWS:
+                told = f"{_MOST_BASELINE_ROWS:,} of {len(train):,} training rows, evenly spaced"
+                warnings.append(f"the baselines are fitted to {told}")
                 train = train[np.linspace(0, len(train) - 1, _MOST_BASELINE_ROWS).astype(np.intp)]
             mask = np.zeros(len(own[1]), bool)
             mask[train] = True
@@ -193,7 +198,7 @@ def _read(model: Model, table: Table, chosen: Array, warnings: list[str]) -> _Kn
             inputs = encoder.encode(chunk, description.precision)[0][own_rows]
             x[filled : filled + len(inputs)] = inputs
             filled += len(inputs)
-    return _Known(values, x, weights)
+    return _Known(values, x, weights, own, where)
 
 
 def _values(model: Model, columns: Mapping[str, Column], where: Where) -> Array:
@@ -211,7 +216,7 @@ class _Scored:
     def __init__(self, model: Model, known: _Known, resamples: int) -> None:
         self._model, self._known, self._resamples = model, known, resamples
         description = model.description
-        y = _encoded(model, known.values)
+        y = _encoded(model, known)
         weights = None if known.weights is None else known.weights.astype(description.precision)
         self.loss = measure(model, Rows(known.x, y, weights))["loss"]
         self._predicted = _predicted(model, known.x)
@@ -244,7 +249,7 @@ class _Scored:
             description.task,
             one_hot_codes(encoder, train.x),
             train.values,
-            train.weights,
+            train.own_weights,  # a majority that class weights made would be none
             one_hot_codes(encoder, self._known.x),
             len(description.classes) if description.classes else None,
         )
@@ -257,18 +262,25 @@ class _Scored:
 
 def one_hot_codes(encoder: Encoder, x: Array) -> Floats:
     """The inputs (N, I) with the numbers of levels, which only an embedding can read, as one-hot columns."""
-    plain = np.delete(x, [position for position, _ in encoder.embedded], axis=1).astype(np.float64)
-    return np.hstack(
-        [plain, *(np.eye(column.places)[x[:, position].astype(np.intp)] for position, column in encoder.embedded)]
-    )
+    wide = [np.delete(x, [position for position, _ in encoder.embedded], axis=1).astype(np.float64)]
+    for position, column in encoder.embedded:
+        wide.append(np.zeros((len(x), column.places)))
+        wide[-1][np.arange(len(x)), x[:, position].astype(np.intp)] = 1
+    return np.hstack(wide)
 
 
-def _encoded(model: Model, values: Array) -> Array:
-    target, dtype = model.description.target, model.description.precision
+def _one_hot_bytes(encoder: Encoder, rows: int) -> int:
+    """What so many rows, and those that the baselines are fitted to, need at once."""
+    width = encoder.width + sum(column.places for _, column in encoder.embedded)
+    return 8 * width * max(rows, _MOST_BASELINE_ROWS if encoder.embedded else 0)
+
+
+def _encoded(model: Model, known: _Known) -> Array:
+    target, dtype, values = model.description.target, model.description.precision, known.values
     if isinstance(target, Classes):
         return target.encode(values, model.network.outputs, dtype)
     if isinstance(target, Quantities):
-        return target.encode(values, dtype, lambda row: f"row {row + 1}")
+        return target.encode(values, dtype, known.where)
     return values.astype(dtype)
 
 

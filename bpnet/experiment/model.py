@@ -136,14 +136,6 @@ class Model:
         total = outputs.sum(axis=1, keepdims=True)
         return np.where(total > 0, outputs / np.where(total > 0, total, 1), 1 / len(classes))
 
-    def labels(self, x: np.ndarray) -> list[str]:
-        """The predicted class of each row: that of the largest output."""
-        classes = self.description.classes
-        assert classes is not None
-        outputs = self.outputs(x)
-        said = outputs[:, 0] > 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-        return [classes[int(k)] for k in said]
-
     def quantities(self, x: np.ndarray) -> np.ndarray:
         """The predicted values (rows, targets) of a regression, in the targets' own units."""
         target = self.description.target

@@ -124,7 +124,9 @@ class Prediction:
                 order = np.argsort(-probabilities, axis=1, kind="stable")[:, : wish.top]
                 for k in range(wish.top):
                     added[f"top_{k + 1}_{target.name}"] = [target.classes[c] for c in order[:, k].tolist()]
-                    added[f"top_{k + 1}_probability"] = np.take_along_axis(probabilities, order[:, k : k + 1], 1)[:, 0]
+                    if wish.probabilities:
+                        own = np.take_along_axis(probabilities, order[:, k : k + 1], 1)
+                        added[f"top_{k + 1}_probability"] = own[:, 0]
                 return added
             said = probabilities.argmax(axis=1)
             added[f"predicted_{target.name}"] = [target.classes[k] for k in said.tolist()]

@@ -96,6 +96,9 @@ def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
             raise UsageError(f"--row {wanted}: there is no row {outside[0]}; the table has rows 1 to {total}")
         if len(set(numbers)) < len(numbers):
             raise UsageError(f"--row {wanted}: names a row twice; name each once")
+    dropped = [number for number in numbers if prepared.survey.part_numbers[number - 1] < 0]
+    if dropped:
+        raise UsageError(f"--row {wanted}: row {dropped[0]} has no target and is dropped; name another row")
     if len(numbers) > MOST_ROWS:
         raise UsageError(
             f"--row {wanted}: {len(numbers)} rows are too many to follow number by number; name at most {MOST_ROWS}"

@@ -10,9 +10,7 @@ import numpy as np
 from bpnet.config.loading import load
 from bpnet.config.schema import Task
 from bpnet.config.source import Source, override
-from bpnet.data.aside import whole_columns
 from bpnet.data.reading import open_table
-from bpnet.data.targets import target_gaps
 from bpnet.errors import UsageError
 from bpnet.inspection.describing import ColumnDescription, describe
 from bpnet.preparation.opening import relocated
@@ -95,13 +93,11 @@ def draft(data: str, targets: Sequence[str], task: Task | None, folder: Path, as
     table = open_table(data, load(source).dataset.reading)
     for target in targets:
         table.require(target, wanted_for="is to be predicted")
-    cells = whole_columns(table, dict.fromkeys(targets, "any"))
-    without = int(np.logical_or.reduce([target_gaps(column, words=False) for column in cells.values()]).sum())
-    if without:
-        source.data["dataset"]["drop_missing_targets"] = True
-    config = load(source)
-    fitted = fit(survey(config, source, folder), config, source)
+    probe = override(source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"])
+    config = load(probe)
+    fitted = fit(survey(config, probe, folder), config, probe)
     answers, profile = fitted.survey.answers, fitted.survey.profile
+    without = 0 if answers.dropped is None else int(answers.dropped.sum())
     kept = answers.values if answers.dropped is None else answers.values[~answers.dropped]
     counts = np.bincount(kept, minlength=len(answers.classes)).tolist() if answers.classes else []
     rows = len(fitted.survey.parts["train"])

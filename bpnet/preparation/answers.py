@@ -21,6 +21,7 @@ from bpnet.data.targets import (
     Labels,
     Quantities,
     class_levels,
+    is_numbers,
     is_truth,
     numbers_of,
     refuse_gaps,
@@ -84,12 +85,13 @@ def read_answers(config: Config, table: Table, columns: Sequence[Column]) -> Ans
     """Read the targets' columns, of all rows, as the task wants them; raises DataError."""
     names = config.dataset.targets
     task, why = (config.task, "as the config says") if config.task else task_of(columns)
-    words = task == "classification"
+    words = task == "classification" and not all(map(is_numbers, columns))
     gaps = np.logical_or.reduce([target_gaps(column, words=words) for column in columns])
     dropped = gaps if config.dataset.drop_missing_targets and gaps.any() else None
     if dropped is None:
         for name, column in zip(names, columns, strict=True):
-            refuse_gaps(target_gaps(column, words=words), column, name, table.where)
+            advice = "fill it in, drop the row, or set dataset.drop_missing_targets to true"
+            refuse_gaps(target_gaps(column, words=words), column, name, table.where, advice)
     elif dropped.all():
         raise DataError(f"{table.name}: every row's target is blank, and dataset.drop_missing_targets is true")
     kept = np.flatnonzero(~gaps) if dropped is not None else np.arange(len(gaps))

@@ -31,7 +31,9 @@ def divide(config: Config, opened: Opened, answers: Answers, aside: Mapping[str,
     named = opened.named_parts()
     if split.column is not None:
         codes, levels = aside[split.column].as_text()
-        named = named_parts(codes.astype(np.intp), list(levels), table.where)
+        kept = np.arange(rows) if answers.dropped is None else np.flatnonzero(~answers.dropped)
+        named = np.full(rows, -1, np.int8)
+        named[kept] = named_parts(codes[kept].astype(np.intp), list(levels), lambda row: table.where(int(kept[row])))
     groups = None if split.group is None else aside[split.group].as_text()[0].astype(np.intp)
     times = None if split.time is None else _times(aside[split.time], split.time, table)
     if split.group is not None and groups is not None:

@@ -47,7 +47,7 @@ def open_dataset(config: Config, source: Source, folder: Path) -> Opened:
     assert dataset.columns is not None
     lines = [source.lines.get(("dataset", "rows", k)) for k in range(len(dataset.rows))]
     numbers = [line if isinstance(line, int) else 1 for line in lines]
-    return Opened(table_of(source.name, dataset.columns, dataset.rows, numbers), {})
+    return Opened(table_of(source.name, dataset.columns, dataset.rows, numbers, dataset.reading.missing), {})
 
 
 def relocated(path: str, folder: Path, other: Path) -> str:

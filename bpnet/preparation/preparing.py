@@ -16,7 +16,7 @@ from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.settings import L2Rows
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import Kind
-from bpnet.data.reading.column import Floats
+from bpnet.data.reading.column import Column, Floats
 from bpnet.data.splitting import PARTS, Indices, Part, PartNumbers
 from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.batches import Rows
@@ -99,7 +99,7 @@ def survey(config: Config, source: Source, folder: Path) -> Survey:
         answers = replace(read_answers(config, table, list(again.values())), why=answers.why)
     weights = None
     if dataset.sample_weight is not None:
-        weights = column_weights(aside[dataset.sample_weight], dataset.sample_weight, table.where)
+        weights = _weights(aside[dataset.sample_weight], dataset.sample_weight, answers, table)
     parts = divide(config, opened, answers, aside)
     train = np.zeros(len(answers.values), bool)
     train[parts["train"]] = True
@@ -207,6 +207,14 @@ def encode(fitted: Fitted, config: Config, scratch: Path | None) -> Prepared:
             *advance_warnings(resolved, encoder, answers, y[parts["train"]]),
         ],
     )
+
+
+def _weights(column: Column, name: str, answers: Answers, table: Table) -> Floats:
+    """A column's weights (N,), 0 where a row is dropped, whose cell may be anything."""
+    kept = np.arange(len(column)) if answers.dropped is None else np.flatnonzero(~answers.dropped)
+    weights = np.zeros(len(column))
+    weights[kept] = column_weights(column.picked(kept), name, lambda row: table.where(int(kept[row])))
+    return weights
 
 
 def _aside(config: Config) -> dict[str, Kind]:

@@ -20,7 +20,8 @@ from bpnet.data.encoding.settings import (
     Ordinal,
 )
 from bpnet.data.reading import Table
-from bpnet.data.roles import Finding, role_of
+from bpnet.data.reading.chunk import Kind
+from bpnet.data.roles import BLANK, Finding, role_of
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
 from bpnet.problems import MOST_PROBLEMS, listed, more
@@ -114,16 +115,20 @@ def candidates(config: Config, source: Source, table: Table) -> list[str]:
 
 
 def profile(config: Config, table: Table, columns: list[str], train: Array) -> Profile:
-    """What the columns are, by the rows that `train` (N,) says, of the first chunk that has any; raises DataError."""
+    """What the columns are, by their training rows (a mask, N) in the first chunk with values; raises DataError."""
     roles, named = config.dataset.roles, set(config.dataset.features or ())
-    wanted = {name: "text" if roles.get(name) in ("categorical", "boolean", "date") else "any" for name in columns}
-    for chunk in table.chunks(wanted):  # type: ignore[arg-type]
+    texts = ("categorical", "boolean", "date")
+    wanted: dict[str, Kind] = {name: "text" if roles.get(name) in texts else "any" for name in columns}
+    findings: dict[str, Finding] = {}
+    blank = list(columns)
+    for chunk in table.chunks(wanted):
         rows = train[chunk.start : chunk.start + len(chunk)]
         if rows.any():
-            findings = {
-                name: role_of(name, chunk.column(name), rows, roles.get(name), named=name in named) for name in columns
-            }
-            break
+            for name in blank:
+                findings[name] = role_of(name, chunk.column(name), rows, roles.get(name), named=name in named)
+            blank = [name for name in blank if findings[name].reason == BLANK]  # so far
+            if not blank:
+                break
     found = Profile(findings)
     if not found.features:
         reasons = [f"'{name}': {finding.reason}" for name, finding in findings.items()]

@@ -18,7 +18,18 @@ _RESTORE = "restore it from a copy, or train again"
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content replaces a file at once, when it is complete: written beside it, flushed, renamed."""
+    """A stream whose content replaces a file at once, when it is complete: written beside it, flushed, renamed.
+
+    What a link points to is replaced, and a device or a pipe is written to.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        try:
+            with open(path, "wb") as special:
+                yield special
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:

@@ -14,7 +14,6 @@ from bpnet.scoring.samples import Integers, clipped, log_losses
 
 Task = Literal["classification", "multilabel", "regression"]
 
-MOST_ROWS = 50_000
 MOST_ITERATIONS = 1000
 
 
@@ -53,39 +52,34 @@ def fit_baselines(
     Classification: y_train are class numbers (M,) below `classes`; the majority class, whose probabilities are the
     classes' shares, and logistic regression. Multilabel: y_train (M, L) of 0 and 1; the labels' shares, by which each
     label's most frequent value is predicted, and a logistic regression for each label. Regression: y_train (M, K); the
-    mean, and ridge regression with alpha 1. Rows of weight 0 are left out; at least one other is needed. Of more than
-    50,000 rows so many, evenly spaced, are used, which `note` says.
+    mean, and ridge regression with alpha 1. Rows of weight 0 are left out; at least one other is needed.
     """
     weights = np.ones(len(x_train)) if weights_train is None else np.asarray(weights_train, np.float64)
     used = np.flatnonzero(weights > 0)
-    note = None
-    if len(used) > MOST_ROWS:
-        note = f"fitted to {MOST_ROWS} of {len(used)} training rows, evenly spaced"
-        used = used[np.linspace(0, len(used) - 1, MOST_ROWS).astype(np.intp)]
     x, y, w = np.asarray(x_train[used], np.float64), y_train[used], weights[used]
     if task == "regression":
         ridge = Ridge(alpha=1.0).fit(x, y, sample_weight=w)
         mean = np.average(y, axis=0, weights=w)
         return [
-            Baseline("the mean", np.tile(mean, (len(x_eval), 1)), note),
-            Baseline("ridge regression", ridge.predict(x_eval).reshape(len(x_eval), -1), note),
+            Baseline("the mean", np.tile(mean, (len(x_eval), 1)), None),
+            Baseline("ridge regression", ridge.predict(x_eval).reshape(len(x_eval), -1), None),
         ]
     if task == "multilabel":
         fits = [_logistic(x, y[:, k].astype(np.intp), w, x_eval, 2) for k in range(y.shape[1])]
         shares = np.average(y, axis=0, weights=w)
         return [
-            Baseline("the most frequent values", np.tile(shares, (len(x_eval), 1)), note),
+            Baseline("the most frequent values", np.tile(shares, (len(x_eval), 1)), None),
             Baseline(
                 "logistic regression",
                 np.column_stack([probabilities[:, 1] for probabilities, _ in fits]),
-                _joined(note, next((problem for _, problem in fits if problem), None)),
+                next((problem for _, problem in fits if problem), None),
             ),
         ]
     assert classes is not None
     probabilities, problem = _logistic(x, y, w, x_eval, classes)
     return [
-        Baseline("the majority class", np.tile(_shares(y, w, classes), (len(x_eval), 1)), note),
-        Baseline("logistic regression", probabilities, _joined(note, problem)),
+        Baseline("the majority class", np.tile(_shares(y, w, classes), (len(x_eval), 1)), None),
+        Baseline("logistic regression", probabilities, problem),
     ]
 
 
@@ -182,7 +176,3 @@ def _shown(ours: float, theirs: float) -> str:
     """Both figures, with as many digits as tell them apart."""
     digits = next((d for d in range(2, 6) if f"{ours:.{d}f}" != f"{theirs:.{d}f}"), 2)
     return f"{ours:.{digits}f} against {theirs:.{digits}f}"
-
-
-def _joined(*notes: str | None) -> str | None:
-    return "; ".join(note for note in notes if note) or None

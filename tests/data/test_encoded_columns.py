@@ -154,7 +154,8 @@ def test_a_hundred_thousand_levels():
     assert not any(flags)
     (pooled,) = fitted(whole, plan("categorical", wish=OneHot(rare=1))).columns
     assert len(pooled.inputs) == 101
-    assert len(pooled.rare) == 1000
+    assert len(pooled.rare) == 5_000
+    assert not any(encoded(fitted(whole, plan("categorical", wish=OneHot(rare=1))), whole, "float32")[1])
 
 
 # Numbers

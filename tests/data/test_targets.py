@@ -76,7 +76,7 @@ def test_labels_that_the_fast_reader_read_as_numbers():
 def test_a_row_without_a_target_is_named(gap):
     for read, cells in ((class_levels, ["a", gap, "b"]), (numbers_of, ["1", gap, "2"])):
         (message,) = problems(read, column(cells), "y")
-        for part in ("t.csv, line 3 (row 2), column 'y'", "is no target", "dataset.drop_missing_targets"):
+        for part in ("t.csv, line 3 (row 2), column 'y'", "is no target", "fill it in, or drop the row"):
             assert part in message
 
 

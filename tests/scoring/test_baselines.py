@@ -74,14 +74,6 @@ def test_quantities(targets, rng):
     np.testing.assert_allclose(ridge.predicted, Ridge(alpha=1.0).fit(x, y).predict(x_eval).reshape(10, targets))
 
 
-def test_at_most_so_many_rows_are_fitted(monkeypatch, rng):
-    monkeypatch.setattr(module, "MOST_ROWS", 10)
-    x, y = rng.normal(size=(91, 1)), np.arange(91.0)[:, None]
-    mean, ridge = fit_baselines("regression", x, y, None, x[:1])
-    assert mean.note == ridge.note == "fitted to 10 of 91 training rows, evenly spaced"
-    assert mean.predicted == [[np.arange(0, 91, 10).mean()]]
-
-
 def test_a_fit_that_does_not_converge_is_noted_and_does_not_warn(monkeypatch, rng):
     monkeypatch.setattr(module, "MOST_ITERATIONS", 2)
     y = rng.integers(0, 2, 100)

@@ -1,6 +1,6 @@
 """Encoded columns: how each column of the table becomes inputs of the network, as model.json holds it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -92,21 +92,27 @@ class NumericColumn(EncodedColumn):
 
 @dataclass(frozen=True, kw_only=True)
 class Leveled(EncodedColumn):
-    """The base of what has levels: a gap becomes the level `fill`, a level that is not listed is pooled or `unseen`."""
+    """The base of what has levels: a gap becomes the level `fill`, unless gaps are refused.
+
+    A level that is not listed is pooled, or unseen.
+    """
 
     levels: Annotated[list[str], Field(min_length=1)]
-    fill: str | None
+    fill: str
+    """The commonest level of the training rows."""
+    refuses_gaps: bool = False
     pools: bool = False
     """Whether rare levels, and those never seen, share a place after the others."""
-    rare: list[str] = ()  # type: ignore[assignment]
-    """The pooled levels of the training rows: at most a thousand are named."""
+    rare: list[str] = field(default_factory=list)
+    """The pooled levels of the training rows."""
+    names_all_rare: bool = True
+    """Whether no other level was pooled; else one that is not listed may have been, and is not flagged."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "rare", list(self.rare))
         if len(set(self.levels)) < len(self.levels):
             raise FieldError("levels", "must name each level once")
-        if self.fill is not None and not self.pools and self.fill not in self.levels:
+        if not self.pools and self.fill not in self.levels:
             raise FieldError("fill", f"is '{self.fill}', which is none of the levels")
 
     @property
@@ -125,10 +131,12 @@ class Leveled(EncodedColumn):
         number = {level: k for k, level in enumerate(self.levels)}
         rare, pooled = set(self.rare), len(self.levels) if self.pools else -1
         gaps = codes < 0
-        if gaps.any() and self.fill is None:
+        if gaps.any() and self.refuses_gaps:
             raise GapError(np.flatnonzero(gaps))
-        places = np.array([*(number.get(text, pooled) for text in texts), number.get(self.fill or "", pooled)])
-        strange = np.array([*(text not in number and text not in rare for text in texts), False])
+        places = np.array([*(number.get(text, pooled) for text in texts), number.get(self.fill, pooled)])
+        strange = np.array(
+            [*(self.names_all_rare and text not in number and text not in rare for text in texts), False]
+        )
         flags.add("unseen", self.name, np.flatnonzero(strange[codes]))
         return places[codes], gaps
 
@@ -226,5 +234,5 @@ def _needed(fill: float | None, gaps: Array) -> float:
     return fill
 
 
-def _place_of(fill: str | None, levels: list[str]) -> int:
+def _place_of(fill: str, levels: list[str]) -> int:
     return levels.index(fill) if fill in levels else 0

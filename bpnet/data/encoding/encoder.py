@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Annotated
 
 import numpy as np
@@ -58,15 +59,16 @@ class Encoder(Component):
         """What to read of a table."""
         return {column.name: column.reads for column in self.columns}
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        """The position of each column's first input."""
+        return list(accumulate((len(column.inputs) for column in self.columns[:-1]), initial=0))
+
     @property
     def embedded(self) -> list[tuple[int, EmbeddingColumn]]:
         """The columns whose inputs are numbers of levels, with the input's position."""
-        starts = np.cumsum([0, *(len(column.inputs) for column in self.columns)]).tolist()
-        return [
-            (start, column)
-            for start, column in zip(starts, self.columns, strict=False)
-            if isinstance(column, EmbeddingColumn)
-        ]
+        placed = zip(self._starts, self.columns, strict=True)
+        return [(start, column) for start, column in placed if isinstance(column, EmbeddingColumn)]
 
     def encode(self, chunk: Chunk, dtype: str) -> tuple[Array, Flags]:
         """The inputs (N, I) of a chunk's rows, and what is to be said of them; raises DataError that names cells."""
@@ -90,8 +92,8 @@ class Encoder(Component):
 
     @cached_property
     def _numeric(self) -> list[int]:
-        named = {column.name for column in self.columns if isinstance(column, NumericColumn)}
-        return [k for k, name in enumerate(self.inputs) if name in named]
+        placed = zip(self._starts, self.columns, strict=True)
+        return [start for start, column in placed if isinstance(column, NumericColumn)]
 
     def _to_length_1(self, x: Array) -> None:
         """Divide each row's numeric inputs by their length; by the largest first, so that no square overflows."""
@@ -107,7 +109,7 @@ class Encoder(Component):
         if x.size == 0 or (x.max() < limit and x.min() > -limit):
             return
         row, k = (int(index) for index in np.argwhere(~(np.abs(x) < limit))[0])
-        column = next(c for c in self.columns if self.inputs[k] in c.inputs)
+        column = self.columns[int(np.searchsorted(self._starts, k, side="right")) - 1]
         cell = chunk.column(column.name).cells()[row]
         raise DataError(
             f"{chunk.where(row)}, column '{column.name}': {cell} is too large to compute with; "

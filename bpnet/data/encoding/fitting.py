@@ -38,6 +38,9 @@ from bpnet.errors import DataError
 
 Role = Literal["numeric", "categorical", "boolean", "date", "ignored"]
 
+_MOST_RARE = 5_000
+"""Pooled levels that are listed by name."""
+
 _MOST_SAMPLED = 20_000_000
 """Numbers that the samples of all columns hold together: 160 MB."""
 
@@ -149,7 +152,7 @@ class _CategoryFit:
         counts = summary.counts
         if not counts:
             raise _no_values(name)
-        fill = summary.most_frequent if isinstance(missing, Impute) else None
+        fill, refuses = summary.most_frequent, not isinstance(missing, Impute)
         indicator = _indicates(missing, summary.gaps)
         if isinstance(wish, Ordinal):
             absent = [level for level in counts if wish.order and level not in wish.order]
@@ -159,24 +162,26 @@ class _CategoryFit:
                     f"dataset.preprocessing.columns.{name}.order gives; add it there"
                 )
             levels = wish.order or in_order(list(counts))
-            return OrdinalColumn(name=name, indicator=indicator, levels=levels, fill=fill)
+            return OrdinalColumn(name=name, indicator=indicator, levels=levels, fill=fill, refuses_gaps=refuses)
         common = sorted((level for level in counts if counts[level] >= wish.rare), key=lambda k: (-counts[k], k))
         if isinstance(wish, OneHot):
             common = common[: wish.most]
         kept = in_order(common or [summary.most_frequent])
         rare = sorted(set(counts) - set(kept))
-        shared = {
-            "name": name,
-            "indicator": indicator,
-            "levels": kept,
-            "fill": fill,
-            "pools": bool(rare),
-            "rare": rare[:1000],
-        }
+        made = OneHotColumn(
+            name=name,
+            indicator=indicator,
+            levels=kept,
+            fill=fill,
+            refuses_gaps=refuses,
+            pools=bool(rare),
+            rare=rare[:_MOST_RARE],
+            names_all_rare=len(rare) <= _MOST_RARE,
+        )
         if isinstance(wish, Embedded):
-            places = len(kept) + bool(rare)
-            return EmbeddingColumn(**shared, size=wish.size or min(600, round(1.6 * places**0.56)))  # type: ignore[arg-type]
-        return OneHotColumn(**shared)  # type: ignore[arg-type]
+            size = wish.size or min(600, round(1.6 * made.places**0.56))
+            return EmbeddingColumn(**{**vars(made), "kind": "embedding"}, size=size)
+        return made
 
 
 class _BooleanFit:

@@ -29,7 +29,7 @@ class Delimited:
         first = next(self._blocks(), (1, b""))[1]
         head = _decoded(first[:_HEAD] if len(first) <= _HEAD else first[: _line_end(first)], 1, name)
         self.dialect = dialect_of(head, name, settings)
-        self.columns = _header(name, head, self.dialect)
+        self.columns, self._header_end = _header(name, head, self.dialect)
         self.places = {column: k for k, column in enumerate(self.columns)}
         self._whole: TextChunk | None = None
 
@@ -50,7 +50,7 @@ class Delimited:
         found, row = 0, start
         for line, content in self._blocks():
             if not found:
-                content, line = self._without_header(content, line)
+                content, line = self._without_header(content)
             chunk = TextChunk(self, content, line, row, wanted)
             if len(chunk):
                 yield chunk
@@ -61,17 +61,12 @@ class Delimited:
         if found == 1 and len(content) < LARGE:
             self._whole = chunk
 
-    def _without_header(self, content: bytes, line: int) -> tuple[bytes, int]:
-        quote, start = self.dialect.quote.encode(), 0
-        while True:
-            end = content.find(b"\n", start) + 1 or len(content)
-            while content.count(quote, start, end) % 2 and end < len(content):
-                end = content.find(b"\n", end) + 1 or len(content)
-            line += content.count(b"\n", start, end)
-            blank = not content[start:end].strip()
-            start = end
-            if not blank or end == len(content):
-                return content[end:], line
+    def _without_header(self, content: bytes) -> tuple[bytes, int]:
+        """What follows the line of column names in the first block, and the line it begins on."""
+        start = 0
+        for _ in range(self._header_end):
+            start = content.find(b"\n", start) + 1 or len(content)
+        return content[start:], self._header_end + 1
 
     def line(self, row: int, line: int) -> int:
         """The line that a row of the table stands on, where it begins on this line of the content."""
@@ -123,10 +118,11 @@ class TextChunk(Chunk):
     def lines(self) -> list[str] | None:
         """The lines of the block, where each is a row."""
         dialect = self._file.dialect
-        if dialect.separator != "," or dialect.quote.encode() in self._content:
+        if dialect.separator != "," or dialect.quote.encode() in self._content or b'"' in self._content:
             return None
-        lines = _decoded(self._content, self._line, self.name).replace("\r\n", "\n").removesuffix("\n").split("\n")
-        return lines if len(lines) == len(self) else None
+        text = _decoded(self._content, self._line, self.name).replace("\r\n", "\n")
+        lines = text.removesuffix("\n").split("\n")
+        return lines if len(lines) == len(self) and "\r" not in text else None
 
     def place(self, row: int) -> str:
         """The line of a row."""
@@ -136,6 +132,9 @@ class TextChunk(Chunk):
     def _parsed(self) -> tuple[list[list[str]], list[int]]:
         """The cells of each row, and the line it begins on; raises DataError where a row has too many or too few."""
         text = _decoded(self._content, self._line, self.name)
+        if "\0" in text:
+            line = self._line + text[: text.index("\0")].count("\n")
+            raise DataError(f"{self.name}, line {line}: holds a NUL byte, which is no text; correct it")
         numbered = list(self._file.dialect.records(text, self._line, self.name))
         lines, rows = [line for line, _ in numbered], [row for _, row in numbered]
         width = len(self.columns)
@@ -168,9 +167,9 @@ def _line_end(content: bytes) -> int:
     return content.rfind(b"\n", 0, _HEAD) + 1 or content.find(b"\n") + 1 or len(content)
 
 
-def _header(name: str, head: str, dialect: Dialect) -> list[str]:
-    """The column names; raises DataError where one is missing or stands twice."""
-    line, header = next(dialect.records(head, 1, name), (1, []))
+def _header(name: str, head: str, dialect: Dialect) -> tuple[list[str], int]:
+    """The column names, and the line they end on; raises DataError where one is missing or stands twice."""
+    line, header, end = dialect.header(head, name)
     if not header:
         raise DataError(f"{name}: the table is empty; it must have a line of column names and then a line for each row")
     seen: set[str] = set()
@@ -186,4 +185,4 @@ def _header(name: str, head: str, dialect: Dialect) -> list[str]:
         problems = [f"{name}, line {line}: holds a NUL byte: this is no text table; give CSV, JSON lines or Parquet"]
     if problems:
         raise DataError([*problems[:MOST_PROBLEMS], *more(len(problems), "column names are missing or stand twice")])
-    return header
+    return header, end

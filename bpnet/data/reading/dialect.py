@@ -22,8 +22,17 @@ class Dialect:
     quote: str
     marks: Marks
 
+    def header(self, text: str, name: str) -> tuple[int, list[str], int]:
+        """The line of the first record, its cells, and the line it ends on; no cells where there is no record."""
+        for line, cells, end in self._read(text, 1, name):
+            return line, cells, end
+        return 1, [], 1
+
     def records(self, text: str, first_line: int, name: str) -> Iterator[tuple[int, list[str]]]:
         """Each line that is not blank: its number and its cells, white space around them left out; raises DataError."""
+        return ((line, cells) for line, cells, _ in self._read(text, first_line, name))
+
+    def _read(self, text: str, first_line: int, name: str) -> Iterator[tuple[int, list[str], int]]:
         reader = csv.reader(
             io.StringIO(text, newline=""),
             delimiter=self.separator,
@@ -34,9 +43,10 @@ class Dialect:
         line = first_line
         try:
             for row in reader:
+                end = first_line + reader.line_num - 1
                 if row:
-                    yield line, [cell.strip() for cell in row]
-                line = first_line + reader.line_num
+                    yield line, [cell.strip() for cell in row], end
+                line = end + 1
         except csv.Error as error:
             raise DataError(
                 f"{name}, line {line}: not valid CSV: {error}; check the quotes around the cells"
@@ -83,6 +93,8 @@ def _decimal(head: str, separator: str, settings: Reading) -> str:
 
     Where each comma has three digits behind it, it may as well stand between thousands, and is not taken for the mark.
     """
+    if settings.thousands == ".":
+        return ","
     if separator == "," or settings.thousands == ",":
         return "."
     cells = [cell.strip() for row in _first(head, separator, settings.quote) for cell in row]

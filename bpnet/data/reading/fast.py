@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bpnet.data.reading.chunk import Wanted
+from bpnet.data.reading.chunk import Kind, Wanted
 from bpnet.data.reading.column import Codes, Column
 from bpnet.data.reading.dialect import Dialect
 from bpnet.data.reading.marks import GAP_WORDS
@@ -17,27 +17,30 @@ _WORDS = sorted({form for word in GAP_WORDS for form in (word, word.upper(), wor
 
 def fast_columns(content: bytes, columns: list[str], dialect: Dialect, wanted: Wanted) -> dict[str, Column] | None:
     """The wanted columns, or None where anything is amiss: the careful reader then finds it, and names it."""
+    if b"\0" in content:
+        return None
+    if dialect.marks.thousands and any(kind != "text" for kind in wanted.values()):
+        return None  # pandas takes the mark away wherever it stands
     plain = dialect.quote.encode() not in content and len(wanted) == len(columns)
     rows = content.count(b"\n") + (not content.endswith(b"\n")) if plain else _rows(content, len(columns), dialect)
     if rows is None:
         return None
     missing = sorted(dialect.marks.missing)
-    gaps = {name: ["", *missing, *(_WORDS if kind == "number" else [])] for name, kind in wanted.items()}
+    words: dict[Kind, list[str]] = {"number": [*missing, *_WORDS], "any": missing, "text": []}  # a level is told later
+    gaps = {name: ["", *words[kind]] for name, kind in wanted.items()}
     # not "category", of which pandas makes numbers where all levels are: 007 would become 7
-    kinds: dict[str, Any] = {"number": np.float64, "text": object}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
                 io.BytesIO(content),
                 sep=dialect.separator,
                 quotechar=dialect.quote,
                 decimal=dialect.marks.decimal,
-                thousands=dialect.marks.thousands,
                 header=None,
                 names=columns,
                 usecols=list(wanted),
-                dtype={name: kinds[kind] for name, kind in wanted.items() if kind != "any"},
+                dtype={name: object for name, kind in wanted.items() if kind == "text"},
                 na_values=gaps,
                 keep_default_na=False,
                 skipinitialspace=dialect.separator != " ",
@@ -57,6 +60,8 @@ def fast_columns(content: bytes, columns: list[str], dialect: Dialect, wanted: W
             if np.isinf(numbers).any():
                 return None
             read[name] = Column(dialect.marks, numbers=numbers)
+        elif wanted[name] == "number":
+            return None  # not all are
         elif wanted[name] == "text":
             codes, levels = pd.factorize(series)
             read[name] = Column(dialect.marks, **_stripped(codes.astype(np.int32), levels.tolist()))

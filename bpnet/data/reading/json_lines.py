@@ -85,4 +85,8 @@ class JsonLines:
                 f"{self.name}, line {line}, column '{column}': a cell must be text, a number, true, false or null, not "
                 f"{'an object' if isinstance(value, dict) else 'a list'}"
             )
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            raise DataError(
+                f"{self.name}, line {line}, column '{column}': half of a surrogate pair is no text; correct it"
+            )
         return str(value).strip()

@@ -1,7 +1,9 @@
 """Marks: how a cell's text is a number, or a gap."""
 
+import contextlib
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 GAP_WORDS = ("na", "n/a", "nan", "null", "none", "#n/a", "?")
 """What stands for a gap where a number or a date is meant, in any case; in a column of text they are words."""
@@ -15,6 +17,15 @@ class Marks:
     thousands: str | None = None
     missing: frozenset[str] = frozenset()
 
+    @cached_property
+    def _missing_numbers(self) -> frozenset[float]:
+        """The words among `missing` that are numbers: -999 is -999.0 too, where numbers are meant."""
+        numbers = set()
+        for word in self.missing:
+            with contextlib.suppress(ValueError):
+                numbers.add(float(word))
+        return frozenset(numbers)
+
     def is_gap(self, cell: str) -> bool:
         """Whether nothing stands in a cell of a text column."""
         return not cell or cell in self.missing
@@ -27,13 +38,19 @@ class Marks:
         """The finite number that a cell holds, nan for a gap; raises ValueError where it holds anything else."""
         if self.is_gap_among_numbers(cell):
             return math.nan
-        if self.thousands:
-            cell = cell.replace(self.thousands, "")
+        if self.thousands and self.thousands in cell:
+            whole, mark, fraction = cell.partition(self.decimal)
+            first, *groups = whole.lstrip("+-").split(self.thousands)
+            if not 1 <= len(first) <= 3 or any(len(group) != 3 for group in groups) or self.thousands in fraction:
+                raise ValueError(cell)
+            cell = whole.replace(self.thousands, "") + mark + fraction
         if self.decimal != ".":
             if "." in cell:
                 raise ValueError(cell)
             cell = cell.replace(self.decimal, ".")
         value = float(cell)
+        if value in self._missing_numbers:
+            return math.nan
         if not math.isfinite(value) or "_" in cell:
             raise ValueError(cell)
         return value

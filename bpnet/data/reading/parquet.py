@@ -46,7 +46,7 @@ class Parquet:
             file = self._file(stream)
             try:
                 for batch in file.iter_batches(batch_size=_ROWS):
-                    yield _Batch(self.name, start, self.columns, batch, self._marks)
+                    yield _Batch(self.name, start, self.columns, batch, self._marks, wanted)
                     start += batch.num_rows
             except (OSError, ValueError) as error:
                 raise self._damaged(error) from None
@@ -73,27 +73,38 @@ class Parquet:
 class _Batch(Chunk):
     """A batch of rows, whose columns are made when they are asked for."""
 
-    def __init__(self, name: str, start: int, columns: list[str], batch: Any, marks: Marks) -> None:
+    def __init__(self, name: str, start: int, columns: list[str], batch: Any, marks: Marks, wanted: Wanted) -> None:
         super().__init__(name, start)
-        self.columns, self._batch, self._marks = columns, batch, marks
+        self.columns, self._batch, self._marks, self._wanted = columns, batch, marks, wanted
 
     def __len__(self) -> int:
         return int(self._batch.num_rows)
 
     def column(self, name: str) -> Column:
-        """One of the columns."""
-        return _column(self._batch.column(name), self._marks)
+        """One of the columns; raises DataError where it holds bytes that are no text."""
+        return self._column(name, as_text=self._wanted.get(name, "text") == "text")
+
+    def _column(self, name: str, *, as_text: bool) -> Column:
+        try:
+            return _column(self._batch.column(name), self._marks, as_text=as_text)
+        except (ValueError, NotImplementedError) as error:
+            raise DataError(
+                f"{self.name}, column '{name}': cannot be read as numbers or text: {str(error).splitlines()[0]}; "
+                "drop the column, or write it as text"
+            ) from None
 
     def rows(self) -> Sequence[Sequence[str]]:
         """Every row's cells as text."""
-        return list(zip(*(self.column(name).cells() for name in self.columns), strict=True))
+        return list(zip(*(self._column(name, as_text=True).cells() for name in self.columns), strict=True))
 
 
-def _column(array: Any, marks: Marks) -> Column:
+def _column(array: Any, marks: Marks, *, as_text: bool) -> Column:
     import pyarrow as pa
 
     kind = array.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if as_text and pa.types.is_integer(kind):
+        array = array.cast(pa.string())  # for float64 holds whole numbers to 2^53 alone
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
         if not np.isinf(numbers).any():
             return Column(marks, numbers=numbers)

@@ -53,18 +53,19 @@ def utf8(opened: Opener, encoding: str | None, name: str) -> Iterator[bytes]:
                 yield piece
             return
         decoder = codecs.getincrementaldecoder(encoding)()
-        piece, lines = head, 1
-        while piece:
+        piece, lines, more = head, 1, True
+        while more:
+            coming = stream.read(BLOCK)
+            more = bool(coming)
             try:
-                text = decoder.decode(piece)
+                text = decoder.decode(piece, final=not more)
             except (UnicodeDecodeError, ValueError) as error:
                 raise DataError(
                     f"{name}, near line {lines + _lines_before(error)}: is not {encoding} text ({error}); set "
                     "dataset.reading.encoding to the encoding it was saved in"
                 ) from None
-            lines += text.count("\n")
-            yield text.encode()
-            piece = stream.read(BLOCK)
+            yield (text.removeprefix("\ufeff") if lines == 1 else text).encode()
+            lines, piece = lines + text.count("\n"), coming
 
 
 def _lines_before(error: ValueError) -> int:

@@ -125,13 +125,21 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
 
 
 def table_of(
-    name: str, columns: Sequence[str], rows: Sequence[Sequence[object]], lines: list[int] | None = None
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    lines: list[int] | None = None,
+    missing: list[str] | None = None,
 ) -> Table:
-    """A table of cells that are at hand, which stand on these lines of what `name` names; raises DataError."""
+    """A table of cells that are at hand, which stand on these lines of what `name` names; raises DataError.
+
+    `missing` are words that stand for a gap.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([columns, *rows])
-    return Table(name, [Delimited(name, in_memory(text.getvalue().encode()), Reading(separator=","), lines)])
+    settings = Reading(separator=",", missing=missing)
+    return Table(name, [Delimited(name, in_memory(text.getvalue().encode()), settings, lines)])
 
 
 def _files(path: Path) -> list[Path]:

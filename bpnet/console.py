@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bpnet.errors import RunError
+from bpnet.experiment.journal import deviations
 from bpnet.experiment.training import Trained
 from bpnet.preparation.preparing import Prepared
 
@@ -121,14 +122,25 @@ def show_trained(trained: Trained) -> None:
         "target_loss": "target loss reached",
     }[trained.stop_reason]
     spent = f"{_counted(trained.epochs, 'epoch')} in {trained.seconds:.2f} s"
-    say(f"\n{ended} after {spent}; kept the weights of epoch {trained.best_epoch}\n")
+    say(f"\n{ended} after {spent}; kept the weights of {_kept(trained)}\n")
     names = list(next(iter(trained.figures.values())))
-    rows = [[part, *(f"{figures[name]:.4g}" for name in names)] for part, figures in trained.figures.items()]
+    spread = deviations([replica.figures for replica in trained.replicas]) if len(trained.replicas) > 1 else None
+    rows = [
+        [part, *(f"{figures[name]:.4g}" + (f" ± {spread[part][name]:.2g}" if spread else "") for name in names)]
+        for part, figures in trained.figures.items()
+    ]
+    if spread:
+        say(f"means of {len(trained.replicas)} replicas, with their standard deviations\n")
     _table(["", *names], rows)
     if trained.advice:
         say("\n".join(["\nThe doctor's advice:", *(f"- {line}" for line in trained.advice)]))
     after = f"bpnet eval {trained.run}" if "test" in trained.figures else f"bpnet predict {trained.run} DATA.csv"
     say(f"\nRun directory: {trained.run}\nNext:          {after}")
+
+
+def _kept(trained: Trained) -> str:
+    epochs = [replica.best_epoch for replica in trained.replicas]
+    return f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {min(epochs)} to {max(epochs)}"
 
 
 def show_evaluation(evaluation: "Evaluation") -> None:

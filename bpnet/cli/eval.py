@@ -21,6 +21,9 @@ def evaluate(
     data: Annotated[
         str | None, typer.Argument(metavar="[DATA]", help="A table with the target, or - for standard input.")
     ] = None,
+    replica: Annotated[
+        str, typer.Option(metavar="all|best|N", help="Of a run with replicas: the average of all, the best, or one.")
+    ] = "all",
     baselines: Annotated[bool, typer.Option(help="Fit simple models to the same rows, for comparison.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> None:
@@ -30,7 +33,7 @@ def evaluate(
         from bpnet.cli.output import print_json
         from bpnet.experiment.evaluating import evaluate as run_evaluation
 
-        evaluation = run_evaluation(run, data, baselines=baselines)
+        evaluation = run_evaluation(run, data, baselines=baselines, replica=replica)
         if as_json:
             flat = dataclasses.asdict(evaluation)
             print_json({"run": str(run), **{k: v for k, v in flat.items() if k != "scores"}, **flat["scores"]})

@@ -43,6 +43,9 @@ def predict(
     top: Annotated[
         int | None, typer.Option("--top-k", metavar="K", min=1, help="Instead: the K likeliest classes of each row.")
     ] = None,
+    replica: Annotated[
+        str, typer.Option(metavar="all|best|N", help="Of a run with replicas: the average of all, the best, or one.")
+    ] = "all",
     strict: Annotated[bool, typer.Option("--strict", help="Make a flagged row an error.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
@@ -67,7 +70,9 @@ def predict(
         if written == "parquet" and output == "-":
             raise UsageError("Parquet cannot be written to standard output; name a file with --output")
         columns = {"all": None, "none": []}.get(keep, [name.strip() for name in keep.split(",")])
-        prediction = Prediction(run, data, Wish(keep=columns, probabilities=proba, top=top, strict=strict))
+        prediction = Prediction(
+            run, data, Wish(keep=columns, probabilities=proba, top=top, strict=strict, replica=replica)
+        )
         if output == "-":
             with console.stdout() as stream:
                 summary = prediction.write(written, stream)  # type: ignore[arg-type]

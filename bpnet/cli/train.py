@@ -1,5 +1,6 @@
 """`bpnet train`: a config in, a run directory out."""
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +56,7 @@ def train(
                     "seconds": trained.seconds,
                     "metrics": trained.figures,
                     "advice": trained.advice,
+                    "replicas": [dataclasses.asdict(replica) for replica in trained.replicas],
                 }
             )
         else:

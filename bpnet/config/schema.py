@@ -250,11 +250,25 @@ class Architecture(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Component):
-    """One training run: everything that decides its result."""
+    """One training run: everything that decides its result.
+
+    `seed` decides the split, and with `replicas` each of so many networks has a seed of its own, from there on.
+    """
 
     name: str | None = None
     seed: int = number(0, ge=0, lt=2**32)
+    replicas: int = number(1, ge=1)
     task: Task | None = None
     dataset: Dataset
     architecture: Architecture = field(default_factory=Architecture)
     training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.seed + self.replicas > 2**32:
+            raise FieldError("replicas", f"is {self.replicas}, but seeds end before {2**32}; lower seed or replicas")
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each replica: `seed` and those that follow it."""
+        return list(range(self.seed, self.seed + self.replicas))

@@ -1,11 +1,19 @@
 """Building: the network that a prepared config describes."""
 
+import os
+from dataclasses import replace
+
 from bpnet import __version__
+from bpnet.config.schema import Config
 from bpnet.config.source import Source
+from bpnet.engine.network import Network
 from bpnet.errors import ConfigError
 from bpnet.experiment.model import Description, Model
 from bpnet.preparation.preparing import Prepared
 from bpnet.preparation.resolving import layers_of
+
+_OBJECTS = 30_000
+"""Bytes of generators and small arrays that each replica needs, as measured with 8,000 of them."""
 
 
 def build_model(prepared: Prepared, source: Source) -> Model:
@@ -32,7 +40,12 @@ def build_model(prepared: Prepared, source: Source) -> Model:
         seeds=[config.seed],
     )
     try:
-        return Model(description, description.network())
+        alone = description.network()
+        if config.replicas == 1:
+            return Model(description, alone)
+        _check_memory(config, source, alone, len(prepared.rows["train"]))
+        several = replace(description, seeds=config.seeds)
+        return Model(several, several.network())
     except (MemoryError, OverflowError):
         raise ConfigError(
             f"{source.where(('architecture',))}: architecture: this machine's memory is too small for so many "
@@ -40,3 +53,19 @@ def build_model(prepared: Prepared, source: Source) -> Model:
         ) from None
     except ValueError as error:
         raise ConfigError(f"{source.where(('architecture',))}: architecture: {error}") from None
+
+
+def _check_memory(config: Config, source: Source, alone: Network, rows: int) -> None:
+    """Raise ConfigError where the replicas' parameters, row orders and activations are more than the memory."""
+    training = config.training
+    batch = rows if training.batch_size == "full" else min(training.batch_size, rows)
+    copies = 4 + len(training.optimizer.slots)  # parameters, gradients, those kept, those before the last step
+    values = copies * alone.theta.size + 6 * batch * sum(alone.widths)
+    each = alone.dtype.itemsize * values + 8 * rows + _OBJECTS
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    if memory and each * config.replicas > 0.8 * memory:
+        raise ConfigError(
+            f"{source.where(('replicas',))}: replicas is {config.replicas}: so many networks need about "
+            f"{each * config.replicas / 1e9:,.1f} GB, and this machine has {memory / 1e9:.1f} GB; "
+            f"at most {int(0.8 * memory / each):,} fit"
+        )

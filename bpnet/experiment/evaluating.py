@@ -74,9 +74,11 @@ class _Known:
     where: Where
 
 
-def evaluate(run: Path, data: str | None, *, baselines: bool = True, resamples: int = 1000) -> Evaluation:
+def evaluate(
+    run: Path, data: str | None, *, baselines: bool = True, replica: str = "all", resamples: int = 1000
+) -> Evaluation:
     """Evaluate a run on a table, or on its own test rows; raises RunError or DataError."""
-    model = load(directory.model_folder(run))
+    model = load(directory.model_folder(run)).chosen(replica)
     own: tuple[Table, PartNumbers] | None = None
     warnings: list[str] = []
     is_run = (run / "run.json").is_file()

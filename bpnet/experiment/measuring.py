@@ -2,6 +2,7 @@
 
 from bpnet.data.targets import Labels, Quantities
 from bpnet.engine.batches import Rows
+from bpnet.engine.component import Array
 from bpnet.engine.evaluation import Evaluator
 from bpnet.engine.metrics import Accuracy, Closeness, LabelAccuracy, Metric, RegressionError, Several
 from bpnet.engine.penalties import Penalty
@@ -24,9 +25,13 @@ def metric_of(description: Description) -> MetricOf:
     return metric
 
 
-def measure(model: Model, rows: Rows) -> dict[str, float]:
-    """The loss that training minimizes, penalty included, and the metrics, averaged over the replicas."""
+def measure_each(model: Model, rows: Rows) -> dict[str, Array]:
+    """For each replica (R,) the loss that training minimizes, penalty included, and the metrics."""
     description, network = model.description, model.network
     penalty = Penalty(l1=description.l1, l2=description.l2).bind(network.theta, network.gradient, network.weights)
-    figures = Evaluator(network, description.loss, metric_of(description)(rows), rows, penalty).figures()
-    return {name: float(value.mean()) for name, value in figures.items()}
+    return Evaluator(network, description.loss, metric_of(description)(rows), rows, penalty).figures()
+
+
+def measure(model: Model, rows: Rows) -> dict[str, float]:
+    """The same, averaged over the replicas."""
+    return {name: float(value.mean()) for name, value in measure_each(model, rows).items()}

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +21,7 @@ from bpnet.engine.layers import AnyStoredLayer
 from bpnet.engine.losses import AnyLoss, CrossEntropy
 from bpnet.engine.metrics import MetricName
 from bpnet.engine.network import Network
-from bpnet.errors import DataError, RunError
+from bpnet.errors import DataError, RunError, UsageError
 from bpnet.problems import MOST_PROBLEMS, listed, more
 from bpnet.runs import files, weights
 from bpnet.suggest import suggest
@@ -49,6 +49,8 @@ class Description(Component):
     precision: Literal["float32", "float64"]
     reading: Reading
     seeds: list[int]
+    losses: list[float] | None = None
+    """Of each seed's network, on the validation rows, or where there were none on those that trained."""
 
     def __post_init__(self) -> None:
         """Check that the parts agree, for the file may have been edited."""
@@ -103,6 +105,33 @@ class Model:
         weights.save(folder / "weights.safetensors", arrays, {"format": str(FORMAT), "bpnet": self.description.bpnet})
         files.write_json(folder / "model.json", dataclasses.asdict(self.description))
 
+    def picked(self, replicas: Sequence[int]) -> "Model":
+        """The model of some of the replicas, counted from 0."""
+        description, chosen = self.description, list(replicas)
+        if chosen == list(range(len(description.seeds))):
+            return self
+        losses = description.losses and [description.losses[k] for k in chosen]
+        fewer = dataclasses.replace(description, seeds=[description.seeds[k] for k in chosen], losses=losses)
+        network = fewer.network()
+        network.theta[:] = self.network.theta[chosen]
+        network.statistics.flat[:] = self.network.statistics.flat[chosen]
+        return Model(fewer, network)
+
+    def described(self, *, losses: list[float]) -> "Model":
+        """The same model, with its replicas' losses."""
+        return Model(dataclasses.replace(self.description, losses=losses), self.network)
+
+    def chosen(self, replica: str) -> "Model":
+        """The model of all replicas, of the best, or of the one with this number from 1; raises UsageError."""
+        count = len(self.description.seeds)
+        if replica == "all":
+            return self
+        if replica == "best":
+            return self.picked([int(np.argmin(self.description.losses or [0.0]))])
+        if replica.isdecimal() and 1 <= int(replica) <= count:
+            return self.picked([int(replica) - 1])
+        raise UsageError(f"--replica {replica}: must be all, best, or a number from 1 to {count}")
+
     def check_columns(self, table: Table) -> None:
         """Raise DataError where a column that the model reads is not there."""
         there = set(table.columns)
@@ -122,6 +151,21 @@ class Model:
         """The network's predictions (rows, outputs), averaged over its replicas."""
         with np.errstate(all="ignore"):
             return np.asarray(self.network.predict(x).mean(axis=0))
+
+    def disagreement(self, x: np.ndarray) -> np.ndarray:
+        """How far the replicas are apart (rows, targets).
+
+        For classes and labels the share of replicas that say otherwise than all together do; for quantities the
+        standard deviation of what they predict, in the target's own unit.
+        """
+        with np.errstate(all="ignore"):
+            each = self.network.predict(x)
+        if isinstance(self.description.target, Quantities):
+            return np.asarray(each.astype(np.float64).std(axis=0, ddof=1) * self.description.target.divisors)
+        together = each.mean(axis=0)
+        if isinstance(self.description.target, Labels) or each.shape[2] == 1:
+            return np.asarray(((each > 0.5) != (together > 0.5)).mean(axis=0))
+        return np.asarray((each.argmax(axis=2) != together.argmax(axis=1)).mean(axis=0)[:, None])
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """A probability for each class (rows, classes), which sum to 1 in each row.

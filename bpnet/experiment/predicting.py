@@ -30,13 +30,14 @@ Item = TypeVar("Item")
 class Wish:
     """What to write: the columns to keep (None: all), probabilities or not, and the most likely classes alone.
 
-    With `strict` a row that would be flagged is an error.
+    With `strict` a row that would be flagged is an error. `replica` is all, best, or a number from 1.
     """
 
     keep: Sequence[str] | None = None
     probabilities: bool = True
     top: int | None = None
     strict: bool = False
+    replica: str = "all"
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Prediction:
     """A run's predictions of a table, ready to be written; raises RunError, DataError or UsageError."""
 
     def __init__(self, run: Path, data: str, wish: Wish) -> None:
-        self._model, self._wish = load(directory.model_folder(run)), wish
+        self._model, self._wish = load(directory.model_folder(run)).chosen(wish.replica), wish
         self._table = open_table(data, self._model.description.reading)
         self._model.check_columns(self._table)
         kept = self._table.columns if wish.keep is None else wish.keep
@@ -116,6 +117,17 @@ class Prediction:
 
     def _added(self, x: Array) -> dict[str, list[str] | Array]:
         """The predictions of encoded rows x (N, I), column by column."""
+        added = self._predictions(x)
+        if len(self._model.network.seeds) > 1:
+            names = self._model.description.target.names
+            apart = self._model.disagreement(x)
+            several = apart.shape[1] > 1
+            added |= {
+                f"disagreement_{name}" if several else "disagreement": apart[:, k] for k, name in enumerate(names)
+            }
+        return added
+
+    def _predictions(self, x: Array) -> dict[str, list[str] | Array]:
         model, wish, target = self._model, self._wish, self._model.description.target
         added: dict[str, list[str] | Array] = {}
         if isinstance(target, Classes):

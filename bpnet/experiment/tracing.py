@@ -52,6 +52,7 @@ def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: 
         source, folder = read(paths.config), subject
     prepared = prepare(load_config(source), source, folder)
     model = build_model(prepared, source) if config is not None else load(directory.model_folder(subject))
+    model = model.picked([0])
     numbers = _row_numbers(wanted, prepared)
     training, loss = prepared.config.training, prepared.config.training.loss
     assert loss is not None

@@ -1,20 +1,15 @@
 """Training as an experiment: one config in, one run directory out."""
 
-import platform
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-import numpy as np
-
-from bpnet import __version__
 from bpnet.config.loading import as_data, load
 from bpnet.config.schema import Config
 from bpnet.config.source import Source, write
@@ -23,17 +18,14 @@ from bpnet.engine.training import Record, fit
 from bpnet.errors import ConfigError, DivergedError, InterruptedRunError, UsageError
 from bpnet.experiment.building import build_model
 from bpnet.experiment.doctor import Doctor
-from bpnet.experiment.measuring import measure, metric_of
+from bpnet.experiment.journal import Figures, Journal, Replica, Status, deviations, mean_figures
+from bpnet.experiment.measuring import measure_each, metric_of
 from bpnet.experiment.model import Model
 from bpnet.experiment.threads import suited_threads
 from bpnet.preparation.opening import relocated
 from bpnet.preparation.preparing import Prepared, prepare
-from bpnet.preparation.resolving import METRICS
 from bpnet.runs import directory, files
-from bpnet.runs.log import MetricsLog
 from bpnet.runs.splits import write_splits
-
-Status = Literal["finished", "diverged", "interrupted", "failed"]
 
 
 class Watcher(Protocol):
@@ -58,7 +50,9 @@ class Trained:
     best_epoch: int
     epochs: int
     seconds: float
-    figures: dict[Part, dict[str, float]]
+    figures: Figures
+    """The means over the replicas."""
+    replicas: list[Replica]
     advice: list[str]
 
 
@@ -79,14 +73,14 @@ def train(
     run = directory.RunPaths(directory.create(runs, name))
     files.write_text(run.config, write(as_data(_relocated(prepared.config, name, folder, run.folder))))
     write_splits(run.splits, prepared.survey.part_numbers)
-    journal = _Journal(run, prepared, command)
+    journal = Journal(run, prepared, command)
     status: Status = "failed"
     batch = prepared.config.training.batch_size
     at_once = len(rows["train"]) if batch == "full" else batch
     with _interruptible_once(), suited_threads(model.network, at_once):
         try:
             watcher.begin(run.folder, prepared, model.network.theta.shape[1])
-            for record, row in _epochs(prepared, model, run, journal):
+            for record, row in _epochs(prepared, model, journal):
                 watcher.epoch(row)
                 for warning in (*record.warnings, *doctor.note(record)):
                     watcher.warn(warning)
@@ -94,7 +88,9 @@ def train(
         except KeyboardInterrupt:
             status = "interrupted"
         finally:
-            figures = _save(model, prepared, run, journal, doctor, status)
+            replicas = _save(model, prepared, run, journal, doctor, status)
+    for k in set(range(len(journal.seeds))) - set(journal.survivors):
+        watcher.warn(f"replica {k + 1} (seed {journal.seeds[k]}) diverged and is left out")
     if status == "interrupted":
         raise InterruptedRunError(_interruption(journal, run.folder))
     if status == "diverged":
@@ -107,43 +103,44 @@ def train(
         best_epoch=journal.kept_epoch,
         epochs=journal.epoch,
         seconds=time.perf_counter() - journal.start,
-        figures=figures,
+        figures=mean_figures([replica.figures for replica in replicas]),
+        replicas=replicas,
         advice=doctor.advice,
     )
 
 
-def _epochs(
-    prepared: Prepared, model: Model, run: directory.RunPaths, journal: "_Journal"
-) -> Iterator[tuple[Record, dict[str, float]]]:
+def _epochs(prepared: Prepared, model: Model, journal: Journal) -> Iterator[tuple[Record, dict[str, float]]]:
     """Each epoch's record and its row of metrics.csv, which is written."""
-    rows = prepared.rows
+    rows, training = prepared.rows, prepared.config.training
     metric = metric_of(model.description)
-    training, validation = prepared.config.training, rows.get("validation")
-    records = fit(training, model.network, rows["train"], validation, metric, keep_before=True)
-    with MetricsLog(run.metrics_csv, _columns(prepared)) as log, closing(records):
+    records = fit(training, model.network, rows["train"], rows.get("validation"), metric, keep_before=True)
+    with journal, closing(records):
         for record in records:
-            row = _row(record, time.perf_counter() - journal.start)
-            log.append(row)
-            journal.note(record)
-            yield record, row
+            yield record, journal.note(record)
 
 
 def _save(
-    model: Model,
-    prepared: Prepared,
-    run: directory.RunPaths,
-    journal: "_Journal",
-    doctor: Doctor,
-    status: Status,
-) -> dict[Part, dict[str, float]]:
-    """Write the model, the final figures, the doctor's report and the end of run.json."""
-    model.save(run.model)
-    figures = {part: measure(model, rows) for part, rows in prepared.rows.items()}
+    model: Model, prepared: Prepared, run: directory.RunPaths, journal: Journal, doctor: Doctor, status: Status
+) -> list[Replica]:
+    """Write the model, the final figures, the doctor's report and the end of run.json; how each replica ended."""
+    kept = model.picked(journal.survivors)
+    each: list[Figures] = [{} for _ in journal.survivors]
+    for part, rows in prepared.rows.items():
+        for name, values in measure_each(kept, rows).items():
+            for own, value in zip(each, values.tolist(), strict=True):
+                own.setdefault(part, {})[name] = value
+    judged: Part = "validation" if "validation" in prepared.rows else "train"
+    kept = kept.described(losses=[own[judged]["loss"] for own in each])
+    kept.save(run.model)
+    replicas = journal.replicas(each, status)
+    figures: dict[Any, Any] = dict(mean_figures(each))
+    if len(each) > 1:
+        figures |= {"deviation": deviations(each), "replicas": each}
     files.write_json(run.metrics_json, figures)
     doctor.finish()
     files.write_json(run.diagnosis, doctor.report())
-    journal.close(status, doctor.advice)
-    return figures
+    journal.close(status, doctor.advice, replicas)
+    return replicas
 
 
 @contextmanager
@@ -187,25 +184,7 @@ def _run_name(config: Config, source: Source) -> str:
     return directory.valid_name("".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip("-.") or "run")
 
 
-def _columns(prepared: Prepared) -> list[str]:
-    assert prepared.config.task is not None
-    measured = ["loss", *METRICS[prepared.config.task], *prepared.config.training.metrics]
-    validated = [f"val_{name}" for name in measured] if "validation" in prepared.rows else []
-    return ["epoch", "step", *measured, *validated, "learning_rate", "gradient_norm", "seconds"]
-
-
-def _row(record: Record, seconds: float) -> dict[str, float]:
-    return {
-        "epoch": record.epoch,
-        "step": record.step,
-        **{name: float(value[0]) for name, value in record.figures.items()},
-        "learning_rate": float(record.learning_rate[0]),
-        "gradient_norm": float(record.gradient_norm[0]),
-        "seconds": round(seconds, 6),
-    }
-
-
-def _divergence(journal: "_Journal", learning_rate: float, run: Path) -> str:
+def _divergence(journal: Journal, learning_rate: float, run: Path) -> str:
     kept = journal.kept_epoch
     saved = f"the weights of epoch {kept} are saved" if kept else "no epoch was finite: the first weights are saved"
     lower = min(learning_rate / 10, 0.01)
@@ -216,61 +195,6 @@ def _divergence(journal: "_Journal", learning_rate: float, run: Path) -> str:
     )
 
 
-def _interruption(journal: "_Journal", run: Path) -> str:
+def _interruption(journal: Journal, run: Path) -> str:
     kept = f"the weights of epoch {journal.kept_epoch}" if journal.kept_epoch else "the first weights"
     return f"interrupted after {journal.epoch} epochs; {kept} are saved in {run}; next: bpnet eval {run}"
-
-
-class _Journal:
-    """run.json: written when the run begins, and again when it ends."""
-
-    def __init__(self, run: directory.RunPaths, prepared: Prepared, command: Sequence[str]) -> None:
-        self.start = time.perf_counter()
-        self.epoch, self.kept_epoch = 0, 0
-        self.stop_reason: str | None = None
-        self._run = run
-        self._warnings = list(prepared.warnings)
-        self._content: dict[str, Any] = {
-            "status": "running",
-            "stop_reason": None,
-            "best_epoch": None,
-            "epochs": None,
-            "seed": prepared.config.seed,
-            "command": list(command),
-            "started": _now(),
-            "finished": None,
-            "seconds": None,
-            "rows": {part: len(rows) for part, rows in prepared.parts.items()},
-            "data_sha256": prepared.survey.table.digest,
-            "warnings": self._warnings,
-            "advice": [],
-            "versions": {"bpnet": __version__, "numpy": np.__version__, "python": platform.python_version()},
-            "platform": platform.platform(),
-        }
-        self._write()
-
-    def note(self, record: Record) -> None:
-        """Remember what an epoch says of the run."""
-        self.epoch, self.kept_epoch = record.epoch, int(record.kept_epoch[0])
-        self.stop_reason = record.stops[0] if record.stops else None
-        self._warnings += record.warnings
-
-    def close(self, status: Status, advice: list[str]) -> None:
-        """Write how the run ended, and the doctor's advice."""
-        self._content |= {
-            "status": status,
-            "stop_reason": self.stop_reason or status,
-            "best_epoch": self.kept_epoch,
-            "epochs": self.epoch,
-            "finished": _now(),
-            "seconds": round(time.perf_counter() - self.start, 6),
-            "advice": advice,
-        }
-        self._write()
-
-    def _write(self) -> None:
-        files.write_json(self._run.run, self._content)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -30,6 +30,11 @@ class RunPaths:
         return self.folder / "metrics.csv"
 
     @property
+    def replicas_csv(self) -> Path:
+        """One row per epoch and replica."""
+        return self.folder / "replicas.csv"
+
+    @property
     def metrics_json(self) -> Path:
         """The final figures."""
         return self.folder / "metrics.json"

@@ -1,0 +1,182 @@
+"""The journal of a run: run.json, written when it begins and when it ends, and the logs of its epochs."""
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from bpnet import __version__
+from bpnet.data.splitting import Part
+from bpnet.engine.component import Array
+from bpnet.engine.training import Record
+from bpnet.preparation.preparing import Prepared
+from bpnet.preparation.resolving import METRICS
+from bpnet.runs import directory, files
+from bpnet.runs.log import MetricsLog
+
+Status = Literal["finished", "diverged", "interrupted", "failed"]
+Figures = dict[Part, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Replica:
+    """How one network of several ended: its seed, why and with which epoch's weights, and its final figures."""
+
+    seed: int
+    stop_reason: str
+    best_epoch: int
+    figures: Figures
+
+
+class Journal:
+    """Writes what happens: metrics.csv, with several replicas their means, and replicas.csv with a row for each."""
+
+    def __init__(self, run: directory.RunPaths, prepared: Prepared, command: Sequence[str]) -> None:
+        self.start = time.perf_counter()
+        config = prepared.config
+        self.seeds = config.seeds
+        self.epoch, self.kept = 0, np.zeros(len(self.seeds), np.int64)
+        """The last epoch, and for each replica (R,) the epoch whose weights it keeps."""
+        self.finite = np.ones(len(self.seeds), bool)
+        """Which replicas (R,) have not diverged."""
+        self._stops: Sequence[str] | None = None
+        self._run, self._warnings = run, list(prepared.warnings)
+        assert config.task is not None
+        measured = ["loss", *METRICS[config.task], *config.training.metrics]
+        validated = [f"val_{name}" for name in measured] if "validation" in prepared.rows else []
+        self._measured = [*measured, *validated]
+        self._content: dict[str, Any] = {
+            "status": "running",
+            "stop_reason": None,
+            "best_epoch": None,
+            "epochs": None,
+            "seed": config.seed,
+            "command": list(command),
+            "started": _now(),
+            "finished": None,
+            "seconds": None,
+            "rows": {part: len(rows) for part, rows in prepared.parts.items()},
+            "data_sha256": prepared.survey.table.digest,
+            "warnings": self._warnings,
+            "advice": [],
+            "replicas": [],
+            "versions": {"bpnet": __version__, "numpy": np.__version__, "python": platform.python_version()},
+            "platform": platform.platform(),
+        }
+        self._write()
+
+    def __enter__(self) -> Self:
+        several = len(self.seeds) > 1
+        spread = [f"{name}_deviation" for name in self._measured] if several else []
+        steps = ["learning_rate", "gradient_norm", "seconds"]
+        self._open = ExitStack()
+        columns = ["epoch", "step", *self._measured, *steps, *spread]
+        self._log = self._open.enter_context(MetricsLog(self._run.metrics_csv, columns))
+        self._each = None
+        if several:
+            columns = ["epoch", "replica", *self._measured, *steps[:-1]]
+            self._each = self._open.enter_context(MetricsLog(self._run.replicas_csv, columns))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def note(self, record: Record) -> dict[str, float]:
+        """Log an epoch, and return its row of metrics.csv; of several replicas those that are finite count."""
+        columns = {**record.figures, "learning_rate": record.learning_rate, "gradient_norm": record.gradient_norm}
+        if self._each is not None:
+            self.finite &= np.isfinite([record.figures[name] for name in self._measured if "loss" in name]).all(axis=0)
+            for replica in range(len(self.seeds)):
+                own = {name: float(values[replica]) for name, values in columns.items()}
+                self._each.append({"epoch": record.epoch, "replica": replica + 1, **own})
+        row = {
+            "epoch": record.epoch,
+            "step": record.step,
+            **{name: _mean(values, self.finite) for name, values in columns.items()},
+            "seconds": round(time.perf_counter() - self.start, 6),
+        }
+        if self._each is not None:
+            row |= {f"{name}_deviation": _deviation(record.figures[name], self.finite) for name in self._measured}
+        self._log.append(row)
+        self.epoch, self.kept, self._stops = record.epoch, record.kept_epoch, record.stops
+        self._warnings += record.warnings
+        if record.stops:
+            self.finite = np.array([stop != "diverged" for stop in record.stops])
+        return row
+
+    @property
+    def survivors(self) -> list[int]:
+        """The replicas that have not diverged; all of them where every one has."""
+        return np.flatnonzero(self.finite).tolist() or list(range(len(self.seeds)))
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the run ended: why its first replica did that has not diverged."""
+        return self._stops[self.survivors[0]] if self._stops else None
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights the first replica keeps that has not diverged."""
+        return int(self.kept[self.survivors[0]])
+
+    def replicas(self, figures: Sequence[Figures], status: Status) -> list[Replica]:
+        """How each survivor ended, with its figures."""
+        stops = self._stops or [status] * len(self.seeds)
+        return [
+            Replica(self.seeds[k], stops[k], int(self.kept[k]), own)
+            for k, own in zip(self.survivors, figures, strict=True)
+        ]
+
+    def close(self, status: Status, advice: list[str], replicas: Sequence[Replica]) -> None:
+        """Write how the run ended, and the doctor's advice."""
+        self._content |= {
+            "status": status,
+            "stop_reason": self.stop_reason or status,
+            "best_epoch": self.kept_epoch,
+            "epochs": self.epoch,
+            "finished": _now(),
+            "seconds": round(time.perf_counter() - self.start, 6),
+            "advice": advice,
+            "replicas": [asdict(replica) for replica in replicas] if len(self.seeds) > 1 else [],
+        }
+        self._write()
+
+    def _write(self) -> None:
+        files.write_json(self._run.run, self._content)
+
+
+def mean_figures(each: Sequence[Figures]) -> Figures:
+    """The means of several networks' figures."""
+    return _over(each, np.mean)
+
+
+def deviations(each: Sequence[Figures]) -> Figures:
+    """The standard deviations of several networks' figures, by their number less one."""
+    return _over(each, lambda values: np.std(values, ddof=1))
+
+
+def _over(each: Sequence[Figures], figure: Any) -> Figures:
+    parts: Mapping[Part, dict[str, float]] = each[0]
+    return {part: {name: float(figure([own[part][name] for own in each])) for name in parts[part]} for part in parts}
+
+
+def _mean(values: Array, finite: Array) -> float:
+    chosen = values[finite]
+    return float(chosen.mean() if len(chosen) else values[0])
+
+
+def _deviation(values: Array, finite: Array) -> float:
+    chosen = values[finite]
+    return float(chosen.std(ddof=1)) if len(chosen) > 1 else 0.0
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -63,21 +63,23 @@ class Batch:
         self._x = np.empty((replicas, size, rows.x.shape[1]), rows.x.dtype)
         self._y = np.empty((replicas, size, rows.y.shape[1]), rows.y.dtype)
         self._weights = None if rows.weights is None else np.empty((replicas, size), rows.weights.dtype)
-        self.x, self.y = self._x.transpose(0, 2, 1), self._y.transpose(0, 2, 1)
+        self.x = self._x.transpose(0, 2, 1)
+        self.y = np.empty((replicas, rows.y.shape[1], size), rows.y.dtype)
         self.weights = None if self._weights is None else self._weights[:, None]
         self.size = size
 
     def gather(self, order: Array) -> None:
         """Fill the buffers with the rows that order (R, B) names."""
         # mode="clip" writes straight into out; the default would go through a copy
-        np.take(self._rows.x, order, axis=0, out=self._x, mode="clip")
-        np.take(self._rows.y, order, axis=0, out=self._y, mode="clip")
+        self._rows.x.take(order, 0, self._x, "clip")
+        self._rows.y.take(order, 0, self._y, "clip")
+        np.copyto(self.y, self._y.transpose(0, 2, 1))
         if self._rows.weights is not None:
-            np.take(self._rows.weights, order, out=self._weights, mode="clip")
+            self._rows.weights.take(order, None, self._weights, "clip")
 
 
 class WholeBatch(Batch):
-    """All rows, in file order, as views that are never copied again; every replica sees the same.
+    """All rows, in file order, as views that are never copied again; every replica sees the same, and y is read-only.
 
     Raises ValueError where the rows are not in memory.
     """
@@ -117,6 +119,9 @@ class Batches:
 
     def epoch(self, number: int) -> Iterator[int]:
         """Gather each batch of this epoch in turn, and yield which of `shapes` holds it."""
+        if self.per_epoch == 1:
+            yield 0
+            return
         if self._shuffle:
             for replica, seed in enumerate(self._seeds):
                 self._order[replica] = generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows)

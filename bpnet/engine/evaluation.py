@@ -11,27 +11,27 @@ from bpnet.engine.penalties import BoundPenalty
 
 
 class Tally:
-    """Sums over the batches of a pass through some rows: of the loss (R,) and of a metric's amounts (R, M)."""
+    """Sums over the batches of a pass through some rows: of the losses (R,) and of a metric's amounts (R, M)."""
 
     def __init__(self, rows: Rows, loss: Loss, metric: Metric, replicas: int) -> None:
         self._metric, self._rows = metric, len(rows)
-        weight = len(rows) if rows.weights is None else float(rows.weights.sum())
+        weight = float(len(rows)) if rows.weights is None else float(rows.weights.sum())
         self._divisor = weight if loss.rows == "mean" else 1.0
         self.loss = np.zeros(replicas)
-        self.penalty = np.zeros(replicas)
-        """The penalty of each batch's weights times the batch's rows."""
         self.amounts = np.zeros((replicas, metric.width))
 
     def clear(self) -> None:
         """Begin again at 0."""
-        self.loss[:] = 0
-        self.penalty[:] = 0
-        self.amounts[:] = 0
+        self.loss.fill(0)
+        self.amounts.fill(0)
+
+    def add_penalty(self, penalty: Array, rows: int) -> None:
+        """Add the penalty (R,) of the weights that a batch of so many rows met."""
+        self.loss += penalty * (self._divisor * rows / self._rows)
 
     def figures(self) -> dict[str, Array]:
-        """The loss, penalty included, and the metric's figures, each (R,)."""
-        loss = self.loss / self._divisor + self.penalty / self._rows
-        return {"loss": loss, **self._metric.figures(self.amounts, self._rows)}
+        """The loss, with the penalties added, and the metric's figures, each (R,)."""
+        return {"loss": self.loss / self._divisor, **self._metric.figures(self.amounts, self._rows)}
 
 
 class BoundBatch:
@@ -47,7 +47,7 @@ class BoundBatch:
         """Forward, the loss with its gradient by the scores, and both added to the tally."""
         self.layers.forward()
         self.loss.evaluate()
-        np.add(tally.loss, self.loss.total, out=tally.loss)
+        np.add(tally.loss, self.loss.total, tally.loss)
         self._count(tally.amounts)
 
 

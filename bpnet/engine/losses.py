@@ -12,6 +12,7 @@ import numpy as np
 
 from bpnet.engine.activations import AnyActivation, Identity, Sigmoid, Softmax, sigmoid, softplus
 from bpnet.engine.component import Array, Component, number
+from bpnet.engine.products import product, total
 
 Reduction = Literal["mean", "sum"]
 
@@ -26,16 +27,13 @@ class Loss(Component):
     """What turns the scores that this loss reads into predictions: losses from logits have one of their own."""
     threshold: ClassVar[float] = 0.5
     """The score of a single output above which it says class 1."""
-    scratch_arrays: ClassVar[int] = 1
 
     def prepare(self, targets: Array) -> Array:
         """The targets as the loss compares them; label smoothing happens here, once and not in every step."""
         return targets
 
-    def evaluate(
-        self, y: Array, t: Array, w: Array | None, gradient: Array, scratch: tuple[Array, ...], total: Array
-    ) -> None:
-        """Write Σ w l into total (R,), and w dl/dy into gradient (R, O, B)."""
+    def evaluate(self, to: "BoundLoss") -> None:
+        """Write w l, spread over its entries in any way, into `losses` (R, O, B), and w dl/dy into `gradient`."""
         raise TypeError(f"{type(self).__name__} evaluates nothing")
 
     def bind(self, scores: Array, targets: Array, weights: Array | None) -> "BoundLoss":
@@ -47,24 +45,33 @@ class BoundLoss:
     """A loss over one batch's buffers: `evaluate` fills `total` (R,), Σ w l, and `gradient` (R, O, B)."""
 
     def __init__(self, loss: Loss, scores: Array, targets: Array, weights: Array | None) -> None:
-        replicas, _, rows = scores.shape
+        replicas, outputs, rows = scores.shape
         if targets.shape != scores.shape:
             raise ValueError(
                 f"the network gives {scores.shape} (replicas, outputs, rows) but the targets are {targets.shape}"
             )
         if weights is not None and weights.shape != (replicas, 1, rows):
             raise ValueError(f"the weights are {weights.shape}; they must be {(replicas, 1, rows)}")
-        self._loss, self._scores, self._targets, self._weights = loss, scores, targets, weights
-        self._scratch = tuple(np.empty_like(scores) for _ in range(loss.scratch_arrays))
-        self._factor = 1 / rows if loss.rows == "mean" else 1.0
-        self.gradient = np.empty_like(scores)
+        self._loss, self.y, self.t, self.w = loss, scores, targets, weights
+        self.losses = np.empty(scores.shape, scores.dtype)
+        """What the loss is summed up from."""
+        self.gradient = np.empty_like(self.losses)
+        self.row = np.empty((replicas, 1, rows), scores.dtype)
+        """One number for each row, for what the loss needs."""
+        self.sum_outputs = product(np.ones((replicas, 1, outputs), scores.dtype), self.gradient, self.row)
+        """Writes the sums of `gradient` over a row's outputs into `row`."""
         self.total = np.zeros(replicas, scores.dtype)
+        self._add_up = total(self.losses.reshape(replicas, 1, -1), self.total[:, None])
+        # an array without axes, for NumPy takes twice as long to bring in a Python number
+        self._factor = np.array(1 / rows if loss.rows == "mean" else 1.0, scores.dtype)
+        self._scales = loss.rows == "mean"
 
     def evaluate(self) -> None:
         """Σ w l into `total`, and the gradient of the batch's loss by the scores into `gradient`."""
-        self._loss.evaluate(self._scores, self._targets, self._weights, self.gradient, self._scratch, self.total)
-        if self._factor != 1.0:
-            np.multiply(self.gradient, self._factor, out=self.gradient)
+        self._loss.evaluate(self)
+        self._add_up()
+        if self._scales:
+            np.multiply(self.gradient, self._factor, self.gradient)
 
     def value(self) -> Array:
         """The batch's loss (R,): what `gradient` is the gradient of."""
@@ -76,7 +83,6 @@ class _Elementwise(Loss):
     """A loss of the differences e = y - t, summed over a row's outputs or averaged over them."""
 
     outputs: Reduction = "mean"
-    scratch_arrays: ClassVar[int] = 2
 
     def _scale(self, outputs: int) -> float:
         return 1 / outputs if self.outputs == "mean" else 1.0
@@ -85,21 +91,18 @@ class _Elementwise(Loss):
         """Write the loss of each difference into value, and replace e by the derivative."""
         raise TypeError(f"{type(self).__name__} has no elements")
 
-    def evaluate(
-        self, y: Array, t: Array, w: Array | None, gradient: Array, scratch: tuple[Array, ...], total: Array
-    ) -> None:
-        """Write Σ w l, with l the sum or mean over the outputs of the element losses, and w dl/dy."""
-        value = scratch[0]
-        np.subtract(y, t, out=gradient)
+    def evaluate(self, to: BoundLoss) -> None:
+        """Write w l, with l the sum or mean over the outputs of the element losses, and w dl/dy."""
+        value, gradient = to.losses, to.gradient
+        np.subtract(to.y, to.t, gradient)
         self._element(gradient, value)
-        scale = self._scale(y.shape[1])
-        if w is not None:
-            np.multiply(value, w, out=value)
-            np.multiply(gradient, w, out=gradient)
-        np.add.reduce(value, axis=(1, 2), out=total)
+        scale = self._scale(to.y.shape[1])
+        if to.w is not None:
+            np.multiply(value, to.w, value)
+            np.multiply(gradient, to.w, gradient)
         if scale != 1.0:
-            np.multiply(total, scale, out=total)
-            np.multiply(gradient, scale, out=gradient)
+            np.multiply(value, scale, value)
+            np.multiply(gradient, scale, gradient)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,20 +172,17 @@ class BinaryCrossEntropy(Loss):
         """Targets drawn to ½ by the label smoothing."""
         return targets * (1 - self.label_smoothing) + self.label_smoothing / 2 if self.label_smoothing else targets
 
-    def evaluate(
-        self, y: Array, t: Array, w: Array | None, gradient: Array, scratch: tuple[Array, ...], total: Array
-    ) -> None:
-        """Write Σ w l with log(1 + e^y) = max(y, 0) + log(1 + e^-|y|), and w (sigmoid(y) - t)."""
-        value = scratch[0]
-        softplus(y, value, gradient)
-        np.multiply(t, y, out=gradient)
-        np.subtract(value, gradient, out=value)
-        sigmoid(y, gradient)
-        np.subtract(gradient, t, out=gradient)
-        if w is not None:
-            np.multiply(value, w, out=value)
-            np.multiply(gradient, w, out=gradient)
-        np.add.reduce(value, axis=(1, 2), out=total)
+    def evaluate(self, to: BoundLoss) -> None:
+        """Write w l with log(1 + e^y) = max(y, 0) + log(1 + e^-|y|), and w (sigmoid(y) - t)."""
+        value, gradient = to.losses, to.gradient
+        softplus(to.y, value, gradient)
+        np.multiply(to.t, to.y, gradient)
+        np.subtract(value, gradient, value)
+        sigmoid(to.y, gradient)
+        np.subtract(gradient, to.t, gradient)
+        if to.w is not None:
+            np.multiply(value, to.w, value)
+            np.multiply(gradient, to.w, gradient)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,33 +196,28 @@ class CrossEntropy(Loss):
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = number(0.0, ge=0, lt=1)
     link: ClassVar[AnyActivation] = Softmax()
-    scratch_arrays: ClassVar[int] = 2
 
     def prepare(self, targets: Array) -> Array:
         """Targets drawn to 1 / O by the label smoothing; targets are (…, O)."""
         share = self.label_smoothing / targets.shape[-1]
         return targets * (1 - self.label_smoothing) + share if self.label_smoothing else targets
 
-    def evaluate(
-        self, y: Array, t: Array, w: Array | None, gradient: Array, scratch: tuple[Array, ...], total: Array
-    ) -> None:
-        """Write Σ w l with the largest logit of each row subtracted first, and w (softmax(y) - t)."""
-        product, row = scratch[0], scratch[1][:, :1]
-        np.maximum.reduce(y, axis=1, out=row, keepdims=True)
-        np.subtract(y, row, out=gradient)
-        np.multiply(gradient, t, out=product)
-        np.exp(gradient, out=gradient)
-        np.add.reduce(gradient, axis=1, out=row, keepdims=True)
-        np.divide(gradient, row, out=gradient)
-        np.subtract(gradient, t, out=gradient)
-        np.log(row, out=row)
-        if w is not None:
-            np.multiply(product, w, out=product)
-            np.multiply(row, w, out=row)
-            np.multiply(gradient, w, out=gradient)
-        np.subtract(product[:, :1], row, out=product[:, :1])
-        np.add.reduce(product, axis=(1, 2), out=total)
-        np.negative(total, out=total)
+    def evaluate(self, to: BoundLoss) -> None:
+        """Write w l with the largest logit of each row subtracted first, and w (softmax(y) - t)."""
+        value, gradient, row = to.losses, to.gradient, to.row
+        np.maximum.reduce(to.y, axis=1, out=row, keepdims=True)
+        np.subtract(row, to.y, gradient)
+        np.multiply(gradient, to.t, value)
+        np.negative(gradient, gradient)
+        np.exp(gradient, gradient)
+        to.sum_outputs()
+        np.divide(gradient, row, gradient)
+        np.subtract(gradient, to.t, gradient)
+        np.log(row, row)
+        np.add(value[:, :1], row, value[:, :1])
+        if to.w is not None:
+            np.multiply(value, to.w, value)
+            np.multiply(gradient, to.w, gradient)
 
 
 AnyLoss = SquaredError | AbsoluteError | Huber | BinaryCrossEntropy | CrossEntropy

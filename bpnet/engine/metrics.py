@@ -1,6 +1,7 @@
 """Metrics: figures that say how good predictions are, for each replica, summed up batch by batch."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
@@ -11,6 +12,9 @@ HIGHER_IS_BETTER = frozenset({"accuracy", "closeness", "label_accuracy", "r2"})
 
 PIECE = 1 << 18
 """How many rows of targets are looked at together: 2 MB of float64 an output."""
+
+FEW = 512
+"""Up to how many rows of all replicas np.argmax is the faster way to their classes."""
 
 MetricName = Literal["closeness"]
 """The metrics that are measured when asked for."""
@@ -41,32 +45,61 @@ class Accuracy:
         self._threshold = threshold
 
     def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
-        """Count right rows of scores (R, O, B) and targets (R, O, B)."""
-        replicas, outputs, rows = scores.shape
-        said: Array = np.empty((replicas, rows), np.bool_ if outputs == 1 else np.intp)
-        true = np.empty_like(said)
-        right = np.empty((replicas, rows), np.bool_)
-        count = np.empty((replicas, 1))
-        by_row = np.empty((replicas, rows, outputs if outputs > 1 else 0), scores.dtype)
+        """Count right rows of scores (R, O, B) and targets (R, O, B); targets that are read-only are looked at once."""
+        replicas, _, rows = scores.shape
+        said, see_said = _classes(scores, self._threshold)
+        true, see_true = _classes(targets, 0.5)
+        right, count = np.empty((replicas, rows), np.bool_), np.empty((replicas, 1))
+        fixed = not targets.flags.writeable
+        if fixed:
+            see_true()
 
         def add(sums: Array) -> None:
-            if outputs == 1:
-                np.greater(scores[:, 0], self._threshold, out=said)
-                np.greater(targets[:, 0], 0.5, out=true)
-            else:
-                for values, classes in ((scores, said), (targets, true)):
-                    # argmax along any axis but the last would allocate this copy anew in each step
-                    np.copyto(by_row, values.transpose(0, 2, 1))
-                    np.argmax(by_row, axis=2, out=classes)
-            np.equal(said, true, out=right)
+            see_said()
+            if not fixed:
+                see_true()
+            np.equal(said, true, right)
             np.add.reduce(right, axis=1, out=count, keepdims=True)
-            np.add(sums, count, out=sums)
+            np.add(sums, count, sums)
 
         return add
 
     def figures(self, sums: Array, rows: int) -> dict[str, Array]:
         """accuracy, from 0 to 1."""
         return {"accuracy": sums[:, 0] / rows}
+
+
+def _classes(values: Array, threshold: float) -> tuple[Array, Callable[[], object]]:
+    """A number for the class of each row of values (R, O, B), as (R, B), and what writes it: the same for both arrays.
+
+    Classes are told apart by the first largest value, or for a single output by value > threshold. np.argmax takes a
+    call for each row, which is the best for a few: 64 replicas of 150 rows and 3 outputs take 127 µs by it and 34 µs by
+    looking for the largest value, 100,000 rows 1500 µs and 100 µs; but 150 rows 4 µs and 7 µs.
+    """
+    replicas, outputs, rows = values.shape
+    if outputs == 1:
+        above = np.empty((replicas, rows), np.bool_)
+        return above, partial(np.greater, values[:, 0], threshold, above)
+    if replicas * rows <= FEW or outputs > np.iinfo(np.uint8).max:
+        by_row, index = np.empty((replicas, rows, outputs), values.dtype), np.empty((replicas, rows), np.intp)
+
+        def find_index() -> None:
+            # argmax along any axis but the last would allocate this copy anew in each step
+            by_row[...] = values.transpose(0, 2, 1)
+            by_row.argmax(2, index)
+
+        return index, find_index
+    largest, code = np.empty((replicas, 1, rows), values.dtype), np.empty((replicas, rows), np.uint8)
+    is_largest, codes = np.empty(values.shape, np.bool_), np.arange(outputs, 0, -1).astype(np.uint8)[:, None]
+    coded = is_largest.view(np.uint8)
+
+    def find_code() -> None:
+        np.maximum.reduce(values, axis=1, out=largest, keepdims=True)
+        np.equal(values, largest, is_largest)
+        np.multiply(coded, codes, coded)
+        np.maximum.reduce(coded, axis=1, out=code)
+
+    return code, find_code
 
 
 class LabelAccuracy:

@@ -41,23 +41,21 @@ class Keeper:
     """A copy of the parameters and statistics that each replica will be left with."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
-        self._theta = network.theta.copy()
-        self._statistics = network.statistics.flat.copy()
+        present = [network.theta, network.statistics.flat]
+        self._copies = [(array, array.copy()) for array in present if array.size]
         self.epoch = np.zeros(len(network.seeds), np.int64)
         """The epoch, from 1, whose parameters are kept; 0 for those before training."""
 
     def keep(self, epoch: int, replicas: Array) -> None:
         """Keep the present parameters of the replicas where the mask (R,) is true."""
-        mask = replicas[:, None]
-        np.copyto(self._theta, self._network.theta, where=mask)
-        np.copyto(self._statistics, self._network.statistics.flat, where=mask)
+        for present, kept in self._copies:
+            np.copyto(kept, present, where=replicas[:, None])
         self.epoch[replicas] = epoch
 
     def restore(self) -> None:
         """Put what was kept back into the network."""
-        np.copyto(self._network.theta, self._theta)
-        np.copyto(self._network.statistics.flat, self._statistics)
+        for present, kept in self._copies:
+            np.copyto(present, kept)
 
 
 class Monitor:
@@ -71,6 +69,7 @@ class Monitor:
         self._stalled = Best(self.figure, replicas, stopping.minimum_improvement) if stopping else None
         self.stops: list[Stop | None] = [None] * replicas
         """Why each replica stopped, None while it trains."""
+        self._running = np.ones(replicas, np.bool_)
 
     @property
     def reads_figure(self) -> bool:
@@ -79,9 +78,10 @@ class Monitor:
 
     def observe(self, epoch: int, loss: Array, monitored: Array, finite: Array) -> None:
         """Take note of an epoch: its training loss, its monitored figure, and which replicas are finite, each (R,)."""
-        running = np.array([stop is None for stop in self.stops])
-        improved = np.ones_like(running) if self._best is None else self._best.observe(monitored) | self._best.unknown
-        self._keeper.keep(epoch, running & finite & improved)
+        worth = self._running & finite
+        if self._best is not None:
+            worth &= self._best.observe(monitored) | self._best.unknown
+        self._keeper.keep(epoch, worth)
         self._stop(~finite, "diverged")
         if self._training.target_loss is not None:
             self._stop(loss <= self._training.target_loss, "target_loss")
@@ -89,8 +89,15 @@ class Monitor:
             self._stalled.observe(monitored)
             self._stop(self._stalled.since >= self._training.early_stopping.patience, "early_stopping")
         if epoch == self._training.epochs:
-            self._stop(np.ones_like(running), "epochs")
+            self._stop(self._running, "epochs")
+
+    @property
+    def ended(self) -> bool:
+        """Whether no replica trains any more."""
+        return not np.count_nonzero(self._running)
 
     def _stop(self, which: Array, reason: Stop) -> None:
-        for replica in np.flatnonzero(which):
-            self.stops[replica] = self.stops[replica] or reason
+        if np.count_nonzero(which):
+            for replica in np.flatnonzero(which & self._running):
+                self.stops[replica] = reason
+                self._running[replica] = False

@@ -10,6 +10,7 @@ from bpnet.engine.metrics import Metric
 from bpnet.engine.monitoring import Best
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import BoundPenalty
+from bpnet.engine.products import product, total
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.settings import Training
@@ -34,7 +35,10 @@ class Steps:
         self._bound = [BoundBatch(network, loss, metric, batch, training=True) for batch in self._batches.shapes]
         self._tally = Tally(prepared, loss, metric, replicas)
         self._state = training.optimizer.bind(network.theta, network.gradient, network.weights)
-        self._square = np.zeros(replicas, network.dtype)
+        self._square, self._sum = np.zeros(replicas, network.dtype), np.zeros(replicas, network.dtype)
+        gradient = network.gradient
+        self._square_gradient = product(gradient[:, None], gradient[:, :, None], self._square[:, None, None])
+        self._sum_theta = total(network.theta[:, None], self._sum[:, None])
         self._squares = np.zeros(replicas)
         plateau = isinstance(training.schedule, ReduceOnPlateau)
         self._reduction: Array | float = np.ones((replicas, 1), network.dtype) if plateau else 1.0
@@ -44,42 +48,48 @@ class Steps:
         """How many steps have been taken."""
         self.learning_rate: Array | float = training.learning_rate
         """The learning rate of the last step: a number, or (R, 1)."""
+        self.finite: Array = np.ones(replicas, np.bool_)
+        """Whether the last epoch's loss and gradients, and the parameters it left, are finite (R,)."""
 
+    @np.errstate(all="ignore")
     def run(self, epoch: int) -> dict[str, Array]:
         """Take the steps of this epoch; the loss and the metric's figures of its batches, each (R,)."""
         training, network, tally = self._training, self._network, self._tally
+        optimizer, steps, penalty = training.optimizer, self._batches.per_epoch, self._penalty
         tally.clear()
-        self._squares[:] = 0
+        self._squares.fill(0)
         network.begin_epoch(epoch)
-        if training.optimizer.searches:
+        if optimizer.searches:
             self._state.generators = [generator(seed, Purpose.PERTURBATION, epoch) for seed in network.seeds]
-        with np.errstate(all="ignore"):
-            for shape in self._batches.epoch(epoch):
-                batch = self._bound[shape]
-                batch.assess(tally)
-                if self._penalty.active:
-                    tally.penalty += self._penalty.value() * batch.size
-                factor = training.schedule.factor(self.count, self._batches.per_epoch, training.epochs)
-                self.learning_rate = training.learning_rate * factor * self._reduction
-                if self.before is not None and (self.count + 1) % self._batches.per_epoch == 0:
-                    np.copyto(self.before, network.theta)
-                if training.optimizer.searches:
-                    self._search(batch)
-                else:
-                    self._descend(batch)
-                self.count += 1
-            return tally.figures()
+        for shape in self._batches.epoch(epoch):
+            batch = self._bound[shape]
+            batch.assess(tally)
+            if penalty.active:
+                tally.add_penalty(penalty.value(), batch.size)
+            factor = training.schedule.factor(self.count, steps, training.epochs)
+            self.learning_rate = training.learning_rate * factor * self._reduction
+            self.count += 1
+            if self.before is not None and self.count % steps == 0:
+                np.copyto(self.before, network.theta)
+            if optimizer.searches:
+                self._search(batch)
+            else:
+                self._descend(batch)
+        figures = tally.figures()
+        self._sum_theta()
+        # a sum is finite where all its terms are
+        self.finite = np.isfinite(self._squares + self._sum + figures["loss"])
+        return figures
 
     def _descend(self, batch: BoundBatch) -> None:
         """Backward, and a step along the gradient."""
-        network = self._network
         batch.layers.backward(batch.loss.gradient)
         if self._penalty.active:
             self._penalty.add_gradient()
-        np.vecdot(network.gradient, network.gradient, out=self._square)
-        np.add(self._squares, self._square, out=self._squares)
+        self._square_gradient()
+        np.add(self._squares, self._square, self._squares)
         if self._training.gradient_clipping is not None:
-            self._training.gradient_clipping.clip(network.gradient)
+            self._training.gradient_clipping.clip(self._network.gradient)
         self._training.optimizer.step(self._state, self.learning_rate)
 
     def _search(self, batch: BoundBatch) -> None:
@@ -98,11 +108,6 @@ class Steps:
         if self._training.optimizer.searches:
             return np.full(len(self._squares), np.nan)
         return np.asarray(np.sqrt(self._squares / self._batches.per_epoch))
-
-    def finite(self) -> Array:
-        """Whether the parameters of each replica (R,) are finite."""
-        with np.errstate(all="ignore"):
-            return np.asarray(np.isfinite(self._network.theta.sum(axis=1)) & np.isfinite(self._squares))
 
     def reduce_rate(self, plateau: ReduceOnPlateau, stalled: Best) -> None:
         """Reduce the rate of each replica that has stalled for more than the patience, which begins anew."""

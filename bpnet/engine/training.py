@@ -1,7 +1,7 @@
 """Training: `fit` takes a network through its epochs and yields one record for each."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ from bpnet.engine.steps import Steps
 MetricOf = Callable[[Rows], Metric]
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One epoch: its figures, each (R,), and, once training is over, why it ended.
 
     `loss` and the metric beside it are those of the epoch's batches as training met them; `val_` figures are of the
@@ -71,13 +70,13 @@ def fit(
     evaluator = None if validation is None else Evaluator(network, loss, metric(validation), validation, penalty)
     remeasure = (monitor.reads_figure or plateau) and not monitor.figure.startswith("val_")
     again = Evaluator(network, loss, metric(rows), rows, penalty) if remeasure else None
-    said = len(network.warnings)
+    said, rates = len(network.warnings), np.empty(replicas)
     try:
         for epoch in range(1, training.epochs + 1):
             figures = steps.run(epoch)
             if evaluator:
                 figures |= {f"val_{name}": value for name, value in evaluator.figures().items()}
-            finite = steps.finite() & np.isfinite(figures["loss"])
+            finite = steps.finite
             if evaluator:
                 finite &= np.isfinite(figures["val_loss"])
             monitored = (again.figures() if again else figures)[monitor.figure]
@@ -85,18 +84,18 @@ def fit(
             if plateau:
                 stalled.observe(monitored)
                 steps.reduce_rate(plateau, stalled)
-            stops = tuple(stop for stop in monitor.stops if stop)
             told, said = said, len(network.warnings)
-            ended = len(stops) == replicas
+            ended = monitor.ended
+            rates[:, None] = steps.learning_rate
             yield Record(
                 epoch=epoch,
                 step=steps.count,
                 figures=figures,
-                learning_rate=np.broadcast_to(steps.learning_rate, (replicas, 1))[:, 0].copy(),
+                learning_rate=rates.copy(),
                 gradient_norm=steps.gradient_norm(),
                 kept_epoch=keeper.epoch.copy(),
-                stops=stops if ended else None,
-                warnings=tuple(network.warnings.values())[told:],
+                stops=tuple(stop for stop in monitor.stops if stop) if ended else None,
+                warnings=tuple(network.warnings.values())[told:] if said > told else (),
                 before=steps.before,
             )
             if ended:

@@ -38,6 +38,29 @@ def test_accuracy_of_several_classes(size, rng):
     np.testing.assert_allclose(figures["accuracy"], expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize("outputs", [2, 5, 255, 256, 300])
+@pytest.mark.parametrize("rows", [metrics.FEW // 2, metrics.FEW // 2 + 1, 2000])
+def test_of_classes_with_equal_scores_the_first_is_said(rows, outputs, rng):
+    y, classes = rng.integers(0, 3, (2, rows, outputs)).astype(float), rng.integers(0, min(outputs, 3), rows)
+    figures = measure(Accuracy(), y, np.eye(outputs)[classes], rows)
+    expected = [accuracy_score(classes, y[replica].argmax(axis=1)) for replica in range(2)]
+    np.testing.assert_allclose(figures["accuracy"], expected, rtol=1e-14)
+    assert np.mean(expected) > 0.05
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("rows", [4, metrics.FEW + 1])
+def test_accuracy_sees_targets_that_change(rows, outputs):
+    scores = np.ones((1, outputs, rows))
+    targets = scores.copy()
+    add = Accuracy().bind(scores, targets)
+    for right in (1.0, 0.0):
+        targets[:, 0] = right
+        sums = np.zeros((1, 1))
+        add(sums)
+        assert sums[0, 0] == right * rows
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("loss", [SquaredError(), BinaryCrossEntropy()], ids=["probability", "logit"])
 def test_accuracy_of_a_single_output_has_the_losss_threshold(loss, size, rng):

@@ -13,6 +13,7 @@ from bpnet.cli import main
 from bpnet.config.source import override, read
 from bpnet.console import show_trained
 from bpnet.errors import DivergedError
+from bpnet.experiment.journal import Replica
 from bpnet.experiment.training import Trained, train
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -194,7 +195,8 @@ def test_advice_is_part_of_the_json(tmp_path, capsys, monkeypatch):
 def test_advice_is_printed_below_the_table_and_only_where_there_is_any(capsys):
     def shown(advice: list[str]) -> str:
         figures = {"train": {"loss": 1.0}, "test": {"loss": 2.0}}
-        show_trained(Trained(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, advice))
+        replicas = [Replica(0, "epochs", 3, figures)]
+        show_trained(Trained(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, replicas, advice))
         return capsys.readouterr().out
 
     plain = shown([])

@@ -1,5 +1,6 @@
 """The dense layer: a = f(W x + b)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from bpnet.engine.component import Array, choice, number
 from bpnet.engine.initializers import AnyInitializer, GlorotUniform, HeNormal, LecunNormal, Zeros
 from bpnet.engine.layers.base import BoundActivation, BoundLayer, Layer, Wiring
 from bpnet.engine.parameters import Parameter
+from bpnet.engine.products import product, total
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,39 +54,47 @@ class Dense(Layer):
 
 class _BoundDense(BoundLayer):
     def __init__(self, layer: Dense, wiring: Wiring) -> None:
-        self._x = wiring.x
-        self._weight = wiring.parameters["weight"]
+        self._x, self._weight = wiring.x, wiring.parameters["weight"]
         bias = wiring.parameters.get("bias")
         self._bias = None if bias is None else bias[:, :, None]
         self.z = wiring.empty(layer.units)
+        self._weigh = product(self._weight, wiring.x, self.z)
         self.activation = None
         self.output = self.z
         if not isinstance(layer.activation, Identity):
             self.activation = BoundActivation(layer.activation, self.z, keeps_sums=wiring.keeps_sums)
             self.output = self.activation.output
         if wiring.training:
-            self._x_transposed = wiring.x.transpose(0, 2, 1)
-            self._weight_transposed = self._weight.transpose(0, 2, 1)
             self._weight_gradient = wiring.gradients["weight"]
             self._bias_gradient = wiring.gradients.get("bias")
             if wiring.wants_input_gradient:
                 self.input_gradient = wiring.empty(wiring.x.shape[1])
+        self._delta: Array | None = None
+        self._products: list[Callable[[], object]] = []
 
     def forward(self) -> None:
-        np.matmul(self._weight, self._x, out=self.z)
+        self._weigh()
         if self._bias is not None:
-            np.add(self.z, self._bias, out=self.z)
+            np.add(self.z, self._bias, self.z)
         if self.activation is not None:
             self.activation.forward()
 
     def backward(self, delta: Array) -> None:
+        if delta is not self._delta:
+            self._bind_backward(delta)
         if self.activation is not None:
             self.activation.backward(delta)
-        np.matmul(delta, self._x_transposed, out=self._weight_gradient)
+        for multiply in self._products:
+            multiply()
+
+    def _bind_backward(self, delta: Array) -> None:
+        """Bind the products to the array in which dL/da arrives: it is the same in each step."""
+        self._delta = delta
+        self._products = [product(delta, self._x.transpose(0, 2, 1), self._weight_gradient)]
         if self._bias_gradient is not None:
-            np.add.reduce(delta, axis=2, out=self._bias_gradient)
+            self._products.append(total(delta, self._bias_gradient))
         if self.input_gradient is not None:
-            np.matmul(self._weight_transposed, delta, out=self.input_gradient)
+            self._products.append(product(self._weight.transpose(0, 2, 1), delta, self.input_gradient))
 
 
 def suited_initializer(activation: AnyActivation) -> AnyInitializer:

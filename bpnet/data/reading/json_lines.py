@@ -23,6 +23,8 @@ class JsonLines:
         if not first:
             raise DataError(f"{name}: the table is empty; each line must hold a JSON object")
         self.columns = list(dict.fromkeys(key for _, row in first for key in row))
+        if not all(map(_is_text, self.columns)):
+            raise DataError(f"{name}: a key holds half of a surrogate pair, which is no text; correct it")
         if not self.columns:
             raise DataError(f"{name}: the objects have no keys, which are the columns")
 
@@ -85,8 +87,13 @@ class JsonLines:
                 f"{self.name}, line {line}, column '{column}': a cell must be text, a number, true, false or null, not "
                 f"{'an object' if isinstance(value, dict) else 'a list'}"
             )
-        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        if isinstance(value, str) and not _is_text(value):
             raise DataError(
-                f"{self.name}, line {line}, column '{column}': half of a surrogate pair is no text; correct it"
+                f"{self.name}, line {line}, column '{column}': half a surrogate pair is no text; correct it"
             )
         return str(value).strip()
+
+
+def _is_text(value: str) -> bool:
+    """Whether no half of a surrogate pair stands alone, which no file in UTF-8 can hold."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)

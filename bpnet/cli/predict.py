@@ -95,7 +95,8 @@ _MEANINGS = {
 
 def _form_of(output: str) -> str:
     suffix = Path(output).suffix.lower()
-    forms = {"": "csv", ".csv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+    forms = {"": "csv", ".csv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+    forms |= {".parquet": "parquet", ".pq": "parquet"}
     if suffix not in forms and output not in ("-", "/dev/null"):
         from bpnet.errors import UsageError
 

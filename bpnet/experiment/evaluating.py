@@ -194,12 +194,9 @@ def _read(model: Model, table: Table, chosen: Array, warnings: list[str]) -> _Kn
         raise DataError(f"{table.name}, column '{weighted}': the weights are all 0; at least one row must count")
     x = np.empty((len(rows), encoder.width), description.precision)
     filled = 0
-    for chunk in table.chunks(encoder.wanted):
-        own_rows = chosen[chunk.start : chunk.start + len(chunk)]
-        if own_rows.any():
-            inputs = encoder.encode(chunk, description.precision)[0][own_rows]
-            x[filled : filled + len(inputs)] = inputs
-            filled += len(inputs)
+    for chunk, own_rows in table.picked(encoder.wanted, chosen):
+        x[filled : filled + len(own_rows)] = encoder.encode(chunk, description.precision)[0]
+        filled += len(own_rows)
     return _Known(values, x, weights, own, where)
 
 

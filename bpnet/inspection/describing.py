@@ -8,8 +8,7 @@ from bpnet.data.encoding.columns import BooleanColumn, EncodedColumn, NumericCol
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.encoding.fitting import Role
 from bpnet.data.encoding.summary import LevelSummary
-from bpnet.data.reading.column import Column
-from bpnet.engine.component import Array
+from bpnet.data.targets import target_gaps
 from bpnet.preparation.preparing import Fitted
 
 
@@ -43,7 +42,7 @@ def describe(fitted: Fitted) -> list[ColumnDescription]:
         for name in findings:
             column, role = chunk.column(name), _role(encoded.get(name))
             if role in ("numeric", "date"):
-                gaps[name] += int(gaps_among_numbers(column)[rows].sum())
+                gaps[name] += int(target_gaps(column, words=False)[rows].sum())
             else:
                 levels[name].add(column, rows)
     return [
@@ -56,14 +55,6 @@ def describe(fitted: Fitted) -> list[ColumnDescription]:
         )
         for name, finding in findings.items()
     ]
-
-
-def gaps_among_numbers(column: Column) -> Array:
-    """Which cells (N,) of a column of numbers or dates are gaps."""
-    if column.numbers is not None:
-        return np.isnan(column.numbers)
-    codes, levels = column.as_text()
-    return np.array([*(column.marks.is_gap_among_numbers(level) for level in levels), True])[codes]
 
 
 def _role(column: EncodedColumn | None) -> Role:

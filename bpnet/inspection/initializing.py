@@ -11,6 +11,7 @@ from bpnet.config.loading import load
 from bpnet.config.schema import Task
 from bpnet.config.source import Source, override
 from bpnet.data.reading import open_table
+from bpnet.data.reading.table import BUNDLED
 from bpnet.errors import UsageError
 from bpnet.inspection.describing import ColumnDescription, describe
 from bpnet.preparation.opening import relocated
@@ -120,7 +121,7 @@ def draft(data: str, targets: Sequence[str], task: Task | None, folder: Path, as
 
 def default_name(data: str) -> str:
     """The name of the config for a table: flowers.yaml for flowers.csv.gz, wine.yaml for sklearn:wine."""
-    path = Path(data.removeprefix("sklearn:"))
+    path = Path(data.removeprefix(BUNDLED))
     if any(mark in path.name for mark in "*?["):
         path = path.parent
     stem = path.resolve().name.removesuffix(".gz").removesuffix(".zst")

@@ -10,10 +10,9 @@ from bpnet.config.schema import Config, Files
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table, open_table, table_of
+from bpnet.data.reading.table import BUNDLED
 from bpnet.data.splitting import PARTS, PartNumbers
 from bpnet.errors import DataError
-
-_BUNDLED = "sklearn:"
 
 
 @dataclass(frozen=True)
@@ -52,18 +51,22 @@ def open_dataset(config: Config, source: Source, folder: Path) -> Opened:
 
 def relocated(path: str, folder: Path, other: Path) -> str:
     """A dataset's path relative to another folder than `folder`."""
-    if path == "-" or path.startswith(_BUNDLED):
+    if not _is_file(path):
         return path
     return Path(os.path.relpath((folder / path).resolve(), other.resolve())).as_posix()
 
 
 def _open(path: str, config: Config, source: Source, folder: Path, key: KeyPath) -> Table:
-    special = path == "-" or path.startswith(_BUNDLED)
-    place = path if special else os.path.normpath(folder / path)
+    place = os.path.normpath(folder / path) if _is_file(path) else path
     try:
         return open_table(place, config.dataset.reading)
     except DataError as error:
-        if special or Path(place).is_file():
+        if not _is_file(path) or Path(place).is_file():
             raise
         name = ".".join(map(str, key))
         raise DataError([f"{source.where(key)}: {name}: {problem}" for problem in error.problems]) from None
+
+
+def _is_file(path: str) -> bool:
+    """Whether a dataset's path is one of the file system."""
+    return path != "-" and not path.startswith(BUNDLED)

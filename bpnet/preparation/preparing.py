@@ -56,6 +56,11 @@ class Survey:
             numbers[self.parts[part]] = k
         return numbers
 
+    @property
+    def used(self) -> Mask:
+        """Which rows (N,) are of some part; the others are dropped."""
+        return np.asarray(self.part_numbers >= 0)
+
     def part(self, part: Part) -> Mask:
         """Which rows (N,) are of a part."""
         return np.asarray(self.part_numbers == PARTS.index(part))
@@ -142,6 +147,7 @@ def fit(surveyed: Survey, config: Config, source: Source) -> Fitted:
         surveyed.part("train"),
         unit_rows=isinstance(wishes.numeric, L2Rows),
         rng=generator(config.seed, Purpose.SPLIT, epoch=1),
+        used=surveyed.used,
     )
     roles = {name: planned[name].role if name in planned else "ignored" for name in surveyed.profile.findings}
     resolved = resolve(config, source, task, answers.wanted, surveyed.profile.features, roles, encoder)
@@ -183,9 +189,9 @@ def encode(fitted: Fitted, config: Config, scratch: Path | None) -> Prepared:
         for part, own in parts.items():
             if len(own):
                 stores[part] = open_stores.enter_context(RowStore(len(own), encoder.width, dtype, folder))
-        for chunk in table.chunks(encoder.wanted):
+        for chunk, own_rows in table.picked(encoder.wanted, surveyed.used):
             x, _ = encoder.encode(chunk, dtype)
-            numbers = surveyed.part_numbers[chunk.start : chunk.start + len(chunk)]
+            numbers = surveyed.part_numbers[own_rows]
             for part, store in stores.items():
                 store.append(x[numbers == PARTS.index(part)])
         rows = {

@@ -3,16 +3,14 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from bpnet.config.schema import Task
 from bpnet.scoring.bootstrap import Floats, Means, bootstrap
 from bpnet.scoring.samples import Integers, clipped, log_losses
-
-Task = Literal["classification", "multilabel", "regression"]
 
 MOST_ITERATIONS = 1000
 

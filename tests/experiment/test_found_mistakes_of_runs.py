@@ -287,3 +287,12 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
     assert link.is_symlink()
     assert target.read_text() == "new"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["link.csv", "own", "target.csv"]
+
+
+def test_what_stands_in_a_dropped_row_is_not_looked_at(tmp_path):
+    rows = [[k, k % 7, "yes" if k % 7 > 3 else "no"] for k in range(60)]
+    write_csv(tmp_path / "t.csv", ["a", "b", "y"], [*rows, ["Total", "n = 60", ""]])
+    text = "dataset: {path: t.csv, target: y, drop_missing_targets: true}\ntraining: {epochs: 2}\n"
+    dropped = train_text(tmp_path, text)
+    assert (dropped.run / "splits.csv").read_text().splitlines()[-1] == "61,dropped"
+    assert evaluate(dropped.run, None).rows == 9

@@ -70,13 +70,22 @@ class _Fit(Protocol):
 
 
 def fit_encoder(
-    table: Table, plans: Mapping[str, Plan], train: Array, *, unit_rows: bool, rng: np.random.Generator
+    table: Table,
+    plans: Mapping[str, Plan],
+    train: Array,
+    *,
+    unit_rows: bool,
+    rng: np.random.Generator,
+    used: Array | None = None,
 ) -> Encoder:
-    """Learn how the columns are encoded from the rows that `train` (N,) says, in one pass; raises DataError."""
+    """Learn how the columns are encoded from the rows that `train` (N,) says, in one pass; raises DataError.
+
+    Cells of rows that are not `used` (N,) may be anything; by default all rows are.
+    """
     fits: dict[str, _Fit] = {name: _fit_of(plan) for name, plan in plans.items()}
     sampled = _sampled(train, len(plans), rng)
-    for chunk in table.chunks({name: fit.kind for name, fit in fits.items()}):
-        rows = slice(chunk.start, chunk.start + len(chunk))
+    looked_at = np.ones(len(train), bool) if used is None else used
+    for chunk, rows in table.picked({name: fit.kind for name, fit in fits.items()}, looked_at):
         for name, fit in fits.items():
             with Spot(chunk, name):
                 fit.add(chunk.column(name), train[rows], sampled[rows])

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from bpnet.data.reading.column import Column
 
 Kind = Literal["number", "text", "any"]
@@ -42,6 +45,26 @@ class Chunk:
         place = self.place(row)
         number = f"row {self.start + row + 1}"
         return f"{self.name}, {place} ({number})" if place else f"{self.name}, {number}"
+
+
+class PickedChunk(Chunk):
+    """Some of a chunk's rows, counted from 0 in there."""
+
+    def __init__(self, chunk: Chunk, rows: npt.NDArray[np.intp]) -> None:
+        super().__init__(chunk.name, chunk.start)
+        self._chunk, self._rows = chunk, rows
+        self.columns = chunk.columns
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def column(self, name: str) -> Column:
+        """One of the wanted columns, in these rows."""
+        return self._chunk.column(name).picked(self._rows)
+
+    def where(self, row: int) -> str:
+        """Name the place of one of these rows."""
+        return self._chunk.where(int(self._rows[row]))
 
 
 class ColumnChunk(Chunk):

@@ -50,8 +50,9 @@ class Column:
                 values[k] = parse(level)
             except ValueError:
                 wrong.append(k)
-        if wrong:
-            raise NotNumbersError([levels[k] for k in wrong], np.flatnonzero(np.isin(codes, wrong)), meant)
+        rows = np.flatnonzero(np.isin(codes, wrong))
+        if len(rows):  # else those levels stand in rows that were not picked
+            raise NotNumbersError([levels[k] for k in dict.fromkeys(codes[rows].tolist())], rows, meant)
         return values[codes]
 
     def as_text(self) -> tuple[Codes, Sequence[str]]:

@@ -8,7 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from bpnet.data.reading.chunk import Chunk, Wanted
+import numpy as np
+import numpy.typing as npt
+
+from bpnet.data.reading.chunk import Chunk, PickedChunk, Wanted
 from bpnet.data.reading.delimited import Delimited
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, in_memory, opener_of, reading
@@ -18,7 +21,8 @@ from bpnet.suggest import suggest
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
-_BUNDLED = "sklearn:"
+BUNDLED = "sklearn:"
+"""How the path of a table that comes with scikit-learn begins."""
 
 
 class File(Protocol):
@@ -66,6 +70,13 @@ class Table:
                 start += len(chunk)
             sizes.append(start - before)
         self._sizes = sizes
+
+    def picked(self, wanted: Wanted, chosen: npt.NDArray[np.bool_]) -> Iterator[tuple[Chunk, npt.NDArray[np.intp]]]:
+        """The chosen rows (a mask, N) in order, and their numbers from 0; other rows are not looked at."""
+        for chunk in self.chunks(wanted):
+            rows = np.flatnonzero(chosen[chunk.start : chunk.start + len(chunk)])
+            if len(rows):
+                yield chunk if len(rows) == len(chunk) else PickedChunk(chunk, rows), rows + chunk.start
 
     @property
     def sizes(self) -> list[int]:
@@ -116,10 +127,10 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
     text = str(path)
     if text == "-":
         return Table("standard input", [_file("standard input", opener_of(text), settings)])
-    if text.startswith(_BUNDLED):
+    if text.startswith(BUNDLED):
         from bpnet.data.reading.bundled import bundled_table
 
-        return bundled_table(text.removeprefix(_BUNDLED))
+        return bundled_table(text.removeprefix(BUNDLED))
     files = _files(Path(path))
     return Table(text, [_file(str(file), opener_of(file), settings) for file in files])
 

@@ -85,9 +85,11 @@ class _Batch(Chunk):
         return self._column(name, as_text=self._wanted.get(name, "text") == "text")
 
     def _column(self, name: str, *, as_text: bool) -> Column:
+        import pyarrow
+
         try:
             return _column(self._batch.column(name), self._marks, as_text=as_text)
-        except (ValueError, NotImplementedError) as error:
+        except pyarrow.ArrowException as error:
             raise DataError(
                 f"{self.name}, column '{name}': cannot be read as numbers or text: {str(error).splitlines()[0]}; "
                 "drop the column, or write it as text"

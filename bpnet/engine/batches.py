@@ -14,12 +14,15 @@ from bpnet.engine.randomness import Purpose, generator
 class Rows:
     """Encoded rows: inputs x (N, I), targets y (N, O) and, optionally, a weight for each row (N,).
 
-    Classes are one-hot, or 0 and 1 in a single column. Raises ValueError where the numbers of rows differ.
+    Classes are one-hot, or 0 and 1 in a single column. With several `sets` each replica has N rows of its own: those
+    of one set after another make x (S N, I), y (S N, O) and the weights (S N,), and there are as many replicas as sets.
+    Raises ValueError where the numbers of rows differ.
     """
 
     x: Array
     y: Array
     weights: Array | None = None
+    sets: int = 1
 
     in_memory: ClassVar[bool] = True
 
@@ -30,25 +33,39 @@ class Rows:
             )
         if self.weights is not None and self.weights.shape != (len(self.x),):
             raise ValueError(f"the weights are {self.weights.shape}; they must be {(len(self.x),)}")
+        if self.sets < 1 or len(self.x) % self.sets:
+            raise ValueError(f"{len(self.x)} rows cannot be {self.sets} sets of as many rows each")
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.x) // self.sets
+
+    def apart(self, values: Array) -> Array:
+        """What has an entry for each row of each set (S N, …), a set at a time (S, N, …)."""
+        return values.reshape(self.sets, len(self), *values.shape[1:])
 
     def normalized(self) -> "Rows":
-        """The same rows, their weights scaled to a mean of 1, so that the learning rate keeps its meaning."""
-        return self if self.weights is None else replace(self, weights=self.weights / self.weights.mean())
+        """The same rows, each set's weights scaled to a mean of 1, so that the learning rate keeps its meaning."""
+        if self.weights is None:
+            return self
+        apart = self.apart(self.weights)
+        return replace(self, weights=(apart / apart.mean(axis=1, keepdims=True)).ravel())
 
     def prepared(self, prepare: Callable[[Array], Array]) -> "Rows":
         """The same rows with their targets as a loss compares them, by its `prepare`."""
         return replace(self, y=prepare(self.y))
 
     def picked(self, which: slice | Array) -> "Rows":
-        """Some of the rows, in memory; `which` is a slice, or indices (K,) or a mask (N,)."""
-        weights = None if self.weights is None else self.weights[which]
-        return Rows(np.ascontiguousarray(self.x[which]), self.y[which], weights)
+        """Some of the rows of each set, in memory; `which` is a slice, or indices (K,) or a mask (N,)."""
+
+        def pick(values: Array) -> Array:
+            return np.ascontiguousarray(self.apart(values)[:, which].reshape(-1, *values.shape[1:]))
+
+        return Rows(pick(self.x), pick(self.y), None if self.weights is None else pick(self.weights), self.sets)
 
     def batches(self, size: int, seeds: Sequence[int], *, shuffle: bool) -> "Batches":
-        """The batches of so many rows for replicas with these seeds."""
+        """The batches of so many rows for replicas with these seeds; raises ValueError where each lacks its set."""
+        if self.sets not in (1, len(seeds)):
+            raise ValueError(f"there are {self.sets} sets of rows for {len(seeds)} replicas; each needs one")
         return Batches(self, size, seeds, shuffle=shuffle)
 
 
@@ -79,7 +96,9 @@ class Batch:
 
 
 class WholeBatch(Batch):
-    """All rows, in file order, as views that are never copied again; every replica sees the same, and y is read-only.
+    """All rows, in file order, as views that are never copied again; y is read-only.
+
+    Of a single set every replica sees the same rows.
 
     Raises ValueError where the rows are not in memory.
     """
@@ -88,10 +107,12 @@ class WholeBatch(Batch):
         if not rows.in_memory:
             raise ValueError(f"all {len(rows)} rows cannot be one batch, for they are not in memory; pick some of them")
         self.size = len(rows)
-        self.x = rows.x.T[None]
-        y = np.ascontiguousarray(rows.y.T)
-        self.y = np.broadcast_to(y, (replicas, *y.shape))
-        self.weights = None if rows.weights is None else np.broadcast_to(rows.weights, (replicas, 1, len(rows)))
+        self.x = rows.apart(rows.x).transpose(0, 2, 1)
+        y = np.ascontiguousarray(rows.apart(rows.y).transpose(0, 2, 1))
+        self.y = np.broadcast_to(y, (replicas, *y.shape[1:]))
+        self.weights = None
+        if rows.weights is not None:
+            self.weights = np.broadcast_to(rows.apart(rows.weights)[:, None], (replicas, 1, len(rows)))
 
     def gather(self, order: Array) -> None:
         """Nothing is left to do."""
@@ -114,7 +135,10 @@ class Batches:
             rest = len(rows) % self._size
             self.shapes = [Batch(rows, n, replicas) for n in (self._size, rest) if n]
             self._shuffle = shuffle
-        self._order = np.broadcast_to(np.arange(len(rows)), (replicas, len(rows))).copy()
+        starts = np.arange(rows.sets) * len(rows)
+        self._starts = np.broadcast_to(starts, replicas).tolist()
+        """Where the rows of each replica begin."""
+        self._order = np.array([start + np.arange(len(rows)) for start in self._starts])
         self.per_epoch = -(-len(rows) // self._size)
 
     def epoch(self, number: int) -> Iterator[int]:
@@ -123,8 +147,8 @@ class Batches:
             yield 0
             return
         if self._shuffle:
-            for replica, seed in enumerate(self._seeds):
-                self._order[replica] = generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows)
+            for own, seed, start in zip(self._order, self._seeds, self._starts, strict=True):
+                np.add(generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows), start, out=own)
         for start in range(0, self._rows, self._size):
             order = self._order[:, start : start + self._size]
             shape = 0 if order.shape[1] == self._size else 1

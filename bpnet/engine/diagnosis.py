@@ -70,7 +70,10 @@ class Diagnosis:
 
 
 class Examiner:
-    """Takes at most `ROWS` of the training rows forward and backward, through buffers that every look shares."""
+    """Takes at most `ROWS` of the training rows forward and backward, through buffers that every look shares.
+
+    Of rows in several sets each replica takes its own.
+    """
 
     def __init__(self, training: Training, network: Network, rows: Rows) -> None:
         self._network, self._loss = network, training.loss or SquaredError()

@@ -15,7 +15,9 @@ class Tally:
 
     def __init__(self, rows: Rows, loss: Loss, metric: Metric, replicas: int) -> None:
         self._metric, self._rows = metric, len(rows)
-        weight = float(len(rows)) if rows.weights is None else float(rows.weights.sum())
+        weight: Array | float = float(len(rows))
+        if rows.weights is not None:
+            weight = rows.apart(rows.weights).sum(axis=1, dtype=np.float64)
         self._divisor = weight if loss.rows == "mean" else 1.0
         self.loss = np.zeros(replicas)
         self.amounts = np.zeros((replicas, metric.width))

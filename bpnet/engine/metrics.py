@@ -141,16 +141,18 @@ class LabelAccuracy:
 class RegressionError:
     """Root mean squared error and R², each averaged over the outputs.
 
-    `targets` (N, O) are those of the rows that will be summed, of any type; `scale` (O,) turns a unit of each output
-    into the user's. R² = 1 - Σ (y - t)² / Σ (t - mean t)², and nan where the targets of any output do not vary.
+    `targets` (N, O), or (S, N, O) where each replica has rows of its own, are those of the rows that will be summed, of
+    any type; `scale` (O,) or (S, O) turns a unit of each output into the user's. R² = 1 - Σ (y - t)² / Σ (t - mean t)²,
+    and nan where the targets of any output do not vary.
     """
 
     names: ClassVar[tuple[str, ...]] = ("rmse", "r2")
 
     def __init__(self, targets: Array, scale: Array | None = None) -> None:
-        self.width = targets.shape[1]
+        self.width = targets.shape[-1]
         self._scale = np.ones(self.width) if scale is None else np.asarray(scale, np.float64)
-        self._deviation = _deviation(targets)
+        sets = targets if targets.ndim == 3 else targets[None]
+        self._deviation = np.array([_deviation(own) for own in sets])
 
     def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
         """Sum (y - t)² of each output over the rows of scores (R, O, B) and targets (R, O, B)."""

@@ -31,7 +31,7 @@ class StoredRows(Rows):
     float32 are 100 kB, about what a disk's read-ahead fetches, and a window of the default size holds 128 blocks: of a
     table sorted by two equal classes, the share of either in a window is 50 % ± 4.4 %.
 
-    Raises ValueError where shapes differ, or window or block are below 1.
+    Raises ValueError where shapes differ, there are several sets, or window or block are below 1.
     """
 
     dtype: Any = np.float32
@@ -45,6 +45,8 @@ class StoredRows(Rows):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.sets != 1:
+            raise ValueError(f"stored rows cannot be {self.sets} sets; keep them in memory")
         for name in ("window", "block"):
             if getattr(self, name) < 1:
                 raise ValueError(f"StoredRows.{name} is {getattr(self, name)}; it must be at least 1")

@@ -22,8 +22,9 @@ from bpnet.engine.batches import Rows
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import ConfigError, DataError, RunError
-from bpnet.experiment.measuring import measure
-from bpnet.experiment.model import Model, load
+from bpnet.experiment.ensemble import Ensemble, Inputs, load
+from bpnet.experiment.measuring import measure_each
+from bpnet.experiment.model import Model
 from bpnet.preparation.opening import open_dataset
 from bpnet.preparation.storing import MOST_IN_MEMORY
 from bpnet.preparation.weighing import column_weights, row_weights
@@ -64,10 +65,10 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Known:
-    """Rows whose targets are known: class numbers (N,), labels or quantities (N, K), inputs x (N, I) and weights."""
+    """Rows whose targets are known: class numbers (N,), labels or quantities (N, K), inputs and weights."""
 
     values: Array
-    x: Array
+    x: Inputs
     weights: Floats | None
     """Each row's own times its class's."""
     own_weights: Floats | None
@@ -105,8 +106,8 @@ def evaluate(
     found: list[BaselineScores] = []
     verdict: list[str] = []
     if baselines and own is not None:
-        if _one_hot_bytes(model.description.encoder, len(known.x)) > MOST_IN_MEMORY:
-            warnings.append(f"no baselines: {len(known.x)} rows are too many to compare on")
+        if _one_hot_bytes(model.description.encoder, len(known.values)) > MOST_IN_MEMORY:
+            warnings.append(f"no baselines: {len(known.values)} rows are too many to compare on")
         else:
             train = np.flatnonzero(own[1] == PARTS.index("train"))
             if len(train) > _MOST_BASELINE_ROWS:
@@ -164,9 +165,9 @@ def _own_rows(run: Path, advice: str) -> tuple[Table, PartNumbers]:
     return table, read_splits(paths.splits, len(table))
 
 
-def _read(model: Model, table: Table, chosen: Array, warnings: list[str]) -> _Known:
+def _read(model: Ensemble, table: Table, chosen: Array, warnings: list[str]) -> _Known:
     """The chosen rows, encoded; raises DataError where a column is missing or a cell does not fit."""
-    description, encoder = model.description, model.description.encoder
+    description = model.description
     target = description.target
     for name in target.names:
         if name not in table.columns:
@@ -192,15 +193,16 @@ def _read(model: Model, table: Table, chosen: Array, warnings: list[str]) -> _Kn
     weights = row_weights(own, values, description.classes or [], description.class_weight)
     if weights is not None and not weights.sum() > 0:
         raise DataError(f"{table.name}, column '{weighted}': the weights are all 0; at least one row must count")
-    x = np.empty((len(rows), encoder.width), description.precision)
+    x = [np.empty((len(rows), own.description.encoder.width), description.precision) for own in model.members]
     filled = 0
-    for chunk, own_rows in table.picked(encoder.wanted, chosen):
-        x[filled : filled + len(own_rows)] = encoder.encode(chunk, description.precision)[0]
+    for chunk, own_rows in table.picked(model.wanted, chosen):
+        for whole, part in zip(x, model.encode(chunk)[0], strict=True):
+            whole[filled : filled + len(own_rows)] = part
         filled += len(own_rows)
     return _Known(values, x, weights, own, where)
 
 
-def _values(model: Model, columns: Mapping[str, Column], where: Where) -> Array:
+def _values(model: Ensemble, columns: Mapping[str, Column], where: Where) -> Array:
     target = model.description.target
     if isinstance(target, Classes):
         return target.numbers(columns[target.name], where)
@@ -212,13 +214,15 @@ def _values(model: Model, columns: Mapping[str, Column], where: Where) -> Array:
 class _Scored:
     """A model's figures on known rows."""
 
-    def __init__(self, model: Model, known: _Known, resamples: int) -> None:
+    def __init__(self, model: Ensemble, known: _Known, resamples: int) -> None:
         self._model, self._known, self._resamples = model, known, resamples
-        description = model.description
-        y = _encoded(model, known)
-        weights = None if known.weights is None else known.weights.astype(description.precision)
-        self.loss = measure(model, Rows(known.x, y, weights))["loss"]
-        self._predicted = _predicted(model, known.x)
+        weights = None if known.weights is None else known.weights.astype(model.description.precision)
+        losses = [
+            measure_each(member, Rows(x, _encoded(member, known), weights))["loss"]
+            for member, x in zip(model.members, known.x, strict=True)
+        ]
+        self.loss = float(np.concatenate(losses).mean())
+        self._predicted = model.predictions(model.each(known.x))
         if not np.isfinite(self.loss) or not np.isfinite(self._predicted).all():
             raise RunError(
                 "the model's loss on these rows is not finite; its weights, or the table's values, are too large"
@@ -246,10 +250,10 @@ class _Scored:
         description, encoder = self._model.description, self._model.description.encoder
         fitted = fit_baselines(
             description.task,
-            one_hot_codes(encoder, train.x),
+            one_hot_codes(encoder, train.x[0]),
             train.values,
             train.own_weights,  # a majority that class weights made would be none
-            one_hot_codes(encoder, self._known.x),
+            one_hot_codes(encoder, self._known.x[0]),
             len(description.classes) if description.classes else None,
         )
         scores = [self._score(baseline.predicted, 2) for baseline in fitted]
@@ -281,11 +285,3 @@ def _encoded(model: Model, known: _Known) -> Array:
     if isinstance(target, Quantities):
         return target.encode(values, dtype, known.where)
     return values.astype(dtype)
-
-
-def _predicted(model: Model, x: Array) -> Floats:
-    """Probabilities of classes (N, C), chances of labels or quantities (N, K)."""
-    target = model.description.target
-    if isinstance(target, Classes):
-        return model.probabilities(x)
-    return model.chances(x) if isinstance(target, Labels) else model.quantities(x)

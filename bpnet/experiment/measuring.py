@@ -30,8 +30,3 @@ def measure_each(model: Model, rows: Rows) -> dict[str, Array]:
     description, network = model.description, model.network
     penalty = Penalty(l1=description.l1, l2=description.l2).bind(network.theta, network.gradient, network.weights)
     return Evaluator(network, description.loss, metric_of(description)(rows), rows, penalty).figures()
-
-
-def measure(model: Model, rows: Rows) -> dict[str, float]:
-    """The same, averaged over the replicas."""
-    return {name: float(value.mean()) for name, value in measure_each(model, rows).items()}

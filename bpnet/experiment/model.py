@@ -21,7 +21,7 @@ from bpnet.engine.layers import AnyStoredLayer
 from bpnet.engine.losses import AnyLoss, CrossEntropy
 from bpnet.engine.metrics import MetricName
 from bpnet.engine.network import Network
-from bpnet.errors import DataError, RunError, UsageError
+from bpnet.errors import DataError, RunError
 from bpnet.problems import MOST_PROBLEMS, listed, more
 from bpnet.runs import files, weights
 from bpnet.suggest import suggest
@@ -121,17 +121,6 @@ class Model:
         """The same model, with its replicas' losses."""
         return Model(dataclasses.replace(self.description, losses=losses), self.network)
 
-    def chosen(self, replica: str) -> "Model":
-        """The model of all replicas, of the best, or of the one with this number from 1; raises UsageError."""
-        count = len(self.description.seeds)
-        if replica == "all":
-            return self
-        if replica == "best":
-            return self.picked([int(np.argmin(self.description.losses or [0.0]))])
-        if replica.isdecimal() and 1 <= int(replica) <= count:
-            return self.picked([int(replica) - 1])
-        raise UsageError(f"--replica {replica}: must be all, best, or a number from 1 to {count}")
-
     def check_columns(self, table: Table) -> None:
         """Raise DataError where a column that the model reads is not there."""
         there = set(table.columns)
@@ -147,60 +136,20 @@ class Model:
                 + more(len(missing), "columns that the model reads are not there")
             )
 
-    def outputs(self, x: np.ndarray) -> np.ndarray:
-        """The network's predictions (rows, outputs), averaged over its replicas."""
+    def each(self, x: np.ndarray) -> np.ndarray:
+        """What each replica says of rows x (R, N, K): its outputs, of quantities in the targets' own units."""
         with np.errstate(all="ignore"):
-            return np.asarray(self.network.predict(x).mean(axis=0))
-
-    def disagreement(self, x: np.ndarray) -> np.ndarray:
-        """How far the replicas are apart (rows, targets).
-
-        For classes and labels the share of replicas that say otherwise than all together do; for quantities the
-        standard deviation of what they predict, in the target's own unit.
-        """
-        with np.errstate(all="ignore"):
-            each = self.network.predict(x)
-        if isinstance(self.description.target, Quantities):
-            return np.asarray(each.astype(np.float64).std(axis=0, ddof=1) * self.description.target.divisors)
-        together = each.mean(axis=0)
-        if isinstance(self.description.target, Labels) or each.shape[2] == 1:
-            return np.asarray(((each > 0.5) != (together > 0.5)).mean(axis=0))
-        return np.asarray((each.argmax(axis=2) != together.argmax(axis=1)).mean(axis=0)[:, None])
-
-    def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """A probability for each class (rows, classes), which sum to 1 in each row.
-
-        Outputs that are not shares already, such as several sigmoids, are clipped to 0 … 1 and divided by their sum.
-        """
-        classes = self.description.classes
-        assert classes is not None
-        outputs = np.clip(self.outputs(x).astype(np.float64), 0, 1)
-        if outputs.shape[1] == 1:
-            return np.hstack([1 - outputs, outputs])
-        total = outputs.sum(axis=1, keepdims=True)
-        return np.where(total > 0, outputs / np.where(total > 0, total, 1), 1 / len(classes))
-
-    def quantities(self, x: np.ndarray) -> np.ndarray:
-        """The predicted values (rows, targets) of a regression, in the targets' own units."""
-        target = self.description.target
-        assert isinstance(target, Quantities)
-        return target.decode(self.outputs(x))
-
-    def chances(self, x: np.ndarray) -> np.ndarray:
-        """The probability (rows, targets) that each label is true."""
-        return np.clip(self.outputs(x).astype(np.float64), 0, 1)
+            said = self.network.predict(x)
+            if isinstance(self.description.target, Quantities):
+                said = np.stack([self.description.target.decode(own) for own in said])
+        return said
 
 
 def load(folder: Path) -> Model:
     """Read a model; raises RunError where a file is missing or damaged."""
     path = folder / "model.json"
     content = files.read_json(path)
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        had = "has no format" if found is None else f"has the format {found!r}"
-        raise RunError(
-            f"{path}: {had}, and this bpnet reads format {FORMAT}; train again, or use the bpnet that wrote it"
-        )
+    check_format(path, content)
     try:
         description = TypeAdapter(Description).validate_json(json.dumps(content))
         network = description.network()
@@ -214,6 +163,16 @@ def load(folder: Path) -> Model:
     for name, view in own.items():
         view[...] = arrays[name]
     return Model(description, network)
+
+
+def check_format(path: Path, content: Any) -> None:
+    """Raise RunError where a model's content is not of the format that this bpnet reads."""
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        had = "has no format" if found is None else f"has the format {found!r}"
+        raise RunError(
+            f"{path}: {had}, and this bpnet reads format {FORMAT}; train again, or use the bpnet that wrote it"
+        )
 
 
 def _arrays(network: Network) -> Iterator[tuple[str, np.ndarray]]:

@@ -17,7 +17,7 @@ from bpnet.data.targets import Classes, Labels
 from bpnet.data.writing import Format, writer_of
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError, UsageError
-from bpnet.experiment.model import load
+from bpnet.experiment.ensemble import Inputs, load
 from bpnet.problems import MOST_PROBLEMS, listed, more
 from bpnet.runs import directory
 
@@ -94,11 +94,10 @@ class Prediction:
         writer.close()
         return summary
 
-    def _encoded(self) -> Iterator[tuple[Chunk, Array, Flags]]:
-        encoder = self._model.description.encoder
+    def _encoded(self) -> Iterator[tuple[Chunk, Inputs, Flags]]:
         others: dict[str, Kind] = dict.fromkeys(self._kept, "text")
-        chunks = self._table.chunks({**(others if self._wish.keep else {}), **encoder.wanted})
-        yield from _ahead((chunk, *encoder.encode(chunk, self._model.description.precision)) for chunk in chunks)
+        chunks = self._table.chunks({**(others if self._wish.keep else {}), **self._model.wanted})
+        yield from _ahead((chunk, *self._model.encode(chunk)) for chunk in chunks)
 
     def _refuse_flags(self) -> None:
         problems: list[str] = []
@@ -113,25 +112,27 @@ class Prediction:
             raise DataError([*problems, *more(count, "rows are flagged")])
 
     def _added_names(self) -> list[str]:
-        return [*self._added(np.zeros((1, self._model.description.encoder.width), self._model.network.dtype)), FLAGS]
+        return [*self._added(self._model.blank()), FLAGS]
 
-    def _added(self, x: Array) -> dict[str, list[str] | Array]:
-        """The predictions of encoded rows x (N, I), column by column."""
-        added = self._predictions(x)
-        if len(self._model.network.seeds) > 1:
+    def _added(self, x: Inputs) -> dict[str, list[str] | Array]:
+        """The predictions of encoded rows, column by column."""
+        each = self._model.each(x)
+        added = self._columns(_finite(self._model.predictions(each)))
+        if self._model.networks > 1:
             names = self._model.description.target.names
-            apart = self._model.disagreement(x)
+            apart = self._model.disagreement(each)
             several = apart.shape[1] > 1
             added |= {
                 f"disagreement_{name}" if several else "disagreement": apart[:, k] for k, name in enumerate(names)
             }
         return added
 
-    def _predictions(self, x: Array) -> dict[str, list[str] | Array]:
-        model, wish, target = self._model, self._wish, self._model.description.target
+    def _columns(self, predictions: Array) -> dict[str, list[str] | Array]:
+        """What is written of predictions (N, K): probabilities of classes, chances of labels, or quantities."""
+        wish, target = self._wish, self._model.description.target
         added: dict[str, list[str] | Array] = {}
         if isinstance(target, Classes):
-            probabilities = _finite(model.probabilities(x))
+            probabilities = predictions
             if wish.top is not None:
                 order = np.argsort(-probabilities, axis=1, kind="stable")[:, : wish.top]
                 for k in range(wish.top):
@@ -145,14 +146,13 @@ class Prediction:
             if wish.probabilities:
                 added |= {f"probability_{label}": probabilities[:, k] for k, label in enumerate(target.classes)}
         elif isinstance(target, Labels):
-            chances = _finite(model.chances(x))
+            chances = predictions
             for k, name in enumerate(target.names):
                 added[f"predicted_{name}"] = ["1" if chance > 0.5 else "0" for chance in chances[:, k].tolist()]
             if wish.probabilities:
                 added |= {f"probability_{name}": chances[:, k] for k, name in enumerate(target.names)}
         else:
-            quantities = _finite(model.quantities(x))
-            added |= {f"predicted_{name}": quantities[:, k] for k, name in enumerate(target.names)}
+            added |= {f"predicted_{name}": predictions[:, k] for k, name in enumerate(target.names)}
         return added
 
 

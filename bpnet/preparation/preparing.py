@@ -25,7 +25,7 @@ from bpnet.errors import ConfigError
 from bpnet.preparation.answers import Answers, Mask, read_answers
 from bpnet.preparation.dividing import check_classes, divide
 from bpnet.preparation.foreseeing import advance_warnings
-from bpnet.preparation.opening import open_dataset
+from bpnet.preparation.opening import Opened, open_dataset
 from bpnet.preparation.profiling import Profile, candidates, plans, profile
 from bpnet.preparation.resolving import outputs_of, resolve
 from bpnet.preparation.storing import RowStore, Storage, storage_of
@@ -88,10 +88,30 @@ class Prepared:
         return self.survey.parts
 
 
-def survey(config: Config, source: Source, folder: Path) -> Survey:
-    """Read and check the table, find the task, split the rows and find each column's role.
+@dataclass(frozen=True)
+class Contents:
+    """What a config's table holds, before its rows are divided."""
 
-    The dataset's paths are relative to `folder`. Raises ConfigError or DataError.
+    opened: Opened
+    columns: list[str]
+    """Those that may become features."""
+    answers: Answers
+    aside: Mapping[str, Column]
+    """The columns that decide about rows, whole: targets, weights, groups, times, parts."""
+    weights: Floats | None
+
+    def survey(self, config: Config, parts: Mapping[Part, Indices]) -> Survey:
+        """Find the role of each column by the rows that train; raises DataError."""
+        table = self.opened.table
+        train = np.zeros(len(self.answers.values), bool)
+        train[parts["train"]] = True
+        return Survey(table, self.answers, parts, profile(config, table, self.columns, train), self.weights)
+
+
+def contents(config: Config, source: Source, folder: Path) -> Contents:
+    """Read and check the table, and find the task; the dataset's paths are relative to `folder`.
+
+    Raises ConfigError or DataError.
     """
     opened = open_dataset(config, source, folder)
     table, dataset = opened.table, config.dataset
@@ -105,10 +125,16 @@ def survey(config: Config, source: Source, folder: Path) -> Survey:
     weights = None
     if dataset.sample_weight is not None:
         weights = _weights(aside[dataset.sample_weight], dataset.sample_weight, answers, table)
-    parts = divide(config, opened, answers, aside)
-    train = np.zeros(len(answers.values), bool)
-    train[parts["train"]] = True
-    return Survey(table, answers, parts, profile(config, table, columns, train), weights)
+    return Contents(opened, columns, answers, aside, weights)
+
+
+def survey(config: Config, source: Source, folder: Path) -> Survey:
+    """Read and check the table, find the task, split the rows and find each column's role.
+
+    The dataset's paths are relative to `folder`. Raises ConfigError or DataError.
+    """
+    found = contents(config, source, folder)
+    return found.survey(config, divide(config, found.opened, found.answers, found.aside))
 
 
 def prepare(config: Config, source: Source, folder: Path, *, scratch: Path | None = None) -> Prepared:

@@ -24,6 +24,14 @@ class Flags:
         if len(rows):
             self.found.append((kind, column, rows))
 
+    def common(self, other: "Flags") -> "Flags":
+        """What both say of the same rows."""
+        theirs = {(kind, column): rows for kind, column, rows in other.found}
+        both = Flags()
+        for kind, column, rows in self.found:
+            both.add(kind, column, np.intersect1d(rows, theirs.get((kind, column), [])).astype(np.intp))
+        return both
+
     def texts(self, rows: int) -> list[str]:
         """The flags of each row: 'unseen city; imputed age', blank where there are none."""
         texts = [""] * rows

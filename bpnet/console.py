@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from bpnet.experiment.checking import GradientReport
+    from bpnet.experiment.cross_validating import CrossValidated
     from bpnet.experiment.evaluating import Evaluation
 
 PLAIN_LINES = 10
@@ -31,6 +32,19 @@ class TrainingView:
 
     def begin(self, run: Path, prepared: Prepared, parameters: int) -> None:
         """Say what will be trained on what, and warn of what the table holds."""
+        self._describe(run, prepared, parameters)
+        self._start(prepared.config.training.epochs)
+
+    def begin_pass(self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]) -> None:
+        """Say before the first pass what a fold is, and before each how many train."""
+        self.end()
+        if number == 1:
+            self._describe(run, first, parameters)
+        of = f" (pass {number} of {len(passes)})" if len(passes) > 1 else ""
+        note(f"{_counted(passes[number - 1], 'fold')} at once{of}")
+        self._start(first.config.training.epochs)
+
+    def _describe(self, run: Path, prepared: Prepared, parameters: int) -> None:
         config = prepared.config
         rows = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows))
         answers = prepared.survey.answers
@@ -43,7 +57,9 @@ class TrainingView:
             note(f"{prepared.bytes / 1e6:,.3g} MB of encoded rows are kept on disk while training (dataset.storage)")
         for warning in prepared.warnings:
             note(f"warning: {warning}")
-        self._epochs = config.training.epochs
+
+    def _start(self, epochs: int) -> None:
+        self._epochs = epochs
         if sys.stderr.isatty():
             self._progress = _progress_bar()
             self._task = self._progress.add_task("", total=self._epochs, figures="")
@@ -70,6 +86,7 @@ class TrainingView:
         """Take the progress bar down."""
         if self._progress is not None:
             self._progress.stop()
+            self._progress = None
 
 
 def note(text: str) -> None:
@@ -136,6 +153,31 @@ def show_trained(trained: Trained) -> None:
         say("\n".join(["\nThe doctor's advice:", *(f"- {line}" for line in trained.advice)]))
     after = f"bpnet eval {trained.run}" if "test" in trained.figures else f"bpnet predict {trained.run} DATA.csv"
     say(f"\nRun directory: {trained.run}\nNext:          {after}")
+
+
+def show_cross_validated(found: "CrossValidated") -> None:
+    """Print each figure's mean over the folds with its deviation and interval, where the run is, and what is next."""
+    again = f", {found.repeats} times" if found.repeats > 1 else ""
+    say(
+        f"\n{_counted(len(found.results), 'network')} of {found.folds} folds{again}, trained in "
+        f"{found.training_seconds:.2f} s, {found.seconds:.2f} s in all\n"
+    )
+    rows = [
+        [
+            _NAMES.get(name, name.replace("_", " ")),
+            _figure(own.mean),
+            "" if own.deviation is None else f"± {own.deviation:.2g}",
+            "" if own.low is None or own.high is None else f"{_figure(own.low)} … {_figure(own.high)}",
+            "" if own.folds == len(found.results) else str(own.folds),
+        ]
+        for name, own in found.estimates.items()
+    ]
+    partial = any(row[-1] for row in rows)
+    _table(
+        ["", "mean", "deviation", "95 % interval", *(["folds"] if partial else [])],
+        rows if partial else [row[:-1] for row in rows],
+    )
+    say(f"\nRun directory: {found.run}\nNext:          bpnet predict {found.run} DATA.csv")
 
 
 def _kept(trained: Trained) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet import __version__
-from bpnet.cli import check, gradcheck, init, predict, trace, train
+from bpnet.cli import check, cv, gradcheck, init, predict, trace, train
 from bpnet.cli import eval as evaluate
 from bpnet.cli.exit_codes import nowhere
 
@@ -41,6 +41,7 @@ def options(
 app.command(epilog=init.EXAMPLES)(init.init)
 app.command(epilog=check.EXAMPLES)(check.check)
 app.command(epilog=train.EXAMPLES)(train.train)
+app.command(epilog=cv.EXAMPLES)(cv.cv)
 app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=predict.EXAMPLES)(predict.predict)
 app.command(epilog=trace.EXAMPLES)(trace.trace)

@@ -69,6 +69,21 @@ class Rows:
         return Batches(self, size, seeds, shuffle=shuffle)
 
 
+def stacked(each: Sequence[Rows]) -> Rows:
+    """Rows of which each of several replicas has its own, as many; raises ValueError where the numbers differ."""
+    if len(each) == 1:
+        return each[0]
+    if len({len(rows) for rows in each}) > 1:
+        raise ValueError(f"replicas cannot have {', '.join(str(len(rows)) for rows in each)} rows; each needs as many")
+    weights = [rows.weights for rows in each if rows.weights is not None]
+    return Rows(
+        np.concatenate([rows.x for rows in each]),
+        np.concatenate([rows.y for rows in each]),
+        np.concatenate(weights) if weights else None,
+        len(each),
+    )
+
+
 class Batch:
     """The buffers of one batch shape: x (R, I, B), y (R, O, B), weights (R, 1, B) or None.
 

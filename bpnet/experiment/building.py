@@ -1,28 +1,31 @@
 """Building: the network that a prepared config describes."""
 
+import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from bpnet import __version__
-from bpnet.config.schema import Config
 from bpnet.config.source import Source
 from bpnet.engine.network import Network
+from bpnet.engine.settings import Training
 from bpnet.errors import ConfigError
 from bpnet.experiment.model import Description, Model
-from bpnet.preparation.preparing import Prepared
+from bpnet.preparation.preparing import Fitted, Prepared
 from bpnet.preparation.resolving import layers_of
 
 _OBJECTS = 30_000
 """Bytes of generators and small arrays that each replica needs, as measured with 8,000 of them."""
 
 
-def build_model(prepared: Prepared, source: Source) -> Model:
-    """The network that the config describes, with its description; raises ConfigError where values do not fit."""
+def describe(prepared: Prepared | Fitted) -> Description:
+    """What the network of a prepared config is; its seed is the config's."""
     config, loss = prepared.config, prepared.config.training.loss
     assert loss is not None
     assert config.task is not None
     layers, output_activation = layers_of(config, prepared.survey.answers.wanted, prepared.encoder)
-    description = Description(
+    return Description(
         bpnet=__version__,
         task=config.task,
         encoder=prepared.encoder,
@@ -39,13 +42,13 @@ def build_model(prepared: Prepared, source: Source) -> Model:
         reading=config.dataset.reading,
         seeds=[config.seed],
     )
+
+
+@contextmanager
+def architecture_errors(source: Source) -> Iterator[None]:
+    """Turn what goes wrong while a network is built into ConfigError."""
     try:
-        alone = description.network()
-        if config.replicas == 1:
-            return Model(description, alone)
-        _check_memory(config, source, alone, len(prepared.rows["train"]))
-        several = replace(description, seeds=config.seeds)
-        return Model(several, several.network())
+        yield
     except (MemoryError, OverflowError):
         raise ConfigError(
             f"{source.where(('architecture',))}: architecture: this machine's memory is too small for so many "
@@ -55,17 +58,33 @@ def build_model(prepared: Prepared, source: Source) -> Model:
         raise ConfigError(f"{source.where(('architecture',))}: architecture: {error}") from None
 
 
-def _check_memory(config: Config, source: Source, alone: Network, rows: int) -> None:
-    """Raise ConfigError where the replicas' parameters, row orders and activations are more than the memory."""
-    training = config.training
+def build_model(prepared: Prepared, source: Source) -> Model:
+    """The network that the config describes, with its description; raises ConfigError where values do not fit."""
+    config, description = prepared.config, describe(prepared)
+    with architecture_errors(source):
+        alone = description.network()
+        if config.replicas == 1:
+            return Model(description, alone)
+        each, most = memory_of_one(config.training, alone, len(prepared.rows["train"]))
+        if config.replicas > most:
+            raise ConfigError(
+                f"{source.where(('replicas',))}: replicas is {config.replicas}: so many networks need about "
+                f"{each * config.replicas / 1e9:,.1f} GB, and this machine has {_memory() / 1e9:.1f} GB; "
+                f"at most {most:,} fit"
+            )
+        several = replace(description, seeds=config.seeds)
+        return Model(several, several.network())
+
+
+def memory_of_one(training: Training, alone: Network, rows: int) -> tuple[int, float]:
+    """The bytes of a replica's parameters, row order and activations, and how many replicas the memory holds."""
     batch = rows if training.batch_size == "full" else min(training.batch_size, rows)
     copies = 4 + len(training.optimizer.slots)  # parameters, gradients, those kept, those before the last step
     values = copies * alone.theta.size + 6 * batch * sum(alone.widths)
     each = alone.dtype.itemsize * values + 8 * rows + _OBJECTS
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-    if memory and each * config.replicas > 0.8 * memory:
-        raise ConfigError(
-            f"{source.where(('replicas',))}: replicas is {config.replicas}: so many networks need about "
-            f"{each * config.replicas / 1e9:,.1f} GB, and this machine has {memory / 1e9:.1f} GB; "
-            f"at most {int(0.8 * memory / each):,} fit"
-        )
+    return each, 0.8 * _memory() // each
+
+
+def _memory() -> float:
+    """The machine's memory in bytes; endless where it does not tell."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from bpnet.data.reading import Table, open_table
 from bpnet.data.reading.chunk import Kind
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.splitting import PARTS, PartNumbers
-from bpnet.data.targets import Classes, Labels, Quantities, numbers_of, truths
+from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities, numbers_of, truths
 from bpnet.engine.batches import Rows
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import Purpose, generator
@@ -34,6 +34,8 @@ from bpnet.suggest import suggest
 
 if TYPE_CHECKING:
     from bpnet.scoring.scores import Classification, Multilabel, Regression
+
+AnyScores: TypeAlias = "Classification | Multilabel | Regression"
 
 _MOST_BASELINE_ROWS = 50_000
 
@@ -57,7 +59,7 @@ class Evaluation:
     data: str
     rows: int
     loss: float
-    scores: "Classification | Multilabel | Regression"
+    scores: AnyScores
     baselines: list[BaselineScores]
     verdict: list[str]
     warnings: list[str]
@@ -83,6 +85,13 @@ def evaluate(
     own: tuple[Table, PartNumbers] | None = None
     warnings: list[str] = []
     is_run = (run / "run.json").is_file()
+    if is_run and directory.RunPaths(run).folds_csv.is_file():
+        if data is None:
+            raise DataError(
+                f"{run}: is a cross-validation, whose figures are in metrics.json; name a table: bpnet eval {run} DATA"
+            )
+        is_run = False
+        warnings.append("no baselines: the run is a cross-validation, whose networks had different rows to train on")
     if data is None or (baselines and is_run):
         try:
             own = _own_rows(run, f"; name a table: bpnet eval {run} DATA" if data is None else "")
@@ -211,6 +220,17 @@ def _values(model: Ensemble, columns: Mapping[str, Column], where: Where) -> Arr
     return np.column_stack([numbers_of(columns[name], name, where) for name in target.names])
 
 
+def score(target: AnyTarget, true: Array, predicted: Floats, rng: np.random.Generator, resamples: int) -> AnyScores:
+    """Score predictions (N, K) against class numbers (N,), labels or quantities (N, K)."""
+    from bpnet.scoring.scores import score_classes, score_labels, score_quantities  # takes a second to import
+
+    if isinstance(target, Classes):
+        return score_classes(true, predicted, target.classes, rng, resamples)
+    if isinstance(target, Labels):
+        return score_labels(true, predicted, target.names, rng, resamples)
+    return score_quantities(true, predicted, target.names, rng, resamples)
+
+
 class _Scored:
     """A model's figures on known rows."""
 
@@ -229,16 +249,8 @@ class _Scored:
             )
         self.scores = self._score(self._predicted, resamples)
 
-    def _score(self, predicted: Floats, resamples: int) -> "Classification | Multilabel | Regression":
-        from bpnet.scoring.scores import score_classes, score_labels, score_quantities  # takes a second to import
-
-        target, values = self._model.description.target, self._known.values
-        rng = self._generator(1)
-        if isinstance(target, Classes):
-            return score_classes(values, predicted, target.classes, rng, resamples)
-        if isinstance(target, Labels):
-            return score_labels(values, predicted, target.names, rng, resamples)
-        return score_quantities(values, predicted, target.names, rng, resamples)
+    def _score(self, predicted: Floats, resamples: int) -> AnyScores:
+        return score(self._model.description.target, self._known.values, predicted, self._generator(1), resamples)
 
     def _generator(self, number: int) -> np.random.Generator:
         return generator(self._model.description.seeds[0], Purpose.RESAMPLING, number)

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from bpnet import __version__
+from bpnet.config.schema import Config
 from bpnet.data.splitting import Part
 from bpnet.engine.component import Array
 from bpnet.engine.training import Record
@@ -47,27 +48,16 @@ class Journal:
         """Which replicas (R,) have not diverged."""
         self._stops: Sequence[str] | None = None
         self._run, self._warnings = run, list(prepared.warnings)
-        assert config.task is not None
-        measured = ["loss", *METRICS[config.task], *config.training.metrics]
-        validated = [f"val_{name}" for name in measured] if "validation" in prepared.rows else []
-        self._measured = [*measured, *validated]
+        self._measured = measured(config, validated="validation" in prepared.rows)
         self._content: dict[str, Any] = {
-            "status": "running",
+            **begun(config.seed, prepared.survey.table.digest, command),
             "stop_reason": None,
             "best_epoch": None,
             "epochs": None,
-            "seed": config.seed,
-            "command": list(command),
-            "started": _now(),
-            "finished": None,
-            "seconds": None,
             "rows": {part: len(rows) for part, rows in prepared.parts.items()},
-            "data_sha256": prepared.survey.table.digest,
             "warnings": self._warnings,
             "advice": [],
             "replicas": [],
-            "versions": {"bpnet": __version__, "numpy": np.__version__, "python": platform.python_version()},
-            "platform": platform.platform(),
         }
         self._write()
 
@@ -138,12 +128,10 @@ class Journal:
     def close(self, status: Status, advice: list[str], replicas: Sequence[Replica]) -> None:
         """Write how the run ended, and the doctor's advice."""
         self._content |= {
-            "status": status,
+            **ended(status, self.start),
             "stop_reason": self.stop_reason or status,
             "best_epoch": self.kept_epoch,
             "epochs": self.epoch,
-            "finished": _now(),
-            "seconds": round(time.perf_counter() - self.start, 6),
             "advice": advice,
             "replicas": [asdict(replica) for replica in replicas] if len(self.seeds) > 1 else [],
         }
@@ -151,6 +139,33 @@ class Journal:
 
     def _write(self) -> None:
         files.write_json(self._run.run, self._content)
+
+
+def measured(config: Config, *, validated: bool) -> list[str]:
+    """The figures that a resolved config's training measures in each epoch."""
+    assert config.task is not None
+    names = ["loss", *METRICS[config.task], *config.training.metrics]
+    return [*names, *(f"val_{name}" for name in names if validated)]
+
+
+def begun(seed: int, digest: str, command: Sequence[str]) -> dict[str, Any]:
+    """What run.json says of any run when it begins; `digest` is the SHA-256 of its data."""
+    return {
+        "status": "running",
+        "seed": seed,
+        "command": list(command),
+        "started": _now(),
+        "finished": None,
+        "seconds": None,
+        "data_sha256": digest,
+        "versions": {"bpnet": __version__, "numpy": np.__version__, "python": platform.python_version()},
+        "platform": platform.platform(),
+    }
+
+
+def ended(status: Status, start: float) -> dict[str, Any]:
+    """What run.json says of any run when it ends, which began at `start` of the performance counter."""
+    return {"status": status, "finished": _now(), "seconds": round(time.perf_counter() - start, 6)}
 
 
 def mean_figures(each: Sequence[Figures]) -> Figures:

@@ -1,5 +1,7 @@
 """Measuring: a model's loss and metrics over encoded rows, by the engine."""
 
+import numpy as np
+
 from bpnet.data.targets import Labels, Quantities
 from bpnet.engine.batches import Rows
 from bpnet.engine.component import Array
@@ -10,13 +12,18 @@ from bpnet.engine.training import MetricOf
 from bpnet.experiment.model import Description, Model
 
 
-def metric_of(description: Description) -> MetricOf:
-    """What measures given rows: accuracy, or for a regression RMSE, in the target's own unit, and R²."""
+def metric_of(*descriptions: Description) -> MetricOf:
+    """What measures given rows: accuracy, or for a regression RMSE, in the target's own unit, and R².
+
+    Of replicas that have rows of their own, each has a description.
+    """
+    description = descriptions[0]
     target, threshold = description.target, description.loss.threshold
 
     def metric(rows: Rows) -> Metric:
         if isinstance(target, Quantities):
-            return RegressionError(rows.y, target.divisors)
+            scales = [own.target.divisors for own in descriptions if isinstance(own.target, Quantities)]
+            return RegressionError(rows.apart(rows.y), np.array(scales))
         if isinstance(target, Labels):
             return LabelAccuracy(threshold)
         accuracy = Accuracy(threshold)

@@ -13,9 +13,8 @@ from bpnet.engine.settings import Training
 from bpnet.engine.tracing import LayerTrace, StepTrace, trace
 from bpnet.errors import ConfigError, DivergedError, UsageError
 from bpnet.experiment.building import build_model
-from bpnet.experiment.ensemble import load
 from bpnet.experiment.evaluating import own_table
-from bpnet.experiment.model import Model
+from bpnet.experiment.model import Model, load
 from bpnet.preparation.preparing import Prepared, prepare
 from bpnet.runs import directory
 
@@ -48,16 +47,16 @@ def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: 
         source, folder = config, subject.parent
     else:
         paths = directory.open_run(subject)
+        if paths.folds_csv.is_file():
+            raise UsageError(
+                f"{subject}: is a cross-validation, whose networks have rows of their own; trace {paths.config}"
+            )
         paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
         own_table(paths)  # which must be what it was, or its encoding would be another
         source, folder = read(paths.config), subject
-    members = [] if config is not None else load(directory.model_folder(subject)).members
-    if len(members) > 1:
-        raise UsageError(
-            f"{subject}: holds the networks of a cross-validation, each of rows of its own; trace its config"
-        )
     prepared = prepare(load_config(source), source, folder)
-    model = (members[0] if members else build_model(prepared, source)).picked([0])
+    model = build_model(prepared, source) if config is not None else load(directory.model_folder(subject))
+    model = model.picked([0])
     numbers = _row_numbers(wanted, prepared)
     training, loss = prepared.config.training, prepared.config.training.loss
     assert loss is not None

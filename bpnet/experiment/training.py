@@ -1,28 +1,25 @@
 """Training as an experiment: one config in, one run directory out."""
 
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 from bpnet.config.loading import as_data, load
-from bpnet.config.schema import Config
 from bpnet.config.source import Source, write
 from bpnet.data.splitting import Part
 from bpnet.engine.training import Record, fit
-from bpnet.errors import ConfigError, DivergedError, InterruptedRunError, UsageError
+from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.experiment.building import build_model
 from bpnet.experiment.doctor import Doctor
+from bpnet.experiment.ending import interruptible_once, likely_cause
 from bpnet.experiment.journal import Figures, Journal, Replica, Status, deviations, mean_figures
 from bpnet.experiment.measuring import measure_each, metric_of
 from bpnet.experiment.model import Model
+from bpnet.experiment.naming import relocated_config, run_name
 from bpnet.experiment.threads import suited_threads
-from bpnet.preparation.opening import relocated
 from bpnet.preparation.preparing import Prepared, prepare
 from bpnet.runs import directory, files
 from bpnet.runs.splits import write_splits
@@ -69,15 +66,15 @@ def train(
     model = build_model(prepared, source)
     rows = prepared.rows
     doctor = Doctor(prepared.config.training, model.network, rows["train"], rows.get("validation"))
-    name = _run_name(config, source) if name is None else directory.valid_name(name)
+    name = run_name(config, source) if name is None else directory.valid_name(name)
     run = directory.RunPaths(directory.create(runs, name))
-    files.write_text(run.config, write(as_data(_relocated(prepared.config, name, folder, run.folder))))
+    files.write_text(run.config, write(as_data(relocated_config(prepared.config, name, folder, run.folder))))
     write_splits(run.splits, prepared.survey.part_numbers)
     journal = Journal(run, prepared, command)
     status: Status = "failed"
     batch = prepared.config.training.batch_size
     at_once = len(rows["train"]) if batch == "full" else batch
-    with _interruptible_once(), suited_threads(model.network, at_once):
+    with interruptible_once(), suited_threads(model.network, at_once):
         try:
             watcher.begin(run.folder, prepared, model.network.theta.shape[1])
             for record, row in _epochs(prepared, model, journal):
@@ -143,56 +140,10 @@ def _save(
     return replicas
 
 
-@contextmanager
-def _interruptible_once() -> Iterator[None]:
-    """Let Ctrl-C interrupt what is inside, but once: an impatient second one must not cut the saving short."""
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or handler is signal.SIG_IGN:
-        yield
-        return
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def _relocated(config: Config, name: str, folder: Path, run: Path) -> Config:
-    """The config as it stands in the run directory: with the run's name, and its path relative to there."""
-    dataset, path = config.dataset, config.dataset.path
-    if isinstance(path, str):
-        dataset = replace(dataset, path=relocated(path, folder, run))
-    elif path is not None:
-        moved = {part: relocated(own, folder, run) for part, own in path.parts.items()}
-        dataset = replace(dataset, path=replace(path, **moved))
-    return replace(config, name=name, dataset=dataset)
-
-
-def _run_name(config: Config, source: Source) -> str:
-    """The config's name, or its file's, with what a folder cannot be named replaced by a dash."""
-    if config.name is not None:
-        try:
-            return directory.valid_name(config.name)
-        except UsageError as error:
-            raise ConfigError(f"{source.where(('name',))}: name: {error}") from None
-    stem = Path(source.name).stem
-    return directory.valid_name("".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip("-.") or "run")
-
-
 def _divergence(journal: Journal, learning_rate: float, run: Path) -> str:
     kept = journal.kept_epoch
     saved = f"the weights of epoch {kept} are saved" if kept else "no epoch was finite: the first weights are saved"
-    lower = min(learning_rate / 10, 0.01)
-    return (
-        f"training diverged in epoch {journal.epoch}: the loss is no longer a finite number. The likely cause is a "
-        f"learning rate that is too high ({learning_rate:g}): try --set training.learning_rate={lower:g}, "
-        f"or --set 'training.gradient_clipping={{norm: 1}}'. In {run}, {saved}"
-    )
+    return f"training diverged in epoch {journal.epoch}: {likely_cause(learning_rate)}. In {run}, {saved}"
 
 
 def _interruption(journal: Journal, run: Path) -> str:

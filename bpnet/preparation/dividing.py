@@ -1,6 +1,7 @@
 """Dividing: which rows of a config's table train, which validate and which test."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,11 +16,32 @@ from bpnet.preparation.opening import Opened
 from bpnet.problems import listed
 
 
+@dataclass(frozen=True)
+class RowKeys:
+    """By what rows are drawn, where the config says so: the class, the group and the time of each (N,)."""
+
+    classes: Indices | None
+    groups: Indices | None
+    times: Floats | None
+
+
+def row_keys(config: Config, table: Table, answers: Answers, aside: Mapping[str, Column]) -> RowKeys:
+    """Read the keys off columns of `aside`; raises DataError where one has a gap."""
+    split = config.dataset.split
+    classes = answers.values.astype(np.intp) if split.stratifies(answers.task) and answers.classes else None
+    groups = None if split.group is None else aside[split.group].as_text()[0].astype(np.intp)
+    times = None if split.time is None else _times(aside[split.time], split.time, table)
+    if split.group is not None and groups is not None:
+        _refuse_gaps(groups < 0, "group", split.group, answers, table)
+    if split.time is not None and times is not None:
+        _refuse_gaps(np.isnan(times), "time", split.time, answers, table)
+    return RowKeys(classes, groups, times)
+
+
 def divide(config: Config, opened: Opened, answers: Answers, aside: Mapping[str, Column]) -> dict[Part, Indices]:
     """The rows of each part, by files, by a column of `aside`, or drawn; raises DataError."""
     split, table = config.dataset.split, opened.table
     rows = len(answers.values)
-    classes = answers.values.astype(np.intp) if answers.task == "classification" else None
     if answers.task == "classification" and isinstance(split.amount("validation"), float):
         held_out = split.share("validation") + split.share("test")
         if len(answers.classes) > rows * (1 - held_out):
@@ -34,19 +56,14 @@ def divide(config: Config, opened: Opened, answers: Answers, aside: Mapping[str,
         kept = np.arange(rows) if answers.dropped is None else np.flatnonzero(~answers.dropped)
         named = np.full(rows, -1, np.int8)
         named[kept] = named_parts(codes[kept].astype(np.intp), list(levels), lambda row: table.where(int(kept[row])))
-    groups = None if split.group is None else aside[split.group].as_text()[0].astype(np.intp)
-    times = None if split.time is None else _times(aside[split.time], split.time, table)
-    if split.group is not None and groups is not None:
-        _refuse_gaps(groups < 0, "group", split.group, answers, table)
-    if split.time is not None and times is not None:
-        _refuse_gaps(np.isnan(times), "time", split.time, answers, table)
+    keys = row_keys(config, table, answers, aside)
     return split_rows(
         rows,
         _wish(split),
         config.seed,
-        classes if split.stratifies(answers.task) else None,
-        groups=groups,
-        times=times,
+        keys.classes,
+        groups=keys.groups,
+        times=keys.times,
         named=named,
         dropped=answers.dropped,
     )

@@ -35,6 +35,16 @@ class RunPaths:
         return self.folder / "replicas.csv"
 
     @property
+    def folds_csv(self) -> Path:
+        """Of a cross-validation, one row per epoch and fold."""
+        return self.folder / "folds.csv"
+
+    @property
+    def predictions(self) -> Path:
+        """Of a cross-validation, what each fold's network says of the fold's rows."""
+        return self.folder / "predictions.csv"
+
+    @property
     def metrics_json(self) -> Path:
         """The final figures."""
         return self.folder / "metrics.json"
@@ -101,7 +111,8 @@ def model_folder(path: Path) -> Path:
     if (path / "model.json").is_file():
         return path
     paths = open_run(path)
-    paths.require("model/model.json", "model/weights.safetensors")
+    several = any(paths.model.glob("*/model.json"))
+    paths.require("model/model.json", *([] if several else ["model/weights.safetensors"]))
     return paths.model
 
 

@@ -1,0 +1,308 @@
+"""Cross-validating: a network for each fold, in one pass where their shapes agree, and what they estimate."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from bpnet.config.loading import as_data, load
+from bpnet.config.schema import Config
+from bpnet.config.source import Source, write
+from bpnet.engine.batches import stacked
+from bpnet.engine.training import Record, fit
+from bpnet.errors import DataError, DivergedError, InterruptedRunError
+from bpnet.experiment.building import architecture_errors, describe, memory_of_one
+from bpnet.experiment.ending import interruptible_once, likely_cause
+from bpnet.experiment.ensemble import Ensemble, apart
+from bpnet.experiment.journal import Status, begun, ended, measured
+from bpnet.experiment.measuring import measure_each, metric_of
+from bpnet.experiment.model import Description, Model
+from bpnet.experiment.naming import relocated_config, run_name
+from bpnet.experiment.out_of_fold import (
+    Answered,
+    Estimate,
+    FoldResult,
+    answer,
+    as_figures,
+    estimates,
+    write_folds,
+    write_predictions,
+)
+from bpnet.experiment.threads import suited_threads
+from bpnet.preparation.folding import Fold, check_foldable, draw_folds
+from bpnet.preparation.preparing import Contents, Fitted, Prepared, contents, encode
+from bpnet.preparation.preparing import fit as fit_encoder
+from bpnet.preparation.storing import MOST_IN_MEMORY
+from bpnet.runs import directory, files
+from bpnet.runs.log import MetricsLog
+
+
+class Watcher(Protocol):
+    """Who looks on while folds train."""
+
+    def begin_pass(self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]) -> None:
+        """A pass begins, the `number`-th from 1 of those with so many folds each; `first` is its first fold."""
+
+    def epoch(self, row: Mapping[str, float]) -> None:
+        """An epoch of a pass is over; the row has the means over its folds."""
+
+    def warn(self, text: str) -> None:
+        """Something happened that the user should know."""
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """A finished cross-validation: where it is, its estimates, how each fold ended, and in how many passes."""
+
+    run: Path
+    folds: int
+    repeats: int
+    passes: int
+    estimates: dict[str, Estimate]
+    results: list[FoldResult]
+    seconds: float
+    training_seconds: float
+    """Of these, the time in which networks trained."""
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A fold, the seed of its network, and its encoder, fitted to its training rows."""
+
+    number: int
+    fold: Fold
+    seed: int
+    fitted: Fitted
+
+
+class _Done(NamedTuple):
+    """What a fold left that has trained."""
+
+    result: FoldResult
+    member: Model
+    answered: Answered
+
+
+@dataclass
+class _Learnt:
+    """What the folds that have trained so far left, and the time they took."""
+
+    done: list[_Done] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def results(self) -> list[FoldResult]:
+        """How each fold ended."""
+        return [own.result for own in self.done]
+
+
+def cross_validate(
+    source: Source,
+    folder: Path,
+    *,
+    folds: int,
+    repeats: int,
+    runs: Path,
+    name: str | None,
+    command: Sequence[str],
+    watcher: Watcher,
+) -> CrossValidated:
+    """Train a network for each fold of each repetition, and leave a run directory whose model is all of them.
+
+    Network k has the seed `seed` + k - 1. Raises ConfigError, DataError or RunError before the run directory exists;
+    DivergedError where no fold's network stayed finite, or InterruptedRunError, after what was learnt is saved.
+    """
+    start = time.perf_counter()
+    config = load(source)
+    check_foldable(config, source, repeats)
+    found = contents(config, source, folder)
+    drawn = draw_folds(config, found, folds, repeats)
+    planned = [_plan(k, fold, found, config, source) for k, fold in enumerate(drawn)]
+    passes = _passes(planned, source)
+    name = f"{run_name(config, source)}-cv" if name is None else directory.valid_name(name)
+    run = directory.RunPaths(directory.create(runs, name))
+    files.write_text(run.config, write(as_data(relocated_config(config, name, folder, run.folder))))
+    write_folds(run.splits, drawn, len(found.answers.values))
+    content: dict[str, Any] = {**begun(config.seed, found.opened.table.digest, command), "folds": []}
+    files.write_json(run.run, content)
+    learnt, status = _Learnt(), "failed"
+    try:
+        with interruptible_once():
+            try:
+                _train(passes, config, run, runs, learnt, watcher)
+                status = "finished" if learnt.done else "diverged"
+            except KeyboardInterrupt:
+                status = "interrupted"
+            finally:
+                found_estimates = _save(learnt, run, found)
+    finally:
+        files.write_json(run.run, {**content, **_end(learnt, status, start)})  # type: ignore[arg-type]
+    if status == "interrupted":
+        raise InterruptedRunError(f"interrupted; the networks of {len(learnt.done)} folds are saved in {run.folder}")
+    if status == "diverged":
+        raise DivergedError(f"training diverged in every fold: {likely_cause(config.training.learning_rate)}")
+    return CrossValidated(
+        run=run.folder,
+        folds=folds,
+        repeats=repeats,
+        passes=len(passes),
+        estimates=found_estimates,
+        results=learnt.results,
+        seconds=time.perf_counter() - start,
+        training_seconds=learnt.seconds,
+    )
+
+
+def _plan(number: int, fold: Fold, found: Contents, config: Config, source: Source) -> _Planned:
+    try:
+        fitted = fit_encoder(found.survey(config, fold.parts), config, source)
+    except DataError as error:
+        which = f"fold {fold.fold}" + (f" of repetition {fold.repeat}" if fold.repeat > 1 else "")
+        raise DataError([f"{which}: {problem}" for problem in error.problems]) from None
+    return _Planned(number, fold, config.seed + number, fitted)
+
+
+def _passes(planned: Sequence[_Planned], source: Source) -> list[list[_Planned]]:
+    """The folds that train together: of as many rows and inputs and the same layers, as many as memory holds."""
+    alike: dict[tuple[int, int, int, str], list[_Planned]] = {}
+    for own in planned:
+        rows = own.fold.parts
+        inputs, layers = own.fitted.encoder.width, repr(describe(own.fitted).layers)
+        key = len(rows["train"]), len(rows["validation"]), inputs, layers
+        alike.setdefault(key, []).append(own)
+    passes = []
+    for group in alike.values():
+        first = group[0].fitted
+        with architecture_errors(source):
+            alone = describe(first).network()
+        _, most = memory_of_one(first.config.training, alone, len(group[0].fold.parts["train"]))
+        size = int(max(1, min(most, MOST_IN_MEMORY // first.bytes, len(group))))
+        if first.storage == "disk":
+            size = 1
+        passes += [group[start : start + size] for start in range(0, len(group), size)]
+    return passes
+
+
+def _train(
+    passes: Sequence[Sequence[_Planned]],
+    config: Config,
+    run: directory.RunPaths,
+    scratch: Path,
+    learnt: _Learnt,
+    watcher: Watcher,
+) -> None:
+    """Train one pass after another, whose epochs go to folds.csv; an interrupted one leaves what it has learnt."""
+    validated = bool(len(passes[0][0].fold.parts["validation"]))
+    names = measured(passes[0][0].fitted.config, validated=validated)
+    columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
+    with MetricsLog(run.folds_csv, columns) as log:
+        for number, group in enumerate(passes, start=1):
+            prepared = [encode(own.fitted, config, scratch) for own in group]
+            descriptions = [
+                replace(describe(fold), seeds=[own.seed]) for own, fold in zip(group, prepared, strict=True)
+            ]
+            together = replace(descriptions[0], seeds=[own.seed for own in group])
+            model = Model(together, together.network())
+            watcher.begin_pass(
+                run.folder, prepared[0], model.network.theta.shape[1], number, [len(one) for one in passes]
+            )
+            last: Record | None = None
+            start = time.perf_counter()
+            try:
+                for record in _epochs(prepared, descriptions, model):
+                    last = record
+                    _log(log, record, group)
+                    watcher.epoch(_means(record))
+                    for warning in record.warnings:
+                        watcher.warn(warning)
+            finally:
+                learnt.seconds += time.perf_counter() - start
+                if last is not None:
+                    _learn(learnt, group, prepared, apart(model, descriptions), last, watcher)
+
+
+def _epochs(prepared: Sequence[Prepared], descriptions: Sequence[Description], model: Model) -> Iterator[Record]:
+    rows = stacked([fold.rows["train"] for fold in prepared])
+    validation = None
+    if "validation" in prepared[0].rows:
+        validation = stacked([fold.rows["validation"] for fold in prepared])
+    training = prepared[0].config.training
+    size = len(rows) if training.batch_size == "full" else training.batch_size
+    records = fit(training, model.network, rows, validation, metric_of(*descriptions))
+    with closing(records), suited_threads(model.network, size):
+        yield from records
+
+
+def _log(log: MetricsLog, record: Record, group: Sequence[_Planned]) -> None:
+    columns = {**record.figures, "learning_rate": record.learning_rate, "gradient_norm": record.gradient_norm}
+    by_fold = zip(*(values.tolist() for values in columns.values()), strict=True)
+    for own, values in zip(group, by_fold, strict=True):
+        log.append(
+            {
+                "epoch": record.epoch,
+                "repeat": own.fold.repeat,
+                "fold": own.fold.fold,
+                **dict(zip(columns, values, strict=True)),
+            }
+        )
+
+
+def _means(record: Record) -> dict[str, float]:
+    finite = np.isfinite(record.figures["loss"])
+    chosen = finite if finite.any() else ~finite
+    return {"epoch": record.epoch, **{name: float(values[chosen].mean()) for name, values in record.figures.items()}}
+
+
+def _learn(
+    learnt: _Learnt,
+    group: Sequence[_Planned],
+    prepared: Sequence[Prepared],
+    members: Sequence[Model],
+    last: Record,
+    watcher: Watcher,
+) -> None:
+    """Take in the networks of a pass: what each says of its fold's rows, and how it ended."""
+    for k, (own, fold, member) in enumerate(zip(group, prepared, members, strict=True)):
+        stop = last.stops[k] if last.stops else "interrupted"
+        if stop == "diverged":
+            watcher.warn(f"fold {own.fold.fold} of repetition {own.fold.repeat} diverged and is left out")
+            continue
+        answered, figures = answer(own.fold, member, fold)
+        result = FoldResult(
+            own.fold.repeat,
+            own.fold.fold,
+            own.seed,
+            {part: len(rows) for part, rows in own.fold.parts.items()},
+            stop,
+            int(last.kept_epoch[k]),
+            figures,
+        )
+        losses = measure_each(member, fold.rows.get("validation", fold.rows["train"]))["loss"].tolist()
+        learnt.done.append(_Done(result, member.described(losses=losses), answered))
+
+
+def _save(learnt: _Learnt, run: directory.RunPaths, found: Contents) -> dict[str, Estimate]:
+    """Write the model, the predictions and the figures, by the folds' numbers; what they estimate."""
+    learnt.done.sort(key=lambda own: (own.result.repeat, own.result.fold))
+    if not learnt.done:
+        return {}
+    Ensemble([own.member for own in learnt.done]).save(run.model)
+    description = learnt.done[0].member.description
+    digits = 7 if description.precision == "float32" else 16
+    answered = [own.answered for own in learnt.done]
+    write_predictions(run.predictions, answered, description.target, found.answers.values, digits)
+    estimated = estimates(learnt.results)
+    files.write_json(run.metrics_json, as_figures(estimated, learnt.results))
+    return estimated
+
+
+def _end(learnt: _Learnt, status: Status, start: float) -> dict[str, Any]:
+    return {
+        **ended(status, start),
+        "stop_reason": learnt.results[0].stop_reason if status == "finished" else status,
+        "folds": [asdict(result) for result in learnt.results],
+    }

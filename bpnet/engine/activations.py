@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.component import Array, Component, number
+from bpnet.engine.component import Array, Component, constant, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +50,12 @@ class Sigmoid(Activation):
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write the sigmoid."""
-        sigmoid(z, a)
+        sigmoid(z, a, scratch[0])
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by a (1 - a)."""
         slope = scratch[0]
-        np.subtract(1, a, out=slope)
+        np.subtract(constant(1, a.dtype), a, out=slope)
         np.multiply(slope, a, out=slope)
         np.multiply(delta, slope, out=delta)
 
@@ -75,7 +75,7 @@ class Tanh(Activation):
         """Multiply by 1 - a²."""
         slope = scratch[0]
         np.multiply(a, a, out=slope)
-        np.subtract(1, slope, out=slope)
+        np.subtract(constant(1, a.dtype), slope, out=slope)
         np.multiply(delta, slope, out=delta)
 
 
@@ -88,7 +88,7 @@ class Relu(Activation):
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write max(z, 0)."""
-        np.maximum(z, 0, out=a)
+        np.maximum(z, constant(0, z.dtype), out=a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by the sign of a, which is 0 or 1."""
@@ -135,7 +135,7 @@ class _ExponentialLinear(Activation):
         np.minimum(z, 0, out=below)
         np.expm1(below, out=below)
         np.multiply(below, scale * alpha, out=below)
-        np.maximum(z, 0, out=a)
+        np.maximum(z, constant(0, z.dtype), out=a)
         np.multiply(a, scale, out=a)
         np.add(a, below, out=a)
 
@@ -224,7 +224,7 @@ class Silu(Activation):
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write z s; s stays in scratch."""
-        sigmoid(z, scratch[0])
+        sigmoid(z, scratch[0], scratch[1])
         np.multiply(z, scratch[0], out=a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
@@ -258,7 +258,7 @@ class Mish(Activation):
         """Multiply by t + z (1 - t²) s."""
         t, s, slope = scratch
         np.multiply(t, t, out=slope)
-        np.subtract(1, slope, out=slope)
+        np.subtract(constant(1, a.dtype), slope, out=slope)
         np.multiply(slope, z, out=slope)
         np.multiply(slope, s, out=slope)
         np.add(slope, t, out=slope)
@@ -311,22 +311,20 @@ class Softmax(Activation):
         np.subtract(delta, product, out=delta)
 
 
-def sigmoid(z: Array, out: Array) -> None:
-    """Write 1 / (1 + e^-z), where e^-z may grow no further than the largest finite number."""
-    np.maximum(z, -87 if z.dtype == np.float32 else -708, out=out)
-    np.negative(out, out=out)
+def sigmoid(z: Array, out: Array, scratch: Array) -> None:
+    """Write e^z / (e^z + 1), where e^z may grow no further than the largest finite number; out may be z."""
+    np.minimum(z, constant(88 if z.dtype == np.float32 else 709, z.dtype), out=out)
     np.exp(out, out=out)
-    np.add(out, 1, out=out)
-    np.reciprocal(out, out=out)
+    np.add(out, constant(1, z.dtype), out=scratch)
+    np.divide(out, scratch, out=out)
 
 
 def softplus(z: Array, out: Array, scratch: Array) -> None:
     """Write log(1 + e^z) as max(z, 0) + log(1 + e^-|z|), which cannot overflow; out may be z."""
-    np.abs(z, out=scratch)
-    np.negative(scratch, out=scratch)
+    np.copysign(z, constant(-1, z.dtype), out=scratch)
     np.exp(scratch, out=scratch)
     np.log1p(scratch, out=scratch)
-    np.maximum(z, 0, out=out)
+    np.maximum(z, constant(0, z.dtype), out=out)
     np.add(out, scratch, out=out)
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bpnet.engine.activations import AnyActivation, Identity, Sigmoid, Softmax, sigmoid, softplus
-from bpnet.engine.component import Array, Component, number
+from bpnet.engine.component import Array, Component, constant, number
 from bpnet.engine.products import product, total
 
 Reduction = Literal["mean", "sum"]
@@ -32,8 +32,12 @@ class Loss(Component):
         """The targets as the loss compares them; label smoothing happens here, once and not in every step."""
         return targets
 
+    def scales(self, outputs: int) -> tuple[float, float]:
+        """What the losses and the gradient that `evaluate` writes are still to be multiplied by."""
+        return 1.0, 1.0
+
     def evaluate(self, to: "BoundLoss") -> None:
-        """Write w l, spread over its entries in any way, into `losses` (R, O, B), and w dl/dy into `gradient`."""
+        """Write w l, spread over its entries in any way, into `losses` (R, O, B) and add them up; w dl/dy into `gradient`."""
         raise TypeError(f"{type(self).__name__} evaluates nothing")
 
     def bind(self, scores: Array, targets: Array, weights: Array | None) -> "BoundLoss":
@@ -55,27 +59,30 @@ class BoundLoss:
         self._loss, self.y, self.t, self.w = loss, scores, targets, weights
         self.losses = np.empty(scores.shape, scores.dtype)
         """What the loss is summed up from."""
+        self.first = self.losses[:, :1]
+        """Those of the first output."""
         self.gradient = np.empty_like(self.losses)
         self.row = np.empty((replicas, 1, rows), scores.dtype)
         """One number for each row, for what the loss needs."""
         self.sum_outputs = product(np.ones((replicas, 1, outputs), scores.dtype), self.gradient, self.row)
         """Writes the sums of `gradient` over a row's outputs into `row`."""
         self.total = np.zeros(replicas, scores.dtype)
-        self._add_up = total(self.losses.reshape(replicas, 1, -1), self.total[:, None])
-        # an array without axes, for NumPy takes twice as long to bring in a Python number
-        self._factor = np.array(1 / rows if loss.rows == "mean" else 1.0, scores.dtype)
-        self._scales = loss.rows == "mean"
+        scale, slope = loss.scales(outputs)
+        self.add_up = total(self.losses.reshape(replicas, 1, -1), self.total[:, None], scale)
+        """Writes the sum of `losses` into `total`; afterwards they may be written over."""
+        self._share = 1 / rows if loss.rows == "mean" else 1.0
+        self._factor = constant(slope * self._share, scores.dtype)
+        self._scales = slope * self._share != 1.0
 
     def evaluate(self) -> None:
         """Σ w l into `total`, and the gradient of the batch's loss by the scores into `gradient`."""
         self._loss.evaluate(self)
-        self._add_up()
         if self._scales:
             np.multiply(self.gradient, self._factor, self.gradient)
 
     def value(self) -> Array:
         """The batch's loss (R,): what `gradient` is the gradient of."""
-        return np.asarray(self.total * self._factor)
+        return np.asarray(self.total * constant(self._share, self.total.dtype))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +91,10 @@ class _Elementwise(Loss):
 
     outputs: Reduction = "mean"
 
-    def _scale(self, outputs: int) -> float:
-        return 1 / outputs if self.outputs == "mean" else 1.0
+    def scales(self, outputs: int) -> tuple[float, float]:
+        """One over the outputs, where a row's loss is their mean."""
+        share = 1 / outputs if self.outputs == "mean" else 1.0
+        return share, share
 
     def _element(self, e: Array, value: Array) -> None:
         """Write the loss of each difference into value, and replace e by the derivative."""
@@ -96,13 +105,10 @@ class _Elementwise(Loss):
         value, gradient = to.losses, to.gradient
         np.subtract(to.y, to.t, gradient)
         self._element(gradient, value)
-        scale = self._scale(to.y.shape[1])
         if to.w is not None:
             np.multiply(value, to.w, value)
             np.multiply(gradient, to.w, gradient)
-        if scale != 1.0:
-            np.multiply(value, scale, value)
-            np.multiply(gradient, scale, gradient)
+        to.add_up()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +122,13 @@ class SquaredError(_Elementwise):
     kind: Literal["squared_error"] = "squared_error"
     half: bool = False
 
+    def scales(self, outputs: int) -> tuple[float, float]:
+        """With `half` ½ and 1, else 1 and 2, for the elements are e² and e."""
+        scale, slope = super().scales(outputs)
+        return (scale / 2, slope) if self.half else (scale, 2 * slope)
+
     def _element(self, e: Array, value: Array) -> None:
-        np.multiply(e, e, out=value)
-        if self.half:
-            np.multiply(value, 0.5, out=value)
-        else:
-            np.multiply(e, 2, out=e)
+        np.multiply(e, e, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,10 +185,12 @@ class BinaryCrossEntropy(Loss):
         softplus(to.y, value, gradient)
         np.multiply(to.t, to.y, gradient)
         np.subtract(value, gradient, value)
-        sigmoid(to.y, gradient)
-        np.subtract(gradient, to.t, gradient)
         if to.w is not None:
             np.multiply(value, to.w, value)
+        to.add_up()
+        sigmoid(to.y, gradient, value)
+        np.subtract(gradient, to.t, gradient)
+        if to.w is not None:
             np.multiply(gradient, to.w, gradient)
 
 
@@ -197,27 +206,31 @@ class CrossEntropy(Loss):
     label_smoothing: float = number(0.0, ge=0, lt=1)
     link: ClassVar[AnyActivation] = Softmax()
 
+    def scales(self, outputs: int) -> tuple[float, float]:
+        """-1 and 1: that `evaluate` writes -l saves it a pass."""
+        return -1.0, 1.0
+
     def prepare(self, targets: Array) -> Array:
         """Targets drawn to 1 / O by the label smoothing; targets are (…, O)."""
         share = self.label_smoothing / targets.shape[-1]
         return targets * (1 - self.label_smoothing) + share if self.label_smoothing else targets
 
     def evaluate(self, to: BoundLoss) -> None:
-        """Write w l with the largest logit of each row subtracted first, and w (softmax(y) - t)."""
+        """Write -w l with the largest logit of each row subtracted first, and w (softmax(y) - t)."""
         value, gradient, row = to.losses, to.gradient, to.row
-        np.maximum.reduce(to.y, axis=1, out=row, keepdims=True)
-        np.subtract(row, to.y, gradient)
+        np.maximum.reduce(to.y, 1, None, row, True)
+        np.subtract(to.y, row, gradient)
         np.multiply(gradient, to.t, value)
-        np.negative(gradient, gradient)
         np.exp(gradient, gradient)
         to.sum_outputs()
         np.divide(gradient, row, gradient)
         np.subtract(gradient, to.t, gradient)
         np.log(row, row)
-        np.add(value[:, :1], row, value[:, :1])
+        np.subtract(to.first, row, to.first)
         if to.w is not None:
             np.multiply(value, to.w, value)
             np.multiply(gradient, to.w, gradient)
+        to.add_up()
 
 
 AnyLoss = SquaredError | AbsoluteError | Huber | BinaryCrossEntropy | CrossEntropy

@@ -37,7 +37,7 @@ class Loss(Component):
         return 1.0, 1.0
 
     def evaluate(self, to: "BoundLoss") -> None:
-        """Write w l, spread over its entries in any way, into `losses` (R, O, B) and add them up; w dl/dy into `gradient`."""
+        """Write w l, spread over its entries, into `losses` (R, O, B) and add them up; w dl/dy into `gradient`."""
         raise TypeError(f"{type(self).__name__} evaluates nothing")
 
     def bind(self, scores: Array, targets: Array, weights: Array | None) -> "BoundLoss":
@@ -218,7 +218,7 @@ class CrossEntropy(Loss):
     def evaluate(self, to: BoundLoss) -> None:
         """Write -w l with the largest logit of each row subtracted first, and w (softmax(y) - t)."""
         value, gradient, row = to.losses, to.gradient, to.row
-        np.maximum.reduce(to.y, 1, None, row, True)
+        np.maximum.reduce(to.y, axis=1, out=row, keepdims=True)
         np.subtract(to.y, row, gradient)
         np.multiply(gradient, to.t, value)
         np.exp(gradient, gradient)

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
-from bpnet.engine.component import Array
+from bpnet.engine.component import Array, constant
+from bpnet.engine.products import total
 
 HIGHER_IS_BETTER = frozenset({"accuracy", "closeness", "label_accuracy", "r2"})
 
@@ -50,6 +51,8 @@ class Accuracy:
         said, see_said = _classes(scores, self._threshold)
         true, see_true = _classes(targets, 0.5)
         right, count = np.empty((replicas, rows), np.bool_), np.empty((replicas, 1))
+        ones = np.empty((replicas, 1, rows))
+        add_up = total(ones, count)
         fixed = not targets.flags.writeable
         if fixed:
             see_true()
@@ -59,7 +62,8 @@ class Accuracy:
             if not fixed:
                 see_true()
             np.equal(said, true, right)
-            np.add.reduce(right, axis=1, out=count, keepdims=True)
+            ones[:, 0] = right
+            add_up()
             np.add(sums, count, sums)
 
         return add
@@ -79,7 +83,7 @@ def _classes(values: Array, threshold: float) -> tuple[Array, Callable[[], objec
     replicas, outputs, rows = values.shape
     if outputs == 1:
         above = np.empty((replicas, rows), np.bool_)
-        return above, partial(np.greater, values[:, 0], threshold, above)
+        return above, partial(np.greater, values[:, 0], constant(threshold, values.dtype), above)
     if replicas * rows <= FEW or outputs > np.iinfo(np.uint8).max:
         by_row, index = np.empty((replicas, rows, outputs), values.dtype), np.empty((replicas, rows), np.intp)
 

@@ -48,6 +48,11 @@ class Keeper:
 
     def keep(self, epoch: int, replicas: Array) -> None:
         """Keep the present parameters of the replicas where the mask (R,) is true."""
+        if np.count_nonzero(replicas) == len(replicas):  # as in nearly every epoch; a mask takes twice as long
+            for present, kept in self._copies:
+                np.copyto(kept, present)
+            self.epoch.fill(epoch)
+            return
         for present, kept in self._copies:
             np.copyto(kept, present, where=replicas[:, None])
         self.epoch[replicas] = epoch
@@ -70,6 +75,8 @@ class Monitor:
         self.stops: list[Stop | None] = [None] * replicas
         """Why each replica stopped, None while it trains."""
         self._running = np.ones(replicas, np.bool_)
+        self.ended = False
+        """Whether no replica trains any more."""
 
     @property
     def reads_figure(self) -> bool:
@@ -82,7 +89,8 @@ class Monitor:
         if self._best is not None:
             worth &= self._best.observe(monitored) | self._best.unknown
         self._keeper.keep(epoch, worth)
-        self._stop(~finite, "diverged")
+        if np.count_nonzero(finite) < len(finite):
+            self._stop(~finite, "diverged")
         if self._training.target_loss is not None:
             self._stop(loss <= self._training.target_loss, "target_loss")
         if self._stalled is not None and self._training.early_stopping is not None:
@@ -91,13 +99,9 @@ class Monitor:
         if epoch == self._training.epochs:
             self._stop(self._running, "epochs")
 
-    @property
-    def ended(self) -> bool:
-        """Whether no replica trains any more."""
-        return not np.count_nonzero(self._running)
-
     def _stop(self, which: Array, reason: Stop) -> None:
         if np.count_nonzero(which):
             for replica in np.flatnonzero(which & self._running):
                 self.stops[replica] = reason
                 self._running[replica] = False
+            self.ended = None not in self.stops

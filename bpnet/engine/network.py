@@ -59,6 +59,7 @@ class Network:
             self.statistics.views[name][...] = value
         self.weights = sum(int(np.prod(p.shape)) for p in self._declared.values() if p.is_weight)
         self._generators: list[list[np.random.Generator]] = [[] for _ in layers]
+        self._drawing = [k for k, layer in enumerate(layers) if layer.draws]
         self.warnings: dict[str, str] = {}
         """What layers had to say, by layer; each speaks once."""
         self.initialize()
@@ -97,9 +98,8 @@ class Network:
 
     def begin_epoch(self, epoch: int) -> None:
         """Renew the generators that layers draw from, so that an epoch's chance depends on seed and epoch alone."""
-        for k, layer in enumerate(self.layers):
-            if layer.draws:
-                self._generators[k][:] = [generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds]
+        for k in self._drawing:
+            self._generators[k][:] = [generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds]
 
     @contextmanager
     def untouched(self) -> Iterator[None]:

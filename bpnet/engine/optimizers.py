@@ -5,30 +5,14 @@ a `State`, so that a checkpoint is the state and nothing else. The learning rate
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.component import Array, Component, FieldError, number
-
-Rate = float | Array
-
-
-class State:
-    """The arrays of one optimizer over one parameter vector."""
-
-    def __init__(self, theta: Array, gradient: Array, weights: int, slots: Sequence[str], work_arrays: int) -> None:
-        self.theta, self.gradient, self.weights = theta, gradient, weights
-        self.slots: dict[str, Array] = {name: np.zeros_like(theta) for name in slots}
-        self.work = tuple(np.empty_like(theta) for _ in range(work_arrays))
-        self.count = 0
-        """How many steps have been taken."""
-        self.momentum_product = 1.0
-        """The product of the momenta so far, which NAdam's bias correction needs."""
-        self.generators: list[np.random.Generator] = []
-        """One for each replica, renewed at the start of each epoch; none where the optimizer draws nothing."""
+from bpnet.engine.component import Array, Component, FieldError, constant, number
+from bpnet.engine.state import Rate, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +28,17 @@ class Optimizer(Component):
         """Fresh state over these arrays, whose first `weights` columns are weights and the rest biases and the like."""
         if theta.shape != gradient.shape:
             raise ValueError(f"the parameters are {theta.shape} but the gradient is {gradient.shape}")
-        return State(theta, gradient, weights, self.slots, self.work_arrays)
+        return State.fresh(theta, gradient, weights, self.slots, self.work_arrays)
 
     def step(self, state: State, learning_rate: Rate) -> None:
         """Move theta one step by the gradient, in place."""
+        state.count += 1
+        for part in state.parts:
+            part.count, part.momentum_product = state.count, state.momentum_product
+            self._move(part, learning_rate)
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
+        """Move the part of theta that the state holds; the step is counted already."""
         raise TypeError(f"{type(self).__name__} takes no steps")
 
     def search(self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]) -> None:
@@ -61,10 +52,9 @@ class GradientDescent(Optimizer):
 
     kind: Literal["gradient_descent"] = "gradient_descent"
 
-    def step(self, state: State, learning_rate: Rate) -> None:
-        """One step."""
+    def _move(self, state: State, learning_rate: Rate) -> None:
         (work,) = state.work
-        np.multiply(state.gradient, learning_rate, out=work)
+        np.multiply(state.gradient, state.brought(learning_rate), work)
         np.subtract(state.theta, work, out=state.theta)
 
 
@@ -76,12 +66,11 @@ class Momentum(Optimizer):
     momentum: float = number(0.9, ge=0, lt=1)
     slots: ClassVar[tuple[str, ...]] = ("velocity",)
 
-    def step(self, state: State, learning_rate: Rate) -> None:
-        """One step."""
+    def _move(self, state: State, learning_rate: Rate) -> None:
         velocity, (work,) = state.slots["velocity"], state.work
-        np.multiply(velocity, self.momentum, out=velocity)
+        np.multiply(velocity, constant(self.momentum, velocity.dtype), out=velocity)
         np.add(velocity, state.gradient, out=velocity)
-        np.multiply(velocity, learning_rate, out=work)
+        np.multiply(velocity, state.brought(learning_rate), work)
         np.subtract(state.theta, work, out=state.theta)
 
 
@@ -93,14 +82,13 @@ class Nesterov(Optimizer):
     momentum: float = number(0.9, ge=0, lt=1)
     slots: ClassVar[tuple[str, ...]] = ("velocity",)
 
-    def step(self, state: State, learning_rate: Rate) -> None:
-        """One step."""
+    def _move(self, state: State, learning_rate: Rate) -> None:
         velocity, (work,) = state.slots["velocity"], state.work
-        np.multiply(velocity, self.momentum, out=velocity)
+        np.multiply(velocity, constant(self.momentum, velocity.dtype), out=velocity)
         np.add(velocity, state.gradient, out=velocity)
-        np.multiply(velocity, self.momentum, out=work)
+        np.multiply(velocity, constant(self.momentum, velocity.dtype), out=work)
         np.add(work, state.gradient, out=work)
-        np.multiply(work, learning_rate, out=work)
+        np.multiply(work, state.brought(learning_rate), work)
         np.subtract(state.theta, work, out=state.theta)
 
 
@@ -113,11 +101,10 @@ class RmsProp(Optimizer):
     epsilon: float = number(1e-8, gt=0)
     slots: ClassVar[tuple[str, ...]] = ("square",)
 
-    def step(self, state: State, learning_rate: Rate) -> None:
-        """One step."""
+    def _move(self, state: State, learning_rate: Rate) -> None:
         square, (work,) = state.slots["square"], state.work
         _average_square(square, state.gradient, self.decay, work)
-        _scaled_step(state.theta, state.gradient, square, learning_rate, self.epsilon, work)
+        _scaled_step(state, state.gradient, square, learning_rate, self.epsilon, work)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,17 +115,19 @@ class Adagrad(Optimizer):
     epsilon: float = number(1e-10, gt=0)
     slots: ClassVar[tuple[str, ...]] = ("square",)
 
-    def step(self, state: State, learning_rate: Rate) -> None:
-        """One step."""
+    def _move(self, state: State, learning_rate: Rate) -> None:
         square, (work,) = state.slots["square"], state.work
         np.multiply(state.gradient, state.gradient, out=work)
         np.add(square, work, out=square)
-        _scaled_step(state.theta, state.gradient, square, learning_rate, self.epsilon, work)
+        _scaled_step(state, state.gradient, square, learning_rate, self.epsilon, work)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Moments(Optimizer):
-    """What Adam and its kin share: m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g²."""
+    """What Adam and its kin share: m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g².
+
+    The slots hold m / (1 - β1) and v / (1 - β2), which saves two passes; `_rate_and_epsilon` makes up for it.
+    """
 
     beta_1: float = number(0.9, ge=0, lt=1)
     beta_2: float = number(0.999, ge=0, lt=1)
@@ -146,26 +135,24 @@ class _Moments(Optimizer):
     slots: ClassVar[tuple[str, ...]] = ("mean", "square")
 
     def _update_moments(self, state: State) -> None:
-        """Count the step, and move m and v."""
+        """Move m and v."""
         mean, square, work = state.slots["mean"], state.slots["square"], state.work[0]
-        state.count += 1
-        np.multiply(mean, self.beta_1, out=mean)
-        np.multiply(state.gradient, 1 - self.beta_1, out=work)
-        np.add(mean, work, out=mean)
-        _average_square(square, state.gradient, self.beta_2, work)
+        np.multiply(mean, constant(self.beta_1, mean.dtype), mean)
+        np.add(mean, state.gradient, mean)
+        np.multiply(square, constant(self.beta_2, mean.dtype), square)
+        np.multiply(state.gradient, state.gradient, work)
+        np.add(square, work, square)
+
+    def _rate_and_epsilon(self, state: State, learning_rate: Rate) -> tuple[Rate, float]:
+        """What η and ε become by v's correction 1 - β2ᵗ and the scale of its slot."""
+        correction = math.sqrt((1 - self.beta_2**state.count) / (1 - self.beta_2))
+        return learning_rate * correction, self.epsilon * correction
 
     def _adam_step(self, state: State, learning_rate: Rate) -> None:
         """Theta -= η m̂ / (√v̂ + ε), with both corrections by 1 - βᵗ drawn into η and ε."""
-        correction = math.sqrt(1 - self.beta_2**state.count)
-        rate = learning_rate * (correction / (1 - self.beta_1**state.count))
-        _scaled_step(
-            state.theta,
-            state.slots["mean"],
-            state.slots["square"],
-            rate,
-            self.epsilon * correction,
-            state.work[0],
-        )
+        rate, epsilon = self._rate_and_epsilon(state, learning_rate)
+        rate = rate * ((1 - self.beta_1) / (1 - self.beta_1**state.count))
+        _scaled_step(state, state.slots["mean"], state.slots["square"], rate, epsilon, state.work[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,8 +161,7 @@ class Adam(_Moments):
 
     kind: Literal["adam"] = "adam"
 
-    def step(self, state: State, learning_rate: Rate) -> None:
-        """One step."""
+    def _move(self, state: State, learning_rate: Rate) -> None:
         self._update_moments(state)
         self._adam_step(state, learning_rate)
 
@@ -187,8 +173,7 @@ class AdamW(_Moments):
     kind: Literal["adamw"] = "adamw"
     weight_decay: float = number(0.01, ge=0)
 
-    def step(self, state: State, learning_rate: Rate) -> None:
-        """One step."""
+    def _move(self, state: State, learning_rate: Rate) -> None:
         weights = state.theta[:, : state.weights]
         np.multiply(weights, 1 - learning_rate * self.weight_decay, out=weights)
         self._update_moments(state)
@@ -209,16 +194,18 @@ class NAdam(_Moments):
 
     def step(self, state: State, learning_rate: Rate) -> None:
         """One step."""
+        state.momentum_product *= self._momentum(state.count + 1)
+        super().step(state, learning_rate)
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
         self._update_moments(state)
         work, look_ahead = state.work
         now, following = self._momentum(state.count), self._momentum(state.count + 1)
-        state.momentum_product *= now
         np.multiply(state.gradient, (1 - now) / (1 - state.momentum_product), out=look_ahead)
-        np.multiply(state.slots["mean"], following / (1 - state.momentum_product * following), out=work)
+        ahead = (1 - self.beta_1) * following / (1 - state.momentum_product * following)
+        np.multiply(state.slots["mean"], ahead, out=work)
         np.add(look_ahead, work, out=look_ahead)
-        correction = math.sqrt(1 - self.beta_2**state.count)
-        rate = learning_rate * correction
-        _scaled_step(state.theta, look_ahead, state.slots["square"], rate, self.epsilon * correction, work)
+        _scaled_step(state, look_ahead, state.slots["square"], *self._rate_and_epsilon(state, learning_rate), work)
 
     def _momentum(self, step: int) -> float:
         return self.beta_1 * (1 - 0.5 * math.pow(0.96, step * self.momentum_decay))
@@ -246,13 +233,11 @@ class Rprop(Optimizer):
         if self.smallest_step > self.largest_step:
             raise FieldError("smallest_step", f"is {self.smallest_step}, above largest_step, {self.largest_step}")
 
-    def step(self, state: State, learning_rate: Rate) -> None:
-        """One step."""
+    def _move(self, state: State, learning_rate: Rate) -> None:
         previous, size = state.slots["previous"], state.slots["size"]
         turned, factor = state.work
-        if state.count == 0:
+        if state.count == 1:
             np.copyto(size, learning_rate)
-        state.count += 1
         np.multiply(state.gradient, previous, out=turned)
         np.sign(turned, out=turned)
         np.maximum(turned, 0, out=factor)
@@ -304,19 +289,19 @@ class Perturbation(Optimizer):
 
 def _average_square(square: Array, gradient: Array, decay: float, work: Array) -> None:
     """V = decay v + (1 - decay) g²."""
-    np.multiply(square, decay, out=square)
-    np.multiply(gradient, gradient, out=work)
-    np.multiply(work, 1 - decay, out=work)
-    np.add(square, work, out=square)
+    np.multiply(square, constant(decay, square.dtype), square)
+    np.multiply(gradient, gradient, work)
+    np.multiply(work, constant(1 - decay, square.dtype), work)
+    np.add(square, work, square)
 
 
-def _scaled_step(theta: Array, direction: Array, square: Array, rate: Rate, epsilon: float, work: Array) -> None:
+def _scaled_step(state: State, direction: Array, square: Array, rate: Rate, epsilon: float, work: Array) -> None:
     """Theta -= rate direction / (√v + epsilon)."""
-    np.sqrt(square, out=work)
-    np.add(work, epsilon, out=work)
-    np.divide(direction, work, out=work)
-    np.multiply(work, rate, out=work)
-    np.subtract(theta, work, out=theta)
+    np.sqrt(square, work)
+    np.add(work, state.brought(epsilon), work)
+    np.divide(direction, work, work)
+    np.multiply(work, state.brought(rate), work)
+    np.subtract(state.theta, work, state.theta)
 
 
 AnyOptimizer = GradientDescent | Momentum | Nesterov | RmsProp | Adagrad | Adam | AdamW | NAdam | Rprop | Perturbation

@@ -25,8 +25,8 @@ def product(a: Array, b: Array, out: Array) -> Callable[[], object]:
 def total(values: Array, out: Array, factor: float = 1.0) -> Callable[[], object]:
     """What writes the sums over the last axis of values (R, M, K), times a factor, into out (R, M) when it is called.
 
-    A product with ones takes a half to a fifth of the time of np.add.reduce. Each replica has ones of its own: a product
-    of all under one another would add up in an order that is not that of a replica alone.
+    A product with ones takes a half to a fifth of the time of np.add.reduce. Each replica has ones of its own: a
+    product of all under one another would add up in another order than a replica alone.
     """
     replicas, _, length = values.shape
     return product(values, np.full((replicas, length, 1), factor, values.dtype), out[..., None])

@@ -35,6 +35,10 @@ class ConstantRate(Schedule):
 
     kind: Literal["constant"] = "constant"
 
+    def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
+        """1, once it is warm."""
+        return super().factor(step, steps_per_epoch, epochs) if self.warmup_epochs else 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepDecay(Schedule):

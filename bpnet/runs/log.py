@@ -62,6 +62,8 @@ class MetricsLog:
 
 
 def _cell(value: Number | None) -> str:
+    if type(value) is float:  # as most are; isinstance of a union takes as long as the text itself
+        return repr(value)
     if value is None:
         return ""
     return str(value) if isinstance(value, int | np.integer) else repr(float(value))

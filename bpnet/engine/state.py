@@ -57,4 +57,4 @@ class State:
 
 def _part_width(theta: Array) -> int:
     """How many columns of theta (R, P) a part has at most."""
-    return min(theta.shape[1], max(1, PART // len(theta)))
+    return max(1, min(int(theta.shape[1]), PART // len(theta)))

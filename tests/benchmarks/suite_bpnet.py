@@ -1,0 +1,79 @@
+"""bpnet's side of suite.py: the network, which all begin with, and what is timed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from suite_jobs import Job, Table, outputs
+
+from bpnet.engine.activations import Relu, Sigmoid, Tanh
+from bpnet.engine.batches import Rows
+from bpnet.engine.layers import Dense
+from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy
+from bpnet.engine.metrics import Accuracy
+from bpnet.engine.network import Network
+from bpnet.engine.optimizers import Adam, GradientDescent
+from bpnet.engine.settings import Training
+from bpnet.engine.training import fit
+from bpnet.experiment.threads import suited_threads
+from bpnet.runs.log import MetricsLog
+
+ACTIVATIONS = {"tanh": Tanh(), "sigmoid": Sigmoid(), "relu": Relu()}
+COLUMNS = ("epoch", "step", "loss", "accuracy", "learning_rate", "gradient_norm")
+
+Weights = list[tuple[np.ndarray, np.ndarray]]
+"""W (O, I) and b (O,) of each layer."""
+
+
+def make_network(job: Job, table: Table) -> Network:
+    """The job's network with its first weights, which are the same each time."""
+    layers = [Dense(units=units, activation=ACTIVATIONS[job.activation]) for units in job.hidden]
+    link = BinaryCrossEntropy.link if table.classes == 2 else CrossEntropy.link
+    every = [*layers, Dense(units=outputs(table))]
+    return Network(every, table.x.shape[1], seeds=range(job.replicas), output_activation=link)
+
+
+def weights(network: Network) -> Weights:
+    """Copies of the first replica's weights."""
+    parts = [network.parameters.part(f"layers.{k}") for k in range(len(network.layers))]
+    return [(part["weight"][0].copy(), part["bias"][0].copy()) for part in parts]
+
+
+def mean(values: np.ndarray) -> float:
+    """The mean over the replicas (R,)."""
+    return values.item() if len(values) == 1 else float(values.mean())
+
+
+def training(job: Job, table: Table, network: Network, log_path: Path) -> Callable[[], float]:
+    """What trains, with a row of metrics.csv for each epoch, and gives the first replica's last loss."""
+    one_hot = np.eye(table.classes, dtype=np.float32)[table.labels]
+    rows = Rows(table.x, one_hot[:, 1:] if table.classes == 2 else one_hot)
+    loss = BinaryCrossEntropy() if table.classes == 2 else CrossEntropy()
+    settings = Training(
+        loss=loss,
+        optimizer=Adam() if job.optimizer == "adam" else GradientDescent(),
+        learning_rate=job.learning_rate,
+        epochs=job.epochs,
+        batch_size=job.batch_size or "full",
+    )
+
+    def run() -> float:
+        with suited_threads(network, job.at_once(len(table.x))), MetricsLog(log_path, COLUMNS) as log:
+            for record in fit(settings, network, rows, None, lambda rows: Accuracy(loss.threshold)):
+                log.append(
+                    {
+                        "epoch": record.epoch,
+                        "step": record.step,
+                        **{name: mean(values) for name, values in record.figures.items()},
+                        "learning_rate": mean(record.learning_rate),
+                        "gradient_norm": mean(record.gradient_norm),
+                    }
+                )
+        return float(record.figures["loss"][0])
+
+    return run
+
+
+def predicting(job: Job, table: Table, network: Network, log_path: Path) -> Callable[[], np.ndarray]:
+    """What gives the probabilities (N, O)."""
+    return lambda: network.predict(table.x)[0]

@@ -21,7 +21,8 @@ class Network:
 
     `theta` and `gradient` are (R, P), with the `weights` first columns those that penalties and weight decay act on.
     `output_activation` turns scores, the last layer's output, into predictions; training never applies it, for the
-    loss that reads scores has it built in. Raises ValueError where a layer's explicit values do not fit.
+    loss that reads scores has it built in. `each` gives the layers of every replica where these differ in their
+    initializers or dropout rates. Raises ValueError where a layer's explicit values do not fit.
     """
 
     def __init__(
@@ -32,7 +33,9 @@ class Network:
         seeds: Sequence[int],
         precision: str = "float32",
         output_activation: Activation | None = None,
+        each: Sequence[Sequence[Layer]] = (),
     ) -> None:
+        self._each = each
         self.layers, self.inputs, self.seeds = tuple(layers), inputs, tuple(seeds)
         self.dtype = np.dtype(precision)
         self.output_activation = output_activation or Identity()
@@ -44,8 +47,8 @@ class Network:
             for k, layer in enumerate(layers)
             for name, parameter in layer.parameters(self.widths[k]).items()
         }
-        self._declared = weights_first(declared)
-        shapes = {name: parameter.shape for name, parameter in self._declared.items()}
+        ordered = weights_first(declared)
+        shapes = {name: parameter.shape for name, parameter in ordered.items()}
         kept = {
             f"layers.{k}.{name}": statistic
             for k, layer in enumerate(layers)
@@ -57,7 +60,7 @@ class Network:
         self.statistics = Vector({name: shape for name, (shape, _) in kept.items()}, replicas, self.dtype)
         for name, (_, value) in kept.items():
             self.statistics.views[name][...] = value
-        self.weights = sum(int(np.prod(p.shape)) for p in self._declared.values() if p.is_weight)
+        self.weights = sum(int(np.prod(p.shape)) for p in ordered.values() if p.is_weight)
         self._generators: list[list[np.random.Generator]] = [[] for _ in layers]
         self._drawing = [k for k, layer in enumerate(layers) if layer.draws]
         self.warnings: dict[str, str] = {}
@@ -84,8 +87,10 @@ class Network:
         for k in range(len(self.layers)):
             for replica, seed in enumerate(self.seeds):
                 rng = generator(seed, Purpose.INITIAL_WEIGHTS, layer=k)
+                layer = self._each[replica][k] if self._each else self.layers[k]
+                declared = layer.parameters(self.widths[k])
                 for name, view in self.parameters.part(f"layers.{k}").items():
-                    parameter = self._declared[f"layers.{k}.{name}"]
+                    parameter = declared[name]
                     try:
                         drawn = parameter.initializer.draw(rng, parameter.shape, parameter.fan_in, parameter.fan_out)
                     except ValueError as error:
@@ -135,6 +140,7 @@ class Network:
                 wants_input_gradient=trained_before,
                 keeps_sums=keeps_sums,
                 warn=partial(self._warn, k, layer),
+                each=[own[k] for own in self._each],
             )
             trained_before = trained_before or bool(parameters)
             bound.append(layer.bind(wiring))

@@ -1,5 +1,6 @@
 """Penalties and clipping: what is added to a loss for large weights, and what bounds a gradient."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,30 @@ class BoundPenalty:
         if self._penalty.l2 > 0:
             np.multiply(self._weights, self._penalty.l2, out=self._work)
             np.add(self._gradient, self._work, out=self._gradient)
+
+
+class _EachItsOwn(BoundPenalty):
+    """The penalties of replicas that have one each."""
+
+    def __init__(self, each: Sequence[BoundPenalty]) -> None:
+        self._each = each
+        self.active = any(own.active for own in each)
+
+    def value(self) -> Array:
+        return np.concatenate([own.value() for own in self._each])
+
+    def add_gradient(self) -> None:
+        for own in self._each:
+            if own.active:
+                own.add_gradient()
+
+
+def bind_each(penalties: Sequence[Penalty], theta: Array, gradient: Array, weights: int) -> BoundPenalty:
+    """Bind a penalty for each replica, or one of all where they are the same, as `Penalty.bind` does."""
+    if len(set(penalties)) == 1:
+        return penalties[0].bind(theta, gradient, weights)
+    rows = [slice(k, k + 1) for k in range(len(penalties))]
+    return _EachItsOwn([own.bind(theta[k], gradient[k], weights) for own, k in zip(penalties, rows, strict=True)])
 
 
 @dataclass(frozen=True, kw_only=True)

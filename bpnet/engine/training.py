@@ -1,6 +1,6 @@
 """Training: `fit` takes a network through its epochs and yields one record for each."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import Metric
 from bpnet.engine.monitoring import Best, Keeper, Monitor, Stop
 from bpnet.engine.network import Network
-from bpnet.engine.penalties import Penalty
+from bpnet.engine.penalties import Penalty, bind_each
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.settings import Training
 from bpnet.engine.steps import Steps
@@ -49,19 +49,24 @@ def fit(
     validation: Rows | None,
     metric: MetricOf,
     *,
+    each: Sequence[Training] | None = None,
     keep_before: bool = False,
 ) -> Generator[Record, None, None]:
     """Train the network in place, yielding after each epoch; raises ValueError where rows and network do not fit.
 
-    `metric` makes the metric for given rows. When the iterator ends, is closed or is interrupted, the network holds the
-    parameters that `training.keep` asks for. A monitored training figure is measured anew after the epoch, as
-    validation figures are, so that it belongs to the parameters that may be kept.
+    `metric` makes the metric for given rows. `each` gives each replica an optimizer, a learning rate, a schedule,
+    penalties and a clipping of its own; all else, and whether the schedule waits for a plateau, is `training`'s.
+    When the iterator ends, is closed or is interrupted, the network holds the parameters that `training.keep` asks for.
+    A monitored training figure is measured anew after the epoch, as validation figures are, so that it belongs to the
+    parameters that may be kept.
     """
     replicas, validated = len(network.seeds), validation is not None
     loss = training.loss or SquaredError()
     rows = rows.normalized()
-    penalty = Penalty(l1=training.l1, l2=training.l2).bind(network.theta, network.gradient, network.weights)
-    steps = Steps(training, network, loss, rows, metric(rows), penalty)
+    each = [training] * replicas if each is None else each
+    penalties = [Penalty(l1=own.l1, l2=own.l2) for own in each]
+    penalty = bind_each(penalties, network.theta, network.gradient, network.weights)
+    steps = Steps(training, network, loss, rows, metric(rows), penalty, each)
     steps.before = np.empty_like(network.theta) if keep_before else None
     keeper = Keeper(network)
     monitor = Monitor(training, keeper, replicas, validated=validated)
@@ -70,7 +75,7 @@ def fit(
     evaluator = None if validation is None else Evaluator(network, loss, metric(validation), validation, penalty)
     remeasure = (monitor.reads_figure or plateau) and not monitor.figure.startswith("val_")
     again = Evaluator(network, loss, metric(rows), rows, penalty) if remeasure else None
-    said, rates = len(network.warnings), np.empty(replicas)
+    said = len(network.warnings)
     try:
         for epoch in range(1, training.epochs + 1):
             figures = steps.run(epoch)
@@ -86,12 +91,11 @@ def fit(
                 steps.reduce_rate(plateau, stalled)
             told, said = said, len(network.warnings)
             ended = monitor.ended
-            rates[:, None] = steps.learning_rate
             yield Record(
                 epoch=epoch,
                 step=steps.count,
                 figures=figures,
-                learning_rate=rates.copy(),
+                learning_rate=steps.learning_rates(),
                 gradient_norm=steps.gradient_norm(),
                 kept_epoch=keeper.epoch.copy(),
                 stops=tuple(stop for stop in monitor.stops if stop) if ended else None,

@@ -1,6 +1,6 @@
 """A layer: frozen hyperparameters that say which parameters it has and bind it to one batch's buffers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,6 +32,8 @@ class Wiring:
     """Whether z must stay readable after forward, rather than be overwritten by f(z)."""
     warn: Callable[[str], None]
     """Tells the user something that happened in this layer."""
+    each: Sequence["Layer"] = ()
+    """The layers of the replicas, where these differ in what leaves shapes alone."""
 
     def empty(self, units: int) -> Array:
         """A new buffer (R, units, B) of the input's type."""

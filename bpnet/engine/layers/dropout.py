@@ -1,5 +1,6 @@
 """Dropout: in training, each value is left out with a given probability."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -13,6 +14,8 @@ from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
 class Dropout(Layer):
     """y = m x / (1 - rate) with m = 0 with probability `rate`, else 1, drawn anew for each value and step.
 
+    Replicas may have rates of their own.
+
     dL/dx = m dL/dy / (1 - rate). The division keeps the expected value, so that outside training y = x (Srivastava et
     al. 2014).
     """
@@ -23,7 +26,8 @@ class Dropout(Layer):
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers; outside training it is its input."""
-        return _BoundDropout(self.rate, wiring) if wiring.training and self.rate > 0 else _PassThrough(wiring)
+        rates = [own.rate for own in wiring.each if isinstance(own, Dropout)] or [self.rate]
+        return _BoundDropout(rates, wiring) if wiring.training and any(rates) else _PassThrough(wiring)
 
 
 class _PassThrough(BoundLayer):
@@ -35,16 +39,18 @@ class _PassThrough(BoundLayer):
 
 
 class _BoundDropout(BoundLayer):
-    def __init__(self, rate: float, wiring: Wiring) -> None:
-        self._x, self._rate, self._generators = wiring.x, rate, wiring.generators
+    def __init__(self, rates: Sequence[float], wiring: Wiring) -> None:
+        self._x, self._generators = wiring.x, wiring.generators
+        self._rates = np.array(rates, wiring.x.dtype)[:, None, None]
+        self._scales = np.array([1 / (1 - rate) for rate in rates], wiring.x.dtype)[:, None, None]
         self.output = wiring.empty(wiring.x.shape[1])
         self._mask = np.empty_like(self.output)
 
     def forward(self) -> None:
         for mask, generator in zip(self._mask, self._generators, strict=True):
             generator.random(out=mask, dtype=mask.dtype)
-        np.greater_equal(self._mask, self._rate, out=self._mask)
-        np.multiply(self._mask, 1 / (1 - self._rate), out=self._mask)
+        np.greater_equal(self._mask, self._rates, out=self._mask)
+        np.multiply(self._mask, self._scales, out=self._mask)
         np.multiply(self._x, self._mask, out=self.output)
 
     def backward(self, delta: Array) -> None:

@@ -12,8 +12,11 @@ from bpnet.engine.layers import BoundLayer, Layer, Wiring
 from bpnet.engine.parameters import Vector, weights_first
 from bpnet.engine.randomness import Purpose, generator
 
-CHUNK_VALUES = 1 << 20
-"""How many values of the widest layer `scores` holds at once: 4 MB of float32."""
+CHUNK_VALUES = 1 << 19
+"""How many values of the widest layer `scores` holds at once: 2 MB of float32, about a core's cache.
+
+Of 64 units they are 8192 rows, a tenth faster than with twice as many; of 2048 units still 256, enough for a product.
+"""
 
 
 class Network:

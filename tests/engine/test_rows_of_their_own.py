@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from engine_cases import DESCENDING, LAYERS, LOSSES, in_precision, named, some_rows, stack, suited
+from engine_cases import DESCENDING, LAYERS, LOSSES, in_precision, some_rows, stack, suited
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -19,7 +19,7 @@ Lines = Mapping[KeyPath, int | str]
 class Source:
     """The plain data of a config, and where each key path of it was written.
 
-    `lines` gives, for a key path, its line in the file, or the `KEY=VALUE` of the `--set` it came from.
+    `lines` gives, for a key path, its line in the file, or the option, such as `--set KEY=VALUE`, that it came from.
     """
 
     name: str  # the file as the user typed it
@@ -31,7 +31,7 @@ class Source:
         place = _closest(self.lines, path)
         if place is None:
             return self.name
-        return f"--set {place}" if isinstance(place, str) else f"{self.name}, line {place}"
+        return place if isinstance(place, str) else f"{self.name}, line {place}"
 
 
 def read(path: Path) -> Source:
@@ -69,11 +69,14 @@ def parse(text: str, name: str = "<text>") -> Source:
     return Source(name, tree.build(root), tree.lines)
 
 
-def override(source: Source, assignments: Sequence[str]) -> Source:
-    """Return the source with each `KEY.PATH=VALUE` applied in order; values are read as YAML."""
+def override(source: Source, assignments: Sequence[str], option: str = "--set") -> Source:
+    """Return the source with each `KEY.PATH=VALUE` applied in order; values are read as YAML.
+
+    `option` is what the user gave them with.
+    """
     data, lines = copy.deepcopy(source.data), dict(source.lines)
     for assignment in assignments:
-        _assign(data, lines, assignment)
+        _assign(data, lines, assignment, f"{option} {assignment}")
     return Source(source.name, data, lines)
 
 
@@ -82,9 +85,8 @@ def write(data: Mapping[str, Any]) -> str:
     return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
 
 
-def _assign(data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: str) -> None:
+def _assign(data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: str, place: str) -> None:
     """Set one value in place, making the mappings on the way to it."""
-    place = f"--set {assignment}"
     dotted, equals, text = assignment.partition("=")
     parts = dotted.strip().split(".")
     if not equals or not all(parts):
@@ -98,11 +100,11 @@ def _assign(data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: s
         child = holder.get(path[-1]) if isinstance(holder, dict) else holder[path[-1]]
         owner = ".".join(map(str, path))
         if child is None:
-            child, lines[path] = {}, assignment
+            child, lines[path] = {}, place
         elif isinstance(child, str) and child.isidentifier() and (path[0] != "dataset" or "preprocessing" in path):
             # `optimizer: adam` is {kind: adam}; of a dataset the preprocessing alone holds components
-            lines[*path, "kind"] = _closest(lines, path) or assignment
-            child, lines[path] = {"kind": child}, assignment
+            lines[*path, "kind"] = _closest(lines, path) or place
+            child, lines[path] = {"kind": child}, place
         elif not isinstance(child, dict | list):
             raise ConfigError(f"{place}: {owner} is {child!r}, which has no keys inside; set {owner} itself")
         holder[path[-1]] = child
@@ -111,7 +113,7 @@ def _assign(data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: s
     holder[path[-1]] = None if root is None else tree.build(root)
     for inside in [known for known in lines if known[: len(path)] == path]:
         del lines[inside]
-    lines[path] = assignment
+    lines[path] = place
 
 
 def _position(items: list[Any], part: str, owner: str, place: str) -> int:

@@ -38,10 +38,19 @@ class Replica:
 class Journal:
     """Writes what happens: metrics.csv, with several replicas their means, and replicas.csv with a row for each."""
 
-    def __init__(self, run: directory.RunPaths, prepared: Prepared, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        run: directory.RunPaths,
+        prepared: Prepared,
+        command: Sequence[str],
+        seeds: Sequence[int] | None = None,
+    ) -> None:
+        """Begin run.json; `seeds` are those of the networks, by default the config's."""
         self.start = time.perf_counter()
         config = prepared.config
-        self.seeds = config.seeds
+        self.seeds = config.seeds if seeds is None else list(seeds)
+        self.chosen: list[int] | None = None
+        """The networks of a grid that the run keeps."""
         self.epoch, self.kept = 0, np.zeros(len(self.seeds), np.int64)
         """The last epoch, and for each replica (R,) the epoch whose weights it keeps."""
         self.finite = np.ones(len(self.seeds), bool)
@@ -104,7 +113,9 @@ class Journal:
 
     @property
     def survivors(self) -> list[int]:
-        """The replicas that have not diverged; all of them where every one has."""
+        """The replicas that the run keeps: those that have not diverged, or all of them where every one has."""
+        if self.chosen is not None:
+            return self.chosen
         return np.flatnonzero(self.finite).tolist() or list(range(len(self.seeds)))
 
     @property
@@ -125,15 +136,15 @@ class Journal:
             for k, own in zip(self.survivors, figures, strict=True)
         ]
 
-    def close(self, status: Status, advice: list[str], replicas: Sequence[Replica]) -> None:
+    def close(self, status: Status, advice: Sequence[str], replicas: Sequence[Replica]) -> None:
         """Write how the run ended, and the doctor's advice."""
         self._content |= {
             **ended(status, self.start),
             "stop_reason": self.stop_reason or status,
             "best_epoch": self.kept_epoch,
             "epochs": self.epoch,
-            "advice": advice,
-            "replicas": [asdict(replica) for replica in replicas] if len(self.seeds) > 1 else [],
+            "advice": list(advice),
+            "replicas": [asdict(replica) for replica in replicas] if len(replicas) > 1 or len(self.seeds) > 1 else [],
         }
         self._write()
 

@@ -1,41 +1,22 @@
 """Training as an experiment: one config in, one run directory out."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-from bpnet.config.loading import as_data, load
-from bpnet.config.source import Source, write
-from bpnet.data.splitting import Part
-from bpnet.engine.training import Record, fit
+from bpnet.config.loading import load
+from bpnet.config.source import Source
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.experiment.building import build_model
 from bpnet.experiment.doctor import Doctor
 from bpnet.experiment.ending import interruptible_once, likely_cause
-from bpnet.experiment.journal import Figures, Journal, Replica, Status, deviations, mean_figures
-from bpnet.experiment.measuring import measure_each, metric_of
+from bpnet.experiment.journal import Figures, Journal, Replica, Status, mean_figures
 from bpnet.experiment.model import Model
-from bpnet.experiment.naming import relocated_config, run_name
-from bpnet.experiment.threads import suited_threads
+from bpnet.experiment.naming import run_name
+from bpnet.experiment.running import Watcher, epochs, figures_of, new_run, save, threads, write_config
 from bpnet.preparation.preparing import Prepared, prepare
 from bpnet.runs import directory, files
-from bpnet.runs.splits import write_splits
-
-
-class Watcher(Protocol):
-    """Who looks on while a run trains."""
-
-    def begin(self, run: Path, prepared: Prepared, parameters: int) -> None:
-        """The table is read, the network built, and the run directory made."""
-
-    def epoch(self, row: Mapping[str, float]) -> None:
-        """An epoch is over; the row is that of metrics.csv."""
-
-    def warn(self, text: str) -> None:
-        """Something happened that the user should know."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +48,14 @@ def train(
     rows = prepared.rows
     doctor = Doctor(prepared.config.training, model.network, rows["train"], rows.get("validation"))
     name = run_name(config, source) if name is None else directory.valid_name(name)
-    run = directory.RunPaths(directory.create(runs, name))
-    files.write_text(run.config, write(as_data(relocated_config(prepared.config, name, folder, run.folder))))
-    write_splits(run.splits, prepared.survey.part_numbers)
+    run = new_run(prepared, runs, name)
+    write_config(prepared.config, name, folder, run)
     journal = Journal(run, prepared, command)
     status: Status = "failed"
-    batch = prepared.config.training.batch_size
-    at_once = len(rows["train"]) if batch == "full" else batch
-    with interruptible_once(), suited_threads(model.network, at_once):
+    with interruptible_once(), threads(prepared, model.network):
         try:
             watcher.begin(run.folder, prepared, model.network.theta.shape[1])
-            for record, row in _epochs(prepared, model, journal):
+            for record, row in epochs(prepared, model, journal):
                 watcher.epoch(row)
                 for warning in (*record.warnings, *doctor.note(record)):
                     watcher.warn(warning)
@@ -106,34 +84,14 @@ def train(
     )
 
 
-def _epochs(prepared: Prepared, model: Model, journal: Journal) -> Iterator[tuple[Record, dict[str, float]]]:
-    """Each epoch's record and its row of metrics.csv, which is written."""
-    rows, training = prepared.rows, prepared.config.training
-    metric = metric_of(model.description)
-    records = fit(training, model.network, rows["train"], rows.get("validation"), metric, keep_before=True)
-    with journal, closing(records):
-        for record in records:
-            yield record, journal.note(record)
-
-
 def _save(
     model: Model, prepared: Prepared, run: directory.RunPaths, journal: Journal, doctor: Doctor, status: Status
 ) -> list[Replica]:
     """Write the model, the final figures, the doctor's report and the end of run.json; how each replica ended."""
     kept = model.picked(journal.survivors)
-    each: list[Figures] = [{} for _ in journal.survivors]
-    for part, rows in prepared.rows.items():
-        for name, values in measure_each(kept, rows).items():
-            for own, value in zip(each, values.tolist(), strict=True):
-                own.setdefault(part, {})[name] = value
-    judged: Part = "validation" if "validation" in prepared.rows else "train"
-    kept = kept.described(losses=[own[judged]["loss"] for own in each])
-    kept.save(run.model)
+    each = figures_of(kept, prepared.rows)
+    save(kept, each, prepared.rows, run)
     replicas = journal.replicas(each, status)
-    figures: dict[Any, Any] = dict(mean_figures(each))
-    if len(each) > 1:
-        figures |= {"deviation": deviations(each), "replicas": each}
-    files.write_json(run.metrics_json, figures)
     doctor.finish()
     files.write_json(run.diagnosis, doctor.report())
     journal.close(status, doctor.advice, replicas)

@@ -1,0 +1,93 @@
+"""Running: what every training does with its run directory, from the first file to the model and the figures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from typing import Any, Protocol
+
+from bpnet.config.loading import as_data
+from bpnet.config.schema import Config
+from bpnet.config.source import write
+from bpnet.data.splitting import Part
+from bpnet.engine.batches import Rows
+from bpnet.engine.network import Network
+from bpnet.engine.settings import Training
+from bpnet.engine.training import Record, fit
+from bpnet.experiment.journal import Figures, Journal, deviations, mean_figures
+from bpnet.experiment.measuring import measure_each, metric_of
+from bpnet.experiment.model import Model
+from bpnet.experiment.naming import relocated_config
+from bpnet.experiment.threads import suited_threads
+from bpnet.preparation.preparing import Prepared
+from bpnet.runs import directory, files
+from bpnet.runs.splits import write_splits
+
+
+class Watcher(Protocol):
+    """Who looks on while a run trains."""
+
+    def begin(self, run: Path, prepared: Prepared, parameters: int) -> None:
+        """The table is read, the network built, and the run directory made."""
+
+    def epoch(self, row: Mapping[str, float]) -> None:
+        """An epoch is over; the row is that of metrics.csv."""
+
+    def warn(self, text: str) -> None:
+        """Something happened that the user should know."""
+
+
+def new_run(prepared: Prepared, runs: Path, name: str) -> directory.RunPaths:
+    """Make the next run directory of this name, with the split of the rows."""
+    run = directory.RunPaths(directory.create(runs, name))
+    write_splits(run.splits, prepared.survey.part_numbers)
+    return run
+
+
+def write_config(config: Config, name: str, folder: Path, run: directory.RunPaths) -> None:
+    """Write a resolved config, whose paths are relative to `folder`, into the run directory."""
+    files.write_text(run.config, write(as_data(relocated_config(config, name, folder, run.folder))))
+
+
+def threads(prepared: Prepared, network: Network) -> AbstractContextManager[None]:
+    """The threads that suit the batches of a training."""
+    batch = prepared.config.training.batch_size
+    return suited_threads(network, len(prepared.rows["train"]) if batch == "full" else batch)
+
+
+def epochs(
+    prepared: Prepared, model: Model, journal: Journal, each: Sequence[Training] | None = None
+) -> Iterator[tuple[Record, dict[str, float]]]:
+    """Each epoch's record and its row of metrics.csv, which is written; `each` is for `fit`."""
+    rows, training = prepared.rows, prepared.config.training
+    metric = metric_of(model.description)
+    records = fit(
+        training, model.network, rows["train"], rows.get("validation"), metric, each=each, keep_before=each is None
+    )
+    with journal, closing(records):
+        for record in records:
+            yield record, journal.note(record)
+
+
+def judged_part(rows: Mapping[Part, Rows]) -> Part:
+    """The part by whose figures networks are compared."""
+    return "validation" if "validation" in rows else "train"
+
+
+def figures_of(model: Model, rows: Mapping[Part, Rows]) -> list[Figures]:
+    """The final figures of each replica, part by part."""
+    each: list[Figures] = [{} for _ in model.description.seeds]
+    for part, own_rows in rows.items():
+        for name, values in measure_each(model, own_rows).items():
+            for own, value in zip(each, values.tolist(), strict=True):
+                own.setdefault(part, {})[name] = value
+    return each
+
+
+def save(kept: Model, each: Sequence[Figures], rows: Mapping[Part, Rows], run: directory.RunPaths) -> None:
+    """Write the model that is kept and metrics.json, given the figures of each of its replicas."""
+    part = judged_part(rows)
+    kept.described(losses=[own[part]["loss"] for own in each]).save(run.model)
+    figures: dict[Any, Any] = dict(mean_figures(each))
+    if len(each) > 1:
+        figures |= {"deviation": deviations(each), "replicas": each}
+    files.write_json(run.metrics_json, figures)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bpnet.experiment.checking import GradientReport
     from bpnet.experiment.cross_validating import CrossValidated
     from bpnet.experiment.evaluating import Evaluation
+    from bpnet.experiment.gridding import Ranked
 
 PLAIN_LINES = 10
 """How many lines of progress a training prints where there is no terminal."""
@@ -32,6 +33,7 @@ class TrainingView:
 
     def begin(self, run: Path, prepared: Prepared, parameters: int) -> None:
         """Say what will be trained on what, and warn of what the table holds."""
+        self.end()
         self._describe(run, prepared, parameters)
         self._start(prepared.config.training.epochs)
 
@@ -178,6 +180,32 @@ def show_cross_validated(found: "CrossValidated") -> None:
         rows if partial else [row[:-1] for row in rows],
     )
     say(f"\nRun directory: {found.run}\nNext:          bpnet predict {found.run} DATA.csv")
+
+
+def show_ranked(ranked: "Ranked") -> None:
+    """Print the points, the best first, with their figures on the rows that judged them, and what is next."""
+    points = ranked.points
+    together = len(points) // ranked.passes if ranked.passes else 0
+    way = f"{_counted(len(points), 'point')} in one pass"
+    if ranked.passes > 1:
+        way = f"{len(points)} points in {ranked.passes} passes, one after another"
+        if ranked.dividing_keys:
+            way += f", for {', '.join(ranked.dividing_keys)} changes more than the numbers of a step"
+        elif together:
+            way += ", for the memory holds no more at once"
+    name = ranked.ranked_by + (" without penalties" if ranked.ranked_by == "loss" else "")
+    say(f"\n{way}: {ranked.seconds:.2f} s; ranked by the {ranked.part} {name}\n")
+    names = [name for name in points[0].figures[ranked.part] if name != ranked.ranked_by]  # type: ignore[index]
+    rows = []
+    for rank, own in enumerate(points, start=1):
+        figures, spread = own.figures[ranked.part], own.deviation and own.deviation[ranked.part]  # type: ignore[index]
+        cells = [f"{figures[name]:.4g}" + (f" ± {spread[name]:.2g}" if spread else "") for name in names]
+        if own.score is None:
+            cells = ["" for _ in names]
+        score = "diverged" if own.score is None else f"{own.score:.4g}"
+        rows.append([str(rank), *own.values.values(), score, *cells, str(own.best_epoch), own.run.name])
+    _table(["", *points[0].values, ranked.ranked_by, *names, "epoch", "run"], rows)
+    say(f"\nBest run:      {ranked.run}\nNext:          bpnet eval {ranked.run}")
 
 
 def _kept(trained: Trained) -> str:

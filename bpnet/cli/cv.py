@@ -56,6 +56,6 @@ def cv(
         finally:
             view.end()
         if as_json:
-            print_json({**dataclasses.asdict(found), "run": str(found.run)})
+            print_json(dataclasses.asdict(found))
         else:
             console.show_cross_validated(found)

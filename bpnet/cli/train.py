@@ -15,6 +15,8 @@ bpnet train configs/iris.yaml
 
 bpnet train configs/iris.yaml --set training.epochs=50 --set training.optimizer=adam
 
+bpnet train configs/iris.yaml --grid training.learning_rate=0.01,0.03,0.1 --grid training.optimizer=adam,nesterov
+
 bpnet train configs/digits.yaml --runs /tmp/runs --name trial --json
 """
 
@@ -29,6 +31,12 @@ def train(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The run's name; by default the config's `name`, or its file's.")
     ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=V1,V2,…", help="Train with each of these values, or with every combination, and rank them."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> None:
     """Train a network as a config says, and write a run directory with its log, figures and weights."""
@@ -40,10 +48,21 @@ def train(
 
         source = override(read(config), settings or [])
         view = console.TrainingView()
+        command = ["bpnet", *sys.argv[1:]]
+        if grid:
+            from bpnet.experiment.gridding import train_grid
+
+            try:
+                ranked = train_grid(source, config.parent, grid, runs=runs, name=name, command=command, watcher=view)
+            finally:
+                view.end()
+            if as_json:
+                print_json(dataclasses.asdict(ranked))
+            else:
+                console.show_ranked(ranked)
+            return
         try:
-            trained = run_training(
-                source, config.parent, runs=runs, name=name, command=["bpnet", *sys.argv[1:]], watcher=view
-            )
+            trained = run_training(source, config.parent, runs=runs, name=name, command=command, watcher=view)
         finally:
             view.end()
         if as_json:

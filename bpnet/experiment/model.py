@@ -17,7 +17,7 @@ from bpnet.data.reading.settings import Reading
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.component import Component, FieldError, choice, number
-from bpnet.engine.layers import AnyStoredLayer
+from bpnet.engine.layers import AnyStoredLayer, Layer
 from bpnet.engine.losses import AnyLoss, CrossEntropy
 from bpnet.engine.metrics import MetricName
 from bpnet.engine.network import Network
@@ -80,14 +80,15 @@ class Description(Component):
         """The classes of a classification."""
         return self.target.classes if isinstance(self.target, Classes) else None
 
-    def network(self) -> Network:
-        """A network of this architecture, its parameters at their start."""
+    def network(self, each: Sequence[Sequence[Layer]] = ()) -> Network:
+        """A network of this architecture, its parameters at their start; `each` is for `Network`."""
         return Network(
             self.layers,
             self.encoder.width,
             seeds=self.seeds,
             precision=self.precision,
             output_activation=self.output_activation,
+            each=each,
         )
 
 

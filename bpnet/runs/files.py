@@ -107,11 +107,13 @@ def read_json(path: Path) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Turn NumPy scalars into Python's and numbers that are not finite into None."""
+    """Turn NumPy scalars into Python's, paths into text, and numbers that are not finite into None."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,95 @@
+"""A grid: every combination of the values given for some keys, each a config of its own."""
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from bpnet.config.loading import as_data
+from bpnet.config.schema import Config
+from bpnet.config.source import Source, override
+from bpnet.engine.schedules import ReduceOnPlateau
+from bpnet.errors import UsageError
+
+EXAMPLE = "--grid training.learning_rate=0.01,0.03,0.1"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One combination: the text of each key's value, and the config with them."""
+
+    values: Mapping[str, str]
+    source: Source
+
+
+def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
+    """The points of `KEY.PATH=VALUE,VALUE,…` assignments, the last key varying fastest; values are read as YAML.
+
+    Raises UsageError where one is not of that form, ConfigError where a key cannot be set.
+    """
+    values: dict[str, list[str]] = {}
+    for grid in grids:
+        key, equals, text = grid.partition("=")
+        key, found = key.strip(), _values(text)
+        if not equals or not key or not found:
+            raise UsageError(f"--grid {grid}: is not of the form KEY.PATH=VALUE,VALUE,…, such as {EXAMPLE}")
+        if key in values:
+            raise UsageError(f"--grid {grid}: {key} is given twice; give all of its values at once")
+        twice = [value for k, value in enumerate(found) if value in found[:k]]
+        if twice:
+            raise UsageError(f"--grid {grid}: names {twice[0]} twice; give each value once")
+        values[key] = found
+    combinations = itertools.product(*values.values())
+    points = [dict(zip(values, combination, strict=True)) for combination in combinations]
+    return [
+        Point(point, override(source, [f"{key}={value}" for key, value in point.items()], "--grid")) for point in points
+    ]
+
+
+def _values(text: str) -> list[str] | None:
+    """The texts between the commas that stand outside brackets and quotes; None where that is no YAML."""
+    listed = f"[{text}]"
+    try:
+        root = yaml.compose(listed, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return None
+    if not isinstance(root, yaml.SequenceNode) or root.end_mark.index != len(listed):
+        return None
+    return [listed[node.start_mark.index : node.end_mark.index].strip() for node in root.value]
+
+
+def in_common(config: Config) -> str:
+    """What configs must have in common for their networks to train as replicas in one pass.
+
+    Free are what leaves the shapes, rows and batches alone: seed, learning rate, optimizer, schedule, penalties and
+    clipping, the rates of dropout, and initializers. An optimizer that searches looks at all replicas at once, and a
+    schedule that waits for a plateau too: their settings are not free.
+    """
+    data = as_data(config)
+    del data["seed"], data["name"]
+    training = data["training"]
+    if not config.training.optimizer.searches:
+        for key in ("learning_rate", "optimizer", "l1", "l2", "gradient_clipping"):
+            del training[key]
+        if not isinstance(config.training.schedule, ReduceOnPlateau):
+            del training["schedule"]
+    architecture = data["architecture"]
+    for layer in [*(architecture.get("layers") or []), architecture["output"] or {}]:
+        for key in [key for key in layer if key.endswith("initializer") or key == "rate"]:
+            del layer[key]
+    return json.dumps(data, sort_keys=True)
+
+
+def dividing_keys(points: Sequence[Point], common: Sequence[str]) -> list[str]:
+    """The keys whose values alone keep points from training in one pass, given what each has `in_common`."""
+    found = []
+    for key in points[0].values:
+        by_others: dict[tuple[str, ...], set[str]] = {}
+        for point, shape in zip(points, common, strict=True):
+            others = tuple(value for name, value in point.values.items() if name != key)
+            by_others.setdefault(others, set()).add(shape)
+        if any(len(shapes) > 1 for shapes in by_others.values()):
+            found.append(key)
+    return found

@@ -91,8 +91,8 @@ class Relu(Activation):
         np.maximum(z, constant(0, z.dtype), out=a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
-        """Multiply by the sign of a, which is 0 or 1."""
-        np.sign(a, out=scratch[0])
+        """Multiply by [a > 0], which takes half the time of the sign of a."""
+        np.greater(a, constant(0, a.dtype), out=scratch[0])
         np.multiply(delta, scratch[0], out=delta)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bpnet.config.grid import Point, dividing_keys, in_common, points_of
 from bpnet.config.loading import load
-from bpnet.config.schema import Config
+from bpnet.config.schema import Config, Dataset, Preprocessing
 from bpnet.config.source import Source
 from bpnet.engine.metrics import HIGHER_IS_BETTER
 from bpnet.errors import ConfigError, DivergedError, InterruptedRunError
@@ -96,9 +96,9 @@ def train_grid(
     planned = [_Planned(point, load(point.source)) for point in points]
     common = [in_common(own.config) for own in planned]
     divided = dividing_keys(points, common)
-    groups = [
-        [own for own, shape in zip(planned, common, strict=True) if shape == key] for key in dict.fromkeys(common)
-    ]
+    groups: dict[str, list[_Planned]] = {}
+    for own, shape in zip(planned, common, strict=True):
+        groups.setdefault(shape, []).append(own)
     name = run_name(planned[0].config, source) if name is None else directory.valid_name(name)
     seed = _own_seed(source, planned[0].config)
     ranked_by = _figure(planned)
@@ -148,10 +148,18 @@ def _own_seed(source: Source, first: Config) -> int:
 
 
 def _figure(planned: Sequence[_Planned]) -> str | None:
-    """The figure that points are ranked by: the loss, or where their losses differ the task's first metric (None)."""
-    losses = {repr((own.config.training.loss, own.config.architecture.output)) for own in planned}
-    targets = {repr((own.config.dataset, own.config.task)) for own in planned}
-    return "loss" if len(losses) == len(targets) == 1 else None
+    """The figure that points are ranked by: the loss, or where theirs cannot be compared the task's first metric."""
+    compared = {
+        repr((own.config.training.loss, own.config.architecture.output, own.config.task, _rows_of(own.config.dataset)))
+        for own in planned
+    }
+    return "loss" if len(compared) == 1 else None
+
+
+def _rows_of(dataset: Dataset) -> Dataset:
+    """What of a dataset changes its losses, whatever becomes of the columns: rows, weights, and the target's scale."""
+    target = Preprocessing(target=dataset.preprocessing.target)
+    return replace(dataset, features=None, roles={}, preprocessing=target, storage="auto")
 
 
 def _fitting(group: Sequence[_Planned], prepared: Prepared, source: Source) -> list[list[_Planned]]:

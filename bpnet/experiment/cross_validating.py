@@ -238,17 +238,9 @@ def _epochs(prepared: Sequence[Prepared], descriptions: Sequence[Description], m
 
 
 def _log(log: MetricsLog, record: Record, group: Sequence[_Planned]) -> None:
-    columns = {**record.figures, "learning_rate": record.learning_rate, "gradient_norm": record.gradient_norm}
-    by_fold = zip(*(values.tolist() for values in columns.values()), strict=True)
-    for own, values in zip(group, by_fold, strict=True):
-        log.append(
-            {
-                "epoch": record.epoch,
-                "repeat": own.fold.repeat,
-                "fold": own.fold.fold,
-                **dict(zip(columns, values, strict=True)),
-            }
-        )
+    figures = np.array([*record.figures.values(), record.learning_rate, record.gradient_norm])
+    for own, values in zip(group, figures.T.tolist(), strict=True):
+        log.append([record.epoch, own.fold.repeat, own.fold.fold, *values])
 
 
 def _means(record: Record) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,24 @@ class Replica:
     stop_reason: str
     best_epoch: int
     figures: Figures
+
+
+class Row(Mapping[str, float]):
+    """An epoch's row of metrics.csv, by the names of its columns; to make a dict of each would take longer."""
+
+    __slots__ = ("_columns", "_values")
+
+    def __init__(self, columns: Mapping[str, int], values: Sequence[float]) -> None:
+        self._columns, self._values = columns, values
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[self._columns[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 class Journal:
@@ -72,15 +90,14 @@ class Journal:
 
     def __enter__(self) -> Self:
         several = len(self.seeds) > 1
+        figures = [*self._measured, "learning_rate", "gradient_norm"]
         spread = [f"{name}_deviation" for name in self._measured] if several else []
-        steps = ["learning_rate", "gradient_norm", "seconds"]
+        self._columns = {name: k for k, name in enumerate(["epoch", "step", *figures, "seconds", *spread])}
         self._open = ExitStack()
-        columns = ["epoch", "step", *self._measured, *steps, *spread]
-        self._log = self._open.enter_context(MetricsLog(self._run.metrics_csv, columns))
+        self._log = self._open.enter_context(MetricsLog(self._run.metrics_csv, list(self._columns)))
         self._each = None
         if several:
-            columns = ["epoch", "replica", *self._measured, *steps[:-1]]
-            self._each = self._open.enter_context(MetricsLog(self._run.replicas_csv, columns))
+            self._each = self._open.enter_context(MetricsLog(self._run.replicas_csv, ["epoch", "replica", *figures]))
         return self
 
     def __exit__(
@@ -88,28 +105,34 @@ class Journal:
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
-    def note(self, record: Record) -> dict[str, float]:
+    def note(self, record: Record) -> Row:
         """Log an epoch, and return its row of metrics.csv; of several replicas those that are finite count."""
-        columns = {**record.figures, "learning_rate": record.learning_rate, "gradient_norm": record.gradient_norm}
-        if self._each is not None:
-            self.finite &= np.isfinite([record.figures[name] for name in self._measured if "loss" in name]).all(axis=0)
-            for replica in range(len(self.seeds)):
-                own = {name: float(values[replica]) for name, values in columns.items()}
-                self._each.append({"epoch": record.epoch, "replica": replica + 1, **own})
-        row = {
-            "epoch": record.epoch,
-            "step": record.step,
-            **{name: _mean(values, self.finite) for name, values in columns.items()},
-            "seconds": round(time.perf_counter() - self.start, 6),
-        }
-        if self._each is not None:
-            row |= {f"{name}_deviation": _deviation(record.figures[name], self.finite) for name in self._measured}
+        spread: Iterable[float] = ()
+        figures = (*record.figures.values(), record.learning_rate, record.gradient_norm)
+        if self._each is None:
+            means: Iterable[float] = map(np.ndarray.item, figures)
+        else:
+            means, spread = self._note_each(record, self._each, np.array(figures))
+        row = [record.epoch, record.step, *means, round(time.perf_counter() - self.start, 6), *spread]
         self._log.append(row)
-        self.epoch, self.kept, self._stops = record.epoch, record.kept_epoch, record.stops
-        self._warnings += record.warnings
+        self.epoch, self.kept = record.epoch, record.kept_epoch
+        if record.warnings:
+            self._warnings += record.warnings
         if record.stops:
+            self._stops = record.stops
             self.finite = np.array([stop != "diverged" for stop in record.stops])
-        return row
+        return Row(self._columns, row)
+
+    def _note_each(self, record: Record, log: MetricsLog, figures: Array) -> tuple[list[float], list[float]]:
+        """Log each replica's figures (C, R), and return the means and deviations of those that are finite."""
+        for replica, own in enumerate(figures.T.tolist(), start=1):
+            log.append([record.epoch, replica, *own])
+        losses = [k for k, name in enumerate(self._measured) if "loss" in name]
+        self.finite &= np.isfinite(figures[losses]).all(axis=0)
+        chosen = figures[:, self.finite] if self.finite.any() else figures[:, :1]
+        measured = chosen[: len(self._measured)]
+        spread = measured.std(axis=1, ddof=1) if measured.shape[1] > 1 else np.zeros(len(measured))
+        return chosen.mean(axis=1).tolist(), spread.tolist()
 
     @property
     def survivors(self) -> list[int]:
@@ -192,16 +215,6 @@ def deviations(each: Sequence[Figures]) -> Figures:
 def _over(each: Sequence[Figures], figure: Any) -> Figures:
     parts: Mapping[Part, dict[str, float]] = each[0]
     return {part: {name: float(figure([own[part][name] for own in each])) for name in parts[part]} for part in parts}
-
-
-def _mean(values: Array, finite: Array) -> float:
-    chosen = values[finite]
-    return float(chosen.mean() if len(chosen) else values[0])
-
-
-def _deviation(values: Array, finite: Array) -> float:
-    chosen = values[finite]
-    return float(chosen.std(ddof=1)) if len(chosen) > 1 else 0.0
 
 
 def _now() -> str:

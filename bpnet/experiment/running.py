@@ -13,7 +13,7 @@ from bpnet.engine.batches import Rows
 from bpnet.engine.network import Network
 from bpnet.engine.settings import Training
 from bpnet.engine.training import Record, fit
-from bpnet.experiment.journal import Figures, Journal, deviations, mean_figures
+from bpnet.experiment.journal import Figures, Journal, Row, deviations, mean_figures
 from bpnet.experiment.measuring import measure_each, metric_of
 from bpnet.experiment.model import Model
 from bpnet.experiment.naming import relocated_config
@@ -56,7 +56,7 @@ def threads(prepared: Prepared, network: Network) -> AbstractContextManager[None
 
 def epochs(
     prepared: Prepared, model: Model, journal: Journal, each: Sequence[Training] | None = None
-) -> Iterator[tuple[Record, dict[str, float]]]:
+) -> Iterator[tuple[Record, Row]]:
     """Each epoch's record and its row of metrics.csv, which is written; `each` is for `fit`."""
     rows, training = prepared.rows, prepared.config.training
     metric = metric_of(model.description)

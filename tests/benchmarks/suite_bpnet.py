@@ -60,15 +60,8 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
     def run() -> float:
         with suited_threads(network, job.at_once(len(table.x))), MetricsLog(log_path, COLUMNS) as log:
             for record in fit(settings, network, rows, None, lambda rows: Accuracy(loss.threshold)):
-                log.append(
-                    {
-                        "epoch": record.epoch,
-                        "step": record.step,
-                        **{name: mean(values) for name, values in record.figures.items()},
-                        "learning_rate": mean(record.learning_rate),
-                        "gradient_norm": mean(record.gradient_norm),
-                    }
-                )
+                figures = (*record.figures.values(), record.learning_rate, record.gradient_norm)
+                log.append([record.epoch, record.step, *[mean(values) for values in figures]])
         return float(record.figures["loss"][0])
 
     return run

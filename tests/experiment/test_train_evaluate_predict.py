@@ -515,8 +515,8 @@ def test_an_interrupted_run_is_saved_as_far_as_it_went(table, tmp_path):
 def test_an_interruption_while_a_row_is_written_leaves_log_and_journal_in_step(table, tmp_path, monkeypatch):
     append = MetricsLog.append
 
-    def interrupted(log: MetricsLog, row: dict[str, float]) -> None:
-        if row["epoch"] == 3:
+    def interrupted(log: MetricsLog, row: list[float]) -> None:
+        if row[0] == 3:
             raise KeyboardInterrupt
         append(log, row)
 

@@ -1,0 +1,249 @@
+"""What writing the logs costs: the training loop of `bpnet train` beside the same `fit` without a journal.
+
+    python tests/benchmarks/logging_cost.py [CONFIG] [--repeats 9] [--seconds 5]
+
+The default is the 5,000 full batches of configs/tutorials/iris-4-2-3.yaml, whose steps are as small as they get. Four
+loops take turns, in one process: `fit` alone; with the parameters before each last step, which the doctor wants; with
+the journal too; and with all that training does, the watcher of a stderr that is no terminal and the doctor. The figure
+is the median over the rounds of how much longer the third takes than the second, goal at most 5 %; then what each part
+takes when the same records are given to it alone. Times are the thread's CPU time, which other processes disturb least;
+the wall time's figure, which has the waiting for the disk, stands beside it.
+
+Last, how late rows reach the disk: trainings that pause in each epoch, for SECONDS each, while a second thread reads
+the file; goal at most 1.1 s.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from measuring import machine, show
+
+from bpnet.config.loading import load
+from bpnet.config.source import Source, override, read
+from bpnet.console import TrainingView
+from bpnet.engine.training import Record, fit
+from bpnet.experiment.building import build_model
+from bpnet.experiment.doctor import Doctor
+from bpnet.experiment.journal import Journal
+from bpnet.experiment.measuring import metric_of
+from bpnet.experiment.threads import suited_threads
+from bpnet.preparation.preparing import prepare
+from bpnet.runs.directory import RunPaths
+
+CONFIG = Path(__file__).resolve().parents[2] / "configs" / "tutorials" / "iris-4-2-3.yaml"
+PAUSES = (0.01, 0.3, 0.7)
+"""Seconds that an epoch pauses, to see when its row is on disk."""
+
+
+class Job:
+    """A prepared config, trained again and again into one run directory."""
+
+    def __init__(self, source: Source, base: Path, folder: Path) -> None:
+        self.prepared = prepare(load(source), source, base)
+        self.model = build_model(self.prepared, source)
+        self.training, self.run = self.prepared.config.training, RunPaths(folder)
+        self.rows, self.validation = self.prepared.rows["train"], self.prepared.rows.get("validation")
+
+    def fit(self, *, keep_before: bool = True) -> Iterator[Record]:
+        """The records of a training from the start."""
+        network = self.model.network
+        network.initialize()
+        metric = metric_of(self.model.description)
+        return fit(self.training, network, self.rows, self.validation, metric, keep_before=keep_before)
+
+    def doctor(self) -> Doctor:
+        """A doctor who has looked at the start."""
+        return Doctor(self.training, self.model.network, self.rows, self.validation)
+
+    def journal(self) -> Journal:
+        """A journal that begins."""
+        return Journal(self.run, self.prepared, [])
+
+    def view(self) -> TrainingView:
+        """A watcher that has begun."""
+        view = TrainingView()
+        view.begin(self.run.folder, self.prepared, self.model.network.theta.shape[1])
+        return view
+
+
+class Time(NamedTuple):
+    """CPU time of this thread, and wall time (seconds)."""
+
+    cpu: float
+    wall: float
+
+
+def timed(work: Callable[[], object]) -> Time:
+    """The time of a call."""
+    wall, cpu = time.perf_counter(), time.thread_time()
+    work()
+    return Time(time.thread_time() - cpu, time.perf_counter() - wall)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The CPU time of a call."""
+    return timed(work).cpu
+
+
+def drained(job: Job, *, keep_before: bool) -> Time:
+    """The time of `fit` alone."""
+
+    def work() -> None:
+        for _ in job.fit(keep_before=keep_before):
+            pass
+
+    return timed(work)
+
+
+def journaled(job: Job, *, watched: bool) -> Time:
+    """The time of `fit` with the journal, and with the watcher and the doctor too."""
+    journal, view, doctor = job.journal(), job.view(), job.doctor()
+
+    def work() -> None:
+        with journal:
+            for record in job.fit():
+                row = journal.note(record)
+                if watched:
+                    view.epoch(row)
+                    doctor.note(record)
+
+    return timed(work)
+
+
+def alone(job: Job) -> dict[str, float]:
+    """The seconds that each part takes for the records of a whole training, given to it without one."""
+    records = [record._replace(before=None) for record in job.fit()]
+    journal, view, doctor = job.journal(), job.view(), job.doctor()
+    rows: list[Mapping[str, float]] = []
+    journal.__enter__()
+    log, journal._log = journal._log, SimpleNamespace(append=(logged := []).append)
+    noted = seconds(lambda: rows.extend([journal.note(record) for record in records]))
+
+    def append() -> None:
+        for row in logged:
+            log.append(row)
+        journal.__exit__(None, None, None)  # what waits is written
+
+    appended = seconds(append)
+    return {
+        "Journal.note: the row": noted,
+        "MetricsLog.append": appended,
+        "Doctor.note": seconds(lambda: [doctor.note(record) for record in records[:-1]]),  # the last is a look
+        "TrainingView.epoch": seconds(lambda: [view.epoch(row) for row in rows]),
+    }
+
+
+def measure(job: Job, repeats: int) -> None:
+    """Print the share, and what it is made of."""
+    loops: dict[str, Callable[[], Time]] = {
+        "fit alone": lambda: drained(job, keep_before=False),
+        "with keep_before": lambda: drained(job, keep_before=True),
+        "and the journal": lambda: journaled(job, watched=False),
+        "and watcher, doctor": lambda: journaled(job, watched=True),
+    }
+    times: dict[str, list[Time]] = {name: [] for name in loops}
+    parts: dict[str, list[float]] = {}
+    for repeat in range(repeats + 1):
+        for name, loop in loops.items():
+            times[name].append(loop())
+        for name, spent in alone(job).items():
+            parts.setdefault(name, []).append(spent)
+        if not repeat:  # the first round warms up
+            times, parts = {name: [] for name in loops}, {}
+    epochs, before = job.training.epochs, [spent.cpu for spent in times["with keep_before"]]
+    body = [[name, *figures([spent.cpu for spent in own], epochs, before)] for name, own in times.items()]
+    show(["", "seconds", "range", "µs an epoch", "of the second"], body)
+    print()
+    base = [statistics.median(before)] * repeats
+    show(
+        ["by itself", "seconds", "range", "µs an epoch", "of fit"],
+        [[n, *figures(o, epochs, base)] for n, o in parts.items()],
+    )
+    share, wall = added(times["and the journal"], times["with keep_before"])
+    print(f"\nwriting the logs costs {share:.1%} of fit, goal at most 5 %: {'met' if share <= 0.05 else 'MISSED'}")
+    print(f"by wall time, the disk included: {wall:.1%}")
+    share, wall = added(times["and watcher, doctor"], times["fit alone"])
+    print(f"all that training does beside fit, the doctor's last look included: {share:.1%}, by wall time {wall:.1%}")
+
+
+def added(longer: Sequence[Time], shorter: Sequence[Time]) -> tuple[float, float]:
+    """How much longer some took than others, the median over the rounds: by CPU and by wall time."""
+    pairs = list(zip(longer, shorter, strict=True))
+    return statistics.median(a.cpu / b.cpu for a, b in pairs) - 1, statistics.median(
+        a.wall / b.wall for a, b in pairs
+    ) - 1
+
+
+def figures(times: Sequence[float], epochs: int, beside: Sequence[float]) -> list[str]:
+    """Median, range, microseconds an epoch, and the median ratio to other times."""
+    median = statistics.median(times)
+    ratio = statistics.median(a / b for a, b in zip(times, beside, strict=True))
+    spread = f"{min(times):.4f} to {max(times):.4f}"
+    return [f"{median:.4f}", spread, f"{median / epochs * 1e6:.2f}", f"{ratio:.3f}"]
+
+
+def lateness(job: Job, pause: float, length: float) -> list[float]:
+    """For each row of a training that pauses in every epoch, how late another reader found it in the file (seconds)."""
+    journal, seen, over = job.journal(), [], threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            text = job.run.metrics_csv.read_text()
+            now = time.perf_counter() - journal.start
+            lines = text[: text.rfind("\n")].split("\n")  # the last may be half written
+            column = lines[0].split(",").index("seconds")
+            seen.extend(now - float(line.split(",")[column]) for line in lines[len(seen) + 1 :])
+            time.sleep(0.005)
+
+    with journal:
+        reader = threading.Thread(target=look)
+        reader.start()
+        for record in job.fit():
+            journal.note(record)
+            time.sleep(pause)
+            if time.perf_counter() - journal.start > length:
+                break
+        over.set()
+        reader.join()
+    return seen
+
+
+def measure_lateness(job: Job, length: float) -> None:
+    """Print how late rows reach the disk while a training runs."""
+    body, worst = [], 0.0
+    for pause in PAUSES:
+        late = lateness(job, pause, length)
+        worst = max(worst, *late)
+        body.append([f"{pause:g} s", str(len(late)), f"{statistics.median(late):.3f} s", f"{max(late):.3f} s"])
+    print()
+    show(["an epoch takes", "rows seen", "late: median", "most"], body)
+    print(f"\nrows are on disk at most {worst:.2f} s late, goal 1.1 s: {'met' if worst <= 1.1 else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("config", type=Path, nargs="?", default=CONFIG, help="what is trained")
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of the config"
+    )
+    parser.add_argument("--repeats", type=int, default=9, help="rounds that count, after one that does not")
+    parser.add_argument("--seconds", type=float, default=5, help="how long each training with pauses runs")
+    given = parser.parse_args()
+    print(f"{machine()}; {given.config.name}\n")
+    with tempfile.TemporaryDirectory() as scratch, open(os.devnull, "w") as nowhere:
+        job = Job(override(read(given.config), given.settings), given.config.parent, Path(scratch))
+        at_once = len(job.rows) if job.training.batch_size == "full" else job.training.batch_size
+        with suited_threads(job.model.network, at_once), contextlib.redirect_stderr(nowhere):
+            measure(job, given.repeats)
+            measure_lateness(job, given.seconds)

@@ -5,7 +5,6 @@ parent held when it started it, so each is started by a small interpreter of its
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,24 +23,14 @@ training: {epochs: 3, batch_size: 256}
 pytestmark = pytest.mark.slow
 
 
-RETURNING = {"MALLOC_MMAP_THRESHOLD_": "131072"}
-"""Lets glibc give every large block back as soon as it is free. By itself it moves this threshold while a process runs,
-and keeps now more and now less of what was freed: peaks of the same command differ by 15 %, with this by 3 %."""
-
-
 def peak_megabytes(folder: Path, *command: str) -> float:
-    """The most memory that a command which must succeed has held, what it has freed not counted."""
+    """The most memory that a command which must succeed has held."""
     watch = (
         "import os, resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; "
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024); sys.exit(code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", watch, *command],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **RETURNING},
+        [sys.executable, "-c", watch, *command], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return float(done.stdout.split()[-1])

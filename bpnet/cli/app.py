@@ -10,6 +10,7 @@ import typer
 from bpnet import __version__
 from bpnet.cli import check, cv, gradcheck, init, predict, trace, train
 from bpnet.cli import eval as evaluate
+from bpnet.cli.allocator import give_back_large_blocks
 from bpnet.cli.exit_codes import nowhere
 
 app = typer.Typer(
@@ -56,5 +57,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    give_back_large_blocks()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()

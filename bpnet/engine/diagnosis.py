@@ -23,6 +23,10 @@ LIMIT = 0.01
 0.01, a twenty-fifth of its steepest."""
 
 
+_PIECE = 1 << 16
+"""How many parameters are brought into float64 at a time."""
+
+
 @dataclass(frozen=True)
 class LayerReport:
     """One layer's figures over the rows of a look, replicas taken together; None where a figure means nothing."""
@@ -105,9 +109,6 @@ class Examiner:
             self._pass.forward()
             self._cost.evaluate()
             self._pass.backward(self._cost.gradient)
-            # as float64: in float32 the square of a vanishing gradient is 0, and that of an exploding one infinite
-            theta, gradient = network.theta.astype(np.float64), network.gradient.astype(np.float64)
-            step = None if before is None else theta - before
             return Diagnosis(
                 rows=self._rows,
                 loss=float(self._cost.value().mean()) / self._divisor,
@@ -115,7 +116,7 @@ class Examiner:
                 chance=self._chance,
                 input_size=self._input_size,
                 layers=tuple(
-                    _report(network, k, layer.output, self._columns[k], theta, gradient, step)
+                    _report(network, k, layer.output, self._columns[k], before)
                     for k, layer in enumerate(self._pass.layers)
                 ),
             )
@@ -139,13 +140,11 @@ def _chance(loss: Loss, scores: Array, batch: WholeBatch) -> float:
     return float(answer.value().mean())
 
 
-def _report(
-    network: Network, k: int, output: Array, weights: list[slice], theta: Array, gradient: Array, step: Array | None
-) -> LayerReport:
-    """The report on layer k, whose weights stand in these columns of theta, the gradient and the last step."""
+def _report(network: Network, k: int, output: Array, weights: list[slice], before: Array | None) -> LayerReport:
+    """The report on layer k, whose weights stand in these columns of theta; `before` is theta before the last step."""
     layer = network.layers[k]
     activation = getattr(layer, "activation", None)
-    size = _norm(theta, weights)
+    size = _norm(network.theta, weights)
     return LayerReport(
         layer=k + 1,
         kind=str(getattr(layer, "kind", type(layer).__name__)),
@@ -155,9 +154,9 @@ def _report(
         saturated=_saturated(activation, output),
         dead=_dead(activation, output),
         weights=sum(columns.stop - columns.start for columns in weights),
-        gradient_norm=_norm(gradient, weights) if weights else None,
+        gradient_norm=_norm(network.gradient, weights) if weights else None,
         weight_norm=size if weights else None,
-        update_ratio=_norm(step, weights) / size if step is not None and size else None,
+        update_ratio=_norm(network.theta, weights, before) / size if before is not None and size else None,
     )
 
 
@@ -172,9 +171,21 @@ def _weight_columns(network: Network, k: int) -> list[slice]:
     return found
 
 
-def _norm(flat: Array, columns: list[slice]) -> float:
-    parts = (flat[:, own] for own in columns)
-    return math.sqrt(sum(float(np.vecdot(part, part).sum()) for part in parts))
+def _norm(flat: Array, columns: list[slice], other: Array | None = None) -> float:
+    """The norm of these columns of an array (R, P), or of its difference to another.
+
+    It is summed up in float64, piece by piece: in float32 the square of a vanishing gradient is 0, and that of an
+    exploding one infinite.
+    """
+    total = 0.0
+    for own in columns:
+        for start in range(own.start, own.stop, _PIECE):
+            part = slice(start, min(start + _PIECE, own.stop))
+            piece = flat[:, part].astype(np.float64)
+            if other is not None:
+                piece -= other[:, part]
+            total += float(np.vecdot(piece, piece).sum())
+    return math.sqrt(total)
 
 
 def _saturated(activation: Activation | None, a: Array) -> float | None:

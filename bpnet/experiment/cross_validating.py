@@ -239,8 +239,9 @@ def _epochs(prepared: Sequence[Prepared], descriptions: Sequence[Description], m
 
 def _log(log: MetricsLog, record: Record, group: Sequence[_Planned]) -> None:
     figures = np.array([*record.figures.values(), record.learning_rate, record.gradient_norm])
+    now = time.perf_counter()
     for own, values in zip(group, figures.T.tolist(), strict=True):
-        log.append([record.epoch, own.fold.repeat, own.fold.fold, *values])
+        log.append([record.epoch, own.fold.repeat, own.fold.fold, *values], now)
 
 
 def _means(record: Record) -> dict[str, float]:

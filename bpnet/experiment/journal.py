@@ -113,8 +113,9 @@ class Journal:
             means: Iterable[float] = map(np.ndarray.item, figures)
         else:
             means, spread = self._note_each(record, self._each, np.array(figures))
-        row = [record.epoch, record.step, *means, round(time.perf_counter() - self.start, 6), *spread]
-        self._log.append(row)
+        now = time.perf_counter()
+        row = [record.epoch, record.step, *means, now - self.start, *spread]
+        self._log.append(row, now)
         self.epoch, self.kept = record.epoch, record.kept_epoch
         if record.warnings:
             self._warnings += record.warnings
@@ -125,8 +126,9 @@ class Journal:
 
     def _note_each(self, record: Record, log: MetricsLog, figures: Array) -> tuple[list[float], list[float]]:
         """Log each replica's figures (C, R), and return the means and deviations of those that are finite."""
+        now = time.perf_counter()
         for replica, own in enumerate(figures.T.tolist(), start=1):
-            log.append([record.epoch, replica, *own])
+            log.append([record.epoch, replica, *own], now)
         losses = [k for k, name in enumerate(self._measured) if "loss" in name]
         self.finite &= np.isfinite(figures[losses]).all(axis=0)
         chosen = figures[:, self.finite] if self.finite.any() else figures[:, :1]

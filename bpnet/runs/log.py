@@ -35,12 +35,12 @@ class MetricsLog:
             self._file = open(self._path, "ab")
         except OSError as error:
             raise cannot_write(self._path, error) from error
-        self._latest = time.monotonic()
+        self._latest = time.perf_counter()
         return self
 
-    def append(self, row: Sequence[Number | None]) -> None:
-        """Take in one row: a number, or None, for each column, in their order."""
-        now, rows = time.monotonic(), self._rows
+    def append(self, row: Sequence[Number | None], now: float) -> None:
+        """Take in one row: a number, or None, for each column, in their order; `now` is the performance counter."""
+        rows = self._rows
         if not rows:
             self._oldest = now
         rows.append(row)

@@ -1,5 +1,6 @@
 """bpnet's side of suite.py: the network, which all begin with, and what is timed."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
         with suited_threads(network, job.at_once(len(table.x))), MetricsLog(log_path, COLUMNS) as log:
             for record in fit(settings, network, rows, None, lambda rows: Accuracy(loss.threshold)):
                 figures = (*record.figures.values(), record.learning_rate, record.gradient_norm)
-                log.append([record.epoch, record.step, *[mean(values) for values in figures]])
+                log.append([record.epoch, record.step, *[mean(values) for values in figures]], time.perf_counter())
         return float(record.figures["loss"][0])
 
     return run

@@ -618,6 +618,8 @@ PLACES = [
 
 @pytest.mark.parametrize("case", USAGE + CONFIGS + COMBINATIONS + TABLES + PLACES, ids=lambda case: case.name)
 def test_what_is_wrong_before_training_is_named_and_leaves_nothing(case: Case, tmp_path: Path) -> None:
+    tmp_path = tmp_path / "inner"  # the folder above is empty
+    tmp_path.mkdir()
     for name, content in (("c.yaml", case.config), ("t.csv", case.table)):
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

@@ -515,10 +515,10 @@ def test_an_interrupted_run_is_saved_as_far_as_it_went(table, tmp_path):
 def test_an_interruption_while_a_row_is_written_leaves_log_and_journal_in_step(table, tmp_path, monkeypatch):
     append = MetricsLog.append
 
-    def interrupted(log: MetricsLog, row: list[float]) -> None:
+    def interrupted(log: MetricsLog, row: list[float], now: float) -> None:
         if row[0] == 3:
             raise KeyboardInterrupt
-        append(log, row)
+        append(log, row, now)
 
     monkeypatch.setattr(MetricsLog, "append", interrupted)
     with pytest.raises(InterruptedRunError):

@@ -25,7 +25,7 @@ json_values = st.recursive(
 @settings(max_examples=50, deadline=None)
 @given(json_values)
 def test_json_reads_back_the_same(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
-    path = tmp_path_factory.mktemp("property") / f"value-{os.getpid()}.json"
+    path = tmp_path_factory.getbasetemp() / f"value-{os.getpid()}.json"
     write_json(path, value)
     assert repr(read_json(path)) == repr(value)
 

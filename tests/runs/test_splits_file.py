@@ -15,7 +15,7 @@ from bpnet.runs.splits import DROPPED, read_splits, write_splits
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from([0, 1, 2, DROPPED])))
 def test_splits_read_back_the_same(tmp_path_factory: pytest.TempPathFactory, parts: list[int]) -> None:
-    path = tmp_path_factory.mktemp("property") / "splits.csv"
+    path = tmp_path_factory.getbasetemp() / "splits.csv"
     write_splits(path, np.array(parts, np.int8))
     assert read_splits(path, len(parts)).tolist() == parts
 

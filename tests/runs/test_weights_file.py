@@ -37,7 +37,7 @@ arrays = hnp.arrays(
 def test_arrays_and_metadata_read_back_the_same(
     tmp_path_factory: pytest.TempPathFactory, named: dict[str, Any], metadata: dict[str, str]
 ) -> None:
-    path = tmp_path_factory.mktemp("property") / "weights.safetensors"
+    path = tmp_path_factory.getbasetemp() / "weights.safetensors"
     named.pop("__metadata__", None)
     save(path, named, metadata)
     loaded = load(path)
@@ -121,7 +121,7 @@ def test_a_truncated_file(tmp_path: Path, kept: int) -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_other_content(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    path = tmp_path_factory.mktemp("property") / "noise.safetensors"
+    path = tmp_path_factory.getbasetemp() / "noise.safetensors"
     path.write_bytes(content)
     assert f"its {len(content)} bytes are not a whole safetensors file" in problem_of_file(path)
 

@@ -1,0 +1,58 @@
+"""How long a cross-validation takes beside a single training of the same config.
+
+    python tests/benchmarks/cross_validation.py [--config configs/iris.yaml] [--folds 10] [--repeats 7]
+
+In turn (A B A B …), after a turn that is not counted: `cv` and `train` by the functions that the command line calls,
+in one process. Two ratios, the median over the turns of each: the time in which networks trained (the goal on Iris with
+ten folds: at most 3), and all of it, from the config to the last file (which for cv includes scikit-learn's figures).
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from measuring import machine
+
+from bpnet.config.source import read
+from bpnet.experiment.cross_validating import cross_validate
+from bpnet.experiment.training import train
+
+
+class Nobody:
+    """A watcher that looks away."""
+
+    def begin(self, run: Path, prepared: Any, parameters: int) -> None: ...
+    def begin_pass(self, run: Path, first: Any, parameters: int, number: int, passes: Sequence[int]) -> None: ...
+    def epoch(self, row: Mapping[str, float]) -> None: ...
+    def warn(self, text: str) -> None: ...
+
+
+def turn(config: Path, folds: int, runs: Path) -> tuple[float, float]:
+    """Both ratios."""
+    shared: dict[str, Any] = {"runs": runs, "name": None, "command": [], "watcher": Nobody()}
+    start = time.perf_counter()
+    folded = cross_validate(read(config), config.parent, folds=folds, repeats=1, **shared)
+    between = time.perf_counter()
+    alone = train(read(config), config.parent, **shared)
+    end = time.perf_counter()
+    seconds = pd.read_csv(alone.run / "metrics.csv").seconds.iloc[-1]
+    return folded.training_seconds / seconds, (between - start) / (end - between)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path(__file__).resolve().parents[2] / "configs" / "iris.yaml")
+    parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=7)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        turns = [turn(given.config, given.folds, Path(folder)) for _ in range(given.repeats + 1)][1:]
+    print(f"{machine()}; {given.config.name}, {given.folds} folds, {given.repeats} turns")
+    for name, ratios in zip(("training", "all of it"), zip(*turns, strict=True), strict=True):
+        median = statistics.median(ratios)
+        print(f"cv / train, {name}: {median:.2f} ({min(ratios):.2f} to {max(ratios):.2f})")

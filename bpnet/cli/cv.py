@@ -39,6 +39,7 @@ def cv(
         from bpnet.cli.output import print_json
         from bpnet.config.source import override, read
         from bpnet.experiment.cross_validating import cross_validate
+        from bpnet.reports.results import cross_validated_lines
 
         source = override(read(config), settings or [])
         view = console.TrainingView()
@@ -58,4 +59,4 @@ def cv(
         if as_json:
             print_json(dataclasses.asdict(found))
         else:
-            console.show_cross_validated(found)
+            console.say("\n".join(cross_validated_lines(found)))

@@ -32,10 +32,13 @@ def evaluate(
         from bpnet import console
         from bpnet.cli.output import print_json
         from bpnet.experiment.evaluating import evaluate as run_evaluation
+        from bpnet.reports.results import evaluation_lines
 
         evaluation = run_evaluation(run, data, baselines=baselines, replica=replica)
         if as_json:
             flat = dataclasses.asdict(evaluation)
             print_json({"run": str(run), **{k: v for k, v in flat.items() if k != "scores"}, **flat["scores"]})
         else:
-            console.show_evaluation(evaluation)
+            for warning in evaluation.warnings:
+                console.note(f"warning: {warning}")
+            console.say("\n".join(evaluation_lines(evaluation)))

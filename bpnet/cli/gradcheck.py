@@ -34,12 +34,13 @@ def gradcheck(
         from bpnet.config.source import override, read
         from bpnet.errors import RunError
         from bpnet.experiment.checking import check_config
+        from bpnet.reports.results import gradient_check_lines
 
         report = check_config(override(read(config), settings or []), config.parent, rows)
         if as_json:
             print_json({"config": str(config), "agrees": report.agrees, **dataclasses.asdict(report)})
         else:
-            console.show_gradient_check(report)
+            console.say("\n".join(gradient_check_lines(report)))
         if not report.agrees:
             worst = report.worst
             raise RunError(

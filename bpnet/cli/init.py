@@ -57,8 +57,8 @@ def init(
         from bpnet.cli.output import print_json
         from bpnet.errors import UsageError
         from bpnet.inspection.initializing import default_name, draft
-        from bpnet.reports.check import counted
         from bpnet.reports.config import config_text
+        from bpnet.reports.text import counted
         from bpnet.runs.files import write_text
 
         name = default_name(data) if output is None else output

@@ -45,6 +45,7 @@ def train(
         from bpnet.cli.output import print_json
         from bpnet.config.source import override, read
         from bpnet.experiment.training import train as run_training
+        from bpnet.reports.results import ranked_lines, trained_lines
 
         source = override(read(config), settings or [])
         view = console.TrainingView()
@@ -59,7 +60,7 @@ def train(
             if as_json:
                 print_json(dataclasses.asdict(ranked))
             else:
-                console.show_ranked(ranked)
+                console.say("\n".join(ranked_lines(ranked)))
             return
         try:
             trained = run_training(source, config.parent, runs=runs, name=name, command=command, watcher=view)
@@ -79,4 +80,4 @@ def train(
                 }
             )
         else:
-            console.show_trained(trained)
+            console.say("\n".join(trained_lines(trained)))

@@ -7,6 +7,7 @@ from bpnet.inspection.duplicates import SharedRows
 from bpnet.inspection.inspecting import Format, Inspection
 from bpnet.inspection.leaking import FEWEST_ROWS, Leak
 from bpnet.problems import listed
+from bpnet.reports.text import counted, duration, table
 
 MOST_COLUMNS = 40
 """Of more columns than these, those that are used are told by role."""
@@ -61,15 +62,6 @@ def column_lines(columns: Sequence[ColumnDescription]) -> list[str]:
     return [*lines, *(f"{c.name}: {_use(c)}" for c in columns if c.role == "ignored")]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of text, each as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
-    ]
-
-
 def warning_lines(found: Inspection) -> list[str]:
     """What training would warn of, and what it would not see: leaks and duplicates."""
     return [
@@ -81,19 +73,6 @@ def warning_lines(found: Inspection) -> list[str]:
         ),
         *map(_shared, found.shared_rows),
     ]
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: 1 row, 1,000 rows."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def duration(seconds: float) -> str:
-    """A time in the unit that suits it, to two digits."""
-    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{float(f'{seconds / size:.2g}'):g} {unit}"
-    return f"{float(f'{seconds:.2g}'):g} s" if seconds >= 1 else f"{float(f'{1000 * seconds:.2g}'):g} ms"
 
 
 def _format_lines(read: Format) -> list[str]:

@@ -7,7 +7,8 @@ import yaml
 from bpnet.config.yaml_tree import Dumper
 from bpnet.inspection.initializing import Draft, Settings
 from bpnet.problems import listed
-from bpnet.reports.check import column_lines, counted
+from bpnet.reports.check import column_lines
+from bpnet.reports.text import counted
 
 IMBALANCE = 5
 """A class this many times as common as another is worth a word."""

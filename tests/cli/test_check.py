@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from command_line import bpnet
 
-from bpnet.reports.check import duration
+from bpnet.reports.text import duration
 
 CONFIG = "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [5]}\ntraining: {epochs: 3}\n"
 

@@ -37,6 +37,8 @@ def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
             raise UsageError(f"--grid {grid}: is not of the form KEY.PATH=VALUE,VALUE,…, such as {EXAMPLE}")
         if key in values:
             raise UsageError(f"--grid {grid}: {key} is given twice; give all of its values at once")
+        if key == "name":
+            raise UsageError(f"--grid {grid}: name only names the run; give keys that change the training")
         twice = [value for k, value in enumerate(found) if value in found[:k]]
         if twice:
             raise UsageError(f"--grid {grid}: names {twice[0]} twice; give each value once")

@@ -43,7 +43,7 @@ class Split(Component):
 
     Or a column decides: with `group`, rows that have the same value there are in the same part; with `time`, the
     latest rows test, those before them validate, and the earliest train; with `column`, its cells say train,
-    validation or test, and nothing is drawn.
+    validation or test, and nothing is drawn. `seed` draws the rows; by default it is the config's.
     """
 
     validation: Amount = 0.15
@@ -55,6 +55,7 @@ class Split(Component):
     group: Annotated[str, Field(min_length=1)] | None = None
     time: Annotated[str, Field(min_length=1)] | None = None
     column: Annotated[str, Field(min_length=1)] | None = None
+    seed: int | None = number(None, ge=0, lt=2**32)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -272,3 +273,9 @@ class Config(Component):
     def seeds(self) -> list[int]:
         """The seed of each replica: `seed` and those that follow it."""
         return list(range(self.seed, self.seed + self.replicas))
+
+    @property
+    def split_seed(self) -> int:
+        """The seed that draws the rows of each part."""
+        own = self.dataset.split.seed
+        return self.seed if own is None else own

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from bpnet import __version__
+from bpnet.config.schema import Config
 from bpnet.config.source import Source
 from bpnet.engine.network import Network
-from bpnet.engine.settings import Training
 from bpnet.errors import ConfigError
 from bpnet.experiment.model import Description, Model
 from bpnet.preparation.preparing import Fitted, Prepared
@@ -65,24 +65,29 @@ def build_model(prepared: Prepared, source: Source) -> Model:
         alone = description.network()
         if config.replicas == 1:
             return Model(description, alone)
-        each, most = memory_of_one(config.training, alone, len(prepared.rows["train"]))
-        if config.replicas > most:
-            raise ConfigError(
-                f"{source.where(('replicas',))}: replicas is {config.replicas}: so many networks need about "
-                f"{each * config.replicas / 1e9:,.1f} GB, and this machine has {_memory() / 1e9:.1f} GB; "
-                f"at most {most:,} fit"
-            )
+        most_at_once(config, source, alone, len(prepared.rows["train"]))
         several = replace(description, seeds=config.seeds)
         return Model(several, several.network())
 
 
-def memory_of_one(training: Training, alone: Network, rows: int) -> tuple[int, float]:
-    """The bytes of a replica's parameters, row order and activations, and how many replicas the memory holds."""
+def most_at_once(config: Config, source: Source, alone: Network, rows: int) -> int:
+    """How many networks the memory holds with what they train on so many rows with; raises ConfigError.
+
+    The error is that of a config whose `replicas` are more.
+    """
+    training = config.training
     batch = rows if training.batch_size == "full" else min(training.batch_size, rows)
     copies = 4 + len(training.optimizer.slots)  # parameters, gradients, those kept, those before the last step
     values = copies * alone.theta.size + 6 * batch * sum(alone.widths)
     each = alone.dtype.itemsize * values + 8 * rows + _OBJECTS
-    return each, 0.8 * _memory() // each
+    most = max(1, int(min(0.8 * _memory() // each, 2**32)))
+    if config.replicas > most:
+        raise ConfigError(
+            f"{source.where(('replicas',))}: replicas is {config.replicas}: so many networks need about "
+            f"{each * config.replicas / 1e9:,.1f} GB, and this machine has {_memory() / 1e9:.1f} GB; "
+            f"at most {most:,} fit"
+        )
+    return most
 
 
 def _memory() -> float:

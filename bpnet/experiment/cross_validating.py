@@ -15,8 +15,8 @@ from bpnet.config.source import Source, write
 from bpnet.engine.batches import stacked
 from bpnet.engine.training import Record, fit
 from bpnet.errors import DataError, DivergedError, InterruptedRunError
-from bpnet.experiment.building import architecture_errors, describe, memory_of_one
-from bpnet.experiment.ending import interruptible_once, likely_cause
+from bpnet.experiment.building import architecture_errors, describe, most_at_once
+from bpnet.experiment.ending import Interruption, interruptible_once, likely_cause
 from bpnet.experiment.ensemble import Ensemble, apart
 from bpnet.experiment.journal import Status, begun, ended, measured
 from bpnet.experiment.measuring import measure_each, metric_of
@@ -64,6 +64,8 @@ class CrossValidated:
     passes: int
     estimates: dict[str, Estimate]
     results: list[FoldResult]
+    left_out: list[dict[str, int]]
+    """Repetition and number of each fold whose network diverged."""
     seconds: float
     training_seconds: float
     """Of these, the time in which networks trained."""
@@ -92,6 +94,8 @@ class _Learnt:
     """What the folds that have trained so far left, and the time they took."""
 
     done: list[_Done] = field(default_factory=list)
+    left_out: list[dict[str, int]] = field(default_factory=list)
+    """Repetition and number of each fold whose network diverged."""
     seconds: float = 0.0
 
     @property
@@ -118,12 +122,13 @@ def cross_validate(
     """
     start = time.perf_counter()
     config = load(source)
-    check_foldable(config, source, repeats)
+    check_foldable(config, source, folds, repeats)
+    name = f"{run_name(config, source)}-cv" if name is None else directory.valid_name(name)
     found = contents(config, source, folder)
     drawn = draw_folds(config, found, folds, repeats)
     planned = [_plan(k, fold, found, config, source) for k, fold in enumerate(drawn)]
     passes = _passes(planned, source)
-    name = f"{run_name(config, source)}-cv" if name is None else directory.valid_name(name)
+    first = [encode(own.fitted, config, runs) for own in passes[0]]  # most tables' bad cells are met here
     run = directory.RunPaths(directory.create(runs, name))
     files.write_text(run.config, write(as_data(relocated_config(config, name, folder, run.folder))))
     write_folds(run.splits, drawn, len(found.answers.values))
@@ -131,18 +136,20 @@ def cross_validate(
     files.write_json(run.run, content)
     learnt, status = _Learnt(), "failed"
     try:
-        with interruptible_once():
+        with interruptible_once() as interruption:
             try:
-                _train(passes, config, run, runs, learnt, watcher)
+                _train(passes, first, config, run, runs, learnt, watcher, interruption)
                 status = "finished" if learnt.done else "diverged"
             except KeyboardInterrupt:
                 status = "interrupted"
             finally:
+                interruption.saving = True
                 found_estimates = _save(learnt, run, found)
     finally:
         files.write_json(run.run, {**content, **_end(learnt, status, start)})  # type: ignore[arg-type]
     if status == "interrupted":
-        raise InterruptedRunError(f"interrupted; the networks of {len(learnt.done)} folds are saved in {run.folder}")
+        saved = f"the networks of {len(learnt.done)} folds are saved in {run.folder}"
+        raise InterruptedRunError(f"interrupted; {saved if learnt.done else 'no fold had been trained'}")
     if status == "diverged":
         raise DivergedError(f"training diverged in every fold: {likely_cause(config.training.learning_rate)}")
     return CrossValidated(
@@ -152,6 +159,7 @@ def cross_validate(
         passes=len(passes),
         estimates=found_estimates,
         results=learnt.results,
+        left_out=learnt.left_out,
         seconds=time.perf_counter() - start,
         training_seconds=learnt.seconds,
     )
@@ -160,6 +168,7 @@ def cross_validate(
 def _plan(number: int, fold: Fold, found: Contents, config: Config, source: Source) -> _Planned:
     try:
         fitted = fit_encoder(found.survey(config, fold.parts), config, source)
+        fitted.weights(config)  # which must not all be 0 in a part
     except DataError as error:
         which = f"fold {fold.fold}" + (f" of repetition {fold.repeat}" if fold.repeat > 1 else "")
         raise DataError([f"{which}: {problem}" for problem in error.problems]) from None
@@ -179,7 +188,7 @@ def _passes(planned: Sequence[_Planned], source: Source) -> list[list[_Planned]]
         first = group[0].fitted
         with architecture_errors(source):
             alone = describe(first).network()
-        _, most = memory_of_one(first.config.training, alone, len(group[0].fold.parts["train"]))
+        most = most_at_once(first.config, source, alone, len(group[0].fold.parts["train"]))
         size = int(max(1, min(most, MOST_IN_MEMORY // first.bytes, len(group))))
         if first.storage == "disk":
             size = 1
@@ -189,19 +198,24 @@ def _passes(planned: Sequence[_Planned], source: Source) -> list[list[_Planned]]
 
 def _train(
     passes: Sequence[Sequence[_Planned]],
+    first: Sequence[Prepared],
     config: Config,
     run: directory.RunPaths,
     scratch: Path,
     learnt: _Learnt,
     watcher: Watcher,
+    interruption: Interruption,
 ) -> None:
-    """Train one pass after another, whose epochs go to folds.csv; an interrupted one leaves what it has learnt."""
+    """Train one pass after another, whose epochs go to folds.csv; an interrupted one leaves what it has learnt.
+
+    `first` are the folds of the first pass.
+    """
     validated = bool(len(passes[0][0].fold.parts["validation"]))
     names = measured(passes[0][0].fitted.config, validated=validated)
     columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
     with MetricsLog(run.folds_csv, columns) as log:
         for number, group in enumerate(passes, start=1):
-            prepared = [encode(own.fitted, config, scratch) for own in group]
+            prepared = first if number == 1 else [encode(own.fitted, config, scratch) for own in group]
             descriptions = [
                 replace(describe(fold), seeds=[own.seed]) for own, fold in zip(group, prepared, strict=True)
             ]
@@ -220,9 +234,13 @@ def _train(
                     for warning in record.warnings:
                         watcher.warn(warning)
             finally:
+                interruption.saving = True
                 learnt.seconds += time.perf_counter() - start
                 if last is not None:
                     _learn(learnt, group, prepared, apart(model, descriptions), last, watcher)
+                interruption.saving = False
+            if interruption.asked:
+                raise KeyboardInterrupt
 
 
 def _epochs(prepared: Sequence[Prepared], descriptions: Sequence[Description], model: Model) -> Iterator[Record]:
@@ -261,7 +279,8 @@ def _learn(
     """Take in the networks of a pass: what each says of its fold's rows, and how it ended."""
     for k, (own, fold, member) in enumerate(zip(group, prepared, members, strict=True)):
         stop = last.stops[k] if last.stops else "interrupted"
-        if stop == "diverged":
+        if stop == "diverged" or not np.isfinite(last.figures["loss"][k]):
+            learnt.left_out.append({"repeat": own.fold.repeat, "fold": own.fold.fold})
             watcher.warn(f"fold {own.fold.fold} of repetition {own.fold.repeat} diverged and is left out")
             continue
         answered, figures = answer(own.fold, member, fold)
@@ -298,4 +317,5 @@ def _end(learnt: _Learnt, status: Status, start: float) -> dict[str, Any]:
         **ended(status, start),
         "stop_reason": learnt.results[0].stop_reason if status == "finished" else status,
         "folds": [asdict(result) for result in learnt.results],
+        "left_out": learnt.left_out,
     }

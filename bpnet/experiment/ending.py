@@ -4,26 +4,39 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 
+@dataclass
+class Interruption:
+    """Whether the user has asked to stop, and whether that must wait, for the run is being saved."""
+
+    asked: bool = False
+    saving: bool = False
+
+
 @contextmanager
-def interruptible_once() -> Iterator[None]:
-    """Let Ctrl-C interrupt what is inside, but once: an impatient second one must not cut the saving short."""
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or handler is signal.SIG_IGN:
-        yield
+def interruptible_once() -> Iterator[Interruption]:
+    """Let Ctrl-C or SIGTERM interrupt what is inside, but once, and not while it saves: then it is noted alone."""
+    found = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield found
         return
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        first, found.asked = not found.asked, True
+        if first and not found.saving:
+            raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, interrupt)
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is signal.default_int_handler]
+    for number in numbers:
+        signal.signal(number, interrupt)
     try:
-        yield
+        yield found
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for number in numbers:
+            signal.signal(number, signal.default_int_handler)
 
 
 def likely_cause(learning_rate: float) -> str:

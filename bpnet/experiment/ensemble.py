@@ -1,6 +1,8 @@
 """An ensemble: models that predict together, each with an encoding of its own; most runs leave a single one."""
 
 import dataclasses
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -54,7 +56,11 @@ class Ensemble:
         if replica == "all":
             return self
         places = [(k, own) for k, member in enumerate(self.members) for own in range(len(member.description.seeds))]
-        losses = [loss for member in self.members for loss in member.description.losses or [0.0]]
+        losses = [
+            loss
+            for member in self.members
+            for loss in member.description.losses or [math.inf for _ in member.description.seeds]
+        ]
         if replica == "best":
             number = int(np.argmin(losses))
         elif replica.isdecimal() and 1 <= int(replica) <= len(places):
@@ -130,8 +136,12 @@ def load(folder: Path) -> Ensemble:
         return Ensemble([model.load(folder)])
     names = content["members"]
     model.check_format(path, content)
-    if not isinstance(names, list) or not names or not all(isinstance(n, str) and Path(n).name == n for n in names):
-        raise RunError(f"{path}: members must be a list of the folders beside this file; train again, or restore it")
+    proper = isinstance(names, list) and all(isinstance(n, str) and re.fullmatch(r"member-\d{3,}", n) for n in names)
+    if not proper or not names or len(set(names)) < len(names):
+        raise RunError(
+            f"{path}: members must be the folders beside this file, such as member-001, each once; restore it, or "
+            "train again"
+        )
     members = [model.load(folder / name) for name in names]
     first = members[0].description
     for name, member in zip(names, members, strict=True):

@@ -14,25 +14,19 @@ from bpnet.config.grid import Point, dividing_keys, in_common, points_of
 from bpnet.config.loading import load
 from bpnet.config.schema import Config, Dataset, Preprocessing
 from bpnet.config.source import Source
+from bpnet.data.splitting import Part
 from bpnet.engine.metrics import HIGHER_IS_BETTER
 from bpnet.errors import ConfigError, DivergedError, InterruptedRunError
-from bpnet.experiment.building import architecture_errors, describe, memory_of_one
+from bpnet.experiment.building import architecture_errors, describe, most_at_once
 from bpnet.experiment.ending import interruptible_once, likely_cause
 from bpnet.experiment.journal import Figures, Journal, Status, deviations, mean_figures
 from bpnet.experiment.measuring import measure_each
-from bpnet.experiment.model import Model
+from bpnet.experiment.model import Description, Model
 from bpnet.experiment.naming import run_name
-from bpnet.experiment.running import (
-    Watcher,
-    epochs,
-    figures_of,
-    judged_part,
-    new_run,
-    save,
-    threads,
-    write_config,
-)
-from bpnet.preparation.preparing import Prepared, prepare
+from bpnet.experiment.running import Watcher, epochs, figures_of, judged_part, new_run, save, threads, write_config
+from bpnet.preparation.dividing import divide
+from bpnet.preparation.opening import Opened
+from bpnet.preparation.preparing import Fitted, Prepared, contents, encode, fit
 from bpnet.preparation.resolving import METRICS, resolve
 from bpnet.runs import directory, files
 
@@ -41,12 +35,14 @@ from bpnet.runs import directory, files
 class PointResult:
     """How the networks of one point ended: where, which they are in replicas.csv, and the means of their figures.
 
-    `score` is the figure that points are ranked by, None where every network diverged.
+    `survivors` are those that did not diverge, to whom the figures belong; `score` is the figure that points are ranked
+    by, None where every network diverged.
     """
 
     values: Mapping[str, str]
     run: Path
     networks: list[int]
+    survivors: list[int]
     stop_reason: str
     best_epoch: int
     score: float | None
@@ -60,7 +56,7 @@ class Ranked:
 
     run: Path
     ranked_by: str
-    part: str
+    part: Part
     passes: int
     dividing_keys: list[str]
     points: list[PointResult]
@@ -69,10 +65,19 @@ class Ranked:
 
 @dataclass(frozen=True)
 class _Planned:
-    """A point and its config, as it is written and as it is resolved for the table."""
+    """A point, its config resolved for the table, and what its network is."""
 
     point: Point
     config: Config
+    description: Description
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """Points whose networks train as replicas of one network, and the table as it is encoded for all of them."""
+
+    planned: Sequence[_Planned]
+    fitted: Fitted
 
 
 def train_grid(
@@ -88,72 +93,113 @@ def train_grid(
     """Train every point of a grid, and leave a run directory for each pass, whose model is the pass's best point.
 
     The rows are split by the config's own seed for all points. The best run's grid.csv holds the ranking. Raises
-    UsageError, ConfigError, DataError or RunError; DivergedError where no network stayed finite; InterruptedRunError
-    after what was learnt is saved.
+    UsageError, ConfigError, DataError or RunError before anything trains; DivergedError where no network stayed finite,
+    or InterruptedRunError, after what was learnt is saved.
     """
     start = time.perf_counter()
     points = points_of(source, grids)
-    planned = [_Planned(point, load(point.source)) for point in points]
-    common = [in_common(own.config) for own in planned]
-    divided = dividing_keys(points, common)
-    groups: dict[str, list[_Planned]] = {}
-    for own, shape in zip(planned, common, strict=True):
-        groups.setdefault(shape, []).append(own)
-    name = run_name(planned[0].config, source) if name is None else directory.valid_name(name)
-    seed = _own_seed(source, planned[0].config)
-    ranked_by = _figure(planned)
+    configs = [load(point.source) for point in points]
+    common = [in_common(config) for config in configs]
+    name = run_name(configs[0], source) if name is None else directory.valid_name(name)
+    passes = _plan(points, configs, common, source, folder)
+    figure, part = _judged_by(passes)
     results: list[PointResult] = []
     status: Status = "finished"
-    prepared: Prepared | None = None
-    passes = 0
-    for group in groups.values():
-        config, first = replace(group[0].config, seed=seed), group[0].point.source
-        prepared = prepare(config, first, folder, scratch=runs)
-        for part in _fitting(group, prepared, first):
-            passes += 1
-            one = _Pass(part, prepared, folder, ranked_by)
-            status = one.train(runs, name, command, watcher)
-            results += one.results
+    try:
+        for one in passes:
+            prepared = encode(one.fitted, one.planned[0].config, runs)
+            run = _Run(one.planned, prepared, folder, figure)
+            status = run.train(runs, name, command, watcher, results)
             if status == "interrupted":
                 break
-        if status == "interrupted":
-            break
-    assert prepared is not None
-    figure = ranked_by or METRICS[prepared.survey.answers.task][0]
+    except KeyboardInterrupt:  # between two passes
+        if not results:
+            raise
+        status = "interrupted"
     ranked = _ranked(results, figure)
-    if status != "interrupted" and ranked[0].score is None:
-        raise DivergedError(
-            f"training diverged at every point: {likely_cause(planned[0].config.training.learning_rate)}"
-        )
     _write(ranked[0].run / "grid.csv", ranked, figure)
     if status == "interrupted":
         raise InterruptedRunError(f"interrupted; the points that had begun are ranked in {ranked[0].run}/grid.csv")
+    if ranked[0].score is None:
+        lowest = min(config.training.learning_rate for config in configs)
+        raise DivergedError(f"training diverged at every point: {likely_cause(lowest)}")
     return Ranked(
         run=ranked[0].run,
         ranked_by=figure,
-        part=judged_part(prepared.rows),
-        passes=passes,
-        dividing_keys=divided,
+        part=part,
+        passes=len(passes),
+        dividing_keys=dividing_keys(points, common),
         points=ranked,
         seconds=time.perf_counter() - start,
     )
 
 
-def _own_seed(source: Source, first: Config) -> int:
+def _plan(
+    points: Sequence[Point], configs: Sequence[Config], common: Sequence[str], source: Source, folder: Path
+) -> list[_Pass]:
+    """The passes, every point of which is checked against the table; raises ConfigError or DataError."""
+    groups: dict[str, list[int]] = {}
+    for k, shape in enumerate(common):
+        groups.setdefault(shape, []).append(k)
+    seed = _split_seed(source, configs[0])
+    opened: dict[str, Opened] = {}
+    passes = []
+    for group in groups.values():
+        first, dataset = points[group[0]].source, configs[group[0]].dataset
+        if dataset.split.seed is None:
+            dataset = replace(dataset, split=replace(dataset.split, seed=seed))
+        config = replace(configs[group[0]], dataset=dataset)
+        key = repr((dataset.path, dataset.columns, dataset.rows, dataset.reading))
+        found = contents(config, first, folder, opened.get(key))
+        opened[key] = found.opened
+        fitted = fit(found.survey(config, divide(config, found.opened, found.answers, found.aside)), config, first)
+        fitted.weights(config)  # which must not all be 0 in a part
+        with architecture_errors(first):
+            alone = describe(fitted).network()
+        rows = len(fitted.survey.parts["train"])
+        most = min(most_at_once(configs[k], points[k].source, alone, rows) for k in group)
+        planned = [_planned(points[k], replace(configs[k], dataset=dataset), fitted) for k in group]
+        size = max(1, most // max(own.config.replicas for own in planned))
+        passes += [_Pass(planned[start : start + size], fitted) for start in range(0, len(planned), size)]
+    return passes
+
+
+def _planned(point: Point, config: Config, fitted: Fitted) -> _Planned:
+    dataset, answers = fitted.config.dataset, fitted.survey.answers
+    assert dataset.features is not None
+    resolved = resolve(
+        config, point.source, answers.task, answers.wanted, dataset.features, dataset.roles, fitted.encoder
+    )
+    description = replace(describe(replace(fitted, config=resolved)), seeds=resolved.seeds)
+    return _Planned(point, resolved, description)
+
+
+def _split_seed(source: Source, first: Config) -> int:
     """The seed that the config has without the grid; that of its first point where it makes sense with one alone."""
     try:
-        return load(source).seed
+        return load(source).split_seed
     except ConfigError:
-        return first.seed
+        return first.split_seed
 
 
-def _figure(planned: Sequence[_Planned]) -> str | None:
-    """The figure that points are ranked by: the loss, or where theirs cannot be compared the task's first metric."""
+def _judged_by(passes: Sequence[_Pass]) -> tuple[str, Part]:
+    """The figure and the part that points are ranked by: the loss, or where theirs differ the task's first metric.
+
+    Raises ConfigError where points predict different things, or only some have validation rows.
+    """
+    every = [own for one in passes for own in one.planned]
+    answers = {(one.fitted.survey.answers.task, tuple(one.fitted.survey.answers.names)) for one in passes}
+    validated = {bool(len(one.fitted.survey.parts["validation"])) for one in passes}
+    for what, found in (("predict different things", answers), ("do not all have validation rows", validated)):
+        if len(found) > 1:
+            first = every[0].point.values
+            keys = [key for key in first if len({own.point.values[key] for own in every}) > 1]
+            raise ConfigError(f"--grid {', '.join(keys)}: the points {what}, and cannot be ranked; make a grid of each")
     compared = {
-        repr((own.config.training.loss, own.config.architecture.output, own.config.task, _rows_of(own.config.dataset)))
-        for own in planned
+        repr((own.config.training.loss, own.config.architecture.output, _rows_of(own.config.dataset))) for own in every
     }
-    return "loss" if len(compared) == 1 else None
+    figure = "loss" if len(compared) == 1 else METRICS[answers.pop()[0]][0]
+    return figure, "validation" if validated.pop() else "train"
 
 
 def _rows_of(dataset: Dataset) -> Dataset:
@@ -162,46 +208,28 @@ def _rows_of(dataset: Dataset) -> Dataset:
     return replace(dataset, features=None, roles={}, preprocessing=target, storage="auto")
 
 
-def _fitting(group: Sequence[_Planned], prepared: Prepared, source: Source) -> list[list[_Planned]]:
-    """The points of a group in as few passes as the memory allows."""
-    with architecture_errors(source):
-        alone = describe(prepared).network()
-    _, most = memory_of_one(prepared.config.training, alone, len(prepared.rows["train"]))
-    size = int(max(1, min(most // max(own.config.replicas for own in group), len(group))))
-    return [list(group[start : start + size]) for start in range(0, len(group), size)]
+class _Run:
+    """The run of a pass."""
 
+    def __init__(self, planned: Sequence[_Planned], prepared: Prepared, folder: Path, figure: str) -> None:
+        self._planned, self._prepared, self._folder, self._figure = planned, prepared, folder, figure
 
-class _Pass:
-    """Points whose networks train as replicas of one network."""
-
-    def __init__(self, planned: Sequence[_Planned], prepared: Prepared, folder: Path, ranked_by: str | None) -> None:
-        assert prepared.config.task is not None
-        self._planned, self._prepared, self._folder = planned, prepared, folder
-        self._figure = ranked_by or METRICS[prepared.config.task][0]
-        self._configs = [_resolved(own, prepared) for own in planned]
-        self._descriptions = [
-            replace(describe(replace(prepared, config=config)), seeds=config.seeds) for config in self._configs
-        ]
-        self.results: list[PointResult] = []
-
-    def train(self, runs: Path, name: str, command: Sequence[str], watcher: Watcher) -> Status:
-        """Train the points into a run directory of their own; why that ended."""
-        each = [
-            (config.training, description.layers)
-            for config, description in zip(self._configs, self._descriptions, strict=True)
-            for _ in config.seeds
-        ]
-        seeds = [seed for config in self._configs for seed in config.seeds]
+    def train(
+        self, runs: Path, name: str, command: Sequence[str], watcher: Watcher, results: list[PointResult]
+    ) -> Status:
+        """Train the points into a run directory of their own, and add how each ended; why the run did."""
+        each = [own for own in self._planned for _ in own.config.seeds]
+        seeds = [seed for own in self._planned for seed in own.config.seeds]
         with architecture_errors(self._planned[0].point.source):
-            together = replace(self._descriptions[0], seeds=seeds)
-            model = Model(together, together.network([layers for _, layers in each]))
+            together = replace(self._planned[0].description, seeds=seeds)
+            model = Model(together, together.network([own.description.layers for own in each]))
         run = new_run(self._prepared, runs, name)
         journal = Journal(run, self._prepared, command, seeds)
         status: Status = "failed"
-        with interruptible_once(), threads(self._prepared, model.network):
+        with interruptible_once() as interruption, threads(self._prepared, model.network):
             try:
                 watcher.begin(run.folder, self._prepared, model.network.theta.shape[1])
-                for record, row in epochs(self._prepared, model, journal, [training for training, _ in each]):
+                for record, row in epochs(self._prepared, model, journal, [own.config.training for own in each]):
                     watcher.epoch(row)
                     for warning in record.warnings:
                         watcher.warn(warning)
@@ -209,39 +237,47 @@ class _Pass:
             except KeyboardInterrupt:
                 status = "interrupted"
             finally:
-                self._save(model, run, journal, status, name)
-        return status
+                interruption.saving = True
+                results += self._save(model, run, journal, status, name)
+        for k in np.flatnonzero(~journal.finite).tolist():
+            watcher.warn(f"network {k + 1} ({_said(each[k].point)}, seed {seeds[k]}) diverged and is left out")
+        return "interrupted" if interruption.asked else status
 
-    def _save(self, model: Model, run: directory.RunPaths, journal: Journal, status: Status, name: str) -> None:
-        """Note how each point ended, and write the model and the figures of the best."""
+    def _save(
+        self, model: Model, run: directory.RunPaths, journal: Journal, status: Status, name: str
+    ) -> list[PointResult]:
+        """Write the model and the figures of the best point; how each ended."""
         start = 0
         kept: list[tuple[list[int], Model, list[Figures]]] = []
-        for own, description in zip(self._planned, self._descriptions, strict=True):
-            networks = list(range(start, start + len(description.seeds)))
+        results = []
+        for own in self._planned:
+            networks = list(range(start, start + len(own.description.seeds)))
             start += len(networks)
             alive = [k for k in networks if journal.finite[k]]
-            chosen = model.picked(alive or networks)
-            chosen = Model(replace(description, seeds=chosen.description.seeds), chosen.network)
-            figures = figures_of(chosen, self._prepared.rows)
-            kept.append((alive or networks, chosen, figures))
             journal.chosen = alive or networks
-            self.results.append(
+            picked = model.picked(journal.chosen)
+            chosen = Model(replace(own.description, seeds=picked.description.seeds), picked.network)
+            figures = figures_of(chosen, self._prepared.rows)
+            kept.append((journal.chosen, chosen, figures))
+            results.append(
                 PointResult(
                     values=own.point.values,
                     run=run.folder,
                     networks=[k + 1 for k in networks],
-                    stop_reason=journal.stop_reason or status,
+                    survivors=[k + 1 for k in alive],
+                    stop_reason=(journal.stop_reason or status) if alive else "diverged",
                     best_epoch=journal.kept_epoch,
                     score=self._score(chosen) if alive else None,
                     figures=mean_figures(figures),
                     deviation=deviations(figures) if len(figures) > 1 else None,
                 )
             )
-        best = self.results.index(_ranked(self.results, self._figure)[0])
+        best = results.index(_ranked(results, self._figure)[0])
         journal.chosen, chosen, figures = kept[best]
-        write_config(self._configs[best], name, self._folder, run)
+        write_config(self._planned[best].config, name, self._folder, run)
         save(chosen, figures, self._prepared.rows, run)
         journal.close(status, [], journal.replicas(figures, status))
+        return results
 
     def _score(self, model: Model) -> float:
         """The figure that points are ranked by, on the rows that judge; a loss without penalties, which differ."""
@@ -249,12 +285,8 @@ class _Pass:
         return float(measure_each(bare, self._prepared.rows[judged_part(self._prepared.rows)])[self._figure].mean())
 
 
-def _resolved(own: _Planned, prepared: Prepared) -> Config:
-    dataset, answers = prepared.config.dataset, prepared.survey.answers
-    assert dataset.features is not None
-    return resolve(
-        own.config, own.point.source, answers.task, answers.wanted, dataset.features, dataset.roles, prepared.encoder
-    )
+def _said(point: Point) -> str:
+    return ", ".join(f"{key}={value}" for key, value in point.values.items())
 
 
 def _ranked(results: Sequence[PointResult], figure: str) -> list[PointResult]:
@@ -268,18 +300,17 @@ def _ranked(results: Sequence[PointResult], figure: str) -> list[PointResult]:
 
 
 def _write(path: Path, ranked: Sequence[PointResult], figure: str) -> None:
-    """Write grid.csv: a line for each point, the best first."""
-    parts = ranked[0].figures
-    columns = [f"{part}_{name}" for part in parts for name in parts[part]]
+    """Write grid.csv: a line for each point, the best first; a cell is blank where a point lacks the figure."""
+    columns = list(dict.fromkeys((part, name) for own in ranked for part in own.figures for name in own.figures[part]))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    names = ["rank", *ranked[0].values, f"ranked_by_{figure}"]
-    writer.writerow([*names, "run", "networks", "stop_reason", "best_epoch", *columns])
+    about = ["run", "networks", "survivors", "stop_reason", "best_epoch"]
+    figures = [f"{part}_{name}" for part, name in columns]
+    writer.writerow(["rank", *ranked[0].values, f"ranked_by_{figure}", *about, *figures])
     for rank, own in enumerate(ranked, start=1):
-        networks = " ".join(map(str, own.networks))
-        cells: list[Any] = [own.figures[part].get(name, "") for part in parts for name in parts[part]]
+        networks, survivors = (" ".join(map(str, numbers)) for numbers in (own.networks, own.survivors))
         score = "" if own.score is None else repr(own.score)
-        writer.writerow(
-            [rank, *own.values.values(), score, own.run.name, networks, own.stop_reason, own.best_epoch, *cells]
-        )
+        cells: list[Any] = [own.figures.get(part, {}).get(name, "") for part, name in columns]
+        told = [own.run.name, networks, survivors, own.stop_reason, own.best_epoch]
+        writer.writerow([rank, *own.values.values(), score, *told, *cells])
     files.write_text(path, text.getvalue())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,10 @@ class Description(Component):
             set(self.class_weight) != set(classes or []) or not all(weight > 0 for weight in self.class_weight.values())
         ):
             raise FieldError("class_weight", "must have a weight above 0 for each class and no other")
+        if self.losses is not None and (
+            len(self.losses) != len(self.seeds) or not all(math.isfinite(loss) for loss in self.losses)
+        ):
+            raise FieldError("losses", "must be a finite number for each of the seeds, or null")
         if isinstance(self.loss, CrossEntropy) and outputs == 1:
             raise FieldError("loss", "is cross_entropy, but the network has one output")
         if self.output_activation != self.loss.link:

@@ -21,9 +21,9 @@ from bpnet.preparation.folding import Fold
 from bpnet.preparation.preparing import Prepared
 from bpnet.runs import files
 
-_ENDLESS = dict.fromkeys(("loss", "log_loss", "brier", "rmse", "mae", "median_absolute_error", "mape"), (0.0, math.inf))
-_RANGES = {**_ENDLESS, "r2": (-math.inf, 1.0), "matthews": (-1.0, 1.0)}
-"""The range of a figure that can be anything but a share."""
+_ENDLESS = dict.fromkeys(("loss", "log_loss", "rmse", "mae", "median_absolute_error", "mape"), (0.0, math.inf))
+_RANGES = {**_ENDLESS, "r2": (-math.inf, 1.0), "matthews": (-1.0, 1.0), "brier": (0.0, 2.0)}
+"""The range of a figure that can be anything but a share; the Brier score's is that of more than two classes."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FoldResult:
 class Estimate:
     """A figure's mean over the folds for which it is defined, their standard deviation, and its 95 % interval."""
 
-    mean: float
+    mean: float | None
     deviation: float | None
     low: float | None
     high: float | None
@@ -83,6 +83,7 @@ def estimates(results: Sequence[FoldResult]) -> dict[str, Estimate]:
         own = [result for result in results if result.figures[name] is not None]
         values = np.array([result.figures[name] for result in own], np.float64)
         if not len(values):
+            found[name] = Estimate(None, None, None, None, 0)
             continue
         mean = float(values.mean())
         if len(values) == 1:

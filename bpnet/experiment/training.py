@@ -52,7 +52,7 @@ def train(
     write_config(prepared.config, name, folder, run)
     journal = Journal(run, prepared, command)
     status: Status = "failed"
-    with interruptible_once(), threads(prepared, model.network):
+    with interruptible_once() as interruption, threads(prepared, model.network):
         try:
             watcher.begin(run.folder, prepared, model.network.theta.shape[1])
             for record, row in epochs(prepared, model, journal):
@@ -63,6 +63,7 @@ def train(
         except KeyboardInterrupt:
             status = "interrupted"
         finally:
+            interruption.saving = True
             replicas = _save(model, prepared, run, journal, doctor, status)
     for k in set(range(len(journal.seeds))) - set(journal.survivors):
         watcher.warn(f"replica {k + 1} (seed {journal.seeds[k]}) diverged and is left out")

@@ -60,7 +60,7 @@ def divide(config: Config, opened: Opened, answers: Answers, aside: Mapping[str,
     return split_rows(
         rows,
         _wish(split),
-        config.seed,
+        config.split_seed,
         keys.classes,
         groups=keys.groups,
         times=keys.times,

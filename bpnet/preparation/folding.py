@@ -23,7 +23,7 @@ class Fold:
     parts: dict[Part, Indices]
 
 
-def check_foldable(config: Config, source: Source, repeats: int) -> None:
+def check_foldable(config: Config, source: Source, folds: int, repeats: int) -> None:
     """Raise ConfigError where a key contradicts drawing folds, with all of them."""
     split = config.dataset.split
     problems: list[str] = []
@@ -41,6 +41,11 @@ def check_foldable(config: Config, source: Source, repeats: int) -> None:
             refuse(f"dataset.split.{key}", "names rows, but cv draws the folds itself; leave it out")
     if config.dataset.path is not None and not isinstance(config.dataset.path, str):
         refuse("dataset.path", "has a file for each part, but cv draws the folds itself; give it one path")
+    if config.seed + folds * repeats > 2**32 or config.split_seed + repeats > 2**32:
+        refuse(
+            "seed",
+            f"is {config.seed}, but each of {folds * repeats} networks has the next one, and seeds end before {2**32}",
+        )
     if repeats > 1 and (split.time is not None or not split.shuffle):
         why = "time is set" if split.time is not None else "shuffle is false"
         problems.append(f"--repeats {repeats}: dataset.split.{why}, so that every repetition would be the same; give 1")
@@ -52,8 +57,9 @@ def draw_folds(config: Config, found: Contents, folds: int, repeats: int) -> lis
     """The folds of each repetition; raises DataError where rows, classes or groups are too few for so many.
 
     Test rows are those of scikit-learn's KFold, in a classification StratifiedKFold, with `shuffle=True` and the
-    `random_state` seed + repetition - 1; of GroupKFold or StratifiedGroupKFold where groups are kept together; of
-    TimeSeriesSplit over the rows in order of time. Validation rows are drawn from the others as in any training.
+    `random_state` seed + repetition - 1, by the seed of the split; of GroupKFold or StratifiedGroupKFold where groups
+    are kept together; of TimeSeriesSplit over the distinct times, so that rows of the same time stay together.
+    Validation rows are drawn from the others as in any training.
     """
     answers, table = found.answers, found.opened.table
     keys = row_keys(config, table, answers, found.aside)
@@ -69,7 +75,7 @@ def draw_folds(config: Config, found: Contents, folds: int, repeats: int) -> lis
             out = np.ones(len(answers.values), bool)
             out[others] = False
             parts = split_rows(
-                len(out), wish, config.seed, keys.classes, groups=keys.groups, times=keys.times, dropped=out
+                len(out), wish, config.split_seed, keys.classes, groups=keys.groups, times=keys.times, dropped=out
             )
             drawn.append(Fold(repeat + 1, fold, {**parts, "test": np.sort(own)}))
     return drawn
@@ -79,12 +85,13 @@ def _splits(config: Config, keys: RowKeys, kept: Indices, folds: int, repeat: in
     """For each fold the other rows (…,) that train and validate, and its own (…,)."""
     from sklearn import model_selection as sk
 
-    chance: dict[str, Any] = {"shuffle": True, "random_state": config.seed + repeat}
+    chance: dict[str, Any] = {"shuffle": True, "random_state": config.split_seed + repeat}
     if not config.dataset.split.shuffle:
         chance = {"shuffle": False}
     if keys.times is not None:
-        kept = kept[np.argsort(keys.times[kept], kind="stable")]
-        splitter, labels, groups = sk.TimeSeriesSplit(folds), None, None
+        times, of_row = np.unique(keys.times[kept], return_inverse=True)
+        for earlier, own in sk.TimeSeriesSplit(folds).split(times):
+            yield kept[np.isin(of_row, earlier)], kept[np.isin(of_row, own)]
     else:
         labels = None if keys.classes is None else keys.classes[kept]
         groups = None if keys.groups is None else keys.groups[kept]
@@ -92,14 +99,19 @@ def _splits(config: Config, keys: RowKeys, kept: Indices, folds: int, repeat: in
             splitter = (sk.KFold if labels is None else sk.StratifiedKFold)(folds, **chance)
         else:
             splitter = (sk.GroupKFold if labels is None else sk.StratifiedGroupKFold)(folds, **chance)
-    for others, own in splitter.split(kept, labels, groups):
-        yield kept[others], kept[own]
+        for others, own in splitter.split(kept, labels, groups):
+            yield kept[others], kept[own]
 
 
 def _check_enough(config: Config, found: Contents, keys: RowKeys, kept: Indices, folds: int) -> None:
     name, wanted = found.opened.table.name, f"--folds {folds}"
-    if folds > len(kept) - (keys.times is not None):
+    if folds > len(kept):
         raise DataError(f"{name}: has {len(kept)} rows, too few for {wanted}; give fewer folds")
+    if keys.times is not None and folds >= (times := len(np.unique(keys.times[kept]))):
+        raise DataError(
+            f"{name}: column '{config.dataset.split.time}' has {times} different times, too few for {wanted}, "
+            f"which needs {folds + 1}; give fewer folds"
+        )
     if keys.groups is not None:
         groups = len(np.unique(keys.groups[kept]))
         if groups < folds:
@@ -111,9 +123,9 @@ def _check_enough(config: Config, found: Contents, keys: RowKeys, kept: Indices,
         counts = np.bincount(keys.classes[kept], minlength=len(found.answers.classes))
         fewest = int(np.argmin(counts))
         if counts[fewest] < folds:
-            label, target = found.answers.classes[fewest], found.answers.names[0]
+            label, target, rows = found.answers.classes[fewest], found.answers.names[0], int(counts[fewest])
+            fewer = f"give at most --folds {rows}, " if rows > 1 else ""
             raise DataError(
-                f"{name}: the class '{label}' of '{target}' has {counts[fewest]} rows, fewer than {wanted}, and each "
-                f"fold needs one; give at most --folds {max(2, counts[fewest])}, add rows, or set "
-                "dataset.split.stratify to false"
+                f"{name}: the class '{label}' of '{target}' has {rows} {'row' if rows == 1 else 'rows'}, fewer than "
+                f"{wanted}, and each fold needs one; {fewer}add rows, or set dataset.split.stratify to false"
             )

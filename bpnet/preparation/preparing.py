@@ -108,12 +108,12 @@ class Contents:
         return Survey(table, self.answers, parts, profile(config, table, self.columns, train), self.weights)
 
 
-def contents(config: Config, source: Source, folder: Path) -> Contents:
+def contents(config: Config, source: Source, folder: Path, opened: Opened | None = None) -> Contents:
     """Read and check the table, and find the task; the dataset's paths are relative to `folder`.
 
-    Raises ConfigError or DataError.
+    `opened` is the table where it has been opened before. Raises ConfigError or DataError.
     """
-    opened = open_dataset(config, source, folder)
+    opened = opened or open_dataset(config, source, folder)
     table, dataset = opened.table, config.dataset
     columns = candidates(config, source, table)
     aside = whole_columns(table, _aside(config))
@@ -159,6 +159,15 @@ class Fitted:
     bytes: int
     """The encoded rows' size in the network's own type."""
 
+    def weights(self, config: Config) -> Floats | None:
+        """Each row's weight (N,), its own times its class's, of mean 1 over the training rows; raises DataError."""
+        answers, parts = self.survey.answers, self.survey.parts
+        weights = row_weights(self.survey.weights, answers.values, answers.classes, self.class_weight)
+        if weights is None:
+            return None
+        check_parts(weights, parts, f"{self.survey.table.name}, column '{config.dataset.sample_weight}'")
+        return np.asarray(weights / weights[parts["train"]].mean())
+
 
 def fit(surveyed: Survey, config: Config, source: Source) -> Fitted:
     """Fit the encoder and the target to the training rows, and resolve the config; raises ConfigError or DataError."""
@@ -172,7 +181,7 @@ def fit(surveyed: Survey, config: Config, source: Source) -> Fitted:
         planned,
         surveyed.part("train"),
         unit_rows=isinstance(wishes.numeric, L2Rows),
-        rng=generator(config.seed, Purpose.SPLIT, epoch=1),
+        rng=generator(config.split_seed, Purpose.SPLIT, epoch=1),
         used=surveyed.used,
     )
     roles = {name: planned[name].role if name in planned else "ignored" for name in surveyed.profile.findings}
@@ -206,10 +215,9 @@ def encode(fitted: Fitted, config: Config, scratch: Path | None) -> Prepared:
     labels = isinstance(target, Classes)
     narrow = "uint8" if storage == "disk" and labels else dtype
     y = answers.encode(target, outputs, narrow, table)
-    weights = row_weights(surveyed.weights, answers.values, answers.classes, fitted.class_weight)
+    weights = fitted.weights(config)
     if weights is not None:
-        check_parts(weights, parts, f"{table.name}, column '{config.dataset.sample_weight}'")
-        weights = (weights / weights[parts["train"]].mean()).astype(dtype)
+        weights = weights.astype(dtype)
     with ExitStack() as open_stores:
         stores: dict[Part, RowStore] = {}
         for part, own in parts.items():

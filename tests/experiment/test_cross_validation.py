@@ -11,13 +11,14 @@ from sklearn import model_selection as sk
 
 from bpnet.config.loading import load as load_config
 from bpnet.config.source import override, parse, read
-from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError, UsageError
+from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError, RunError, UsageError
 from bpnet.experiment import ensemble
 from bpnet.experiment.cross_validating import cross_validate
 from bpnet.experiment.evaluating import evaluate
 from bpnet.experiment.tracing import trace_rows
 from bpnet.preparation.folding import draw_folds
 from bpnet.preparation.preparing import contents
+from bpnet.reports.results import cross_validated_lines
 
 
 class FoldWatcher(Watcher):
@@ -274,3 +275,110 @@ def test_what_cannot_be_folded(tmp_path, settings, folds, error, text):
 def test_repetitions_that_would_be_the_same(tmp_path):
     with pytest.raises(ConfigError, match=r"--repeats 2: dataset\.split\.time is set, so that every"):
         cv(IRIS, tmp_path, "dataset.split.time=petal_width", repeats=2)
+
+
+def test_an_interruption_while_folds_are_saved_waits(tmp_path, monkeypatch):
+    import signal
+
+    from bpnet.experiment import cross_validating
+
+    answer = cross_validating.answer
+
+    def interrupted(*given):
+        signal.raise_signal(signal.SIGINT)
+        return answer(*given)
+
+    monkeypatch.setattr(cross_validating, "answer", interrupted)
+    with pytest.raises(InterruptedRunError, match="the networks of 5 folds are saved"):
+        cv(IRIS, tmp_path, SHORT)
+    run = tmp_path / "runs" / "iris-cv-001"
+    assert len(pd.read_csv(run / "predictions.csv")) == 150
+    assert len(ensemble.load(run / "model").members) == 5
+
+
+def test_an_interrupted_fold_that_has_diverged_is_left_out(tmp_path, monkeypatch):
+    from bpnet.engine import network
+
+    initialize = network.Network.initialize
+
+    def poisoned(self):
+        initialize(self)
+        if len(self.seeds) > 1:
+            self.theta[1] = np.inf
+
+    class Impatient(FoldWatcher):
+        def epoch(self, row):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(network.Network, "initialize", poisoned)
+    with pytest.raises(InterruptedRunError, match="the networks of 4 folds are saved"):
+        cv(IRIS, tmp_path, SHORT, watcher=Impatient())
+    content = json.loads((tmp_path / "runs" / "iris-cv-001" / "run.json").read_text())
+    assert content["left_out"] == [{"repeat": 1, "fold": 2}]
+
+
+def test_rows_of_the_same_time_stay_together(tmp_path):
+    write_csv(tmp_path / "t.csv", ["day", "a", "y"], [[k // 3, (k * 7) % 11, k % 5 + 0.5] for k in range(60)])
+    text = "dataset: {path: t.csv, target: y, split: {time: day}}\ntraining: {epochs: 1}\n"
+    (tmp_path / "c.yaml").write_text(text)
+    table = pd.read_csv(tmp_path / "t.csv")
+    for own in folds_of(tmp_path / "c.yaml", folds=4):
+        days = [set(table.day[rows]) for rows in own.parts.values()]
+        assert not days[0] & days[1] | days[0] & days[2] | days[1] & days[2]
+        assert max(days[0] | days[1]) < min(days[2])
+    with pytest.raises(DataError, match="column 'day' has 20 different times, too few for --folds 20, which needs 21"):
+        folds_of(tmp_path / "c.yaml", folds=20)
+
+
+@pytest.mark.parametrize("seed", [2**32 - 1, 2**32 - 5])
+def test_seeds_that_would_run_out(tmp_path, seed):
+    with pytest.raises(
+        ConfigError, match=f"seed is {seed}, but each of 6 networks has the next one, and seeds end before"
+    ):
+        cv(IRIS, tmp_path, f"seed={seed}", folds=3, repeats=2)
+
+
+def test_weights_that_are_all_0_in_a_fold_are_named_before_anything_is_made(tmp_path):
+    write_csv(tmp_path / "t.csv", ["a", "w", "y"], [[k % 7, int(k >= 10), k % 5 + 0.5] for k in range(40)])
+    text = "dataset: {path: t.csv, target: y, sample_weight: w, split: {shuffle: false}}\n"
+    with pytest.raises(DataError, match=r"fold 1: .*t.csv, column 'w': the weights of the test rows are all 0"):
+        cv_text(tmp_path, text, folds=4)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_class_with_a_single_row(tmp_path):
+    write_csv(tmp_path / "t.csv", ["a", "y"], [[k, "rare" if k == 3 else "no" if k % 2 else "yes"] for k in range(20)])
+    with pytest.raises(DataError) as caught:
+        cv_text(tmp_path, "dataset: {path: t.csv, target: y}\n", folds=2)
+    assert "the class 'rare' of 'y' has 1 row, fewer than --folds 2, and each fold needs one; add rows" in str(
+        caught.value
+    )
+
+
+def test_figures_that_no_fold_defines_are_undefined(tmp_path):
+    write_csv(tmp_path / "t.csv", ["a", "y"], [[k % 7, k % 5 + 0.5] for k in range(12)])
+    text = "dataset: {path: t.csv, target: y, split: {validation: 0}}\ntraining: {epochs: 1}\n"
+    found = cv_text(tmp_path, text, folds=12)
+    assert (found.estimates["r2"].mean, found.estimates["r2"].folds) == (None, 0)
+    assert any(line.startswith("R²") and "undefined" in line for line in cross_validated_lines(found))
+    assert found.estimates["rmse"].folds == 12
+
+
+@pytest.mark.parametrize(
+    "members", [["..", "member-001"], [""], ["member-001", "member-001"], ["a\x00b"], "member-001", [], [1]]
+)
+def test_a_list_of_members_that_was_edited(tmp_path, members):
+    found = cv(IRIS, tmp_path, SHORT, folds=2)
+    path = found.run / "model" / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "members": members}))
+    with pytest.raises(RunError, match="members must be the folders beside this file, such as member-001, each once"):
+        ensemble.load(found.run / "model")
+
+
+@pytest.mark.parametrize("losses", [[], [0.1, 0.2], [float("nan")]])
+def test_losses_that_were_edited(tmp_path, losses):
+    found = cv(IRIS, tmp_path, SHORT, folds=2)
+    path = found.run / "model" / "member-001" / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "losses": losses}))
+    with pytest.raises(RunError, match="losses"):
+        ensemble.load(found.run / "model")

@@ -10,9 +10,10 @@ from experiment_runs import ROOT, Watcher, predicted, train_file, train_text, wr
 from bpnet.config.grid import points_of
 from bpnet.config.loading import load as load_config
 from bpnet.config.source import override, parse, read
-from bpnet.errors import ConfigError, DivergedError, InterruptedRunError, UsageError
+from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError, UsageError
 from bpnet.experiment.gridding import train_grid
 from bpnet.experiment.model import load
+from bpnet.reports.results import ranked_lines
 
 CONFIG = """
 seed: 3
@@ -206,3 +207,105 @@ def test_a_grid_of_one_point_is_a_training(tmp_path):
     alone = train_file(tmp_path / "runs" / "c-001" / "config.yaml", tmp_path)
     np.testing.assert_array_equal(load(alone.run / "model").network.theta, load(ranked.run / "model").network.theta)
     assert load_config(read(ranked.run / "config.yaml")).training.learning_rate == 0.02
+
+
+@pytest.mark.parametrize(
+    ("assignment", "text"),
+    [
+        ("dataset.target=y,a", "--grid dataset.target: the points predict different things, and cannot be ranked"),
+        ("task=classification,regression", "the points predict different things"),
+        (
+            "dataset.split={validation_rows: [1, 2], test_rows: [3]},{validation: 0, test_rows: [3]}",
+            "--grid dataset.split: the points do not all have validation rows, and cannot be ranked",
+        ),
+        ("training.early_stopping.monitor=val_loss,val_rmse", "is 'val_rmse', which this run does not measure"),
+        ("replicas=1,1000000000", "--grid replicas=1000000000: replicas is 1000000000: so many networks need about"),
+        ("dataset.features=[a],[nope]", "nope"),
+        ("dataset.path=t.csv,gone.csv", "gone.csv"),
+    ],
+)
+def test_every_point_is_checked_before_any_trains(tmp_path, assignment, text):
+    table(tmp_path)
+    numbers = (tmp_path / "t.csv").read_text().replace("yes", "1").replace("no", "0")
+    (tmp_path / "n.csv").write_text(numbers)
+    settings = ["dataset.path=n.csv"] if assignment.startswith("task") else []
+    with pytest.raises((ConfigError, DataError), match=text):
+        grid(tmp_path, assignment, settings=settings)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_config_of_the_best_seed_trains_again_to_the_same_weights(tmp_path):
+    text = CONFIG.replace("split: {validation_rows: [1, 2, 3, 4, 5, 6], test_rows: [10, 20, 30]}", "split: {}")
+    ranked = grid(tmp_path, "seed=5,9,11", text=text)
+    splits = (ranked.run / "splits.csv").read_text()
+    again = train_file(ranked.run / "config.yaml", tmp_path)
+    assert (again.run / "splits.csv").read_text() == splits
+    theirs, ours = load(again.run / "model"), load(ranked.run / "model")
+    assert theirs.description.seeds == ours.description.seeds == [int(ranked.points[0].values["seed"])]
+    np.testing.assert_allclose(theirs.network.theta, ours.network.theta, rtol=1e-9)
+
+
+def test_points_that_measure_different_figures(tmp_path):
+    ranked = grid(
+        tmp_path, "training.metrics=[closeness],[]", settings=["training.loss=squared_error", "training.epochs=2"]
+    )
+    assert sum("closeness" in own.figures["validation"] for own in ranked.points) == 1
+    assert any("closeness" in line for line in ranked_lines(ranked))
+    assert pd.read_csv(ranked.run / "grid.csv").validation_closeness.isna().sum() == 1
+
+
+def test_networks_of_a_point_that_diverge_are_named(tmp_path, monkeypatch):
+    from bpnet.engine import network
+
+    initialize = network.Network.initialize
+
+    def poisoned(self):
+        initialize(self)
+        if len(self.seeds) == 4:
+            self.theta[1] = np.inf
+
+    monkeypatch.setattr(network.Network, "initialize", poisoned)
+    watcher = Watcher()
+    ranked = grid(tmp_path, "training.learning_rate=0.01,0.02", settings=["replicas=2"], watcher=watcher)
+    (own,) = [point for point in ranked.points if point.values["training.learning_rate"] == "0.01"]
+    assert (own.networks, own.survivors, own.stop_reason) == ([1, 2], [1], "epochs")
+    assert "network 2 (training.learning_rate=0.01, seed 4) diverged and is left out" in watcher.warnings
+    assert any("(1 of 2 diverged)" in line for line in ranked_lines(ranked))
+
+
+def test_an_interruption_between_passes_ranks_what_is_done(tmp_path, monkeypatch):
+    from bpnet.experiment import gridding
+
+    encode = gridding.encode
+    calls = []
+
+    def interrupted(*given):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return encode(*given)
+
+    monkeypatch.setattr(gridding, "encode", interrupted)
+    with pytest.raises(InterruptedRunError, match="the points that had begun are ranked in"):
+        grid(tmp_path, "architecture.layers.0.units=3,4")
+    assert len(pd.read_csv(tmp_path / "runs" / "c-001" / "grid.csv")) == 1
+
+
+def test_an_interruption_while_a_pass_is_saved_waits(tmp_path, monkeypatch):
+    import signal
+
+    from bpnet.experiment import gridding
+
+    inner = gridding.save
+
+    def interrupted(*given):
+        signal.raise_signal(signal.SIGINT)
+        inner(*given)
+
+    monkeypatch.setattr(gridding, "save", interrupted)
+    with pytest.raises(InterruptedRunError):
+        grid(tmp_path, "architecture.layers.0.units=3,4")
+    run = tmp_path / "runs" / "c-001"
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"
+    assert len(pd.read_csv(run / "grid.csv")) == 1
+    assert predicted(run, tmp_path / "t.csv")["predicted_y"]

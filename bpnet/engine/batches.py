@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from bpnet.engine.component import Array
+from bpnet.engine.memory import empty_units
 from bpnet.engine.randomness import Purpose, generator
 
 
@@ -96,7 +97,7 @@ class Batch:
         self._y = np.empty((replicas, size, rows.y.shape[1]), rows.y.dtype)
         self._weights = None if rows.weights is None else np.empty((replicas, size), rows.weights.dtype)
         self.x = self._x.transpose(0, 2, 1)
-        self.y = np.empty((replicas, rows.y.shape[1], size), rows.y.dtype)
+        self.y = empty_units(replicas, rows.y.shape[1], size, rows.y.dtype)
         self.weights = None if self._weights is None else self._weights[:, None]
         self.size = size
 
@@ -123,8 +124,10 @@ class WholeBatch(Batch):
             raise ValueError(f"all {len(rows)} rows cannot be one batch, for they are not in memory; pick some of them")
         self.size = len(rows)
         self.x = rows.apart(rows.x).transpose(0, 2, 1)
-        y = np.ascontiguousarray(rows.apart(rows.y).transpose(0, 2, 1))
-        self.y = np.broadcast_to(y, (replicas, *y.shape[1:]))
+        # each replica has targets of its own, in the order of what the loss compares them with
+        self.y = empty_units(replicas, rows.y.shape[1], len(rows), rows.y.dtype)
+        np.copyto(self.y, rows.apart(rows.y).transpose(0, 2, 1))
+        self.y.setflags(write=False)
         self.weights = None
         if rows.weights is not None:
             self.weights = np.broadcast_to(rows.apart(rows.weights)[:, None], (replicas, 1, len(rows)))

@@ -5,6 +5,7 @@ l its loss, a batch costs Σ w l / B, or Σ w l with `rows: sum`. Weights of row
 thing to a loss: w (R, 1, B) is the row's weight times its class's. Nothing is allocated after `bind`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from bpnet.engine.activations import AnyActivation, Identity, Sigmoid, Softmax, sigmoid, softplus
 from bpnet.engine.component import Array, Component, constant, number
+from bpnet.engine.memory import empty, empty_like, empty_units
 from bpnet.engine.products import product, total
 
 Reduction = Literal["mean", "sum"]
@@ -57,18 +59,18 @@ class BoundLoss:
         if weights is not None and weights.shape != (replicas, 1, rows):
             raise ValueError(f"the weights are {weights.shape}; they must be {(replicas, 1, rows)}")
         self._loss, self.y, self.t, self.w = loss, scores, targets, weights
-        self.losses = np.empty(scores.shape, scores.dtype)
+        self.losses = empty_units(replicas, outputs, rows, scores.dtype)
         """What the loss is summed up from."""
         self.first = self.losses[:, :1]
         """Those of the first output."""
-        self.gradient = np.empty_like(self.losses)
-        self.row = np.empty((replicas, 1, rows), scores.dtype)
+        self.gradient = empty_like(self.losses)
+        self.row = empty((replicas, 1, rows), scores.dtype)
         """One number for each row, for what the loss needs."""
         self.sum_outputs = product(np.ones((replicas, 1, outputs), scores.dtype), self.gradient, self.row)
         """Writes the sums of `gradient` over a row's outputs into `row`."""
         self.total = np.zeros(replicas, scores.dtype)
         scale, slope = loss.scales(outputs)
-        self.add_up = total(self.losses.reshape(replicas, 1, -1), self.total[:, None], scale)
+        self.add_up = _added_up(self.losses, self.total, scale)
         """Writes the sum of `losses` into `total`; afterwards they may be written over."""
         self._share = 1 / rows if loss.rows == "mean" else 1.0
         self._factor = constant(slope * self._share, scores.dtype)
@@ -83,6 +85,21 @@ class BoundLoss:
     def value(self) -> Array:
         """The batch's loss (R,): what `gradient` is the gradient of."""
         return np.asarray(self.total * constant(self._share, self.total.dtype))
+
+
+def _added_up(losses: Array, out: Array, factor: float) -> Callable[[], object]:
+    """What writes the sums over losses (R, O, B), times a factor, into out (R,) when it is called."""
+    replicas, outputs, _ = losses.shape
+    if replicas == 1:
+        return total(losses.reshape(1, 1, -1), out[:, None], factor)
+    of_outputs, ones = np.empty((replicas, outputs), losses.dtype), np.ones(outputs, losses.dtype)
+    add_rows = total(losses, of_outputs, factor)
+
+    def add_up() -> None:
+        add_rows()
+        np.matmul(of_outputs, ones, out)
+
+    return add_up
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 
 from bpnet.engine.component import Array, constant
+from bpnet.engine.memory import empty_units
 from bpnet.engine.products import total
 
 HIGHER_IS_BETTER = frozenset({"accuracy", "closeness", "label_accuracy", "r2"})
@@ -94,7 +95,8 @@ def _classes(values: Array, threshold: float) -> tuple[Array, Callable[[], objec
 
         return index, find_index
     largest, code = np.empty((replicas, 1, rows), values.dtype), np.empty((replicas, rows), np.uint8)
-    is_largest, codes = np.empty(values.shape, np.bool_), np.arange(outputs, 0, -1).astype(np.uint8)[:, None]
+    is_largest = empty_units(replicas, outputs, rows, np.dtype(np.bool_))
+    codes = np.arange(outputs, 0, -1).astype(np.uint8)[:, None]
     coded = is_largest.view(np.uint8)
 
     def find_code() -> None:

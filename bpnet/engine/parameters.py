@@ -11,6 +11,7 @@ import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.initializers import Initializer, Shape
+from bpnet.engine.memory import empty
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Vector:
 
     def __init__(self, shapes: Mapping[str, Shape], replicas: int, dtype: np.dtype) -> None:
         sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
-        self.flat: Array = np.zeros((replicas, sum(sizes.values())), dtype)
+        self.flat = empty((replicas, sum(sizes.values())), dtype)
+        self.flat.fill(0)
         self.views: dict[str, Array] = {}
         start = 0
         for name, shape in shapes.items():

@@ -6,10 +6,11 @@ from functools import partial
 import numpy as np
 
 from bpnet.engine.component import Array
+from bpnet.engine.memory import empty
 
 
 def product(a: Array, b: Array, out: Array) -> Callable[[], object]:
-    """What writes a b into out when it is called: a (R, M, K), b (R, K, N), out (R, M, N) with each replica in C order.
+    """What writes a b into out when it is called: a (R, M, K), b (R, K, N), out (R, M, N) with each replica in rows.
 
     np.matmul goes from replica to replica. A single one has `dot`, which is called in half the time; and where all
     replicas share the same b, their a under one another are one large product instead of many small.
@@ -36,9 +37,10 @@ class _Stacked:
     """The product of the a (R, M, K) of all replicas, under one another, and the b (K, N) that they share."""
 
     def __init__(self, a: Array, b: Array, out: Array) -> None:
-        self._a, self._out = a, out
-        self._from = a if a.flags.c_contiguous else np.empty(a.shape, a.dtype)
-        self._to = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+        # in the order (M, R, ·), which is that of the units of a layer
+        self._a, self._out = a.transpose(1, 0, 2), out.transpose(1, 0, 2)
+        self._from = self._a if self._a.flags.c_contiguous else empty(self._a.shape, a.dtype)
+        self._to = self._out if self._out.flags.c_contiguous else empty(self._out.shape, out.dtype)
         self._multiply = partial(self._from.reshape(-1, a.shape[2]).dot, b, self._to.reshape(-1, out.shape[2]))
 
     def __call__(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bpnet.engine.component import Array
+from bpnet.engine.memory import empty
 
 Rate = float | Array
 Work = tuple[Array, ...]
@@ -44,8 +45,8 @@ class State:
     def fresh(cls, theta: Array, gradient: Array, weights: int, slots: Sequence[str], work_arrays: int) -> "State":
         """The state before the first step: its slots are 0."""
         room = (len(theta), _part_width(theta))
-        work = tuple(np.empty(room, theta.dtype) for _ in range(work_arrays))
-        return cls(theta, gradient, weights, {name: np.zeros_like(theta) for name in slots}, work)
+        work = tuple(empty(room, theta.dtype) for _ in range(work_arrays))
+        return cls(theta, gradient, weights, {name: _zeros_like(theta) for name in slots}, work)
 
     def brought(self, number: Rate) -> Array:
         """The number as an array without axes, until the next is asked for: see `constant`. An array stays as it is."""
@@ -58,3 +59,9 @@ class State:
 def _part_width(theta: Array) -> int:
     """How many columns of theta (R, P) a part has at most."""
     return max(1, min(int(theta.shape[1]), PART // len(theta)))
+
+
+def _zeros_like(theta: Array) -> Array:
+    zeros = empty(theta.shape, theta.dtype)
+    zeros.fill(0)
+    return zeros

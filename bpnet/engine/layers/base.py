@@ -9,6 +9,7 @@ import numpy as np
 from bpnet.engine.activations import Activation
 from bpnet.engine.component import Array, Component
 from bpnet.engine.initializers import Shape
+from bpnet.engine.memory import empty_like, empty_units
 from bpnet.engine.parameters import Parameter
 
 
@@ -37,7 +38,7 @@ class Wiring:
 
     def empty(self, units: int) -> Array:
         """A new buffer (R, units, B) of the input's type."""
-        return np.empty((self.x.shape[0], units, self.x.shape[2]), self.x.dtype)
+        return empty_units(self.x.shape[0], units, self.x.shape[2], self.x.dtype)
 
 
 class BoundLayer:
@@ -85,8 +86,8 @@ class BoundActivation:
     def __init__(self, activation: Activation, z: Array, *, keeps_sums: bool) -> None:
         self._activation, self._z = activation, z
         self.elementwise = activation.elementwise
-        self.output = z if activation.derivative_from_output and not keeps_sums else np.empty_like(z)
-        self._scratch = tuple(np.empty_like(z) for _ in range(activation.scratch_arrays))
+        self.output = z if activation.derivative_from_output and not keeps_sums else empty_like(z)
+        self._scratch = tuple(empty_like(z) for _ in range(activation.scratch_arrays))
 
     def forward(self) -> None:
         """Write `output` = f(z)."""

@@ -56,8 +56,10 @@ class _BoundDense(BoundLayer):
     def __init__(self, layer: Dense, wiring: Wiring) -> None:
         self._x, self._weight = wiring.x, wiring.parameters["weight"]
         bias = wiring.parameters.get("bias")
-        self._bias = None if bias is None else bias[:, :, None]
         self.z = wiring.empty(layer.units)
+        # NumPy takes the units first where both arrays have them first: twice as fast as the other way round
+        self._bias = None if bias is None else bias.T[:, :, None]
+        self._sums = self.z.transpose(1, 0, 2)
         self._weigh = product(self._weight, wiring.x, self.z)
         self.activation = None
         self.output = self.z
@@ -75,7 +77,7 @@ class _BoundDense(BoundLayer):
     def forward(self) -> None:
         self._weigh()
         if self._bias is not None:
-            np.add(self.z, self._bias, self.z)
+            np.add(self._sums, self._bias, self._sums)
         if self.activation is not None:
             self.activation.forward()
 

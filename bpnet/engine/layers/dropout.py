@@ -44,7 +44,7 @@ class _BoundDropout(BoundLayer):
         self._rates = np.array(rates, wiring.x.dtype)[:, None, None]
         self._scales = np.array([1 / (1 - rate) for rate in rates], wiring.x.dtype)[:, None, None]
         self.output = wiring.empty(wiring.x.shape[1])
-        self._mask = np.empty_like(self.output)
+        self._mask = np.empty(self.output.shape, self.output.dtype)  # generators fill each replica's part as one
 
     def forward(self) -> None:
         for mask, generator in zip(self._mask, self._generators, strict=True):

@@ -1,6 +1,6 @@
 """Batches: the rows of a table in each epoch's order, gathered into buffers that are reused."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -159,11 +159,11 @@ class Batches:
         self._order = np.array([start + np.arange(len(rows)) for start in self._starts])
         self.per_epoch = -(-len(rows) // self._size)
 
-    def epoch(self, number: int) -> Iterator[int]:
-        """Gather each batch of this epoch in turn, and yield which of `shapes` holds it."""
-        if self.per_epoch == 1:
-            yield 0
-            return
+    def epoch(self, number: int) -> Iterable[int]:
+        """Gather each batch of this epoch in turn, and give which of `shapes` holds it."""
+        return (0,) if self.per_epoch == 1 else self._gathered(number)
+
+    def _gathered(self, number: int) -> Iterator[int]:
         if self._shuffle:
             for own, seed, start in zip(self._order, self._seeds, self._starts, strict=True):
                 np.add(generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows), start, out=own)

@@ -1,5 +1,6 @@
 """Descent: from the gradient of some replicas to a step, by the rate, the clipping and the optimizer of a training."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -22,19 +23,23 @@ class Descent:
         self._state = self._optimizer.bind(network.theta[replicas], self._gradient, network.weights)
         plateau = isinstance(training.schedule, ReduceOnPlateau)
         self._reduction: Array | float = np.ones((len(self._seeds), 1), network.dtype) if plateau else 1.0
+        self._factor = math.nan
         self.learning_rate: Array | float = training.learning_rate
         """The learning rate of the present step: a number, or (R, 1)."""
 
     def begin_epoch(self, epoch: int) -> None:
-        """Renew the generators of an optimizer that draws."""
-        if self._optimizer.searches:
-            self._state.generators = [generator(seed, Purpose.PERTURBATION, epoch) for seed in self._seeds]
+        """Renew the generators of an optimizer that searches."""
+        self._state.generators = [generator(seed, Purpose.PERTURBATION, epoch) for seed in self._seeds]
 
-    def begin_step(self, step: int, steps_per_epoch: int) -> None:
-        """Set the learning rate of a step that counts from 0."""
+    def begin_step(self, step: int, steps_per_epoch: int) -> bool:
+        """Set the learning rate of a step that counts from 0; whether it is another than before."""
         training = self._training
         factor = training.schedule.factor(step, steps_per_epoch, training.epochs)
+        if factor == self._factor:
+            return False
+        self._factor = factor
         self.learning_rate = training.learning_rate * factor * self._reduction
+        return True
 
     def move(self) -> None:
         """Take a step along the gradient."""
@@ -51,6 +56,7 @@ class Descent:
         own = late[self.replicas, None]
         reduced = np.maximum(self._reduction * np.where(own, plateau.decay, 1.0), plateau.smallest)
         self._reduction = reduced.astype(self._dtype)
+        self._factor = math.nan  # the next step's rate is another
 
 
 def descents(each: Sequence[Training], network: Network) -> list[Descent]:

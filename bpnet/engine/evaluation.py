@@ -18,7 +18,7 @@ class Tally:
         weight: Array | float = float(len(rows))
         if rows.weights is not None:
             weight = rows.apart(rows.weights).sum(axis=1, dtype=np.float64)
-        self._divisor = weight if loss.rows == "mean" else 1.0
+        self._divisor = np.asarray(weight if loss.rows == "mean" else 1.0)
         self.loss = np.zeros(replicas)
         self.amounts = np.zeros((replicas, metric.width))
 

@@ -50,6 +50,7 @@ class Steps:
         self._square_gradient = product(gradient[:, None], gradient[:, :, None], self._square[:, None, None])
         self._sum_theta = total(network.theta[:, None], self._sum[:, None])
         self._squares = np.zeros(replicas)
+        self._rates: Array | None = None
         self.before: Array | None = None
         """Theta (R, P) before the last step of the epoch; kept where an array is given."""
         self.count = 0
@@ -64,15 +65,17 @@ class Steps:
         tally.clear()
         self._squares.fill(0)
         network.begin_epoch(epoch)
-        for descent in self._descents:
-            descent.begin_epoch(epoch)
+        if self._searches:
+            for descent in self._descents:
+                descent.begin_epoch(epoch)
         for shape in self._batches.epoch(epoch):
             batch = self._bound[shape]
             batch.assess(tally)
             if penalty.active:
                 tally.add_penalty(penalty.value(), batch.size)
             for descent in self._descents:
-                descent.begin_step(self.count, steps)
+                if descent.begin_step(self.count, steps):
+                    self._rates = None
             self.count += 1
             if self.before is not None and self.count % steps == 0:
                 np.copyto(self.before, network.theta)
@@ -107,17 +110,22 @@ class Steps:
         self._descents[0].search(batch.loss.value() + self._penalty.value(), loss)
 
     def learning_rates(self) -> Array:
-        """The learning rate (R,) of each replica's last step."""
-        rates = np.empty((len(self._squares), 1))
-        for descent in self._descents:
-            rates[descent.replicas] = descent.learning_rate
-        return rates[:, 0]
+        """The learning rate (R,) of each replica's last step: the same array for as long as none changes."""
+        if self._rates is None:
+            rates = np.empty((len(self._squares), 1))
+            for descent in self._descents:
+                rates[descent.replicas] = descent.learning_rate
+            self._rates = rates[:, 0]
+            self._rates.setflags(write=False)
+        return self._rates
 
     def gradient_norm(self) -> Array:
         """The root mean square (R,) of the gradient's norm over the epoch's steps, before clipping; nan without one."""
         if self._searches:
             return np.full(len(self._squares), np.nan)
-        return np.asarray(np.sqrt(self._squares / self._batches.per_epoch))
+        steps = self._batches.per_epoch
+        norm: Array = np.sqrt(self._squares if steps == 1 else self._squares / steps)
+        return norm
 
     def reduce_rate(self, plateau: ReduceOnPlateau, stalled: Best) -> None:
         """Reduce the rate of each replica that has stalled for more than the patience, which begins anew."""

@@ -5,8 +5,9 @@ import numpy as np
 from bpnet.engine.batches import Batch, Rows
 from bpnet.engine.component import Array
 from bpnet.engine.losses import Loss
+from bpnet.engine.memory import spread_directly
 from bpnet.engine.metrics import Metric
-from bpnet.engine.network import CHUNK_VALUES, Network
+from bpnet.engine.network import Network, chunk_rows
 from bpnet.engine.penalties import BoundPenalty
 
 
@@ -61,7 +62,7 @@ class Evaluator:
     ) -> None:
         prepared = rows.prepared(loss.prepare)
         replicas = len(network.seeds)
-        size = max(1, CHUNK_VALUES // (max(network.widths) * replicas))
+        size = chunk_rows(network)
         self._batches = prepared.batches(size, network.seeds, shuffle=False)
         self._bound = [BoundBatch(network, loss, metric, batch, training=False) for batch in self._batches.shapes]
         self._tally = Tally(prepared, loss, metric, replicas)
@@ -71,6 +72,7 @@ class Evaluator:
         """The loss, penalty included, and the metric's figures, each (R,), with the network's present parameters."""
         self._tally.clear()
         with np.errstate(over="ignore", invalid="ignore"):
+            spread_directly(self._bound[0].size)
             for shape in self._batches.epoch(0):
                 self._bound[shape].assess(self._tally)
             figures = self._tally.figures()

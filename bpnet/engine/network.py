@@ -9,14 +9,15 @@ import numpy as np
 from bpnet.engine.activations import Activation, Identity
 from bpnet.engine.component import Array
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
+from bpnet.engine.memory import spread_directly
 from bpnet.engine.parameters import Vector, weights_first
 from bpnet.engine.randomness import Purpose, generator
 
-CHUNK_VALUES = 1 << 19
-"""How many values of the widest layer `scores` holds at once: 2 MB of float32, about a core's cache.
-
-Of 64 units they are 8192 rows, a tenth faster than with twice as many; of 2048 units still 256, enough for a product.
-"""
+CHUNK_VALUES = 1 << 17
+"""How many values of the widest layer `scores` holds at once: 512 kB of float32, of which a core's cache has room for
+several. Of 64 units they are 2048 rows, a tenth faster than with four times as many."""
+PRODUCT_ROWS = 256
+"""The rows that a product needs to be quick; a wide layer holds as many, though no more than four times the values."""
 
 
 class Network:
@@ -152,14 +153,16 @@ class Network:
 
     def scores(self, x: Array) -> Iterator[tuple[slice, Array]]:
         """The scores of x (N, I) outside training, in pieces (rows, scores (R, O, rows)) that share one buffer."""
-        size = max(1, CHUNK_VALUES // (max(self.widths) * len(self.seeds)))
+        size = chunk_rows(self)
         for start in range(0, len(x), size):
             rows = slice(start, min(start + size, len(x)))
             if start == 0 or rows.stop - start != size:
                 buffer = np.empty_like(x[rows], self.dtype)  # in the order of x, by rows or by columns
                 chunk = self.bind(buffer.T[None], training=False)
             np.copyto(buffer, x[rows], casting="same_kind")
-            chunk.forward()
+            with np.errstate():
+                spread_directly(size)
+                chunk.forward()
             yield rows, chunk.output
 
     def predict(self, x: Array) -> Array:
@@ -175,6 +178,12 @@ class Network:
         predictions = np.empty_like(scores)
         self.output_activation.forward(scores, predictions, scratch)
         return predictions
+
+
+def chunk_rows(network: Network) -> int:
+    """How many rows the network takes at once outside training."""
+    rows = CHUNK_VALUES // (max(network.widths) * len(network.seeds))
+    return max(rows, min(PRODUCT_ROWS, 4 * rows), 1)
 
 
 class Pass:

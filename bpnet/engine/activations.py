@@ -2,8 +2,8 @@
 
 Arrays are (R, O, B): replicas, units, rows of the batch. `forward` writes a; `backward` turns dL/da into
 dL/dz in place, by the chain rule dL/dz = f'(z) dL/da. Where f' follows from the output alone, a may stand in
-the memory of z. Nothing is allocated: `scratch` holds `scratch_arrays` arrays like z, and what forward leaves
-there backward may read.
+the memory of z. Nothing is allocated: `scratch` makes, once, the arrays that both work in, usually
+`scratch_arrays` like z, and what forward leaves there backward may read.
 """
 
 import math
@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bpnet.engine.component import Array, Component, constant, number
+from bpnet.engine.memory import empty_like
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,10 @@ class Activation(Component):
     derivative_from_output: ClassVar[bool] = True
     elementwise: ClassVar[bool] = True
     """Whether each unit's value depends on that unit's z alone."""
+
+    def scratch(self, z: Array) -> tuple[Array, ...]:
+        """The arrays in which forward and backward work."""
+        return tuple(empty_like(z) for _ in range(self.scratch_arrays))
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write f(z) into a; a may be z itself where `derivative_from_output`."""
@@ -90,8 +95,12 @@ class Relu(Activation):
         """Write max(z, 0)."""
         np.maximum(z, constant(0, z.dtype), out=a)
 
+    def scratch(self, z: Array) -> tuple[Array, ...]:
+        """A mask, whose byte for each number leaves the cache to others."""
+        return (empty_like(z, np.dtype(np.bool_)),)
+
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
-        """Multiply by [a > 0], which takes half the time of the sign of a."""
+        """Multiply by [a > 0]."""
         np.greater(a, constant(0, a.dtype), out=scratch[0])
         np.multiply(delta, scratch[0], out=delta)
 

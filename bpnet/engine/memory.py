@@ -48,8 +48,8 @@ def empty_units(replicas: int, units: int, rows: int, dtype: np.dtype) -> Array:
     return empty((units, replicas, rows), dtype).transpose(1, 0, 2)
 
 
-def empty_like(array: Array) -> Array:
-    """An array of the same shape and type, in the same order, that begins where a cache line does."""
+def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
+    """An array of the same shape, order and, unless another is given, type, that begins where a cache line does."""
     order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
-    made = empty([array.shape[axis] for axis in order], array.dtype)
+    made = empty([array.shape[axis] for axis in order], dtype or array.dtype)
     return made.transpose(np.argsort(order).tolist())

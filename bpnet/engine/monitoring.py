@@ -16,7 +16,7 @@ class Best:
     """The best value so far of one figure, for each replica."""
 
     def __init__(self, name: str, replicas: int, minimum_improvement: float = 0.0) -> None:
-        self._sign = -1.0 if name.removeprefix("val_") in HIGHER_IS_BETTER else 1.0
+        self._higher = name.removeprefix("val_") in HIGHER_IS_BETTER
         self._least = minimum_improvement
         self._value = np.full(replicas, np.inf)
         self.since = np.zeros(replicas, np.int64)
@@ -29,8 +29,8 @@ class Best:
 
     def observe(self, figure: Array) -> Array:
         """Whether each replica's figure (R,) improved by more than the least; a nan never does."""
-        value = self._sign * figure
-        improved = value < self._value - self._least
+        value = -figure if self._higher else figure
+        improved = value < (self._value - self._least if self._least else self._value)
         np.copyto(self._value, value, where=improved)
         self.since += 1
         self.since[improved] = 0

@@ -87,7 +87,7 @@ class BoundActivation:
         self._activation, self._z = activation, z
         self.elementwise = activation.elementwise
         self.output = z if activation.derivative_from_output and not keeps_sums else empty_like(z)
-        self._scratch = tuple(empty_like(z) for _ in range(activation.scratch_arrays))
+        self._scratch = activation.scratch(z)
 
     def forward(self) -> None:
         """Write `output` = f(z)."""

@@ -73,7 +73,7 @@ class _BoundEquilibrium(BoundLayer):
         bias = wiring.parameters.get("bias")
         self._bias = None if bias is None else bias[:, :, None]
         self._drive, self._z, self.y, self._next, self._work = (wiring.empty(layer.units) for _ in range(5))
-        self._scratch = tuple(wiring.empty(layer.units) for _ in range(layer.activation.scratch_arrays))
+        self._scratch = layer.activation.scratch(self._z)
         first = layer.units - layer.outputs(wiring.x.shape[1])
         self.output = self.y[:, first:]
         replicas = len(wiring.x)

@@ -11,10 +11,10 @@ import pytest
 
 from bpnet.cli import main
 from bpnet.config.source import override, read
-from bpnet.console import show_trained
 from bpnet.errors import DivergedError
 from bpnet.experiment.journal import Replica
 from bpnet.experiment.training import Trained, train
+from bpnet.reports.results import trained_lines
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(CONFIGS.glob("*.yaml"))
@@ -196,8 +196,7 @@ def test_advice_is_printed_below_the_table_and_only_where_there_is_any(capsys):
     def shown(advice: list[str]) -> str:
         figures = {"train": {"loss": 1.0}, "test": {"loss": 2.0}}
         replicas = [Replica(0, "epochs", 3, figures)]
-        show_trained(Trained(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, replicas, advice))
-        return capsys.readouterr().out
+        return "\n".join(trained_lines(Trained(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, replicas, advice)))
 
     plain = shown([])
     assert "doctor" not in plain

@@ -174,8 +174,10 @@ class Network:
 
     def predictions_of(self, scores: Array) -> Array:
         """What scores (R, O, B) mean: probabilities where the output activation gives them."""
+        # used once, so arrays that begin anywhere, which are made sooner, will do
+        scratch = [np.empty_like(scores) for _ in range(self.output_activation.scratch_arrays)]
         predictions = np.empty_like(scores)
-        self.output_activation.forward(scores, predictions, self.output_activation.scratch(scores))
+        self.output_activation.forward(scores, predictions, scratch)
         return predictions
 
 

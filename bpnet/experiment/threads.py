@@ -12,8 +12,8 @@ SMALLEST_SHARED = 30_000_000
 """A product of fewer floating-point operations (about 0.2 ms on one core) is not shared out among threads.
 
 On two idle cores a product of 34 million operations takes 0.71 of the time that one thread takes, one of 51 million
-0.57, and one of 8 million 1.08. Beside another busy process threads wait for one another, and a small network's step was
-seen to take ten to a hundred times as long.
+0.57, and one of 8 million 1.08. Beside another busy process threads wait for one another, and a small network's step
+was seen to take ten to a hundred times as long.
 """
 
 

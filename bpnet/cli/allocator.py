@@ -11,7 +11,8 @@ def give_back_large_blocks() -> None:
     """Let glibc give back every block of 1 MB and more as soon as it is free.
 
     By itself it raises this threshold while tables are read, up to 32 MB, and keeps what lies below: the peak of a
-    training on a CSV of 73 MB is then 624 MB instead of 496, that of predicting 378 instead of 251, and no sooner done.
+    training on a CSV of 73 MB is then 624 MB instead of 496, that of predicting 378 instead of 251. Neither takes
+    longer.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none

@@ -112,11 +112,9 @@ class Batch:
 
 
 class WholeBatch(Batch):
-    """All rows, in file order, as views that are never copied again; y is read-only.
+    """All rows, in file order: x is a view of them, y a read-only copy for each replica.
 
-    Of a single set every replica sees the same rows.
-
-    Raises ValueError where the rows are not in memory.
+    Of a single set every replica sees the same rows. Raises ValueError where the rows are not in memory.
     """
 
     def __init__(self, rows: Rows, replicas: int) -> None:

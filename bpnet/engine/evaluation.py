@@ -5,7 +5,7 @@ import numpy as np
 from bpnet.engine.batches import Batch, Rows
 from bpnet.engine.component import Array
 from bpnet.engine.losses import Loss
-from bpnet.engine.memory import spread_directly
+from bpnet.engine.memory import broadcast_unbuffered
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network, chunk_rows
 from bpnet.engine.penalties import BoundPenalty
@@ -72,7 +72,7 @@ class Evaluator:
         """The loss, penalty included, and the metric's figures, each (R,), with the network's present parameters."""
         self._tally.clear()
         with np.errstate(over="ignore", invalid="ignore"):
-            spread_directly(self._bound[0].size)
+            broadcast_unbuffered(self._bound[0].size)
             for shape in self._batches.epoch(0):
                 self._bound[shape].assess(self._tally)
             figures = self._tally.figures()

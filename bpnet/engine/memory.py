@@ -17,7 +17,7 @@ LONG_ROWS = 256
 """From how many rows on a smaller buffer makes a difference."""
 
 
-def spread_directly(rows: int) -> None:
+def broadcast_unbuffered(rows: int) -> None:
     """Let NumPy spread numbers over rows without copies of them. Call it within np.errstate, which undoes it.
 
     What has one number for each run of an array, such as a bias, NumPy otherwise writes into a buffer of 8192 numbers

@@ -78,7 +78,7 @@ def _adds_right(right: Array) -> Callable[[Array], None]:
     add_up = total(ones, count)
 
     def add(sums: Array) -> None:
-        if replicas == 1:  # a third of the time, but there is none for every replica
+        if replicas == 1:  # a third of the time; count_nonzero along an axis is slow
             sums[0, 0] += np.count_nonzero(right)
             return
         ones[:, 0] = right

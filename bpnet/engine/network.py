@@ -9,7 +9,7 @@ import numpy as np
 from bpnet.engine.activations import Activation, Identity
 from bpnet.engine.component import Array
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
-from bpnet.engine.memory import spread_directly
+from bpnet.engine.memory import broadcast_unbuffered
 from bpnet.engine.parameters import Vector, weights_first
 from bpnet.engine.randomness import Purpose, generator
 
@@ -161,7 +161,7 @@ class Network:
                 chunk = self.bind(buffer.T[None], training=False)
             np.copyto(buffer, x[rows], casting="same_kind")
             with np.errstate():
-                spread_directly(size)
+                broadcast_unbuffered(size)
                 chunk.forward()
             yield rows, chunk.output
 

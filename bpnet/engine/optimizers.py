@@ -54,7 +54,7 @@ class GradientDescent(Optimizer):
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         (work,) = state.work
-        np.multiply(state.gradient, state.brought(learning_rate), work)
+        np.multiply(state.gradient, state.as_array(learning_rate), work)
         np.subtract(state.theta, work, out=state.theta)
 
 
@@ -70,7 +70,7 @@ class Momentum(Optimizer):
         velocity, (work,) = state.slots["velocity"], state.work
         np.multiply(velocity, constant(self.momentum, velocity.dtype), out=velocity)
         np.add(velocity, state.gradient, out=velocity)
-        np.multiply(velocity, state.brought(learning_rate), work)
+        np.multiply(velocity, state.as_array(learning_rate), work)
         np.subtract(state.theta, work, out=state.theta)
 
 
@@ -88,7 +88,7 @@ class Nesterov(Optimizer):
         np.add(velocity, state.gradient, out=velocity)
         np.multiply(velocity, constant(self.momentum, velocity.dtype), out=work)
         np.add(work, state.gradient, out=work)
-        np.multiply(work, state.brought(learning_rate), work)
+        np.multiply(work, state.as_array(learning_rate), work)
         np.subtract(state.theta, work, out=state.theta)
 
 
@@ -298,9 +298,9 @@ def _average_square(square: Array, gradient: Array, decay: float, work: Array) -
 def _scaled_step(state: State, direction: Array, square: Array, rate: Rate, epsilon: float, work: Array) -> None:
     """Theta -= rate direction / (√v + epsilon)."""
     np.sqrt(square, work)
-    np.add(work, state.brought(epsilon), work)
+    np.add(work, state.as_array(epsilon), work)
     np.divide(direction, work, work)
-    np.multiply(work, state.brought(rate), work)
+    np.multiply(work, state.as_array(rate), work)
     np.subtract(state.theta, work, state.theta)
 
 

@@ -49,7 +49,7 @@ class BoundPenalty:
             np.add(self._gradient, self._work, out=self._gradient)
 
 
-class _EachItsOwn(BoundPenalty):
+class _ReplicaPenalties(BoundPenalty):
     """The penalties of replicas that have one each."""
 
     def __init__(self, each: Sequence[BoundPenalty]) -> None:
@@ -70,7 +70,7 @@ def bind_each(penalties: Sequence[Penalty], theta: Array, gradient: Array, weigh
     if len(set(penalties)) == 1:
         return penalties[0].bind(theta, gradient, weights)
     rows = [slice(k, k + 1) for k in range(len(penalties))]
-    return _EachItsOwn([own.bind(theta[k], gradient[k], weights) for own, k in zip(penalties, rows, strict=True)])
+    return _ReplicaPenalties([own.bind(theta[k], gradient[k], weights) for own, k in zip(penalties, rows, strict=True)])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,7 @@ class State:
         work = tuple(empty(room, theta.dtype) for _ in range(work_arrays))
         return cls(theta, gradient, weights, {name: _zeros_like(theta) for name in slots}, work)
 
-    def brought(self, number: Rate) -> Array:
+    def as_array(self, number: Rate) -> Array:
         """The number as an array without axes, until the next is asked for: see `constant`. An array stays as it is."""
         if isinstance(number, np.ndarray):
             return number

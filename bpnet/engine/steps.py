@@ -9,7 +9,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.descent import descents
 from bpnet.engine.evaluation import BoundBatch, Tally
 from bpnet.engine.losses import Loss
-from bpnet.engine.memory import spread_directly
+from bpnet.engine.memory import broadcast_unbuffered
 from bpnet.engine.metrics import Metric
 from bpnet.engine.monitoring import Best
 from bpnet.engine.network import Network
@@ -42,7 +42,7 @@ class Steps:
         replicas = len(network.seeds)
         self._network, self._penalty, self._searches = network, penalty, training.optimizer.searches
         size = len(rows) if training.batch_size == "full" else training.batch_size
-        self._rows = min(size, len(rows))
+        self._batch_size = min(size, len(rows))
         self._batches = prepared.batches(size, network.seeds, shuffle=training.shuffle)
         self._bound = [BoundBatch(network, loss, metric, batch, training=True) for batch in self._batches.shapes]
         self._tally = Tally(prepared, loss, metric, replicas)
@@ -64,7 +64,7 @@ class Steps:
     def run(self, epoch: int) -> dict[str, Array]:
         """Take the steps of this epoch; the loss and the metric's figures of its batches, each (R,)."""
         network, tally, steps, penalty = self._network, self._tally, self._batches.per_epoch, self._penalty
-        spread_directly(self._rows)
+        broadcast_unbuffered(self._batch_size)
         tally.clear()
         self._squares.fill(0)
         network.begin_epoch(epoch)
@@ -88,7 +88,7 @@ class Steps:
                 self._descend(batch)
         figures = tally.figures()
         self._sum_theta()
-        # a sum is finite where all its terms are
+        # a sum is finite only where all its terms are
         self.finite = np.isfinite(self._squares + self._sum + figures["loss"])
         return figures
 

@@ -1,7 +1,7 @@
 """Cross-validating: a network for each fold, in one pass where their shapes agree, and what they estimate."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -9,19 +9,19 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from bpnet.config.loading import as_data, load
+from bpnet.config.loading import load
 from bpnet.config.schema import Config
-from bpnet.config.source import Source, write
+from bpnet.config.source import Source
 from bpnet.engine.batches import stacked
 from bpnet.engine.training import Record, fit
-from bpnet.errors import DataError, DivergedError, InterruptedRunError
+from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.experiment.building import architecture_errors, describe, most_at_once
 from bpnet.experiment.ending import Interruption, interruptible_once, likely_cause
 from bpnet.experiment.ensemble import Ensemble, apart
 from bpnet.experiment.journal import Status, begun, ended, measured
 from bpnet.experiment.measuring import measure_each, metric_of
 from bpnet.experiment.model import Description, Model
-from bpnet.experiment.naming import relocated_config, run_name
+from bpnet.experiment.naming import run_name
 from bpnet.experiment.out_of_fold import (
     Answered,
     Estimate,
@@ -32,8 +32,8 @@ from bpnet.experiment.out_of_fold import (
     write_folds,
     write_predictions,
 )
-from bpnet.experiment.threads import suited_threads
-from bpnet.preparation.folding import Fold, check_foldable, draw_folds
+from bpnet.experiment.running import threads, write_config
+from bpnet.preparation.folding import Fold, check_foldable, draw_folds, errors_of
 from bpnet.preparation.preparing import Contents, Fitted, Prepared, contents, encode
 from bpnet.preparation.preparing import fit as fit_encoder
 from bpnet.preparation.storing import MOST_IN_MEMORY
@@ -75,7 +75,6 @@ class CrossValidated:
 class _Planned:
     """A fold, the seed of its network, and its encoder, fitted to its training rows."""
 
-    number: int
     fold: Fold
     seed: int
     fitted: Fitted
@@ -126,11 +125,11 @@ def cross_validate(
     name = f"{run_name(config, source)}-cv" if name is None else directory.valid_name(name)
     found = contents(config, source, folder)
     drawn = draw_folds(config, found, folds, repeats)
-    planned = [_plan(k, fold, found, config, source) for k, fold in enumerate(drawn)]
+    planned = [_plan(fold, config.seed + k, found, config, source) for k, fold in enumerate(drawn)]
     passes = _passes(planned, source)
-    first = [encode(own.fitted, config, runs) for own in passes[0]]  # most tables' bad cells are met here
+    ready = [_encoded(passes[0], config, runs)]  # in most tables every bad cell is met here
     run = directory.RunPaths(directory.create(runs, name))
-    files.write_text(run.config, write(as_data(relocated_config(config, name, folder, run.folder))))
+    write_config(config, name, folder, run)
     write_folds(run.splits, drawn, len(found.answers.values))
     content: dict[str, Any] = {**begun(config.seed, found.opened.table.digest, command), "folds": []}
     files.write_json(run.run, content)
@@ -138,7 +137,7 @@ def cross_validate(
     try:
         with interruptible_once() as interruption:
             try:
-                _train(passes, first, config, run, runs, learnt, watcher, interruption)
+                _train(passes, ready, config, run, runs, learnt, watcher, interruption)
                 status = "finished" if learnt.done else "diverged"
             except KeyboardInterrupt:
                 status = "interrupted"
@@ -165,14 +164,11 @@ def cross_validate(
     )
 
 
-def _plan(number: int, fold: Fold, found: Contents, config: Config, source: Source) -> _Planned:
-    try:
+def _plan(fold: Fold, seed: int, found: Contents, config: Config, source: Source) -> _Planned:
+    with errors_of(fold.repeat, fold.fold):
         fitted = fit_encoder(found.survey(config, fold.parts), config, source)
         fitted.weights(config)  # which must not all be 0 in a part
-    except DataError as error:
-        which = f"fold {fold.fold}" + (f" of repetition {fold.repeat}" if fold.repeat > 1 else "")
-        raise DataError([f"{which}: {problem}" for problem in error.problems]) from None
-    return _Planned(number, fold, config.seed + number, fitted)
+    return _Planned(fold, seed, fitted)
 
 
 def _passes(planned: Sequence[_Planned], source: Source) -> list[list[_Planned]]:
@@ -196,9 +192,17 @@ def _passes(planned: Sequence[_Planned], source: Source) -> list[list[_Planned]]
     return passes
 
 
+def _encoded(group: Sequence[_Planned], config: Config, scratch: Path) -> list[Prepared]:
+    prepared = []
+    for own in group:
+        with errors_of(own.fold.repeat, own.fold.fold):
+            prepared.append(encode(own.fitted, config, scratch))
+    return prepared
+
+
 def _train(
     passes: Sequence[Sequence[_Planned]],
-    first: Sequence[Prepared],
+    ready: list[list[Prepared]],
     config: Config,
     run: directory.RunPaths,
     scratch: Path,
@@ -208,58 +212,62 @@ def _train(
 ) -> None:
     """Train one pass after another, whose epochs go to folds.csv; an interrupted one leaves what it has learnt.
 
-    `first` are the folds of the first pass.
+    `ready` holds the folds of the first pass, and is emptied.
     """
     validated = bool(len(passes[0][0].fold.parts["validation"]))
     names = measured(passes[0][0].fitted.config, validated=validated)
     columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
     with MetricsLog(run.folds_csv, columns) as log:
         for number, group in enumerate(passes, start=1):
-            prepared = first if number == 1 else [encode(own.fitted, config, scratch) for own in group]
+            prepared = ready.pop() if ready else _encoded(group, config, scratch)
             descriptions = [
                 replace(describe(fold), seeds=[own.seed]) for own, fold in zip(group, prepared, strict=True)
             ]
             together = replace(descriptions[0], seeds=[own.seed for own in group])
             model = Model(together, together.network())
-            watcher.begin_pass(
-                run.folder, prepared[0], model.network.theta.shape[1], number, [len(one) for one in passes]
-            )
+            parameters = model.network.theta.shape[1]
+            watcher.begin_pass(run.folder, prepared[0], parameters, number, [len(one) for one in passes])
             last: Record | None = None
             start = time.perf_counter()
             try:
-                for record in _epochs(prepared, descriptions, model):
-                    last = record
-                    _log(log, record, group)
-                    watcher.epoch(_means(record))
-                    for warning in record.warnings:
-                        watcher.warn(warning)
+                with closing(_epochs(prepared, descriptions, model)) as records:
+                    for record in records:
+                        last = record
+                        _log(log, record, group)
+                        watcher.epoch(_means(record))
+                        for warning in record.warnings:
+                            watcher.warn(warning)
             finally:
                 interruption.saving = True
                 learnt.seconds += time.perf_counter() - start
+                log.flush()
                 if last is not None:
                     _learn(learnt, group, prepared, apart(model, descriptions), last, watcher)
                 interruption.saving = False
+            del prepared, model  # before the next pass is encoded
             if interruption.asked:
                 raise KeyboardInterrupt
 
 
-def _epochs(prepared: Sequence[Prepared], descriptions: Sequence[Description], model: Model) -> Iterator[Record]:
+def _epochs(
+    prepared: Sequence[Prepared], descriptions: Sequence[Description], model: Model
+) -> Generator[Record, None, None]:
     rows = stacked([fold.rows["train"] for fold in prepared])
     validation = None
     if "validation" in prepared[0].rows:
         validation = stacked([fold.rows["validation"] for fold in prepared])
-    training = prepared[0].config.training
-    size = len(rows) if training.batch_size == "full" else training.batch_size
-    records = fit(training, model.network, rows, validation, metric_of(*descriptions))
-    with closing(records), suited_threads(model.network, size):
+    records = fit(prepared[0].config.training, model.network, rows, validation, metric_of(*descriptions))
+    with closing(records), threads(prepared[0], model.network):
         yield from records
 
 
 def _log(log: MetricsLog, record: Record, group: Sequence[_Planned]) -> None:
     figures = np.array([*record.figures.values(), record.learning_rate, record.gradient_norm])
-    now = time.perf_counter()
-    for own, values in zip(group, figures.T.tolist(), strict=True):
-        log.append([record.epoch, own.fold.repeat, own.fold.fold, *values], now)
+    rows = [
+        [record.epoch, own.fold.repeat, own.fold.fold, *values]
+        for own, values in zip(group, figures.T.tolist(), strict=True)
+    ]
+    log.append(*rows, now=time.perf_counter())
 
 
 def _means(record: Record) -> dict[str, float]:

@@ -1,19 +1,17 @@
 """An ensemble: models that predict together, each with an encoding of its own; most runs leave a single one."""
 
 import dataclasses
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bpnet.data.encoding.flags import Flags
 from bpnet.data.reading import Table
-from bpnet.data.reading.chunk import Chunk
+from bpnet.data.reading.chunk import Chunk, Kind
 from bpnet.data.targets import Labels, Quantities
 from bpnet.errors import RunError, UsageError
 from bpnet.experiment import model
@@ -52,21 +50,22 @@ class Ensemble:
         files.write_json(folder / "model.json", {"format": FORMAT, "members": names})
 
     def chosen(self, replica: str) -> "Ensemble":
-        """All networks, the best, or the one with this number from 1; raises UsageError."""
+        """All networks, the best, or the one with this number from 1; raises UsageError.
+
+        The best is told by the validation loss, which only networks with the same rows have in common.
+        """
         if replica == "all":
             return self
         places = [(k, own) for k, member in enumerate(self.members) for own in range(len(member.description.seeds))]
-        losses = [
-            loss
-            for member in self.members
-            for loss in member.description.losses or [math.inf for _ in member.description.seeds]
-        ]
-        if replica == "best":
-            number = int(np.argmin(losses))
+        several = len(self.members) > 1
+        if replica == "best" and not several:
+            number = int(np.argmin(self.description.losses or [0.0]))
         elif replica.isdecimal() and 1 <= int(replica) <= len(places):
             number = int(replica) - 1
         else:
-            raise UsageError(f"--replica {replica}: must be all, best, or a number from 1 to {len(places)}")
+            best = "" if several else "best, "
+            why = " (the networks of folds have no validation rows in common)" if several and replica == "best" else ""
+            raise UsageError(f"--replica {replica}: must be all, {best}or a number from 1 to {len(places)}{why}")
         member, own = places[number]
         return Ensemble([self.members[member].picked([own])])
 
@@ -76,9 +75,13 @@ class Ensemble:
             member.check_columns(table)
 
     @property
-    def wanted(self) -> dict[str, Any]:
-        """What to read of a table."""
-        return {name: kind for member in self.members for name, kind in member.description.encoder.wanted.items()}
+    def wanted(self) -> dict[str, Kind]:
+        """What to read of a table: text where members differ, for each can make of that what it needs."""
+        found: dict[str, Kind] = {}
+        for member in self.members:
+            for name, kind in member.description.encoder.wanted.items():
+                found[name] = kind if found.get(name, kind) == kind else "text"
+        return found
 
     def encode(self, chunk: Chunk) -> tuple[Inputs, Flags]:
         """A chunk's rows as each member reads them, and what all members have to say of a row; raises DataError."""

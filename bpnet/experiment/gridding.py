@@ -4,6 +4,7 @@ import csv
 import io
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,8 @@ from bpnet.runs import directory, files
 class PointResult:
     """How the networks of one point ended: where, which they are in replicas.csv, and the means of their figures.
 
-    `survivors` are those that did not diverge, to whom the figures belong; `score` is the figure that points are ranked
-    by, None where every network diverged.
+    `survivors` are those that did not diverge, to whom the figures belong; why it ended and with which epoch's weights
+    is told of the first of them. `score` is the figure that points are ranked by, None where every network diverged.
     """
 
     values: Mapping[str, str]
@@ -196,7 +197,7 @@ def _judged_by(passes: Sequence[_Pass]) -> tuple[str, Part]:
             keys = [key for key in first if len({own.point.values[key] for own in every}) > 1]
             raise ConfigError(f"--grid {', '.join(keys)}: the points {what}, and cannot be ranked; make a grid of each")
     compared = {
-        repr((own.config.training.loss, own.config.architecture.output, _rows_of(own.config.dataset))) for own in every
+        repr((own.description.loss, own.description.output_activation, _rows_of(own.config.dataset))) for own in every
     }
     figure = "loss" if len(compared) == 1 else METRICS[answers.pop()[0]][0]
     return figure, "validation" if validated.pop() else "train"
@@ -229,10 +230,12 @@ class _Run:
         with interruptible_once() as interruption, threads(self._prepared, model.network):
             try:
                 watcher.begin(run.folder, self._prepared, model.network.theta.shape[1])
-                for record, row in epochs(self._prepared, model, journal, [own.config.training for own in each]):
-                    watcher.epoch(row)
-                    for warning in record.warnings:
-                        watcher.warn(warning)
+                settings = [own.config.training for own in each]
+                with closing(epochs(self._prepared, model, journal, each=settings)) as records:
+                    for record, row in records:
+                        watcher.epoch(row)
+                        for warning in record.warnings:
+                            watcher.warn(warning)
                 status = "finished" if journal.finite.any() else "diverged"
             except KeyboardInterrupt:
                 status = "interrupted"

@@ -115,7 +115,7 @@ class Journal:
             means, spread = self._note_each(record, self._each, np.array(figures))
         now = time.perf_counter()
         row = [record.epoch, record.step, *means, now - self.start, *spread]
-        self._log.append(row, now)
+        self._log.append(row, now=now)
         self.epoch, self.kept = record.epoch, record.kept_epoch
         if record.warnings:
             self._warnings += record.warnings
@@ -126,9 +126,8 @@ class Journal:
 
     def _note_each(self, record: Record, log: MetricsLog, figures: Array) -> tuple[list[float], list[float]]:
         """Log each replica's figures (C, R), and return the means and deviations of those that are finite."""
-        now = time.perf_counter()
-        for replica, own in enumerate(figures.T.tolist(), start=1):
-            log.append([record.epoch, replica, *own], now)
+        rows = [[record.epoch, replica, *own] for replica, own in enumerate(figures.T.tolist(), start=1)]
+        log.append(*rows, now=time.perf_counter())
         losses = [k for k, name in enumerate(self._measured) if "loss" in name]
         self.finite &= np.isfinite(figures[losses]).all(axis=0)
         chosen = figures[:, self.finite] if self.finite.any() else figures[:, :1]
@@ -165,6 +164,7 @@ class Journal:
         """Write how the run ended, and the doctor's advice."""
         self._content |= {
             **ended(status, self.start),
+            "seed": self.seeds[self.survivors[0]] if self.chosen else self._content["seed"],
             "stop_reason": self.stop_reason or status,
             "best_epoch": self.kept_epoch,
             "epochs": self.epoch,

@@ -1,6 +1,6 @@
 """Running: what every training does with its run directory, from the first file to the model and the figures."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,14 +55,18 @@ def threads(prepared: Prepared, network: Network) -> AbstractContextManager[None
 
 
 def epochs(
-    prepared: Prepared, model: Model, journal: Journal, each: Sequence[Training] | None = None
-) -> Iterator[tuple[Record, Row]]:
-    """Each epoch's record and its row of metrics.csv, which is written; `each` is for `fit`."""
+    prepared: Prepared,
+    model: Model,
+    journal: Journal,
+    *,
+    each: Sequence[Training] | None = None,
+    keep_before: bool = False,
+) -> Generator[tuple[Record, Row], None, None]:
+    """Each epoch's record and its row of metrics.csv, which is written; `each` and `keep_before` are those of `fit`."""
     rows, training = prepared.rows, prepared.config.training
     metric = metric_of(model.description)
-    records = fit(
-        training, model.network, rows["train"], rows.get("validation"), metric, each=each, keep_before=each is None
-    )
+    validation = rows.get("validation")
+    records = fit(training, model.network, rows["train"], validation, metric, each=each, keep_before=keep_before)
     with journal, closing(records):
         for record in records:
             yield record, journal.note(record)

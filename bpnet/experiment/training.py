@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,10 +56,11 @@ def train(
     with interruptible_once() as interruption, threads(prepared, model.network):
         try:
             watcher.begin(run.folder, prepared, model.network.theta.shape[1])
-            for record, row in epochs(prepared, model, journal):
-                watcher.epoch(row)
-                for warning in (*record.warnings, *doctor.note(record)):
-                    watcher.warn(warning)
+            with closing(epochs(prepared, model, journal, keep_before=True)) as records:
+                for record, row in records:
+                    watcher.epoch(row)
+                    for warning in (*record.warnings, *doctor.note(record)):
+                        watcher.warn(warning)
             status = "diverged" if journal.stop_reason == "diverged" else "finished"
         except KeyboardInterrupt:
             status = "interrupted"

@@ -1,6 +1,7 @@
 """Folding: the folds of a cross-validation, as scikit-learn draws them, each with validation rows of its own."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,16 +42,28 @@ def check_foldable(config: Config, source: Source, folds: int, repeats: int) -> 
             refuse(f"dataset.split.{key}", "names rows, but cv draws the folds itself; leave it out")
     if config.dataset.path is not None and not isinstance(config.dataset.path, str):
         refuse("dataset.path", "has a file for each part, but cv draws the folds itself; give it one path")
-    if config.seed + folds * repeats > 2**32 or config.split_seed + repeats > 2**32:
+    last = 2**32 - 1
+    if config.seed + folds * repeats - 1 > last:
+        refuse("seed", f"is {config.seed}, but each of {folds * repeats} networks has the next one, up to {last}")
+    if split.seed is not None and split.seed + repeats - 1 > last:
         refuse(
-            "seed",
-            f"is {config.seed}, but each of {folds * repeats} networks has the next one, and seeds end before {2**32}",
+            "dataset.split.seed", f"is {split.seed}, but each of {repeats} repetitions has the next one, up to {last}"
         )
     if repeats > 1 and (split.time is not None or not split.shuffle):
         why = "time is set" if split.time is not None else "shuffle is false"
         problems.append(f"--repeats {repeats}: dataset.split.{why}, so that every repetition would be the same; give 1")
     if problems:
         raise ConfigError(problems)
+
+
+@contextmanager
+def errors_of(repeat: int, fold: int) -> Iterator[None]:
+    """Say of a DataError in which fold it occurred."""
+    try:
+        yield
+    except DataError as error:
+        which = f"fold {fold}" + (f" of repetition {repeat}" if repeat > 1 else "")
+        raise DataError([f"{which}: {problem}" for problem in error.problems]) from None
 
 
 def draw_folds(config: Config, found: Contents, folds: int, repeats: int) -> list[Fold]:
@@ -74,9 +87,10 @@ def draw_folds(config: Config, found: Contents, folds: int, repeats: int) -> lis
                 raise DataError(f"{table.name}: fold {fold} of {folds} gets no group of rows; give fewer folds")
             out = np.ones(len(answers.values), bool)
             out[others] = False
-            parts = split_rows(
-                len(out), wish, config.split_seed, keys.classes, groups=keys.groups, times=keys.times, dropped=out
-            )
+            with errors_of(repeat + 1, fold):
+                parts = split_rows(
+                    len(out), wish, config.split_seed, keys.classes, groups=keys.groups, times=keys.times, dropped=out
+                )
             drawn.append(Fold(repeat + 1, fold, {**parts, "test": np.sort(own)}))
     return drawn
 

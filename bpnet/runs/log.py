@@ -1,4 +1,4 @@
-"""metrics.csv: a row of figures for each epoch, written while training runs."""
+"""Logs: rows of figures for each epoch, such as metrics.csv, written while training runs."""
 
 import os
 import time
@@ -17,11 +17,12 @@ Number = int | float
 
 
 class MetricsLog:
-    """Writes metrics.csv while training runs, so that other programs can read along.
+    """Writes a CSV file of figures while training runs, so that other programs can read along.
 
     Numbers are written so that reading them back as float64 gives the same number; None is an empty cell. Rows are
-    made text and reach the disk many at a time, which takes a tenth of the time, but none later than a second: at the
-    first `append` after which the next, coming as late as this one, would keep the oldest waiting longer.
+    made text and reach the disk many at a time, which takes a tenth of the time, yet where epochs take about as long as
+    one another none waits longer than a second: they are written after an epoch if the next, coming as late as this
+    one, would keep the oldest waiting longer.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
@@ -38,17 +39,17 @@ class MetricsLog:
         self._latest = time.perf_counter()
         return self
 
-    def append(self, row: Sequence[Number | None], now: float) -> None:
-        """Take in one row: a number, or None, for each column, in their order; `now` is the performance counter."""
-        rows = self._rows
-        if not rows:
+    def append(self, *rows: Sequence[Number | None], now: float) -> None:
+        """Take in the rows of an epoch: each a number, or None, for each column; `now` is the performance counter."""
+        if not self._rows:
             self._oldest = now
-        rows.append(row)
+        self._rows += rows
         if 2 * now - self._latest - self._oldest >= _SECONDS_ON_THE_WAY:
-            self._flush()
+            self.flush()
         self._latest = now
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what has been taken in."""
         rows, self._rows = self._rows, []
         if not rows:
             return
@@ -69,7 +70,7 @@ class MetricsLog:
     ) -> None:
         try:
             with self._file:
-                self._flush()
+                self.flush()
                 os.fsync(self._file.fileno())
         except OSError as failure:
             raise cannot_write(self._path, failure) from failure

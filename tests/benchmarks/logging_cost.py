@@ -132,7 +132,7 @@ def alone(job: Job) -> dict[str, float]:
     def append() -> None:
         with log:
             for row in logged:
-                log.append(row, time.perf_counter())
+                log.append(row, now=time.perf_counter())
 
     appended = seconds(append)
     return {

@@ -62,7 +62,7 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
         with suited_threads(network, job.at_once(len(table.x))), MetricsLog(log_path, COLUMNS) as log:
             for record in fit(settings, network, rows, None, lambda rows: Accuracy(loss.threshold)):
                 figures = (*record.figures.values(), record.learning_rate, record.gradient_norm)
-                log.append([record.epoch, record.step, *[mean(values) for values in figures]], time.perf_counter())
+                log.append([record.epoch, record.step, *[mean(values) for values in figures]], now=time.perf_counter())
         return float(record.figures["loss"][0])
 
     return run

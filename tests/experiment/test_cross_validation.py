@@ -73,18 +73,50 @@ def test_folds_are_those_of_stratified_k_fold_split_by_split(folds, seed):
     assert [(own.repeat, own.fold) for own in drawn] == [(r, f) for r in (1, 2) for f in range(1, folds + 1)]
 
 
-def test_folds_of_a_regression_of_groups_and_of_times():
+@pytest.mark.parametrize(
+    ("config", "setting", "splitter", "group"),
+    [
+        (DIABETES, None, sk.KFold, None),
+        (DIABETES, "dataset.split.group=age", sk.GroupKFold, "age"),
+        (IRIS, "dataset.split.group=petal_width", sk.StratifiedGroupKFold, "petal_width"),
+        (IRIS, "dataset.split.stratify=false", sk.KFold, None),
+    ],
+)
+def test_folds_are_scikit_learns_index_by_index(config, setting, splitter, group):
+    settings = [setting] if setting else []
+    loaded = load_config(read(config))
+    table = pd.read_csv(config.parent / loaded.dataset.path)
+    target = table[loaded.dataset.target]
+    groups = pd.factorize(table[group])[0] if group else None  # by their first row
+    drawn = folds_of(config, *settings, repeats=2)
+    for repeat in range(2):
+        theirs = splitter(5, shuffle=True, random_state=loaded.seed + repeat).split(table, target, groups)
+        for own, (others, test) in zip(drawn[5 * repeat :], theirs, strict=False):
+            np.testing.assert_array_equal(own.parts["test"], test)
+            np.testing.assert_array_equal(np.union1d(own.parts["train"], own.parts["validation"]), others)
+    if group:
+        for own in drawn:
+            found = [set(table[group][rows]) for rows in own.parts.values()]
+            assert not found[0] & found[1] | found[0] & found[2] | found[1] & found[2]
+
+
+def test_folds_in_the_order_of_the_rows():
     table = pd.read_csv(ROOT / "datasets" / "diabetes.csv")
-    plain = [own.parts["test"] for own in folds_of(DIABETES)]
-    expected = sk.KFold(5, shuffle=True, random_state=load_config(read(DIABETES)).seed).split(table)
-    for test, (_, theirs) in zip(plain, expected, strict=True):
-        np.testing.assert_array_equal(test, theirs)
-    for own in folds_of(DIABETES, "dataset.split.group=age"):
-        ages = [set(table.age[rows]) for rows in own.parts.values()]
-        assert not ages[0] & ages[1] | ages[0] & ages[2] | ages[1] & ages[2]
-    for own in folds_of(DIABETES, "dataset.split.time=age"):
-        ages = [table.age[own.parts[part]] for part in ("train", "validation", "test")]
-        assert ages[0].max() < ages[1].min() <= ages[1].max() <= ages[2].min()
+    drawn = folds_of(DIABETES, "dataset.split.shuffle=false")
+    for own, (_, test) in zip(drawn, sk.KFold(5).split(table), strict=True):
+        np.testing.assert_array_equal(own.parts["test"], test)
+
+
+def test_folds_of_distinct_times_are_those_of_time_series_split(tmp_path):
+    days = np.random.default_rng(0).permutation(40)
+    write_csv(tmp_path / "t.csv", ["day", "a", "y"], [[day, day % 7, day % 5 + 0.5] for day in days.tolist()])
+    (tmp_path / "c.yaml").write_text("dataset: {path: t.csv, target: y, split: {time: day}}\n")
+    order = np.argsort(days)
+    for own, (others, test) in zip(folds_of(tmp_path / "c.yaml"), sk.TimeSeriesSplit(5).split(order), strict=True):
+        np.testing.assert_array_equal(own.parts["test"], np.sort(order[test]))
+        rest = np.union1d(own.parts["train"], own.parts["validation"])
+        np.testing.assert_array_equal(rest, np.sort(order[others]))
+        assert days[own.parts["train"]].max() < days[own.parts["validation"]].min()
 
 
 MIXED = """
@@ -174,9 +206,10 @@ def test_the_ensemble_of_the_folds_predicts(tmp_path):
     together = predicted(found.run, table)
     np.testing.assert_allclose(together["predicted_progression"], np.mean(alone, axis=0), rtol=1e-5)
     np.testing.assert_allclose(together["disagreement"], np.std(alone, axis=0, ddof=1), rtol=1e-2, atol=1e-3)
-    losses = [own.description.losses[0] for own in ensemble.load(found.run / "model").members]
-    best = predicted(found.run, table, replica="best")["predicted_progression"]
-    np.testing.assert_array_equal(best, alone[int(np.argmin(losses))])
+    with pytest.raises(
+        UsageError, match=r"must be all, or a number from 1 to 3 \(the networks of folds have no validation"
+    ):
+        predicted(found.run, table, replica="best")
     member = predicted(found.run / "model" / "member-002", table)
     np.testing.assert_array_equal(member["predicted_progression"], alone[1])
     said = pd.read_csv(found.run / "predictions.csv")
@@ -189,14 +222,18 @@ def test_the_ensemble_of_the_folds_predicts(tmp_path):
         trace_rows(found.run, None, None, 1)
 
 
-def test_nothing_of_a_folds_own_rows_is_learnt(tmp_path):
-    """One row holds an enormous number and a level that no other has: its fold's network knows neither."""
+def planted(tmp_path):
+    """A cross-validation of a table of which one row holds an enormous number and a level that no other has."""
     rows = [[k, "b" if k % 2 else "c", k % 2] for k in range(40)]
     rows[7] = [1e6, "planted", 1]
     write_csv(tmp_path / "t.csv", ["a", "b", "y"], rows)
     one_hot = "preprocessing: {categorical: {kind: one_hot, rare: 1}}"
     text = f"dataset: {{path: t.csv, target: y, {one_hot}, split: {{validation: 0}}}}\ntraining: {{epochs: 1}}\n"
-    found = cv_text(tmp_path, text, folds=4)
+    return cv_text(tmp_path, text, folds=4)
+
+
+def test_nothing_of_a_folds_own_rows_is_learnt(tmp_path):
+    found = planted(tmp_path)
     own = pd.read_csv(found.run / "splits.csv").fold[7]
     for fold in range(1, 5):
         content = (found.run / "model" / f"member-{fold:03d}" / "model.json").read_text()
@@ -204,7 +241,7 @@ def test_nothing_of_a_folds_own_rows_is_learnt(tmp_path):
 
 
 def test_categories_that_some_folds_lack_train_in_a_pass_of_their_own(tmp_path):
-    test_nothing_of_a_folds_own_rows_is_learnt(tmp_path)
+    planted(tmp_path)
     members = ensemble.load(tmp_path / "runs" / "c-cv-001" / "model").members
     assert len({member.network.inputs for member in members}) == 2
     said = predicted(tmp_path / "runs" / "c-cv-001", tmp_path / "t.csv")
@@ -332,9 +369,7 @@ def test_rows_of_the_same_time_stay_together(tmp_path):
 
 @pytest.mark.parametrize("seed", [2**32 - 1, 2**32 - 5])
 def test_seeds_that_would_run_out(tmp_path, seed):
-    with pytest.raises(
-        ConfigError, match=f"seed is {seed}, but each of 6 networks has the next one, and seeds end before"
-    ):
+    with pytest.raises(ConfigError, match=f"seed is {seed}, but each of 6 networks has the next one, up to 4294967295"):
         cv(IRIS, tmp_path, f"seed={seed}", folds=3, repeats=2)
 
 

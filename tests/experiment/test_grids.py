@@ -119,6 +119,11 @@ def test_keys_that_divide_and_keys_that_do_not(tmp_path):
     assert not (tmp_path / "runs" / ({"c-001", "c-002"} - {ranked.run.name}).pop() / "grid.csv").exists()
 
 
+def test_an_outputs_initializer_does_not_change_what_the_loss_means(tmp_path):
+    ranked = grid(tmp_path, "architecture.output.initializer=glorot_normal,zeros")
+    assert (ranked.ranked_by, ranked.passes) == ("loss", 1)
+
+
 def test_losses_that_cannot_be_compared_are_ranked_by_the_metric(tmp_path):
     ranked = grid(tmp_path, "training.loss=binary_cross_entropy,squared_error")
     assert ranked.ranked_by == "accuracy"
@@ -241,7 +246,9 @@ def test_the_config_of_the_best_seed_trains_again_to_the_same_weights(tmp_path):
     again = train_file(ranked.run / "config.yaml", tmp_path)
     assert (again.run / "splits.csv").read_text() == splits
     theirs, ours = load(again.run / "model"), load(ranked.run / "model")
-    assert theirs.description.seeds == ours.description.seeds == [int(ranked.points[0].values["seed"])]
+    best = int(ranked.points[0].values["seed"])
+    assert theirs.description.seeds == ours.description.seeds == [best]
+    assert json.loads((ranked.run / "run.json").read_text())["seed"] == best
     np.testing.assert_allclose(theirs.network.theta, ours.network.theta, rtol=1e-9)
 
 

@@ -518,7 +518,7 @@ def test_an_interruption_while_a_row_is_written_leaves_log_and_journal_in_step(t
     def interrupted(log: MetricsLog, row: list[float], now: float) -> None:
         if row[0] == 3:
             raise KeyboardInterrupt
-        append(log, row, now)
+        append(log, row, now=now)
 
     monkeypatch.setattr(MetricsLog, "append", interrupted)
     with pytest.raises(InterruptedRunError):

@@ -27,7 +27,7 @@ def test_numbers_read_back_the_same(
     path = tmp_path_factory.getbasetemp() / "metrics.csv"
     with MetricsLog(path, COLUMNS) as metrics:
         for row in rows:
-            metrics.append(row, 0.0)
+            metrics.append(row, now=0.0)
     with open(path, newline="") as file:
         header, *lines = csv.reader(file)
     assert header == COLUMNS
@@ -40,7 +40,7 @@ def test_what_a_row_looks_like(tmp_path: Path) -> None:
     rows = [(1, 0.1, None), (2, 0.5, 0.10000000149011612), (3, math.nan, -math.inf), (4, 1e-7, math.inf)]
     with MetricsLog(path, COLUMNS) as metrics:
         for row in rows:
-            metrics.append(row, 0.0)
+            metrics.append(row, now=0.0)
     assert path.read_bytes() == b"epoch,loss,val_loss\n1,0.1,\n2,0.5,0.10000000149011612\n3,nan,-inf\n4,1e-7,inf\n"
 
 
@@ -57,33 +57,33 @@ def test_rows_reach_the_disk_within_a_second_and_on_leaving(tmp_path: Path, monk
         # a row waits where the next, coming as late, would still be in time for the oldest
         for second, lines in [(100.3, 1), (100.6, 1), (100.9, 1), (101.0, 1), (101.2, 6), (101.3, 6), (102.0, 8)]:
             now = second
-            metrics.append([1], now)
+            metrics.append([1], now=now)
             assert on_disk() == lines, second
         now = 104.0
-        metrics.append([1], now)
+        metrics.append([1], now=now)
         assert on_disk() == 9
         now = 104.1
-        metrics.append([1], now)
+        metrics.append([1], now=now)
         assert on_disk() == 9
     assert on_disk() == 10
 
 
-@given(st.lists(st.floats(0.001, 3), max_size=40))
+@given(st.lists(st.floats(0.001, 3), max_size=40), st.sampled_from([1, 4]))
 def test_no_row_waits_longer_than_a_second_where_epochs_take_as_long_as_the_last(
-    tmp_path_factory: pytest.TempPathFactory, gaps: list[float]
+    tmp_path_factory: pytest.TempPathFactory, gaps: list[float], replicas: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "metrics.csv"
     now = 0.0
-    with pytest.MonkeyPatch.context() as patch, MetricsLog(path, ["epoch"]) as metrics:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(log.time, "perf_counter", lambda: now)
-        metrics._latest = 0.0
-        written: list[float] = []
-        for gap in gaps:
-            now += gap
-            metrics.append([1], now)
-            written.append(now)
-            waiting = written[len(path.read_text().splitlines()) - 1 :]
-            assert not waiting or now + gap - waiting[0] < 1
+        with MetricsLog(path, ["epoch"]) as metrics:
+            written: list[float] = []
+            for gap in gaps:
+                now += gap
+                metrics.append(*[[1]] * replicas, now=now)
+                written += [now] * replicas
+                waiting = written[len(path.read_text().splitlines()) - 1 :]
+                assert not waiting or now + gap - waiting[0] < 1
 
 
 def test_an_interrupted_log_is_whole(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_interrupted_log_is_whole(tmp_path: Path) -> None:
 
     def interrupted() -> None:
         with metrics:
-            metrics.append([1], 0.0)
+            metrics.append([1], now=0.0)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -103,7 +103,7 @@ def test_an_interrupted_log_is_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", [[1, 0.5], [1, 0.5, 0.5, 0.5]])
 def test_a_row_must_fit_the_columns(tmp_path: Path, row: list[float]) -> None:
     with pytest.raises(ValueError, match="the columns are"), MetricsLog(tmp_path / "m", COLUMNS) as metrics:
-        metrics.append(row, 0.0)
+        metrics.append(row, now=0.0)
 
 
 def test_a_log_in_a_missing_folder(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(log, "_SECONDS_ON_THE_WAY", 0.0)
     metrics = MetricsLog(path, ["epoch"]).__enter__()
     with pytest.raises(RunError, match="cannot be written: No space left on device; check that its folder"):
-        metrics.append([1], 1e12)
+        metrics.append([1], now=1e12)
     metrics._rows.append([2])
     with pytest.raises(RunError, match="cannot be written: No space left on device"):
         metrics.__exit__(None, None, None)

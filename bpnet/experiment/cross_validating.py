@@ -15,7 +15,7 @@ from bpnet.config.source import Source
 from bpnet.engine.batches import stacked
 from bpnet.engine.training import Record, fit
 from bpnet.errors import DivergedError, InterruptedRunError
-from bpnet.experiment.building import architecture_errors, describe, most_at_once
+from bpnet.experiment.building import describe
 from bpnet.experiment.ending import Interruption, interruptible_once, likely_cause
 from bpnet.experiment.ensemble import Ensemble, apart
 from bpnet.experiment.journal import Status, begun, ended, measured
@@ -32,11 +32,10 @@ from bpnet.experiment.out_of_fold import (
     write_folds,
     write_predictions,
 )
+from bpnet.experiment.planning_folds import Planned, encoded, in_passes, plan
 from bpnet.experiment.running import threads, write_config
-from bpnet.preparation.folding import Fold, check_foldable, draw_folds, errors_of
-from bpnet.preparation.preparing import Contents, Fitted, Prepared, contents, encode
-from bpnet.preparation.preparing import fit as fit_encoder
-from bpnet.preparation.storing import MOST_IN_MEMORY
+from bpnet.preparation.folding import check_foldable, draw_folds
+from bpnet.preparation.preparing import Contents, Prepared, contents
 from bpnet.runs import directory, files
 from bpnet.runs.log import MetricsLog
 
@@ -69,15 +68,6 @@ class CrossValidated:
     seconds: float
     training_seconds: float
     """Of these, the time in which networks trained."""
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """A fold, the seed of its network, and its encoder, fitted to its training rows."""
-
-    fold: Fold
-    seed: int
-    fitted: Fitted
 
 
 class _Done(NamedTuple):
@@ -125,9 +115,9 @@ def cross_validate(
     name = f"{run_name(config, source)}-cv" if name is None else directory.valid_name(name)
     found = contents(config, source, folder)
     drawn = draw_folds(config, found, folds, repeats)
-    planned = [_plan(fold, config.seed + k, found, config, source) for k, fold in enumerate(drawn)]
-    passes = _passes(planned, source)
-    ready = [_encoded(passes[0], config, runs)]  # in most tables every bad cell is met here
+    planned = [plan(fold, config.seed + k, found, config, source) for k, fold in enumerate(drawn)]
+    passes = in_passes(planned, source)
+    ready = [encoded(passes[0], config, runs)]  # in most tables every bad cell is met here
     run = directory.RunPaths(directory.create(runs, name))
     write_config(config, name, folder, run)
     write_folds(run.splits, drawn, len(found.answers.values))
@@ -164,44 +154,8 @@ def cross_validate(
     )
 
 
-def _plan(fold: Fold, seed: int, found: Contents, config: Config, source: Source) -> _Planned:
-    with errors_of(fold.repeat, fold.fold):
-        fitted = fit_encoder(found.survey(config, fold.parts), config, source)
-        fitted.weights(config)  # which must not all be 0 in a part
-    return _Planned(fold, seed, fitted)
-
-
-def _passes(planned: Sequence[_Planned], source: Source) -> list[list[_Planned]]:
-    """The folds that train together: of as many rows and inputs and the same layers, as many as memory holds."""
-    alike: dict[tuple[int, int, int, str], list[_Planned]] = {}
-    for own in planned:
-        rows = own.fold.parts
-        inputs, layers = own.fitted.encoder.width, repr(describe(own.fitted).layers)
-        key = len(rows["train"]), len(rows["validation"]), inputs, layers
-        alike.setdefault(key, []).append(own)
-    passes = []
-    for group in alike.values():
-        first = group[0].fitted
-        with architecture_errors(source):
-            alone = describe(first).network()
-        most = most_at_once(first.config, source, alone, len(group[0].fold.parts["train"]))
-        size = int(max(1, min(most, MOST_IN_MEMORY // first.bytes, len(group))))
-        if first.storage == "disk":
-            size = 1
-        passes += [group[start : start + size] for start in range(0, len(group), size)]
-    return passes
-
-
-def _encoded(group: Sequence[_Planned], config: Config, scratch: Path) -> list[Prepared]:
-    prepared = []
-    for own in group:
-        with errors_of(own.fold.repeat, own.fold.fold):
-            prepared.append(encode(own.fitted, config, scratch))
-    return prepared
-
-
 def _train(
-    passes: Sequence[Sequence[_Planned]],
+    passes: Sequence[Sequence[Planned]],
     ready: list[list[Prepared]],
     config: Config,
     run: directory.RunPaths,
@@ -219,7 +173,7 @@ def _train(
     columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
     with MetricsLog(run.folds_csv, columns) as log:
         for number, group in enumerate(passes, start=1):
-            prepared = ready.pop() if ready else _encoded(group, config, scratch)
+            prepared = ready.pop() if ready else encoded(group, config, scratch)
             descriptions = [
                 replace(describe(fold), seeds=[own.seed]) for own, fold in zip(group, prepared, strict=True)
             ]
@@ -261,7 +215,7 @@ def _epochs(
         yield from records
 
 
-def _log(log: MetricsLog, record: Record, group: Sequence[_Planned]) -> None:
+def _log(log: MetricsLog, record: Record, group: Sequence[Planned]) -> None:
     figures = np.array([*record.figures.values(), record.learning_rate, record.gradient_norm])
     rows = [
         [record.epoch, own.fold.repeat, own.fold.fold, *values]
@@ -278,7 +232,7 @@ def _means(record: Record) -> dict[str, float]:
 
 def _learn(
     learnt: _Learnt,
-    group: Sequence[_Planned],
+    group: Sequence[Planned],
     prepared: Sequence[Prepared],
     members: Sequence[Model],
     last: Record,

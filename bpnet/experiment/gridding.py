@@ -13,22 +13,19 @@ import numpy as np
 
 from bpnet.config.grid import Point, dividing_keys, in_common, points_of
 from bpnet.config.loading import load
-from bpnet.config.schema import Config, Dataset, Preprocessing
 from bpnet.config.source import Source
 from bpnet.data.splitting import Part
 from bpnet.engine.metrics import HIGHER_IS_BETTER
-from bpnet.errors import ConfigError, DivergedError, InterruptedRunError
-from bpnet.experiment.building import architecture_errors, describe, most_at_once
+from bpnet.errors import DivergedError, InterruptedRunError
+from bpnet.experiment.building import architecture_errors
 from bpnet.experiment.ending import interruptible_once, likely_cause
 from bpnet.experiment.journal import Figures, Journal, Status, deviations, mean_figures
 from bpnet.experiment.measuring import measure_each
-from bpnet.experiment.model import Description, Model
+from bpnet.experiment.model import Model
 from bpnet.experiment.naming import run_name
+from bpnet.experiment.planning_points import Planned, judged_by, plan
 from bpnet.experiment.running import Watcher, epochs, figures_of, judged_part, new_run, save, threads, write_config
-from bpnet.preparation.dividing import divide
-from bpnet.preparation.opening import Opened
-from bpnet.preparation.preparing import Fitted, Prepared, contents, encode, fit
-from bpnet.preparation.resolving import METRICS, resolve
+from bpnet.preparation.preparing import Prepared, encode
 from bpnet.runs import directory, files
 
 
@@ -64,23 +61,6 @@ class Ranked:
     seconds: float
 
 
-@dataclass(frozen=True)
-class _Planned:
-    """A point, its config resolved for the table, and what its network is."""
-
-    point: Point
-    config: Config
-    description: Description
-
-
-@dataclass(frozen=True)
-class _Pass:
-    """Points whose networks train as replicas of one network, and the table as it is encoded for all of them."""
-
-    planned: Sequence[_Planned]
-    fitted: Fitted
-
-
 def train_grid(
     source: Source,
     folder: Path,
@@ -102,8 +82,8 @@ def train_grid(
     configs = [load(point.source) for point in points]
     common = [in_common(config) for config in configs]
     name = run_name(configs[0], source) if name is None else directory.valid_name(name)
-    passes = _plan(points, configs, common, source, folder)
-    figure, part = _judged_by(passes)
+    passes = plan(points, configs, common, source, folder)
+    figure, part = judged_by(passes)
     results: list[PointResult] = []
     status: Status = "finished"
     try:
@@ -135,84 +115,10 @@ def train_grid(
     )
 
 
-def _plan(
-    points: Sequence[Point], configs: Sequence[Config], common: Sequence[str], source: Source, folder: Path
-) -> list[_Pass]:
-    """The passes, every point of which is checked against the table; raises ConfigError or DataError."""
-    groups: dict[str, list[int]] = {}
-    for k, shape in enumerate(common):
-        groups.setdefault(shape, []).append(k)
-    seed = _split_seed(source, configs[0])
-    opened: dict[str, Opened] = {}
-    passes = []
-    for group in groups.values():
-        first, dataset = points[group[0]].source, configs[group[0]].dataset
-        if dataset.split.seed is None:
-            dataset = replace(dataset, split=replace(dataset.split, seed=seed))
-        config = replace(configs[group[0]], dataset=dataset)
-        key = repr((dataset.path, dataset.columns, dataset.rows, dataset.reading))
-        found = contents(config, first, folder, opened.get(key))
-        opened[key] = found.opened
-        fitted = fit(found.survey(config, divide(config, found.opened, found.answers, found.aside)), config, first)
-        fitted.weights(config)  # which must not all be 0 in a part
-        with architecture_errors(first):
-            alone = describe(fitted).network()
-        rows = len(fitted.survey.parts["train"])
-        most = min(most_at_once(configs[k], points[k].source, alone, rows) for k in group)
-        planned = [_planned(points[k], replace(configs[k], dataset=dataset), fitted) for k in group]
-        size = max(1, most // max(own.config.replicas for own in planned))
-        passes += [_Pass(planned[start : start + size], fitted) for start in range(0, len(planned), size)]
-    return passes
-
-
-def _planned(point: Point, config: Config, fitted: Fitted) -> _Planned:
-    dataset, answers = fitted.config.dataset, fitted.survey.answers
-    assert dataset.features is not None
-    resolved = resolve(
-        config, point.source, answers.task, answers.wanted, dataset.features, dataset.roles, fitted.encoder
-    )
-    description = replace(describe(replace(fitted, config=resolved)), seeds=resolved.seeds)
-    return _Planned(point, resolved, description)
-
-
-def _split_seed(source: Source, first: Config) -> int:
-    """The seed that the config has without the grid; that of its first point where it makes sense with one alone."""
-    try:
-        return load(source).split_seed
-    except ConfigError:
-        return first.split_seed
-
-
-def _judged_by(passes: Sequence[_Pass]) -> tuple[str, Part]:
-    """The figure and the part that points are ranked by: the loss, or where theirs differ the task's first metric.
-
-    Raises ConfigError where points predict different things, or only some have validation rows.
-    """
-    every = [own for one in passes for own in one.planned]
-    answers = {(one.fitted.survey.answers.task, tuple(one.fitted.survey.answers.names)) for one in passes}
-    validated = {bool(len(one.fitted.survey.parts["validation"])) for one in passes}
-    for what, found in (("predict different things", answers), ("do not all have validation rows", validated)):
-        if len(found) > 1:
-            first = every[0].point.values
-            keys = [key for key in first if len({own.point.values[key] for own in every}) > 1]
-            raise ConfigError(f"--grid {', '.join(keys)}: the points {what}, and cannot be ranked; make a grid of each")
-    compared = {
-        repr((own.description.loss, own.description.output_activation, _rows_of(own.config.dataset))) for own in every
-    }
-    figure = "loss" if len(compared) == 1 else METRICS[answers.pop()[0]][0]
-    return figure, "validation" if validated.pop() else "train"
-
-
-def _rows_of(dataset: Dataset) -> Dataset:
-    """What of a dataset changes its losses, whatever becomes of the columns: rows, weights, and the target's scale."""
-    target = Preprocessing(target=dataset.preprocessing.target)
-    return replace(dataset, features=None, roles={}, preprocessing=target, storage="auto")
-
-
 class _Run:
     """The run of a pass."""
 
-    def __init__(self, planned: Sequence[_Planned], prepared: Prepared, folder: Path, figure: str) -> None:
+    def __init__(self, planned: Sequence[Planned], prepared: Prepared, folder: Path, figure: str) -> None:
         self._planned, self._prepared, self._folder, self._figure = planned, prepared, folder, figure
 
     def train(

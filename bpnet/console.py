@@ -26,22 +26,24 @@ class TrainingView:
         self._progress: Progress | None = None
         self._drawn = 0.0
 
-    def begin(self, run: Path, prepared: Prepared, parameters: int) -> None:
+    def begin(self, run: Path, prepared: Prepared, parameters: int, networks: int) -> None:
         """Say what will be trained on what, and warn of what the table holds."""
         self.end()
-        self._describe(run, prepared, parameters)
+        self._describe(run.name, prepared, parameters)
+        if networks > 1:
+            note(f"{networks} networks at once; the figures of an epoch are their means")
         self._start(prepared.config.training.epochs)
 
     def begin_pass(self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]) -> None:
         """Say before the first pass what a fold is, and before each how many train."""
         self.end()
         if number == 1:
-            self._describe(run, first, parameters)
+            self._describe(f"{run.name}, its first fold", first, parameters)
         of = f" (pass {number} of {len(passes)})" if len(passes) > 1 else ""
-        note(f"{counted(passes[number - 1], 'fold')} at once{of}")
+        note(f"{counted(passes[number - 1], 'fold')} at once{of}; the figures of an epoch are their means")
         self._start(first.config.training.epochs)
 
-    def _describe(self, run: Path, prepared: Prepared, parameters: int) -> None:
+    def _describe(self, name: str, prepared: Prepared, parameters: int) -> None:
         config = prepared.config
         rows = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows))
         answers = prepared.survey.answers
@@ -49,7 +51,7 @@ class TrainingView:
         if answers.classes:
             told = f"{len(answers.classes)} classes: {answers.why}"
         names = ", ".join(answers.names)
-        note(f"{run.name}: {rows} rows; {_roles(prepared)} -> {names} ({told}); {parameters} parameters")
+        note(f"{name}: {rows} rows; {_roles(prepared)} -> {names} ({told}); {parameters} parameters")
         if prepared.storage == "disk":
             note(f"{prepared.bytes / 1e6:,.3g} MB of encoded rows are kept on disk while training (dataset.storage)")
         for warning in prepared.warnings:

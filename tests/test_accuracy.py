@@ -12,7 +12,7 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 class NoWatcher:
-    def begin(self, run, prepared, parameters):
+    def begin(self, run, prepared, parameters, networks):
         pass
 
     def epoch(self, row):

@@ -66,6 +66,10 @@ def predict(
             raise UsageError(f"--output {output} is the table to read; give the name of another file")
         if as_json and form is not None:
             raise UsageError("--json and --format cannot both be given")
+        if as_json and output != "-" and Path(output).suffix.lower() != ".json":
+            raise UsageError(
+                f"--json writes one JSON document, and --output {output} names another format; give one of them"
+            )
         written = "json" if as_json else form.value if form else _form_of(output)
         if written == "parquet" and output == "-":
             raise UsageError("Parquet cannot be written to standard output; name a file with --output")

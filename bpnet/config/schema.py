@@ -243,7 +243,8 @@ class Architecture(Component):
             other = "activation" if self.hidden is None else "hidden"
             raise FieldError(
                 "layers",
-                f"and {other} are both set; keep one of the two (--set architecture.{other}=null takes {other} away)",
+                f"and {other} are both set; keep one of the two (--set architecture.layers=null takes the layers away, "
+                f"--set architecture.{other}=null takes {other} away)",
             )
         if self.output is None and not self.layers:
             raise FieldError("output", "is null, but there are no layers to take its place; name some in layers")

@@ -75,7 +75,8 @@ class Monitor:
         self._stalled = Best(self.figure, replicas, stopping.minimum_improvement) if stopping else None
         self.stops: list[Stop | None] = [None] * replicas
         """Why each replica stopped, None while it trains."""
-        self._running = np.ones(replicas, np.bool_)
+        self.running: Array = np.ones(replicas, np.bool_)
+        """Which replicas (R,) train; a new array whenever one stops."""
         self.ended = False
         """Whether no replica trains any more."""
 
@@ -86,7 +87,7 @@ class Monitor:
 
     def observe(self, epoch: int, loss: Array, monitored: Array, finite: Array) -> None:
         """Take note of an epoch: its training loss, its monitored figure, and which replicas are finite, each (R,)."""
-        worth = self._running & finite
+        worth = self.running & finite
         if self._best is not None:
             worth &= self._best.observe(monitored) | self._best.unknown
         if all(worth.tolist()):  # as in nearly every epoch; then all are finite, too
@@ -100,11 +101,12 @@ class Monitor:
             self._stalled.observe(monitored)
             self._stop(self._stalled.since >= self._training.early_stopping.patience, "early_stopping")
         if epoch == self._training.epochs:
-            self._stop(self._running, "epochs")
+            self._stop(self.running, "epochs")
 
     def _stop(self, which: Array, reason: Stop) -> None:
         if np.count_nonzero(which):
-            for replica in np.flatnonzero(which & self._running):
+            self.running = self.running.copy()
+            for replica in np.flatnonzero(which & self.running):
                 self.stops[replica] = reason
-                self._running[replica] = False
+                self.running[replica] = False
             self.ended = None not in self.stops

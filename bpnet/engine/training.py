@@ -34,6 +34,8 @@ class Record(NamedTuple):
     gradient_norm: Array
     kept_epoch: Array
     """The epoch whose parameters each replica would be left with if training ended now; 0: those before training."""
+    running: Array
+    """Which replicas (R,) trained in this epoch; one that has stopped is taken along, but its figures mean nothing."""
     stops: tuple[Stop, ...] | None
     """In the last record, why each replica ended."""
     warnings: tuple[str, ...] = ()
@@ -85,6 +87,7 @@ def fit(
             if evaluator:
                 finite &= np.isfinite(figures["val_loss"])
             monitored = (again.figures() if again else figures)[monitor.figure]
+            running = monitor.running
             monitor.observe(epoch, figures["loss"], monitored, finite)
             if plateau:
                 stalled.observe(monitored)
@@ -98,6 +101,7 @@ def fit(
                 learning_rate=steps.learning_rates(),
                 gradient_norm=steps.gradient_norm(),
                 kept_epoch=keeper.epoch.copy(),
+                running=running,
                 stops=tuple(stop for stop in monitor.stops if stop) if ended else None,
                 warnings=tuple(network.warnings.values())[told:] if said > told else (),
                 before=steps.before,

@@ -119,7 +119,7 @@ def cross_validate(
     passes = in_passes(planned, source)
     ready = [encoded(passes[0], config, runs)]  # in most tables every bad cell is met here
     run = directory.RunPaths(directory.create(runs, name))
-    write_config(config, name, folder, run)
+    write_config(config, run_name(config, source), folder, run)
     write_folds(run.splits, drawn, len(found.answers.values))
     content: dict[str, Any] = {**begun(config.seed, found.opened.table.digest, command), "folds": []}
     files.write_json(run.run, content)
@@ -219,14 +219,15 @@ def _log(log: MetricsLog, record: Record, group: Sequence[Planned]) -> None:
     figures = np.array([*record.figures.values(), record.learning_rate, record.gradient_norm])
     rows = [
         [record.epoch, own.fold.repeat, own.fold.fold, *values]
-        for own, values in zip(group, figures.T.tolist(), strict=True)
+        for own, values, running in zip(group, figures.T.tolist(), record.running.tolist(), strict=True)
+        if running
     ]
     log.append(*rows, now=time.perf_counter())
 
 
 def _means(record: Record) -> dict[str, float]:
-    finite = np.isfinite(record.figures["loss"])
-    chosen = finite if finite.any() else ~finite
+    counted = np.isfinite(record.figures["loss"]) & record.running
+    chosen = counted if counted.any() else ~counted
     return {"epoch": record.epoch, **{name: float(values[chosen].mean()) for name, values in record.figures.items()}}
 
 

@@ -58,7 +58,9 @@ class Evaluation:
 
     data: str
     rows: int
+    networks: int
     loss: float
+    """The mean of the networks' own."""
     scores: AnyScores
     baselines: list[BaselineScores]
     verdict: list[str]
@@ -102,6 +104,10 @@ def evaluate(
     if data is not None:
         table = open_table(data, model.description.reading)
         chosen, name = np.ones(len(table), bool), table.name
+        if directory.trained_on(run) == table.digest:
+            warnings.append(
+                f"{name} is the table that the run was trained on: rows that it learnt from make figures look better"
+            )
     else:
         assert own is not None
         table, parts = own
@@ -129,6 +135,7 @@ def evaluate(
     return Evaluation(
         data=name,
         rows=int(chosen.sum()),
+        networks=model.networks,
         loss=scored.loss,
         scores=scored.scores,
         baselines=found,

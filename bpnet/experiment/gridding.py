@@ -135,7 +135,7 @@ class _Run:
         status: Status = "failed"
         with interruptible_once() as interruption, threads(self._prepared, model.network):
             try:
-                watcher.begin(run.folder, self._prepared, model.network.theta.shape[1])
+                watcher.begin(run.folder, self._prepared, model.network.theta.shape[1], len(seeds))
                 settings = [own.config.training for own in each]
                 with closing(epochs(self._prepared, model, journal, each=settings)) as records:
                     for record, row in records:

@@ -106,7 +106,7 @@ class Journal:
         self._open.__exit__(kind, error, trace)
 
     def note(self, record: Record) -> Row:
-        """Log an epoch, and return its row of metrics.csv; of several replicas those that are finite count."""
+        """Log an epoch, and return its row of metrics.csv; of several replicas the finite ones that train count."""
         spread: Iterable[float] = ()
         figures = (*record.figures.values(), record.learning_rate, record.gradient_norm)
         if self._each is None:
@@ -125,12 +125,14 @@ class Journal:
         return Row(self._columns, row)
 
     def _note_each(self, record: Record, log: MetricsLog, figures: Array) -> tuple[list[float], list[float]]:
-        """Log each replica's figures (C, R), and return the means and deviations of those that are finite."""
-        rows = [[record.epoch, replica, *own] for replica, own in enumerate(figures.T.tolist(), start=1)]
+        """Log the figures (C, R) of each replica that trains; the means and deviations of those that are finite."""
+        each = zip(figures.T.tolist(), record.running.tolist(), strict=True)
+        rows = [[record.epoch, replica, *own] for replica, (own, running) in enumerate(each, start=1) if running]
         log.append(*rows, now=time.perf_counter())
         losses = [k for k, name in enumerate(self._measured) if "loss" in name]
         self.finite &= np.isfinite(figures[losses]).all(axis=0)
-        chosen = figures[:, self.finite] if self.finite.any() else figures[:, :1]
+        counted = self.finite & record.running
+        chosen = figures[:, counted] if counted.any() else figures[:, :1]
         measured = chosen[: len(self._measured)]
         spread = measured.std(axis=1, ddof=1) if measured.shape[1] > 1 else np.zeros(len(measured))
         return chosen.mean(axis=1).tolist(), spread.tolist()

@@ -26,8 +26,8 @@ from bpnet.runs.splits import write_splits
 class Watcher(Protocol):
     """Who looks on while a run trains."""
 
-    def begin(self, run: Path, prepared: Prepared, parameters: int) -> None:
-        """The table is read, the network built, and the run directory made."""
+    def begin(self, run: Path, prepared: Prepared, parameters: int, networks: int) -> None:
+        """The table is read, so many networks built, and the run directory made."""
 
     def epoch(self, row: Mapping[str, float]) -> None:
         """An epoch is over; the row is that of metrics.csv."""

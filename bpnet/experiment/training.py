@@ -55,7 +55,7 @@ def train(
     status: Status = "failed"
     with interruptible_once() as interruption, threads(prepared, model.network):
         try:
-            watcher.begin(run.folder, prepared, model.network.theta.shape[1])
+            watcher.begin(run.folder, prepared, model.network.theta.shape[1], len(journal.seeds))
             with closing(epochs(prepared, model, journal, keep_before=True)) as records:
                 for record, row in records:
                     watcher.epoch(row)

@@ -103,7 +103,8 @@ def evaluation_lines(evaluation: "Evaluation") -> Iterator[str]:
     from bpnet.scoring.scores import Classification, Multilabel
 
     scores = evaluation.scores
-    yield f"{evaluation.data}: {counted(evaluation.rows, 'row')}; loss {evaluation.loss:.6g}\n"
+    loss = f"mean loss of {evaluation.networks} networks" if evaluation.networks > 1 else "loss"
+    yield f"{evaluation.data}: {counted(evaluation.rows, 'row')}; {loss} {evaluation.loss:.6g}\n"
     rows = []
     for figure in scores.figures:
         interval = "" if figure.low is None else f"{_figure(figure.low)} … {_figure(figure.high)}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.errors import RunError, UsageError
+from bpnet.runs import files
 from bpnet.suggest import nearest
 
 
@@ -134,6 +135,15 @@ def open_run(path: Path) -> RunPaths:
         f"{path}: {'is not a run directory' if is_folder else 'is a file, not a run directory'}; "
         f"a run directory is what `bpnet train` makes and holds config.yaml, run.json, model/ and more{hint}"
     )
+
+
+def trained_on(run: Path) -> str | None:
+    """The SHA-256 of the data that a run was trained on; None where that is not known."""
+    if not _is_run(run):
+        return None
+    content = files.read_json(RunPaths(run).run)
+    digest = content.get("data_sha256") if isinstance(content, dict) else None
+    return digest if isinstance(digest, str) else None
 
 
 def _is_run(folder: Path) -> bool:

@@ -269,12 +269,13 @@ def test_eval_of_another_table_needs_no_table_of_the_run(here: Path) -> None:
     content = json.loads(said.out)
     assert content["figures"] == whole["figures"]
     assert (content["baselines"], len(whole["baselines"])) == ([], 2)
-    (warning,) = content["warnings"]
+    warning, other = content["warnings"]
+    assert other.startswith("u.csv is the table that the run was trained on")
     assert warning.startswith("no baselines")
     assert "t.csv" in warning
     shown = bpnet("eval", "runs/c-001", "u.csv", cwd=here)
     assert "warning: no baselines" in shown.err
-    assert bpnet("eval", "runs/c-001", "u.csv", "--no-baselines", cwd=here).err == ""
+    assert "no baselines" not in bpnet("eval", "runs/c-001", "u.csv", "--no-baselines", cwd=here).err
     alone = bpnet("eval", "runs/c-001", cwd=here)
     assert (alone.code, alone.out) == (4, "")
     assert alone.lacks("t.csv", "did you mean", "bpnet eval runs/c-001 DATA") == []

@@ -23,7 +23,7 @@ class Watcher:
     rows: list[dict[str, float]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def begin(self, run: Path, prepared: Any, parameters: int) -> None:
+    def begin(self, run: Path, prepared: Any, parameters: int, networks: int) -> None:
         self.run, self.prepared, self.parameters = run, prepared, parameters
 
     def epoch(self, row: Any) -> None:

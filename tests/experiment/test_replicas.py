@@ -125,3 +125,19 @@ def test_all_diverged(tmp_path):
 def test_more_replicas_than_the_memory_holds(tmp_path):
     with pytest.raises(ConfigError, match=r"replicas is 1000000000: so many networks need about [0-9,.]+ GB"):
         train(tmp_path, replicas=10**9)
+
+
+def test_a_replica_that_has_stopped_is_no_longer_logged_nor_averaged(tmp_path):
+    run = train(tmp_path, replicas=3, rate=0.3)
+    each = pd.read_csv(run.run / "replicas.csv")
+    lengths = each.groupby("replica").epoch.max()
+    assert lengths.nunique() > 1
+    for k in range(3):
+        alone = train(tmp_path, seed=3 + k, rate=0.3)
+        assert lengths[k + 1] == alone.epochs
+        assert (
+            each[each.replica == k + 1].val_loss.idxmin()
+            == each[(each.replica == k + 1) & (each.epoch == run.replicas[k].best_epoch)].index[0]
+        )
+    means = pd.read_csv(run.run / "metrics.csv").set_index("epoch")
+    np.testing.assert_allclose(means.val_loss, each.groupby("epoch").val_loss.mean())

@@ -17,7 +17,7 @@ class Rows:
     def __init__(self) -> None:
         self.rows, self.warnings = [], []
 
-    def begin(self, run, prepared, parameters) -> None:
+    def begin(self, run, prepared, parameters, networks) -> None:
         self.parameters = parameters
 
     def epoch(self, row) -> None:

@@ -27,7 +27,7 @@ class Log:
         self.rows: list[dict] = []
         self.warnings: list[str] = []
 
-    def begin(self, run, prepared, parameters) -> None:
+    def begin(self, run, prepared, parameters, networks) -> None:
         pass
 
     def epoch(self, row) -> None:

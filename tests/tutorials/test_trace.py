@@ -95,7 +95,7 @@ def test_every_number_is_what_training_does(tmp_path, config, settings):
     rows = []
 
     class Keep:
-        def begin(self, run, prepared, parameters):
+        def begin(self, run, prepared, parameters, networks):
             self.total = parameters
 
         def epoch(self, row):

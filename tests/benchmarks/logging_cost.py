@@ -71,7 +71,7 @@ class Job:
     def view(self) -> TrainingView:
         """A watcher that has begun."""
         view = TrainingView()
-        view.begin(self.run.folder, self.prepared, self.model.network.theta.shape[1])
+        view.begin(self.run.folder, self.prepared, self.model.network.theta.shape[1], 1)
         return view
 
 

@@ -68,6 +68,7 @@ def test_rows_reach_the_disk_within_a_second_and_on_leaving(tmp_path: Path, monk
     assert on_disk() == 10
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0.001, 3), max_size=40), st.sampled_from([1, 4]))
 def test_no_row_waits_longer_than_a_second_where_epochs_take_as_long_as_the_last(
     tmp_path_factory: pytest.TempPathFactory, gaps: list[float], replicas: int

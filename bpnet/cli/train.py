@@ -44,7 +44,6 @@ def train(
         from bpnet import console
         from bpnet.cli.output import print_json
         from bpnet.config.source import override, read
-        from bpnet.errors import UsageError
         from bpnet.experiment.training import train as run_training
         from bpnet.reports.results import ranked_lines, trained_lines
 
@@ -54,10 +53,6 @@ def train(
         if grid:
             from bpnet.experiment.gridding import train_grid
 
-            given = {setting.partition("=")[0].strip() for setting in settings or []}
-            both = [one for one in grid if one.partition("=")[0].strip() in given]
-            if both:
-                raise UsageError(f"--grid {both[0]}: the key is given to --set, too; leave one of them out")
             try:
                 ranked = train_grid(source, config.parent, grid, runs=runs, name=name, command=command, watcher=view)
             finally:

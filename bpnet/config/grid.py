@@ -30,6 +30,7 @@ def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
     Raises UsageError where one is not of that form, ConfigError where a key cannot be set.
     """
     values: dict[str, list[str]] = {}
+    set_already = {str(place).partition("=")[0] for place in source.lines.values()}
     for grid in grids:
         key, equals, text = grid.partition("=")
         key, found = key.strip(), _values(text)
@@ -37,6 +38,8 @@ def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
             raise UsageError(f"--grid {grid}: is not of the form KEY.PATH=VALUE,VALUE,…, such as {EXAMPLE}")
         if key in values:
             raise UsageError(f"--grid {grid}: {key} is given twice; give all of its values at once")
+        if f"--set {key}" in set_already:
+            raise UsageError(f"--grid {grid}: the key is given to --set, too; leave one of them out")
         if key == "name":
             raise UsageError(f"--grid {grid}: name only names the run; give keys that change the training")
         twice = [value for k, value in enumerate(found) if value in found[:k]]

@@ -77,6 +77,8 @@ class Monitor:
         """Why each replica stopped, None while it trains."""
         self.running: Array = np.ones(replicas, np.bool_)
         """Which replicas (R,) train; a new array whenever one stops."""
+        self.diverged: Array = np.zeros(replicas, np.bool_)
+        """Which replicas (R,) stopped because they diverged; a new array whenever one does."""
         self.ended = False
         """Whether no replica trains any more."""
 
@@ -105,8 +107,10 @@ class Monitor:
 
     def _stop(self, which: Array, reason: Stop) -> None:
         if np.count_nonzero(which):
-            self.running = self.running.copy()
-            for replica in np.flatnonzero(which & self.running):
+            stopped = which & self.running
+            self.running = self.running & ~stopped
+            if reason == "diverged":
+                self.diverged = self.diverged | stopped
+            for replica in np.flatnonzero(stopped):
                 self.stops[replica] = reason
-                self.running[replica] = False
             self.ended = None not in self.stops

@@ -36,6 +36,8 @@ class Record(NamedTuple):
     """The epoch whose parameters each replica would be left with if training ended now; 0: those before training."""
     running: Array
     """Which replicas (R,) trained in this epoch; one that has stopped is taken along, but its figures mean nothing."""
+    diverged: Array
+    """Which replicas (R,) have diverged, in this epoch or before; what becomes of one that has stopped is no matter."""
     stops: tuple[Stop, ...] | None
     """In the last record, why each replica ended."""
     warnings: tuple[str, ...] = ()
@@ -102,6 +104,7 @@ def fit(
                 gradient_norm=steps.gradient_norm(),
                 kept_epoch=keeper.epoch.copy(),
                 running=running,
+                diverged=monitor.diverged,
                 stops=tuple(stop for stop in monitor.stops if stop) if ended else None,
                 warnings=tuple(network.warnings.values())[told:] if said > told else (),
                 before=steps.before,

@@ -226,7 +226,7 @@ def _log(log: MetricsLog, record: Record, group: Sequence[Planned]) -> None:
 
 
 def _means(record: Record) -> dict[str, float]:
-    counted = np.isfinite(record.figures["loss"]) & record.running
+    counted = record.running & ~record.diverged
     chosen = counted if counted.any() else ~counted
     return {"epoch": record.epoch, **{name: float(values[chosen].mean()) for name, values in record.figures.items()}}
 
@@ -242,7 +242,7 @@ def _learn(
     """Take in the networks of a pass: what each says of its fold's rows, and how it ended."""
     for k, (own, fold, member) in enumerate(zip(group, prepared, members, strict=True)):
         stop = last.stops[k] if last.stops else "interrupted"
-        if stop == "diverged" or not np.isfinite(last.figures["loss"][k]):
+        if last.diverged[k]:
             learnt.left_out.append({"repeat": own.fold.repeat, "fold": own.fold.fold})
             watcher.warn(f"fold {own.fold.fold} of repetition {own.fold.repeat} diverged and is left out")
             continue

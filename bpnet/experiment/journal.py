@@ -71,8 +71,7 @@ class Journal:
         """The networks of a grid that the run keeps."""
         self.epoch, self.kept = 0, np.zeros(len(self.seeds), np.int64)
         """The last epoch, and for each replica (R,) the epoch whose weights it keeps."""
-        self.finite = np.ones(len(self.seeds), bool)
-        """Which replicas (R,) have not diverged."""
+        self._diverged: Array = np.zeros(len(self.seeds), bool)
         self._stops: Sequence[str] | None = None
         self._run, self._warnings = run, list(prepared.warnings)
         self._measured = measured(config, validated="validation" in prepared.rows)
@@ -116,12 +115,11 @@ class Journal:
         now = time.perf_counter()
         row = [record.epoch, record.step, *means, now - self.start, *spread]
         self._log.append(row, now=now)
-        self.epoch, self.kept = record.epoch, record.kept_epoch
+        self.epoch, self.kept, self._diverged = record.epoch, record.kept_epoch, record.diverged
         if record.warnings:
             self._warnings += record.warnings
         if record.stops:
             self._stops = record.stops
-            self.finite = np.array([stop != "diverged" for stop in record.stops])
         return Row(self._columns, row)
 
     def _note_each(self, record: Record, log: MetricsLog, figures: Array) -> tuple[list[float], list[float]]:
@@ -129,13 +127,16 @@ class Journal:
         each = zip(figures.T.tolist(), record.running.tolist(), strict=True)
         rows = [[record.epoch, replica, *own] for replica, (own, running) in enumerate(each, start=1) if running]
         log.append(*rows, now=time.perf_counter())
-        losses = [k for k, name in enumerate(self._measured) if "loss" in name]
-        self.finite &= np.isfinite(figures[losses]).all(axis=0)
-        counted = self.finite & record.running
+        counted = record.running & ~record.diverged
         chosen = figures[:, counted] if counted.any() else figures[:, :1]
         measured = chosen[: len(self._measured)]
         spread = measured.std(axis=1, ddof=1) if measured.shape[1] > 1 else np.zeros(len(measured))
         return chosen.mean(axis=1).tolist(), spread.tolist()
+
+    @property
+    def finite(self) -> Array:
+        """Which replicas (R,) have not diverged."""
+        return np.asarray(~self._diverged)
 
     @property
     def survivors(self) -> list[int]:

@@ -10,6 +10,7 @@ from bpnet.engine.activations import Tanh
 from bpnet.engine.batches import Rows
 from bpnet.engine.layers import BatchNormalization, Dense
 from bpnet.engine.losses import SquaredError
+from bpnet.engine.monitoring import Keeper, Monitor
 from bpnet.engine.optimizers import GradientDescent
 from bpnet.engine.settings import EarlyStopping, Training
 from bpnet.engine.training import fit
@@ -307,3 +308,20 @@ def test_after_training_the_network_can_be_trained_again():
     records = train(network, ROWS, VALIDATION, **{**NOISY, "epochs": 1, "learning_rate": 1e-200})
     assert np.array_equal(network.theta, kept)
     assert records[0].kept_epoch.tolist() == [1, 1, 1]
+
+
+def test_a_replica_that_falls_apart_after_it_has_stopped_has_not_diverged():
+    network = network_of([Dense(units=1)], seeds=(1, 2, 3))
+    stopping = Training(epochs=9, early_stopping=EarlyStopping(monitor="loss", patience=1))
+    monitor = Monitor(stopping, Keeper(network), 3, validated=False)
+    first = np.array([1.0, 1.0, 1.0])
+    monitor.observe(1, first, first, np.array([True, True, True]))
+    second = np.array([2.0, 0.5, np.nan])
+    monitor.observe(2, second, second, np.array([True, True, False]))
+    assert monitor.stops == ["early_stopping", None, "diverged"]
+    diverged, running = monitor.diverged, monitor.running
+    third = np.array([np.nan, 0.4, np.nan])
+    monitor.observe(3, third, third, np.array([False, True, False]))
+    assert monitor.diverged.tolist() == diverged.tolist() == [False, False, True]
+    assert monitor.running.tolist() == running.tolist() == [False, True, False]
+    assert monitor.stops == ["early_stopping", None, "diverged"]

@@ -205,6 +205,16 @@ def test_grids_that_make_no_sense(tmp_path, grids, error, text):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_key_that_is_set_too(tmp_path):
+    with pytest.raises(UsageError, match=r"--grid training\.l1=0,1: the key is given to --set, too; leave one"):
+        grid(tmp_path, "training.l1=0,1", settings=["training.l1=0.5"])
+
+
+def test_a_name_is_no_point(tmp_path):
+    with pytest.raises(UsageError, match="name only names the run; give keys that change the training"):
+        grid(tmp_path, "name=a,b")
+
+
 def test_a_grid_of_one_point_is_a_training(tmp_path):
     ranked = grid(tmp_path, "training.learning_rate=0.02")
     assert (ranked.passes, len(ranked.points)) == (1, 1)

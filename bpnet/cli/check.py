@@ -1,12 +1,9 @@
 """`bpnet check`: what a training would do, before it is done."""
 
 import dataclasses
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import AsJson, ConfigFile, Settings
 
 EXAMPLES = """Examples:
 
@@ -19,12 +16,9 @@ bpnet check flowers.yaml --json
 
 
 def check(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the run.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; may be given several times."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    config: ConfigFile,
+    settings: Settings = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say what training would make of the table: columns, classes, memory and time, and what is treacherous in it.
 

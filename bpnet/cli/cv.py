@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import AsJson, ConfigFile, Runs, Settings
 
 EXAMPLES = """Examples:
 
@@ -20,18 +21,15 @@ bpnet predict runs/iris-cv-001 flowers.csv
 
 
 def cv(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the run.")],
+    config: ConfigFile,
     folds: Annotated[int, typer.Option(metavar="K", min=2, help="How many folds.")] = 10,
     repeats: Annotated[int, typer.Option(metavar="N", min=1, help="How often, each time with other folds.")] = 1,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; may be given several times."),
-    ] = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are made.")] = Path("runs"),
+    settings: Settings = None,
+    runs: Runs = Path("runs"),
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The run's name; by default that of `bpnet train` and -cv.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cross-validate a config: train a network for each fold of the table, and test it on the fold's rows."""
     with exit_codes():

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import AsJson
 
 EXAMPLES = """Examples:
 
@@ -25,7 +26,7 @@ def evaluate(
         str, typer.Option(metavar="all|best|N", help="Of a run with replicas: the average of all, the best, or one.")
     ] = "all",
     baselines: Annotated[bool, typer.Option(help="Fit simple models to the same rows, for comparison.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print a run's figures with 95 % intervals beside those of simple models, by default on its own test rows."""
     with exit_codes():

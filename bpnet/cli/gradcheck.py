@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import AsJson, Settings
 
 EXAMPLES = """Examples:
 
@@ -19,10 +20,8 @@ bpnet gradcheck configs/digits.yaml --rows 4 --json
 def gradcheck(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the network.")],
     rows: Annotated[int, typer.Option(metavar="N", min=1, help="How many training rows make the batch.")] = 8,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    settings: Settings = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the gradient that backpropagation finds with central differences, in float64, for every parameter.
 

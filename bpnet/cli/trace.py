@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import Settings
 
 EXAMPLES = """Examples:
 
@@ -24,9 +25,7 @@ def trace(
     ] = None,
     steps: Annotated[int, typer.Option(metavar="K", min=1, max=1000, help="How many training steps to take.")] = 1,
     digits: Annotated[int, typer.Option(metavar="D", min=1, max=17, help="How many significant digits to show.")] = 10,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config.")
-    ] = None,
+    settings: Settings = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every number as one JSON document.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown.")] = False,
 ) -> None:

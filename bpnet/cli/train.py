@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import AsJson, ConfigFile, Runs, Settings
 
 EXAMPLES = """Examples:
 
@@ -22,12 +23,9 @@ bpnet train configs/digits.yaml --runs /tmp/runs --name trial --json
 
 
 def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the run.")],
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config; may be given several times."),
-    ] = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are made.")] = Path("runs"),
+    config: ConfigFile,
+    settings: Settings = None,
+    runs: Runs = Path("runs"),
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The run's name; by default the config's `name`, or its file's.")
     ] = None,
@@ -37,7 +35,7 @@ def train(
             metavar="KEY=V1,V2,…", help="Train with each of these values, or with every combination, and rank them."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a network as a config says, and write a run directory with its log, figures and weights."""
     with exit_codes():

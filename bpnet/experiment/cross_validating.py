@@ -1,7 +1,7 @@
 """Cross-validating: a network for each fold, in one pass where their shapes agree, and what they estimate."""
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -33,24 +33,18 @@ from bpnet.experiment.out_of_fold import (
     write_predictions,
 )
 from bpnet.experiment.planning_folds import Planned, encoded, in_passes, plan
-from bpnet.experiment.running import threads, write_config
+from bpnet.experiment.running import EpochWatcher, threads, write_config
 from bpnet.preparation.folding import check_foldable, draw_folds
 from bpnet.preparation.preparing import Contents, Prepared, contents
 from bpnet.runs import directory, files
 from bpnet.runs.log import MetricsLog
 
 
-class Watcher(Protocol):
+class Watcher(EpochWatcher, Protocol):
     """Who looks on while folds train."""
 
     def begin_pass(self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]) -> None:
         """A pass begins, the `number`-th from 1 of those with so many folds each; `first` is its first fold."""
-
-    def epoch(self, row: Mapping[str, float]) -> None:
-        """An epoch of a pass is over; the row has the means over its folds."""
-
-    def warn(self, text: str) -> None:
-        """Something happened that the user should know."""
 
 
 @dataclass(frozen=True)

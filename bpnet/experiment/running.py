@@ -23,17 +23,21 @@ from bpnet.runs import directory, files
 from bpnet.runs.splits import write_splits
 
 
-class Watcher(Protocol):
+class EpochWatcher(Protocol):
+    """Who looks on while networks train."""
+
+    def epoch(self, row: Mapping[str, float]) -> None:
+        """An epoch is over; the row has its figures, the means of several networks."""
+
+    def warn(self, text: str) -> None:
+        """Something happened that the user should know."""
+
+
+class Watcher(EpochWatcher, Protocol):
     """Who looks on while a run trains."""
 
     def begin(self, run: Path, prepared: Prepared, parameters: int, networks: int) -> None:
         """The table is read, so many networks built, and the run directory made."""
-
-    def epoch(self, row: Mapping[str, float]) -> None:
-        """An epoch is over; the row is that of metrics.csv."""
-
-    def warn(self, text: str) -> None:
-        """Something happened that the user should know."""
 
 
 def new_run(prepared: Prepared, runs: Path, name: str) -> directory.RunPaths:

@@ -163,19 +163,20 @@ class _Run:
             networks = list(range(start, start + len(own.description.seeds)))
             start += len(networks)
             alive = [k for k in networks if journal.finite[k]]
-            journal.chosen = alive or networks
-            picked = model.picked(journal.chosen)
+            own_networks = alive or networks
+            picked = model.picked(own_networks)
             chosen = Model(replace(own.description, seeds=picked.description.seeds), picked.network)
             figures = figures_of(chosen, self._prepared.rows)
-            kept.append((journal.chosen, chosen, figures))
+            kept.append((own_networks, chosen, figures))
+            stop, epoch = journal.how_ended(own_networks[0])
             results.append(
                 PointResult(
                     values=own.point.values,
                     run=run.folder,
                     networks=[k + 1 for k in networks],
                     survivors=[k + 1 for k in alive],
-                    stop_reason=(journal.stop_reason or status) if alive else "diverged",
-                    best_epoch=journal.kept_epoch,
+                    stop_reason=(stop or status) if alive else "diverged",
+                    best_epoch=epoch,
                     score=self._score(chosen) if alive else None,
                     figures=mean_figures(figures),
                     deviation=deviations(figures) if len(figures) > 1 else None,

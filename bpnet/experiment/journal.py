@@ -145,23 +145,27 @@ class Journal:
             return self.chosen
         return np.flatnonzero(self.finite).tolist() or list(range(len(self.seeds)))
 
+    def how_ended(self, replica: int) -> tuple[str | None, int]:
+        """Why a replica, counted from 0, ended, None where it was interrupted, and the epoch whose weights it keeps."""
+        return self._stops[replica] if self._stops else None, int(self.kept[replica])
+
     @property
     def stop_reason(self) -> str | None:
-        """Why the run ended: why its first replica did that has not diverged."""
-        return self._stops[self.survivors[0]] if self._stops else None
+        """Why the run ended: why the first of its survivors did."""
+        return self.how_ended(self.survivors[0])[0]
 
     @property
     def kept_epoch(self) -> int:
-        """The epoch whose weights the first replica keeps that has not diverged."""
-        return int(self.kept[self.survivors[0]])
+        """The epoch whose weights the first of its survivors keeps."""
+        return self.how_ended(self.survivors[0])[1]
 
     def replicas(self, figures: Sequence[Figures], status: Status) -> list[Replica]:
         """How each survivor ended, with its figures."""
-        stops = self._stops or [status] * len(self.seeds)
-        return [
-            Replica(self.seeds[k], stops[k], int(self.kept[k]), own)
-            for k, own in zip(self.survivors, figures, strict=True)
-        ]
+        found = []
+        for k, own in zip(self.survivors, figures, strict=True):
+            stop, epoch = self.how_ended(k)
+            found.append(Replica(self.seeds[k], stop or status, epoch, own))
+        return found
 
     def close(self, status: Status, advice: Sequence[str], replicas: Sequence[Replica]) -> None:
         """Write how the run ended, and the doctor's advice."""

@@ -1,7 +1,5 @@
 """Gridding: the points of a grid trained, in one pass where their shapes agree, and ranked by the validation rows."""
 
-import csv
-import io
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -212,15 +210,15 @@ def _ranked(results: Sequence[PointResult], figure: str) -> list[PointResult]:
 def _write(path: Path, ranked: Sequence[PointResult], figure: str) -> None:
     """Write grid.csv: a line for each point, the best first; a cell is blank where a point lacks the figure."""
     columns = list(dict.fromkeys((part, name) for own in ranked for part in own.figures for name in own.figures[part]))
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     about = ["run", "networks", "survivors", "stop_reason", "best_epoch"]
     figures = [f"{part}_{name}" for part, name in columns]
-    writer.writerow(["rank", *ranked[0].values, f"ranked_by_{figure}", *about, *figures])
-    for rank, own in enumerate(ranked, start=1):
+
+    def line(rank: int, own: PointResult) -> list[Any]:
         networks, survivors = (" ".join(map(str, numbers)) for numbers in (own.networks, own.survivors))
-        score = "" if own.score is None else repr(own.score)
-        cells: list[Any] = [own.figures.get(part, {}).get(name, "") for part, name in columns]
+        score = "" if own.score is None else own.score
+        cells = [own.figures.get(part, {}).get(name, "") for part, name in columns]
         told = [own.run.name, networks, survivors, own.stop_reason, own.best_epoch]
-        writer.writerow([rank, *own.values.values(), score, *told, *cells])
-    files.write_text(path, text.getvalue())
+        return [rank, *own.values.values(), score, *told, *cells]
+
+    header = ["rank", *ranked[0].values, f"ranked_by_{figure}", *about, *figures]
+    files.write_csv(path, header, (line(rank, own) for rank, own in enumerate(ranked, start=1)))

@@ -1,9 +1,7 @@
 """Out of fold: what each fold's network says of the rows that it has not seen, its figures, and what they estimate."""
 
-import codecs
-import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,7 +106,7 @@ def write_folds(path: Path, folds: Sequence[Fold], rows: int) -> None:
         numbers[fold.parts["test"], fold.repeat - 1] = fold.fold
     names = ["fold"] if repeats == 1 else [f"fold_{repeat}" for repeat in range(1, repeats + 1)]
     cells = ([row, *(own or "" for own in line)] for row, line in enumerate(numbers.tolist(), start=1))
-    _write_csv(path, ["row", *names], cells)
+    files.write_csv(path, ["row", *names], cells)
 
 
 def write_predictions(path: Path, answered: Sequence[Answered], target: AnyTarget, values: Array, digits: int) -> None:
@@ -135,7 +133,7 @@ def write_predictions(path: Path, answered: Sequence[Answered], target: AnyTarge
                 yield [row + 1, own.fold.repeat, own.fold.fold, *cells]
 
     header = ["row", "repeat", "fold", *(f"true_{name}" for name in names), *predicted, *shares]
-    _write_csv(path, header, lines())
+    files.write_csv(path, header, lines())
 
 
 def as_figures(found: Mapping[str, Estimate], results: Sequence[FoldResult]) -> dict[str, object]:
@@ -146,10 +144,3 @@ def as_figures(found: Mapping[str, Estimate], results: Sequence[FoldResult]) -> 
         "interval": {"test": {name: [estimate.low, estimate.high] for name, estimate in found.items()}},
         "folds": [{"repeat": own.repeat, "fold": own.fold, "test": own.figures} for own in results],
     }
-
-
-def _write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
-    with files.replacing(path) as stream:
-        writer = csv.writer(codecs.getwriter("utf-8")(stream, "backslashreplace"), lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(lines)

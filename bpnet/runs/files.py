@@ -1,11 +1,13 @@
 """Small files, written so that a crash leaves the old content or the new, never half of one."""
 
+import codecs
 import contextlib
+import csv
 import json
 import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -55,6 +57,14 @@ def write_text(path: Path, text: str) -> None:
     """Replace a text file at once, in UTF-8."""
     # A lone surrogate (a file name that is not UTF-8) becomes \udc80, which JSON reads back as the same.
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
+    """Replace a CSV file at once, in UTF-8."""
+    with replacing(path) as file:
+        writer = csv.writer(codecs.getwriter("utf-8")(file, "backslashreplace"), lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(lines)
 
 
 def write_json(path: Path, value: Any) -> None:

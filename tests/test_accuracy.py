@@ -6,7 +6,7 @@ from statistics import mean
 import pytest
 
 from bpnet.config.source import override, read
-from bpnet.experiment.training import train
+from bpnet.workflows.train import train
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

@@ -26,11 +26,11 @@ def check(
     of the split. Writes nothing.
     """
     with exit_codes():
-        from bpnet import console
-        from bpnet.cli.output import print_json
+        from bpnet.cli import console
+        from bpnet.cli.console import print_json
         from bpnet.config.source import override, read
-        from bpnet.inspection.inspecting import inspect_config
         from bpnet.reports.check import check_lines
+        from bpnet.workflows.check import inspect_config
 
         found = inspect_config(override(read(config), settings or []), config.parent)
         if as_json:

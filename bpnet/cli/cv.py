@@ -33,11 +33,11 @@ def cv(
 ) -> None:
     """Cross-validate a config: train a network for each fold of the table, and test it on the fold's rows."""
     with exit_codes():
-        from bpnet import console
-        from bpnet.cli.output import print_json
+        from bpnet.cli import console
+        from bpnet.cli.console import print_json
         from bpnet.config.source import override, read
-        from bpnet.experiment.cross_validating import cross_validate
-        from bpnet.reports.results import cross_validated_lines
+        from bpnet.reports.cv import cross_validated_lines
+        from bpnet.workflows.cv import cross_validate
 
         source = override(read(config), settings or [])
         view = console.TrainingView()

@@ -30,10 +30,10 @@ def evaluate(
 ) -> None:
     """Print a run's figures with 95 % intervals beside those of simple models, by default on its own test rows."""
     with exit_codes():
-        from bpnet import console
-        from bpnet.cli.output import print_json
-        from bpnet.experiment.evaluating import evaluate as run_evaluation
-        from bpnet.reports.results import evaluation_lines
+        from bpnet.cli import console
+        from bpnet.cli.console import print_json
+        from bpnet.reports.eval import evaluation_lines
+        from bpnet.workflows.eval import evaluate as run_evaluation
 
         evaluation = run_evaluation(run, data, baselines=baselines, replica=replica)
         if as_json:

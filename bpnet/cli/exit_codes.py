@@ -17,7 +17,7 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except BpnetError as error:
-        from bpnet import console
+        from bpnet.cli import console
 
         console.error(error.problems)
         raise typer.Exit(error.exit_code) from None

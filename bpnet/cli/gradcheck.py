@@ -28,12 +28,12 @@ def gradcheck(
     Ends with exit code 5 where they differ by more than the tolerance.
     """
     with exit_codes():
-        from bpnet import console
-        from bpnet.cli.output import print_json
+        from bpnet.cli import console
+        from bpnet.cli.console import print_json
         from bpnet.config.source import override, read
         from bpnet.errors import RunError
-        from bpnet.experiment.checking import check_config
-        from bpnet.reports.results import gradient_check_lines
+        from bpnet.reports.gradcheck import gradient_check_lines
+        from bpnet.workflows.gradcheck import check_config
 
         report = check_config(override(read(config), settings or []), config.parent, rows)
         if as_json:

@@ -53,13 +53,13 @@ def init(
     The comments say what each column was taken for, and why one is left out.
     """
     with exit_codes():
-        from bpnet import console
-        from bpnet.cli.output import print_json
+        from bpnet.cli import console
+        from bpnet.cli.console import print_json
         from bpnet.errors import UsageError
-        from bpnet.inspection.initializing import default_name, draft
-        from bpnet.reports.config import config_text
+        from bpnet.reports.init import config_text
         from bpnet.reports.text import counted
         from bpnet.runs.files import write_text
+        from bpnet.workflows.init import default_name, draft
 
         name = default_name(data) if output is None else output
         if not name:

@@ -55,10 +55,10 @@ def predict(
     training, a gap was imputed, or a number is far outside the training range.
     """
     with exit_codes():
-        from bpnet import console
+        from bpnet.cli import console
         from bpnet.errors import UsageError
-        from bpnet.experiment.predicting import Prediction, Wish
         from bpnet.runs.files import replacing
+        from bpnet.workflows.predict import Prediction, Wish
 
         if not output:
             raise UsageError("--output is empty; give the name of a file, or - for standard output")

@@ -35,12 +35,12 @@ def trace(
     out is said.
     """
     with exit_codes():
-        from bpnet import console
-        from bpnet.cli.output import print_json
+        from bpnet.cli import console
+        from bpnet.cli.console import print_json
         from bpnet.config.source import override, read
         from bpnet.errors import UsageError
-        from bpnet.experiment.tracing import trace_rows
         from bpnet.reports.trace import TraceText, as_markdown, as_text, subject_of
+        from bpnet.workflows.trace import trace_rows
 
         if as_json and markdown:
             raise UsageError("--json and --markdown cannot both be given")

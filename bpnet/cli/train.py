@@ -39,17 +39,18 @@ def train(
 ) -> None:
     """Train a network as a config says, and write a run directory with its log, figures and weights."""
     with exit_codes():
-        from bpnet import console
-        from bpnet.cli.output import print_json
+        from bpnet.cli import console
+        from bpnet.cli.console import print_json
         from bpnet.config.source import override, read
-        from bpnet.experiment.training import train as run_training
-        from bpnet.reports.results import ranked_lines, trained_lines
+        from bpnet.reports.grid import ranked_lines
+        from bpnet.reports.train import trained_lines
+        from bpnet.workflows.train import train as run_training
 
         source = override(read(config), settings or [])
         view = console.TrainingView()
         command = ["bpnet", *sys.argv[1:]]
         if grid:
-            from bpnet.experiment.gridding import train_grid
+            from bpnet.workflows.grid import train_grid
 
             try:
                 ranked = train_grid(source, config.parent, grid, runs=runs, name=name, command=command, watcher=view)

@@ -16,7 +16,7 @@ from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.engine.component import FieldError
 from bpnet.errors import ConfigError
-from bpnet.suggest import suggest
+from bpnet.messages import suggest
 
 _WANTED = {
     "bool_type": "true or false",

@@ -22,7 +22,7 @@ from bpnet.engine.activations import AnyActivation
 from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.initializers import AnyInitializer, Zeros
 from bpnet.engine.layers import AnyLayer
-from bpnet.engine.settings import Training
+from bpnet.engine.loop.settings import Training
 
 Task = Literal["classification", "regression", "multilabel"]
 

@@ -10,7 +10,7 @@ import yaml
 
 from bpnet.config.yaml_tree import TAG, Dumper, KeyPath, Tree, shortened
 from bpnet.errors import ConfigError
-from bpnet.suggest import nearest
+from bpnet.messages import nearest
 
 Lines = Mapping[KeyPath, int | str]
 

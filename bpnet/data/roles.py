@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bpnet.data.encoding.cell_errors import has_other_marks
 from bpnet.data.encoding.columns import FALSE_AND_TRUE
 from bpnet.data.encoding.dates import FORMATS, format_of, likely_format
 from bpnet.data.encoding.fitting import Role
-from bpnet.data.encoding.spot import has_other_marks
 from bpnet.data.reading.column import Column
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
 from bpnet.engine.component import Array
-from bpnet.problems import cell_shown
+from bpnet.messages import cell_shown
 
 MOST_INTEGER_CLASSES = 20
 """Whole numbers with more different values than these are a regression target unless `task` says otherwise."""

@@ -7,10 +7,10 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.data.grouping import draw_groups
+from bpnet.data.group_split import draw_groups
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import DataError
-from bpnet.suggest import suggest
+from bpnet.messages import suggest
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)

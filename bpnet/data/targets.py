@@ -7,14 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from bpnet.data.encoding.scales import Linear
-from bpnet.data.encoding.spot import Where, not_numbers
-from bpnet.data.levels import without_fractions
+from bpnet.data.category_order import without_fractions
+from bpnet.data.encoding.cell_errors import Where, not_numbers
+from bpnet.data.encoding.scalers import Linear
 from bpnet.data.reading.column import Codes, Column, Floats, NotNumbersError
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
-from bpnet.problems import MOST_PROBLEMS, cell_shown, listed, more
-from bpnet.suggest import suggest
+from bpnet.messages import MOST_PROBLEMS, cell_shown, listed, more, suggest
 
 Names = Annotated[list[str], Field(min_length=1)]
 

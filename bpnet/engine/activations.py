@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from bpnet.engine.buffers import empty_like
 from bpnet.engine.component import Array, Component, constant, number
-from bpnet.engine.memory import empty_like
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.engine.batches import Rows, WholeBatch
 from bpnet.engine.component import Array
+from bpnet.engine.loop.batches import Rows, WholeBatch
 from bpnet.engine.losses import Loss
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty

@@ -12,9 +12,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bpnet.engine.activations import AnyActivation, Identity, Sigmoid, Softmax, sigmoid, softplus
+from bpnet.engine.buffers import empty, empty_like, empty_units
 from bpnet.engine.component import Array, Component, constant, number
-from bpnet.engine.memory import empty, empty_like, empty_units
-from bpnet.engine.products import product, total
+from bpnet.engine.matmul import product, total
 
 Reduction = Literal["mean", "sum"]
 

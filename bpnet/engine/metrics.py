@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
+from bpnet.engine.buffers import empty_units
 from bpnet.engine.component import Array, constant
-from bpnet.engine.memory import empty_units
-from bpnet.engine.products import total
+from bpnet.engine.matmul import total
 
 HIGHER_IS_BETTER = frozenset({"accuracy", "closeness", "label_accuracy", "r2"})
 

@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 
 from bpnet.engine.activations import Activation, Identity
+from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
-from bpnet.engine.memory import broadcast_unbuffered
 from bpnet.engine.parameters import Vector, weights_first
 from bpnet.engine.randomness import Purpose, generator
 

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bpnet.engine.component import Array, Component, FieldError, constant, number
-from bpnet.engine.state import Rate, State
+from bpnet.engine.optimizer_state import Rate, State
 
 
 @dataclass(frozen=True, kw_only=True)

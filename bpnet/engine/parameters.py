@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bpnet.engine.buffers import empty
 from bpnet.engine.component import Array
 from bpnet.engine.initializers import Initializer, Shape
-from bpnet.engine.memory import empty
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.engine.batches import Rows, WholeBatch
 from bpnet.engine.component import Array
 from bpnet.engine.layers import Layer
 from bpnet.engine.layers.base import BoundActivation
+from bpnet.engine.loop.batches import Rows, WholeBatch
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
 from bpnet.engine.network import Network, Pass
 from bpnet.engine.penalties import Penalty
-from bpnet.engine.settings import Training
 
 
 @dataclass(frozen=True)

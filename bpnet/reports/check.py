@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from bpnet.inspection.describing import ColumnDescription
-from bpnet.inspection.duplicates import SharedRows
-from bpnet.inspection.inspecting import Format, Inspection
-from bpnet.inspection.leaking import FEWEST_ROWS, Leak
-from bpnet.problems import listed
+from bpnet.checks.columns import ColumnDescription
+from bpnet.checks.duplicates import SharedRows
+from bpnet.checks.leaks import FEWEST_ROWS, Leak
+from bpnet.messages import listed
 from bpnet.reports.text import counted, duration, table
+from bpnet.workflows.check import Format, Inspection
 
 MOST_COLUMNS = 40
 """Of more columns than these, those that are used are told by role."""

@@ -9,7 +9,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.layers import Dense, Dropout
 from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError
 from bpnet.engine.tracing import LayerTrace, StepTrace
-from bpnet.experiment.tracing import Trace
+from bpnet.workflows.trace import Trace
 
 MOST_TERMS = 8
 MOST_UNITS = 8

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.errors import RunError, UsageError
+from bpnet.messages import nearest
 from bpnet.runs import files
-from bpnet.suggest import nearest
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ import pandas as pd
 from measuring import machine
 
 from bpnet.config.source import read
-from bpnet.experiment.cross_validating import cross_validate
-from bpnet.experiment.training import train
+from bpnet.workflows.cv import cross_validate
+from bpnet.workflows.train import train
 
 
 class Nobody:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from bpnet.config.loading import load
 from bpnet.config.source import read
-from bpnet.engine.settings import Training
-from bpnet.engine.training import fit
-from bpnet.experiment.building import build_model
-from bpnet.experiment.doctor import Doctor
-from bpnet.experiment.measuring import metric_of
-from bpnet.preparation.preparing import Prepared, prepare
+from bpnet.doctor.doctor import Doctor
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import Training
+from bpnet.models.build import build_model
+from bpnet.models.measure import metric_of
+from bpnet.preparation.prepare import Prepared, prepare
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

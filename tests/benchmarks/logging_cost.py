@@ -26,17 +26,17 @@ from typing import NamedTuple
 
 from measuring import machine, show
 
+from bpnet.cli.console import TrainingView
 from bpnet.config.loading import load
 from bpnet.config.source import Source, override, read
-from bpnet.console import TrainingView
-from bpnet.engine.training import Record, fit
-from bpnet.experiment.building import build_model
-from bpnet.experiment.doctor import Doctor
-from bpnet.experiment.journal import Journal
-from bpnet.experiment.measuring import metric_of
-from bpnet.experiment.threads import suited_threads
-from bpnet.preparation.preparing import prepare
+from bpnet.doctor.doctor import Doctor
+from bpnet.engine.loop.fit import Record, fit
+from bpnet.models.build import build_model
+from bpnet.models.measure import metric_of
+from bpnet.models.threads import suited_threads
+from bpnet.preparation.prepare import prepare
 from bpnet.runs.directory import RunPaths
+from bpnet.runs.journal import Journal
 from bpnet.runs.log import MetricsLog
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "tutorials" / "iris-4-2-3.yaml"

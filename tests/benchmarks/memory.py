@@ -23,7 +23,7 @@ ROOM = 150e6
 ARRAYS = {"adam": 2, "momentum": 1, "gradient_descent": 0}
 """Arrays of the parameters' size that an optimizer keeps from step to step."""
 
-IMPORTS = "import bpnet.cli.train, bpnet.console, bpnet.experiment.training"
+IMPORTS = "import bpnet.cli.train, bpnet.cli.console, bpnet.workflows.train"
 NUMBER = 4
 """Bytes of a float32."""
 

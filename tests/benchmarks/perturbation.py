@@ -12,20 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.data.aside import whole_columns
-from bpnet.data.levels import in_order
+from bpnet.data.category_order import in_order
 from bpnet.data.reading import open_table
+from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.targets import class_levels
 from bpnet.engine.activations import Sigmoid
-from bpnet.engine.batches import Rows
 from bpnet.engine.initializers import AnyInitializer, Normal, Uniform
 from bpnet.engine.layers import Dense
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import Accuracy
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import AnyOptimizer, GradientDescent, Perturbation
-from bpnet.engine.settings import Training
-from bpnet.engine.training import fit
 
 DATASETS = Path(__file__).parents[2] / "datasets"
 

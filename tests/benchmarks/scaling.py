@@ -39,13 +39,13 @@ import sys
 import time
 import numpy as np
 from bpnet.engine.activations import Relu
-from bpnet.engine.batches import Rows
+from bpnet.engine.loop.batches import Rows
 from bpnet.engine.layers import Dense
 from bpnet.engine.losses import CrossEntropy
 from bpnet.engine.metrics import Accuracy
 from bpnet.engine.network import Network
-from bpnet.engine.settings import Training
-from bpnet.engine.training import fit
+from bpnet.engine.loop.settings import Training
+from bpnet.engine.loop.fit import fit
 
 job = json.loads(sys.argv[1])
 if job:
@@ -72,7 +72,7 @@ architecture: {{hidden: [64, 64]}}
 training: {{epochs: 3, batch_size: 256}}
 """
 
-TRAIN_IMPORTS = "import bpnet.cli.train, bpnet.console, bpnet.experiment.training"
+TRAIN_IMPORTS = "import bpnet.cli.train, bpnet.cli.console, bpnet.workflows.train"
 
 
 @dataclass(frozen=True)

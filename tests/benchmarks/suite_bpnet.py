@@ -8,15 +8,15 @@ import numpy as np
 from suite_jobs import Job, Table, outputs
 
 from bpnet.engine.activations import Relu, Sigmoid, Tanh
-from bpnet.engine.batches import Rows
 from bpnet.engine.layers import Dense
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy
 from bpnet.engine.metrics import Accuracy
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import Adam, GradientDescent
-from bpnet.engine.settings import Training
-from bpnet.engine.training import fit
-from bpnet.experiment.threads import suited_threads
+from bpnet.models.threads import suited_threads
 from bpnet.runs.log import MetricsLog
 
 ACTIVATIONS = {"tanh": Tanh(), "sigmoid": Sigmoid(), "relu": Relu()}

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bpnet.config.loading import load
 from bpnet.config.source import parse, read
-from bpnet.inspection.initializing import Draft, default_name, settings_for
-from bpnet.reports.config import config_text
+from bpnet.reports.init import config_text
+from bpnet.workflows.init import Draft, default_name, settings_for
 
 PENGUINS = ROOT / "datasets" / "penguins.csv"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bpnet.config.source import Source, override, parse, read
 from bpnet.errors import ConfigError
-from bpnet.suggest import nearest, suggest
+from bpnet.messages import nearest, suggest
 
 CONFIG = """\
 # iris

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.aside import whole_columns
-from bpnet.data.levels import in_order, without_fractions
+from bpnet.data.category_order import in_order, without_fractions
 from bpnet.data.reading import table_of
 from bpnet.data.reading.column import Column, NotNumbersError, column_of
-from bpnet.data.reading.marks import GAP_WORDS, Marks
+from bpnet.data.reading.number_format import GAP_WORDS, Marks
+from bpnet.data.reading.whole_columns import whole_columns
 
 
 def numbers(cells: list[str], **marks: object) -> list[float]:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.dates import ISO, DateColumn, circle, read_date
 from bpnet.data.encoding.fitting import Plan, fit_encoder
-from bpnet.data.encoding.flags import Flags
+from bpnet.data.encoding.row_flags import Flags
 from bpnet.data.encoding.settings import Impute, OneHot, Refuse, Standardize
 from bpnet.data.reading import table_of
 from bpnet.data.reading.column import column_of
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
 from bpnet.errors import DataError
 
 

@@ -13,7 +13,6 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.aside import whole_columns
 from bpnet.data.reading import delimited as delimited_module
 from bpnet.data.reading import open_table
 from bpnet.data.reading import streams as streams_module
@@ -21,9 +20,10 @@ from bpnet.data.reading.delimited import Delimited
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import in_memory
 from bpnet.data.reading.table import Table
+from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.engine.component import FieldError
 from bpnet.errors import DataError
-from bpnet.problems import MOST_PROBLEMS
+from bpnet.messages import MOST_PROBLEMS
 
 CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r,\"'; |"), max_size=8).map(
     str.strip

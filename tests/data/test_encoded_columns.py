@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.columns import NumericColumn, OneHotColumn
 from bpnet.data.encoding.fitting import Plan, fit_encoder
-from bpnet.data.encoding.scales import Linear
+from bpnet.data.encoding.scalers import Linear
 from bpnet.data.encoding.settings import (
     Embedded,
     Impute,

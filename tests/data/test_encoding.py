@@ -35,7 +35,7 @@ from bpnet.data.encoding.settings import (
     Standardize,
 )
 from bpnet.data.reading import Table, delimited, streams, table_of
-from bpnet.preparation.preparing import Prepared, prepare
+from bpnet.preparation.prepare import Prepared, prepare
 
 SCALERS = {
     "standardize": (Standardize(), StandardScaler),

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bpnet.data.aside import whole_columns
 from bpnet.data.encoding import Encoder, fitting
 from bpnet.data.encoding.fitting import Plan, fit_encoder
 from bpnet.data.encoding.settings import AnyCategorical, Embedded, Impute, NoScaling, OneHot, Ordinal, Refuse
@@ -18,9 +17,10 @@ from bpnet.data.reading import Table, delimited, open_table, streams, table_of
 from bpnet.data.reading.chunk import Kind
 from bpnet.data.reading.column import Column, NotNumbersError, column_of
 from bpnet.data.reading.delimited import Delimited
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.roles import role_of
 from bpnet.data.targets import Classes, is_truth
 from bpnet.data.writing import writer_of

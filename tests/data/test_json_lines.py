@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.aside import whole_columns
 from bpnet.data.reading import open_table, streams
 from bpnet.data.reading.json_lines import JsonLines
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import in_memory
 from bpnet.data.reading.table import Table
+from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.errors import DataError
 
 VALUES = st.one_of(

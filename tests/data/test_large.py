@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.aside import whole_columns
 from bpnet.data.reading import delimited, streams
 from bpnet.data.reading.column import NotNumbersError
 from bpnet.data.reading.delimited import Delimited
 from bpnet.data.reading.dialect import Dialect
-from bpnet.data.reading.fast import fast_columns
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
+from bpnet.data.reading.pandas_parser import fast_columns
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import in_memory
 from bpnet.data.reading.table import Table
+from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.errors import DataError
 
 NUMBERS = st.one_of(

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bpnet.data.aside import whole_columns
 from bpnet.data.reading import open_table, parquet
+from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.errors import DataError
 
 

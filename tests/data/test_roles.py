@@ -5,7 +5,7 @@ import pytest
 
 from bpnet.data.encoding.dates import ISO
 from bpnet.data.reading.column import Column, column_of
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
 from bpnet.data.roles import Finding, role_of, suggests_classes
 
 

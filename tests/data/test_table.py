@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris, load_wine
 
-from bpnet.data.aside import whole_columns
 from bpnet.data.reading import open_table, table_of
+from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.errors import DataError
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pydantic import TypeAdapter
 
-from bpnet.data.encoding.scales import Linear
+from bpnet.data.encoding.scalers import Linear
 from bpnet.data.reading.column import Column, column_of
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
 from bpnet.data.targets import (
     AnyTarget,
     Classes,

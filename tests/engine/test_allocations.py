@@ -19,14 +19,14 @@ from engine_cases import (
 
 from bpnet.engine.activations import Identity, Tanh
 from bpnet.engine.layers import CategoryTable, Dense, Embedding
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.out_of_core import StoredRows
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from bpnet.engine.metrics import Accuracy, Closeness, LabelAccuracy, RegressionError, Several
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import GradientDescent
 from bpnet.engine.penalties import GradientClipping
-from bpnet.engine.settings import Training
-from bpnet.engine.training import fit
-from bpnet.engine.windows import StoredRows
 
 UNITS, BATCH, INPUTS, OUTPUTS = 512, 256, 512, 512
 ACTIVATION = UNITS * BATCH * 4

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.engine.batches import Batches, Rows
+from bpnet.engine.loop.batches import Batches, Rows
 
 
 def numbered(rows=10, *, weighted=True, dtype=np.float64):

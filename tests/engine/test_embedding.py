@@ -8,17 +8,17 @@ from engine_cases import in_precision, linear, network_of, regression, some_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet.doctor.advice import History, advise
+from bpnet.doctor.diagnosis import Examiner
 from bpnet.engine.activations import Relu, Tanh
-from bpnet.engine.advice import History, advise
-from bpnet.engine.batches import Rows
-from bpnet.engine.diagnosis import Examiner
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import BatchNormalization, CategoryTable, Dense, Embedding
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.optimizers import Adam, GradientDescent
-from bpnet.engine.settings import Training
 from bpnet.engine.tracing import trace
-from bpnet.engine.training import fit
 
 
 def table(position, levels, size):

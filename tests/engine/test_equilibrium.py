@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bpnet.engine.activations import Sigmoid, Softmax, Tanh
-from bpnet.engine.batches import Rows, WholeBatch
 from bpnet.engine.component import FieldError
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.initializers import Explicit, Uniform
 from bpnet.engine.layers import Dense, Equilibrium
+from bpnet.engine.loop.batches import Rows, WholeBatch
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.network import Network
 

@@ -5,9 +5,9 @@ import pytest
 from engine_cases import ACTIVATIONS, LAYERS, LOSSES, fits, named, network_of, some_rows, stack, suited
 
 from bpnet.engine.activations import Activation, Identity, Sigmoid, Tanh
-from bpnet.engine.batches import Rows
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout, LayerNormalization
+from bpnet.engine.loop.batches import Rows
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from bpnet.engine.network import Pass
 from bpnet.engine.penalties import BoundPenalty, Penalty

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from bpnet.engine.activations import Relu
-from bpnet.engine.batches import Rows
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import Dense
 from bpnet.engine.layers.dense import _BoundDense
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import RegressionError
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import NAdam
 from bpnet.engine.schedules import Cosine, OneCycle, ReduceOnPlateau
-from bpnet.engine.settings import EarlyStopping, Training
-from bpnet.engine.training import fit
 
 
 @pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])

@@ -7,14 +7,14 @@ from sklearn.datasets import load_iris
 from sklearn.neural_network import MLPClassifier
 
 from bpnet.engine.activations import Relu, Softmax
-from bpnet.engine.batches import Rows
 from bpnet.engine.layers import Dense
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import CrossEntropy
 from bpnet.engine.metrics import Accuracy
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import Adam, GradientDescent, Momentum, Nesterov
-from bpnet.engine.settings import Training
-from bpnet.engine.training import fit
 
 STEPS = 50
 OPTIMIZERS = {

@@ -7,13 +7,13 @@ import pytest
 from engine_cases import linear, network_of, regression, some_rows, stack, train
 
 from bpnet.engine.activations import Tanh
-from bpnet.engine.batches import Rows
 from bpnet.engine.layers import BatchNormalization, Dense
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.monitoring import Keeper, Monitor
+from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.losses import SquaredError
-from bpnet.engine.monitoring import Keeper, Monitor
 from bpnet.engine.optimizers import GradientDescent
-from bpnet.engine.settings import EarlyStopping, Training
-from bpnet.engine.training import fit
 
 SEEDS = (1, 2, 3)
 ROWS = some_rows(SquaredError(), rows=14, outputs=2)

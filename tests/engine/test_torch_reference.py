@@ -20,8 +20,8 @@ from bpnet.engine.activations import (
     Softplus,
     Tanh,
 )
-from bpnet.engine.batches import Rows
 from bpnet.engine.layers import BatchNormalization, Dense, LayerNormalization
+from bpnet.engine.loop.batches import Rows
 from bpnet.engine.losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, SquaredError
 from bpnet.engine.optimizers import (
     Adagrad,

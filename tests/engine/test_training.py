@@ -17,15 +17,15 @@ from engine_cases import (
 )
 
 from bpnet.engine.activations import Tanh
-from bpnet.engine.batches import Rows
 from bpnet.engine.component import FieldError
 from bpnet.engine.layers import Dense, Dropout
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.losses import AbsoluteError, SquaredError
 from bpnet.engine.optimizers import Adam, GradientDescent
 from bpnet.engine.penalties import GradientClipping
 from bpnet.engine.schedules import Cosine, ReduceOnPlateau, StepDecay
-from bpnet.engine.settings import EarlyStopping, Training
-from bpnet.engine.training import fit
 
 STILL = 1e-200
 """A learning rate so small that no parameter moves."""

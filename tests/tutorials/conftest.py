@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bpnet.config.source import override, read
-from bpnet.experiment.training import Trained, train
+from bpnet.workflows.train import Trained, train
 
 TUTORIALS = Path(__file__).parents[2] / "configs" / "tutorials"
 

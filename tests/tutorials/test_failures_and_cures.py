@@ -12,9 +12,9 @@ import pytest
 from bpnet.cli import main
 from bpnet.config.source import override, read
 from bpnet.errors import DivergedError
-from bpnet.experiment.journal import Replica
-from bpnet.experiment.training import Trained, train
-from bpnet.reports.results import trained_lines
+from bpnet.reports.train import trained_lines
+from bpnet.runs.journal import Replica
+from bpnet.workflows.train import Trained, train
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(CONFIGS.glob("*.yaml"))

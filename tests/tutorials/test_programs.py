@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from bpnet.engine.activations import Sigmoid
-from bpnet.engine.batches import Rows
 from bpnet.engine.initializers import Normal
 from bpnet.engine.layers import Dense
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import Accuracy
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import GradientDescent
-from bpnet.engine.settings import Training
-from bpnet.engine.training import fit
-from bpnet.experiment.evaluating import evaluate
+from bpnet.workflows.eval import evaluate
 
 
 def test_xor_follows_the_reference_curve(run_tutorial, reference):

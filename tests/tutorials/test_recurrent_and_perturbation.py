@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from bpnet.engine.activations import Sigmoid
-from bpnet.engine.batches import Rows
 from bpnet.engine.initializers import Normal, Uniform
 from bpnet.engine.layers import Dense, Equilibrium
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import Accuracy
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import Adam, GradientDescent, Perturbation
-from bpnet.engine.settings import Training
-from bpnet.engine.training import fit
 
 X = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
 XOR = Rows(X, np.array([[0.0], [1], [1], [0]]))

@@ -6,8 +6,8 @@ import pytest
 
 from bpnet.config.source import override, read
 from bpnet.errors import DivergedError
-from bpnet.experiment.model import load
-from bpnet.experiment.tracing import trace_rows
+from bpnet.models.model import load
+from bpnet.workflows.trace import trace_rows
 
 CONFIG = Path(__file__).parents[2] / "configs" / "tutorials" / "single-weight.yaml"
 

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from bpnet.cli.app import app
 from bpnet.config.source import override, read
-from bpnet.experiment.model import load
-from bpnet.experiment.tracing import trace_rows
-from bpnet.experiment.training import train
+from bpnet.models.model import load
+from bpnet.workflows.trace import trace_rows
+from bpnet.workflows.train import train
 
 ROOT = Path(__file__).parents[2]
 SIGMOID = "configs/tutorials/sigmoid-2-2-1.yaml"

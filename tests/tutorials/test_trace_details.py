@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from bpnet.cli.app import app
 from bpnet.config.source import override, read
-from bpnet.experiment.tracing import trace_rows
+from bpnet.workflows.trace import trace_rows
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bpnet.config.source import override, read
-from bpnet.experiment.model import load
-from bpnet.experiment.tracing import trace_rows
+from bpnet.models.model import load
+from bpnet.workflows.trace import trace_rows
 
 TUTORIALS = Path(__file__).parents[2] / "configs" / "tutorials"
 

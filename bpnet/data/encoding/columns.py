@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from bpnet.data.encoding.flags import Flags
-from bpnet.data.encoding.scales import AnyScale
+from bpnet.data.encoding.row_flags import Flags
+from bpnet.data.encoding.scalers import AnyScale
 from bpnet.data.reading.chunk import Kind
 from bpnet.data.reading.column import Column, Floats
 from bpnet.engine.component import Array, Component, FieldError, choice

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bpnet.data.encoding.columns import EncodedColumn, GapError, far_outside
-from bpnet.data.encoding.flags import Flags
+from bpnet.data.encoding.row_flags import Flags
 from bpnet.data.reading.chunk import Kind
 from bpnet.data.reading.column import Column, Floats
 from bpnet.engine.component import Array, FieldError, number

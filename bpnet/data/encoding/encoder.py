@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from bpnet.data.encoding.cell_errors import Spot
 from bpnet.data.encoding.columns import (
     BooleanColumn,
     EmbeddingColumn,
@@ -16,8 +17,7 @@ from bpnet.data.encoding.columns import (
     OrdinalColumn,
 )
 from bpnet.data.encoding.dates import DateColumn
-from bpnet.data.encoding.flags import Flags
-from bpnet.data.encoding.spot import Spot
+from bpnet.data.encoding.row_flags import Flags
 from bpnet.data.reading.chunk import Chunk, Wanted
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError

@@ -6,6 +6,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from bpnet.data.category_order import in_order
+from bpnet.data.encoding.cell_errors import Spot
+from bpnet.data.encoding.column_stats import SAMPLE, LevelSummary, NumericSummary
 from bpnet.data.encoding.columns import (
     FALSE_AND_TRUE,
     BooleanColumn,
@@ -17,7 +20,7 @@ from bpnet.data.encoding.columns import (
 )
 from bpnet.data.encoding.dates import DateColumn, Part, circle, read_date
 from bpnet.data.encoding.encoder import Encoder
-from bpnet.data.encoding.scales import fit_scale
+from bpnet.data.encoding.scalers import fit_scale
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     AnyMissing,
@@ -27,9 +30,6 @@ from bpnet.data.encoding.settings import (
     OneHot,
     Ordinal,
 )
-from bpnet.data.encoding.spot import Spot
-from bpnet.data.encoding.summary import SAMPLE, LevelSummary, NumericSummary
-from bpnet.data.levels import in_order
 from bpnet.data.reading.chunk import Kind
 from bpnet.data.reading.column import Column
 from bpnet.data.reading.table import Table

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]

@@ -9,7 +9,7 @@ from bpnet.data.reading.dialect import Dialect, dialect_of
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, blocks, sha256, utf8
 from bpnet.errors import DataError
-from bpnet.problems import MOST_PROBLEMS, more
+from bpnet.messages import MOST_PROBLEMS, more
 
 LARGE = 4_000_000
 """The bytes from which pandas, though it takes a third of a second to import, reads a block sooner than `csv`."""
@@ -93,7 +93,7 @@ class TextChunk(Chunk):
     def _fast(self, wanted: Wanted) -> dict[str, Column] | None:
         if len(self._content) < LARGE or not wanted:
             return None
-        from bpnet.data.reading.fast import fast_columns
+        from bpnet.data.reading.pandas_parser import fast_columns
 
         return fast_columns(self._content, self.columns, self._file.dialect, wanted)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
 from bpnet.data.reading.settings import Reading
 from bpnet.errors import DataError
 

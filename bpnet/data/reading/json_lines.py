@@ -6,11 +6,11 @@ from typing import Any
 
 from bpnet.data.reading.chunk import Chunk, ColumnChunk, Wanted
 from bpnet.data.reading.column import column_of, shown
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, blocks, sha256, utf8
 from bpnet.errors import DataError
-from bpnet.problems import listed
+from bpnet.messages import listed
 
 
 class JsonLines:

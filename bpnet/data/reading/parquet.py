@@ -8,7 +8,7 @@ import numpy as np
 
 from bpnet.data.reading.chunk import Chunk, Wanted
 from bpnet.data.reading.column import Column, column_of
-from bpnet.data.reading.marks import Marks
+from bpnet.data.reading.number_format import Marks
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, sha256
 from bpnet.errors import DataError, UsageError

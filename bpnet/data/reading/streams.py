@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from bpnet.errors import DataError
-from bpnet.suggest import nearest
+from bpnet.messages import nearest
 
 BLOCK = 6_000_000
 """Bytes read at once; a smaller table is one block, which is parsed once."""

@@ -16,8 +16,7 @@ from bpnet.data.reading.delimited import Delimited
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, in_memory, opener_of, reading
 from bpnet.errors import DataError
-from bpnet.problems import MOST_PROBLEMS, listed, more
-from bpnet.suggest import suggest
+from bpnet.messages import MOST_PROBLEMS, listed, more, suggest
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
@@ -128,7 +127,7 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
     if text == "-":
         return Table("standard input", [_file("standard input", opener_of(text), settings)])
     if text.startswith(BUNDLED):
-        from bpnet.data.reading.bundled import bundled_table
+        from bpnet.data.reading.sklearn_tables import bundled_table
 
         return bundled_table(text.removeprefix(BUNDLED))
     files = _files(Path(path))

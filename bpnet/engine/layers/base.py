@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from bpnet.engine.activations import Activation
+from bpnet.engine.buffers import empty_like, empty_units
 from bpnet.engine.component import Array, Component
 from bpnet.engine.initializers import Shape
-from bpnet.engine.memory import empty_like, empty_units
 from bpnet.engine.parameters import Parameter
 
 

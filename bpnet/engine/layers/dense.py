@@ -10,8 +10,8 @@ from bpnet.engine.activations import AnyActivation, Elu, Gelu, Identity, LeakyRe
 from bpnet.engine.component import Array, choice, number
 from bpnet.engine.initializers import AnyInitializer, GlorotUniform, HeNormal, LecunNormal, Zeros
 from bpnet.engine.layers.base import BoundActivation, BoundLayer, Layer, Wiring
+from bpnet.engine.matmul import product, total
 from bpnet.engine.parameters import Parameter
-from bpnet.engine.products import product, total
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What `bpnet check` looks for in a table before anything trains."""

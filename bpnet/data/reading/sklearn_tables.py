@@ -1,0 +1,26 @@
+"""The tables that come with scikit-learn."""
+
+from typing import Any
+
+from bpnet.data.reading.table import Table, table_of
+from bpnet.errors import DataError
+from bpnet.messages import listed, suggest
+
+_NAMES = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
+
+
+def bundled_table(name: str) -> Table:
+    """A bundled table with its target as the last column, named `target`, in words where it has classes."""
+    if name not in _NAMES:
+        raise DataError(
+            f"sklearn:{name}: scikit-learn bundles no such table; it has {listed(_NAMES)}{suggest(name, _NAMES)}"
+        )
+    import sklearn.datasets
+
+    loaded: Any = getattr(sklearn.datasets, f"load_{name}")(as_frame=True)
+    frame = loaded.frame.copy()
+    words = [str(word) for word in getattr(loaded, "target_names", [])]
+    if "target" in frame and len(words) > 1:
+        frame["target"] = [words[k] for k in frame["target"]]
+    columns = [str(column).replace(" (cm)", "").replace(" ", "_") for column in frame.columns]
+    return table_of(f"sklearn:{name}", columns, frame.to_numpy(dtype=object).tolist())

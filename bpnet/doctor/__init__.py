@@ -1,0 +1,1 @@
+"""The doctor: what goes wrong in a training, and the advice."""

@@ -1,0 +1,1 @@
+"""The training loop: `fit`, its steps, batches, monitoring and evaluation."""

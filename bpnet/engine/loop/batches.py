@@ -1,0 +1,172 @@
+"""Batches: the rows of a table in each epoch's order, gathered into buffers that are reused."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from bpnet.engine.buffers import empty_units
+from bpnet.engine.component import Array
+from bpnet.engine.randomness import Purpose, generator
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows: inputs x (N, I), targets y (N, O) and, optionally, a weight for each row (N,).
+
+    Classes are one-hot, or 0 and 1 in a single column. With several `sets` each replica has N rows of its own: those
+    of one set after another make x (S N, I), y (S N, O) and the weights (S N,), and there are as many replicas as sets.
+    Raises ValueError where the numbers of rows differ.
+    """
+
+    x: Array
+    y: Array
+    weights: Array | None = None
+    sets: int = 1
+
+    in_memory: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.x.ndim != 2 or self.y.ndim != 2 or len(self.x) != len(self.y):
+            raise ValueError(
+                f"x is {self.x.shape} and y {self.y.shape}; they must be (rows, inputs) and (rows, outputs)"
+            )
+        if self.weights is not None and self.weights.shape != (len(self.x),):
+            raise ValueError(f"the weights are {self.weights.shape}; they must be {(len(self.x),)}")
+        if self.sets < 1 or len(self.x) % self.sets:
+            raise ValueError(f"{len(self.x)} rows cannot be {self.sets} sets of as many rows each")
+
+    def __len__(self) -> int:
+        return len(self.x) // self.sets
+
+    def apart(self, values: Array) -> Array:
+        """What has an entry for each row of each set (S N, …), a set at a time (S, N, …)."""
+        return values.reshape(self.sets, len(self), *values.shape[1:])
+
+    def normalized(self) -> "Rows":
+        """The same rows, each set's weights scaled to a mean of 1, so that the learning rate keeps its meaning."""
+        if self.weights is None:
+            return self
+        apart = self.apart(self.weights)
+        return replace(self, weights=(apart / apart.mean(axis=1, keepdims=True)).ravel())
+
+    def prepared(self, prepare: Callable[[Array], Array]) -> "Rows":
+        """The same rows with their targets as a loss compares them, by its `prepare`."""
+        return replace(self, y=prepare(self.y))
+
+    def picked(self, which: slice | Array) -> "Rows":
+        """Some of the rows of each set, in memory; `which` is a slice, or indices (K,) or a mask (N,)."""
+
+        def pick(values: Array) -> Array:
+            return np.ascontiguousarray(self.apart(values)[:, which].reshape(-1, *values.shape[1:]))
+
+        return Rows(pick(self.x), pick(self.y), None if self.weights is None else pick(self.weights), self.sets)
+
+    def batches(self, size: int, seeds: Sequence[int], *, shuffle: bool) -> "Batches":
+        """The batches of so many rows for replicas with these seeds; raises ValueError where each lacks its set."""
+        if self.sets not in (1, len(seeds)):
+            raise ValueError(f"there are {self.sets} sets of rows for {len(seeds)} replicas; each needs one")
+        return Batches(self, size, seeds, shuffle=shuffle)
+
+
+def stacked(each: Sequence[Rows]) -> Rows:
+    """Rows of which each of several replicas has its own, as many; raises ValueError where the numbers differ."""
+    if len(each) == 1:
+        return each[0]
+    if len({len(rows) for rows in each}) > 1:
+        raise ValueError(f"replicas cannot have {', '.join(str(len(rows)) for rows in each)} rows; each needs as many")
+    weights = [rows.weights for rows in each if rows.weights is not None]
+    return Rows(
+        np.concatenate([rows.x for rows in each]),
+        np.concatenate([rows.y for rows in each]),
+        np.concatenate(weights) if weights else None,
+        len(each),
+    )
+
+
+class Batch:
+    """The buffers of one batch shape: x (R, I, B), y (R, O, B), weights (R, 1, B) or None.
+
+    Rows are gathered whole, so x and y are transposed views of (R, B, I) and (R, B, O).
+    """
+
+    def __init__(self, rows: Rows, size: int, replicas: int) -> None:
+        self._rows = rows
+        self._x = np.empty((replicas, size, rows.x.shape[1]), rows.x.dtype)
+        self._y = np.empty((replicas, size, rows.y.shape[1]), rows.y.dtype)
+        self._weights = None if rows.weights is None else np.empty((replicas, size), rows.weights.dtype)
+        self.x = self._x.transpose(0, 2, 1)
+        self.y = empty_units(replicas, rows.y.shape[1], size, rows.y.dtype)
+        self.weights = None if self._weights is None else self._weights[:, None]
+        self.size = size
+
+    def gather(self, order: Array) -> None:
+        """Fill the buffers with the rows that order (R, B) names."""
+        # mode="clip" writes straight into out; the default would go through a copy
+        self._rows.x.take(order, 0, self._x, "clip")
+        self._rows.y.take(order, 0, self._y, "clip")
+        np.copyto(self.y, self._y.transpose(0, 2, 1))
+        if self._rows.weights is not None:
+            self._rows.weights.take(order, None, self._weights, "clip")
+
+
+class WholeBatch(Batch):
+    """All rows, in file order: x is a view of them, y a read-only copy for each replica.
+
+    Of a single set every replica sees the same rows. Raises ValueError where the rows are not in memory.
+    """
+
+    def __init__(self, rows: Rows, replicas: int) -> None:
+        if not rows.in_memory:
+            raise ValueError(f"all {len(rows)} rows cannot be one batch, for they are not in memory; pick some of them")
+        self.size = len(rows)
+        self.x = rows.apart(rows.x).transpose(0, 2, 1)
+        # each replica has targets of its own, in the order of what the loss compares them with
+        self.y = empty_units(replicas, rows.y.shape[1], len(rows), rows.y.dtype)
+        np.copyto(self.y, rows.apart(rows.y).transpose(0, 2, 1))
+        self.y.setflags(write=False)
+        self.weights = None
+        if rows.weights is not None:
+            self.weights = np.broadcast_to(rows.apart(rows.weights)[:, None], (replicas, 1, len(rows)))
+
+    def gather(self, order: Array) -> None:
+        """Nothing is left to do."""
+
+
+class Batches:
+    """The batches of every epoch, of `size` rows each; the last is shorter where the rows do not divide evenly.
+
+    `shapes` holds one Batch for each size that occurs. With `shuffle`, each replica has an order of its own in each
+    epoch, drawn from its seed; a single batch of all rows is never shuffled.
+    """
+
+    def __init__(self, rows: Rows, size: int, seeds: Sequence[int], *, shuffle: bool) -> None:
+        self._seeds, self._size, self._rows = seeds, min(size, len(rows)), len(rows)
+        replicas = len(seeds)
+        self.shapes: list[Batch]
+        if self._size == len(rows):
+            self.shapes, self._shuffle = [WholeBatch(rows, replicas)], False
+        else:
+            rest = len(rows) % self._size
+            self.shapes = [Batch(rows, n, replicas) for n in (self._size, rest) if n]
+            self._shuffle = shuffle
+        starts = np.arange(rows.sets) * len(rows)
+        self._starts = np.broadcast_to(starts, replicas).tolist()
+        """Where the rows of each replica begin."""
+        self._order = np.array([start + np.arange(len(rows)) for start in self._starts])
+        self.per_epoch = -(-len(rows) // self._size)
+
+    def epoch(self, number: int) -> Iterable[int]:
+        """Gather each batch of this epoch in turn, and give which of `shapes` holds it."""
+        return (0,) if self.per_epoch == 1 else self._gathered(number)
+
+    def _gathered(self, number: int) -> Iterator[int]:
+        if self._shuffle:
+            for own, seed, start in zip(self._order, self._seeds, self._starts, strict=True):
+                np.add(generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows), start, out=own)
+        for start in range(0, self._rows, self._size):
+            order = self._order[:, start : start + self._size]
+            shape = 0 if order.shape[1] == self._size else 1
+            self.shapes[shape].gather(order)
+            yield shape

@@ -1,0 +1,78 @@
+"""Descent: from the gradient of some replicas to a step, by the rate, the clipping and the optimizer of a training."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from bpnet.engine.component import Array
+from bpnet.engine.loop.settings import Training
+from bpnet.engine.network import Network
+from bpnet.engine.randomness import Purpose, generator
+from bpnet.engine.schedules import ReduceOnPlateau
+
+
+class Descent:
+    """Moves the replicas of a network that a slice names, all with the same settings."""
+
+    def __init__(self, training: Training, network: Network, replicas: slice) -> None:
+        self._training, self.replicas = training, replicas
+        self._seeds, self._dtype = network.seeds[replicas], network.dtype
+        self._gradient = network.gradient[replicas]
+        self._optimizer = training.optimizer
+        self._state = self._optimizer.bind(network.theta[replicas], self._gradient, network.weights)
+        plateau = isinstance(training.schedule, ReduceOnPlateau)
+        self._reduction: Array | float = np.ones((len(self._seeds), 1), network.dtype) if plateau else 1.0
+        self._factor = math.nan
+        self.learning_rate: Array | float = training.learning_rate
+        """The learning rate of the present step: a number, or (R, 1)."""
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Renew the generators of an optimizer that searches."""
+        self._state.generators = [generator(seed, Purpose.PERTURBATION, epoch) for seed in self._seeds]
+
+    def begin_step(self, step: int, steps_per_epoch: int) -> bool:
+        """Set the learning rate of a step that counts from 0; whether it is another than before."""
+        training = self._training
+        factor = training.schedule.factor(step, steps_per_epoch, training.epochs)
+        if factor == self._factor:
+            return False
+        self._factor = factor
+        self.learning_rate = training.learning_rate * factor * self._reduction
+        return True
+
+    def move(self) -> None:
+        """Take a step along the gradient."""
+        if self._training.gradient_clipping is not None:
+            self._training.gradient_clipping.clip(self._gradient)
+        self._optimizer.step(self._state, self.learning_rate)
+
+    def search(self, loss: Array, evaluate: Callable[[], Array]) -> None:
+        """Let the optimizer try other parameters, whose loss `evaluate` measures."""
+        self._optimizer.search(self._state, self.learning_rate, loss, evaluate)
+
+    def reduce_rate(self, plateau: ReduceOnPlateau, late: Array) -> None:
+        """Reduce the rate of each of the network's replicas where `late` (R,) is true."""
+        own = late[self.replicas, None]
+        reduced = np.maximum(self._reduction * np.where(own, plateau.decay, 1.0), plateau.smallest)
+        self._reduction = reduced.astype(self._dtype)
+        self._factor = math.nan  # the next step's rate is another
+
+
+def descents(each: Sequence[Training], network: Network) -> list[Descent]:
+    """What moves each replica by its own settings, those side by side with the same settings together.
+
+    Raises ValueError where an optimizer that searches is not that of all: it measures all replicas at once.
+    """
+    found = [Descent(training, network, replicas) for replicas, training in _alike(each)]
+    if len(found) > 1 and any(training.optimizer.searches for training in each):
+        raise ValueError("an optimizer that searches must have the same settings for all replicas")
+    return found
+
+
+def _alike(each: Sequence[Training]) -> Iterator[tuple[slice, Training]]:
+    start = 0
+    for k, training in enumerate(each):
+        if k + 1 == len(each) or each[k + 1] != training:
+            yield slice(start, k + 1), training
+            start = k + 1

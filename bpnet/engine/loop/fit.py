@@ -1,0 +1,115 @@
+"""Training: `fit` takes a network through its epochs and yields one record for each."""
+
+from collections.abc import Callable, Generator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bpnet.engine.component import Array
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.evaluation import Evaluator
+from bpnet.engine.loop.monitoring import Best, Keeper, Monitor, Stop
+from bpnet.engine.loop.settings import Training
+from bpnet.engine.loop.steps import Steps
+from bpnet.engine.losses import SquaredError
+from bpnet.engine.metrics import Metric
+from bpnet.engine.network import Network
+from bpnet.engine.penalties import Penalty, bind_each
+from bpnet.engine.schedules import ReduceOnPlateau
+
+MetricOf = Callable[[Rows], Metric]
+
+
+class Record(NamedTuple):
+    """One epoch: its figures, each (R,), and, once training is over, why it ended.
+
+    `loss` and the metric beside it are those of the epoch's batches as training met them; `val_` figures are of the
+    parameters that the epoch left. The gradient norm is the root mean square over the epoch's steps, before clipping.
+    """
+
+    epoch: int
+    step: int
+    figures: dict[str, Array]
+    learning_rate: Array
+    gradient_norm: Array
+    kept_epoch: Array
+    """The epoch whose parameters each replica would be left with if training ended now; 0: those before training."""
+    running: Array
+    """Which replicas (R,) trained in this epoch; one that has stopped is taken along, but its figures mean nothing."""
+    diverged: Array
+    """Which replicas (R,) have diverged, in this epoch or before; what becomes of one that has stopped is no matter."""
+    stops: tuple[Stop, ...] | None
+    """In the last record, why each replica ended."""
+    warnings: tuple[str, ...] = ()
+    """What layers had to say for the first time in this epoch."""
+    before: Array | None = None
+    """Where asked for, the parameters (R, P) before the epoch's last step; the next epoch writes over them."""
+
+
+def fit(
+    training: Training,
+    network: Network,
+    rows: Rows,
+    validation: Rows | None,
+    metric: MetricOf,
+    *,
+    each: Sequence[Training] | None = None,
+    keep_before: bool = False,
+) -> Generator[Record, None, None]:
+    """Train the network in place, yielding after each epoch; raises ValueError where rows and network do not fit.
+
+    `metric` makes the metric for given rows. `each` gives each replica an optimizer, a learning rate, a schedule,
+    penalties and a clipping of its own; all else, and whether the schedule waits for a plateau, is `training`'s.
+    When the iterator ends, is closed or is interrupted, the network holds the parameters that `training.keep` asks for.
+    A monitored training figure is measured anew after the epoch, as validation figures are, so that it belongs to the
+    parameters that may be kept.
+    """
+    replicas, validated = len(network.seeds), validation is not None
+    loss = training.loss or SquaredError()
+    rows = rows.normalized()
+    each = [training] * replicas if each is None else each
+    penalties = [Penalty(l1=own.l1, l2=own.l2) for own in each]
+    penalty = bind_each(penalties, network.theta, network.gradient, network.weights)
+    steps = Steps(training, network, loss, rows, metric(rows), penalty, each)
+    steps.before = np.empty_like(network.theta) if keep_before else None
+    keeper = Keeper(network)
+    monitor = Monitor(training, keeper, replicas, validated=validated)
+    plateau = training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
+    stalled = Best(monitor.figure, replicas, plateau.minimum_improvement if plateau else 0.0)
+    evaluator = None if validation is None else Evaluator(network, loss, metric(validation), validation, penalty)
+    remeasure = (monitor.reads_figure or plateau) and not monitor.figure.startswith("val_")
+    again = Evaluator(network, loss, metric(rows), rows, penalty) if remeasure else None
+    said = len(network.warnings)
+    try:
+        for epoch in range(1, training.epochs + 1):
+            figures = steps.run(epoch)
+            if evaluator:
+                figures |= {f"val_{name}": value for name, value in evaluator.figures().items()}
+            finite = steps.finite
+            if evaluator:
+                finite &= np.isfinite(figures["val_loss"])
+            monitored = (again.figures() if again else figures)[monitor.figure]
+            running = monitor.running
+            monitor.observe(epoch, figures["loss"], monitored, finite)
+            if plateau:
+                stalled.observe(monitored)
+                steps.reduce_rate(plateau, stalled)
+            told, said = said, len(network.warnings)
+            ended = monitor.ended
+            yield Record(
+                epoch=epoch,
+                step=steps.count,
+                figures=figures,
+                learning_rate=steps.learning_rates(),
+                gradient_norm=steps.gradient_norm(),
+                kept_epoch=keeper.epoch.copy(),
+                running=running,
+                diverged=monitor.diverged,
+                stops=tuple(stop for stop in monitor.stops if stop) if ended else None,
+                warnings=tuple(network.warnings.values())[told:] if said > told else (),
+                before=steps.before,
+            )
+            if ended:
+                return
+    finally:
+        keeper.restore()

@@ -1,0 +1,116 @@
+"""Monitoring: which epoch of each replica was the best, what it left, and when each replica is done."""
+
+from typing import Literal
+
+import numpy as np
+
+from bpnet.engine.component import Array
+from bpnet.engine.loop.settings import Training
+from bpnet.engine.metrics import HIGHER_IS_BETTER
+from bpnet.engine.network import Network
+
+Stop = Literal["epochs", "early_stopping", "target_loss", "diverged"]
+
+
+class Best:
+    """The best value so far of one figure, for each replica."""
+
+    def __init__(self, name: str, replicas: int, minimum_improvement: float = 0.0) -> None:
+        self._higher = name.removeprefix("val_") in HIGHER_IS_BETTER
+        self._least = minimum_improvement
+        self._value = np.full(replicas, np.inf)
+        self.since = np.zeros(replicas, np.int64)
+        """How many epochs ago each replica improved last."""
+
+    @property
+    def unknown(self) -> Array:
+        """Whether no figure (R,) was a number yet."""
+        return np.asarray(np.isinf(self._value))
+
+    def observe(self, figure: Array) -> Array:
+        """Whether each replica's figure (R,) improved by more than the least; a nan never does."""
+        value = -figure if self._higher else figure
+        improved = value < (self._value - self._least if self._least else self._value)
+        np.copyto(self._value, value, where=improved)
+        self.since += 1
+        self.since[improved] = 0
+        return improved
+
+
+class Keeper:
+    """A copy of the parameters and statistics that each replica will be left with."""
+
+    def __init__(self, network: Network) -> None:
+        present = [network.theta, network.statistics.flat]
+        self._copies = [(array, array.copy()) for array in present if array.size]
+        self.epoch = np.zeros(len(network.seeds), np.int64)
+        """The epoch, from 1, whose parameters are kept; 0 for those before training."""
+
+    def keep_all(self, epoch: int) -> None:
+        """Keep the present parameters, in half the time that a mask takes."""
+        for present, kept in self._copies:
+            np.copyto(kept, present)
+        self.epoch.fill(epoch)
+
+    def keep(self, epoch: int, replicas: Array) -> None:
+        """Keep the present parameters of the replicas where the mask (R,) is true."""
+        for present, kept in self._copies:
+            np.copyto(kept, present, where=replicas[:, None])
+        self.epoch[replicas] = epoch
+
+    def restore(self) -> None:
+        """Put what was kept back into the network."""
+        for present, kept in self._copies:
+            np.copyto(present, kept)
+
+
+class Monitor:
+    """Watches every epoch's figures, keeps the parameters worth keeping, and says when to stop."""
+
+    def __init__(self, training: Training, keeper: Keeper, replicas: int, *, validated: bool) -> None:
+        self._training, self._keeper = training, keeper
+        self.figure = training.monitor(validated=validated)
+        self._best = Best(self.figure, replicas) if training.keeps_best(validated=validated) else None
+        stopping = training.early_stopping
+        self._stalled = Best(self.figure, replicas, stopping.minimum_improvement) if stopping else None
+        self.stops: list[Stop | None] = [None] * replicas
+        """Why each replica stopped, None while it trains."""
+        self.running: Array = np.ones(replicas, np.bool_)
+        """Which replicas (R,) train; a new array whenever one stops."""
+        self.diverged: Array = np.zeros(replicas, np.bool_)
+        """Which replicas (R,) stopped because they diverged; a new array whenever one does."""
+        self.ended = False
+        """Whether no replica trains any more."""
+
+    @property
+    def reads_figure(self) -> bool:
+        """Whether the monitored figure decides anything."""
+        return self._best is not None or self._stalled is not None
+
+    def observe(self, epoch: int, loss: Array, monitored: Array, finite: Array) -> None:
+        """Take note of an epoch: its training loss, its monitored figure, and which replicas are finite, each (R,)."""
+        worth = self.running & finite
+        if self._best is not None:
+            worth &= self._best.observe(monitored) | self._best.unknown
+        if all(worth.tolist()):  # as in nearly every epoch; then all are finite, too
+            self._keeper.keep_all(epoch)
+        else:
+            self._keeper.keep(epoch, worth)
+            self._stop(~finite, "diverged")
+        if self._training.target_loss is not None:
+            self._stop(loss <= self._training.target_loss, "target_loss")
+        if self._stalled is not None and self._training.early_stopping is not None:
+            self._stalled.observe(monitored)
+            self._stop(self._stalled.since >= self._training.early_stopping.patience, "early_stopping")
+        if epoch == self._training.epochs:
+            self._stop(self.running, "epochs")
+
+    def _stop(self, which: Array, reason: Stop) -> None:
+        if np.count_nonzero(which):
+            stopped = which & self.running
+            self.running = self.running & ~stopped
+            if reason == "diverged":
+                self.diverged = self.diverged | stopped
+            for replica in np.flatnonzero(stopped):
+                self.stops[replica] = reason
+            self.ended = None not in self.stops

@@ -1,0 +1,139 @@
+"""Steps: one epoch's batches, each taken forward, backward and into a step of the optimizer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bpnet.engine.buffers import broadcast_unbuffered
+from bpnet.engine.component import Array
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.descent import descents
+from bpnet.engine.loop.evaluation import BoundBatch, Tally
+from bpnet.engine.loop.monitoring import Best
+from bpnet.engine.loop.settings import Training
+from bpnet.engine.losses import Loss
+from bpnet.engine.matmul import product, total
+from bpnet.engine.metrics import Metric
+from bpnet.engine.network import Network
+from bpnet.engine.penalties import BoundPenalty
+from bpnet.engine.schedules import ReduceOnPlateau
+
+
+class Steps:
+    """Takes a network through epochs over the training rows. `penalty` is bound to the network.
+
+    What moves each replica is that of `each`; all else is that of `training`. Raises ValueError where rows that are not
+    in memory shall be a single batch.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        network: Network,
+        loss: Loss,
+        rows: Rows,
+        metric: Metric,
+        penalty: BoundPenalty,
+        each: Sequence[Training],
+    ) -> None:
+        if training.batch_size == "full" and not rows.in_memory:
+            raise ValueError("batch_size is full, but the rows are not in memory; give a number of rows")
+        prepared = rows.prepared(loss.prepare)
+        replicas = len(network.seeds)
+        self._network, self._penalty, self._searches = network, penalty, training.optimizer.searches
+        size = len(rows) if training.batch_size == "full" else training.batch_size
+        self._batch_size = min(size, len(rows))
+        self._batches = prepared.batches(size, network.seeds, shuffle=training.shuffle)
+        self._bound = [BoundBatch(network, loss, metric, batch, training=True) for batch in self._batches.shapes]
+        self._tally = Tally(prepared, loss, metric, replicas)
+        self._descents = descents(each, network)
+        self._square, self._sum = np.zeros(replicas, network.dtype), np.zeros(replicas, network.dtype)
+        gradient = network.gradient
+        self._square_gradient = product(gradient[:, None], gradient[:, :, None], self._square[:, None, None])
+        self._sum_theta = total(network.theta[:, None], self._sum[:, None])
+        self._squares = np.zeros(replicas)
+        self._rates: Array | None = None
+        self.before: Array | None = None
+        """Theta (R, P) before the last step of the epoch; kept where an array is given."""
+        self.count = 0
+        """How many steps have been taken."""
+        self.finite: Array = np.ones(replicas, np.bool_)
+        """Whether the last epoch's loss and gradients, and the parameters it left, are finite (R,)."""
+
+    @np.errstate(all="ignore")
+    def run(self, epoch: int) -> dict[str, Array]:
+        """Take the steps of this epoch; the loss and the metric's figures of its batches, each (R,)."""
+        network, tally, steps, penalty = self._network, self._tally, self._batches.per_epoch, self._penalty
+        broadcast_unbuffered(self._batch_size)
+        tally.clear()
+        self._squares.fill(0)
+        network.begin_epoch(epoch)
+        if self._searches:
+            for descent in self._descents:
+                descent.begin_epoch(epoch)
+        for shape in self._batches.epoch(epoch):
+            batch = self._bound[shape]
+            batch.assess(tally)
+            if penalty.active:
+                tally.add_penalty(penalty.value(), batch.size)
+            for descent in self._descents:
+                if descent.begin_step(self.count, steps):
+                    self._rates = None
+            self.count += 1
+            if self.before is not None and self.count % steps == 0:
+                np.copyto(self.before, network.theta)
+            if self._searches:
+                self._search(batch)
+            else:
+                self._descend(batch)
+        figures = tally.figures()
+        self._sum_theta()
+        # a sum is finite only where all its terms are
+        self.finite = np.isfinite(self._squares + self._sum + figures["loss"])
+        return figures
+
+    def _descend(self, batch: BoundBatch) -> None:
+        """Backward, and a step along the gradient."""
+        batch.layers.backward(batch.loss.gradient)
+        if self._penalty.active:
+            self._penalty.add_gradient()
+        self._square_gradient()
+        np.add(self._squares, self._square, self._squares)
+        for descent in self._descents:
+            descent.move()
+
+    def _search(self, batch: BoundBatch) -> None:
+        """Let the optimizer try other parameters on this batch."""
+
+        def loss() -> Array:
+            batch.layers.forward()
+            batch.loss.evaluate()
+            return batch.loss.value() + self._penalty.value()
+
+        self._descents[0].search(batch.loss.value() + self._penalty.value(), loss)
+
+    def learning_rates(self) -> Array:
+        """The learning rate (R,) of each replica's last step: the same array for as long as none changes."""
+        if self._rates is None:
+            rates = np.empty((len(self._squares), 1))
+            for descent in self._descents:
+                rates[descent.replicas] = descent.learning_rate
+            self._rates = rates[:, 0]
+            self._rates.setflags(write=False)
+        return self._rates
+
+    def gradient_norm(self) -> Array:
+        """The root mean square (R,) of the gradient's norm over the epoch's steps, before clipping; nan without one."""
+        if self._searches:
+            return np.full(len(self._squares), np.nan)
+        steps = self._batches.per_epoch
+        norm: Array = np.sqrt(self._squares if steps == 1 else self._squares / steps)
+        return norm
+
+    def reduce_rate(self, plateau: ReduceOnPlateau, stalled: Best) -> None:
+        """Reduce the rate of each replica that has stalled for more than the patience, which begins anew."""
+        late = stalled.since > plateau.patience
+        if late.any():
+            for descent in self._descents:
+                descent.reduce_rate(plateau, late)
+            stalled.since[late] = 0

@@ -1,1 +1,0 @@
-"""Experiments: train, evaluate and predict as plain functions that tie config, data, engine and runs together."""

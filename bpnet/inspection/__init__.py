@@ -1,1 +1,0 @@
-"""Inspection: what a table holds, and what training on it would do, without training."""

@@ -1,0 +1,1 @@
+"""Trained models: from an encoder and networks to predictions."""

@@ -1,0 +1,124 @@
+"""Storing encoded rows while they train: in memory, or in a file that is mapped into it."""
+
+import mmap
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from bpnet.engine.component import Array
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.out_of_core import StoredRows
+from bpnet.errors import DataError, RunError
+
+MOST_IN_MEMORY = 512_000_000
+"""Encoded rows of more bytes are kept on disk, unless the config says otherwise."""
+
+_WINDOW = 64_000_000
+"""Bytes of mapped rows that are copied into memory at once."""
+
+_NARROW = (np.dtype(np.uint8), np.dtype(np.float16))
+"""Types tried before the network's own, the narrowest first: kept as long as nothing is lost."""
+
+Storage = Literal["memory", "disk"]
+
+
+def storage_of(rows: int, inputs: int, dtype: str, wish: Literal["auto", "memory", "disk"]) -> tuple[Storage, int]:
+    """Where so many encoded rows are kept, and their bytes in the network's type."""
+    size = rows * inputs * np.dtype(dtype).itemsize
+    if wish != "auto":
+        return wish, size
+    return ("disk" if size > MOST_IN_MEMORY else "memory"), size
+
+
+class RowStore:
+    """Takes in encoded rows x (…, I) in their order, and gives them to the trainer when all are there.
+
+    On disk they lie in a file that has no name any more, below `folder`: it is gone when the process ends, however.
+    """
+
+    def __init__(self, rows: int, inputs: int, dtype: str, folder: Path | None) -> None:
+        self._rows, self._inputs, self._dtype = rows, inputs, np.dtype(dtype)
+        self._filled = 0
+        self._memory = None if folder else np.empty((rows, inputs), dtype)
+        if folder:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise RunError(
+                    f"{folder}: the encoded rows cannot be kept here: {error.strerror}; choose a folder with --runs DIR"
+                ) from None
+            self._folder = folder
+            self._types: list[np.dtype[Any]] = [*_NARROW, self._dtype]
+            self._file = self._new_file()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._memory is None:
+            self._file.close()  # what was mapped of it stays
+
+    def append(self, x: Array) -> None:
+        """Take in some rows."""
+        if self._memory is not None:
+            self._memory[self._filled : self._filled + len(x)] = x
+        else:
+            while not self._fits(x):
+                self._widen()
+            self._write(x)
+        self._filled += len(x)
+
+    def finish(self, y: Array, weights: Array | None) -> Rows:
+        """All the rows, with their targets y (N, O) and weights (N,); raises ValueError where some are missing."""
+        if self._filled != self._rows:
+            raise ValueError(f"{self._filled} of {self._rows} rows were appended")
+        if self._memory is not None:
+            return Rows(self._memory, np.ascontiguousarray(y, self._dtype), weights)
+        mapped, x = self._map()
+        with np.errstate(all="ignore"):
+            small = y.astype(np.uint8)
+        y = small if np.array_equal(small, y) else np.ascontiguousarray(y, self._dtype)
+
+        def release() -> None:
+            if hasattr(mapped, "madvise"):
+                mapped.madvise(mmap.MADV_DONTNEED)
+
+        window = max(1024, min(65_536, _WINDOW // (self._inputs * self._dtype.itemsize)))
+        return StoredRows(x, y, weights, dtype=self._dtype, window=window, release=release)
+
+    def _new_file(self) -> "tempfile._TemporaryFileWrapper[bytes]":
+        needed, free = self._rows * self._inputs * self._types[0].itemsize, shutil.disk_usage(self._folder).free
+        if needed > free:
+            raise DataError(
+                f"{self._folder}: the encoded rows need {needed / 1e9:.1f} GB beside the run, and {free / 1e9:.1f} GB "
+                "are free; choose another folder with --runs DIR, or fewer columns"
+            )
+        return tempfile.TemporaryFile(dir=self._folder, prefix=".rows-")  # type: ignore[return-value]
+
+    def _fits(self, x: Array) -> bool:
+        with np.errstate(all="ignore"):
+            return self._types[0] == self._dtype or bool((x.astype(self._types[0]).astype(x.dtype) == x).all())
+
+    def _widen(self) -> None:
+        """Go on in the next wider type, with what is there copied."""
+        narrow, there = self._file, self._types.pop(0)
+        self._file, step = self._new_file(), max(1, 10_000_000 // (self._inputs * there.itemsize))
+        narrow.seek(0)
+        for start in range(0, self._filled, step):
+            count = min(step, self._filled - start) * self._inputs
+            self._write(np.frombuffer(narrow.read(count * there.itemsize), there))
+        narrow.close()
+
+    def _write(self, x: Array) -> None:
+        try:
+            self._file.write(np.ascontiguousarray(x, self._types[0]).data)
+        except OSError as error:
+            raise DataError(f"{self._folder}: the encoded rows cannot be written: {error.strerror}") from None
+
+    def _map(self) -> tuple[mmap.mmap, Array]:
+        self._file.flush()
+        mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mapped, np.frombuffer(mapped, self._types[0]).reshape(self._rows, self._inputs)

@@ -1,0 +1,32 @@
+"""Naming: the name of a config's run, and the config as it stands in the run's directory."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from bpnet.config.schema import Config
+from bpnet.config.source import Source
+from bpnet.errors import ConfigError, UsageError
+from bpnet.preparation.dataset import relocated
+from bpnet.runs import directory
+
+
+def relocated_config(config: Config, name: str, folder: Path, run: Path) -> Config:
+    """The config as it stands in the run directory: with the run's name, and its path relative to there."""
+    dataset, path = config.dataset, config.dataset.path
+    if isinstance(path, str):
+        dataset = replace(dataset, path=relocated(path, folder, run))
+    elif path is not None:
+        moved = {part: relocated(own, folder, run) for part, own in path.parts.items()}
+        dataset = replace(dataset, path=replace(path, **moved))
+    return replace(config, name=name, dataset=dataset)
+
+
+def run_name(config: Config, source: Source) -> str:
+    """The config's name, or its file's, with what a folder cannot be named replaced by a dash."""
+    if config.name is not None:
+        try:
+            return directory.valid_name(config.name)
+        except UsageError as error:
+            raise ConfigError(f"{source.where(('name',))}: name: {error}") from None
+    stem = Path(source.name).stem
+    return directory.valid_name("".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip("-.") or "run")

@@ -1,0 +1,211 @@
+"""Inspecting: what a training would do with a config and its table, and what of the table it would suffer from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bpnet.checks.columns import ColumnDescription, describe
+from bpnet.checks.duplicates import SharedRows, equal_columns, shared_rows
+from bpnet.checks.leaks import Leak, leaks
+from bpnet.checks.sampling import cells_of, most_rows, sample
+from bpnet.checks.timing import seconds_per_epoch
+from bpnet.config.loading import load
+from bpnet.config.schema import Config, Task
+from bpnet.config.source import Source
+from bpnet.data.reading import Table
+from bpnet.data.reading.delimited import Delimited
+from bpnet.data.splitting import Part
+from bpnet.engine.randomness import Purpose, generator
+from bpnet.models.build import build_model
+from bpnet.models.measure import metric_of
+from bpnet.models.model import Model
+from bpnet.preparation.prepare import Fitted, Prepared, encode, fit, survey
+from bpnet.preparation.row_store import Storage
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the first file of the table is written: as a delimited text, with its marks, or in another way."""
+
+    files: int
+    kind: str
+    separator: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    """As the config says it."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A quantity among the rows of a part, in its own unit."""
+
+    mean: float
+    deviation: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class Looked:
+    """How many rows were looked at: training rows for columns, and rows of each part for duplicates."""
+
+    columns: int
+    parts: dict[Part, int]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training needs: bytes of memory, or of disk for the encoded rows, and seconds."""
+
+    storage: Storage
+    encoded_bytes: int
+    parameter_bytes: int
+    """Of the parameters with their gradient, the copies kept of them, and the optimizer's state."""
+    seconds_per_epoch: float
+    epochs: int
+
+    @property
+    def seconds(self) -> float:
+        """For all epochs, where nothing stops them early."""
+        return self.seconds_per_epoch * self.epochs
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """All that is known of a training before it begins."""
+
+    table: str
+    format: Format
+    rows: int
+    parts: dict[Part, int]
+    task: Task
+    why: str
+    targets: list[str]
+    counts: dict[Part, dict[str, int]]
+    """Of each part the rows of each class, or those of which each label is true; none for a regression."""
+    spreads: dict[Part, dict[str, Spread]]
+    """Of each part each target's spread in a regression."""
+    columns: list[ColumnDescription]
+    equal_columns: list[list[str]]
+    leaks: list[Leak]
+    shared_rows: list[SharedRows]
+    looked_at: Looked
+    warnings: list[str]
+    """What a training would warn of."""
+    inputs: int
+    outputs: int
+    parameters: int
+    cost: Cost
+
+
+def inspect_config(source: Source, folder: Path) -> Inspection:
+    """Look at what a config, whose paths are relative to `folder`, would train on what; writes nothing.
+
+    Of a table whose encoded rows are kept on disk, at most 50,000 rows of each part are encoded. Raises ConfigError
+    or DataError, as training would.
+    """
+    config = load(source)
+    fitted = fit(survey(config, source, folder), config, source)
+    surveyed, answers = fitted.survey, fitted.survey.answers
+    prepared = _encoded(fitted, config)
+    model = build_model(prepared, source)
+    seed = config.seed
+    looked_at = sample(surveyed.parts["train"], most_rows(len(fitted.encoder.columns)), seed)
+    cells = cells_of(fitted, looked_at)
+    counts, spreads = _balance(fitted)
+    return Inspection(
+        table=surveyed.table.name,
+        format=_format(surveyed.table, config),
+        rows=surveyed.rows,
+        parts={part: len(rows) for part, rows in surveyed.parts.items()},
+        task=answers.task,
+        why=answers.why,
+        targets=answers.names,
+        counts=counts,
+        spreads=spreads,
+        columns=describe(fitted),
+        equal_columns=equal_columns(cells),
+        leaks=leaks(cells, answers, looked_at, generator(seed, Purpose.SPLIT, epoch=3)),
+        shared_rows=shared_rows(prepared.rows, prepared.parts),
+        looked_at=Looked(len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}),
+        warnings=prepared.warnings,
+        inputs=fitted.encoder.width,
+        outputs=prepared.outputs,
+        parameters=model.network.theta.shape[1],
+        cost=_cost(fitted, prepared, model),
+    )
+
+
+def _encoded(fitted: Fitted, config: Config) -> Prepared:
+    """The encoded rows, in memory, as training has them, or some of each part where it keeps them on disk."""
+    if fitted.storage == "disk":
+        most = most_rows(fitted.encoder.width)
+        parts = {part: sample(rows, most, config.seed) for part, rows in fitted.survey.parts.items()}
+        fitted = replace(fitted, survey=replace(fitted.survey, parts=parts), storage="memory")
+    return encode(fitted, config, None)
+
+
+def _cost(fitted: Fitted, prepared: Prepared, model: Model) -> Cost:
+    training, theta = prepared.config.training, model.network.theta
+    optimizer = training.optimizer
+    # theta, its gradient, the best epoch's, and those before the last step
+    copies = 4 + len(optimizer.slots) + optimizer.work_arrays
+    return Cost(
+        storage=fitted.storage,
+        encoded_bytes=fitted.bytes,
+        parameter_bytes=copies * theta.nbytes,
+        seconds_per_epoch=seconds_per_epoch(
+            training,
+            model.network,
+            prepared.rows["train"],
+            prepared.rows.get("validation"),
+            metric_of(model.description),
+            len(fitted.survey.parts["train"]),
+        ),
+        epochs=training.epochs,
+    )
+
+
+def _format(table: Table, config: Config) -> Format:
+    first = table.files[0]
+    if not isinstance(first, Delimited):
+        return Format(len(table.files), type(first).__name__)
+    dialect = first.dialect
+    return Format(
+        len(table.files),
+        "Delimited",
+        separator=dialect.separator,
+        decimal=dialect.marks.decimal,
+        thousands=dialect.marks.thousands,
+        encoding=config.dataset.reading.encoding,
+    )
+
+
+def _balance(fitted: Fitted) -> tuple[dict[Part, dict[str, int]], dict[Part, dict[str, Spread]]]:
+    """The counts of classes or labels, or the spreads of quantities, in each part that has rows."""
+    answers = fitted.survey.answers
+    parts: Mapping[Part, np.ndarray] = {
+        part: answers.values[rows] for part, rows in fitted.survey.parts.items() if len(rows)
+    }
+    if answers.task == "regression":
+        return {}, {
+            part: {name: _spread(values[:, k]) for k, name in enumerate(answers.names)}
+            for part, values in parts.items()
+        }
+    if answers.task == "multilabel":
+        return {
+            part: dict(zip(answers.names, values.sum(axis=0, dtype=int).tolist(), strict=True))
+            for part, values in parts.items()
+        }, {}
+    count = len(answers.classes)
+    return {
+        part: dict(zip(answers.classes, np.bincount(values, minlength=count).tolist(), strict=True))
+        for part, values in parts.items()
+    }, {}
+
+
+def _spread(values: np.ndarray) -> Spread:
+    return Spread(float(values.mean()), float(values.std()), float(values.min()), float(values.max()))

@@ -1,0 +1,79 @@
+"""Checking a config's gradient: backpropagation against central differences, on its own network and rows."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bpnet.config.loading import load
+from bpnet.config.source import Source, override
+from bpnet.engine.gradient_check import ParameterCheck, check_gradient
+from bpnet.engine.layers import Dropout, Equilibrium, Layer
+from bpnet.engine.network import Network
+from bpnet.engine.penalties import Penalty
+from bpnet.models.build import build_model
+from bpnet.preparation.prepare import prepare
+
+TOLERANCE = 1e-6
+MOST_ENTRIES = 2000
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """Each parameter's check, and what was done so that the two can be compared."""
+
+    rows: int
+    tolerance: float
+    checks: list[ParameterCheck]
+    notes: list[str]
+
+    @property
+    def worst(self) -> ParameterCheck:
+        """The parameter that disagrees most."""
+        return max(self.checks, key=lambda check: check.relative_error)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every parameter is within the tolerance."""
+        return self.worst.relative_error <= self.tolerance
+
+
+def check_config(source: Source, folder: Path, rows: int) -> GradientReport:
+    """Check the configured network at its first weights, in float64, on so many training rows as one batch.
+
+    Raises ConfigError or DataError.
+    """
+    source = override(source, ["training.precision=float64"])
+    config = load(source)
+    prepared = prepare(config, source, folder)
+    model = build_model(prepared, source)
+    description, train = model.description, prepared.rows["train"]
+    picked = np.unique(np.linspace(0, len(train) - 1, min(rows, len(train))).astype(np.intp))
+    notes: list[str] = []
+    network = Network(
+        [_exact(layer, notes) for layer in description.layers],
+        model.network.inputs,
+        seeds=description.seeds,
+        precision="float64",
+    )
+    penalty = Penalty(l1=description.l1, l2=description.l2)
+    checks = check_gradient(network, description.loss, train.picked(picked), penalty, most=MOST_ENTRIES)
+    if any(check.kinks for check in checks):
+        count = sum(check.kinks for check in checks)
+        notes.append(
+            f"{count} entries stand at a kink of the loss (as a relu's at 0), where no slope is right: left out"
+        )
+    if any(check.checked < network.parameters.views[check.name][0].size for check in checks):
+        notes.append(f"of larger parameters {MOST_ENTRIES} entries each were checked, evenly spread")
+    notes += network.warnings.values()
+    return GradientReport(len(picked), TOLERANCE, checks, notes)
+
+
+def _exact(layer: Layer, notes: list[str]) -> Layer:
+    """The layer with what chance and tolerances would blur made repeatable, and said."""
+    if isinstance(layer, Dropout) and layer.rate > 0:
+        notes.append("dropout drew the same values to leave out in every evaluation")
+    if isinstance(layer, Equilibrium):
+        notes.append("equilibrium layers were relaxed to a tolerance of 1e-14")
+        return replace(layer, tolerance=1e-14)
+    return layer

@@ -1,0 +1,128 @@
+"""Initializing: a first config for a table, with settings that suit its size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpnet.checks.columns import ColumnDescription, describe
+from bpnet.config.loading import load
+from bpnet.config.schema import Task
+from bpnet.config.source import Source, override
+from bpnet.data.reading import open_table
+from bpnet.data.reading.table import BUNDLED
+from bpnet.errors import UsageError
+from bpnet.preparation.dataset import relocated
+from bpnet.preparation.prepare import fit, survey
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The keys of a first config that the table decides."""
+
+    hidden: tuple[int, ...]
+    activation: str
+    dropout: float
+    """The rate after each hidden layer."""
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    patience: int
+    """Of early stopping, in epochs."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a first config says of its table, and sets."""
+
+    path: str
+    """The table, relative to the config's folder."""
+    targets: list[str]
+    given_task: Task | None
+    task: Task
+    why: str
+    rows: int
+    training_rows: int
+    without_target: int
+    classes: dict[str, int]
+    """The rows of each class; none where the task is no classification."""
+    columns: list[ColumnDescription]
+    warnings: list[str]
+    chosen: dict[str, Any]
+    """The keys of the dataset that the user set."""
+    settings: Settings
+
+
+def settings_for(rows: int) -> Settings:
+    """The settings for so many training rows.
+
+    Two relu layers of 128 units, with a little dropout and weight decay for tables that are small or wide, trained by
+    adamw until the validation loss has not improved for a while. More rows make larger batches, for speed, and need
+    fewer epochs: below 2,000 rows batches of 32 and up to 200 epochs; below 20,000 batches of 128 and up to 100; else
+    batches of 256 and up to 50.
+    """
+    epochs, batch_size, patience = (200, 32, 30) if rows < 2000 else (100, 128, 20) if rows < 20_000 else (50, 256, 10)
+    return Settings(
+        hidden=(128, 128),
+        activation="relu",
+        dropout=0.1,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=0.001,
+        weight_decay=0.5,
+        patience=patience,
+    )
+
+
+def draft(data: str, targets: Sequence[str], task: Task | None, folder: Path, assignments: Sequence[str]) -> Draft:
+    """A first config, to stand in `folder`, for a table whose path is relative to where the command runs.
+
+    `assignments`, KEY=VALUE, set keys of its dataset. Raises UsageError where the table is standard input or another
+    key is set, DataError where it cannot be trained on.
+    """
+    if data == "-":
+        raise UsageError("standard input cannot be read again by a training; save the table, and name its file")
+    other = [text for text in assignments if not text.startswith("dataset.")]
+    if other:
+        raise UsageError(f"--set {other[0]}: init takes keys of dataset alone; edit the config for the others")
+    dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
+    source = override(Source(data, {"task": task, "dataset": dataset}, {}), assignments)
+    chosen = {key: value for key, value in source.data["dataset"].items() if key not in dataset}
+    table = open_table(data, load(source).dataset.reading)
+    for target in targets:
+        table.require(target, wanted_for="is to be predicted")
+    probe = override(source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"])
+    config = load(probe)
+    fitted = fit(survey(config, probe, folder), config, probe)
+    answers, profile = fitted.survey.answers, fitted.survey.profile
+    without = 0 if answers.dropped is None else int(answers.dropped.sum())
+    kept = answers.values if answers.dropped is None else answers.values[~answers.dropped]
+    counts = np.bincount(kept, minlength=len(answers.classes)).tolist() if answers.classes else []
+    rows = len(fitted.survey.parts["train"])
+    return Draft(
+        path=dataset["path"],
+        targets=list(targets),
+        given_task=task,
+        task=answers.task,
+        why=answers.why,
+        rows=fitted.survey.rows,
+        training_rows=rows,
+        without_target=without,
+        classes=dict(zip(answers.classes, counts, strict=True)),
+        columns=describe(fitted),
+        warnings=profile.warnings({}),
+        chosen=chosen,
+        settings=settings_for(rows),
+    )
+
+
+def default_name(data: str) -> str:
+    """The name of the config for a table: flowers.yaml for flowers.csv.gz, wine.yaml for sklearn:wine."""
+    path = Path(data.removeprefix(BUNDLED))
+    if any(mark in path.name for mark in "*?["):
+        path = path.parent
+    stem = path.resolve().name.removesuffix(".gz").removesuffix(".zst")
+    return f"{Path(stem).stem or 'table'}.yaml"

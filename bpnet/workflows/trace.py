@@ -1,0 +1,162 @@
+"""Tracing as an experiment: from a config, or a run, to the numbers of its next training steps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpnet.config.loading import load as load_config
+from bpnet.config.source import Source, read
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.settings import Training
+from bpnet.engine.tracing import LayerTrace, StepTrace, trace
+from bpnet.errors import ConfigError, DivergedError, UsageError
+from bpnet.models.build import build_model
+from bpnet.models.model import Model, load
+from bpnet.preparation.prepare import Prepared, prepare
+from bpnet.runs import directory
+from bpnet.workflows.eval import own_table
+
+MOST_ROWS = 16
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Training steps of some rows, and what they were taken of."""
+
+    model: Model
+    training: Training
+    rows: list[int]
+    """Row numbers, counted from 1."""
+    steps: list[StepTrace]
+    warnings: list[str]
+
+    def as_data(self) -> dict[str, Any]:
+        """Every number, as plain data."""
+        return {"rows": self.rows, "steps": [_step(step) for step in self.steps]}
+
+
+def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: int) -> Trace:
+    """Trace steps of a config from its first weights (which it holds), or of a run from those it has learnt.
+
+    `wanted` is a row number, several with commas, or `all`, the training rows; by default the first training row.
+    Raises ConfigError, DataError, RunError, or UsageError for rows that do not exist or are too many.
+    """
+    if config is not None:
+        source, folder = config, subject.parent
+    else:
+        paths = directory.open_run(subject)
+        if paths.folds_csv.is_file():
+            raise UsageError(
+                f"{subject}: is a cross-validation, whose networks have rows of their own; trace {paths.config}"
+            )
+        paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
+        own_table(paths)  # which must be what it was, or its encoding would be another
+        source, folder = read(paths.config), subject
+    prepared = prepare(load_config(source), source, folder)
+    model = build_model(prepared, source) if config is not None else load(directory.model_folder(subject))
+    model = model.picked([0])
+    numbers = _row_numbers(wanted, prepared)
+    training, loss = prepared.config.training, prepared.config.training.loss
+    assert loss is not None
+    try:
+        traced = trace(training, model.network, loss, _rows(prepared, numbers), steps)
+    except ValueError as error:
+        raise ConfigError(f"{source.where(('training', 'optimizer'))}: {error}: there is nothing to trace") from None
+    broken = [k for k, step in enumerate(traced, start=1) if not np.isfinite([step.loss, step.loss_after]).all()]
+    if broken:
+        raise DivergedError(
+            f"in step {broken[0]} the loss is no longer a finite number; trace fewer steps (--steps), "
+            "or lower training.learning_rate"
+        )
+    return Trace(model, training, numbers, traced, _notes(model, prepared, numbers))
+
+
+def _notes(model: Model, prepared: Prepared, numbers: list[int]) -> list[str]:
+    """What layers had to say, and which rows are none that train."""
+    held_out = [number for number in numbers if number - 1 not in prepared.parts["train"]]
+    notes = list(model.network.warnings.values())
+    if held_out:
+        named = ", ".join(map(str, held_out))
+        notes.append(f"held out from training, and traced as if it trained: row {named}")
+    return notes
+
+
+def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
+    train = [int(row) + 1 for row in prepared.parts["train"]]
+    total = prepared.survey.rows
+    if wanted is None:
+        return train[:1]
+    if wanted == "all":
+        numbers = train
+    else:
+        parts = [part.strip() for part in wanted.split(",")]
+        if not all(part.isdecimal() and len(part) < 16 for part in parts):
+            shown = wanted if len(wanted) < 40 else wanted[:39] + "…"
+            raise UsageError(f"--row {shown}: must be a row number of 1 to {total}, several with commas, or all")
+        numbers = [int(part) for part in parts]
+        outside = [number for number in numbers if not 1 <= number <= total]
+        if outside:
+            raise UsageError(f"--row {wanted}: there is no row {outside[0]}; the table has rows 1 to {total}")
+        if len(set(numbers)) < len(numbers):
+            raise UsageError(f"--row {wanted}: names a row twice; name each once")
+    dropped = [number for number in numbers if prepared.survey.part_numbers[number - 1] < 0]
+    if dropped:
+        raise UsageError(f"--row {wanted}: row {dropped[0]} has no target and is dropped; name another row")
+    if len(numbers) > MOST_ROWS:
+        raise UsageError(
+            f"--row {wanted}: {len(numbers)} rows are too many to follow number by number; name at most {MOST_ROWS}"
+        )
+    return numbers
+
+
+def _rows(prepared: Prepared, numbers: list[int]) -> Rows:
+    """The encoded rows with these numbers, of whichever part."""
+    picked = []
+    for number in numbers:
+        for part, indices in prepared.parts.items():
+            position = int(np.searchsorted(indices, number - 1))
+            if position < len(indices) and indices[position] == number - 1:
+                picked.append(prepared.rows[part].picked(np.array([position])))
+    weights = [rows.weights for rows in picked if rows.weights is not None]
+    return Rows(
+        np.concatenate([rows.x for rows in picked]),
+        np.concatenate([rows.y for rows in picked]),
+        np.concatenate(weights) if weights else None,
+    )
+
+
+def _step(step: StepTrace) -> dict[str, Any]:
+    return {
+        "learning_rate": step.learning_rate,
+        "layers": [_layer(layer) for layer in step.layers],
+        "predictions": step.predictions.tolist(),
+        "targets": step.targets.tolist(),
+        "weights": None if step.weights is None else step.weights.tolist(),
+        "loss": step.loss,
+        "gradient_norm": step.gradient_norm,
+        "clipped_norm": step.clipped_norm,
+        "score_gradients": step.score_gradients.tolist(),
+        "loss_after": step.loss_after,
+        "predictions_after": step.predictions_after.tolist(),
+        "sums_after": [None if sums is None else sums.tolist() for sums in step.sums_after],
+        "outputs_after": [outputs.tolist() for outputs in step.outputs_after],
+    }
+
+
+def _layer(layer: LayerTrace) -> dict[str, Any]:
+    arrays = {
+        name: None if value is None else value.tolist()
+        for name in ("inputs", "sums", "outputs", "slopes", "output_gradients", "deltas")
+        for value in [getattr(layer, name)]
+    }
+    parameters = {
+        name: {
+            "before": layer.before[name].tolist(),
+            "gradient": layer.gradients[name].tolist(),
+            "after": layer.after[name].tolist(),
+        }
+        for name in layer.before
+    }
+    return {"kind": layer.layer.kind, **arrays, "parameters": parameters}  # type: ignore[attr-defined]

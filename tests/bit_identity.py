@@ -1,0 +1,231 @@
+"""Compare what bpnet computes with recorded SHA-256 digests, bit for bit.
+
+    python tests/bit_identity.py record                    # write bit_identity.json with this version's digests
+    python tests/bit_identity.py compare                   # run again and compare with bit_identity.json
+    python tests/bit_identity.py compare --python OTHER    # the same with the bpnet of another environment
+
+Every shipped config is trained, and so are a grid, two cross-validations, runs with replicas and tables of every
+kind; each file of the run directories and each number of `eval`, `predict`, `trace` and `gradcheck` is hashed.
+Clock times, versions and texts are left out. Bits depend on the processor and on NumPy's BLAS: compare only on the
+machine that recorded (the file names it), and record there from the commit that is to be matched.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORD = Path(__file__).with_suffix(".json")
+
+MIXED = """\
+dataset: {{path: mixed.csv, target: {target}, {dataset}}}
+architecture: {{layers: [{layers}]}}
+training: {{epochs: 6, batch_size: 16, learning_rate: 0.01, {training}}}
+"""
+DENSE = "{kind: dense, units: 8, activation: relu}, {kind: dropout, rate: 0.2}"
+NORMALIZED = (
+    "{kind: dense, units: 8}, {kind: batch_normalization, activation: relu}, {kind: dense, units: 6},"
+    " {kind: layer_normalization, activation: gelu}"
+)
+CONFIGS = {
+    "groups": MIXED.format(
+        target="label",
+        dataset="split: {group: shop}, preprocessing: {categorical: embedding, numeric: quantile},"
+        " class_weight: balanced",
+        layers=DENSE,
+        training="optimizer: adamw, schedule: cosine",
+    ),
+    "times": MIXED.format(
+        target="amount",
+        dataset="split: {time: day}, sample_weight: weight",
+        layers=NORMALIZED,
+        training="loss: huber, optimizer: rmsprop, gradient_clipping: {norm: 1}, l2: 0.01",
+    ),
+    "targets": MIXED.format(
+        target="[amount, other]",
+        dataset="preprocessing: {numeric: min_max, categorical: ordinal}, drop_missing_targets: true",
+        layers=DENSE,
+        training="optimizer: {kind: momentum, momentum: 0.8}, early_stopping: {patience: 2}",
+    ),
+    "labels": MIXED.format(
+        target="[hot, wet]",
+        dataset="storage: disk",
+        layers=NORMALIZED,
+        training="precision: float64, optimizer: adam",
+    ),
+}
+FEW = ["--set", "training.epochs=20"]
+JOBS: dict[str, list[str]] = {
+    **{
+        str(config.relative_to(ROOT / "configs").with_suffix("")): ["train", str(config.relative_to(ROOT))]
+        for config in sorted((ROOT / "configs").glob("**/*.yaml"))
+    },
+    **{f"mixed-{name}": ["train", f"{name}.yaml"] for name in CONFIGS},
+    "replicas": ["train", "configs/wine.yaml", *FEW, "--set", "replicas=4"],
+    "replicas-mixed": ["train", "groups.yaml", "--set", "replicas=3", "--set", "training.keep=last"],
+    "disk": ["train", "configs/digits.yaml", *FEW, "--set", "dataset.storage=disk"],
+    "grid": [
+        "train", "configs/iris.yaml", *FEW,
+        "--grid", "training.learning_rate=0.01,0.05", "--grid", "training.batch_size=16,32",
+    ],
+    "grid-optimizers": [
+        "train", "configs/diabetes.yaml", *FEW, "--grid", "training.optimizer=adam,gradient_descent,rprop",
+    ],
+    "cv": ["cv", "configs/iris.yaml", *FEW, "--folds", "5"],
+    "cv-penguins": ["cv", "configs/penguins.yaml", *FEW, "--folds", "3", "--repeats", "2"],
+    "cv-groups": ["cv", "groups.yaml", "--folds", "3"],
+}  # fmt: skip
+QUESTIONS: dict[str, list[str]] = {
+    "trace": ["trace", "configs/tutorials/sigmoid-2-2-1.yaml", "--steps", "3", "--json"],
+    "trace-iris": ["trace", "configs/iris.yaml", "--row", "1,60", "--json"],
+    "gradcheck": ["gradcheck", "configs/iris.yaml", "--json"],
+    "gradcheck-mixed": ["gradcheck", "times.yaml", "--json"],
+}
+
+
+def write_inputs(folder: Path) -> None:
+    """Copy the shipped configs and tables, and make a table with columns of every role."""
+    shutil.copytree(ROOT / "configs", folder / "configs")
+    shutil.copytree(ROOT / "datasets", folder / "datasets")
+    with (folder / "mixed.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["shop", "size", "city", "open", "day", "weight", "label", "amount", "other", "hot", "wet"])
+        for k in range(240):
+            size = "" if k % 17 == 3 else round((k * 7919 % 1009) / 101, 3)
+            city = ["Rome", "Oslo", "Lima", ""][k * 31 % 101 % 4]
+            amount = round((k * 7919 % 1009) / 50 + (k * 31 % 101 % 4) + (k * 13 % 7) / 10, 3)
+            writer.writerow(
+                [
+                    f"s{k * 17 % 24}", size, city, "yes" if k % 3 else "no", f"2024-{k % 12 + 1:02}-{k % 28 + 1:02}",
+                    k % 5 + 1, "big" if amount > 12 else "small", amount, "" if k % 50 == 9 else round(amount**0.5, 4),
+                    int(amount > 9), int(k % 3 == 0),
+                ]
+            )  # fmt: skip
+    for name, text in CONFIGS.items():
+        (folder / f"{name}.yaml").write_text(text)
+
+
+def digests(python: str) -> Iterator[tuple[str, str]]:
+    """Run every job; the name and digest of each thing it computed."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_inputs(folder)
+        for job, arguments in JOBS.items():
+            name = job.replace("/", "-")
+            # a job may end with a run of diverged weights on purpose (exit code 6), which are compared as well
+            bpnet(python, folder, [*arguments, "--runs", f"runs-{name}"], allowed=(0, 6))
+            runs = folder / f"runs-{name}"
+            for file in sorted(path for path in runs.rglob("*") if path.is_file()):
+                content = comparable(file)
+                if content is not None:
+                    yield f"{job}: {file.relative_to(runs)}", digest(content)
+            for run in sorted(runs.iterdir()):
+                yield from answers(python, folder, job, run)
+        for job, arguments in QUESTIONS.items():
+            yield job, digest(numbers(bpnet(python, folder, arguments)))
+
+
+def answers(python: str, folder: Path, job: str, run: Path) -> Iterator[tuple[str, str]]:
+    """The digests of a run's evaluation, and of its predictions for a shipped table."""
+    place = str(run.relative_to(folder))
+    evaluated = bpnet(python, folder, ["eval", place, "--json"], allowed=(0, 4, 5))
+    yield f"{job}: eval of {run.name}", digest(numbers(evaluated) if evaluated else b"refused")
+    table = "mixed.csv" if "mixed" in job or "groups" in job else None
+    name = job.removeprefix("cv-").split("-")[0]
+    table = table or (f"datasets/{name}.csv" if (folder / f"datasets/{name}.csv").exists() else None)
+    if table:
+        yield f"{job}: predict with {run.name}", digest(bpnet(python, folder, ["predict", place, table]))
+
+
+def bpnet(python: str, folder: Path, arguments: list[str], allowed: tuple[int, ...] = (0,)) -> bytes:
+    """What a bpnet command prints to standard output."""
+    command = [python, "-c", "import sys; from bpnet.cli import main; sys.argv[0] = 'bpnet'; main()", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    if done.returncode not in allowed:
+        raise SystemExit(f"bpnet {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr.decode()}")
+    return done.stdout
+
+
+def comparable(file: Path) -> bytes | None:
+    """A file's bytes without clock times and versions; None where it holds little else."""
+    if file.name in ("run.json", "README.md"):
+        return None
+    content = file.read_bytes()
+    if file.suffix == ".csv":
+        rows = list(csv.reader(io.StringIO(content.decode())))
+        columns = [k for k, column in enumerate(rows[0]) if column != "seconds"]
+        return "\n".join(",".join(row[k] for k in columns) for row in rows).encode()
+    if file.name == "model.json":
+        model = json.loads(content)
+        model.pop("bpnet", None)
+        return json.dumps(model).encode()
+    return content
+
+
+def numbers(document: bytes) -> bytes:
+    """A JSON document with its keys and numbers, and without its texts, which may be reworded."""
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: bare(inner) for key, inner in value.items() if key not in ("seconds", "warnings")}
+        if isinstance(value, list):
+            return [bare(inner) for inner in value]
+        return "" if isinstance(value, str) else value
+
+    return json.dumps(bare(json.loads(document))).encode()
+
+
+def digest(content: bytes) -> str:
+    """The SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def machine(python: str) -> dict[str, str]:
+    """What the bits depend on."""
+    code = "import numpy, sklearn; print(numpy.__version__, sklearn.__version__)"
+    versions = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    cpu = models[0] if models else platform.processor()
+    return {"cpu": cpu, "numpy": versions[0], "scikit-learn": versions[1], "platform": platform.platform()}
+
+
+def main() -> int:
+    """Record or compare, as the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["record", "compare"])
+    parser.add_argument("--python", default=sys.executable, help="the Python whose bpnet runs")
+    parser.add_argument("--record", type=Path, default=RECORD, help="the file of digests")
+    parser.add_argument("--commit", default="", help="the commit that is recorded, for the file")
+    arguments = parser.parse_args()
+    found = dict(digests(arguments.python))
+    about = machine(arguments.python)
+    if arguments.action == "record":
+        record = {"commit": arguments.commit, "machine": about, "sha256": found}
+        arguments.record.write_text(json.dumps(record, indent=1) + "\n")
+        print(f"{len(found)} digests recorded in {arguments.record}")
+        return 0
+    record = json.loads(arguments.record.read_text())
+    if record["machine"] != about:
+        print(f"warning: recorded on {record['machine']}, compared on {about}: bits may differ", file=sys.stderr)
+    expected = record["sha256"]
+    differing = [name for name in expected | found if expected.get(name) != found.get(name)]
+    for name in differing:
+        state = "missing" if name not in found else "new" if name not in expected else "differs"
+        print(f"{state}: {name}")
+    print(f"{len(expected) - len(set(differing) & set(expected))} of {len(expected)} digests are identical")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

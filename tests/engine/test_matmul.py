@@ -1,0 +1,57 @@
+"""Bound products: what they write is what einsum and sum give, for every way in which they are carried out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpnet.engine.matmul import product, total
+
+SIZES = st.integers(1, 5)
+WAYS = ["one replica", "shared b", "own b"]
+
+
+def arrays(way, m, k, n, dtype=np.float64):
+    """a (R, M, K), b (R, K, N), out (R, M, N); a and out are parts of flat vectors, as weights and gradients are."""
+    rng = np.random.default_rng(0)
+    replicas = 1 if way == "one replica" else 3
+    a = rng.normal(size=(replicas, m * k + 2)).astype(dtype)[:, 1:-1].reshape(replicas, m, k)
+    shared = way == "shared b"
+    b = rng.normal(size=(1 if shared else replicas, n, k)).astype(dtype).transpose(0, 2, 1)
+    out = np.full((replicas, m * n + 2), np.nan, dtype)[:, 1:-1].reshape(replicas, m, n)
+    return a, np.broadcast_to(b, (replicas, k, n)), out
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(m=SIZES, k=SIZES, n=SIZES)
+def test_product(way, m, k, n):
+    a, b, out = arrays(way, m, k, n)
+    multiply = product(a, b, out)
+    for _ in range(2):
+        multiply()
+        np.testing.assert_allclose(out, np.einsum("rmk,rkn->rmn", a, b), rtol=1e-12, atol=1e-12)
+        a *= -2  # the second call reads what is there then
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(m=SIZES, k=SIZES, n=SIZES)
+def test_arrays_that_lie_together(way, m, k, n):
+    a, b, out = (np.ascontiguousarray(one) if one.strides[0] else one for one in arrays(way, m, k, n))
+    product(a, b, out)()
+    np.testing.assert_allclose(out, np.einsum("rmk,rkn->rmn", a, b), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_result_of_a_narrower_type(way):
+    a, b, out = arrays(way, 2, 3, 4)
+    narrow = out.astype(np.float32)
+    product(a, b, narrow)()
+    np.testing.assert_allclose(narrow, np.einsum("rmk,rkn->rmn", a, b), rtol=1e-6, atol=1e-6)
+
+
+@given(replicas=SIZES, m=SIZES, k=SIZES)
+def test_total(replicas, m, k):
+    values = np.random.default_rng(0).normal(size=(replicas, m, k))
+    out = np.full((replicas, m), np.nan)
+    total(values, out)()
+    np.testing.assert_allclose(out, values.sum(axis=2), rtol=1e-12, atol=1e-12)

@@ -1,0 +1,80 @@
+"""Training in a test: from a config file or a text, watched; and reading what a run leaves."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bpnet.config.source import override, parse, read
+from bpnet.workflows.predict import Prediction, Summary, Wish
+from bpnet.workflows.train import Trained, train
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Watcher:
+    """Keeps what it is shown, and calls `after` with the number of each epoch."""
+
+    after: Callable[[int], None] = lambda epoch: None
+    rows: list[dict[str, float]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def begin(self, run: Path, prepared: Any, parameters: int, networks: int) -> None:
+        self.run, self.prepared, self.parameters = run, prepared, parameters
+
+    def epoch(self, row: Any) -> None:
+        self.rows.append(dict(row))
+        self.after(int(row["epoch"]))
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def train_file(config: Path, runs: Path, *settings: str, watcher: Watcher | None = None) -> Trained:
+    """Train as a config file says."""
+    source = override(read(config), settings)
+    return train(source, config.parent, runs=runs, name=None, command=["bpnet"], watcher=watcher or Watcher())
+
+
+def train_text(folder: Path, text: str, *settings: str, watcher: Watcher | None = None) -> Trained:
+    """Train as a config's text says, whose table is in the folder."""
+    source = override(parse(text, str(folder / "case.yaml")), settings)
+    return train(source, folder, runs=folder / "runs", name=None, command=["bpnet"], watcher=watcher or Watcher())
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
+    """Write a table."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    return path
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a table by column name."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def predicted(run: Path, data: Path | str, **wish: Any) -> dict[str, list[Any]]:
+    """What a run adds to a table's rows, column by column."""
+    stream = io.BytesIO()
+    summary = Prediction(run, str(data), Wish(**{"keep": [], **wish})).write("jsonl", stream)
+    rows = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert len(rows) == summary.rows
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def written(run: Path, data: Path | str, **wish: Any) -> tuple[str, Summary]:
+    """A table with its predictions as CSV, and what was counted."""
+    stream = io.BytesIO()
+    summary = Prediction(run, str(data), Wish(**wish)).write("csv", stream)
+    return stream.getvalue().decode(), summary

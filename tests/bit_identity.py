@@ -99,7 +99,21 @@ def write_inputs(folder: Path) -> None:
     shutil.copytree(ROOT / "datasets", folder / "datasets")
     with (folder / "mixed.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["shop", "size", "city", "open", "day", "weight", "label", "amount", "other", "hot", "wet"])
+        writer.writerow(
+            [
+                "shop",
+                "size",
+                "city",
+                "open",
+                "day",
+                "weight",
+                "label",
+                "amount",
+                "other",
+                "hot",
+                "wet",
+            ]
+        )
         for k in range(240):
             size = "" if k % 17 == 3 else round((k * 7919 % 1009) / 101, 3)
             city = ["Rome", "Oslo", "Lima", ""][k * 31 % 101 % 4]
@@ -142,17 +156,31 @@ def answers(python: str, folder: Path, job: str, run: Path) -> Iterator[tuple[st
     yield f"{job}: eval of {run.name}", digest(numbers(evaluated) if evaluated else b"refused")
     table = "mixed.csv" if "mixed" in job or "groups" in job else None
     name = job.removeprefix("cv-").split("-")[0]
-    table = table or (f"datasets/{name}.csv" if (folder / f"datasets/{name}.csv").exists() else None)
+    table = table or (
+        f"datasets/{name}.csv" if (folder / f"datasets/{name}.csv").exists() else None
+    )
     if table:
-        yield f"{job}: predict with {run.name}", digest(bpnet(python, folder, ["predict", place, table]))
+        yield (
+            f"{job}: predict with {run.name}",
+            digest(bpnet(python, folder, ["predict", place, table])),
+        )
 
 
-def bpnet(python: str, folder: Path, arguments: list[str], allowed: tuple[int, ...] = (0,)) -> bytes:
+def bpnet(
+    python: str, folder: Path, arguments: list[str], allowed: tuple[int, ...] = (0,)
+) -> bytes:
     """What a bpnet command prints to standard output."""
-    command = [python, "-c", "import sys; from bpnet.cli import main; sys.argv[0] = 'bpnet'; main()", *arguments]
+    command = [
+        python,
+        "-c",
+        "import sys; from bpnet.cli import main; sys.argv[0] = 'bpnet'; main()",
+        *arguments,
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     if done.returncode not in allowed:
-        raise SystemExit(f"bpnet {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr.decode()}")
+        raise SystemExit(
+            f"bpnet {' '.join(arguments)}: exit code {done.returncode}\n{done.stderr.decode()}"
+        )
     return done.stdout
 
 
@@ -177,7 +205,11 @@ def numbers(document: bytes) -> bytes:
 
     def bare(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: bare(inner) for key, inner in value.items() if key not in ("seconds", "warnings")}
+            return {
+                key: bare(inner)
+                for key, inner in value.items()
+                if key not in ("seconds", "warnings")
+            }
         if isinstance(value, list):
             return [bare(inner) for inner in value]
         return "" if isinstance(value, str) else value
@@ -193,16 +225,25 @@ def digest(content: bytes) -> str:
 def machine(python: str) -> dict[str, str]:
     """What the bits depend on."""
     code = "import numpy, sklearn; print(numpy.__version__, sklearn.__version__)"
-    versions = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    versions = subprocess.run(
+        [python, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     cpu = models[0] if models else platform.processor()
-    return {"cpu": cpu, "numpy": versions[0], "scikit-learn": versions[1], "platform": platform.platform()}
+    return {
+        "cpu": cpu,
+        "numpy": versions[0],
+        "scikit-learn": versions[1],
+        "platform": platform.platform(),
+    }
 
 
 def main() -> int:
     """Record or compare, as the arguments say."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("action", choices=["record", "compare"])
     parser.add_argument("--python", default=sys.executable, help="the Python whose bpnet runs")
     parser.add_argument("--record", type=Path, default=RECORD, help="the file of digests")
@@ -217,13 +258,18 @@ def main() -> int:
         return 0
     record = json.loads(arguments.record.read_text())
     if record["machine"] != about:
-        print(f"warning: recorded on {record['machine']}, compared on {about}: bits may differ", file=sys.stderr)
+        print(
+            f"warning: recorded on {record['machine']}, compared on {about}: bits may differ",
+            file=sys.stderr,
+        )
     expected = record["sha256"]
     differing = [name for name in expected | found if expected.get(name) != found.get(name)]
     for name in differing:
         state = "missing" if name not in found else "new" if name not in expected else "differs"
         print(f"{state}: {name}")
-    print(f"{len(expected) - len(set(differing) & set(expected))} of {len(expected)} digests are identical")
+    print(
+        f"{len(expected) - len(set(differing) & set(expected))} of {len(expected)} digests are identical"
+    )
     return 1 if differing else 0
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60, database=None)
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, max_examples=60, database=None
+)
 settings.load_profile("repeatable")
 
 

@@ -26,7 +26,12 @@ def mean_test_figure(tmp_path: Path, name: str, figure: str, seeds: int = 20) ->
     path = CONFIGS / f"{name}.yaml"
     runs = [
         train(
-            override(read(path), [f"seed={seed}"]), CONFIGS, runs=tmp_path, name=None, command=[], watcher=NoWatcher()
+            override(read(path), [f"seed={seed}"]),
+            CONFIGS,
+            runs=tmp_path,
+            name=None,
+            command=[],
+            watcher=NoWatcher(),
         )
         for seed in range(seeds)
     ]

@@ -81,16 +81,22 @@ def test_numbers_are_as_short_as_they_can_be(name):
     cells = {cell for row in rows for cell in (row if name == "diabetes" else row[:-1])}
     if name == "penguins":
         cells = {cell for row in rows for cell in row[1:-2] if cell}
-    assert [cell for cell in cells if cell != np.format_float_positional(float(cell), trim="-")] == []
+    assert [
+        cell for cell in cells if cell != np.format_float_positional(float(cell), trim="-")
+    ] == []
     assert b"\r" not in (FOLDER / f"{name}.csv").read_bytes()
 
 
 def test_readme_has_the_sizes():
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    found = re.findall(r"^\| \[`(\w+)\.csv`\]\(#\1\) \| (\d+) \| (\d+) \|.*\| `(\w+)` \|$", readme, re.MULTILINE)
+    found = re.findall(
+        r"^\| \[`(\w+)\.csv`\]\(#\1\) \| (\d+) \| (\d+) \|.*\| `(\w+)` \|$", readme, re.MULTILINE
+    )
     sizes = {name: (int(rows), int(columns), target) for name, rows, columns, target in found}
     tables = {name: read(name) for name in NAMES}
-    assert sizes == {name: (len(rows), len(header), header[-1]) for name, (header, rows) in tables.items()}
+    assert sizes == {
+        name: (len(rows), len(header), header[-1]) for name, (header, rows) in tables.items()
+    }
     assert len(found) == len(NAMES)
 
 

@@ -30,14 +30,26 @@ def peak_megabytes(folder: Path, *command: str) -> float:
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024); sys.exit(code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", watch, *command], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", watch, *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return float(done.stdout.split()[-1])
 
 
 def table(path: Path, rows: int, columns: int, target: str = "classes") -> None:
-    command = [sys.executable, str(GENERATING), str(path), "--rows", str(rows), "--columns", str(columns)]
+    command = [
+        sys.executable,
+        str(GENERATING),
+        str(path),
+        "--rows",
+        str(rows),
+        "--columns",
+        str(columns),
+    ]
     subprocess.run([*command, "--target", target], check=True, capture_output=True)
 
 
@@ -52,7 +64,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(folder: Path, name: str, storage: str) -> tuple[float, float, Path]:
     """Peak memory, the epochs' best rate in rows a second, and the run."""
     peak = peak_megabytes(
-        folder, str(BPNET), "train", "train.yaml", "--name", name, "--set", f"dataset.storage={storage}"
+        folder,
+        str(BPNET),
+        "train",
+        "train.yaml",
+        "--name",
+        name,
+        "--set",
+        f"dataset.storage={storage}",
     )
     run = folder / "runs" / f"{name}-001"
     seconds = pd.read_csv(run / "metrics.csv").seconds.diff().min()
@@ -65,7 +84,10 @@ def test_training_from_disk_needs_less_memory_and_little_more_time(folder: Path)
     assert mapped < 500
     assert rate_from_disk > 0.5 * rate_in_memory  # 0.7 is asked for; these machines are shared
     assert mapped < held + 50
-    figures = [json.loads((run / "metrics.json").read_text())["test"]["loss"] for run in (in_memory, from_disk)]
+    figures = [
+        json.loads((run / "metrics.json").read_text())["test"]["loss"]
+        for run in (in_memory, from_disk)
+    ]
     assert abs(figures[0] - figures[1]) < 0.05
     left = [file.name for file in folder.rglob("*") if file.name.startswith(".")]
     assert left == []
@@ -76,7 +98,11 @@ def test_predicting_needs_the_same_memory_for_any_number_of_rows(folder: Path) -
     peaks = []
     for rows in (500_000, 1_500_000):
         table(folder / "rows.csv", rows, 20, "none")
-        peaks.append(peak_megabytes(folder, str(BPNET), "predict", str(run), "rows.csv", "-o", "predicted.csv"))
+        peaks.append(
+            peak_megabytes(
+                folder, str(BPNET), "predict", str(run), "rows.csv", "-o", "predicted.csv"
+            )
+        )
         with open(folder / "predicted.csv", "rb") as file:
             assert sum(1 for _ in file) == rows + 1
     assert peaks[1] < 600

@@ -37,7 +37,9 @@ def describe(fitted: Fitted) -> list[ColumnDescription]:
     findings, train = surveyed.profile.findings, surveyed.part("train")
     encoded = {column.name: column for column in fitted.encoder.columns}
     gaps, levels = dict.fromkeys(findings, 0), {name: LevelSummary() for name in findings}
-    for chunk in surveyed.table.chunks({name: encoded[name].reads if name in encoded else "text" for name in findings}):
+    for chunk in surveyed.table.chunks(
+        {name: encoded[name].reads if name in encoded else "text" for name in findings}
+    ):
         rows = train[chunk.start : chunk.start + len(chunk)]
         for name in findings:
             column, role = chunk.column(name), _role(encoded.get(name))

@@ -43,7 +43,11 @@ def shared_rows(rows: Mapping[Part, Rows], numbers: Mapping[Part, Indices]) -> l
     found = []
     for first, second in combinations(rows, 2):
         known = keys[first]
-        twins = [(known[key] + 1, row + 1) for key, row in _keyed(rows[second].x, numbers[second]) if key in known]
+        twins = [
+            (known[key] + 1, row + 1)
+            for key, row in _keyed(rows[second].x, numbers[second])
+            if key in known
+        ]
         if twins:
             found.append(SharedRows(first, second, len(twins), twins[:MOST_EXAMPLES]))
     return found

@@ -36,7 +36,9 @@ class Leak:
     value: float
 
 
-def leaks(cells: Mapping[str, Array], answers: Answers, rows: Array, rng: np.random.Generator) -> list[Leak]:
+def leaks(
+    cells: Mapping[str, Array], answers: Answers, rows: Array, rng: np.random.Generator
+) -> list[Leak]:
     """The columns, as `cells` (N,), that give a target of the same training rows (indices, N) away."""
     if len(rows) < FEWEST_ROWS:
         return []
@@ -63,7 +65,9 @@ def _of_classes(cells: Array, classes: Array, fitting: Array) -> _Judged:
     commonest = np.full(bins.max() + 1, most)
     pairs, rows = np.unique(bins[fitting] * count + classes[fitting], return_counts=True)
     ascending = pairs[np.argsort(rows, kind="stable")]
-    commonest[ascending // count] = ascending % count  # of several in a bin the last, the commonest, stays
+    commonest[ascending // count] = (
+        ascending % count
+    )  # of several in a bin the last, the commonest, stays
     wrong = float((commonest[bins[held]] != classes[held]).mean())
     wrong_by_chance = float((classes[held] != most).mean())
     if wrong < 1 - _ACCURACY and wrong < _ERRORS_LEFT * wrong_by_chance:

@@ -17,7 +17,12 @@ _WARMING = 4
 
 
 def seconds_per_epoch(
-    training: Training, network: Network, train: Rows, validation: Rows | None, metric: MetricOf, rows: int
+    training: Training,
+    network: Network,
+    train: Rows,
+    validation: Rows | None,
+    metric: MetricOf,
+    rows: int,
 ) -> float:
     """Seconds that an epoch over so many `rows` takes, extrapolated from some of these rows; changes the network."""
     training = replace(training, early_stopping=None, target_loss=None, epochs=1_000_000)

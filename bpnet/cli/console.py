@@ -35,26 +35,36 @@ class TrainingView:
             note(f"{networks} networks at once; the figures of an epoch are their means")
         self._start(prepared.config.training.epochs)
 
-    def begin_pass(self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]) -> None:
+    def begin_pass(
+        self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]
+    ) -> None:
         """Say before the first pass what a fold is, and before each how many train."""
         self.end()
         if number == 1:
             self._describe(f"{run.name}, its first fold", first, parameters)
         of = f" (pass {number} of {len(passes)})" if len(passes) > 1 else ""
-        note(f"{counted(passes[number - 1], 'fold')} at once{of}; the figures of an epoch are their means")
+        note(
+            f"{counted(passes[number - 1], 'fold')} at once{of}; the figures of an epoch are their means"
+        )
         self._start(first.config.training.epochs)
 
     def _describe(self, name: str, prepared: Prepared, parameters: int) -> None:
         config = prepared.config
-        rows = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows))
+        rows = ", ".join(
+            f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows)
+        )
         answers = prepared.survey.answers
         told = f"{config.task}: {answers.why}"
         if answers.classes:
             told = f"{len(answers.classes)} classes: {answers.why}"
         names = ", ".join(answers.names)
-        note(f"{name}: {rows} rows; {_roles(prepared)} -> {names} ({told}); {parameters} parameters")
+        note(
+            f"{name}: {rows} rows; {_roles(prepared)} -> {names} ({told}); {parameters} parameters"
+        )
         if prepared.storage == "disk":
-            note(f"{prepared.bytes / 1e6:,.3g} MB of encoded rows are kept on disk while training (dataset.storage)")
+            note(
+                f"{prepared.bytes / 1e6:,.3g} MB of encoded rows are kept on disk while training (dataset.storage)"
+            )
         for warning in prepared.warnings:
             note(f"warning: {warning}")
 
@@ -78,7 +88,9 @@ class TrainingView:
     def warn(self, text: str) -> None:
         """Show a warning above the bar."""
         if self._progress is not None:
-            self._progress.console.print(f"warning: {text}", markup=False, highlight=False, soft_wrap=True)
+            self._progress.console.print(
+                f"warning: {text}", markup=False, highlight=False, soft_wrap=True
+            )
         else:
             note(f"warning: {text}")
 
@@ -159,7 +171,13 @@ def _figures(row: Mapping[str, float]) -> str:
 
 def _progress_bar() -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("epoch"),

@@ -23,11 +23,16 @@ bpnet predict runs/iris-cv-001 flowers.csv
 def cv(
     config: ConfigFile,
     folds: Annotated[int, typer.Option(metavar="K", min=2, help="How many folds.")] = 10,
-    repeats: Annotated[int, typer.Option(metavar="N", min=1, help="How often, each time with other folds.")] = 1,
+    repeats: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How often, each time with other folds.")
+    ] = 1,
     settings: Settings = None,
     runs: Runs = Path("runs"),
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The run's name; by default that of `bpnet train` and -cv.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The run's name; by default that of `bpnet train` and -cv."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -18,14 +18,23 @@ bpnet eval runs/iris-001 new_flowers.csv --json
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `bpnet train` made.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run directory that `bpnet train` made.")
+    ],
     data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="A table with the target, or - for standard input.")
+        str | None,
+        typer.Argument(metavar="[DATA]", help="A table with the target, or - for standard input."),
     ] = None,
     replica: Annotated[
-        str, typer.Option(metavar="all|best|N", help="Of a run with replicas: the average of all, the best, or one.")
+        str,
+        typer.Option(
+            metavar="all|best|N",
+            help="Of a run with replicas: the average of all, the best, or one.",
+        ),
     ] = "all",
-    baselines: Annotated[bool, typer.Option(help="Fit simple models to the same rows, for comparison.")] = True,
+    baselines: Annotated[
+        bool, typer.Option(help="Fit simple models to the same rows, for comparison.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Print a run's figures with 95 % intervals beside those of simple models, by default on its own test rows."""
@@ -38,7 +47,13 @@ def evaluate(
         evaluation = run_evaluation(run, data, baselines=baselines, replica=replica)
         if as_json:
             flat = dataclasses.asdict(evaluation)
-            print_json({"run": str(run), **{k: v for k, v in flat.items() if k != "scores"}, **flat["scores"]})
+            print_json(
+                {
+                    "run": str(run),
+                    **{k: v for k, v in flat.items() if k != "scores"},
+                    **flat["scores"],
+                }
+            )
         else:
             for warning in evaluation.warnings:
                 console.note(f"warning: {warning}")

@@ -29,7 +29,9 @@ def exit_codes() -> Iterator[None]:
         sys.stdout = nowhere()
         raise typer.Exit(0) from None
     except MemoryError:
-        typer.echo("error: not enough memory; use fewer units, fewer rows or smaller batches", err=True)
+        typer.echo(
+            "error: not enough memory; use fewer units, fewer rows or smaller batches", err=True
+        )
         raise typer.Exit(ConfigError.exit_code) from None
 
 

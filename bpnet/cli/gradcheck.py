@@ -18,8 +18,12 @@ bpnet gradcheck configs/digits.yaml --rows 4 --json
 
 
 def gradcheck(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the network.")],
-    rows: Annotated[int, typer.Option(metavar="N", min=1, help="How many training rows make the batch.")] = 8,
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the network.")
+    ],
+    rows: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many training rows make the batch.")
+    ] = 8,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +41,9 @@ def gradcheck(
 
         report = check_config(override(read(config), settings or []), config.parent, rows)
         if as_json:
-            print_json({"config": str(config), "agrees": report.agrees, **dataclasses.asdict(report)})
+            print_json(
+                {"config": str(config), "agrees": report.agrees, **dataclasses.asdict(report)}
+            )
         else:
             console.say("\n".join(gradient_check_lines(report)))
         if not report.agrees:

@@ -28,23 +28,48 @@ class Format(StrEnum):
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory that `bpnet train` made.")],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A table, a folder of tables, or - for standard input.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run directory that `bpnet train` made.")
+    ],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="A table, a folder of tables, or - for standard input."
+        ),
+    ],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write; - is standard output."
+        ),
     ] = "-",
     form: Annotated[
-        Format | None, typer.Option("--format", help="How to write; by default as the output's name says, else csv.")
+        Format | None,
+        typer.Option(
+            "--format", help="How to write; by default as the output's name says, else csv."
+        ),
     ] = None,
     keep: Annotated[
-        str, typer.Option(metavar="COLUMNS", help="Which of the table's columns to write: all, none, or names.")
+        str,
+        typer.Option(
+            metavar="COLUMNS", help="Which of the table's columns to write: all, none, or names."
+        ),
     ] = "all",
-    proba: Annotated[bool, typer.Option("--proba/--no-proba", help="A probability for each class or label.")] = True,
+    proba: Annotated[
+        bool, typer.Option("--proba/--no-proba", help="A probability for each class or label.")
+    ] = True,
     top: Annotated[
-        int | None, typer.Option("--top-k", metavar="K", min=1, help="Instead: the K likeliest classes of each row.")
+        int | None,
+        typer.Option(
+            "--top-k", metavar="K", min=1, help="Instead: the K likeliest classes of each row."
+        ),
     ] = None,
     replica: Annotated[
-        str, typer.Option(metavar="all|best|N", help="Of a run with replicas: the average of all, the best, or one.")
+        str,
+        typer.Option(
+            metavar="all|best|N",
+            help="Of a run with replicas: the average of all, the best, or one.",
+        ),
     ] = "all",
     strict: Annotated[bool, typer.Option("--strict", help="Make a flagged row an error.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
@@ -62,8 +87,15 @@ def predict(
 
         if not output:
             raise UsageError("--output is empty; give the name of a file, or - for standard output")
-        if output != "-" and Path(output).exists() and Path(data).exists() and Path(output).samefile(data):
-            raise UsageError(f"--output {output} is the table to read; give the name of another file")
+        if (
+            output != "-"
+            and Path(output).exists()
+            and Path(data).exists()
+            and Path(output).samefile(data)
+        ):
+            raise UsageError(
+                f"--output {output} is the table to read; give the name of another file"
+            )
         if as_json and form is not None:
             raise UsageError("--json and --format cannot both be given")
         if as_json and output != "-" and Path(output).suffix.lower() != ".json":
@@ -72,10 +104,14 @@ def predict(
             )
         written = "json" if as_json else form.value if form else _form_of(output)
         if written == "parquet" and output == "-":
-            raise UsageError("Parquet cannot be written to standard output; name a file with --output")
+            raise UsageError(
+                "Parquet cannot be written to standard output; name a file with --output"
+            )
         columns = {"all": None, "none": []}.get(keep, [name.strip() for name in keep.split(",")])
         prediction = Prediction(
-            run, data, Wish(keep=columns, probabilities=proba, top=top, strict=strict, replica=replica)
+            run,
+            data,
+            Wish(keep=columns, probabilities=proba, top=top, strict=strict, replica=replica),
         )
         if output == "-":
             with console.stdout() as stream:
@@ -85,7 +121,9 @@ def predict(
                 summary = prediction.write(written, stream)  # type: ignore[arg-type]
             console.note(f"{summary.rows} rows written to {output}")
         if summary.flagged:
-            kinds = ", ".join(f"{_MEANINGS[kind]}: {count}" for kind, count in summary.kinds.items())
+            kinds = ", ".join(
+                f"{_MEANINGS[kind]}: {count}" for kind, count in summary.kinds.items()
+            )
             console.note(f"warning: {summary.flagged} of {summary.rows} rows are flagged: {kinds}")
         sys.stdout.flush()
 
@@ -104,5 +142,7 @@ def _form_of(output: str) -> str:
     if suffix not in forms and output not in ("-", "/dev/null"):
         from bpnet.errors import UsageError
 
-        raise UsageError(f"--output {output}: names end in .csv, .jsonl or .parquet; say what to write with --format")
+        raise UsageError(
+            f"--output {output}: names end in .csv, .jsonl or .parquet; say what to write with --format"
+        )
     return forms.get(suffix, "csv")

@@ -19,14 +19,26 @@ bpnet trace runs/iris-001 --row 1,51,101 --steps 2 --markdown
 
 
 def trace(
-    subject: Annotated[Path, typer.Argument(metavar="CONFIG|RUN", help="A config: its first steps; a run: the next.")],
+    subject: Annotated[
+        Path,
+        typer.Argument(metavar="CONFIG|RUN", help="A config: its first steps; a run: the next."),
+    ],
     row: Annotated[
-        str | None, typer.Option(metavar="N", help="A row number, several with commas, or all; by default the first.")
+        str | None,
+        typer.Option(
+            metavar="N", help="A row number, several with commas, or all; by default the first."
+        ),
     ] = None,
-    steps: Annotated[int, typer.Option(metavar="K", min=1, max=1000, help="How many training steps to take.")] = 1,
-    digits: Annotated[int, typer.Option(metavar="D", min=1, max=17, help="How many significant digits to show.")] = 10,
+    steps: Annotated[
+        int, typer.Option(metavar="K", min=1, max=1000, help="How many training steps to take.")
+    ] = 1,
+    digits: Annotated[
+        int, typer.Option(metavar="D", min=1, max=17, help="How many significant digits to show.")
+    ] = 10,
     settings: Settings = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print every number as one JSON document.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every number as one JSON document.")
+    ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown.")] = False,
 ) -> None:
     """Show a training step number by number: sums, activations, loss, deltas by the chain rule, gradients, new weights.

@@ -27,12 +27,16 @@ def train(
     settings: Settings = None,
     runs: Runs = Path("runs"),
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The run's name; by default the config's `name`, or its file's.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The run's name; by default the config's `name`, or its file's."
+        ),
     ] = None,
     grid: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=V1,V2,…", help="Train with each of these values, or with every combination, and rank them."
+            metavar="KEY=V1,V2,…",
+            help="Train with each of these values, or with every combination, and rank them.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -53,7 +57,9 @@ def train(
             from bpnet.workflows.grid import train_grid
 
             try:
-                ranked = train_grid(source, config.parent, grid, runs=runs, name=name, command=command, watcher=view)
+                ranked = train_grid(
+                    source, config.parent, grid, runs=runs, name=name, command=command, watcher=view
+                )
             finally:
                 view.end()
             if as_json:
@@ -62,7 +68,9 @@ def train(
                 console.say("\n".join(ranked_lines(ranked)))
             return
         try:
-            trained = run_training(source, config.parent, runs=runs, name=name, command=command, watcher=view)
+            trained = run_training(
+                source, config.parent, runs=runs, name=name, command=command, watcher=view
+            )
         finally:
             view.end()
         if as_json:

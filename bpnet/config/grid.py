@@ -35,13 +35,19 @@ def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
         key, equals, text = grid.partition("=")
         key, found = key.strip(), _values(text)
         if not equals or not key or not found:
-            raise UsageError(f"--grid {grid}: is not of the form KEY.PATH=VALUE,VALUE,…, such as {EXAMPLE}")
+            raise UsageError(
+                f"--grid {grid}: is not of the form KEY.PATH=VALUE,VALUE,…, such as {EXAMPLE}"
+            )
         if key in values:
             raise UsageError(f"--grid {grid}: {key} is given twice; give all of its values at once")
         if f"--set {key}" in set_already:
-            raise UsageError(f"--grid {grid}: the key is given to --set, too; leave one of them out")
+            raise UsageError(
+                f"--grid {grid}: the key is given to --set, too; leave one of them out"
+            )
         if key == "name":
-            raise UsageError(f"--grid {grid}: name only names the run; give keys that change the training")
+            raise UsageError(
+                f"--grid {grid}: name only names the run; give keys that change the training"
+            )
         twice = [value for k, value in enumerate(found) if value in found[:k]]
         if twice:
             raise UsageError(f"--grid {grid}: names {twice[0]} twice; give each value once")
@@ -49,7 +55,8 @@ def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
     combinations = itertools.product(*values.values())
     points = [dict(zip(values, combination, strict=True)) for combination in combinations]
     return [
-        Point(point, override(source, [f"{key}={value}" for key, value in point.items()], "--grid")) for point in points
+        Point(point, override(source, [f"{key}={value}" for key, value in point.items()], "--grid"))
+        for point in points
     ]
 
 

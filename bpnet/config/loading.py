@@ -76,7 +76,9 @@ def load(source: Source) -> Config:
         for detail in error.errors(include_url=False):
             places.setdefault(_key_path(detail, data), []).append(detail)
         # where a union failed inside one of its members, what the other members say is beside the point
-        places = {path: found for path, found in places.items() if not _fails_inside(path, found, places)}
+        places = {
+            path: found for path, found in places.items() if not _fails_inside(path, found, places)
+        }
         raise ConfigError(_in_file_order(source, data, places)) from None
 
 
@@ -101,18 +103,25 @@ def as_data(config: Config) -> dict[str, Any]:
     return data
 
 
-def _in_file_order(source: Source, data: Any, places: dict[KeyPath, list[ErrorDetails]]) -> list[str]:
+def _in_file_order(
+    source: Source, data: Any, places: dict[KeyPath, list[ErrorDetails]]
+) -> list[str]:
     keys = list(source.lines)
     order = {path: k for k, path in enumerate(keys)}
     ranked = sorted(
-        places, key=lambda path: next((order[path[:n]] for n in range(len(path), 0, -1) if path[:n] in order), -1)
+        places,
+        key=lambda path: next(
+            (order[path[:n]] for n in range(len(path), 0, -1) if path[:n] in order), -1
+        ),
     )
     return [f"{source.where(path)}: {_message(path, places[path], data)}" for path in ranked]
 
 
 def _fails_inside(path: KeyPath, details: list[ErrorDetails], places: Iterable[KeyPath]) -> bool:
     container = isinstance(details[0]["input"], dict | list) and details[0]["type"] != "value_error"
-    return container and any(len(other) > len(path) and other[: len(path)] == path for other in places)
+    return container and any(
+        len(other) > len(path) and other[: len(path)] == path for other in places
+    )
 
 
 def _key_path(detail: ErrorDetails, data: Any) -> KeyPath:
@@ -142,8 +151,14 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
     if "unexpected_keyword_argument" in types:
         section = section_at(path[:-1], data, Config)
         keys = sorted(hints(section) if section else [], key=lambda key: key != "kind")
-        nested = [f"{key}.{path[-1]}" for key, hint in hints(Config).items() if path[-1] in _keys_in(hint)]
-        hint = f"; did you mean '{nested[0]}'?" if nested and len(path) == 1 else suggest(str(path[-1]), keys)
+        nested = [
+            f"{key}.{path[-1]}" for key, hint in hints(Config).items() if path[-1] in _keys_in(hint)
+        ]
+        hint = (
+            f"; did you mean '{nested[0]}'?"
+            if nested and len(path) == 1
+            else suggest(str(path[-1]), keys)
+        )
         return f"unknown key {name}; allowed here: {', '.join(keys)}{hint}"
     if "missing" in types:
         return f"the key {name} is missing; {_purpose(str(path[-1]))}"
@@ -192,7 +207,9 @@ def _wanted(detail: ErrorDetails) -> str:
 
 def _words(details: Iterable[ErrorDetails]) -> list[str]:
     """The words that literals allow."""
-    expected = " or ".join(str(d["ctx"]["expected"]) for d in details if d["type"] == "literal_error")
+    expected = " or ".join(
+        str(d["ctx"]["expected"]) for d in details if d["type"] == "literal_error"
+    )
     return [word.strip(" '") for word in expected.replace(" or ", ",").split(",") if word]
 
 

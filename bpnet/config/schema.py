@@ -63,7 +63,8 @@ class Split(Component):
             amount = getattr(self, key)
             if not (0 <= amount < 1 or (isinstance(amount, int) and amount >= 1)):
                 raise FieldError(
-                    key, f"is {amount}; it must be a share, at least 0 and less than 1, or a whole number of rows"
+                    key,
+                    f"is {amount}; it must be a share, at least 0 and less than 1, or a whole number of rows",
                 )
         if self.share("validation") + self.share("test") >= 1:
             raise FieldError(
@@ -78,10 +79,14 @@ class Split(Component):
                 raise FieldError(key, f"names row {twice[0]} twice; name each row once")
         both = sorted(set(self.validation_rows or []) & set(self.test_rows or []))
         if both:
-            raise FieldError("test_rows", f"names row {both[0]}, and so does validation_rows; keep it in one of them")
+            raise FieldError(
+                "test_rows",
+                f"names row {both[0]}, and so does validation_rows; keep it in one of them",
+            )
         if self.stratify and not self.shuffle:
             raise FieldError(
-                "stratify", "is true, but shuffle is false, which takes the rows in order; change one of them"
+                "stratify",
+                "is true, but shuffle is false, which takes the rows in order; change one of them",
             )
         self._check_deciding_column()
 
@@ -96,11 +101,17 @@ class Split(Component):
             if getattr(self, rows) is not None:
                 raise FieldError(rows, f"and {key} are both set; keep one of the two")
         if self.stratify and key != "group":
-            order = "takes the rows in order of time" if key == "time" else "says the part of each row"
-            raise FieldError("stratify", f"is true, but {key} is set, which {order}; remove one of them")
+            order = (
+                "takes the rows in order of time" if key == "time" else "says the part of each row"
+            )
+            raise FieldError(
+                "stratify", f"is true, but {key} is set, which {order}; remove one of them"
+            )
         if not self.shuffle and key != "time":
             how = "draws whole groups at random" if key == "group" else "says the part of each row"
-            raise FieldError("shuffle", f"is false, but {key} is set, which {how}; remove one of them")
+            raise FieldError(
+                "shuffle", f"is false, but {key} is set, which {how}; remove one of them"
+            )
 
     def amount(self, part: Literal["validation", "test"]) -> int | float:
         """What to draw for a part: a share of the rows, or as an int their count; 0 where its rows are named."""
@@ -117,7 +128,9 @@ class Split(Component):
         """Whether every part drawn keeps the share of each class."""
         if self.stratify is not None:
             return self.stratify
-        return task == "classification" and self.shuffle and self.time is None and self.column is None
+        return (
+            task == "classification" and self.shuffle and self.time is None and self.column is None
+        )
 
     @property
     def validates(self) -> bool:
@@ -136,7 +149,9 @@ class Preprocessing(Component):
     numeric: AnyScaling | L2Rows = choice(Standardize())
     categorical: AnyCategorical = choice(OneHot())
     missing: AnyMissing = choice(Impute())
-    columns: dict[str, Annotated[AnyOfColumn, Field(discriminator="kind")]] = field(default_factory=dict)
+    columns: dict[str, Annotated[AnyOfColumn, Field(discriminator="kind")]] = field(
+        default_factory=dict
+    )
     target: Literal["standardize", "none"] = "standardize"
 
 
@@ -167,14 +182,21 @@ class Dataset(Component):
 
     path: Annotated[str, Field(min_length=1)] | Files | None = None
     columns: Annotated[list[str], Field(min_length=1)] | None = None
-    rows: Annotated[list[Annotated[list[int | float | str], Field(min_length=1)]], Field(min_length=1)] | None = None
+    rows: (
+        Annotated[
+            list[Annotated[list[int | float | str], Field(min_length=1)]], Field(min_length=1)
+        ]
+        | None
+    ) = None
     reading: Reading = field(default_factory=Reading)
     target: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
     drop_missing_targets: bool = False
     features: Annotated[list[str], Field(min_length=1)] | None = None
     roles: dict[str, Role] = field(default_factory=dict)
     sample_weight: str | None = None
-    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = None
+    class_weight: (
+        Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None
+    ) = None
     split: Split = field(default_factory=Split)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     storage: Literal["auto", "memory", "disk"] = "auto"
@@ -210,7 +232,8 @@ class Dataset(Component):
         if self.rows is not None and ragged:
             cells = len(self.rows[ragged[0]])
             raise FieldError(
-                "rows", f"has {cells} cells in row {ragged[0] + 1}, but dataset.columns has {len(columns)} names"
+                "rows",
+                f"has {cells} cells in row {ragged[0] + 1}, but dataset.columns has {len(columns)} names",
             )
 
 
@@ -247,7 +270,9 @@ class Architecture(Component):
                 f"--set architecture.{other}=null takes {other} away)",
             )
         if self.output is None and not self.layers:
-            raise FieldError("output", "is null, but there are no layers to take its place; name some in layers")
+            raise FieldError(
+                "output", "is null, but there are no layers to take its place; name some in layers"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +293,10 @@ class Config(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.seed + self.replicas > 2**32:
-            raise FieldError("replicas", f"is {self.replicas}, but seeds end before {2**32}; lower seed or replicas")
+            raise FieldError(
+                "replicas",
+                f"is {self.replicas}, but seeds end before {2**32}; lower seed or replicas",
+            )
 
     @property
     def seeds(self) -> list[int]:

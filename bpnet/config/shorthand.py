@@ -54,7 +54,8 @@ def spell_out(value: Any, hint: Any) -> Any:
         kinds = _default_kinds(section) if section else {}
         return {
             key: spell_out(
-                {"kind": kinds[key], **item} if key in kinds and isinstance(item, dict) else item, inside.get(key)
+                {"kind": kinds[key], **item} if key in kinds and isinstance(item, dict) else item,
+                inside.get(key),
             )
             for key, item in value.items()
         }

@@ -44,7 +44,9 @@ def read(path: Path) -> Source:
         raise ConfigError(f"{path}: no such config file; {hint}") from None
     except IsADirectoryError:
         inside = ", ".join(f"'{file}'" for file in _configs(path)[:3])
-        raise ConfigError(f"{path}: is a folder; give a YAML file{', such as ' if inside else ''}{inside}") from None
+        raise ConfigError(
+            f"{path}: is a folder; give a YAML file{', such as ' if inside else ''}{inside}"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path}: the config file cannot be read: {error.strerror}") from None
     try:
@@ -52,7 +54,9 @@ def read(path: Path) -> Source:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"byte 0x{content[error.start]:02x}"
-        raise ConfigError(f"{path}, line {line}: {byte} is not UTF-8 text; save the file as UTF-8") from None
+        raise ConfigError(
+            f"{path}, line {line}: {byte} is not UTF-8 text; save the file as UTF-8"
+        ) from None
 
 
 def parse(text: str, name: str = "<text>") -> Source:
@@ -62,7 +66,11 @@ def parse(text: str, name: str = "<text>") -> Source:
     if root is None or root.tag == TAG + "null":
         raise ConfigError(f"{name}: is empty or holds only comments; see configs/ for examples")
     if not isinstance(root, yaml.MappingNode):
-        found = "a list" if isinstance(root, yaml.SequenceNode) else f"the value {shortened(root.value)}"
+        found = (
+            "a list"
+            if isinstance(root, yaml.SequenceNode)
+            else f"the value {shortened(root.value)}"
+        )
         raise ConfigError(
             f"{tree.place(root)}: the top level is {found}; a config is a mapping of keys such as `dataset:`"
         )
@@ -82,10 +90,14 @@ def override(source: Source, assignments: Sequence[str], option: str = "--set") 
 
 def write(data: Mapping[str, Any]) -> str:
     """Write plain data as YAML that `parse`, and any other YAML reader, takes for the same data."""
-    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    return yaml.dump(
+        data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None
+    )
 
 
-def _assign(data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: str, place: str) -> None:
+def _assign(
+    data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: str, place: str
+) -> None:
     """Set one value in place, making the mappings on the way to it."""
     dotted, equals, text = assignment.partition("=")
     parts = dotted.strip().split(".")
@@ -101,12 +113,18 @@ def _assign(data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: s
         owner = ".".join(map(str, path))
         if child is None:
             child, lines[path] = {}, place
-        elif isinstance(child, str) and child.isidentifier() and (path[0] != "dataset" or "preprocessing" in path):
+        elif (
+            isinstance(child, str)
+            and child.isidentifier()
+            and (path[0] != "dataset" or "preprocessing" in path)
+        ):
             # `optimizer: adam` is {kind: adam}; of a dataset the preprocessing alone holds components
             lines[*path, "kind"] = _closest(lines, path) or place
             child, lines[path] = {"kind": child}, place
         elif not isinstance(child, dict | list):
-            raise ConfigError(f"{place}: {owner} is {child!r}, which has no keys inside; set {owner} itself")
+            raise ConfigError(
+                f"{place}: {owner} is {child!r}, which has no keys inside; set {owner} itself"
+            )
         holder[path[-1]] = child
         holder = child
         path = (*path, _position(holder, part, owner, place) if isinstance(holder, list) else part)
@@ -121,8 +139,12 @@ def _position(items: list[Any], part: str, owner: str, place: str) -> int:
     positions = [str(index) for index in range(len(items))]
     if part in positions:
         return int(part)
-    allowed = f"allowed is 0 to {len(items) - 1}" if items else f"set the whole list with {owner}=[…]"
-    raise ConfigError(f"{place}: '{part}' is not a position in {owner}, a list of {len(items)}; {allowed}")
+    allowed = (
+        f"allowed is 0 to {len(items) - 1}" if items else f"set the whole list with {owner}=[…]"
+    )
+    raise ConfigError(
+        f"{place}: '{part}' is not a position in {owner}, a list of {len(items)}; {allowed}"
+    )
 
 
 def _closest(lines: Lines, path: KeyPath) -> int | str | None:

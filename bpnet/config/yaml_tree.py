@@ -108,9 +108,13 @@ class Tree:
         except yaml.MarkedYAMLError as error:
             raise ConfigError(self._explain(error)) from None
         except RecursionError:
-            raise ConfigError(f"{self.locate(1)}: brackets or lists are nested too deeply") from None
+            raise ConfigError(
+                f"{self.locate(1)}: brackets or lists are nested too deeply"
+            ) from None
         if second is not None:
-            raise ConfigError(f"{self.place(second)}: a second document begins; a config is one, without `---` inside")
+            raise ConfigError(
+                f"{self.place(second)}: a second document begins; a config is one, without `---` inside"
+            )
         return root
 
     def _explain(self, error: yaml.MarkedYAMLError) -> str:
@@ -118,15 +122,23 @@ class Tree:
         mark, start, problem = error.problem_mark, error.context_mark, str(error.problem)
         assert mark is not None  # every error in composing has one
         words = next((words for part, words in _PLAIN_WORDS.items() if part in problem), problem)
-        inside = f" (in what begins on line {start.line + 1})" if start and start.line < mark.line else ""
+        inside = (
+            f" (in what begins on line {start.line + 1})"
+            if start and start.line < mark.line
+            else ""
+        )
         return f"{self.locate(mark.line + 1)}: not valid YAML at column {mark.column + 1}{inside}: {words}"
 
     def build(self, node: yaml.Node, path: KeyPath = ()) -> Any:
         """Return the plain data of a node and note the line of every key path inside it."""
         if node in self._open:
-            raise ConfigError(f"{self.place(node)}: this value contains itself through an alias; write it out")
+            raise ConfigError(
+                f"{self.place(node)}: this value contains itself through an alias; write it out"
+            )
         if len(path) > _DEEPEST or len(self.lines) > _MOST_VALUES:
-            raise ConfigError(f"{self.place(node)}: too many or too deeply nested values; check the aliases")
+            raise ConfigError(
+                f"{self.place(node)}: too many or too deeply nested values; check the aliases"
+            )
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if node.tag not in {TAG + "map", TAG + "seq"}:
@@ -135,7 +147,9 @@ class Tree:
         if isinstance(node, yaml.MappingNode):
             children = self._pairs(node)
         else:
-            children = {index: (item.start_mark.line + 1, item) for index, item in enumerate(node.value)}
+            children = {
+                index: (item.start_mark.line + 1, item) for index, item in enumerate(node.value)
+            }
         self._open.append(node)
         built = {}
         for key, (line, child) in children.items():
@@ -154,7 +168,9 @@ class Tree:
                 continue
             if not isinstance(key, yaml.ScalarNode) or key.tag not in {TAG + "str", TAG + "int"}:
                 shown = shortened(key.value) if isinstance(key, yaml.ScalarNode) else "in brackets"
-                raise ConfigError(f"{self.place(key)}: the key {shown} is not text; put it in quotes")
+                raise ConfigError(
+                    f"{self.place(key)}: the key {shown} is not text; put it in quotes"
+                )
             if key.value in pairs:
                 line = pairs[key.value][0]
                 raise ConfigError(
@@ -163,7 +179,9 @@ class Tree:
             pairs[key.value] = (key.start_mark.line + 1, value)
         for base in bases:
             if not isinstance(base, yaml.MappingNode) or base is node or base in self._open:
-                raise ConfigError(f"{self.place(node)}: `<<` takes another mapping, such as `<<: *defaults`")
+                raise ConfigError(
+                    f"{self.place(node)}: `<<` takes another mapping, such as `<<: *defaults`"
+                )
             pairs = self._pairs(base) | pairs
         return pairs
 
@@ -171,13 +189,21 @@ class Tree:
         kind = node.tag.removeprefix(TAG)
         if kind not in _READERS:
             raise self._bad_tag(node)
-        if kind in _SCALARS and not re.match(_SCALARS[kind][0], node.value):  # after an explicit tag
-            raise ConfigError(f"{self.place(node)}: {shortened(node.value)} is not of the type !!{kind}")
+        if kind in _SCALARS and not re.match(
+            _SCALARS[kind][0], node.value
+        ):  # after an explicit tag
+            raise ConfigError(
+                f"{self.place(node)}: {shortened(node.value)} is not of the type !!{kind}"
+            )
         try:
             return _READERS[kind](node.value)
         except ValueError:
-            raise ConfigError(f"{self.place(node)}: {shortened(node.value)} is too long for a number") from None
+            raise ConfigError(
+                f"{self.place(node)}: {shortened(node.value)} is too long for a number"
+            ) from None
 
     def _bad_tag(self, node: yaml.Node) -> ConfigError:
         tag = node.tag.replace(TAG, "!!")
-        return ConfigError(f"{self.place(node)}: the tag '{tag}' is not allowed in a config; remove it")
+        return ConfigError(
+            f"{self.place(node)}: the tag '{tag}' is not allowed in a config; remove it"
+        )

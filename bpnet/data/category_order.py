@@ -14,5 +14,9 @@ def in_order(labels: Iterable[str]) -> list[str]:
 def without_fractions(labels: Iterable[str]) -> dict[str, str]:
     """For each different label how it is written: where all are whole numbers, 1.0 is written 1."""
     different = set(labels)
-    whole = {label: found[1] for label in different if (found := re.fullmatch(r"([-+]?[0-9]+)(\.0*)?", label))}
+    whole = {
+        label: found[1]
+        for label in different
+        if (found := re.fullmatch(r"([-+]?[0-9]+)(\.0*)?", label))
+    }
     return whole if len(whole) == len(different) else {label: label for label in different}

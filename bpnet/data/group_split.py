@@ -15,7 +15,9 @@ Drawn = dict[HeldOut, npt.NDArray[np.bool_]]
 
 _ORDER: tuple[HeldOut, ...] = ("test", "validation")
 _MOST_DRAWS = 100
-_MOST_GROUPS_DRAWN = 20_000  # in all draws together: many groups are in proportion by chance already
+_MOST_GROUPS_DRAWN = (
+    20_000  # in all draws together: many groups are in proportion by chance already
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ class _Counts:
 
 
 def draw_groups(
-    free: Indices, sizes: Mapping[HeldOut, int], groups: Indices, classes: Indices | None, rng: np.random.Generator
+    free: Indices,
+    sizes: Mapping[HeldOut, int],
+    groups: Indices,
+    classes: Indices | None,
+    rng: np.random.Generator,
 ) -> dict[HeldOut, Indices]:
     """Rows among those free (F,) for each part, in whole groups whose rows come nearest to the part's size.
 
@@ -68,10 +74,15 @@ def draw_groups(
         )
 
     def miss(drawn: Drawn) -> float:
-        return sum(float(((counts.by_class(drawn[part]) - sizes[part] / len(free)) ** 2).sum()) for part in drawn)
+        return sum(
+            float(((counts.by_class(drawn[part]) - sizes[part] / len(free)) ** 2).sum())
+            for part in drawn
+        )
 
     draws = 1 if classes is None else min(max(_MOST_GROUPS_DRAWN // len(present), 1), _MOST_DRAWS)
-    best = min((_draw(rows, sizes, kinds, rng.permutation(present)) for _ in range(draws)), key=miss)
+    best = min(
+        (_draw(rows, sizes, kinds, rng.permutation(present)) for _ in range(draws)), key=miss
+    )
     return {part: free[chosen[groups]] for part, chosen in best.items()}
 
 

@@ -46,7 +46,11 @@ def role_of(name: str, column: Column, rows: Array, given: Role | None, *, named
 
 
 def _own_role(name: str, column: Column, rows: Array, *, named: bool) -> Finding:
-    if column.numbers is not None and not _called_id(name) and not np.isnan(column.numbers[rows]).all():
+    if (
+        column.numbers is not None
+        and not _called_id(name)
+        and not np.isnan(column.numbers[rows]).all()
+    ):
         return Finding("numeric")
     count, levels = _present(column, rows)
     if not levels:
@@ -75,7 +79,10 @@ def _own_role(name: str, column: Column, rows: Array, *, named: bool) -> Finding
         spaces = sum(level.count(" ") for level in levels) / len(levels)
         if spaces >= 3:
             return Finding("ignored", "it looks like free text")
-        return Finding("ignored", f"it looks like an id or a name: {len(levels)} different texts in {count} rows")
+        return Finding(
+            "ignored",
+            f"it looks like an id or a name: {len(levels)} different texts in {count} rows",
+        )
     word = next(level for level in values if level not in set(numbers))
     note = f"beside numbers it holds {cell_shown(word)}, so it is taken as categories"
     return Finding("categorical", note=note if len(numbers) > len(values) / 2 else None)
@@ -83,14 +90,20 @@ def _own_role(name: str, column: Column, rows: Array, *, named: bool) -> Finding
 
 def _reads_as_number(level: str, marks: Marks) -> bool:
     """Whether a text is meant as a number, even one that is not finite."""
-    return marks.is_number(level) or bool(re.fullmatch(r"(?i)[-+]?(inf(inity)?|[0-9.]+e[0-9]+)", level))
+    return marks.is_number(level) or bool(
+        re.fullmatch(r"(?i)[-+]?(inf(inity)?|[0-9.]+e[0-9]+)", level)
+    )
 
 
 def _present(column: Column, rows: Array) -> tuple[int, list[str]]:
     """How many cells are no gaps, and the different texts among them."""
     codes, levels = column.as_text()
     counts = np.bincount(codes[rows] + 1, minlength=len(levels) + 1)[1:]
-    there = [k for k in np.flatnonzero(counts).tolist() if not column.marks.is_gap_among_numbers(levels[k])]
+    there = [
+        k
+        for k in np.flatnonzero(counts).tolist()
+        if not column.marks.is_gap_among_numbers(levels[k])
+    ]
     texts = [levels[k] for k in there]
     if any(column.marks.is_number(text) for text in texts):
         return int(counts[there].sum()), texts
@@ -100,7 +113,9 @@ def _present(column: Column, rows: Array) -> tuple[int, list[str]]:
 
 def _called_id(name: str) -> bool:
     """Whether a column is called an id, or a row number."""
-    called = re.fullmatch(r"(?i)(.*[_ .-])?(id|uuid|guid|key|index|row|rowid|row_?n(o|um|umber)|unnamed.*)", name)
+    called = re.fullmatch(
+        r"(?i)(.*[_ .-])?(id|uuid|guid|key|index|row|rowid|row_?n(o|um|umber)|unnamed.*)", name
+    )
     return bool(called or re.fullmatch(r"[a-z0-9]+I[Dd]|[A-Z][A-Za-z0-9]+I[Dd]", name))
 
 
@@ -115,7 +130,11 @@ def _is_whole(level: str) -> bool:
 
 
 def _ambiguity(form: str, levels: list[str]) -> str | None:
-    if form.startswith("%m/%d") and format_of(levels) and all(_swapped_fits(level) for level in levels):
+    if (
+        form.startswith("%m/%d")
+        and format_of(levels)
+        and all(_swapped_fits(level) for level in levels)
+    ):
         return (
             f"its dates are read as month/day/year ({form}), though every one would fit day/month/year too; "
             "set their format in dataset.preprocessing.columns if that is wrong"

@@ -70,15 +70,23 @@ def split_rows(
         parts[dropped] = _DROPPED
     drawn_from = int(np.count_nonzero(parts == _TRAIN))
     amounts: dict[HeldOut, int | float] = {"validation": wish.validation, "test": wish.test}
-    sizes = {part: 0 if part in filled else _size(part, amount, drawn_from) for part, amount in amounts.items()}
-    rows_of: dict[HeldOut, Sequence[int] | None] = {"validation": wish.validation_rows, "test": wish.test_rows}
+    sizes = {
+        part: 0 if part in filled else _size(part, amount, drawn_from)
+        for part, amount in amounts.items()
+    }
+    rows_of: dict[HeldOut, Sequence[int] | None] = {
+        "validation": wish.validation_rows,
+        "test": wish.test_rows,
+    }
     for part, listed in rows_of.items():
         if listed:
             _name(parts, part, np.array(sorted(listed), np.intp))
             filled.append(part)
     for part in filled:
         if not (parts == _HELD_OUT[part]).any():
-            raise DataError(f"dataset.split: all rows of the {part} part are left out; name other rows for it")
+            raise DataError(
+                f"dataset.split: all rows of the {part} part are left out; name other rows for it"
+            )
     free = np.flatnonzero(parts == _TRAIN)
     if sum(sizes.values()) >= len(free):
         kept = int(np.count_nonzero(parts != _DROPPED))
@@ -92,9 +100,13 @@ def split_rows(
         drawn = _latest(free, sizes, times[free])
     elif groups is not None:
         _check_given("group", free, groups[free] >= 0)
-        drawn = draw_groups(free, sizes, groups[free], None if classes is None else classes[free], rng)
+        drawn = draw_groups(
+            free, sizes, groups[free], None if classes is None else classes[free], rng
+        )
     else:
-        drawn = _draw(free, sizes, None if classes is None else classes[free], rng if wish.shuffle else None)
+        drawn = _draw(
+            free, sizes, None if classes is None else classes[free], rng if wish.shuffle else None
+        )
     for part, chosen in drawn.items():
         parts[chosen] = _HELD_OUT[part]
     return {part: np.flatnonzero(parts == k) for k, part in enumerate(PARTS)}
@@ -107,20 +119,26 @@ def named_parts(codes: Indices, levels: Sequence[str], where: Callable[[int], st
     DataError where a word is none of train, validation (also val, valid, dev) and test, and where no row trains.
     """
     # the last entry is that of code -1
-    numbers = np.array([*(_WORDS.get(level.strip().casefold(), -1) for level in levels), -1], np.int8)
+    numbers = np.array(
+        [*(_WORDS.get(level.strip().casefold(), -1) for level in levels), -1], np.int8
+    )
     parts: PartNumbers = numbers[codes]
     wrong = int(np.count_nonzero(parts == -1))
     if wrong:
         row = int(np.argmax(parts == -1))
         word = "" if codes[row] < 0 else levels[codes[row]].strip()
         shown = f"'{word}'" if word else "blank"
-        others = f" (and {wrong - 1} more such {'row' if wrong == 2 else 'rows'})" if wrong > 1 else ""
+        others = (
+            f" (and {wrong - 1} more such {'row' if wrong == 2 else 'rows'})" if wrong > 1 else ""
+        )
         raise DataError(
             f"{where(row)}: the cell of dataset.split.column is {shown}{others}; it must be "
             f"train, validation (or val, valid, dev) or test{suggest(word, _WORDS) if word else ''}"
         )
     if not (parts == _TRAIN).any():
-        raise DataError("dataset.split.column: no row has the word train there; mark the rows to train on with it")
+        raise DataError(
+            "dataset.split.column: no row has the word train there; mark the rows to train on with it"
+        )
     return parts
 
 
@@ -132,7 +150,11 @@ def _size(part: HeldOut, amount: int | float, rows: int) -> int:
     if amount > 0 and size == 0:
         raise DataError(
             f"dataset.split.{part} is {amount}, which of {rows} rows leaves the {part} part empty; "
-            + (f"raise it to at least {1 / rows:.3g}, or set it to 0" if rows > 3 else "set it to 0")
+            + (
+                f"raise it to at least {1 / rows:.3g}, or set it to 0"
+                if rows > 3
+                else "set it to 0"
+            )
         )
     return size
 
@@ -141,13 +163,19 @@ def _name(parts: PartNumbers, part: HeldOut, listed: Indices) -> None:
     """Enter the rows that a key of the config lists, in order, into the part of each row (N,)."""
     if listed[-1] >= len(parts):
         outside = listed[np.argmax(listed >= len(parts))]
-        raise DataError(f"dataset.split.{part}_rows names row {outside + 1}, but the table has {len(parts)} rows")
+        raise DataError(
+            f"dataset.split.{part}_rows names row {outside + 1}, but the table has {len(parts)} rows"
+        )
     twice = listed[1:][np.diff(listed) == 0]
     if len(twice):
-        raise DataError(f"dataset.split.{part}_rows names row {twice[0] + 1} twice; name each row once")
+        raise DataError(
+            f"dataset.split.{part}_rows names row {twice[0] + 1} twice; name each row once"
+        )
     both = listed[parts[listed] > _TRAIN]
     if len(both):
-        raise DataError(f"dataset.split names row {both[0] + 1} for validation and for test; choose one")
+        raise DataError(
+            f"dataset.split names row {both[0] + 1} for validation and for test; choose one"
+        )
     parts[listed[parts[listed] == _TRAIN]] = _HELD_OUT[part]
 
 
@@ -159,18 +187,25 @@ def _check_given(key: str, free: Indices, given: npt.NDArray[np.bool_]) -> None:
 
 
 def _draw(
-    free: Indices, sizes: dict[HeldOut, int], classes: Indices | None, rng: np.random.Generator | None
+    free: Indices,
+    sizes: dict[HeldOut, int],
+    classes: Indices | None,
+    rng: np.random.Generator | None,
 ) -> dict[HeldOut, Indices]:
     """Rows among those free (F,) for each part, of each class in proportion; the last rows where there is no `rng`."""
     strata = [free]
     if classes is not None:
-        strata = np.split(free[np.argsort(classes, kind="stable")], np.cumsum(np.bincount(classes))[:-1])
+        strata = np.split(
+            free[np.argsort(classes, kind="stable")], np.cumsum(np.bincount(classes))[:-1]
+        )
     left = [rng.permutation(stratum) if rng else stratum[::-1] for stratum in strata]
     totals = np.array([len(stratum) for stratum in strata])
     drawn: dict[HeldOut, Indices] = {}
     for part in ("test", "validation"):
         kept = 0 if classes is None else 1
-        counts = _shares(totals, sizes[part], np.array([max(len(stratum) - kept, 0) for stratum in left]))
+        counts = _shares(
+            totals, sizes[part], np.array([max(len(stratum) - kept, 0) for stratum in left])
+        )
         drawn[part] = np.concatenate([stratum[:n] for stratum, n in zip(left, counts, strict=True)])
         if sizes[part] and not len(drawn[part]):
             raise DataError(
@@ -193,7 +228,9 @@ def _shares(sizes: Indices, total: int, spare: Indices) -> Indices:
     return counts
 
 
-def _latest(free: Indices, sizes: dict[HeldOut, int], times: npt.NDArray[np.float64]) -> dict[HeldOut, Indices]:
+def _latest(
+    free: Indices, sizes: dict[HeldOut, int], times: npt.NDArray[np.float64]
+) -> dict[HeldOut, Indices]:
     """The latest of the rows free (F,), which have these times, for the test, and those before for validation."""
     order = np.argsort(times, kind="stable")
     changes = np.flatnonzero(np.diff(times[order])) + 1

@@ -43,7 +43,9 @@ class Classes(Component):
         codes, levels = column.as_text()
         number = {label: k for k, label in enumerate(self.classes)}
         written = without_fractions(levels)  # 1.0 is the class 1, unless 1.0 is one itself
-        numbers = np.array([number.get(k, number.get(written.get(k, k), -1)) for k in levels], np.int32)[codes]
+        numbers = np.array(
+            [number.get(k, number.get(written.get(k, k), -1)) for k in levels], np.int32
+        )[codes]
         unknown = np.flatnonzero(numbers < 0)
         if len(unknown):
             label = levels[codes[unknown[0]]]
@@ -146,14 +148,21 @@ def target_gaps(column: Column, *, words: bool) -> npt.NDArray[np.bool_]:
 
 
 def refuse_gaps(
-    gaps: npt.NDArray[np.bool_], column: Column, name: str, where: Where, advice: str = "fill it in, or drop the row"
+    gaps: npt.NDArray[np.bool_],
+    column: Column,
+    name: str,
+    where: Where,
+    advice: str = "fill it in, or drop the row",
 ) -> None:
     """Raise DataError that names the rows whose target is a gap, where there are any."""
     rows = np.flatnonzero(gaps)
     if len(rows):
         cells = {row: column.cells()[row] for row in rows[:MOST_PROBLEMS].tolist()}
         raise DataError(
-            [f"{where(row)}, column '{name}': {cell_shown(cell)} is no target; {advice}" for row, cell in cells.items()]
+            [
+                f"{where(row)}, column '{name}': {cell_shown(cell)} is no target; {advice}"
+                for row, cell in cells.items()
+            ]
             + more(len(rows), f"cells of the target '{name}' are blank")
         )
 
@@ -174,7 +183,9 @@ def is_numbers(column: Column) -> bool:
 def truths(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:
     """0 and 1 (N,) of one label's column; raises DataError where a cell is neither."""
     codes, levels = column.as_text()
-    meant = [1 if level.lower() in _TRUE else 0 if level.lower() in _FALSE else 2 for level in levels]
+    meant = [
+        1 if level.lower() in _TRUE else 0 if level.lower() in _FALSE else 2 for level in levels
+    ]
     values = np.array([*meant, 2], np.uint8)[codes]
     wrong = np.flatnonzero(values == 2)
     if len(wrong):
@@ -193,6 +204,9 @@ def numbers_of(column: Column, name: str, where: Where) -> Floats:
         return column.as_numbers()
     except NotNumbersError as error:
         advice = (
-            "give a number, or drop the row; if it is true or not, set task to multilabel, if a class to classification"
+            "give a number, or drop the row; if it is true or not, set task to multilabel, "
+            "if a class to classification"
         )
-        raise DataError(not_numbers(error, column, name, where, "regression target", advice)) from None
+        raise DataError(
+            not_numbers(error, column, name, where, "regression target", advice)
+        ) from None

@@ -31,7 +31,12 @@ class Writer(Protocol):
 
 
 def writer_of(
-    form: Format, stream: BinaryIO, kept: Sequence[str], added: Sequence[str], digits: int, numeric: Sequence[str]
+    form: Format,
+    stream: BinaryIO,
+    kept: Sequence[str],
+    added: Sequence[str],
+    digits: int,
+    numeric: Sequence[str],
 ) -> Writer:
     """A writer of the kept and the added columns; numbers are written with so many significant digits.
 
@@ -45,7 +50,9 @@ def writer_of(
 
 
 class _Csv:
-    def __init__(self, stream: BinaryIO, kept: Sequence[str], added: Sequence[str], digits: int) -> None:
+    def __init__(
+        self, stream: BinaryIO, kept: Sequence[str], added: Sequence[str], digits: int
+    ) -> None:
         self._stream, self._kept, self._digits = stream, list(kept), digits
         self._header = (",".join(map(_csv_cell, [*kept, *added])) + "\n").encode()
 
@@ -57,8 +64,15 @@ class _Csv:
             text = "\n".join(map(",".join, zip(lines, *columns, strict=True)))
         else:
             places = _places(chunk, self._kept)
-            rows = ([_csv_cell(row[k]) for k in places] for row in chunk.rows()) if places else ([] for _ in columns[0])
-            text = "\n".join(",".join([*row, *new]) for row, new in zip(rows, zip(*columns, strict=True), strict=True))
+            rows = (
+                ([_csv_cell(row[k]) for k in places] for row in chunk.rows())
+                if places
+                else ([] for _ in columns[0])
+            )
+            text = "\n".join(
+                ",".join([*row, *new])
+                for row, new in zip(rows, zip(*columns, strict=True), strict=True)
+            )
         self._stream.write(self._header)
         self._stream.write(text.encode())
         self._stream.write(b"\n")
@@ -72,7 +86,13 @@ class _Json:
     """An object for each row: a line for each, or all in one document under `predictions`."""
 
     def __init__(
-        self, stream: BinaryIO, kept: Sequence[str], digits: int, numeric: Sequence[str], *, document: bool
+        self,
+        stream: BinaryIO,
+        kept: Sequence[str],
+        digits: int,
+        numeric: Sequence[str],
+        *,
+        document: bool,
     ) -> None:
         self._stream, self._kept, self._digits, self._document = stream, kept, digits, document
         self._numeric = set(numeric)
@@ -80,13 +100,19 @@ class _Json:
 
     def write(self, chunk: Chunk, added: Added) -> None:
         """Write a chunk's rows."""
-        columns = [values if isinstance(values, list) else _rounded(values, self._digits) for values in added.values()]
+        columns = [
+            values if isinstance(values, list) else _rounded(values, self._digits)
+            for values in added.values()
+        ]
         places = _places(chunk, self._kept)
         rows = chunk.rows() if places else [()] * len(chunk)
         texts = [
             json.dumps(
                 {
-                    **{name: self._cell(name, row[k]) for name, k in zip(self._kept, places, strict=True)},
+                    **{
+                        name: self._cell(name, row[k])
+                        for name, k in zip(self._kept, places, strict=True)
+                    },
                     **dict(zip(added, new, strict=True)),
                 },
                 ensure_ascii=False,
@@ -114,12 +140,16 @@ class _Json:
 
 
 class _Parquet:
-    def __init__(self, stream: BinaryIO, kept: Sequence[str], added: Sequence[str], numeric: Sequence[str]) -> None:
+    def __init__(
+        self, stream: BinaryIO, kept: Sequence[str], added: Sequence[str], numeric: Sequence[str]
+    ) -> None:
         try:
             import pyarrow
             import pyarrow.parquet
         except ImportError:
-            raise UsageError("Parquet needs pyarrow; install it with: pip install 'bpnet-cli[parquet]'") from None
+            raise UsageError(
+                "Parquet needs pyarrow; install it with: pip install 'bpnet-cli[parquet]'"
+            ) from None
         self._arrow, self._stream, self._kept, self._numeric = pyarrow, stream, kept, set(numeric)
         self._writer: Any = None
 
@@ -134,7 +164,9 @@ class _Parquet:
             else:
                 columns[name] = pa.array([cell or None for cell in column.cells()], pa.string())
         for name, values in added.items():
-            columns[name] = pa.array(values, pa.string()) if isinstance(values, list) else pa.array(values)
+            columns[name] = (
+                pa.array(values, pa.string()) if isinstance(values, list) else pa.array(values)
+            )
         table = pa.table(columns)
         if self._writer is None:
             self._writer = pa.parquet.ParquetWriter(self._stream, table.schema)

@@ -104,26 +104,41 @@ def _beginning(start: Diagnosis, history: History) -> Iterator[Finding]:
         yield Finding("start", f"the loss began at {start.loss:.3g}, {times}; {cure}")
     elif first > limit:
         times = f"{first / chance:.2g} times what chance gives ({chance:.3g}), though it began at {start.loss:.3g}"
-        yield Finding("first epoch", f"the first epoch's loss is {first:.3g}, {times}: steps too large; lower {RATE}")
+        yield Finding(
+            "first epoch",
+            f"the first epoch's loss is {first:.3g}, {times}: steps too large; lower {RATE}",
+        )
 
 
 def _explosion(history: History) -> Iterator[Finding]:
     """Gradients that grew without bound."""
     norms = [norm for norm in history.gradient_norm if math.isfinite(norm)]
-    what = [f"the loss is no longer finite in epoch {len(history)}"] if history.stop == "diverged" else []
+    what = (
+        [f"the loss is no longer finite in epoch {len(history)}"]
+        if history.stop == "diverged"
+        else []
+    )
     if norms and max(norms) > EXPLODED * norms[0] > 0:
         what.append(f"the gradient's norm grew from {norms[0]:.2g} to {max(norms):.2g}")
     if what:
-        yield Finding("exploding", f"{', '.join(what)}: exploding gradients; set {CLIP} or lower {RATE}")
+        yield Finding(
+            "exploding", f"{', '.join(what)}: exploding gradients; set {CLIP} or lower {RATE}"
+        )
 
 
 def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[Finding]:
     """Gradients that vanish or explode between the last layer and the first, while little is learnt."""
-    learnt = len(history) > 0 and _latest(history.loss) - now.penalty < LEARNT * min(now.chance, start.loss)
+    learnt = len(history) > 0 and _latest(history.loss) - now.penalty < LEARNT * min(
+        now.chance, start.loss
+    )
     if learnt or now.rows < FEW_ROWS:  # what is learnt well sends small gradients back too
         return
     # a vector of an embedding has a gradient on the rows of its level alone, so that theirs compare with no others
-    layers = [layer for layer in now.layers if layer.gradient_norm is not None and layer.kind != "embedding"]
+    layers = [
+        layer
+        for layer in now.layers
+        if layer.gradient_norm is not None and layer.kind != "embedding"
+    ]
     if len(layers) < 2 or any(layer.dead == 1 for layer in now.layers):
         return
     first, last = layers[0], layers[-1]
@@ -134,10 +149,16 @@ def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[F
         return
     what = f"layer {first.layer}: gradients {ratio:.0e} of layer {last.layer}'s"
     if not SMALLEST_INPUT <= now.input_size <= LARGEST_INPUT:
-        yield Finding("gradients", f"{what}, for the inputs are about {now.input_size:.0e}; set {SCALE}")
+        yield Finding(
+            "gradients", f"{what}, for the inputs are about {now.input_size:.0e}; set {SCALE}"
+        )
     elif ratio < DEEP:
         bounded = any(layer.saturated is not None for layer in now.layers[:-1])
-        cure = "activation: relu with initializer: he_normal" if bounded else "a batch_normalization layer between them"
+        cure = (
+            "activation: relu with initializer: he_normal"
+            if bounded
+            else "a batch_normalization layer between them"
+        )
         yield Finding("gradients", f"{what}: vanishing; try {cure}")
     else:
         yield Finding("gradients", f"{what}: exploding; set {CLIP}, or initializer: he_normal")
@@ -164,7 +185,9 @@ def _units(now: Diagnosis) -> Iterator[Finding]:
 
 def _steps(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[Finding]:
     """Steps that are too large or too small beside the weights."""
-    moved = [(layer.update_ratio, layer.layer) for layer in now.layers if layer.update_ratio is not None]
+    moved = [
+        (layer.update_ratio, layer.layer) for layer in now.layers if layer.update_ratio is not None
+    ]
     if not moved or len(history) <= LATEST:  # the first steps, from small weights, may be large
         return
     if math.isnan(history.gradient_norm[-1]):  # steps that are trials follow no gradient
@@ -172,7 +195,9 @@ def _steps(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[Findi
     most, layer = max(moved)
     usual = "of their size, where 0.001 is usual"
     if most > LARGE_STEP and not history.loss[-1] < min(history.loss[:-LATEST]):
-        text = f"layer {layer}: the last step changed its weights by {most:.2g} {usual}; lower {RATE}"
+        text = (
+            f"layer {layer}: the last step changed its weights by {most:.2g} {usual}; lower {RATE}"
+        )
         yield Finding("large steps", text)
     # compared at the highest rate of the schedule, which makes them smaller on purpose
     shrunk = history.learning_rate[-1] / max(history.learning_rate)

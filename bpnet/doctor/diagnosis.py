@@ -5,7 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.engine.activations import Activation, Elu, Gelu, Mish, Relu, Selu, Sigmoid, Silu, Softplus, Tanh
+from bpnet.engine.activations import (
+    Activation,
+    Elu,
+    Gelu,
+    Mish,
+    Relu,
+    Selu,
+    Sigmoid,
+    Silu,
+    Softplus,
+    Tanh,
+)
 from bpnet.engine.component import Array
 from bpnet.engine.layers import Embedding
 from bpnet.engine.loop.batches import Rows, WholeBatch
@@ -54,7 +65,9 @@ class LayerReport:
     @property
     def gradient_size(self) -> float:
         """The gradient's root mean square over the weights, which layers of any size can be compared by."""
-        return math.nan if self.gradient_norm is None else self.gradient_norm / math.sqrt(self.weights)
+        return (
+            math.nan if self.gradient_norm is None else self.gradient_norm / math.sqrt(self.weights)
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,9 @@ class Examiner:
                 network.theta, network.gradient, network.weights
             )
             # what makes the reported losses those of a row
-            self._divisor, self._penalty_divisor = (len(sample), len(rows)) if self._loss.rows == "sum" else (1, 1)
+            self._divisor, self._penalty_divisor = (
+                (len(sample), len(rows)) if self._loss.rows == "sum" else (1, 1)
+            )
             self._rows = len(sample)
             self._chance = _chance(self._loss, self._pass.output, batch) / self._divisor
             self._input_size = _input_size(network, sample.x)
@@ -140,7 +155,9 @@ def _chance(loss: Loss, scores: Array, batch: WholeBatch) -> float:
     return float(answer.value().mean())
 
 
-def _report(network: Network, k: int, output: Array, weights: list[slice], before: Array | None) -> LayerReport:
+def _report(
+    network: Network, k: int, output: Array, weights: list[slice], before: Array | None
+) -> LayerReport:
     """The report on layer k, whose weights stand in these columns of theta; `before` is theta before the last step."""
     layer = network.layers[k]
     activation = getattr(layer, "activation", None)
@@ -156,7 +173,9 @@ def _report(network: Network, k: int, output: Array, weights: list[slice], befor
         weights=sum(columns.stop - columns.start for columns in weights),
         gradient_norm=_norm(network.gradient, weights) if weights else None,
         weight_norm=size if weights else None,
-        update_ratio=_norm(network.theta, weights, before) / size if before is not None and size else None,
+        update_ratio=_norm(network.theta, weights, before) / size
+        if before is not None and size
+        else None,
     )
 
 

@@ -15,7 +15,9 @@ from bpnet.engine.network import Network
 class Doctor:
     """Watches one training; the first replica's figures are the history."""
 
-    def __init__(self, training: Training, network: Network, rows: Rows, validation: Rows | None) -> None:
+    def __init__(
+        self, training: Training, network: Network, rows: Rows, validation: Rows | None
+    ) -> None:
         self._every, self._examiner = training.diagnose_every, Examiner(training, network, rows)
         summed = (training.loss or SquaredError()).rows == "sum"
         self._divisor = len(rows) if summed else 1

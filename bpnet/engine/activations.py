@@ -337,4 +337,17 @@ def softplus(z: Array, out: Array, scratch: Array) -> None:
     np.add(out, scratch, out=out)
 
 
-AnyActivation = Identity | Sigmoid | Tanh | Relu | LeakyRelu | Elu | Selu | Gelu | Silu | Mish | Softplus | Softmax
+AnyActivation = (
+    Identity
+    | Sigmoid
+    | Tanh
+    | Relu
+    | LeakyRelu
+    | Elu
+    | Selu
+    | Gelu
+    | Silu
+    | Mish
+    | Softplus
+    | Softmax
+)

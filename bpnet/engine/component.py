@@ -65,7 +65,11 @@ class Component:
             if value is None or "allow_inf_nan" not in field.metadata:
                 continue
             name = f"{type(self).__name__}.{field.name}"
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not math.isfinite(value):
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float, np.number))
+                or not math.isfinite(value)
+            ):
                 raise ValueError(f"{name} is {value!r}; it must be a finite number")
             for key, (holds, words) in BOUNDS.items():
                 if key in field.metadata and not holds(value, field.metadata[key]):

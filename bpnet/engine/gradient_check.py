@@ -84,11 +84,18 @@ def check_gradient(
     for p in np.concatenate(columns):
         above, below = slopes(p, step)
         numeric[:, p] = (above + below) / 2
-        if (np.abs(numeric[:, p] - analytic[:, p]) > 1e-6 * np.maximum(np.abs(analytic[:, p]), floor)).any():
+        if (
+            np.abs(numeric[:, p] - analytic[:, p])
+            > 1e-6 * np.maximum(np.abs(analytic[:, p]), floor)
+        ).any():
             above, below = slopes(p, step / 100)
-            crossed = np.abs((above + below) / 2 - analytic[:, p]) < 0.01 * np.abs(numeric[:, p] - analytic[:, p])
+            crossed = np.abs((above + below) / 2 - analytic[:, p]) < 0.01 * np.abs(
+                numeric[:, p] - analytic[:, p]
+            )
             # measured by the slopes alone: the analytic one is what is under test
-            bent = np.abs(above - below) > 1e-3 * np.maximum(np.maximum(np.abs(above), np.abs(below)), floor)
+            bent = np.abs(above - below) > 1e-3 * np.maximum(
+                np.maximum(np.abs(above), np.abs(below)), floor
+            )
             kinks[:, p] = crossed | bent
     np.copyto(network.statistics.flat, statistics)
     np.copyto(network.gradient, gradient)
@@ -107,7 +114,12 @@ def _columns(network: Network, most: int | None) -> list[Array]:
 
 
 def _compare(
-    network: Network, analytic: Array, numeric: Array, kinks: Array, columns: list[Array], floor: float
+    network: Network,
+    analytic: Array,
+    numeric: Array,
+    kinks: Array,
+    columns: list[Array],
+    floor: float,
 ) -> list[ParameterCheck]:
     checks = []
     start = 0

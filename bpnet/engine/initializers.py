@@ -71,7 +71,9 @@ class Uniform(Initializer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.low >= self.high:
-            raise FieldError("low", f"is {self.low} and high is {self.high}; low must be less than high")
+            raise FieldError(
+                "low", f"is {self.low} and high is {self.high}; low must be less than high"
+            )
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """Independent uniform values."""
@@ -196,7 +198,9 @@ class Explicit(Initializer):
             values = np.array(self.values, dtype=np.float64)
         except ValueError:
             lengths = sorted({len(row) if isinstance(row, list) else 1 for row in self.values})
-            raise ValueError(f"the explicit values have rows of different lengths: {lengths}") from None
+            raise ValueError(
+                f"the explicit values have rows of different lengths: {lengths}"
+            ) from None
         if values.shape != shape:
             raise ValueError(
                 f"the explicit values have shape {values.shape}; this layer needs {shape} (units, inputs)"

@@ -66,7 +66,9 @@ class BoundLoss:
         self.gradient = empty_like(self.losses)
         self.row = empty((replicas, 1, rows), scores.dtype)
         """One number for each row, for what the loss needs."""
-        self.sum_outputs = product(np.ones((replicas, 1, outputs), scores.dtype), self.gradient, self.row)
+        self.sum_outputs = product(
+            np.ones((replicas, 1, outputs), scores.dtype), self.gradient, self.row
+        )
         """Writes the sums of `gradient` over a row's outputs into `row`."""
         self.total = np.zeros(replicas, scores.dtype)
         scale, slope = loss.scales(outputs)
@@ -194,7 +196,11 @@ class BinaryCrossEntropy(Loss):
 
     def prepare(self, targets: Array) -> Array:
         """Targets drawn to ½ by the label smoothing."""
-        return targets * (1 - self.label_smoothing) + self.label_smoothing / 2 if self.label_smoothing else targets
+        return (
+            targets * (1 - self.label_smoothing) + self.label_smoothing / 2
+            if self.label_smoothing
+            else targets
+        )
 
     def evaluate(self, to: BoundLoss) -> None:
         """Write w l with log(1 + e^y) = max(y, 0) + log(1 + e^-|y|), and w (sigmoid(y) - t)."""

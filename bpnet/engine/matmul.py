@@ -41,7 +41,9 @@ class _Stacked:
         self._a, self._out = a.transpose(1, 0, 2), out.transpose(1, 0, 2)
         self._from = self._a if self._a.flags.c_contiguous else empty(self._a.shape, a.dtype)
         self._to = self._out if self._out.flags.c_contiguous else empty(self._out.shape, out.dtype)
-        self._multiply = partial(self._from.reshape(-1, a.shape[2]).dot, b, self._to.reshape(-1, out.shape[2]))
+        self._multiply = partial(
+            self._from.reshape(-1, a.shape[2]).dot, b, self._to.reshape(-1, out.shape[2])
+        )
 
     def __call__(self) -> None:
         if self._from is not self._a:

@@ -103,7 +103,10 @@ def _classes(values: Array, threshold: float) -> tuple[Array, Callable[[], objec
         above = np.empty((replicas, rows), np.bool_)
         return above, partial(np.greater, values[:, 0], constant(threshold, values.dtype), above)
     if replicas * rows <= FEW or outputs > np.iinfo(np.uint8).max:
-        by_row, index = np.empty((replicas, rows, outputs), values.dtype), np.empty((replicas, rows), np.intp)
+        by_row, index = (
+            np.empty((replicas, rows, outputs), values.dtype),
+            np.empty((replicas, rows), np.intp),
+        )
 
         def find_index() -> None:
             # argmax along any axis but the last would allocate this copy anew in each step
@@ -111,7 +114,10 @@ def _classes(values: Array, threshold: float) -> tuple[Array, Callable[[], objec
             by_row.argmax(2, index)
 
         return index, find_index
-    largest, code = np.empty((replicas, 1, rows), values.dtype), np.empty((replicas, rows), np.uint8)
+    largest, code = (
+        np.empty((replicas, 1, rows), values.dtype),
+        np.empty((replicas, rows), np.uint8),
+    )
     is_largest = empty_units(replicas, outputs, rows, np.dtype(np.bool_))
     codes = np.arange(outputs, 0, -1).astype(np.uint8)[:, None]
     coded = is_largest.view(np.uint8)

@@ -61,7 +61,9 @@ class Network:
         replicas = len(self.seeds)
         self.parameters = Vector(shapes, replicas, self.dtype)
         self.gradients = Vector(shapes, replicas, self.dtype)
-        self.statistics = Vector({name: shape for name, (shape, _) in kept.items()}, replicas, self.dtype)
+        self.statistics = Vector(
+            {name: shape for name, (shape, _) in kept.items()}, replicas, self.dtype
+        )
         for name, (_, value) in kept.items():
             self.statistics.views[name][...] = value
         self.weights = sum(int(np.prod(p.shape)) for p in ordered.values() if p.is_weight)
@@ -96,7 +98,9 @@ class Network:
                 for name, view in self.parameters.part(f"layers.{k}").items():
                     parameter = declared[name]
                     try:
-                        drawn = parameter.initializer.draw(rng, parameter.shape, parameter.fan_in, parameter.fan_out)
+                        drawn = parameter.initializer.draw(
+                            rng, parameter.shape, parameter.fan_in, parameter.fan_out
+                        )
                     except ValueError as error:
                         raise ValueError(f"layer {k + 1}, {name}: {error}") from None
                     view[replica] = drawn
@@ -108,17 +112,27 @@ class Network:
     def begin_epoch(self, epoch: int) -> None:
         """Renew the generators that layers draw from, so that an epoch's chance depends on seed and epoch alone."""
         for k in self._drawing:
-            self._generators[k][:] = [generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds]
+            self._generators[k][:] = [
+                generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds
+            ]
 
     @contextmanager
     def untouched(self) -> Iterator[None]:
         """Put gradient, statistics, generators and warnings back as they were, after a pass that only looks."""
-        gradient, statistics, warnings = self.gradient.copy(), self.statistics.flat.copy(), dict(self.warnings)
+        gradient, statistics, warnings = (
+            self.gradient.copy(),
+            self.statistics.flat.copy(),
+            dict(self.warnings),
+        )
         generators = [list(own) for own in self._generators]  # begin_epoch makes new ones
         try:
             yield
         finally:
-            self.gradient[:], self.statistics.flat[:], self.warnings = gradient, statistics, warnings
+            self.gradient[:], self.statistics.flat[:], self.warnings = (
+                gradient,
+                statistics,
+                warnings,
+            )
             for own, former in zip(self._generators, generators, strict=True):
                 own[:] = former
 
@@ -128,7 +142,9 @@ class Network:
         With `keeps_sums` each layer's pre-activations stay readable after forward.
         """
         if x.shape[1] != self.inputs:
-            raise ValueError(f"the network has {self.inputs} inputs but the rows have {x.shape[1]} columns")
+            raise ValueError(
+                f"the network has {self.inputs} inputs but the rows have {x.shape[1]} columns"
+            )
         buffer = np.broadcast_to(x, (len(self.seeds), *x.shape[1:]))
         bound: list[BoundLayer] = []
         trained_before = False
@@ -157,7 +173,9 @@ class Network:
         for start in range(0, len(x), size):
             rows = slice(start, min(start + size, len(x)))
             if start == 0 or rows.stop - start != size:
-                buffer = np.empty_like(x[rows], self.dtype)  # in the order of x, by rows or by columns
+                buffer = np.empty_like(
+                    x[rows], self.dtype
+                )  # in the order of x, by rows or by columns
                 chunk = self.bind(buffer.T[None], training=False)
             np.copyto(buffer, x[rows], casting="same_kind")
             with np.errstate():

@@ -20,7 +20,9 @@ class State:
     `parts` are states over some of its columns each, one after another; a small vector is its own only part.
     """
 
-    def __init__(self, theta: Array, gradient: Array, weights: int, slots: Mapping[str, Array], work: Work) -> None:
+    def __init__(
+        self, theta: Array, gradient: Array, weights: int, slots: Mapping[str, Array], work: Work
+    ) -> None:
         self.theta, self.gradient, self.weights, self.slots = theta, gradient, weights, slots
         parameters = theta.shape[1]
         width = _part_width(theta)
@@ -28,7 +30,10 @@ class State:
         self._number = np.empty((), theta.dtype)
         self.parts = [self]
         if parameters > width:
-            self.parts = [self._part(slice(start, start + width), work) for start in range(0, parameters, width)]
+            self.parts = [
+                self._part(slice(start, start + width), work)
+                for start in range(0, parameters, width)
+            ]
         self.count = 0
         """How many steps have been taken."""
         self.momentum_product = 1.0
@@ -42,7 +47,9 @@ class State:
         return State(self.theta[:, columns], self.gradient[:, columns], weights, slots, work)
 
     @classmethod
-    def fresh(cls, theta: Array, gradient: Array, weights: int, slots: Sequence[str], work_arrays: int) -> "State":
+    def fresh(
+        cls, theta: Array, gradient: Array, weights: int, slots: Sequence[str], work_arrays: int
+    ) -> "State":
         """The state before the first step: its slots are 0."""
         room = (len(theta), _part_width(theta))
         work = tuple(empty(room, theta.dtype) for _ in range(work_arrays))

@@ -27,7 +27,9 @@ class Optimizer(Component):
     def bind(self, theta: Array, gradient: Array, weights: int) -> State:
         """Fresh state over these arrays, whose first `weights` columns are weights and the rest biases and the like."""
         if theta.shape != gradient.shape:
-            raise ValueError(f"the parameters are {theta.shape} but the gradient is {gradient.shape}")
+            raise ValueError(
+                f"the parameters are {theta.shape} but the gradient is {gradient.shape}"
+            )
         return State.fresh(theta, gradient, weights, self.slots, self.work_arrays)
 
     def step(self, state: State, learning_rate: Rate) -> None:
@@ -41,7 +43,9 @@ class Optimizer(Component):
         """Move the part of theta that the state holds; the step is counted already."""
         raise TypeError(f"{type(self).__name__} takes no steps")
 
-    def search(self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]) -> None:
+    def search(
+        self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]
+    ) -> None:
         """Change theta in place, given its loss (R,) and what measures the loss of theta as it then is."""
         raise TypeError(f"{type(self).__name__} does not search")
 
@@ -152,7 +156,9 @@ class _Moments(Optimizer):
         """Theta -= η m̂ / (√v̂ + ε), with both corrections by 1 - βᵗ drawn into η and ε."""
         rate, epsilon = self._rate_and_epsilon(state, learning_rate)
         rate = rate * ((1 - self.beta_1) / (1 - self.beta_1**state.count))
-        _scaled_step(state, state.slots["mean"], state.slots["square"], rate, epsilon, state.work[0])
+        _scaled_step(
+            state, state.slots["mean"], state.slots["square"], rate, epsilon, state.work[0]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +211,13 @@ class NAdam(_Moments):
         ahead = (1 - self.beta_1) * following / (1 - state.momentum_product * following)
         np.multiply(state.slots["mean"], ahead, out=work)
         np.add(look_ahead, work, out=look_ahead)
-        _scaled_step(state, look_ahead, state.slots["square"], *self._rate_and_epsilon(state, learning_rate), work)
+        _scaled_step(
+            state,
+            look_ahead,
+            state.slots["square"],
+            *self._rate_and_epsilon(state, learning_rate),
+            work,
+        )
 
     def _momentum(self, step: int) -> float:
         return self.beta_1 * (1 - 0.5 * math.pow(0.96, step * self.momentum_decay))
@@ -231,7 +243,9 @@ class Rprop(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.smallest_step > self.largest_step:
-            raise FieldError("smallest_step", f"is {self.smallest_step}, above largest_step, {self.largest_step}")
+            raise FieldError(
+                "smallest_step", f"is {self.smallest_step}, above largest_step, {self.largest_step}"
+            )
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         previous, size = state.slots["previous"], state.slots["size"]
@@ -270,7 +284,9 @@ class Perturbation(Optimizer):
     work_arrays: ClassVar[int] = 0
     searches: ClassVar[bool] = True
 
-    def search(self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]) -> None:
+    def search(
+        self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]
+    ) -> None:
         """Try one change in each replica."""
         theta = state.theta
         replicas, parameters = theta.shape
@@ -295,7 +311,9 @@ def _average_square(square: Array, gradient: Array, decay: float, work: Array) -
     np.add(square, work, square)
 
 
-def _scaled_step(state: State, direction: Array, square: Array, rate: Rate, epsilon: float, work: Array) -> None:
+def _scaled_step(
+    state: State, direction: Array, square: Array, rate: Rate, epsilon: float, work: Array
+) -> None:
     """Theta -= rate direction / (√v + epsilon)."""
     np.sqrt(square, work)
     np.add(work, state.as_array(epsilon), work)
@@ -304,4 +322,15 @@ def _scaled_step(state: State, direction: Array, square: Array, rate: Rate, epsi
     np.subtract(state.theta, work, state.theta)
 
 
-AnyOptimizer = GradientDescent | Momentum | Nesterov | RmsProp | Adagrad | Adam | AdamW | NAdam | Rprop | Perturbation
+AnyOptimizer = (
+    GradientDescent
+    | Momentum
+    | Nesterov
+    | RmsProp
+    | Adagrad
+    | Adam
+    | AdamW
+    | NAdam
+    | Rprop
+    | Perturbation
+)

@@ -42,7 +42,11 @@ class Vector:
     def part(self, prefix: str) -> dict[str, Array]:
         """The views whose name begins with `prefix` and a dot, named by the rest."""
         start = prefix + "."
-        return {name.removeprefix(start): view for name, view in self.views.items() if name.startswith(start)}
+        return {
+            name.removeprefix(start): view
+            for name, view in self.views.items()
+            if name.startswith(start)
+        }
 
 
 def weights_first(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:

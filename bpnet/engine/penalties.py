@@ -65,12 +65,16 @@ class _ReplicaPenalties(BoundPenalty):
                 own.add_gradient()
 
 
-def bind_each(penalties: Sequence[Penalty], theta: Array, gradient: Array, weights: int) -> BoundPenalty:
+def bind_each(
+    penalties: Sequence[Penalty], theta: Array, gradient: Array, weights: int
+) -> BoundPenalty:
     """Bind a penalty for each replica, or one of all where they are the same, as `Penalty.bind` does."""
     if len(set(penalties)) == 1:
         return penalties[0].bind(theta, gradient, weights)
     rows = [slice(k, k + 1) for k in range(len(penalties))]
-    return _ReplicaPenalties([own.bind(theta[k], gradient[k], weights) for own, k in zip(penalties, rows, strict=True)])
+    return _ReplicaPenalties(
+        [own.bind(theta[k], gradient[k], weights) for own, k in zip(penalties, rows, strict=True)]
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +87,9 @@ class GradientClipping(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.norm is None and self.value is None:
-            raise FieldError("norm", "is not set, nor is value; set one of them, or leave gradient_clipping out")
+            raise FieldError(
+                "norm", "is not set, nor is value; set one of them, or leave gradient_clipping out"
+            )
 
     def clip(self, gradient: Array) -> None:
         """Bound the gradient (R, P) in place."""

@@ -63,18 +63,24 @@ class StepTrace:
     """Each layer's outputs with the new parameters."""
 
 
-def trace(training: Training, network: Network, loss: Loss, rows: Rows, steps: int) -> list[StepTrace]:
+def trace(
+    training: Training, network: Network, loss: Loss, rows: Rows, steps: int
+) -> list[StepTrace]:
     """Take steps with all rows as one batch, from the network's parameters on, which are changed.
 
     The optimizer starts fresh; the network has one replica. Raises ValueError where it follows no gradient.
     """
     if training.optimizer.searches:
-        raise ValueError(f"the optimizer {getattr(training.optimizer, 'kind', '')} follows no gradient")
+        raise ValueError(
+            f"the optimizer {getattr(training.optimizer, 'kind', '')} follows no gradient"
+        )
     prepared = rows.prepared(loss.prepare)
     batch = WholeBatch(prepared, 1)
     layers = network.bind(batch.x, training=True, keeps_sums=True)
     bound_loss = loss.bind(layers.output, batch.y, batch.weights)
-    penalty = Penalty(l1=training.l1, l2=training.l2).bind(network.theta, network.gradient, network.weights)
+    penalty = Penalty(l1=training.l1, l2=training.l2).bind(
+        network.theta, network.gradient, network.weights
+    )
     state = training.optimizer.bind(network.theta, network.gradient, network.weights)
 
     def forward(step: int) -> float:
@@ -88,23 +94,34 @@ def trace(training: Training, network: Network, loss: Loss, rows: Rows, steps: i
         for step in range(steps):
             forward(step)
             slopes = [_slopes(bound) for bound in layers.layers]
-            value = forward(step)  # again, for an activation may use up what its derivative is made of
+            value = forward(
+                step
+            )  # again, for an activation may use up what its derivative is made of
             score_gradients = _by_row(bound_loss.gradient)
-            before = [_copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))]
+            before = [
+                _copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))
+            ]
             flows = _backward(layers, bound_loss.gradient)
             penalty.add_gradient()
-            gradients = [_copies(network.gradients.part(f"layers.{k}")) for k in range(len(network.layers))]
+            gradients = [
+                _copies(network.gradients.part(f"layers.{k}")) for k in range(len(network.layers))
+            ]
             sums = _sums(layers)
             outputs = [_by_row(bound.output) for bound in layers.layers]
             inputs = [_by_row(batch.x), *outputs[:-1]]
-            predictions, scores = _by_row(network.predictions_of(layers.output)), _by_row(layers.output)
+            predictions, scores = (
+                _by_row(network.predictions_of(layers.output)),
+                _by_row(layers.output),
+            )
             gradient_norm = float(np.linalg.norm(network.gradient))
             if training.gradient_clipping is not None:
                 training.gradient_clipping.clip(network.gradient)
             clipped_norm = float(np.linalg.norm(network.gradient))
             rate = training.learning_rate * training.schedule.factor(step, 1, training.epochs)
             training.optimizer.step(state, rate)
-            after = [_copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))]
+            after = [
+                _copies(network.parameters.part(f"layers.{k}")) for k in range(len(network.layers))
+            ]
             value_after = forward(step)
             traced.append(
                 StepTrace(

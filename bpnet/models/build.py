@@ -77,7 +77,9 @@ def most_at_once(config: Config, source: Source, alone: Network, rows: int) -> i
     """
     training = config.training
     batch = rows if training.batch_size == "full" else min(training.batch_size, rows)
-    copies = 4 + len(training.optimizer.slots)  # parameters, gradients, those kept, those before the last step
+    copies = 4 + len(
+        training.optimizer.slots
+    )  # parameters, gradients, those kept, those before the last step
     values = copies * alone.theta.size + 6 * batch * sum(alone.widths)
     each = alone.dtype.itemsize * values + 8 * rows + _OBJECTS
     most = max(1, int(min(0.8 * _memory() // each, 2**32)))
@@ -92,4 +94,8 @@ def most_at_once(config: Config, source: Source, alone: Network, rows: int) -> i
 
 def _memory() -> float:
     """The machine's memory in bytes; endless where it does not tell."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+    return (
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if hasattr(os, "sysconf")
+        else math.inf
+    )

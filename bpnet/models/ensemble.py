@@ -56,7 +56,11 @@ class Ensemble:
         """
         if replica == "all":
             return self
-        places = [(k, own) for k, member in enumerate(self.members) for own in range(len(member.description.seeds))]
+        places = [
+            (k, own)
+            for k, member in enumerate(self.members)
+            for own in range(len(member.description.seeds))
+        ]
         several = len(self.members) > 1
         if replica == "best" and not several:
             number = int(np.argmin(self.description.losses or [0.0]))
@@ -64,8 +68,14 @@ class Ensemble:
             number = int(replica) - 1
         else:
             best = "" if several else "best, "
-            why = " (the networks of folds have no validation rows in common)" if several and replica == "best" else ""
-            raise UsageError(f"--replica {replica}: must be all, {best}or a number from 1 to {len(places)}{why}")
+            why = (
+                " (the networks of folds have no validation rows in common)"
+                if several and replica == "best"
+                else ""
+            )
+            raise UsageError(
+                f"--replica {replica}: must be all, {best}or a number from 1 to {len(places)}{why}"
+            )
         member, own = places[number]
         return Ensemble([self.members[member].picked([own])])
 
@@ -85,12 +95,18 @@ class Ensemble:
 
     def encode(self, chunk: Chunk) -> tuple[Inputs, Flags]:
         """A chunk's rows as each member reads them, and what all members have to say of a row; raises DataError."""
-        encoded = [member.description.encoder.encode(chunk, self.description.precision) for member in self.members]
+        encoded = [
+            member.description.encoder.encode(chunk, self.description.precision)
+            for member in self.members
+        ]
         return [x for x, _ in encoded], reduce(Flags.common, (flags for _, flags in encoded))
 
     def blank(self) -> Inputs:
         """A row of zeros, as the members read it."""
-        return [np.zeros((1, member.description.encoder.width), member.network.dtype) for member in self.members]
+        return [
+            np.zeros((1, member.description.encoder.width), member.network.dtype)
+            for member in self.members
+        ]
 
     def each(self, x: Inputs) -> np.ndarray:
         """What each network says (R, N, K), by the order of the members: see `Model.each`."""
@@ -139,7 +155,9 @@ def load(folder: Path) -> Ensemble:
         return Ensemble([model.load(folder)])
     names = content["members"]
     model.check_format(path, content)
-    proper = isinstance(names, list) and all(isinstance(n, str) and re.fullmatch(r"member-\d{3,}", n) for n in names)
+    proper = isinstance(names, list) and all(
+        isinstance(n, str) and re.fullmatch(r"member-\d{3,}", n) for n in names
+    )
     if not proper or not names or len(set(names)) < len(names):
         raise RunError(
             f"{path}: members must be the folders beside this file, such as member-001, each once; restore it, or "
@@ -151,7 +169,9 @@ def load(folder: Path) -> Ensemble:
         own = member.description
         for what in ("task", "classes", "precision"):
             if getattr(own, what) != getattr(first, what) or own.target.names != first.target.names:
-                raise RunError(f"{folder / name}: its target or {what} differs from that of {names[0]}; train again")
+                raise RunError(
+                    f"{folder / name}: its target or {what} differs from that of {names[0]}; train again"
+                )
     return Ensemble(members)
 
 

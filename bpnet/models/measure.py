@@ -7,7 +7,14 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.evaluation import Evaluator
 from bpnet.engine.loop.fit import MetricOf
-from bpnet.engine.metrics import Accuracy, Closeness, LabelAccuracy, Metric, RegressionError, Several
+from bpnet.engine.metrics import (
+    Accuracy,
+    Closeness,
+    LabelAccuracy,
+    Metric,
+    RegressionError,
+    Several,
+)
 from bpnet.engine.penalties import Penalty
 from bpnet.models.model import Description, Model
 
@@ -22,7 +29,9 @@ def metric_of(*descriptions: Description) -> MetricOf:
 
     def metric(rows: Rows) -> Metric:
         if isinstance(target, Quantities):
-            scales = [own.target.divisors for own in descriptions if isinstance(own.target, Quantities)]
+            scales = [
+                own.target.divisors for own in descriptions if isinstance(own.target, Quantities)
+            ]
             return RegressionError(rows.apart(rows.y), np.array(scales))
         if isinstance(target, Labels):
             return LabelAccuracy(threshold)
@@ -35,5 +44,9 @@ def metric_of(*descriptions: Description) -> MetricOf:
 def measure_each(model: Model, rows: Rows) -> dict[str, Array]:
     """For each replica (R,) the loss that training minimizes, penalty included, and the metrics."""
     description, network = model.description, model.network
-    penalty = Penalty(l1=description.l1, l2=description.l2).bind(network.theta, network.gradient, network.weights)
-    return Evaluator(network, description.loss, metric_of(description)(rows), rows, penalty).figures()
+    penalty = Penalty(l1=description.l1, l2=description.l2).bind(
+        network.theta, network.gradient, network.weights
+    )
+    return Evaluator(
+        network, description.loss, metric_of(description)(rows), rows, penalty
+    ).figures()

@@ -58,26 +58,38 @@ class Description(Component):
         outputs = self.encoder.width
         for layer in self.layers:
             outputs = layer.outputs(outputs)
-        kind = {"classification": Classes, "regression": Quantities, "multilabel": Labels}[self.task]
+        kind = {"classification": Classes, "regression": Quantities, "multilabel": Labels}[
+            self.task
+        ]
         if not isinstance(self.target, kind):
-            raise FieldError("target", f"is {self.target.kind}, which does not suit the task, {self.task}")
+            raise FieldError(
+                "target", f"is {self.target.kind}, which does not suit the task, {self.task}"
+            )
         classes = self.classes
         wanted = len(classes or self.target.names)
         if outputs != wanted and not (outputs == 1 and len(classes or []) == 2):
             what = "classes" if classes else "columns"
-            raise FieldError("target", f"has {wanted} {what}, but the network has {outputs} outputs")
+            raise FieldError(
+                "target", f"has {wanted} {what}, but the network has {outputs} outputs"
+            )
         if self.class_weight is not None and (
-            set(self.class_weight) != set(classes or []) or not all(weight > 0 for weight in self.class_weight.values())
+            set(self.class_weight) != set(classes or [])
+            or not all(weight > 0 for weight in self.class_weight.values())
         ):
-            raise FieldError("class_weight", "must have a weight above 0 for each class and no other")
+            raise FieldError(
+                "class_weight", "must have a weight above 0 for each class and no other"
+            )
         if self.losses is not None and (
-            len(self.losses) != len(self.seeds) or not all(math.isfinite(loss) for loss in self.losses)
+            len(self.losses) != len(self.seeds)
+            or not all(math.isfinite(loss) for loss in self.losses)
         ):
             raise FieldError("losses", "must be a finite number for each of the seeds, or null")
         if isinstance(self.loss, CrossEntropy) and outputs == 1:
             raise FieldError("loss", "is cross_entropy, but the network has one output")
         if self.output_activation != self.loss.link:
-            raise FieldError("output_activation", f"must be {self.loss.link.kind}, which goes with the loss")
+            raise FieldError(
+                "output_activation", f"must be {self.loss.link.kind}, which goes with the loss"
+            )
 
     @property
     def classes(self) -> list[str] | None:
@@ -107,7 +119,11 @@ class Model:
         """Write model.json and weights.safetensors into the folder, which is made if need be."""
         folder.mkdir(exist_ok=True)
         arrays = dict(_arrays(self.network))
-        weights.save(folder / "weights.safetensors", arrays, {"format": str(FORMAT), "bpnet": self.description.bpnet})
+        weights.save(
+            folder / "weights.safetensors",
+            arrays,
+            {"format": str(FORMAT), "bpnet": self.description.bpnet},
+        )
         files.write_json(folder / "model.json", dataclasses.asdict(self.description))
 
     def picked(self, replicas: Sequence[int]) -> "Model":
@@ -116,7 +132,9 @@ class Model:
         if chosen == list(range(len(description.seeds))):
             return self
         losses = description.losses and [description.losses[k] for k in chosen]
-        fewer = dataclasses.replace(description, seeds=[description.seeds[k] for k in chosen], losses=losses)
+        fewer = dataclasses.replace(
+            description, seeds=[description.seeds[k] for k in chosen], losses=losses
+        )
         network = fewer.network()
         network.theta[:] = self.network.theta[chosen]
         network.statistics.flat[:] = self.network.statistics.flat[chosen]
@@ -160,11 +178,15 @@ def load(folder: Path) -> Model:
         network = description.network()
     except (ValidationError, ValueError, MemoryError) as error:
         detail = _first(error) if isinstance(error, ValidationError) else str(error)
-        raise RunError(f"{path}: not a model that bpnet wrote: {detail}; train again, or restore the file") from None
+        raise RunError(
+            f"{path}: not a model that bpnet wrote: {detail}; train again, or restore the file"
+        ) from None
     file = folder / "weights.safetensors"
     arrays = weights.load(file)
     own = dict(_arrays(network))
-    weights.check_shapes(file, arrays, {name: view.shape for name, view in own.items()}, network.dtype)
+    weights.check_shapes(
+        file, arrays, {name: view.shape for name, view in own.items()}, network.dtype
+    )
     for name, view in own.items():
         view[...] = arrays[name]
     return Model(description, network)

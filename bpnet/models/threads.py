@@ -20,6 +20,8 @@ was seen to take ten to a hundred times as long.
 @contextmanager
 def suited_threads(network: Network, rows: int) -> Iterator[None]:
     """Let BLAS use one thread, or as many as it likes where the network's products over so many rows are large."""
-    largest = max((2 * rows * inputs * outputs for inputs, outputs in pairwise(network.widths)), default=0)
+    largest = max(
+        (2 * rows * inputs * outputs for inputs, outputs in pairwise(network.widths)), default=0
+    )
     with threadpool_limits(None if largest >= SMALLEST_SHARED else 1, "blas"):
         yield

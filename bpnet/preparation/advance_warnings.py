@@ -9,7 +9,9 @@ from bpnet.messages import listed
 from bpnet.preparation.target_values import Answers
 
 
-def advance_warnings(config: Config, encoder: Encoder, answers: Answers, trained: Array) -> list[str]:
+def advance_warnings(
+    config: Config, encoder: Encoder, answers: Answers, trained: Array
+) -> list[str]:
     """A sentence for each thing that is harmless but surely not meant; `trained` (M, O) are the encoded targets."""
     return [
         *(_constants(encoder) if len(trained) > 1 else []),
@@ -30,12 +32,20 @@ def _constants(encoder: Encoder) -> list[str]:
 
 
 def _few(split: Split, answers: Answers) -> list[str]:
-    if answers.task != "classification" or not split.stratify or not (split.validation or split.test):
+    if (
+        answers.task != "classification"
+        or not split.stratify
+        or not (split.validation or split.test)
+    ):
         return []
     kept = answers.values if answers.dropped is None else answers.values[~answers.dropped]
     counts = np.bincount(kept, minlength=len(answers.classes))
     few = [label for label, n in zip(answers.classes, counts, strict=True) if n < 3]
-    return [f"class {listed(few)} has fewer than 3 rows and cannot be in every part of the split"] if few else []
+    return (
+        [f"class {listed(few)} has fewer than 3 rows and cannot be in every part of the split"]
+        if few
+        else []
+    )
 
 
 def _unreachable(config: Config, y: Array) -> list[str]:

@@ -48,7 +48,11 @@ class Profile:
             f"left out, for {reason}: {listed(names)}; to use one all the same, give it a role in dataset.roles"
             for reason, names in left_out.items()
         ]
-        notes = [f"column '{name}': {finding.note}" for name, finding in self.findings.items() if finding.note]
+        notes = [
+            f"column '{name}': {finding.note}"
+            for name, finding in self.findings.items()
+            if finding.note
+        ]
         return texts + notes
 
 
@@ -81,12 +85,17 @@ def candidates(config: Config, source: Source, table: Table) -> list[str]:
     ):
         if name is not None and known(name, key, ".".join(key)):
             if name in dataset.targets:
-                problems.append(f"{source.where(key)}: {'.'.join(key)} is the target; name another column")
+                problems.append(
+                    f"{source.where(key)}: {'.'.join(key)} is the target; name another column"
+                )
             apart[name] = role
     for by, column_of in (("group", split.group), ("time", split.time)):
         if column_of is not None:
             known(column_of, ("dataset", "split", by), f"dataset.split.{by}")
-    for where, named in (("roles", dataset.roles), ("preprocessing.columns", dataset.preprocessing.columns)):
+    for where, named in (
+        ("roles", dataset.roles),
+        ("preprocessing.columns", dataset.preprocessing.columns),
+    ):
         for column in named:
             path = ("dataset", *where.split("."), column)
             if known(column, path, f"dataset.{where}") and column in dataset.targets:
@@ -102,14 +111,18 @@ def candidates(config: Config, source: Source, table: Table) -> list[str]:
                 f"{source.where(place)}: dataset.features names '{column}', the {apart[column]}; remove it there"
             )
         elif column in (dataset.features or [])[:k]:
-            problems.append(f"{source.where(place)}: dataset.features names '{column}' twice; remove one")
+            problems.append(
+                f"{source.where(place)}: dataset.features names '{column}' twice; remove one"
+            )
     if problems:
         raise DataError(problems)
     # whom a row belongs to, or when it was, is a feature only where the config says so
     apart |= {name: "split" for name in (split.group,) if name and name not in dataset.roles}
     found = dataset.features or [column for column in table.columns if column not in apart]
     if not found:
-        raise DataError(f"{table.name}: no column is left to be a feature beside the target {listed(dataset.targets)}")
+        raise DataError(
+            f"{table.name}: no column is left to be a feature beside the target {listed(dataset.targets)}"
+        )
     return found
 
 
@@ -117,14 +130,18 @@ def profile(config: Config, table: Table, columns: list[str], train: Array) -> P
     """What the columns are, by their training rows (a mask, N) in the first chunk with values; raises DataError."""
     roles, named = config.dataset.roles, set(config.dataset.features or ())
     texts = ("categorical", "boolean", "date")
-    wanted: dict[str, Kind] = {name: "text" if roles.get(name) in texts else "any" for name in columns}
+    wanted: dict[str, Kind] = {
+        name: "text" if roles.get(name) in texts else "any" for name in columns
+    }
     findings: dict[str, Finding] = {}
     blank = list(columns)
     for chunk in table.chunks(wanted):
         rows = train[chunk.start : chunk.start + len(chunk)]
         if rows.any():
             for name in blank:
-                findings[name] = role_of(name, chunk.column(name), rows, roles.get(name), named=name in named)
+                findings[name] = role_of(
+                    name, chunk.column(name), rows, roles.get(name), named=name in named
+                )
             blank = [name for name in blank if findings[name].reason == BLANK]  # so far
             if not blank:
                 break
@@ -162,7 +179,9 @@ def plans(config: Config, source: Source, found: Profile) -> dict[str, Plan]:
                 f"dataset.roles.{name}"
             )
             continue
-        categorical: AnyCategorical = own if isinstance(own, OneHot | Ordinal | Embedded) else wishes.categorical
+        categorical: AnyCategorical = (
+            own if isinstance(own, OneHot | Ordinal | Embedded) else wishes.categorical
+        )
         made[name] = Plan(
             role=role,
             scaling=scaling if own is None or _role_for(own) != "numeric" else own,  # type: ignore[arg-type]
@@ -191,8 +210,14 @@ def _table_hint(table: Table) -> str:
     if np.all([_is_number(name) for name in table.columns]):
         return "; is the line of column names missing?"
     only = table.columns[0]
-    other = next((mark for mark in (",", ";", "\t", "|") if len(table.columns) == 1 and mark in only), None)
-    return f"; the cells seem to be separated by {other!r}: set dataset.reading.separator to it" if other else ""
+    other = next(
+        (mark for mark in (",", ";", "\t", "|") if len(table.columns) == 1 and mark in only), None
+    )
+    return (
+        f"; the cells seem to be separated by {other!r}: set dataset.reading.separator to it"
+        if other
+        else ""
+    )
 
 
 def _is_number(text: str) -> bool:

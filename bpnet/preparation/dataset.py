@@ -41,12 +41,17 @@ def open_dataset(config: Config, source: Source, folder: Path) -> Opened:
             for part, path in dataset.path.parts.items()
         }
         files = [file for table in tables.values() for file in table.files]
-        return Opened(Table(tables["train"].name, files), {part: len(table.files) for part, table in tables.items()})
+        return Opened(
+            Table(tables["train"].name, files),
+            {part: len(table.files) for part, table in tables.items()},
+        )
     assert dataset.rows is not None
     assert dataset.columns is not None
     lines = [source.lines.get(("dataset", "rows", k)) for k in range(len(dataset.rows))]
     numbers = [line if isinstance(line, int) else 1 for line in lines]
-    return Opened(table_of(source.name, dataset.columns, dataset.rows, numbers, dataset.reading.missing), {})
+    return Opened(
+        table_of(source.name, dataset.columns, dataset.rows, numbers, dataset.reading.missing), {}
+    )
 
 
 def relocated(path: str, folder: Path, other: Path) -> str:
@@ -64,7 +69,9 @@ def _open(path: str, config: Config, source: Source, folder: Path, key: KeyPath)
         if not _is_file(path) or Path(place).is_file():
             raise
         name = ".".join(map(str, key))
-        raise DataError([f"{source.where(key)}: {name}: {problem}" for problem in error.problems]) from None
+        raise DataError(
+            [f"{source.where(key)}: {name}: {problem}" for problem in error.problems]
+        ) from None
 
 
 def _is_file(path: str) -> bool:

@@ -34,24 +34,40 @@ def check_foldable(config: Config, source: Source, folds: int, repeats: int) -> 
         problems.append(f"{source.where(path)}: {key} {text}")
 
     if config.replicas > 1:
-        refuse("replicas", f"is {config.replicas}, but cv trains a network for each fold; leave it out")
+        refuse(
+            "replicas", f"is {config.replicas}, but cv trains a network for each fold; leave it out"
+        )
     if split.column is not None:
-        refuse("dataset.split.column", "says the part of each row, but cv draws the folds itself; leave it out")
+        refuse(
+            "dataset.split.column",
+            "says the part of each row, but cv draws the folds itself; leave it out",
+        )
     for key in ("validation_rows", "test_rows"):
         if getattr(split, key) is not None:
-            refuse(f"dataset.split.{key}", "names rows, but cv draws the folds itself; leave it out")
+            refuse(
+                f"dataset.split.{key}", "names rows, but cv draws the folds itself; leave it out"
+            )
     if config.dataset.path is not None and not isinstance(config.dataset.path, str):
-        refuse("dataset.path", "has a file for each part, but cv draws the folds itself; give it one path")
+        refuse(
+            "dataset.path",
+            "has a file for each part, but cv draws the folds itself; give it one path",
+        )
     last = 2**32 - 1
     if config.seed + folds * repeats - 1 > last:
-        refuse("seed", f"is {config.seed}, but each of {folds * repeats} networks has the next one, up to {last}")
+        refuse(
+            "seed",
+            f"is {config.seed}, but each of {folds * repeats} networks has the next one, up to {last}",
+        )
     if split.seed is not None and split.seed + repeats - 1 > last:
         refuse(
-            "dataset.split.seed", f"is {split.seed}, but each of {repeats} repetitions has the next one, up to {last}"
+            "dataset.split.seed",
+            f"is {split.seed}, but each of {repeats} repetitions has the next one, up to {last}",
         )
     if repeats > 1 and (split.time is not None or not split.shuffle):
         why = "time is set" if split.time is not None else "shuffle is false"
-        problems.append(f"--repeats {repeats}: dataset.split.{why}, so that every repetition would be the same; give 1")
+        problems.append(
+            f"--repeats {repeats}: dataset.split.{why}, so that every repetition would be the same; give 1"
+        )
     if problems:
         raise ConfigError(problems)
 
@@ -76,7 +92,11 @@ def draw_folds(config: Config, found: Contents, folds: int, repeats: int) -> lis
     """
     answers, table = found.answers, found.opened.table
     keys = row_keys(config, table, answers, found.aside)
-    kept = np.arange(len(answers.values)) if answers.dropped is None else np.flatnonzero(~answers.dropped)
+    kept = (
+        np.arange(len(answers.values))
+        if answers.dropped is None
+        else np.flatnonzero(~answers.dropped)
+    )
     _check_enough(config, found, keys, kept, folds)
     split = config.dataset.split
     wish = Wish(validation=split.amount("validation"), shuffle=split.shuffle)
@@ -84,18 +104,28 @@ def draw_folds(config: Config, found: Contents, folds: int, repeats: int) -> lis
     for repeat in range(repeats):
         for fold, (others, own) in enumerate(_splits(config, keys, kept, folds, repeat), start=1):
             if not len(own):
-                raise DataError(f"{table.name}: fold {fold} of {folds} gets no group of rows; give fewer folds")
+                raise DataError(
+                    f"{table.name}: fold {fold} of {folds} gets no group of rows; give fewer folds"
+                )
             out = np.ones(len(answers.values), bool)
             out[others] = False
             with errors_of(repeat + 1, fold):
                 parts = split_rows(
-                    len(out), wish, config.split_seed, keys.classes, groups=keys.groups, times=keys.times, dropped=out
+                    len(out),
+                    wish,
+                    config.split_seed,
+                    keys.classes,
+                    groups=keys.groups,
+                    times=keys.times,
+                    dropped=out,
                 )
             drawn.append(Fold(repeat + 1, fold, {**parts, "test": np.sort(own)}))
     return drawn
 
 
-def _splits(config: Config, keys: RowKeys, kept: Indices, folds: int, repeat: int) -> Iterator[tuple[Indices, Indices]]:
+def _splits(
+    config: Config, keys: RowKeys, kept: Indices, folds: int, repeat: int
+) -> Iterator[tuple[Indices, Indices]]:
     """For each fold the other rows (…,) that train and validate, and its own (…,)."""
     from sklearn import model_selection as sk
 
@@ -112,12 +142,16 @@ def _splits(config: Config, keys: RowKeys, kept: Indices, folds: int, repeat: in
         if groups is None:
             splitter = (sk.KFold if labels is None else sk.StratifiedKFold)(folds, **chance)
         else:
-            splitter = (sk.GroupKFold if labels is None else sk.StratifiedGroupKFold)(folds, **chance)
+            splitter = (sk.GroupKFold if labels is None else sk.StratifiedGroupKFold)(
+                folds, **chance
+            )
         for others, own in splitter.split(kept, labels, groups):
             yield kept[others], kept[own]
 
 
-def _check_enough(config: Config, found: Contents, keys: RowKeys, kept: Indices, folds: int) -> None:
+def _check_enough(
+    config: Config, found: Contents, keys: RowKeys, kept: Indices, folds: int
+) -> None:
     name, wanted = found.opened.table.name, f"--folds {folds}"
     if folds > len(kept):
         raise DataError(f"{name}: has {len(kept)} rows, too few for {wanted}; give fewer folds")
@@ -137,7 +171,11 @@ def _check_enough(config: Config, found: Contents, keys: RowKeys, kept: Indices,
         counts = np.bincount(keys.classes[kept], minlength=len(found.answers.classes))
         fewest = int(np.argmin(counts))
         if counts[fewest] < folds:
-            label, target, rows = found.answers.classes[fewest], found.answers.names[0], int(counts[fewest])
+            label, target, rows = (
+                found.answers.classes[fewest],
+                found.answers.names[0],
+                int(counts[fewest]),
+            )
             fewer = f"give at most --folds {rows}, " if rows > 1 else ""
             raise DataError(
                 f"{name}: the class '{label}' of '{target}' has {rows} {'row' if rows == 1 else 'rows'}, fewer than "

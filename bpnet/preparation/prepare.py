@@ -105,10 +105,14 @@ class Contents:
         table = self.opened.table
         train = np.zeros(len(self.answers.values), bool)
         train[parts["train"]] = True
-        return Survey(table, self.answers, parts, profile(config, table, self.columns, train), self.weights)
+        return Survey(
+            table, self.answers, parts, profile(config, table, self.columns, train), self.weights
+        )
 
 
-def contents(config: Config, source: Source, folder: Path, opened: Opened | None = None) -> Contents:
+def contents(
+    config: Config, source: Source, folder: Path, opened: Opened | None = None
+) -> Contents:
     """Read and check the table, and find the task; the dataset's paths are relative to `folder`.
 
     `opened` is the table where it has been opened before. Raises ConfigError or DataError.
@@ -137,7 +141,9 @@ def survey(config: Config, source: Source, folder: Path) -> Survey:
     return found.survey(config, divide(config, found.opened, found.answers, found.aside))
 
 
-def prepare(config: Config, source: Source, folder: Path, *, scratch: Path | None = None) -> Prepared:
+def prepare(
+    config: Config, source: Source, folder: Path, *, scratch: Path | None = None
+) -> Prepared:
     """Survey the table, resolve the config and encode all rows; those too many for memory go to disk below `scratch`.
 
     Raises ConfigError or DataError.
@@ -162,10 +168,14 @@ class Fitted:
     def weights(self, config: Config) -> Floats | None:
         """Each row's weight (N,), its own times its class's, of mean 1 over the training rows; raises DataError."""
         answers, parts = self.survey.answers, self.survey.parts
-        weights = row_weights(self.survey.weights, answers.values, answers.classes, self.class_weight)
+        weights = row_weights(
+            self.survey.weights, answers.values, answers.classes, self.class_weight
+        )
         if weights is None:
             return None
-        check_parts(weights, parts, f"{self.survey.table.name}, column '{config.dataset.sample_weight}'")
+        check_parts(
+            weights, parts, f"{self.survey.table.name}, column '{config.dataset.sample_weight}'"
+        )
         return np.asarray(weights / weights[parts["train"]].mean())
 
 
@@ -184,8 +194,13 @@ def fit(surveyed: Survey, config: Config, source: Source) -> Fitted:
         rng=generator(config.split_seed, Purpose.SPLIT, epoch=1),
         used=surveyed.used,
     )
-    roles = {name: planned[name].role if name in planned else "ignored" for name in surveyed.profile.findings}
-    resolved = resolve(config, source, task, answers.wanted, surveyed.profile.features, roles, encoder)
+    roles = {
+        name: planned[name].role if name in planned else "ignored"
+        for name in surveyed.profile.findings
+    }
+    resolved = resolve(
+        config, source, task, answers.wanted, surveyed.profile.features, roles, encoder
+    )
     total, precision = sum(map(len, surveyed.parts.values())), resolved.training.precision
     storage, size = storage_of(total, encoder.width, precision, config.dataset.storage)
     if storage == "disk" and resolved.training.batch_size == "full":
@@ -207,8 +222,18 @@ def fit(surveyed: Survey, config: Config, source: Source) -> Fitted:
 
 def encode(fitted: Fitted, config: Config, scratch: Path | None) -> Prepared:
     """Encode every row that is in a part; raises DataError."""
-    surveyed, encoder, resolved, target = fitted.survey, fitted.encoder, fitted.config, fitted.target
-    table, answers, parts, dtype = surveyed.table, surveyed.answers, surveyed.parts, resolved.training.precision
+    surveyed, encoder, resolved, target = (
+        fitted.survey,
+        fitted.encoder,
+        fitted.config,
+        fitted.target,
+    )
+    table, answers, parts, dtype = (
+        surveyed.table,
+        surveyed.answers,
+        surveyed.parts,
+        resolved.training.precision,
+    )
     storage = fitted.storage
     folder = (scratch or Path.cwd()) if storage == "disk" else None
     outputs = outputs_of(resolved, answers.wanted, encoder)
@@ -222,7 +247,9 @@ def encode(fitted: Fitted, config: Config, scratch: Path | None) -> Prepared:
         stores: dict[Part, RowStore] = {}
         for part, own in parts.items():
             if len(own):
-                stores[part] = open_stores.enter_context(RowStore(len(own), encoder.width, dtype, folder))
+                stores[part] = open_stores.enter_context(
+                    RowStore(len(own), encoder.width, dtype, folder)
+                )
         for chunk, own_rows in table.picked(encoder.wanted, surveyed.used):
             x, _ = encoder.encode(chunk, dtype)
             numbers = surveyed.part_numbers[own_rows]
@@ -253,7 +280,9 @@ def _weights(column: Column, name: str, answers: Answers, table: Table) -> Float
     """A column's weights (N,), 0 where a row is dropped, whose cell may be anything."""
     kept = np.arange(len(column)) if answers.dropped is None else np.flatnonzero(~answers.dropped)
     weights = np.zeros(len(column))
-    weights[kept] = column_weights(column.picked(kept), name, lambda row: table.where(int(kept[row])))
+    weights[kept] = column_weights(
+        column.picked(kept), name, lambda row: table.where(int(kept[row]))
+    )
     return weights
 
 

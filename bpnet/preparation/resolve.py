@@ -49,7 +49,9 @@ def resolve(
 
     Raises ConfigError with every combination of keys that makes no sense.
     """
-    architecture = replace(config.architecture, layers=_layers(config.architecture), hidden=None, activation=None)
+    architecture = replace(
+        config.architecture, layers=_layers(config.architecture), hidden=None, activation=None
+    )
     loss = config.training.loss or _loss(architecture, task, wanted)
     activation = _ending(architecture, loss, task)
     if architecture.output is not None:
@@ -71,7 +73,9 @@ def resolve(
         ),
         architecture=architecture,
         training=replace(
-            training, loss=loss, keep="best" if training.keeps_best(validated=split.validates) else "last"
+            training,
+            loss=loss,
+            keep="best" if training.keeps_best(validated=split.validates) else "last",
         ),
     )
     found = _contradictions(resolved, loss, activation, task, wanted, encoder)
@@ -81,13 +85,19 @@ def resolve(
     return resolved
 
 
-def layers_of(config: Config, wanted: int, encoder: Encoder) -> tuple[list[AnyStoredLayer], AnyActivation]:
+def layers_of(
+    config: Config, wanted: int, encoder: Encoder
+) -> tuple[list[AnyStoredLayer], AnyActivation]:
     """All layers of a resolved config, and what turns the scores of the last into predictions.
 
     Before them stands the one that turns numbers of levels into vectors, where columns are encoded so. Where the loss
     reads logits, the output's activation is the loss's own: it is left out of the layer.
     """
-    loss, output, layers = config.training.loss, config.architecture.output, config.architecture.layers
+    loss, output, layers = (
+        config.training.loss,
+        config.architecture.output,
+        config.architecture.layers,
+    )
     assert loss is not None
     assert layers is not None
     assert config.task is not None
@@ -124,7 +134,11 @@ def _tables(encoder: Encoder) -> list[CategoryTable]:
 
 def _units(task: Task, wanted: int, activation: AnyActivation) -> int:
     """An output for each class or target; two classes share one, unless softmax gives each its own."""
-    return 1 if task == "classification" and wanted == 2 and not isinstance(activation, Softmax) else wanted
+    return (
+        1
+        if task == "classification" and wanted == 2 and not isinstance(activation, Softmax)
+        else wanted
+    )
 
 
 def _layers(architecture: Architecture) -> list[AnyLayer]:
@@ -173,7 +187,12 @@ def _output(output: Output, activation: AnyActivation) -> Output:
 
 
 def _contradictions(
-    config: Config, loss: AnyLoss, activation: AnyActivation, task: Task, wanted: int, encoder: Encoder
+    config: Config,
+    loss: AnyLoss,
+    activation: AnyActivation,
+    task: Task,
+    wanted: int,
+    encoder: Encoder,
 ) -> Iterator[tuple[KeyPath, str]]:
     loss_at: KeyPath = ("training", "loss")
     layers = config.architecture.layers or []
@@ -186,20 +205,35 @@ def _contradictions(
         scaled = config.dataset.preprocessing.target == "standardize"
         if logits:
             allowed = "squared_error, absolute_error or huber"
-            yield loss_at, f"is {loss.kind}, which compares classes; for a regression it must be {allowed}"
+            yield (
+                loss_at,
+                f"is {loss.kind}, which compares classes; for a regression it must be {allowed}",
+            )
         elif isinstance(activation, Softmax):
-            yield output_at, "is softmax, which makes shares of several classes; for a regression use identity"
+            yield (
+                output_at,
+                "is softmax, which makes shares of several classes; for a regression use identity",
+            )
         elif scaled and not isinstance(activation, Identity | LeakyRelu):
             yield (
                 output_at,
                 f"is {activation.kind}, which cannot reach every value of a standardized target; use identity, "
                 "or set dataset.preprocessing.target to none where the target stays in its range",
             )
-    elif task == "multilabel" and (isinstance(loss, CrossEntropy) or isinstance(activation, Softmax)):
-        path, kind = (loss_at, loss.kind) if isinstance(loss, CrossEntropy) else (output_at, activation.kind)
+    elif task == "multilabel" and (
+        isinstance(loss, CrossEntropy) or isinstance(activation, Softmax)
+    ):
+        path, kind = (
+            (loss_at, loss.kind) if isinstance(loss, CrossEntropy) else (output_at, activation.kind)
+        )
         allowed = "binary_cross_entropy" if path == loss_at else "sigmoid"
-        yield path, f"is {kind}, which chooses one of several classes; where each target is true or not, use {allowed}"
-    elif logits and (activation != loss.link or (not added and _own_activation(config.architecture) is not None)):
+        yield (
+            path,
+            f"is {kind}, which chooses one of several classes; where each target is true or not, use {allowed}",
+        )
+    elif logits and (
+        activation != loss.link or (not added and _own_activation(config.architecture) is not None)
+    ):
         yield (
             output_at,
             f"is {activation.kind}, but the loss {loss.kind} applies {loss.link.kind} itself; "
@@ -208,11 +242,20 @@ def _contradictions(
         )
     if task != "classification":
         if config.dataset.split.stratify:
-            yield ("dataset", "split", "stratify"), f"is true, but the task is {task}, which has no classes; remove it"
+            yield (
+                ("dataset", "split", "stratify"),
+                f"is true, but the task is {task}, which has no classes; remove it",
+            )
         if config.dataset.class_weight is not None:
-            yield ("dataset", "class_weight"), f"is set, but the task is {task}, which has no classes; remove it"
+            yield (
+                ("dataset", "class_weight"),
+                f"is set, but the task is {task}, which has no classes; remove it",
+            )
     if not added and isinstance(layers[-1], Dropout):
-        yield ("architecture", "output"), "is null, but the last layer is dropout, which makes no output; leave it out"
+        yield (
+            ("architecture", "output"),
+            "is null, but the last layer is dropout, which makes no output; leave it out",
+        )
     outputs = outputs_of(config, wanted, encoder)
     fitting = {_units(task, wanted, activation), wanted}
     if not added and outputs not in fitting:
@@ -245,7 +288,10 @@ def _contradictions(
         )
     weighted = config.dataset.class_weight is not None or config.dataset.sample_weight is not None
     if weighted and loss.rows == "sum":
-        yield loss_at, "sums over the rows, but weights have no scale of their own; use rows: mean with weights"
+        yield (
+            loss_at,
+            "sums over the rows, but weights have no scale of their own; use rows: mean with weights",
+        )
     optimizer = config.training.optimizer
     by_chance = [layer.kind for layer in layers if isinstance(layer, Dropout | BatchNormalization)]
     if isinstance(optimizer, Perturbation) and by_chance:
@@ -258,5 +304,10 @@ def _contradictions(
             ("training", "schedule"),
             f"is {config.training.schedule.kind}, but rprop finds its own step sizes; leave the schedule out",
         )
-    if config.training.batch_size == 1 and any(isinstance(layer, BatchNormalization) for layer in layers):
-        yield ("training", "batch_size"), "is 1, which leaves batch_normalization nothing to average; raise it"
+    if config.training.batch_size == 1 and any(
+        isinstance(layer, BatchNormalization) for layer in layers
+    ):
+        yield (
+            ("training", "batch_size"),
+            "is 1, which leaves batch_normalization nothing to average; raise it",
+        )

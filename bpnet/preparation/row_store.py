@@ -25,7 +25,9 @@ _NARROW = (np.dtype(np.uint8), np.dtype(np.float16))
 Storage = Literal["memory", "disk"]
 
 
-def storage_of(rows: int, inputs: int, dtype: str, wish: Literal["auto", "memory", "disk"]) -> tuple[Storage, int]:
+def storage_of(
+    rows: int, inputs: int, dtype: str, wish: Literal["auto", "memory", "disk"]
+) -> tuple[Storage, int]:
     """Where so many encoded rows are kept, and their bytes in the network's type."""
     size = rows * inputs * np.dtype(dtype).itemsize
     if wish != "auto":
@@ -90,7 +92,10 @@ class RowStore:
         return StoredRows(x, y, weights, dtype=self._dtype, window=window, release=release)
 
     def _new_file(self) -> "tempfile._TemporaryFileWrapper[bytes]":
-        needed, free = self._rows * self._inputs * self._types[0].itemsize, shutil.disk_usage(self._folder).free
+        needed, free = (
+            self._rows * self._inputs * self._types[0].itemsize,
+            shutil.disk_usage(self._folder).free,
+        )
         if needed > free:
             raise DataError(
                 f"{self._folder}: the encoded rows need {needed / 1e9:.1f} GB beside the run, and {free / 1e9:.1f} GB "
@@ -100,7 +105,9 @@ class RowStore:
 
     def _fits(self, x: Array) -> bool:
         with np.errstate(all="ignore"):
-            return self._types[0] == self._dtype or bool((x.astype(self._types[0]).astype(x.dtype) == x).all())
+            return self._types[0] == self._dtype or bool(
+                (x.astype(self._types[0]).astype(x.dtype) == x).all()
+            )
 
     def _widen(self) -> None:
         """Go on in the next wider type, with what is there copied."""
@@ -116,7 +123,9 @@ class RowStore:
         try:
             self._file.write(np.ascontiguousarray(x, self._types[0]).data)
         except OSError as error:
-            raise DataError(f"{self._folder}: the encoded rows cannot be written: {error.strerror}") from None
+            raise DataError(
+                f"{self._folder}: the encoded rows cannot be written: {error.strerror}"
+            ) from None
 
     def _map(self) -> tuple[mmap.mmap, Array]:
         self._file.flush()

@@ -14,7 +14,9 @@ from bpnet.errors import DataError
 from bpnet.messages import listed, suggest
 
 
-def class_weights(config: Config, source: Source, classes: list[str], trained: Array) -> dict[str, float] | None:
+def class_weights(
+    config: Config, source: Source, classes: list[str], trained: Array
+) -> dict[str, float] | None:
     """The weight of each class: as given, 1 where it is not; `balanced` gives each class the same sum of weights.
 
     `trained` are the class numbers of the training rows. Raises DataError where a class is named that is not there.
@@ -24,7 +26,10 @@ def class_weights(config: Config, source: Source, classes: list[str], trained: A
         return None
     if given == "balanced":
         counts = np.bincount(trained, minlength=len(classes))
-        return {label: len(trained) / (len(classes) * int(n)) for label, n in zip(classes, counts, strict=True)}
+        return {
+            label: len(trained) / (len(classes) * int(n))
+            for label, n in zip(classes, counts, strict=True)
+        }
     unknown = [label for label in given if label not in classes]
     if unknown:
         raise DataError(
@@ -48,11 +53,15 @@ def column_weights(column: Column, name: str, where: Where) -> Floats:
     gaps, negative = np.isnan(weights), weights < 0
     if gaps.any():
         row = int(np.argmax(gaps))
-        raise DataError(f"{where(row)}, column '{name}': the weight is blank; give a number of at least 0")
+        raise DataError(
+            f"{where(row)}, column '{name}': the weight is blank; give a number of at least 0"
+        )
     if negative.any():
         row = int(np.argmax(negative))
         raise DataError(f"{where(row)}, column '{name}': the weight {weights[row]:g} is below 0")
-    return np.asarray(weights / max(weights.max(), np.finfo(np.float64).tiny))  # so that no sum of weights overflows
+    return np.asarray(
+        weights / max(weights.max(), np.finfo(np.float64).tiny)
+    )  # so that no sum of weights overflows
 
 
 def row_weights(

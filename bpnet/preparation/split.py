@@ -25,10 +25,16 @@ class RowKeys:
     times: Floats | None
 
 
-def row_keys(config: Config, table: Table, answers: Answers, aside: Mapping[str, Column]) -> RowKeys:
+def row_keys(
+    config: Config, table: Table, answers: Answers, aside: Mapping[str, Column]
+) -> RowKeys:
     """Read the keys off columns of `aside`; raises DataError where one has a gap."""
     split = config.dataset.split
-    classes = answers.values.astype(np.intp) if split.stratifies(answers.task) and answers.classes else None
+    classes = (
+        answers.values.astype(np.intp)
+        if split.stratifies(answers.task) and answers.classes
+        else None
+    )
     groups = None if split.group is None else aside[split.group].as_text()[0].astype(np.intp)
     times = None if split.time is None else _times(aside[split.time], split.time, table)
     if split.group is not None and groups is not None:
@@ -38,7 +44,9 @@ def row_keys(config: Config, table: Table, answers: Answers, aside: Mapping[str,
     return RowKeys(classes, groups, times)
 
 
-def divide(config: Config, opened: Opened, answers: Answers, aside: Mapping[str, Column]) -> dict[Part, Indices]:
+def divide(
+    config: Config, opened: Opened, answers: Answers, aside: Mapping[str, Column]
+) -> dict[Part, Indices]:
     """The rows of each part, by files, by a column of `aside`, or drawn; raises DataError."""
     split, table = config.dataset.split, opened.table
     rows = len(answers.values)
@@ -55,7 +63,9 @@ def divide(config: Config, opened: Opened, answers: Answers, aside: Mapping[str,
         codes, levels = aside[split.column].as_text()
         kept = np.arange(rows) if answers.dropped is None else np.flatnonzero(~answers.dropped)
         named = np.full(rows, -1, np.int8)
-        named[kept] = named_parts(codes[kept].astype(np.intp), list(levels), lambda row: table.where(int(kept[row])))
+        named[kept] = named_parts(
+            codes[kept].astype(np.intp), list(levels), lambda row: table.where(int(kept[row]))
+        )
     keys = row_keys(config, table, answers, aside)
     return split_rows(
         rows,

@@ -53,7 +53,9 @@ class Answers:
         """How many answers a row has: a score for each class, quantity or label."""
         return len(self.classes) or len(self.names)
 
-    def target(self, train: Array, scaling: Literal["standardize", "none"], table: Table) -> AnyTarget:
+    def target(
+        self, train: Array, scaling: Literal["standardize", "none"], table: Table
+    ) -> AnyTarget:
         """The target as the model keeps it, scaled by the rows that train (indices); raises DataError."""
         if self.task == "classification":
             return Classes(name=self.names[0], classes=self.classes)
@@ -69,16 +71,26 @@ class Answers:
                     "there is nothing to learn"
                 )
             try:
-                scales.append(fit_scale(Standardize() if scaling == "standardize" else NoScaling(), summary, name))
+                scales.append(
+                    fit_scale(
+                        Standardize() if scaling == "standardize" else NoScaling(), summary, name
+                    )
+                )
             except DataError as error:
-                raise DataError([f"{table.name}: {problem}" for problem in error.problems]) from None
+                raise DataError(
+                    [f"{table.name}: {problem}" for problem in error.problems]
+                ) from None
         return Quantities(names=self.names, scales=scales)  # type: ignore[arg-type]
 
     def encode(self, target: AnyTarget, outputs: int, dtype: str, table: Table) -> Array:
         """What the network should say (N, outputs); raises DataError where a number is too large."""
         if isinstance(target, Classes):
             return target.encode(self.values, outputs, dtype)
-        return target.encode(self.values, dtype, table.where) if isinstance(target, Quantities) else self.values
+        return (
+            target.encode(self.values, dtype, table.where)
+            if isinstance(target, Quantities)
+            else self.values
+        )
 
 
 def read_answers(config: Config, table: Table, columns: Sequence[Column]) -> Answers:
@@ -93,7 +105,9 @@ def read_answers(config: Config, table: Table, columns: Sequence[Column]) -> Ans
             advice = "fill it in, drop the row, or set dataset.drop_missing_targets to true"
             refuse_gaps(target_gaps(column, words=words), column, name, table.where, advice)
     elif dropped.all():
-        raise DataError(f"{table.name}: every row's target is blank, and dataset.drop_missing_targets is true")
+        raise DataError(
+            f"{table.name}: every row's target is blank, and dataset.drop_missing_targets is true"
+        )
     kept = np.flatnonzero(~gaps) if dropped is not None else np.arange(len(gaps))
     columns = [column.picked(kept) for column in columns]
 
@@ -117,9 +131,13 @@ def read_answers(config: Config, table: Table, columns: Sequence[Column]) -> Ans
                 "a classification needs two or more"
             )
     elif task == "multilabel":
-        values = np.column_stack([truths(column, name, where) for column, name in zip(columns, names, strict=True)])
+        values = np.column_stack(
+            [truths(column, name, where) for column, name in zip(columns, names, strict=True)]
+        )
     else:
-        values = np.column_stack([numbers_of(c, name, where) for c, name in zip(columns, names, strict=True)])
+        values = np.column_stack(
+            [numbers_of(c, name, where) for c, name in zip(columns, names, strict=True)]
+        )
     if dropped is not None:
         spread = np.zeros((len(gaps), *values.shape[1:]), values.dtype)
         spread[kept] = values
@@ -135,7 +153,13 @@ def task_of(columns: Sequence[Column]) -> tuple[Task, str]:
         return "regression", "there are several targets, of numbers"
     column = columns[0]
     if not suggests_classes(column):
-        return "regression", f"the target is numbers, more than {MOST_INTEGER_CLASSES} different or with fractions"
+        return (
+            "regression",
+            f"the target is numbers, more than {MOST_INTEGER_CLASSES} different or with fractions",
+        )
     if column.numbers is not None or any(column.marks.is_number(level) for level in column.levels):
-        return "classification", f"the target is at most {MOST_INTEGER_CLASSES} different whole numbers"
+        return (
+            "classification",
+            f"the target is at most {MOST_INTEGER_CLASSES} different whole numbers",
+        )
     return "classification", "the target is text"

@@ -58,7 +58,9 @@ def column_lines(columns: Sequence[ColumnDescription]) -> list[str]:
         if own:
             gaps = sum(c.missing > 0 for c in own)
             told = f"{gaps} of them with gaps, " if gaps else ""
-            lines.append(f"{counted(len(own), f'{role} column')}: {told}{counted(sum(c.inputs for c in own), 'input')}")
+            lines.append(
+                f"{counted(len(own), f'{role} column')}: {told}{counted(sum(c.inputs for c in own), 'input')}"
+            )
     return [*lines, *(f"{c.name}: {_use(c)}" for c in columns if c.role == "ignored")]
 
 
@@ -99,7 +101,13 @@ def _target_lines(found: Inspection) -> list[str]:
     commonest = sorted(found.counts["train"], key=lambda name: -found.counts["train"][name])
     shown = [name for name in found.counts["train"] if name in commonest[:MOST_CLASSES]]
     rows = [
-        [name, *(f"{own[name]:,} ({own[name] / found.parts[part]:.1%})" for part, own in found.counts.items())]
+        [
+            name,
+            *(
+                f"{own[name]:,} ({own[name] / found.parts[part]:.1%})"
+                for part, own in found.counts.items()
+            ),
+        ]
         for name in shown
     ]
     left = len(commonest) - len(shown)
@@ -157,4 +165,10 @@ def _notes(found: Inspection) -> Iterator[str]:
 
 
 def _bytes(size: int) -> str:
-    return f"{size / 1e9:.2g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
+    return (
+        f"{size / 1e9:.2g} GB"
+        if size >= 1e9
+        else f"{size / 1e6:.3g} MB"
+        if size >= 1e6
+        else f"{size / 1e3:.3g} kB"
+    )

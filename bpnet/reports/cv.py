@@ -21,7 +21,9 @@ def cross_validated_lines(found: "CrossValidated") -> Iterator[str]:
             metric_title(name),
             score_text(own.mean),
             "" if own.deviation is None else f"± {own.deviation:.2g}",
-            "" if own.low is None or own.high is None else f"{score_text(own.low)} … {score_text(own.high)}",
+            ""
+            if own.low is None or own.high is None
+            else f"{score_text(own.low)} … {score_text(own.high)}",
             "" if own.folds == len(found.results) else str(own.folds),
         ]
         for name, own in found.estimates.items()

@@ -18,20 +18,32 @@ def evaluation_lines(evaluation: "Evaluation") -> Iterator[str]:
     yield f"{evaluation.data}: {counted(evaluation.rows, 'row')}; {loss} {evaluation.loss:.6g}\n"
     rows = []
     for figure in scores.figures:
-        interval = "" if figure.low is None else f"{score_text(figure.low)} … {score_text(figure.high)}"
-        others = [score_text(baseline.figures.get(figure.name)) for baseline in evaluation.baselines]
+        interval = (
+            "" if figure.low is None else f"{score_text(figure.low)} … {score_text(figure.high)}"
+        )
+        others = [
+            score_text(baseline.figures.get(figure.name)) for baseline in evaluation.baselines
+        ]
         rows.append([metric_title(figure.name), score_text(figure.value), interval, *others])
     yield from table(
-        ["", "network", "95 % interval", *(baseline.name for baseline in evaluation.baselines)], rows, numbers=True
+        ["", "network", "95 % interval", *(baseline.name for baseline in evaluation.baselines)],
+        rows,
+        numbers=True,
     )
     if isinstance(scores, Classification):
         yield "\nConfusion matrix (rows: true class, columns: predicted)\n"
-        counts = [[label, *map(str, row)] for label, row in zip(scores.classes, scores.confusion, strict=True)]
+        counts = [
+            [label, *map(str, row)]
+            for label, row in zip(scores.classes, scores.confusion, strict=True)
+        ]
         yield from table(["", *scores.classes], counts, numbers=True)
         yield ""
         yield from table(
             ["", "precision", "recall", "F1", "rows"],
-            [[c.label, *(score_text(v) for v in (c.precision, c.recall, c.f1)), str(c.rows)] for c in scores.per_class],
+            [
+                [c.label, *(score_text(v) for v in (c.precision, c.recall, c.f1)), str(c.rows)]
+                for c in scores.per_class
+            ],
             numbers=True,
         )
     elif isinstance(scores, Multilabel):
@@ -39,7 +51,11 @@ def evaluation_lines(evaluation: "Evaluation") -> Iterator[str]:
         yield from table(
             ["", "precision", "recall", "F1", "ROC AUC", "rows"],
             [
-                [c.label, *(score_text(v) for v in (c.precision, c.recall, c.f1, c.roc_auc)), str(c.rows)]
+                [
+                    c.label,
+                    *(score_text(v) for v in (c.precision, c.recall, c.f1, c.roc_auc)),
+                    str(c.rows),
+                ]
                 for c in scores.per_label
             ],
             numbers=True,
@@ -49,12 +65,21 @@ def evaluation_lines(evaluation: "Evaluation") -> Iterator[str]:
         yield from table(
             ["", "RMSE", "MAE", "R²", "median absolute error", "MAPE"],
             [
-                [t.target, *(score_text(v) for v in (t.rmse, t.mae, t.r2, t.median_absolute_error, t.mape))]
+                [
+                    t.target,
+                    *(
+                        score_text(v)
+                        for v in (t.rmse, t.mae, t.r2, t.median_absolute_error, t.mape)
+                    ),
+                ]
                 for t in scores.per_target
             ],
             numbers=True,
         )
-    notes = [scores.note, *(f"{b.name}: {b.note}" if b.note else None for b in evaluation.baselines)]
+    notes = [
+        scores.note,
+        *(f"{b.name}: {b.note}" if b.note else None for b in evaluation.baselines),
+    ]
     told = [*evaluation.verdict, *(f"note: {text}" for text in notes if text)]
     if told:
         yield ""

@@ -13,7 +13,14 @@ def gradient_check_lines(report: "GradientReport") -> Iterator[str]:
     """Each parameter's largest disagreement, and the verdict."""
     yield f"{counted(report.rows, 'row')}, float64, tolerance {report.tolerance:g}\n"
     yield from table(
-        ["parameter", "entries", "largest relative error", "at", "backpropagation", "central differences"],
+        [
+            "parameter",
+            "entries",
+            "largest relative error",
+            "at",
+            "backpropagation",
+            "central differences",
+        ],
         [
             [
                 check.name,

@@ -79,7 +79,10 @@ def _layer(units: int, settings: Settings) -> list[str]:
 def _imbalance(classes: Mapping[str, int]) -> str:
     if not classes:
         return ""
-    rarest, commonest = min(classes, key=lambda name: classes[name]), max(classes, key=lambda name: classes[name])
+    rarest, commonest = (
+        min(classes, key=lambda name: classes[name]),
+        max(classes, key=lambda name: classes[name]),
+    )
     ratio = classes[commonest] / max(classes[rarest], 1)
     if ratio < IMBALANCE:
         return "each class counts the same; by default each row does"
@@ -89,7 +92,14 @@ def _imbalance(classes: Mapping[str, int]) -> str:
 
 def _indented(keys: Mapping[str, object]) -> list[str]:
     """Keys as YAML, each on its own line, two spaces in."""
-    text = yaml.dump(keys, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000)
+    text = yaml.dump(
+        keys,
+        Dumper=Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=10_000,
+    )
     return [f"  {line}" for line in text.splitlines()]
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> list[str]:
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False
+) -> list[str]:
     """Columns of text, each as wide as its widest cell; with `numbers` all but the first to the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     return [
@@ -25,7 +27,11 @@ def duration(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{float(f'{seconds / size:.2g}'):g} {unit}"
-    return f"{float(f'{seconds:.2g}'):g} s" if seconds >= 1 else f"{float(f'{1000 * seconds:.2g}'):g} ms"
+    return (
+        f"{float(f'{seconds:.2g}'):g} s"
+        if seconds >= 1
+        else f"{float(f'{1000 * seconds:.2g}'):g} ms"
+    )
 
 
 def metric_title(name: str) -> str:

@@ -44,7 +44,9 @@ def subject_of(name: str, traced: Trace) -> Subject:
     """What a trace is about."""
     description, training = traced.model.description, traced.training
     rows = [f"row {number}" for number in traced.rows]
-    named = rows[0] if len(rows) == 1 else f"rows {', '.join(str(number) for number in traced.rows)}"
+    named = (
+        rows[0] if len(rows) == 1 else f"rows {', '.join(str(number) for number in traced.rows)}"
+    )
     return Subject(
         title=f"{name}: {named}",
         rows=rows,
@@ -68,12 +70,18 @@ class TraceText:
             values = ", ".join(
                 f"{feature} = {self._n(value)}"
                 for feature, value in zip(
-                    self._subject.features[:MOST_TERMS], steps[0].layers[0].inputs[row], strict=False
+                    self._subject.features[:MOST_TERMS],
+                    steps[0].layers[0].inputs[row],
+                    strict=False,
                 )
             )
             rest = len(self._subject.features) - MOST_TERMS
             targets = ", ".join(self._n(value) for value in steps[0].targets[row])
-            yield f"{name}, encoded: {values}" + (f" and {rest} more" if rest > 0 else "") + f"; target {targets}"
+            yield (
+                f"{name}, encoded: {values}"
+                + (f" and {rest} more" if rest > 0 else "")
+                + f"; target {targets}"
+            )
             if steps[0].weights is not None:
                 yield f"    its weight, by which its loss is multiplied: {self._n(steps[0].weights[row])}"
         yield (
@@ -90,7 +98,8 @@ class TraceText:
             for k in range(len(step.layers) - 1, -1, -1):
                 yield from self._backward(k, step)
             yield Heading(
-                2, f"Gradient and update ({self._subject.optimizer}, learning rate {self._n(step.learning_rate)})"
+                2,
+                f"Gradient and update ({self._subject.optimizer}, learning rate {self._n(step.learning_rate)})",
             )
             if step.clipped_norm != step.gradient_norm:
                 before, after = self._n(step.gradient_norm), self._n(step.clipped_norm)
@@ -156,7 +165,9 @@ class TraceText:
                     yield f"{prefix}output {unit + 1}: y = {y}, target t = {t}, error t - y = {error}"
                     yield f"    dL/dy = {gradient}"
         yield from _left_out(rest, "outputs", "smaller gradients")
-        yield f"L = {self._n(step.loss)}" + (" (with the penalty)" if self._subject.penalized else "")
+        yield f"L = {self._n(step.loss)}" + (
+            " (with the penalty)" if self._subject.penalized else ""
+        )
 
     def _backward(self, k: int, step: StepTrace) -> Iterator[Line]:
         layer = step.layers[k]
@@ -169,15 +180,23 @@ class TraceText:
         for row, prefix in self._rows():
             for unit in shown:
                 arriving = self._n(layer.output_gradients[row, unit])
-                if following is not None and isinstance(following.layer, Dense) and following.deltas is not None:
-                    back = self._products(following.before["weight"][:, unit], following.deltas[row])
+                if (
+                    following is not None
+                    and isinstance(following.layer, Dense)
+                    and following.deltas is not None
+                ):
+                    back = self._products(
+                        following.before["weight"][:, unit], following.deltas[row]
+                    )
                     yield f"{prefix}unit {unit + 1}: dL/da = Σ w·delta of layer {k + 2} = {back} = {arriving}"
                 else:
                     source = "from the loss" if following is None else f"from layer {k + 2}"
                     yield f"{prefix}unit {unit + 1}: dL/da = {arriving} ({source})"
                 delta = self._n(layer.deltas[row, unit])
                 if layer.slopes is not None:
-                    product = self._product(layer.slopes[row, unit], layer.output_gradients[row, unit])
+                    product = self._product(
+                        layer.slopes[row, unit], layer.output_gradients[row, unit]
+                    )
                     yield f"    delta = f'(z)·dL/da = {product} = {delta}"
                 else:
                     yield f"    delta = {delta}"
@@ -204,7 +223,11 @@ class TraceText:
             return ""
         deltas = layer.deltas[:, index[0]]
         if name == "bias":
-            return " + ".join(self._n(delta) for delta in deltas) + " = " if len(deltas) > 1 else "delta = "
+            return (
+                " + ".join(self._n(delta) for delta in deltas) + " = "
+                if len(deltas) > 1
+                else "delta = "
+            )
         return f"delta·input = {self._products(deltas, layer.inputs[:, index[1]])} = "
 
     def _after(self, step: StepTrace) -> Iterator[Line]:
@@ -279,7 +302,9 @@ def _equation(loss: AnyLoss) -> str:
         return f"-Σ t log p, {rows}"
     if isinstance(loss, BinaryCrossEntropy):
         return f"-Σ (t log p + (1 - t) log (1 - p)), {rows}"
-    element = {"squared_error": "(y - t)²", "absolute_error": "|y - t|", "huber": "huber(y - t)"}[loss.kind]
+    element = {"squared_error": "(y - t)²", "absolute_error": "|y - t|", "huber": "huber(y - t)"}[
+        loss.kind
+    ]
     half = "½ " if isinstance(loss, SquaredError) and loss.half else ""
     return f"{half}{element}, {loss.outputs} over the outputs, {rows}"
 

@@ -20,9 +20,19 @@ def trained_lines(trained: "Trained") -> Iterator[str]:
     spent = f"{counted(trained.epochs, 'epoch')} in {trained.seconds:.2f} s"
     yield f"\n{ended} after {spent}; kept the weights of {_kept(trained)}\n"
     names = list(next(iter(trained.figures.values())))
-    spread = deviations([replica.figures for replica in trained.replicas]) if len(trained.replicas) > 1 else None
+    spread = (
+        deviations([replica.figures for replica in trained.replicas])
+        if len(trained.replicas) > 1
+        else None
+    )
     rows = [
-        [part, *(f"{figures[name]:.4g}" + (f" ± {spread[part][name]:.2g}" if spread else "") for name in names)]
+        [
+            part,
+            *(
+                f"{figures[name]:.4g}" + (f" ± {spread[part][name]:.2g}" if spread else "")
+                for name in names
+            ),
+        ]
         for part, figures in trained.figures.items()
     ]
     if spread:
@@ -31,7 +41,11 @@ def trained_lines(trained: "Trained") -> Iterator[str]:
     if trained.advice:
         yield "\nThe doctor's advice:"
         yield from (f"- {line}" for line in trained.advice)
-    after = f"bpnet eval {trained.run}" if "test" in trained.figures else f"bpnet predict {trained.run} DATA.csv"
+    after = (
+        f"bpnet eval {trained.run}"
+        if "test" in trained.figures
+        else f"bpnet predict {trained.run} DATA.csv"
+    )
     yield f"\nRun directory: {trained.run}\nNext:          {after}"
 
 

@@ -104,7 +104,9 @@ def create(parent: Path, name: str) -> Path:
         reason = "it is not a folder"
     except OSError as error:
         reason = error.strerror or str(error)
-    raise RunError(f"{parent}: a run directory cannot be made here: {reason}; choose a folder with --runs DIR")
+    raise RunError(
+        f"{parent}: a run directory cannot be made here: {reason}; choose a folder with --runs DIR"
+    )
 
 
 def model_folder(path: Path) -> Path:
@@ -127,7 +129,9 @@ def open_run(path: Path) -> RunPaths:
         return RunPaths(path)
     if not is_there:
         near = nearest(path.name, (run.name for run in _runs(path.parent)))
-        hint = f"did you mean '{path.with_name(near)}'?" if near else "`bpnet train CONFIG` makes one"
+        hint = (
+            f"did you mean '{path.with_name(near)}'?" if near else "`bpnet train CONFIG` makes one"
+        )
         raise RunError(f"{path}: there is no such run directory; {hint}")
     meant = [*_runs(path)[-1:], *filter(_is_run, path.parents)]
     hint = f"; did you mean '{meant[0]}'?" if meant else ""

@@ -62,7 +62,9 @@ def write_text(path: Path, text: str) -> None:
 def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
     """Replace a CSV file at once, in UTF-8."""
     with replacing(path) as file:
-        writer = csv.writer(codecs.getwriter("utf-8")(file, "backslashreplace"), lineterminator="\n")
+        writer = csv.writer(
+            codecs.getwriter("utf-8")(file, "backslashreplace"), lineterminator="\n"
+        )
         writer.writerow(header)
         writer.writerows(lines)
 
@@ -111,8 +113,13 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise RunError(f"{path}, line {error.lineno}: is not JSON: {error.msg}; {_RESTORE}") from None
-    except (RecursionError, ValueError):  # brackets a thousand deep; a number of thousands of digits
+        raise RunError(
+            f"{path}, line {error.lineno}: is not JSON: {error.msg}; {_RESTORE}"
+        ) from None
+    except (
+        RecursionError,
+        ValueError,
+    ):  # brackets a thousand deep; a number of thousands of digits
         raise RunError(f"{path}: is not JSON that bpnet wrote; {_RESTORE}") from None
 
 

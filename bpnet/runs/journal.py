@@ -91,16 +91,23 @@ class Journal:
         several = len(self.seeds) > 1
         figures = [*self._measured, "learning_rate", "gradient_norm"]
         spread = [f"{name}_deviation" for name in self._measured] if several else []
-        self._columns = {name: k for k, name in enumerate(["epoch", "step", *figures, "seconds", *spread])}
+        self._columns = {
+            name: k for k, name in enumerate(["epoch", "step", *figures, "seconds", *spread])
+        }
         self._open = ExitStack()
         self._log = self._open.enter_context(MetricsLog(self._run.metrics_csv, list(self._columns)))
         self._each = None
         if several:
-            self._each = self._open.enter_context(MetricsLog(self._run.replicas_csv, ["epoch", "replica", *figures]))
+            self._each = self._open.enter_context(
+                MetricsLog(self._run.replicas_csv, ["epoch", "replica", *figures])
+            )
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
@@ -122,10 +129,16 @@ class Journal:
             self._stops = record.stops
         return Row(self._columns, row)
 
-    def _note_each(self, record: Record, log: MetricsLog, figures: Array) -> tuple[list[float], list[float]]:
+    def _note_each(
+        self, record: Record, log: MetricsLog, figures: Array
+    ) -> tuple[list[float], list[float]]:
         """Log the figures (C, R) of each replica that trains; the means and deviations of those that are finite."""
         each = zip(figures.T.tolist(), record.running.tolist(), strict=True)
-        rows = [[record.epoch, replica, *own] for replica, (own, running) in enumerate(each, start=1) if running]
+        rows = [
+            [record.epoch, replica, *own]
+            for replica, (own, running) in enumerate(each, start=1)
+            if running
+        ]
         log.append(*rows, now=time.perf_counter())
         counted = record.running & ~record.diverged
         chosen = figures[:, counted] if counted.any() else figures[:, :1]
@@ -176,7 +189,9 @@ class Journal:
             "best_epoch": self.kept_epoch,
             "epochs": self.epoch,
             "advice": list(advice),
-            "replicas": [asdict(replica) for replica in replicas] if len(replicas) > 1 or len(self.seeds) > 1 else [],
+            "replicas": [asdict(replica) for replica in replicas]
+            if len(replicas) > 1 or len(self.seeds) > 1
+            else [],
         }
         self._write()
 
@@ -201,7 +216,11 @@ def begun(seed: int, digest: str, command: Sequence[str]) -> dict[str, Any]:
         "finished": None,
         "seconds": None,
         "data_sha256": digest,
-        "versions": {"bpnet": __version__, "numpy": np.__version__, "python": platform.python_version()},
+        "versions": {
+            "bpnet": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
         "platform": platform.platform(),
     }
 
@@ -223,7 +242,10 @@ def deviations(each: Sequence[Figures]) -> Figures:
 
 def _over(each: Sequence[Figures], figure: Any) -> Figures:
     parts: Mapping[Part, dict[str, float]] = each[0]
-    return {part: {name: float(figure([own[part][name] for own in each])) for name in parts[part]} for part in parts}
+    return {
+        part: {name: float(figure([own[part][name] for own in each])) for name in parts[part]}
+        for part in parts
+    }
 
 
 def _now() -> str:

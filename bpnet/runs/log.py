@@ -55,8 +55,14 @@ class MetricsLog:
             return
         unfit = [row for row in rows if len(row) != len(self._columns)]
         if unfit:
-            raise ValueError(f"a row has {len(unfit[0])} numbers, the columns are {list(self._columns)}")
-        text = to_json(rows, inf_nan_mode="constants")[2:-2].replace(b"],[", b"\n").replace(b"null", b"")
+            raise ValueError(
+                f"a row has {len(unfit[0])} numbers, the columns are {list(self._columns)}"
+            )
+        text = (
+            to_json(rows, inf_nan_mode="constants")[2:-2]
+            .replace(b"],[", b"\n")
+            .replace(b"null", b"")
+        )
         if b"N" in text or b"I" in text:
             text = text.replace(b"NaN", b"nan").replace(b"Infinity", b"inf")
         try:
@@ -66,7 +72,10 @@ class MetricsLog:
             raise cannot_write(self._path, error) from error
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         try:
             with self._file:

@@ -29,4 +29,6 @@ def run_name(config: Config, source: Source) -> str:
         except UsageError as error:
             raise ConfigError(f"{source.where(('name',))}: name: {error}") from None
     stem = Path(source.name).stem
-    return directory.valid_name("".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip("-.") or "run")
+    return directory.valid_name(
+        "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip("-.") or "run"
+    )

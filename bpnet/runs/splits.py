@@ -35,7 +35,9 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
         lines = csv.reader(file)
         header = next(lines, [])
         if header != ["row", "part"]:
-            raise RunError(f"{path}, line 1: must read 'row,part', not {','.join(header)!r}; {_RESTORE}")
+            raise RunError(
+                f"{path}, line 1: must read 'row,part', not {','.join(header)!r}; {_RESTORE}"
+            )
         for row, cells in enumerate(lines, start=1):
             if len(cells) != 2 or cells[0] != str(row):
                 raise RunError(

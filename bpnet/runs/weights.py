@@ -40,14 +40,18 @@ def load(path: Path) -> dict[str, npt.NDArray[np.generic]]:
         ) from None
 
 
-def check_shapes(path: Path, arrays: Arrays, expected: Mapping[str, tuple[int, ...]], dtype: npt.DTypeLike) -> None:
+def check_shapes(
+    path: Path, arrays: Arrays, expected: Mapping[str, tuple[int, ...]], dtype: npt.DTypeLike
+) -> None:
     """Check that the arrays loaded from `path` are the expected ones, and finite."""
     for name, shape in expected.items():
         if name not in arrays:
             raise RunError(f"{path}: the tensor '{name}' of shape {shape} is missing; {_RESTORE}")
         array = arrays[name]
         if array.shape != shape:
-            raise RunError(f"{path}: the tensor '{name}' has shape {array.shape}, the model needs {shape}; {_RESTORE}")
+            raise RunError(
+                f"{path}: the tensor '{name}' has shape {array.shape}, the model needs {shape}; {_RESTORE}"
+            )
         if array.dtype != np.dtype(dtype):
             raise RunError(
                 f"{path}: the tensor '{name}' is {array.dtype}, the model needs {np.dtype(dtype)}; {_RESTORE}"
@@ -55,7 +59,9 @@ def check_shapes(path: Path, arrays: Arrays, expected: Mapping[str, tuple[int, .
         if not np.isfinite(array).all():
             raise RunError(f"{path}: the tensor '{name}' holds NaN or infinity; {_RESTORE}")
     for name in sorted(arrays.keys() - expected.keys()):
-        raise RunError(f"{path}: the tensor '{name}' of shape {arrays[name].shape} is not in the model; {_RESTORE}")
+        raise RunError(
+            f"{path}: the tensor '{name}' of shape {arrays[name].shape} is not in the model; {_RESTORE}"
+        )
 
 
 def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:

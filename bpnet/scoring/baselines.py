@@ -52,7 +52,9 @@ def fit_baselines(
     label's most frequent value is predicted, and a logistic regression for each label. Regression: y_train (M, K); the
     mean, and ridge regression with alpha 1. Rows of weight 0 are left out; at least one other is needed.
     """
-    weights = np.ones(len(x_train)) if weights_train is None else np.asarray(weights_train, np.float64)
+    weights = (
+        np.ones(len(x_train)) if weights_train is None else np.asarray(weights_train, np.float64)
+    )
     used = np.flatnonzero(weights > 0)
     x, y, w = np.asarray(x_train[used], np.float64), y_train[used], weights[used]
     if task == "regression":
@@ -99,7 +101,9 @@ def verdict(
         behind, unclear = [], []
         for comparison in _comparisons(task, true, network, baseline.predicted):
             gain = float(comparison.gain.mean())
-            difference = bootstrap(Means(["gain"], comparison.gain[:, None]), {"gain": gain}, generator).figures[0]
+            difference = bootstrap(
+                Means(["gain"], comparison.gain[:, None]), {"gain": gain}, generator
+            ).figures[0]
             assert difference.low is not None
             assert difference.high is not None
             figures = f"{comparison.figure} {_shown(comparison.network, comparison.baseline)}"
@@ -117,11 +121,15 @@ def verdict(
     return sentences
 
 
-def _logistic(x: Floats, y: Integers, w: Floats, x_eval: Floats, classes: int) -> tuple[Floats, str | None]:
+def _logistic(
+    x: Floats, y: Integers, w: Floats, x_eval: Floats, classes: int
+) -> tuple[Floats, str | None]:
     """Probabilities (N, classes), 0 for a class without training rows, and what was wrong with the fit."""
     occurring = np.unique(y)
     if len(occurring) == 1:
-        return np.tile(_shares(y, w, classes), (len(x_eval), 1)), "all training rows are of one class"
+        return np.tile(
+            _shares(y, w, classes), (len(x_eval), 1)
+        ), "all training rows are of one class"
     model = LogisticRegression(max_iter=MOST_ITERATIONS)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
@@ -136,7 +144,9 @@ def _shares(y: Integers, w: Floats, classes: int) -> Floats:
     return np.asarray(np.bincount(y, w, classes) / w.sum())
 
 
-def _comparisons(task: Task, true: np.ndarray, network: Floats, baseline: Floats) -> list[_Comparison]:
+def _comparisons(
+    task: Task, true: np.ndarray, network: Floats, baseline: Floats
+) -> list[_Comparison]:
     if task == "regression":
         return [_compared_errors(true, network, baseline)]
     if task == "classification":
@@ -146,8 +156,12 @@ def _comparisons(task: Task, true: np.ndarray, network: Floats, baseline: Floats
         right = [((p > 0.5) == true).mean(axis=1) for p in (network, baseline)]
         losses = [_label_losses(true, p) for p in (network, baseline)]
     return [
-        _Comparison("accuracy", float(right[0].mean()), float(right[1].mean()), right[0] - right[1]),
-        _Comparison("log loss", float(losses[0].mean()), float(losses[1].mean()), losses[1] - losses[0]),
+        _Comparison(
+            "accuracy", float(right[0].mean()), float(right[1].mean()), right[0] - right[1]
+        ),
+        _Comparison(
+            "log loss", float(losses[0].mean()), float(losses[1].mean()), losses[1] - losses[0]
+        ),
     ]
 
 
@@ -157,7 +171,9 @@ def _compared_errors(true: Floats, network: Floats, baseline: Floats) -> _Compar
     errors = [(predicted - true) ** 2 for predicted in (network, baseline)]
     if not varies.any():
         ours, theirs = (error.mean(axis=1) for error in errors)
-        return _Comparison("RMSE", float(np.sqrt(ours.mean())), float(np.sqrt(theirs.mean())), theirs - ours)
+        return _Comparison(
+            "RMSE", float(np.sqrt(ours.mean())), float(np.sqrt(theirs.mean())), theirs - ours
+        )
     variance = true[:, varies].var(axis=0)
     ours, theirs = ((error[:, varies] / variance).mean(axis=1) for error in errors)
     return _Comparison("R²", float(1 - ours.mean()), float(1 - theirs.mean()), theirs - ours)

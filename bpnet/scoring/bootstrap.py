@@ -53,10 +53,16 @@ class Blocks:
             sums[:, k] = np.bincount(self.number, values[:, k], self.count)
         return sums
 
-    def group_sums(self, group: npt.NDArray[np.intp], groups: int, values: Floats | None = None) -> Floats:
+    def group_sums(
+        self, group: npt.NDArray[np.intp], groups: int, values: Floats | None = None
+    ) -> Floats:
         """The sums (G, groups) of values (N,), or of 1, over the rows of each block that are in each group."""
         size = self.count * groups
-        return np.bincount(self.number * groups + group, values, size).reshape(self.count, groups).astype(np.float64)
+        return (
+            np.bincount(self.number * groups + group, values, size)
+            .reshape(self.count, groups)
+            .astype(np.float64)
+        )
 
 
 class Ranked(Protocol):
@@ -142,7 +148,9 @@ def bootstrap(
         figures = _figures(statistic, amounts, counts, with_ranks=exact)
         for name, slope in block_slopes.items():
             value = values[name]
-            figures[name] = np.full(len(counts), np.nan) if value is None else value + counts @ slope
+            figures[name] = (
+                np.full(len(counts), np.nan) if value is None else value + counts @ slope
+            )
         for name, parts in drawn.items():
             parts.append(figures.get(name, np.full(len(counts), np.nan)))
     notes = []
@@ -151,7 +159,9 @@ def bootstrap(
     if slopes:
         notes.append(f"the intervals of {', '.join(slopes)} are first-order approximations")
     return Bootstrapped(
-        figures=[_interval(name, value, np.concatenate(drawn[name])) for name, value in values.items()],
+        figures=[
+            _interval(name, value, np.concatenate(drawn[name])) for name, value in values.items()
+        ],
         resamples=resamples,
         note="; ".join(notes) or None,
     )
@@ -193,10 +203,16 @@ def _draws(size: int, generator: np.random.Generator, resamples: int) -> Iterato
     for first in range(0, resamples, step):
         slices = min(step, resamples - first)
         drawn = generator.integers(0, size, (slices, size)) + size * np.arange(slices)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=slices * size).reshape(slices, size).astype(np.float64)
+        yield (
+            np.bincount(drawn.ravel(), minlength=slices * size)
+            .reshape(slices, size)
+            .astype(np.float64)
+        )
 
 
-def _figures(statistic: Statistic, amounts: Mapping[str, Floats], counts: Floats, *, with_ranks: bool) -> Figures:
+def _figures(
+    statistic: Statistic, amounts: Mapping[str, Floats], counts: Floats, *, with_ranks: bool
+) -> Figures:
     figures = statistic.of_sums({name: counts @ amount for name, amount in amounts.items()})
     if with_ranks and statistic.ranked is not None:
         figures |= statistic.ranked.at(counts)

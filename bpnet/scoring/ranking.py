@@ -15,7 +15,9 @@ class Rankings:
     `column` gives for a column which rows are positive (N,) and the scores (N,) that should rank these first.
     """
 
-    def __init__(self, width: int, column: Callable[[int], tuple[npt.NDArray[np.bool_], Floats]]) -> None:
+    def __init__(
+        self, width: int, column: Callable[[int], tuple[npt.NDArray[np.bool_], Floats]]
+    ) -> None:
         self.width = width
         self._column = column
 
@@ -26,7 +28,10 @@ class Rankings:
     def at(self, counts: Floats) -> Figures:
         """The averages (S,) over the columns that have rows of both kinds in a resample."""
         each = np.array([ranking.at(counts) for ranking in self._sorted])
-        return {"roc_auc": mean_of_defined(each[:, 0].T), "average_precision": mean_of_defined(each[:, 1].T)}
+        return {
+            "roc_auc": mean_of_defined(each[:, 0].T),
+            "average_precision": mean_of_defined(each[:, 1].T),
+        }
 
     def slopes(self) -> Figures:
         """The averages of the columns' slopes; nothing where no column has rows of both kinds."""
@@ -37,7 +42,11 @@ class Rankings:
             if 0 < positive.sum() < len(positive):
                 total = total + np.array(_Ranking(positive, scores).slopes())
                 defined += 1
-        return {"roc_auc": total[0] / defined, "average_precision": total[1] / defined} if defined else {}
+        return (
+            {"roc_auc": total[0] / defined, "average_precision": total[1] / defined}
+            if defined
+            else {}
+        )
 
 
 class _Ranking:
@@ -66,9 +75,13 @@ class _Ranking:
         before, upto = total[:, start], total[:, end]
         pairs = (weight * (rows[:, None] - (before + upto) / 2)).sum(axis=1) - positives**2 / 2
         right_upto = right[:, np.searchsorted(places, end)]
-        precision = np.divide(weight * right_upto, upto, out=np.zeros_like(weight), where=upto > 0).sum(axis=1)
+        precision = np.divide(
+            weight * right_upto, upto, out=np.zeros_like(weight), where=upto > 0
+        ).sum(axis=1)
         negatives = rows - positives
-        return ratio(pairs, positives * negatives), ratio(np.where(negatives > 0, precision, np.nan), positives)
+        return ratio(pairs, positives * negatives), ratio(
+            np.where(negatives > 0, precision, np.nan), positives
+        )
 
     def slopes(self) -> tuple[Floats, Floats]:
         """∂ AUC / ∂ w and ∂ AP / ∂ w (N,) at w = 1, in the order of the rows that were given.
@@ -88,7 +101,9 @@ class _Ranking:
             (right[self._start] + right[self._end]) / 2,
         )
         auc = above[self._positive].sum() / (positives * negatives)
-        auc_slope = above / (positives * negatives) - auc / np.where(self._positive, positives, negatives)
+        auc_slope = above / (positives * negatives) - auc / np.where(
+            self._positive, positives, negatives
+        )
         precision = right[self._end] / self._end
         mean = (t * precision).sum() / positives
         below = _running((t / self._end)[None, ::-1])[0, ::-1][self._start]
@@ -104,7 +119,11 @@ class Medians:
 
     def __init__(self, name: str, values: Floats) -> None:
         self.width = values.shape[1]
-        self._name, self._order, self._sorted = name, np.argsort(values, axis=0), np.sort(values, axis=0)
+        self._name, self._order, self._sorted = (
+            name,
+            np.argsort(values, axis=0),
+            np.sort(values, axis=0),
+        )
 
     def at(self, counts: Floats) -> Figures:
         """The value in the middle of the rows that were drawn, or the mean of the two there."""

@@ -35,7 +35,9 @@ class ClassSample:
             self.brier = (probabilities[:, 1] - true) ** 2
         self.log_loss = log_losses(true, probabilities)
         confidence = probabilities.max(axis=1)
-        self.bin = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(np.intp) - 1, 0, CALIBRATION_BINS - 1)
+        self.bin = np.clip(
+            np.ceil(confidence * CALIBRATION_BINS).astype(np.intp) - 1, 0, CALIBRATION_BINS - 1
+        )
         self.overconfidence = confidence - (self.predicted == true)
         self.ranked = Rankings(1 if self.classes == 2 else self.classes, self.column)
 
@@ -60,9 +62,13 @@ class ClassSample:
         rows, right, true, predicted = sums["rows"], sums["right"], sums["true"], sums["predicted"]
         n, all_right = rows[:, 0], right.sum(axis=1)
         f1 = ratio(2 * right, true + predicted)
-        spread_true, spread_predicted = (n**2 - (counts**2).sum(axis=1) for counts in (true, predicted))
+        spread_true, spread_predicted = (
+            n**2 - (counts**2).sum(axis=1) for counts in (true, predicted)
+        )
         # predictions of one class alone correlate with nothing: 0, as scikit-learn has it
-        spread = np.where(spread_predicted > 0, np.sqrt(spread_true * spread_predicted), spread_true)
+        spread = np.where(
+            spread_predicted > 0, np.sqrt(spread_true * spread_predicted), spread_true
+        )
         log_loss, brier = (sums["losses"] / rows).T
         return {
             "accuracy": all_right / n,
@@ -85,7 +91,9 @@ class LabelSample:
         self._true, self._probabilities = true, probabilities
         self.predicted = probabilities > 0.5
         self.brier = ((probabilities - true) ** 2).mean(axis=1)
-        self.log_loss = np.mean([log_losses(true[:, k], self.both(k)) for k in range(self.labels)], axis=0)
+        self.log_loss = np.mean(
+            [log_losses(true[:, k], self.both(k)) for k in range(self.labels)], axis=0
+        )
         self.ranked = Rankings(self.labels, self.column)
 
     def both(self, k: int) -> Floats:
@@ -114,7 +122,8 @@ class LabelSample:
         subset, log_loss, brier = (sums["means"] / sums["rows"]).T
         return {
             "subset_accuracy": subset,
-            "label_accuracy": 1 - (said - 2 * right).sum(axis=1) / (sums["rows"][:, 0] * self.labels),
+            "label_accuracy": 1
+            - (said - 2 * right).sum(axis=1) / (sums["rows"][:, 0] * self.labels),
             "f1_macro": mean_of_defined(f1),
             "f1_micro": ratio(2 * right.sum(axis=1), said.sum(axis=1)),
             "f1_weighted": ratio((np.nan_to_num(f1) * true).sum(axis=1), true.sum(axis=1)),

@@ -108,14 +108,18 @@ def score_classes(
     )
     values: dict[str, float | None] = {
         "accuracy": metrics.accuracy_score(true, predicted),
-        "balanced_accuracy": metrics.recall_score(true, predicted, labels=occurring, average="macro"),
+        "balanced_accuracy": metrics.recall_score(
+            true, predicted, labels=occurring, average="macro"
+        ),
         "log_loss": metrics.log_loss(true, clipped(probabilities), labels=numbers),
         "brier": float(sample.brier.mean()),
         **_rank_values(sample, range(sample.ranked.width)),
         "f1_macro": metrics.f1_score(true, predicted, average="macro", zero_division=0),
         "f1_weighted": metrics.f1_score(true, predicted, average="weighted", zero_division=0),
         "matthews": metrics.matthews_corrcoef(true, predicted) if len(occurring) > 1 else None,
-        "calibration_error": float(np.abs(np.bincount(sample.bin, sample.overconfidence)).sum() / len(true)),
+        "calibration_error": float(
+            np.abs(np.bincount(sample.bin, sample.overconfidence)).sum() / len(true)
+        ),
     }
     scored = bootstrap(sample, values, generator, resamples)
     return Classification(
@@ -154,7 +158,14 @@ def score_labels(
             true[:, k], predicted[:, k], average="binary", zero_division=0
         )
         each.append(
-            LabelScores(label, float(precision), float(recall), float(f1), int(true[:, k].sum()), ranks[k]["roc_auc"])
+            LabelScores(
+                label,
+                float(precision),
+                float(recall),
+                float(f1),
+                int(true[:, k].sum()),
+                ranks[k]["roc_auc"],
+            )
         )
     f1s, rows = np.array([label.f1 for label in each]), np.array([label.rows for label in each])
     seen = ((true > 0) | predicted).any(axis=0)
@@ -166,7 +177,12 @@ def score_labels(
         "f1_weighted": float(f1s @ rows / rows.sum()) if rows.any() else None,
         "roc_auc": _mean([rank["roc_auc"] for rank in ranks]),
         "average_precision": _mean([rank["average_precision"] for rank in ranks]),
-        "log_loss": _mean([metrics.log_loss(true[:, k], sample.both(k), labels=[0, 1]) for k in range(len(labels))]),
+        "log_loss": _mean(
+            [
+                metrics.log_loss(true[:, k], sample.both(k), labels=[0, 1])
+                for k in range(len(labels))
+            ]
+        ),
         "brier": float(sample.brier.mean()),
     }
     scored = bootstrap(sample, values, generator, resamples)
@@ -196,7 +212,9 @@ def score_quantities(
                 mae=float(metrics.mean_absolute_error(*pair)),
                 r2=float(metrics.r2_score(*pair)) if np.ptp(pair[0]) > 0 else None,
                 median_absolute_error=float(metrics.median_absolute_error(*pair)),
-                mape=float(metrics.mean_absolute_percentage_error(*pair)) if pair[0].all() else None,
+                mape=float(metrics.mean_absolute_percentage_error(*pair))
+                if pair[0].all()
+                else None,
             )
         )
     names = ("rmse", "mae", "r2", "median_absolute_error", "mape")
@@ -205,7 +223,9 @@ def score_quantities(
     return Regression(len(true), scored.figures, scored.resamples, scored.note, each)
 
 
-def _rank_values(sample: "ClassSample | LabelSample", columns: Iterable[int]) -> dict[str, float | None]:
+def _rank_values(
+    sample: "ClassSample | LabelSample", columns: Iterable[int]
+) -> dict[str, float | None]:
     """ROC AUC and average precision, averaged over the columns with both positive rows and others."""
     pairs = [sample.column(k) for k in columns]
     pairs = [(positive, scores) for positive, scores in pairs if 0 < positive.sum() < len(positive)]

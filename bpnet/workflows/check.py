@@ -130,7 +130,9 @@ def inspect_config(source: Source, folder: Path) -> Inspection:
         equal_columns=equal_columns(cells),
         leaks=leaks(cells, answers, looked_at, generator(seed, Purpose.SPLIT, epoch=3)),
         shared_rows=shared_rows(prepared.rows, prepared.parts),
-        looked_at=Looked(len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}),
+        looked_at=Looked(
+            len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}
+        ),
         warnings=prepared.warnings,
         inputs=fitted.encoder.width,
         outputs=prepared.outputs,
@@ -143,7 +145,9 @@ def _encoded(fitted: Fitted, config: Config) -> Prepared:
     """The encoded rows, in memory, as training has them, or some of each part where it keeps them on disk."""
     if fitted.storage == "disk":
         most = most_rows(fitted.encoder.width)
-        parts = {part: sample(rows, most, config.seed) for part, rows in fitted.survey.parts.items()}
+        parts = {
+            part: sample(rows, most, config.seed) for part, rows in fitted.survey.parts.items()
+        }
         fitted = replace(fitted, survey=replace(fitted.survey, parts=parts), storage="memory")
     return encode(fitted, config, None)
 
@@ -208,4 +212,6 @@ def _balance(fitted: Fitted) -> tuple[dict[Part, dict[str, int]], dict[Part, dic
 
 
 def _spread(values: np.ndarray) -> Spread:
-    return Spread(float(values.mean()), float(values.std()), float(values.min()), float(values.max()))
+    return Spread(
+        float(values.mean()), float(values.std()), float(values.min()), float(values.max())
+    )

@@ -36,13 +36,22 @@ from bpnet.workflows.out_of_fold import (
     write_folds,
     write_predictions,
 )
-from bpnet.workflows.session import EpochWatcher, Interruption, interruptible_once, likely_cause, threads, write_config
+from bpnet.workflows.session import (
+    EpochWatcher,
+    Interruption,
+    interruptible_once,
+    likely_cause,
+    threads,
+    write_config,
+)
 
 
 class Watcher(EpochWatcher, Protocol):
     """Who looks on while folds train."""
 
-    def begin_pass(self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]) -> None:
+    def begin_pass(
+        self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]
+    ) -> None:
         """A pass begins, the `number`-th from 1 of those with so many folds each; `first` is its first fold."""
 
 
@@ -114,7 +123,10 @@ def cross_validate(
     run = directory.RunPaths(directory.create(runs, name))
     write_config(config, run_name(config, source), folder, run)
     write_folds(run.splits, drawn, len(found.answers.values))
-    content: dict[str, Any] = {**begun(config.seed, found.opened.table.digest, command), "folds": []}
+    content: dict[str, Any] = {
+        **begun(config.seed, found.opened.table.digest, command),
+        "folds": [],
+    }
     files.write_json(run.run, content)
     learnt, status = _Learnt(), "failed"
     try:
@@ -131,9 +143,13 @@ def cross_validate(
         files.write_json(run.run, {**content, **_end(learnt, status, start)})  # type: ignore[arg-type]
     if status == "interrupted":
         saved = f"the networks of {len(learnt.done)} folds are saved in {run.folder}"
-        raise InterruptedRunError(f"interrupted; {saved if learnt.done else 'no fold had been trained'}")
+        raise InterruptedRunError(
+            f"interrupted; {saved if learnt.done else 'no fold had been trained'}"
+        )
     if status == "diverged":
-        raise DivergedError(f"training diverged in every fold: {likely_cause(config.training.learning_rate)}")
+        raise DivergedError(
+            f"training diverged in every fold: {likely_cause(config.training.learning_rate)}"
+        )
     return CrossValidated(
         run=run.folder,
         folds=folds,
@@ -168,12 +184,15 @@ def _train(
         for number, group in enumerate(passes, start=1):
             prepared = ready.pop() if ready else encoded(group, config, scratch)
             descriptions = [
-                replace(describe(fold), seeds=[own.seed]) for own, fold in zip(group, prepared, strict=True)
+                replace(describe(fold), seeds=[own.seed])
+                for own, fold in zip(group, prepared, strict=True)
             ]
             together = replace(descriptions[0], seeds=[own.seed for own in group])
             model = Model(together, together.network())
             parameters = model.network.theta.shape[1]
-            watcher.begin_pass(run.folder, prepared[0], parameters, number, [len(one) for one in passes])
+            watcher.begin_pass(
+                run.folder, prepared[0], parameters, number, [len(one) for one in passes]
+            )
             last: Record | None = None
             start = time.perf_counter()
             try:
@@ -203,7 +222,9 @@ def _epochs(
     validation = None
     if "validation" in prepared[0].rows:
         validation = stacked([fold.rows["validation"] for fold in prepared])
-    records = fit(prepared[0].config.training, model.network, rows, validation, metric_of(*descriptions))
+    records = fit(
+        prepared[0].config.training, model.network, rows, validation, metric_of(*descriptions)
+    )
     with closing(records), threads(prepared[0], model.network):
         yield from records
 
@@ -212,7 +233,9 @@ def _log(log: MetricsLog, record: Record, group: Sequence[Planned]) -> None:
     figures = np.array([*record.figures.values(), record.learning_rate, record.gradient_norm])
     rows = [
         [record.epoch, own.fold.repeat, own.fold.fold, *values]
-        for own, values, running in zip(group, figures.T.tolist(), record.running.tolist(), strict=True)
+        for own, values, running in zip(
+            group, figures.T.tolist(), record.running.tolist(), strict=True
+        )
         if running
     ]
     log.append(*rows, now=time.perf_counter())
@@ -221,7 +244,10 @@ def _log(log: MetricsLog, record: Record, group: Sequence[Planned]) -> None:
 def _means(record: Record) -> dict[str, float]:
     counted = record.running & ~record.diverged
     chosen = counted if counted.any() else ~counted
-    return {"epoch": record.epoch, **{name: float(values[chosen].mean()) for name, values in record.figures.items()}}
+    return {
+        "epoch": record.epoch,
+        **{name: float(values[chosen].mean()) for name, values in record.figures.items()},
+    }
 
 
 def _learn(
@@ -237,7 +263,9 @@ def _learn(
         stop = last.stops[k] if last.stops else "interrupted"
         if last.diverged[k]:
             learnt.left_out.append({"repeat": own.fold.repeat, "fold": own.fold.fold})
-            watcher.warn(f"fold {own.fold.fold} of repetition {own.fold.repeat} diverged and is left out")
+            watcher.warn(
+                f"fold {own.fold.fold} of repetition {own.fold.repeat} diverged and is left out"
+            )
             continue
         answered, figures = answer(own.fold, member, fold)
         result = FoldResult(
@@ -249,7 +277,9 @@ def _learn(
             int(last.kept_epoch[k]),
             figures,
         )
-        losses = measure_each(member, fold.rows.get("validation", fold.rows["train"]))["loss"].tolist()
+        losses = measure_each(member, fold.rows.get("validation", fold.rows["train"]))[
+            "loss"
+        ].tolist()
         learnt.done.append(_Done(result, member.described(losses=losses), answered))
 
 

@@ -80,7 +80,12 @@ class _Known:
 
 
 def evaluate(
-    run: Path, data: str | None, *, baselines: bool = True, replica: str = "all", resamples: int = 1000
+    run: Path,
+    data: str | None,
+    *,
+    baselines: bool = True,
+    replica: str = "all",
+    resamples: int = 1000,
 ) -> Evaluation:
     """Evaluate a run on a table, or on its own test rows; raises RunError or DataError."""
     model = load(directory.model_folder(run)).chosen(replica)
@@ -93,14 +98,18 @@ def evaluate(
                 f"{run}: is a cross-validation, whose figures are in metrics.json; name a table: bpnet eval {run} DATA"
             )
         is_run = False
-        warnings.append("no baselines: the run is a cross-validation, whose networks had different rows to train on")
+        warnings.append(
+            "no baselines: the run is a cross-validation, whose networks had different rows to train on"
+        )
     if data is None or (baselines and is_run):
         try:
             own = _own_rows(run, f"; name a table: bpnet eval {run} DATA" if data is None else "")
         except (DataError, RunError) as error:
             if data is None:
                 raise
-            warnings.append(f"no baselines, for the rows that trained are not at hand: {error.problems[0]}")
+            warnings.append(
+                f"no baselines, for the rows that trained are not at hand: {error.problems[0]}"
+            )
     if data is not None:
         table = open_table(data, model.description.reading)
         chosen, name = np.ones(len(table), bool), table.name
@@ -155,7 +164,9 @@ def own_table(paths: directory.RunPaths, advice: str = "") -> Table:
     content = files.read_json(paths.run)
     trained_on = content.get("data_sha256") if isinstance(content, dict) else None
     if trained_on is None:
-        raise RunError(f"{paths.run}: lacks data_sha256, by which the table is known; restore it{advice}")
+        raise RunError(
+            f"{paths.run}: lacks data_sha256, by which the table is known; restore it{advice}"
+        )
     if table.digest != trained_on:
         raise DataError(
             f"{table.name}: the file has changed since the run was trained on it, so its rows are not known now; "
@@ -166,11 +177,15 @@ def own_table(paths: directory.RunPaths, advice: str = "") -> Table:
 
 def _opened(config: Config, source: Source, paths: directory.RunPaths, advice: str) -> Table:
     if config.dataset.path == "-":
-        raise DataError(f"{paths.folder}: the run was trained on standard input, which is not kept{advice}")
+        raise DataError(
+            f"{paths.folder}: the run was trained on standard input, which is not kept{advice}"
+        )
     try:
         return open_dataset(config, source, paths.folder).table
     except DataError as error:
-        raise DataError([f"{problem}; the run was trained on it{advice}" for problem in error.problems]) from None
+        raise DataError(
+            [f"{problem}; the run was trained on it{advice}" for problem in error.problems]
+        ) from None
 
 
 def _own_rows(run: Path, advice: str) -> tuple[Table, PartNumbers]:
@@ -194,10 +209,15 @@ def _read(model: Ensemble, table: Table, chosen: Array, warnings: list[str]) -> 
     model.check_columns(table)
     weighted = description.sample_weight
     if weighted is not None and weighted not in table.columns:
-        warnings.append(f"{table.name} has no column '{weighted}': every row weighs the same in the loss")
+        warnings.append(
+            f"{table.name} has no column '{weighted}': every row weighs the same in the loss"
+        )
         weighted = None
     kind: Kind = "text" if isinstance(target, Classes | Labels) else "number"
-    wanted: dict[str, Kind] = {**dict.fromkeys(target.names, kind), **({weighted: "number"} if weighted else {})}
+    wanted: dict[str, Kind] = {
+        **dict.fromkeys(target.names, kind),
+        **({weighted: "number"} if weighted else {}),
+    }
     rows = np.flatnonzero(chosen)
     aside = {name: column.picked(rows) for name, column in whole_columns(table, wanted).items()}
 
@@ -208,8 +228,13 @@ def _read(model: Ensemble, table: Table, chosen: Array, warnings: list[str]) -> 
     own = column_weights(aside[weighted], weighted, where) if weighted else None
     weights = row_weights(own, values, description.classes or [], description.class_weight)
     if weights is not None and not weights.sum() > 0:
-        raise DataError(f"{table.name}, column '{weighted}': the weights are all 0; at least one row must count")
-    x = [np.empty((len(rows), own.description.encoder.width), description.precision) for own in model.members]
+        raise DataError(
+            f"{table.name}, column '{weighted}': the weights are all 0; at least one row must count"
+        )
+    x = [
+        np.empty((len(rows), own.description.encoder.width), description.precision)
+        for own in model.members
+    ]
     filled = 0
     for chunk, own_rows in table.picked(model.wanted, chosen):
         for whole, part in zip(x, model.encode(chunk)[0], strict=True):
@@ -227,9 +252,15 @@ def _values(model: Ensemble, columns: Mapping[str, Column], where: Where) -> Arr
     return np.column_stack([numbers_of(columns[name], name, where) for name in target.names])
 
 
-def score(target: AnyTarget, true: Array, predicted: Floats, rng: np.random.Generator, resamples: int) -> AnyScores:
+def score(
+    target: AnyTarget, true: Array, predicted: Floats, rng: np.random.Generator, resamples: int
+) -> AnyScores:
     """Score predictions (N, K) against class numbers (N,), labels or quantities (N, K)."""
-    from bpnet.scoring.scores import score_classes, score_labels, score_quantities  # takes a second to import
+    from bpnet.scoring.scores import (
+        score_classes,
+        score_labels,
+        score_quantities,
+    )  # takes a second to import
 
     if isinstance(target, Classes):
         return score_classes(true, predicted, target.classes, rng, resamples)
@@ -243,7 +274,9 @@ class _Scored:
 
     def __init__(self, model: Ensemble, known: _Known, resamples: int) -> None:
         self._model, self._known, self._resamples = model, known, resamples
-        weights = None if known.weights is None else known.weights.astype(model.description.precision)
+        weights = (
+            None if known.weights is None else known.weights.astype(model.description.precision)
+        )
         losses = [
             measure_each(member, Rows(x, _encoded(member, known), weights))["loss"]
             for member, x in zip(model.members, known.x, strict=True)
@@ -257,7 +290,13 @@ class _Scored:
         self.scores = self._score(self._predicted, resamples)
 
     def _score(self, predicted: Floats, resamples: int) -> AnyScores:
-        return score(self._model.description.target, self._known.values, predicted, self._generator(1), resamples)
+        return score(
+            self._model.description.target,
+            self._known.values,
+            predicted,
+            self._generator(1),
+            resamples,
+        )
 
     def _generator(self, number: int) -> np.random.Generator:
         return generator(self._model.description.seeds[0], Purpose.RESAMPLING, number)
@@ -277,9 +316,15 @@ class _Scored:
         )
         scores = [self._score(baseline.predicted, 2) for baseline in fitted]
         return [
-            BaselineScores(baseline.name, {figure.name: figure.value for figure in score.figures}, baseline.note)
+            BaselineScores(
+                baseline.name,
+                {figure.name: figure.value for figure in score.figures},
+                baseline.note,
+            )
             for baseline, score in zip(fitted, scores, strict=True)
-        ], verdict(description.task, self._known.values, self._predicted, fitted, self._generator(2))
+        ], verdict(
+            description.task, self._known.values, self._predicted, fitted, self._generator(2)
+        )
 
 
 def one_hot_codes(encoder: Encoder, x: Array) -> Floats:

@@ -57,14 +57,18 @@ def check_config(source: Source, folder: Path, rows: int) -> GradientReport:
         precision="float64",
     )
     penalty = Penalty(l1=description.l1, l2=description.l2)
-    checks = check_gradient(network, description.loss, train.picked(picked), penalty, most=MOST_ENTRIES)
+    checks = check_gradient(
+        network, description.loss, train.picked(picked), penalty, most=MOST_ENTRIES
+    )
     if any(check.kinks for check in checks):
         count = sum(check.kinks for check in checks)
         notes.append(
             f"{count} entries stand at a kink of the loss (as a relu's at 0), where no slope is right: left out"
         )
     if any(check.checked < network.parameters.views[check.name][0].size for check in checks):
-        notes.append(f"of larger parameters {MOST_ENTRIES} entries each were checked, evenly spread")
+        notes.append(
+            f"of larger parameters {MOST_ENTRIES} entries each were checked, evenly spread"
+        )
     notes += network.warnings.values()
     return GradientReport(len(picked), TOLERANCE, checks, notes)
 

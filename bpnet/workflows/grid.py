@@ -108,7 +108,9 @@ def train_grid(
     ranked = _ranked(results, figure)
     _write(ranked[0].run / "grid.csv", ranked, figure)
     if status == "interrupted":
-        raise InterruptedRunError(f"interrupted; the points that had begun are ranked in {ranked[0].run}/grid.csv")
+        raise InterruptedRunError(
+            f"interrupted; the points that had begun are ranked in {ranked[0].run}/grid.csv"
+        )
     if ranked[0].score is None:
         lowest = min(config.training.learning_rate for config in configs)
         raise DivergedError(f"training diverged at every point: {likely_cause(lowest)}")
@@ -126,11 +128,23 @@ def train_grid(
 class _Run:
     """The run of a pass."""
 
-    def __init__(self, planned: Sequence[Planned], prepared: Prepared, folder: Path, figure: str) -> None:
-        self._planned, self._prepared, self._folder, self._figure = planned, prepared, folder, figure
+    def __init__(
+        self, planned: Sequence[Planned], prepared: Prepared, folder: Path, figure: str
+    ) -> None:
+        self._planned, self._prepared, self._folder, self._figure = (
+            planned,
+            prepared,
+            folder,
+            figure,
+        )
 
     def train(
-        self, runs: Path, name: str, command: Sequence[str], watcher: Watcher, results: list[PointResult]
+        self,
+        runs: Path,
+        name: str,
+        command: Sequence[str],
+        watcher: Watcher,
+        results: list[PointResult],
     ) -> Status:
         """Train the points into a run directory of their own, and add how each ended; why the run did."""
         each = [own for own in self._planned for _ in own.config.seeds]
@@ -157,7 +171,9 @@ class _Run:
                 interruption.saving = True
                 results += self._save(model, run, journal, status, name)
         for k in np.flatnonzero(~journal.finite).tolist():
-            watcher.warn(f"network {k + 1} ({_said(each[k].point)}, seed {seeds[k]}) diverged and is left out")
+            watcher.warn(
+                f"network {k + 1} ({_said(each[k].point)}, seed {seeds[k]}) diverged and is left out"
+            )
         return "interrupted" if interruption.asked else status
 
     def _save(
@@ -200,7 +216,11 @@ class _Run:
     def _score(self, model: Model) -> float:
         """The figure that points are ranked by, on the rows that judge; a loss without penalties, which differ."""
         bare = Model(replace(model.description, l1=0.0, l2=0.0), model.network)
-        return float(measure_each(bare, self._prepared.rows[judged_part(self._prepared.rows)])[self._figure].mean())
+        return float(
+            measure_each(bare, self._prepared.rows[judged_part(self._prepared.rows)])[
+                self._figure
+            ].mean()
+        )
 
 
 def _said(point: Point) -> str:
@@ -212,19 +232,27 @@ def _ranked(results: Sequence[PointResult], figure: str) -> list[PointResult]:
     sign = -1.0 if figure in HIGHER_IS_BETTER else 1.0
 
     def place(result: PointResult) -> float:
-        return np.inf if result.score is None or not np.isfinite(result.score) else sign * result.score
+        return (
+            np.inf if result.score is None or not np.isfinite(result.score) else sign * result.score
+        )
 
     return sorted(results, key=place)
 
 
 def _write(path: Path, ranked: Sequence[PointResult], figure: str) -> None:
     """Write grid.csv: a line for each point, the best first; a cell is blank where a point lacks the figure."""
-    columns = list(dict.fromkeys((part, name) for own in ranked for part in own.figures for name in own.figures[part]))
+    columns = list(
+        dict.fromkeys(
+            (part, name) for own in ranked for part in own.figures for name in own.figures[part]
+        )
+    )
     about = ["run", "networks", "survivors", "stop_reason", "best_epoch"]
     figures = [f"{part}_{name}" for part, name in columns]
 
     def line(rank: int, own: PointResult) -> list[Any]:
-        networks, survivors = (" ".join(map(str, numbers)) for numbers in (own.networks, own.survivors))
+        networks, survivors = (
+            " ".join(map(str, numbers)) for numbers in (own.networks, own.survivors)
+        )
         score = "" if own.score is None else own.score
         cells = [own.figures.get(part, {}).get(name, "") for part, name in columns]
         told = [own.run.name, networks, survivors, own.stop_reason, own.best_epoch]

@@ -36,7 +36,11 @@ class Pass:
 
 
 def plan(
-    points: Sequence[Point], configs: Sequence[Config], common: Sequence[str], source: Source, folder: Path
+    points: Sequence[Point],
+    configs: Sequence[Config],
+    common: Sequence[str],
+    source: Source,
+    folder: Path,
 ) -> list[Pass]:
     """The passes, every point of which is checked against the table; raises ConfigError or DataError."""
     groups: dict[str, list[int]] = {}
@@ -53,7 +57,11 @@ def plan(
         key = repr((dataset.path, dataset.columns, dataset.rows, dataset.reading))
         found = contents(config, first, folder, opened.get(key))
         opened[key] = found.opened
-        fitted = fit(found.survey(config, divide(config, found.opened, found.answers, found.aside)), config, first)
+        fitted = fit(
+            found.survey(config, divide(config, found.opened, found.answers, found.aside)),
+            config,
+            first,
+        )
         fitted.weights(config)  # which must not all be 0 in a part
         with architecture_errors(first):
             alone = describe(fitted).network()
@@ -61,7 +69,9 @@ def plan(
         most = min(most_at_once(configs[k], points[k].source, alone, rows) for k in group)
         planned = [_planned(points[k], replace(configs[k], dataset=dataset), fitted) for k in group]
         size = max(1, most // max(own.config.replicas for own in planned))
-        passes += [Pass(planned[start : start + size], fitted) for start in range(0, len(planned), size)]
+        passes += [
+            Pass(planned[start : start + size], fitted) for start in range(0, len(planned), size)
+        ]
     return passes
 
 
@@ -69,7 +79,13 @@ def _planned(point: Point, config: Config, fitted: Fitted) -> Planned:
     dataset, answers = fitted.config.dataset, fitted.survey.answers
     assert dataset.features is not None
     resolved = resolve(
-        config, point.source, answers.task, answers.wanted, dataset.features, dataset.roles, fitted.encoder
+        config,
+        point.source,
+        answers.task,
+        answers.wanted,
+        dataset.features,
+        dataset.roles,
+        fitted.encoder,
     )
     description = replace(describe(replace(fitted, config=resolved)), seeds=resolved.seeds)
     return Planned(point, resolved, description)
@@ -89,15 +105,25 @@ def judged_by(passes: Sequence[Pass]) -> tuple[str, Part]:
     Raises ConfigError where points predict different things, or only some have validation rows.
     """
     every = [own for one in passes for own in one.planned]
-    answers = {(one.fitted.survey.answers.task, tuple(one.fitted.survey.answers.names)) for one in passes}
+    answers = {
+        (one.fitted.survey.answers.task, tuple(one.fitted.survey.answers.names)) for one in passes
+    }
     validated = {bool(len(one.fitted.survey.parts["validation"])) for one in passes}
-    for what, found in (("predict different things", answers), ("do not all have validation rows", validated)):
+    for what, found in (
+        ("predict different things", answers),
+        ("do not all have validation rows", validated),
+    ):
         if len(found) > 1:
             first = every[0].point.values
             keys = [key for key in first if len({own.point.values[key] for own in every}) > 1]
-            raise ConfigError(f"--grid {', '.join(keys)}: the points {what}, and cannot be ranked; make a grid of each")
+            raise ConfigError(
+                f"--grid {', '.join(keys)}: the points {what}, and cannot be ranked; make a grid of each"
+            )
     compared = {
-        repr((own.description.loss, own.description.output_activation, _rows_of(own.config.dataset))) for own in every
+        repr(
+            (own.description.loss, own.description.output_activation, _rows_of(own.config.dataset))
+        )
+        for own in every
     }
     figure = "loss" if len(compared) == 1 else METRICS[answers.pop()[0]][0]
     return figure, "validation" if validated.pop() else "train"

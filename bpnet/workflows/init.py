@@ -64,7 +64,9 @@ def settings_for(rows: int) -> Settings:
     fewer epochs: below 2,000 rows batches of 32 and up to 200 epochs; below 20,000 batches of 128 and up to 100; else
     batches of 256 and up to 50.
     """
-    epochs, batch_size, patience = (200, 32, 30) if rows < 2000 else (100, 128, 20) if rows < 20_000 else (50, 256, 10)
+    epochs, batch_size, patience = (
+        (200, 32, 30) if rows < 2000 else (100, 128, 20) if rows < 20_000 else (50, 256, 10)
+    )
     return Settings(
         hidden=(128, 128),
         activation="relu",
@@ -77,24 +79,32 @@ def settings_for(rows: int) -> Settings:
     )
 
 
-def draft(data: str, targets: Sequence[str], task: Task | None, folder: Path, assignments: Sequence[str]) -> Draft:
+def draft(
+    data: str, targets: Sequence[str], task: Task | None, folder: Path, assignments: Sequence[str]
+) -> Draft:
     """A first config, to stand in `folder`, for a table whose path is relative to where the command runs.
 
     `assignments`, KEY=VALUE, set keys of its dataset. Raises UsageError where the table is standard input or another
     key is set, DataError where it cannot be trained on.
     """
     if data == "-":
-        raise UsageError("standard input cannot be read again by a training; save the table, and name its file")
+        raise UsageError(
+            "standard input cannot be read again by a training; save the table, and name its file"
+        )
     other = [text for text in assignments if not text.startswith("dataset.")]
     if other:
-        raise UsageError(f"--set {other[0]}: init takes keys of dataset alone; edit the config for the others")
+        raise UsageError(
+            f"--set {other[0]}: init takes keys of dataset alone; edit the config for the others"
+        )
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
     source = override(Source(data, {"task": task, "dataset": dataset}, {}), assignments)
     chosen = {key: value for key, value in source.data["dataset"].items() if key not in dataset}
     table = open_table(data, load(source).dataset.reading)
     for target in targets:
         table.require(target, wanted_for="is to be predicted")
-    probe = override(source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"])
+    probe = override(
+        source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"]
+    )
     config = load(probe)
     fitted = fit(survey(config, probe, folder), config, probe)
     answers, profile = fitted.survey.answers, fitted.survey.profile

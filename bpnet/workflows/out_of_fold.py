@@ -19,7 +19,9 @@ from bpnet.preparation.prepare import Prepared
 from bpnet.runs import files
 from bpnet.workflows.eval import score
 
-_ENDLESS = dict.fromkeys(("loss", "log_loss", "rmse", "mae", "median_absolute_error", "mape"), (0.0, math.inf))
+_ENDLESS = dict.fromkeys(
+    ("loss", "log_loss", "rmse", "mae", "median_absolute_error", "mape"), (0.0, math.inf)
+)
 _RANGES = {**_ENDLESS, "r2": (-math.inf, 1.0), "matthews": (-1.0, 1.0), "brier": (0.0, 2.0)}
 """The range of a figure that can be anything but a share; the Brier score's is that of more than two classes."""
 
@@ -56,7 +58,9 @@ class Answered:
     predicted: Array
 
 
-def answer(fold: Fold, member: Model, prepared: Prepared) -> tuple[Answered, dict[str, float | None]]:
+def answer(
+    fold: Fold, member: Model, prepared: Prepared
+) -> tuple[Answered, dict[str, float | None]]:
     """What the network of a fold says of its rows, and its figures there."""
     rows, alone = prepared.rows["test"].picked(slice(None)), Ensemble([member])
     predicted = alone.predictions(alone.each([rows.x]))
@@ -64,7 +68,10 @@ def answer(fold: Fold, member: Model, prepared: Prepared) -> tuple[Answered, dic
     rng = generator(member.description.seeds[0], Purpose.RESAMPLING)
     scores = score(member.description.target, true, predicted, rng, 2)
     figures = {"loss": float(measure_each(member, rows)["loss"][0])}
-    return Answered(fold, predicted), {**figures, **{figure.name: figure.value for figure in scores.figures}}
+    return Answered(fold, predicted), {
+        **figures,
+        **{figure.name: figure.value for figure in scores.figures},
+    }
 
 
 def estimates(results: Sequence[FoldResult]) -> dict[str, Estimate]:
@@ -88,12 +95,20 @@ def estimates(results: Sequence[FoldResult]) -> dict[str, Estimate]:
             found[name] = Estimate(mean, None, None, None, 1)
             continue
         trained = [result.rows["train"] + result.rows["validation"] for result in own]
-        overlap = float(np.mean([result.rows["test"] / n for result, n in zip(own, trained, strict=True)]))
+        overlap = float(
+            np.mean([result.rows["test"] / n for result, n in zip(own, trained, strict=True)])
+        )
         deviation = float(values.std(ddof=1))
-        half = float(stdtrit(len(values) - 1, 0.975)) * deviation * np.sqrt(1 / len(values) + overlap)
+        half = (
+            float(stdtrit(len(values) - 1, 0.975)) * deviation * np.sqrt(1 / len(values) + overlap)
+        )
         lowest, highest = _RANGES.get(name, (0.0, 1.0))
         found[name] = Estimate(
-            mean, deviation, float(max(mean - half, lowest)), float(min(mean + half, highest)), len(values)
+            mean,
+            deviation,
+            float(max(mean - half, lowest)),
+            float(min(mean + half, highest)),
+            len(values),
         )
     return found
 
@@ -105,11 +120,15 @@ def write_folds(path: Path, folds: Sequence[Fold], rows: int) -> None:
     for fold in folds:
         numbers[fold.parts["test"], fold.repeat - 1] = fold.fold
     names = ["fold"] if repeats == 1 else [f"fold_{repeat}" for repeat in range(1, repeats + 1)]
-    cells = ([row, *(own or "" for own in line)] for row, line in enumerate(numbers.tolist(), start=1))
+    cells = (
+        [row, *(own or "" for own in line)] for row, line in enumerate(numbers.tolist(), start=1)
+    )
     files.write_csv(path, ["row", *names], cells)
 
 
-def write_predictions(path: Path, answered: Sequence[Answered], target: AnyTarget, values: Array, digits: int) -> None:
+def write_predictions(
+    path: Path, answered: Sequence[Answered], target: AnyTarget, values: Array, digits: int
+) -> None:
     """Write what each network says of its fold's rows beside what is true, a line for each row and repetition."""
     names = target.names
     predicted = [f"predicted_{name}" for name in names]
@@ -122,12 +141,18 @@ def write_predictions(path: Path, answered: Sequence[Answered], target: AnyTarge
     def lines() -> Iterator[list[object]]:
         for own in answered:
             rows = own.fold.parts["test"]
-            for row, true, said in zip(rows.tolist(), values[rows].tolist(), own.predicted, strict=True):
+            for row, true, said in zip(
+                rows.tolist(), values[rows].tolist(), own.predicted, strict=True
+            ):
                 numbers = [f"{value:.{digits}g}" for value in said.tolist()]
                 if isinstance(target, Classes):
                     cells = [target.classes[true], target.classes[int(said.argmax())], *numbers]
                 elif isinstance(target, Labels):
-                    cells = [*map(str, true), *("1" if share > 0.5 else "0" for share in said), *numbers]
+                    cells = [
+                        *map(str, true),
+                        *("1" if share > 0.5 else "0" for share in said),
+                        *numbers,
+                    ]
                 else:
                     cells = [*map(str, true), *numbers]
                 yield [row + 1, own.fold.repeat, own.fold.fold, *cells]
@@ -141,6 +166,8 @@ def as_figures(found: Mapping[str, Estimate], results: Sequence[FoldResult]) -> 
     return {
         "test": {name: estimate.mean for name, estimate in found.items()},
         "deviation": {"test": {name: estimate.deviation for name, estimate in found.items()}},
-        "interval": {"test": {name: [estimate.low, estimate.high] for name, estimate in found.items()}},
+        "interval": {
+            "test": {name: [estimate.low, estimate.high] for name, estimate in found.items()}
+        },
         "folds": [{"repeat": own.repeat, "fold": own.fold, "test": own.figures} for own in results],
     }

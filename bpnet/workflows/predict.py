@@ -63,9 +63,14 @@ class Prediction:
         if wish.top is not None:
             classes = self._model.description.classes
             if classes is None:
-                raise UsageError("--top-k is for classes; this run predicts " + self._model.description.target.kind)
+                raise UsageError(
+                    "--top-k is for classes; this run predicts "
+                    + self._model.description.target.kind
+                )
             if wish.top > len(classes):
-                raise UsageError(f"--top-k {wish.top}: the model knows {len(classes)} classes; give at most so many")
+                raise UsageError(
+                    f"--top-k {wish.top}: the model knows {len(classes)} classes; give at most so many"
+                )
         self._names = self._added_names()
         taken = [name for name in self._names if name in self._kept]
         if taken:
@@ -80,7 +85,11 @@ class Prediction:
             self._refuse_flags()
         description, summary = self._model.description, Summary()
         digits = 7 if description.precision == "float32" else 16
-        numeric = [column.name for column in description.encoder.columns if isinstance(column, NumericColumn)]
+        numeric = [
+            column.name
+            for column in description.encoder.columns
+            if isinstance(column, NumericColumn)
+        ]
         writer = writer_of(form, stream, self._kept, self._names, digits, numeric)
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):
@@ -107,7 +116,9 @@ class Prediction:
                 if text:
                     count += 1
                     if len(problems) < MOST_PROBLEMS:
-                        problems.append(f"{chunk.where(row)}: {text}; correct the row, or predict without --strict")
+                        problems.append(
+                            f"{chunk.where(row)}: {text}; correct the row, or predict without --strict"
+                        )
         if problems:
             raise DataError([*problems, *more(count, "rows are flagged")])
 
@@ -123,7 +134,8 @@ class Prediction:
             apart = self._model.disagreement(each)
             several = apart.shape[1] > 1
             added |= {
-                f"disagreement_{name}" if several else "disagreement": apart[:, k] for k, name in enumerate(names)
+                f"disagreement_{name}" if several else "disagreement": apart[:, k]
+                for k, name in enumerate(names)
             }
         return added
 
@@ -136,7 +148,9 @@ class Prediction:
             if wish.top is not None:
                 order = np.argsort(-probabilities, axis=1, kind="stable")[:, : wish.top]
                 for k in range(wish.top):
-                    added[f"top_{k + 1}_{target.name}"] = [target.classes[c] for c in order[:, k].tolist()]
+                    added[f"top_{k + 1}_{target.name}"] = [
+                        target.classes[c] for c in order[:, k].tolist()
+                    ]
                     if wish.probabilities:
                         own = np.take_along_axis(probabilities, order[:, k : k + 1], 1)
                         added[f"top_{k + 1}_probability"] = own[:, 0]
@@ -144,13 +158,20 @@ class Prediction:
             said = probabilities.argmax(axis=1)
             added[f"predicted_{target.name}"] = [target.classes[k] for k in said.tolist()]
             if wish.probabilities:
-                added |= {f"probability_{label}": probabilities[:, k] for k, label in enumerate(target.classes)}
+                added |= {
+                    f"probability_{label}": probabilities[:, k]
+                    for k, label in enumerate(target.classes)
+                }
         elif isinstance(target, Labels):
             chances = predictions
             for k, name in enumerate(target.names):
-                added[f"predicted_{name}"] = ["1" if chance > 0.5 else "0" for chance in chances[:, k].tolist()]
+                added[f"predicted_{name}"] = [
+                    "1" if chance > 0.5 else "0" for chance in chances[:, k].tolist()
+                ]
             if wish.probabilities:
-                added |= {f"probability_{name}": chances[:, k] for k, name in enumerate(target.names)}
+                added |= {
+                    f"probability_{name}": chances[:, k] for k, name in enumerate(target.names)
+                }
         else:
             added |= {f"predicted_{name}": predictions[:, k] for k, name in enumerate(target.names)}
         return added
@@ -167,5 +188,7 @@ def _ahead(items: Iterator[Item]) -> Iterator[Item]:
 
 def _finite(predicted: Array) -> Array:
     if not np.isfinite(predicted).all():
-        raise RunError("a prediction is not a finite number; the model's weights, or the table's values, are too large")
+        raise RunError(
+            "a prediction is not a finite number; the model's weights, or the table's values, are too large"
+        )
     return predicted

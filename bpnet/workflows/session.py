@@ -74,7 +74,15 @@ def epochs(
     rows, training = prepared.rows, prepared.config.training
     metric = metric_of(model.description)
     validation = rows.get("validation")
-    records = fit(training, model.network, rows["train"], validation, metric, each=each, keep_before=keep_before)
+    records = fit(
+        training,
+        model.network,
+        rows["train"],
+        validation,
+        metric,
+        each=each,
+        keep_before=keep_before,
+    )
     with journal, closing(records):
         for record in records:
             yield record, journal.note(record)
@@ -95,7 +103,9 @@ def figures_of(model: Model, rows: Mapping[Part, Rows]) -> list[Figures]:
     return each
 
 
-def save(kept: Model, each: Sequence[Figures], rows: Mapping[Part, Rows], run: directory.RunPaths) -> None:
+def save(
+    kept: Model, each: Sequence[Figures], rows: Mapping[Part, Rows], run: directory.RunPaths
+) -> None:
     """Write the model that is kept and metrics.json, given the figures of each of its replicas."""
     part = judged_part(rows)
     kept.described(losses=[own[part]["loss"] for own in each]).save(run.model)
@@ -126,7 +136,11 @@ def interruptible_once() -> Iterator[Interruption]:
         if first and not found.saving:
             raise KeyboardInterrupt
 
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is signal.default_int_handler]
+    numbers = [
+        n
+        for n in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(n) is signal.default_int_handler
+    ]
     for number in numbers:
         signal.signal(number, interrupt)
     try:

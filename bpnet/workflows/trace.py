@@ -55,7 +55,11 @@ def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: 
         own_table(paths)  # which must be what it was, or its encoding would be another
         source, folder = read(paths.config), subject
     prepared = prepare(load_config(source), source, folder)
-    model = build_model(prepared, source) if config is not None else load(directory.model_folder(subject))
+    model = (
+        build_model(prepared, source)
+        if config is not None
+        else load(directory.model_folder(subject))
+    )
     model = model.picked([0])
     numbers = _row_numbers(wanted, prepared)
     training, loss = prepared.config.training, prepared.config.training.loss
@@ -63,8 +67,14 @@ def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: 
     try:
         traced = trace(training, model.network, loss, _rows(prepared, numbers), steps)
     except ValueError as error:
-        raise ConfigError(f"{source.where(('training', 'optimizer'))}: {error}: there is nothing to trace") from None
-    broken = [k for k, step in enumerate(traced, start=1) if not np.isfinite([step.loss, step.loss_after]).all()]
+        raise ConfigError(
+            f"{source.where(('training', 'optimizer'))}: {error}: there is nothing to trace"
+        ) from None
+    broken = [
+        k
+        for k, step in enumerate(traced, start=1)
+        if not np.isfinite([step.loss, step.loss_after]).all()
+    ]
     if broken:
         raise DivergedError(
             f"in step {broken[0]} the loss is no longer a finite number; trace fewer steps (--steps), "
@@ -94,16 +104,22 @@ def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
         parts = [part.strip() for part in wanted.split(",")]
         if not all(part.isdecimal() and len(part) < 16 for part in parts):
             shown = wanted if len(wanted) < 40 else wanted[:39] + "…"
-            raise UsageError(f"--row {shown}: must be a row number of 1 to {total}, several with commas, or all")
+            raise UsageError(
+                f"--row {shown}: must be a row number of 1 to {total}, several with commas, or all"
+            )
         numbers = [int(part) for part in parts]
         outside = [number for number in numbers if not 1 <= number <= total]
         if outside:
-            raise UsageError(f"--row {wanted}: there is no row {outside[0]}; the table has rows 1 to {total}")
+            raise UsageError(
+                f"--row {wanted}: there is no row {outside[0]}; the table has rows 1 to {total}"
+            )
         if len(set(numbers)) < len(numbers):
             raise UsageError(f"--row {wanted}: names a row twice; name each once")
     dropped = [number for number in numbers if prepared.survey.part_numbers[number - 1] < 0]
     if dropped:
-        raise UsageError(f"--row {wanted}: row {dropped[0]} has no target and is dropped; name another row")
+        raise UsageError(
+            f"--row {wanted}: row {dropped[0]} has no target and is dropped; name another row"
+        )
     if len(numbers) > MOST_ROWS:
         raise UsageError(
             f"--row {wanted}: {len(numbers)} rows are too many to follow number by number; name at most {MOST_ROWS}"

@@ -45,7 +45,13 @@ class Trained:
 
 
 def train(
-    source: Source, folder: Path, *, runs: Path, name: str | None, command: Sequence[str], watcher: Watcher
+    source: Source,
+    folder: Path,
+    *,
+    runs: Path,
+    name: str | None,
+    command: Sequence[str],
+    watcher: Watcher,
 ) -> Trained:
     """Train as the config says, whose paths are relative to `folder`, and leave a run directory below `runs`.
 
@@ -97,7 +103,12 @@ def train(
 
 
 def _save(
-    model: Model, prepared: Prepared, run: directory.RunPaths, journal: Journal, doctor: Doctor, status: Status
+    model: Model,
+    prepared: Prepared,
+    run: directory.RunPaths,
+    journal: Journal,
+    doctor: Doctor,
+    status: Status,
 ) -> list[Replica]:
     """Write the model, the final figures, the doctor's report and the end of run.json; how each replica ended."""
     kept = model.picked(journal.survivors)
@@ -112,10 +123,16 @@ def _save(
 
 def _divergence(journal: Journal, learning_rate: float, run: Path) -> str:
     kept = journal.kept_epoch
-    saved = f"the weights of epoch {kept} are saved" if kept else "no epoch was finite: the first weights are saved"
+    saved = (
+        f"the weights of epoch {kept} are saved"
+        if kept
+        else "no epoch was finite: the first weights are saved"
+    )
     return f"training diverged in epoch {journal.epoch}: {likely_cause(learning_rate)}. In {run}, {saved}"
 
 
 def _interruption(journal: Journal, run: Path) -> str:
-    kept = f"the weights of epoch {journal.kept_epoch}" if journal.kept_epoch else "the first weights"
+    kept = (
+        f"the weights of epoch {journal.kept_epoch}" if journal.kept_epoch else "the first weights"
+    )
     return f"interrupted after {journal.epoch} epochs; {kept} are saved in {run}; next: bpnet eval {run}"

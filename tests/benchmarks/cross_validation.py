@@ -27,7 +27,9 @@ class Nobody:
     """A watcher that looks away."""
 
     def begin(self, run: Path, prepared: Any, parameters: int, networks: int) -> None: ...
-    def begin_pass(self, run: Path, first: Any, parameters: int, number: int, passes: Sequence[int]) -> None: ...
+    def begin_pass(
+        self, run: Path, first: Any, parameters: int, number: int, passes: Sequence[int]
+    ) -> None: ...
     def epoch(self, row: Mapping[str, float]) -> None: ...
     def warn(self, text: str) -> None: ...
 
@@ -45,13 +47,19 @@ def turn(config: Path, folds: int, runs: Path) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path(__file__).resolve().parents[2] / "configs" / "iris.yaml")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--config", type=Path, default=Path(__file__).resolve().parents[2] / "configs" / "iris.yaml"
+    )
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=7)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        turns = [turn(given.config, given.folds, Path(folder)) for _ in range(given.repeats + 1)][1:]
+        turns = [turn(given.config, given.folds, Path(folder)) for _ in range(given.repeats + 1)][
+            1:
+        ]
     print(f"{machine()}; {given.config.name}, {given.folds} folds, {given.repeats} turns")
     for name, ratios in zip(("training", "all of it"), zip(*turns, strict=True), strict=True):
         median = statistics.median(ratios)

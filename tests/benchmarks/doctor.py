@@ -25,7 +25,9 @@ from bpnet.preparation.prepare import Prepared, prepare
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
-def seconds(prepared: Prepared, model, training: Training, *, with_doctor: bool) -> tuple[float, float]:
+def seconds(
+    prepared: Prepared, model, training: Training, *, with_doctor: bool
+) -> tuple[float, float]:
     """The time of one training, and how much of it was the doctor's."""
     model.network.initialize()
     rows, validation = prepared.rows["train"], prepared.rows.get("validation")
@@ -35,7 +37,14 @@ def seconds(prepared: Prepared, model, training: Training, *, with_doctor: bool)
     if with_doctor:
         doctor = Doctor(training, model.network, rows, validation)
         spent = time.perf_counter() - start
-    for record in fit(training, model.network, rows, validation, metric_of(model.description), keep_before=with_doctor):
+    for record in fit(
+        training,
+        model.network,
+        rows,
+        validation,
+        metric_of(model.description),
+        keep_before=with_doctor,
+    ):
         if doctor:
             before = time.perf_counter()
             doctor.note(record)
@@ -55,7 +64,9 @@ def measure(name: str, runs: int) -> None:
     for _ in range(runs + 1):
         for way, (how, with_doctor) in ways.items():
             times[way].append(seconds(prepared, model, how, with_doctor=with_doctor))
-    medians = {way: statistics.median(total for total, _ in found[1:]) for way, found in times.items()}
+    medians = {
+        way: statistics.median(total for total, _ in found[1:]) for way, found in times.items()
+    }
     print(f"{name}: {medians['without'] * 1e3:.1f} ms without the doctor", end="")
     for way in ("ends", "every 10"):
         share = statistics.median(spent / total for total, spent in times[way][1:])

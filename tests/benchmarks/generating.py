@@ -71,10 +71,15 @@ def target_cells(score: np.ndarray, target: str, random: np.random.Generator) ->
 def blocks(rows: int, columns: int, seed: int, target: str) -> Iterator[bytes]:
     """The table as pieces of CSV, the header first."""
     with_target = target != "none"
-    made = [make_column(k, columns, seed, b"," if with_target or k < columns - 1 else b"\n") for k in range(columns)]
+    made = [
+        make_column(k, columns, seed, b"," if with_target or k < columns - 1 else b"\n")
+        for k in range(columns)
+    ]
     names = [column.name for column in made] + ["target"] * with_target
     yield ",".join(names).encode() + b"\n"
-    row = np.dtype([(column.name, column.texts.dtype) for column in made] + [("target", "S8")] * with_target)
+    row = np.dtype(
+        [(column.name, column.texts.dtype) for column in made] + [("target", "S8")] * with_target
+    )
     for block in range(-(-rows // BLOCK)):
         random = np.random.default_rng([seed, 2, block])
         drawn = random.integers(0, BLOCK, size=(columns, BLOCK), dtype=np.uint16)
@@ -89,7 +94,9 @@ def blocks(rows: int, columns: int, seed: int, target: str) -> Iterator[bytes]:
         yield cells[: rows - block * BLOCK].tobytes().translate(None, b"\0")
 
 
-def write_table(path: Path, rows: int, columns: int = 20, seed: int = 0, target: str = "classes") -> None:
+def write_table(
+    path: Path, rows: int, columns: int = 20, seed: int = 0, target: str = "classes"
+) -> None:
     """Write a table of so many feature columns, and the target behind them."""
     with path.open("wb") as file:
         file.writelines(blocks(rows, columns, seed, target))
@@ -103,9 +110,13 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=100_000, help="rows beside the header")
     parser.add_argument("--columns", type=int, default=20, help="feature columns")
     parser.add_argument("--seed", type=int, default=0, help="the table follows from it")
-    parser.add_argument("--target", choices=TARGETS, default="classes", help="what the target holds")
+    parser.add_argument(
+        "--target", choices=TARGETS, default="classes", help="what the target holds"
+    )
     given = parser.parse_args()
     start = time.perf_counter()
     write_table(given.file, given.rows, given.columns, given.seed, given.target)
     size, seconds = given.file.stat().st_size / 1e6, time.perf_counter() - start
-    print(f"{given.file}: {given.rows} rows, {size:.0f} MB in {seconds:.1f} s, {size / seconds:.0f} MB/s")
+    print(
+        f"{given.file}: {given.rows} rows, {size:.0f} MB in {seconds:.1f} s, {size / seconds:.0f} MB/s"
+    )

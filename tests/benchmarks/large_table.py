@@ -85,7 +85,10 @@ def measure(folder: Path, gigabytes: float, columns: int, memory_rows: int, repe
             done.append(trained(small, memory_rows, storage, f"{storage}-{repeat}"))
 
     print(f"\n{machine()}; {columns} columns\n")
-    body = [row(large, rows, "disk", alone), *(row(small, memory_rows, *pair) for pair in runs.items())]
+    body = [
+        row(large, rows, "disk", alone),
+        *(row(small, memory_rows, *pair) for pair in runs.items()),
+    ]
     show(["storage", "rows", "CSV", "training rows/s", "whole run", "peak"], body)
     peak, ratio = alone[0].cost.peak, rate_of(runs["disk"]) / rate_of(runs["memory"])
     print(f"\npeak on the large table {peak / 1e6:,.0f} MB, goal below 1,000 MB")
@@ -96,11 +99,19 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--gigabytes", type=float, default=4, help="size of the large CSV, in 1e9 bytes")
+    parser.add_argument(
+        "--gigabytes", type=float, default=4, help="size of the large CSV, in 1e9 bytes"
+    )
     parser.add_argument("--columns", type=int, default=50, help="feature columns of both tables")
-    parser.add_argument("--memory-rows", type=int, default=1_000_000, help="rows of the table that fits into memory")
-    parser.add_argument("--repeats", type=int, default=2, help="how often each storage trains on that table")
-    parser.add_argument("--folder", type=Path, help="where a folder is made for tables and runs; not on a RAM disk")
+    parser.add_argument(
+        "--memory-rows", type=int, default=1_000_000, help="rows of the table that fits into memory"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=2, help="how often each storage trains on that table"
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="where a folder is made for tables and runs; not on a RAM disk"
+    )
     parser.add_argument("--keep", action="store_true", help="do not delete that folder in the end")
     given = parser.parse_args()
     # beside a CSV stand its encoded rows, which may take as much again, in each run

@@ -51,14 +51,19 @@ class Job:
         self.prepared = prepare(load(source), source, base)
         self.model = build_model(self.prepared, source)
         self.training, self.run = self.prepared.config.training, RunPaths(folder)
-        self.rows, self.validation = self.prepared.rows["train"], self.prepared.rows.get("validation")
+        self.rows, self.validation = (
+            self.prepared.rows["train"],
+            self.prepared.rows.get("validation"),
+        )
 
     def fit(self, *, keep_before: bool = True) -> Iterator[Record]:
         """The records of a training from the start."""
         network = self.model.network
         network.initialize()
         metric = metric_of(self.model.description)
-        return fit(self.training, network, self.rows, self.validation, metric, keep_before=keep_before)
+        return fit(
+            self.training, network, self.rows, self.validation, metric, keep_before=keep_before
+        )
 
     def doctor(self) -> Doctor:
         """A doctor who has looked at the start."""
@@ -138,7 +143,9 @@ def alone(job: Job) -> dict[str, float]:
     return {
         "Journal.note: the row": noted - appended,
         "MetricsLog.append": appended,
-        "Doctor.note": seconds(lambda: [doctor.note(record) for record in records[:-1]]),  # the last is a look
+        "Doctor.note": seconds(
+            lambda: [doctor.note(record) for record in records[:-1]]
+        ),  # the last is a look
         "TrainingView.epoch": seconds(lambda: [view.epoch(row) for row in rows]),
     }
 
@@ -161,7 +168,10 @@ def measure(job: Job, repeats: int) -> None:
         if not repeat:  # the first round warms up
             times, parts = {name: [] for name in loops}, {}
     epochs, before = job.training.epochs, [spent.cpu for spent in times["with keep_before"]]
-    body = [[name, *figures([spent.cpu for spent in own], epochs, before)] for name, own in times.items()]
+    body = [
+        [name, *figures([spent.cpu for spent in own], epochs, before)]
+        for name, own in times.items()
+    ]
     show(["", "seconds", "range", "µs an epoch", "of the second"], body)
     print()
     base = [statistics.median(before)] * repeats
@@ -170,10 +180,14 @@ def measure(job: Job, repeats: int) -> None:
         [[n, *figures(o, epochs, base)] for n, o in parts.items()],
     )
     share, wall = added(times["and the journal"], times["with keep_before"])
-    print(f"\nwriting the logs costs {share:.1%} of fit, goal at most 5 %: {'met' if share <= 0.05 else 'MISSED'}")
+    print(
+        f"\nwriting the logs costs {share:.1%} of fit, goal at most 5 %: {'met' if share <= 0.05 else 'MISSED'}"
+    )
     print(f"by wall time, the disk included: {wall:.1%}")
     share, wall = added(times["and watcher, doctor"], times["fit alone"])
-    print(f"all that training does beside fit, the doctor's last look included: {share:.1%}, by wall time {wall:.1%}")
+    print(
+        f"all that training does beside fit, the doctor's last look included: {share:.1%}, by wall time {wall:.1%}"
+    )
 
 
 def added(longer: Sequence[Time], shorter: Sequence[Time]) -> tuple[float, float]:
@@ -224,10 +238,19 @@ def measure_lateness(job: Job, length: float) -> None:
     for pause in PAUSES:
         late = lateness(job, pause, length)
         worst = max(worst, *late)
-        body.append([f"{pause:g} s", str(len(late)), f"{statistics.median(late):.3f} s", f"{max(late):.3f} s"])
+        body.append(
+            [
+                f"{pause:g} s",
+                str(len(late)),
+                f"{statistics.median(late):.3f} s",
+                f"{max(late):.3f} s",
+            ]
+        )
     print()
     show(["an epoch takes", "rows seen", "late: median", "most"], body)
-    print(f"\nrows are on disk at most {worst:.2f} s late, goal 1.1 s: {'met' if worst <= 1.1 else 'MISSED'}")
+    print(
+        f"\nrows are on disk at most {worst:.2f} s late, goal 1.1 s: {'met' if worst <= 1.1 else 'MISSED'}"
+    )
 
 
 if __name__ == "__main__":
@@ -236,10 +259,19 @@ if __name__ == "__main__":
     )
     parser.add_argument("config", type=Path, nargs="?", default=CONFIG, help="what is trained")
     parser.add_argument(
-        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="of the config"
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of the config",
     )
-    parser.add_argument("--repeats", type=int, default=9, help="rounds that count, after one that does not")
-    parser.add_argument("--seconds", type=float, default=5, help="how long each training with pauses runs")
+    parser.add_argument(
+        "--repeats", type=int, default=9, help="rounds that count, after one that does not"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=5, help="how long each training with pauses runs"
+    )
     given = parser.parse_args()
     print(f"{machine()}; {given.config.name}\n")
     with tempfile.TemporaryDirectory() as scratch, open(os.devnull, "w") as nowhere:

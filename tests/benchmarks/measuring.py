@@ -39,14 +39,20 @@ def cost(command: Sequence[str]) -> Cost:
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0), errors.seek(0)
         if child.returncode:
-            sys.exit(f"{' '.join(command[:4])[:200]} … ended with {child.returncode}:\n{errors.read()[-2000:]}")
+            sys.exit(
+                f"{' '.join(command[:4])[:200]} … ended with {child.returncode}:\n{errors.read()[-2000:]}"
+            )
         unit = 1 if sys.platform == "darwin" else 1024
         return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit, output.read())
 
 
 def generate(path: Path, rows: int, *options: str) -> None:
     """Write a table with generating.py, in a process of its own."""
-    print(cost([sys.executable, GENERATING, str(path), "--rows", str(rows), *options]).output, end="", flush=True)
+    print(
+        cost([sys.executable, GENERATING, str(path), "--rows", str(rows), *options]).output,
+        end="",
+        flush=True,
+    )
 
 
 def train(config: Path, runs: Path) -> tuple[Path, Cost]:
@@ -62,7 +68,9 @@ def scratch(folder: Path | None, room: float, *, keep: bool = False) -> Iterator
     try:
         free = shutil.disk_usage(made).free
         if free < room:
-            sys.exit(f"{made.parent} has {free / 1e9:.1f} GB free, {room / 1e9:.1f} are needed; name another --folder")
+            sys.exit(
+                f"{made.parent} has {free / 1e9:.1f} GB free, {room / 1e9:.1f} are needed; name another --folder"
+            )
         yield made
     finally:
         if keep:
@@ -75,11 +83,17 @@ def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, its first column to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for first, *others in (header, *rows):
-        print("  ".join([first.ljust(widths[0]), *(o.rjust(w) for o, w in zip(others, widths[1:], strict=True))]))
+        print(
+            "  ".join(
+                [
+                    first.ljust(widths[0]),
+                    *(o.rjust(w) for o, w in zip(others, widths[1:], strict=True)),
+                ]
+            )
+        )
 
 
 def machine() -> str:
     """The machine's cores, and how many processes want one now: more than cores, and wall times are too long."""
-    return (
-        f"{os.cpu_count()} cores, {os.uname().machine}, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}"
-    )
+    load, python = os.getloadavg()[0], sys.version.split()[0]
+    return f"{os.cpu_count()} cores, {os.uname().machine}, load {load:.1f}, Python {python}"

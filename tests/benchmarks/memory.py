@@ -82,7 +82,9 @@ def layers_of(run: Path) -> list[tuple[int, ...]]:
     """The shape of each saved array, (replicas, …), by the header of the weights' file; in order of the layers."""
     with (run / "model" / "weights.safetensors").open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return [tuple(array["shape"]) for name, array in sorted(header.items()) if name != "__metadata__"]
+    return [
+        tuple(array["shape"]) for name, array in sorted(header.items()) if name != "__metadata__"
+    ]
 
 
 def measured(job: Job, folder: Path) -> list[float]:
@@ -114,9 +116,25 @@ def measure(folder: Path, jobs: list[Job]) -> bool:
         allowed = sum(parts)
         kept &= peak <= allowed
         figures = [f"{part / 1e6:.1f}" for part in (*parts, allowed, peak, peak - imports)]
-        body.append([job.name, *figures, f"{peak / allowed:.2f}", "ok" if peak <= allowed else "ABOVE"])
+        body.append(
+            [job.name, *figures, f"{peak / allowed:.2f}", "ok" if peak <= allowed else "ABOVE"]
+        )
     print(f"{machine()}; MB; imports alone {imports / 1e6:.1f}\n")
-    show(["", "encoded", "2 × state", "activations", "room", "allowed", "peak", "- imports", "ratio", ""], body)
+    show(
+        [
+            "",
+            "encoded",
+            "2 × state",
+            "activations",
+            "room",
+            "allowed",
+            "peak",
+            "- imports",
+            "ratio",
+            "",
+        ],
+        body,
+    )
     print(f"\npeaks within what is allowed: {'all' if kept else 'NOT ALL'}")
     return kept
 

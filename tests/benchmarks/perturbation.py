@@ -34,14 +34,22 @@ def classes(name: str, target: str, most: int | None = None) -> tuple[np.ndarray
     """The features and one-hot targets of a shipped table's first rows."""
     table = open_table(DATASETS / f"{name}.csv")
     columns = whole_columns(table, dict.fromkeys(table.columns, "text"))
-    x = np.column_stack([columns[column].as_numbers() for column in table.columns if column != target])
+    x = np.column_stack(
+        [columns[column].as_numbers() for column in table.columns if column != target]
+    )
     codes, levels = class_levels(columns[target], target, table.where)
     y = np.eye(len(levels))[np.array([in_order(levels).index(level) for level in levels])[codes]]
     return x[:most], y[:most]
 
 
 def passes(
-    layers: list[Dense], rows: Rows, optimizer: AnyOptimizer, rate: float, levels: list[float], starts: int, most: int
+    layers: list[Dense],
+    rows: Rows,
+    optimizer: AnyOptimizer,
+    rate: float,
+    levels: list[float],
+    starts: int,
+    most: int,
 ) -> list[str]:
     """The median number of passes to each level."""
     network = Network(layers, rows.x.shape[1], seeds=range(starts), precision="float64")
@@ -76,7 +84,12 @@ def table(
         *((f"perturbation, step {step:g}", Perturbation(), step) for step in steps),
     ]
     for label, optimizer, rate in methods:
-        print(f"{label:28}" + "".join(f"{p:>9}" for p in passes(layers, rows, optimizer, rate, levels, starts, most)))
+        print(
+            f"{label:28}"
+            + "".join(
+                f"{p:>9}" for p in passes(layers, rows, optimizer, rate, levels, starts, most)
+            )
+        )
 
 
 def network(
@@ -94,11 +107,31 @@ if __name__ == "__main__":
     starts = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     xor = Rows(np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]]))
     normal = network(4, 1, bias=True, initializers=(Normal(), Normal()))
-    table("XOR 2-4-1", normal, xor, [0.2, 2, 10, 20], [0.1, 0.3, 1], [0.2, 0.1, 0.05, 0.01, 0.00196], starts, 12_000)
+    table(
+        "XOR 2-4-1",
+        normal,
+        xor,
+        [0.2, 2, 10, 20],
+        [0.1, 0.3, 1],
+        [0.2, 0.1, 0.05, 0.01, 0.00196],
+        starts,
+        12_000,
+    )
     x, y = classes("iris", "species")
     iris = Rows(x / np.linalg.norm(x, axis=1, keepdims=True), y)
     uniform = network(5, 3, bias=False, initializers=(Uniform(), Uniform()))
     table("Iris 4-5-3", uniform, iris, [1, 15], [0.3, 1], [0.2, 0.1, 0.05], starts, 6_000)
     x, y = classes("digits", "digit", 500)
-    small = network(32, 10, bias=True, initializers=(Normal(deviation=1 / 8), Normal(deviation=1 / np.sqrt(32))))
-    table("digits 64-32-10", small, Rows(x / 16, y), [5, 20], [1], [0.09, 0.07, 0.05, 0.03, 0.01], 2, 10_000)
+    small = network(
+        32, 10, bias=True, initializers=(Normal(deviation=1 / 8), Normal(deviation=1 / np.sqrt(32)))
+    )
+    table(
+        "digits 64-32-10",
+        small,
+        Rows(x / 16, y),
+        [5, 20],
+        [1],
+        [0.09, 0.07, 0.05, 0.03, 0.01],
+        2,
+        10_000,
+    )

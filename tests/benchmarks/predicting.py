@@ -121,7 +121,9 @@ def measure(folder: Path, rows: int, large_rows: int, repeats: int) -> None:
     theirs = [sys.executable, "-c", PREDICT, str(pipeline), str(table), str(output)]
     a, b = [], []
     for _ in range(repeats):
-        a.append(predicted([BPNET, "predict", str(run), str(table), "-o", str(output)], output, rows))
+        a.append(
+            predicted([BPNET, "predict", str(run), str(table), "-o", str(output)], output, rows)
+        )
         b.append(predicted(theirs, output, rows))
     table.unlink()
     generate(large, large_rows, "--target", "none")
@@ -131,16 +133,27 @@ def measure(folder: Path, rows: int, large_rows: int, repeats: int) -> None:
     pyarrow = "with" if importlib.util.find_spec("pyarrow") else "without"
     print(f"\n{machine()}, {pyarrow} pyarrow\n")
     ours, script = row("bpnet predict", rows, a), row("pandas and scikit-learn", rows, b)
-    show(["", "rows", "median", "range", "CPU", "peak"], [ours, script, row("bpnet predict", large_rows, alone)])
+    show(
+        ["", "rows", "median", "range", "CPU", "peak"],
+        [ours, script, row("bpnet predict", large_rows, alone)],
+    )
     times = [json.loads(spent.output) for spent in b]
-    split = ", ".join(f"{part} {statistics.median(time[part] for time in times):.2f} s" for part in times[0])
-    ratio = statistics.median(spent.seconds for spent in b) / statistics.median(spent.seconds for spent in a)
+    split = ", ".join(
+        f"{part} {statistics.median(time[part] for time in times):.2f} s" for part in times[0]
+    )
+    ratio = statistics.median(spent.seconds for spent in b) / statistics.median(
+        spent.seconds for spent in a
+    )
     # two threads overlap a little differently each time, so peaks differ by a tenth: the medians are compared
     peak, large_peak = (statistics.median(spent.peak for spent in costs) for costs in (a, alone))
     print(f"\nscript: {split}")
     print(f"ratio of the medians {ratio:.2f}, goal at least 2.5")
-    print(f"largest peak of bpnet {max(spent.peak for spent in [*a, *alone]) / 1e6:.0f} MB, goal below 600 MB")
-    print(f"median peak with {large_rows:,} rows / with {rows:,} {large_peak / peak:.2f}, goal at most 1.10")
+    print(
+        f"largest peak of bpnet {max(spent.peak for spent in [*a, *alone]) / 1e6:.0f} MB, goal below 600 MB"
+    )
+    print(
+        f"median peak with {large_rows:,} rows / with {rows:,} {large_peak / peak:.2f}, goal at most 1.10"
+    )
 
 
 if __name__ == "__main__":
@@ -148,9 +161,13 @@ if __name__ == "__main__":
         description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows that both predict")
-    parser.add_argument("--large-rows", type=int, default=5_000_000, help="rows that bpnet then predicts alone")
+    parser.add_argument(
+        "--large-rows", type=int, default=5_000_000, help="rows that bpnet then predicts alone"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="how often both predict")
-    parser.add_argument("--folder", type=Path, help="where a folder is made for the tables, and deleted in the end")
+    parser.add_argument(
+        "--folder", type=Path, help="where a folder is made for the tables, and deleted in the end"
+    )
     given = parser.parse_args()
     with scratch(given.folder, BYTES * (TRAINING_ROWS + given.rows + given.large_rows)) as made:
         measure(made, given.rows, given.large_rows, given.repeats)

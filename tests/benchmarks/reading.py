@@ -30,10 +30,15 @@ def seconds(content: bytes, large: int) -> float:
 if __name__ == "__main__":
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     values = np.random.default_rng(0).normal(size=(rows, 20))
-    lines = [",".join(f"c{k}" for k in range(20)), *(",".join(map(repr, row)) for row in values.tolist())]
+    lines = [
+        ",".join(f"c{k}" for k in range(20)),
+        *(",".join(map(repr, row)) for row in values.tolist()),
+    ]
     text = "\n".join(lines).encode()
     seconds(text[: text.index(b"\n", 10_000)], 0)  # imports pandas
     pairs = [(seconds(text, sys.maxsize), seconds(text, 0)) for _ in range(5)]
     careful, fast = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
-    print(f"{rows} rows, {len(text) / 1e6:.0f} MB: careful {careful:.2f} s, pandas {fast:.2f} s, ratio {ratio:.1f}")
+    print(
+        f"{rows} rows, {len(text) / 1e6:.0f} MB: careful {careful:.2f} s, pandas {fast:.2f} s, ratio {ratio:.1f}"
+    )

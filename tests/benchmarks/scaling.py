@@ -95,9 +95,17 @@ class Series:
     measure: Callable[[int, Path], Point]
 
 
-def fitted(widths: Sequence[int], rows: int, batch: int | str, epochs: int, replicas: int = 1) -> tuple[dict, float]:
+def fitted(
+    widths: Sequence[int], rows: int, batch: int | str, epochs: int, replicas: int = 1
+) -> tuple[dict, float]:
     """What FIT printed, and its peak less that of imports."""
-    job = {"widths": list(widths), "rows": rows, "batch": batch, "epochs": epochs, "replicas": replicas}
+    job = {
+        "widths": list(widths),
+        "rows": rows,
+        "batch": batch,
+        "epochs": epochs,
+        "replicas": replicas,
+    }
     spent, empty = (cost([sys.executable, "-c", FIT, json.dumps(each)]) for each in (job, None))
     return json.loads(spent.output), spent.peak - empty.peak
 
@@ -116,7 +124,9 @@ def by_table(rows: int, folder: Path) -> Point:
         config.write_text(CONFIG.format(table=table.name))
     with scratch(folder, 0) as runs:
         spent = train(config, runs)[1]
-    return Point(rows, spent.cpu_seconds, spent.peak - cost([sys.executable, "-c", TRAIN_IMPORTS]).peak)
+    return Point(
+        rows, spent.cpu_seconds, spent.peak - cost([sys.executable, "-c", TRAIN_IMPORTS]).peak
+    )
 
 
 def by_parameters(parameters: int, _: Path) -> Point:
@@ -184,14 +194,18 @@ def measure(series: Series, share: float, folder: Path) -> list[Point]:
         slopes = [f"{exponent(pair, figure):.2f}" if k else "" for figure in ("seconds", "peak")]
         spent, held = point.seconds / point.size * 1e9, point.peak / point.size
         times = [f"{point.seconds * 1e3:,.3f}", f"{spent:,.2f}", slopes[0]]
-        body.append([f"{point.size:,}", *times, f"{point.peak / 1e6:,.2f}", f"{held:,.1f}", slopes[1]])
+        body.append(
+            [f"{point.size:,}", *times, f"{point.peak / 1e6:,.2f}", f"{held:,.1f}", slopes[1]]
+        )
     unit = series.unit
     print(f"\n{series.name}: time is CPU time of {series.per}\n")
     show([f"{unit}s", "ms", f"ns a {unit}", "exponent", "MB", f"bytes a {unit}", "exponent"], body)
     for figure, name in (("seconds", "time"), ("peak", "memory")):
         slope, last = exponent(upper(points), figure), exponent(points[-2:], figure)
         verdict = "linear" if slope <= MOST else "MORE THAN LINEAR"
-        print(f"{name}: slope over the upper half {slope:.3f}, goal at most {MOST}: {verdict}; at the end {last:.2f}")
+        print(
+            f"{name}: slope over the upper half {slope:.3f}, goal at most {MOST}: {verdict}; at the end {last:.2f}"
+        )
     sys.stdout.flush()
     return points
 
@@ -205,16 +219,26 @@ def draw(found: dict[str, list[Point]], path: Path) -> None:
     figure = Figure(figsize=(13, 7.5), layout="constrained")
     axes = figure.subplots(2, 3, squeeze=False)
     for column, unit in enumerate(("row", "parameter", "replica")):
-        for line, (figure_name, label) in enumerate((("seconds", "CPU seconds"), ("peak", "peak less imports, bytes"))):
+        for line, (figure_name, label) in enumerate(
+            (("seconds", "CPU seconds"), ("peak", "peak less imports, bytes"))
+        ):
             ax = axes[line][column]
             for series in SERIES:
                 if series.unit == unit and series.name in found:
                     points = found[series.name]
-                    x, y = [p.size for p in points], [max(getattr(p, figure_name), 1e-9) for p in points]
+                    x, y = (
+                        [p.size for p in points],
+                        [max(getattr(p, figure_name), 1e-9) for p in points],
+                    )
                     (drawn,) = ax.loglog(x, y, "o-", label=f"{series.name}, {series.per}")
                     straight = [y[-1] * size / x[-1] for size in x]
                     ax.loglog(x, straight, ":", color=drawn.get_color(), alpha=0.6)
-            ax.set_xlabel(f"{unit}s"), ax.set_ylabel(label), ax.grid(alpha=0.3), ax.legend(fontsize=8)
+            (
+                ax.set_xlabel(f"{unit}s"),
+                ax.set_ylabel(label),
+                ax.grid(alpha=0.3),
+                ax.legend(fontsize=8),
+            )
     figure.suptitle("Training: cost by size; dotted: linear through the largest")
     figure.savefig(path, dpi=110)
     print(f"\n{path}")
@@ -224,9 +248,15 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--series", action="append", choices=[series.name for series in SERIES], help="only these")
-    parser.add_argument("--share", type=float, default=1, help="the part of each range that is measured")
-    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the points; needs matplotlib")
+    parser.add_argument(
+        "--series", action="append", choices=[series.name for series in SERIES], help="only these"
+    )
+    parser.add_argument(
+        "--share", type=float, default=1, help="the part of each range that is measured"
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="draw the points; needs matplotlib"
+    )
     parser.add_argument("--folder", type=Path, help="where a folder is made for tables and runs")
     given = parser.parse_args()
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

@@ -61,4 +61,10 @@ if __name__ == "__main__":
     compare("bpnet --help / imports", [BPNET, "--help"], imports, 1.5, count)
     with tempfile.TemporaryDirectory() as folder:
         train = [BPNET, "train", "configs/iris.yaml", "--runs", folder]
-        compare("bpnet train iris / scikit-learn", train, [sys.executable, "-c", SCIKIT_LEARN], 0.5, count)
+        compare(
+            "bpnet train iris / scikit-learn",
+            train,
+            [sys.executable, "-c", SCIKIT_LEARN],
+            0.5,
+            count,
+        )

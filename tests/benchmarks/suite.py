@@ -66,7 +66,11 @@ class Outcome:
 
     def difference(self) -> float:
         """The largest relative difference of a rival's loss from bpnet's."""
-        pairs = [(a, b) for rival in RIVALS for a, b in zip(self.losses["bpnet"], self.losses[rival], strict=True)]
+        pairs = [
+            (a, b)
+            for rival in RIVALS
+            for a, b in zip(self.losses["bpnet"], self.losses[rival], strict=True)
+        ]
         return max(abs(a - b) / a if a > 0 and np.isfinite(a + b) else np.inf for a, b in pairs)
 
 
@@ -86,7 +90,9 @@ def made_ready(side: str, job: Job, table: Table, log_path: Path) -> Callable[[]
     """What is timed, with everything ready that is not."""
     network = suite_bpnet.make_network(job, table)
     if side == "bpnet":
-        return (suite_bpnet.predicting if job.predicts else suite_bpnet.training)(job, table, network, log_path)
+        return (suite_bpnet.predicting if job.predicts else suite_bpnet.training)(
+            job, table, network, log_path
+        )
     make = getattr(suite_peers, f"{side}_{'predicting' if job.predicts else 'training'}")
     return make(job, table, suite_bpnet.weights(network), log_path)
 
@@ -127,7 +133,9 @@ def compare(job: Job, table: Table, threads: int, repeats: int, log_path: Path) 
 
 def spread(values: Sequence[float], form: str = "{:.2f}") -> str:
     """The median, and the range."""
-    low, middle, high = (form.format(value) for value in (min(values), statistics.median(values), max(values)))
+    low, middle, high = (
+        form.format(value) for value in (min(values), statistics.median(values), max(values))
+    )
     return f"{middle} ({low}–{high})"
 
 
@@ -137,12 +145,16 @@ def misses(job: Job, outcome: Outcome) -> list[str]:
     for rival, goal in job.goals.items():
         ratio = statistics.median(outcome.ratios(rival))
         if ratio < goal:
-            found.append(f"{job.title}, {threads_text(outcome.threads)}: {ratio:.2f} × {rival}, goal {goal:g}")
+            found.append(
+                f"{job.title}, {threads_text(outcome.threads)}: {ratio:.2f} × {rival}, goal {goal:g}"
+            )
     if job.matmul_share is not None:
         share = statistics.median(outcome.matmul_shares)
         if share < job.matmul_share:
             goal = f"goal {job.matmul_share:.0%}"
-            found.append(f"{job.title}, {threads_text(outcome.threads)}: {share:.1%} of the matmul rate, {goal}")
+            found.append(
+                f"{job.title}, {threads_text(outcome.threads)}: {share:.1%} of the matmul rate, {goal}"
+            )
     return found
 
 
@@ -153,7 +165,11 @@ def threads_text(threads: int) -> str:
 
 def table_row(job: Job, outcome: Outcome) -> list[str]:
     """A row of the table that is printed."""
-    ratios = [cell for rival in RIVALS for cell in (spread(outcome.ratios(rival)), f"{job.goals[rival]:g}")]
+    ratios = [
+        cell
+        for rival in RIVALS
+        for cell in (spread(outcome.ratios(rival)), f"{job.goals[rival]:g}")
+    ]
     times = [f"{outcome.step_time(side):,.1f}" for side in SIDES]
     losses = [f"{statistics.median(outcome.losses[side]):.4g}" for side in SIDES]
     apart = f"{outcome.difference():.2g} (≤ {job.tolerance:g})"
@@ -162,15 +178,30 @@ def table_row(job: Job, outcome: Outcome) -> list[str]:
 
 def report(done: Sequence[tuple[Job, Outcome]], rates: dict[int, list[float]]) -> bool:
     """Print the table and what is short of the goals; whether all losses agree."""
-    names = {"torch": f"PyTorch {torch.__version__}", "sklearn": f"scikit-learn {sklearn.__version__}"}
+    names = {
+        "torch": f"PyTorch {torch.__version__}",
+        "sklearn": f"scikit-learn {sklearn.__version__}",
+    }
     print(f"{machine()}, NumPy {np.__version__}, {', '.join(names.values())}\n")
     for threads, measured in rates.items():
-        print(f"- float32 matmul {SIDE}, {threads_text(threads)}: {spread(measured, '{:.0f}')} GFLOP/s")
+        print(
+            f"- float32 matmul {SIDE}, {threads_text(threads)}: {spread(measured, '{:.0f}')} GFLOP/s"
+        )
     for job, outcome in done:
         if job.matmul_share is not None:
             share = spread(outcome.matmul_shares, "{:.1%}")
-            print(f"- {job.name}, {threads_text(outcome.threads)}: {share} of it, goal {job.matmul_share:.0%}")
-    header = ["job", "threads", "× torch", "goal", "× sklearn", "goal", *(f"{side} µs/step" for side in SIDES)]
+            print(
+                f"- {job.name}, {threads_text(outcome.threads)}: {share} of it, goal {job.matmul_share:.0%}"
+            )
+    header = [
+        "job",
+        "threads",
+        "× torch",
+        "goal",
+        "× sklearn",
+        "goal",
+        *(f"{side} µs/step" for side in SIDES),
+    ]
     header += ["loss bpnet / torch / sklearn", "largest difference"]
     print("\n| " + " | ".join(header) + " |\n" + "|---" + "|--:" * (len(header) - 1) + "|")
     for job, outcome in done:
@@ -197,8 +228,12 @@ def run(jobs: Sequence[Job], given: argparse.Namespace) -> bool:
             for threads in given.threads:
                 with suite_peers.limited(threads):
                     rates[threads].append(matmul_rate())
-                done.append((job, compare(job, table, threads, given.repeats, Path(folder) / "metrics.csv")))
-                times = ", ".join(f"{side} {statistics.median(done[-1][1].seconds[side]):.3f} s" for side in SIDES)
+                done.append(
+                    (job, compare(job, table, threads, given.repeats, Path(folder) / "metrics.csv"))
+                )
+                times = ", ".join(
+                    f"{side} {statistics.median(done[-1][1].seconds[side]):.3f} s" for side in SIDES
+                )
                 print(f"{job.name}, {threads_text(threads)}: {times}", file=sys.stderr, flush=True)
                 if given.json:  # after each job, should the command be stopped
                     content = {"machine": machine(), "quick": given.quick, "matmul_gflops": rates}
@@ -210,7 +245,9 @@ def run(jobs: Sequence[Job], given: argparse.Namespace) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--repeats", type=int, default=5, help="turns of each side (5)")
-    parser.add_argument("--job", nargs="+", action="extend", choices=[job.name for job in JOBS], help="these alone")
+    parser.add_argument(
+        "--job", nargs="+", action="extend", choices=[job.name for job in JOBS], help="these alone"
+    )
     parser.add_argument(
         "--threads",
         type=lambda text: [int(part) for part in text.split(",")],
@@ -218,7 +255,9 @@ if __name__ == "__main__":
         help="how many are permitted; a comma between several (1,2)",
     )
     parser.add_argument("--json", type=Path, help="write all times here, too")
-    parser.add_argument("--quick", action="store_true", help="about a tenth of each job, to see that all works")
+    parser.add_argument(
+        "--quick", action="store_true", help="about a tenth of each job, to see that all works"
+    )
     given = parser.parse_args()
     chosen = [job for job in JOBS if not given.job or job.name in given.job]
     sys.exit(0 if run(chosen, given) else 1)

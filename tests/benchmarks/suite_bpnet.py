@@ -59,15 +59,23 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
     )
 
     def run() -> float:
-        with suited_threads(network, job.at_once(len(table.x))), MetricsLog(log_path, COLUMNS) as log:
+        with (
+            suited_threads(network, job.at_once(len(table.x))),
+            MetricsLog(log_path, COLUMNS) as log,
+        ):
             for record in fit(settings, network, rows, None, lambda rows: Accuracy(loss.threshold)):
                 figures = (*record.figures.values(), record.learning_rate, record.gradient_norm)
-                log.append([record.epoch, record.step, *[mean(values) for values in figures]], now=time.perf_counter())
+                log.append(
+                    [record.epoch, record.step, *[mean(values) for values in figures]],
+                    now=time.perf_counter(),
+                )
         return float(record.figures["loss"][0])
 
     return run
 
 
-def predicting(job: Job, table: Table, network: Network, log_path: Path) -> Callable[[], np.ndarray]:
+def predicting(
+    job: Job, table: Table, network: Network, log_path: Path
+) -> Callable[[], np.ndarray]:
     """What gives the probabilities (N, O)."""
     return lambda: network.predict(table.x)[0]

@@ -69,7 +69,10 @@ class Job:
         The gradient of the first layer's input is not needed.
         """
         widths = [table.x.shape[1], *self.hidden, outputs(table)]
-        each = [2 * inputs * units * (2 if k == 0 else 3) for k, (inputs, units) in enumerate(pairwise(widths))]
+        each = [
+            2 * inputs * units * (2 if k == 0 else 3)
+            for k, (inputs, units) in enumerate(pairwise(widths))
+        ]
         return self.epochs * len(table.x) * sum(each)
 
     def warm_up(self, table: Table) -> tuple["Job", Table]:

@@ -22,7 +22,13 @@ MODULES = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "relu": nn.ReLU}
 CHUNK = 8192
 """Rows that PyTorch predicts at once: of 2,048 to 262,144 the fastest here, or within 5 % of it."""
 
-SCIKIT_LEARN_NAMES = {"tanh": "tanh", "sigmoid": "logistic", "relu": "relu", "adam": "adam", "gradient_descent": "sgd"}
+SCIKIT_LEARN_NAMES = {
+    "tanh": "tanh",
+    "sigmoid": "logistic",
+    "relu": "relu",
+    "adam": "adam",
+    "gradient_descent": "sgd",
+}
 
 
 @contextmanager
@@ -92,13 +98,17 @@ def torch_training(job: Job, table: Table, start: Weights, log_path: Path) -> Ca
             file.write("epoch,step,loss,accuracy,learning_rate\n")
             for number in range(1, job.epochs + 1):
                 loss, right = epoch()
-                file.write(f"{number},{number * per_epoch},{loss!r},{right / rows!r},{job.learning_rate!r}\n")
+                file.write(
+                    f"{number},{number * per_epoch},{loss!r},{right / rows!r},{job.learning_rate!r}\n"
+                )
         return loss
 
     return run
 
 
-def torch_predicting(job: Job, table: Table, start: Weights, log_path: Path) -> Callable[[], np.ndarray]:
+def torch_predicting(
+    job: Job, table: Table, start: Weights, log_path: Path
+) -> Callable[[], np.ndarray]:
     """What predicts with PyTorch, and gives the probabilities (N, O)."""
     module, x = make_module(job, table, start).eval(), torch.from_numpy(table.x)
 
@@ -153,7 +163,9 @@ def sklearn_training(job: Job, table: Table, start: Weights, log_path: Path) -> 
     return run
 
 
-def sklearn_predicting(job: Job, table: Table, start: Weights, log_path: Path) -> Callable[[], np.ndarray]:
+def sklearn_predicting(
+    job: Job, table: Table, start: Weights, log_path: Path
+) -> Callable[[], np.ndarray]:
     """What predicts with scikit-learn, and gives the probabilities (N, O)."""
     model = fitted(job, table, start)
     return lambda: model.predict_proba(table.x)

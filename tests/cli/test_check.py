@@ -15,7 +15,9 @@ CONFIG = "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [5]}\ntraini
 
 def frame() -> pd.DataFrame:
     rng = np.random.default_rng(0)
-    made = pd.DataFrame({"a": rng.normal(size=120), "b": rng.choice(["u", "v"], 120), "id": range(120), "one": 1})
+    made = pd.DataFrame(
+        {"a": rng.normal(size=120), "b": rng.choice(["u", "v"], 120), "id": range(120), "one": 1}
+    )
     made["again"] = made.a
     made["y"] = rng.choice(["yes", "no"], 120)
     made["told"] = made.y.map({"yes": "x", "no": "z"})
@@ -59,7 +61,12 @@ def test_what_training_would_do_is_told(here: Path) -> None:
     assert "2 inputs" in table["b"]
     assert "left out" in table["id"]
     assert "constant" in table["one"]
-    assert said.lacks("class", "yes", "network: 7 inputs, 1 output, 46 parameters", "about", "for 3 epochs") == []
+    assert (
+        said.lacks(
+            "class", "yes", "network: 7 inputs, 1 output, 46 parameters", "about", "for 3 epochs"
+        )
+        == []
+    )
     assert lines[-1] == "Next: bpnet train c.yaml"
     assert sorted(file.name for file in here.iterdir()) == ["c.yaml", "t.csv"]
 
@@ -69,7 +76,9 @@ def test_json_has_the_numbers(here: Path) -> None:
     content = json.loads(said.out)
     assert (said.code, said.err, content["config"]) == (0, "", "c.yaml")
     assert content["parts"] == {"train": 84, "validation": 18, "test": 18}
-    assert content["leaks"] == [{"column": "told", "target": "y", "measure": "accuracy", "value": 1.0}]
+    assert content["leaks"] == [
+        {"column": "told", "target": "y", "measure": "accuracy", "value": 1.0}
+    ]
     assert content["equal_columns"] == [["a", "again"]]
     assert (content["inputs"], content["parameters"], content["cost"]["epochs"]) == (7, 46, 7)
     assert content["cost"]["seconds_per_epoch"] > 0
@@ -88,12 +97,21 @@ def test_what_was_read_off_the_file_is_told_where_it_is_unusual(here: Path) -> N
 def test_too_few_rows_for_leaks_and_a_regression(here: Path) -> None:
     frame().assign(y=np.linspace(0, 1, 120))[:30].to_csv(here / "t.csv", index=False)
     said = bpnet("check", "c.yaml", cwd=here)
-    assert said.lacks("regression of 'y'", "deviation", "22 training rows are too few to look for leaks") == []
+    assert (
+        said.lacks(
+            "regression of 'y'", "deviation", "22 training rows are too few to look for leaks"
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
     ("wish", "code", "part"),
-    [("training.epochs=0", 3, "training.epochs"), ("dataset.target=z", 4, "'z'"), ("dataset.path=u.csv", 4, "u.csv")],
+    [
+        ("training.epochs=0", 3, "training.epochs"),
+        ("dataset.target=z", 4, "'z'"),
+        ("dataset.path=u.csv", 4, "u.csv"),
+    ],
 )
 def test_errors_end_as_in_train(here: Path, wish: str, code: int, part: str) -> None:
     said = bpnet("check", "c.yaml", "--set", wish, cwd=here)
@@ -105,7 +123,14 @@ def test_errors_end_as_in_train(here: Path, wish: str, code: int, part: str) -> 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.00123, "1.2 ms"), (1.26, "1.3 s"), (119, "120 s"), (600, "10 minutes"), (9000, "2.5 hours"), (1e6, "12 days")],
+    [
+        (0.00123, "1.2 ms"),
+        (1.26, "1.3 s"),
+        (119, "120 s"),
+        (600, "10 minutes"),
+        (9000, "2.5 hours"),
+        (1e6, "12 days"),
+    ],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -27,7 +27,9 @@ training:
   epochs: 3
 """
 TABLE = "a,b,c\n" + "".join(f"{k % 7}.5,{k * 37 % 11},{'xy'[k % 2]}\n" for k in range(60))
-REGRESSION = "a,b,c\n" + "".join(f"{k % 7}.5,{k * 37 % 11},{k * 1.37 + 0.5:.3f}\n" for k in range(60))
+REGRESSION = "a,b,c\n" + "".join(
+    f"{k % 7}.5,{k * 37 % 11},{k * 1.37 + 0.5:.3f}\n" for k in range(60)
+)
 WEIGHTED = "a,b,w,c\n" + "".join(f"{k % 7},{k % 5},{1 + k % 3},{'xy'[k % 2]}\n" for k in range(60))
 
 
@@ -72,7 +74,9 @@ def options(verb: str) -> list[str]:
     names = []
     for parameter in command.params:
         names += (
-            parameter.opts if parameter.param_type_name == "option" else [parameter.metavar or parameter.name.upper()]
+            parameter.opts
+            if parameter.param_type_name == "option"
+            else [parameter.metavar or parameter.name.upper()]
         )
     return names
 
@@ -125,7 +129,15 @@ def test_train_prints_figures_to_stdout_and_progress_to_stderr(here: Path) -> No
     said = bpnet("train", "c.yaml", cwd=here)
     assert said.code == 0
     run = Path("runs") / "c-001"
-    for part in ("train", "validation", "test", "loss", "accuracy", f"Run directory: {run}", f"bpnet eval {run}"):
+    for part in (
+        "train",
+        "validation",
+        "test",
+        "loss",
+        "accuracy",
+        f"Run directory: {run}",
+        f"bpnet eval {run}",
+    ):
         assert part in said.out
     lines = said.err.splitlines()
     assert lines[0].startswith(
@@ -136,7 +148,11 @@ def test_train_prints_figures_to_stdout_and_progress_to_stderr(here: Path) -> No
     assert all(part in lines[1] for part in ("loss ", "accuracy ", "val_loss ", "val_accuracy "))
     assert "\x1b" not in said.out + said.err
     assert (here / run / "model" / "weights.safetensors").is_file()
-    assert json.loads((here / run / "run.json").read_text())["command"] == ["bpnet", "train", "c.yaml"]
+    assert json.loads((here / run / "run.json").read_text())["command"] == [
+        "bpnet",
+        "train",
+        "c.yaml",
+    ]
 
 
 def test_a_long_training_prints_ten_lines(here: Path) -> None:
@@ -166,7 +182,10 @@ def test_eval_json_is_one_document(trained: Path) -> None:
     assert figures["accuracy"]["value"] == metrics["test"]["accuracy"]
     assert content["loss"] == pytest.approx(metrics["test"]["loss"])
     assert figures["accuracy"]["low"] <= figures["accuracy"]["value"] <= figures["accuracy"]["high"]
-    assert [baseline["name"] for baseline in content["baselines"]] == ["the majority class", "logistic regression"]
+    assert [baseline["name"] for baseline in content["baselines"]] == [
+        "the majority class",
+        "logistic regression",
+    ]
     assert all(baseline["figures"].keys() == figures.keys() for baseline in content["baselines"])
     piped = bpnet("eval", "runs/c-001", "-", "--json", cwd=trained, stdin=TABLE.encode())
     assert json.loads(piped.out)["rows"] == 60
@@ -175,11 +194,21 @@ def test_eval_json_is_one_document(trained: Path) -> None:
 def test_eval_prints_a_table_for_each_kind_of_target(trained: Path) -> None:
     said = bpnet("eval", "runs/c-001", "t.csv", cwd=trained)
     assert said.code == 0
-    assert said.lacks("t.csv: 60 rows", "loss", "accuracy", "Confusion", "precision", "recall", "F1", "x", "y") == []
+    assert (
+        said.lacks(
+            "t.csv: 60 rows", "loss", "accuracy", "Confusion", "precision", "recall", "F1", "x", "y"
+        )
+        == []
+    )
     (trained / "t.csv").write_text(REGRESSION)
     assert bpnet("train", "c.yaml", "--name", "r", cwd=trained).code == 0
     said = bpnet("eval", "runs/r-001", cwd=trained)
-    assert said.lacks("9 rows", "loss", "RMSE", "MAE", "R²", "95 % interval", "the mean", "ridge regression") == []
+    assert (
+        said.lacks(
+            "9 rows", "loss", "RMSE", "MAE", "R²", "95 % interval", "the mean", "ridge regression"
+        )
+        == []
+    )
     figures = json.loads(bpnet("eval", "runs/r-001", "--json", cwd=trained).out)["figures"]
     assert {figure["name"] for figure in figures} >= {"rmse", "mae", "r2"}
 
@@ -204,7 +233,9 @@ def test_predict_gives_the_same_as_csv_as_json_and_in_a_file(trained: Path) -> N
     assert [[str(cell) for cell in row.values()] for row in content["predictions"]] == [
         [str(float(cell)) if k in (4, 5) else cell for k, cell in enumerate(row)] for row in rows
     ]
-    assert bpnet("predict", "runs/c-001", "t.csv", "--json", "-o", "out.json", cwd=trained).code == 0
+    assert (
+        bpnet("predict", "runs/c-001", "t.csv", "--json", "-o", "out.json", cwd=trained).code == 0
+    )
     assert json.loads((trained / "out.json").read_text()) == content
 
 
@@ -213,7 +244,9 @@ def test_predicted_cells_are_quoted_where_they_must_be(here: Path) -> None:
     (here / "t.csv").write_text(odd, encoding="utf-8")
     assert bpnet("train", "c.yaml", cwd=here).code == 0
     said = bpnet("predict", "runs/c-001", "t.csv", cwd=here)
-    (here / "again.csv").write_text(said.out.replace("predicted_c", "p").replace("probability_", "q_"))
+    (here / "again.csv").write_text(
+        said.out.replace("predicted_c", "p").replace("probability_", "q_")
+    )
     assert bpnet("eval", "runs/c-001", "again.csv", cwd=here).code == 0
     assert 'probability_a, ""b""' in said.out
 
@@ -222,7 +255,9 @@ def test_settings_in_order_and_the_name_of_the_config(here: Path) -> None:
     settings = ["--set", "training.epochs=9", "--set", "training.epochs=2", "--set", "name=spring"]
     said = bpnet("train", "c.yaml", *settings, cwd=here)
     assert said.lacks("spring-001", "epoch 2/2") == []
-    assert bpnet("train", "c.yaml", *settings, "--name", "autumn", cwd=here).lacks("autumn-001") == []
+    assert (
+        bpnet("train", "c.yaml", *settings, "--name", "autumn", cwd=here).lacks("autumn-001") == []
+    )
 
 
 # Everything that is wrong
@@ -245,7 +280,9 @@ def sets(code: int, setting: str, *parts: str, **more: str | bytes) -> Case:
     return Case(setting, code, parts, settings=(setting,), **more)  # type: ignore[arg-type]
 
 
-def reads(name: str, table: str | bytes, *parts: str, code: int = 4, settings: tuple[str, ...] = ()) -> Case:
+def reads(
+    name: str, table: str | bytes, *parts: str, code: int = 4, settings: tuple[str, ...] = ()
+) -> Case:
     return Case(name, code, parts, table=table, settings=settings)
 
 
@@ -281,10 +318,22 @@ CONFIGS = [
     written("two documents", CONFIG + "---\n" + CONFIG, "line 8", "second document"),
     written("NUL", b"dataset: {path: t.csv, target: c}\x00\n", "line 1", "U+0000"),
     written("Latin-1", b"name: gr\xf6n\n", "line 1", "0xf6", "UTF-8"),
-    written("unknown key", CONFIG + "  epoch: 3\n", "line 7", "training.epoch", "did you mean 'epochs'?"),
-    written("all at once", CONFIG + "  epoch: 3\n  l2: -1\nseed: x\n", "line 7", "line 8", "line 9"),
-    written("units 0", LAYERS + "{kind: dense, units: 0}\n", "line 4", "layers.0.units is 0", "at least 1"),
-    written("name of the config", CONFIG + "name: a/b\n", "c.yaml, line 7", "'a/b'", "letters, digits"),
+    written(
+        "unknown key", CONFIG + "  epoch: 3\n", "line 7", "training.epoch", "did you mean 'epochs'?"
+    ),
+    written(
+        "all at once", CONFIG + "  epoch: 3\n  l2: -1\nseed: x\n", "line 7", "line 8", "line 9"
+    ),
+    written(
+        "units 0",
+        LAYERS + "{kind: dense, units: 0}\n",
+        "line 4",
+        "layers.0.units is 0",
+        "at least 1",
+    ),
+    written(
+        "name of the config", CONFIG + "name: a/b\n", "c.yaml, line 7", "'a/b'", "letters, digits"
+    ),
     sets(3, "training.epochs=-1", "--set training.epochs=-1", "at least 1"),
     sets(3, "training.learning_rate=0", "--set training.learning_rate=0", "greater than 0"),
     sets(3, "training.learning_rate=.nan", "training.learning_rate is NaN", "finite"),
@@ -316,7 +365,8 @@ CONFIGS = [
     ),
     written(
         "explicit weights of another shape",
-        LAYERS + "{kind: dense, units: 2, initializer: {kind: explicit, values: [[1, 2, 3], [1, 2, 3]]}}\n",
+        LAYERS
+        + "{kind: dense, units: 2, initializer: {kind: explicit, values: [[1, 2, 3], [1, 2, 3]]}}\n",
         "architecture",
         "(2, 3)",
         "(2, 2)",
@@ -360,7 +410,14 @@ COMBINATIONS = [
 TABLES = [
     sets(4, "dataset.path=T.csv", "--set dataset.path=T.csv", "did you mean 't.csv'?"),
     sets(4, "dataset.path=no/t.csv", "no/t.csv", "no such file"),
-    sets(4, "dataset.path=..", "--set dataset.path=..", "the folder holds no table", ".csv", ".parquet"),
+    sets(
+        4,
+        "dataset.path=..",
+        "--set dataset.path=..",
+        "the folder holds no table",
+        ".csv",
+        ".parquet",
+    ),
     sets(4, "dataset.path=u*.csv", "--set dataset.path=u*.csv", "no file is named so", "pattern"),
     sets(4, "dataset.target=C", "--set dataset.target=C", "'a', 'b', 'c'", "did you mean 'c'?"),
     sets(4, "dataset.features=[a, bb]", "'bb'", "did you mean 'b'?"),
@@ -370,19 +427,39 @@ TABLES = [
     sets(4, "dataset.sample_weight=c", "dataset.sample_weight", "target"),
     sets(4, "dataset.class_weight={x: 2, z: 3}", "'z'", "'x', 'y'"),
     sets(4, "task=regression", "column 'c'", "text", "'x'"),
-    sets(4, "dataset.split.validation=0.001", "dataset.split.validation is 0.001", "60 rows", "empty"),
+    sets(
+        4, "dataset.split.validation=0.001", "dataset.split.validation is 0.001", "60 rows", "empty"
+    ),
     reads("empty table", "", "t.csv", "empty"),
     reads("header only", "a,b,c\n", "t.csv", "no rows"),
     reads("no header", "1,2,3\n4,5,6\n", "dataset.target 'c'", "'1', '2', '3'", "column names"),
-    reads("two columns of one name", TABLE.replace("a,b,c", "a,a,c"), "t.csv, line 1", "'a'", "rename"),
+    reads(
+        "two columns of one name", TABLE.replace("a,b,c", "a,a,c"), "t.csv, line 1", "'a'", "rename"
+    ),
     reads("a column without a name", TABLE.replace("a,b,c", "a,,c"), "t.csv, line 1", "column 2"),
-    reads("ragged", TABLE.replace("\n1.5,", "\n1.5,9,", 1), "t.csv, line 3 (row 2)", "4 cells", "has 3"),
+    reads(
+        "ragged",
+        TABLE.replace("\n1.5,", "\n1.5,9,", 1),
+        "t.csv, line 3 (row 2)",
+        "4 cells",
+        "has 3",
+    ),
     reads("open quote", TABLE.replace("\n1.5,", '\n"1.5,', 1), "t.csv, line 3", "quotes"),
     reads("Latin-1", TABLE.encode().replace(b",x", b",gr\xf6n"), "t.csv, line 2", "0xf6", "UTF-8"),
     reads(
-        "NUL in a cell", TABLE.replace("\n1.5,", "\n1\x00.5,", 1), "t.csv, line 3", "NUL", "CSV, JSON lines or Parquet"
+        "NUL in a cell",
+        TABLE.replace("\n1.5,", "\n1\x00.5,", 1),
+        "t.csv, line 3",
+        "NUL",
+        "CSV, JSON lines or Parquet",
     ),
-    reads("inf", TABLE.replace("\n1.5,", "\n-inf,", 1), "t.csv, line 3 (row 2)", "column 'a'", "'-inf'"),
+    reads(
+        "inf",
+        TABLE.replace("\n1.5,", "\n-inf,", 1),
+        "t.csv, line 3 (row 2)",
+        "column 'a'",
+        "'-inf'",
+    ),
     reads(
         "blank",
         TABLE.replace("\n1.5,", "\n,", 2),
@@ -482,7 +559,12 @@ TABLES = [
         "dataset.roles.a to ignored",
         settings=("dataset.roles.a=numeric",),
     ),
-    reads("nothing but gaps", rows_of(",,{'xy'[k % 2]}"), "no column is left to learn from", "'b': it is blank"),
+    reads(
+        "nothing but gaps",
+        rows_of(",,{'xy'[k % 2]}"),
+        "no column is left to learn from",
+        "'b': it is blank",
+    ),
     reads(
         "a day that is none",
         rows_of("{'2024-02-30' if k == 3 else f'2024-02-{k % 28 + 1:02}'},{k},{'xy'[k % 2]}"),
@@ -563,25 +645,58 @@ TABLES = [
         settings=("dataset.split.time=a",),
     ),
     reads(
-        "more held out than there is", TABLE, "of 60 rows 109 are held out", settings=("dataset.split.validation=100",)
+        "more held out than there is",
+        TABLE,
+        "of 60 rows 109 are held out",
+        settings=("dataset.split.validation=100",),
     ),
     Case(
         "a file for the test that is not there",
         4,
-        ("--set dataset.path=", "dataset.path.test: u.csv: there is no such file", "did you mean 't.csv'?"),
+        (
+            "--set dataset.path=",
+            "dataset.path.test: u.csv: there is no such file",
+            "did you mean 't.csv'?",
+        ),
         settings=("dataset.path={train: t.csv, test: u.csv}",),
     ),
-    sets(4, "dataset.roles.d=numeric", "--set dataset.roles.d=numeric", "'d' is no column", "'a', 'b', 'c'"),
+    sets(
+        4,
+        "dataset.roles.d=numeric",
+        "--set dataset.roles.d=numeric",
+        "'d' is no column",
+        "'a', 'b', 'c'",
+    ),
     reads("1e400", TABLE.replace("\n1.5,", "\n1e400,", 1), "line 3 (row 2)", "'1e400'"),
-    reads("±1e308", rows_of("{'-' * (k % 2)}1e308,{k},{'xy'[k % 2]}"), "column 'a'", "1e+308", "too large"),
+    reads(
+        "±1e308",
+        rows_of("{'-' * (k % 2)}1e308,{k},{'xy'[k % 2]}"),
+        "column 'a'",
+        "1e+308",
+        "too large",
+    ),
     reads("one class", TABLE.replace(",y", ",x"), "'c'", "one class only, 'x'"),
     reads("one row", "a,b,c\n1,2,x\n", "'c'", "one class"),
     reads("two rows", "a,b,c\n1,2,x\n2,3,y\n", "'c'", "2 classes", "dataset.split"),
     reads("an id", rows_of("{k},{k},k{k}"), "'c'", "40 classes", "task: regression"),
-    reads("blank label", TABLE.replace(",y\n", ",\n", 1), "line 3 (row 2)", "column 'c'", "blank cell"),
+    reads(
+        "blank label", TABLE.replace(",y\n", ",\n", 1), "line 3 (row 2)", "column 'c'", "blank cell"
+    ),
     reads("nan label", TABLE.replace(",y\n", ",nan\n", 1), "line 3 (row 2)", "column 'c'", "'nan'"),
-    reads("a word among numbers", REGRESSION.replace("0.500", "N/A"), "line 2 (row 1)", "column 'c'", "'N/A'"),
-    reads("a gap among numbers", REGRESSION.replace("0.500", ""), "line 2 (row 1)", "column 'c'", "blank"),
+    reads(
+        "a word among numbers",
+        REGRESSION.replace("0.500", "N/A"),
+        "line 2 (row 1)",
+        "column 'c'",
+        "'N/A'",
+    ),
+    reads(
+        "a gap among numbers",
+        REGRESSION.replace("0.500", ""),
+        "line 2 (row 1)",
+        "column 'c'",
+        "blank",
+    ),
     reads("constant target", rows_of("{k},{k % 3},1.5"), "'c'", "1.5", "nothing to learn"),
     reads("huge target", rows_of("{k},{k % 3},{k}.5e200"), "column 'c'", "too large"),
     reads("only the target", "c\n" + "x\ny\n" * 20, "no column", "'c'"),
@@ -610,14 +725,23 @@ TABLES = [
     ),
 ]
 PLACES = [
-    Case("runs is a file", 5, ("t.csv", "not a folder", "--runs"), ("train", "c.yaml", "--runs", "t.csv")),
+    Case(
+        "runs is a file",
+        5,
+        ("t.csv", "not a folder", "--runs"),
+        ("train", "c.yaml", "--runs", "t.csv"),
+    ),
     Case("runs in a file", 5, ("t.csv/x", "--runs"), ("train", "c.yaml", "--runs", "t.csv/x")),
     Case("runs in /proc", 5, ("/proc/x", "--runs"), ("train", "c.yaml", "--runs", "/proc/x")),
 ]
 
 
-@pytest.mark.parametrize("case", USAGE + CONFIGS + COMBINATIONS + TABLES + PLACES, ids=lambda case: case.name)
-def test_what_is_wrong_before_training_is_named_and_leaves_nothing(case: Case, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "case", USAGE + CONFIGS + COMBINATIONS + TABLES + PLACES, ids=lambda case: case.name
+)
+def test_what_is_wrong_before_training_is_named_and_leaves_nothing(
+    case: Case, tmp_path: Path
+) -> None:
     tmp_path = tmp_path / "inner"  # the folder above is empty
     tmp_path.mkdir()
     for name, content in (("c.yaml", case.config), ("t.csv", case.table)):
@@ -653,25 +777,53 @@ RUNS = [
     RunCase("arguments swapped", 5, ("t.csv", "is a file"), ("predict", "t.csv", "runs/c-001")),
     RunCase("another folder", 5, (".", "not a run directory"), ("predict", ".", "t.csv")),
     RunCase("no run.json", 5, ("run.json",), EVAL, damage="run.json"),
-    RunCase("no weights", 5, ("model/weights.safetensors",), PREDICT, damage="model/weights.safetensors"),
+    RunCase(
+        "no weights", 5, ("model/weights.safetensors",), PREDICT, damage="model/weights.safetensors"
+    ),
     RunCase("no model.json", 5, ("model/model.json",), PREDICT, damage="model/model.json"),
     RunCase("no splits", 5, ("splits.csv",), EVAL, damage="splits.csv"),
-    RunCase("eval without the table", 4, ("v.csv", "no such file"), ("eval", "runs/c-001", "v.csv")),
+    RunCase(
+        "eval without the table", 4, ("v.csv", "no such file"), ("eval", "runs/c-001", "v.csv")
+    ),
     RunCase("predict a folder", 4, ("runs", "folder"), ("predict", "runs/c-001", "runs")),
     RunCase("no target", 4, ("u.csv", "'c'", "bpnet predict"), EVAL_U, "a,b\n1,2\n"),
-    RunCase("target in capitals", 4, ("u.csv", "'c'", "did you mean 'C'?"), EVAL_U, "a,b,C\n1,2,x\n"),
-    RunCase("unknown label", 4, ("u.csv, line 3 (row 2)", "'z'", "'x', 'y'"), EVAL_U, "a,b,c\n1,2,x\n1,2,z\n"),
+    RunCase(
+        "target in capitals", 4, ("u.csv", "'c'", "did you mean 'C'?"), EVAL_U, "a,b,C\n1,2,x\n"
+    ),
+    RunCase(
+        "unknown label",
+        4,
+        ("u.csv, line 3 (row 2)", "'z'", "'x', 'y'"),
+        EVAL_U,
+        "a,b,c\n1,2,x\n1,2,z\n",
+    ),
     RunCase("blank label", 4, ("u.csv, line 2 (row 1)", "blank"), EVAL_U, "a,b,c\n1,2,\n"),
     RunCase("lacks a column", 4, ("u.csv", "'b'", "'a', 'c'"), PREDICT_U, "a,c\n1,x\n"),
-    RunCase("column in capitals", 4, ("u.csv", "'a'", "did you mean 'A'?"), PREDICT_U, "A,b\n1,2\n"),
-    RunCase("text", 4, ("u.csv, line 3 (row 2)", "column 'a'", "'red'"), PREDICT_U, "a,b\n1,2\nred,2\n"),
-    RunCase("huge", 4, ("u.csv, line 2 (row 1)", "column 'a'", "1e308"), PREDICT_U, "a,b\n1e308,2\n"),
+    RunCase(
+        "column in capitals", 4, ("u.csv", "'a'", "did you mean 'A'?"), PREDICT_U, "A,b\n1,2\n"
+    ),
+    RunCase(
+        "text", 4, ("u.csv, line 3 (row 2)", "column 'a'", "'red'"), PREDICT_U, "a,b\n1,2\nred,2\n"
+    ),
+    RunCase(
+        "huge", 4, ("u.csv, line 2 (row 1)", "column 'a'", "1e308"), PREDICT_U, "a,b\n1e308,2\n"
+    ),
     RunCase("header only", 4, ("u.csv", "no rows"), PREDICT_U, "a,b\n"),
-    RunCase("predicted before", 4, ("'predicted_c'", "rename"), PREDICT_U, "a,b,predicted_c\n1,2,x\n"),
+    RunCase(
+        "predicted before", 4, ("'predicted_c'", "rename"), PREDICT_U, "a,b,predicted_c\n1,2,x\n"
+    ),
     RunCase("empty stdin", 4, ("standard input", "empty"), ("predict", "runs/c-001", "-")),
-    RunCase("stdin of bytes", 4, ("standard input, line 1", "0xff"), ("eval", "runs/c-001", "-"), stdin=b"\xff"),
+    RunCase(
+        "stdin of bytes",
+        4,
+        ("standard input, line 1", "0xff"),
+        ("eval", "runs/c-001", "-"),
+        stdin=b"\xff",
+    ),
     RunCase("output into no folder", 5, ("no/out.csv", "folder"), (*PREDICT, "-o", "no/out.csv")),
-    RunCase("output over a folder", 5, ("runs", "directory", "name of a file"), (*PREDICT, "-o", "runs")),
+    RunCase(
+        "output over a folder", 5, ("runs", "directory", "name of a file"), (*PREDICT, "-o", "runs")
+    ),
     RunCase("output without a name", 2, ("--output",), (*PREDICT, "-o", "")),
     RunCase("output over the input", 2, ("t.csv", "another file"), (*PREDICT, "-o", "t.csv")),
 ]
@@ -768,7 +920,16 @@ def test_a_constant_column_is_warned_of(here: Path) -> None:
     (here / "t.csv").write_text(rows_of("7,{k},{'xy'[k % 2]}"))
     said = bpnet("train", "c.yaml", cwd=here)
     assert said.code == 0
-    assert len([line for line in said.err.splitlines() if line.startswith("warning: ") and "'a'" in line]) == 1
+    assert (
+        len(
+            [
+                line
+                for line in said.err.splitlines()
+                if line.startswith("warning: ") and "'a'" in line
+            ]
+        )
+        == 1
+    )
 
 
 def test_a_column_of_numbers_and_words_is_warned_of(here: Path) -> None:
@@ -784,7 +945,9 @@ def test_a_column_of_numbers_and_words_is_warned_of(here: Path) -> None:
 
 def test_the_installed_script_is_this_command(trained: Path) -> None:
     script = Path(BPNET[0]).with_name("bpnet")
-    done = subprocess.run([script, "predict", "runs/c-009", "t.csv"], cwd=trained, capture_output=True, text=True)
+    done = subprocess.run(
+        [script, "predict", "runs/c-009", "t.csv"], cwd=trained, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr.startswith("error: runs/c-009")
 
@@ -809,7 +972,14 @@ def test_exit_codes_reach_the_shell(code: int, words: tuple[str, ...], trained: 
 
 def test_a_reader_that_has_had_enough_is_no_error(trained: Path) -> None:
     (trained / "big.csv").write_text(TABLE + "".join(TABLE.splitlines(keepends=True)[1:]) * 500)
-    process = start("predict", "runs/c-001", "big.csv", cwd=trained, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(
+        "predict",
+        "runs/c-001",
+        "big.csv",
+        cwd=trained,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.readline()
@@ -840,9 +1010,13 @@ def interrupted(folder: Path, *signals: int, words: tuple[str, ...] = ()) -> tup
 
 
 @pytest.mark.parametrize(
-    "signals", [[signal.SIGINT], [signal.SIGINT] * 3, [signal.SIGTERM]], ids=["one", "three", "TERM"]
+    "signals",
+    [[signal.SIGINT], [signal.SIGINT] * 3, [signal.SIGTERM]],
+    ids=["one", "three", "TERM"],
 )
-def test_an_interrupted_training_ends_with_130_and_a_run_that_can_be_used(signals: list[int], here: Path) -> None:
+def test_an_interrupted_training_ends_with_130_and_a_run_that_can_be_used(
+    signals: list[int], here: Path
+) -> None:
     code, errors = interrupted(here, *signals)
     assert code == 130
     assert "Traceback" not in errors
@@ -850,7 +1024,10 @@ def test_an_interrupted_training_ends_with_130_and_a_run_that_can_be_used(signal
         assert part in errors
     content = json.loads((here / "runs/c-001/run.json").read_text())
     assert (content["status"], content["stop_reason"]) == ("interrupted", "interrupted")
-    assert abs(content["epochs"] - (here / "runs/c-001/metrics.csv").read_bytes().count(b"\n") + 1) <= 1
+    assert (
+        abs(content["epochs"] - (here / "runs/c-001/metrics.csv").read_bytes().count(b"\n") + 1)
+        <= 1
+    )
     assert bpnet("eval", "runs/c-001", cwd=here).code == 0
 
 
@@ -869,7 +1046,14 @@ def test_nobody_reading_the_progress_does_not_end_a_training(here: Path) -> None
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_under_stdout_is_named(trained: Path) -> None:
     with open("/dev/full", "wb") as full:
-        process = start("predict", "runs/c-001", "t.csv", cwd=trained, stdout=full.fileno(), stderr=subprocess.PIPE)
+        process = start(
+            "predict",
+            "runs/c-001",
+            "t.csv",
+            cwd=trained,
+            stdout=full.fileno(),
+            stderr=subprocess.PIPE,
+        )
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 5
     assert b"error: standard output: cannot be written" in errors
@@ -879,14 +1063,18 @@ def test_a_full_disk_under_stdout_is_named(trained: Path) -> None:
 @pytest.mark.parametrize("redirection", ["<&-", ">&- 2>&-"])
 def test_closed_streams_are_no_bug(redirection: str, trained: Path) -> None:
     line = f'"$0" -c "$1" predict runs/c-001 t.csv {redirection}'
-    done = subprocess.run(["sh", "-c", line, BPNET[0], BPNET[2]], cwd=trained, capture_output=True, timeout=60)
+    done = subprocess.run(
+        ["sh", "-c", line, BPNET[0], BPNET[2]], cwd=trained, capture_output=True, timeout=60
+    )
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
 
 
 def test_closed_stdin_is_named(trained: Path) -> None:
     line = '"$0" -c "$1" predict runs/c-001 - <&-'
-    done = subprocess.run(["sh", "-c", line, BPNET[0], BPNET[2]], cwd=trained, capture_output=True, timeout=60)
+    done = subprocess.run(
+        ["sh", "-c", line, BPNET[0], BPNET[2]], cwd=trained, capture_output=True, timeout=60
+    )
     assert done.returncode == 4
     assert b"standard input" in done.stderr
     assert b"Traceback" not in done.stderr
@@ -896,7 +1084,10 @@ def test_an_encoding_without_the_letter_is_no_bug(here: Path) -> None:
     (here / "t.csv").write_text(REGRESSION)
     assert bpnet("train", "c.yaml", cwd=here).code == 0
     process = subprocess.run(
-        [*BPNET, "eval", "runs/c-001"], cwd=here, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
+        [*BPNET, "eval", "runs/c-001"],
+        cwd=here,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
     assert process.returncode == 0
     assert b"RMSE" in process.stdout

@@ -22,7 +22,9 @@ PENGUINS = ROOT / "datasets" / "penguins.csv"
 
 def frame(rows: int = 90) -> pd.DataFrame:
     rng = np.random.default_rng(0)
-    made = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.choice(["u", "v", "w"], rows), "id": range(rows)})
+    made = pd.DataFrame(
+        {"a": rng.normal(size=rows), "b": rng.choice(["u", "v", "w"], rows), "id": range(rows)}
+    )
     made["y"] = np.where(made.a > 0, "yes", "no")
     return made
 
@@ -37,13 +39,19 @@ def here(tmp_path: Path) -> Path:
 def test_the_config_trains_with_no_edit(here: Path) -> None:
     said = bpnet("init", "t.csv", "--target", "y", cwd=here)
     assert said.code == 0
-    assert said.out.splitlines() == ["t.yaml: classification, 90 rows, 2 features", "Next: bpnet train t.yaml"]
+    assert said.out.splitlines() == [
+        "t.yaml: classification, 90 rows, 2 features",
+        "Next: bpnet train t.yaml",
+    ]
     assert "warning: left out" in said.err
     assert "'id'" in said.err
     config = load(read(here / "t.yaml"))
     assert (config.dataset.path, config.dataset.target, config.task) == ("t.csv", "y", None)
     assert config.training.early_stopping is not None
-    assert bpnet(*said.out.splitlines()[-1].split()[2:], "--set", "training.epochs=2", cwd=here).code == 0
+    assert (
+        bpnet(*said.out.splitlines()[-1].split()[2:], "--set", "training.epochs=2", cwd=here).code
+        == 0
+    )
     assert (here / "runs" / "t-001" / "model").is_dir()
 
 
@@ -52,8 +60,14 @@ def test_the_comments_say_what_each_column_is(here: Path) -> None:
     comments = [line for line in text.splitlines() if line.startswith("#")]
     assert comments[0] == "# classification of 'y' into 2 classes: the target is text"
     assert any("90 rows" in line and "62 training rows" in line for line in comments)
-    for words in (["a", "numeric", "1 input"], ["b", "categorical", "3 levels"], ["id", "ignored", "looks like an id"]):
-        assert any(line.split()[1:2] == words[:1] and all(w in line for w in words) for line in comments), words
+    for words in (
+        ["a", "numeric", "1 input"],
+        ["b", "categorical", "3 levels"],
+        ["id", "ignored", "looks like an id"],
+    ):
+        assert any(
+            line.split()[1:2] == words[:1] and all(w in line for w in words) for line in comments
+        ), words
     for key in ("split:", "preprocessing:", "class_weight:", "schedule:", "roles:"):
         assert any(line.strip().startswith(f"# {key}") for line in text.splitlines()), key
     assert [file.name for file in here.iterdir()] == ["t.csv"]
@@ -63,7 +77,11 @@ def test_the_keys_that_are_commented_out_are_keys(here: Path) -> None:
     text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
     body = text[text.index("# task:") :].replace("NAME: categorical", "a: categorical")
     config = load(parse(re.sub(r"(?m)^( *)# ", r"\1", body)))
-    assert (config.dataset.class_weight, config.training.schedule.kind, config.seed) == ("balanced", "constant", 0)
+    assert (config.dataset.class_weight, config.training.schedule.kind, config.seed) == (
+        "balanced",
+        "constant",
+        0,
+    )
 
 
 def test_a_file_is_replaced_only_by_force(here: Path) -> None:
@@ -83,7 +101,12 @@ def test_a_target_that_is_not_there_is_named_with_the_nearest(here: Path) -> Non
     frame().rename(columns={"y": "answer"}).to_csv(here / "t.csv", index=False)
     said = bpnet("init", "t.csv", "--target", "anser", cwd=here)
     assert (said.code, said.out) == (4, "")
-    assert said.lacks("t.csv: there is no column 'anser'", "'a', 'b', 'id', 'answer'", "did you mean 'answer'") == []
+    assert (
+        said.lacks(
+            "t.csv: there is no column 'anser'", "'a', 'b', 'id', 'answer'", "did you mean 'answer'"
+        )
+        == []
+    )
     assert not (here / "t.yaml").exists()
 
 
@@ -119,7 +142,11 @@ def test_folders_patterns_and_bundled_tables_have_configs_too(here: Path) -> Non
     (here / "parts").mkdir()
     frame().to_csv(here / "parts" / "one.csv.gz", index=False)
     frame().to_csv(here / "parts" / "two.csv", index=False)
-    for data, name in (("parts", "parts.yaml"), ("parts/*.csv*", "parts.yaml"), ("sklearn:wine", "wine.yaml")):
+    for data, name in (
+        ("parts", "parts.yaml"),
+        ("parts/*.csv*", "parts.yaml"),
+        ("sklearn:wine", "wine.yaml"),
+    ):
         target = "target" if ":" in data else "y"
         assert bpnet("init", data, "--target", target, "--force", cwd=here).code == 0
         assert load(read(here / name)).dataset.path == data
@@ -153,7 +180,9 @@ def test_a_rare_class_makes_a_comment_only(here: Path) -> None:
 
 
 def test_many_columns_are_told_by_role(here: Path) -> None:
-    table = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 50)), columns=[f"x{k}" for k in range(50)])
+    table = pd.DataFrame(
+        np.random.default_rng(0).normal(size=(60, 50)), columns=[f"x{k}" for k in range(50)]
+    )
     table.loc[3, "x7"] = None
     table["id"], table["y"] = range(60), ["u", "v"] * 30
     table.to_csv(here / "t.csv", index=False)
@@ -166,8 +195,17 @@ def test_many_columns_are_told_by_role(here: Path) -> None:
 def test_json_is_one_document_beside_the_file(here: Path) -> None:
     said = bpnet("init", "t.csv", "--target", "y", "--json", cwd=here)
     content = json.loads(said.out)
-    assert (said.code, content["config"], content["path"], content["task"]) == (0, "t.yaml", "t.csv", "classification")
-    assert {c["name"]: c["role"] for c in content["columns"]} == {"a": "numeric", "b": "categorical", "id": "ignored"}
+    assert (said.code, content["config"], content["path"], content["task"]) == (
+        0,
+        "t.yaml",
+        "t.csv",
+        "classification",
+    )
+    assert {c["name"]: c["role"] for c in content["columns"]} == {
+        "a": "numeric",
+        "b": "categorical",
+        "id": "ignored",
+    }
     assert content["classes"] == frame().y.value_counts().to_dict()
     assert (here / "t.yaml").is_file()
 
@@ -184,7 +222,21 @@ names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_siz
 )
 @given(path=names, target=st.lists(names, min_size=1, max_size=3, unique=True), label=names)
 def test_any_name_is_a_yaml_that_reads_back(path: str, target: list[str], label: str) -> None:
-    draft = Draft(path, target, None, "classification", label, 9, 7, 1, {label: 9, "": 1}, [], [], {}, settings_for(9))
+    draft = Draft(
+        path,
+        target,
+        None,
+        "classification",
+        label,
+        9,
+        7,
+        1,
+        {label: 9, "": 1},
+        [],
+        [],
+        {},
+        settings_for(9),
+    )
     text = config_text(draft, path)
     dataset = load(parse(text)).dataset
     assert dataset.path == path

@@ -73,13 +73,20 @@ def test_flags_are_counted_on_stderr(here: Path) -> None:
     assert f"warning: {FLAGGED} of 90 rows are flagged: gaps that were filled: {gaps}" in said.err
     flags = [row["flags"] for row in read(said.out)]
     assert flags == [
-        "; ".join(f"imputed {name}" for name in HEADER[1:3] if not row[HEADER.index(name)]) for row in ROWS
+        "; ".join(f"imputed {name}" for name in HEADER[1:3] if not row[HEADER.index(name)])
+        for row in ROWS
     ]
 
 
 @pytest.mark.parametrize(
     ("keep", "kept"),
-    [("all", HEADER), ("none", []), ("id", ["id"]), ("kind, id", ["kind", "id"]), ("id,id", ["id"])],
+    [
+        ("all", HEADER),
+        ("none", []),
+        ("id", ["id"]),
+        ("kind, id", ["kind", "id"]),
+        ("id,id", ["id"]),
+    ],
 )
 def test_the_columns_that_are_kept(keep: str, kept: list[str], here: Path) -> None:
     whole, rows = read(predict(here)), read(predict(here, "--keep", keep))
@@ -95,15 +102,23 @@ def test_a_column_to_keep_that_is_not_there_is_named(here: Path) -> None:
 
 
 def test_without_probabilities(here: Path) -> None:
-    assert list(read(predict(here, "--no-proba", "--keep", "id"))[0]) == ["id", "predicted_kind", "flags"]
+    assert list(read(predict(here, "--no-proba", "--keep", "id"))[0]) == [
+        "id",
+        "predicted_kind",
+        "flags",
+    ]
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_the_likeliest_classes(k: int, here: Path) -> None:
-    for row, whole in zip(read(predict(here, "--top-k", str(k), "--keep", "none")), read(predict(here)), strict=True):
+    for row, whole in zip(
+        read(predict(here, "--top-k", str(k), "--keep", "none")), read(predict(here)), strict=True
+    ):
         own = sorted(((float(whole[f"probability_{kind}"]), kind) for kind in KINDS), reverse=True)
         assert [row[f"top_{n + 1}_kind"] for n in range(k)] == [kind for _, kind in own[:k]]
-        assert [float(row[f"top_{n + 1}_probability"]) for n in range(k)] == [chance for chance, _ in own[:k]]
+        assert [float(row[f"top_{n + 1}_probability"]) for n in range(k)] == [
+            chance for chance, _ in own[:k]
+        ]
         assert len(row) == 2 * k + 1
         assert own[0][1] == whole["predicted_kind"]
 
@@ -118,7 +133,9 @@ def test_the_likeliest_classes(k: int, here: Path) -> None:
         (("--format", "parquet"), 2, ("Parquet", "--output")),
     ],
 )
-def test_what_cannot_be_written_is_told(words: tuple[str, ...], code: int, parts: tuple[str, ...], here: Path) -> None:
+def test_what_cannot_be_written_is_told(
+    words: tuple[str, ...], code: int, parts: tuple[str, ...], here: Path
+) -> None:
     said = bpnet("predict", "runs/c-001", "t.csv", *words, cwd=here)
     assert (said.code, said.out) == (code, "")
     assert said.lacks(*parts) == []
@@ -128,7 +145,10 @@ def test_strict_refuses_flagged_rows_and_writes_nothing(here: Path) -> None:
     said = bpnet("predict", "runs/c-001", "t.csv", "--strict", "-o", "out.csv", cwd=here)
     assert (said.code, said.out) == (4, "")
     assert not (here / "out.csv").exists()
-    assert said.lacks("error: t.csv, line 5 (row 4): imputed", f"in all, {FLAGGED} rows are flagged") == []
+    assert (
+        said.lacks("error: t.csv, line 5 (row 4): imputed", f"in all, {FLAGGED} rows are flagged")
+        == []
+    )
     (here / "u.csv").write_text(table([row for row in ROWS if all(row)]))
     assert predict(here, "--strict", data="u.csv") == predict(here, data="u.csv")
     (here / "u.csv").write_text(
@@ -136,7 +156,10 @@ def test_strict_refuses_flagged_rows_and_writes_nothing(here: Path) -> None:
     )
     said = bpnet("predict", "runs/c-001", "u.csv", "--strict", cwd=here)
     assert said.code == 4
-    assert said.lacks("u.csv, line 2 (row 1): unseen colour", "u.csv, line 3 (row 2): outside day") == []
+    assert (
+        said.lacks("u.csv, line 2 (row 1): unseen colour", "u.csv, line 3 (row 2): outside day")
+        == []
+    )
 
 
 def test_json_lines_hold_what_csv_holds(here: Path) -> None:
@@ -158,7 +181,9 @@ def test_parquet_out_and_in(here: Path) -> None:
     assert list(columns) == list(rows[0])
     assert columns["id"] == [row["id"] for row in rows]
     assert columns["size"] == [float(row["size"]) if row["size"] else None for row in rows]
-    np.testing.assert_allclose(columns["probability_bee"], [float(row["probability_bee"]) for row in rows], rtol=1e-6)
+    np.testing.assert_allclose(
+        columns["probability_bee"], [float(row["probability_bee"]) for row in rows], rtol=1e-6
+    )
     (here / "p").mkdir()
     source = pyarrow.parquet.read_table(here / "out.parquet").select(HEADER)
     pyarrow.parquet.write_table(source, here / "p" / "u.parquet", row_group_size=25)
@@ -168,7 +193,9 @@ def test_parquet_out_and_in(here: Path) -> None:
         assert [row["flags"] for row in found] == [row["flags"] for row in rows]
     assert bpnet("train", "c.yaml", "--set", "dataset.path=p/u.parquet", cwd=here).code == 0
     weights = "model/weights.safetensors"
-    assert (here / "runs/c-002" / weights).read_bytes() == (here / "runs/c-001" / weights).read_bytes()
+    assert (here / "runs/c-002" / weights).read_bytes() == (
+        here / "runs/c-001" / weights
+    ).read_bytes()
 
 
 def test_a_parquet_file_cut_short_is_named(here: Path) -> None:
@@ -205,7 +232,9 @@ def test_a_column_that_has_the_name_of_a_prediction(here: Path) -> None:
     assert (said.code, said.out) == (4, "")
     assert said.lacks("u.csv", "'predicted_kind'", "rename", "--keep") == []
     kept = read(predict(here, "--keep", "id,day", data="u.csv"))
-    assert [row["predicted_kind"] for row in kept] == [row["predicted_kind"] for row in read(predict(here))]
+    assert [row["predicted_kind"] for row in kept] == [
+        row["predicted_kind"] for row in read(predict(here))
+    ]
 
 
 def test_rows_with_too_few_cells_are_named_and_the_old_file_is_kept(here: Path) -> None:
@@ -239,12 +268,27 @@ def test_eval_stands_beside_baselines(here: Path) -> None:
 
 
 def test_eval_says_when_the_network_beats_nothing(here: Path) -> None:
-    settings = ("training.epochs=1", "training.learning_rate=1e-9", "architecture.output.initializer=zeros")
-    assert bpnet("train", "c.yaml", *(word for one in settings for word in ("--set", one)), cwd=here).code == 0
+    settings = (
+        "training.epochs=1",
+        "training.learning_rate=1e-9",
+        "architecture.output.initializer=zeros",
+    )
+    assert (
+        bpnet(
+            "train", "c.yaml", *(word for one in settings for word in ("--set", one)), cwd=here
+        ).code
+        == 0
+    )
     said = bpnet("eval", "runs/c-002", "t.csv", cwd=here)
     assert said.code == 0
-    assert re.search(r"does not beat logistic regression: accuracy 0\.33 against 0\.9\d, log loss 1\.10", said.out)
-    assert "the network does not beat the majority class: accuracy 0.33 against 0.33 (within the noise)" in said.out
+    assert re.search(
+        r"does not beat logistic regression: accuracy 0\.33 against 0\.9\d, log loss 1\.10",
+        said.out,
+    )
+    assert (
+        "the network does not beat the majority class: accuracy 0.33 against 0.33 (within the noise)"
+        in said.out
+    )
     content = json.loads(bpnet("eval", "runs/c-002", "t.csv", "--json", cwd=here).out)
     assert any("does not beat logistic regression" in text for text in content["verdict"])
     said = bpnet("eval", "runs/c-001", "t.csv", cwd=here)
@@ -252,7 +296,9 @@ def test_eval_says_when_the_network_beats_nothing(here: Path) -> None:
 
 
 def test_eval_json_is_one_clean_document(here: Path) -> None:
-    (here / "u.csv").write_text(table([row for row in ROWS if row[4] == "ant"]))  # some figures are undefined
+    (here / "u.csv").write_text(
+        table([row for row in ROWS if row[4] == "ant"])
+    )  # some figures are undefined
     said = bpnet("eval", "runs/c-001", "u.csv", "--json", cwd=here)
     assert said.code == 0
     content = json.loads(said.out, parse_constant=lambda word: pytest.fail(word))
@@ -275,7 +321,9 @@ def test_eval_of_another_table_needs_no_table_of_the_run(here: Path) -> None:
     assert "t.csv" in warning
     shown = bpnet("eval", "runs/c-001", "u.csv", cwd=here)
     assert "warning: no baselines" in shown.err
-    assert "no baselines" not in bpnet("eval", "runs/c-001", "u.csv", "--no-baselines", cwd=here).err
+    assert (
+        "no baselines" not in bpnet("eval", "runs/c-001", "u.csv", "--no-baselines", cwd=here).err
+    )
     alone = bpnet("eval", "runs/c-001", cwd=here)
     assert (alone.code, alone.out) == (4, "")
     assert alone.lacks("t.csv", "did you mean", "bpnet eval runs/c-001 DATA") == []
@@ -305,11 +353,16 @@ def test_a_folder_whose_files_disagree_is_named(here: Path) -> None:
     for words in (("train", "c.yaml", "--set", "dataset.path=f"), ("predict", "runs/c-001", "f")):
         said = bpnet(*words, cwd=here)
         assert (said.code, said.out) == (4, "")
-        assert said.lacks("f/b.csv", "not those of f/a.csv", "it lacks 'colour'", "it adds 'color'") == []
+        assert (
+            said.lacks("f/b.csv", "not those of f/a.csv", "it lacks 'colour'", "it adds 'color'")
+            == []
+        )
     (here / "f" / "b.csv").write_text(table([row[::-1] for row in ROWS[40:]], HEADER[::-1]))
     found = read(predict(here, data="f"))
     assert [row["id"] for row in found] == [row[0] for row in ROWS]
-    assert [row["predicted_kind"] for row in found] == [row["predicted_kind"] for row in read(predict(here))]
+    assert [row["predicted_kind"] for row in found] == [
+        row["predicted_kind"] for row in read(predict(here))
+    ]
 
 
 def test_an_archive_cut_short_is_named(here: Path) -> None:

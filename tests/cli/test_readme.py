@@ -50,19 +50,25 @@ def described(cell: str) -> list[str]:
     """The keys that a row's first cell names: `a.b`, `.c` are a.b and a.c."""
     names: list[str] = []
     for word in re.findall(r"`([^`]+)`", cell):
-        names.append(f"{names[-1].rpartition('.')[0]}{word}" if word.startswith(".") and names else word)
+        names.append(
+            f"{names[-1].rpartition('.')[0]}{word}" if word.startswith(".") and names else word
+        )
     return names
 
 
 def keys_table() -> list[list[str]]:
     """The rows of the table whose first column is `key`."""
     start = next(k for k, row in enumerate(ROWS) if row[0] == "key")
-    return list(itertools.takewhile(lambda row: len(row) == 3 and described(row[0]), ROWS[start + 2 :]))
+    return list(
+        itertools.takewhile(lambda row: len(row) == 3 and described(row[0]), ROWS[start + 2 :])
+    )
 
 
 def words(text: str) -> set[str]:
     """The words inside backquotes."""
-    return {word for quoted in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\w+", quoted)}
+    return {
+        word for quoted in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\w+", quoted)
+    }
 
 
 def fenced(language: str) -> list[str]:
@@ -127,10 +133,18 @@ def test_defaults_in_the_table_are_those_of_the_schema() -> None:
 
     def collect(section: type, path: str = "") -> None:
         for field in dataclasses.fields(section):
-            default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+            default = (
+                field.default
+                if field.default_factory is dataclasses.MISSING
+                else field.default_factory()
+            )
             fields[f"{path}.{field.name}".removeprefix(".")] = default
             inner = typing.get_type_hints(section)[field.name]
-            if dataclasses.is_dataclass(inner) and isinstance(inner, type) and kind_of(inner) is None:
+            if (
+                dataclasses.is_dataclass(inner)
+                and isinstance(inner, type)
+                and kind_of(inner) is None
+            ):
                 collect(inner, f"{path}.{field.name}".removeprefix("."))
 
     collect(Config)

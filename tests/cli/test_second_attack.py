@@ -86,8 +86,15 @@ def test_a_trace_says_that_a_layer_did_not_settle_and_that_a_row_is_held_out():
 
 
 def test_an_output_that_cannot_reach_the_target_is_warned_of(tmp_path):
-    settings = ["dataset.preprocessing.target=none", "architecture.output.activation=sigmoid", "training.epochs=1"]
+    settings = [
+        "dataset.preprocessing.target=none",
+        "architecture.output.activation=sigmoid",
+        "training.epochs=1",
+    ]
     words = [word for setting in settings for word in ("--set", setting)]
     result = run("train", DIABETES, "--runs", tmp_path, *words)
     assert result.exit_code == 0
-    assert "the target goes from 25 to 346, but the output's sigmoid only reaches 0 to 1" in result.stderr
+    assert (
+        "the target goes from 25 to 346, but the output's sigmoid only reaches 0 to 1"
+        in result.stderr
+    )

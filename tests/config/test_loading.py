@@ -10,7 +10,14 @@ from bpnet.config.loading import as_data, load
 from bpnet.config.schema import Config, Dataset
 from bpnet.config.shorthand import hints, kind_of
 from bpnet.config.source import override, parse, read, write
-from bpnet.data.encoding.settings import AnyCategorical, AnyMissing, AnyOfColumn, AnyScaling, L2Rows, Quantile
+from bpnet.data.encoding.settings import (
+    AnyCategorical,
+    AnyMissing,
+    AnyOfColumn,
+    AnyScaling,
+    L2Rows,
+    Quantile,
+)
 from bpnet.data.reading.settings import Reading
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.initializers import AnyInitializer
@@ -110,19 +117,29 @@ def round_trip(config: Config) -> Config:
 def test_the_smallest_config_has_a_default_for_everything_else() -> None:
     config = loaded()
     assert (config.seed, config.task, config.name) == (0, None, None)
-    assert (config.training.epochs, config.training.batch_size, config.training.learning_rate) == (100, 32, 0.001)
+    assert (config.training.epochs, config.training.batch_size, config.training.learning_rate) == (
+        100,
+        32,
+        0.001,
+    )
     assert config.training.optimizer.kind == "adam"
     assert config.training.schedule.kind == "constant"
     assert (config.dataset.split.validation, config.dataset.split.test) == (0.15, 0.15)
     wishes = config.dataset.preprocessing
-    assert (wishes.numeric.kind, wishes.categorical.kind, wishes.missing.kind) == ("standardize", "one_hot", "impute")
+    assert (wishes.numeric.kind, wishes.categorical.kind, wishes.missing.kind) == (
+        "standardize",
+        "one_hot",
+        "impute",
+    )
     assert (wishes.target, wishes.columns, config.dataset.roles) == ("standardize", {}, {})
     assert (config.dataset.storage, config.dataset.drop_missing_targets) == ("auto", False)
     assert config.dataset.reading == Reading()
 
 
 @pytest.mark.parametrize(("place", "component"), components())
-def test_a_bare_word_is_the_mapping_with_that_kind_and_comes_back_the_same(place: str, component: type) -> None:
+def test_a_bare_word_is_the_mapping_with_that_kind_and_comes_back_the_same(
+    place: str, component: type
+) -> None:
     mapping = needed(component)
     config = loaded(config_with(place, mapping))
     assert type(value_at(config, place)) is component
@@ -131,7 +148,9 @@ def test_a_bare_word_is_the_mapping_with_that_kind_and_comes_back_the_same(place
         assert loaded(config_with(place, mapping["kind"])) == config
     else:  # a word alone lacks what has no default, and the message says what that is
         missing = problems(config_with(place, mapping["kind"]))
-        assert_says("\n".join(missing), *(f"{place}.{key} is missing" for key in mapping if key != "kind"))
+        assert_says(
+            "\n".join(missing), *(f"{place}.{key} is missing" for key in mapping if key != "kind")
+        )
 
 
 def test_numbers_and_words_are_what_they_look_like() -> None:
@@ -153,60 +172,145 @@ def test_numbers_and_words_are_what_they_look_like() -> None:
         ("dataset: t.csv", ("line 1", "dataset is 't.csv'", "mapping")),
         ("dataset:", ("line 1", "dataset is null", "mapping")),
         ("seed: 1", ("dataset is missing",)),
-        ("dataset: {target: species}", ("line 1", "dataset.path is missing", "names the table file")),
+        (
+            "dataset: {target: species}",
+            ("line 1", "dataset.path is missing", "names the table file"),
+        ),
         (SMALL + "dataset: {}", ("line 4", "'dataset'", "line 1")),
         (SMALL.replace("flowers.csv", "''"), ("line 2", "dataset.path", "not empty")),
-        (SMALL.replace("  target: species\n", ""), ("line 1", "dataset.target is missing", "the column to predict")),
+        (
+            SMALL.replace("  target: species\n", ""),
+            ("line 1", "dataset.target is missing", "the column to predict"),
+        ),
         (SMALL + "seed: abc", ("line 4", "seed is 'abc'", "whole number")),
         (SMALL + "seed: -1", ("line 4", "seed is -1", "at least 0")),
         (SMALL + "seed: 1.5", ("line 4", "seed is 1.5", "whole number")),
         (SMALL + "seed: true", ("line 4", "seed is true", "whole number")),
         (SMALL + "seed: 4294967296", ("line 4", "seed is 4294967296", "less than 4294967296")),
         (SMALL + "name: 7", ("line 4", "name is 7", "text")),
-        (SMALL + "task: guess", ("line 4", "task is 'guess'", "classification, regression or multilabel")),
+        (
+            SMALL + "task: guess",
+            ("line 4", "task is 'guess'", "classification, regression or multilabel"),
+        ),
         (SMALL + "  features: []", ("line 4", "dataset.features is empty", "at least one")),
         (SMALL + "  features: a", ("line 4", "dataset.features is 'a'", "list")),
         (SMALL + "  features: [a, 3]", ("line 4", "dataset.features.1 is 3", "text")),
-        (SMALL + "  class_weight: {x: 0}", ("line 4", "dataset.class_weight.x is 0", "greater than 0")),
-        (SMALL + "  class_weight: {x: .inf}", ("line 4", "dataset.class_weight.x is Infinity", "finite")),
-        (SMALL + "  class_weight: [1, 2]", ("line 4", "dataset.class_weight is a list", "balanced or a mapping")),
+        (
+            SMALL + "  class_weight: {x: 0}",
+            ("line 4", "dataset.class_weight.x is 0", "greater than 0"),
+        ),
+        (
+            SMALL + "  class_weight: {x: .inf}",
+            ("line 4", "dataset.class_weight.x is Infinity", "finite"),
+        ),
+        (
+            SMALL + "  class_weight: [1, 2]",
+            ("line 4", "dataset.class_weight is a list", "balanced or a mapping"),
+        ),
         (SMALL + "  split: 0.2", ("line 4", "dataset.split is 0.2", "mapping")),
-        (SMALL.replace("species", "[a, b, a]"), ("line 3", "dataset.target names 'a' twice", "once")),
+        (
+            SMALL.replace("species", "[a, b, a]"),
+            ("line 3", "dataset.target names 'a' twice", "once"),
+        ),
         (SMALL.replace("species", "[]"), ("line 3", "dataset.target is empty", "at least one")),
-        (SMALL.replace("flowers.csv", "{test: u.csv}"), ("line 2", "dataset.path.train is missing", "file", "train")),
-        (SMALL.replace("flowers.csv", "{train: t.csv, dev: u.csv}"), ("unknown key dataset.path.dev", "validation")),
-        (SMALL + "  reading: {separator: ', '}", ("line 4", "dataset.reading.separator is ', '", "single character")),
-        (SMALL + "  reading: {separator: ';', quote: ';'}", ("line 4", "dataset.reading.quote", "must differ")),
-        (SMALL + "  reading: {decimal: ';'}", ("line 4", "dataset.reading.decimal is ';'", ". or ,")),
-        (SMALL + "  reading: {decimal: ',', thousands: ','}", ("line 4", "dataset.reading.thousands", "must differ")),
-        (SMALL + "  reading: {encoding: utf-9}", ("line 4", "dataset.reading.encoding is 'utf-9'", "cp1252")),
-        (SMALL + "  reading: {missing: []}", ("line 4", "dataset.reading.missing is empty", "at least one")),
-        (SMALL + "  storage: cloud", ("line 4", "dataset.storage is 'cloud'", "auto, memory or disk")),
-        (SMALL + "  roles: {a: text}", ("line 4", "dataset.roles.a is 'text'", "categorical", "ignored")),
-        (SMALL + "  drop_missing_targets: 1", ("line 4", "dataset.drop_missing_targets is 1", "true or false")),
+        (
+            SMALL.replace("flowers.csv", "{test: u.csv}"),
+            ("line 2", "dataset.path.train is missing", "file", "train"),
+        ),
+        (
+            SMALL.replace("flowers.csv", "{train: t.csv, dev: u.csv}"),
+            ("unknown key dataset.path.dev", "validation"),
+        ),
+        (
+            SMALL + "  reading: {separator: ', '}",
+            ("line 4", "dataset.reading.separator is ', '", "single character"),
+        ),
+        (
+            SMALL + "  reading: {separator: ';', quote: ';'}",
+            ("line 4", "dataset.reading.quote", "must differ"),
+        ),
+        (
+            SMALL + "  reading: {decimal: ';'}",
+            ("line 4", "dataset.reading.decimal is ';'", ". or ,"),
+        ),
+        (
+            SMALL + "  reading: {decimal: ',', thousands: ','}",
+            ("line 4", "dataset.reading.thousands", "must differ"),
+        ),
+        (
+            SMALL + "  reading: {encoding: utf-9}",
+            ("line 4", "dataset.reading.encoding is 'utf-9'", "cp1252"),
+        ),
+        (
+            SMALL + "  reading: {missing: []}",
+            ("line 4", "dataset.reading.missing is empty", "at least one"),
+        ),
+        (
+            SMALL + "  storage: cloud",
+            ("line 4", "dataset.storage is 'cloud'", "auto, memory or disk"),
+        ),
+        (
+            SMALL + "  roles: {a: text}",
+            ("line 4", "dataset.roles.a is 'text'", "categorical", "ignored"),
+        ),
+        (
+            SMALL + "  drop_missing_targets: 1",
+            ("line 4", "dataset.drop_missing_targets is 1", "true or false"),
+        ),
         (
             SMALL + "  preprocessing:\n    columns: {a: {kind: ordinal, order: [x, y, x]}}",
             ("line 5", "dataset.preprocessing.columns.a.order names 'x' twice"),
         ),
         (
             SMALL + "  preprocessing: {columns: {a: l2_rows}}",
-            ("line 4", "dataset.preprocessing.columns.a is 'l2_rows'", "robust", "embedding", "date"),
+            (
+                "line 4",
+                "dataset.preprocessing.columns.a is 'l2_rows'",
+                "robust",
+                "embedding",
+                "date",
+            ),
         ),
-        (SMALL + "  split: {validation: 1.0}", ("line 4", "dataset.split.validation is 1.0", "less than 1")),
+        (
+            SMALL + "  split: {validation: 1.0}",
+            ("line 4", "dataset.split.validation is 1.0", "less than 1"),
+        ),
         (SMALL + "  split: {test: -1}", ("line 4", "dataset.split.test is -1", "at least 0")),
-        (SMALL + "  split: {validation: 0.5, test: 0.5}", ("line 4", "dataset.split", "0.5", "below 1")),
-        (SMALL + "architecture: {hidden: 4}", ("line 4", "architecture.hidden is 4", "list, such as [4]")),
-        (SMALL + "architecture: {hidden: [0]}", ("line 4", "architecture.hidden.0 is 0", "at least 1")),
-        (SMALL + "architecture: {hidden: [4.5]}", ("line 4", "architecture.hidden.0 is 4.5", "whole number")),
-        (SMALL + "architecture: {activation: 3}", ("line 4", "architecture.activation is 3", "relu", "kind")),
-        (SMALL + "architecture:\n  layers: [7]", ("line 5", "architecture.layers.0 is 7", "dense", "kind")),
-        (SMALL + "architecture:\n  layers: [{units: 7}]", ("line 5", "architecture.layers.0 needs", "kind", "dense")),
+        (
+            SMALL + "  split: {validation: 0.5, test: 0.5}",
+            ("line 4", "dataset.split", "0.5", "below 1"),
+        ),
+        (
+            SMALL + "architecture: {hidden: 4}",
+            ("line 4", "architecture.hidden is 4", "list, such as [4]"),
+        ),
+        (
+            SMALL + "architecture: {hidden: [0]}",
+            ("line 4", "architecture.hidden.0 is 0", "at least 1"),
+        ),
+        (
+            SMALL + "architecture: {hidden: [4.5]}",
+            ("line 4", "architecture.hidden.0 is 4.5", "whole number"),
+        ),
+        (
+            SMALL + "architecture: {activation: 3}",
+            ("line 4", "architecture.activation is 3", "relu", "kind"),
+        ),
+        (
+            SMALL + "architecture:\n  layers: [7]",
+            ("line 5", "architecture.layers.0 is 7", "dense", "kind"),
+        ),
+        (
+            SMALL + "architecture:\n  layers: [{units: 7}]",
+            ("line 5", "architecture.layers.0 needs", "kind", "dense"),
+        ),
         (
             SMALL + "architecture:\n  hidden: [3]\n  layers: [{kind: dense, units: 2}]",
             ("line 6", "architecture.layers", "hidden", "keep one"),
         ),
         (
-            SMALL + "architecture:\n  layers:\n    - {kind: dense, units: 2,\n       initializer: explicit}",
+            SMALL
+            + "architecture:\n  layers:\n    - {kind: dense, units: 2,\n       initializer: explicit}",
             ("line 7", "architecture.layers.0.initializer.values is missing"),
         ),
         (SMALL + "training: 7", ("line 4", "training is 7", "mapping")),
@@ -214,24 +318,59 @@ def test_numbers_and_words_are_what_they_look_like() -> None:
         (SMALL + "training: {epochs: 0}", ("line 4", "training.epochs is 0", "at least 1")),
         (SMALL + "training: {epochs: 2.5}", ("line 4", "training.epochs is 2.5", "whole number")),
         (SMALL + "training: {epochs: null}", ("line 4", "training.epochs is null", "whole number")),
-        (SMALL + "training: {learning_rate: 0}", ("line 4", "training.learning_rate is 0", "greater than 0")),
-        (SMALL + "training: {learning_rate: .nan}", ("line 4", "training.learning_rate is NaN", "finite")),
-        (SMALL + "training: {learning_rate: .inf}", ("line 4", "training.learning_rate is Infinity", "finite")),
-        (SMALL + "training: {learning_rate: '1e-3'}", ("line 4", "'1e-3'", "number", "remove the quotes")),
-        (SMALL + "training: {shuffle: yes}", ("line 4", "training.shuffle is 'yes'", "true or false")),
+        (
+            SMALL + "training: {learning_rate: 0}",
+            ("line 4", "training.learning_rate is 0", "greater than 0"),
+        ),
+        (
+            SMALL + "training: {learning_rate: .nan}",
+            ("line 4", "training.learning_rate is NaN", "finite"),
+        ),
+        (
+            SMALL + "training: {learning_rate: .inf}",
+            ("line 4", "training.learning_rate is Infinity", "finite"),
+        ),
+        (
+            SMALL + "training: {learning_rate: '1e-3'}",
+            ("line 4", "'1e-3'", "number", "remove the quotes"),
+        ),
+        (
+            SMALL + "training: {shuffle: yes}",
+            ("line 4", "training.shuffle is 'yes'", "true or false"),
+        ),
         (SMALL + "training: {shuffle: 1}", ("line 4", "training.shuffle is 1", "true or false")),
-        (SMALL + "training:\n  batch_size: 0", ("line 5", "training.batch_size is 0", "at least 1", "full")),
-        (SMALL + "training: {batch_size: many}", ("line 4", "training.batch_size is 'many'", "whole number or full")),
+        (
+            SMALL + "training:\n  batch_size: 0",
+            ("line 5", "training.batch_size is 0", "at least 1", "full"),
+        ),
+        (
+            SMALL + "training: {batch_size: many}",
+            ("line 4", "training.batch_size is 'many'", "whole number or full"),
+        ),
         (SMALL + "training: {optimizer: 7}", ("line 4", "training.optimizer is 7", "adam", "kind")),
-        (SMALL + "training: {optimizer: [adam]}", ("line 4", "training.optimizer is a list", "adam", "kind")),
-        (SMALL + "training: {gradient_clipping: {norm: 0}}", ("line 4", "gradient_clipping.norm is 0", "greater")),
-        (SMALL + "training: {early_stopping: {patience: 0}}", ("line 4", "early_stopping.patience is 0", "at least 1")),
+        (
+            SMALL + "training: {optimizer: [adam]}",
+            ("line 4", "training.optimizer is a list", "adam", "kind"),
+        ),
+        (
+            SMALL + "training: {gradient_clipping: {norm: 0}}",
+            ("line 4", "gradient_clipping.norm is 0", "greater"),
+        ),
+        (
+            SMALL + "training: {early_stopping: {patience: 0}}",
+            ("line 4", "early_stopping.patience is 0", "at least 1"),
+        ),
         (SMALL + "training: {precision: float16}", ("line 4", "'float16'", "float32 or float64")),
         (SMALL + "training: {keep: all}", ("line 4", "training.keep is 'all'", "best or last")),
-        (SMALL + "training: {target_loss: .nan}", ("line 4", "training.target_loss is NaN", "finite")),
+        (
+            SMALL + "training: {target_loss: .nan}",
+            ("line 4", "training.target_loss is NaN", "finite"),
+        ),
     ],
 )
-def test_a_mistake_is_named_with_its_place_its_value_and_what_is_allowed(text: str, parts: tuple[str, ...]) -> None:
+def test_a_mistake_is_named_with_its_place_its_value_and_what_is_allowed(
+    text: str, parts: tuple[str, ...]
+) -> None:
     assert_says(problem(text), "flowers.yaml", *parts)
 
 
@@ -260,13 +399,19 @@ training:
     lines = [int(message.split(":")[0].removeprefix("flowers.yaml, line ")) for message in found]
     assert lines == sorted(lines)
     assert lines == [1, 2, 4, 5, 8, 9, 10, 12, 13, 13, 14]
-    assert_says("\n".join(found), "trainning", "seed", "dataset.target", "featurs", "beta_1", "beta2", "mse")
+    assert_says(
+        "\n".join(found), "trainning", "seed", "dataset.target", "featurs", "beta_1", "beta2", "mse"
+    )
 
 
 @pytest.mark.parametrize(("place", "component"), components())
 def test_each_bound_of_each_component_holds(place: str, component: type) -> None:
     words = {"gt": "greater than", "ge": "at least", "lt": "less than", "le": "at most"}
-    for sides in (("gt", "ge"), ("lt", "le"), ()):  # every key too small, every key too large, every key nan
+    for sides in (
+        ("gt", "ge"),
+        ("lt", "le"),
+        (),
+    ):  # every key too small, every key too large, every key nan
         bad: dict[str, float] = {}
         expected: list[str] = []
         for field in dataclasses.fields(component):
@@ -276,13 +421,19 @@ def test_each_bound_of_each_component_holds(place: str, component: type) -> None
             for key in field.metadata.keys() & set(sides):
                 bound = field.metadata[key]
                 bad[field.name] = bound + {"gt": 0, "ge": -1, "lt": 0, "le": 1}[key]
-                expected.append(f"{place}.{field.name} is {bad[field.name]}; it must be {words[key]} {bound:g}")
+                expected.append(
+                    f"{place}.{field.name} is {bad[field.name]}; it must be {words[key]} {bound:g}"
+                )
         if bad:
-            assert_says("\n".join(problems(config_with(place, {**needed(component), **bad}))), *expected)
+            assert_says(
+                "\n".join(problems(config_with(place, {**needed(component), **bad}))), *expected
+            )
 
 
 @pytest.mark.parametrize(("place", "component"), components())
-def test_an_unknown_key_of_a_component_is_answered_with_those_it_has(place: str, component: type) -> None:
+def test_an_unknown_key_of_a_component_is_answered_with_those_it_has(
+    place: str, component: type
+) -> None:
     message = problem(config_with(place, {**needed(component), "zzzz": 1}))
     assert_says(message, f"unknown key {place}.zzzz", "allowed here: kind", *hints(component))
 
@@ -305,10 +456,18 @@ def test_an_unknown_key_of_a_component_is_answered_with_those_it_has(place: str,
         ("training.gradient_clipping", "norms", "norm"),
     ],
 )
-def test_an_unknown_key_of_a_section_is_answered_with_a_near_miss(section: str, key: str, meant: str) -> None:
+def test_an_unknown_key_of_a_section_is_answered_with_a_near_miss(
+    section: str, key: str, meant: str
+) -> None:
     path = f"{section}.{key}".removeprefix(".")
     message = problem(SMALL, f"{path}=1")
-    assert_says(message, f"--set {path}=1", f"unknown key {path}", "allowed here:", f"did you mean '{meant}'?")
+    assert_says(
+        message,
+        f"--set {path}=1",
+        f"unknown key {path}",
+        "allowed here:",
+        f"did you mean '{meant}'?",
+    )
 
 
 @pytest.mark.parametrize(
@@ -335,7 +494,9 @@ def test_an_unknown_key_of_a_section_is_answered_with_a_near_miss(section: str, 
 )
 def test_a_misspelt_word_is_answered_with_a_near_miss(place: str, word: str, meant: str) -> None:
     message = problem(SMALL, f"{place}={word}")
-    assert_says(message, f"--set {place}={word}", f"{place} is '{word}'", meant, f"did you mean '{meant}'?")
+    assert_says(
+        message, f"--set {place}={word}", f"{place} is '{word}'", meant, f"did you mean '{meant}'?"
+    )
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -367,14 +528,19 @@ def test_a_setting_reaches_inside_a_bare_word_and_inside_a_default() -> None:
 
 def test_a_problem_names_the_setting_it_came_from_and_only_that() -> None:
     text = SMALL + "seed: -1\ntraining: {epochs: 0}\n"
-    assert_says(problem(text.replace("seed: -1\n", ""), "training.epochs=-5"), "--set training.epochs=-5")
+    assert_says(
+        problem(text.replace("seed: -1\n", ""), "training.epochs=-5"), "--set training.epochs=-5"
+    )
     found = problems(text, "training.batch_size=0")
     assert any(message.startswith("flowers.yaml, line 4: seed") for message in found)
     assert any(message.startswith("flowers.yaml, line 5: training.epochs") for message in found)
 
 
 def test_a_batch_size_from_a_setting_is_blamed_on_the_setting() -> None:
-    assert_says(problem(SMALL + "training: {epochs: 3}\n", "training.batch_size=0"), "--set training.batch_size=0")
+    assert_says(
+        problem(SMALL + "training: {epochs: 3}\n", "training.batch_size=0"),
+        "--set training.batch_size=0",
+    )
 
 
 # The way back
@@ -401,7 +567,17 @@ def test_awkward_words_and_numbers_come_back_the_same() -> None:
         "dataset": {
             "path": "a: b #c.csv",
             "target": "no",
-            "features": ["yes", "1", "größe, cm", "epoch", "null", "a.b", " x ", "0x1F", "2024-01-01"],
+            "features": [
+                "yes",
+                "1",
+                "größe, cm",
+                "epoch",
+                "null",
+                "a.b",
+                " x ",
+                "0x1F",
+                "2024-01-01",
+            ],
             "class_weight": {"no": 0.1, "1": 1e-3, "off": 3},
         },
         "training": {"learning_rate": 1e-7, "l2": 0.1 + 0.2, "epochs": 12},
@@ -437,10 +613,18 @@ dataset:
         "age": "quantile",
         "day": "date",
     }
-    assert (wishes.numeric.kind, wishes.categorical.kind, wishes.missing.kind) == ("robust", "embedding", "refuse")
-    assert round_trip(config) == config
-    assert loaded(text, "dataset.preprocessing.columns.age=min_max").dataset.preprocessing.columns["age"].kind == (
-        "min_max"
+    assert (wishes.numeric.kind, wishes.categorical.kind, wishes.missing.kind) == (
+        "robust",
+        "embedding",
+        "refuse",
     )
-    inside = loaded(text, "dataset.preprocessing.numeric.kind=quantile", "dataset.preprocessing.numeric.quantiles=9")
+    assert round_trip(config) == config
+    assert loaded(text, "dataset.preprocessing.columns.age=min_max").dataset.preprocessing.columns[
+        "age"
+    ].kind == ("min_max")
+    inside = loaded(
+        text,
+        "dataset.preprocessing.numeric.kind=quantile",
+        "dataset.preprocessing.numeric.quantiles=9",
+    )
     assert inside.dataset.preprocessing.numeric == Quantile(quantiles=9)

@@ -108,7 +108,9 @@ def problem_of_set(*assignments: str, text: str = CONFIG) -> str:
     ],
 )
 def test_a_scalar_reads_as(text: str, value: object) -> None:
-    read_back = config(f"key:\n {text}").data["key"] if text == "-" else config(f"key: {text}").data["key"]
+    read_back = (
+        config(f"key:\n {text}").data["key"] if text == "-" else config(f"key: {text}").data["key"]
+    )
     assert read_back == value
     assert type(read_back) is type(value)
 
@@ -124,8 +126,13 @@ plain = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False)
     | st.text(st.characters(exclude_categories=["Cs"]))
-    | st.sampled_from(["yes", "no", "on", "1e-3", "0x10", "~", "2024-01-31", "<<", "1_0", ".inf", "- a"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab_é<", min_size=1), inner, max_size=3),
+    | st.sampled_from(
+        ["yes", "no", "on", "1e-3", "0x10", "~", "2024-01-31", "<<", "1_0", ".inf", "- a"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("ab_é<", min_size=1), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -136,7 +143,9 @@ plain = st.recursive(
 def test_what_pyyaml_writes_reads_back_the_same(value: object) -> None:
     # Text is quoted here, because PyYAML leaves text bare that only YAML 1.2 takes for a number: 1e-3.
     for flow in (False, True):
-        text = yaml.safe_dump({"key": value}, default_flow_style=flow, default_style='"', sort_keys=False)
+        text = yaml.safe_dump(
+            {"key": value}, default_flow_style=flow, default_style='"', sort_keys=False
+        )
         assert same(config(text).data["key"], value)
 
 
@@ -185,8 +194,16 @@ def test_every_value_has_a_line() -> None:
     source = config()
 
     def paths(value: object, path: tuple[str | int, ...]) -> list[tuple[str | int, ...]]:
-        pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        return [path] * bool(path) + [found for key, inner in pairs for found in paths(inner, (*path, key))]
+        pairs = (
+            value.items()
+            if isinstance(value, dict)
+            else enumerate(value)
+            if isinstance(value, list)
+            else ()
+        )
+        return [path] * bool(path) + [
+            found for key, inner in pairs for found in paths(inner, (*path, key))
+        ]
 
     assert sorted(map(str, source.lines)) == sorted(map(str, paths(source.data, ())))
 
@@ -216,11 +233,14 @@ def test_the_own_key_wins_over_a_merge_key_below_it() -> None:
 
 @pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}", "a: &a {b: {c: [1, *a]}}"])
 def test_an_alias_inside_itself_is_refused(text: str) -> None:
-    assert "configs/iris.yaml, line 1: this value contains itself through an alias" in problem_of(text)
+    assert "configs/iris.yaml, line 1: this value contains itself through an alias" in problem_of(
+        text
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ["a: {<<: 3}", "a: {<<: [1]}", "a: &a {<<: *a}", "a: &a {<<: [*a]}", "a: &a {b: {<<: *a}}"]
+    "text",
+    ["a: {<<: 3}", "a: {<<: [1]}", "a: &a {<<: *a}", "a: &a {<<: [*a]}", "a: &a {b: {<<: *a}}"],
 )
 def test_a_merge_key_takes_other_mappings_alone(text: str) -> None:
     assert "line 1: `<<` takes another mapping, such as `<<: *defaults`" in problem_of(text)
@@ -278,7 +298,10 @@ def test_a_missing_file_without_a_near_one(tmp_path: Path) -> None:
 def test_a_folder(tmp_path: Path) -> None:
     assert reading(tmp_path) == f"{tmp_path}: is a folder; give a YAML file"
     (tmp_path / "a.yml").touch()
-    assert reading(tmp_path) == f"{tmp_path}: is a folder; give a YAML file, such as '{tmp_path / 'a.yml'}'"
+    assert (
+        reading(tmp_path)
+        == f"{tmp_path}: is a folder; give a YAML file, such as '{tmp_path / 'a.yml'}'"
+    )
 
 
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,17 +322,27 @@ def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
     assert reading(path) == f"{path}, line 2: byte 0xf6 is not UTF-8 text; save the file as UTF-8"
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n  # here\n", "---\n", "---\n...\n", "~", "null\n"])
+@pytest.mark.parametrize(
+    "text", ["", "\n\n", "# nothing\n  # here\n", "---\n", "---\n...\n", "~", "null\n"]
+)
 def test_nothing_in_it(text: str) -> None:
-    assert problem_of(text) == ("configs/iris.yaml: is empty or holds only comments; see configs/ for examples")
+    assert problem_of(text) == (
+        "configs/iris.yaml: is empty or holds only comments; see configs/ for examples"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
         ("\n- a: 1\n- b: 2\n", "line 2: the top level is a list; a config is a mapping of keys"),
-        ("iris.csv", "line 1: the top level is the value 'iris.csv'; a config is a mapping of keys"),
-        ("a,b\n1,2\n" * 50, "line 1: the top level is the value 'a,b 1,2 a,b 1,2 a,b 1,2 a,b 1,2 a,b 1,2…'"),
+        (
+            "iris.csv",
+            "line 1: the top level is the value 'iris.csv'; a config is a mapping of keys",
+        ),
+        (
+            "a,b\n1,2\n" * 50,
+            "line 1: the top level is the value 'a,b 1,2 a,b 1,2 a,b 1,2 a,b 1,2 a,b 1,2…'",
+        ),
         ("5", "line 1: the top level is the value '5'"),
     ],
 )
@@ -355,12 +388,32 @@ def test_tabs_inside_text_are_text() -> None:
     [
         ("a: b: c", "line 1: not valid YAML at column 5", "a ': ' that does not belong here"),
         ("a: 1\n  b: 2", "line 2: not valid YAML at column 4", "check the indentation"),
-        ("a:\n  b: 1\nc\n", "line 4: not valid YAML at column 1 (in what begins on line 3)", "a key without ': '"),
-        ("a:\n  b: 1\n c: 2", "line 3: not valid YAML at column 2 (in what begins on line 1)", "indentation"),
-        ("a: 1\n...\nb: 2", "line 3: not valid YAML at column 1", "does not belong to what is above"),
-        ("a: [1\nb: 2", "line 2: not valid YAML at column 2 (in what begins on line 1)", "a closing bracket"),
+        (
+            "a:\n  b: 1\nc\n",
+            "line 4: not valid YAML at column 1 (in what begins on line 3)",
+            "a key without ': '",
+        ),
+        (
+            "a:\n  b: 1\n c: 2",
+            "line 3: not valid YAML at column 2 (in what begins on line 1)",
+            "indentation",
+        ),
+        (
+            "a: 1\n...\nb: 2",
+            "line 3: not valid YAML at column 1",
+            "does not belong to what is above",
+        ),
+        (
+            "a: [1\nb: 2",
+            "line 2: not valid YAML at column 2 (in what begins on line 1)",
+            "a closing bracket",
+        ),
         ("a: {b: 1", "line 1: not valid YAML at column 9", "a ',' or a closing bracket is missing"),
-        ("a: 1\nb: 'x\nc: 1", "line 3: not valid YAML at column 5 (in what begins on line 2)", "a quote"),
+        (
+            "a: 1\nb: 'x\nc: 1",
+            "line 3: not valid YAML at column 5 (in what begins on line 2)",
+            "a quote",
+        ),
         ('a: "C:\\Users"', "line 1: not valid YAML at column 9", "use single quotes"),
         ('a: "\\d"', "line 1: not valid YAML at column 6", "use single quotes"),
         ("a: @x", "line 1: not valid YAML at column 4", "put it in quotes"),
@@ -403,7 +456,10 @@ def test_a_duplicate_key_names_both_lines() -> None:
     ],
 )
 def test_a_key_must_be_text(text: str, shown: str) -> None:
-    assert problem_of(text) == f"configs/iris.yaml, line 2: the key {shown} is not text; put it in quotes"
+    assert (
+        problem_of(text)
+        == f"configs/iris.yaml, line 2: the key {shown} is not text; put it in quotes"
+    )
 
 
 def test_words_that_yaml_1_1_takes_for_booleans_are_fine_keys() -> None:
@@ -430,7 +486,9 @@ def test_a_tag_is_refused(text: str, tag: str) -> None:
 
 def test_a_value_that_contradicts_its_tag() -> None:
     assert problem_of("a: !!int x") == "configs/iris.yaml, line 1: 'x' is not of the type !!int"
-    assert problem_of("a: !!bool yes") == "configs/iris.yaml, line 1: 'yes' is not of the type !!bool"
+    assert (
+        problem_of("a: !!bool yes") == "configs/iris.yaml, line 1: 'yes' is not of the type !!bool"
+    )
 
 
 def test_a_number_too_long_for_python() -> None:
@@ -456,7 +514,12 @@ def test_any_text_gives_data_or_one_config_error(text: str) -> None:
 def test_set_changes_a_value_and_leaves_the_source_alone() -> None:
     source = config()
     changed = override(source, ["training.epochs=-3", "name=no", "training.rate=1e-3"])
-    assert changed.data["training"] == {"optimizer": "adam", "epochs": -3, "schedule": None, "rate": 0.001}
+    assert changed.data["training"] == {
+        "optimizer": "adam",
+        "epochs": -3,
+        "schedule": None,
+        "rate": 0.001,
+    }
     assert changed.data["name"] == "no"
     assert source == config()
     assert changed.where(("training", "epochs")) == "--set training.epochs=-3"
@@ -465,7 +528,15 @@ def test_set_changes_a_value_and_leaves_the_source_alone() -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("", None), ("~", None), ("[8, 8]", [8, 8]), ("{a: 1}", {"a": 1}), ("a=b", "a=b"), (" 5", 5), ("x y", "x y")],
+    [
+        ("", None),
+        ("~", None),
+        ("[8, 8]", [8, 8]),
+        ("{a: 1}", {"a": 1}),
+        ("a=b", "a=b"),
+        (" 5", 5),
+        ("x y", "x y"),
+    ],
 )
 def test_set_reads_the_value_as_yaml(text: str, value: object) -> None:
     assert override(config(), [f"new={text}"]).data["new"] == value
@@ -496,7 +567,10 @@ def test_set_reaches_into_lists() -> None:
     changed = override(config(), ["architecture.layers.0.units=8", "dataset.features.1=x"])
     assert changed.data["architecture"]["layers"][0] == {"kind": "dense", "units": 8}
     assert changed.data["dataset"]["features"] == ["sepal_length", "x"]
-    assert changed.where(("architecture", "layers", 0, "units")) == "--set architecture.layers.0.units=8"
+    assert (
+        changed.where(("architecture", "layers", 0, "units"))
+        == "--set architecture.layers.0.units=8"
+    )
     assert changed.where(("architecture", "layers", 0, "kind")) == "configs/iris.yaml, line 11"
 
 
@@ -513,7 +587,9 @@ def test_set_inside_a_bare_word_keeps_it_as_the_kind(text: str) -> None:
 
 
 def test_set_inside_a_bare_word_that_was_set() -> None:
-    changed = override(config(), ["t={optimizer: sgd}", "t.optimizer.momentum=0.9", "l=[relu]", "l.0.slope=1"])
+    changed = override(
+        config(), ["t={optimizer: sgd}", "t.optimizer.momentum=0.9", "l=[relu]", "l.0.slope=1"]
+    )
     assert changed.data["t"] == {"optimizer": {"kind": "sgd", "momentum": 0.9}}
     assert changed.where(("t", "optimizer", "kind")) == "--set t={optimizer: sgd}"
     assert changed.data["l"] == [{"kind": "relu", "slope": 1}]
@@ -529,9 +605,15 @@ def test_set_inside_a_bare_word_that_was_set() -> None:
         ("training..epochs=5", "is not of the form KEY.PATH=VALUE"),
         (".epochs=5", "is not of the form KEY.PATH=VALUE"),
         ("training.=5", "is not of the form KEY.PATH=VALUE"),
-        ("training.epochs.x=5", "training.epochs is 200, which has no keys inside; set training.epochs itself"),
+        (
+            "training.epochs.x=5",
+            "training.epochs is 200, which has no keys inside; set training.epochs itself",
+        ),
         ("dataset.path.x=5", "dataset.path is '../datasets/iris.csv', which has no keys inside"),
-        ("architecture.layers.2.units=8", "'2' is not a position in architecture.layers, a list of 2; "),
+        (
+            "architecture.layers.2.units=8",
+            "'2' is not a position in architecture.layers, a list of 2; ",
+        ),
         ("architecture.layers.2=8", "a list of 2; allowed is 0 to 1"),
         ("architecture.layers.-1=8", "'-1' is not a position"),
         ("architecture.layers.units=8", "'units' is not a position"),
@@ -552,7 +634,9 @@ def test_set_mistakes(assignment: str, words: str) -> None:
 
 def test_set_into_an_empty_list() -> None:
     problem = problem_of_set("layers.0=1", text="layers: []")
-    assert problem.endswith("'0' is not a position in layers, a list of 0; set the whole list with layers=[…]")
+    assert problem.endswith(
+        "'0' is not a position in layers, a list of 0; set the whole list with layers=[…]"
+    )
 
 
 # Suggestions
@@ -560,7 +644,12 @@ def test_set_into_an_empty_list() -> None:
 
 @pytest.mark.parametrize(
     ("word", "end"),
-    [("epoch", "; did you mean 'epochs'?"), ("EPOCHS", "; did you mean 'epochs'?"), ("zzz", ""), ("", "")],
+    [
+        ("epoch", "; did you mean 'epochs'?"),
+        ("EPOCHS", "; did you mean 'epochs'?"),
+        ("zzz", ""),
+        ("", ""),
+    ],
 )
 def test_suggest(word: str, end: str) -> None:
     assert suggest(word, ["seed", "epochs"]) == end

@@ -37,8 +37,12 @@ def test_what_is_drawn_is_a_share_or_a_count_and_comes_back_the_same(split, amou
     parts = config.dataset.split
     found = (parts.amount("validation"), parts.amount("test"))
     assert found == amounts
-    assert [isinstance(amount, int) for amount in found if amount] == [amount >= 1 for amount in amounts if amount]
-    assert (parts.share("validation"), parts.share("test")) == tuple(amount if amount < 1 else 0 for amount in amounts)
+    assert [isinstance(amount, int) for amount in found if amount] == [
+        amount >= 1 for amount in amounts if amount
+    ]
+    assert (parts.share("validation"), parts.share("test")) == tuple(
+        amount if amount < 1 else 0 for amount in amounts
+    )
     assert load(parse(write(as_data(config)), "again.yaml")) == config
 
 
@@ -71,7 +75,9 @@ def test_whether_there_will_be_validation_rows(split, validates):
         ("{column: part}", False, False),
     ],
 )
-def test_what_is_drawn_at_random_is_stratified_by_default_in_a_classification(split, classification, regression):
+def test_what_is_drawn_at_random_is_stratified_by_default_in_a_classification(
+    split, classification, regression
+):
     assert loaded(split).stratifies("classification") is classification
     assert loaded(split).stratifies("regression") is regression
 
@@ -88,21 +94,42 @@ def test_what_is_drawn_at_random_is_stratified_by_default_in_a_classification(sp
         (f"{{validation: {10**23}}}", f"validation is 1e+23; {AMOUNT}"),
         (f"{{validation: {10**400}}}", f"validation is inf; {AMOUNT}"),
         ("{validation: some}", "validation is 'some'; it must be a number"),
-        ("{validation: '0.2'}", "validation is '0.2'; it must be a number; it is text: remove the quotes"),
+        (
+            "{validation: '0.2'}",
+            "validation is '0.2'; it must be a number; it is text: remove the quotes",
+        ),
         ("{validation: true}", "validation is true; it must be a number"),
-        ("{validation: 0.5, test: 0.5}", "validation is 0.5 and test is 0.5, which leaves no rows to train on"),
+        (
+            "{validation: 0.5, test: 0.5}",
+            "validation is 0.5 and test is 0.5, which leaves no rows to train on",
+        ),
         ("{group: ''}", "group is ''; it must be text that is not empty"),
         ("{time: 3}", "time is 3; it must be text"),
         ("{group: a, time: b}", "time and group are both set; keep one of the two"),
         ("{group: a, column: b}", "column and group are both set; keep one of the two"),
         ("{time: a, column: b}", "column and time are both set; keep one of the two"),
-        ("{group: a, validation_rows: [1]}", "validation_rows and group are both set; keep one of the two"),
+        (
+            "{group: a, validation_rows: [1]}",
+            "validation_rows and group are both set; keep one of the two",
+        ),
         ("{time: a, test_rows: [1]}", "test_rows and time are both set; keep one of the two"),
         ("{column: a, test_rows: [1]}", "test_rows and column are both set; keep one of the two"),
-        ("{time: a, stratify: true}", "stratify is true, but time is set, which takes the rows in order of time"),
-        ("{column: a, stratify: true}", "stratify is true, but column is set, which says the part of each row"),
-        ("{group: a, shuffle: false}", "shuffle is false, but group is set, which draws whole groups at random"),
-        ("{column: a, shuffle: false}", "shuffle is false, but column is set, which says the part of each row"),
+        (
+            "{time: a, stratify: true}",
+            "stratify is true, but time is set, which takes the rows in order of time",
+        ),
+        (
+            "{column: a, stratify: true}",
+            "stratify is true, but column is set, which says the part of each row",
+        ),
+        (
+            "{group: a, shuffle: false}",
+            "shuffle is false, but group is set, which draws whole groups at random",
+        ),
+        (
+            "{column: a, shuffle: false}",
+            "shuffle is false, but column is set, which says the part of each row",
+        ),
         ("{shuffle: false, stratify: true}", "stratify is true, but shuffle is false"),
     ],
 )

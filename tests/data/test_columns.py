@@ -37,7 +37,22 @@ def test_gaps_among_numbers(cell):
 
 @pytest.mark.parametrize(
     "cell",
-    ["inf", "-inf", "Infinity", "1e400", "1,5", "1_000", "0x1F", "15%", "1 2", "true", "1.2.3", "--1", "-", "1\x00"],
+    [
+        "inf",
+        "-inf",
+        "Infinity",
+        "1e400",
+        "1,5",
+        "1_000",
+        "0x1F",
+        "15%",
+        "1 2",
+        "true",
+        "1.2.3",
+        "--1",
+        "-",
+        "1\x00",
+    ],
 )
 def test_a_cell_that_is_no_finite_number_is_named(cell):
     assert not Marks().is_number(cell)
@@ -61,7 +76,9 @@ def test_marks(marks, cell, value):
     assert numbers([cell], **marks) == [value]
 
 
-@pytest.mark.parametrize(("marks", "cell"), [({"decimal": ","}, "1.5"), ({"decimal": ","}, "1,2,3"), ({}, "1'000")])
+@pytest.mark.parametrize(
+    ("marks", "cell"), [({"decimal": ","}, "1.5"), ({"decimal": ","}, "1,2,3"), ({}, "1'000")]
+)
 def test_other_marks_are_refused(marks, cell):
     assert not Marks(**marks).is_number(cell)
 
@@ -86,7 +103,9 @@ def test_codes_point_at_the_cells_and_blanks_are_gaps(cells):
 def test_numbers_as_text(values):
     codes, levels = Column(Marks(), numbers=np.array(values)).as_text()
     written = {1.0: "1", -2.5: "-2.5", 1e20: "1e+20", 0.1: "0.1"}
-    assert [levels[code] if code >= 0 else "" for code in codes] == [written.get(value, "") for value in values]
+    assert [levels[code] if code >= 0 else "" for code in codes] == [
+        written.get(value, "") for value in values
+    ]
 
 
 def test_whole_columns_join_chunks_of_numbers_and_of_text():
@@ -98,7 +117,9 @@ def test_whole_columns_join_chunks_of_numbers_and_of_text():
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1))
 def test_whole_numbers_are_ordered_by_size_each_once(values):
-    assert in_order([str(value) for value in values]) == [str(value) for value in sorted(set(values))]
+    assert in_order([str(value) for value in values]) == [
+        str(value) for value in sorted(set(values))
+    ]
 
 
 def test_words_are_ordered_by_the_alphabet():

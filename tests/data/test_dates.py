@@ -75,7 +75,9 @@ def test_days_since_1970(text, form, days):
 def test_a_time_zone_moves_the_moment(when, hours):
     moved = when.replace(tzinfo=UTC) + timedelta(hours=0)
     text = moved.isoformat().replace("+00:00", f"{hours:+03}:00")
-    assert read_date(text, ISO) == pytest.approx(read_date(when.isoformat(), ISO) - hours / 24, abs=1e-6)
+    assert read_date(text, ISO) == pytest.approx(
+        read_date(when.isoformat(), ISO) - hours / 24, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,11 @@ def test_parts_by_hand(text, month, weekday, hour):
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
 def test_parts_are_those_of_the_standard_library(when):
     days = np.array([read_date(when.isoformat(), ISO)])
-    if (when.hour, when.minute, when.second) != (23, 59, 59):  # a microsecond is beyond the precision of early years
+    if (when.hour, when.minute, when.second) != (
+        23,
+        59,
+        59,
+    ):  # a microsecond is beyond the precision of early years
         assert circle(days, "month")[0] == pytest.approx((when.month - 1) / 12)
         assert circle(days, "weekday")[0] == pytest.approx(when.weekday() / 7)
 
@@ -134,11 +140,25 @@ def test_gaps_and_dates_far_outside_are_told():
 
 @pytest.mark.parametrize(
     "cell",
-    ["2021-02-30", "99999-01-01", "0000-01-01", "2021-13-01", "soon", "20210101", "2020", "0001-01-01T00:00:00+01:00"],
+    [
+        "2021-02-30",
+        "99999-01-01",
+        "0000-01-01",
+        "2021-13-01",
+        "soon",
+        "20210101",
+        "2020",
+        "0001-01-01T00:00:00+01:00",
+    ],
 )
 def test_what_is_no_date_is_named_with_its_line(cell):
     message = problem(["2020-01-01", cell])
-    for part in ("t.csv, line 3 (row 2)", "column 'd'", f"'{cell}' is not a date (ISO 8601)", "dataset.roles.d"):
+    for part in (
+        "t.csv, line 3 (row 2)",
+        "column 'd'",
+        f"'{cell}' is not a date (ISO 8601)",
+        "dataset.roles.d",
+    ):
         assert part in message
 
 
@@ -155,4 +175,6 @@ def test_a_gap_where_none_may_be_is_named():
 
 
 def test_a_column_of_gaps_is_named():
-    assert "column 'd' is blank in every training row; set dataset.roles.d to ignored" in problem(["NA", "?"])
+    assert "column 'd' is blank in every training row; set dataset.roles.d to ignored" in problem(
+        ["NA", "?"]
+    )

@@ -25,9 +25,9 @@ from bpnet.engine.component import FieldError
 from bpnet.errors import DataError
 from bpnet.messages import MOST_PROBLEMS
 
-CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r,\"'; |"), max_size=8).map(
-    str.strip
-)
+CELLS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r,\"'; |"), max_size=8
+).map(str.strip)
 NAMES = ["a", "b c", "d.e"]
 
 
@@ -55,7 +55,10 @@ def written(cells: list[list[str]], **dialect: object) -> str:
 
 @pytest.mark.parametrize("quote", ['"', "'"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@given(cells=st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=6), crlf=st.booleans())
+@given(
+    cells=st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=6),
+    crlf=st.booleans(),
+)
 def test_what_csv_writes_is_read_back(separator, quote, cells, crlf):
     text = written(
         cells,
@@ -68,11 +71,15 @@ def test_what_csv_writes_is_read_back(separator, quote, cells, crlf):
     assert read.columns == NAMES
     assert rows(read) == cells
     assert len(read) == len(cells)
-    assert [read.cells(name, wanted_for="is read") for name in NAMES] == [list(c) for c in zip(*cells, strict=True)]
+    assert [read.cells(name, wanted_for="is read") for name in NAMES] == [
+        list(c) for c in zip(*cells, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@given(cells=st.lists(st.lists(st.integers(-99, 99), min_size=3, max_size=3), min_size=2, max_size=6))
+@given(
+    cells=st.lists(st.lists(st.integers(-99, 99), min_size=3, max_size=3), min_size=2, max_size=6)
+)
 def test_the_separator_is_read_off_the_table(separator, cells):
     texts = [[str(cell) for cell in row] for row in cells]
     assert rows(table(written(texts, delimiter=separator))) == texts
@@ -92,7 +99,9 @@ def test_the_separator_is_read_off_the_table(separator, cells):
         ("latin-1", "latin-1"),
     ],
 )
-def test_any_encoding_and_compression(tmp_path: Path, encoding, named, compressed, monkeypatch: pytest.MonkeyPatch):
+def test_any_encoding_and_compression(
+    tmp_path: Path, encoding, named, compressed, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(streams_module, "BLOCK", 37)  # so that characters are cut in two
     monkeypatch.setattr(delimited_module, "LARGE", 0)
     content = ("größe;né\n" + "".join(f"{k};ü{'é' * k}\n" for k in range(40))).encode(encoding)
@@ -118,7 +127,19 @@ def test_any_encoding_and_compression(tmp_path: Path, encoding, named, compresse
         b"a\tb\n1\tx\n2\ty\n",
         b"a|b\n1|x\n2|y\n",
     ],
-    ids=["plain", "no end of line", "BOM", "CRLF", "CR", "blank lines", "spaces", "quotes", ";", "tab", "|"],
+    ids=[
+        "plain",
+        "no end of line",
+        "BOM",
+        "CRLF",
+        "CR",
+        "blank lines",
+        "spaces",
+        "quotes",
+        ";",
+        "tab",
+        "|",
+    ],
 )
 def test_the_same_table_in_other_clothes(text):
     read = table(text)
@@ -153,7 +174,9 @@ def test_quoted_commas_and_newlines_belong_to_the_cell_and_lines_are_those_of_th
     ],
 )
 def test_marks_of_numbers(text, settings, numbers):
-    np.testing.assert_array_equal(whole_columns(table(text, **settings), {"a": "number"})["a"].as_numbers(), numbers)
+    np.testing.assert_array_equal(
+        whole_columns(table(text, **settings), {"a": "number"})["a"].as_numbers(), numbers
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,8 +238,12 @@ def test_a_record_without_an_end_is_refused_before_memory_is_full(monkeypatch: p
     assert "quote" not in message
 
 
-@pytest.mark.parametrize(("line", "block"), [(2, 4000), (900, 4000), (2400, 4000), (2, 15_000), (900, 15_000)])
-def test_a_quote_that_is_never_closed_is_named_in_a_large_file(line, block, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("line", "block"), [(2, 4000), (900, 4000), (2400, 4000), (2, 15_000), (900, 15_000)]
+)
+def test_a_quote_that_is_never_closed_is_named_in_a_large_file(
+    line, block, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(streams_module, "BLOCK", block)
     monkeypatch.setattr(delimited_module, "LARGE", 0)
     monkeypatch.setattr(streams_module, "LONGEST_RECORD", 20_000)

@@ -35,7 +35,9 @@ def table(**columns: list[object]) -> Table:
     return table_of("t.csv", list(columns), list(zip(*columns.values(), strict=True)))
 
 
-def fitted(whole: Table, *plans: Plan, train: list[int] | None = None, unit_rows: bool = False) -> Encoder:
+def fitted(
+    whole: Table, *plans: Plan, train: list[int] | None = None, unit_rows: bool = False
+) -> Encoder:
     rows = np.ones(len(whole), bool) if train is None else np.isin(np.arange(len(whole)), train)
     by_name = dict(zip(whole.columns, plans, strict=True))
     return fit_encoder(whole, by_name, rows, unit_rows=unit_rows, rng=np.random.default_rng(0))
@@ -57,7 +59,9 @@ def problems(encoder: Encoder, whole: Table, dtype: str = "float64") -> list[str
 # Booleans
 
 
-@pytest.mark.parametrize(("no", "yes"), [("no", "yes"), ("FALSE", "True"), ("f", "T"), ("n", "y"), ("Off", "on")])
+@pytest.mark.parametrize(
+    ("no", "yes"), [("no", "yes"), ("FALSE", "True"), ("f", "T"), ("n", "y"), ("Off", "on")]
+)
 def test_words_are_0_and_1_in_any_case(no, yes):
     encoder = fitted(table(b=[no, yes, "", yes.upper(), no]), plan("boolean"))
     assert encoder.inputs == ["b", "b missing"]
@@ -79,7 +83,11 @@ def test_numbers_may_be_boolean_where_the_user_says_so():
 def test_other_words_are_refused():
     with pytest.raises(DataError) as caught:
         fitted(table(b=["yes", "no", "maybe"]), plan("boolean"))
-    for part in ("t.csv: column 'b', a boolean, holds 'maybe', 'no', 'yes'", "no/yes", "dataset.roles"):
+    for part in (
+        "t.csv: column 'b', a boolean, holds 'maybe', 'no', 'yes'",
+        "no/yes",
+        "dataset.roles",
+    ):
         assert part in str(caught.value)
 
 
@@ -97,7 +105,10 @@ def test_unseen_and_rare_levels_share_a_place_and_only_the_unseen_are_flagged():
 
 def test_without_rare_levels_an_unseen_one_is_0_everywhere():
     encoder = fitted(table(c=["a"] * 5 + ["b"] * 5), plan("categorical"))
-    assert encoded(encoder, table(c=["new", "b"])) == (pytest.approx(np.array([[0, 0], [0, 1]])), ["unseen c", ""])
+    assert encoded(encoder, table(c=["new", "b"])) == (
+        pytest.approx(np.array([[0, 0], [0, 1]])),
+        ["unseen c", ""],
+    )
 
 
 def test_where_all_levels_are_rare_the_commonest_is_kept():
@@ -114,8 +125,16 @@ def test_levels_are_in_order_by_size_where_they_are_whole_numbers():
 def test_a_given_order_is_kept_and_must_name_every_level():
     whole = table(c=["low", "high", "low"])
     encoder = fitted(whole, plan("categorical", wish=Ordinal(order=["low", "mid", "high"])))
-    assert encoded(encoder, table(c=["high", "mid", "low", "new"]))[0].ravel().tolist() == [1, 0.5, 0, 0]
-    with pytest.raises(DataError, match=r"column 'c': the level 'high' is not in the order that .*columns\.c\.order"):
+    assert encoded(encoder, table(c=["high", "mid", "low", "new"]))[0].ravel().tolist() == [
+        1,
+        0.5,
+        0,
+        0,
+    ]
+    with pytest.raises(
+        DataError,
+        match=r"column 'c': the level 'high' is not in the order that .*columns\.c\.order",
+    ):
         fitted(whole, plan("categorical", wish=Ordinal(order=["low", "mid"])))
 
 
@@ -125,7 +144,11 @@ def test_a_given_order_is_kept_and_must_name_every_level():
     st.integers(1, 6),
 )
 def test_embedding_codes_are_within_the_places(train, others, rare):
-    encoder = fitted(table(c=train, n=[1] * len(train)), plan("categorical", wish=Embedded(rare=rare)), plan("numeric"))
+    encoder = fitted(
+        table(c=train, n=[1] * len(train)),
+        plan("categorical", wish=Embedded(rare=rare)),
+        plan("numeric"),
+    )
     ((start, column),) = encoder.embedded
     codes = encoded(encoder, table(c=others, n=[1] * len(others)))[0][:, start]
     assert set(codes) <= set(range(column.places))
@@ -136,7 +159,11 @@ def test_embedded_columns_are_found_where_they_stand():
     whole = table(a=[1, "", 3], b=["x", "y", ""], c=[1, 2, 3], d=["p", "q", "p"])
     wish = Embedded(rare=1, size=3)
     encoder = fitted(
-        whole, plan("numeric"), plan("categorical", wish=wish), plan("numeric"), plan("categorical", wish=wish)
+        whole,
+        plan("numeric"),
+        plan("categorical", wish=wish),
+        plan("numeric"),
+        plan("categorical", wish=wish),
     )
     assert [(start, column.name) for start, column in encoder.embedded] == [(2, "b"), (5, "d")]
     assert encoder.inputs == ["a", "a missing", "b", "b missing", "c", "d"]
@@ -155,7 +182,9 @@ def test_a_hundred_thousand_levels():
     (pooled,) = fitted(whole, plan("categorical", wish=OneHot(rare=1))).columns
     assert len(pooled.inputs) == 101
     assert len(pooled.rare) == 5_000
-    assert not any(encoded(fitted(whole, plan("categorical", wish=OneHot(rare=1))), whole, "float32")[1])
+    assert not any(
+        encoded(fitted(whole, plan("categorical", wish=OneHot(rare=1))), whole, "float32")[1]
+    )
 
 
 # Numbers
@@ -164,9 +193,13 @@ def test_a_hundred_thousand_levels():
 @pytest.mark.parametrize("scaling", [Standardize(), MinMax(), Robust(), Quantile()])
 @pytest.mark.parametrize("value", ["0", "7", "0.1", "-1e-9", "1e15", "1e30", "-1e100"])
 def test_a_constant_column_is_known_and_becomes_0(scaling, value):
-    encoder = fitted(table(a=[value] * 7, b=range(7)), plan("numeric", scaling=scaling), plan("numeric"))
+    encoder = fitted(
+        table(a=[value] * 7, b=range(7)), plan("numeric", scaling=scaling), plan("numeric")
+    )
     assert [column.constant for column in encoder.columns] == [True, False]
-    assert abs(encoded(encoder, table(a=[value] * 2, b=[1, 2]))[0][:, 0]).max() <= 1e-12 * abs(float(value))
+    assert abs(encoded(encoder, table(a=[value] * 2, b=[1, 2]))[0][:, 0]).max() <= 1e-12 * abs(
+        float(value)
+    )
 
 
 def test_rounding_alone_does_not_make_a_column_vary():
@@ -177,7 +210,9 @@ def test_rounding_alone_does_not_make_a_column_vary():
 def test_a_small_deviation_around_a_large_mean_is_kept():
     whole = table(a=[1000000, 1000001, 1000002])
     np.testing.assert_allclose(
-        encoded(fitted(whole, plan("numeric")), whole)[0][:, 0], [-np.sqrt(1.5), 0, np.sqrt(1.5)], atol=1e-9
+        encoded(fitted(whole, plan("numeric")), whole)[0][:, 0],
+        [-np.sqrt(1.5), 0, np.sqrt(1.5)],
+        atol=1e-9,
     )
 
 
@@ -195,7 +230,9 @@ def test_a_row_of_zeros_stays_and_a_huge_row_gets_length_1():
 @pytest.mark.parametrize("scaling", [Standardize(), MinMax()])
 def test_figures_that_overflow_are_refused_with_the_column(scaling):
     whole = table(a=[1, 2], b=["1e308", "-1e308"])
-    with pytest.raises(DataError, match=r"t\.csv: column 'b' holds 1e\+308, too large to .*another unit"):
+    with pytest.raises(
+        DataError, match=r"t\.csv: column 'b' holds 1e\+308, too large to .*another unit"
+    ):
         fitted(whole, plan("numeric"), plan("numeric", scaling=scaling))
 
 
@@ -224,12 +261,23 @@ def test_a_value_too_large_for_the_precision_is_named(dtype, largest):
 
 def test_a_number_far_outside_is_flagged():
     encoder = fitted(table(a=[0, 10]), plan("numeric"))
-    assert encoded(encoder, table(a=[-5, 15, -5.1, 15.1, ""]))[1] == ["", "", "outside a", "outside a", "imputed a"]
+    assert encoded(encoder, table(a=[-5, 15, -5.1, 15.1, ""]))[1] == [
+        "",
+        "",
+        "outside a",
+        "outside a",
+        "imputed a",
+    ]
 
 
 def test_flags_of_a_row_stand_together():
-    encoder = fitted(table(a=[0, 10], c=["x", "y"]), plan("numeric"), plan("categorical", wish=OneHot(rare=1)))
-    assert encoded(encoder, table(a=[99, ""], c=["new", ""]))[1] == ["outside a; unseen c", "imputed a; imputed c"]
+    encoder = fitted(
+        table(a=[0, 10], c=["x", "y"]), plan("numeric"), plan("categorical", wish=OneHot(rare=1))
+    )
+    assert encoded(encoder, table(a=[99, ""], c=["new", ""]))[1] == [
+        "outside a; unseen c",
+        "imputed a; imputed c",
+    ]
 
 
 # Gaps
@@ -237,18 +285,26 @@ def test_flags_of_a_row_stand_together():
 
 def test_an_indicator_is_made_only_where_training_rows_had_gaps():
     whole = table(a=[1, 2, ""], b=["", 2, 3])
-    assert fitted(whole, plan("numeric"), plan("numeric"), train=[1, 2]).inputs == ["a", "a missing", "b"]
+    assert fitted(whole, plan("numeric"), plan("numeric"), train=[1, 2]).inputs == [
+        "a",
+        "a missing",
+        "b",
+    ]
     without = plan("numeric", missing=Impute(indicator=False))
     assert fitted(whole, without, without).inputs == ["a", "b"]
 
 
 @pytest.mark.parametrize(
-    ("role", "cells"), [("numeric", ["1", "2"]), ("categorical", ["x", "y"]), ("boolean", ["yes", "no"])]
+    ("role", "cells"),
+    [("numeric", ["1", "2"]), ("categorical", ["x", "y"]), ("boolean", ["yes", "no"])],
 )
 def test_a_gap_that_is_refused_is_named(role, cells):
     encoder = fitted(table(a=cells, n=["0", "1"]), plan(role, missing=Refuse()), plan("numeric"))
     (message,) = problems(encoder, table(a=[cells[0], ""], n=["0", "1"]))
-    for part in ("t.csv, line 3 (row 2), column 'a': is blank", "dataset.preprocessing.missing to impute"):
+    for part in (
+        "t.csv, line 3 (row 2), column 'a': is blank",
+        "dataset.preprocessing.missing to impute",
+    ):
         assert part in message
     found = problems(encoder, table(a=[""] * 9, n=["0"] * 9))
     assert len(found) == 6
@@ -257,7 +313,9 @@ def test_a_gap_that_is_refused_is_named(role, cells):
 
 @pytest.mark.parametrize("role", ["numeric", "categorical", "boolean"])
 def test_a_column_without_any_value_is_named(role):
-    with pytest.raises(DataError, match=r"t\.csv: column 'a' is blank in every training row; set dataset\.roles\.a"):
+    with pytest.raises(
+        DataError, match=r"t\.csv: column 'a' is blank in every training row; set dataset\.roles\.a"
+    ):
         fitted(table(a=["", "", "1"], b=[1, 2, 3]), plan(role), plan("numeric"), train=[0, 1])
 
 
@@ -267,12 +325,24 @@ def test_a_column_without_any_value_is_named(role):
 @pytest.mark.parametrize(
     ("cells", "parts"),
     [
-        (["1", "2", "x7"], ("line 4 (row 3), column 'a': 'x7' is not a finite number", "dataset.reading.missing")),
+        (
+            ["1", "2", "x7"],
+            ("line 4 (row 3), column 'a': 'x7' is not a finite number", "dataset.reading.missing"),
+        ),
         (["1", "inf", "3"], ("line 3 (row 2), column 'a': 'inf' is not a finite number",)),
-        (["1,234", "1", "2"], ("line 2 (row 1)", "if ',' stands between thousands, set dataset.reading.thousands")),
+        (
+            ["1,234", "1", "2"],
+            ("line 2 (row 1)", "if ',' stands between thousands, set dataset.reading.thousands"),
+        ),
         (["1'234", "1", "2"], ("line 2 (row 1)", "set dataset.reading.thousands")),
-        (["1,5", "1", "2"], ("line 2 (row 1)", "the comma is the decimal mark, set dataset.reading.decimal to ','")),
-        (["red", "blue", "red"], ("line 2 (row 1)", "column 'a', a feature, holds text ('red')", "categorical or")),
+        (
+            ["1,5", "1", "2"],
+            ("line 2 (row 1)", "the comma is the decimal mark, set dataset.reading.decimal to ','"),
+        ),
+        (
+            ["red", "blue", "red"],
+            ("line 2 (row 1)", "column 'a', a feature, holds text ('red')", "categorical or"),
+        ),
         (["1", "y" * 99, "3"], ("y" * 39 + "…'",)),
     ],
 )
@@ -303,7 +373,10 @@ def mixed(rows: int = 60) -> tuple[Table, list[Plan]]:
         e=[f"e{k}" for k in rng.integers(9, size=rows)],
         o=[str(k) for k in rng.integers(4, size=rows)],
         b=[["no", "Yes", ""][k] for k in rng.integers(3, size=rows)],
-        d=[f"20{k:02}-03-1{k % 10} {k % 24:02}:30" if k else "" for k in rng.integers(60, size=rows)],
+        d=[
+            f"20{k:02}-03-1{k % 10} {k % 24:02}:30" if k else ""
+            for k in rng.integers(60, size=rows)
+        ],
     )
     plans = [
         plan("numeric"),
@@ -335,7 +408,10 @@ def test_columns_are_independent_of_each_other():
     together, _ = encoded(fitted(whole, *plans), whole)
     apart = [
         encoded(
-            fit_encoder(whole, {name: own}, np.ones(60, bool), unit_rows=False, rng=np.random.default_rng(0)), whole
+            fit_encoder(
+                whole, {name: own}, np.ones(60, bool), unit_rows=False, rng=np.random.default_rng(0)
+            ),
+            whole,
         )[0]
         for name, own in zip(whole.columns, plans, strict=True)
     ]
@@ -344,7 +420,11 @@ def test_columns_are_independent_of_each_other():
 
 def test_a_model_part_that_contradicts_itself_is_refused():
     column = NumericColumn(
-        name="a", scale=Linear(by="none", subtract=0.0, divide=1.0), fill=None, lowest=0.0, highest=1.0
+        name="a",
+        scale=Linear(by="none", subtract=0.0, divide=1.0),
+        fill=None,
+        lowest=0.0,
+        highest=1.0,
     )
     with pytest.raises(FieldError, match="each column once"):
         Encoder(columns=[column, column])

@@ -61,10 +61,16 @@ def categorical(wish, missing=None) -> Plan:
 def table(*columns) -> Table:
     cells = [
         [
-            "" if isinstance(cell, float) and np.isnan(cell) else repr(cell) if isinstance(cell, float) else cell
+            ""
+            if isinstance(cell, float) and np.isnan(cell)
+            else repr(cell)
+            if isinstance(cell, float)
+            else cell
             for cell in c
         ]
-        for c in ([v.item() if isinstance(v, np.generic) else v for v in column] for column in columns)
+        for c in (
+            [v.item() if isinstance(v, np.generic) else v for v in column] for column in columns
+        )
     ]
     names = [f"x{k}" for k in range(len(columns))]
     return table_of("t.csv", names, list(zip(*cells, strict=True)))
@@ -72,12 +78,16 @@ def table(*columns) -> Table:
 
 def fitted(whole: Table, train: int, *plans: Plan, unit_rows: bool = False) -> Encoder:
     rows = np.arange(len(whole)) < train
-    by_name = dict(zip(whole.columns, plans * (len(whole.columns) if len(plans) == 1 else 1), strict=True))
+    by_name = dict(
+        zip(whole.columns, plans * (len(whole.columns) if len(plans) == 1 else 1), strict=True)
+    )
     return fit_encoder(whole, by_name, rows, unit_rows=unit_rows, rng=np.random.default_rng(0))
 
 
 def encoded(encoder: Encoder, whole: Table) -> np.ndarray:
-    return np.concatenate([encoder.encode(chunk, "float64")[0] for chunk in whole.chunks(encoder.wanted)])
+    return np.concatenate(
+        [encoder.encode(chunk, "float64")[0] for chunk in whole.chunks(encoder.wanted)]
+    )
 
 
 def close(ours, reference) -> None:
@@ -90,32 +100,44 @@ def test_numbers_are_scaled_as_scikit_learn_scales_them(kind, values):
     setting, reference = SCALERS[kind]
     train = (len(values) + 1) // 2
     whole = table(*values.T)
-    close(encoded(fitted(whole, train, numeric(setting)), whole), reference().fit(values[:train]).transform(values))
+    close(
+        encoded(fitted(whole, train, numeric(setting)), whole),
+        reference().fit(values[:train]).transform(values),
+    )
 
 
 @given(TABLES)
 def test_quantiles_are_those_of_scikit_learn(values):
-    values = values.round(4)  # scikit-learn takes what is within 1e-7 of a bound for the bound, at any scale
+    values = values.round(
+        4
+    )  # scikit-learn takes what is within 1e-7 of a bound for the bound, at any scale
     train = (len(values) + 2) // 2
     varies = np.ptp(values[:train], axis=0) > 0
     assume(varies.any())
     values = values[:, varies]  # scikit-learn puts a constant at one end, we in the middle
     whole = table(*values.T)
-    reference = QuantileTransformer(output_distribution="normal", n_quantiles=min(256, train)).fit(values[:train])
+    reference = QuantileTransformer(output_distribution="normal", n_quantiles=min(256, train)).fit(
+        values[:train]
+    )
     close(encoded(fitted(whole, train, numeric(Quantile())), whole), reference.transform(values))
 
 
 def test_more_rows_than_quantiles():
     values = np.random.default_rng(0).lognormal(size=(3000, 1)).round(3)
     whole = table(*values.T)
-    reference = QuantileTransformer(output_distribution="normal", n_quantiles=256, subsample=None).fit(values[:2000])
+    reference = QuantileTransformer(
+        output_distribution="normal", n_quantiles=256, subsample=None
+    ).fit(values[:2000])
     close(encoded(fitted(whole, 2000, numeric(Quantile())), whole), reference.transform(values))
 
 
 @given(TABLES)
 def test_rows_of_length_1_are_those_of_scikit_learn(values):
     whole = table(*values.T)
-    close(encoded(fitted(whole, 2, numeric(NoScaling()), unit_rows=True), whole), Normalizer().transform(values))
+    close(
+        encoded(fitted(whole, 2, numeric(NoScaling()), unit_rows=True), whole),
+        Normalizer().transform(values),
+    )
 
 
 @given(TABLES)
@@ -135,7 +157,10 @@ def test_gaps_are_filled_and_told_as_by_scikit_learn(by, values, data):
     encoder = fitted(whole, train, numeric(NoScaling(), Impute(numeric=by)))
     ours = encoded(encoder, whole)
     told = [k for k, name in enumerate(encoder.inputs) if name.endswith(" missing")]
-    close(np.delete(ours, told, axis=1), SimpleImputer(strategy=by).fit(holed[:train]).transform(holed))
+    close(
+        np.delete(ours, told, axis=1),
+        SimpleImputer(strategy=by).fit(holed[:train]).transform(holed),
+    )
     reference = MissingIndicator(error_on_new=False).fit(holed[:train]).transform(holed)
     assert np.array_equal(ours[:, told], reference)
 
@@ -167,7 +192,10 @@ def test_ordinal_inputs_are_those_of_scikit_learn(levels):
     assume(len(set(levels)) > 1)
     whole = table(levels)
     reference = OrdinalEncoder().fit_transform(np.array(levels, object)[:, None])
-    close(encoded(fitted(whole, len(levels), categorical(Ordinal())), whole), reference / (len(set(levels)) - 1))
+    close(
+        encoded(fitted(whole, len(levels), categorical(Ordinal())), whole),
+        reference / (len(set(levels)) - 1),
+    )
 
 
 @pytest.mark.parametrize("wish", [OneHot(rare=2), Embedded(rare=2), Ordinal()])
@@ -175,7 +203,9 @@ def test_ordinal_inputs_are_those_of_scikit_learn(levels):
 def test_gaps_among_levels_are_the_most_frequent_level(wish, levels):
     assume(any(levels))
     given_levels = [level or np.nan for level in levels]
-    most = SimpleImputer(strategy="most_frequent").fit_transform(np.array(given_levels, object)[:, None])[:, 0]
+    most = SimpleImputer(strategy="most_frequent").fit_transform(
+        np.array(given_levels, object)[:, None]
+    )[:, 0]
     holed, whole = table(levels), table(list(most))
     encoder = fitted(holed, len(levels), categorical(wish, Impute(indicator=False)))
     assert np.array_equal(encoded(encoder, holed), encoded(encoder, whole))
@@ -213,7 +243,9 @@ def test_a_fit_over_many_chunks_is_one_over_all_rows(scaling, monkeypatch: pytes
     assert len(list(table_of("t.csv", list("abcd"), rows).chunks({"a": "number"}))) > 10
     many = fit()
     assert many.inputs == one.inputs
-    np.testing.assert_allclose(encoded(many, table_of("t.csv", list("abcd"), rows)), x, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        encoded(many, table_of("t.csv", list("abcd"), rows)), x, rtol=1e-9, atol=1e-9
+    )
 
 
 # Nothing is fitted on rows held out
@@ -257,7 +289,11 @@ def test_what_stands_in_rows_held_out_changes_nothing_of_the_model(tmp_path, pre
     before = prepared(tmp_path, preprocessing, task)
     for part in ("validation", "test"):
         for k, row in enumerate(before.parts[part]):
-            extreme = [1e6, -1e6, f"new{k}", "1900-12-31 23:00:00", "maybe"] if k % 2 else ["", "", "", "", ""]
+            extreme = (
+                [1e6, -1e6, f"new{k}", "1900-12-31 23:00:00", "maybe"]
+                if k % 2
+                else ["", "", "", "", ""]
+            )
             rows[row][:5] = extreme
             if task == "regression":
                 rows[row][5] = 1e6

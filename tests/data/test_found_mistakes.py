@@ -12,7 +12,15 @@ import pytest
 
 from bpnet.data.encoding import Encoder, fitting
 from bpnet.data.encoding.fitting import Plan, fit_encoder
-from bpnet.data.encoding.settings import AnyCategorical, Embedded, Impute, NoScaling, OneHot, Ordinal, Refuse
+from bpnet.data.encoding.settings import (
+    AnyCategorical,
+    Embedded,
+    Impute,
+    NoScaling,
+    OneHot,
+    Ordinal,
+    Refuse,
+)
 from bpnet.data.reading import Table, delimited, open_table, streams, table_of
 from bpnet.data.reading.chunk import Kind
 from bpnet.data.reading.column import Column, NotNumbersError, column_of
@@ -62,7 +70,9 @@ def test_labels_like_007_stay_as_they_are_where_the_last_block_is_small():
     labels = [f"00{k % 5 + 1}" for k in range(200)]
     content = ("label,y\n" + "".join(f"{label},1\n" for label in labels)).encode()
     assert column(content, "label", "text").cells() == labels
-    assert sorted({round(value) for value in column(content, "label", "any").as_numbers().tolist()}) == [1, 2, 3, 4, 5]
+    assert sorted(
+        {round(value) for value in column(content, "label", "any").as_numbers().tolist()}
+    ) == [1, 2, 3, 4, 5]
     words = [*labels, "ZZ"]  # found last: what was read as numbers before it is read again
     assert column(content + b"ZZ,1\n", "label", "any").cells() == words
 
@@ -86,7 +96,9 @@ def test_numbers_stay_numbers_where_the_last_block_is_small():
 def test_a_missing_word_that_is_a_number_means_the_same_in_every_table(size: str, cell: str):
     content = f"x,y\n1,1\n{cell},1\n2,1\n".encode()
     for kind in ("number", "any"):
-        np.testing.assert_array_equal(column(content, "x", kind, missing=["-999"]).as_numbers(), [1, np.nan, 2])
+        np.testing.assert_array_equal(
+            column(content, "x", kind, missing=["-999"]).as_numbers(), [1, np.nan, 2]
+        )
     gap = cell == "-999"  # among texts, a word is but itself
     codes, _ = column(content, "x", "text", missing=["-999"]).as_text()
     assert (codes[1] < 0) == gap
@@ -99,7 +111,9 @@ def test_true_and_false_are_no_numbers_in_any_table(size: str):
 
 
 @pytest.mark.parametrize("large", [0, 4_000_000], ids=["large", "small"])
-def test_a_nul_byte_deep_in_a_table_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch, large: int):
+def test_a_nul_byte_deep_in_a_table_is_named_with_its_line(
+    monkeypatch: pytest.MonkeyPatch, large: int
+):
     monkeypatch.setattr(delimited, "LARGE", large)
     monkeypatch.setattr(streams, "BLOCK", 50)
     content = b"x,y\n" + b"1,a\n" * 60 + b"1,a\0b\n" + b"1,a\n" * 60
@@ -126,7 +140,9 @@ def test_a_header_of_several_lines_ends_where_its_quotes_do(size: str):
 
 
 def test_a_mark_between_thousands_stands_before_three_digits(size: str):
-    assert column(b"x;y\n3.101,5;1\n-1.000.000;1\n7;1\n", "x", "number", thousands=".").as_numbers().tolist() == [
+    assert column(
+        b"x;y\n3.101,5;1\n-1.000.000;1\n7;1\n", "x", "number", thousands="."
+    ).as_numbers().tolist() == [
         3101.5,
         -1_000_000,
         7,
@@ -148,7 +164,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name():
 
 
 @pytest.mark.parametrize(
-    "line", [b'{"a": 1, "b": "\\ud800"}', b'{"a": "x\\udfffy", "b": "r"}'], ids=["alone", "within text"]
+    "line",
+    [b'{"a": 1, "b": "\\ud800"}', b'{"a": "x\\udfffy", "b": "r"}'],
+    ids=["alone", "within text"],
 )
 def test_half_of_a_surrogate_pair_is_refused(tmp_path: Path, line: bytes):
     path = tmp_path / "t.jsonl"
@@ -169,7 +187,9 @@ def test_half_of_a_surrogate_pair_is_no_name_either(tmp_path: Path):
 
 def test_whole_numbers_of_parquet_keep_every_digit(tmp_path: Path):
     ids = [1234567890123456700, 1234567890123456701, 1234567890123456, None]
-    pq.write_table(pa.table({"id": pa.array(ids), "y": ["a", "b", "a", "b"]}), tmp_path / "t.parquet")
+    pq.write_table(
+        pa.table({"id": pa.array(ids), "y": ["a", "b", "a", "b"]}), tmp_path / "t.parquet"
+    )
     read = open_table(tmp_path / "t.parquet")
     texts = ["" if number is None else str(number) for number in ids]
     assert whole_columns(read, {"id": "text"})["id"].cells() == texts
@@ -179,7 +199,9 @@ def test_whole_numbers_of_parquet_keep_every_digit(tmp_path: Path):
 
 def test_bytes_in_parquet_that_are_no_text_are_named(tmp_path: Path):
     pq.write_table(pa.table({"a": [1, 2], "by": [b"x", b"\xff"]}), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match=r"t\.parquet, column 'by': cannot be read as numbers or text") as caught:
+    with pytest.raises(
+        DataError, match=r"t\.parquet, column 'by': cannot be read as numbers or text"
+    ) as caught:
         whole_columns(open_table(tmp_path / "t.parquet"), {"by": "any"})
     assert caught.value.exit_code == 4
 
@@ -196,7 +218,9 @@ def test_bytes_in_parquet_that_are_no_text_are_named(tmp_path: Path):
     ],
     ids=["cr cr lf", "another quote", "a quote that is none"],
 )
-def test_a_table_that_is_passed_on_has_the_rows_it_had(size: str, content: bytes, settings: dict[str, str], rows):
+def test_a_table_that_is_passed_on_has_the_rows_it_had(
+    size: str, content: bytes, settings: dict[str, str], rows
+):
     stream = io.BytesIO()
     writer = writer_of("csv", stream, ["a", "b"], ["c"], 7, [])
     for chunk in table(content, **settings).chunks({"b": "any"}):
@@ -215,7 +239,9 @@ def test_text_that_looks_like_a_number_stays_text_in_json(form, cell: str):
     for chunk in table(f"x,label\n2.5,{cell}\n".encode()).chunks({"x": "number"}):
         writer.write(chunk, {"c": ["new"]})
     writer.close()
-    content = json.loads(stream.getvalue(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    content = json.loads(
+        stream.getvalue(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON")
+    )
     (row,) = content["predictions"] if form == "json" else [content]
     assert row == {"x": 2.5, "label": cell, "c": "new"}
 
@@ -223,7 +249,9 @@ def test_text_that_looks_like_a_number_stays_text_in_json(form, cell: str):
 # Encoding
 
 
-def plan(role: str, wish: AnyCategorical | None = None, missing: Impute | Refuse | None = None) -> Plan:
+def plan(
+    role: str, wish: AnyCategorical | None = None, missing: Impute | Refuse | None = None
+) -> Plan:
     return Plan(role, NoScaling(), wish or OneHot(), missing or Impute())  # type: ignore[arg-type]
 
 
@@ -246,10 +274,15 @@ def test_no_training_row_is_flagged_for_a_rare_level():
     whole = rare_cities()
     encoder = fitted(whole, plan("categorical"))
     assert not any(encoded(encoder, whole)[1])
-    assert encoded(encoder, table_of("n.csv", ["city"], [["new"], ["c1499"]]))[1] == ["unseen city", ""]
+    assert encoded(encoder, table_of("n.csv", ["city"], [["new"], ["c1499"]]))[1] == [
+        "unseen city",
+        "",
+    ]
 
 
-def test_no_training_row_is_flagged_where_rare_levels_are_too_many_to_be_named(monkeypatch: pytest.MonkeyPatch):
+def test_no_training_row_is_flagged_where_rare_levels_are_too_many_to_be_named(
+    monkeypatch: pytest.MonkeyPatch,
+):
     monkeypatch.setattr(fitting, "_MOST_RARE", 10)
     whole = rare_cities()
     assert not any(encoded(fitted(whole, plan("categorical")), whole)[1])
@@ -259,7 +292,9 @@ def test_no_training_row_is_flagged_where_rare_levels_are_too_many_to_be_named(m
 def test_an_unseen_level_is_the_commonest_where_gaps_are_refused_too(wish: AnyCategorical):
     whole = table_of("t.csv", ["size"], [["S"], ["M"], ["M"], ["L"], ["S"], ["M"]])
     strange = table_of("n.csv", ["size"], [["strange"], ["M"]])
-    refusing, imputing = (fitted(whole, plan("categorical", wish, missing)) for missing in (Refuse(), Impute()))
+    refusing, imputing = (
+        fitted(whole, plan("categorical", wish, missing)) for missing in (Refuse(), Impute())
+    )
     x, flags = encoded(refusing, strange)
     np.testing.assert_array_equal(x, encoded(imputing, strange)[0])
     assert x[0] == x[1]
@@ -273,7 +308,9 @@ def test_an_indicator_and_a_column_of_one_name_are_told_apart():
     encoder = fitted(whole, plan("numeric"), plan("numeric"), unit_rows=True)
     assert encoder.inputs == ["a", "a missing", "a missing"]
     x, _ = encoded(encoder, whole)
-    np.testing.assert_allclose(x, [[0.6, 0, 0.8], [1, 1, 0], [3 / np.hypot(3, 8), 0, 8 / np.hypot(3, 8)]])
+    np.testing.assert_allclose(
+        x, [[0.6, 0, 0.8], [1, 1, 0], [3 / np.hypot(3, 8), 0, 8 / np.hypot(3, 8)]]
+    )
     plain = fitted(whole, plan("numeric"), plan("numeric"))
     with pytest.raises(DataError, match="column 'a missing': 1e30 is too large"):
         encoded(plain, table_of("n.csv", ["a", "a missing"], [[3, "1e30"]]), "float32")
@@ -282,7 +319,9 @@ def test_an_indicator_and_a_column_of_one_name_are_told_apart():
 # Targets and roles
 
 
-@pytest.mark.parametrize("cells", [["", "0", "1"], ["0", "1", ""], ["NA", "1", "0"], ["0", "1", "NA"]])
+@pytest.mark.parametrize(
+    "cells", [["", "0", "1"], ["0", "1", ""], ["NA", "1", "0"], ["0", "1", "NA"]]
+)
 def test_a_gap_does_not_make_labels_quantities(cells: list[str]):
     assert is_truth(column_of(cells, Marks()))
 
@@ -295,12 +334,16 @@ def test_what_is_no_label_is_none_with_a_gap_either():
 def test_classes_are_known_as_written_where_not_all_are_there():
     target = Classes(name="y", classes=["1.0", "2.0", "other"])
     assert target.numbers(column_of(["2.0", "1.0"], Marks()), where).tolist() == [1, 0]
-    assert Classes(name="y", classes=["1", "2"]).numbers(column_of(["2.0", "1"], Marks()), where).tolist() == [1, 0]
+    assert Classes(name="y", classes=["1", "2"]).numbers(
+        column_of(["2.0", "1"], Marks()), where
+    ).tolist() == [1, 0]
 
 
 def test_none_is_a_word_beside_yes():
     def role(cells: list[str]) -> str:
-        return role_of("b", column_of(cells, Marks()), np.ones(len(cells), bool), None, named=False).role
+        return role_of(
+            "b", column_of(cells, Marks()), np.ones(len(cells), bool), None, named=False
+        ).role
 
     assert role(["none", "yes"] * 20) == "categorical"
     assert role(["no", "yes"] * 20) == "boolean"

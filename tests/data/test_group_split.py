@@ -26,9 +26,13 @@ def assert_partition_of_groups(parts, groups):
 
 
 @given(GROUP_SIZES, SHARES, SHARES, SEEDS)
-def test_no_group_is_in_two_parts_and_a_size_is_missed_by_no_more_than_the_largest_group(sizes, validation, test, seed):
+def test_no_group_is_in_two_parts_and_a_size_is_missed_by_no_more_than_the_largest_group(
+    sizes, validation, test, seed
+):
     groups = shuffled_groups(sizes, seed)
-    wish = Wish(validation=max(1, round(validation * len(groups))), test=max(1, round(test * len(groups))))
+    wish = Wish(
+        validation=max(1, round(validation * len(groups))), test=max(1, round(test * len(groups)))
+    )
     parts = split_rows(len(groups), wish, seed, groups=groups)
     assert_partition_of_groups(parts, groups)
     assert abs(len(parts["test"]) - wish.test) <= max(sizes)
@@ -40,25 +44,37 @@ def test_of_groups_of_one_size_as_many_are_drawn_as_scikit_learn_draws(count, si
     groups = shuffled_groups([size] * count, seed)
     wanted = max(1, round(test * count))
     ours = split_rows(len(groups), Wish(test=wanted * size), seed, groups=groups)
-    train, held_out = next(GroupShuffleSplit(1, test_size=wanted, random_state=0).split(groups, groups=groups))
+    train, held_out = next(
+        GroupShuffleSplit(1, test_size=wanted, random_state=0).split(groups, groups=groups)
+    )
     assert (len(ours["train"]), len(ours["test"])) == (len(train), len(held_out))
 
 
 @settings(max_examples=40)
 @given(
-    st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), min_size=12, max_size=40), SHARES, st.floats(0, 1), SEEDS
+    st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), min_size=12, max_size=40),
+    SHARES,
+    st.floats(0, 1),
+    SEEDS,
 )
 def test_stratified_groups_stay_whole_however_classes_are_mixed(drawn, test, mixing, seed):
     rng = np.random.default_rng(seed)
     groups = shuffled_groups([size for size, _ in drawn], seed)
     own = np.array([of_class for _, of_class in drawn])[groups]
     classes = np.where(rng.random(len(groups)) < mixing, rng.integers(0, 4, len(groups)), own)
-    parts = split_rows(len(groups), Wish(validation=1, test=test + 1 / len(groups)), seed, classes, groups=groups)
+    parts = split_rows(
+        len(groups), Wish(validation=1, test=test + 1 / len(groups)), seed, classes, groups=groups
+    )
     assert_partition_of_groups(parts, groups)
 
 
 @settings(max_examples=40)
-@given(st.lists(st.integers(8, 30), min_size=2, max_size=5), st.integers(1, 6), st.floats(0.1, 0.3), SEEDS)
+@given(
+    st.lists(st.integers(8, 30), min_size=2, max_size=5),
+    st.integers(1, 6),
+    st.floats(0.1, 0.3),
+    SEEDS,
+)
 def test_where_each_group_has_one_class_each_part_has_its_share_of_each(counts, size, test, seed):
     of_group = np.repeat(np.arange(len(counts)), counts)
     groups = shuffled_groups([size] * len(of_group), seed)
@@ -132,8 +148,16 @@ def test_gaps_between_group_numbers_and_rows_that_are_dropped_do_not_matter():
 @pytest.mark.parametrize(
     ("groups", "classes", "words"),
     [
-        ([0, 0, 0, 1, 1, 1], None, ("dataset.split.group", "2 groups 1 must train", "2 must be held out", "finer")),
-        ([0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2], ("3 groups 3 must train, one of each", "stratify to false")),
+        (
+            [0, 0, 0, 1, 1, 1],
+            None,
+            ("dataset.split.group", "2 groups 1 must train", "2 must be held out", "finer"),
+        ),
+        (
+            [0, 0, 1, 1, 2, 2],
+            [0, 0, 1, 1, 2, 2],
+            ("3 groups 3 must train, one of each", "stratify to false"),
+        ),
         ([0, 1, 2, 3, -1, -1], None, ("dataset.split.group", "row 5 has no group")),
     ],
 )

@@ -31,19 +31,34 @@ def cells(read: Table) -> dict[str, list[str]]:
     return {name: read.cells(name, wanted_for="is read") for name in read.columns}
 
 
-@given(st.lists(st.fixed_dictionaries({"a": VALUES}, optional={"b": VALUES}), min_size=1, max_size=9), st.booleans())
+@given(
+    st.lists(st.fixed_dictionaries({"a": VALUES}, optional={"b": VALUES}), min_size=1, max_size=9),
+    st.booleans(),
+)
 def test_what_json_writes_is_read_back(rows, as_ascii):
     text = "".join(json.dumps(row, ensure_ascii=as_ascii) + "\n" for row in rows)
     for name, read in cells(table(text)).items():
         for cell, row in zip(read, rows, strict=True):
             value = row.get(name)
-            assert cell == value if isinstance(value, str) else cell == "" if value is None else float(cell) == value
+            assert (
+                cell == value
+                if isinstance(value, str)
+                else cell == ""
+                if value is None
+                else float(cell) == value
+            )
 
 
 def test_keys_are_columns_and_what_is_absent_a_gap():
-    read = table('{"b": 1, "a": "x"}\n\n{"a": null}\n{"c": true, "b": 2.50}\r\n{"a": "y", "c": false}')
+    read = table(
+        '{"b": 1, "a": "x"}\n\n{"a": null}\n{"c": true, "b": 2.50}\r\n{"a": "y", "c": false}'
+    )
     assert read.columns == ["b", "a", "c"]
-    assert cells(read) == {"b": ["1", "", "2.5", ""], "a": ["x", "", "", "y"], "c": ["", "", "true", "false"]}
+    assert cells(read) == {
+        "b": ["1", "", "2.5", ""],
+        "a": ["x", "", "", "y"],
+        "c": ["", "", "true", "false"],
+    }
     assert [read.where(row) for row in (0, 1, 3)] == [
         "t.jsonl, line 1 (row 1)",
         "t.jsonl, line 3 (row 2)",
@@ -54,7 +69,9 @@ def test_keys_are_columns_and_what_is_absent_a_gap():
 
 
 def test_nan_is_a_gap_among_numbers_and_words_may_be_named_gaps():
-    column = whole_columns(table('{"a": NaN}\n{"a": 1}\n{"a": "-"}\n', missing=["-"]), {"a": "number"})["a"]
+    column = whole_columns(
+        table('{"a": NaN}\n{"a": 1}\n{"a": "-"}\n', missing=["-"]), {"a": "number"}
+    )["a"]
     assert str(column.as_numbers().tolist()) == "[nan, 1.0, nan]"
 
 
@@ -102,5 +119,8 @@ def test_blocks_are_one_table(block):
         patch.setattr(streams, "BLOCK", block)
         read = table(content)
         if read.columns == ["a", "b"]:
-            assert cells(read) == {"a": [str(k) for k in range(20)], "b": [("ü\n" * k).strip() for k in range(20)]}
+            assert cells(read) == {
+                "a": [str(k) for k in range(20)],
+                "b": [("ü\n" * k).strip() for k in range(20)],
+            }
             assert read.where(13) == "t.jsonl, line 14 (row 14)"

@@ -27,7 +27,9 @@ from bpnet.errors import DataError
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.integers(-(2**70), 2**70).map(str),
-    st.sampled_from([" 3 ", "", "NA", "nan", "?", "N/A", "none", "-.5", "1e3", "+7", "007", "1e-320"]),
+    st.sampled_from(
+        [" 3 ", "", "NA", "nan", "?", "N/A", "none", "-.5", "1e3", "+7", "007", "1e-320"]
+    ),
 )
 WORDS = st.one_of(
     st.text(st.characters(categories=["L", "N"], include_characters=" ,\"'.-\n"), max_size=8),
@@ -70,7 +72,13 @@ def same(one: object, other: object) -> bool:
     return repr(one) == repr(other)  # nan is nan
 
 
-@given(st.data(), st.integers(1, 12), st.integers(1, 200), st.sampled_from([",", ";", "\t", "|"]), st.booleans())
+@given(
+    st.data(),
+    st.integers(1, 12),
+    st.integers(1, 200),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.booleans(),
+)
 def test_both_readers_agree(data, rows, block, separator, crlf):
     size = {"min_size": rows, "max_size": rows}
     content = written(
@@ -87,14 +95,18 @@ def test_both_readers_agree(data, rows, block, separator, crlf):
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.integers(10, 300))
 def test_decimal_commas_are_read_alike(values, block):
-    content = written({"x": [repr(v).replace(".", ",") for v in values], "y": ["1"] * len(values)}, delimiter=";")
+    content = written(
+        {"x": [repr(v).replace(".", ",") for v in values], "y": ["1"] * len(values)}, delimiter=";"
+    )
     with blocks_of(block):
         assert found(content, "number", "x", separator=";", decimal=",") == values
 
 
 @given(st.data(), st.integers(1, 12), st.integers(1, 100))
 def test_lines_and_rows_are_numbered_across_blocks(data, rows, block):
-    cells = data.draw(st.lists(st.sampled_from(["1", "a\nb", "", "x,y", "p\n\nq"]), min_size=rows, max_size=rows))
+    cells = data.draw(
+        st.lists(st.sampled_from(["1", "a\nb", "", "x,y", "p\n\nq"]), min_size=rows, max_size=rows)
+    )
     content = written({"a": cells, "b": ["1"] * rows})
     careful = table(content)
     whole = [careful.where(row) for row in range(rows)]
@@ -131,7 +143,10 @@ def test_a_ragged_row_in_any_block_is_named_with_its_line(line):
 def test_a_clean_block_is_read_by_pandas():
     dialect = Dialect(",", '"', Marks())
     read = fast_columns(
-        b"1,2.5,a\n3,NA, b \n,-4e3,a\n", ["x", "y", "z"], dialect, {"x": "number", "y": "any", "z": "text"}
+        b"1,2.5,a\n3,NA, b \n,-4e3,a\n",
+        ["x", "y", "z"],
+        dialect,
+        {"x": "number", "y": "any", "z": "text"},
     )
     assert read is not None
     np.testing.assert_array_equal(read["x"].numbers, [1, 3, np.nan])
@@ -168,7 +183,15 @@ def test_what_is_amiss_is_left_to_the_careful_reader(rows):
 
 @pytest.mark.parametrize(
     "rows",
-    [b"1,2,9\n3,4,9\n", b"1,2,9\n3,4\n", b"1,2,\n3,4,\n", b'"1"5,2\n3,4\n', b"1,2\n   \n3,4\n", b'1,"2\n', b"1,2\n\n"],
+    [
+        b"1,2,9\n3,4,9\n",
+        b"1,2,9\n3,4\n",
+        b"1,2,\n3,4,\n",
+        b'"1"5,2\n3,4\n',
+        b"1,2\n   \n3,4\n",
+        b'1,"2\n',
+        b"1,2\n\n",
+    ],
 )
 def test_no_cell_is_lost_or_made_up_in_a_large_table(rows):
     def numbers(wanted: list[str]) -> list[list[float]] | str:
@@ -187,7 +210,14 @@ def test_no_cell_is_lost_or_made_up_in_a_large_table(rows):
 
 @pytest.mark.parametrize(
     "cells",
-    [["true", "false"], ["TRUE", "false"], ["007", "7"], ["1", "1.0"], ["a", "1"], [str(2**60), str(2**60 + 1)]],
+    [
+        ["true", "false"],
+        ["TRUE", "false"],
+        ["007", "7"],
+        ["1", "1.0"],
+        ["a", "1"],
+        [str(2**60), str(2**60 + 1)],
+    ],
 )
 def test_labels_are_not_changed_by_the_reader(cells):
     """What a column may be is open until it is read: its texts must be kept where they are not all numbers."""

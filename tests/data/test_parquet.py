@@ -46,7 +46,10 @@ def test_numbers(tmp_path: Path, array, numbers):
         (pa.array([True, None, False]), ["true", "", "false"]),
         (pa.array([date(2020, 2, 29), None]), ["2020-02-29", ""]),
         (pa.array([datetime(2020, 2, 29, 12, 30), None]), ["2020-02-29 12:30:00", ""]),
-        (pa.array([datetime(1969, 1, 1)], pa.timestamp("us", "UTC")), ["1969-01-01 00:00:00+00:00"]),
+        (
+            pa.array([datetime(1969, 1, 1)], pa.timestamp("us", "UTC")),
+            ["1969-01-01 00:00:00+00:00"],
+        ),
         (pa.array([1, None, 3]), ["1", "", "3"]),
         (pa.array([None, None]), ["", ""]),
     ],
@@ -67,7 +70,10 @@ def test_nanoseconds_are_a_date_still(tmp_path: Path):
 
 def test_many_batches_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(parquet, "_ROWS", 7)
-    table = read(tmp_path / "t.parquet", {"a": pa.array(range(50)), "b": pa.array([f"l{k % 3}" for k in range(50)])})
+    table = read(
+        tmp_path / "t.parquet",
+        {"a": pa.array(range(50)), "b": pa.array([f"l{k % 3}" for k in range(50)])},
+    )
     both = whole_columns(table, {"a": "number", "b": "text"})
     assert both["a"].as_numbers().tolist() == list(range(50))
     assert both["b"].cells() == [f"l{k % 3}" for k in range(50)]
@@ -97,7 +103,9 @@ def test_what_is_no_table_of_cells_is_named(tmp_path: Path):
 
 
 def test_names_that_stand_twice_are_refused(tmp_path: Path):
-    twice = pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], names=["a", "b", "a"])
+    twice = pa.Table.from_arrays(
+        [pa.array([1]), pa.array([2]), pa.array([3])], names=["a", "b", "a"]
+    )
     pq.write_table(twice, tmp_path / "t.parquet")
     with pytest.raises(DataError, match="two columns are named 'a'"):
         open_table(tmp_path / "t.parquet")

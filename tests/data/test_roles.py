@@ -9,7 +9,9 @@ from bpnet.data.reading.number_format import Marks
 from bpnet.data.roles import Finding, role_of, suggests_classes
 
 
-def found(cells: list[str], name: str = "x", given=None, *, named: bool = False, rows=None) -> Finding:
+def found(
+    cells: list[str], name: str = "x", given=None, *, named: bool = False, rows=None
+) -> Finding:
     mask = np.ones(len(cells), bool) if rows is None else np.asarray(rows)
     return role_of(name, column_of(cells, Marks()), mask, given, named=named)
 
@@ -71,7 +73,9 @@ def test_dates_of_every_format(cells, form):
     assert (finding.role, finding.date_format, finding.note) == ("date", form, None)
 
 
-@pytest.mark.parametrize("cells", [["2021-02-30"], ["20200229"], ["12:30"], ["2020"], ["32.01.2020"], ["2020-02"]])
+@pytest.mark.parametrize(
+    "cells", [["2021-02-30"], ["20200229"], ["12:30"], ["2020"], ["32.01.2020"], ["2020-02"]]
+)
 def test_what_is_no_date(cells):
     assert found(cells).role != "date"
 
@@ -90,10 +94,15 @@ def test_a_few_bad_cells_among_many_dates_are_left_to_be_named():
     assert found([*days[:5], "soon", "later", "never"]).role == "categorical"
 
 
-@pytest.mark.parametrize("name", ["id", "ID", "customer_id", "Row", "index", "userId", "UserID", "Unnamed: 0", "uuid"])
+@pytest.mark.parametrize(
+    "name", ["id", "ID", "customer_id", "Row", "index", "userId", "UserID", "Unnamed: 0", "uuid"]
+)
 def test_an_id_is_left_out_unless_it_is_named(name):
     finding = found(IDS, name)
-    assert (finding.role, finding.reason) == ("ignored", "it looks like an id: every row has another whole number")
+    assert (finding.role, finding.reason) == (
+        "ignored",
+        "it looks like an id: every row has another whole number",
+    )
     assert found(IDS, name, named=True).role == "numeric"
     assert found([*IDS[:-1], IDS[0]], name).role == "numeric"  # one stands twice
     assert found(IDS[:19], name).role == "numeric"  # too few to say
@@ -107,7 +116,9 @@ def test_an_id_is_an_id_where_the_fast_reader_read_it():
     assert role_of("x", gaps, np.ones(40, bool), None, named=False).role == "ignored"
 
 
-@pytest.mark.parametrize("name", ["humid", "paid", "arid", "grid", "rainbow", "KID", "Keyboard", "x"])
+@pytest.mark.parametrize(
+    "name", ["humid", "paid", "arid", "grid", "rainbow", "KID", "Keyboard", "x"]
+)
 def test_a_name_that_merely_ends_so_is_none(name):
     assert found(IDS, name).role == "numeric"
 

@@ -70,20 +70,25 @@ def test_class_counts_are_those_of_scikit_learn(sizes, test, seed):
     assume(np.diff(np.sort(rest)).min() > 1e-6)  # scikit-learn draws lots between equal remainders
     assume(held_out >= len(sizes))
     ours = split(rows, 0, test, seed, classes)["test"]
-    theirs = StratifiedShuffleSplit(1, test_size=held_out, train_size=rows - held_out, random_state=0)
+    theirs = StratifiedShuffleSplit(
+        1, test_size=held_out, train_size=rows - held_out, random_state=0
+    )
     _, reference = next(theirs.split(np.zeros(rows), classes))
     assert np.bincount(classes[ours]).tolist() == np.bincount(classes[reference]).tolist()
 
 
 @pytest.mark.parametrize(
-    ("name", "column"), [("breast_cancer", "diagnosis"), ("penguins", "species"), ("wine", "cultivar")]
+    ("name", "column"),
+    [("breast_cancer", "diagnosis"), ("penguins", "species"), ("wine", "cultivar")],
 )
 def test_shipped_tables_are_split_as_scikit_learn_splits_them(name, column):
     with open(DATASETS / f"{name}.csv", encoding="utf-8", newline="") as file:
         labels = np.array([row[column] for row in csv.DictReader(file)])
     _, classes = np.unique(labels, return_inverse=True)
     ours = split_rows(len(labels), Wish(test=0.15), 3, classes)["test"]
-    theirs = StratifiedShuffleSplit(1, test_size=len(ours), train_size=len(labels) - len(ours), random_state=0)
+    theirs = StratifiedShuffleSplit(
+        1, test_size=len(ours), train_size=len(labels) - len(ours), random_state=0
+    )
     _, reference = next(theirs.split(labels, classes))
     assert np.bincount(classes[ours]).tolist() == np.bincount(classes[reference]).tolist()
 
@@ -92,7 +97,8 @@ def test_shipped_tables_are_split_as_scikit_learn_splits_them(name, column):
 def test_a_split_follows_from_its_seed(sizes, seed, stratify):
     classes = shuffled_classes(sizes, 1)
     one, same, other = (
-        split(len(classes), 0.2, 0.2, s, classes if stratify else None) for s in (seed, seed, (seed + 1) % 2**32)
+        split(len(classes), 0.2, 0.2, s, classes if stratify else None)
+        for s in (seed, seed, (seed + 1) % 2**32)
     )
     assert all(np.array_equal(one[part], same[part]) for part in PARTS)
     assert any(not np.array_equal(one[part], other[part]) for part in PARTS)
@@ -110,7 +116,9 @@ def test_shares_of_zero_leave_every_row_to_train_on():
     assert [len(parts[part]) for part in PARTS] == [4, 0, 0]
 
 
-@pytest.mark.parametrize(("validation", "test", "key"), [(0.01, 0.2, "validation"), (0.2, 0.01, "test")])
+@pytest.mark.parametrize(
+    ("validation", "test", "key"), [(0.01, 0.2, "validation"), (0.2, 0.01, "test")]
+)
 def test_a_share_too_small_for_a_row_is_refused(validation, test, key):
     with pytest.raises(DataError) as caught:
         split_rows(20, Wish(validation=validation, test=test), 0)
@@ -173,15 +181,25 @@ def test_a_whole_number_is_a_count_of_rows(rows, data, seed):
 
 
 def test_counts_that_leave_nothing_to_train_on_are_refused():
-    with pytest.raises(DataError, match=r"of 10 rows 10 are held out .* none to train on; lower the shares or counts"):
+    with pytest.raises(
+        DataError,
+        match=r"of 10 rows 10 are held out .* none to train on; lower the shares or counts",
+    ):
         split_rows(10, Wish(validation=4, test=6), 0)
 
 
 # Times
 
 
-@given(st.lists(st.integers(-9, 9), min_size=3, max_size=60), st.floats(0.1, 0.45), st.floats(0.1, 0.45), SEEDS)
-def test_by_time_the_latest_rows_test_and_no_time_is_on_both_sides_of_a_cut(times, validation, test, seed):
+@given(
+    st.lists(st.integers(-9, 9), min_size=3, max_size=60),
+    st.floats(0.1, 0.45),
+    st.floats(0.1, 0.45),
+    SEEDS,
+)
+def test_by_time_the_latest_rows_test_and_no_time_is_on_both_sides_of_a_cut(
+    times, validation, test, seed
+):
     times = np.array(times, np.float64)
     assume(len(set(times)) >= 3)
     wanted = round(len(times) * test)
@@ -203,7 +221,9 @@ def test_times_that_all_differ_are_cut_at_the_exact_row(times, validation, test)
     assume(wish.validation + wish.test < 30)
     parts = split_rows(30, wish, 0, times=times)
     assert sorted(times[parts["test"]]) == list(range(30 - wish.test, 30))
-    assert sorted(times[parts["validation"]]) == list(range(30 - wish.test - wish.validation, 30 - wish.test))
+    assert sorted(times[parts["validation"]]) == list(
+        range(30 - wish.test - wish.validation, 30 - wish.test)
+    )
 
 
 def test_a_cut_moves_to_the_nearest_change_of_the_time_and_between_two_to_the_earlier():
@@ -222,7 +242,10 @@ def test_a_cut_leaves_a_time_for_each_part_before_it():
 @pytest.mark.parametrize(
     ("times", "words"),
     [
-        ([1, 1, 1, 1, 2, 2], ("dataset.split.time", "2 different times", "3 parts", "finer column")),
+        (
+            [1, 1, 1, 1, 2, 2],
+            ("dataset.split.time", "2 different times", "3 parts", "finer column"),
+        ),
         ([1, 2, 3, np.nan, 5, 6], ("dataset.split.time", "row 4 has no time")),
     ],
 )
@@ -235,7 +258,9 @@ def test_times_that_cannot_be_cut_are_refused(times, words):
 # Rows named for a part, and rows left out
 
 
-@given(st.lists(st.sampled_from([-1, 0, 1, 2]), min_size=4, max_size=80), st.floats(0.1, 0.4), SEEDS)
+@given(
+    st.lists(st.sampled_from([-1, 0, 1, 2]), min_size=4, max_size=80), st.floats(0.1, 0.4), SEEDS
+)
 def test_named_parts_stay_and_the_others_are_drawn_from_the_rest(named, share, seed):
     named = np.array(named, np.int8)
     rest = np.flatnonzero(named <= 0)
@@ -251,7 +276,9 @@ def test_named_parts_stay_and_the_others_are_drawn_from_the_rest(named, share, s
 
 
 @given(st.lists(st.booleans(), min_size=20, max_size=80), SEEDS, st.booleans())
-def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_alone(dropped, seed, stratify):
+def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_alone(
+    dropped, seed, stratify
+):
     dropped = np.array(dropped)
     kept = np.flatnonzero(~dropped)
     assume(len(kept) >= 10)
@@ -265,7 +292,9 @@ def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_al
 
 def test_a_validation_part_of_the_latest_rows_leaves_a_test_file_alone():
     named = np.array([0, 0, 0, 0, 2, 2], np.int8)
-    parts = split_rows(6, Wish(validation=0.25, test=0.5), 0, times=np.array([4, 1, 3, 2, 0, 9.0]), named=named)
+    parts = split_rows(
+        6, Wish(validation=0.25, test=0.5), 0, times=np.array([4, 1, 3, 2, 0, 9.0]), named=named
+    )
     assert [parts[part].tolist() for part in PARTS] == [[1, 2, 3], [0], [4, 5]]
 
 
@@ -288,7 +317,15 @@ def place(row):
 
 def test_words_of_a_split_column_are_read_in_any_case():
     levels = ["train", "Test", " VALIDATION ", "val", "Valid", "dev"]
-    assert named_parts(np.array([0, 1, 2, 3, 4, 5, 0]), levels, place).tolist() == [0, 2, 1, 1, 1, 1, 0]
+    assert named_parts(np.array([0, 1, 2, 3, 4, 5, 0]), levels, place).tolist() == [
+        0,
+        2,
+        1,
+        1,
+        1,
+        1,
+        0,
+    ]
 
 
 def test_a_level_that_no_row_has_does_not_matter():
@@ -310,7 +347,11 @@ def test_a_level_that_no_row_has_does_not_matter():
             "t.csv, line 4: the cell of dataset.split.column is blank; it must be train, "
             "validation (or val, valid, dev) or test",
         ),
-        ([0, 1, 1, 1], ["train", "  "], "line 3: the cell of dataset.split.column is blank (and 2 more such rows)"),
+        (
+            [0, 1, 1, 1],
+            ["train", "  "],
+            "line 3: the cell of dataset.split.column is blank (and 2 more such rows)",
+        ),
         ([0, 1], ["val", "test"], "dataset.split.column: no row has the word train"),
     ],
 )

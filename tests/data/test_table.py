@@ -26,7 +26,13 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def test_a_folder_is_its_table_files_in_the_order_of_their_names(tmp_path: Path):
-    files = {"2.csv": "b;a\n2,5;y\n", "1.csv": "a,b\nx,1\n", "notes.md": "a", "_old.csv": "c\n1\n", ".x.csv": "c\n1\n"}
+    files = {
+        "2.csv": "b;a\n2,5;y\n",
+        "1.csv": "a,b\nx,1\n",
+        "notes.md": "a",
+        "_old.csv": "c\n1\n",
+        ".x.csv": "c\n1\n",
+    }
     (write(tmp_path, files) / "3.jsonl.gz").write_bytes(gzip.compress(b'{"b": 3, "a": "z"}\n'))
     table = open_table(tmp_path)
     assert table.columns == ["a", "b"]
@@ -59,7 +65,10 @@ def test_a_folder_without_tables_is_named(tmp_path: Path):
 
 
 def test_files_with_other_columns_are_named_each(tmp_path: Path):
-    write(tmp_path, {"1.csv": "a,b\n1,2\n", "2.csv": "a,c\n1,2\n", "3.csv": "b,a\n1,2\n", "4.csv": "a\n1\n"})
+    write(
+        tmp_path,
+        {"1.csv": "a,b\n1,2\n", "2.csv": "a,c\n1,2\n", "3.csv": "b,a\n1,2\n", "4.csv": "a\n1\n"},
+    )
     with pytest.raises(DataError) as caught:
         open_table(tmp_path)
     two, four = caught.value.problems
@@ -92,12 +101,16 @@ def test_the_digest_is_that_of_the_content_however_it_is_compressed(tmp_path: Pa
 
 
 def test_standard_input_is_read_as_often_as_a_file(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"a;b\n1;x\n2;y\n"))))
+    monkeypatch.setattr(
+        sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(b"a;b\n1;x\n2;y\n")))
+    )
     table = open_table("-")
     assert table.name == "standard input"
     assert [cells(table, "b") for _ in range(2)] == [["x", "y"]] * 2
     assert table.digest == hashlib.sha256(b"a;b\n1;x\n2;y\n").hexdigest()
-    with pytest.raises(DataError, match="standard input: the table is empty"):  # there is nothing left
+    with pytest.raises(
+        DataError, match="standard input: the table is empty"
+    ):  # there is nothing left
         open_table("-")
 
 
@@ -111,7 +124,9 @@ def test_bundled_tables_are_those_of_scikit_learn():
     table, wine = open_table("sklearn:wine"), load_wine()
     assert table.columns == [*(name.replace(" ", "_") for name in wine.feature_names), "target"]
     read = whole_columns(table, dict.fromkeys(table.columns[:-1], "number"))
-    np.testing.assert_array_equal(np.column_stack([column.as_numbers() for column in read.values()]), wine.data)
+    np.testing.assert_array_equal(
+        np.column_stack([column.as_numbers() for column in read.values()]), wine.data
+    )
     assert cells(table, "target") == [str(wine.target_names[k]) for k in wine.target]
     iris = open_table("sklearn:iris")
     assert iris.columns[0] == "sepal_length"
@@ -135,14 +150,24 @@ def test_rows_at_hand_are_a_table_that_names_its_lines():
 
 def test_a_missing_column_is_answered_with_those_there_are_and_a_near_miss():
     with pytest.raises(DataError) as caught:
-        table_of("t.csv", ["height", "weight"], [[1, 2]]).cells("hieght", wanted_for="is the target")
-    for part in ("t.csv", "no column 'hieght'", "is the target", "'height', 'weight'", "did you mean 'height'?"):
+        table_of("t.csv", ["height", "weight"], [[1, 2]]).cells(
+            "hieght", wanted_for="is the target"
+        )
+    for part in (
+        "t.csv",
+        "no column 'hieght'",
+        "is the target",
+        "'height', 'weight'",
+        "did you mean 'height'?",
+    ):
         assert part in str(caught.value)
 
 
 def test_many_columns_are_listed_in_short():
     with pytest.raises(DataError, match="and 488 more") as caught:
-        table_of("t.csv", [f"c{k}" for k in range(500)], [[1] * 500]).cells("zz", wanted_for="is the target")
+        table_of("t.csv", [f"c{k}" for k in range(500)], [[1] * 500]).cells(
+            "zz", wanted_for="is the target"
+        )
     assert len(str(caught.value)) < 400
 
 

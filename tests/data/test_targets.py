@@ -52,7 +52,10 @@ def labels(cells: list[str]) -> list[str]:
         (["1", "1.0", "2.", "-3.00"], ["1", "1", "2", "-3"]),
         (["1.0", "a"], ["1.0", "a"]),
         (["1e-3", "größe", "a, b", 'q"'], ["1e-3", "größe", "a, b", 'q"']),
-        (["123456789012345678901", "123456789012345678902"], ["123456789012345678901", "123456789012345678902"]),
+        (
+            ["123456789012345678901", "123456789012345678902"],
+            ["123456789012345678901", "123456789012345678902"],
+        ),
         (["007", "7", "07"], ["007", "7", "07"]),
         (["null", "None", "NA"], ["null", "None", "NA"]),
     ],
@@ -76,7 +79,11 @@ def test_labels_that_the_fast_reader_read_as_numbers():
 def test_a_row_without_a_target_is_named(gap):
     for read, cells in ((class_levels, ["a", gap, "b"]), (numbers_of, ["1", gap, "2"])):
         (message,) = problems(read, column(cells), "y")
-        for part in ("t.csv, line 3 (row 2), column 'y'", "is no target", "fill it in, or drop the row"):
+        for part in (
+            "t.csv, line 3 (row 2), column 'y'",
+            "is no target",
+            "fill it in, or drop the row",
+        ):
             assert part in message
 
 
@@ -90,13 +97,19 @@ def test_words_for_gaps_are_classes_but_no_numbers():
     cells = column(["1", "NA", "nan", "", "none"])
     assert target_gaps(cells, words=True).tolist() == [False, False, True, True, False]
     assert target_gaps(cells, words=False).tolist() == [False, True, True, True, True]
-    assert target_gaps(Column(Marks(), numbers=np.array([1, np.nan])), words=False).tolist() == [False, True]
+    assert target_gaps(Column(Marks(), numbers=np.array([1, np.nan])), words=False).tolist() == [
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
     ("cells", "parts"),
     [
-        (["1.5", "x2", "3"], ("line 3 (row 2)", "'x2' is not a finite number", "give a number, or drop the row")),
+        (
+            ["1.5", "x2", "3"],
+            ("line 3 (row 2)", "'x2' is not a finite number", "give a number, or drop the row"),
+        ),
         (["1,500.5", "2"], ("line 2 (row 1)", "set dataset.reading.thousands")),
         (["red", "blue"], ("line 2 (row 1)", "a regression target, holds text ('red')")),
     ],
@@ -119,7 +132,11 @@ def test_classes_are_one_hot_and_two_of_them_one_column():
 def test_a_class_that_the_model_does_not_know_is_named():
     known = Classes(name="y", classes=["setosa", "virginica"])
     (message,) = problems(known.numbers, column(["setosa", "virginca", "virginca"]))
-    for part in ("line 3 (row 2), column 'y': 'virginca'", "did you mean 'virginica'", "(rows like it: 2)"):
+    for part in (
+        "line 3 (row 2), column 'y': 'virginca'",
+        "did you mean 'virginica'",
+        "(rows like it: 2)",
+    ):
         assert part in message
 
 
@@ -129,7 +146,10 @@ def test_a_class_that_the_model_does_not_know_is_named():
     st.floats(1e-3, 1e3),
 )
 def test_a_quantity_comes_back_in_its_own_unit(values, subtract, divide):
-    scales = [Linear(by="standardize", subtract=subtract, divide=divide), Linear(by="none", subtract=0.0, divide=1.0)]
+    scales = [
+        Linear(by="standardize", subtract=subtract, divide=divide),
+        Linear(by="none", subtract=0.0, divide=1.0),
+    ]
     target = Quantities(names=["y", "z"], scales=scales)
     y = target.encode(values, "float64", where)
     np.testing.assert_allclose(y[:, 0], (values[:, 0] - subtract) / divide)
@@ -141,12 +161,16 @@ def test_a_quantity_comes_back_in_its_own_unit(values, subtract, divide):
 def test_a_quantity_too_large_for_the_precision_is_named(dtype, largest):
     none = Linear(by="none", subtract=0.0, divide=1.0)
     with pytest.raises(DataError) as caught:
-        Quantities(names=["y", "z"], scales=[none, none]).encode(np.array([[1, 1], [2, largest]]), dtype, where)
+        Quantities(names=["y", "z"], scales=[none, none]).encode(
+            np.array([[1, 1], [2, largest]]), dtype, where
+        )
     for part in ("line 3 (row 2), column 'z'", f"{largest:g} is too large", "another unit"):
         assert part in str(caught.value)
 
 
-@pytest.mark.parametrize("words", [("0", "1"), ("no", "Yes"), ("FALSE", "true"), ("0.0", "1.0"), ("off", "on")])
+@pytest.mark.parametrize(
+    "words", [("0", "1"), ("no", "Yes"), ("FALSE", "true"), ("0.0", "1.0"), ("off", "on")]
+)
 def test_labels_are_0_and_1(words):
     assert truths(column([words[1], words[0], words[1]]), "y", where).tolist() == [1, 0, 1]
     assert is_truth(column(list(words)))
@@ -156,7 +180,12 @@ def test_labels_are_0_and_1(words):
 def test_a_label_that_is_neither_is_named(cell):
     assert not is_truth(column(["1", "2"]))
     (message,) = problems(truths, column(["1", cell, cell]), "y")
-    for part in ("line 3 (row 2), column 'y'", "is neither 0 nor 1", "(cells like it: 2)", "dataset.target"):
+    for part in (
+        "line 3 (row 2), column 'y'",
+        "is neither 0 nor 1",
+        "(cells like it: 2)",
+        "dataset.target",
+    ):
         assert part in message
 
 

@@ -17,10 +17,14 @@ from bpnet.data.reading.streams import in_memory
 from bpnet.data.reading.table import Table
 from bpnet.data.writing import writer_of
 
-CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n,\"';"), max_size=6).map(str.strip)
+CELLS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n,\"';"), max_size=6
+).map(str.strip)
 
 
-def written(table: Table, form: str, kept: list[str], added: dict, *, digits: int = 6, numeric=()) -> bytes:
+def written(
+    table: Table, form: str, kept: list[str], added: dict, *, digits: int = 6, numeric=()
+) -> bytes:
     stream = io.BytesIO()
     writer = writer_of(form, stream, kept, list(added), digits, numeric)  # type: ignore[arg-type]
     start = 0
@@ -46,7 +50,9 @@ def test_csv_is_read_back_by_csv(rows, kept):
     read = rows_of(written(table, "csv", kept, added))
     assert read[0] == [*kept, 'p, "x"', "n"]
     own = [[row["ab".index(name)] for name in kept] for row in rows]
-    assert read[1:] == [[*cells, row[2], f"{k / 4:g}"] for k, (cells, row) in enumerate(zip(own, rows, strict=True))]
+    assert read[1:] == [
+        [*cells, row[2], f"{k / 4:g}"] for k, (cells, row) in enumerate(zip(own, rows, strict=True))
+    ]
 
 
 def test_plain_lines_are_passed_on_as_they_are():
@@ -57,7 +63,8 @@ def test_plain_lines_are_passed_on_as_they_are():
 
 
 @pytest.mark.parametrize(
-    "content", [b"a;b\n1,5;x\n2,5;y\n", b'a,b\n"1,5",x\n\n"2,5",y\n', b"a\tb\r\n1,5\tx\r\n2,5\ty\r\n"]
+    "content",
+    [b"a;b\n1,5;x\n2,5;y\n", b'a,b\n"1,5",x\n\n"2,5",y\n', b"a\tb\r\n1,5\tx\r\n2,5\ty\r\n"],
 )
 def test_other_dialects_become_csv(content):
     table = Table("t.csv", [Delimited("t.csv", in_memory(content), Reading())])
@@ -65,7 +72,9 @@ def test_other_dialects_become_csv(content):
     assert read == [["a", "b", "p"], ["1,5", "x", "u"], ["2,5", "y", "v"]]
 
 
-@pytest.mark.parametrize(("digits", "text"), [(3, "0.333"), (6, "0.333333"), (17, "0.33333333333333331")])
+@pytest.mark.parametrize(
+    ("digits", "text"), [(3, "0.333"), (6, "0.333333"), (17, "0.33333333333333331")]
+)
 def test_numbers_have_so_many_digits(digits, text):
     table = table_of("t.csv", ["a"], [[1]])
     added = {"p": np.array([1 / 3])}
@@ -78,7 +87,8 @@ def test_json_has_numbers_and_nulls():
     table = table_of("t.csv", ["a", "b"], cells)
     added = {"p": np.array([0.1, 1e-9, 2, 3, 4]), "label": ["u", "v", "w", "x", "y"]}
     lines = [
-        json.loads(line) for line in written(table, "jsonl", ["a", "b"], added, numeric=["a"]).decode().splitlines()
+        json.loads(line)
+        for line in written(table, "jsonl", ["a", "b"], added, numeric=["a"]).decode().splitlines()
     ]
     assert lines == [
         {"a": 1, "b": "1", "p": 0.1, "label": "u"},

@@ -12,7 +12,13 @@ from bpnet.doctor.diagnosis import Diagnosis, LayerReport
 
 
 def layer(number, **figures):
-    figures = {"activation": "relu", "dead": 0.05, "saturated": None, "gradient_norm": 0.1, **figures}
+    figures = {
+        "activation": "relu",
+        "dead": 0.05,
+        "saturated": None,
+        "gradient_norm": 0.1,
+        **figures,
+    }
     return LayerReport(
         **{
             "layer": number,
@@ -31,9 +37,18 @@ LAYERS = (layer(1), layer(2), layer(3, activation="identity", dead=None))
 
 
 def look(*layers, **figures):
-    figures = {"rows": 100, "loss": 0.1, "penalty": 0.0, "chance": 2.3, "input_size": 1.0, **figures}
+    figures = {
+        "rows": 100,
+        "loss": 0.1,
+        "penalty": 0.0,
+        "chance": 2.3,
+        "input_size": 1.0,
+        **figures,
+    }
     changed = {report.layer: report for report in layers}
-    return Diagnosis(layers=tuple(changed.get(report.layer, report) for report in LAYERS), **figures)
+    return Diagnosis(
+        layers=tuple(changed.get(report.layer, report) for report in LAYERS), **figures
+    )
 
 
 START = look(loss=2.5)
@@ -41,7 +56,11 @@ START = look(loss=2.5)
 
 def history(**figures):
     falling = [2.3 * 0.85**epoch for epoch in range(20)]
-    figures = {"loss": falling, "validation_loss": [1.1 * loss + 0.05 for loss in falling], **figures}
+    figures = {
+        "loss": falling,
+        "validation_loss": [1.1 * loss + 0.05 for loss in falling],
+        **figures,
+    }
     return History(**{"gradient_norm": [1.0] * 20, "learning_rate": [0.01] * 20, **figures})
 
 
@@ -51,7 +70,9 @@ SLOW = history(loss=[2.3 * 0.9**epoch for epoch in range(20)])
 
 def found(start=START, now=None, past=None):
     """The findings by what they are about."""
-    return {finding.about: finding.text for finding in advise(start, now or look(), past or history())}
+    return {
+        finding.about: finding.text for finding in advise(start, now or look(), past or history())
+    }
 
 
 def only(about, **how):
@@ -70,7 +91,12 @@ def test_nothing_is_said_before_the_first_epoch():
 
 @pytest.mark.parametrize(
     ("figures", "value"),
-    [("mean", math.nan), ("spread", math.nan), ("gradient_norm", math.nan), ("gradient_norm", math.inf)],
+    [
+        ("mean", math.nan),
+        ("spread", math.nan),
+        ("gradient_norm", math.nan),
+        ("gradient_norm", math.inf),
+    ],
 )
 def test_figures_that_are_not_finite_are_no_finding(figures, value):
     assert found(now=look(layer(1, **{figures: value}))) == {}
@@ -101,11 +127,15 @@ def test_steps_that_follow_no_gradient_are_no_finding():
 
 def test_gradients_are_compared_a_weight():
     assert found(past=SLOW, now=look(layer(1, gradient_norm=2e-4, weights=400))) == {}
-    assert "vanishing" in only("gradients", past=SLOW, now=look(layer(1, gradient_norm=1.9e-4, weights=40_000)))
+    assert "vanishing" in only(
+        "gradients", past=SLOW, now=look(layer(1, gradient_norm=1.9e-4, weights=40_000))
+    )
 
 
 def test_vanishing_gradients_of_relu_layers_name_a_normalization():
-    assert "batch_normalization" in only("gradients", past=SLOW, now=look(layer(1, gradient_norm=1e-6)))
+    assert "batch_normalization" in only(
+        "gradients", past=SLOW, now=look(layer(1, gradient_norm=1e-6))
+    )
 
 
 def test_gradients_that_grow_backward_name_the_clipping():
@@ -130,7 +160,9 @@ def test_exploding_gradients_name_the_clipping_and_the_rate(stop):
     norms = [1.0, 20.0, 101.0, *[math.inf] * 17]
     text = only("exploding", past=history(gradient_norm=norms, stop=stop))
     assert "the gradient's norm grew from 1 to 1e+02: exploding gradients" in text
-    assert text.endswith("set training.gradient_clipping: {norm: 1} or lower training.learning_rate")
+    assert text.endswith(
+        "set training.gradient_clipping: {norm: 1} or lower training.learning_rate"
+    )
     assert text.startswith("the loss is no longer finite in epoch 20") == (stop == "diverged")
     assert found(past=history(gradient_norm=[1.0, 20.0, 99.0, *[0.1] * 17])) == {}
 
@@ -173,7 +205,9 @@ def test_a_first_epoch_far_above_chance_names_the_learning_rate():
 
 def test_a_penalty_is_no_loss():
     rest = history().loss[1:]
-    assert found(start=dataclasses.replace(START, penalty=20.0), past=history(loss=[24, *rest])) == {}
+    assert (
+        found(start=dataclasses.replace(START, penalty=20.0), past=history(loss=[24, *rest])) == {}
+    )
 
 
 def test_targets_that_do_not_vary_have_no_chance_to_compare_with():
@@ -195,7 +229,9 @@ def test_dead_units_of_the_output_are_found_too():
 
 
 def test_saturated_units_name_rate_initializer_and_activation():
-    text = only("saturated layer 1", now=look(layer(1, activation="tanh", saturated=0.85, dead=None)))
+    text = only(
+        "saturated layer 1", now=look(layer(1, activation="tanh", saturated=0.85, dead=None))
+    )
     assert text == (
         "layer 1: 85% of its tanh outputs are at their limits; "
         "lower training.learning_rate, choose a smaller initializer or activation: relu"
@@ -207,7 +243,9 @@ def test_an_output_that_is_sure_is_no_finding():
     assert found(now=look(layer(3, activation="sigmoid", saturated=0.97, dead=None))) == {}
 
 
-@pytest.mark.parametrize("figures", [{"dead": 0.9}, {"activation": "tanh", "saturated": 0.9, "dead": None}])
+@pytest.mark.parametrize(
+    "figures", [{"dead": 0.9}, {"activation": "tanh", "saturated": 0.9, "dead": None}]
+)
 def test_inputs_that_are_too_large_name_the_preprocessing_of_the_first_layer_alone(figures):
     texts = found(now=look(layer(1, **figures), layer(2, **figures), input_size=700)).values()
     named = ["dataset.preprocessing.numeric: standardize" in text for text in texts]
@@ -258,9 +296,21 @@ def test_one_layer_with_small_steps_is_no_finding():
 
 def test_steps_that_a_schedule_made_small_are_no_finding():
     rates = [0.01] * 19 + [1e-5]
-    assert found(now=with_steps(9e-6), past=history(loss=[2.3] * 20, validation_loss=[], learning_rate=rates)) == {}
+    assert (
+        found(
+            now=with_steps(9e-6),
+            past=history(loss=[2.3] * 20, validation_loss=[], learning_rate=rates),
+        )
+        == {}
+    )
     rates[-1] = 0.0
-    assert found(now=with_steps(0.0), past=history(loss=[2.3] * 20, validation_loss=[], learning_rate=rates)) == {}
+    assert (
+        found(
+            now=with_steps(0.0),
+            past=history(loss=[2.3] * 20, validation_loss=[], learning_rate=rates),
+        )
+        == {}
+    )
 
 
 def test_an_optimizer_that_searches_may_take_no_step():
@@ -290,10 +340,17 @@ def test_overfitting_names_early_stopping_l2_and_dropout():
             history(validation_loss=rising(0.2, least=0.1), loss=[2.3] * 10 + [0.01] * 10),
             id="rose by less than matters",
         ),
-        pytest.param(history(validation_loss=rising(0.75), loss=[2.3] * 10 + [0.4] * 10), id="no gap"),
+        pytest.param(
+            history(validation_loss=rising(0.75), loss=[2.3] * 10 + [0.4] * 10), id="no gap"
+        ),
         pytest.param(history(validation_loss=rising(9.0), loss=[2.5] * 20), id="nothing learnt"),
-        pytest.param(history(validation_loss=[*rising(0.75)[:-3], 0.55, 0.75, 0.75]), id="an epoch was low again"),
-        pytest.param(history(validation_loss=rising(0.75), stop="early_stopping"), id="stopped early"),
+        pytest.param(
+            history(validation_loss=[*rising(0.75)[:-3], 0.55, 0.75, 0.75]),
+            id="an epoch was low again",
+        ),
+        pytest.param(
+            history(validation_loss=rising(0.75), stop="early_stopping"), id="stopped early"
+        ),
         pytest.param(history(validation_loss=[]), id="no validation rows"),
     ],
 )
@@ -302,8 +359,13 @@ def test_no_overfitting(past):
 
 
 def test_a_penalty_that_both_losses_hold_hides_no_overfitting():
-    heavy = history(validation_loss=[loss + 5 for loss in rising(9.0)], loss=[loss + 5 for loss in history().loss])
-    assert "overfitting" in found(start=look(loss=2.5, penalty=5.0), now=look(penalty=5.0), past=heavy)
+    heavy = history(
+        validation_loss=[loss + 5 for loss in rising(9.0)],
+        loss=[loss + 5 for loss in history().loss],
+    )
+    assert "overfitting" in found(
+        start=look(loss=2.5, penalty=5.0), now=look(penalty=5.0), past=heavy
+    )
 
 
 # All of it.
@@ -314,12 +376,20 @@ def test_every_finding_is_one_line_that_names_a_key_of_the_config():
         layer(1, gradient_norm=1e-8, dead=0.9),
         layer(2, activation="tanh", saturated=0.9, dead=None, update_ratio=0.5),
     )
-    sick = history(loss=[24.0, *[0.1] * 19], validation_loss=rising(0.75), gradient_norm=[1.0] * 19 + [1e4])
-    findings = advise(START, bad, sick) + advise(look(loss=99), with_steps(1e-6), history(loss=[2.3] * 20))
+    sick = history(
+        loss=[24.0, *[0.1] * 19], validation_loss=rising(0.75), gradient_norm=[1.0] * 19 + [1e4]
+    )
+    findings = advise(START, bad, sick) + advise(
+        look(loss=99), with_steps(1e-6), history(loss=[2.3] * 20)
+    )
     findings += advise(START, bad, SLOW)
     kinds = {finding.about.split(" layer")[0] for finding in findings}
     units, steps = {"dead", "saturated"}, {"large steps", "small steps"}
-    assert kinds == {"start", "first epoch", "exploding", "gradients", "overfitting"} | units | steps
+    assert (
+        kinds == {"start", "first epoch", "exploding", "gradients", "overfitting"} | units | steps
+    )
     for finding in findings:
         assert "\n" not in finding.text
-        assert any(key in finding.text for key in ("training.", "dataset.", "activation:", "initializer"))
+        assert any(
+            key in finding.text for key in ("training.", "dataset.", "activation:", "initializer")
+        )

@@ -20,7 +20,18 @@ from engine_cases import (
 )
 
 from bpnet.doctor.diagnosis import ROWS, Examiner
-from bpnet.engine.activations import Elu, Gelu, Identity, Mish, Relu, Selu, Sigmoid, Silu, Softplus, Tanh
+from bpnet.engine.activations import (
+    Elu,
+    Gelu,
+    Identity,
+    Mish,
+    Relu,
+    Selu,
+    Sigmoid,
+    Silu,
+    Softplus,
+    Tanh,
+)
 from bpnet.engine.initializers import Constant, Explicit, GlorotUniform
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout, Equilibrium
 from bpnet.engine.loop.batches import Rows
@@ -38,18 +49,32 @@ def diagnose(how, network, rows, before=None):
 
 
 def training(loss=None, **how):
-    settings = {"loss": loss or SquaredError(), "optimizer": GradientDescent(), "precision": "float64", **how}
+    settings = {
+        "loss": loss or SquaredError(),
+        "optimizer": GradientDescent(),
+        "precision": "float64",
+        **how,
+    }
     return Training(**{"learning_rate": 0.05, "epochs": 5, "batch_size": 4, **settings})
 
 
 def state(network):
     """Everything that a look must leave alone."""
     draws = [[one.bit_generator.state for one in own] for own in network._generators]
-    return network.theta.copy(), network.gradient.copy(), network.statistics.flat.copy(), draws, dict(network.warnings)
+    return (
+        network.theta.copy(),
+        network.gradient.copy(),
+        network.statistics.flat.copy(),
+        draws,
+        dict(network.warnings),
+    )
 
 
 def same(before, after):
-    return all(np.array_equal(a, b) for a, b in zip(before[:3], after[:3], strict=True)) and before[3:] == after[3:]
+    return (
+        all(np.array_equal(a, b) for a, b in zip(before[:3], after[:3], strict=True))
+        and before[3:] == after[3:]
+    )
 
 
 # What a look leaves alone.
@@ -77,7 +102,12 @@ def test_a_look_keeps_to_itself_what_a_layer_has_to_say():
 @pytest.mark.parametrize("optimizer", named(OPTIMIZERS))
 def test_looks_do_not_change_a_training(optimizer):
     def trained(*, looks):
-        layers = [Dense(units=4), BatchNormalization(activation=Tanh()), Dropout(rate=0.3), Dense(units=3)]
+        layers = [
+            Dense(units=4),
+            BatchNormalization(activation=Tanh()),
+            Dropout(rate=0.3),
+            Dense(units=3),
+        ]
         network = network_of(layers, seeds=(1, 2))
         rows, how = some_rows(SquaredError()), training(optimizer=optimizer, learning_rate=1e-3)
         examiner = Examiner(how, network, rows)
@@ -125,7 +155,12 @@ def test_the_figures_of_a_layer_by_hand():
     assert hidden.weight_norm == pytest.approx(math.sqrt(2))
     # dL/dv = Σ y/2 a = 1/2·1 + 1·2 for unit 1, 0 for unit 2
     assert last.gradient_norm == pytest.approx(2.5)
-    assert (last.activation, last.dead, last.saturated, last.update_ratio) == ("identity", None, None, None)
+    assert (last.activation, last.dead, last.saturated, last.update_ratio) == (
+        "identity",
+        None,
+        None,
+        None,
+    )
 
 
 def test_the_loss_of_a_look_by_hand():
@@ -134,7 +169,9 @@ def test_the_loss_of_a_look_by_hand():
     assert found.loss == pytest.approx(5 / 4)
     assert found.penalty == pytest.approx(0.5 * 4 / 2)
     assert found.input_size == pytest.approx(math.sqrt(30 / 4))
-    assert found.layers[0].gradient_norm == pytest.approx(5.5), "the penalty is no part of the gradient"
+    assert found.layers[0].gradient_norm == pytest.approx(5.5), (
+        "the penalty is no part of the gradient"
+    )
 
 
 def test_replicas_are_taken_together():
@@ -142,7 +179,9 @@ def test_replicas_are_taken_together():
     both = diagnose(training(), network_of([HIDDEN, LAST], inputs=1, seeds=(1, 2)), FOUR)
     assert both.loss == pytest.approx(alone[0].loss)
     assert both.layers[0].dead == 0.5
-    assert both.layers[0].gradient_norm == pytest.approx(alone[0].layers[0].gradient_norm * math.sqrt(2))
+    assert both.layers[0].gradient_norm == pytest.approx(
+        alone[0].layers[0].gradient_norm * math.sqrt(2)
+    )
 
 
 def test_layers_without_weights_have_no_gradient_of_them():
@@ -157,21 +196,31 @@ def test_layers_without_weights_have_no_gradient_of_them():
 @pytest.mark.parametrize("push", [-50.0, 0.0, 50.0])
 def test_units_pushed_far_are_dead_or_saturated(activation, push):
     small = GlorotUniform(gain=0.3)
-    layer = Dense(units=6, activation=activation, initializer=small, bias_initializer=Constant(value=push))
-    report = diagnose(training(), network_of([layer, *linear(3)]), some_rows(SquaredError(), rows=40)).layers[0]
-    assert report.saturated == (float(push != 0) if isinstance(activation, Sigmoid | Tanh) else None)
+    layer = Dense(
+        units=6, activation=activation, initializer=small, bias_initializer=Constant(value=push)
+    )
+    report = diagnose(
+        training(), network_of([layer, *linear(3)]), some_rows(SquaredError(), rows=40)
+    ).layers[0]
+    assert report.saturated == (
+        float(push != 0) if isinstance(activation, Sigmoid | Tanh) else None
+    )
     assert report.dead == (float(push < 0) if isinstance(activation, RELU_LIKE) else None)
 
 
 @pytest.mark.parametrize(
-    ("activation", "z", "at_a_limit"), [(Sigmoid(), 4.59, 0), (Sigmoid(), 4.6, 1), (Tanh(), 2.29, 0), (Tanh(), 2.3, 1)]
+    ("activation", "z", "at_a_limit"),
+    [(Sigmoid(), 4.59, 0), (Sigmoid(), 4.6, 1), (Tanh(), 2.29, 0), (Tanh(), 2.3, 1)],
 )
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_a_limit_is_within_a_hundredth_of_the_range(activation, z, at_a_limit, sign):
     """A sigmoid is 0.99 at log 99 = 4.595; tanh, with twice the range, is 0.98 at half of it."""
     layer = Dense(units=1, activation=activation, initializer=Constant(value=sign * z))
     rows = Rows(np.ones((2, 1)), np.zeros((2, 1)))
-    assert diagnose(training(), network_of([layer, *linear()], inputs=1), rows).layers[0].saturated == at_a_limit
+    assert (
+        diagnose(training(), network_of([layer, *linear()], inputs=1), rows).layers[0].saturated
+        == at_a_limit
+    )
 
 
 @pytest.mark.parametrize("activation", named([Elu(), Selu(), Gelu(), Silu(), Mish()]))
@@ -190,9 +239,9 @@ def test_a_unit_that_speaks_on_one_row_is_not_dead():
 def test_gradients_too_small_to_square_in_float32_are_told_apart():
     rows = in_precision(Rows(np.ones((4, 1)), np.full((4, 1), 1e-25)), "float32")
     network = network_of(linear(initializer=Constant(value=0.0)), inputs=1, precision="float32")
-    assert diagnose(training(precision="float32"), network, rows).layers[0].gradient_norm == pytest.approx(
-        2e-25, rel=1e-6, abs=0
-    )
+    assert diagnose(training(precision="float32"), network, rows).layers[
+        0
+    ].gradient_norm == pytest.approx(2e-25, rel=1e-6, abs=0)
 
 
 # The last step.
@@ -201,7 +250,10 @@ def test_gradients_too_small_to_square_in_float32_are_told_apart():
 @pytest.mark.parametrize("batch_size", [4, "full"])
 def test_the_update_ratio_is_that_of_the_last_step(batch_size):
     """Gradient descent's last step is the learning rate times the gradient that it left behind."""
-    network, rows = network_of([Dense(units=4, activation=Tanh()), Dense(units=3)]), some_rows(SquaredError(), rows=10)
+    network, rows = (
+        network_of([Dense(units=4, activation=Tanh()), Dense(units=3)]),
+        some_rows(SquaredError(), rows=10),
+    )
     how = training(batch_size=batch_size)
     examiner = Examiner(how, network, rows)
     for record in fit(how, network, rows, None, regression, keep_before=True):
@@ -209,7 +261,9 @@ def test_the_update_ratio_is_that_of_the_last_step(batch_size):
         for k, report in enumerate(reports):
             step = 0.05 * network.gradients.views[f"layers.{k}.weight"]
             weight = network.parameters.views[f"layers.{k}.weight"]
-            assert report.update_ratio == pytest.approx(np.linalg.norm(step) / np.linalg.norm(weight))
+            assert report.update_ratio == pytest.approx(
+                np.linalg.norm(step) / np.linalg.norm(weight)
+            )
 
 
 def test_parameters_before_the_last_step_are_kept_only_where_asked():
@@ -224,7 +278,9 @@ def test_the_step_is_the_optimizers_own_not_the_gradient():
         rows = some_rows(SquaredError())
         network = network_of(linear(3, initializer=Constant(value=0.1)))
         how = training(optimizer=Adam(epsilon=1e-300), batch_size="full", epochs=1)
-        (record,) = fit(how, network, Rows(rows.x, rows.y * scale), None, regression, keep_before=True)
+        (record,) = fit(
+            how, network, Rows(rows.x, rows.y * scale), None, regression, keep_before=True
+        )
         ratios.append(np.linalg.norm(network.theta - record.before))
     assert ratios[0] == pytest.approx(ratios[1], rel=1e-6)
 
@@ -268,9 +324,13 @@ def test_chance_is_the_loss_of_scores_that_are_zero_where_the_targets_mean_is(lo
     """Which is all that logits of 0 say, too: every class is as likely."""
     rows = some_rows(loss, rows=99)
     centred = (
-        rows if isinstance(loss, CrossEntropy | BinaryCrossEntropy) else Rows(rows.x, rows.y - rows.y.mean(axis=0))
+        rows
+        if isinstance(loss, CrossEntropy | BinaryCrossEntropy)
+        else Rows(rows.x, rows.y - rows.y.mean(axis=0))
     )
-    found = diagnose(training(loss), network_of(linear(3, initializer=Constant(value=0.0))), centred)
+    found = diagnose(
+        training(loss), network_of(linear(3, initializer=Constant(value=0.0))), centred
+    )
     assert found.chance == pytest.approx(found.loss)
 
 
@@ -287,10 +347,16 @@ def test_losses_summed_over_rows_are_told_a_row():
 # The rows.
 
 
-@pytest.mark.parametrize(("rows", "looked_at"), [(1, 1), (ROWS, ROWS), (ROWS + 1, (ROWS + 2) // 2), (1000, 125)])
+@pytest.mark.parametrize(
+    ("rows", "looked_at"), [(1, 1), (ROWS, ROWS), (ROWS + 1, (ROWS + 2) // 2), (1000, 125)]
+)
 def test_a_look_takes_rows_from_all_over_the_table(rows, looked_at):
     x = np.repeat(np.arange(rows, dtype=float)[:, None], 3, axis=1)
-    found = diagnose(training(), network_of(linear(initializer=Constant(value=1 / 3))), Rows(x, np.zeros((rows, 1))))
+    found = diagnose(
+        training(),
+        network_of(linear(initializer=Constant(value=1 / 3))),
+        Rows(x, np.zeros((rows, 1))),
+    )
     assert found.rows == looked_at <= ROWS
     assert found.layers[0].mean == pytest.approx((rows - 1) / 2, rel=0.02)
 

@@ -18,11 +18,24 @@ def history(reduction: str, divide: tuple[float, float]) -> tuple[list[float], l
     rng = np.random.default_rng(0)
     rows, validation = (Rows(rng.normal(size=(n, 2)), rng.normal(size=(n, 1))) for n in (12, 5))
     training = Training(
-        loss=SquaredError(rows=reduction), learning_rate=1e-9, epochs=3, batch_size="full", precision="float64"
+        loss=SquaredError(rows=reduction),
+        learning_rate=1e-9,
+        epochs=3,
+        batch_size="full",
+        precision="float64",
     )
     network = Network([Dense(units=1)], 2, seeds=(1,), precision="float64")
     doctor = Doctor(training, network, rows, validation)
-    records = list(fit(training, network, rows, validation, lambda rows: RegressionError(rows.y), keep_before=True))
+    records = list(
+        fit(
+            training,
+            network,
+            rows,
+            validation,
+            lambda rows: RegressionError(rows.y),
+            keep_before=True,
+        )
+    )
     for record in records:
         doctor.note(record)
     for figure, by, seen in (

@@ -55,7 +55,9 @@ def selu_constants():
     c1, c2 = math.erfc(1 / math.sqrt(2)), math.erfc(math.sqrt(2))
     alpha = -math.sqrt(2 / math.pi) / (c1 * root - 1)
     scale = (1 - c1 * root) * math.sqrt(2 * math.pi)
-    scale /= math.sqrt(2 * c2 * e * e + math.pi * c1 * c1 * e - 2 * (2 + math.pi) * c1 * root + math.pi + 2)
+    scale /= math.sqrt(
+        2 * c2 * e * e + math.pi * c1 * c1 * e - 2 * (2 + math.pi) * c1 * root + math.pi + 2
+    )
     return scale, alpha
 
 
@@ -69,7 +71,9 @@ def gelu_argument(z):
 
 def gelu_slope(z):
     s = special.expit(gelu_argument(z))
-    return s + z * s * special.expit(-gelu_argument(z)) * 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
+    return s + z * s * special.expit(-gelu_argument(z)) * 2 * math.sqrt(2 / math.pi) * (
+        1 + 3 * 0.044715 * z * z
+    )
 
 
 def mish_slope(z):
@@ -85,7 +89,10 @@ VALUE_AND_SLOPE: dict[type, Callable[..., tuple[Function, Function]]] = {
     Sigmoid: lambda f: (special.expit, lambda z: special.expit(z) * special.expit(-z)),
     Tanh: lambda f: (lambda z: np.sinh(z) / np.cosh(z), lambda z: 1 / np.cosh(z) ** 2),
     Relu: lambda f: (lambda z: np.where(z > 0, z, 0), lambda z: np.where(z > 0, 1.0, 0)),
-    LeakyRelu: lambda f: (lambda z: np.where(z > 0, z, f.slope * z), lambda z: np.where(z > 0, 1.0, f.slope)),
+    LeakyRelu: lambda f: (
+        lambda z: np.where(z > 0, z, f.slope * z),
+        lambda z: np.where(z > 0, 1.0, f.slope),
+    ),
     Elu: lambda f: (
         lambda z: np.where(z > 0, z, f.alpha * special.expm1(z)),
         lambda z: np.where(z > 0, 1.0, f.alpha * np.exp(z)),
@@ -100,7 +107,10 @@ VALUE_AND_SLOPE: dict[type, Callable[..., tuple[Function, Function]]] = {
         lambda z: special.expit(z) * (1 + z * special.expit(-z)),
     ),
     # with w = e^z: tanh(log(1 + w)) = ((1 + w)² - 1) / ((1 + w)² + 1)
-    Mish: lambda f: (lambda z: z * (np.exp(2 * z) + 2 * np.exp(z)) / (np.exp(2 * z) + 2 * np.exp(z) + 2), mish_slope),
+    Mish: lambda f: (
+        lambda z: z * (np.exp(2 * z) + 2 * np.exp(z)) / (np.exp(2 * z) + 2 * np.exp(z) + 2),
+        mish_slope,
+    ),
     Softplus: lambda f: (lambda z: np.logaddexp(0, z), special.expit),
 }
 ELEMENTWISE = named([one for one in ACTIVATIONS if not isinstance(one, Softmax)])
@@ -143,7 +153,9 @@ def test_softmax(dtype, tolerance):
     np.testing.assert_allclose(a, p, **tolerance)
     # the Jacobian of a row is diag(p) - p pᵀ
     jacobian = np.einsum("rib,ij->rbij", p, np.eye(5)) - np.einsum("rib,rjb->rbij", p, p)
-    np.testing.assert_allclose(back(delta), np.einsum("rbij,rjb->rib", jacobian, delta), **tolerance)
+    np.testing.assert_allclose(
+        back(delta), np.einsum("rbij,rjb->rib", jacobian, delta), **tolerance
+    )
 
 
 @pytest.mark.parametrize("activation", named(ACTIVATIONS))
@@ -158,11 +170,15 @@ def test_backward_is_the_slope_of_forward(activation):
     for at in np.ndindex(z.shape):
         shift = np.zeros_like(z)
         shift[at] = 1e-5
-        numeric[at] = ((value(activation, z + shift) - value(activation, z - shift)) * delta).sum() / 2e-5
+        numeric[at] = (
+            (value(activation, z + shift) - value(activation, z - shift)) * delta
+        ).sum() / 2e-5
     np.testing.assert_allclose(got, numeric, atol=1e-8)
 
 
-@pytest.mark.parametrize("activation", named([one for one in ACTIVATIONS if one.derivative_from_output]))
+@pytest.mark.parametrize(
+    "activation", named([one for one in ACTIVATIONS if one.derivative_from_output])
+)
 def test_in_place_where_the_derivative_follows_from_the_output(activation):
     z = np.random.default_rng(2).normal(0, 2, (2, 4, 9))
     delta = np.random.default_rng(3).normal(size=z.shape)
@@ -201,7 +217,9 @@ def test_limits(kind, dtype):
     a, back = apply(kind(), z)
     high, slope_high, low, slope_low = LIMITS[kind]
     np.testing.assert_allclose(a[0, :, 0], [high, low], rtol=1e-6, atol=1e-30)
-    np.testing.assert_allclose(back(np.ones_like(z))[0, :, 0], [slope_high, slope_low], rtol=1e-6, atol=1e-30)
+    np.testing.assert_allclose(
+        back(np.ones_like(z))[0, :, 0], [slope_high, slope_low], rtol=1e-6, atol=1e-30
+    )
 
 
 @pytest.mark.parametrize("activation", named(ACTIVATIONS))
@@ -247,7 +265,9 @@ def test_tanh_is_odd(z):
 
 @given(COLUMN)
 def test_softplus_of_z_and_minus_z_differ_by_z(z):
-    np.testing.assert_allclose(value(Softplus(), z) - value(Softplus(), -z), z, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        value(Softplus(), z) - value(Softplus(), -z), z, rtol=1e-12, atol=1e-12
+    )
 
 
 @given(COLUMN, FLOATS)
@@ -261,7 +281,9 @@ def test_softmax_sums_to_one_and_does_not_feel_a_shift(z, shift):
 NOT_MONOTONE = (Gelu, Silu, Mish, Softmax)
 
 
-@pytest.mark.parametrize("activation", named([one for one in ACTIVATIONS if not isinstance(one, NOT_MONOTONE)]))
+@pytest.mark.parametrize(
+    "activation", named([one for one in ACTIVATIONS if not isinstance(one, NOT_MONOTONE)])
+)
 def test_monotone(activation):
     @given(arrays(np.float64, 20, elements=FLOATS))
     def check(z):

@@ -34,11 +34,20 @@ ACTIVATION = UNITS * BATCH * 4
 
 
 def peak_of_an_epoch(
-    layers, loss, *, metric=None, validation=False, weighted=False, batches=2, rows_of=lambda rows: rows, **how
+    layers,
+    loss,
+    *,
+    metric=None,
+    validation=False,
+    weighted=False,
+    batches=2,
+    rows_of=lambda rows: rows,
+    **how,
 ):
     """The most that the second epoch has at any time beyond what the first left allocated."""
     rows = in_precision(
-        some_rows(loss, rows=BATCH * batches, inputs=INPUTS, outputs=OUTPUTS, weighted=weighted), "float32"
+        some_rows(loss, rows=BATCH * batches, inputs=INPUTS, outputs=OUTPUTS, weighted=weighted),
+        "float32",
     )
     rows = rows_of(suited(type(layers[0]), rows))
     network = Network(layers, INPUTS, seeds=[1])
@@ -46,7 +55,11 @@ def peak_of_an_epoch(
         "loss": loss, "optimizer": GradientDescent(), "batch_size": BATCH, "epochs": 3, "learning_rate": 1e-6, **how
     })  # fmt: skip
     records = fit(
-        training, network, rows, rows if validation else None, metric or (lambda rows: RegressionError(rows.y))
+        training,
+        network,
+        rows,
+        rows if validation else None,
+        metric or (lambda rows: RegressionError(rows.y)),
     )
     tracemalloc.start()
     try:
@@ -90,7 +103,13 @@ def test_optimizers(optimizer):
 
 
 def test_penalties_clipping_validation_and_the_copy_of_the_best():
-    few(HIDDEN, l1=1e-6, l2=1e-6, gradient_clipping=GradientClipping(norm=1.0, value=0.5), validation=True)
+    few(
+        HIDDEN,
+        l1=1e-6,
+        l2=1e-6,
+        gradient_clipping=GradientClipping(norm=1.0, value=0.5),
+        validation=True,
+    )
 
 
 def test_several_metrics():
@@ -99,7 +118,12 @@ def test_several_metrics():
 
 @pytest.mark.parametrize("batch_size", ["full", BATCH])
 def test_accuracy(batch_size):
-    few([Dense(units=OUTPUTS)], CrossEntropy(), metric=lambda rows: Accuracy(), batch_size=batch_size)
+    few(
+        [Dense(units=OUTPUTS)],
+        CrossEntropy(),
+        metric=lambda rows: Accuracy(),
+        batch_size=batch_size,
+    )
 
 
 @pytest.mark.parametrize("batch_size", ["full", 200])
@@ -108,7 +132,10 @@ def test_the_whole_table_and_a_short_last_batch(batch_size):
 
 
 def test_wide_embeddings():
-    tables = [CategoryTable(position=1, levels=3, size=UNITS), CategoryTable(position=0, levels=1, size=UNITS)]
+    tables = [
+        CategoryTable(position=1, levels=3, size=UNITS),
+        CategoryTable(position=0, levels=1, size=UNITS),
+    ]
 
     def coded(rows):
         rows.x[:, 0] = 0
@@ -122,7 +149,13 @@ def test_stored_rows():
     def stored(rows):
         return StoredRows(rows.x, rows.y, rows.weights, window=BATCH, block=16)
 
-    few([Dense(units=UNITS), Dense(units=OUTPUTS)], rows_of=stored, batches=4, weighted=True, validation=True)
+    few(
+        [Dense(units=UNITS), Dense(units=OUTPUTS)],
+        rows_of=stored,
+        batches=4,
+        weighted=True,
+        validation=True,
+    )
 
 
 def test_the_metric_of_labels():
@@ -141,7 +174,9 @@ def test_the_measure_sees_a_single_buffer(monkeypatch):
 
 
 def test_predictions_hold_one_chunk_at_a_time():
-    network = network_of([Dense(units=64, activation=Tanh()), Dense(units=2)], inputs=8, precision="float32")
+    network = network_of(
+        [Dense(units=64, activation=Tanh()), Dense(units=2)], inputs=8, precision="float32"
+    )
     x = np.zeros((200_000, 8), np.float32)
     tracemalloc.start()
     try:

@@ -16,7 +16,10 @@ def numbered(rows=10, *, weighted=True, dtype=np.float64):
 
 def epochs(batches, numbers=(1,)):
     """For each epoch the rows (R, B) of each batch, in turn."""
-    return [[batches.shapes[shape].x[:, 0].astype(int) for shape in batches.epoch(number)] for number in numbers]
+    return [
+        [batches.shapes[shape].x[:, 0].astype(int) for shape in batches.epoch(number)]
+        for number in numbers
+    ]
 
 
 @given(st.integers(1, 40), st.integers(1, 45), st.booleans())
@@ -26,7 +29,9 @@ def test_each_row_once_an_epoch(rows, size, shuffle):
         assert len(epoch) == batches.per_epoch == -(-rows // size)
         assert [batch.shape[1] for batch in epoch[:-1]] == [size] * (len(epoch) - 1)
         for replica in range(2):
-            seen = np.concatenate([np.broadcast_to(batch, (2, batch.shape[1]))[replica] for batch in epoch])
+            seen = np.concatenate(
+                [np.broadcast_to(batch, (2, batch.shape[1]))[replica] for batch in epoch]
+            )
             assert sorted(seen) == list(range(rows))
             if not shuffle:
                 assert seen.tolist() == list(range(rows))

@@ -58,7 +58,9 @@ def test_vectors_stand_in_the_order_of_the_tables():
 def cases(draw):
     inputs = draw(st.integers(1, 6))
     positions = draw(st.lists(st.integers(0, inputs - 1), unique=True, max_size=inputs))
-    tables = [table(position, draw(st.integers(1, 5)), draw(st.integers(1, 4))) for position in positions]
+    tables = [
+        table(position, draw(st.integers(1, 5)), draw(st.integers(1, 4))) for position in positions
+    ]
     return inputs, tables, draw(st.integers(1, 9)), draw(st.sampled_from([(1,), (1, 2, 3)]))
 
 
@@ -86,7 +88,9 @@ def test_it_is_one_hot_columns_times_the_tables(case):
         expected.append(np.einsum("rbl,rls->rsb", one_hot, vectors))
         gradient = np.einsum("rbl,rsb->rls", one_hot, delta[:, start : start + one.size])
         start += one.size
-        np.testing.assert_allclose(network.gradients.views[f"layers.1.table_{k}"], gradient, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(
+            network.gradients.views[f"layers.1.table_{k}"], gradient, rtol=1e-12, atol=1e-13
+        )
     assert np.array_equal(bound.output, np.concatenate(expected, axis=1))
     flow = np.zeros_like(x)
     flow[:, others] = delta[:, : len(others)]
@@ -98,7 +102,10 @@ def coded(rows=40, seed=0, levels=6):
     rng = np.random.default_rng(seed)
     code = rng.integers(0, levels, rows)
     effect = np.random.default_rng(9).normal(size=levels)
-    return Rows(np.stack([rng.normal(size=rows), code, rng.normal(size=rows)], axis=1), effect[code][:, None])
+    return Rows(
+        np.stack([rng.normal(size=rows), code, rng.normal(size=rows)], axis=1),
+        effect[code][:, None],
+    )
 
 
 def training(**how):
@@ -116,7 +123,9 @@ def test_a_table_of_single_numbers_is_the_weights_of_one_hot_columns():
     theirs[0, 0, :2] = views["layers.1.weight"][0, 0, :2]
     theirs[0, 0, 2:] = views["layers.0.table_0"][0, :, 0] * views["layers.1.weight"][0, 0, 2]
     wide = np.hstack([rows.x[:, [0, 2]], np.eye(6)[rows.x[:, 1].astype(int)]])
-    np.testing.assert_allclose(embedded.predict(rows.x), one_hot.predict(wide), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        embedded.predict(rows.x), one_hot.predict(wide), rtol=1e-12, atol=1e-14
+    )
     losses = []
     for network, x in ((embedded, rows.x), (one_hot, wide)):
         *_, last = fit(training(epochs=150), network, Rows(x, rows.y), None, regression)
@@ -135,7 +144,9 @@ def test_many_levels_are_exact(precision):
 
 @pytest.mark.parametrize("size", [1, 4, 50])
 def test_a_vector_begins_as_long_as_a_one_hot_column(size):
-    vectors = network_of([Embedding(tables=[table(0, 5000, size)])], inputs=1).parameters.views["layers.0.table_0"]
+    vectors = network_of([Embedding(tables=[table(0, 5000, size)])], inputs=1).parameters.views[
+        "layers.0.table_0"
+    ]
     assert (vectors**2).sum(axis=2).mean() == pytest.approx(1, rel=0.1)
     assert vectors.mean() == pytest.approx(0, abs=0.05)
 
@@ -151,7 +162,8 @@ def test_a_level_without_a_vector_is_refused(code, training):
 
 @pytest.mark.parametrize("call", ["others", "outputs", "parameters"])
 @pytest.mark.parametrize(
-    ("positions", "text"), [([0, 2, 0], r"\[0, 2, 0\]; each must be there once"), ([3], "position 3.*3 inputs")]
+    ("positions", "text"),
+    [([0, 2, 0], r"\[0, 2, 0\]; each must be there once"), ([3], "position 3.*3 inputs")],
 )
 def test_positions_that_do_not_fit_are_refused(positions, text, call):
     layer = Embedding(tables=[table(position, 2, 1) for position in positions])
@@ -205,7 +217,9 @@ def test_codes_have_no_size(every):
     if every:
         x[:, 0], x[:, 2] = 50, 50
         tables += [table(0, 51, 1), table(2, 51, 1)]
-    look = Examiner(training(), network_of([Embedding(tables=tables), *linear()]), Rows(x, rows.y)).look()
+    look = Examiner(
+        training(), network_of([Embedding(tables=tables), *linear()]), Rows(x, rows.y)
+    ).look()
     numbers = np.sqrt((x[:, [0, 2]] ** 2).mean(axis=0).max())
     assert look.input_size == pytest.approx(1.0 if every else numbers)
     assert look.layers[0].kind == "embedding"
@@ -231,21 +245,32 @@ def test_rare_levels_are_not_taken_for_vanishing_gradients():
 def test_advice_about_the_layer_that_reads_the_inputs_names_their_size():
     look = look_at(scale=1e4)
     assert look.layers[1].saturated > 0.8
-    texts = [finding.text for finding in advise(look, look, History()) if finding.about == "saturated layer 2"]
+    texts = [
+        finding.text
+        for finding in advise(look, look, History())
+        if finding.about == "saturated layer 2"
+    ]
     assert len(texts) == 1
     assert "its inputs are as large as" in texts[0]
     # the layer after it is not told so
     deeper = dataclasses.replace(
-        look, layers=(*look.layers[:2], dataclasses.replace(look.layers[1], layer=3), look.layers[2])
+        look,
+        layers=(*look.layers[:2], dataclasses.replace(look.layers[1], layer=3), look.layers[2]),
     )
-    (text,) = [finding.text for finding in advise(deeper, deeper, History()) if finding.about == "saturated layer 3"]
+    (text,) = [
+        finding.text
+        for finding in advise(deeper, deeper, History())
+        if finding.about == "saturated layer 3"
+    ]
     assert "its inputs" not in text
 
 
 def test_training_in_float32_after_relu():
     rows = in_precision(coded(200), "float32")
     network = network_of(
-        [NETWORK[0], Dense(units=8, activation=Relu()), Dense(units=1)], precision="float32", seeds=(1, 2)
+        [NETWORK[0], Dense(units=8, activation=Relu()), Dense(units=1)],
+        precision="float32",
+        seeds=(1, 2),
     )
     *_, last = fit(training(precision="float32"), network, rows, rows, regression)
     assert (last.figures["val_r2"] > 0.95).all()

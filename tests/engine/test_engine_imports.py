@@ -11,7 +11,17 @@ import bpnet.engine
 
 ENGINE = Path(bpnet.engine.__file__).parent
 MODULES = sorted(ENGINE.rglob("*.py"))
-BANNED = {"pandas", "sklearn", "scipy", "rich", "typer", "pydantic", "yaml", "safetensors", "matplotlib"}
+BANNED = {
+    "pandas",
+    "sklearn",
+    "scipy",
+    "rich",
+    "typer",
+    "pydantic",
+    "yaml",
+    "safetensors",
+    "matplotlib",
+}
 
 
 def module_name(path: Path) -> str:

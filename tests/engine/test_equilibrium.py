@@ -58,7 +58,9 @@ def test_the_tolerance_bounds_the_error_of_the_gradient(reference, tolerance):
     point, network = reference_network(reference, tolerance)
     gradients(network, Rows(X, T))
     exact = np.concatenate([np.ravel(point[name]) for name in ("gW", "gU", "gb")])
-    found = np.concatenate([network.gradients.views[f"layers.0.{n}"].ravel() for n in ("recurrent", "weight", "bias")])
+    found = np.concatenate(
+        [network.gradients.views[f"layers.0.{n}"].ravel() for n in ("recurrent", "weight", "bias")]
+    )
     assert np.linalg.norm(found - exact) / np.linalg.norm(exact) < 3 * tolerance
 
 
@@ -74,7 +76,9 @@ def test_the_adjoint_agrees_with_solving_its_linear_system(reference):
         error = np.array([0, 0, 0, (y[row, 3] - target) / 4])
         v = np.linalg.solve(np.eye(4) - w.T * s, error)
         found += np.outer(s * v, y[row])
-    np.testing.assert_allclose(network.gradients.views["layers.0.recurrent"][0], found, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(
+        network.gradients.views["layers.0.recurrent"][0], found, rtol=0, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("activation", [Sigmoid(), Tanh()])
@@ -84,7 +88,9 @@ def test_gradient_by_central_differences_also_between_dense_layers(activation, u
     wide = Uniform(low=-0.4, high=0.4)
     layers = [
         Dense(units=3, activation=Tanh()),
-        Equilibrium(units=units, activation=activation, recurrent_initializer=wide, tolerance=1e-14),
+        Equilibrium(
+            units=units, activation=activation, recurrent_initializer=wide, tolerance=1e-14
+        ),
         Dense(units=1),
     ]
     network = Network(layers, 2, seeds=seeds, precision="float64")
@@ -116,7 +122,9 @@ def test_replicas_settle_on_their_own():
     for replica, seed in enumerate([3, 4]):
         alone = Network([layer, Dense(units=1)], 2, seeds=[seed], precision="float64")
         gradients(alone, rows)
-        np.testing.assert_allclose(together.gradient[replica], alone.gradient[0], rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(
+            together.gradient[replica], alone.gradient[0], rtol=1e-12, atol=1e-15
+        )
 
 
 def test_bad_settings():

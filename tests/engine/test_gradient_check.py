@@ -2,7 +2,17 @@
 
 import numpy as np
 import pytest
-from engine_cases import ACTIVATIONS, LAYERS, LOSSES, fits, named, network_of, some_rows, stack, suited
+from engine_cases import (
+    ACTIVATIONS,
+    LAYERS,
+    LOSSES,
+    fits,
+    named,
+    network_of,
+    some_rows,
+    stack,
+    suited,
+)
 
 from bpnet.engine.activations import Activation, Identity, Sigmoid, Tanh
 from bpnet.engine.gradient_check import check_gradient
@@ -17,7 +27,9 @@ REPLICAS = [pytest.param((5,), id="1-replica"), pytest.param((5, 6, 7), id="3-re
 
 
 def largest_error(checks):
-    assert all(np.isfinite([check.relative_error, check.analytic, check.numeric]).all() for check in checks)
+    assert all(
+        np.isfinite([check.relative_error, check.analytic, check.numeric]).all() for check in checks
+    )
     return max(check.relative_error for check in checks)
 
 
@@ -47,7 +59,12 @@ def test_backpropagation_agrees_with_central_differences(kind, activation, loss,
 def test_output_layer_with_an_activation(activation):
     layers = [Dense(units=4, activation=Tanh()), Dense(units=3, activation=activation)]
     loss = SquaredError()
-    assert largest_error(check_gradient(network_of(layers, seeds=(5, 6)), loss, some_rows(loss), PENALTY)) < 1e-6
+    assert (
+        largest_error(
+            check_gradient(network_of(layers, seeds=(5, 6)), loss, some_rows(loss), PENALTY)
+        )
+        < 1e-6
+    )
 
 
 @pytest.mark.parametrize("rows", ["mean", "sum"])
@@ -61,7 +78,11 @@ def test_both_reductions_over_rows(loss, rows):
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize(
     ("loss", "activation"),
-    [(BinaryCrossEntropy(), Identity()), (SquaredError(), Sigmoid()), (SquaredError(outputs="sum"), Sigmoid())],
+    [
+        (BinaryCrossEntropy(), Identity()),
+        (SquaredError(), Sigmoid()),
+        (SquaredError(outputs="sum"), Sigmoid()),
+    ],
 )
 def test_several_labels_a_row(loss, activation, weighted):
     layers = [Dense(units=4, activation=Tanh()), Dense(units=3, activation=activation)]
@@ -86,13 +107,20 @@ def test_deep_mixture_of_layers():
         Dropout(rate=0.1),
     ]
     loss = CrossEntropy(label_smoothing=0.1)
-    assert largest_error(check_gradient(network_of(layers, seeds=(1, 2)), loss, some_rows(loss, weighted=True))) < 1e-6
+    assert (
+        largest_error(
+            check_gradient(network_of(layers, seeds=(1, 2)), loss, some_rows(loss, weighted=True))
+        )
+        < 1e-6
+    )
 
 
 def test_a_bias_without_effect_passes_too():
     """Batch normalization takes any bias before it away: its gradient is 0, and rounding must not read as an error."""
     for seed in range(20):
-        network = network_of([Dense(units=4), BatchNormalization(activation=Tanh()), Dense(units=3)], seeds=(seed,))
+        network = network_of(
+            [Dense(units=4), BatchNormalization(activation=Tanh()), Dense(units=3)], seeds=(seed,)
+        )
         checks = check_gradient(network, SquaredError(), some_rows(SquaredError(), seed=seed))
         assert largest_error(checks) < 1e-6, f"seed {seed}"
 
@@ -107,7 +135,9 @@ def broken(checks):
 def check_two_layers(activation=None, loss=None, penalty=PENALTY):
     layers = [Dense(units=4, activation=activation or Tanh()), Dense(units=3)]
     loss = loss or SquaredError()
-    return check_gradient(network_of(layers, seeds=(5, 6, 7)), loss, some_rows(loss, weighted=True), penalty)
+    return check_gradient(
+        network_of(layers, seeds=(5, 6, 7)), loss, some_rows(loss, weighted=True), penalty
+    )
 
 
 FIRST = {"layers.0.weight", "layers.0.bias"}
@@ -188,4 +218,6 @@ def test_the_network_is_left_as_it_was(kind):
 def test_the_check_repeats_itself(kind):
     network = network_of(stack(kind, Tanh(), outputs=3), seeds=(5, 6))
     rows = suited(kind, some_rows(SquaredError()))
-    assert check_gradient(network, SquaredError(), rows) == check_gradient(network, SquaredError(), rows)
+    assert check_gradient(network, SquaredError(), rows) == check_gradient(
+        network, SquaredError(), rows
+    )

@@ -66,7 +66,9 @@ def test_moments_and_bounds(kind):
         # the mean of |x - mean| is half the bound for a uniform, 0.8 deviations for a normal
         assert np.abs(values - mean).mean() == pytest.approx(math.sqrt(3 * variance) / 2, rel=0.02)
     elif math.isinf(bound):
-        assert np.abs(values - mean).mean() == pytest.approx(math.sqrt(2 / math.pi) * deviation, rel=0.02)
+        assert np.abs(values - mean).mean() == pytest.approx(
+            math.sqrt(2 / math.pi) * deviation, rel=0.02
+        )
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if "gain" in k.__dataclass_fields__])
@@ -139,7 +141,9 @@ def test_a_network_says_which_layer_the_values_do_not_fit():
 
 
 def test_the_range_of_a_uniform_is_checked():
-    with pytest.raises(FieldError, match=r"is 2\.0 and high is 2\.0; low must be less than high") as caught:
+    with pytest.raises(
+        FieldError, match=r"is 2\.0 and high is 2\.0; low must be less than high"
+    ) as caught:
         Uniform(low=2.0, high=2.0)
     assert caught.value.field == "low"
     with pytest.raises(ValueError, match="deviation is 0"):
@@ -149,7 +153,13 @@ def test_the_range_of_a_uniform_is_checked():
 @pytest.mark.parametrize("activation", get_args(AnyActivation))
 def test_a_dense_layer_starts_as_suits_its_activation(activation):
     relu_like = (Relu, LeakyRelu, Elu, Gelu, Silu, Mish)
-    expected = LecunNormal() if activation is Selu else HeNormal() if activation in relu_like else GlorotUniform()
+    expected = (
+        LecunNormal()
+        if activation is Selu
+        else HeNormal()
+        if activation in relu_like
+        else GlorotUniform()
+    )
     assert Dense(units=3, activation=activation()).initializer == expected
     assert Dense(units=3, activation=activation(), initializer=Zeros()).initializer == Zeros()
 

@@ -57,14 +57,18 @@ def test_dense_by_hand():
         initializer=Explicit(values=[[1.0, 2.0], [-1.0, 0.0]]),
         bias_initializer=Explicit(values=[0.5, 1.0]),
     )
-    assert forward(network_of([layer], inputs=2), [[2.0, 3.0]], training=False)[0, :, 0].tolist() == [8.5, 0.0]
+    assert forward(network_of([layer], inputs=2), [[2.0, 3.0]], training=False)[
+        0, :, 0
+    ].tolist() == [8.5, 0.0]
 
 
 def test_backpropagation_by_hand():
     """The 2-2-1 network of sigmoids that textbooks draw, with half the squared error, to the last digit."""
     network = network_of(
         [
-            Dense(units=2, activation=Sigmoid(), initializer=Explicit(values=[[0.1, 0.2], [0.3, 0.4]])),
+            Dense(
+                units=2, activation=Sigmoid(), initializer=Explicit(values=[[0.1, 0.2], [0.3, 0.4]])
+            ),
             Dense(units=1, activation=Sigmoid(), initializer=Explicit(values=[[0.5, -0.6]])),
         ],
         inputs=2,
@@ -86,7 +90,9 @@ def test_backpropagation_by_hand():
     np.testing.assert_allclose(loss.value(), [(y - 1) ** 2 / 2], rtol=1e-14)
     np.testing.assert_allclose(gradients["layers.1.weight"], [[[d * h1, d * h2]]], rtol=1e-13)
     np.testing.assert_allclose(gradients["layers.1.bias"], [[d]], rtol=1e-13)
-    np.testing.assert_allclose(gradients["layers.0.weight"], [[[d1, 2 * d1], [d2, 2 * d2]]], rtol=1e-13)
+    np.testing.assert_allclose(
+        gradients["layers.0.weight"], [[[d1, 2 * d1], [d2, 2 * d2]]], rtol=1e-13
+    )
     np.testing.assert_allclose(gradients["layers.0.bias"], [[d1, d2]], rtol=1e-13)
 
 
@@ -102,13 +108,17 @@ def test_dense_against_numpy(activation):
     a = np.empty_like(z)
     activation().forward(z, a, [np.empty_like(z) for _ in range(activation.scratch_arrays)])
     for training in (False, True):
-        np.testing.assert_allclose(forward(network, x, training=training), a, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            forward(network, x, training=training), a, rtol=1e-12, atol=1e-14
+        )
 
 
 def test_dense_without_a_bias():
     network = network_of([Dense(units=4, bias=False)])
     assert list(network.parameters.views) == ["layers.0.weight"]
-    assert forward(network, np.zeros((2, 3)), training=False).tolist() == np.zeros((1, 4, 2)).tolist()
+    assert (
+        forward(network, np.zeros((2, 3)), training=False).tolist() == np.zeros((1, 4, 2)).tolist()
+    )
 
 
 # Dropout.
@@ -139,7 +149,9 @@ def test_dropout_draws_anew_for_each_replica_step_and_epoch_and_place():
     assert not np.array_equal(first, dropped(epoch=1))
     assert np.array_equal(first, dropped())
     assert np.array_equal(first[1:], dropped(seeds=(2,)))
-    twice = forward(network_of([Dropout(rate=0.25)] * 2, inputs=50), np.ones((400, 50)), training=True)
+    twice = forward(
+        network_of([Dropout(rate=0.25)] * 2, inputs=50), np.ones((400, 50)), training=True
+    )
     assert (twice == 0).mean() == pytest.approx(1 - 0.75**2, abs=0.02)
 
 
@@ -159,7 +171,9 @@ def test_batch_normalization_by_hand():
     network = network_of([BatchNormalization(epsilon=4.0)])
     network.parameters.views["layers.0.gamma"][:] = [3.0, 1.0, 1.0]
     network.parameters.views["layers.0.beta"][:] = [10.0, 0.0, 0.0]
-    np.testing.assert_allclose(forward(network, X, training=True)[0, 0], [7.0, 9.0, 11.0, 13.0], rtol=1e-14)
+    np.testing.assert_allclose(
+        forward(network, X, training=True)[0, 0], [7.0, 9.0, 11.0, 13.0], rtol=1e-14
+    )
 
 
 def test_batch_normalization_moves_its_running_statistics():
@@ -202,8 +216,13 @@ def test_batch_normalization_of_one_row_gives_the_shift_and_moves_nothing():
 def test_normalized_values_have_mean_0_and_variance_1(precision):
     x = np.random.default_rng(0).normal(1000, 5, (64, 40))
     tolerance = 1e-10 if precision == "float64" else 2e-4
-    for layer, axis in ((BatchNormalization(epsilon=1e-12), 2), (LayerNormalization(epsilon=1e-12), 1)):
-        out = forward(network_of([layer], inputs=40, seeds=(1, 2), precision=precision), x, training=True)
+    for layer, axis in (
+        (BatchNormalization(epsilon=1e-12), 2),
+        (LayerNormalization(epsilon=1e-12), 1),
+    ):
+        out = forward(
+            network_of([layer], inputs=40, seeds=(1, 2), precision=precision), x, training=True
+        )
         np.testing.assert_allclose(out.mean(axis=axis), 0, atol=tolerance)
         np.testing.assert_allclose(out.var(axis=axis), 1, rtol=10 * tolerance)
 
@@ -233,7 +252,9 @@ def test_widths_and_parameters_agree_with_what_is_bound(kind):
         assert network.gradients.views[f"layers.0.{name}"].shape == (3, *parameter.shape)
         assert np.shares_memory(network.parameters.views[f"layers.0.{name}"], network.theta)
     assert (
-        network.theta.shape == network.gradient.shape == (3, sum(v[0].size for v in network.parameters.views.values()))
+        network.theta.shape
+        == network.gradient.shape
+        == (3, sum(v[0].size for v in network.parameters.views.values()))
     )
 
 
@@ -324,7 +345,9 @@ def test_begin_again_from_the_seeds():
 
 
 def test_float32_starts_from_the_same_numbers():
-    double, single = (network_of(linear(2), precision=precision) for precision in ("float64", "float32"))
+    double, single = (
+        network_of(linear(2), precision=precision) for precision in ("float64", "float32")
+    )
     assert np.array_equal(double.theta.astype(np.float32), single.theta)
     rows = in_precision(some_rows(SquaredError()), "float32")
     np.testing.assert_allclose(single.predict(rows.x), double.predict(rows.x), rtol=1e-5, atol=1e-6)

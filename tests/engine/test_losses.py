@@ -44,7 +44,11 @@ def with_rows(loss, rows):
 
 def case(loss, rows=11, outputs=4, replicas=1):
     rng = np.random.default_rng(0)
-    return rng.normal(0, 2, (replicas, rows, outputs)), targets_for(loss, rng, rows, outputs), rng.uniform(0.2, 3, rows)
+    return (
+        rng.normal(0, 2, (replicas, rows, outputs)),
+        targets_for(loss, rng, rows, outputs),
+        rng.uniform(0.2, 3, rows),
+    )
 
 
 def test_every_loss_is_in_the_tables():
@@ -93,7 +97,9 @@ def test_the_conventions_of_textbooks():
         (False, "mean", "sum", 7 / 2),
         (True, "sum", "sum", 7 / 2),
     ):
-        assert value(SquaredError(half=half, outputs=outputs, rows=rows), Y, REAL) == pytest.approx([expected])
+        assert value(SquaredError(half=half, outputs=outputs, rows=rows), Y, REAL) == pytest.approx(
+            [expected]
+        )
     assert value(AbsoluteError(outputs="sum", rows="sum"), Y, REAL) == pytest.approx([5])
     assert value(Huber(outputs="sum", rows="sum"), Y, REAL) == pytest.approx([3])
 
@@ -116,13 +122,18 @@ def test_scipys_huber(delta, weighted):
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_scikit_learns_losses(weighted):
     # its weighted means divide by the sum of the weights: ours are the same where the mean weight is 1
-    for loss, theirs in ((SquaredError(), metrics.mean_squared_error), (AbsoluteError(), metrics.mean_absolute_error)):
+    for loss, theirs in (
+        (SquaredError(), metrics.mean_squared_error),
+        (AbsoluteError(), metrics.mean_absolute_error),
+    ):
         y, t, w = case(loss)
         w = w / w.mean() if weighted else None
         assert value(loss, y, t, w) == pytest.approx([theirs(t, y[0], sample_weight=w)], rel=1e-13)
     y, t, w = case(CrossEntropy())
     w = w / w.mean() if weighted else None
-    expected = metrics.log_loss(t.argmax(axis=1), special.softmax(y[0], axis=1), sample_weight=w, labels=range(4))
+    expected = metrics.log_loss(
+        t.argmax(axis=1), special.softmax(y[0], axis=1), sample_weight=w, labels=range(4)
+    )
     assert value(CrossEntropy(), y, t, w) == pytest.approx([expected], rel=1e-13)
     y, t, w = case(BinaryCrossEntropy(), outputs=1)
     w = w / w.mean() if weighted else None
@@ -136,7 +147,8 @@ def test_several_labels_a_row_are_as_many_losses_of_one(weighted):
     assert set(t.sum(axis=1)) > {1}  # rows with several labels, or none
     w = w / w.mean() if weighted else None
     theirs = [
-        metrics.log_loss(t[:, k], special.expit(y[0, :, k]), sample_weight=w, labels=[0, 1]) for k in range(t.shape[1])
+        metrics.log_loss(t[:, k], special.expit(y[0, :, k]), sample_weight=w, labels=[0, 1])
+        for k in range(t.shape[1])
     ]
     assert value(BinaryCrossEntropy(), y, t, w) == pytest.approx([sum(theirs)], rel=1e-13)
     squared = [np.average((y[0, :, k] - t[:, k]) ** 2, weights=w) for k in range(t.shape[1])]
@@ -167,24 +179,38 @@ def test_the_sum_is_the_mean_times_the_rows(loss):
     y, t, w = case(loss, replicas=3)
     for weights in (None, w):
         np.testing.assert_allclose(
-            value(with_rows(loss, "sum"), y, t, weights), value(loss, y, t, weights) * len(t), rtol=1e-13
+            value(with_rows(loss, "sum"), y, t, weights),
+            value(loss, y, t, weights) * len(t),
+            rtol=1e-13,
         )
 
 
 def test_label_smoothing_mixes_in_the_mean_over_all_labels():
     # Σ t log p is linear in t: the smoothed loss is the same mix of the plain one and of that with every label
     y, t, w = case(CrossEntropy())
-    plain, every = value(CrossEntropy(), y, t, w), value(CrossEntropy(), y, np.full_like(t, 1 / 4), w)
-    np.testing.assert_allclose(value(CrossEntropy(label_smoothing=0.3), y, t, w), 0.7 * plain + 0.3 * every, rtol=1e-13)
+    plain, every = (
+        value(CrossEntropy(), y, t, w),
+        value(CrossEntropy(), y, np.full_like(t, 1 / 4), w),
+    )
+    np.testing.assert_allclose(
+        value(CrossEntropy(label_smoothing=0.3), y, t, w), 0.7 * plain + 0.3 * every, rtol=1e-13
+    )
     y, t, w = case(BinaryCrossEntropy())
-    plain, every = value(BinaryCrossEntropy(), y, t, w), value(BinaryCrossEntropy(), y, np.full_like(t, 0.5), w)
+    plain, every = (
+        value(BinaryCrossEntropy(), y, t, w),
+        value(BinaryCrossEntropy(), y, np.full_like(t, 0.5), w),
+    )
     smoothed = value(BinaryCrossEntropy(label_smoothing=0.3), y, t, w)
     np.testing.assert_allclose(smoothed, 0.7 * plain + 0.3 * every, rtol=1e-13)
 
 
 def test_smoothed_targets():
-    np.testing.assert_allclose(CrossEntropy(label_smoothing=0.2).prepare(np.eye(4)[:1]), [[0.85, 0.05, 0.05, 0.05]])
-    np.testing.assert_allclose(BinaryCrossEntropy(label_smoothing=0.2).prepare(np.array([[0.0, 1.0]])), [[0.1, 0.9]])
+    np.testing.assert_allclose(
+        CrossEntropy(label_smoothing=0.2).prepare(np.eye(4)[:1]), [[0.85, 0.05, 0.05, 0.05]]
+    )
+    np.testing.assert_allclose(
+        BinaryCrossEntropy(label_smoothing=0.2).prepare(np.array([[0.0, 1.0]])), [[0.1, 0.9]]
+    )
 
 
 @pytest.mark.parametrize("loss", named(LOSSES))
@@ -216,7 +242,9 @@ def test_the_gradient_is_that_of_the_reported_value(loss, rows, weighted, replic
         y[at] = original
         slopes = (sides[0] - sides[1]) / 2e-5
         assert gradient[at] == pytest.approx(slopes[at[0]], abs=2e-9)
-        assert np.delete(slopes, at[0]).tolist() == [0] * (replicas - 1), "one replica's scores touch another's loss"
+        assert np.delete(slopes, at[0]).tolist() == [0] * (replicas - 1), (
+            "one replica's scores touch another's loss"
+        )
 
 
 @pytest.mark.parametrize("loss", named(LOSSES))
@@ -264,7 +292,9 @@ def test_evaluating_twice_is_the_same(loss):
 )
 def test_shapes_that_do_not_fit_are_both_named(loss, targets, weights, text):
     with pytest.raises(ValueError, match=text):
-        loss.bind(np.zeros((2, 3, 5)), np.zeros(targets), None if weights is None else np.ones(weights))
+        loss.bind(
+            np.zeros((2, 3, 5)), np.zeros(targets), None if weights is None else np.ones(weights)
+        )
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ def test_product(way, m, k, n):
 @pytest.mark.parametrize("way", WAYS)
 @given(m=SIZES, k=SIZES, n=SIZES)
 def test_arrays_that_lie_together(way, m, k, n):
-    a, b, out = (np.ascontiguousarray(one) if one.strides[0] else one for one in arrays(way, m, k, n))
+    a, b, out = (
+        np.ascontiguousarray(one) if one.strides[0] else one for one in arrays(way, m, k, n)
+    )
     product(a, b, out)()
     np.testing.assert_allclose(out, np.einsum("rmk,rkn->rmn", a, b), rtol=1e-12, atol=1e-12)
 

@@ -2,11 +2,24 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, hamming_loss, mean_absolute_error, r2_score, root_mean_squared_error
+from sklearn.metrics import (
+    accuracy_score,
+    hamming_loss,
+    mean_absolute_error,
+    r2_score,
+    root_mean_squared_error,
+)
 
 from bpnet.engine import metrics
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.metrics import HIGHER_IS_BETTER, Accuracy, Closeness, LabelAccuracy, RegressionError, Several
+from bpnet.engine.metrics import (
+    HIGHER_IS_BETTER,
+    Accuracy,
+    Closeness,
+    LabelAccuracy,
+    RegressionError,
+    Several,
+)
 
 
 def measure(metric, y, t, size):
@@ -41,7 +54,10 @@ def test_accuracy_of_several_classes(size, rng):
 @pytest.mark.parametrize("outputs", [2, 5, 255, 256, 300])
 @pytest.mark.parametrize("rows", [metrics.FEW // 2, metrics.FEW // 2 + 1, 2000])
 def test_of_classes_with_equal_scores_the_first_is_said(rows, outputs, rng):
-    y, classes = rng.integers(0, 3, (2, rows, outputs)).astype(float), rng.integers(0, min(outputs, 3), rows)
+    y, classes = (
+        rng.integers(0, 3, (2, rows, outputs)).astype(float),
+        rng.integers(0, min(outputs, 3), rows),
+    )
     figures = measure(Accuracy(), y, np.eye(outputs)[classes], rows)
     expected = [accuracy_score(classes, y[replica].argmax(axis=1)) for replica in range(2)]
     np.testing.assert_allclose(figures["accuracy"], expected, rtol=1e-14)
@@ -62,7 +78,9 @@ def test_accuracy_sees_targets_that_change(rows, outputs):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("loss", [SquaredError(), BinaryCrossEntropy()], ids=["probability", "logit"])
+@pytest.mark.parametrize(
+    "loss", [SquaredError(), BinaryCrossEntropy()], ids=["probability", "logit"]
+)
 def test_accuracy_of_a_single_output_has_the_losss_threshold(loss, size, rng):
     y, classes = rng.uniform(-1, 2, (3, 23, 1)), rng.integers(0, 2, 23)
     figures = measure(Accuracy(loss.threshold), y, classes[:, None].astype(float), size)
@@ -75,10 +93,14 @@ def test_accuracy_of_a_single_output_has_the_losss_threshold(loss, size, rng):
 def test_accuracy_reads_the_class_through_label_smoothing(smoothing, rng):
     y, classes = rng.normal(size=(1, 23, 4)), rng.integers(0, 4, 23)
     targets = CrossEntropy(label_smoothing=smoothing).prepare(np.eye(4)[classes])
-    assert measure(Accuracy(), y, targets, 7)["accuracy"][0] == accuracy_score(classes, y[0].argmax(axis=1))
+    assert measure(Accuracy(), y, targets, 7)["accuracy"][0] == accuracy_score(
+        classes, y[0].argmax(axis=1)
+    )
     y, yes = rng.normal(size=(1, 23, 1)), rng.integers(0, 2, 23)
     targets = BinaryCrossEntropy(label_smoothing=smoothing).prepare(yes[:, None].astype(float))
-    assert measure(Accuracy(0.0), y, targets, 7)["accuracy"][0] == accuracy_score(yes, y[0, :, 0] > 0)
+    assert measure(Accuracy(0.0), y, targets, 7)["accuracy"][0] == accuracy_score(
+        yes, y[0, :, 0] > 0
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -92,8 +114,12 @@ def test_label_accuracy(outputs, loss, size, rng):
     said = y > {SquaredError: 0.5, BinaryCrossEntropy: 0.0}[type(loss)]
     for replica in range(3):
         # accuracy_score of several labels is the share of rows with all of them right
-        assert figures["accuracy"][replica] == pytest.approx(accuracy_score(labels, said[replica]), rel=1e-14)
-        assert figures["label_accuracy"][replica] == pytest.approx(1 - hamming_loss(labels, said[replica]), rel=1e-14)
+        assert figures["accuracy"][replica] == pytest.approx(
+            accuracy_score(labels, said[replica]), rel=1e-14
+        )
+        assert figures["label_accuracy"][replica] == pytest.approx(
+            1 - hamming_loss(labels, said[replica]), rel=1e-14
+        )
 
 
 def test_label_accuracy_by_hand():
@@ -112,7 +138,9 @@ def test_rmse_and_r2(outputs, size, offset, rng):
     y = t + rng.normal(0, 1, (3, 23, outputs))
     figures = measure(RegressionError(t), y, t, size)
     for replica in range(3):
-        assert figures["rmse"][replica] == pytest.approx(root_mean_squared_error(t, y[replica]), rel=1e-12)
+        assert figures["rmse"][replica] == pytest.approx(
+            root_mean_squared_error(t, y[replica]), rel=1e-12
+        )
         assert figures["r2"][replica] == pytest.approx(r2_score(t, y[replica]), rel=1e-10)
 
 
@@ -122,7 +150,9 @@ def test_rmse_is_in_the_users_units_and_r2_has_none(rng):
     scale, shift = np.array([10.0, 0.3]), np.array([5.0, -7.0])
     figures = measure(RegressionError(t, scale), y, t, 7)
     theirs, predicted = t * scale + shift, y[0] * scale + shift
-    assert figures["rmse"][0] == pytest.approx(root_mean_squared_error(theirs, predicted), rel=1e-12)
+    assert figures["rmse"][0] == pytest.approx(
+        root_mean_squared_error(theirs, predicted), rel=1e-12
+    )
     assert figures["r2"][0] == pytest.approx(r2_score(theirs, predicted), rel=1e-12)
 
 
@@ -168,7 +198,9 @@ def test_float32_sums_lose_nothing_that_matters(rng):
     t = rng.normal(size=(2000, 1)).astype(np.float32)
     y = (t + rng.normal(0, 0.1, (1, 2000, 1))).astype(np.float32)
     figures = measure(RegressionError(t), y, t, 32)
-    assert figures["rmse"][0] == pytest.approx(root_mean_squared_error(t.astype(float), y[0].astype(float)), rel=1e-5)
+    assert figures["rmse"][0] == pytest.approx(
+        root_mean_squared_error(t.astype(float), y[0].astype(float)), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -179,7 +211,9 @@ def test_closeness(size, rng):
     np.testing.assert_allclose(measure(Closeness(), y, t, size)["closeness"], expected, rtol=1e-12)
     # all 0 where one of three is 1: 1 - 1/3
     one_of_three = np.eye(3)[[0, 1, 2, 2, 1, 0]]
-    assert measure(Closeness(), np.zeros((1, 6, 3)), one_of_three, size)["closeness"] == pytest.approx([2 / 3])
+    assert measure(Closeness(), np.zeros((1, 6, 3)), one_of_three, size)[
+        "closeness"
+    ] == pytest.approx([2 / 3])
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -194,6 +228,10 @@ def test_several_metrics_are_each_as_if_alone(size, rng):
 
 
 def test_which_figures_are_better_when_higher():
-    names = {name for metric in (Accuracy, LabelAccuracy, RegressionError, Closeness) for name in metric.names}
+    names = {
+        name
+        for metric in (Accuracy, LabelAccuracy, RegressionError, Closeness)
+        for name in metric.names
+    }
     assert names - HIGHER_IS_BETTER == {"rmse"}
     assert names >= HIGHER_IS_BETTER

@@ -67,9 +67,9 @@ Q = 0.96**250
 MU_1, MU_2, MU_3, MU_4 = (0.5 * (1 - 0.5 * Q**t) for t in (1, 2, 3, 4))
 NADAM_1 = ((1 - MU_1) * 2 / (1 - MU_1) + MU_2 * 1 / (1 - MU_1 * MU_2)) / (2 + 1)
 NADAM_2 = ((1 - MU_2) * -1 / (1 - MU_1 * MU_2) + MU_3 * 0) / (math.sqrt(16 / 7) + 1)
-NADAM_3 = ((1 - MU_3) * 4 / (1 - MU_1 * MU_2 * MU_3) + MU_4 * 2 / (1 - MU_1 * MU_2 * MU_3 * MU_4)) / (
-    math.sqrt(304 / 37) + 1
-)
+NADAM_3 = (
+    (1 - MU_3) * 4 / (1 - MU_1 * MU_2 * MU_3) + MU_4 * 2 / (1 - MU_1 * MU_2 * MU_3 * MU_4)
+) / (math.sqrt(304 / 37) + 1)
 ADAM_3 = (16 / 7) / (math.sqrt(304 / 37) + 1)
 MOMENTS = {"beta_1": 0.5, "beta_2": 0.75, "epsilon": 1.0}
 BY_HAND = {
@@ -109,9 +109,13 @@ def test_rprop_grows_shrinks_and_keeps_to_its_bounds():
     # same sign: 0.1, 0.12, then 0.144 is cut to 0.13; a turn halves it to 0.065 and rests; then 0.065, then 0.078
     optimizer = Rprop(largest_step=0.13)
     path = run(optimizer, [[0.0]], [[[g]] for g in (1.0, 3.0, 0.5, -2.0, -2.0, -2.0)], 0.1)
-    np.testing.assert_allclose(path[:, 0, 0], [-0.1, -0.22, -0.35, -0.35, -0.285, -0.207], rtol=1e-13)
+    np.testing.assert_allclose(
+        path[:, 0, 0], [-0.1, -0.22, -0.35, -0.35, -0.285, -0.207], rtol=1e-13
+    )
     # halving from 0.1 again and again ends at the smallest
-    path = run(Rprop(smallest_step=0.04), [[0.0]], [[[g]] for g in (1.0, -1.0, -1.0, 1.0, 1.0)], 0.1)
+    path = run(
+        Rprop(smallest_step=0.04), [[0.0]], [[[g]] for g in (1.0, -1.0, -1.0, 1.0, 1.0)], 0.1
+    )
     np.testing.assert_allclose(path[:, 0, 0], [-0.1, -0.1, -0.05, -0.05, -0.09], rtol=1e-13)
 
 
@@ -128,7 +132,10 @@ def square(history, decay):
 
 def adam_direction(o, history):
     t = len(history)
-    mean, squares = average(history, o.beta_1) / (1 - o.beta_1**t), square(history, o.beta_2) / (1 - o.beta_2**t)
+    mean, squares = (
+        average(history, o.beta_1) / (1 - o.beta_1**t),
+        square(history, o.beta_2) / (1 - o.beta_2**t),
+    )
     return mean / (np.sqrt(squares) + o.epsilon)
 
 
@@ -206,12 +213,18 @@ def test_thirty_steps_agree_with_the_definition(optimizer, dtype, tolerance):
     if dtype == np.float32:
         theta, gradients = theta.astype(dtype).astype(float), gradients.astype(dtype).astype(float)
     path = run(optimizer, theta, gradients, 0.01, dtype=dtype)
-    np.testing.assert_allclose(path, reference_path(optimizer, theta, gradients, 0.01), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        path, reference_path(optimizer, theta, gradients, 0.01), rtol=tolerance, atol=tolerance
+    )
 
 
 @pytest.mark.parametrize(
     ("ours", "momentum", "nesterov"),
-    [(GradientDescent(), 0.0, False), (Momentum(momentum=0.8), 0.8, False), (Nesterov(momentum=0.8), 0.8, True)],
+    [
+        (GradientDescent(), 0.0, False),
+        (Momentum(momentum=0.8), 0.8, False),
+        (Nesterov(momentum=0.8), 0.8, True),
+    ],
 )
 def test_scikit_learns_gradient_descent(ours, momentum, nesterov):
     rng = np.random.default_rng(2)
@@ -365,7 +378,10 @@ def squared_length(theta):
 def test_perturbation_by_hand():
     # the first: 1 - 0.2 is better, 1 + 0.3 is not, 1 - 2 is as good and so not kept, and 0.8 - 0.3 is better;
     # the second moves the other way round at its own pace
-    draws = [Scripted((0, -2.0), (1, 3.0), (1, -20.0), (0, -3.0)), Scripted((1, 1.0), (0, -1.0), (0, 0.0), (1, -1.0))]
+    draws = [
+        Scripted((0, -2.0), (1, 3.0), (1, -20.0), (0, -3.0)),
+        Scripted((1, 1.0), (0, -1.0), (0, 0.0), (1, -1.0)),
+    ]
     path = search(Perturbation(), [[1.0, 1.0], [1.0, 1.0]], draws, 0.1, 4, squared_length)
     np.testing.assert_allclose(path[:, 0], [[0.8, 1], [0.8, 1], [0.8, 1], [0.5, 1]], rtol=1e-14)
     np.testing.assert_allclose(path[:, 1], [[1, 1], [0.9, 1], [0.9, 1], [0.9, 0.9]], rtol=1e-14)
@@ -373,7 +389,9 @@ def test_perturbation_by_hand():
 
 def test_perturbation_in_turn():
     generators = [np.random.default_rng(0)]
-    path = search(Perturbation(order="cyclic"), np.full((1, 3), 1e6), generators, 1.0, 30, squared_length)
+    path = search(
+        Perturbation(order="cyclic"), np.full((1, 3), 1e6), generators, 1.0, 30, squared_length
+    )
     for step, (before, after) in enumerate(itertools.pairwise(path), start=1):
         assert set(np.flatnonzero(before != after) % 3) <= {step % 3}
     assert (path[-1] != 1e6).all()
@@ -386,7 +404,9 @@ def test_perturbation_never_raises_the_loss_and_converges(order):
     def loss(theta):
         return (curvature * (theta - centre) ** 2).sum(axis=1)
 
-    path = search(Perturbation(order=order), [[0.0, 0.0]], [np.random.default_rng(0)], 0.1, 3000, loss)
+    path = search(
+        Perturbation(order=order), [[0.0, 0.0]], [np.random.default_rng(0)], 0.1, 3000, loss
+    )
     losses = np.array([loss(theta)[0] for theta in path])
     assert (np.diff(losses) <= 0).all()
     np.testing.assert_allclose(path[-1], centre, atol=1e-2)
@@ -394,14 +414,21 @@ def test_perturbation_never_raises_the_loss_and_converges(order):
 
 def test_perturbation_undoes_what_has_no_loss_any_more():
     path = search(
-        Perturbation(), [[1.0]], [Scripted((0, -1.0))], 0.1, 1, lambda theta: np.where(theta[:, 0] < 1, np.nan, 1.0)
+        Perturbation(),
+        [[1.0]],
+        [Scripted((0, -1.0))],
+        0.1,
+        1,
+        lambda theta: np.where(theta[:, 0] < 1, np.nan, 1.0),
     )
     assert path[-1].tolist() == [[1.0]]
 
 
 def test_perturbation_with_one_learning_rate_each():
     draws = [Scripted((0, -1.0)), Scripted((0, -1.0))]
-    path = search(Perturbation(), [[1.0], [1.0]], draws, np.array([[0.1], [0.5]]), 1, squared_length)
+    path = search(
+        Perturbation(), [[1.0], [1.0]], draws, np.array([[0.1], [0.5]]), 1, squared_length
+    )
     np.testing.assert_allclose(path[-1], [[0.9], [0.5]], rtol=1e-15)
 
 

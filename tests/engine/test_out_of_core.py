@@ -23,7 +23,13 @@ class Spy:
     """An array in a file that notes which of its rows are read, and never is read whole."""
 
     def __init__(self, array):
-        self.array, self.shape, self.ndim, self.dtype, self.read = array, array.shape, array.ndim, array.dtype, []
+        self.array, self.shape, self.ndim, self.dtype, self.read = (
+            array,
+            array.shape,
+            array.ndim,
+            array.dtype,
+            [],
+        )
 
     def __len__(self):
         return len(self.array)
@@ -46,10 +52,14 @@ def stored(rows=10, *, weighted=True, **how):
 
 def seen(batches, number):
     """The rows (R, N) of an epoch, in the order they came in."""
-    return np.concatenate([batches.shapes[shape].x[:, 0].astype(int) for shape in batches.epoch(number)], axis=1)
+    return np.concatenate(
+        [batches.shapes[shape].x[:, 0].astype(int) for shape in batches.epoch(number)], axis=1
+    )
 
 
-@given(st.integers(1, 60), st.integers(1, 70), st.integers(1, 70), st.integers(1, 70), st.booleans())
+@given(
+    st.integers(1, 60), st.integers(1, 70), st.integers(1, 70), st.integers(1, 70), st.booleans()
+)
 def test_each_row_once_an_epoch_whatever_divides(rows, size, window, block, shuffle):
     batches = stored(rows, window=window, block=block).batches(size, [3, 4], shuffle=shuffle)
     size = min(size, rows)
@@ -99,7 +109,9 @@ def test_blocks_come_in_one_order_for_all_and_rows_in_each_replicas_own():
     assert np.array_equal(windows[0], windows[1])
     assert not np.array_equal(both[0], both[1])
     # a window is whole blocks of four, not four in a row of the file
-    assert all((window.reshape(4, 4) == window[::4, None] + np.arange(4)).all() for window in windows[0])
+    assert all(
+        (window.reshape(4, 4) == window[::4, None] + np.arange(4)).all() for window in windows[0]
+    )
     assert any((np.diff(window) != 1).any() for window in windows[0])
     other = order([3, 4], 2)
     assert not np.array_equal(np.sort(other[0].reshape(4, 16)), windows[0])
@@ -130,8 +142,13 @@ def pair(tmp_path, loss, rows=37, *, weighted=False, **how):
     weights = some.weights.astype(np.float32) if weighted else None
     for name, array in (("x", x), ("y", y)):
         array.tofile(tmp_path / name)
-    mapped = [np.memmap(tmp_path / name, np.float16, "r", shape=array.shape) for name, array in (("x", x), ("y", y))]
-    return Rows(x.astype(np.float32), y.astype(np.float32), weights), StoredRows(*mapped, weights, **how)
+    mapped = [
+        np.memmap(tmp_path / name, np.float16, "r", shape=array.shape)
+        for name, array in (("x", x), ("y", y))
+    ]
+    return Rows(x.astype(np.float32), y.astype(np.float32), weights), StoredRows(
+        *mapped, weights, **how
+    )
 
 
 LAYERS = [Dense(units=4), BatchNormalization(activation=Tanh()), Dropout(rate=0.3), Dense(units=3)]
@@ -139,7 +156,9 @@ LAYERS = [Dense(units=4), BatchNormalization(activation=Tanh()), Dropout(rate=0.
 
 def trained(rows, validation, loss, seeds=(1, 2), **how):
     network = network_of(LAYERS, seeds=seeds, precision="float32")
-    training = Training(**{"loss": loss, "batch_size": 8, "epochs": 3, "learning_rate": 0.01, **how})
+    training = Training(
+        **{"loss": loss, "batch_size": 8, "epochs": 3, "learning_rate": 0.01, **how}
+    )
     records = list(fit(training, network, rows, validation, regression))
     return network.theta, records
 
@@ -147,9 +166,13 @@ def trained(rows, validation, loss, seeds=(1, 2), **how):
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("loss", named(LOSSES))
-def test_rows_that_are_a_single_window_train_bit_by_bit_as_those_in_memory(loss, shuffle, weighted, tmp_path):
+def test_rows_that_are_a_single_window_train_bit_by_bit_as_those_in_memory(
+    loss, shuffle, weighted, tmp_path
+):
     plain, mapped = pair(tmp_path, loss, weighted=weighted)
-    (theta, records), (same, others) = (trained(rows, None, loss, shuffle=shuffle) for rows in (plain, mapped))
+    (theta, records), (same, others) = (
+        trained(rows, None, loss, shuffle=shuffle) for rows in (plain, mapped)
+    )
     assert np.array_equal(theta, same)
     for one, other in zip(records, others, strict=True):
         for name, figure in one.figures.items():
@@ -197,7 +220,9 @@ def test_training_and_looking_never_read_all_inputs(tmp_path):
     assert max(spies[1].read) <= 128
 
 
-@pytest.mark.parametrize("loss", named([SquaredError(), CrossEntropy(), BinaryCrossEntropy(label_smoothing=0.2)]))
+@pytest.mark.parametrize(
+    "loss", named([SquaredError(), CrossEntropy(), BinaryCrossEntropy(label_smoothing=0.2)])
+)
 def test_a_look_is_that_of_rows_in_memory(loss, tmp_path):
     network = network_of(LAYERS, precision="float32")
     looks = [

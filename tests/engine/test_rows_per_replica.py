@@ -39,7 +39,9 @@ def run(kind, seeds, precision, rows, validation, scale, **how):
     l2=st.sampled_from([0.0, 0.1]),
     precision=st.sampled_from(["float64", "float32"]),
 )
-def test_a_replica_with_rows_of_its_own_is_its_solo_run(kind, loss, optimizer, batch, weighted, l2, precision):
+def test_a_replica_with_rows_of_its_own_is_its_solo_run(
+    kind, loss, optimizer, batch, weighted, l2, precision
+):
     def rows(count, seed):
         made = suited(kind, some_rows(loss, count, outputs=OUTPUTS, seed=seed, weighted=weighted))
         return in_precision(made, precision)
@@ -53,10 +55,14 @@ def test_a_replica_with_rows_of_its_own_is_its_solo_run(kind, loss, optimizer, b
         tolerance = 1e-5  # it settles to within float32's own precision, from where it stood
     for k, seed in enumerate(SEEDS):
         alone, solo = run(kind, (seed,), precision, train[k], held[k], scale[k : k + 1], **how)
-        np.testing.assert_allclose(together.theta[k], alone.theta[0], rtol=10 * tolerance, atol=tolerance)
+        np.testing.assert_allclose(
+            together.theta[k], alone.theta[0], rtol=10 * tolerance, atol=tolerance
+        )
         for ours, theirs in zip(records, solo, strict=True):
             for name, value in theirs.figures.items():
-                np.testing.assert_allclose(ours.figures[name][k], value[0], rtol=100 * tolerance, atol=10 * tolerance)
+                np.testing.assert_allclose(
+                    ours.figures[name][k], value[0], rtol=100 * tolerance, atol=10 * tolerance
+                )
 
 
 def test_each_sets_weights_have_a_mean_of_1():
@@ -70,7 +76,9 @@ def test_rows_are_picked_from_each_set():
     sets = [some_rows(LOSSES[0], 6, seed=seed, weighted=True) for seed in (1, 2)]
     picked = stacked(sets).picked(np.array([4, 1]))
     assert (len(picked), picked.sets) == (2, 2)
-    for own, x, weights in zip(sets, picked.apart(picked.x), picked.apart(picked.weights), strict=True):
+    for own, x, weights in zip(
+        sets, picked.apart(picked.x), picked.apart(picked.weights), strict=True
+    ):
         np.testing.assert_array_equal(x, own.x[[4, 1]])
         np.testing.assert_array_equal(weights, own.weights[[4, 1]])
 

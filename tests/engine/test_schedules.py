@@ -32,7 +32,10 @@ ONE_CYCLE = OneCycle(rise=0.25, initial=0.1, final=0.001)
 # a half cosine from u to v is u + (v - u) sin²(π share / 2)
 CURVES = {
     ConstantRate: (ConstantRate(), np.ones(40)),
-    StepDecay: (StepDecay(every_epochs=3, decay=0.5), np.repeat([1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125], 4)),
+    StepDecay: (
+        StepDecay(every_epochs=3, decay=0.5),
+        np.repeat([1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125], 4),
+    ),
     ExponentialDecay: (ExponentialDecay(decay=0.9), np.exp(T * math.log(0.9))),
     Cosine: (Cosine(final=0.1), 1 - 0.9 * np.sin(math.pi * T / 20) ** 2),
     OneCycle: (
@@ -91,7 +94,9 @@ def test_warm_up_rises_in_equal_steps_and_the_curve_follows_over_the_epochs_left
     settings = {**vars(plain), "warmup_epochs": 2.5}
     warm = curve(kind(**settings))
     # 10 steps up: a tenth of the curve's first value, two tenths, …, all of it
-    np.testing.assert_allclose(warm[:10], plain.factor(0, STEPS, EPOCHS) * np.arange(1, 11) / 10, rtol=1e-12)
+    np.testing.assert_allclose(
+        warm[:10], plain.factor(0, STEPS, EPOCHS) * np.arange(1, 11) / 10, rtol=1e-12
+    )
     if kind in (Cosine, OneCycle):  # these stretch over what is left: 7.5 epochs
         expected = [plain.after_warmup(step / STEPS, 7.5) for step in range(30)]
     else:
@@ -102,7 +107,9 @@ def test_warm_up_rises_in_equal_steps_and_the_curve_follows_over_the_epochs_left
 @pytest.mark.parametrize("kind", get_args(AnySchedule))
 def test_warm_up_longer_than_the_training(kind):
     warm = curve(kind(warmup_epochs=100))
-    np.testing.assert_allclose(warm, kind().factor(0, STEPS, EPOCHS) * np.arange(1, 41) / 400, rtol=1e-12)
+    np.testing.assert_allclose(
+        warm, kind().factor(0, STEPS, EPOCHS) * np.arange(1, 41) / 400, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("schedule", named(SCHEDULES))
@@ -115,14 +122,18 @@ def test_factors_are_never_negative_nor_more_than_one(schedule, steps, epochs, w
     assert (factors <= 1).all()
 
 
-@pytest.mark.parametrize("schedule", named([*SCHEDULES, *(kind(warmup_epochs=1.5) for kind in get_args(AnySchedule))]))
+@pytest.mark.parametrize(
+    "schedule", named([*SCHEDULES, *(kind(warmup_epochs=1.5) for kind in get_args(AnySchedule))])
+)
 def test_training_multiplies_its_learning_rate_by_the_factor(schedule):
     rows = some_rows(SquaredError(), rows=10, outputs=1)
     records = train(
         network_of(linear(1)), rows, schedule=schedule, batch_size=4, learning_rate=0.02, epochs=5
     )  # 3 steps an epoch, and a record holds the rate of the last
     expected = [0.02 * schedule.factor(3 * epoch + 2, 3, 5) for epoch in range(5)]
-    np.testing.assert_allclose([record.learning_rate[0] for record in records], expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        [record.learning_rate[0] for record in records], expected, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize(

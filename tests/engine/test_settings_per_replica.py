@@ -20,7 +20,11 @@ PRECISIONS = [("float64", 1e-12), ("float32", 1e-6)]
 
 
 def layers(rate, initializer):
-    return [Dense(units=5, activation=Tanh(), initializer=initializer), Dropout(rate=rate), Dense(units=2)]
+    return [
+        Dense(units=5, activation=Tanh(), initializer=initializer),
+        Dropout(rate=rate),
+        Dense(units=2),
+    ]
 
 
 LAYERS = [
@@ -40,11 +44,15 @@ def compare(each, precision, tolerance, own_layers=LAYERS):
     for k, (seed, training) in enumerate(zip(SEEDS, each, strict=True)):
         alone = Network(own_layers[k], 3, seeds=(seed,), precision=precision)
         solo = list(fit(training, alone, rows, held, regression))
-        np.testing.assert_allclose(together.theta[k], alone.theta[0], rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(
+            together.theta[k], alone.theta[0], rtol=tolerance, atol=tolerance
+        )
         for ours, theirs in zip(records, solo, strict=True):
             assert ours.learning_rate[k] == pytest.approx(theirs.learning_rate[0], rel=1e-6)
             for name, value in theirs.figures.items():
-                np.testing.assert_allclose(ours.figures[name][k], value[0], rtol=10 * tolerance, err_msg=name)
+                np.testing.assert_allclose(
+                    ours.figures[name][k], value[0], rtol=10 * tolerance, err_msg=name
+                )
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
@@ -55,7 +63,9 @@ def test_rates_schedules_penalties_and_clipping(optimizer, precision, tolerance)
         Training(learning_rate=0.01, **shared),
         Training(learning_rate=0.02, schedule=Cosine(warmup_epochs=1), **shared),
         Training(learning_rate=0.02, schedule=ExponentialDecay(decay=0.9), l2=0.1, **shared),
-        Training(learning_rate=0.005, l1=0.01, gradient_clipping=GradientClipping(norm=0.1), **shared),
+        Training(
+            learning_rate=0.005, l1=0.01, gradient_clipping=GradientClipping(norm=0.1), **shared
+        ),
     ]
     compare(each, precision, tolerance)
 
@@ -63,7 +73,9 @@ def test_rates_schedules_penalties_and_clipping(optimizer, precision, tolerance)
 @pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
 def test_optimizers_of_different_kinds_and_settings(precision, tolerance):
     optimizers = [Adam(), Adam(), Adam(beta_1=0.5), Momentum(momentum=0.8)]
-    each = [Training(epochs=4, batch_size=8, precision=precision, optimizer=own) for own in optimizers]
+    each = [
+        Training(epochs=4, batch_size=8, precision=precision, optimizer=own) for own in optimizers
+    ]
     compare(each, precision, tolerance)
 
 
@@ -71,7 +83,9 @@ def test_optimizers_of_different_kinds_and_settings(precision, tolerance):
 def test_each_rate_is_reduced_on_a_plateau_of_its_own(precision, tolerance):
     schedule = ReduceOnPlateau(patience=1, minimum_improvement=0.01)
     each = [
-        Training(epochs=12, batch_size=8, precision=precision, schedule=schedule, learning_rate=rate)
+        Training(
+            epochs=12, batch_size=8, precision=precision, schedule=schedule, learning_rate=rate
+        )
         for rate in (1e-5, 0.02, 0.02, 0.5)
     ]
     compare(each, precision, tolerance)
@@ -80,6 +94,11 @@ def test_each_rate_is_reduced_on_a_plateau_of_its_own(precision, tolerance):
 def test_one_search_measures_all_replicas():
     searching = [one for one in OPTIMIZERS if one.searches]
     assert searching
-    each = [Training(epochs=1, optimizer=Perturbation(), learning_rate=rate) for rate in (0.1, 0.2, 0.3, 0.4)]
-    with pytest.raises(ValueError, match="an optimizer that searches must have the same settings for all replicas"):
+    each = [
+        Training(epochs=1, optimizer=Perturbation(), learning_rate=rate)
+        for rate in (0.1, 0.2, 0.3, 0.4)
+    ]
+    with pytest.raises(
+        ValueError, match="an optimizer that searches must have the same settings for all replicas"
+    ):
         compare(each, "float64", 1e-12)

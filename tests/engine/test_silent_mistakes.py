@@ -36,9 +36,13 @@ def test_a_gradient_that_is_always_0_is_no_kink(monkeypatch, scale):
 
 
 def test_a_relu_that_stands_on_0_is_a_kink():
-    network = Network([Dense(units=1, activation=Relu(), bias=False)], 1, seeds=[0], precision="float64")
+    network = Network(
+        [Dense(units=1, activation=Relu(), bias=False)], 1, seeds=[0], precision="float64"
+    )
     network.theta[:] = 0
-    (check,) = check_gradient(network, SquaredError(), Rows(np.array([[1.0], [2.0]]), np.array([[1.0], [1.0]])))
+    (check,) = check_gradient(
+        network, SquaredError(), Rows(np.array([[1.0], [2.0]]), np.array([[1.0], [1.0]]))
+    )
     assert (check.kinks, check.relative_error) == (1, 0.0)
 
 
@@ -52,7 +56,10 @@ def test_replicas_whose_rates_fall_at_different_times_equal_their_solo_runs():
 
     def weights(seeds):
         network = Network([Dense(units=6, activation=Relu()), Dense(units=1)], 3, seeds=seeds)
-        rates = [record.learning_rate for record in fit(training, network, rows, rows, lambda r: RegressionError(r.y))]
+        rates = [
+            record.learning_rate
+            for record in fit(training, network, rows, rows, lambda r: RegressionError(r.y))
+        ]
         return network.theta, np.array(rates)
 
     together, rates = weights([1, 2])
@@ -66,7 +73,9 @@ def test_a_figure_that_is_never_a_number_does_not_leave_the_first_weights():
     rows, one = (Rows(rng.normal(size=(n, 2)), rng.normal(size=(n, 1))) for n in (10, 1))
     network = Network([Dense(units=1)], 2, seeds=[0], precision="float64")
     start = network.theta.copy()
-    training = Training(epochs=5, early_stopping=EarlyStopping(monitor="val_r2", patience=10), precision="float64")
+    training = Training(
+        epochs=5, early_stopping=EarlyStopping(monitor="val_r2", patience=10), precision="float64"
+    )
     for record in fit(training, network, rows, one, lambda r: RegressionError(r.y)):
         assert np.isnan(record.figures["val_r2"])
     assert record.kept_epoch == 5
@@ -74,8 +83,11 @@ def test_a_figure_that_is_never_a_number_does_not_leave_the_first_weights():
 
 
 @pytest.mark.parametrize(
-    ("schedule", "epochs", "end"), [(Cosine(warmup_epochs=0.5), 1, 0), (OneCycle(warmup_epochs=1.5), 2, 0.0004)]
+    ("schedule", "epochs", "end"),
+    [(Cosine(warmup_epochs=0.5), 1, 0), (OneCycle(warmup_epochs=1.5), 2, 0.0004)],
 )
-def test_a_schedule_ends_also_where_less_than_an_epoch_is_left_after_the_warm_up(schedule, epochs, end):
+def test_a_schedule_ends_also_where_less_than_an_epoch_is_left_after_the_warm_up(
+    schedule, epochs, end
+):
     last = schedule.factor(1000 * epochs - 1, 1000, epochs)
     assert last == pytest.approx(end, abs=1e-4)

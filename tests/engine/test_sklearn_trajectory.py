@@ -19,8 +19,14 @@ from bpnet.engine.optimizers import Adam, GradientDescent, Momentum, Nesterov
 STEPS = 50
 OPTIMIZERS = {
     "sgd": (GradientDescent(), {"solver": "sgd", "momentum": 0.0, "nesterovs_momentum": False}),
-    "momentum": (Momentum(momentum=0.8), {"solver": "sgd", "momentum": 0.8, "nesterovs_momentum": False}),
-    "nesterov": (Nesterov(momentum=0.8), {"solver": "sgd", "momentum": 0.8, "nesterovs_momentum": True}),
+    "momentum": (
+        Momentum(momentum=0.8),
+        {"solver": "sgd", "momentum": 0.8, "nesterovs_momentum": False},
+    ),
+    "nesterov": (
+        Nesterov(momentum=0.8),
+        {"solver": "sgd", "momentum": 0.8, "nesterovs_momentum": True},
+    ),
     # scikit-learn adds epsilon to √v, we to the corrected √v̂: with next to none of it both are the same
     "adam": (Adam(epsilon=1e-300), {"solver": "adam", "epsilon": 1e-300}),
 }
@@ -42,7 +48,10 @@ class FromTheSameWeights(MLPClassifier):
 
     def begin_with(self, network: Network) -> "FromTheSameWeights":
         views = network.parameters.views
-        self.given = [(views[f"layers.{k}.weight"][0].T.copy(), views[f"layers.{k}.bias"][0].copy()) for k in (0, 1)]
+        self.given = [
+            (views[f"layers.{k}.weight"][0].T.copy(), views[f"layers.{k}.bias"][0].copy())
+            for k in (0, 1)
+        ]
         return self
 
     def _init_coef(self, fan_in, fan_out, dtype):
@@ -53,7 +62,9 @@ class FromTheSameWeights(MLPClassifier):
 
 
 def network_4_16_3() -> Network:
-    network = network_of([Dense(units=16, activation=Relu()), Dense(units=3)], inputs=4, seeds=(11,))
+    network = network_of(
+        [Dense(units=16, activation=Relu()), Dense(units=3)], inputs=4, seeds=(11,)
+    )
     network.theta[:, network.weights :] = np.random.default_rng(5).normal(0, 0.1, 19)
     network.output_activation = Softmax()
     return network
@@ -63,7 +74,9 @@ def same_weights(network: Network, theirs: MLPClassifier) -> None:
     views = network.parameters.views
     for k in (0, 1):
         for ours, other in (("weight", theirs.coefs_[k].T), ("bias", theirs.intercepts_[k])):
-            np.testing.assert_allclose(views[f"layers.{k}.{ours}"][0], other, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(
+                views[f"layers.{k}.{ours}"][0], other, rtol=1e-12, atol=1e-12
+            )
 
 
 @pytest.mark.parametrize(("batch_size", "alpha"), BATCHES)
@@ -94,12 +107,16 @@ def test_fifty_steps(name, batch_size, alpha):
         l2=alpha / size,
         precision="float64",
     )
-    for record in fit(training, network, Rows(x, np.eye(3)[classes]), None, lambda rows: Accuracy()):
+    for record in fit(
+        training, network, Rows(x, np.eye(3)[classes]), None, lambda rows: Accuracy()
+    ):
         classifier.partial_fit(x, classes, classes=[0, 1, 2])
         same_weights(network, classifier)
         assert record.figures["loss"][0] == pytest.approx(classifier.loss_, rel=1e-12)
     assert record.step >= STEPS
-    np.testing.assert_allclose(network.predict(x)[0], classifier.predict_proba(x), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        network.predict(x)[0], classifier.predict_proba(x), rtol=1e-10, atol=1e-12
+    )
 
 
 def test_fifty_steps_with_weighted_rows():
@@ -119,7 +136,9 @@ def test_fifty_steps_with_weighted_rows():
         epochs=STEPS,
         precision="float64",
     )
-    for record in fit(training, network, Rows(x, np.eye(3)[classes], weights), None, lambda rows: Accuracy()):
+    for record in fit(
+        training, network, Rows(x, np.eye(3)[classes], weights), None, lambda rows: Accuracy()
+    ):
         classifier.partial_fit(x, classes, sample_weight=weights, classes=[0, 1, 2])
         same_weights(network, classifier)
         assert record.figures["loss"][0] == pytest.approx(classifier.loss_, rel=1e-12)

@@ -32,7 +32,11 @@ class Diary:
     """Notes the parameters and statistics that every epoch left."""
 
     def __init__(self, network):
-        self.network, self.theta, self.statistics = network, [network.theta.copy()], [network.statistics.flat.copy()]
+        self.network, self.theta, self.statistics = (
+            network,
+            [network.theta.copy()],
+            [network.statistics.flat.copy()],
+        )
 
     def __call__(self, record):
         self.theta.append(self.network.theta.copy())
@@ -84,7 +88,11 @@ def test_the_kept_epoch_of_each_record_is_the_best_so_far():
 def test_the_last_weights_are_kept_where_asked_or_without_validation():
     for how in ({"keep": "last"}, {"validation": None}):
         diary, records = run(**how)
-        assert [diary.left_at(replica) for replica in range(3)] == [25] * 3 == list(records[-1].kept_epoch)
+        assert (
+            [diary.left_at(replica) for replica in range(3)]
+            == [25] * 3
+            == list(records[-1].kept_epoch)
+        )
 
 
 def test_the_best_by_a_figure_of_which_more_is_better():
@@ -137,14 +145,21 @@ def test_the_exact_epoch_of_early_stopping(patience, least):
         losses = column(free, "val_loss", replica)
         end = stops_at(losses, patience, least) or 25
         assert diary.left_at(replica) == 1 + int(np.argmin(losses[:end]))
-        assert records[-1].stops[replica] == ("early_stopping" if stops_at(losses, patience, least) else "epochs")
-    assert len(records) == max(stops_at(column(free, "val_loss", r), patience, least) or 25 for r in range(3))
+        assert records[-1].stops[replica] == (
+            "early_stopping" if stops_at(losses, patience, least) else "epochs"
+        )
+    assert len(records) == max(
+        stops_at(column(free, "val_loss", r), patience, least) or 25 for r in range(3)
+    )
 
 
 @pytest.mark.parametrize("patience", [1, 4])
 def test_where_nothing_moves_it_stops_patience_epochs_after_the_first(patience):
     _, records = run(
-        network_of(linear(2)), learning_rate=1e-200, early_stopping=EarlyStopping(patience=patience), epochs=20
+        network_of(linear(2)),
+        learning_rate=1e-200,
+        early_stopping=EarlyStopping(patience=patience),
+        epochs=20,
     )
     assert len(records) == 1 + patience
     assert records[-1].stops == ("early_stopping",)
@@ -153,7 +168,10 @@ def test_where_nothing_moves_it_stops_patience_epochs_after_the_first(patience):
 
 def test_early_stopping_watches_the_training_loss_where_there_is_no_validation():
     _, records = run(
-        network_of(linear(2)), validation=None, learning_rate=1e-200, early_stopping=EarlyStopping(patience=3)
+        network_of(linear(2)),
+        validation=None,
+        learning_rate=1e-200,
+        early_stopping=EarlyStopping(patience=3),
     )
     assert len(records) == 4
 
@@ -170,7 +188,10 @@ def test_early_stopping_with_keep_last_keeps_the_epoch_at_which_each_stopped():
 def test_early_stopping_on_a_figure_of_which_more_is_better():
     _, free = run()
     _, records = run(early_stopping=EarlyStopping(monitor="val_r2", patience=3))
-    ends = [stops_at([-value for value in column(free, "val_r2", replica)], 3, 0.0) for replica in range(3)]
+    ends = [
+        stops_at([-value for value in column(free, "val_r2", replica)], 3, 0.0)
+        for replica in range(3)
+    ]
     assert len(records) == max(ends)
 
 
@@ -183,7 +204,9 @@ def test_training_stops_at_the_first_epoch_whose_loss_is_the_target():
     diary, records = run(validation=None, target_loss=target)
     for replica in range(3):
         losses = column(free, "loss", replica)
-        reached = next((epoch for epoch, loss in enumerate(losses, start=1) if loss <= target), None)
+        reached = next(
+            (epoch for epoch, loss in enumerate(losses, start=1) if loss <= target), None
+        )
         assert records[-1].stops[replica] == ("target_loss" if reached else "epochs")
         assert diary.left_at(replica) == (reached or 25)
 
@@ -193,7 +216,9 @@ def test_a_target_met_exactly_counts():
     _, free = run(network_of(linear(2)), **how)
     target = float(free[6].figures["loss"][0])
     assert len(run(network_of(linear(2)), **how, target_loss=target)[1]) == 7
-    assert len(run(network_of(linear(2)), **how, target_loss=float(np.nextafter(target, 0)))[1]) == 8
+    assert (
+        len(run(network_of(linear(2)), **how, target_loss=float(np.nextafter(target, 0)))[1]) == 8
+    )
 
 
 # Divergence.
@@ -205,7 +230,9 @@ def test_a_target_met_exactly_counts():
 def test_a_huge_learning_rate_ends_as_diverged_with_finite_parameters(keep, precision, validation):
     network = network_of([Dense(units=4), *linear(2)], seeds=(1, 2), precision=precision)
     rows = Rows(ROWS.x.astype(precision), ROWS.y.astype(precision))
-    diary, records = run(network, rows, validation, learning_rate=1e4, epochs=200, keep=keep, precision=precision)
+    diary, records = run(
+        network, rows, validation, learning_rate=1e4, epochs=200, keep=keep, precision=precision
+    )
     assert records[-1].stops == ("diverged", "diverged")
     assert len(records) < 200
     assert np.isfinite(network.theta).all()
@@ -213,7 +240,11 @@ def test_a_huge_learning_rate_ends_as_diverged_with_finite_parameters(keep, prec
         sound = [
             np.isfinite(theta[replica]).all()
             and np.isfinite(record.gradient_norm[replica])
-            and all(np.isfinite(column([record], name, replica)[0]) for name in record.figures if "loss" in name)
+            and all(
+                np.isfinite(column([record], name, replica)[0])
+                for name in record.figures
+                if "loss" in name
+            )
             for theta, record in zip(diary.theta[1:], records, strict=True)
         ]
         assert not sound[-1]
@@ -251,14 +282,22 @@ def test_a_replica_that_diverges_leaves_the_others_alone(kind):
         alone = start((SEEDS[replica],))
         _, solo = run(alone)
         np.testing.assert_allclose(together.theta[replica], alone.theta[0], rtol=1e-12)
-        np.testing.assert_allclose(column(records, "val_loss", replica), column(solo, "val_loss", 0), rtol=1e-12)
+        np.testing.assert_allclose(
+            column(records, "val_loss", replica), column(solo, "val_loss", 0), rtol=1e-12
+        )
 
 
 # Interruption.
 
 
 def begin(network, **how):
-    settings = {"loss": SquaredError(), "optimizer": GradientDescent(), "precision": "float64", **NOISY, **how}
+    settings = {
+        "loss": SquaredError(),
+        "optimizer": GradientDescent(),
+        "precision": "float64",
+        **NOISY,
+        **how,
+    }
     return fit(Training(**settings), network, ROWS, VALIDATION, regression)
 
 

@@ -39,7 +39,10 @@ torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
 nn, functional = torch.nn, torch.nn.functional
 
 DTYPE = {"float64": torch.float64, "float32": torch.float32}
-PRECISIONS = [pytest.param("float64", 1e-12, id="float64"), pytest.param("float32", 1e-6, id="float32")]
+PRECISIONS = [
+    pytest.param("float64", 1e-12, id="float64"),
+    pytest.param("float32", 1e-6, id="float32"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -74,21 +77,36 @@ def weighted_mean(each):
 
 
 LOSSES: list[tuple[object, Callable]] = [
-    (SquaredError(), weighted_mean(lambda y, t: functional.mse_loss(y, t, reduction="none").mean(1))),
+    (
+        SquaredError(),
+        weighted_mean(lambda y, t: functional.mse_loss(y, t, reduction="none").mean(1)),
+    ),
     (
         SquaredError(half=True, outputs="sum"),
         weighted_mean(lambda y, t: functional.mse_loss(y, t, reduction="none").sum(1) / 2),
     ),
-    (AbsoluteError(), weighted_mean(lambda y, t: functional.l1_loss(y, t, reduction="none").mean(1))),
-    (Huber(delta=0.6), weighted_mean(lambda y, t: functional.huber_loss(y, t, reduction="none", delta=0.6).mean(1))),
+    (
+        AbsoluteError(),
+        weighted_mean(lambda y, t: functional.l1_loss(y, t, reduction="none").mean(1)),
+    ),
+    (
+        Huber(delta=0.6),
+        weighted_mean(
+            lambda y, t: functional.huber_loss(y, t, reduction="none", delta=0.6).mean(1)
+        ),
+    ),
     (
         BinaryCrossEntropy(),
-        weighted_mean(lambda y, t: functional.binary_cross_entropy_with_logits(y, t, reduction="none").sum(1)),
+        weighted_mean(
+            lambda y, t: functional.binary_cross_entropy_with_logits(y, t, reduction="none").sum(1)
+        ),
     ),
     (CrossEntropy(), weighted_mean(lambda y, t: functional.cross_entropy(y, t, reduction="none"))),
     (
         CrossEntropy(label_smoothing=0.2),
-        weighted_mean(lambda y, t: functional.cross_entropy(y, t, reduction="none", label_smoothing=0.2)),
+        weighted_mean(
+            lambda y, t: functional.cross_entropy(y, t, reduction="none", label_smoothing=0.2)
+        ),
     ),
 ]
 
@@ -113,7 +131,9 @@ class Twin(nn.Module):
             else:
                 names = {"gamma": "weight", "beta": "bias"}
                 if isinstance(layer, BatchNormalization):
-                    part = nn.BatchNorm1d(units, eps=layer.epsilon, momentum=1 - layer.momentum, dtype=dtype)
+                    part = nn.BatchNorm1d(
+                        units, eps=layer.epsilon, momentum=1 - layer.momentum, dtype=dtype
+                    )
                 else:
                     part = nn.LayerNorm(units, eps=layer.epsilon, dtype=dtype)
             for name in own:
@@ -135,7 +155,9 @@ class Twin(nn.Module):
 
 def agree(ours, theirs, tolerance):
     theirs = theirs.detach().numpy()
-    np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance * max(1.0, np.abs(theirs).max()))
+    np.testing.assert_allclose(
+        ours, theirs, rtol=tolerance, atol=tolerance * max(1.0, np.abs(theirs).max())
+    )
 
 
 def moved_off_the_start(network, seed=9):
@@ -150,7 +172,9 @@ def one_pass(network, loss, rows):
     y = loss.prepare(rows.y).T[None]
     replicas = len(network.seeds)
     bound = network.bind(rows.x.T[None], training=True)
-    weights = None if rows.weights is None else np.broadcast_to(rows.weights, (replicas, 1, len(rows)))
+    weights = (
+        None if rows.weights is None else np.broadcast_to(rows.weights, (replicas, 1, len(rows)))
+    )
     bound_loss = loss.bind(bound.output, np.broadcast_to(y, (replicas, *y.shape[1:])), weights)
     network.begin_epoch(0)
     bound.forward()
@@ -176,19 +200,31 @@ def compare_pass(layers, loss, their_loss, precision, tolerance, *, weighted=Tru
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
-@pytest.mark.parametrize(("loss", "theirs"), [pytest.param(*case, id=repr(case[0])) for case in LOSSES])
+@pytest.mark.parametrize(
+    ("loss", "theirs"), [pytest.param(*case, id=repr(case[0])) for case in LOSSES]
+)
 @pytest.mark.parametrize("activation", named([ours for ours, _ in ACTIVATIONS]))
 def test_value_and_gradients_of_dense_layers(activation, loss, theirs, precision, tolerance):
-    layers = [Dense(units=5, activation=activation), Dense(units=4, activation=activation, bias=False), *linear(3)]
+    layers = [
+        Dense(units=5, activation=activation),
+        Dense(units=4, activation=activation, bias=False),
+        *linear(3),
+    ]
     compare_pass(layers, loss, theirs, precision, tolerance)
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
-@pytest.mark.parametrize("activation", [Identity(), Tanh(), Softmax()], ids=["identity", "tanh", "softmax"])
+@pytest.mark.parametrize(
+    "activation", [Identity(), Tanh(), Softmax()], ids=["identity", "tanh", "softmax"]
+)
 @pytest.mark.parametrize("normalization", [BatchNormalization, LayerNormalization])
 def test_value_and_gradients_of_normalization(normalization, activation, precision, tolerance):
     loss, theirs = LOSSES[0]
-    layers = [Dense(units=5, bias=False), normalization(activation=activation, epsilon=1e-3), *linear(3)]
+    layers = [
+        Dense(units=5, bias=False),
+        normalization(activation=activation, epsilon=1e-3),
+        *linear(3),
+    ]
     compare_pass(layers, loss, theirs, precision, tolerance)
 
 
@@ -220,13 +256,18 @@ def torch_adamw(model, rate):
     weights = [p for p in model.parameters() if p.ndim == 2]
     others = [p for p in model.parameters() if p.ndim == 1]
     return torch.optim.AdamW(
-        [{"params": weights, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}], lr=rate, eps=1e-8
+        [{"params": weights, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
+        lr=rate,
+        eps=1e-8,
     )
 
 
 OPTIMIZERS = {
     "sgd": (GradientDescent(), lambda m, rate: torch.optim.SGD(m.parameters(), lr=rate)),
-    "momentum": (Momentum(momentum=0.8), lambda m, rate: torch.optim.SGD(m.parameters(), lr=rate, momentum=0.8)),
+    "momentum": (
+        Momentum(momentum=0.8),
+        lambda m, rate: torch.optim.SGD(m.parameters(), lr=rate, momentum=0.8),
+    ),
     "nesterov": (
         Nesterov(momentum=0.8),
         lambda m, rate: torch.optim.SGD(m.parameters(), lr=rate, momentum=0.8, nesterov=True),
@@ -251,10 +292,20 @@ def test_full_batch_steps(name, steps, precision, tolerance):
     loss = SquaredError()
     rows = in_precision(some_rows(loss, rows=16), precision)
     network = moved_off_the_start(
-        network_of([Dense(units=6, activation=Tanh()), *linear(3)], seeds=(1, 2), precision=precision)
+        network_of(
+            [Dense(units=6, activation=Tanh()), *linear(3)], seeds=(1, 2), precision=precision
+        )
     )
     twins = [Twin(network, replica) for replica in range(2)]
-    train(network, rows, optimizer=ours, learning_rate=0.01, batch_size="full", epochs=steps, precision=precision)
+    train(
+        network,
+        rows,
+        optimizer=ours,
+        learning_rate=0.01,
+        batch_size="full",
+        epochs=steps,
+        precision=precision,
+    )
     for replica, twin in enumerate(twins):
         optimizer = theirs(twin, 0.01)
         for _ in range(steps):
@@ -270,10 +321,14 @@ def test_l2_is_torchs_weight_decay_on_weights():
     rows = some_rows(loss, rows=16)
     network = moved_off_the_start(network_of([Dense(units=6, activation=Tanh()), *linear(3)]))
     twin = Twin(network)
-    train(network, rows, learning_rate=0.05, l2=0.3, batch_size="full", epochs=20, precision="float64")
+    train(
+        network, rows, learning_rate=0.05, l2=0.3, batch_size="full", epochs=20, precision="float64"
+    )
     weights = [p for p in twin.parameters() if p.ndim == 2]
     others = [p for p in twin.parameters() if p.ndim == 1]
-    optimizer = torch.optim.SGD([{"params": weights, "weight_decay": 0.3}, {"params": others}], lr=0.05)
+    optimizer = torch.optim.SGD(
+        [{"params": weights, "weight_decay": 0.3}, {"params": others}], lr=0.05
+    )
     for _ in range(20):
         optimizer.zero_grad()
         functional.mse_loss(twin(tensor(rows.x)), tensor(rows.y)).backward()

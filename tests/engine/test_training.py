@@ -37,7 +37,9 @@ def data(rows=22, outputs=2, seed=0, *, weighted=False):
 
 def small(seeds=(1,), precision="float64", kind=Dense, outputs=2):
     tolerance = 1e-6 if precision == "float32" else 1e-13
-    return network_of(stack(kind, Tanh(), outputs, tolerance=tolerance), seeds=seeds, precision=precision)
+    return network_of(
+        stack(kind, Tanh(), outputs, tolerance=tolerance), seeds=seeds, precision=precision
+    )
 
 
 def figures_of(records, replica=0):
@@ -53,7 +55,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(kind):
     def run(seed):
         network = small((seed,), "float32", kind)
         rows = in_precision(suited(kind, data()), "float32")
-        records = train(network, rows, rows, optimizer=Adam(), batch_size=8, epochs=5, precision="float32")
+        records = train(
+            network, rows, rows, optimizer=Adam(), batch_size=8, epochs=5, precision="float32"
+        )
         return network.theta, network.statistics.flat, figures_of(records)
 
     first, again, other = run(3), run(3), run(4)
@@ -90,7 +94,10 @@ def test_global_random_state_is_neither_read_nor_moved():
 # Replicas.
 
 
-PRECISIONS = [pytest.param("float64", 1e-12, id="float64"), pytest.param("float32", 1e-6, id="float32")]
+PRECISIONS = [
+    pytest.param("float64", 1e-12, id="float64"),
+    pytest.param("float32", 1e-6, id="float32"),
+]
 SEEDS = (4, 5, 6)
 
 
@@ -102,15 +109,22 @@ def compare_replicas_with_solo_runs(make, rows, validation, precision, tolerance
     for replica, seed in enumerate(SEEDS):
         alone = make((seed,), precision)
         solo = train(alone, rows, validation, precision=precision, **how)
-        np.testing.assert_allclose(together.theta[replica], alone.theta[0], rtol=tolerance, atol=tolerance)
         np.testing.assert_allclose(
-            together.statistics.flat[replica], alone.statistics.flat[0], rtol=tolerance, atol=tolerance
+            together.theta[replica], alone.theta[0], rtol=tolerance, atol=tolerance
+        )
+        np.testing.assert_allclose(
+            together.statistics.flat[replica],
+            alone.statistics.flat[0],
+            rtol=tolerance,
+            atol=tolerance,
         )
         theirs, ours = figures_of(records[: len(solo)], replica), figures_of(solo)
         np.testing.assert_allclose(theirs, ours, rtol=10 * tolerance, atol=10 * tolerance)
         for one, two in zip(records, solo, strict=False):
             assert one.learning_rate[replica] == pytest.approx(two.learning_rate[0], rel=tolerance)
-            assert one.gradient_norm[replica] == pytest.approx(two.gradient_norm[0], rel=100 * tolerance, nan_ok=True)
+            assert one.gradient_norm[replica] == pytest.approx(
+                two.gradient_norm[0], rel=100 * tolerance, nan_ok=True
+            )
         assert records[-1].stops[replica] == solo[-1].stops[0]
         assert records[-1].kept_epoch[replica] == solo[-1].kept_epoch[0]
     return records
@@ -154,7 +168,10 @@ def test_a_replica_is_its_solo_run_where_rates_are_reduced_one_by_one(precision,
         lambda seeds, precision: small(seeds, precision, Dropout), data(), data(9, seed=1), precision, tolerance,
         learning_rate=0.3, batch_size=8, epochs=30, schedule=ReduceOnPlateau(patience=1),
     )  # fmt: skip
-    assert len({tuple(record.learning_rate[replica] for record in records) for replica in range(3)}) > 1
+    assert (
+        len({tuple(record.learning_rate[replica] for record in records) for replica in range(3)})
+        > 1
+    )
 
 
 def test_replicas_with_the_same_seed_are_equal():
@@ -182,7 +199,9 @@ def squares(network, rows, replica=0):
 def test_the_loss_is_the_mean_over_rows_whatever_the_batches(batch_size, weighted):
     rows, validation = data(weighted=weighted), data(9, seed=1, weighted=weighted)
     network = network_of(linear(2), seeds=(1, 2))
-    (record,) = train(network, rows, validation, batch_size=batch_size, epochs=1, learning_rate=STILL)
+    (record,) = train(
+        network, rows, validation, batch_size=batch_size, epochs=1, learning_rate=STILL
+    )
     for replica in range(2):
         for name, measured in (("loss", rows), ("val_loss", validation)):
             expected = np.average(squares(network, measured, replica), weights=measured.weights)
@@ -195,10 +214,18 @@ def test_the_sum_over_rows_is_reported_as_a_sum(batch_size):
     rows, validation = data(), data(9, seed=1)
     network = network_of(linear(2))
     (record,) = train(
-        network, rows, validation, batch_size=batch_size, epochs=1, learning_rate=STILL, loss=SquaredError(rows="sum")
+        network,
+        rows,
+        validation,
+        batch_size=batch_size,
+        epochs=1,
+        learning_rate=STILL,
+        loss=SquaredError(rows="sum"),
     )
     assert record.figures["loss"][0] == pytest.approx(squares(network, rows).sum(), rel=1e-12)
-    assert record.figures["val_loss"][0] == pytest.approx(squares(network, validation).sum(), rel=1e-12)
+    assert record.figures["val_loss"][0] == pytest.approx(
+        squares(network, validation).sum(), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("batch_size", [8, "full"])
@@ -206,7 +233,16 @@ def test_penalties_are_part_of_the_reported_losses_and_spare_biases(batch_size):
     rows, validation = data(), data(9, seed=1)
     network = network_of(linear(2), seeds=(1, 2))
     network.parameters.views["layers.0.bias"][:] = 100.0
-    (record,) = train(network, rows, validation, batch_size=batch_size, epochs=1, learning_rate=STILL, l1=0.5, l2=3.0)
+    (record,) = train(
+        network,
+        rows,
+        validation,
+        batch_size=batch_size,
+        epochs=1,
+        learning_rate=STILL,
+        l1=0.5,
+        l2=3.0,
+    )
     for replica in range(2):
         w = network.parameters.views["layers.0.weight"][replica]
         penalty = 0.5 * np.abs(w).sum() + 3.0 / 2 * (w * w).sum()
@@ -221,7 +257,13 @@ def test_the_loss_of_an_epoch_is_that_of_each_batch_before_its_step():
     network.theta[:] = 1.0
     rows = Rows(np.array([[1.0], [2.0], [3.0]]), np.zeros((3, 1)))
     (record,) = train(
-        network, rows, batch_size=1, shuffle=False, epochs=1, learning_rate=0.1, loss=SquaredError(half=True)
+        network,
+        rows,
+        batch_size=1,
+        shuffle=False,
+        epochs=1,
+        learning_rate=0.1,
+        loss=SquaredError(half=True),
     )
     # w = 1: 1/2, then 0.9: 4 · 0.81 / 2 = 1.62, then 0.9 · 0.6 = 0.54: 9 · 0.2916 / 2 = 1.3122, then 0.54 · 0.1
     assert record.figures["loss"][0] == pytest.approx((0.5 + 1.62 + 1.3122) / 3, rel=1e-14)
@@ -234,12 +276,16 @@ def test_gradient_norm_is_the_step_over_the_learning_rate():
     network = small((1, 2))
     before = network.theta.copy()
     (record,) = train(network, data(), batch_size="full", epochs=1, learning_rate=0.01, l2=0.5)
-    np.testing.assert_allclose(record.gradient_norm, np.linalg.norm(network.theta - before, axis=1) / 0.01, rtol=1e-12)
+    np.testing.assert_allclose(
+        record.gradient_norm, np.linalg.norm(network.theta - before, axis=1) / 0.01, rtol=1e-12
+    )
 
 
 def test_learning_rate_and_step_of_each_record():
     schedule = StepDecay(every_epochs=2, decay=0.1, warmup_epochs=1)
-    records = train(small((1, 2)), data(), batch_size=8, epochs=5, learning_rate=0.5, schedule=schedule)
+    records = train(
+        small((1, 2)), data(), batch_size=8, epochs=5, learning_rate=0.5, schedule=schedule
+    )
     assert [record.epoch for record in records] == [1, 2, 3, 4, 5]
     assert [record.step for record in records] == [3, 6, 9, 12, 15]
     # the last step of the warm-up is at the full rate; then two epochs at 1 and two at 0.1
@@ -255,7 +301,9 @@ def test_metrics_are_reported_for_both_tables():
     assert list(record.figures) == ["loss", "rmse", "r2", "val_loss", "val_rmse", "val_r2"]
     for prefix, measured in (("", rows), ("val_", validation)):
         errors = model(network, measured.x) - measured.y
-        assert record.figures[f"{prefix}rmse"][0] == pytest.approx(np.sqrt((errors**2).mean(axis=0)).mean(), rel=1e-12)
+        assert record.figures[f"{prefix}rmse"][0] == pytest.approx(
+            np.sqrt((errors**2).mean(axis=0)).mean(), rel=1e-12
+        )
 
 
 # Steps.
@@ -289,7 +337,15 @@ def test_the_gradient_of_a_short_last_batch_is_its_own_mean():
     network = network_of(linear(1, bias=False), inputs=1)
     network.theta[:] = 1.0
     rows = Rows(np.array([[1.0], [1.0], [4.0]]), np.zeros((3, 1)))
-    train(network, rows, batch_size=2, shuffle=False, epochs=1, learning_rate=0.1, loss=SquaredError(half=True))
+    train(
+        network,
+        rows,
+        batch_size=2,
+        shuffle=False,
+        epochs=1,
+        learning_rate=0.1,
+        loss=SquaredError(half=True),
+    )
     assert network.theta[0, 0] == pytest.approx(0.9 - 0.1 * 16 * 0.9, rel=1e-13)
 
 
@@ -324,9 +380,18 @@ def one_step(clipping, scale):
         network = small((1, 2, 3))
         before = network.theta.copy()
         rows = data()
-        (record,) = train(network, Rows(rows.x, rows.y * scale), batch_size="full", epochs=1, learning_rate=1.0, **how)
+        (record,) = train(
+            network,
+            Rows(rows.x, rows.y * scale),
+            batch_size="full",
+            epochs=1,
+            learning_rate=1.0,
+            **how,
+        )
         used.append(before - network.theta)
-        np.testing.assert_allclose(record.gradient_norm, np.linalg.norm(used[0], axis=1), rtol=1e-10)
+        np.testing.assert_allclose(
+            record.gradient_norm, np.linalg.norm(used[0], axis=1), rtol=1e-10
+        )
     return used
 
 
@@ -342,7 +407,9 @@ def test_clipping_looks_at_each_replica_by_itself():
     norms = np.linalg.norm(free, axis=1)
     bound = float(np.sort(norms)[1])
     _, clipped = one_step(GradientClipping(norm=bound), 5.0)
-    np.testing.assert_allclose(np.linalg.norm(clipped, axis=1), np.minimum(norms, bound), rtol=1e-10)
+    np.testing.assert_allclose(
+        np.linalg.norm(clipped, axis=1), np.minimum(norms, bound), rtol=1e-10
+    )
 
 
 def test_clipping_by_value_bounds_each_entry():
@@ -371,11 +438,19 @@ def test_the_rate_is_reduced_after_more_than_patience_epochs_without_improvement
     schedule = ReduceOnPlateau(patience=2, decay=0.5, smallest=0.2, warmup_epochs=1)
     for rows, validation in ((data(), data(9, seed=1)), (data(), None)):
         records = train(
-            small((1, 2, 3)), rows, validation, batch_size="full", epochs=14, learning_rate=STILL, schedule=schedule
+            small((1, 2, 3)),
+            rows,
+            validation,
+            batch_size="full",
+            epochs=14,
+            learning_rate=STILL,
+            schedule=schedule,
         )
         rates = np.array([record.learning_rate for record in records]) / STILL
         expected = [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.2, 0.2, 0.2, 0.2]
-        np.testing.assert_allclose(rates, np.repeat(np.array(expected)[:, None], 3, axis=1), rtol=1e-12)
+        np.testing.assert_allclose(
+            rates, np.repeat(np.array(expected)[:, None], 3, axis=1), rtol=1e-12
+        )
 
 
 def test_each_replica_has_a_rate_of_its_own():
@@ -384,10 +459,17 @@ def test_each_replica_has_a_rate_of_its_own():
     network.theta[:] = [[2.0], [0.0], [5.0]]
     x = np.array([[1.0], [-1.0]])
     records = train(
-        network, Rows(x, 2 * x), batch_size="full", epochs=6, learning_rate=0.1, schedule=ReduceOnPlateau(patience=0)
+        network,
+        Rows(x, 2 * x),
+        batch_size="full",
+        epochs=6,
+        learning_rate=0.1,
+        schedule=ReduceOnPlateau(patience=0),
     )
     rates = np.array([record.learning_rate for record in records])
-    np.testing.assert_allclose(rates[:, 0], 0.1 * np.array([1, 1, 0.5, 0.25, 0.125, 0.0625]), rtol=1e-12)
+    np.testing.assert_allclose(
+        rates[:, 0], 0.1 * np.array([1, 1, 0.5, 0.25, 0.125, 0.0625]), rtol=1e-12
+    )
     np.testing.assert_allclose(rates[:, 1:], 0.1, rtol=1e-12)
     np.testing.assert_allclose(network.theta[:, 0], [2, 2 - 2 * 0.8**6, 2 + 3 * 0.8**6], rtol=1e-12)
 
@@ -398,9 +480,13 @@ def test_the_plateau_needs_more_than_the_least_improvement():
     network.theta[:] = 1.0
     rows = Rows(np.array([[1.0]]), np.zeros((1, 1)))
     schedule = ReduceOnPlateau(patience=1, minimum_improvement=0.25)
-    records = train(network, rows, rows, batch_size="full", epochs=6, learning_rate=0.1, schedule=schedule)
+    records = train(
+        network, rows, rows, batch_size="full", epochs=6, learning_rate=0.1, schedule=schedule
+    )
     # val_loss after each epoch: 0.64, 0.4096 (no), 0.2621 (0.64 - 0.2621 > 0.25: yes), 0.1678 (no), 0.1074 (no)
-    assert [record.figures["val_loss"][0] for record in records[:3]] == pytest.approx([0.64, 0.4096, 0.262144])
+    assert [record.figures["val_loss"][0] for record in records[:3]] == pytest.approx(
+        [0.64, 0.4096, 0.262144]
+    )
     assert [record.learning_rate[0] for record in records] == pytest.approx([0.1] * 5 + [0.05])
 
 

@@ -38,7 +38,9 @@ def stored(parts: list[np.ndarray], dtype: str, folder: Path | None):
 def test_rows_on_disk_are_those_in_memory(tmp_path_factory, kinds, data, dtype):
     folder = tmp_path_factory.mktemp("rows")
     parts = [
-        data.draw(arrays.arrays(np.float32, st.tuples(st.integers(1, 5), st.just(3)), elements=kind)).astype(dtype)
+        data.draw(
+            arrays.arrays(np.float32, st.tuples(st.integers(1, 5), st.just(3)), elements=kind)
+        ).astype(dtype)
         for kind in kinds
     ]
     memory, disk = stored(parts, dtype, None), stored(parts, dtype, folder)
@@ -88,12 +90,16 @@ def test_weights_and_classes_are_kept(tmp_path: Path):
 
 
 def test_the_file_has_no_name_and_is_gone(tmp_path: Path):
-    rows = stored([np.ones((3, 2), np.float32), np.full((3, 2), 0.1, np.float32)], "float32", tmp_path / "new")
+    rows = stored(
+        [np.ones((3, 2), np.float32), np.full((3, 2), 0.1, np.float32)], "float32", tmp_path / "new"
+    )
     assert list((tmp_path / "new").iterdir()) == []
     assert len(rows) == 6
 
 
-def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_too_little_space_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**12, 10**12 - 10**9, 10**9))
     with pytest.raises(DataError) as caught:
         RowStore(1_000_000, 2000, "float32", tmp_path)
@@ -101,7 +107,9 @@ def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path, mon
         assert part in str(caught.value)
 
 
-def test_space_that_runs_out_while_rows_widen_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_space_that_runs_out_while_rows_widen_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     with RowStore(100, 10, "float32", tmp_path) as store:
         store.append(np.ones((50, 10), np.float32))
         monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(1, 0, 1500))

@@ -31,20 +31,32 @@ def test_numbers_read_back_the_same(
     with open(path, newline="") as file:
         header, *lines = csv.reader(file)
     assert header == COLUMNS
-    back = [(int(epoch), float(loss), float(other) if other else None) for epoch, loss, other in lines]
+    back = [
+        (int(epoch), float(loss), float(other) if other else None) for epoch, loss, other in lines
+    ]
     assert list(map(repr, back)) == list(map(repr, rows))
 
 
 def test_what_a_row_looks_like(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
-    rows = [(1, 0.1, None), (2, 0.5, 0.10000000149011612), (3, math.nan, -math.inf), (4, 1e-7, math.inf)]
+    rows = [
+        (1, 0.1, None),
+        (2, 0.5, 0.10000000149011612),
+        (3, math.nan, -math.inf),
+        (4, 1e-7, math.inf),
+    ]
     with MetricsLog(path, COLUMNS) as metrics:
         for row in rows:
             metrics.append(row, now=0.0)
-    assert path.read_bytes() == b"epoch,loss,val_loss\n1,0.1,\n2,0.5,0.10000000149011612\n3,nan,-inf\n4,1e-7,inf\n"
+    assert (
+        path.read_bytes()
+        == b"epoch,loss,val_loss\n1,0.1,\n2,0.5,0.10000000149011612\n3,nan,-inf\n4,1e-7,inf\n"
+    )
 
 
-def test_rows_reach_the_disk_within_a_second_and_on_leaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_reach_the_disk_within_a_second_and_on_leaving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = 100.0
     monkeypatch.setattr(log.time, "perf_counter", lambda: now)
     path = tmp_path / "metrics.csv"
@@ -55,7 +67,15 @@ def test_rows_reach_the_disk_within_a_second_and_on_leaving(tmp_path: Path, monk
     with MetricsLog(path, ["epoch"]) as metrics:
         assert on_disk() == 1  # the header, at once
         # a row waits where the next, coming as late, would still be in time for the oldest
-        for second, lines in [(100.3, 1), (100.6, 1), (100.9, 1), (101.0, 1), (101.2, 6), (101.3, 6), (102.0, 8)]:
+        for second, lines in [
+            (100.3, 1),
+            (100.6, 1),
+            (100.9, 1),
+            (101.0, 1),
+            (101.2, 6),
+            (101.3, 6),
+            (102.0, 8),
+        ]:
             now = second
             metrics.append([1], now=now)
             assert on_disk() == lines, second
@@ -103,7 +123,10 @@ def test_an_interrupted_log_is_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", [[1, 0.5], [1, 0.5, 0.5, 0.5]])
 def test_a_row_must_fit_the_columns(tmp_path: Path, row: list[float]) -> None:
-    with pytest.raises(ValueError, match="the columns are"), MetricsLog(tmp_path / "m", COLUMNS) as metrics:
+    with (
+        pytest.raises(ValueError, match="the columns are"),
+        MetricsLog(tmp_path / "m", COLUMNS) as metrics,
+    ):
         metrics.append(row, now=0.0)
 
 
@@ -124,7 +147,9 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(log, "open", lambda _, *mode, **rest: full(*mode, **rest), raising=False)
     monkeypatch.setattr(log, "_SECONDS_ON_THE_WAY", 0.0)
     metrics = MetricsLog(path, ["epoch"]).__enter__()
-    with pytest.raises(RunError, match="cannot be written: No space left on device; check that its folder"):
+    with pytest.raises(
+        RunError, match="cannot be written: No space left on device; check that its folder"
+    ):
         metrics.append([1], now=1e12)
     metrics._rows.append([2])
     with pytest.raises(RunError, match="cannot be written: No space left on device"):

@@ -20,12 +20,16 @@ def make_run(folder: Path) -> Path:
 # Names
 
 
-@pytest.mark.parametrize("name", ["iris", "Iris.v2", "a", "7", "_x", "größe", "a" * 100, "a-b_c.d-"])
+@pytest.mark.parametrize(
+    "name", ["iris", "Iris.v2", "a", "7", "_x", "größe", "a" * 100, "a-b_c.d-"]
+)
 def test_good_names(name: str) -> None:
     assert valid_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", ".iris", "-iris", "a/b", "a\\b", "a b", "a\n", "a:b", "a" * 101])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".iris", "-iris", "a/b", "a\\b", "a b", "a\n", "a:b", "a" * 101]
+)
 def test_bad_names(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         valid_name(name)
@@ -55,7 +59,10 @@ def test_numbers_count_up_and_parents_are_made(tmp_path: Path) -> None:
         (["iris-999"], "iris-1000"),
         (["iris-1000", "iris-999"], "iris-1001"),
         (["IRIS-007"], "iris-008"),
-        (["iris", "iris-", "iris-x", "iris-001-002", "my-iris-003", "iris-004.bak", "iriss-005"], "iris-001"),
+        (
+            ["iris", "iris-", "iris-x", "iris-001-002", "my-iris-003", "iris-004.bak", "iriss-005"],
+            "iris-001",
+        ),
     ],
 )
 def test_the_next_number(tmp_path: Path, existing: list[str], made: str) -> None:
@@ -70,7 +77,9 @@ def test_a_file_takes_a_number_too_and_dots_are_not_wildcards(tmp_path: Path) ->
     assert create(tmp_path, "a.b").name == "a.b-002"
 
 
-def test_a_number_taken_meanwhile_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_taken_meanwhile_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in (1, 2):
         (tmp_path / f"iris-00{number}").mkdir()
     monkeypatch.setattr(Path, "iterdir", lambda self: iter(()))
@@ -94,7 +103,9 @@ def refused(parent: Path) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("below", "reason"), [("", "it is not a folder"), ("runs", "Not a directory")])
+@pytest.mark.parametrize(
+    ("below", "reason"), [("", "it is not a folder"), ("runs", "Not a directory")]
+)
 def test_a_parent_that_is_a_file(tmp_path: Path, below: str, reason: str) -> None:
     parent = tmp_path / "file" / below
     (tmp_path / "file").touch()
@@ -104,13 +115,17 @@ def test_a_parent_that_is_a_file(tmp_path: Path, below: str, reason: str) -> Non
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC])
-def test_a_parent_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_a_parent_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     def refuse(path: Path, mode: int = 0o777) -> None:
         raise OSError(code, os.strerror(code), str(path))
 
     (tmp_path / "runs").mkdir()
     mkdir = os.mkdir
-    monkeypatch.setattr(os, "mkdir", lambda path, mode=0o777: (refuse if "iris" in str(path) else mkdir)(path, mode))
+    monkeypatch.setattr(
+        os, "mkdir", lambda path, mode=0o777: (refuse if "iris" in str(path) else mkdir)(path, mode)
+    )
     for parent in (tmp_path / "runs", tmp_path / "iris" / "runs"):
         assert refused(parent) == (
             f"{parent}: a run directory cannot be made here: {os.strerror(code)}; choose a folder with --runs DIR"
@@ -140,15 +155,22 @@ def test_a_missing_run_suggests_a_near_one(tmp_path: Path) -> None:
     make_run(tmp_path / "iris-001")
     (tmp_path / "iris-02").mkdir()  # not a run
     path = tmp_path / "iris-01"
-    assert problem_of(path) == (f"{path}: there is no such run directory; did you mean '{tmp_path / 'iris-001'}'?")
+    assert problem_of(path) == (
+        f"{path}: there is no such run directory; did you mean '{tmp_path / 'iris-001'}'?"
+    )
 
 
 def test_a_missing_run_without_a_near_one(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "iris-001"
-    assert problem_of(path) == f"{path}: there is no such run directory; `bpnet train CONFIG` makes one"
+    assert (
+        problem_of(path)
+        == f"{path}: there is no such run directory; `bpnet train CONFIG` makes one"
+    )
 
 
-WHAT = "a run directory is what `bpnet train` makes and holds config.yaml, run.json, model/ and more"
+WHAT = (
+    "a run directory is what `bpnet train` makes and holds config.yaml, run.json, model/ and more"
+)
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
@@ -165,14 +187,22 @@ def test_a_file_or_folder_inside_a_run(tmp_path: Path) -> None:
     run = make_run(tmp_path / "iris-001")
     (run / "model").mkdir()
     (run / "model" / "model.json").touch()
-    assert problem_of(run / "model") == f"{run / 'model'}: is not a run directory; {WHAT}; did you mean '{run}'?"
+    assert (
+        problem_of(run / "model")
+        == f"{run / 'model'}: is not a run directory; {WHAT}; did you mean '{run}'?"
+    )
     path = run / "model" / "model.json"
-    assert problem_of(path) == f"{path}: is a file, not a run directory; {WHAT}; did you mean '{run}'?"
+    assert (
+        problem_of(path) == f"{path}: is a file, not a run directory; {WHAT}; did you mean '{run}'?"
+    )
 
 
 def test_a_file_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "iris.csv").touch()
-    assert problem_of(tmp_path / "iris.csv") == f"{tmp_path / 'iris.csv'}: is a file, not a run directory; {WHAT}"
+    assert (
+        problem_of(tmp_path / "iris.csv")
+        == f"{tmp_path / 'iris.csv'}: is a file, not a run directory; {WHAT}"
+    )
 
 
 def test_a_path_that_the_system_refuses(tmp_path: Path) -> None:

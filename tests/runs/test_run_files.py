@@ -16,8 +16,14 @@ from bpnet.errors import RunError
 from bpnet.runs.files import read_json, read_text, write_bytes, write_json, write_text
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -33,12 +39,21 @@ def test_json_reads_back_the_same(tmp_path_factory: pytest.TempPathFactory, valu
 def test_json_looks_like_this(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     write_json(path, {"z": 1, "a": ["größe", None], "loss": 1e-07})
-    assert path.read_bytes().decode() == ('{\n  "z": 1,\n  "a": [\n    "größe",\n    null\n  ],\n  "loss": 1e-07\n}\n')
+    assert path.read_bytes().decode() == (
+        '{\n  "z": 1,\n  "a": [\n    "größe",\n    null\n  ],\n  "loss": 1e-07\n}\n'
+    )
 
 
-def test_numbers_that_json_lacks_become_null_and_numpy_scalars_become_numbers(tmp_path: Path) -> None:
+def test_numbers_that_json_lacks_become_null_and_numpy_scalars_become_numbers(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "metrics.json"
-    value = {"a": [math.nan, (math.inf, -math.inf)], "b": np.float32("nan"), "c": np.float32(0.5), "d": np.int64(3)}
+    value = {
+        "a": [math.nan, (math.inf, -math.inf)],
+        "b": np.float32("nan"),
+        "c": np.float32(0.5),
+        "d": np.int64(3),
+    }
     write_json(path, value)
     assert json.loads(path.read_text()) == {"a": [None, [None, None]], "b": None, "c": 0.5, "d": 3}
 
@@ -65,7 +80,9 @@ def test_the_usual_rights(tmp_path: Path) -> None:
     assert ours == theirs
 
 
-def test_the_content_is_on_disk_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_content_is_on_disk_before_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     events: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
@@ -99,12 +116,16 @@ def test_a_failed_write_keeps_the_old_content(
     with pytest.raises((RunError, KeyboardInterrupt)) as caught:
         write_text(path, "new")
     if isinstance(failure, OSError):
-        assert str(caught.value).startswith(f"{path}: cannot be written: No space left on device; check")
+        assert str(caught.value).startswith(
+            f"{path}: cannot be written: No space left on device; check"
+        )
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_cannot_be_flushed_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_flushed_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*arguments: object) -> int:
         raise PermissionError(13, "Permission denied")
 
@@ -115,7 +136,9 @@ def test_a_folder_that_cannot_be_flushed_does_not_matter(tmp_path: Path, monkeyp
 
 def test_writing_into_a_missing_folder(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "run.json"
-    with pytest.raises(RunError, match=r"run\.json: cannot be written: No such file or directory; check") as caught:
+    with pytest.raises(
+        RunError, match=r"run\.json: cannot be written: No such file or directory; check"
+    ) as caught:
         write_json(path, {})
     assert caught.value.exit_code == 5
 

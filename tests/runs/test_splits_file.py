@@ -14,7 +14,9 @@ from bpnet.runs.splits import DROPPED, read_splits, write_splits
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from([0, 1, 2, DROPPED])))
-def test_splits_read_back_the_same(tmp_path_factory: pytest.TempPathFactory, parts: list[int]) -> None:
+def test_splits_read_back_the_same(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[int]
+) -> None:
     path = tmp_path_factory.getbasetemp() / "splits.csv"
     write_splits(path, np.array(parts, np.int8))
     assert read_splits(path, len(parts)).tolist() == parts
@@ -43,17 +45,35 @@ def test_splits_saved_by_a_spreadsheet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", ", line 1: must read 'row,part', not ''; restore the file from a copy, or train again"),
+        (
+            "",
+            ", line 1: must read 'row,part', not ''; restore the file from a copy, or train again",
+        ),
         ("1,train\n2,test\n", ", line 1: must read 'row,part', not '1,train'; restore"),
-        ("row,part\n1,train\n2,val\n", ", line 3: the part 'val' is unknown; allowed are train, validation, test"),
+        (
+            "row,part\n1,train\n2,val\n",
+            ", line 3: the part 'val' is unknown; allowed are train, validation, test",
+        ),
         ("row,part\n1,train\n2,\n", ", line 3: the part '' is unknown"),
-        ("row,part\n0,train\n1,test\n", ", line 2: must be '1,' and a part, not '0,train'; restore"),
+        (
+            "row,part\n0,train\n1,test\n",
+            ", line 2: must be '1,' and a part, not '0,train'; restore",
+        ),
         ("row,part\n1,train\n3,test\n", ", line 3: must be '2,' and a part, not '3,test'; restore"),
         ("row,part\n1,train\n1,test\n", ", line 3: must be '2,' and a part, not '1,test'; restore"),
         ("row,part\n1,train\n\n", ", line 3: must be '2,' and a part, not ''; restore"),
-        ("row,part\n1,train,x\n2,test\n", ", line 2: must be '1,' and a part, not '1,train,x'; restore"),
-        ("row,part\n1,train\n", ": splits 1 rows, but the table has 2; use the table that the run was trained on"),
-        ("row,part\n1,train\n2,test\n3,test\n", ": splits 3 rows, but the table has 2; use the table"),
+        (
+            "row,part\n1,train,x\n2,test\n",
+            ", line 2: must be '1,' and a part, not '1,train,x'; restore",
+        ),
+        (
+            "row,part\n1,train\n",
+            ": splits 1 rows, but the table has 2; use the table that the run was trained on",
+        ),
+        (
+            "row,part\n1,train\n2,test\n3,test\n",
+            ": splits 3 rows, but the table has 2; use the table",
+        ),
     ],
 )
 def test_wrong_splits(tmp_path: Path, content: str, words: str) -> None:
@@ -66,5 +86,7 @@ def test_wrong_splits(tmp_path: Path, content: str, words: str) -> None:
 
 
 def test_missing_splits(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"splits\.csv: there is no such file; restore it from a copy"):
+    with pytest.raises(
+        RunError, match=r"splits\.csv: there is no such file; restore it from a copy"
+    ):
         read_splits(tmp_path / "splits.csv", 2)

@@ -25,14 +25,21 @@ ARRAYS = {
 SHAPES = {"0.weight": (1, 2, 3), "0.bias": (1, 2)}
 
 arrays = hnp.arrays(
-    st.sampled_from([np.float32, np.float64, np.int64, np.bool_]), hnp.array_shapes(min_dims=0, min_side=0)
+    st.sampled_from([np.float32, np.float64, np.int64, np.bool_]),
+    hnp.array_shapes(min_dims=0, min_side=0),
 )
 
 
 @settings(max_examples=50, deadline=None)
 @given(
-    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), arrays, max_size=4),
-    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=3), st.text('aé"\\\n'), max_size=4),
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=5), arrays, max_size=4
+    ),
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=3),
+        st.text('aé"\\\n'),
+        max_size=4,
+    ),
 )
 def test_arrays_and_metadata_read_back_the_same(
     tmp_path_factory: pytest.TempPathFactory, named: dict[str, Any], metadata: dict[str, str]
@@ -129,7 +136,9 @@ def test_other_content(tmp_path_factory: pytest.TempPathFactory, content: bytes)
 def test_a_type_that_numpy_lacks(tmp_path: Path) -> None:
     header = b'{"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
     (tmp_path / "w").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
-    assert "its 65 bytes are not a whole safetensors file ('BF16')" in problem_of_file(tmp_path / "w")
+    assert "its 65 bytes are not a whole safetensors file ('BF16')" in problem_of_file(
+        tmp_path / "w"
+    )
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
@@ -148,14 +157,26 @@ def test_the_expected_arrays_pass() -> None:
     ("change", "words"),
     [
         ({"0.bias": None}, "w: the tensor '0.bias' of shape (1, 2) is missing; "),
-        ({"1.bias": np.zeros(4, np.float32)}, "w: the tensor '1.bias' of shape (4,) is not in the model; "),
+        (
+            {"1.bias": np.zeros(4, np.float32)},
+            "w: the tensor '1.bias' of shape (4,) is not in the model; ",
+        ),
         (
             {"0.weight": np.zeros((1, 3, 2), np.float32)},
             "w: the tensor '0.weight' has shape (1, 3, 2), the model needs (1, 2, 3); ",
         ),
-        ({"0.bias": np.zeros((1, 2))}, "w: the tensor '0.bias' is float64, the model needs float32; "),
-        ({"0.bias": np.array([[0, np.nan]], np.float32)}, "w: the tensor '0.bias' holds NaN or infinity; "),
-        ({"0.bias": np.array([[0, -np.inf]], np.float32)}, "w: the tensor '0.bias' holds NaN or infinity; "),
+        (
+            {"0.bias": np.zeros((1, 2))},
+            "w: the tensor '0.bias' is float64, the model needs float32; ",
+        ),
+        (
+            {"0.bias": np.array([[0, np.nan]], np.float32)},
+            "w: the tensor '0.bias' holds NaN or infinity; ",
+        ),
+        (
+            {"0.bias": np.array([[0, -np.inf]], np.float32)},
+            "w: the tensor '0.bias' holds NaN or infinity; ",
+        ),
         ({"0.weight": None, "0.bias": None}, "'0.weight' of shape (1, 2, 3) is missing"),
         ({"b": np.zeros(1), "a": np.zeros(2)}, "the tensor 'a' of shape (2,) is not in the model"),
     ],

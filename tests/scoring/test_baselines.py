@@ -36,7 +36,9 @@ def test_a_weight_counts_as_repetition(task, rng):
     }[task]
     times = weights.astype(int)
     weighted = fit_baselines(task, x, y, weights, x_eval, classes=3)
-    repeated = fit_baselines(task, np.repeat(x, times, 0), np.repeat(y, times, 0), None, x_eval, classes=3)
+    repeated = fit_baselines(
+        task, np.repeat(x, times, 0), np.repeat(y, times, 0), None, x_eval, classes=3
+    )
     for one, other in zip(weighted, repeated, strict=True):
         np.testing.assert_allclose(one.predicted, other.predicted, rtol=1e-3)
 
@@ -51,7 +53,9 @@ def test_classes_without_training_rows_have_probability_0(rng):
 
 
 def test_a_single_class_among_the_training_rows(rng):
-    _, logistic = fit_baselines("classification", np.ones((4, 1)), np.ones(4, int), None, np.ones((2, 1)), classes=2)
+    _, logistic = fit_baselines(
+        "classification", np.ones((4, 1)), np.ones(4, int), None, np.ones((2, 1)), classes=2
+    )
     np.testing.assert_array_equal(logistic.predicted, [[0, 1], [0, 1]])
     assert logistic.note == "all training rows are of one class"
 
@@ -61,7 +65,10 @@ def test_labels(rng):
     y = (x[:, :2] + rng.normal(size=(100, 2)) > [0, 0.8]).astype(int)
     frequent, logistic = fit_baselines("multilabel", x, y, None, x_eval)
     np.testing.assert_allclose(frequent.predicted, np.tile(y.mean(axis=0), (10, 1)))
-    expected = [LogisticRegression(max_iter=1000).fit(x, y[:, k]).predict_proba(x_eval)[:, 1] for k in range(2)]
+    expected = [
+        LogisticRegression(max_iter=1000).fit(x, y[:, k]).predict_proba(x_eval)[:, 1]
+        for k in range(2)
+    ]
     np.testing.assert_allclose(logistic.predicted, np.transpose(expected))
 
 
@@ -71,13 +78,17 @@ def test_quantities(targets, rng):
     y = x[:, :targets] * 3 + rng.normal(size=(50, targets))
     mean, ridge = fit_baselines("regression", x, y, None, x_eval)
     np.testing.assert_allclose(mean.predicted, np.tile(y.mean(axis=0), (10, 1)))
-    np.testing.assert_allclose(ridge.predicted, Ridge(alpha=1.0).fit(x, y).predict(x_eval).reshape(10, targets))
+    np.testing.assert_allclose(
+        ridge.predicted, Ridge(alpha=1.0).fit(x, y).predict(x_eval).reshape(10, targets)
+    )
 
 
 def test_a_fit_that_does_not_converge_is_noted_and_does_not_warn(monkeypatch, rng):
     monkeypatch.setattr(module, "MOST_ITERATIONS", 2)
     y = rng.integers(0, 2, 100)
-    _, logistic = fit_baselines("classification", rng.normal(size=(100, 5)) + y[:, None], y, None, np.ones((2, 5)), 2)
+    _, logistic = fit_baselines(
+        "classification", rng.normal(size=(100, 5)) + y[:, None], y, None, np.ones((2, 5)), 2
+    )
     assert logistic.note == "did not converge in 2 iterations"
 
 
@@ -111,7 +122,9 @@ def test_a_network_that_is_better_by_chance(rng):
     baseline = network.copy()
     network[:2] = baseline[2:5] = False
     (sentence,) = judged(network, baseline, rng)
-    assert sentence.startswith("the network is not clearly better than logistic regression: accuracy 0.98 against 0.97")
+    assert sentence.startswith(
+        "the network is not clearly better than logistic regression: accuracy 0.98 against 0.97"
+    )
     assert sentence.endswith("a difference within the noise of 100 rows")
     (sentence,) = judged(baseline, network, rng)
     assert sentence.startswith(
@@ -134,19 +147,27 @@ def test_the_comparison_is_paired(rng):
 
 def test_quantities_are_compared_by_r2_of_targets_in_their_own_units(rng):
     true = rng.normal(size=(300, 2)) * [1, 1000]
-    near, far = true + 0.3 * rng.normal(size=(300, 2)) * [1, 1000], true + rng.normal(size=(300, 2)) * [1, 1000]
+    near, far = (
+        true + 0.3 * rng.normal(size=(300, 2)) * [1, 1000],
+        true + rng.normal(size=(300, 2)) * [1, 1000],
+    )
     assert verdict("regression", true, near, [Baseline("ridge regression", far, None)], rng) == []
     (sentence,) = verdict("regression", true, far, [Baseline("ridge regression", near, None)], rng)
     assert sentence.startswith("the network does not beat ridge regression: R² ")
     still = np.ones((5, 1))
-    (sentence,) = verdict("regression", still, still + 0.25, [Baseline("the mean", still, None)], rng)
+    (sentence,) = verdict(
+        "regression", still, still + 0.25, [Baseline("the mean", still, None)], rng
+    )
     assert sentence == "the network does not beat the mean: RMSE 0.25 against 0.00"
 
 
 def test_labels_are_compared_by_accuracy_and_log_loss(rng):
     true = rng.integers(0, 2, (300, 2))
     good, bad = 0.6 * true + 0.2, np.full((300, 2), 0.4, np.float32)
-    assert verdict("multilabel", true, good, [Baseline("the most frequent values", bad, None)], rng) == []
+    assert (
+        verdict("multilabel", true, good, [Baseline("the most frequent values", bad, None)], rng)
+        == []
+    )
     (sentence,) = verdict("multilabel", true, bad, [Baseline("x", good, None)], rng)
     assert "accuracy" in sentence
     assert "log loss" in sentence

@@ -97,7 +97,12 @@ def some_counts(rng, rows):
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**32), rows=st.integers(1, 25), classes=st.integers(2, 4), grid=st.sampled_from([4, 1000]))
+@given(
+    seed=st.integers(0, 2**32),
+    rows=st.integers(1, 25),
+    classes=st.integers(2, 4),
+    grid=st.sampled_from([4, 1000]),
+)
 def test_class_figures_are_scikit_learns_of_the_repeated_rows(seed, rows, classes, grid):
     rng = np.random.default_rng(seed)
     true = rng.integers(0, rng.integers(1, classes + 1), rows)
@@ -107,7 +112,12 @@ def test_class_figures_are_scikit_learns_of_the_repeated_rows(seed, rows, classe
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**32), rows=st.integers(1, 25), labels=st.integers(1, 4), grid=st.sampled_from([4, 1000]))
+@given(
+    seed=st.integers(0, 2**32),
+    rows=st.integers(1, 25),
+    labels=st.integers(1, 4),
+    grid=st.sampled_from([4, 1000]),
+)
 def test_label_figures_are_scikit_learns_of_the_repeated_rows(seed, rows, labels, grid):
     rng = np.random.default_rng(seed)
     true = (rng.random((rows, labels)) < rng.choice([0, 0.3, 0.7, 1], labels)).astype(int)
@@ -121,13 +131,23 @@ def test_quantity_figures_are_scikit_learns_of_the_repeated_rows(seed, rows, tar
     rng = np.random.default_rng(seed)
     true = rng.integers(1, 9, (rows, targets)) * rng.choice([0.1, 100.0])
     predicted = true + rng.integers(-3, 4, (rows, targets))
-    agrees(QuantitySample(true, predicted), expected_of_quantities, some_counts(rng, rows), true, predicted)
+    agrees(
+        QuantitySample(true, predicted),
+        expected_of_quantities,
+        some_counts(rng, rows),
+        true,
+        predicted,
+    )
 
 
 def test_the_interval_of_a_mean_is_scipys():
     values = np.random.default_rng(3).exponential(size=80)
-    ours = bootstrap(Means(["mean"], values[:, None]), {"mean": values.mean()}, np.random.default_rng(0), 20_000)
-    theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=1).confidence_interval
+    ours = bootstrap(
+        Means(["mean"], values[:, None]), {"mean": values.mean()}, np.random.default_rng(0), 20_000
+    )
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=20_000, method="percentile", rng=1
+    ).confidence_interval
     # 20,000 resamples: an endpoint is uncertain by about 1 % of the interval
     width = theirs.high - theirs.low
     assert ours.figures[0].low == pytest.approx(theirs.low, abs=0.04 * width)
@@ -139,7 +159,9 @@ def test_the_interval_covers_the_mean_as_often_as_it_says():
     covered = 0
     for k in range(300):
         values = np.random.default_rng([k, 1]).normal(5, 2, (60, 1))
-        figure = bootstrap(Means(["m"], values), {"m": values.mean()}, np.random.default_rng(k), 500).figures[0]
+        figure = bootstrap(
+            Means(["m"], values), {"m": values.mean()}, np.random.default_rng(k), 500
+        ).figures[0]
         covered += figure.low <= 5 <= figure.high
     # binomial(300, about 0.94): standard deviation 4.1
     assert 268 <= covered <= 296
@@ -148,7 +170,8 @@ def test_the_interval_covers_the_mean_as_often_as_it_says():
 def test_the_same_generator_gives_the_same_interval():
     values = np.random.default_rng(0).normal(size=(50, 1))
     one, two, other = (
-        bootstrap(Means(["m"], values), {"m": 0.0}, np.random.default_rng(seed)).figures for seed in ([5, 1], [5, 1], 6)
+        bootstrap(Means(["m"], values), {"m": 0.0}, np.random.default_rng(seed)).figures
+        for seed in ([5, 1], [5, 1], 6)
     )
     assert one == two
     assert one != other
@@ -166,7 +189,9 @@ def test_undefined_figures_have_no_interval():
 def test_slopes_are_the_derivatives_of_the_ranked_figures(grid, labels):
     rng = np.random.default_rng(grid)
     true = rng.integers(0, 2, (30, labels))
-    ranked = LabelSample(true, (rng.integers(0, grid, (30, labels)) + true * grid / 2) / (2 * grid)).ranked
+    ranked = LabelSample(
+        true, (rng.integers(0, grid, (30, labels)) + true * grid / 2) / (2 * grid)
+    ).ranked
     step = 1e-5 * np.eye(30)
     above, below = ranked.at(1 + step), ranked.at(1 - step)
     for name, slopes in ranked.slopes().items():
@@ -205,7 +230,9 @@ def test_intervals_of_blocks_and_slopes_are_as_wide_as_those_of_rows(monkeypatch
             assert found == pytest.approx(1, abs=0.2), figure.name
 
 
-@pytest.mark.parametrize(("rows", "classes", "seconds"), [(5000, 10, 1.0), (150, 3, 0.3), (100_000, 3, 3.0)])
+@pytest.mark.parametrize(
+    ("rows", "classes", "seconds"), [(5000, 10, 1.0), (150, 3, 0.3), (100_000, 3, 3.0)]
+)
 def test_intervals_are_fast(rows, classes, seconds):
     rng = np.random.default_rng(0)
     statistic = ClassSample(rng.integers(0, classes, rows), rng.dirichlet(np.ones(classes), rows))

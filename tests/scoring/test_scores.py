@@ -72,12 +72,16 @@ def test_every_figure_lies_in_its_interval(rng):
 
 def test_classes_that_do_not_occur_are_left_out_of_the_averages(rng):
     true = np.array([0, 1, 0, 1, 0])
-    p = np.array([[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.5, 0.4, 0.1]])
+    p = np.array(
+        [[0.8, 0.1, 0.1], [0.3, 0.6, 0.1], [0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.5, 0.4, 0.1]]
+    )
     scores = score_classes(true, p, ["a", "b", "never"], rng)
     found = values(scores)
     expected = np.mean([metrics.roc_auc_score(true == k, p[:, k]) for k in (0, 1)])
     assert found["roc_auc"] == pytest.approx(expected)
-    assert found["f1_macro"] == pytest.approx(metrics.f1_score(true, p.argmax(axis=1), average="macro"))
+    assert found["f1_macro"] == pytest.approx(
+        metrics.f1_score(true, p.argmax(axis=1), average="macro")
+    )
     assert found["balanced_accuracy"] == pytest.approx((1 + 0.5) / 2)
     assert dataclasses.astuple(scores.per_class[2]) == ("never", 0, 0, 0, 0)
     assert scores.confusion == [[3, 0, 0], [1, 1, 0], [0, 0, 0]]
@@ -95,7 +99,9 @@ def test_rows_of_one_class_leave_figures_undefined(rows, classes, rng):
 
 def test_certain_and_wrong_is_a_finite_log_loss(rng):
     p = np.array([[1.0, 0.0], [1.0, 0.0]], np.float32)
-    assert score_classes(np.array([1, 1]), p, ["a", "b"], rng).value("log_loss") == pytest.approx(-np.log(1e-15))
+    assert score_classes(np.array([1, 1]), p, ["a", "b"], rng).value("log_loss") == pytest.approx(
+        -np.log(1e-15)
+    )
     np.testing.assert_allclose(clipped(np.array([[0.0, 3.0, 0.0]])), [[1e-15, 1, 1e-15]])
 
 
@@ -123,17 +129,28 @@ def test_labels_by_hand(rng):
     assert found["f1_weighted"] == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert found["roc_auc"] == pytest.approx((3 / 4 + 1) / 2)
     assert found["average_precision"] == pytest.approx(((1 + 2 / 3) / 2 + 1) / 2)
-    assert found["log_loss"] == pytest.approx(-np.log([0.9, 0.4, 0.7, 0.4, 0.8, 0.7, 0.5, 0.9]).mean())
+    assert found["log_loss"] == pytest.approx(
+        -np.log([0.9, 0.4, 0.7, 0.4, 0.8, 0.7, 0.5, 0.9]).mean()
+    )
     assert found["brier"] == pytest.approx(((p - true) ** 2).mean())
     assert dataclasses.astuple(scores.per_label[0]) == ("red", 0.5, 0.5, 0.5, 2, 0.75)
-    assert dataclasses.astuple(scores.per_label[1]) == ("blue", 1.0, 0.5, pytest.approx(2 / 3), 2, 1.0)
+    assert dataclasses.astuple(scores.per_label[1]) == (
+        "blue",
+        1.0,
+        0.5,
+        pytest.approx(2 / 3),
+        2,
+        1.0,
+    )
 
 
 def test_labels_are_scikit_learns(rng):
     true, p = rng.integers(0, 2, (200, 3)), rng.random((200, 3))
     found, said = values(score_labels(true, p, list("abc"), rng)), (p > 0.5).astype(int)
     for average in ("macro", "micro", "weighted"):
-        assert found[f"f1_{average}"] == pytest.approx(metrics.f1_score(true, said, average=average))
+        assert found[f"f1_{average}"] == pytest.approx(
+            metrics.f1_score(true, said, average=average)
+        )
     assert found["subset_accuracy"] == metrics.accuracy_score(true, said)
     assert found["label_accuracy"] == pytest.approx(1 - metrics.hamming_loss(true, said))
     assert found["roc_auc"] == pytest.approx(metrics.roc_auc_score(true, p))
@@ -166,7 +183,9 @@ def test_quantities_by_hand(rng):
 
 
 def test_several_targets_are_averaged_over_those_that_define_a_figure(rng):
-    true = np.array([[1.0, 0.0, 0.1], [2.0, 3.0, 0.1], [4.0, 6.0, 0.1]])  # the second has a 0, the third is constant
+    true = np.array(
+        [[1.0, 0.0, 0.1], [2.0, 3.0, 0.1], [4.0, 6.0, 0.1]]
+    )  # the second has a 0, the third is constant
     predicted = true + rng.normal(size=true.shape)
     scores = score_quantities(true, predicted, ["a", "b", "c"], rng)
     assert [target.r2 is None for target in scores.per_target] == [False, False, True]
@@ -174,7 +193,9 @@ def test_several_targets_are_averaged_over_those_that_define_a_figure(rng):
     found = values(scores)
     assert found["r2"] == pytest.approx(metrics.r2_score(true[:, :2], predicted[:, :2]))
     assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(true, predicted))
-    assert found["mape"] == pytest.approx(metrics.mean_absolute_percentage_error(true[:, [0, 2]], predicted[:, [0, 2]]))
+    assert found["mape"] == pytest.approx(
+        metrics.mean_absolute_percentage_error(true[:, [0, 2]], predicted[:, [0, 2]])
+    )
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e6 + 0.1])

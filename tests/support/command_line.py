@@ -42,9 +42,13 @@ def bpnet(*words: str | Path, cwd: Path = ROOT, stdin: bytes = b"") -> Said:
     return Said(code, _read(out), _read(err))
 
 
-def bpnet_apart(*words: str | Path, cwd: Path = ROOT, stdin: bytes | None = b"", timeout: float = 60) -> Said:
+def bpnet_apart(
+    *words: str | Path, cwd: Path = ROOT, stdin: bytes | None = b"", timeout: float = 60
+) -> Said:
     """Run the command in a process of its own."""
-    done = subprocess.run([*BPNET, *map(str, words)], cwd=cwd, input=stdin, capture_output=True, timeout=timeout)
+    done = subprocess.run(
+        [*BPNET, *map(str, words)], cwd=cwd, input=stdin, capture_output=True, timeout=timeout
+    )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -60,12 +60,18 @@ def named(components: Sequence[Any]) -> list[Any]:
     params = []
     for one in components:
         default = {name: field.default for name, field in one.__dataclass_fields__.items()}
-        settings = [f"{name}={value}" for name, value in vars(one).items() if value != default[name] and name != "kind"]
+        settings = [
+            f"{name}={value}"
+            for name, value in vars(one).items()
+            if value != default[name] and name != "kind"
+        ]
         params.append(pytest.param(one, id="-".join([one.kind, *settings])))
     return params
 
 
-def stack(kind: type, activation: Any, outputs: int, units: int = 4, tolerance: float = 1e-13) -> list[Layer]:
+def stack(
+    kind: type, activation: Any, outputs: int, units: int = 4, tolerance: float = 1e-13
+) -> list[Layer]:
     """A small network whose hidden part holds a layer of the given kind and the activation.
 
     A bias straight before batch normalization has no effect, so there is none. Recurrent weights of norm 0.3 let units
@@ -74,14 +80,22 @@ def stack(kind: type, activation: Any, outputs: int, units: int = 4, tolerance: 
     hidden: dict[type, list[Layer]] = {
         Dense: [Dense(units=units, activation=activation)],
         Dropout: [Dense(units=units, activation=activation), Dropout(rate=0.4)],
-        BatchNormalization: [Dense(units=units, bias=False), BatchNormalization(activation=activation)],
+        BatchNormalization: [
+            Dense(units=units, bias=False),
+            BatchNormalization(activation=activation),
+        ],
         Embedding: [CODED, Dense(units=units, activation=activation)],
         LayerNormalization: [Dense(units=units), LayerNormalization(activation=activation)],
     }
     if kind is Equilibrium:
         recurrent = Orthogonal(gain=0.3)
         hidden[kind] = [
-            Equilibrium(units=units, activation=activation, recurrent_initializer=recurrent, tolerance=tolerance)
+            Equilibrium(
+                units=units,
+                activation=activation,
+                recurrent_initializer=recurrent,
+                tolerance=tolerance,
+            )
         ]
     return [*hidden[kind], Dense(units=outputs)]
 
@@ -101,7 +115,13 @@ def targets_for(loss: Loss, rng: np.random.Generator, rows: int, outputs: int) -
 
 
 def some_rows(
-    loss: Loss, rows: int = 12, inputs: int = 3, outputs: int = 3, seed: int = 0, *, weighted: bool = False
+    loss: Loss,
+    rows: int = 12,
+    inputs: int = 3,
+    outputs: int = 3,
+    seed: int = 0,
+    *,
+    weighted: bool = False,
 ) -> Rows:
     """Random rows whose targets suit the loss."""
     rng = np.random.default_rng(seed)
@@ -126,7 +146,10 @@ def in_precision(rows: Rows, precision: str) -> Rows:
 
 
 def network_of(
-    layers: Sequence[Layer], inputs: int = 3, seeds: Sequence[int] = (1,), precision: str = "float64"
+    layers: Sequence[Layer],
+    inputs: int = 3,
+    seeds: Sequence[int] = (1,),
+    precision: str = "float64",
 ) -> Network:
     return Network(layers, inputs, seeds=seeds, precision=precision)
 
@@ -144,7 +167,9 @@ def train(
     **how: Any,
 ) -> list[Record]:
     """All records of a training; plain float64 squared-error gradient descent unless `how` says otherwise."""
-    training = Training(**{"loss": SquaredError(), "optimizer": GradientDescent(), "learning_rate": 0.05, **how})
+    training = Training(
+        **{"loss": SquaredError(), "optimizer": GradientDescent(), "learning_rate": 0.05, **how}
+    )
     records = []
     for record in fit(training, network, rows, validation, regression):
         if each:

@@ -7,7 +7,22 @@ from typing import Any
 from workflow_runs import write_csv
 
 ROWS = 160
-WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "near", "every", "old", "stone", "bridge"]
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "near",
+    "every",
+    "old",
+    "stone",
+    "bridge",
+]
 BLANK_TARGETS = [4, 30, 99]
 """Row numbers, counted from 1, whose `grade` is blank."""
 
@@ -48,7 +63,9 @@ def mixed_rows() -> list[dict[str, Any]]:
 FEATURES = ["age", "height", "city", "member", "size", "joined"]
 
 
-def write_mixed(path: Path, names: list[str] | None = None, rows: list[dict[str, Any]] | None = None) -> Path:
+def write_mixed(
+    path: Path, names: list[str] | None = None, rows: list[dict[str, Any]] | None = None
+) -> Path:
     """Write the table, or some of its columns or rows."""
     rows = mixed_rows() if rows is None else rows
     names = list(rows[0]) if names is None else names

@@ -37,13 +37,22 @@ class Watcher:
 def train_file(config: Path, runs: Path, *settings: str, watcher: Watcher | None = None) -> Trained:
     """Train as a config file says."""
     source = override(read(config), settings)
-    return train(source, config.parent, runs=runs, name=None, command=["bpnet"], watcher=watcher or Watcher())
+    return train(
+        source, config.parent, runs=runs, name=None, command=["bpnet"], watcher=watcher or Watcher()
+    )
 
 
 def train_text(folder: Path, text: str, *settings: str, watcher: Watcher | None = None) -> Trained:
     """Train as a config's text says, whose table is in the folder."""
     source = override(parse(text, str(folder / "case.yaml")), settings)
-    return train(source, folder, runs=folder / "runs", name=None, command=["bpnet"], watcher=watcher or Watcher())
+    return train(
+        source,
+        folder,
+        runs=folder / "runs",
+        name=None,
+        command=["bpnet"],
+        watcher=watcher or Watcher(),
+    )
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:

@@ -66,7 +66,9 @@ def test_vanishing_gradients(run_tutorial):
     assert min(log.figure("gradient_norm")) > 0.4, "the whole gradient does not show it"
     (advice,) = trained.advice
     assert advice.startswith("layer 1: gradients ")
-    assert advice.endswith(" of layer 9's: vanishing; try activation: relu with initializer: he_normal")
+    assert advice.endswith(
+        " of layer 9's: vanishing; try activation: relu with initializer: he_normal"
+    )
 
 
 def test_vanishing_gradients_cured(run_tutorial):
@@ -92,12 +94,21 @@ def test_exploding_gradients(tmp_path):
     assert all(later > 5 * earlier for earlier, later in pairwise(norms) if math.isfinite(later))
     told = log.warnings[0]
     assert told.startswith("the loss is no longer finite in epoch ")
-    assert "exploding gradients; set training.gradient_clipping: {norm: 1} or lower training.learning_rate" in told
+    assert (
+        "exploding gradients; set training.gradient_clipping: {norm: 1} or lower training.learning_rate"
+        in told
+    )
     (run,) = tmp_path.iterdir()
-    assert json.loads((run / "run.json").read_text())["advice"] == diagnosis(run)["advice"] == log.warnings
+    assert (
+        json.loads((run / "run.json").read_text())["advice"]
+        == diagnosis(run)["advice"]
+        == log.warnings
+    )
 
 
-@pytest.mark.parametrize("setting", ["training.gradient_clipping.norm=0.1", "training.gradient_clipping.norm=1"])
+@pytest.mark.parametrize(
+    "setting", ["training.gradient_clipping.norm=0.1", "training.gradient_clipping.norm=1"]
+)
 def test_exploding_gradients_cured(run_tutorial, setting):
     """At the same learning rate; also by the very value that the doctor names, if roughly."""
     trained, log = run_tutorial("exploding-gradients-cured", setting)
@@ -123,7 +134,9 @@ def test_overfitting(run_tutorial):
     assert trained.figures["train"]["r2"] > 0.95
     assert trained.figures["test"]["r2"] < 0.25
     (advice,) = trained.advice
-    assert advice.startswith(f"overfitting: the validation loss rose from {min(validation):.3g} in epoch {best} to 1.")
+    assert advice.startswith(
+        f"overfitting: the validation loss rose from {min(validation):.3g} in epoch {best} to 1."
+    )
     assert advice.endswith("set training.early_stopping, raise training.l2 or add a dropout layer")
 
 
@@ -138,7 +151,9 @@ def test_overfitting_cured(run_tutorial):
 
 def test_a_cure_changes_what_it_is_about_and_nothing_else():
     for name in ("vanishing-gradients", "exploding-gradients", "overfitting"):
-        ill, cured = (read(CONFIGS / "tutorials" / f"{name}{end}.yaml").data for end in ("", "-cured"))
+        ill, cured = (
+            read(CONFIGS / "tutorials" / f"{name}{end}.yaml").data for end in ("", "-cured")
+        )
         assert ill["dataset"] == cured["dataset"]
         assert ill["seed"] == cured["seed"]
         for key in ("optimizer", "learning_rate", "epochs", "batch_size"):
@@ -151,7 +166,9 @@ def test_a_cure_changes_what_it_is_about_and_nothing_else():
 @pytest.mark.parametrize("config", SHIPPED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("seed", [None, 3])
 def test_the_doctor_is_silent_on_the_shipped_configs(config, seed, tmp_path):
-    source = override(read(config), ["training.diagnose_every=10", *([f"seed={seed}"] if seed else [])])
+    source = override(
+        read(config), ["training.diagnose_every=10", *([f"seed={seed}"] if seed else [])]
+    )
     log = Log()
     trained = train(source, CONFIGS, runs=tmp_path, name=None, command=[], watcher=log)
     assert trained.advice == [] == log.warnings
@@ -164,7 +181,9 @@ def test_the_doctor_speaks_during_training_where_asked_and_once(run_tutorial):
 
 
 def test_every_look_stands_in_diagnosis_json(run_tutorial):
-    trained, _ = run_tutorial("vanishing-gradients", "training.diagnose_every=10", "training.epochs=25")
+    trained, _ = run_tutorial(
+        "vanishing-gradients", "training.diagnose_every=10", "training.epochs=25"
+    )
     looks = diagnosis(trained.run)["looks"]
     assert [look["epoch"] for look in looks] == [0, 10, 20, 25]
     assert [layer["layer"] for layer in looks[0]["layers"]] == list(range(1, 10))
@@ -173,7 +192,10 @@ def test_every_look_stands_in_diagnosis_json(run_tutorial):
 
 
 def test_a_training_is_the_same_with_looks_and_without(run_tutorial):
-    runs = [run_tutorial("digits", f"training.diagnose_every={every}", "training.epochs=4")[0] for every in ("null", 1)]
+    runs = [
+        run_tutorial("digits", f"training.diagnose_every={every}", "training.epochs=4")[0]
+        for every in ("null", 1)
+    ]
     first, second = ((run.run / "model" / "weights.safetensors").read_bytes() for run in runs)
     assert first == second
 
@@ -196,7 +218,11 @@ def test_advice_is_printed_below_the_table_and_only_where_there_is_any(capsys):
     def shown(advice: list[str]) -> str:
         figures = {"train": {"loss": 1.0}, "test": {"loss": 2.0}}
         replicas = [Replica(0, "epochs", 3, figures)]
-        return "\n".join(trained_lines(Trained(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, replicas, advice)))
+        return "\n".join(
+            trained_lines(
+                Trained(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, replicas, advice)
+            )
+        )
 
     plain = shown([])
     assert "doctor" not in plain

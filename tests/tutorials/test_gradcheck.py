@@ -32,7 +32,9 @@ def test_every_shipped_config_passes(gradcheck, config):
     report = json.loads(result.stdout)
     assert report["agrees"] is True
     assert report["rows"] in {1, 4}
-    assert all(check["relative_error"] <= 1e-6 and check["checked"] > 0 for check in report["checks"])
+    assert all(
+        check["relative_error"] <= 1e-6 and check["checked"] > 0 for check in report["checks"]
+    )
 
 
 def test_a_broken_activation_fails_with_exit_code_5_and_names_the_layer(gradcheck, monkeypatch):
@@ -59,7 +61,9 @@ def test_a_broken_bias_gradient_of_the_last_layer_is_named(gradcheck, monkeypatc
     result = gradcheck("configs/iris.yaml", "--json")
     assert result.exit_code == 5
     assert "layers.1.bias" in result.stderr
-    errors = {check["name"]: check["relative_error"] for check in json.loads(result.stdout)["checks"]}
+    errors = {
+        check["name"]: check["relative_error"] for check in json.loads(result.stdout)["checks"]
+    }
     assert {name for name, error in errors.items() if error > 1e-6} == {"layers.1.bias"}
 
 

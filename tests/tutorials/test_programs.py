@@ -36,9 +36,16 @@ def test_xor_is_solved_from_at_least_197_of_200_starts():
     network = Network(layers, 2, seeds=range(200), precision="float64")
     loss = SquaredError(half=True, outputs="sum", rows="sum")
     training = Training(
-        loss=loss, optimizer=GradientDescent(), learning_rate=0.1, epochs=10_000, batch_size="full", precision="float64"
+        loss=loss,
+        optimizer=GradientDescent(),
+        learning_rate=0.1,
+        epochs=10_000,
+        batch_size="full",
+        precision="float64",
     )
-    for record in fit(training, network, Rows(x, np.array([[0.0], [1], [1], [0]])), None, lambda _: Accuracy()):
+    for record in fit(
+        training, network, Rows(x, np.array([[0.0], [1], [1], [0]])), None, lambda _: Accuracy()
+    ):
         last = record
     assert (last.figures["accuracy"] == 1).sum() >= 197
 
@@ -49,7 +56,9 @@ def test_iris_4_2_3_reaches_0_80_and_hides_a_class(run_tutorial, reference):
     losses = [*rows.figure("loss"), trained.figures["train"]["loss"]]
     for updates, value in expected["mse_curve_exact"].items():
         assert losses[int(updates)] == pytest.approx(value, rel=1e-9), updates
-    assert trained.figures["train"]["accuracy"] == pytest.approx(expected["expected"]["train_accuracy"], abs=1e-12)
+    assert trained.figures["train"]["accuracy"] == pytest.approx(
+        expected["expected"]["train_accuracy"], abs=1e-12
+    )
     scores = evaluate(trained.run, None).scores
     assert scores.value("accuracy") == 0.8
     assert scores.confusion == expected["test_confusion"]
@@ -72,19 +81,29 @@ def check_4_5_3(run_tutorial, reference, epochs, tolerance):
     train = [*rows.figure("closeness"), trained.figures["train"]["closeness"]]
     validation = rows.figure("val_closeness")
     compared = 0
-    for updates, (in_training, in_validation) in ((int(key), value) for key, value in curve.items()):
+    for updates, (in_training, in_validation) in (
+        (int(key), value) for key, value in curve.items()
+    ):
         if updates <= epochs:
-            assert 100 * train[updates] == pytest.approx(in_training, abs=tolerance(updates)), updates
+            assert 100 * train[updates] == pytest.approx(in_training, abs=tolerance(updates)), (
+                updates
+            )
             compared += 1
         if 0 < updates <= epochs:
-            assert 100 * validation[updates - 1] == pytest.approx(in_validation, abs=tolerance(updates)), updates
+            assert 100 * validation[updates - 1] == pytest.approx(
+                in_validation, abs=tolerance(updates)
+            ), updates
     assert compared >= 4
     return trained
 
 
 def test_iris_4_5_3_follows_the_reference_curve(run_tutorial, reference):
-    trained = check_4_5_3(run_tutorial, reference, 1000, lambda updates: 1e-8 if updates <= 100 else 1e-3)
-    accuracy, closeness = (trained.figures["validation"][name] for name in ("accuracy", "closeness"))
+    trained = check_4_5_3(
+        run_tutorial, reference, 1000, lambda updates: 1e-8 if updates <= 100 else 1e-3
+    )
+    accuracy, closeness = (
+        trained.figures["validation"][name] for name in ("accuracy", "closeness")
+    )
     assert accuracy != closeness
 
 
@@ -107,4 +126,6 @@ def test_digits_by_both_splits(run_tutorial, reference, split):
         settings = (f"seed={seed}", f"dataset.split.shuffle={shuffle}", "dataset.split.test=0.2003")
         trained, _ = run_tutorial("digits", *settings)
         accuracies.append(trained.figures["test"]["accuracy"])
-    assert np.mean(accuracies) == pytest.approx(np.mean(reference["digits"]["expected_test_accuracy"][split]), abs=0.02)
+    assert np.mean(accuracies) == pytest.approx(
+        np.mean(reference["digits"]["expected_test_accuracy"][split]), abs=0.02
+    )

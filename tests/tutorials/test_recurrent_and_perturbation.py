@@ -75,7 +75,9 @@ def test_recurrent_iris_config(run_tutorial):
 
 
 def test_a_relaxation_that_does_not_settle_warns_and_the_warning_is_kept(run_tutorial):
-    _, rows = run_tutorial("recurrent-xor", "architecture.layers.0.max_steps=3", "training.epochs=5")
+    _, rows = run_tutorial(
+        "recurrent-xor", "architecture.layers.0.max_steps=3", "training.epochs=5"
+    )
     (warning,) = rows.warnings
     assert "layer 1 (equilibrium)" in warning
     assert "did not settle in 3 steps" in warning
@@ -91,21 +93,42 @@ def test_an_equilibrium_layer_trains_with_any_optimizer_between_dense_layers(see
 
 @pytest.mark.parametrize("order", ["random", "cyclic"])
 def test_perturbation_never_makes_the_loss_worse(order):
-    layers = [Dense(units=4, activation=Sigmoid(), initializer=Normal()), Dense(units=1, activation=Sigmoid())]
+    layers = [
+        Dense(units=4, activation=Sigmoid(), initializer=Normal()),
+        Dense(units=1, activation=Sigmoid()),
+    ]
     network = Network(layers, 2, seeds=[0, 1], precision="float64")
     training = Training(
-        optimizer=Perturbation(order=order), learning_rate=0.5, epochs=300, batch_size="full", precision="float64"
+        optimizer=Perturbation(order=order),
+        learning_rate=0.5,
+        epochs=300,
+        batch_size="full",
+        precision="float64",
     )
-    losses = np.array([record.figures["loss"] for record in fit(training, network, XOR, None, lambda _: Accuracy())])
+    losses = np.array(
+        [
+            record.figures["loss"]
+            for record in fit(training, network, XOR, None, lambda _: Accuracy())
+        ]
+    )
     changes = np.diff(losses, axis=0)
     assert (changes <= 0).all()
     assert (changes < 0).any(axis=0).all()
 
 
 def test_perturbation_changes_one_parameter_at_a_time():
-    layers = [Dense(units=4, activation=Sigmoid(), initializer=Uniform()), Dense(units=1, activation=Sigmoid())]
+    layers = [
+        Dense(units=4, activation=Sigmoid(), initializer=Uniform()),
+        Dense(units=1, activation=Sigmoid()),
+    ]
     network = Network(layers, 2, seeds=[0], precision="float64")
-    training = Training(optimizer=Perturbation(), learning_rate=0.5, epochs=50, batch_size="full", precision="float64")
+    training = Training(
+        optimizer=Perturbation(),
+        learning_rate=0.5,
+        epochs=50,
+        batch_size="full",
+        precision="float64",
+    )
     before = network.theta.copy()
     for _ in fit(training, network, XOR, None, lambda _: Accuracy()):
         assert (network.theta != before).sum() <= 1
@@ -125,15 +148,21 @@ def test_on_xor_perturbation_needs_fewer_passes_than_the_text_s_learning_rate(re
         ("backprop seed lr 0.1 (=0.2 on the mean)", GradientDescent(), 0.2, 9000),
     ):
         network = Network(layers, 2, seeds=range(20), precision="float64")
-        last = fit_all(network, optimizer=optimizer, learning_rate=rate, epochs=epochs, target_loss=0.01)
+        last = fit_all(
+            network, optimizer=optimizer, learning_rate=rate, epochs=epochs, target_loss=0.01
+        )
         passes[name] = np.median(last.kept_epoch)
         hits = expected[name]["hits"] if isinstance(expected[name], dict) else expected[name]
         # the fourth level is 0.01; the starts are others than the reference's, and the passes vary from start to start
         assert hits[3]["min"] <= passes[name] <= hits[3]["max"]
-    assert passes["perturb random sigma 1.0"] * 5 < passes["backprop seed lr 0.1 (=0.2 on the mean)"]
+    assert (
+        passes["perturb random sigma 1.0"] * 5 < passes["backprop seed lr 0.1 (=0.2 on the mean)"]
+    )
 
 
-@pytest.mark.parametrize(("name", "loss"), [("perturbation-xor", 0.00196), ("perturbation-iris", 0.05)])
+@pytest.mark.parametrize(
+    ("name", "loss"), [("perturbation-xor", 0.00196), ("perturbation-iris", 0.05)]
+)
 def test_perturbation_configs_reach_the_loss_of_the_comparison(run_tutorial, reference, name, loss):
     trained, _ = run_tutorial(name)
     assert trained.stop_reason == "target_loss"

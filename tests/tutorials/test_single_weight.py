@@ -33,13 +33,25 @@ def test_the_table(reference, weight):
 
 @pytest.mark.parametrize(
     "name",
-    ["half lr=0.0001", "half lr=0.001", "half lr=0.001221001221", "half lr=0.001831501832", "half lr=0.00231990232"],
+    [
+        "half lr=0.0001",
+        "half lr=0.001",
+        "half lr=0.001221001221",
+        "half lr=0.001831501832",
+        "half lr=0.00231990232",
+    ],
 )
 def test_learning_rates_that_converge(reference, name):
     expected = reference["003"]["single_weight_table"]["gd"][name]
-    exact = {"half lr=0.001221001221": 1 / 819, "half lr=0.001831501832": 1.5 / 819, "half lr=0.00231990232": 1.9 / 819}
+    exact = {
+        "half lr=0.001221001221": 1 / 819,
+        "half lr=0.001831501832": 1.5 / 819,
+        "half lr=0.00231990232": 1.9 / 819,
+    }
     learning_rate = exact.get(name, float(name.partition("=")[2]))
-    weights = [step.layers[0].after["weight"].item() for step in steps(4, expected["steps"], learning_rate)]
+    weights = [
+        step.layers[0].after["weight"].item() for step in steps(4, expected["steps"], learning_rate)
+    ]
     assert weights[-1] == pytest.approx(expected["w"], abs=1e-12)
     assert abs(weights[-1] - 2) < 1e-10
     if expected["steps"] > 1:
@@ -54,7 +66,9 @@ def test_at_the_limit_the_weight_swings_for_ever(reference):
 
 
 def test_above_the_limit_training_diverges_and_says_so(run_tutorial):
-    with pytest.raises(DivergedError, match=r"training diverged in epoch 1\d\d.*--set training.learning_rate=0.001"):
+    with pytest.raises(
+        DivergedError, match=r"training diverged in epoch 1\d\d.*--set training.learning_rate=0.001"
+    ):
         run_tutorial("single-weight", "training.learning_rate=0.01", "training.epochs=500")
 
 

@@ -63,7 +63,10 @@ def test_markdown_puts_the_equations_into_code_blocks(trace):
     text = trace(SIGMOID, "--markdown")
     assert text.startswith("# configs/tutorials/sigmoid-2-2-1.yaml: row 1\n")
     assert text.count("```") % 2 == 0
-    assert "### Layer 1 (dense, 2 units, sigmoid)\n\n```\nunit 1: z = 0.2·0.35 + 0.2·0.7 = 0.21\n" in text
+    assert (
+        "### Layer 1 (dense, 2 units, sigmoid)\n\n```\nunit 1: z = 0.2·0.35 + 0.2·0.7 = 0.21\n"
+        in text
+    )
 
 
 def test_a_large_network_shows_its_largest_contributions_and_says_what_is_left_out(trace):
@@ -79,13 +82,31 @@ def test_a_large_network_shows_its_largest_contributions_and_says_what_is_left_o
     [
         ("configs/xor.yaml", ["training.epochs=3", "training.target_loss=null"]),
         ("configs/tutorials/recurrent-xor.yaml", ["training.epochs=3"]),
-        ("configs/xor.yaml", ["training.epochs=3", "training.target_loss=null", "training.l2=0.1", "training.l1=0.01"]),
         (
             "configs/xor.yaml",
-            ["training.epochs=3", "training.gradient_clipping={norm: 0.1}", "training.schedule=cosine"],
+            [
+                "training.epochs=3",
+                "training.target_loss=null",
+                "training.l2=0.1",
+                "training.l1=0.01",
+            ],
         ),
-        ("configs/xor.yaml", ["training.epochs=3", "training.optimizer=adam", "architecture.activation=gelu"]),
-        ("configs/xor.yaml", ["training.epochs=2", "architecture.activation=mish", "dataset.class_weight={'1': 3}"]),
+        (
+            "configs/xor.yaml",
+            [
+                "training.epochs=3",
+                "training.gradient_clipping={norm: 0.1}",
+                "training.schedule=cosine",
+            ],
+        ),
+        (
+            "configs/xor.yaml",
+            ["training.epochs=3", "training.optimizer=adam", "architecture.activation=gelu"],
+        ),
+        (
+            "configs/xor.yaml",
+            ["training.epochs=2", "architecture.activation=mish", "dataset.class_weight={'1': 3}"],
+        ),
     ],
 )
 def test_every_number_is_what_training_does(tmp_path, config, settings):
@@ -107,31 +128,51 @@ def test_every_number_is_what_training_does(tmp_path, config, settings):
     trained = train(source, path.parent, runs=tmp_path, name=None, command=[], watcher=Keep())
     steps = trace_rows(path, source, "all", len(rows)).steps
     assert [step.loss for step in steps] == pytest.approx([row["loss"] for row in rows], rel=1e-14)
-    assert [step.loss_after for step in steps[:-1]] == pytest.approx([step.loss for step in steps[1:]], rel=1e-14)
+    assert [step.loss_after for step in steps[:-1]] == pytest.approx(
+        [step.loss for step in steps[1:]], rel=1e-14
+    )
     network = load(trained.run / "model").network
     for k, layer in enumerate(steps[-1].layers):
         for name, after in layer.after.items():
-            np.testing.assert_allclose(network.parameters.views[f"layers.{k}.{name}"][0], after, rtol=0, atol=1e-15)
+            np.testing.assert_allclose(
+                network.parameters.views[f"layers.{k}.{name}"][0], after, rtol=0, atol=1e-15
+            )
     for row, step in zip(rows, steps, strict=True):
-        gradient = np.concatenate([g.ravel() for layer in step.layers for g in layer.gradients.values()])
+        gradient = np.concatenate(
+            [g.ravel() for layer in step.layers for g in layer.gradients.values()]
+        )
         assert np.linalg.norm(gradient) == pytest.approx(row["gradient_norm"], rel=1e-12)
         assert step.learning_rate == pytest.approx(row["learning_rate"], rel=1e-15)
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "gelu", "silu", "mish", "elu", "softplus", "leaky_relu"])
+@pytest.mark.parametrize(
+    "activation", ["sigmoid", "tanh", "gelu", "silu", "mish", "elu", "softplus", "leaky_relu"]
+)
 def test_deltas_are_slopes_times_what_arrives(activation):
     path = ROOT / "configs" / "iris.yaml"
-    source = override(read(path), [f"architecture.activation={activation}", "training.precision=float64"])
+    source = override(
+        read(path), [f"architecture.activation={activation}", "training.precision=float64"]
+    )
     (step,) = trace_rows(path, source, "1,60,120", 1).steps
     hidden, output = step.layers
-    np.testing.assert_allclose(hidden.slopes * hidden.output_gradients, hidden.deltas, rtol=1e-13, atol=1e-17)
-    np.testing.assert_allclose(output.deltas @ output.before["weight"], hidden.output_gradients, rtol=1e-13, atol=1e-17)
-    np.testing.assert_allclose(hidden.deltas.T @ hidden.inputs, hidden.gradients["weight"], rtol=1e-12, atol=1e-17)
+    np.testing.assert_allclose(
+        hidden.slopes * hidden.output_gradients, hidden.deltas, rtol=1e-13, atol=1e-17
+    )
+    np.testing.assert_allclose(
+        output.deltas @ output.before["weight"], hidden.output_gradients, rtol=1e-13, atol=1e-17
+    )
+    np.testing.assert_allclose(
+        hidden.deltas.T @ hidden.inputs, hidden.gradients["weight"], rtol=1e-12, atol=1e-17
+    )
     np.testing.assert_allclose(
         hidden.inputs @ hidden.before["weight"].T + hidden.before["bias"], hidden.sums, rtol=1e-13
     )
     step_up = 1e-6
-    higher = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh, "softplus": lambda z: np.log1p(np.exp(z))}
+    higher = {
+        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "tanh": np.tanh,
+        "softplus": lambda z: np.log1p(np.exp(z)),
+    }
     if activation in higher:
         f = higher[activation]
         slopes = (f(hidden.sums + step_up) - f(hidden.sums - step_up)) / (2 * step_up)
@@ -147,7 +188,9 @@ def test_a_run_is_traced_from_the_weights_it_has_learnt(trace, tmp_path):
     run = tmp_path / "iris-001"
     (step,) = json.loads(trace(run, "--row", 51, "--json"))["steps"]
     weight = load(run / "model").network.parameters.views["layers.0.weight"][0]
-    np.testing.assert_array_equal(np.float32(step["layers"][0]["parameters"]["weight"]["before"]), weight)
+    np.testing.assert_array_equal(
+        np.float32(step["layers"][0]["parameters"]["weight"]["before"]), weight
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,7 +203,11 @@ def test_a_run_is_traced_from_the_weights_it_has_learnt(trace, tmp_path):
         (["configs/iris.yaml", "--json", "--markdown"], 2, ["--json", "--markdown"]),
         (["configs/none.yaml"], 3, ["configs/none.yaml", "no such config file"]),
         (["configs"], 5, ["configs", "is not a run directory"]),
-        (["configs/tutorials/perturbation-xor.yaml"], 3, ["line 28", "perturbation", "follows no gradient"]),
+        (
+            ["configs/tutorials/perturbation-xor.yaml"],
+            3,
+            ["line 28", "perturbation", "follows no gradient"],
+        ),
         (
             [SIGMOID, "--set", "architecture.layers.0.initializer.values=[[1, 2, 3], [4, 5, 6]]"],
             3,

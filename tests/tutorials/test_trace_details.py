@@ -25,12 +25,21 @@ def test_a_row_s_weight_is_shown_and_is_in_the_loss():
     config = ROOT / "configs" / "breast_cancer.yaml"
     step = json.loads(trace(config, "--json", "--set", "training.l2=0"))["steps"][0]
     p, t = step["predictions"][0][0], step["targets"][0][0]
-    assert step["loss"] == pytest.approx(-step["weights"][0] * np.log(p if t == 1 else 1 - p), rel=1e-5)
-    assert f"its weight, by which its loss is multiplied: {step['weights'][0]:.4g}" in trace(config, "--digits", 4)
+    assert step["loss"] == pytest.approx(
+        -step["weights"][0] * np.log(p if t == 1 else 1 - p), rel=1e-5
+    )
+    assert f"its weight, by which its loss is multiplied: {step['weights'][0]:.4g}" in trace(
+        config, "--digits", 4
+    )
 
 
 def test_clipping_is_said():
-    settings = ["--set", "training.gradient_clipping={norm: 0.001}", "--set", "training.optimizer=gradient_descent"]
+    settings = [
+        "--set",
+        "training.gradient_clipping={norm: 0.001}",
+        "--set",
+        "training.optimizer=gradient_descent",
+    ]
     text = trace(ROOT / "configs" / "iris.yaml", "--digits", 4, *settings)
     assert "g is clipped before the step: its norm goes from" in text
     assert "to 0.001\n" in text
@@ -50,7 +59,9 @@ def test_dropout_draws_anew_in_each_step_and_is_shown_row_by_row():
 
 def test_a_run_whose_table_has_changed_is_not_traced(tmp_path):
     shutil.copy(ROOT / "datasets" / "iris.csv", tmp_path / "iris.csv")
-    (tmp_path / "c.yaml").write_text("dataset: {path: iris.csv, target: species}\ntraining: {epochs: 2}\n")
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {path: iris.csv, target: species}\ntraining: {epochs: 2}\n"
+    )
     done = CliRunner().invoke(app, ["train", str(tmp_path / "c.yaml"), "--runs", str(tmp_path)])
     assert done.exit_code == 0
     with open(tmp_path / "iris.csv", "a") as file:

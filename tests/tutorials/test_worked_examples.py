@@ -56,7 +56,10 @@ def test_sigmoid_2_2_1_goes_on_as_the_reference_does(reference):
         next(k for k, y in enumerate(outputs) if abs(y - 0.5) < 0.005)
         == iterating["first_update_with_abs_error_below_0_005"]
     )
-    assert next(k for k, y in enumerate(outputs) if y < 0.615) == iterating["first_update_with_y5_below_0_615"]
+    assert (
+        next(k for k, y in enumerate(outputs) if y < 0.615)
+        == iterating["first_update_with_y5_below_0_615"]
+    )
 
 
 def test_linear_2_2_1_has_every_quantity_of_the_reference(reference):
@@ -85,7 +88,9 @@ def test_the_hidden_deltas_use_the_old_weights(reference):
     (step,) = traced("linear-2-2-1")
     wrong = reference["001"]["worked_example"]["wrong_if_new_w5_w6_used_for_hidden"]
     assert abs(step.predictions_after[0, 0] - wrong) > 0.004
-    assert f"{wrong:.2f}" == f"{step.predictions_after[0, 0]:.2f}"  # two digits cannot tell them apart
+    assert (
+        f"{wrong:.2f}" == f"{step.predictions_after[0, 0]:.2f}"
+    )  # two digits cannot tell them apart
 
 
 @pytest.mark.parametrize("name", ["sigmoid-2-2-1", "linear-2-2-1"])
@@ -94,6 +99,8 @@ def test_training_leaves_the_weights_that_the_trace_shows(run_tutorial, name):
     (step,) = traced(name)
     network = load(trained.run / "model").network
     for k, layer in enumerate(step.layers):
-        np.testing.assert_array_equal(network.parameters.views[f"layers.{k}.weight"][0], layer.after["weight"])
+        np.testing.assert_array_equal(
+            network.parameters.views[f"layers.{k}.weight"][0], layer.after["weight"]
+        )
     assert rows.figure("loss") == [step.loss]
     assert trained.figures["train"]["loss"] == step.loss_after

@@ -29,7 +29,13 @@ CONFIG = "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [5]}\ntraini
 
 def frame(rows: int = 200, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
-    made = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.integers(0, 5, rows), "c": rng.choice(["u", "v"], rows)})
+    made = pd.DataFrame(
+        {
+            "a": rng.normal(size=rows),
+            "b": rng.integers(0, 5, rows),
+            "c": rng.choice(["u", "v"], rows),
+        }
+    )
     made["y"] = np.where(made.a + rng.normal(size=rows) > 0, "yes", "no")
     return made
 
@@ -47,7 +53,10 @@ def answers(values: np.ndarray, *, classes: bool) -> Answers:
 
 def leaking(cells: np.ndarray, values: np.ndarray, *, classes: bool) -> list[tuple[str, float]]:
     rng, rows = np.random.default_rng(0), np.arange(len(values))
-    return [(leak.measure, leak.value) for leak in leaks({"x": cells}, answers(values, classes=classes), rows, rng)]
+    return [
+        (leak.measure, leak.value)
+        for leak in leaks({"x": cells}, answers(values, classes=classes), rows, rng)
+    ]
 
 
 # Columns
@@ -79,12 +88,19 @@ def test_columns_are_described_by_the_training_rows(tmp_path: Path) -> None:
         "id": 0,
     }
     train = table[:100]
-    assert (columns["a"].lowest, columns["a"].highest) == pytest.approx((train.a.min(), train.a.max()), rel=1e-12)
+    assert (columns["a"].lowest, columns["a"].highest) == pytest.approx(
+        (train.a.min(), train.a.max()), rel=1e-12
+    )
     assert (columns["b"].lowest, columns["b"].highest) == (0, 4)
     assert (columns["when"].lowest, columns["when"].highest) == ("2024-01-30", "2024-05-08")
     assert (columns["c"].levels, columns["id"].levels, columns["a"].levels) == (2, 100, None)
     assert "looks like an id" in (columns["id"].reason or "")
-    assert (columns["a"].inputs, columns["b"].inputs, columns["c"].inputs, columns["id"].inputs) == (2, 1, 3, 0)
+    assert (
+        columns["a"].inputs,
+        columns["b"].inputs,
+        columns["c"].inputs,
+        columns["id"].inputs,
+    ) == (2, 1, 3, 0)
     assert found.inputs == sum(column.inputs for column in found.columns)
 
 
@@ -115,17 +131,29 @@ def test_a_regression_has_spreads(tmp_path: Path) -> None:
 
 def test_several_labels_are_counted_apart(tmp_path: Path) -> None:
     table = frame().drop(columns="y")
-    table["p"], table["q"] = (table.b > 2).astype(int), (table.a > 0.3).map({True: "yes", False: "no"})
+    table["p"], table["q"] = (
+        (table.b > 2).astype(int),
+        (table.a > 0.3).map({True: "yes", False: "no"}),
+    )
     found = inspected(tmp_path, table, "dataset.target=[p, q]", "dataset.split={shuffle: false}")
     assert found.task == "multilabel"
-    assert found.counts["test"] == {"p": int(table.p[-30:].sum()), "q": int((table.q[-30:] == "yes").sum())}
+    assert found.counts["test"] == {
+        "p": int(table.p[-30:].sum()),
+        "q": int((table.q[-30:] == "yes").sum()),
+    }
     assert [(leak.column, leak.target) for leak in found.leaks] == [("a", "q"), ("b", "p")][::-1]
 
 
 def test_how_the_file_is_written_is_told(tmp_path: Path) -> None:
     frame().to_csv(tmp_path / "t.csv", index=False, sep=";", decimal=",", encoding="utf-16")
     read = inspect_config(parse(CONFIG + "", "c.yaml"), tmp_path).format
-    assert (read.kind, read.separator, read.decimal, read.thousands, read.files) == ("Delimited", ";", ",", None, 1)
+    assert (read.kind, read.separator, read.decimal, read.thousands, read.files) == (
+        "Delimited",
+        ";",
+        ",",
+        None,
+        1,
+    )
 
 
 # Leaks
@@ -136,9 +164,13 @@ def test_classes_given_away_by_levels_numbers_or_gaps_are_leaks() -> None:
     classes = rng.integers(0, 3, 400)
     named = np.array(["p", "q", "r"], object)[classes]
     assert leaking(named, classes, classes=True) == [("accuracy", 1.0)]
-    assert leaking(classes * 10.0 + rng.uniform(size=400), classes, classes=True) == [("accuracy", 1.0)]
+    assert leaking(classes * 10.0 + rng.uniform(size=400), classes, classes=True) == [
+        ("accuracy", 1.0)
+    ]
     two = (classes > 0).astype(int)
-    assert leaking(np.where(two, np.nan, rng.normal(size=400)), two, classes=True) == [("accuracy", 1.0)]
+    assert leaking(np.where(two, np.nan, rng.normal(size=400)), two, classes=True) == [
+        ("accuracy", 1.0)
+    ]
 
 
 def test_ids_and_columns_that_tell_most_are_no_leaks() -> None:
@@ -157,7 +189,9 @@ def test_ids_and_columns_that_tell_most_are_no_leaks() -> None:
 def test_no_flower_s_measure_gives_the_species_away_and_a_tree_agrees() -> None:
     x, y = load_iris(return_X_y=True)
     for k in range(4):
-        tree = DecisionTreeClassifier(max_leaf_nodes=3, random_state=0).fit(x[::2, k : k + 1], y[::2])
+        tree = DecisionTreeClassifier(max_leaf_nodes=3, random_state=0).fit(
+            x[::2, k : k + 1], y[::2]
+        )
         assert tree.score(x[1::2, k : k + 1], y[1::2]) < 0.99
         assert leaking(x[:, k], y, classes=True) == []
     setosa = (y == 0).astype(int)
@@ -173,9 +207,13 @@ def test_quantities_given_away_are_leaks_whatever_the_curve() -> None:
     assert leaking(np.where(y > -1, y, np.nan), y, classes=False)[0][0] == "correlation"
     group = rng.integers(0, 8, 2000)
     shuffled = np.array([5, 0, 3, 7, 1, 6, 2, 4])[group] * 10.0
-    measure, value = leaking(group.astype(float), shuffled + rng.normal(size=2000) / 2, classes=False)[0]
+    measure, value = leaking(
+        group.astype(float), shuffled + rng.normal(size=2000) / 2, classes=False
+    )[0]
     assert (measure, value) == ("r2", pytest.approx(1 - 0.25 / shuffled.var(), abs=1e-3))
-    assert leaking(np.array([f"g{k}" for k in group], object), shuffled, classes=False) == [("r2", pytest.approx(1))]
+    assert leaking(np.array([f"g{k}" for k in group], object), shuffled, classes=False) == [
+        ("r2", pytest.approx(1))
+    ]
     assert leaking(y + rng.normal(size=2000) / 5, y, classes=False) == []
     assert leaking(np.array([f"n{k}" for k in range(2000)], object), y, classes=False) == []
     assert leaking(np.full(2000, 4.0), y, classes=False) == []
@@ -215,7 +253,13 @@ def test_equal_columns_are_grouped_and_constants_passed_over() -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=60, database=None)
-@given(arrays(np.float32, st.tuples(st.integers(2, 30), st.just(2)), elements=st.sampled_from([-0.0, 0, 1, 2])))
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(2, 30), st.just(2)),
+        elements=st.sampled_from([-0.0, 0, 1, 2]),
+    )
+)
 def test_shared_rows_are_those_found_by_looking_at_every_pair(x: np.ndarray) -> None:
     cut = len(x) // 2
     numbers = {"train": np.arange(cut), "test": np.arange(cut, len(x))}
@@ -225,7 +269,9 @@ def test_shared_rows_are_those_found_by_looking_at_every_pair(x: np.ndarray) -> 
     assert sum(one.rows for one in found) == len(twins)
     for one in found:
         assert [second - 1 for _, second in one.examples] == twins[:3]
-        assert all((x[first - 1] == x[second - 1]).all() and first <= cut for first, second in one.examples)
+        assert all(
+            (x[first - 1] == x[second - 1]).all() and first <= cut for first, second in one.examples
+        )
 
 
 def test_a_table_s_duplicates_are_found(tmp_path: Path) -> None:
@@ -238,14 +284,21 @@ def test_a_table_s_duplicates_are_found(tmp_path: Path) -> None:
     (shared,) = found.shared_rows
     assert (shared.first, shared.second, shared.rows) == ("train", "test", 5)
     assert shared.examples == [(1, 191), (2, 192), (3, 193)]
-    table["again"] = table.again + np.where(np.arange(200) < 140, 0, 1)  # differs where no row trains
-    assert inspected(tmp_path, table, "dataset.split.shuffle=false").equal_columns[0] == ["a", "again"]
+    table["again"] = table.again + np.where(
+        np.arange(200) < 140, 0, 1
+    )  # differs where no row trains
+    assert inspected(tmp_path, table, "dataset.split.shuffle=false").equal_columns[0] == [
+        "a",
+        "again",
+    ]
 
 
 # The rest
 
 
-def test_nothing_is_written_and_disk_rows_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_and_disk_rows_are_sampled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(row_store, "MOST_IN_MEMORY", 100)
     monkeypatch.setattr(sampling, "MOST_ROWS", 50)
     monkeypatch.chdir(tmp_path)

@@ -11,7 +11,14 @@ from workflow_runs import ROOT, Watcher, predicted, train_text, write_csv
 
 from bpnet.config.loading import load as load_config
 from bpnet.config.source import override, parse, read
-from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError, RunError, UsageError
+from bpnet.errors import (
+    ConfigError,
+    DataError,
+    DivergedError,
+    InterruptedRunError,
+    RunError,
+    UsageError,
+)
 from bpnet.models import ensemble
 from bpnet.preparation.folds import draw_folds
 from bpnet.preparation.prepare import contents
@@ -66,11 +73,17 @@ def test_folds_are_those_of_stratified_k_fold_split_by_split(folds, seed):
     drawn = folds_of(IRIS, f"seed={seed}", folds=folds, repeats=2)
     for repeat in range(2):
         splitter = sk.StratifiedKFold(folds, shuffle=True, random_state=seed + repeat)
-        for own, (others, test) in zip(drawn[repeat * folds :], splitter.split(labels, labels), strict=False):
+        for own, (others, test) in zip(
+            drawn[repeat * folds :], splitter.split(labels, labels), strict=False
+        ):
             np.testing.assert_array_equal(own.parts["test"], test)
-            np.testing.assert_array_equal(np.union1d(own.parts["train"], own.parts["validation"]), others)
+            np.testing.assert_array_equal(
+                np.union1d(own.parts["train"], own.parts["validation"]), others
+            )
             assert not np.intersect1d(own.parts["train"], own.parts["validation"]).size
-    assert [(own.repeat, own.fold) for own in drawn] == [(r, f) for r in (1, 2) for f in range(1, folds + 1)]
+    assert [(own.repeat, own.fold) for own in drawn] == [
+        (r, f) for r in (1, 2) for f in range(1, folds + 1)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +103,14 @@ def test_folds_are_scikit_learns_index_by_index(config, setting, splitter, group
     groups = pd.factorize(table[group])[0] if group else None  # by their first row
     drawn = folds_of(config, *settings, repeats=2)
     for repeat in range(2):
-        theirs = splitter(5, shuffle=True, random_state=loaded.seed + repeat).split(table, target, groups)
+        theirs = splitter(5, shuffle=True, random_state=loaded.seed + repeat).split(
+            table, target, groups
+        )
         for own, (others, test) in zip(drawn[5 * repeat :], theirs, strict=False):
             np.testing.assert_array_equal(own.parts["test"], test)
-            np.testing.assert_array_equal(np.union1d(own.parts["train"], own.parts["validation"]), others)
+            np.testing.assert_array_equal(
+                np.union1d(own.parts["train"], own.parts["validation"]), others
+            )
     if group:
         for own in drawn:
             found = [set(table[group][rows]) for rows in own.parts.values()]
@@ -109,10 +126,16 @@ def test_folds_in_the_order_of_the_rows():
 
 def test_folds_of_distinct_times_are_those_of_time_series_split(tmp_path):
     days = np.random.default_rng(0).permutation(40)
-    write_csv(tmp_path / "t.csv", ["day", "a", "y"], [[day, day % 7, day % 5 + 0.5] for day in days.tolist()])
+    write_csv(
+        tmp_path / "t.csv",
+        ["day", "a", "y"],
+        [[day, day % 7, day % 5 + 0.5] for day in days.tolist()],
+    )
     (tmp_path / "c.yaml").write_text("dataset: {path: t.csv, target: y, split: {time: day}}\n")
     order = np.argsort(days)
-    for own, (others, test) in zip(folds_of(tmp_path / "c.yaml"), sk.TimeSeriesSplit(5).split(order), strict=True):
+    for own, (others, test) in zip(
+        folds_of(tmp_path / "c.yaml"), sk.TimeSeriesSplit(5).split(order), strict=True
+    ):
         np.testing.assert_array_equal(own.parts["test"], np.sort(order[test]))
         rest = np.union1d(own.parts["train"], own.parts["validation"])
         np.testing.assert_array_equal(rest, np.sort(order[others]))
@@ -135,7 +158,13 @@ training:
 def mixed(folder):
     """A table with a gap, a category, weights, and two targets."""
     rows = [
-        [k if k % 9 else "", "red" if k % 3 else "blue", 1 + k % 4, "yes" if (k * 7) % 11 > 5 else "no", k**1.5]
+        [
+            k if k % 9 else "",
+            "red" if k % 3 else "blue",
+            1 + k % 4,
+            "yes" if (k * 7) % 11 > 5 else "no",
+            k**1.5,
+        ]
         for k in range(63)
     ]
     write_csv(folder / "t.csv", ["a", "b", "w", "y", "z"], rows)
@@ -155,23 +184,37 @@ def test_each_fold_is_what_a_run_of_its_own_gives(tmp_path, target, batch, preci
     config = load_config(source)
     for k, own in enumerate(draw_folds(config, contents(config, source, tmp_path), 5, 1)):
         named = ", ".join(
-            f"{part}_rows: [{', '.join(str(row + 1) for row in own.parts[part])}]" for part in ("validation", "test")
+            f"{part}_rows: [{', '.join(str(row + 1) for row in own.parts[part])}]"
+            for part in ("validation", "test")
         )
         alone = train_text(tmp_path, MIXED.format(seed=4 + k, split=named, **how))
         theirs = ensemble.load(alone.run / "model").members[0]
-        np.testing.assert_allclose(members[k].network.theta, theirs.network.theta, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(
+            members[k].network.theta, theirs.network.theta, rtol=tolerance, atol=tolerance
+        )
         assert members[k].description.encoder == theirs.description.encoder
         assert members[k].description.target == theirs.description.target
         result = found.results[k]
-        assert (result.seed, result.best_epoch, result.stop_reason) == (4 + k, alone.best_epoch, alone.stop_reason)
-        assert result.figures["loss"] == pytest.approx(alone.figures["test"]["loss"], rel=100 * tolerance)
+        assert (result.seed, result.best_epoch, result.stop_reason) == (
+            4 + k,
+            alone.best_epoch,
+            alone.stop_reason,
+        )
+        assert result.figures["loss"] == pytest.approx(
+            alone.figures["test"]["loss"], rel=100 * tolerance
+        )
         name = "accuracy" if target == "y" else "rmse"
-        assert result.figures[name] == pytest.approx(alone.figures["test"][name], rel=100 * tolerance)
+        assert result.figures[name] == pytest.approx(
+            alone.figures["test"][name], rel=100 * tolerance
+        )
         log = pd.read_csv(found.run / "folds.csv").query(f"fold == {k + 1}")
         solo = pd.read_csv(alone.run / "metrics.csv")
         for column in ("loss", name, "val_loss", f"val_{name}", "gradient_norm"):
             np.testing.assert_allclose(
-                log[column].to_numpy()[: len(solo)], solo[column], rtol=100 * tolerance, err_msg=column
+                log[column].to_numpy()[: len(solo)],
+                solo[column],
+                rtol=100 * tolerance,
+                err_msg=column,
             )
 
 
@@ -202,21 +245,30 @@ def test_what_the_run_directory_holds(tmp_path):
 def test_the_ensemble_of_the_folds_predicts(tmp_path):
     found = cv(DIABETES, tmp_path, SHORT, folds=3)
     table = str(ROOT / "datasets" / "diabetes.csv")
-    alone = [predicted(found.run, table, replica=str(k))["predicted_progression"] for k in (1, 2, 3)]
+    alone = [
+        predicted(found.run, table, replica=str(k))["predicted_progression"] for k in (1, 2, 3)
+    ]
     together = predicted(found.run, table)
     np.testing.assert_allclose(together["predicted_progression"], np.mean(alone, axis=0), rtol=1e-5)
-    np.testing.assert_allclose(together["disagreement"], np.std(alone, axis=0, ddof=1), rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(
+        together["disagreement"], np.std(alone, axis=0, ddof=1), rtol=1e-2, atol=1e-3
+    )
     with pytest.raises(
-        UsageError, match=r"must be all, or a number from 1 to 3 \(the networks of folds have no validation"
+        UsageError,
+        match=r"must be all, or a number from 1 to 3 \(the networks of folds have no validation",
     ):
         predicted(found.run, table, replica="best")
     member = predicted(found.run / "model" / "member-002", table)
     np.testing.assert_array_equal(member["predicted_progression"], alone[1])
     said = pd.read_csv(found.run / "predictions.csv")
     own = said[said.fold == 2]
-    np.testing.assert_allclose(own.predicted_progression, np.array(alone[1])[own.row - 1], rtol=1e-6)
+    np.testing.assert_allclose(
+        own.predicted_progression, np.array(alone[1])[own.row - 1], rtol=1e-6
+    )
     assert evaluate(found.run, table, resamples=10).scores.value("rmse") > 0
-    with pytest.raises(DataError, match=r"is a cross-validation, whose figures are in metrics\.json; name a table"):
+    with pytest.raises(
+        DataError, match=r"is a cross-validation, whose figures are in metrics\.json; name a table"
+    ):
         evaluate(found.run, None)
     with pytest.raises(UsageError, match="is a cross-validation"):
         trace_rows(found.run, None, None, 1)
@@ -262,15 +314,27 @@ def test_a_fold_that_diverges_is_left_out(tmp_path, monkeypatch):
     watcher = FoldWatcher()
     found = cv(IRIS, tmp_path, SHORT, watcher=watcher)
     assert [own.fold for own in found.results] == [1, 3, 4, 5]
-    assert any("fold 2 of repetition 1 diverged and is left out" in text for text in watcher.warnings)
+    assert any(
+        "fold 2 of repetition 1 diverged and is left out" in text for text in watcher.warnings
+    )
     assert set(pd.read_csv(found.run / "predictions.csv").fold) == {1, 3, 4, 5}
     assert all(np.isfinite(own.mean) for own in found.estimates.values())
 
 
 def test_all_folds_diverged(tmp_path):
-    with pytest.raises(DivergedError, match=r"diverged in every fold.*training\.learning_rate=0\.01"):
-        cv(DIABETES, tmp_path, "training.learning_rate=1.0e+30", "training.optimizer=gradient_descent")
-    assert json.loads((tmp_path / "runs" / "diabetes-cv-001" / "run.json").read_text())["status"] == "diverged"
+    with pytest.raises(
+        DivergedError, match=r"diverged in every fold.*training\.learning_rate=0\.01"
+    ):
+        cv(
+            DIABETES,
+            tmp_path,
+            "training.learning_rate=1.0e+30",
+            "training.optimizer=gradient_descent",
+        )
+    assert (
+        json.loads((tmp_path / "runs" / "diabetes-cv-001" / "run.json").read_text())["status"]
+        == "diverged"
+    )
 
 
 def test_an_interruption_keeps_what_was_learnt(tmp_path):
@@ -289,10 +353,30 @@ def test_an_interruption_keeps_what_was_learnt(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "folds", "error", "text"),
     [
-        (["replicas=2"], 5, ConfigError, "replicas is 2, but cv trains a network for each fold; leave it out"),
-        (["dataset.split.column=species"], 5, ConfigError, "says the part of each row, but cv draws the folds itself"),
-        (["dataset.split.test_rows=[1]"], 5, ConfigError, "names rows, but cv draws the folds itself"),
-        (["dataset.path={train: a.csv}"], 5, ConfigError, "has a file for each part, but cv draws the folds itself"),
+        (
+            ["replicas=2"],
+            5,
+            ConfigError,
+            "replicas is 2, but cv trains a network for each fold; leave it out",
+        ),
+        (
+            ["dataset.split.column=species"],
+            5,
+            ConfigError,
+            "says the part of each row, but cv draws the folds itself",
+        ),
+        (
+            ["dataset.split.test_rows=[1]"],
+            5,
+            ConfigError,
+            "names rows, but cv draws the folds itself",
+        ),
+        (
+            ["dataset.path={train: a.csv}"],
+            5,
+            ConfigError,
+            "has a file for each part, but cv draws the folds itself",
+        ),
         (
             [],
             51,
@@ -300,7 +384,12 @@ def test_an_interruption_keeps_what_was_learnt(tmp_path):
             "class 'setosa' of 'species' has 50 rows, fewer than --folds 51, .* at most --folds 50",
         ),
         ([], 151, DataError, "has 150 rows, too few for --folds 151"),
-        (["dataset.split.group=petal_width"], 23, DataError, "'petal_width' has 22 groups, too few for --folds 23"),
+        (
+            ["dataset.split.group=petal_width"],
+            23,
+            DataError,
+            "'petal_width' has 22 groups, too few for --folds 23",
+        ),
     ],
 )
 def test_what_cannot_be_folded(tmp_path, settings, folds, error, text):
@@ -310,7 +399,9 @@ def test_what_cannot_be_folded(tmp_path, settings, folds, error, text):
 
 
 def test_repetitions_that_would_be_the_same(tmp_path):
-    with pytest.raises(ConfigError, match=r"--repeats 2: dataset\.split\.time is set, so that every"):
+    with pytest.raises(
+        ConfigError, match=r"--repeats 2: dataset\.split\.time is set, so that every"
+    ):
         cv(IRIS, tmp_path, "dataset.split.time=petal_width", repeats=2)
 
 
@@ -355,7 +446,11 @@ def test_an_interrupted_fold_that_has_diverged_is_left_out(tmp_path, monkeypatch
 
 
 def test_rows_of_the_same_time_stay_together(tmp_path):
-    write_csv(tmp_path / "t.csv", ["day", "a", "y"], [[k // 3, (k * 7) % 11, k % 5 + 0.5] for k in range(60)])
+    write_csv(
+        tmp_path / "t.csv",
+        ["day", "a", "y"],
+        [[k // 3, (k * 7) % 11, k % 5 + 0.5] for k in range(60)],
+    )
     text = "dataset: {path: t.csv, target: y, split: {time: day}}\ntraining: {epochs: 1}\n"
     (tmp_path / "c.yaml").write_text(text)
     table = pd.read_csv(tmp_path / "t.csv")
@@ -363,30 +458,45 @@ def test_rows_of_the_same_time_stay_together(tmp_path):
         days = [set(table.day[rows]) for rows in own.parts.values()]
         assert not days[0] & days[1] | days[0] & days[2] | days[1] & days[2]
         assert max(days[0] | days[1]) < min(days[2])
-    with pytest.raises(DataError, match="column 'day' has 20 different times, too few for --folds 20, which needs 21"):
+    with pytest.raises(
+        DataError,
+        match="column 'day' has 20 different times, too few for --folds 20, which needs 21",
+    ):
         folds_of(tmp_path / "c.yaml", folds=20)
 
 
 @pytest.mark.parametrize("seed", [2**32 - 1, 2**32 - 5])
 def test_seeds_that_would_run_out(tmp_path, seed):
-    with pytest.raises(ConfigError, match=f"seed is {seed}, but each of 6 networks has the next one, up to 4294967295"):
+    with pytest.raises(
+        ConfigError,
+        match=f"seed is {seed}, but each of 6 networks has the next one, up to 4294967295",
+    ):
         cv(IRIS, tmp_path, f"seed={seed}", folds=3, repeats=2)
 
 
 def test_weights_that_are_all_0_in_a_fold_are_named_before_anything_is_made(tmp_path):
-    write_csv(tmp_path / "t.csv", ["a", "w", "y"], [[k % 7, int(k >= 10), k % 5 + 0.5] for k in range(40)])
+    write_csv(
+        tmp_path / "t.csv", ["a", "w", "y"], [[k % 7, int(k >= 10), k % 5 + 0.5] for k in range(40)]
+    )
     text = "dataset: {path: t.csv, target: y, sample_weight: w, split: {shuffle: false}}\n"
-    with pytest.raises(DataError, match=r"fold 1: .*t.csv, column 'w': the weights of the test rows are all 0"):
+    with pytest.raises(
+        DataError, match=r"fold 1: .*t.csv, column 'w': the weights of the test rows are all 0"
+    ):
         cv_text(tmp_path, text, folds=4)
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_class_with_a_single_row(tmp_path):
-    write_csv(tmp_path / "t.csv", ["a", "y"], [[k, "rare" if k == 3 else "no" if k % 2 else "yes"] for k in range(20)])
+    write_csv(
+        tmp_path / "t.csv",
+        ["a", "y"],
+        [[k, "rare" if k == 3 else "no" if k % 2 else "yes"] for k in range(20)],
+    )
     with pytest.raises(DataError) as caught:
         cv_text(tmp_path, "dataset: {path: t.csv, target: y}\n", folds=2)
-    assert "the class 'rare' of 'y' has 1 row, fewer than --folds 2, and each fold needs one; add rows" in str(
-        caught.value
+    assert (
+        "the class 'rare' of 'y' has 1 row, fewer than --folds 2, and each fold needs one; add rows"
+        in str(caught.value)
     )
 
 
@@ -395,18 +505,24 @@ def test_figures_that_no_fold_defines_are_undefined(tmp_path):
     text = "dataset: {path: t.csv, target: y, split: {validation: 0}}\ntraining: {epochs: 1}\n"
     found = cv_text(tmp_path, text, folds=12)
     assert (found.estimates["r2"].mean, found.estimates["r2"].folds) == (None, 0)
-    assert any(line.startswith("R²") and "undefined" in line for line in cross_validated_lines(found))
+    assert any(
+        line.startswith("R²") and "undefined" in line for line in cross_validated_lines(found)
+    )
     assert found.estimates["rmse"].folds == 12
 
 
 @pytest.mark.parametrize(
-    "members", [["..", "member-001"], [""], ["member-001", "member-001"], ["a\x00b"], "member-001", [], [1]]
+    "members",
+    [["..", "member-001"], [""], ["member-001", "member-001"], ["a\x00b"], "member-001", [], [1]],
 )
 def test_a_list_of_members_that_was_edited(tmp_path, members):
     found = cv(IRIS, tmp_path, SHORT, folds=2)
     path = found.run / "model" / "model.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "members": members}))
-    with pytest.raises(RunError, match="members must be the folders beside this file, such as member-001, each once"):
+    with pytest.raises(
+        RunError,
+        match="members must be the folders beside this file, such as member-001, each once",
+    ):
         ensemble.load(found.run / "model")
 
 

@@ -58,7 +58,9 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A run that tells p, which is in four rows of five, from q."""
     folder = tmp_path_factory.mktemp("classes")
     write_labeled(folder, ["q" if k % 5 == 0 else "p" for k in range(100)])
-    return train_text(folder, CONFIG, "dataset.sample_weight=w", "dataset.class_weight={q: 100, p: 1}", EMBEDDED)
+    return train_text(
+        folder, CONFIG, "dataset.sample_weight=w", "dataset.class_weight={q: 100, p: 1}", EMBEDDED
+    )
 
 
 # What the targets are
@@ -110,7 +112,9 @@ def test_init_drops_the_rows_that_training_drops(tmp_path, monkeypatch, labels, 
     assert (drafted.without_target, drafted.classes) == (without, known)
     code, said = invoked("init", "t.csv", "--target", "y", "-o", "-")
     assert code == 0
-    assert ("without a target" in said) == ("\n  drop_missing_targets: true" in said) == bool(without)
+    assert (
+        ("without a target" in said) == ("\n  drop_missing_targets: true" in said) == bool(without)
+    )
 
 
 # Which rows and cells count
@@ -118,7 +122,10 @@ def test_init_drops_the_rows_that_training_drops(tmp_path, monkeypatch, labels, 
 
 def test_the_weight_and_the_part_of_a_dropped_row_may_be_blank(tmp_path):
     parts = ["train", "train", "validation", "test"]
-    rows = [[k / 7, "", "", ""] if k == 21 else [k / 7, 1, parts[k % 4], "pq"[k % 3 % 2]] for k in range(80)]
+    rows = [
+        [k / 7, "", "", ""] if k == 21 else [k / 7, 1, parts[k % 4], "pq"[k % 3 % 2]]
+        for k in range(80)
+    ]
     write_csv(tmp_path / "t.csv", ["a", "w", "part", "y"], rows)
     settings = ["dataset.sample_weight=w", "dataset.split.column=part"]
     found = surveyed(tmp_path, "dataset.drop_missing_targets=true", *settings)
@@ -133,7 +140,10 @@ def test_the_weight_and_the_part_of_a_dropped_row_may_be_blank(tmp_path):
 @pytest.mark.parametrize("row", ["21", "21,1", "1,21"])
 def test_a_dropped_row_cannot_be_traced(tmp_path, row):
     write_labeled(tmp_path, ["" if k == 20 else "pq"[k % 2] for k in range(60)])
-    source = parse(CONFIG.replace("target: y", "target: y, drop_missing_targets: true"), str(tmp_path / "case.yaml"))
+    source = parse(
+        CONFIG.replace("target: y", "target: y, drop_missing_targets: true"),
+        str(tmp_path / "case.yaml"),
+    )
     with pytest.raises(UsageError, match="row 21 has no target and is dropped"):
         trace_rows(tmp_path / "case.yaml", source, row, 1)
     assert trace_rows(tmp_path / "case.yaml", source, "20,22", 1).rows == [20, 22]
@@ -173,7 +183,9 @@ def test_the_rows_that_baselines_are_fitted_to_are_told(classes, monkeypatch):
 
 def test_the_majority_is_that_of_the_rows_and_not_of_the_class_weights(classes):
     found = evaluate(classes.run, None, resamples=20)
-    majority = next(baseline for baseline in found.baselines if baseline.name == "the majority class")
+    majority = next(
+        baseline for baseline in found.baselines if baseline.name == "the majority class"
+    )
     parts = [row["part"] for row in read_csv(classes.run / "splits.csv")]
     test = [k for k, part in enumerate(parts) if part == "test"]
     assert majority.figures["accuracy"] == pytest.approx(np.mean([k % 5 != 0 for k in test]))
@@ -184,13 +196,19 @@ def test_the_majority_weighs_the_rows_by_their_own_weights(tmp_path):
     write_csv(tmp_path / "t.csv", ["a", "w", "y"], rows)
     trained = train_text(tmp_path, CONFIG, "dataset.sample_weight=w")
     found = evaluate(trained.run, str(tmp_path / "t.csv"), resamples=20)
-    majority = next(baseline for baseline in found.baselines if baseline.name == "the majority class")
-    assert majority.figures["accuracy"] == pytest.approx(0.2)  # it says q, of which 20 rows weigh 180
+    majority = next(
+        baseline for baseline in found.baselines if baseline.name == "the majority class"
+    )
+    assert majority.figures["accuracy"] == pytest.approx(
+        0.2
+    )  # it says q, of which 20 rows weigh 180
 
 
 def test_one_hot_codes_need_no_more_memory_than_their_rows():
     levels = [f"c{k}" for k in range(3000)]
-    number = NumericColumn(name="a", scale=Linear(by="none", subtract=0, divide=1), fill=0.0, lowest=0, highest=1)
+    number = NumericColumn(
+        name="a", scale=Linear(by="none", subtract=0, divide=1), fill=0.0, lowest=0, highest=1
+    )
     encoder = Encoder(columns=[EmbeddingColumn(name="b", levels=levels, fill="c0", size=4), number])
     x = np.array([[2, 0.5], [0, 0.25], [2999, 0.125]])
     tracemalloc.start()
@@ -204,7 +222,9 @@ def test_one_hot_codes_need_no_more_memory_than_their_rows():
 
 
 def test_baselines_are_left_out_where_their_one_hot_columns_are_too_large(classes, monkeypatch):
-    monkeypatch.setattr(evaluation, "MOST_IN_MEMORY", 100_000)  # 20 rows, but 50,000 that baselines are fitted to
+    monkeypatch.setattr(
+        evaluation, "MOST_IN_MEMORY", 100_000
+    )  # 20 rows, but 50,000 that baselines are fitted to
     found = evaluate(classes.run, None, resamples=20)
     assert found.baselines == []
     assert ["too many to compare on" in warning for warning in found.warnings] == [True]
@@ -221,7 +241,9 @@ def test_a_target_that_is_too_large_is_named_with_its_line(tmp_path):
     write_labeled(tmp_path, [k / 3 for k in range(60)])
     trained = train_text(tmp_path, CONFIG)
     write_labeled(tmp_path, [1e300 if k == 3 else k / 3 for k in range(60)])
-    with pytest.raises(DataError, match=r"t\.csv, line 5 \(row 4\), column 'y': 1e\+300 is too large"):
+    with pytest.raises(
+        DataError, match=r"t\.csv, line 5 \(row 4\), column 'y': 1e\+300 is too large"
+    ):
         evaluate(trained.run, str(tmp_path / "t.csv"), baselines=False, resamples=20)
 
 
@@ -230,7 +252,11 @@ def test_a_target_that_is_too_large_is_named_with_its_line(tmp_path):
 
 def test_top_classes_come_without_probabilities_where_none_are_wanted(classes):
     table = classes.run.parents[1] / "t.csv"
-    assert list(predicted(classes.run, table, top=2, probabilities=False)) == ["top_1_y", "top_2_y", "flags"]
+    assert list(predicted(classes.run, table, top=2, probabilities=False)) == [
+        "top_1_y",
+        "top_2_y",
+        "flags",
+    ]
     assert "top_2_probability" in predicted(classes.run, table, top=2)
 
 
@@ -260,7 +286,9 @@ def test_an_output_name_that_says_no_format_is_refused(classes, tmp_path):
     assert code == 2
     assert "say what to write with --format" in said
     assert list(tmp_path.iterdir()) == []
-    assert invoked("predict", classes.run, table, "-o", tmp_path / "x.foo", "--format", "csv")[0] == 0
+    assert (
+        invoked("predict", classes.run, table, "-o", tmp_path / "x.foo", "--format", "csv")[0] == 0
+    )
     assert len(read_csv(tmp_path / "x.foo")) == 100
 
 

@@ -57,11 +57,19 @@ def grid(folder, *grids, text=CONFIG, watcher=None, settings=()):
     table(folder)
     source = override(parse(text, str(folder / "c.yaml")), settings)
     return train_grid(
-        source, folder, grids, runs=folder / "runs", name=None, command=["bpnet"], watcher=watcher or Watcher()
+        source,
+        folder,
+        grids,
+        runs=folder / "runs",
+        name=None,
+        command=["bpnet"],
+        watcher=watcher or Watcher(),
     )
 
 
-@pytest.mark.parametrize(("assignment", "passes"), [*((one, 1) for one in FREE), *((one, None) for one in DIVIDING)])
+@pytest.mark.parametrize(
+    ("assignment", "passes"), [*((one, 1) for one in FREE), *((one, None) for one in DIVIDING)]
+)
 def test_each_point_is_what_its_config_gives_alone(tmp_path, assignment, passes):
     ranked = grid(tmp_path, assignment)
     assert ranked.passes == (passes or len(ranked.points))
@@ -78,17 +86,30 @@ def test_each_point_is_what_its_config_gives_alone(tmp_path, assignment, passes)
         assert own.stop_reason == alone.stop_reason
     best = ranked.points[0]
     again = train_text(tmp_path, (ranked.run / "config.yaml").read_text().replace("../../", ""))
-    assert load(again.run / "model").description.layers == load(ranked.run / "model").description.layers
+    assert (
+        load(again.run / "model").description.layers
+        == load(ranked.run / "model").description.layers
+    )
     np.testing.assert_allclose(
-        load(again.run / "model").network.theta, load(ranked.run / "model").network.theta, rtol=1e-5, atol=1e-7
+        load(again.run / "model").network.theta,
+        load(ranked.run / "model").network.theta,
+        rtol=1e-5,
+        atol=1e-7,
     )
     assert best.run == ranked.run
 
 
 def test_combinations_rank_by_the_loss_without_penalties_and_replicas_count_together(tmp_path):
-    ranked = grid(tmp_path, "training.learning_rate=0.003,0.1", "training.l2=0,0.3", settings=["replicas=3"])
+    ranked = grid(
+        tmp_path, "training.learning_rate=0.003,0.1", "training.l2=0,0.3", settings=["replicas=3"]
+    )
     assert (ranked.passes, ranked.ranked_by, ranked.part) == (1, "loss", "validation")
-    assert sorted(tuple(own.networks) for own in ranked.points) == [(1, 2, 3), (4, 5, 6), (7, 8, 9), (10, 11, 12)]
+    assert sorted(tuple(own.networks) for own in ranked.points) == [
+        (1, 2, 3),
+        (4, 5, 6),
+        (7, 8, 9),
+        (10, 11, 12),
+    ]
     written = pd.read_csv(ranked.run / "grid.csv")
     assert written["rank"].tolist() == [1, 2, 3, 4]
     assert written["training.learning_rate"].tolist() == [
@@ -98,7 +119,9 @@ def test_combinations_rank_by_the_loss_without_penalties_and_replicas_count_toge
     each = pd.read_csv(ranked.run / "replicas.csv")
     assert sorted(each.replica.unique()) == list(range(1, 13))
     for own in ranked.points:
-        alone = train_text(tmp_path, CONFIG, "replicas=3", *(f"{key}={value}" for key, value in own.values.items()))
+        alone = train_text(
+            tmp_path, CONFIG, "replicas=3", *(f"{key}={value}" for key, value in own.values.items())
+        )
         assert own.figures["test"] == pytest.approx(alone.figures["test"], rel=1e-9)
         if own.values["training.l2"] == "0":
             assert own.score == pytest.approx(alone.figures["validation"]["loss"], rel=1e-9)
@@ -107,16 +130,23 @@ def test_combinations_rank_by_the_loss_without_penalties_and_replicas_count_toge
     model = load(ranked.run / "model")
     assert model.description.seeds == [3, 4, 5]
     content = json.loads((ranked.run / "run.json").read_text())
-    assert (content["status"], [own["seed"] for own in content["replicas"]]) == ("finished", [3, 4, 5])
+    assert (content["status"], [own["seed"] for own in content["replicas"]]) == (
+        "finished",
+        [3, 4, 5],
+    )
     assert predicted(ranked.run, tmp_path / "t.csv")["disagreement"]
 
 
 def test_keys_that_divide_and_keys_that_do_not(tmp_path):
-    ranked = grid(tmp_path, "architecture.layers.0.units=3,5", "training.learning_rate=0.01,0.02,0.03")
+    ranked = grid(
+        tmp_path, "architecture.layers.0.units=3,5", "training.learning_rate=0.01,0.02,0.03"
+    )
     assert (ranked.passes, len(ranked.points)) == (2, 6)
     assert ranked.dividing_keys == ["architecture.layers.0.units"]
     assert {own.run.name for own in ranked.points} == {"c-001", "c-002"}
-    assert not (tmp_path / "runs" / ({"c-001", "c-002"} - {ranked.run.name}).pop() / "grid.csv").exists()
+    assert not (
+        tmp_path / "runs" / ({"c-001", "c-002"} - {ranked.run.name}).pop() / "grid.csv"
+    ).exists()
 
 
 def test_an_outputs_initializer_does_not_change_what_the_loss_means(tmp_path):
@@ -169,7 +199,8 @@ def test_an_interruption_keeps_the_best_so_far(tmp_path):
 def test_values_are_read_as_yaml():
     source = parse(CONFIG)
     points = points_of(
-        source, ["architecture.hidden=[8],[16, 8]", "training.optimizer=adam,{kind: adamw, beta_1: 0.5}"]
+        source,
+        ["architecture.hidden=[8],[16, 8]", "training.optimizer=adam,{kind: adamw, beta_1: 0.5}"],
     )
     assert [list(point.values.values()) for point in points] == [
         ["[8]", "adam"],
@@ -182,7 +213,11 @@ def test_values_are_read_as_yaml():
 @pytest.mark.parametrize(
     ("grids", "error", "text"),
     [
-        (["training.learning_rate"], UsageError, "is not of the form KEY.PATH=VALUE,VALUE,…, such as --grid"),
+        (
+            ["training.learning_rate"],
+            UsageError,
+            "is not of the form KEY.PATH=VALUE,VALUE,…, such as --grid",
+        ),
         (["training.learning_rate="], UsageError, "is not of the form"),
         (["training.learning_rate=0.1,[2"], UsageError, "is not of the form"),
         (["training.l1=0,0.1,0.1"], UsageError, "names 0.1 twice; give each value once"),
@@ -196,7 +231,11 @@ def test_values_are_read_as_yaml():
             ConfigError,
             "--grid training.learning_rat=0.1: unknown key .*rate",
         ),
-        (["training.learning_rate=0.1,fast"], ConfigError, "--grid training.learning_rate=fast: .* must be a number"),
+        (
+            ["training.learning_rate=0.1,fast"],
+            ConfigError,
+            "--grid training.learning_rate=fast: .* must be a number",
+        ),
     ],
 )
 def test_grids_that_make_no_sense(tmp_path, grids, error, text):
@@ -206,12 +245,16 @@ def test_grids_that_make_no_sense(tmp_path, grids, error, text):
 
 
 def test_a_key_that_is_set_too(tmp_path):
-    with pytest.raises(UsageError, match=r"--grid training\.l1=0,1: the key is given to --set, too; leave one"):
+    with pytest.raises(
+        UsageError, match=r"--grid training\.l1=0,1: the key is given to --set, too; leave one"
+    ):
         grid(tmp_path, "training.l1=0,1", settings=["training.l1=0.5"])
 
 
 def test_a_name_is_no_point(tmp_path):
-    with pytest.raises(UsageError, match="name only names the run; give keys that change the training"):
+    with pytest.raises(
+        UsageError, match="name only names the run; give keys that change the training"
+    ):
         grid(tmp_path, "name=a,b")
 
 
@@ -220,21 +263,32 @@ def test_a_grid_of_one_point_is_a_training(tmp_path):
     assert (ranked.passes, len(ranked.points)) == (1, 1)
     assert not (ranked.run / "replicas.csv").exists()
     alone = train_file(tmp_path / "runs" / "c-001" / "config.yaml", tmp_path)
-    np.testing.assert_array_equal(load(alone.run / "model").network.theta, load(ranked.run / "model").network.theta)
+    np.testing.assert_array_equal(
+        load(alone.run / "model").network.theta, load(ranked.run / "model").network.theta
+    )
     assert load_config(read(ranked.run / "config.yaml")).training.learning_rate == 0.02
 
 
 @pytest.mark.parametrize(
     ("assignment", "text"),
     [
-        ("dataset.target=y,a", "--grid dataset.target: the points predict different things, and cannot be ranked"),
+        (
+            "dataset.target=y,a",
+            "--grid dataset.target: the points predict different things, and cannot be ranked",
+        ),
         ("task=classification,regression", "the points predict different things"),
         (
             "dataset.split={validation_rows: [1, 2], test_rows: [3]},{validation: 0, test_rows: [3]}",
             "--grid dataset.split: the points do not all have validation rows, and cannot be ranked",
         ),
-        ("training.early_stopping.monitor=val_loss,val_rmse", "is 'val_rmse', which this run does not measure"),
-        ("replicas=1,1000000000", "--grid replicas=1000000000: replicas is 1000000000: so many networks need about"),
+        (
+            "training.early_stopping.monitor=val_loss,val_rmse",
+            "is 'val_rmse', which this run does not measure",
+        ),
+        (
+            "replicas=1,1000000000",
+            "--grid replicas=1000000000: replicas is 1000000000: so many networks need about",
+        ),
         ("dataset.features=[a],[nope]", "nope"),
         ("dataset.path=t.csv,gone.csv", "gone.csv"),
     ],
@@ -250,7 +304,9 @@ def test_every_point_is_checked_before_any_trains(tmp_path, assignment, text):
 
 
 def test_the_config_of_the_best_seed_trains_again_to_the_same_weights(tmp_path):
-    text = CONFIG.replace("split: {validation_rows: [1, 2, 3, 4, 5, 6], test_rows: [10, 20, 30]}", "split: {}")
+    text = CONFIG.replace(
+        "split: {validation_rows: [1, 2, 3, 4, 5, 6], test_rows: [10, 20, 30]}", "split: {}"
+    )
     ranked = grid(tmp_path, "seed=5,9,11", text=text)
     splits = (ranked.run / "splits.csv").read_text()
     again = train_file(ranked.run / "config.yaml", tmp_path)
@@ -264,7 +320,9 @@ def test_the_config_of_the_best_seed_trains_again_to_the_same_weights(tmp_path):
 
 def test_points_that_measure_different_figures(tmp_path):
     ranked = grid(
-        tmp_path, "training.metrics=[closeness],[]", settings=["training.loss=squared_error", "training.epochs=2"]
+        tmp_path,
+        "training.metrics=[closeness],[]",
+        settings=["training.loss=squared_error", "training.epochs=2"],
     )
     assert sum("closeness" in own.figures["validation"] for own in ranked.points) == 1
     assert any("closeness" in line for line in ranked_lines(ranked))
@@ -283,10 +341,15 @@ def test_networks_of_a_point_that_diverge_are_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(network.Network, "initialize", poisoned)
     watcher = Watcher()
-    ranked = grid(tmp_path, "training.learning_rate=0.01,0.02", settings=["replicas=2"], watcher=watcher)
+    ranked = grid(
+        tmp_path, "training.learning_rate=0.01,0.02", settings=["replicas=2"], watcher=watcher
+    )
     (own,) = [point for point in ranked.points if point.values["training.learning_rate"] == "0.01"]
     assert (own.networks, own.survivors, own.stop_reason) == ([1, 2], [1], "epochs")
-    assert "network 2 (training.learning_rate=0.01, seed 4) diverged and is left out" in watcher.warnings
+    assert (
+        "network 2 (training.learning_rate=0.01, seed 4) diverged and is left out"
+        in watcher.warnings
+    )
     assert any("(1 of 2 diverged)" in line for line in ranked_lines(ranked))
 
 

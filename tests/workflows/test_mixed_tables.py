@@ -18,7 +18,9 @@ from bpnet.workflows.eval import evaluate
 from bpnet.workflows.train import Trained
 
 OWN = ["customer_id", *FEATURES, "note", "risk"]
-CONFIG = "dataset: {path: t.csv, target: risk}\narchitecture: {hidden: [8]}\ntraining: {epochs: 15}\n"
+CONFIG = (
+    "dataset: {path: t.csv, target: risk}\narchitecture: {hidden: [8]}\ntraining: {epochs: 15}\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +47,36 @@ def test_each_column_has_its_role_and_what_is_left_out_is_told(mixed):
         "joined": "date",
         "note": "ignored",
     }
-    assert {name: one.role for name, one in watcher.prepared.survey.profile.findings.items()} == roles
+    assert {
+        name: one.role for name, one in watcher.prepared.survey.profile.findings.items()
+    } == roles
     assert watcher.prepared.encoder.features == FEATURES
     told = read_json(trained.run / "run.json")["warnings"]
-    assert sum("'customer_id'" in text and "id" in text and "dataset.roles" in text for text in told) == 1
+    assert (
+        sum("'customer_id'" in text and "id" in text and "dataset.roles" in text for text in told)
+        == 1
+    )
     assert sum("'note'" in text and "free text" in text for text in told) == 1
     assert len(told) == 2
     inputs = watcher.prepared.encoder.inputs
-    assert {"age", "age missing", "city=Oslo", "city missing", "member", "size=S", "joined elapsed"} <= set(inputs)
+    assert {
+        "age",
+        "age missing",
+        "city=Oslo",
+        "city missing",
+        "member",
+        "size=S",
+        "joined elapsed",
+    } <= set(inputs)
     assert all(np.isfinite(rows.x).all() for rows in watcher.prepared.rows.values())
 
 
 def test_it_learns_and_its_figures_are_those_of_a_reload(mixed):
     trained, watcher, table = mixed
     assert watcher.rows[-1]["loss"] < watcher.rows[0]["loss"]
-    assert evaluate(trained.run, None).loss == pytest.approx(trained.figures["test"]["loss"], rel=1e-5)
+    assert evaluate(trained.run, None).loss == pytest.approx(
+        trained.figures["test"]["loss"], rel=1e-5
+    )
     assert evaluate(trained.run, str(table)).rows == len(mixed_rows())
 
 
@@ -69,10 +86,19 @@ def test_rows_are_predicted_the_same_wherever_and_in_whatever_company_they_stand
     rows = mixed_rows()
     order = random.Random(1).sample(range(len(rows)), len(rows))
     names = ["extra", *FEATURES[::-1], "note", "more, still"]
-    shuffled = [{**rows[k], "extra": f"row {k}", "more, still": 'a "quote"\nand a line'} for k in order]
+    shuffled = [
+        {**rows[k], "extra": f"row {k}", "more, still": 'a "quote"\nand a line'} for k in order
+    ]
     text, summary = written(trained.run, write_mixed(tmp_path / "u.csv", names, shuffled))
     header, *lines = csv.reader(io.StringIO(text, newline=""))
-    assert header == [*names, "predicted_risk", "probability_high", "probability_low", "probability_mid", "flags"]
+    assert header == [
+        *names,
+        "predicted_risk",
+        "probability_high",
+        "probability_low",
+        "probability_mid",
+        "flags",
+    ]
     assert [line[0] for line in lines] == [f"row {k}" for k in order]
     assert summary.rows == len(rows)
     found = np.array([[float(cell) for cell in line[-4:-1]] for line in lines])
@@ -83,7 +109,10 @@ def test_rows_are_predicted_the_same_wherever_and_in_whatever_company_they_stand
 
 def test_gaps_are_flagged_as_imputed_and_nothing_else_is(mixed):
     trained, _, table = mixed
-    gaps = ["; ".join(f"imputed {name}" for name in FEATURES if row[name] in ("", "NA")) for row in mixed_rows()]
+    gaps = [
+        "; ".join(f"imputed {name}" for name in FEATURES if row[name] in ("", "NA"))
+        for row in mixed_rows()
+    ]
     assert predicted(trained.run, table)["flags"] == gaps
     _, summary = written(trained.run, table)
     assert summary.flagged == sum(map(bool, gaps))
@@ -105,7 +134,14 @@ def test_gaps_are_flagged_as_imputed_and_nothing_else_is(mixed):
 )
 def test_a_row_is_flagged_for_what_training_did_not_see(change, flags, mixed, tmp_path):
     trained, _, _ = mixed
-    usual = {"age": 40, "height": 1.7, "city": "Oslo", "member": "yes", "size": "S", "joined": "2014-05-05"}
+    usual = {
+        "age": 40,
+        "height": 1.7,
+        "city": "Oslo",
+        "member": "yes",
+        "size": "S",
+        "joined": "2014-05-05",
+    }
     rows = [usual, {**usual, **change}, usual]
     found = predicted(trained.run, write_mixed(tmp_path / "u.csv", FEATURES, rows))
     assert found["flags"] == ["", flags, ""]
@@ -122,7 +158,9 @@ def test_strict_names_the_rows_and_counts_them(mixed):
     first, *_, last = caught.value.problems
     assert "t.csv, line 4 (row 3): imputed city" in first
     assert "without --strict" in first
-    assert last == f"in all, {sum(map(bool, predicted(trained.run, table)['flags']))} rows are flagged"
+    assert (
+        last == f"in all, {sum(map(bool, predicted(trained.run, table)['flags']))} rows are flagged"
+    )
 
 
 def test_a_cell_of_another_kind_is_named(mixed, tmp_path):
@@ -140,7 +178,9 @@ def test_a_cell_of_another_kind_is_named(mixed, tmp_path):
 def test_an_id_given_a_role_is_a_feature(tmp_path):
     write_mixed(tmp_path / "t.csv", OWN)
     watcher = Watcher()
-    train_text(tmp_path, CONFIG, "dataset.roles.customer_id=numeric", "training.epochs=1", watcher=watcher)
+    train_text(
+        tmp_path, CONFIG, "dataset.roles.customer_id=numeric", "training.epochs=1", watcher=watcher
+    )
     assert watcher.prepared.encoder.features == ["customer_id", *FEATURES]
     assert [text for text in watcher.prepared.warnings if "customer_id" in text] == []
 
@@ -159,7 +199,9 @@ def test_a_table_read_in_many_blocks_is_the_same(fast, mixed, tmp_path, monkeypa
     again = Watcher()
     write_mixed(tmp_path / "t.csv", OWN)
     # what columns are is read off the first block, which here has few rows
-    train_text(tmp_path, CONFIG, "dataset.roles={customer_id: ignored, note: ignored}", watcher=again)
+    train_text(
+        tmp_path, CONFIG, "dataset.roles={customer_id: ignored, note: ignored}", watcher=again
+    )
     assert again.prepared.encoder.inputs == watcher.prepared.encoder.inputs
     for part, rows in watcher.prepared.rows.items():
         np.testing.assert_allclose(again.prepared.rows[part].x, rows.x, atol=1e-6)
@@ -168,5 +210,7 @@ def test_a_table_read_in_many_blocks_is_the_same(fast, mixed, tmp_path, monkeypa
     assert found["flags"] == wanted["flags"]
     assert found["predicted_risk"] == wanted["predicted_risk"]
     np.testing.assert_allclose(probabilities(found), probabilities(wanted), atol=1e-6)
-    ours, theirs = (list(csv.reader(io.StringIO(one))) for one in (written(trained.run, table)[0], text))
+    ours, theirs = (
+        list(csv.reader(io.StringIO(one))) for one in (written(trained.run, table)[0], text)
+    )
     assert [row[: len(OWN)] for row in ours] == [row[: len(OWN)] for row in theirs]

@@ -26,7 +26,9 @@ training: {{epochs: 12, batch_size: 16, learning_rate: {rate}, precision: {preci
 
 def train(folder, replicas=1, seed=3, rate=0.05, precision="float64"):
     write_csv(folder / "t.csv", HEADER, ROWS)
-    return train_text(folder, CONFIG.format(replicas=replicas, seed=seed, rate=rate, precision=precision))
+    return train_text(
+        folder, CONFIG.format(replicas=replicas, seed=seed, rate=rate, precision=precision)
+    )
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-12), ("float32", 1e-6)])
@@ -35,12 +37,16 @@ def test_each_replica_is_what_its_seed_gives_alone(tmp_path, precision, toleranc
     weights = load(together.run / "model").network.theta
     for k in range(3):
         alone = train(tmp_path, seed=3 + k, precision=precision)
-        np.testing.assert_allclose(weights[k], load(alone.run / "model").network.theta[0], rtol=0, atol=tolerance)
+        np.testing.assert_allclose(
+            weights[k], load(alone.run / "model").network.theta[0], rtol=0, atol=tolerance
+        )
         assert together.replicas[k].seed == 3 + k
         assert together.replicas[k].best_epoch == alone.best_epoch
         assert together.replicas[k].stop_reason == alone.stop_reason
         for part, figures in alone.figures.items():
-            assert together.replicas[k].figures[part] == pytest.approx(figures, abs=max(tolerance, 1e-9) * 10)
+            assert together.replicas[k].figures[part] == pytest.approx(
+                figures, abs=max(tolerance, 1e-9) * 10
+            )
 
 
 def test_means_deviations_and_each_replicas_own_log(tmp_path):
@@ -61,7 +67,10 @@ def test_means_deviations_and_each_replicas_own_log(tmp_path):
 
 def test_prediction_is_the_average_and_says_how_far_the_replicas_are_apart(tmp_path):
     run = train(tmp_path, replicas=3).run
-    alone = [np.array(predicted(run, str(tmp_path / "t.csv"), replica=str(k))["probability_yes"]) for k in (1, 2, 3)]
+    alone = [
+        np.array(predicted(run, str(tmp_path / "t.csv"), replica=str(k))["probability_yes"])
+        for k in (1, 2, 3)
+    ]
     together = predicted(run, str(tmp_path / "t.csv"))
     share = np.mean(alone, axis=0)
     np.testing.assert_allclose(together["probability_yes"], share, atol=1e-9)
@@ -70,17 +79,23 @@ def test_prediction_is_the_average_and_says_how_far_the_replicas_are_apart(tmp_p
     assert "disagreement" not in predicted(run, str(tmp_path / "t.csv"), replica="best")
     best = int(np.argmin(load(run / "model").description.losses))
     np.testing.assert_allclose(
-        predicted(run, str(tmp_path / "t.csv"), replica="best")["probability_yes"], alone[best], atol=1e-12
+        predicted(run, str(tmp_path / "t.csv"), replica="best")["probability_yes"],
+        alone[best],
+        atol=1e-12,
     )
 
 
 def test_disagreement_of_a_regression_is_a_deviation_in_its_unit(tmp_path):
-    run = train_file(ROOT / "configs" / "diabetes.yaml", tmp_path, "training.epochs=3", "replicas=4").run
+    run = train_file(
+        ROOT / "configs" / "diabetes.yaml", tmp_path, "training.epochs=3", "replicas=4"
+    ).run
     table = str(ROOT / "datasets" / "diabetes.csv")
     alone = [predicted(run, table, replica=str(k))["predicted_progression"] for k in (1, 2, 3, 4)]
     together = predicted(run, table)
     np.testing.assert_allclose(together["predicted_progression"], np.mean(alone, axis=0), rtol=1e-4)
-    np.testing.assert_allclose(together["disagreement"], np.std(alone, axis=0, ddof=1), rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(
+        together["disagreement"], np.std(alone, axis=0, ddof=1), rtol=1e-2, atol=1e-3
+    )
 
 
 def test_eval_of_a_replica_is_that_of_the_run_of_its_seed(tmp_path):
@@ -119,11 +134,16 @@ def test_all_diverged(tmp_path):
     write_csv(tmp_path / "t.csv", ["a", "y"], [[k, k * k] for k in range(40)])
     text = "replicas: 3\ndataset: {path: t.csv, target: y}\n"
     with pytest.raises(DivergedError):
-        train_text(tmp_path, text + "training: {learning_rate: 1.0e+30, optimizer: gradient_descent, epochs: 20}\n")
+        train_text(
+            tmp_path,
+            text + "training: {learning_rate: 1.0e+30, optimizer: gradient_descent, epochs: 20}\n",
+        )
 
 
 def test_more_replicas_than_the_memory_holds(tmp_path):
-    with pytest.raises(ConfigError, match=r"replicas is 1000000000: so many networks need about [0-9,.]+ GB"):
+    with pytest.raises(
+        ConfigError, match=r"replicas is 1000000000: so many networks need about [0-9,.]+ GB"
+    ):
         train(tmp_path, replicas=10**9)
 
 

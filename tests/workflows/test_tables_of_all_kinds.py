@@ -37,7 +37,9 @@ KINDS = {
     "weighted rows": ("dataset.sample_weight=w",),
     "weighted rows and classes": ("dataset.sample_weight=w", "dataset.class_weight=balanced"),
     "targets with gaps": ("dataset.target=grade", "dataset.drop_missing_targets=true"),
-    "a file for each part": ("dataset.path={train: train.csv, validation: v/validation.csv, test: test.csv}",),
+    "a file for each part": (
+        "dataset.path={train: train.csv, validation: v/validation.csv, test: test.csv}",
+    ),
     "a file for training and test": ("dataset.path={train: train.csv, test: test.csv}",),
     "a folder": ("dataset.path=v",),
     "a pattern": ("dataset.path='t*.csv'",),
@@ -61,10 +63,16 @@ KINDS = {
     ),
     "numbers as categories": ("dataset.preprocessing.columns.age={kind: one_hot, rare: 2}",),
     "roles": ("dataset.roles={age: categorical, city: ignored}",),
-    "no indicator": ("dataset.preprocessing.missing={kind: impute, numeric: most_frequent, indicator: false}",),
+    "no indicator": (
+        "dataset.preprocessing.missing={kind: impute, numeric: most_frequent, indicator: false}",
+    ),
     "words for gaps": ("dataset.reading={missing: [NA, Oslo]}",),
     "disk": ("dataset.storage=disk",),
-    "disk and float64": ("dataset.storage=disk", "training.precision=float64", "dataset.sample_weight=w"),
+    "disk and float64": (
+        "dataset.storage=disk",
+        "training.precision=float64",
+        "dataset.sample_weight=w",
+    ),
 }
 
 
@@ -87,7 +95,11 @@ def tables(tmp_path: Path) -> Path:
 
 
 def write_jsonl(path: Path) -> None:
-    path.write_text("".join(json.dumps({k: v for k, v in row.items() if v != ""}) + "\n" for row in mixed_rows()))
+    path.write_text(
+        "".join(
+            json.dumps({k: v for k, v in row.items() if v != ""}) + "\n" for row in mixed_rows()
+        )
+    )
 
 
 def parts_of(run: Path) -> list[str]:
@@ -97,7 +109,9 @@ def parts_of(run: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_resolved_config_trains_again_to_the_same_weights_bit_for_bit(kind: str, tables: Path) -> None:
+def test_the_resolved_config_trains_again_to_the_same_weights_bit_for_bit(
+    kind: str, tables: Path
+) -> None:
     first = train_text(tables, CONFIG, *KINDS[kind])
     assert all(math.isfinite(value) for part in first.figures.values() for value in part.values())
     again = train_file(first.run / "config.yaml", tables / "deep" / "down")
@@ -120,7 +134,11 @@ def table_of_part(run: Path, tables: Path, part: str = "test") -> tuple[Path, li
 
 def test_several_quantities_are_predicted_in_their_own_units(tables: Path) -> None:
     trained = train_text(
-        tables, CONFIG, *KINDS["several quantities"], "training.epochs=60", "training.learning_rate=0.03"
+        tables,
+        CONFIG,
+        *KINDS["several quantities"],
+        "training.epochs=60",
+        "training.learning_rate=0.03",
     )
     own, rows = table_of_part(trained.run, tables)
     found = predicted(trained.run, own)
@@ -138,11 +156,23 @@ def test_several_quantities_are_predicted_in_their_own_units(tables: Path) -> No
 
 
 def test_several_labels_are_each_predicted_with_a_chance_of_its_own(tables: Path) -> None:
-    trained = train_text(tables, CONFIG, *KINDS["several labels"], "training.epochs=60", "training.learning_rate=0.03")
+    trained = train_text(
+        tables,
+        CONFIG,
+        *KINDS["several labels"],
+        "training.epochs=60",
+        "training.learning_rate=0.03",
+    )
     assert read_json(trained.run / "model/model.json")["task"] == "multilabel"
     own, rows = table_of_part(trained.run, tables)
     found = predicted(trained.run, own)
-    assert list(found) == ["predicted_sick", "predicted_glad", "probability_sick", "probability_glad", "flags"]
+    assert list(found) == [
+        "predicted_sick",
+        "predicted_glad",
+        "probability_sick",
+        "probability_glad",
+        "flags",
+    ]
     true = np.array([[row["sick"], row["glad"] == "yes"] for row in rows], int)
     said = np.array([found["predicted_sick"], found["predicted_glad"]]).T.astype(int)
     chances = np.array([found["probability_sick"], found["probability_glad"]]).T
@@ -159,16 +189,25 @@ def test_rows_without_a_target_are_dropped_and_said_to_be(tables: Path) -> None:
         train_text(tables, CONFIG, settings[0])
     assert len(caught.value.problems) == len(BLANK_TARGETS)
     for row, problem in zip(BLANK_TARGETS, caught.value.problems, strict=True):
-        assert f"t.csv, line {row + 1} (row {row}), column 'grade': a blank cell is no target" in problem
+        assert (
+            f"t.csv, line {row + 1} (row {row}), column 'grade': a blank cell is no target"
+            in problem
+        )
         assert "dataset.drop_missing_targets" in problem
     run = train_text(tables, CONFIG, *settings).run
-    assert [k for k, part in enumerate(parts_of(run), start=1) if part == "dropped"] == BLANK_TARGETS
+    assert [
+        k for k, part in enumerate(parts_of(run), start=1) if part == "dropped"
+    ] == BLANK_TARGETS
     assert sum(read_json(run / "run.json")["rows"].values()) == ROWS - len(BLANK_TARGETS)
 
 
 def test_a_dropped_row_teaches_nothing(tables: Path) -> None:
     write_mixed(tables / "u.csv", rows=[row for row in mixed_rows() if row["grade"]])
-    settings = ("dataset.target=grade", "dataset.split={validation: 0, test: 0}", "training.shuffle=false")
+    settings = (
+        "dataset.target=grade",
+        "dataset.split={validation: 0, test: 0}",
+        "training.shuffle=false",
+    )
     dropped = train_text(tables, CONFIG, *settings, "dataset.drop_missing_targets=true").run
     without = train_text(tables, CONFIG, *settings, "dataset.path=u.csv").run
     name = "model/weights.safetensors"
@@ -183,7 +222,10 @@ def part_of_rows(tables: Path, kind: str) -> list[str]:
 
 
 def test_files_are_the_parts(tables: Path) -> None:
-    assert part_of_rows(tables, "a file for each part") == ["train"] * 100 + ["validation"] * 30 + ["test"] * 30
+    assert (
+        part_of_rows(tables, "a file for each part")
+        == ["train"] * 100 + ["validation"] * 30 + ["test"] * 30
+    )
     parts = part_of_rows(tables, "a file for training and test")
     assert parts[100:] == ["test"] * 30
     assert (parts[:100].count("validation"), parts[:100].count("train")) == (15, 85)
@@ -223,7 +265,14 @@ def test_the_column_that_decides_is_no_feature_unless_it_is_asked_for(tables: Pa
     features = "dataset.features=null"
     for column, key in (("patient", "group"), ("part", "column")):
         watcher = Watcher()
-        train_text(tables, CONFIG, features, f"dataset.split.{key}={column}", "training.epochs=1", watcher=watcher)
+        train_text(
+            tables,
+            CONFIG,
+            features,
+            f"dataset.split.{key}={column}",
+            "training.epochs=1",
+            watcher=watcher,
+        )
         assert column not in watcher.prepared.encoder.features
         assert "age" in watcher.prepared.encoder.features
 
@@ -231,9 +280,13 @@ def test_the_column_that_decides_is_no_feature_unless_it_is_asked_for(tables: Pa
 # Encodings
 
 
-@pytest.mark.parametrize("kind", ["embedded", "ordinal", "quantile", "robust", "each column its own"])
+@pytest.mark.parametrize(
+    "kind", ["embedded", "ordinal", "quantile", "robust", "each column its own"]
+)
 def test_the_gradient_of_each_encoding_is_right(kind: str, tables: Path) -> None:
-    source = override(parse(CONFIG, str(tables / "case.yaml")), [*KINDS[kind], "architecture.activation=tanh"])
+    source = override(
+        parse(CONFIG, str(tables / "case.yaml")), [*KINDS[kind], "architecture.activation=tanh"]
+    )
     report = check_config(source, tables, 8)
     assert report.agrees, report.worst
     tables_checked = sum(".table_" in check.name for check in report.checks)
@@ -241,7 +294,9 @@ def test_the_gradient_of_each_encoding_is_right(kind: str, tables: Path) -> None
 
 
 def test_an_embedding_trains_and_can_be_traced(tables: Path) -> None:
-    trained = train_text(tables, CONFIG, EMBEDDED, "training.epochs=30", "training.learning_rate=0.01")
+    trained = train_text(
+        tables, CONFIG, EMBEDDED, "training.epochs=30", "training.learning_rate=0.01"
+    )
     losses = [float(row["loss"]) for row in read_csv(trained.run / "metrics.csv")]
     assert losses[-1] < 0.9 * losses[0]
     description = read_json(trained.run / "model/model.json")
@@ -262,7 +317,9 @@ def test_an_embedding_trains_and_can_be_traced(tables: Path) -> None:
 
 def test_each_column_is_encoded_as_it_is_told(tables: Path) -> None:
     run = train_text(tables, CONFIG, *KINDS["each column its own"]).run
-    columns = {one["name"]: one for one in read_json(run / "model/model.json")["encoder"]["columns"]}
+    columns = {
+        one["name"]: one for one in read_json(run / "model/model.json")["encoder"]["columns"]
+    }
     assert columns["age"]["scale"]["kind"] == "to_normal"
     assert columns["height"]["scale"]["by"] == "robust"
     assert {name: one["kind"] for name, one in columns.items()} == {
@@ -275,7 +332,9 @@ def test_each_column_is_encoded_as_it_is_told(tables: Path) -> None:
     }
     assert columns["size"]["levels"] == ["L", "M", "S"]
     ordered = train_text(tables, CONFIG, *KINDS["ordinal"]).run
-    columns = {one["name"]: one for one in read_json(ordered / "model/model.json")["encoder"]["columns"]}
+    columns = {
+        one["name"]: one for one in read_json(ordered / "model/model.json")["encoder"]["columns"]
+    }
     assert columns["size"]["levels"] == ["S", "M", "L"]
 
 
@@ -290,7 +349,11 @@ def rows_of_parts(tables: Path, *settings: str) -> tuple[Trained, dict[str, Rows
 
 @pytest.mark.parametrize(
     "settings",
-    [("dataset.sample_weight=w",), ("dataset.target=[cost, weight]", "training.precision=float64"), (EMBEDDED,)],
+    [
+        ("dataset.sample_weight=w",),
+        ("dataset.target=[cost, weight]", "training.precision=float64"),
+        (EMBEDDED,),
+    ],
     ids=["classes", "quantities", "embedded"],
 )
 def test_rows_on_disk_are_those_in_memory(settings: tuple[str, ...], tables: Path) -> None:
@@ -302,14 +365,22 @@ def test_rows_on_disk_are_those_in_memory(settings: tuple[str, ...], tables: Pat
         assert not isinstance(rows, StoredRows)
         assert len(disk[part]) == len(rows)
         stored = disk[part].picked(slice(None))
-        for ours, theirs in ((stored.x, rows.x), (stored.y, rows.y), (stored.weights, rows.weights)):
+        for ours, theirs in (
+            (stored.x, rows.x),
+            (stored.y, rows.y),
+            (stored.weights, rows.weights),
+        ):
             if theirs is None:
                 assert ours is None
             else:
                 np.testing.assert_array_equal(ours, theirs)
     assert all(math.isfinite(figures["loss"]) for figures in trained.figures.values())
     assert sorted(path.name for path in (tables / "runs").iterdir()) == ["case-001", "case-002"]
-    files = {path.relative_to(trained.run).as_posix() for path in trained.run.rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(trained.run).as_posix()
+        for path in trained.run.rglob("*")
+        if path.is_file()
+    }
     assert all(not name.startswith(".") for name in files)
 
 
@@ -334,7 +405,10 @@ def test_ten_thousand_columns(tmp_path: Path) -> None:
 
 
 def test_a_category_of_a_hundred_thousand_levels(tmp_path: Path) -> None:
-    rows = [[f"L{k}" if k % 6 else f"common{k // 6 % 3}", k % 7, "pq"[k % 5 > 2]] for k in range(120_000)]
+    rows = [
+        [f"L{k}" if k % 6 else f"common{k // 6 % 3}", k % 7, "pq"[k % 5 > 2]]
+        for k in range(120_000)
+    ]
     write_csv(tmp_path / "t.csv", "aby", rows)
     text = "dataset: {path: t.csv, target: y, roles: {a: categorical}}\ntraining: {epochs: 1, batch_size: 4096}\n"
     watcher = Watcher()

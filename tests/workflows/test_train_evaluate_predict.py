@@ -10,7 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, mean_absolute_error, r2_score, root_mean_squared_error
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    mean_absolute_error,
+    r2_score,
+    root_mean_squared_error,
+)
 from sklearn.metrics import precision_recall_fscore_support as per_class
 from workflow_runs import (
     ROOT,
@@ -24,7 +30,14 @@ from workflow_runs import (
     written,
 )
 
-from bpnet.errors import BpnetError, ConfigError, DataError, DivergedError, InterruptedRunError, RunError
+from bpnet.errors import (
+    BpnetError,
+    ConfigError,
+    DataError,
+    DivergedError,
+    InterruptedRunError,
+    RunError,
+)
 from bpnet.runs import weights
 from bpnet.runs.log import MetricsLog
 from bpnet.workflows.eval import evaluate
@@ -82,7 +95,15 @@ def test_metrics_csv_has_a_row_for_each_epoch_and_these_columns(name, task, requ
     log = log_of(run)
     figures = FIGURES[task]
     validation = [f"val_{figure}" for figure in figures]
-    assert list(log[0]) == ["epoch", "step", *figures, *validation, "learning_rate", "gradient_norm", "seconds"]
+    assert list(log[0]) == [
+        "epoch",
+        "step",
+        *figures,
+        *validation,
+        "learning_rate",
+        "gradient_norm",
+        "seconds",
+    ]
     assert [row["epoch"] for row in log] == [str(epoch) for epoch in range(1, 13)]
     steps = math.ceil(read_json(run / "run.json")["rows"]["train"] / 32)
     assert [int(row["step"]) for row in log] == [steps * epoch for epoch in range(1, 13)]
@@ -97,7 +118,11 @@ def test_run_json_says_what_was_done(iris):
     content = read_json(iris.run / "run.json")
     wanted = "status stop_reason best_epoch epochs seed command started finished seconds rows data_sha256 warnings "
     assert set(wanted.split()) | {"versions", "platform"} <= set(content)
-    assert (content["status"], content["stop_reason"], content["epochs"]) == ("finished", "epochs", 12)
+    assert (content["status"], content["stop_reason"], content["epochs"]) == (
+        "finished",
+        "epochs",
+        12,
+    )
     assert content["best_epoch"] == iris.best_epoch
     assert content["rows"] == {"train": 106, "validation": 22, "test": 22}
     assert content["warnings"] == []
@@ -107,7 +132,9 @@ def test_run_json_says_what_was_done(iris):
 
 def test_splits_csv_names_the_rows_of_the_parts(tmp_path):
     watcher = Watcher()
-    run = train_file(ROOT / "configs" / "penguins.yaml", tmp_path, "training.epochs=1", watcher=watcher).run
+    run = train_file(
+        ROOT / "configs" / "penguins.yaml", tmp_path, "training.epochs=1", watcher=watcher
+    ).run
     splits = read_csv(run / "splits.csv")
     assert [row["row"] for row in splits] == [str(k) for k in range(1, 345)]
     for part, rows in watcher.prepared.parts.items():
@@ -116,7 +143,9 @@ def test_splits_csv_names_the_rows_of_the_parts(tmp_path):
 
 def test_the_log_and_the_watcher_see_the_same(tmp_path):
     watcher = Watcher()
-    run = train_file(ROOT / "configs" / "wine.yaml", tmp_path, "training.epochs=3", watcher=watcher).run
+    run = train_file(
+        ROOT / "configs" / "wine.yaml", tmp_path, "training.epochs=3", watcher=watcher
+    ).run
     assert watcher.run == run
     assert [{key: float(cell) for key, cell in row.items()} for row in log_of(run)] == watcher.rows
 
@@ -126,7 +155,9 @@ def test_the_log_and_the_watcher_see_the_same(tmp_path):
 
 @pytest.mark.parametrize("config", ["iris", "diabetes", "digits", "penguins"])
 def test_the_resolved_config_gives_the_same_weights_bit_for_bit(config, tmp_path):
-    first = train_file(ROOT / "configs" / f"{config}.yaml", tmp_path / "here", "training.epochs=3", "seed=5").run
+    first = train_file(
+        ROOT / "configs" / f"{config}.yaml", tmp_path / "here", "training.epochs=3", "seed=5"
+    ).run
     again = train_file(first / "config.yaml", tmp_path / "deep" / "down" / "there").run
     name = "model/weights.safetensors"
     assert (first / name).read_bytes() == (again / name).read_bytes()
@@ -148,7 +179,9 @@ def test_runs_are_numbered_and_never_overwritten(tmp_path):
     assert [run.name for run in runs] == ["xor-001", "xor-002", "xor-003"]
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.relative_to(ROOT / "configs").as_posix())
+@pytest.mark.parametrize(
+    "config", CONFIGS, ids=lambda path: path.relative_to(ROOT / "configs").as_posix()
+)
 def test_every_shipped_config_trains(config, tmp_path):
     trained = train_file(config, tmp_path, "training.epochs=2")
     assert trained.epochs <= 2
@@ -164,8 +197,14 @@ def test_every_shipped_config_trains(config, tmp_path):
     [
         (),
         ("training.l2=0.01", "training.l1=0.001"),
-        ("training.optimizer=gradient_descent", "training.schedule=constant", "training.learning_rate=1.5"),
-        ("architecture={layers: [{kind: dense, units: 9}, batch_normalization, {kind: dropout, rate: 0.4}]}",),
+        (
+            "training.optimizer=gradient_descent",
+            "training.schedule=constant",
+            "training.learning_rate=1.5",
+        ),
+        (
+            "architecture={layers: [{kind: dense, units: 9}, batch_normalization, {kind: dropout, rate: 0.4}]}",
+        ),
     ],
     ids=["plain", "penalty", "jumpy", "batch normalization and dropout"],
 )
@@ -180,7 +219,11 @@ def test_the_weights_kept_are_those_of_the_least_validation_loss(settings, tmp_p
 
 def test_the_last_weights_are_kept_on_demand(tmp_path):
     trained = train_file(
-        ROOT / "configs" / "iris.yaml", tmp_path, "training.epochs=8", "training.keep=last", "training.learning_rate=1"
+        ROOT / "configs" / "iris.yaml",
+        tmp_path,
+        "training.epochs=8",
+        "training.keep=last",
+        "training.learning_rate=1",
     )
     assert trained.best_epoch == 8
     assert trained.figures["validation"]["loss"] == float(log_of(trained.run)[-1]["val_loss"])
@@ -203,7 +246,9 @@ def test_early_stopping_stops_and_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "target"), [("iris", "species"), ("cancer", "diagnosis")])
-def test_eval_of_classes_agrees_with_scikit_learn_on_the_predictions(name, target, request, tmp_path):
+def test_eval_of_classes_agrees_with_scikit_learn_on_the_predictions(
+    name, target, request, tmp_path
+):
     trained = request.getfixturevalue(name)
     table = ROOT / "datasets" / f"{trained.run.name.rsplit('-', 1)[0]}.csv"
     evaluation = evaluate(trained.run, None)
@@ -213,7 +258,11 @@ def test_eval_of_classes_agrees_with_scikit_learn_on_the_predictions(name, targe
     said = predictions[f"predicted_{target}"]
     scores = evaluation.scores
     assert evaluation.rows == len(true)
-    assert scores.value("accuracy") == accuracy_score(true, said) == trained.figures["test"]["accuracy"]
+    assert (
+        scores.value("accuracy")
+        == accuracy_score(true, said)
+        == trained.figures["test"]["accuracy"]
+    )
     (accuracy,) = [figure for figure in scores.figures if figure.name == "accuracy"]
     assert accuracy.low <= accuracy.value <= accuracy.high <= 1
     assert scores.classes == sorted(set(true))
@@ -227,8 +276,12 @@ def test_eval_of_classes_agrees_with_scikit_learn_on_the_predictions(name, targe
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-6)
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
     assert [scores.classes[k] for k in probabilities.argmax(axis=0)] == said
-    if name == "iris":  # the loss is the cross-entropy of these probabilities, with label smoothing of 0.1
-        smooth = np.array([[0.9 * (label == own) + 0.1 / 3 for label in scores.classes] for own in true]).T
+    if (
+        name == "iris"
+    ):  # the loss is the cross-entropy of these probabilities, with label smoothing of 0.1
+        smooth = np.array(
+            [[0.9 * (label == own) + 0.1 / 3 for label in scores.classes] for own in true]
+        ).T
         entropy = -(smooth * np.log(probabilities)).sum(axis=0).mean()
         assert math.isclose(entropy, evaluation.loss, rel_tol=1e-5)
 
@@ -249,24 +302,34 @@ def test_eval_of_a_regression_is_in_the_unit_of_the_target(diabetes, tmp_path):
     ]:
         assert math.isclose(ours, reference, rel_tol=1e-5)
     last = log_of(diabetes.run)[diabetes.best_epoch - 1]
-    assert math.isclose(float(last["val_rmse"]), diabetes.figures["validation"]["rmse"], rel_tol=1e-6)
+    assert math.isclose(
+        float(last["val_rmse"]), diabetes.figures["validation"]["rmse"], rel_tol=1e-6
+    )
 
 
 def test_a_regression_without_scaling_reports_the_same_unit(tmp_path):
-    settings = ("training.epochs=2", "dataset.preprocessing.target=none", "training.precision=float64")
+    settings = (
+        "training.epochs=2",
+        "dataset.preprocessing.target=none",
+        "training.precision=float64",
+    )
     trained = train_file(ROOT / "configs" / "diabetes.yaml", tmp_path, *settings, "training.l2=0")
     rmse, loss = trained.figures["test"]["rmse"], trained.figures["test"]["loss"]
     assert math.isclose(rmse**2, loss, rel_tol=1e-9)
 
 
-def test_prediction_needs_no_order_no_target_and_minds_no_extra_columns(iris, tmp_path, monkeypatch):
+def test_prediction_needs_no_order_no_target_and_minds_no_extra_columns(
+    iris, tmp_path, monkeypatch
+):
     rows = read_csv(IRIS)[::7]
     names = list(rows[0])
     wanted = predicted(iris.run, str(IRIS))
     wanted = {name: values[::7] for name, values in wanted.items()}
 
     shuffled = ["note", *names[::-1], "7"]
-    extra = [[f"é, {k}\nz", *(row[name] for name in names[::-1]), "x"] for k, row in enumerate(rows)]
+    extra = [
+        [f"é, {k}\nz", *(row[name] for name in names[::-1]), "x"] for k, row in enumerate(rows)
+    ]
     table = write_csv(tmp_path / "shuffled.csv", shuffled, extra)
     assert predicted(iris.run, table) == wanted
     text, summary = written(iris.run, table)
@@ -276,7 +339,9 @@ def test_prediction_needs_no_order_no_target_and_minds_no_extra_columns(iris, tm
     assert (summary.rows, summary.flagged) == (len(rows), 0)
 
     features = names[:-1]
-    bare = write_csv(tmp_path / "bare.csv", features, [[row[name] for name in features] for row in rows])
+    bare = write_csv(
+        tmp_path / "bare.csv", features, [[row[name] for name in features] for row in rows]
+    )
     assert predicted(iris.run, str(bare)) == wanted
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bare.read_bytes())))
     assert predicted(iris.run, "-") == wanted
@@ -284,7 +349,9 @@ def test_prediction_needs_no_order_no_target_and_minds_no_extra_columns(iris, tm
         one = write_csv(tmp_path / "one.csv", features, [[rows[row][name] for name in features]])
         alone = predicted(iris.run, str(one))
         assert alone["predicted_species"] == [wanted["predicted_species"][row]]
-        assert math.isclose(alone["probability_setosa"][0], wanted["probability_setosa"][row], rel_tol=1e-5)
+        assert math.isclose(
+            alone["probability_setosa"][0], wanted["probability_setosa"][row], rel_tol=1e-5
+        )
 
 
 def test_a_run_directory_moved_elsewhere_still_predicts(iris, tmp_path):
@@ -299,7 +366,9 @@ def test_a_model_folder_copied_elsewhere_still_predicts(iris, tmp_path):
 
 def test_eval_refuses_a_table_that_has_changed(tmp_path):
     shutil.copy(IRIS, tmp_path / "t.csv")
-    run = train_text(tmp_path, "dataset: {path: t.csv, target: species}\ntraining: {epochs: 1}\n").run
+    run = train_text(
+        tmp_path, "dataset: {path: t.csv, target: species}\ntraining: {epochs: 1}\n"
+    ).run
     before = evaluate(run, None)
     (tmp_path / "t.csv").write_text(IRIS.read_text().replace("5.1", "5.2", 1))
     with pytest.raises(DataError, match=r"t\.csv.*has changed since"):
@@ -346,13 +415,25 @@ def weighted_rows(task: str) -> list[list[object]]:
     rows = []
     for k in range(24):
         a, b = rng.normal(size=2).round(3)
-        rows.append([a, b, ["p", "q", "r"][k % 3] if task == "classification" else round(a - b * b, 3), k % 4])
+        rows.append(
+            [
+                a,
+                b,
+                ["p", "q", "r"][k % 3] if task == "classification" else round(a - b * b, 3),
+                k % 4,
+            ]
+        )
     return rows
 
 
 @pytest.mark.parametrize(
     ("task", "factor"),
-    [("regression", 1), ("classification", 1), ("classification", 1e-200), ("classification", 1e300)],
+    [
+        ("regression", 1),
+        ("classification", 1),
+        ("classification", 1e-200),
+        ("classification", 1e300),
+    ],
 )
 def test_a_weight_of_2_is_the_row_given_twice_whatever_the_unit_of_weights(task, factor, tmp_path):
     rows = weighted_rows(task)
@@ -360,26 +441,35 @@ def test_a_weight_of_2_is_the_row_given_twice_whatever_the_unit_of_weights(task,
     (tmp_path / "repeated").mkdir()
     scaled = [[*row[:3], row[3] * factor] for row in rows]
     write_csv(tmp_path / "weighted" / "t.csv", "abyw", scaled)
-    write_csv(tmp_path / "repeated" / "t.csv", "aby", [row[:3] for row in rows for _ in range(int(row[3]))])
+    write_csv(
+        tmp_path / "repeated" / "t.csv",
+        "aby",
+        [row[:3] for row in rows for _ in range(int(row[3]))],
+    )
     one = train_text(tmp_path / "weighted", PLAIN, "dataset.sample_weight=w", f"task={task}")
     two = train_text(tmp_path / "repeated", PLAIN, f"task={task}")
     for name, expected in weights_of(two.run).items():
         np.testing.assert_allclose(weights_of(one.run)[name], expected, rtol=1e-9, atol=1e-12)
     assert math.isclose(one.figures["train"]["loss"], two.figures["train"]["loss"], rel_tol=1e-9)
     unweighted = train_text(tmp_path / "weighted", PLAIN, f"task={task}", "dataset.features=[a, b]")
-    assert not np.allclose(weights_of(unweighted.run)["layers.0.weight"], weights_of(one.run)["layers.0.weight"])
+    assert not np.allclose(
+        weights_of(unweighted.run)["layers.0.weight"], weights_of(one.run)["layers.0.weight"]
+    )
 
 
 def test_a_weight_of_a_class_is_that_weight_for_each_of_its_rows(tmp_path):
     rows = weighted_rows("classification")
     factor = {"p": 3, "q": 1, "r": 0.5}
     write_csv(tmp_path / "t.csv", "abyw", [[*row[:3], factor[str(row[2])]] for row in rows])
-    by_class = train_text(tmp_path, PLAIN, "dataset.class_weight={p: 3, r: 0.5}", "dataset.features=[a, b]").run
+    by_class = train_text(
+        tmp_path, PLAIN, "dataset.class_weight={p: 3, r: 0.5}", "dataset.features=[a, b]"
+    ).run
     by_row = train_text(tmp_path, PLAIN, "dataset.sample_weight=w").run
     for name, expected in weights_of(by_row).items():
         np.testing.assert_allclose(weights_of(by_class)[name], expected, rtol=1e-9, atol=1e-12)
     assert math.isclose(
-        evaluate(by_class, str(tmp_path / "t.csv")).loss, evaluate(by_row, str(tmp_path / "t.csv")).loss
+        evaluate(by_class, str(tmp_path / "t.csv")).loss,
+        evaluate(by_row, str(tmp_path / "t.csv")).loss,
     )
 
 
@@ -410,8 +500,14 @@ def test_the_metrics_of_training_are_those_of_weighted_evaluation(tmp_path):
     [
         (["1.0", "2.0"], ["1", "2"]),
         (["no", "yes"], ["no", "yes"]),
-        (["1e-3", "größe", "a, b", 'say "x"', "null"], ["1e-3", "a, b", "größe", "null", 'say "x"']),
-        (["123456789012345678901", "123456789012345678902"], ["123456789012345678901", "123456789012345678902"]),
+        (
+            ["1e-3", "größe", "a, b", 'say "x"', "null"],
+            ["1e-3", "a, b", "größe", "null", 'say "x"'],
+        ),
+        (
+            ["123456789012345678901", "123456789012345678902"],
+            ["123456789012345678901", "123456789012345678902"],
+        ),
         ([str(k) for k in range(12)], [str(k) for k in range(12)]),
     ],
 )
@@ -437,7 +533,9 @@ def test_whole_numbers_are_classes_or_a_quantity_as_the_task_says(tmp_path):
 def test_a_constant_column_is_warned_of_and_does_no_harm(tmp_path):
     write_csv(tmp_path / "t.csv", "abcy", [[k % 7, k * k % 11, 7, "pq"[k % 2]] for k in range(60)])
     watcher = Watcher()
-    trained = train_text(tmp_path, "dataset: {path: t.csv, target: y}\ntraining: {epochs: 2}\n", watcher=watcher)
+    trained = train_text(
+        tmp_path, "dataset: {path: t.csv, target: y}\ntraining: {epochs: 2}\n", watcher=watcher
+    )
     (warning,) = watcher.prepared.warnings
     assert "'c'" in warning
     assert read_json(trained.run / "run.json")["warnings"] == [warning]
@@ -468,12 +566,18 @@ SMALL = "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [4]}\ntrainin
 
 @pytest.fixture
 def table(tmp_path):
-    return write_csv(tmp_path / "t.csv", "aby", [[k % 7, k * k % 11, k * 1.3 % 10] for k in range(60)])
+    return write_csv(
+        tmp_path / "t.csv", "aby", [[k % 7, k * k % 11, k * 1.3 % 10] for k in range(60)]
+    )
 
 
 @pytest.mark.parametrize(("rate", "kept"), [("1e30", 0), ("3", 1)])
 def test_a_diverged_run_is_saved_with_its_last_finite_weights(rate, kept, table, tmp_path):
-    settings = (f"training.learning_rate={rate}", "training.optimizer=gradient_descent", "training.epochs=50")
+    settings = (
+        f"training.learning_rate={rate}",
+        "training.optimizer=gradient_descent",
+        "training.epochs=50",
+    )
     with pytest.raises(DivergedError) as caught:
         train_text(tmp_path, SMALL, *settings)
     assert caught.value.exit_code == 6
@@ -505,14 +609,20 @@ def test_an_interrupted_run_is_saved_as_far_as_it_went(table, tmp_path):
     for part in ("after 3 epochs", run.name, f"bpnet eval {run}"):
         assert part in str(caught.value)
     content = read_json(run / "run.json")
-    assert (content["status"], content["stop_reason"], content["epochs"]) == ("interrupted", "interrupted", 3)
+    assert (content["status"], content["stop_reason"], content["epochs"]) == (
+        "interrupted",
+        "interrupted",
+        3,
+    )
     assert len(log_of(run)) == 3
     losses = [float(row["val_loss"]) for row in log_of(run)]
     assert read_json(run / "metrics.json")["validation"]["loss"] == min(losses)
     assert evaluate(run, None).rows == 9
 
 
-def test_an_interruption_while_a_row_is_written_leaves_log_and_journal_in_step(table, tmp_path, monkeypatch):
+def test_an_interruption_while_a_row_is_written_leaves_log_and_journal_in_step(
+    table, tmp_path, monkeypatch
+):
     append = MetricsLog.append
 
     def interrupted(log: MetricsLog, row: list[float], now: float) -> None:
@@ -643,7 +753,9 @@ def test_a_truncated_file_is_refused(name, share, iris, tmp_path):
 
 @pytest.mark.parametrize("name", ["config.yaml", "run.json", "splits.csv"])
 @pytest.mark.parametrize("content", ["", "[]", "{", "\x00", "row,part\n1,test\n"])
-def test_eval_refuses_a_damaged_run_and_predict_does_not_need_those_files(name, content, iris, tmp_path):
+def test_eval_refuses_a_damaged_run_and_predict_does_not_need_those_files(
+    name, content, iris, tmp_path
+):
     run = tmp_path / "run"
     shutil.copytree(iris.run, run)
     (run / name).write_text(content)
@@ -654,7 +766,8 @@ def test_eval_refuses_a_damaged_run_and_predict_does_not_need_those_files(name, 
 
 
 @pytest.mark.parametrize(
-    "missing", ["run.json", "model/model.json", "model/weights.safetensors", "splits.csv", "config.yaml"]
+    "missing",
+    ["run.json", "model/model.json", "model/weights.safetensors", "splits.csv", "config.yaml"],
 )
 def test_what_a_run_lacks_is_named(missing, iris, tmp_path):
     run = tmp_path / "run"

@@ -25,25 +25,46 @@ class Spot:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         if isinstance(error, GapError):
             advice = "fill it in, drop the row, or set dataset.preprocessing.missing to impute and train again"
             raise DataError(
-                _named(error.rows, self._chunk.where, self._column, lambda _: "is blank", advice, "are blank")
+                _named(
+                    error.rows,
+                    self._chunk.where,
+                    self._column,
+                    lambda _: "is blank",
+                    advice,
+                    "are blank",
+                )
             ) from None
         if isinstance(error, NotNumbersError):
             column = self._chunk.column(self._column)
-            problems = not_numbers(error, column, self._column, self._chunk.where, "feature", _advice(self._column))
+            problems = not_numbers(
+                error, column, self._column, self._chunk.where, "feature", _advice(self._column)
+            )
             raise DataError(problems) from None
 
 
-def not_numbers(error: NotNumbersError, column: Column, name: str, where: Where, role: str, advice: str) -> list[str]:
+def not_numbers(
+    error: NotNumbersError, column: Column, name: str, where: Where, role: str, advice: str
+) -> list[str]:
     """What to say of cells that are not what was meant; `role` is what the column is for, `advice` what may be done."""
     codes, levels = column.as_text()
-    others = sum(1 for level in levels if not column.marks.is_gap_among_numbers(level)) - len(error.levels)
-    if others == 0 and len(error.levels) > 1 and not any(re.search(r"\d", level) for level in error.levels):
+    others = sum(1 for level in levels if not column.marks.is_gap_among_numbers(level)) - len(
+        error.levels
+    )
+    if (
+        others == 0
+        and len(error.levels) > 1
+        and not any(re.search(r"\d", level) for level in error.levels)
+    ):
         first = int(error.rows[0])
-        return [f"{where(first)}: column '{name}', a {role}, holds text ({cell_shown(levels[codes[first]])}); {advice}"]
+        return [
+            f"{where(first)}: column '{name}', a {role}, holds text ({cell_shown(levels[codes[first]])}); {advice}"
+        ]
     return _named(
         error.rows,
         where,
@@ -62,11 +83,17 @@ def _advice(column: str) -> str:
 
 
 def _named(
-    rows: npt.NDArray[np.intp], where: Where, column: str, what: Callable[[int], str], advice: str, all_of_them: str
+    rows: npt.NDArray[np.intp],
+    where: Where,
+    column: str,
+    what: Callable[[int], str],
+    advice: str,
+    all_of_them: str,
 ) -> list[str]:
-    return [f"{where(row)}, column '{column}': {what(row)}; {advice}" for row in rows[:MOST_PROBLEMS].tolist()] + more(
-        len(rows), f"cells of column '{column}' {all_of_them}"
-    )
+    return [
+        f"{where(row)}, column '{column}': {what(row)}; {advice}"
+        for row in rows[:MOST_PROBLEMS].tolist()
+    ] + more(len(rows), f"cells of column '{column}' {all_of_them}")
 
 
 def has_other_marks(cell: str) -> bool:
@@ -79,7 +106,9 @@ def _marks_advice(levels: list[str]) -> str:
     advice = []
     if all(_THOUSANDS.fullmatch(level) for level in levels):
         mark = next(c for c in levels[0].lstrip("+-") if not c.isdigit())
-        advice.append(f"if {mark!r} stands between thousands, set dataset.reading.thousands to {mark!r}")
+        advice.append(
+            f"if {mark!r} stands between thousands, set dataset.reading.thousands to {mark!r}"
+        )
     if all(_COMMA.fullmatch(level) for level in levels):
         advice.append("if the comma is the decimal mark, set dataset.reading.decimal to ','")
     return "; ".join(advice)

@@ -58,7 +58,9 @@ class NumericSummary:
         """The sample's quantiles, interpolated linearly."""
         sample, share = self.sample, shares * 100  # to the last bit as scikit-learn takes them
         with np.errstate(all="ignore"):
-            shrunk = 1.0 if np.isfinite(self.highest - self.lowest) else 0.25  # differences must not overflow
+            shrunk = (
+                1.0 if np.isfinite(self.highest - self.lowest) else 0.25
+            )  # differences must not overflow
             return np.asarray(np.percentile(sample * shrunk, share) / shrunk)
 
     @property

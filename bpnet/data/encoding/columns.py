@@ -133,9 +133,17 @@ class Leveled(EncodedColumn):
         gaps = codes < 0
         if gaps.any() and self.refuses_gaps:
             raise GapError(np.flatnonzero(gaps))
-        places = np.array([*(number.get(text, pooled) for text in texts), number.get(self.fill, pooled)])
+        places = np.array(
+            [*(number.get(text, pooled) for text in texts), number.get(self.fill, pooled)]
+        )
         strange = np.array(
-            [*(self.names_all_rare and text not in number and text not in rare for text in texts), False]
+            [
+                *(
+                    self.names_all_rare and text not in number and text not in rare
+                    for text in texts
+                ),
+                False,
+            ]
         )
         flags.add("unseen", self.name, np.flatnonzero(strange[codes]))
         return places[codes], gaps
@@ -150,7 +158,10 @@ class OneHotColumn(Leveled):
     @property
     def own_inputs(self) -> list[str]:
         """The names of the inputs."""
-        return [*(f"{self.name}={level}" for level in self.levels), *([f"{self.name}=rare"] if self.pools else [])]
+        return [
+            *(f"{self.name}={level}" for level in self.levels),
+            *([f"{self.name}=rare"] if self.pools else []),
+        ]
 
     def write(self, column: Column, x: Array, flags: Flags) -> Array:
         """Write 0 and 1."""
@@ -170,7 +181,9 @@ class OrdinalColumn(Leveled):
     def write(self, column: Column, x: Array, flags: Flags) -> Array:
         """Write the place among the levels."""
         places, gaps = self.place(column, flags)
-        x[:, 0] = np.where(places < 0, _place_of(self.fill, self.levels), places) / max(len(self.levels) - 1, 1)
+        x[:, 0] = np.where(places < 0, _place_of(self.fill, self.levels), places) / max(
+            len(self.levels) - 1, 1
+        )
         return gaps
 
 

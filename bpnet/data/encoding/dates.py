@@ -110,7 +110,12 @@ class DateColumn(EncodedColumn):
     @property
     def own_inputs(self) -> list[str]:
         """The names of the inputs."""
-        turning = [f"{self.name} {part} {wave}" for part in self.parts if part != "elapsed" for wave in ("sin", "cos")]
+        turning = [
+            f"{self.name} {part} {wave}"
+            for part in self.parts
+            if part != "elapsed"
+            for wave in ("sin", "cos")
+        ]
         return [*([f"{self.name} elapsed"] if "elapsed" in self.parts else []), *turning]
 
     @property

@@ -22,7 +22,9 @@ from bpnet.data.reading.chunk import Chunk, Wanted
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
 
-AnyColumn = NumericColumn | OneHotColumn | OrdinalColumn | EmbeddingColumn | BooleanColumn | DateColumn
+AnyColumn = (
+    NumericColumn | OneHotColumn | OrdinalColumn | EmbeddingColumn | BooleanColumn | DateColumn
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,9 @@ class Encoder(Component):
 
     def encode(self, chunk: Chunk, dtype: str) -> tuple[Array, Flags]:
         """The inputs (N, I) of a chunk's rows, and what is to be said of them; raises DataError that names cells."""
-        x = np.empty((len(chunk), self.width), dtype, order="F")  # for it is written column by column
+        x = np.empty(
+            (len(chunk), self.width), dtype, order="F"
+        )  # for it is written column by column
         flags = Flags()
         start, problems = 0, []
         for column in self.columns:

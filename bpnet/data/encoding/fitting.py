@@ -135,7 +135,9 @@ class _NumericFit:
         fill = None
         if isinstance(missing, Impute):
             fill = (
-                float(summary.quantiles(np.array([0.5]))[0]) if missing.numeric == "median" else summary.most_frequent
+                float(summary.quantiles(np.array([0.5]))[0])
+                if missing.numeric == "median"
+                else summary.most_frequent
             )
         return NumericColumn(
             name=name,
@@ -171,8 +173,12 @@ class _CategoryFit:
                     f"dataset.preprocessing.columns.{name}.order gives; add it there"
                 )
             levels = wish.order or in_order(list(counts))
-            return OrdinalColumn(name=name, indicator=indicator, levels=levels, fill=fill, refuses_gaps=refuses)
-        common = sorted((level for level in counts if counts[level] >= wish.rare), key=lambda k: (-counts[k], k))
+            return OrdinalColumn(
+                name=name, indicator=indicator, levels=levels, fill=fill, refuses_gaps=refuses
+            )
+        common = sorted(
+            (level for level in counts if counts[level] >= wish.rare), key=lambda k: (-counts[k], k)
+        )
         if isinstance(wish, OneHot):
             common = common[: wish.most]
         kept = in_order(common or [summary.most_frequent])
@@ -236,7 +242,9 @@ class _DateFit:
         self._turns: dict[Part, tuple[float, float]] = {}
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
-        days = column.read(lambda text: read_date(text, self._format), f"a date ({self._format})")[rows]
+        days = column.read(lambda text: read_date(text, self._format), f"a date ({self._format})")[
+            rows
+        ]
         self._summary.add(days, sampled[rows])
         there = days[~np.isnan(days)]
         if len(there):
@@ -257,7 +265,9 @@ class _DateFit:
             parts=varying if summary.constant else ["elapsed", *varying],
             mean=summary.mean,
             deviation=1.0 if summary.constant else summary.deviation,
-            fill=float(summary.quantiles(np.array([0.5]))[0]) if isinstance(missing, Impute) else None,
+            fill=float(summary.quantiles(np.array([0.5]))[0])
+            if isinstance(missing, Impute)
+            else None,
             lowest=summary.lowest,
             highest=summary.highest,
         )

@@ -29,7 +29,9 @@ class Flags:
         theirs = {(kind, column): rows for kind, column, rows in other.found}
         both = Flags()
         for kind, column, rows in self.found:
-            both.add(kind, column, np.intersect1d(rows, theirs.get((kind, column), [])).astype(np.intp))
+            both.add(
+                kind, column, np.intersect1d(rows, theirs.get((kind, column), [])).astype(np.intp)
+            )
         return both
 
     def texts(self, rows: int) -> list[str]:

@@ -6,7 +6,14 @@ from typing import Literal
 import numpy as np
 
 from bpnet.data.encoding.column_stats import NumericSummary
-from bpnet.data.encoding.settings import AnyScaling, MinMax, NoScaling, Quantile, Robust, Standardize
+from bpnet.data.encoding.settings import (
+    AnyScaling,
+    MinMax,
+    NoScaling,
+    Quantile,
+    Robust,
+    Standardize,
+)
 from bpnet.data.reading.column import Floats
 from bpnet.engine.component import Component, FieldError, number
 from bpnet.errors import DataError
@@ -42,8 +49,14 @@ class ToNormal(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.quantiles) < 2 or not np.isfinite(self.quantiles).all() or (np.diff(self.quantiles) < 0).any():
-            raise FieldError("quantiles", "must be two or more finite numbers, none smaller than the one before")
+        if (
+            len(self.quantiles) < 2
+            or not np.isfinite(self.quantiles).all()
+            or (np.diff(self.quantiles) < 0).any()
+        ):
+            raise FieldError(
+                "quantiles", "must be two or more finite numbers, none smaller than the one before"
+            )
 
     def apply(self, values: Floats) -> Floats:
         """Scale values."""
@@ -73,7 +86,10 @@ def fit_scale(kind: AnyScaling, summary: NumericSummary, column: str) -> AnyScal
         if isinstance(kind, Standardize):
             subtract, divide = summary.mean, 1.0 if summary.constant else summary.deviation
         elif isinstance(kind, MinMax):
-            subtract, divide = summary.lowest, 1.0 if summary.constant else summary.highest - summary.lowest
+            subtract, divide = (
+                summary.lowest,
+                1.0 if summary.constant else summary.highest - summary.lowest,
+            )
         elif isinstance(kind, Robust):
             low, subtract, high = summary.quantiles(np.array([0.25, 0.5, 0.75])).tolist()
             divide = high - low if high > low else 1.0
@@ -83,7 +99,16 @@ def fit_scale(kind: AnyScaling, summary: NumericSummary, column: str) -> AnyScal
             f"column '{column}' holds {largest:g}, too large to {_VERBS[kind.kind]}; "
             "correct it, or give the column in another unit"
         )
-    return Linear(by=kind.kind if not isinstance(kind, NoScaling) else "none", subtract=subtract, divide=divide)
+    return Linear(
+        by=kind.kind if not isinstance(kind, NoScaling) else "none",
+        subtract=subtract,
+        divide=divide,
+    )
 
 
-_VERBS = {"standardize": "standardize", "min_max": "min-max", "robust": "scale by its quartiles", "none": "use"}
+_VERBS = {
+    "standardize": "standardize",
+    "min_max": "min-max",
+    "robust": "scale by its quartiles",
+    "none": "use",
+}

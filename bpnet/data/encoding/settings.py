@@ -69,7 +69,9 @@ class Ordinal(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        twice = [level for k, level in enumerate(self.order or []) if level in (self.order or [])[:k]]
+        twice = [
+            level for k, level in enumerate(self.order or []) if level in (self.order or [])[:k]
+        ]
         if twice:
             raise FieldError("order", f"names '{twice[0]}' twice; name each level once")
 

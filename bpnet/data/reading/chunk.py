@@ -71,7 +71,11 @@ class ColumnChunk(Chunk):
     """A chunk whose columns are at hand."""
 
     def __init__(
-        self, name: str, start: int, columns: Mapping[str, Column], lines: Sequence[int] | None = None
+        self,
+        name: str,
+        start: int,
+        columns: Mapping[str, Column],
+        lines: Sequence[int] | None = None,
     ) -> None:
         super().__init__(name, start)
         self._columns, self._lines = columns, lines

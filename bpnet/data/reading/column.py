@@ -36,7 +36,11 @@ class Column:
 
     def as_numbers(self) -> Floats:
         """The numbers (N,), nan for a gap; raises NotNumbersError."""
-        return self.numbers if self.numbers is not None else self.read(self.marks.number, "a finite number")
+        return (
+            self.numbers
+            if self.numbers is not None
+            else self.read(self.marks.number, "a finite number")
+        )
 
     def read(self, parse: Callable[[str], float], meant: str) -> Floats:
         """Each cell as `parse` (which raises ValueError) reads its text, nan for a gap; raises NotNumbersError."""
@@ -52,25 +56,35 @@ class Column:
                 wrong.append(k)
         rows = np.flatnonzero(np.isin(codes, wrong))
         if len(rows):  # else those levels stand in rows that were not picked
-            raise NotNumbersError([levels[k] for k in dict.fromkeys(codes[rows].tolist())], rows, meant)
+            raise NotNumbersError(
+                [levels[k] for k in dict.fromkeys(codes[rows].tolist())], rows, meant
+            )
         return values[codes]
 
     def as_text(self) -> tuple[Codes, Sequence[str]]:
         """Codes (N,) and the different texts they point into; -1 is a gap."""
         if self.codes is not None:
             gaps = [k for k, level in enumerate(self.levels) if self.marks.is_gap(level)]
-            codes = np.where(np.isin(self.codes, gaps), np.int32(-1), self.codes) if gaps else self.codes
+            codes = (
+                np.where(np.isin(self.codes, gaps), np.int32(-1), self.codes)
+                if gaps
+                else self.codes
+            )
             return codes.astype(np.int32, copy=False), self.levels
         assert self.numbers is not None
         different, codes = np.unique(self.numbers, return_inverse=True)
         gap = np.isnan(different)
-        return np.where(gap[codes], -1, codes).astype(np.int32), [shown(value) for value in different[~gap].tolist()]
+        return np.where(gap[codes], -1, codes).astype(np.int32), [
+            shown(value) for value in different[~gap].tolist()
+        ]
 
     def without_gap_words(self) -> "Column":
         """The column with N/A and the like as gaps, as they are where a number, a date or a yes or no is meant."""
         codes, levels = self.as_text()
         words = [k for k, level in enumerate(levels) if self.marks.is_gap_among_numbers(level)]
-        return Column(self.marks, codes=np.where(np.isin(codes, words), np.int32(-1), codes), levels=levels)
+        return Column(
+            self.marks, codes=np.where(np.isin(codes, words), np.int32(-1), codes), levels=levels
+        )
 
     def picked(self, rows: npt.NDArray[np.intp]) -> "Column":
         """The column's cells in these rows."""

@@ -24,10 +24,14 @@ class Delimited:
     Raises DataError where it is none: blank lines are passed over, white space around a cell is not part of it.
     """
 
-    def __init__(self, name: str, opened: Opener, settings: Reading, lines: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, name: str, opened: Opener, settings: Reading, lines: Sequence[int] | None = None
+    ) -> None:
         self.name, self._opened, self._settings, self._lines = name, opened, settings, lines
         first = next(self._blocks(), (1, b""))[1]
-        head = _decoded(first[:_HEAD] if len(first) <= _HEAD else first[: _line_end(first)], 1, name)
+        head = _decoded(
+            first[:_HEAD] if len(first) <= _HEAD else first[: _line_end(first)], 1, name
+        )
         self.dialect = dialect_of(head, name, settings)
         self.columns, self._header_end = _header(name, head, self.dialect)
         self.places = {column: k for k, column in enumerate(self.columns)}
@@ -76,19 +80,27 @@ class Delimited:
 class TextChunk(Chunk):
     """A block of delimited text; `content` is UTF-8 and begins on `line`."""
 
-    def __init__(self, file: Delimited, content: bytes, line: int, start: int, wanted: Wanted) -> None:
+    def __init__(
+        self, file: Delimited, content: bytes, line: int, start: int, wanted: Wanted
+    ) -> None:
         super().__init__(file.name, start)
         self._file, self._content, self._line = file, content, line
         self.columns = file.columns
         self._columns: dict[str, Column] = self._fast(wanted) or {}
-        self._length = len(next(iter(self._columns.values()))) if self._columns else len(self._parsed[0])
+        self._length = (
+            len(next(iter(self._columns.values()))) if self._columns else len(self._parsed[0])
+        )
 
     def __len__(self) -> int:
         return self._length
 
     def with_columns(self, wanted: Wanted) -> "TextChunk":
         """The same rows; what was parsed cell by cell is kept."""
-        return self if not self._columns else TextChunk(self._file, self._content, self._line, self.start, wanted)
+        return (
+            self
+            if not self._columns
+            else TextChunk(self._file, self._content, self._line, self.start, wanted)
+        )
 
     def _fast(self, wanted: Wanted) -> dict[str, Column] | None:
         if len(self._content) < LARGE or not wanted:
@@ -118,7 +130,11 @@ class TextChunk(Chunk):
     def lines(self) -> list[str] | None:
         """The lines of the block, where each is a row."""
         dialect = self._file.dialect
-        if dialect.separator != "," or dialect.quote.encode() in self._content or b'"' in self._content:
+        if (
+            dialect.separator != ","
+            or dialect.quote.encode() in self._content
+            or b'"' in self._content
+        ):
             return None
         text = _decoded(self._content, self._line, self.name).replace("\r\n", "\n")
         lines = text.removesuffix("\n").split("\n")
@@ -134,7 +150,9 @@ class TextChunk(Chunk):
         text = _decoded(self._content, self._line, self.name)
         if "\0" in text:
             line = self._line + text[: text.index("\0")].count("\n")
-            raise DataError(f"{self.name}, line {line}: holds a NUL byte, which is no text; correct it")
+            raise DataError(
+                f"{self.name}, line {line}: holds a NUL byte, which is no text; correct it"
+            )
         numbered = list(self._file.dialect.records(text, self._line, self.name))
         lines, rows = [line for line, _ in numbered], [row for _, row in numbered]
         width = len(self.columns)
@@ -171,18 +189,31 @@ def _header(name: str, head: str, dialect: Dialect) -> tuple[list[str], int]:
     """The column names, and the line they end on; raises DataError where one is missing or stands twice."""
     line, header, end = dialect.header(head, name)
     if not header:
-        raise DataError(f"{name}: the table is empty; it must have a line of column names and then a line for each row")
+        raise DataError(
+            f"{name}: the table is empty; it must have a line of column names and then a line for each row"
+        )
     seen: set[str] = set()
     problems = []
     for k, column in enumerate(header):
         if not column:
-            problems.append(f"{name}, line {line}: column {k + 1} has no name; give each column one")
+            problems.append(
+                f"{name}, line {line}: column {k + 1} has no name; give each column one"
+            )
         elif column in seen:
-            problems.append(f"{name}, line {line}: two columns are named '{column}'; rename one of them")
+            problems.append(
+                f"{name}, line {line}: two columns are named '{column}'; rename one of them"
+            )
         seen.add(column)
     if "\0" in head:
         line = head[: head.index("\0")].count("\n") + 1
-        problems = [f"{name}, line {line}: holds a NUL byte: this is no text table; give CSV, JSON lines or Parquet"]
+        problems = [
+            f"{name}, line {line}: holds a NUL byte: this is no text table; give CSV, JSON lines or Parquet"
+        ]
     if problems:
-        raise DataError([*problems[:MOST_PROBLEMS], *more(len(problems), "column names are missing or stand twice")])
+        raise DataError(
+            [
+                *problems[:MOST_PROBLEMS],
+                *more(len(problems), "column names are missing or stand twice"),
+            ]
+        )
     return header, end

@@ -50,7 +50,11 @@ class Dialect:
         except csv.Error as error:
             raise DataError(
                 f"{name}, line {line}: not valid CSV: {error}; check the quotes around the cells"
-                + ("; one that opens here is never closed" if "unexpected end" in str(error) else "")
+                + (
+                    "; one that opens here is never closed"
+                    if "unexpected end" in str(error)
+                    else ""
+                )
             ) from None
 
 
@@ -58,7 +62,11 @@ def dialect_of(head: str, name: str, settings: Reading) -> Dialect:
     """The dialect of a table that begins so."""
     separator = settings.separator or _separator(head, name, settings.quote)
     decimal = settings.decimal or _decimal(head, separator, settings)
-    return Dialect(separator, settings.quote, Marks(decimal, settings.thousands, frozenset(settings.missing or ())))
+    return Dialect(
+        separator,
+        settings.quote,
+        Marks(decimal, settings.thousands, frozenset(settings.missing or ())),
+    )
 
 
 def _separator(head: str, name: str, quote: str) -> str:
@@ -75,7 +83,9 @@ def _separator(head: str, name: str, quote: str) -> str:
 def _first(head: str, separator: str, quote: str) -> list[list[str]]:
     """The first records, up to one whose quotes do not close: it may be cut off."""
     text = io.StringIO(head, newline="")
-    reader = csv.reader(text, delimiter=separator, quotechar=quote, skipinitialspace=True, strict=True)
+    reader = csv.reader(
+        text, delimiter=separator, quotechar=quote, skipinitialspace=True, strict=True
+    )
     records: list[list[str]] = []
     try:
         for row in reader:
@@ -98,7 +108,11 @@ def _decimal(head: str, separator: str, settings: Reading) -> str:
     if separator == "," or settings.thousands == ",":
         return "."
     cells = [cell.strip() for row in _first(head, separator, settings.quote) for cell in row]
-    found = [match[1] for cell in cells if (match := re.fullmatch(r"[-+]?\d+,(\d+)([eE][-+]?\d+)?", cell))]
+    found = [
+        match[1]
+        for cell in cells
+        if (match := re.fullmatch(r"[-+]?\d+,(\d+)([eE][-+]?\d+)?", cell))
+    ]
     commas = any(len(digits) != 3 for digits in found)
     points = sum(1 for cell in cells if re.fullmatch(r"[-+]?\d+\.\d+([eE][-+]?\d+)?", cell))
     return "," if commas and not points else "."

@@ -24,7 +24,9 @@ class JsonLines:
             raise DataError(f"{name}: the table is empty; each line must hold a JSON object")
         self.columns = list(dict.fromkeys(key for _, row in first for key in row))
         if not all(map(_is_text, self.columns)):
-            raise DataError(f"{name}: a key holds half of a surrogate pair, which is no text; correct it")
+            raise DataError(
+                f"{name}: a key holds half of a surrogate pair, which is no text; correct it"
+            )
         if not self.columns:
             raise DataError(f"{name}: the objects have no keys, which are the columns")
 
@@ -46,7 +48,9 @@ class JsonLines:
             if not objects:
                 continue
             columns = {
-                name: column_of((self._cell(row.get(name), name, line) for line, row in objects), self._marks)
+                name: column_of(
+                    (self._cell(row.get(name), name, line) for line, row in objects), self._marks
+                )
                 for name in self.columns
             }
             yield ColumnChunk(self.name, start, columns, [line for line, _ in objects])
@@ -54,7 +58,9 @@ class JsonLines:
 
     def _objects(self) -> Iterator[list[tuple[int, dict[str, Any]]]]:
         """The objects of each block, with their lines."""
-        for first, content in blocks(utf8(self._opened, self._encoding, self.name), b"\0", self.name):
+        for first, content in blocks(
+            utf8(self._opened, self._encoding, self.name), b"\0", self.name
+        ):
             objects = []
             for k, text in enumerate(content.split(b"\n")):
                 if not text.strip():

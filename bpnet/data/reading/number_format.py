@@ -41,7 +41,11 @@ class Marks:
         if self.thousands and self.thousands in cell:
             whole, mark, fraction = cell.partition(self.decimal)
             first, *groups = whole.lstrip("+-").split(self.thousands)
-            if not 1 <= len(first) <= 3 or any(len(group) != 3 for group in groups) or self.thousands in fraction:
+            if (
+                not 1 <= len(first) <= 3
+                or any(len(group) != 3 for group in groups)
+                or self.thousands in fraction
+            ):
                 raise ValueError(cell)
             cell = whole.replace(self.thousands, "") + mark + fraction
         if self.decimal != ".":

@@ -12,21 +12,33 @@ from bpnet.data.reading.column import Codes, Column
 from bpnet.data.reading.dialect import Dialect
 from bpnet.data.reading.number_format import GAP_WORDS
 
-_WORDS = sorted({form for word in GAP_WORDS for form in (word, word.upper(), word.title(), "NaN", "N/a")})
+_WORDS = sorted(
+    {form for word in GAP_WORDS for form in (word, word.upper(), word.title(), "NaN", "N/a")}
+)
 
 
-def fast_columns(content: bytes, columns: list[str], dialect: Dialect, wanted: Wanted) -> dict[str, Column] | None:
+def fast_columns(
+    content: bytes, columns: list[str], dialect: Dialect, wanted: Wanted
+) -> dict[str, Column] | None:
     """The wanted columns, or None where anything is amiss: the careful reader then finds it, and names it."""
     if b"\0" in content:
         return None
     if dialect.marks.thousands and any(kind != "text" for kind in wanted.values()):
         return None  # pandas takes the mark away wherever it stands
     plain = dialect.quote.encode() not in content and len(wanted) == len(columns)
-    rows = content.count(b"\n") + (not content.endswith(b"\n")) if plain else _rows(content, len(columns), dialect)
+    rows = (
+        content.count(b"\n") + (not content.endswith(b"\n"))
+        if plain
+        else _rows(content, len(columns), dialect)
+    )
     if rows is None:
         return None
     missing = sorted(dialect.marks.missing)
-    words: dict[Kind, list[str]] = {"number": [*missing, *_WORDS], "any": missing, "text": []}  # a level is told later
+    words: dict[Kind, list[str]] = {
+        "number": [*missing, *_WORDS],
+        "any": missing,
+        "text": [],
+    }  # a level is told later
     gaps = {name: ["", *words[kind]] for name, kind in wanted.items()}
     # not "category", of which pandas makes numbers where all levels are: 007 would become 7
     try:
@@ -50,7 +62,9 @@ def fast_columns(content: bytes, columns: list[str], dialect: Dialect, wanted: W
             )
     except (ValueError, OverflowError, Warning):
         return None
-    if len(frame) != rows or (plain and content.count(dialect.separator.encode()) != rows * (len(columns) - 1)):
+    if len(frame) != rows or (
+        plain and content.count(dialect.separator.encode()) != rows * (len(columns) - 1)
+    ):
         return None  # a line was blank, or a row short; one that is long, pandas refuses
     read: dict[str, Column] = {}
     for name in wanted:
@@ -65,7 +79,9 @@ def fast_columns(content: bytes, columns: list[str], dialect: Dialect, wanted: W
         elif wanted[name] == "text":
             codes, levels = pd.factorize(series)
             read[name] = Column(dialect.marks, **_stripped(codes.astype(np.int32), levels.tolist()))
-    texts: Wanted = {name: "text" for name in wanted if name not in read}  # read anew: true has become True by now
+    texts: Wanted = {
+        name: "text" for name in wanted if name not in read
+    }  # read anew: true has become True by now
     if texts:
         again = fast_columns(content, columns, dialect, texts)
         return None if again is None else read | again
@@ -83,7 +99,10 @@ def _rows(content: bytes, width: int, dialect: Dialect) -> int | None:
         around = np.frombuffer(b"\n" + content + b"\n", np.uint8)
         beside = [ord(dialect.quote), separator, end]
         before, after = around[opening], around[closing + 2]
-        if not (np.isin(before, [*beside, ord(" ")]).all() and np.isin(after, [*beside, ord("\r")]).all()):
+        if not (
+            np.isin(before, [*beside, ord(" ")]).all()
+            and np.isin(after, [*beside, ord("\r")]).all()
+        ):
             return None
         marks &= np.cumsum(text == ord(dialect.quote), dtype=np.uint8) % 2 == 0
     ends = text[marks] == end
@@ -101,5 +120,8 @@ def _stripped(codes: Codes, levels: list[str]) -> dict[str, Any]:
     if stripped == levels:
         return {"codes": codes, "levels": levels}
     number: dict[str, int] = {}
-    new = np.array([*(number.setdefault(level, len(number)) if level else -1 for level in stripped), -1], np.int32)
+    new = np.array(
+        [*(number.setdefault(level, len(number)) if level else -1 for level in stripped), -1],
+        np.int32,
+    )
     return {"codes": new[codes], "levels": list(number)}

@@ -31,7 +31,9 @@ class Parquet:
             raise DataError(f"{name}: two columns are named '{twice[0]}'; rename one of them")
         nested = [field.name for field in schema if field.type.num_fields]
         if nested:
-            raise DataError(f"{name}: the column '{nested[0]}' is nested; flatten it, or drop it, before training")
+            raise DataError(
+                f"{name}: the column '{nested[0]}' is nested; flatten it, or drop it, before training"
+            )
         if not rows:
             raise DataError(f"{name}: the table has column names but no rows")
 
@@ -73,7 +75,9 @@ class Parquet:
 class _Batch(Chunk):
     """A batch of rows, whose columns are made when they are asked for."""
 
-    def __init__(self, name: str, start: int, columns: list[str], batch: Any, marks: Marks, wanted: Wanted) -> None:
+    def __init__(
+        self, name: str, start: int, columns: list[str], batch: Any, marks: Marks, wanted: Wanted
+    ) -> None:
         super().__init__(name, start)
         self.columns, self._batch, self._marks, self._wanted = columns, batch, marks, wanted
 
@@ -97,7 +101,9 @@ class _Batch(Chunk):
 
     def rows(self) -> Sequence[Sequence[str]]:
         """Every row's cells as text."""
-        return list(zip(*(self._column(name, as_text=True).cells() for name in self.columns), strict=True))
+        return list(
+            zip(*(self._column(name, as_text=True).cells() for name in self.columns), strict=True)
+        )
 
 
 def _column(array: Any, marks: Marks, *, as_text: bool) -> Column:
@@ -107,7 +113,9 @@ def _column(array: Any, marks: Marks, *, as_text: bool) -> Column:
     if as_text and pa.types.is_integer(kind):
         array = array.cast(pa.string())  # for float64 holds whole numbers to 2^53 alone
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        numbers = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+        numbers = (
+            array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+        )
         if not np.isinf(numbers).any():
             return Column(marks, numbers=numbers)
     if pa.types.is_dictionary(kind):

@@ -30,7 +30,9 @@ class Reading(Component):
         for key in ("separator", "quote"):
             mark = getattr(self, key)
             if mark is not None and (len(mark) != 1 or mark in "\r\n" or not mark.isascii()):
-                raise FieldError(key, f"is {mark!r}; it must be a single character, such as ',' or '\\t'")
+                raise FieldError(
+                    key, f"is {mark!r}; it must be a single character, such as ',' or '\\t'"
+                )
         if self.separator == self.quote:
             raise FieldError("quote", "is the separator too; the two must differ")
         if self.thousands is not None and self.thousands == self.decimal:
@@ -39,5 +41,6 @@ class Reading(Component):
             codecs.lookup(self.encoding or "utf-8")
         except LookupError:
             raise FieldError(
-                "encoding", f"is '{self.encoding}', which is no encoding; utf-8, cp1252, latin-1 and utf-16 are some"
+                "encoding",
+                f"is '{self.encoding}', which is no encoding; utf-8, cp1252, latin-1 and utf-16 are some",
             ) from None

@@ -98,7 +98,9 @@ def blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[tuple[i
             yield line, held[:end]
             line, held = line + held.count(b"\n", 0, end), held[end:]
         elif len(held) > LONGEST_RECORD:
-            opened = f"a quote ({quote.decode()}) that is never closed, or " if quote in held else ""
+            opened = (
+                f"a quote ({quote.decode()}) that is never closed, or " if quote in held else ""
+            )
             raise DataError(
                 f"{name}, line {line + _before_last_record(held, quote)}: the record that begins here is longer than "
                 f"{LONGEST_RECORD / 1e6:.0f} MB; look for {opened}line ends that are missing"
@@ -138,7 +140,9 @@ class reading:  # noqa: N801 (a context manager)
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error) or (
             kind is not None and kind.__name__ == "ZstdError"
         ):
@@ -146,7 +150,9 @@ class reading:  # noqa: N801 (a context manager)
                 f"{self._name}: is damaged or cut short: {error}; compress or download the table again"
             ) from None
         if isinstance(error, OSError):
-            raise DataError(f"{self._name}: the table cannot be read: {error.strerror or error}") from None
+            raise DataError(
+                f"{self._name}: the table cannot be read: {error.strerror or error}"
+            ) from None
 
 
 def _standard_input() -> Opener:

@@ -53,11 +53,15 @@ class Table:
                 problems.append(
                     f"{file.name}: its columns are not those of {self.files[0].name}: "
                     + "; ".join(
-                        f"{what} {listed(names)}" for what, names in (("it lacks", lacks), ("it adds", adds)) if names
+                        f"{what} {listed(names)}"
+                        for what, names in (("it lacks", lacks), ("it adds", adds))
+                        if names
                     )
                 )
         if problems:
-            raise DataError([*problems[:MOST_PROBLEMS], *more(len(problems), "files have other columns")])
+            raise DataError(
+                [*problems[:MOST_PROBLEMS], *more(len(problems), "files have other columns")]
+            )
 
     def chunks(self, wanted: Wanted) -> Iterator[Chunk]:
         """All rows in order; only the wanted columns can be read of each chunk. Raises DataError."""
@@ -70,12 +74,17 @@ class Table:
             sizes.append(start - before)
         self._sizes = sizes
 
-    def picked(self, wanted: Wanted, chosen: npt.NDArray[np.bool_]) -> Iterator[tuple[Chunk, npt.NDArray[np.intp]]]:
+    def picked(
+        self, wanted: Wanted, chosen: npt.NDArray[np.bool_]
+    ) -> Iterator[tuple[Chunk, npt.NDArray[np.intp]]]:
         """The chosen rows (a mask, N) in order, and their numbers from 0; other rows are not looked at."""
         for chunk in self.chunks(wanted):
             rows = np.flatnonzero(chosen[chunk.start : chunk.start + len(chunk)])
             if len(rows):
-                yield chunk if len(rows) == len(chunk) else PickedChunk(chunk, rows), rows + chunk.start
+                yield (
+                    chunk if len(rows) == len(chunk) else PickedChunk(chunk, rows),
+                    rows + chunk.start,
+                )
 
     @property
     def sizes(self) -> list[int]:
@@ -107,7 +116,9 @@ class Table:
     def cells(self, column: str, *, wanted_for: str) -> list[str]:
         """One column's cells as text; raises DataError where there is no such column."""
         self.require(column, wanted_for=wanted_for)
-        return [cell for chunk in self.chunks({column: "text"}) for cell in chunk.column(column).cells()]
+        return [
+            cell for chunk in self.chunks({column: "text"}) for cell in chunk.column(column).cells()
+        ]
 
     def where(self, row: int) -> str:
         """Name the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""

@@ -35,9 +35,13 @@ def _joined(columns: list[Column]) -> Column | None:
         return columns[0]
     marks = columns[0].marks
     numeric = [column.numbers is not None for column in columns]
-    if any(numeric) or len({column.marks for column in columns}) > 1:  # of files that write numbers differently
+    if (
+        any(numeric) or len({column.marks for column in columns}) > 1
+    ):  # of files that write numbers differently
         try:
-            return Column(marks, numbers=np.concatenate([column.as_numbers() for column in columns]))
+            return Column(
+                marks, numbers=np.concatenate([column.as_numbers() for column in columns])
+            )
         except NotNumbersError:
             if any(numeric):
                 return None

@@ -6,7 +6,17 @@ from typing import Literal
 
 import numpy as np
 
-from bpnet.engine.activations import AnyActivation, Elu, Gelu, Identity, LeakyRelu, Mish, Relu, Selu, Silu
+from bpnet.engine.activations import (
+    AnyActivation,
+    Elu,
+    Gelu,
+    Identity,
+    LeakyRelu,
+    Mish,
+    Relu,
+    Selu,
+    Silu,
+)
 from bpnet.engine.component import Array, choice, number
 from bpnet.engine.initializers import AnyInitializer, GlorotUniform, HeNormal, LecunNormal, Zeros
 from bpnet.engine.layers.base import BoundActivation, BoundLayer, Layer, Wiring
@@ -42,9 +52,15 @@ class Dense(Layer):
     def parameters(self, inputs: int) -> dict[str, Parameter]:
         """W (O, I) and, unless `bias` is off, b (O,)."""
         assert self.initializer is not None
-        made = {"weight": Parameter((self.units, inputs), self.initializer, inputs, self.units, is_weight=True)}
+        made = {
+            "weight": Parameter(
+                (self.units, inputs), self.initializer, inputs, self.units, is_weight=True
+            )
+        }
         if self.bias:
-            made["bias"] = Parameter((self.units,), self.bias_initializer, inputs, self.units, is_weight=False)
+            made["bias"] = Parameter(
+                (self.units,), self.bias_initializer, inputs, self.units, is_weight=False
+            )
         return made
 
     def bind(self, wiring: Wiring) -> BoundLayer:
@@ -64,7 +80,9 @@ class _BoundDense(BoundLayer):
         self.activation = None
         self.output = self.z
         if not isinstance(layer.activation, Identity):
-            self.activation = BoundActivation(layer.activation, self.z, keeps_sums=wiring.keeps_sums)
+            self.activation = BoundActivation(
+                layer.activation, self.z, keeps_sums=wiring.keeps_sums
+            )
             self.output = self.activation.output
         if wiring.training:
             self._weight_gradient = wiring.gradients["weight"]
@@ -96,7 +114,9 @@ class _BoundDense(BoundLayer):
         if self._bias_gradient is not None:
             self._products.append(total(delta, self._bias_gradient))
         if self.input_gradient is not None:
-            self._products.append(product(self._weight.transpose(0, 2, 1), delta, self.input_gradient))
+            self._products.append(
+                product(self._weight.transpose(0, 2, 1), delta, self.input_gradient)
+            )
 
 
 def suited_initializer(activation: AnyActivation) -> AnyInitializer:

@@ -27,7 +27,9 @@ class Dropout(Layer):
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers; outside training it is its input."""
         rates = [own.rate for own in wiring.each if isinstance(own, Dropout)] or [self.rate]
-        return _BoundDropout(rates, wiring) if wiring.training and any(rates) else _PassThrough(wiring)
+        return (
+            _BoundDropout(rates, wiring) if wiring.training and any(rates) else _PassThrough(wiring)
+        )
 
 
 class _PassThrough(BoundLayer):
@@ -44,7 +46,9 @@ class _BoundDropout(BoundLayer):
         self._rates = np.array(rates, wiring.x.dtype)[:, None, None]
         self._scales = np.array([1 / (1 - rate) for rate in rates], wiring.x.dtype)[:, None, None]
         self.output = wiring.empty(wiring.x.shape[1])
-        self._mask = np.empty(self.output.shape, self.output.dtype)  # generators fill each replica's part as one
+        self._mask = np.empty(
+            self.output.shape, self.output.dtype
+        )  # generators fill each replica's part as one
 
     def forward(self) -> None:
         for mask, generator in zip(self._mask, self._generators, strict=True):

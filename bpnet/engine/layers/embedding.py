@@ -44,7 +44,9 @@ class Embedding(Layer):
         if len(set(positions)) < len(positions):
             raise ValueError(f"the embedding's positions are {positions}; each must be there once")
         if positions and max(positions) >= inputs:
-            raise ValueError(f"the embedding reads position {max(positions)}, but there are {inputs} inputs, from 0")
+            raise ValueError(
+                f"the embedding reads position {max(positions)}, but there are {inputs} inputs, from 0"
+            )
         return [k for k in range(inputs) if k not in positions]
 
     def outputs(self, inputs: int) -> int:
@@ -56,7 +58,11 @@ class Embedding(Layer):
         self.others(inputs)
         return {
             f"table_{k}": Parameter(
-                (table.levels, table.size), Normal(deviation=table.size**-0.5), table.levels, table.size, is_weight=True
+                (table.levels, table.size),
+                Normal(deviation=table.size**-0.5),
+                table.levels,
+                table.size,
+                is_weight=True,
             )
             for k, table in enumerate(self.tables)
         }
@@ -115,7 +121,9 @@ class _BoundEmbedding(BoundLayer):
         start = len(layer.others(inputs))
         for k, table in enumerate(layer.tables):
             columns = slice(start, start := start + table.size)
-            self._tables.append((columns, _BoundTable(table, f"table_{k}", wiring, self.output[:, columns])))
+            self._tables.append(
+                (columns, _BoundTable(table, f"table_{k}", wiring, self.output[:, columns]))
+            )
         if wiring.training and wiring.wants_input_gradient:
             self.input_gradient = wiring.empty(inputs)
             self.input_gradient.fill(0)

@@ -38,10 +38,13 @@ class Equilibrium(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.output_units is not None and self.output_units > self.units:
-            raise FieldError("output_units", f"is {self.output_units}, but the layer has {self.units} units")
+            raise FieldError(
+                "output_units", f"is {self.output_units}, but the layer has {self.units} units"
+            )
         if not self.activation.elementwise:
             raise FieldError(
-                "activation", f"is {self.activation.kind}, which is not a function of each unit alone; choose another"
+                "activation",
+                f"is {self.activation.kind}, which is not a function of each unit alone; choose another",
             )
 
     def outputs(self, inputs: int) -> int:
@@ -53,7 +56,11 @@ class Equilibrium(Layer):
         fans = {"fan_in": inputs, "fan_out": self.units}
         made = {
             "recurrent": Parameter(
-                (self.units, self.units), self.recurrent_initializer, self.units, self.units, is_weight=True
+                (self.units, self.units),
+                self.recurrent_initializer,
+                self.units,
+                self.units,
+                is_weight=True,
             ),
             "weight": Parameter((self.units, inputs), self.initializer, **fans, is_weight=True),
         }
@@ -72,12 +79,17 @@ class _BoundEquilibrium(BoundLayer):
         self._recurrent, self._weight = wiring.parameters["recurrent"], wiring.parameters["weight"]
         bias = wiring.parameters.get("bias")
         self._bias = None if bias is None else bias[:, :, None]
-        self._drive, self._z, self.y, self._next, self._work = (wiring.empty(layer.units) for _ in range(5))
+        self._drive, self._z, self.y, self._next, self._work = (
+            wiring.empty(layer.units) for _ in range(5)
+        )
         self._scratch = layer.activation.scratch(self._z)
         first = layer.units - layer.outputs(wiring.x.shape[1])
         self.output = self.y[:, first:]
         replicas = len(wiring.x)
-        self._change, self._limit = np.empty(replicas, wiring.x.dtype), np.empty(replicas, wiring.x.dtype)
+        self._change, self._limit = (
+            np.empty(replicas, wiring.x.dtype),
+            np.empty(replicas, wiring.x.dtype),
+        )
         self._moving = np.empty(replicas, np.bool_)
         if wiring.training:
             self._first = first

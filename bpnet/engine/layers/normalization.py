@@ -48,7 +48,11 @@ class BatchNormalization(_Normalization):
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers."""
-        return _BoundBatchNormalization(self, wiring) if wiring.training else _FixedNormalization(self, wiring)
+        return (
+            _BoundBatchNormalization(self, wiring)
+            if wiring.training
+            else _FixedNormalization(self, wiring)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +78,17 @@ class _BoundNormalization(BoundLayer):
         self._work = wiring.empty(units)
         shape = list(self._normalized.shape)
         shape[axis] = 1
-        self._mean, self._variance, self._inverse = (np.empty(shape, wiring.x.dtype) for _ in range(3))
+        self._mean, self._variance, self._inverse = (
+            np.empty(shape, wiring.x.dtype) for _ in range(3)
+        )
         self._z = wiring.empty(units)
         self._activation = BoundActivation(layer.activation, self._z, keeps_sums=wiring.keeps_sums)
         self.output = self._activation.output
         if wiring.training:
-            self._gamma_gradient, self._beta_gradient = wiring.gradients["gamma"], wiring.gradients["beta"]
+            self._gamma_gradient, self._beta_gradient = (
+                wiring.gradients["gamma"],
+                wiring.gradients["beta"],
+            )
 
     def forward(self) -> None:
         self._average(self._x, self._mean)

@@ -61,12 +61,19 @@ class Rows:
         def pick(values: Array) -> Array:
             return np.ascontiguousarray(self.apart(values)[:, which].reshape(-1, *values.shape[1:]))
 
-        return Rows(pick(self.x), pick(self.y), None if self.weights is None else pick(self.weights), self.sets)
+        return Rows(
+            pick(self.x),
+            pick(self.y),
+            None if self.weights is None else pick(self.weights),
+            self.sets,
+        )
 
     def batches(self, size: int, seeds: Sequence[int], *, shuffle: bool) -> "Batches":
         """The batches of so many rows for replicas with these seeds; raises ValueError where each lacks its set."""
         if self.sets not in (1, len(seeds)):
-            raise ValueError(f"there are {self.sets} sets of rows for {len(seeds)} replicas; each needs one")
+            raise ValueError(
+                f"there are {self.sets} sets of rows for {len(seeds)} replicas; each needs one"
+            )
         return Batches(self, size, seeds, shuffle=shuffle)
 
 
@@ -75,7 +82,9 @@ def stacked(each: Sequence[Rows]) -> Rows:
     if len(each) == 1:
         return each[0]
     if len({len(rows) for rows in each}) > 1:
-        raise ValueError(f"replicas cannot have {', '.join(str(len(rows)) for rows in each)} rows; each needs as many")
+        raise ValueError(
+            f"replicas cannot have {', '.join(str(len(rows)) for rows in each)} rows; each needs as many"
+        )
     weights = [rows.weights for rows in each if rows.weights is not None]
     return Rows(
         np.concatenate([rows.x for rows in each]),
@@ -95,7 +104,9 @@ class Batch:
         self._rows = rows
         self._x = np.empty((replicas, size, rows.x.shape[1]), rows.x.dtype)
         self._y = np.empty((replicas, size, rows.y.shape[1]), rows.y.dtype)
-        self._weights = None if rows.weights is None else np.empty((replicas, size), rows.weights.dtype)
+        self._weights = (
+            None if rows.weights is None else np.empty((replicas, size), rows.weights.dtype)
+        )
         self.x = self._x.transpose(0, 2, 1)
         self.y = empty_units(replicas, rows.y.shape[1], size, rows.y.dtype)
         self.weights = None if self._weights is None else self._weights[:, None]
@@ -119,7 +130,9 @@ class WholeBatch(Batch):
 
     def __init__(self, rows: Rows, replicas: int) -> None:
         if not rows.in_memory:
-            raise ValueError(f"all {len(rows)} rows cannot be one batch, for they are not in memory; pick some of them")
+            raise ValueError(
+                f"all {len(rows)} rows cannot be one batch, for they are not in memory; pick some of them"
+            )
         self.size = len(rows)
         self.x = rows.apart(rows.x).transpose(0, 2, 1)
         # each replica has targets of its own, in the order of what the loss compares them with
@@ -128,7 +141,9 @@ class WholeBatch(Batch):
         self.y.setflags(write=False)
         self.weights = None
         if rows.weights is not None:
-            self.weights = np.broadcast_to(rows.apart(rows.weights)[:, None], (replicas, 1, len(rows)))
+            self.weights = np.broadcast_to(
+                rows.apart(rows.weights)[:, None], (replicas, 1, len(rows))
+            )
 
     def gather(self, order: Array) -> None:
         """Nothing is left to do."""
@@ -164,7 +179,11 @@ class Batches:
     def _gathered(self, number: int) -> Iterator[int]:
         if self._shuffle:
             for own, seed, start in zip(self._order, self._seeds, self._starts, strict=True):
-                np.add(generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows), start, out=own)
+                np.add(
+                    generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows),
+                    start,
+                    out=own,
+                )
         for start in range(0, self._rows, self._size):
             order = self._order[:, start : start + self._size]
             shape = 0 if order.shape[1] == self._size else 1

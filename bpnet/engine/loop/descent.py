@@ -22,14 +22,18 @@ class Descent:
         self._optimizer = training.optimizer
         self._state = self._optimizer.bind(network.theta[replicas], self._gradient, network.weights)
         plateau = isinstance(training.schedule, ReduceOnPlateau)
-        self._reduction: Array | float = np.ones((len(self._seeds), 1), network.dtype) if plateau else 1.0
+        self._reduction: Array | float = (
+            np.ones((len(self._seeds), 1), network.dtype) if plateau else 1.0
+        )
         self._factor = math.nan
         self.learning_rate: Array | float = training.learning_rate
         """The learning rate of the present step: a number, or (R, 1)."""
 
     def begin_epoch(self, epoch: int) -> None:
         """Renew the generators of an optimizer that searches."""
-        self._state.generators = [generator(seed, Purpose.PERTURBATION, epoch) for seed in self._seeds]
+        self._state.generators = [
+            generator(seed, Purpose.PERTURBATION, epoch) for seed in self._seeds
+        ]
 
     def begin_step(self, step: int, steps_per_epoch: int) -> bool:
         """Set the learning rate of a step that counts from 0; whether it is another than before."""

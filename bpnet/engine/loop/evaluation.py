@@ -40,7 +40,9 @@ class Tally:
 class BoundBatch:
     """A batch's buffers with the network, the loss and the metric bound to them."""
 
-    def __init__(self, network: Network, loss: Loss, metric: Metric, batch: Batch, *, training: bool) -> None:
+    def __init__(
+        self, network: Network, loss: Loss, metric: Metric, batch: Batch, *, training: bool
+    ) -> None:
         self.size = batch.size
         self.layers = network.bind(batch.x, training=training)
         self.loss = loss.bind(self.layers.output, batch.y, batch.weights)
@@ -58,13 +60,21 @@ class Evaluator:
     """Loss and metrics of a network over fixed rows, outside training: no dropout, running batch statistics."""
 
     def __init__(
-        self, network: Network, loss: Loss, metric: Metric, rows: Rows, penalty: BoundPenalty | None = None
+        self,
+        network: Network,
+        loss: Loss,
+        metric: Metric,
+        rows: Rows,
+        penalty: BoundPenalty | None = None,
     ) -> None:
         prepared = rows.prepared(loss.prepare)
         replicas = len(network.seeds)
         size = chunk_rows(network)
         self._batches = prepared.batches(size, network.seeds, shuffle=False)
-        self._bound = [BoundBatch(network, loss, metric, batch, training=False) for batch in self._batches.shapes]
+        self._bound = [
+            BoundBatch(network, loss, metric, batch, training=False)
+            for batch in self._batches.shapes
+        ]
         self._tally = Tally(prepared, loss, metric, replicas)
         self._penalty = penalty
 

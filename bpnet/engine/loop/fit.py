@@ -76,7 +76,11 @@ def fit(
     monitor = Monitor(training, keeper, replicas, validated=validated)
     plateau = training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
     stalled = Best(monitor.figure, replicas, plateau.minimum_improvement if plateau else 0.0)
-    evaluator = None if validation is None else Evaluator(network, loss, metric(validation), validation, penalty)
+    evaluator = (
+        None
+        if validation is None
+        else Evaluator(network, loss, metric(validation), validation, penalty)
+    )
     remeasure = (monitor.reads_figure or plateau) and not monitor.figure.startswith("val_")
     again = Evaluator(network, loss, metric(rows), rows, penalty) if remeasure else None
     said = len(network.warnings)

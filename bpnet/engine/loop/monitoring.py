@@ -67,12 +67,18 @@ class Keeper:
 class Monitor:
     """Watches every epoch's figures, keeps the parameters worth keeping, and says when to stop."""
 
-    def __init__(self, training: Training, keeper: Keeper, replicas: int, *, validated: bool) -> None:
+    def __init__(
+        self, training: Training, keeper: Keeper, replicas: int, *, validated: bool
+    ) -> None:
         self._training, self._keeper = training, keeper
         self.figure = training.monitor(validated=validated)
-        self._best = Best(self.figure, replicas) if training.keeps_best(validated=validated) else None
+        self._best = (
+            Best(self.figure, replicas) if training.keeps_best(validated=validated) else None
+        )
         stopping = training.early_stopping
-        self._stalled = Best(self.figure, replicas, stopping.minimum_improvement) if stopping else None
+        self._stalled = (
+            Best(self.figure, replicas, stopping.minimum_improvement) if stopping else None
+        )
         self.stops: list[Stop | None] = [None] * replicas
         """Why each replica stopped, None while it trains."""
         self.running: Array = np.ones(replicas, np.bool_)
@@ -101,7 +107,9 @@ class Monitor:
             self._stop(loss <= self._training.target_loss, "target_loss")
         if self._stalled is not None and self._training.early_stopping is not None:
             self._stalled.observe(monitored)
-            self._stop(self._stalled.since >= self._training.early_stopping.patience, "early_stopping")
+            self._stop(
+                self._stalled.since >= self._training.early_stopping.patience, "early_stopping"
+            )
         if epoch == self._training.epochs:
             self._stop(self.running, "epochs")
 

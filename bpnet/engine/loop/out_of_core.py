@@ -49,7 +49,9 @@ class StoredRows(Rows):
             raise ValueError(f"stored rows cannot be {self.sets} sets; keep them in memory")
         for name in ("window", "block"):
             if getattr(self, name) < 1:
-                raise ValueError(f"StoredRows.{name} is {getattr(self, name)}; it must be at least 1")
+                raise ValueError(
+                    f"StoredRows.{name} is {getattr(self, name)}; it must be at least 1"
+                )
 
     def prepared(self, prepare: Callable[[Array], Array]) -> "StoredRows":
         """The same rows, their targets to be prepared when they are copied."""
@@ -118,7 +120,9 @@ class WindowedBatches(Batches):
             start = first
             while start < end:
                 stop = min(end, start + len(self._window) - filled)
-                self._stored.copy(slice(start, stop), self._window, slice(filled, filled + stop - start))
+                self._stored.copy(
+                    slice(start, stop), self._window, slice(filled, filled + stop - start)
+                )
                 start, filled = stop, filled + stop - start
                 if filled == len(self._window):
                     self._stored.release()

@@ -37,19 +37,29 @@ class Steps:
         each: Sequence[Training],
     ) -> None:
         if training.batch_size == "full" and not rows.in_memory:
-            raise ValueError("batch_size is full, but the rows are not in memory; give a number of rows")
+            raise ValueError(
+                "batch_size is full, but the rows are not in memory; give a number of rows"
+            )
         prepared = rows.prepared(loss.prepare)
         replicas = len(network.seeds)
         self._network, self._penalty, self._searches = network, penalty, training.optimizer.searches
         size = len(rows) if training.batch_size == "full" else training.batch_size
         self._batch_size = min(size, len(rows))
         self._batches = prepared.batches(size, network.seeds, shuffle=training.shuffle)
-        self._bound = [BoundBatch(network, loss, metric, batch, training=True) for batch in self._batches.shapes]
+        self._bound = [
+            BoundBatch(network, loss, metric, batch, training=True)
+            for batch in self._batches.shapes
+        ]
         self._tally = Tally(prepared, loss, metric, replicas)
         self._descents = descents(each, network)
-        self._square, self._sum = np.zeros(replicas, network.dtype), np.zeros(replicas, network.dtype)
+        self._square, self._sum = (
+            np.zeros(replicas, network.dtype),
+            np.zeros(replicas, network.dtype),
+        )
         gradient = network.gradient
-        self._square_gradient = product(gradient[:, None], gradient[:, :, None], self._square[:, None, None])
+        self._square_gradient = product(
+            gradient[:, None], gradient[:, :, None], self._square[:, None, None]
+        )
         self._sum_theta = total(network.theta[:, None], self._sum[:, None])
         self._squares = np.zeros(replicas)
         self._rates: Array | None = None
@@ -63,7 +73,12 @@ class Steps:
     @np.errstate(all="ignore")
     def run(self, epoch: int) -> dict[str, Array]:
         """Take the steps of this epoch; the loss and the metric's figures of its batches, each (R,)."""
-        network, tally, steps, penalty = self._network, self._tally, self._batches.per_epoch, self._penalty
+        network, tally, steps, penalty = (
+            self._network,
+            self._tally,
+            self._batches.per_epoch,
+            self._penalty,
+        )
         broadcast_unbuffered(self._batch_size)
         tally.clear()
         self._squares.fill(0)

@@ -16,7 +16,7 @@ from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.engine.component import FieldError
 from bpnet.errors import ConfigError
-from bpnet.messages import suggest
+from bpnet.messages import did_you_mean
 
 _WANTED = {
     "bool_type": "true or false",
@@ -157,7 +157,7 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
         hint = (
             f"; did you mean '{nested[0]}'?"
             if nested and len(path) == 1
-            else suggest(str(path[-1]), keys)
+            else did_you_mean(str(path[-1]), keys)
         )
         return f"unknown key {name}; allowed here: {', '.join(keys)}{hint}"
     if "missing" in types:
@@ -168,7 +168,7 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
             return f"{name} needs a key `kind`; allowed are {', '.join(allowed)}"
         kind = str(details[0]["ctx"]["tag"])
         meant = _ALSO_KNOWN_AS.get(kind.lower().replace("-", "_"), kind)
-        hint = f"; did you mean '{meant}'?" if meant in allowed else suggest(kind, allowed)
+        hint = f"; did you mean '{meant}'?" if meant in allowed else did_you_mean(kind, allowed)
         return f"{name} is '{kind}'; allowed are {', '.join(allowed)}{hint}"
     if types <= {"dict_type", "dataclass_type"} and (kinds := _kinds(path, data)):
         return f"{name} is {_shown(value)}; it must be one of {', '.join(kinds)}, or a mapping with such a `kind`"
@@ -177,7 +177,7 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
     wanted = list(dict.fromkeys(_wanted(detail) for detail in details))
     if "a number" in wanted:
         wanted = [words for words in wanted if words != "a whole number"]
-    hint = suggest(value, _words(details)) if isinstance(value, str) else ""
+    hint = did_you_mean(value, _words(details)) if isinstance(value, str) else ""
     if isinstance(value, str) and types & {"float_type", "int_type"} and _reads_as_number(value):
         hint = "; it is text: remove the quotes"
     return f"{name} is {_shown(value)}; it must be {' or '.join(wanted)}{hint}"

@@ -10,7 +10,7 @@ import yaml
 
 from bpnet.config.yaml_tree import TAG, Dumper, KeyPath, Tree, shortened
 from bpnet.errors import ConfigError
-from bpnet.messages import nearest
+from bpnet.messages import closest_match
 
 Lines = Mapping[KeyPath, int | str]
 
@@ -39,7 +39,7 @@ def read(path: Path) -> Source:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        near = nearest(path.name, (file.name for file in _configs(path.parent)))
+        near = closest_match(path.name, (file.name for file in _configs(path.parent)))
         hint = f"did you mean '{path.with_name(near)}'?" if near else "see configs/ for examples"
         raise ConfigError(f"{path}: no such config file; {hint}") from None
     except IsADirectoryError:

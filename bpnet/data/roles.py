@@ -12,7 +12,7 @@ from bpnet.data.encoding.fitting import Role
 from bpnet.data.reading.column import Column
 from bpnet.data.reading.number_format import Marks
 from bpnet.engine.component import Array
-from bpnet.messages import cell_shown
+from bpnet.messages import quoted_cell
 
 MOST_INTEGER_CLASSES = 20
 """Whole numbers with more different values than these are a regression target unless `task` says otherwise."""
@@ -84,7 +84,7 @@ def _own_role(name: str, column: Column, rows: Array, *, named: bool) -> Finding
             f"it looks like an id or a name: {len(levels)} different texts in {count} rows",
         )
     word = next(level for level in values if level not in set(numbers))
-    note = f"beside numbers it holds {cell_shown(word)}, so it is taken as categories"
+    note = f"beside numbers it holds {quoted_cell(word)}, so it is taken as categories"
     return Finding("categorical", note=note if len(numbers) > len(values) / 2 else None)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bpnet.data.group_split import draw_groups
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import DataError
-from bpnet.messages import suggest
+from bpnet.messages import did_you_mean
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -133,7 +133,7 @@ def named_parts(codes: Indices, levels: Sequence[str], where: Callable[[int], st
         )
         raise DataError(
             f"{where(row)}: the cell of dataset.split.column is {shown}{others}; it must be "
-            f"train, validation (or val, valid, dev) or test{suggest(word, _WORDS) if word else ''}"
+            f"train, validation (or val, valid, dev) or test{did_you_mean(word, _WORDS) if word else ''}"
         )
     if not (parts == _TRAIN).any():
         raise DataError(

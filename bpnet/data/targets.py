@@ -13,7 +13,7 @@ from bpnet.data.encoding.scalers import Linear
 from bpnet.data.reading.column import Codes, Column, Floats, NotNumbersError
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
-from bpnet.messages import MOST_PROBLEMS, cell_shown, listed, more, suggest
+from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_cell, quoted_list, total_line
 
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -51,7 +51,8 @@ class Classes(Component):
             label = levels[codes[unknown[0]]]
             raise DataError(
                 f"{where(int(unknown[0]))}, column '{self.name}': '{label}' is no class that the model knows; "
-                f"it knows {listed(self.classes)}{suggest(label, self.classes)} (rows like it: {len(unknown)})"
+                f"it knows {quoted_list(self.classes)}{did_you_mean(label, self.classes)} "
+                f"(rows like it: {len(unknown)})"
             )
         return numbers
 
@@ -157,13 +158,13 @@ def refuse_gaps(
     """Raise DataError that names the rows whose target is a gap, where there are any."""
     rows = np.flatnonzero(gaps)
     if len(rows):
-        cells = {row: column.cells()[row] for row in rows[:MOST_PROBLEMS].tolist()}
+        cells = {row: column.cells()[row] for row in rows[:MAX_PROBLEMS].tolist()}
         raise DataError(
             [
-                f"{where(row)}, column '{name}': {cell_shown(cell)} is no target; {advice}"
+                f"{where(row)}, column '{name}': {quoted_cell(cell)} is no target; {advice}"
                 for row, cell in cells.items()
             ]
-            + more(len(rows), f"cells of the target '{name}' are blank")
+            + total_line(len(rows), f"cells of the target '{name}' are blank")
         )
 
 
@@ -189,7 +190,7 @@ def truths(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:
     values = np.array([*meant, 2], np.uint8)[codes]
     wrong = np.flatnonzero(values == 2)
     if len(wrong):
-        cell = cell_shown(column.picked(wrong[:1]).cells()[0])
+        cell = quoted_cell(column.picked(wrong[:1]).cells()[0])
         raise DataError(
             f"{where(int(wrong[0]))}, column '{name}': {cell} is neither 0 nor 1, nor a word such as no or yes; "
             f"correct it, or leave '{name}' out of dataset.target (cells like it: {len(wrong)})"

@@ -23,7 +23,7 @@ from bpnet.engine.losses import AnyLoss, CrossEntropy
 from bpnet.engine.metrics import MetricName
 from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
-from bpnet.messages import MOST_PROBLEMS, listed, more, suggest
+from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
 from bpnet.runs import files, weights
 
 FORMAT = 2
@@ -152,11 +152,11 @@ class Model:
             raise DataError(
                 [
                     f"{table.name}: there is no column '{column}', which the model reads"
-                    + (f"; the columns are {listed(table.columns)}" if k == 0 else "")
-                    + suggest(column, table.columns)
-                    for k, column in enumerate(missing[:MOST_PROBLEMS])
+                    + (f"; the columns are {quoted_list(table.columns)}" if k == 0 else "")
+                    + did_you_mean(column, table.columns)
+                    for k, column in enumerate(missing[:MAX_PROBLEMS])
                 ]
-                + more(len(missing), "columns that the model reads are not there")
+                + total_line(len(missing), "columns that the model reads are not there")
             )
 
     def each(self, x: np.ndarray) -> np.ndarray:

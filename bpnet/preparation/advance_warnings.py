@@ -5,7 +5,7 @@ import numpy as np
 from bpnet.config.schema import Config, Split
 from bpnet.data.encoding import Encoder
 from bpnet.engine.component import Array
-from bpnet.messages import listed
+from bpnet.messages import quoted_list
 from bpnet.preparation.target_values import Answers
 
 
@@ -26,7 +26,7 @@ def _constants(encoder: Encoder) -> list[str]:
         return []
     one = len(constant) == 1
     return [
-        f"{'column' if one else 'columns'} {listed(constant)} {'has' if one else 'have'} the same value in every "
+        f"{'column' if one else 'columns'} {quoted_list(constant)} {'has' if one else 'have'} the same value in every "
         "training row: harmless, but nothing can be learnt from it"
     ]
 
@@ -42,7 +42,7 @@ def _few(split: Split, answers: Answers) -> list[str]:
     counts = np.bincount(kept, minlength=len(answers.classes))
     few = [label for label, n in zip(answers.classes, counts, strict=True) if n < 3]
     return (
-        [f"class {listed(few)} has fewer than 3 rows and cannot be in every part of the split"]
+        [f"class {quoted_list(few)} has fewer than 3 rows and cannot be in every part of the split"]
         if few
         else []
     )

@@ -24,7 +24,7 @@ from bpnet.data.reading.chunk import Kind
 from bpnet.data.roles import BLANK, Finding, role_of
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
-from bpnet.messages import MOST_PROBLEMS, listed, more, suggest
+from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Profile:
             if finding.role == "ignored" and given.get(name) != "ignored":
                 left_out.setdefault(finding.reason or "", []).append(name)
         texts = [
-            f"left out, for {reason}: {listed(names)}; to use one all the same, give it a role in dataset.roles"
+            f"left out, for {reason}: {quoted_list(names)}; to use one all the same, give it a role in dataset.roles"
             for reason, names in left_out.items()
         ]
         notes = [
@@ -67,7 +67,7 @@ def candidates(config: Config, source: Source, table: Table) -> list[str]:
             return True
         problems.append(
             f"{source.where(path)}: {key} '{column}' is no column of {table.name}; "
-            f"the columns are {listed(table.columns)}{suggest(column, table.columns)}{_table_hint(table)}"
+            f"the columns are {quoted_list(table.columns)}{did_you_mean(column, table.columns)}{_table_hint(table)}"
         )
         return False
 
@@ -121,7 +121,7 @@ def candidates(config: Config, source: Source, table: Table) -> list[str]:
     found = dataset.features or [column for column in table.columns if column not in apart]
     if not found:
         raise DataError(
-            f"{table.name}: no column is left to be a feature beside the target {listed(dataset.targets)}"
+            f"{table.name}: no column is left to be a feature beside the target {quoted_list(dataset.targets)}"
         )
     return found
 
@@ -150,10 +150,10 @@ def profile(config: Config, table: Table, columns: list[str], train: Array) -> P
         reasons = [f"'{name}': {finding.reason}" for name, finding in findings.items()]
         raise DataError(
             [
-                f"{table.name}: no column is left to learn from beside the target {listed(config.dataset.targets)}; "
-                "name roles in dataset.roles",
-                *reasons[:MOST_PROBLEMS],
-                *more(len(reasons), "columns are left out"),
+                f"{table.name}: no column is left to learn from beside the target "
+                f"{quoted_list(config.dataset.targets)}; name roles in dataset.roles",
+                *reasons[:MAX_PROBLEMS],
+                *total_line(len(reasons), "columns are left out"),
             ]
         )
     return found

@@ -24,7 +24,7 @@ from bpnet.engine.metrics import Accuracy, LabelAccuracy, RegressionError
 from bpnet.engine.optimizers import Perturbation, Rprop
 from bpnet.engine.schedules import ConstantRate
 from bpnet.errors import ConfigError
-from bpnet.messages import suggest
+from bpnet.messages import did_you_mean
 
 DEFAULT_HIDDEN = (64, 64)
 METRICS: dict[Task, tuple[str, ...]] = {
@@ -272,7 +272,7 @@ def _contradictions(
         yield (
             ("training", "early_stopping", "monitor"),
             f"is '{stopping.monitor}', which this run does not measure; allowed are {', '.join(figures)}"
-            f"{suggest(stopping.monitor, figures)}",
+            f"{did_you_mean(stopping.monitor, figures)}",
         )
     if config.training.keep == "best" and not config.dataset.split.validates and stopping is None:
         yield (

@@ -11,7 +11,7 @@ from bpnet.data.reading.column import Column, Floats, NotNumbersError
 from bpnet.data.splitting import Indices, Part
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
-from bpnet.messages import listed, suggest
+from bpnet.messages import did_you_mean, quoted_list
 
 
 def class_weights(
@@ -35,8 +35,8 @@ def class_weights(
         raise DataError(
             [
                 f"{source.where(('dataset', 'class_weight', label))}: dataset.class_weight names '{label}', "
-                f"which is no class of '{config.dataset.targets[0]}'; the classes are {listed(classes)}"
-                f"{suggest(label, classes)}"
+                f"which is no class of '{config.dataset.targets[0]}'; the classes are {quoted_list(classes)}"
+                f"{did_you_mean(label, classes)}"
                 for label in unknown
             ]
         )

@@ -11,7 +11,7 @@ from bpnet.data.reading import Table
 from bpnet.data.reading.column import Column, Floats, NotNumbersError
 from bpnet.data.splitting import Indices, Part, Wish, named_parts, split_rows
 from bpnet.errors import DataError
-from bpnet.messages import listed
+from bpnet.messages import quoted_list
 from bpnet.preparation.dataset import Opened
 from bpnet.preparation.target_values import Answers, Mask
 
@@ -133,6 +133,6 @@ def check_classes(answers: Answers, table: Table, train: Indices) -> None:
     missing = [label for label, count in zip(answers.classes, counts, strict=True) if count == 0]
     if missing:
         raise DataError(
-            f"{table.name}: no training row has the class {listed(missing)} of '{answers.names[0]}'; "
+            f"{table.name}: no training row has the class {quoted_list(missing)} of '{answers.names[0]}'; "
             "lower dataset.split.validation and test, set dataset.split.stratify to true, or add rows"
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from bpnet.checks.columns import ColumnDescription
 from bpnet.checks.duplicates import SharedRows
 from bpnet.checks.leaks import FEWEST_ROWS, Leak
-from bpnet.messages import listed
+from bpnet.messages import quoted_list
 from bpnet.reports.text import counted, duration, table
 from bpnet.workflows.check import Format, Inspection
 
@@ -24,7 +24,7 @@ def check_lines(found: Inspection) -> list[str]:
     lines = [
         f"{found.table}: {counted(found.rows, 'row')}: {parts}{without}",
         *_format_lines(found.format),
-        f"{found.task} of {listed(found.targets)}: {found.why}",
+        f"{found.task} of {quoted_list(found.targets)}: {found.why}",
         "",
         *column_lines(found.columns),
         "",
@@ -70,7 +70,7 @@ def warning_lines(found: Inspection) -> list[str]:
         *found.warnings,
         *map(_leak, found.leaks),
         *(
-            f"the columns {listed(names)} hold the same: leave all but one out of dataset.features"
+            f"the columns {quoted_list(names)} hold the same: leave all but one out of dataset.features"
             for names in found.equal_columns
         ),
         *map(_shared, found.shared_rows),

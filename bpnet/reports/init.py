@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import yaml
 
 from bpnet.config.yaml_tree import Dumper
-from bpnet.messages import listed
+from bpnet.messages import quoted_list
 from bpnet.reports.check import column_lines
 from bpnet.reports.text import counted
 from bpnet.workflows.init import Draft, Settings
@@ -22,7 +22,7 @@ def config_text(draft: Draft, file: str) -> str:
 def _heading(draft: Draft, file: str) -> list[str]:
     classes = f" into {len(draft.classes)} classes" if draft.classes else ""
     told = [
-        f"{draft.task} of {listed(draft.targets)}{classes}: {draft.why}",
+        f"{draft.task} of {quoted_list(draft.targets)}{classes}: {draft.why}",
         "",
         f"  bpnet check {file}",
         f"  bpnet train {file}",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.errors import RunError, UsageError
-from bpnet.messages import nearest
+from bpnet.messages import closest_match
 from bpnet.runs import files
 
 
@@ -128,7 +128,7 @@ def open_run(path: Path) -> RunPaths:
     if is_run:
         return RunPaths(path)
     if not is_there:
-        near = nearest(path.name, (run.name for run in _runs(path.parent)))
+        near = closest_match(path.name, (run.name for run in _runs(path.parent)))
         hint = (
             f"did you mean '{path.with_name(near)}'?" if near else "`bpnet train CONFIG` makes one"
         )

@@ -22,7 +22,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import ConfigError, DataError, RunError
-from bpnet.messages import suggest
+from bpnet.messages import did_you_mean
 from bpnet.models.ensemble import Ensemble, Inputs, load
 from bpnet.models.measure import measure_each
 from bpnet.models.model import Model
@@ -204,7 +204,7 @@ def _read(model: Ensemble, table: Table, chosen: Array, warnings: list[str]) -> 
         if name not in table.columns:
             raise DataError(
                 f"{table.name}: there is no column '{name}', the target to compare with (bpnet predict needs none)"
-                f"{suggest(name, table.columns)}"
+                f"{did_you_mean(name, table.columns)}"
             )
     model.check_columns(table)
     weighted = description.sample_weight

@@ -17,7 +17,7 @@ from bpnet.data.targets import Classes, Labels
 from bpnet.data.writing import Format, writer_of
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError, UsageError
-from bpnet.messages import MOST_PROBLEMS, listed, more
+from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
 from bpnet.models.ensemble import Inputs, load
 from bpnet.runs import directory
 
@@ -75,8 +75,8 @@ class Prediction:
         taken = [name for name in self._names if name in self._kept]
         if taken:
             raise DataError(
-                f"{self._table.name}: the table has a column {listed(taken)} already; rename or remove it, or leave it "
-                "out with --keep"
+                f"{self._table.name}: the table has a column {quoted_list(taken)} already; rename or remove it, "
+                "or leave it out with --keep"
             )
 
     def write(self, form: Format, stream: BinaryIO) -> Summary:
@@ -115,12 +115,12 @@ class Prediction:
             for row, text in enumerate(flags.texts(len(chunk)) if flags.found else ()):
                 if text:
                     count += 1
-                    if len(problems) < MOST_PROBLEMS:
+                    if len(problems) < MAX_PROBLEMS:
                         problems.append(
                             f"{chunk.where(row)}: {text}; correct the row, or predict without --strict"
                         )
         if problems:
-            raise DataError([*problems, *more(count, "rows are flagged")])
+            raise DataError([*problems, *total_line(count, "rows are flagged")])
 
     def _added_names(self) -> list[str]:
         return [*self._added(self._model.blank()), FLAGS]

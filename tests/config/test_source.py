@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bpnet.config.source import Source, override, parse, read
 from bpnet.errors import ConfigError
-from bpnet.messages import nearest, suggest
+from bpnet.messages import closest_match, did_you_mean
 
 CONFIG = """\
 # iris
@@ -651,10 +651,10 @@ def test_set_into_an_empty_list() -> None:
         ("", ""),
     ],
 )
-def test_suggest(word: str, end: str) -> None:
-    assert suggest(word, ["seed", "epochs"]) == end
+def test_did_you_mean(word: str, end: str) -> None:
+    assert did_you_mean(word, ["seed", "epochs"]) == end
 
 
-def test_suggest_without_choices() -> None:
-    assert suggest("epochs", []) == ""
-    assert nearest("adam", iter(["Adam", "sgd"])) == "Adam"
+def test_did_you_mean_without_choices() -> None:
+    assert did_you_mean("epochs", []) == ""
+    assert closest_match("adam", iter(["Adam", "sgd"])) == "Adam"

@@ -23,7 +23,7 @@ from bpnet.data.reading.table import Table
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.engine.component import FieldError
 from bpnet.errors import DataError
-from bpnet.messages import MOST_PROBLEMS
+from bpnet.messages import MAX_PROBLEMS
 
 CELLS = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r,\"'; |"), max_size=8
@@ -216,7 +216,7 @@ def test_several_bad_names_are_reported_together():
 
 def test_only_the_first_ragged_rows_are_named_and_all_are_counted():
     found = problems("a,b\n" + "1\n" * 9 + "1,2\n", separator=",")
-    assert len(found) == MOST_PROBLEMS + 1
+    assert len(found) == MAX_PROBLEMS + 1
     assert "line 6 (row 5)" in found[4]
     assert found[-1] == "in all, 9 rows have the wrong number of cells"
 

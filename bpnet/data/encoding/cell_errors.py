@@ -10,7 +10,7 @@ from bpnet.data.encoding.columns import GapError
 from bpnet.data.reading.chunk import Chunk
 from bpnet.data.reading.column import Column, NotNumbersError
 from bpnet.errors import DataError
-from bpnet.messages import MOST_PROBLEMS, cell_shown, more
+from bpnet.messages import MAX_PROBLEMS, quoted_cell, total_line
 
 Where = Callable[[int], str]
 """Names the place of a row, counted from 0."""
@@ -63,13 +63,13 @@ def not_numbers(
     ):
         first = int(error.rows[0])
         return [
-            f"{where(first)}: column '{name}', a {role}, holds text ({cell_shown(levels[codes[first]])}); {advice}"
+            f"{where(first)}: column '{name}', a {role}, holds text ({quoted_cell(levels[codes[first]])}); {advice}"
         ]
     return _named(
         error.rows,
         where,
         name,
-        lambda row: f"{cell_shown(levels[codes[row]])} is not {error.meant}",
+        lambda row: f"{quoted_cell(levels[codes[row]])} is not {error.meant}",
         _marks_advice(error.levels) or advice,
         f"are not {error.meant}",
     )
@@ -92,8 +92,8 @@ def _named(
 ) -> list[str]:
     return [
         f"{where(row)}, column '{column}': {what(row)}; {advice}"
-        for row in rows[:MOST_PROBLEMS].tolist()
-    ] + more(len(rows), f"cells of column '{column}' {all_of_them}")
+        for row in rows[:MAX_PROBLEMS].tolist()
+    ] + total_line(len(rows), f"cells of column '{column}' {all_of_them}")
 
 
 def has_other_marks(cell: str) -> bool:

@@ -9,7 +9,7 @@ from bpnet.data.reading.dialect import Dialect, dialect_of
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, blocks, sha256, utf8
 from bpnet.errors import DataError
-from bpnet.messages import MOST_PROBLEMS, more
+from bpnet.messages import MAX_PROBLEMS, total_line
 
 LARGE = 4_000_000
 """The bytes from which pandas, though it takes a third of a second to import, reads a block sooner than `csv`."""
@@ -162,9 +162,9 @@ class TextChunk(Chunk):
                 [
                     f"{self.name}, line {lines[k]} (row {self.start + k + 1}): {len(rows[k])} cells, but the header "
                     f"has {width}; check the separators ({self._file.dialect.separator!r}) and quotes of that line"
-                    for k in wrong[:MOST_PROBLEMS]
+                    for k in wrong[:MAX_PROBLEMS]
                 ]
-                + more(len(wrong), "rows have the wrong number of cells")
+                + total_line(len(wrong), "rows have the wrong number of cells")
             )
         return rows, lines
 
@@ -212,8 +212,8 @@ def _header(name: str, head: str, dialect: Dialect) -> tuple[list[str], int]:
     if problems:
         raise DataError(
             [
-                *problems[:MOST_PROBLEMS],
-                *more(len(problems), "column names are missing or stand twice"),
+                *problems[:MAX_PROBLEMS],
+                *total_line(len(problems), "column names are missing or stand twice"),
             ]
         )
     return header, end

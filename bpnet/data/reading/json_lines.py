@@ -10,7 +10,7 @@ from bpnet.data.reading.number_format import Marks
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, blocks, sha256, utf8
 from bpnet.errors import DataError
-from bpnet.messages import listed
+from bpnet.messages import quoted_list
 
 
 class JsonLines:
@@ -42,8 +42,8 @@ class JsonLines:
             for line, row in objects:
                 if new := sorted(row.keys() - known):
                     raise DataError(
-                        f"{self.name}, line {line}: the key {listed(new)} is new here; the columns are "
-                        f"the keys of the first 6 MB: {listed(self.columns)}"
+                        f"{self.name}, line {line}: the key {quoted_list(new)} is new here; the columns are "
+                        f"the keys of the first 6 MB: {quoted_list(self.columns)}"
                     )
             if not objects:
                 continue

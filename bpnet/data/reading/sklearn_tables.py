@@ -4,7 +4,7 @@ from typing import Any
 
 from bpnet.data.reading.table import Table, table_of
 from bpnet.errors import DataError
-from bpnet.messages import listed, suggest
+from bpnet.messages import did_you_mean, quoted_list
 
 _NAMES = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
@@ -13,7 +13,8 @@ def bundled_table(name: str) -> Table:
     """A bundled table with its target as the last column, named `target`, in words where it has classes."""
     if name not in _NAMES:
         raise DataError(
-            f"sklearn:{name}: scikit-learn bundles no such table; it has {listed(_NAMES)}{suggest(name, _NAMES)}"
+            f"sklearn:{name}: scikit-learn bundles no such table; it has {quoted_list(_NAMES)}"
+            f"{did_you_mean(name, _NAMES)}"
         )
     import sklearn.datasets
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from bpnet.errors import DataError
-from bpnet.messages import nearest
+from bpnet.messages import closest_match
 
 BLOCK = 6_000_000
 """Bytes read at once; a smaller table is one block, which is parsed once."""
@@ -196,7 +196,9 @@ def _open(path: Path, name: str) -> BinaryIO:
     try:
         return open(path, "rb")
     except FileNotFoundError:
-        near = nearest(path.name, (file.name for file in path.parent.glob("*") if file.is_file()))
+        near = closest_match(
+            path.name, (file.name for file in path.parent.glob("*") if file.is_file())
+        )
         hint = f"; did you mean '{path.with_name(near)}'?" if near else "; check the path"
         raise DataError(f"{name}: there is no such file{hint}") from None
     except IsADirectoryError:

@@ -16,7 +16,7 @@ from bpnet.data.reading.delimited import Delimited
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, in_memory, opener_of, reading
 from bpnet.errors import DataError
-from bpnet.messages import MOST_PROBLEMS, listed, more, suggest
+from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".pq")
 _COMPRESSED = (".gz", ".zst")
@@ -53,14 +53,14 @@ class Table:
                 problems.append(
                     f"{file.name}: its columns are not those of {self.files[0].name}: "
                     + "; ".join(
-                        f"{what} {listed(names)}"
+                        f"{what} {quoted_list(names)}"
                         for what, names in (("it lacks", lacks), ("it adds", adds))
                         if names
                     )
                 )
         if problems:
             raise DataError(
-                [*problems[:MOST_PROBLEMS], *more(len(problems), "files have other columns")]
+                [*problems[:MAX_PROBLEMS], *total_line(len(problems), "files have other columns")]
             )
 
     def chunks(self, wanted: Wanted) -> Iterator[Chunk]:
@@ -110,7 +110,7 @@ class Table:
         if column not in self.columns:
             raise DataError(
                 f"{self.name}: there is no column '{column}', which {wanted_for}; "
-                f"the columns are {listed(self.columns)}{suggest(column, self.columns)}"
+                f"the columns are {quoted_list(self.columns)}{did_you_mean(column, self.columns)}"
             )
 
     def cells(self, column: str, *, wanted_for: str) -> list[str]:

@@ -10,7 +10,7 @@ from bpnet.config.schema import Config, Files
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table, open_table, table_of
-from bpnet.data.reading.table import BUNDLED
+from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.data.splitting import PARTS, PartNumbers
 from bpnet.errors import DataError
 
@@ -76,4 +76,4 @@ def _open(path: str, config: Config, source: Source, folder: Path, key: KeyPath)
 
 def _is_file(path: str) -> bool:
     """Whether a dataset's path is one of the file system."""
-    return path != "-" and not path.startswith(BUNDLED)
+    return path != "-" and not path.startswith(SKLEARN_PREFIX)

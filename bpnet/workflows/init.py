@@ -12,7 +12,7 @@ from bpnet.config.loading import load
 from bpnet.config.schema import Task
 from bpnet.config.source import Source, override
 from bpnet.data.reading import open_table
-from bpnet.data.reading.table import BUNDLED
+from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.errors import UsageError
 from bpnet.preparation.dataset import relocated
 from bpnet.preparation.prepare import fit, survey
@@ -131,7 +131,7 @@ def draft(
 
 def default_name(data: str) -> str:
     """The name of the config for a table: flowers.yaml for flowers.csv.gz, wine.yaml for sklearn:wine."""
-    path = Path(data.removeprefix(BUNDLED))
+    path = Path(data.removeprefix(SKLEARN_PREFIX))
     if any(mark in path.name for mark in "*?["):
         path = path.parent
     stem = path.resolve().name.removesuffix(".gz").removesuffix(".zst")

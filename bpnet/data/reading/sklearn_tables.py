@@ -2,21 +2,26 @@
 
 from typing import Any
 
-from bpnet.data.reading.table import Table, table_of
+from bpnet.data.reading.in_memory import table_of
+from bpnet.data.reading.table import Table
 from bpnet.errors import DataError
 from bpnet.messages import did_you_mean, quoted_list
+
+SKLEARN_PREFIX = "sklearn:"
+"""The path of a scikit-learn table begins with this."""
 
 _NAMES = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
 
-def bundled_table(name: str) -> Table:
+def sklearn_table(name: str) -> Table:
     """A bundled table with its target as the last column, named `target`, in words where it has classes."""
     if name not in _NAMES:
         raise DataError(
-            f"sklearn:{name}: scikit-learn bundles no such table; it has {quoted_list(_NAMES)}"
+            f"{SKLEARN_PREFIX}{name}: scikit-learn bundles no such table; "
+            f"it has {quoted_list(_NAMES)}"
             f"{did_you_mean(name, _NAMES)}"
         )
-    import sklearn.datasets
+    import sklearn.datasets  # takes a second to import
 
     loaded: Any = getattr(sklearn.datasets, f"load_{name}")(as_frame=True)
     frame = loaded.frame.copy()
@@ -24,4 +29,4 @@ def bundled_table(name: str) -> Table:
     if "target" in frame and len(words) > 1:
         frame["target"] = [words[k] for k in frame["target"]]
     columns = [str(column).replace(" (cm)", "").replace(" ", "_") for column in frame.columns]
-    return table_of(f"sklearn:{name}", columns, frame.to_numpy(dtype=object).tolist())
+    return table_of(f"{SKLEARN_PREFIX}{name}", columns, frame.to_numpy(dtype=object).tolist())

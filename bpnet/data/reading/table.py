@@ -1,27 +1,16 @@
 """A table: named columns whose rows are read in chunks, as often as needed, from one file or several."""
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.reading.chunk import Chunk, PickedChunk, Wanted
-from bpnet.data.reading.delimited import Delimited
-from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import Opener, in_memory, opener_of, reading
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
-
-_SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".pq")
-_COMPRESSED = (".gz", ".zst")
-BUNDLED = "sklearn:"
-"""How the path of a table that comes with scikit-learn begins."""
 
 
 class File(Protocol):
@@ -126,80 +115,3 @@ class Table:
             if row < chunk.start + len(chunk):
                 return chunk.where(row - chunk.start)
         return f"{self.name}, row {row + 1}"
-
-
-def open_table(path: str | Path, settings: Reading | None = None) -> Table:
-    """Open a file, a folder or pattern of files, standard input (`-`), or a table of scikit-learn's; raises DataError.
-
-    A bundled table is named as `sklearn:wine`.
-    """
-    settings = settings or Reading()
-    text = str(path)
-    if text == "-":
-        return Table("standard input", [_file("standard input", opener_of(text), settings)])
-    if text.startswith(BUNDLED):
-        from bpnet.data.reading.sklearn_tables import bundled_table
-
-        return bundled_table(text.removeprefix(BUNDLED))
-    files = _files(Path(path))
-    return Table(text, [_file(str(file), opener_of(file), settings) for file in files])
-
-
-def table_of(
-    name: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[object]],
-    lines: list[int] | None = None,
-    missing: list[str] | None = None,
-) -> Table:
-    """A table of cells that are at hand, which stand on these lines of what `name` names; raises DataError.
-
-    `missing` are words that stand for a gap.
-    """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *rows])
-    settings = Reading(separator=",", missing=missing)
-    return Table(name, [Delimited(name, in_memory(text.getvalue().encode()), settings, lines)])
-
-
-def _files(path: Path) -> list[Path]:
-    """The file itself, the table files in a folder, or those that a pattern names, in the order of their names."""
-    if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.is_file() and _is_table(file))
-        if not found:
-            raise DataError(
-                f"{path}: the folder holds no table; their names end in {', '.join(_SUFFIXES)}, .gz or .zst"
-            )
-        return found
-    if not path.exists() and any(mark in str(path) for mark in "*?["):
-        anchor = Path(path.anchor)
-        pattern = str(path.relative_to(anchor)) if path.is_absolute() else str(path)
-        found = sorted(file for file in anchor.glob(pattern) if file.is_file())
-        if not found:
-            raise DataError(f"{path}: no file is named so; check the pattern")
-        return found
-    return [path]
-
-
-def _is_table(file: Path) -> bool:
-    name = file.name.lower()
-    for ending in _COMPRESSED:
-        name = name.removesuffix(ending)
-    return name.endswith(_SUFFIXES) and not name.startswith((".", "_"))
-
-
-def _file(name: str, opened: Opener, settings: Reading) -> File:
-    """The reader that suits a file, by its first bytes, or its name."""
-    with reading(name), opened() as stream:
-        head = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-    plain = name.lower().removesuffix(".gz").removesuffix(".zst")
-    if head.startswith(b"PAR1") or plain.endswith((".parquet", ".pq")):
-        from bpnet.data.reading.parquet import Parquet
-
-        return Parquet(name, opened, settings)
-    if plain.endswith((".jsonl", ".ndjson")) or head.startswith((b'{"', b'{ "', b"[{")):
-        from bpnet.data.reading.json_lines import JsonLines
-
-        return JsonLines(name, opened, settings)
-    return Delimited(name, opened, settings)

@@ -1,0 +1,28 @@
+"""Tables made of rows in memory."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from bpnet.data.reading.delimited import Delimited
+from bpnet.data.reading.settings import Reading
+from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.table import Table
+
+
+def table_of(
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    lines: list[int] | None = None,
+    missing: list[str] | None = None,
+) -> Table:
+    """A table of cells that are at hand, which stand on these lines of what `name` names; raises DataError.
+
+    `missing` are words that stand for a gap.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([columns, *rows])
+    settings = Reading(separator=",", missing=missing)
+    return Table(name, [Delimited(name, in_memory(text.getvalue().encode()), settings, lines)])

@@ -17,7 +17,8 @@ CLASSIFICATION = {
     "penguins": "species",
     "xor": "y",
 }
-NAMES = [*CLASSIFICATION, "diabetes"]
+REGRESSION = {"diabetes": "progression", "penguins_raw": "body_mass_g"}
+NAMES = [*CLASSIFICATION, *REGRESSION]
 
 
 def read(name: str) -> tuple[list[str], list[list[str]]]:
@@ -70,6 +71,36 @@ def test_penguins():
     np.testing.assert_allclose(sums, [15021.3, 5865.7, 68713, 1437000])
 
 
+def test_penguins_raw_are_the_same_penguins():
+    header, rows = read("penguins_raw")
+    assert (len(header), header[-1]) == (17, "body_mass_g")
+    tidy_header, tidy = read("penguins")
+    for name in tidy_header:
+        raw = [row[header.index(name)] for row in rows]
+        if name == "species":
+            raw = [cell.split()[0] for cell in raw]
+        elif name == "sex":
+            raw = [cell.lower() if cell != "NA" else "" for cell in raw]
+        raw = ["" if cell == "NA" else cell for cell in raw]
+        assert raw == [row[tidy_header.index(name)] for row in tidy], name
+    missing = {name: column.count("NA") for name, *column in zip(header, *rows, strict=True)}
+    assert {name: count for name, count in missing.items() if count} == {
+        "bill_length_mm": 2,
+        "bill_depth_mm": 2,
+        "flipper_length_mm": 2,
+        "body_mass_g": 2,
+        "sex": 11,
+        "delta_15_n": 14,
+        "delta_13_c": 13,
+        "comments": 290,
+    }
+    assert len({row[header.index("individual_id")] for row in rows}) == 190
+    # the sums over palmerpenguins 0.1.6
+    for name, total in {"delta_15_n": 2882.01596, "delta_13_c": -8502.1625}.items():
+        cells = [row[header.index(name)] for row in rows]
+        assert sum(float(cell) for cell in cells if cell != "NA") == pytest.approx(total, abs=1e-6)
+
+
 def test_xor():
     assert read("xor") == (["x1", "x2", "y"], [list("000"), list("011"), list("101"), list("110")])
 
@@ -81,6 +112,12 @@ def test_numbers_are_as_short_as_they_can_be(name):
     cells = {cell for row in rows for cell in (row if name == "diabetes" else row[:-1])}
     if name == "penguins":
         cells = {cell for row in rows for cell in row[1:-2] if cell}
+    if name == "penguins_raw":
+        measured = [
+            k for k, column in enumerate(header) if re.search(r"_(mm|g|n|c|number)$", column)
+        ]
+        assert len(measured) == 7
+        cells = {row[k] for row in rows for k in measured if row[k] != "NA"}
     assert [
         cell for cell in cells if cell != np.format_float_positional(float(cell), trim="-")
     ] == []
@@ -110,7 +147,7 @@ def test_readme_has_the_target(name):
         counts = {label: int(count) for label, count in re.findall(r"(\w+) \((\d+)\)", target)}
         assert counts == Counter(labels)
     else:
-        values = np.array(labels, dtype=float)
+        values = np.array([label for label in labels if label != "NA"], dtype=float)
         facts = (
             f"mean {values.mean():.2f}, standard deviation {values.std(ddof=1):.2f} (divisor n − 1), "
             f"minimum {values.min():.0f}, maximum {values.max():.0f}"

@@ -66,6 +66,9 @@ for _type, (_form, _first) in _SCALARS.items():
     _Loader.add_implicit_resolver(TAG + _type, re.compile(_form), _first)
 
 
+_LINE_BREAKS = "\r\x85\u2028\u2029"  # beside the newline, by YAML 1.1
+
+
 class Dumper(yaml.SafeDumper):
     """Quotes text that would read as something else by the rules of this module or by PyYAML's own."""
 
@@ -80,6 +83,14 @@ class Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         """Write each value in full."""
         return True
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """Represent text; escape the line breaks that PyYAML would fold into spaces."""
+        style = '"' if any(mark in data for mark in _LINE_BREAKS) else None
+        return self.represent_scalar(TAG + "str", data, style=style)
+
+
+Dumper.add_representer(str, Dumper.represent_str)
 
 
 class Tree:

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bpnet.config.source import Source, override, parse, read
+from bpnet.config.source import Source, override, parse, read, write
 from bpnet.errors import ConfigError
 from bpnet.messages import closest_match, did_you_mean
 
@@ -147,6 +147,13 @@ def test_what_pyyaml_writes_reads_back_the_same(value: object) -> None:
             {"key": value}, default_flow_style=flow, default_style='"', sort_keys=False
         )
         assert same(config(text).data["key"], value)
+
+
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), plain))
+@example({"column\x85name": "\x85", "b\u2028": "\u2029 a", "c\r": "\r\n", "d\n": "\n"})
+def test_what_is_written_reads_back_the_same(data: dict[str, object]) -> None:
+    if data:
+        assert same(dict(config(write(data)).data), data)
 
 
 @given(st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none())

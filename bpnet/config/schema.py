@@ -34,28 +34,40 @@ Amount = Annotated[int, Field(le=10**12)] | float
 
 @dataclass(frozen=True, kw_only=True)
 class Split(Component):
-    """Which rows are held out for validation and test.
+    """The rows held out for validation and test.
 
-    `validation` and `test` are shares of all rows, such as 0.15, or whole numbers of rows, such as 200, drawn from the
-    seed; `stratify` keeps the share of each class in every part, by default in a classification. Without `shuffle` the
-    last rows test, those before them validate, and the first train. `validation_rows` and `test_rows` name rows
-    instead, counted from 1 as in splits.csv.
-
-    Or a column decides: with `group`, rows that have the same value there are in the same part; with `time`, the
-    latest rows test, those before them validate, and the earliest train; with `column`, its cells say train,
-    validation or test, and nothing is drawn. `seed` draws the rows; by default it is the config's.
+    They are drawn by shares or counts, or named by number; or one of the columns `group`, `time`
+    and `column` decides. The same seed draws the same rows.
     """
 
     validation: Amount = 0.15
+    """Validation rows: a share of all rows, such as 0.15, or a whole number of rows, such as 200.
+    With 0 there are none, and training keeps its last weights.
+    """
     test: Amount = 0.15
+    """Test rows: a share of all rows or a whole number of rows. With 0 there are none."""
     shuffle: bool = True
+    """Draw the rows at random. With false the last rows test, those before them validate, and the
+    first train.
+    """
     stratify: bool | None = None
+    """Keep the share of each class in every part. By default true for a classification whose rows
+    are drawn at random.
+    """
     validation_rows: RowNumbers | None = None
+    """Validation rows by number, counted from 1 as in splits.csv, instead of a share."""
     test_rows: RowNumbers | None = None
+    """Test rows by number, counted from 1 as in splits.csv, instead of a share."""
     group: Annotated[str, Field(min_length=1)] | None = None
+    """Column whose rows with equal values stay in the same part, such as a customer."""
     time: Annotated[str, Field(min_length=1)] | None = None
+    """Column of dates or numbers that orders the rows: the latest test, those before them validate,
+    and the earliest train.
+    """
     column: Annotated[str, Field(min_length=1)] | None = None
+    """Column whose cells name the part of each row: train, validation or test."""
     seed: int | None = number(None, ge=0, lt=2**32)
+    """Seed that draws the rows. By default the config's `seed`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -140,28 +152,38 @@ class Split(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing(Component):
-    """How columns become inputs, always by figures of the training rows alone.
-
-    `numeric`, `categorical` and `missing` are for all columns with such a role or with gaps; `columns` gives one column
-    another. `target` is that of a regression, reported in its own unit either way.
-    """
+    """The encoding of columns as inputs of the network, by statistics of the training rows only."""
 
     numeric: AnyScaling | L2Rows = choice(Standardize())
+    """Scaling of every numeric column."""
     categorical: AnyCategorical = choice(OneHot())
+    """Encoding of every categorical column."""
     missing: AnyMissing = choice(Impute())
+    """Treatment of missing values in the features."""
     columns: dict[str, Annotated[AnyOfColumn, Field(discriminator="kind")]] = field(
         default_factory=dict
     )
+    """Scaling or encoding of single columns, by name, in place of the above."""
     target: Literal["standardize", "none"] = "standardize"
+    """Scaling of a regression's target during training. Predictions, RMSE and the like are in its
+    own unit either way.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files(Component):
-    """A file (a folder, a pattern) for each part; without one for a part, its rows are drawn from those that train."""
+    """A file for each part of the split."""
 
     train: Annotated[str, Field(min_length=1)]
+    """File, folder or pattern with the training rows."""
     validation: Annotated[str, Field(min_length=1)] | None = None
+    """File, folder or pattern with the validation rows. By default they are drawn from the training
+    rows.
+    """
     test: Annotated[str, Field(min_length=1)] | None = None
+    """File, folder or pattern with the test rows. By default they are drawn from the training
+    rows.
+    """
 
     @property
     def parts(self) -> dict[Part, str]:
@@ -172,34 +194,54 @@ class Files(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(Component):
-    """The table, which of its columns to read, and how.
-
-    `path` is a file, a folder or a pattern of files with the same columns, `-` for standard input, a table bundled with
-    scikit-learn such as sklearn:wine, or a file for each part. A tiny table may stand in the config itself: `columns`
-    and `rows` instead of a `path`. `target` is one column, or a list: several numbers, or labels that are each true or
-    not. `storage` says where the encoded rows are while training; by default that follows from their size.
-    """
+    """The table: its target and features, and how its rows are read, split and encoded."""
 
     path: Annotated[str, Field(min_length=1)] | Files | None = None
+    """The table, relative to the config: a file, a folder or a pattern of files with the same
+    columns. `-` is standard input, `sklearn:wine` a table of scikit-learn, and a mapping names a
+    file for each part.
+    """
     columns: Annotated[list[str], Field(min_length=1)] | None = None
+    """Column names of a tiny table that is written in the config itself, instead of `path`."""
     rows: (
         Annotated[
             list[Annotated[list[int | float | str], Field(min_length=1)]], Field(min_length=1)
         ]
         | None
     ) = None
+    """Rows of that table, each with one cell for every column."""
     reading: Reading = field(default_factory=Reading)
+    """Form of a text table: separator, encoding, number format."""
     target: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
+    """Column to predict, or a list of columns: several numbers, or labels that are each true or
+    not.
+    """
     drop_missing_targets: bool = False
+    """Leave out rows whose target is missing. By default such a row is an error."""
     features: Annotated[list[str], Field(min_length=1)] | None = None
+    """Columns to learn from. By default all that are not used otherwise and do not look like IDs or
+    free text; a column named here is never left out for its looks.
+    """
     roles: dict[str, Role] = field(default_factory=dict)
+    """Roles of single columns, by name. By default the training rows show the role."""
     sample_weight: str | None = None
+    """Column with the weight of each row in the loss, at least 0; only ratios matter. By default
+    all rows weigh the same.
+    """
     class_weight: (
         Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None
     ) = None
+    """Weight of each class in the loss: balanced gives all classes the same total, a mapping names
+    weights, and a class that it leaves out weighs 1.
+    """
     split: Split = field(default_factory=Split)
+    """Rows held out for validation and test."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    """Encoding of the columns as inputs of the network."""
     storage: Literal["auto", "memory", "disk"] = "auto"
+    """Where encoded rows are during training. With auto up to 512 MB are in memory, and more on
+    disk.
+    """
 
     @property
     def targets(self) -> list[str]:
@@ -239,26 +281,40 @@ class Dataset(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Output(Component):
-    """The last layer, dense, whose units follow from the target. By default the activation suits the loss."""
+    """The output layer: dense, with units that follow from the target."""
 
     activation: AnyActivation | None = choice(None)
+    """Function f of the output. By default it suits the loss: softmax or sigmoid for classes,
+    identity for numbers.
+    """
     bias: bool = True
+    """Add a trained bias to each output."""
     initializer: AnyInitializer | None = choice(None)
+    """First values of the weights. By default they suit the activation, as in a dense layer."""
     bias_initializer: AnyInitializer = choice(Zeros())
+    """First values of the biases."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture(Component):
     """The network between the columns and the target.
 
-    Either `layers`, or in short `hidden`, the units of each dense layer, with one `activation` for all. Where `output`
-    is null no dense layer is added: the last of `layers` is the output, and must have as many as the target needs.
+    Either `layers`, or in short `hidden`, the units of each dense layer, with one `activation` for
+    all.
     """
 
     layers: list[Annotated[AnyLayer, Field(discriminator="kind")]] | None = None
+    """Hidden layers from the inputs on, each with its settings; instead of `hidden` and
+    `activation`.
+    """
     hidden: list[Annotated[int, Field(ge=1)]] | None = None
+    """Units of each hidden dense layer. By default [64, 64]; an empty list makes a linear model."""
     activation: AnyActivation | None = choice(None)
+    """Activation of every layer of `hidden`. By default relu."""
     output: Output | None = field(default_factory=Output)
+    """Output layer, whose units follow from the target. With null none is added: the last of
+    `layers` is the output, and needs as many units as the target.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -277,18 +333,31 @@ class Architecture(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Component):
-    """One training run: everything that decides its result.
-
-    `seed` decides the split, and with `replicas` each of so many networks has a seed of its own, from there on.
-    """
+    """One training run: everything that decides its result."""
 
     name: str | None = None
+    """Name of the run, whose directory is then runs/NAME-001. By default the name of the config
+    file.
+    """
     seed: int = number(0, ge=0, lt=2**32)
+    """Seed of all that is random: the split, the first weights, the order of the rows and
+    dropout.
+    """
     replicas: int = number(1, ge=1)
+    """Number of networks to train in one pass, with the seeds `seed`, `seed` + 1 and so on. Their
+    predictions are averaged.
+    """
     task: Task | None = None
+    """Kind of prediction. By default it follows from the target: text, or at most 20 different
+    whole numbers, are classes; several columns that are true or not are labels; other numbers are a
+    regression.
+    """
     dataset: Dataset
+    """The table: its target and features, and how its rows are read, split and encoded."""
     architecture: Architecture = field(default_factory=Architecture)
+    """The network between the columns and the target."""
     training: Training = field(default_factory=Training)
+    """The training of the network."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

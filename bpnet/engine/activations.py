@@ -111,6 +111,7 @@ class LeakyRelu(Activation):
 
     kind: Literal["leaky_relu"] = "leaky_relu"
     slope: float = number(0.01, gt=0, lt=1)
+    """Slope below 0: near 0 the function is relu, near 1 the identity."""
     scratch_arrays: ClassVar[int] = 1
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
@@ -166,6 +167,7 @@ class Elu(_ExponentialLinear):
 
     kind: Literal["elu"] = "elu"
     alpha: float = number(1.0, gt=0)
+    """Size of the limit below: f(z) falls to -alpha as z falls."""
 
     def _constants(self) -> tuple[float, float]:
         return 1.0, self.alpha

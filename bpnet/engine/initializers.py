@@ -41,6 +41,7 @@ class Constant(Initializer):
 
     kind: Literal["constant"] = "constant"
     value: float = number()
+    """The value of every weight or bias."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """The value everywhere."""
@@ -53,7 +54,9 @@ class Normal(Initializer):
 
     kind: Literal["normal"] = "normal"
     mean: float = number(0.0)
+    """Mean of the values."""
     deviation: float = number(1.0, gt=0)
+    """Standard deviation of the values."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """Independent normal values."""
@@ -66,7 +69,9 @@ class Uniform(Initializer):
 
     kind: Literal["uniform"] = "uniform"
     low: float = number(-1.0)
+    """Smallest value."""
     high: float = number(1.0)
+    """Upper end of the values, which is not reached."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,6 +90,7 @@ class _Scaled(Initializer):
     """Values whose variance follows from the layer's size and a gain."""
 
     gain: float = number(1.0, gt=0)
+    """Factor on the standard deviation: 2 makes the first weights twice as large."""
     uniform: ClassVar[bool]
 
     def variance(self, fan_in: int, fan_out: int) -> float:
@@ -174,6 +180,7 @@ class Orthogonal(Initializer):
 
     kind: Literal["orthogonal"] = "orthogonal"
     gain: float = number(1.0, gt=0)
+    """Length of each row, or column."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """The Q of a normal matrix's QR decomposition, its signs made uniform by those of R's diagonal."""
@@ -191,6 +198,9 @@ class Explicit(Initializer):
 
     kind: Literal["explicit"] = "explicit"
     values: list[float | list[float]]
+    """The values: for weights a list of numbers for each unit, for biases one number for each
+    unit.
+    """
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """The values; raises ValueError where their shape is another."""

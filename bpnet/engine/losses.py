@@ -24,6 +24,9 @@ class Loss(Component):
     """The base of all losses."""
 
     rows: Reduction = "mean"
+    """The loss of a batch is the mean of its rows' losses, or their sum, whose gradient grows with
+    the batch.
+    """
 
     link: ClassVar[AnyActivation] = Identity()
     """What turns the scores that this loss reads into predictions: losses from logits have one of their own."""
@@ -109,6 +112,7 @@ class _Elementwise(Loss):
     """A loss of the differences e = y - t, summed over a row's outputs or averaged over them."""
 
     outputs: Reduction = "mean"
+    """The loss of a row is the mean over its outputs, or the sum."""
 
     def scales(self, outputs: int) -> tuple[float, float]:
         """One over the outputs, where a row's loss is their mean."""
@@ -140,6 +144,7 @@ class SquaredError(_Elementwise):
 
     kind: Literal["squared_error"] = "squared_error"
     half: bool = False
+    """Halve the loss, which makes its derivative y - t."""
 
     def scales(self, outputs: int) -> tuple[float, float]:
         """With `half` ½ and 1, else 1 and 2, for the elements are e² and e."""
@@ -170,6 +175,9 @@ class Huber(_Elementwise):
 
     kind: Literal["huber"] = "huber"
     delta: float = number(1.0, gt=0)
+    """Error up to which the loss is quadratic; larger errors count linearly. Errors of a
+    standardized target are in standard deviations.
+    """
 
     def _element(self, e: Array, value: Array) -> None:
         np.copyto(value, e)
@@ -191,6 +199,7 @@ class BinaryCrossEntropy(Loss):
 
     kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     label_smoothing: float = number(0.0, ge=0, lt=1)
+    """Share s by which targets are moved toward ½. With 0 they stay 0 and 1."""
     link: ClassVar[AnyActivation] = Sigmoid()
     threshold: ClassVar[float] = 0.0
 
@@ -227,6 +236,9 @@ class CrossEntropy(Loss):
 
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = number(0.0, ge=0, lt=1)
+    """Share s by which targets are moved toward equal shares for all O classes. With 0 they stay 0
+    and 1.
+    """
     link: ClassVar[AnyActivation] = Softmax()
 
     def scales(self, outputs: int) -> tuple[float, float]:

@@ -68,6 +68,7 @@ class Momentum(Optimizer):
 
     kind: Literal["momentum"] = "momentum"
     momentum: float = number(0.9, ge=0, lt=1)
+    """Share μ of the velocity that stays at each step. With 0 it is plain gradient descent."""
     slots: ClassVar[tuple[str, ...]] = ("velocity",)
 
     def _move(self, state: State, learning_rate: Rate) -> None:
@@ -84,6 +85,7 @@ class Nesterov(Optimizer):
 
     kind: Literal["nesterov"] = "nesterov"
     momentum: float = number(0.9, ge=0, lt=1)
+    """Share μ of the velocity that stays at each step. With 0 it is plain gradient descent."""
     slots: ClassVar[tuple[str, ...]] = ("velocity",)
 
     def _move(self, state: State, learning_rate: Rate) -> None:
@@ -102,7 +104,9 @@ class RmsProp(Optimizer):
 
     kind: Literal["rmsprop"] = "rmsprop"
     decay: float = number(0.9, ge=0, lt=1)
+    """Share ρ of the mean square v that stays at each step; near 1 it averages over many steps."""
     epsilon: float = number(1e-8, gt=0)
+    """Number ε that keeps the divisor above 0; a large one shortens the steps."""
     slots: ClassVar[tuple[str, ...]] = ("square",)
 
     def _move(self, state: State, learning_rate: Rate) -> None:
@@ -117,6 +121,7 @@ class Adagrad(Optimizer):
 
     kind: Literal["adagrad"] = "adagrad"
     epsilon: float = number(1e-10, gt=0)
+    """Number ε that keeps the divisor above 0; a large one shortens the steps."""
     slots: ClassVar[tuple[str, ...]] = ("square",)
 
     def _move(self, state: State, learning_rate: Rate) -> None:
@@ -134,8 +139,11 @@ class _Moments(Optimizer):
     """
 
     beta_1: float = number(0.9, ge=0, lt=1)
+    """Share β1 of the mean gradient m that stays at each step. With 0 there is no momentum."""
     beta_2: float = number(0.999, ge=0, lt=1)
+    """Share β2 of the mean square v that stays at each step; near 1 it averages over many steps."""
     epsilon: float = number(1e-8, gt=0)
+    """Number ε that keeps the divisor above 0; a large one shortens the steps."""
     slots: ClassVar[tuple[str, ...]] = ("mean", "square")
 
     def _update_moments(self, state: State) -> None:
@@ -178,6 +186,7 @@ class AdamW(_Moments):
 
     kind: Literal["adamw"] = "adamw"
     weight_decay: float = number(0.01, ge=0)
+    """Share λ, times the learning rate, by which a step shrinks each weight. With 0 it is adam."""
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         weights = state.theta[:, : state.weights]
@@ -196,6 +205,7 @@ class NAdam(_Moments):
 
     kind: Literal["nadam"] = "nadam"
     momentum_decay: float = number(0.004, ge=0)
+    """Rate ψ at which the momentum rises from about β1 / 2 toward β1. With 0 it stays at β1 / 2."""
     work_arrays: ClassVar[int] = 2
 
     def step(self, state: State, learning_rate: Rate) -> None:
@@ -227,16 +237,20 @@ class NAdam(_Moments):
 class Rprop(Optimizer):
     """theta -= Δ sign(g), with a step size Δ for each parameter: iRprop⁻ (Igel and Hüsken 2000).
 
-    It descends from Riedmiller and Braun (1993). Δ starts at the learning rate, grows by `increase` while the gradient
-    keeps its sign, and shrinks by `decrease` where the sign turns; that parameter then rests for one step. It is made
-    for `batch_size: full`, and no schedule changes its steps.
+    It descends from Riedmiller and Braun (1993). Δ starts at the learning rate, grows while the
+    gradient keeps its sign, and shrinks where the sign turns; that parameter then rests for one
+    step. It is made for `batch_size: full`, and no schedule changes its steps.
     """
 
     kind: Literal["rprop"] = "rprop"
     increase: float = number(1.2, gt=1)
+    """Factor by which a step size grows while the gradient keeps its sign."""
     decrease: float = number(0.5, gt=0, lt=1)
+    """Factor by which a step size shrinks where the gradient's sign turns."""
     smallest_step: float = number(1e-6, gt=0)
+    """Lower limit of the step sizes."""
     largest_step: float = number(50.0, gt=0)
+    """Upper limit of the step sizes."""
     slots: ClassVar[tuple[str, ...]] = ("previous", "size")
     work_arrays: ClassVar[int] = 2
 
@@ -273,14 +287,15 @@ class Rprop(Optimizer):
 
 @dataclass(frozen=True, kw_only=True)
 class Perturbation(Optimizer):
-    """theta_i += η n for one parameter i at a time, n standard normal; kept where the loss is lower, else undone.
+    """theta_i += η n for one parameter i at a time, n standard normal: kept if the loss falls.
 
-    It needs no gradient: a step is two forward passes, one that measures the loss and one that tries. The parameter is
-    drawn at random, or with `order: cyclic` taken in turn.
+    It needs no gradient: a step is two forward passes, one that measures the loss and one that
+    tries.
     """
 
     kind: Literal["perturbation"] = "perturbation"
     order: Literal["random", "cyclic"] = "random"
+    """Choice of the next parameter: at random, or cyclic, one after the other."""
     work_arrays: ClassVar[int] = 0
     searches: ClassVar[bool] = True
 

@@ -13,7 +13,9 @@ class Penalty(Component):
     """l1 Σ |w| + l2 Σ w² / 2 over the weights, biases exempt; its derivative is l1 sign(w) + l2 w."""
 
     l1: float = number(0.0, ge=0)
+    """Weight of Σ |w|."""
     l2: float = number(0.0, ge=0)
+    """Weight of Σ w² / 2."""
 
     def bind(self, theta: Array, gradient: Array, weights: int) -> "BoundPenalty":
         """Bind the penalty to the first `weights` columns of theta and gradient (R, P)."""
@@ -82,7 +84,11 @@ class GradientClipping(Component):
     """Bounds on a replica's gradient: each entry within ±`value`, then its Euclidean norm at most `norm`."""
 
     norm: float | None = number(None, gt=0)
+    """Largest Euclidean norm of the gradient; a longer gradient is scaled down to it. By default
+    unbounded.
+    """
     value: float | None = number(None, gt=0)
+    """Largest size of each entry, to which larger ones are cut. By default unbounded."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

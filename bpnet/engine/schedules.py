@@ -12,9 +12,12 @@ from bpnet.engine.component import Component, number
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(Component):
-    """The base of all schedules. `warmup_epochs` first raise the factor in equal steps from nearly 0."""
+    """The base of all schedules."""
 
     warmup_epochs: float = number(0.0, ge=0)
+    """Epochs at the start in which the rate rises in equal steps from nearly 0. With 0 it starts in
+    full.
+    """
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         """The factor at a step that counts from 0."""
@@ -42,11 +45,13 @@ class ConstantRate(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class StepDecay(Schedule):
-    """Multiplied by `decay` after every so many epochs."""
+    """Multiplied by `decay` after every `every_epochs` epochs."""
 
     kind: Literal["step"] = "step"
     every_epochs: int = number(30, ge=1)
+    """Epochs between two reductions."""
     decay: float = number(0.1, gt=0, lt=1)
+    """Factor of each reduction."""
 
     def after_warmup(self, t: float, epochs: float) -> float:
         """decay^⌊t / every⌋; a hair is added, for t is a sum of fractions."""
@@ -59,6 +64,7 @@ class ExponentialDecay(Schedule):
 
     kind: Literal["exponential"] = "exponential"
     decay: float = number(0.98, gt=0, lt=1)
+    """Factor of each epoch."""
 
     def after_warmup(self, t: float, epochs: float) -> float:
         """decay^t."""
@@ -71,6 +77,7 @@ class Cosine(Schedule):
 
     kind: Literal["cosine"] = "cosine"
     final: float = number(0.0, ge=0, lt=1)
+    """Factor at the end. With 0 the last steps hardly move."""
 
     def after_warmup(self, t: float, epochs: float) -> float:
         """Final + (1 - final) (1 + cos(π t / epochs)) / 2."""
@@ -83,8 +90,11 @@ class OneCycle(Schedule):
 
     kind: Literal["one_cycle"] = "one_cycle"
     rise: float = number(0.3, gt=0, lt=1)
+    """Share of all epochs in which the rate rises."""
     initial: float = number(0.04, gt=0, le=1)
+    """Factor at the start."""
     final: float = number(0.0004, ge=0, lt=1)
+    """Factor at the end."""
 
     def after_warmup(self, t: float, epochs: float) -> float:
         """Up, then down."""
@@ -96,16 +106,25 @@ class OneCycle(Schedule):
 
 @dataclass(frozen=True, kw_only=True)
 class ReduceOnPlateau(Schedule):
-    """Multiplied by `decay` each time the monitored figure has not improved for more than `patience` epochs.
+    """Multiplied by `decay` whenever the monitored metric stalls for over `patience` epochs.
 
-    The figure is the monitored one (see Training). The factor never falls below `smallest`.
+    The metric is that of `training.early_stopping.monitor`. The factor never falls below
+    `smallest`.
     """
 
     kind: Literal["reduce_on_plateau"] = "reduce_on_plateau"
     patience: int = number(10, ge=0)
+    """Epochs in a row without an improvement that are put up with; the next one reduces the
+    rate.
+    """
     decay: float = number(0.5, gt=0, lt=1)
+    """Factor of each reduction."""
     minimum_improvement: float = number(0.0, ge=0)
+    """Amount, in the unit of the metric, that an improvement must exceed. With 0 every improvement
+    counts.
+    """
     smallest: float = number(0.001, ge=0, lt=1)
+    """Lower limit of the factor."""
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:

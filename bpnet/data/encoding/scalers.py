@@ -25,8 +25,11 @@ class Linear(Component):
 
     kind: Literal["linear"] = "linear"
     by: Literal["standardize", "robust", "min_max", "none"]
+    """Scaling that the two numbers come from."""
     subtract: float = number()
+    """Number that is subtracted first."""
     divide: float = number(gt=0)
+    """Number that is divided by afterwards."""
 
     def apply(self, values: Floats) -> Floats:
         """Scale values."""
@@ -46,6 +49,7 @@ class ToNormal(Component):
 
     kind: Literal["to_normal"] = "to_normal"
     quantiles: list[float]
+    """Evenly spaced quantiles of the training values, in ascending order."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

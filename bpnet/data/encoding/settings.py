@@ -24,10 +24,13 @@ class Robust(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Quantile(Component):
-    """To a normal distribution, by the ranks of `quantiles` training values."""
+    """To a normal distribution, by rank among the training values."""
 
     kind: Literal["quantile"] = "quantile"
     quantiles: int = number(256, ge=2, le=10_000)
+    """Number of quantiles of the training values that are kept; more follow the distribution
+    closer.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,19 +56,28 @@ class NoScaling(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class OneHot(Component):
-    """An input for each level; those of fewer than `rare` training rows, or beyond the `most` commonest, share one."""
+    """An input for each category; rare ones share one."""
 
     kind: Literal["one_hot"] = "one_hot"
     rare: int = number(5, ge=1)
+    """Training rows that a category needs for an input of its own; rarer ones share an input. With
+    1 none is rare.
+    """
     most: int = number(100, ge=1)
+    """Largest number of categories with an input of their own; beyond it the rarest share an
+    input.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ordinal(Component):
-    """One input from 0 (the first level) to 1 (the last), in the given order, else by size or the alphabet."""
+    """One input from 0, the first category, to 1, the last."""
 
     kind: Literal["ordinal"] = "ordinal"
     order: Annotated[list[str], Field(min_length=2)] | None = None
+    """All categories from the first to the last. By default whole numbers are in order of size,
+    other texts in that of the alphabet.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,39 +90,47 @@ class Ordinal(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Embedded(Component):
-    """A learned vector for each level, by default of 1.6 n^0.56 numbers for n levels; rare levels share one.
+    """A trained vector for each category; rare ones share one.
 
-    The size is that of fastai: https://docs.fast.ai/tabular.model.html
+    The default size is that of fastai: https://docs.fast.ai/tabular.model.html
     """
 
     kind: Literal["embedding"] = "embedding"
     size: int | None = number(None, ge=1, le=1000)
+    """Numbers in the vector of each category. By default 1.6 n^0.56 for n categories, at most
+    600.
+    """
     rare: int = number(5, ge=1)
+    """Training rows that a category needs for a vector of its own; rarer ones share a vector. With
+    1 none is rare.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class DateParts(Component):
-    """Time elapsed, and month, weekday and hour as points on a circle; `format` is that of strptime."""
+    """Time elapsed, and month, weekday and hour as points on a circle."""
 
     kind: Literal["date"] = "date"
     format: str | None = None
+    """Format of the dates, as strptime takes it. By default the training rows show it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Impute(Component):
-    """A gap becomes the `numeric` figure of the column, or its most frequent level.
-
-    With `indicator` a column that had gaps among the training rows gets an input that says where.
-    """
+    """A missing value becomes the column's usual one: of categories the most frequent."""
 
     kind: Literal["impute"] = "impute"
     numeric: Literal["median", "most_frequent"] = "median"
+    """Value in place of a missing number, from the training rows."""
     indicator: bool = True
+    """Add an input that marks missing values, for each column that had any among the training
+    rows.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refuse(Component):
-    """A gap is an error."""
+    """A missing value is an error."""
 
     kind: Literal["refuse"] = "refuse"
 

@@ -11,19 +11,26 @@ from bpnet.engine.component import Component, FieldError
 
 @dataclass(frozen=True, kw_only=True)
 class Reading(Component):
-    """How a text table is written; what is null is read off the table.
-
-    `separator` and `quote` are single characters, `decimal` and `thousands` the marks in numbers. `missing` are words
-    that stand for a gap in any column; a blank cell is always one, and so are NA, N/A, NaN, null, none and ? where
-    numbers or dates are meant.
-    """
+    """The form of a text table; what is null is recognized from the table."""
 
     separator: str | None = None
+    """Character between cells. By default a comma, semicolon, tab or bar, whichever splits the
+    first lines best.
+    """
     quote: str = '"'
+    """Character around cells that hold the separator or a line break."""
     encoding: str | None = None
+    """Encoding of the text, such as cp1252. By default UTF-8, or UTF-16 where the file begins with
+    its mark.
+    """
     decimal: Literal[".", ","] | None = None
+    """Decimal mark of the numbers. By default the first lines show it."""
     thousands: Literal[",", ".", "'", " ", "_"] | None = None
+    """Mark between the thousands of a number. By default there is none."""
     missing: Annotated[list[str], Field(min_length=1)] | None = None
+    """Words that mean a missing value in any column. A blank cell always does, and NA, N/A, NaN,
+    null, none and ? do where numbers or dates are meant.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -29,16 +29,21 @@ class Dense(Layer):
     """Every unit reads every input: z = W x + b, a = f(z), with W (O, I) and b (O,).
 
     With delta = f'(z) dL/da:  dL/dW = delta xᵀ,  dL/db = delta summed over the rows,  dL/dx = Wᵀ delta.
-    `initializer` starts W; where it is not given it suits the activation: he_normal for relu and its kin,
-    lecun_normal for selu, else glorot_uniform.
     """
 
     kind: Literal["dense"] = "dense"
     units: int = number(ge=1)
+    """Number of units."""
     activation: AnyActivation = choice(Identity())
+    """Function f of each unit's weighted sum."""
     bias: bool = True
+    """Add a trained bias to each unit."""
     initializer: AnyInitializer | None = choice(None)
+    """First values of W. By default they suit the activation: he_normal for relu and its kin,
+    lecun_normal for selu, else glorot_uniform.
+    """
     bias_initializer: AnyInitializer = choice(Zeros())
+    """First values of b."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

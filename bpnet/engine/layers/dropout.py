@@ -22,6 +22,7 @@ class Dropout(Layer):
 
     kind: Literal["dropout"] = "dropout"
     rate: float = number(0.5, ge=0, lt=1)
+    """Probability that a value is set to 0 in a step of training. With 0 none is."""
     draws: ClassVar[bool] = True
 
     def bind(self, wiring: Wiring) -> BoundLayer:

@@ -16,8 +16,11 @@ class CategoryTable(Component):
     """The input at `position`, from 0, holds level numbers 0 … levels - 1; each level has a vector of `size`."""
 
     position: int = number(ge=0)
+    """Position of the input that holds the codes, from 0."""
     levels: int = number(ge=1)
+    """Number of codes."""
     size: int = number(ge=1)
+    """Numbers in each vector."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,7 @@ class Embedding(Layer):
 
     kind: Literal["embedding"] = "embedding"
     tables: list[CategoryTable]
+    """One table of vectors for each input of codes."""
 
     def others(self, inputs: int) -> list[int]:
         """The positions of the inputs that are no codes; raises ValueError where the tables' do not fit."""

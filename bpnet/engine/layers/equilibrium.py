@@ -15,25 +15,37 @@ from bpnet.engine.parameters import Parameter
 
 @dataclass(frozen=True, kw_only=True)
 class Equilibrium(Layer):
-    """y = f(W y + U x + b), relaxed from y = 0 until no unit changes by more than `tolerance` in a step.
+    """y = f(W y + U x + b), relaxed from y = 0 until no unit changes by more than `tolerance`.
 
-    With s = f'(W y + U x + b), the error relaxes backward through the adjoint v = Wᵀ (s v) + dL/dy, until no change is
-    larger than `tolerance` times the largest dL/dy. Then, summed over the rows,
+    With s = f'(W y + U x + b), the error relaxes backward through the adjoint v = Wᵀ (s v) + dL/dy,
+    until no change is larger than `tolerance` times the largest dL/dy. Then, summed over the rows,
     dL/dW = (s v) yᵀ,  dL/dU = (s v) xᵀ,  dL/db = s v,  and dL/dx = Uᵀ (s v).
-    Neither takes more than `max_steps` steps; a warning says when they were not enough. The layer's output is its last
-    `outputs` units, by default all. Almeida (1987), Pineda (1987).
+    Almeida (1987), Pineda (1987).
     """
 
     kind: Literal["equilibrium"] = "equilibrium"
     units: int = number(ge=1)
+    """Number of units that feed each other."""
     output_units: int | None = number(None, ge=1)
+    """Number of units, from the last, that the next layer reads. By default all."""
     activation: AnyActivation = choice(Sigmoid())
+    """Function f of each unit. It must act on each unit by itself, which softmax does not."""
     bias: bool = True
+    """Add a trained bias to each unit."""
     initializer: AnyInitializer = choice(GlorotUniform())
+    """First values of U, the weights of the inputs."""
     recurrent_initializer: AnyInitializer = choice(GlorotUniform(gain=0.5))
+    """First values of W, the weights between the units. Where they are large the units may not
+    settle.
+    """
     bias_initializer: AnyInitializer = choice(Zeros())
+    """First values of b."""
     tolerance: float = number(1e-6, gt=0)
+    """Largest change of a unit in a step at which the units count as settled."""
     max_steps: int = number(10_000, ge=1)
+    """Most steps that the units take to settle, and the error likewise; a warning says when they
+    were not enough.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -21,7 +21,9 @@ class _Normalization(Layer):
     """
 
     epsilon: float = number(1e-5, gt=0)
+    """Number added to the variance, so that equal values are not divided by 0."""
     activation: AnyActivation = choice(Identity())
+    """Function f of the normalized values."""
 
     def parameters(self, inputs: int) -> dict[str, Parameter]:
         """Gamma (I,), from 1, and beta (I,), from 0."""
@@ -41,6 +43,9 @@ class BatchNormalization(_Normalization):
 
     kind: Literal["batch_normalization"] = "batch_normalization"
     momentum: float = number(0.9, ge=0, lt=1)
+    """Share of the running mean and variance that stays at each step; near 1 they average over many
+    batches.
+    """
 
     def statistics(self, inputs: int) -> dict[str, tuple[Shape, float]]:
         """The running mean and variance, each (I,)."""

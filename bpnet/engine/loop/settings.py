@@ -14,45 +14,76 @@ from bpnet.engine.schedules import AnySchedule, ConstantRate
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping(Component):
-    """Stop when the monitored figure has not improved by more than `minimum_improvement` for `patience` epochs.
-
-    `monitor` names a column of the metrics log; by default it is val_loss, or loss where there are no validation rows.
-    """
+    """Stop once the monitored metric has not improved for `patience` epochs."""
 
     monitor: str | None = None
+    """Column of metrics.csv that has to improve. By default val_loss, or loss where there are no
+    validation rows.
+    """
     patience: int = number(20, ge=1)
+    """Epochs in a row without an improvement after which training stops."""
     minimum_improvement: float = number(0.0, ge=0)
+    """Amount, in the unit of the metric, that an improvement must exceed. With 0 every improvement
+    counts.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training(Component):
-    """How a network is trained.
+    """The training of a network.
 
     Without a `loss` it is the squared error; the config puts in what suits the task.
-    `keep: best` leaves each replica with the parameters of its best epoch by the monitored figure (that of
-    `early_stopping`, else val_loss), also where early stopping never fires; `last` with those of its last finite
-    epoch. By default it is best where there are validation rows. `target_loss` stops a replica whose training loss
-    has come down to it. `l1` and `l2` weigh the penalty l1 Σ |w| + l2 Σ w² / 2, which is part of every reported loss.
-    `metrics` are measured beside the usual ones. Every `diagnose_every` epochs the layers are looked at for what goes
-    wrong in training; at its end they always are.
     """
 
     loss: AnyLoss | None = choice(None)
+    """Function to minimize. By default it suits the task: cross_entropy for several classes,
+    binary_cross_entropy for two and for labels, squared_error for numbers.
+    """
     optimizer: AnyOptimizer = choice(Adam())
+    """Rule that turns a gradient into a step."""
     learning_rate: float = number(0.001, gt=0)
+    """Size η of a step, before the schedule. Where it is too large the loss diverges, where it is
+    too small it hardly falls.
+    """
     schedule: AnySchedule = choice(ConstantRate())
+    """Change of the learning rate during training."""
     epochs: int = number(100, ge=1)
+    """Passes over the training rows, at most: `early_stopping` and `target_loss` may end training
+    sooner.
+    """
     batch_size: int | Literal["full"] = 32
+    """Rows in a step; full takes all training rows in one step."""
     shuffle: bool = True
+    """Draw a new order of the rows in each epoch."""
     l1: float = number(0.0, ge=0)
+    """Weight of the penalty l1 Σ |w|, which is part of every reported loss; biases are exempt. With
+    0 there is none.
+    """
     l2: float = number(0.0, ge=0)
+    """Weight of the penalty l2 Σ w² / 2, which is part of every reported loss; biases are exempt.
+    With 0 there is none.
+    """
     gradient_clipping: GradientClipping | None = None
+    """Bounds on the gradient of each step. By default there are none."""
     early_stopping: EarlyStopping | None = None
+    """Rule for stopping before the last epoch. By default there is none; an empty mapping, {}, is
+    one with its defaults.
+    """
     target_loss: float | None = number(None)
+    """Training loss at which a replica stops. By default there is none."""
     metrics: list[MetricName] = dataclasses.field(default_factory=list)
+    """Metrics to measure beside the usual ones: closeness is 1 - mean |error| of the outputs."""
     keep: Literal["best", "last"] | None = None
+    """Weights that are kept: those of the best epoch by the monitored metric (that of
+    `early_stopping`, else val_loss), or of the last finite epoch. By default best where there are
+    validation rows.
+    """
     precision: Literal["float32", "float64"] = "float32"
+    """Type of the numbers in training. float64 takes twice the memory and is slower."""
     diagnose_every: int | None = number(None, ge=1)
+    """Epochs between two looks of the doctor at the layers. By default it looks only at the start
+    and the end.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,0 +1,139 @@
+"""Rectifiers: near z where z is positive, and near a constant or a small multiple of z below."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from bpnet.engine.activations.base import Activation
+from bpnet.engine.buffers import empty_like
+from bpnet.engine.component import Array, constant, number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relu(Activation):
+    """f(z) = max(z, 0);  f' = 1 where a > 0, else 0 (also at the kink z = 0)."""
+
+    kind: Literal["relu"] = "relu"
+    scratch_arrays: ClassVar[int] = 1
+
+    def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
+        """Write max(z, 0)."""
+        np.maximum(z, constant(0, z.dtype), out=a)
+
+    def scratch(self, z: Array) -> tuple[Array, ...]:
+        """A mask, whose byte for each number leaves the cache to others."""
+        return (empty_like(z, np.dtype(np.bool_)),)
+
+    def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
+        """Multiply by [a > 0]."""
+        np.greater(a, constant(0, a.dtype), out=scratch[0])
+        np.multiply(delta, scratch[0], out=delta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakyRelu(Activation):
+    """f(z) = max(z, slope z);  f' = 1 where a > 0, else the slope (Maas, Hannun and Ng 2013)."""
+
+    kind: Literal["leaky_relu"] = "leaky_relu"
+    slope: float = number(0.01, gt=0, lt=1)
+    """Slope below 0: near 0 the function is relu, near 1 the identity."""
+    scratch_arrays: ClassVar[int] = 1
+
+    def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
+        """Write max(z, slope z)."""
+        np.multiply(z, self.slope, out=scratch[0])
+        np.maximum(z, scratch[0], out=a)
+
+    def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
+        """Multiply by slope + (1 - slope) [a > 0]."""
+        slope = scratch[0]
+        np.greater(a, 0, out=slope)
+        np.multiply(slope, 1 - self.slope, out=slope)
+        np.add(slope, self.slope, out=slope)
+        np.multiply(delta, slope, out=delta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ExponentialLinear(Activation):
+    """f(z) = λ z where z > 0, else λ α (e^z - 1);  f' = λ where a > 0, else a + λ α."""
+
+    scratch_arrays: ClassVar[int] = 2
+
+    def _constants(self) -> tuple[float, float]:
+        """λ and α."""
+        raise TypeError(f"{type(self).__name__} has no constants")
+
+    def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
+        """Write λ (max(z, 0) + α (e^min(z, 0) - 1))."""
+        scale, alpha = self._constants()
+        below = scratch[0]
+        np.minimum(z, 0, out=below)
+        np.expm1(below, out=below)
+        np.multiply(below, scale * alpha, out=below)
+        np.maximum(z, constant(0, z.dtype), out=a)
+        np.multiply(a, scale, out=a)
+        np.add(a, below, out=a)
+
+    def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
+        """Multiply by min(a, 0) + λ α + (λ - λ α) [a > 0]."""
+        scale, alpha = self._constants()
+        slope, above = scratch
+        np.greater(a, 0, out=above)
+        np.multiply(above, scale - scale * alpha, out=above)
+        np.minimum(a, 0, out=slope)
+        np.add(slope, scale * alpha, out=slope)
+        np.add(slope, above, out=slope)
+        np.multiply(delta, slope, out=delta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elu(_ExponentialLinear):
+    """f(z) = z where z > 0, else alpha (e^z - 1) (Clevert, Unterthiner and Hochreiter 2016)."""
+
+    kind: Literal["elu"] = "elu"
+    alpha: float = number(1.0, gt=0)
+    """Size of the limit below: f(z) falls to -alpha as z falls."""
+
+    def _constants(self) -> tuple[float, float]:
+        return 1.0, self.alpha
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selu(_ExponentialLinear):
+    """The exponential linear unit that keeps mean 0 and variance 1 (Klambauer et al. 2017); has no settings."""
+
+    kind: Literal["selu"] = "selu"
+
+    def _constants(self) -> tuple[float, float]:
+        return 1.0507009873554805, 1.6732632423543772
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softplus(Activation):
+    """f(z) = log(1 + e^z);  f' = 1 - e^-a."""
+
+    kind: Literal["softplus"] = "softplus"
+    scratch_arrays: ClassVar[int] = 1
+
+    def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
+        """Write log(1 + e^z)."""
+        softplus(z, a, scratch[0])
+
+    def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
+        """Multiply by 1 - e^-a."""
+        slope = scratch[0]
+        np.negative(a, out=slope)
+        np.expm1(slope, out=slope)
+        np.multiply(delta, slope, out=delta)
+        np.negative(delta, out=delta)
+
+
+def softplus(z: Array, out: Array, scratch: Array) -> None:
+    """Write log(1 + e^z) as max(z, 0) + log(1 + e^-|z|), which cannot overflow; out may be z."""
+    np.copysign(z, constant(-1, z.dtype), out=scratch)
+    np.exp(scratch, out=scratch)
+    np.log1p(scratch, out=scratch)
+    np.maximum(z, constant(0, z.dtype), out=out)
+    np.add(out, scratch, out=out)

@@ -1,0 +1,112 @@
+"""Adam, AdamW and NAdam: moving averages of the gradient and of its square."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from bpnet.engine.component import constant, number
+from bpnet.engine.optimizers.adaptive import scaled_step
+from bpnet.engine.optimizers.base import Optimizer
+from bpnet.engine.optimizers.state import Rate, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Moments(Optimizer):
+    """What Adam and its kin share: m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g².
+
+    The slots hold m / (1 - β1) and v / (1 - β2), which saves two passes; `_rate_and_epsilon` makes up for it.
+    """
+
+    beta_1: float = number(0.9, ge=0, lt=1)
+    """Share β1 of the mean gradient m that stays at each step. With 0 there is no momentum."""
+    beta_2: float = number(0.999, ge=0, lt=1)
+    """Share β2 of the mean square v that stays at each step; near 1 it averages over many steps."""
+    epsilon: float = number(1e-8, gt=0)
+    """Number ε that keeps the divisor above 0; a large one shortens the steps."""
+    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
+
+    def _update_moments(self, state: State) -> None:
+        """Move m and v."""
+        mean, square, work = state.slots["mean"], state.slots["square"], state.work[0]
+        np.multiply(mean, constant(self.beta_1, mean.dtype), mean)
+        np.add(mean, state.gradient, mean)
+        np.multiply(square, constant(self.beta_2, mean.dtype), square)
+        np.multiply(state.gradient, state.gradient, work)
+        np.add(square, work, square)
+
+    def _rate_and_epsilon(self, state: State, learning_rate: Rate) -> tuple[Rate, float]:
+        """What η and ε become by v's correction 1 - β2ᵗ and the scale of its slot."""
+        correction = math.sqrt((1 - self.beta_2**state.count) / (1 - self.beta_2))
+        return learning_rate * correction, self.epsilon * correction
+
+    def _adam_step(self, state: State, learning_rate: Rate) -> None:
+        """Theta -= η m̂ / (√v̂ + ε), with both corrections by 1 - βᵗ drawn into η and ε."""
+        rate, epsilon = self._rate_and_epsilon(state, learning_rate)
+        rate = rate * ((1 - self.beta_1) / (1 - self.beta_1**state.count))
+        scaled_step(state, state.slots["mean"], state.slots["square"], rate, epsilon, state.work[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(_Moments):
+    """m̂ = m / (1 - β1ᵗ), v̂ = v / (1 - β2ᵗ);  theta -= η m̂ / (√v̂ + ε) (Kingma and Ba 2015)."""
+
+    kind: Literal["adam"] = "adam"
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
+        self._update_moments(state)
+        self._adam_step(state, learning_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW(_Moments):
+    """Adam's step after theta -= η λ theta on the weights, biases exempt (Loshchilov and Hutter 2019)."""
+
+    kind: Literal["adamw"] = "adamw"
+    weight_decay: float = number(0.01, ge=0)
+    """Share λ, times the learning rate, by which a step shrinks each weight. With 0 it is adam."""
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
+        weights = state.theta[:, : state.weights]
+        np.multiply(weights, 1 - learning_rate * self.weight_decay, out=weights)
+        self._update_moments(state)
+        self._adam_step(state, learning_rate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NAdam(_Moments):
+    """Adam with Nesterov's momentum (Dozat 2016).
+
+    With the momenta μ_t = β1 (1 - 0.5 · 0.96^(t ψ)) and their product Π_t = μ_1 … μ_t:
+    theta -= η ((1 - μ_t) g / (1 - Π_t) + μ_t+1 m / (1 - Π_t+1)) / (√v̂ + ε).
+    """
+
+    kind: Literal["nadam"] = "nadam"
+    momentum_decay: float = number(0.004, ge=0)
+    """Rate ψ at which the momentum rises from about β1 / 2 toward β1. With 0 it stays at β1 / 2."""
+    work_arrays: ClassVar[int] = 2
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """One step."""
+        state.momentum_product *= self._momentum(state.count + 1)
+        super().step(state, learning_rate)
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
+        self._update_moments(state)
+        work, look_ahead = state.work
+        now, following = self._momentum(state.count), self._momentum(state.count + 1)
+        np.multiply(state.gradient, (1 - now) / (1 - state.momentum_product), out=look_ahead)
+        ahead = (1 - self.beta_1) * following / (1 - state.momentum_product * following)
+        np.multiply(state.slots["mean"], ahead, out=work)
+        np.add(look_ahead, work, out=look_ahead)
+        scaled_step(
+            state,
+            look_ahead,
+            state.slots["square"],
+            *self._rate_and_epsilon(state, learning_rate),
+            work,
+        )
+
+    def _momentum(self, step: int) -> float:
+        return self.beta_1 * (1 - 0.5 * math.pow(0.96, step * self.momentum_decay))

@@ -1,0 +1,48 @@
+"""The base of all optimizers: update rules over the flat parameter vector, which see no layers.
+
+theta and gradient are (R, P): the parameters of every replica, and dL/dtheta. A rule is frozen
+hyperparameters; its arrays are in a `State`. The learning rate η is a number, or (R, 1) for one of
+each replica.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bpnet.engine.component import Array, Component
+from bpnet.engine.optimizers.state import Rate, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(Component):
+    """The base of all optimizers."""
+
+    slots: ClassVar[tuple[str, ...]] = ()
+    work_arrays: ClassVar[int] = 1
+    searches: ClassVar[bool] = False
+    """Whether it tries parameters out by their loss, with `search`, rather than follow the gradient."""
+
+    def bind(self, theta: Array, gradient: Array, weights: int) -> State:
+        """Fresh state over these arrays, whose first `weights` columns are weights and the rest biases and the like."""
+        if theta.shape != gradient.shape:
+            raise ValueError(
+                f"the parameters are {theta.shape} but the gradient is {gradient.shape}"
+            )
+        return State.fresh(theta, gradient, weights, self.slots, self.work_arrays)
+
+    def step(self, state: State, learning_rate: Rate) -> None:
+        """Move theta one step by the gradient, in place."""
+        state.count += 1
+        for part in state.parts:
+            part.count, part.momentum_product = state.count, state.momentum_product
+            self._move(part, learning_rate)
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
+        """Move the part of theta that the state holds; the step is counted already."""
+        raise TypeError(f"{type(self).__name__} takes no steps")
+
+    def search(
+        self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]
+    ) -> None:
+        """Change theta in place, given its loss (R,) and what measures the loss of theta as it then is."""
+        raise TypeError(f"{type(self).__name__} does not search")

@@ -1,0 +1,58 @@
+"""Gradient descent, plain and with momentum."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from bpnet.engine.component import constant, number
+from bpnet.engine.optimizers.base import Optimizer
+from bpnet.engine.optimizers.state import Rate, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientDescent(Optimizer):
+    """theta -= η g."""
+
+    kind: Literal["gradient_descent"] = "gradient_descent"
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
+        (work,) = state.work
+        np.multiply(state.gradient, state.as_array(learning_rate), work)
+        np.subtract(state.theta, work, out=state.theta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Momentum(Optimizer):
+    """v = μ v + g;  theta -= η v (Polyak 1964)."""
+
+    kind: Literal["momentum"] = "momentum"
+    momentum: float = number(0.9, ge=0, lt=1)
+    """Share μ of the velocity that stays at each step. With 0 it is plain gradient descent."""
+    slots: ClassVar[tuple[str, ...]] = ("velocity",)
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
+        velocity, (work,) = state.slots["velocity"], state.work
+        np.multiply(velocity, constant(self.momentum, velocity.dtype), out=velocity)
+        np.add(velocity, state.gradient, out=velocity)
+        np.multiply(velocity, state.as_array(learning_rate), work)
+        np.subtract(state.theta, work, out=state.theta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nesterov(Optimizer):
+    """v = μ v + g;  theta -= η (g + μ v) (Nesterov 1983, in the form of Sutskever et al. 2013)."""
+
+    kind: Literal["nesterov"] = "nesterov"
+    momentum: float = number(0.9, ge=0, lt=1)
+    """Share μ of the velocity that stays at each step. With 0 it is plain gradient descent."""
+    slots: ClassVar[tuple[str, ...]] = ("velocity",)
+
+    def _move(self, state: State, learning_rate: Rate) -> None:
+        velocity, (work,) = state.slots["velocity"], state.work
+        np.multiply(velocity, constant(self.momentum, velocity.dtype), out=velocity)
+        np.add(velocity, state.gradient, out=velocity)
+        np.multiply(velocity, constant(self.momentum, velocity.dtype), out=work)
+        np.add(work, state.gradient, out=work)
+        np.multiply(work, state.as_array(learning_rate), work)
+        np.subtract(state.theta, work, out=state.theta)

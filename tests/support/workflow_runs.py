@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bpnet.config.source import override, parse, read
+from bpnet.runs import weights
 from bpnet.workflows.predict import Prediction, Summary, Wish
 from bpnet.workflows.train import Trained, train
 
 ROOT = Path(__file__).parents[2]
+IRIS = ROOT / "datasets" / "iris.csv"
 
 
 @dataclass
@@ -87,3 +91,13 @@ def written(run: Path, data: Path | str, **wish: Any) -> tuple[str, Summary]:
     stream = io.BytesIO()
     summary = Prediction(run, str(data), Wish(**wish)).write("csv", stream)
     return stream.getvalue().decode(), summary
+
+
+def weights_of(run: Path) -> dict[str, np.ndarray]:
+    """The arrays of a run's weights file, by name."""
+    return weights.load(run / "model" / "weights.safetensors")
+
+
+def log_of(run: Path) -> list[dict[str, str]]:
+    """The rows of a run's metrics.csv."""
+    return read_csv(run / "metrics.csv")

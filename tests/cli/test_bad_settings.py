@@ -1,4 +1,4 @@
-"""What a second attack on the command line found: each with its clear message, and no traceback."""
+"""Settings and options that are refused or warned of: one clear message, and no traceback."""
 
 from pathlib import Path
 

@@ -235,7 +235,7 @@ def machine(python: str) -> dict[str, str]:
         "cpu": cpu,
         "numpy": versions[0],
         "scikit-learn": versions[1],
-        "platform": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
     }
 
 

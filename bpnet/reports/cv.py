@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bpnet.reports.text import counted, metric_title, score_text, table
+from bpnet.reports.text import counted, score_text, table
+from bpnet.scoring.metrics import metric_title
 
 if TYPE_CHECKING:
     from bpnet.workflows.cv import CrossValidated

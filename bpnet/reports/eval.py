@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bpnet.reports.text import counted, metric_title, score_text, table
+from bpnet.reports.text import counted, score_text, table
+from bpnet.scoring.metrics import METRICS, metric_title
 
 if TYPE_CHECKING:
     from bpnet.workflows.eval import Evaluation
@@ -63,16 +64,13 @@ def evaluation_lines(evaluation: "Evaluation") -> Iterator[str]:
     elif len(scores.per_target) > 1:
         yield ""
         yield from table(
-            ["", "RMSE", "MAE", "R²", "median absolute error", "MAPE"],
+            ["", *(metric.title for metric in METRICS["regression"])],
             [
                 [
-                    t.target,
-                    *(
-                        score_text(v)
-                        for v in (t.rmse, t.mae, t.r2, t.median_absolute_error, t.mape)
-                    ),
+                    target["target"],
+                    *(score_text(target[metric.name]) for metric in METRICS["regression"]),
                 ]
-                for t in scores.per_target
+                for target in scores.per_target
             ],
             numbers=True,
         )

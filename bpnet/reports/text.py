@@ -34,26 +34,6 @@ def duration(seconds: float) -> str:
     )
 
 
-def metric_title(name: str) -> str:
-    """Return what a metric is called in tables; its name in JSON is `name`."""
-    return _METRIC_TITLES.get(name, name.replace("_", " "))
-
-
-_METRIC_TITLES = {
-    "brier": "Brier score",
-    "calibration_error": "expected calibration error",
-    "f1_macro": "macro F1",
-    "f1_micro": "micro F1",
-    "f1_weighted": "weighted F1",
-    "mae": "MAE",
-    "mape": "MAPE",
-    "matthews": "Matthews correlation",
-    "r2": "R²",
-    "rmse": "RMSE",
-    "roc_auc": "ROC AUC",
-}
-
-
 def score_text(value: float | None) -> str:
     """Return a score to four decimals, or to six digits where it is 10 or more."""
     return "undefined" if value is None else f"{value:.4f}" if abs(value) < 10 else f"{value:.6g}"

@@ -1,1 +1,1 @@
-"""Scoring: figures of predictions by scikit-learn, with bootstrap intervals, beside those of simple models."""
+"""Scoring: the metrics of predictions by scikit-learn, with bootstrap intervals, and baselines."""

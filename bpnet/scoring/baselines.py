@@ -103,7 +103,7 @@ def verdict(
             gain = float(comparison.gain.mean())
             difference = bootstrap(
                 Means(["gain"], comparison.gain[:, None]), {"gain": gain}, generator
-            ).figures[0]
+            ).scores[0]
             assert difference.low is not None
             assert difference.high is not None
             figures = f"{comparison.figure} {_shown(comparison.network, comparison.baseline)}"

@@ -1,4 +1,4 @@
-"""Rankings: the figures that depend on the order of the rows, at any counts of them."""
+"""Metrics of ranks: those that depend on the order of the rows, at any counts of the rows."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -6,13 +6,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.scoring.bootstrap import Figures, Floats, mean_of_defined, ratio
+from bpnet.scoring.bootstrap import Floats, MetricValues, mean_of_defined, ratio
 
 
 class Rankings:
-    """ROC AUC and average precision, averaged over those of K columns that have both positive rows and others.
+    """ROC AUC and average precision, averaged over the columns with positive and negative rows.
 
-    `column` gives for a column which rows are positive (N,) and the scores (N,) that should rank these first.
+    `column(k)` returns a mask (N,) of column k's positive rows, and the scores (N,) that should
+    rank these first. There are K = `width` columns.
     """
 
     def __init__(
@@ -25,17 +26,17 @@ class Rankings:
     def _sorted(self) -> list["_Ranking"]:
         return [_Ranking(*self._column(k)) for k in range(self.width)]
 
-    def at(self, counts: Floats) -> Figures:
-        """The averages (S,) over the columns that have rows of both kinds in a resample."""
+    def at(self, counts: Floats) -> MetricValues:
+        """Return the means (S,) over the columns with rows of both kinds in a resample."""
         each = np.array([ranking.at(counts) for ranking in self._sorted])
         return {
             "roc_auc": mean_of_defined(each[:, 0].T),
             "average_precision": mean_of_defined(each[:, 1].T),
         }
 
-    def slopes(self) -> Figures:
-        """The averages of the columns' slopes; nothing where no column has rows of both kinds."""
-        # one column at a time: all of them sorted would not fit into memory
+    def slopes(self) -> MetricValues:
+        """Return the means of the columns' slopes; empty where no column has rows of both kinds."""
+        # one column at a time, for all of them sorted would not fit into memory
         total, defined = np.zeros((2, 1)), 0
         for k in range(self.width):
             positive, scores = self._column(k)
@@ -50,7 +51,7 @@ class Rankings:
 
 
 class _Ranking:
-    """Rows in the order of falling scores; rows of equal score share a rank, from `start` to before `end`."""
+    """Rows by descending score; rows of equal score share a rank, from `start` to before `end`."""
 
     def __init__(self, positive: npt.NDArray[np.bool_], scores: Floats) -> None:
         self._order = np.argsort(-scores, kind="stable")
@@ -60,11 +61,12 @@ class _Ranking:
         self._start, self._end = new[rank], np.append(new[1:], len(ordered))[rank]
 
     def at(self, counts: Floats) -> tuple[Floats, Floats]:
-        """ROC AUC and average precision (S,), nan where the positive rows are none or all.
+        """Return ROC AUC and average precision (S,), nan where no rows are positive, or all.
 
-        With w the counts, and before, upto the rows of a higher, and of a higher or the same, score:
+        With w the counts, `before` the rows of a higher score, `upto` those of a higher or equal one:
         AUC = (Σ_positive w (rows - (before + upto)/2) - positives²/2) / (positives · negatives),
-        where the square takes off the pairs of positive rows; AP = Σ_positive w · (positives upto) / upto / positives.
+        where the square removes the pairs of two positive rows;
+        AP = Σ_positive w · (positives upto) / upto / positives.
         """
         places = np.flatnonzero(self._positive)
         start, end = self._start[places], self._end[places]
@@ -84,12 +86,14 @@ class _Ranking:
         )
 
     def slopes(self) -> tuple[Floats, Floats]:
-        """∂ AUC / ∂ w and ∂ AP / ∂ w (N,) at w = 1, in the order of the rows that were given.
+        """Return ∂ AUC / ∂ w and ∂ AP / ∂ w (N,) at w = 1, in the rows' original order.
 
-        With P positive rows, M others, T and A the positive rows and all rows of a higher or the same score, t = 1
-        for a positive row: ∂ AUC = (others below)/(P M) - AUC/P for t = 1 and (positive above)/(P M) - AUC/M for t = 0,
-        half of those with the same score counted; ∂ AP_j = (t_j (T_j/A_j - AP) + Σ_i t_i (t_j/A_i - T_i/A_i²)) / P,
-        where i runs over the rows of a lower or the same score.
+        With P positive rows, M negative ones, T_j and A_j the positive rows and all rows of a score
+        no lower than row j's, and t_j = 1 for a positive row, else 0:
+        ∂ AUC / ∂ w_j = (negatives below)/(P M) - AUC/P where t_j = 1,
+        ∂ AUC / ∂ w_j = (positives above)/(P M) - AUC/M where t_j = 0, equal scores counted half;
+        ∂ AP / ∂ w_j = (t_j (T_j/A_j - AP) + Σ_i t_i (t_j/A_i - T_i/A_i²)) / P,
+        where i runs over the rows of a score no higher than row j's.
         """
         t = self._positive.astype(np.float64)
         right = _running(t[None])[0]
@@ -115,18 +119,15 @@ class _Ranking:
 
 
 class Medians:
-    """The median of values (N, K), averaged over the columns, under one name."""
+    """The median of values (N, K), averaged over the columns, as the metric `name`."""
 
     def __init__(self, name: str, values: Floats) -> None:
         self.width = values.shape[1]
-        self._name, self._order, self._sorted = (
-            name,
-            np.argsort(values, axis=0),
-            np.sort(values, axis=0),
-        )
+        self._name = name
+        self._order, self._sorted = np.argsort(values, axis=0), np.sort(values, axis=0)
 
-    def at(self, counts: Floats) -> Figures:
-        """The value in the middle of the rows that were drawn, or the mean of the two there."""
+    def at(self, counts: Floats) -> MetricValues:
+        """Return the middle value of the rows drawn, or the mean of the two in the middle."""
         rows = counts.sum(axis=1)
         each = np.zeros(len(counts))
         for k in range(self.width):
@@ -135,8 +136,11 @@ class Medians:
                 each += self._sorted[(upto <= middle[:, None]).sum(axis=1), k] / 2
         return {self._name: each / self.width}
 
-    def slopes(self) -> Figures:
-        """∂ median / ∂ w = (1/2 - [value ≤ median]) / (N · density), the density from the 2 √N values around it."""
+    def slopes(self) -> MetricValues:
+        """Return ∂ median / ∂ w = (1/2 - [value ≤ median]) / (N · density) (N,).
+
+        The density at the median is estimated from the 2 √N values around it.
+        """
         rows, reach = len(self._sorted), 1 / np.sqrt(len(self._sorted))
         low, middle, high = np.quantile(self._sorted, [0.5 - reach, 0.5, 0.5 + reach], axis=0)
         slopes = np.empty_like(self._sorted)
@@ -146,7 +150,7 @@ class Medians:
 
 
 def _running(values: Floats) -> Floats:
-    """Sums (S, N + 1) of the values (S, N) before each place."""
+    """Return the sums (S, N + 1) of the values (S, N) before each place."""
     sums = np.zeros((len(values), values.shape[1] + 1))
     np.cumsum(values, axis=1, out=sums[:, 1:])
     return sums

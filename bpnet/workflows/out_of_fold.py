@@ -1,6 +1,5 @@
 """Out of fold: what each fold's network says of the rows that it has not seen, its figures, and what they estimate."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,8 @@ from bpnet.models.model import Model
 from bpnet.preparation.folds import Fold
 from bpnet.preparation.prepare import Prepared
 from bpnet.runs import files
+from bpnet.scoring.metrics import metric_range
 from bpnet.workflows.eval import score
-
-_ENDLESS = dict.fromkeys(
-    ("loss", "log_loss", "rmse", "mae", "median_absolute_error", "mape"), (0.0, math.inf)
-)
-_RANGES = {**_ENDLESS, "r2": (-math.inf, 1.0), "matthews": (-1.0, 1.0), "brier": (0.0, 2.0)}
-"""The range of a figure that can be anything but a share; the Brier score's is that of more than two classes."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +96,7 @@ def estimates(results: Sequence[FoldResult]) -> dict[str, Estimate]:
         half = (
             float(stdtrit(len(values) - 1, 0.975)) * deviation * np.sqrt(1 / len(values) + overlap)
         )
-        lowest, highest = _RANGES.get(name, (0.0, 1.0))
+        lowest, highest = metric_range(name)
         found[name] = Estimate(
             mean,
             deviation,

@@ -4,85 +4,21 @@ import time
 
 import numpy as np
 import pytest
+from expected_metrics import expected_of_classes, expected_of_labels, expected_of_quantities
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn import metrics
 
 from bpnet.scoring import bootstrap as module
-from bpnet.scoring.bootstrap import Means, bootstrap, figures_at
+from bpnet.scoring.bootstrap import Means, bootstrap, metrics_at
+from bpnet.scoring.metrics import TaskMetrics
 from bpnet.scoring.samples import ClassSample, LabelSample, QuantitySample
 from bpnet.scoring.scores import score_classes, score_quantities
 
 
-def mean(values):
-    return np.mean(values) if len(values) else np.nan
-
-
-def ranks(pairs):
-    pairs = [(t, p) for t, p in pairs if 0 < t.sum() < len(t)]
-    return {
-        "roc_auc": mean([metrics.roc_auc_score(*pair) for pair in pairs]),
-        "average_precision": mean([metrics.average_precision_score(*pair) for pair in pairs]),
-    }
-
-
-def expected_of_classes(true, p):
-    predicted, classes = p.argmax(axis=1), p.shape[1]
-    present = np.unique(true)
-    confidence, right = p.max(axis=1), predicted == true
-    gaps = 0.0
-    for b in range(15):
-        inside = (confidence > b / 15) & (confidence <= (b + 1) / 15)
-        if inside.any():
-            gaps += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
-    brier = ((p - np.eye(classes)[true]) ** 2).sum(axis=1).mean() / (2 if classes == 2 else 1)
-    columns = [1] if classes == 2 else range(classes)
-    return {
-        "accuracy": metrics.accuracy_score(true, predicted),
-        "balanced_accuracy": metrics.recall_score(true, predicted, labels=present, average="macro"),
-        "log_loss": metrics.log_loss(true, p, labels=range(classes)),
-        "brier": brier,
-        "f1_macro": metrics.f1_score(true, predicted, average="macro", zero_division=0),
-        "f1_weighted": metrics.f1_score(true, predicted, average="weighted", zero_division=0),
-        "matthews": metrics.matthews_corrcoef(true, predicted) if len(present) > 1 else np.nan,
-        "calibration_error": gaps,
-        **ranks([(true == k, p[:, k]) for k in columns]),
-    }
-
-
-def expected_of_labels(true, p):
-    said = (p > 0.5).astype(int)
-    seen = (true + said).any(axis=0)
-    labels = range(true.shape[1])
-    f1 = np.array([metrics.f1_score(true[:, k], said[:, k], zero_division=0) for k in labels])
-    rows = true.sum(axis=0)
-    return {
-        "subset_accuracy": metrics.accuracy_score(true, said),
-        "label_accuracy": 1 - metrics.hamming_loss(true, said),
-        "f1_macro": mean(f1[seen]),
-        "f1_micro": metrics.f1_score(true.ravel(), said.ravel()) if seen.any() else np.nan,
-        "f1_weighted": np.average(f1, weights=rows) if rows.any() else np.nan,
-        "log_loss": mean([metrics.log_loss(true[:, k], p[:, k], labels=[0, 1]) for k in labels]),
-        "brier": mean([metrics.brier_score_loss(true[:, k], p[:, k], pos_label=1) for k in labels]),
-        **ranks([(true[:, k] > 0, p[:, k]) for k in labels]),
-    }
-
-
-def expected_of_quantities(true, predicted):
-    targets = [(true[:, k], predicted[:, k]) for k in range(true.shape[1])]
-    return {
-        "rmse": mean([metrics.root_mean_squared_error(*pair) for pair in targets]),
-        "mae": mean([metrics.mean_absolute_error(*pair) for pair in targets]),
-        "r2": mean([metrics.r2_score(*pair) for pair in targets if np.ptp(pair[0]) > 0]),
-        "median_absolute_error": mean([metrics.median_absolute_error(*pair) for pair in targets]),
-        "mape": mean([metrics.mean_absolute_percentage_error(*pair) for pair in targets]),
-    }
-
-
-def agrees(statistic, expected, counts, *arrays):
+def agrees(sample, expected, counts, *arrays):
     """Each figure at each row of counts (S, N) is the expected one of the rows, repeated."""
-    figures = figures_at(statistic, counts.astype(float))
+    figures = metrics_at(TaskMetrics(sample), counts.astype(float))
     for s, drawn in enumerate(counts):
         wanted = expected(*(np.repeat(array, drawn, axis=0) for array in arrays))
         assert set(wanted) == set(figures)
@@ -150,8 +86,8 @@ def test_the_interval_of_a_mean_is_scipys():
     ).confidence_interval
     # 20,000 resamples: an endpoint is uncertain by about 1 % of the interval
     width = theirs.high - theirs.low
-    assert ours.figures[0].low == pytest.approx(theirs.low, abs=0.04 * width)
-    assert ours.figures[0].high == pytest.approx(theirs.high, abs=0.04 * width)
+    assert ours.scores[0].low == pytest.approx(theirs.low, abs=0.04 * width)
+    assert ours.scores[0].high == pytest.approx(theirs.high, abs=0.04 * width)
     assert (ours.resamples, ours.note) == (20_000, None)
 
 
@@ -161,7 +97,7 @@ def test_the_interval_covers_the_mean_as_often_as_it_says():
         values = np.random.default_rng([k, 1]).normal(5, 2, (60, 1))
         figure = bootstrap(
             Means(["m"], values), {"m": values.mean()}, np.random.default_rng(k), 500
-        ).figures[0]
+        ).scores[0]
         covered += figure.low <= 5 <= figure.high
     # binomial(300, about 0.94): standard deviation 4.1
     assert 268 <= covered <= 296
@@ -170,7 +106,7 @@ def test_the_interval_covers_the_mean_as_often_as_it_says():
 def test_the_same_generator_gives_the_same_interval():
     values = np.random.default_rng(0).normal(size=(50, 1))
     one, two, other = (
-        bootstrap(Means(["m"], values), {"m": 0.0}, np.random.default_rng(seed)).figures
+        bootstrap(Means(["m"], values), {"m": 0.0}, np.random.default_rng(seed)).scores
         for seed in ([5, 1], [5, 1], 6)
     )
     assert one == two
@@ -179,8 +115,8 @@ def test_the_same_generator_gives_the_same_interval():
 
 def test_undefined_figures_have_no_interval():
     values = np.full((4, 1), np.nan)
-    assert bootstrap(Means(["m"], values), {"m": None}, np.random.default_rng(0)).figures == [
-        module.Figure("m", None, None, None)
+    assert bootstrap(Means(["m"], values), {"m": None}, np.random.default_rng(0)).scores == [
+        module.Score("m", None, None, None)
     ]
 
 
@@ -218,7 +154,7 @@ def test_intervals_of_blocks_and_slopes_are_as_wide_as_those_of_rows(monkeypatch
         )
 
     by_rows = scored()
-    monkeypatch.setattr(module, "_MOST_BLOCKS", 1000)
+    monkeypatch.setattr(module, "_MAX_BLOCKS", 1000)
     in_blocks = scored()
     for exact, approximate in zip(by_rows, in_blocks, strict=True):
         assert exact.note is None
@@ -235,9 +171,9 @@ def test_intervals_of_blocks_and_slopes_are_as_wide_as_those_of_rows(monkeypatch
 )
 def test_intervals_are_fast(rows, classes, seconds):
     rng = np.random.default_rng(0)
-    statistic = ClassSample(rng.integers(0, classes, rows), rng.dirichlet(np.ones(classes), rows))
+    sample = ClassSample(rng.integers(0, classes, rows), rng.dirichlet(np.ones(classes), rows))
     figures = dict.fromkeys(["accuracy", "log_loss", "roc_auc", "average_precision"], 0.5)
     started = time.thread_time()
-    bootstrap(statistic, figures, np.random.default_rng(0))
+    bootstrap(TaskMetrics(sample), figures, np.random.default_rng(0))
     # twice the time it may take, for a computer that has other work
     assert time.thread_time() - started < 2 * seconds

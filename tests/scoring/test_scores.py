@@ -179,7 +179,7 @@ def test_quantities_by_hand(rng):
     assert found["r2"] == pytest.approx(1 - 18 / 10)
     assert found["median_absolute_error"] == 1
     assert found["mape"] == pytest.approx((0 + 1 / 2 + 1 / 4 + 4 / 5) / 4)
-    assert dataclasses.astuple(scores.per_target[0]) == ("y", *found.values())
+    assert scores.per_target[0] == {"target": "y", **found}
 
 
 def test_several_targets_are_averaged_over_those_that_define_a_figure(rng):
@@ -188,8 +188,8 @@ def test_several_targets_are_averaged_over_those_that_define_a_figure(rng):
     )  # the second has a 0, the third is constant
     predicted = true + rng.normal(size=true.shape)
     scores = score_quantities(true, predicted, ["a", "b", "c"], rng)
-    assert [target.r2 is None for target in scores.per_target] == [False, False, True]
-    assert [target.mape is None for target in scores.per_target] == [False, True, False]
+    assert [target["r2"] is None for target in scores.per_target] == [False, False, True]
+    assert [target["mape"] is None for target in scores.per_target] == [False, True, False]
     found = values(scores)
     assert found["r2"] == pytest.approx(metrics.r2_score(true[:, :2], predicted[:, :2]))
     assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(true, predicted))

@@ -1,0 +1,475 @@
+"""Metrics: one declaration each, with its name, title, range and formulas, and the table of each task.
+
+A metric is computed twice: on the rows by scikit-learn, and on the sums of the bootstrap's resamples
+by an array formula. To add one, declare it here, and put it into the table of each task it is for.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from bpnet.config.schema import Task
+from bpnet.scoring.bootstrap import (
+    Blocks,
+    Floats,
+    MetricValues,
+    RankStatistic,
+    mean_of_defined,
+    ratio,
+)
+from bpnet.scoring.samples import (
+    AnySample,
+    ClassSample,
+    ClassSums,
+    LabelSample,
+    LabelSums,
+    QuantitySums,
+    clipped,
+)
+
+Rows = TypeVar("Rows")
+Sums = TypeVar("Sums")
+
+
+class TargetRows(NamedTuple):
+    """The rows of one target of a regression: true values (N,) and predicted ones (N,)."""
+
+    true: Floats
+    predicted: Floats
+
+
+@dataclass(frozen=True)
+class Formula(Generic[Rows, Sums]):
+    """How a metric is computed for a task: on the rows themselves, and on S resamples' sums (S,).
+
+    `of_rows` returns None where the rows leave the metric undefined; of a regression it sees one
+    target at a time. Without `of_sums`, only a metric that the sample ranks has an interval.
+    """
+
+    of_rows: Callable[[Rows], float | None]
+    of_sums: Callable[[Sums], Floats] | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: `name` is its key in JSON, `title` what reports call it."""
+
+    name: str
+    title: str
+    computed_from: Literal["classes", "probabilities", "values"]
+    """The predictions it looks at: classes or labels, their probabilities, or quantities."""
+    lowest: float = 0.0
+    highest: float = 1.0
+    higher_is_better: bool = True
+    classification: Formula[ClassSample, ClassSums] | None = None
+    multilabel: Formula[LabelSample, LabelSums] | None = None
+    regression: Formula[TargetRows, QuantitySums] | None = None
+
+    def formula(self, task: Task) -> Formula[Any, Any]:
+        """Return the formula for a task; raises ValueError where the metric is not for it."""
+        formula: Formula[Any, Any] | None = getattr(self, task)
+        if formula is None:
+            raise ValueError(f"{self.name} is not a metric of {task}")
+        return formula
+
+
+def _sklearn() -> Any:
+    """Return scikit-learn's metrics, which take a second to import: only scoring waits for them."""
+    from sklearn import metrics
+
+    return metrics
+
+
+def mean_or_none(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that are defined, or None where none is."""
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else None
+
+
+# Shares of right predictions
+
+
+ACCURACY = Metric(
+    "accuracy",
+    "accuracy",
+    "classes",
+    classification=Formula(
+        lambda sample: _sklearn().accuracy_score(sample.true, sample.predicted),
+        lambda sums: sums.all_right / sums.rows,
+    ),
+)
+
+
+BALANCED_ACCURACY = Metric(
+    "balanced_accuracy",
+    "balanced accuracy",
+    "classes",
+    classification=Formula(
+        lambda sample: _sklearn().recall_score(
+            sample.true, sample.predicted, labels=np.unique(sample.true), average="macro"
+        ),
+        lambda sums: mean_of_defined(ratio(sums.right, sums.true)),
+    ),
+)
+"""The mean recall of the classes that occur."""
+
+
+SUBSET_ACCURACY = Metric(
+    "subset_accuracy",
+    "subset accuracy",
+    "classes",
+    multilabel=Formula(
+        lambda sample: _sklearn().accuracy_score(sample.true, sample.predicted),
+        lambda sums: sums.every_right / sums.rows,
+    ),
+)
+"""The share of rows with every label right."""
+
+
+LABEL_ACCURACY = Metric(
+    "label_accuracy",
+    "label accuracy",
+    "classes",
+    multilabel=Formula(
+        lambda sample: 1 - _sklearn().hamming_loss(sample.true.ravel(), sample.predicted.ravel()),
+        lambda sums: (
+            1 - (sums.true_and_predicted - 2 * sums.right).sum(axis=1) / (sums.rows * sums.labels)
+        ),
+    ),
+)
+"""The share of single labels that are right: 1 - Hamming loss."""
+
+
+# F1 and correlation
+
+
+def _macro_f1_of_labels(sample: LabelSample) -> float | None:
+    seen = ((sample.true > 0) | sample.predicted).any(axis=0)
+    return float(sample.precision_recall_f1[seen, 2].mean()) if seen.any() else None
+
+
+def _micro_f1_of_labels(sample: LabelSample) -> float | None:
+    if not (sample.true.any() or sample.predicted.any()):
+        return None
+    f1: float = _sklearn().f1_score(sample.true.ravel(), sample.predicted.ravel())
+    return f1
+
+
+def _weighted_f1_of_labels(sample: LabelSample) -> float | None:
+    rows = sample.true.sum(axis=0)
+    return float(sample.precision_recall_f1[:, 2] @ rows / rows.sum()) if rows.any() else None
+
+
+F1_MACRO = Metric(
+    "f1_macro",
+    "macro F1",
+    "classes",
+    classification=Formula(
+        lambda sample: _sklearn().f1_score(
+            sample.true, sample.predicted, average="macro", zero_division=0
+        ),
+        lambda sums: mean_of_defined(sums.f1),
+    ),
+    multilabel=Formula(_macro_f1_of_labels, lambda sums: mean_of_defined(sums.f1)),
+)
+"""The mean F1 of the classes, or labels, that occur or are predicted."""
+
+
+F1_MICRO = Metric(
+    "f1_micro",
+    "micro F1",
+    "classes",
+    multilabel=Formula(
+        _micro_f1_of_labels,
+        lambda sums: ratio(2 * sums.right.sum(axis=1), sums.true_and_predicted.sum(axis=1)),
+    ),
+)
+"""F1 of all single labels together."""
+
+
+F1_WEIGHTED = Metric(
+    "f1_weighted",
+    "weighted F1",
+    "classes",
+    classification=Formula(
+        lambda sample: _sklearn().f1_score(
+            sample.true, sample.predicted, average="weighted", zero_division=0
+        ),
+        lambda sums: (np.nan_to_num(sums.f1) * sums.true).sum(axis=1) / sums.rows,
+    ),
+    multilabel=Formula(
+        _weighted_f1_of_labels,
+        lambda sums: ratio((np.nan_to_num(sums.f1) * sums.true).sum(axis=1), sums.true.sum(axis=1)),
+    ),
+)
+"""The mean F1 of the classes or labels, weighted by their rows."""
+
+
+def _matthews(sample: ClassSample) -> float | None:
+    if len(np.unique(sample.true)) == 1:
+        return None
+    correlation: float = _sklearn().matthews_corrcoef(sample.true, sample.predicted)
+    return correlation
+
+
+def _matthews_of_sums(sums: ClassSums) -> Floats:
+    spread_true, spread_predicted = (
+        sums.rows**2 - (counts**2).sum(axis=1) for counts in (sums.true, sums.predicted)
+    )
+    # as in scikit-learn, predictions of a single class have a correlation of 0
+    spread = np.where(spread_predicted > 0, np.sqrt(spread_true * spread_predicted), spread_true)
+    return ratio(sums.all_right * sums.rows - (sums.true * sums.predicted).sum(axis=1), spread)
+
+
+MATTHEWS = Metric(
+    "matthews",
+    "Matthews correlation",
+    "classes",
+    lowest=-1.0,
+    classification=Formula(_matthews, _matthews_of_sums),
+)
+"""The correlation of true and predicted classes; undefined where all rows are of one class."""
+
+
+# Probabilities
+
+
+LOG_LOSS = Metric(
+    "log_loss",
+    "log loss",
+    "probabilities",
+    highest=math.inf,
+    higher_is_better=False,
+    classification=Formula(
+        lambda sample: _sklearn().log_loss(
+            sample.true, clipped(sample.probabilities), labels=list(range(sample.classes))
+        ),
+        lambda sums: sums.log_loss / sums.rows,
+    ),
+    multilabel=Formula(
+        lambda sample: mean_or_none(
+            [
+                _sklearn().log_loss(sample.true[:, k], sample.both(k), labels=[0, 1])
+                for k in range(sample.labels)
+            ]
+        ),
+        lambda sums: sums.log_loss / sums.rows,
+    ),
+)
+"""-ln p of the true class, or of each label's true value, in nats: the mean over rows and labels."""
+
+
+BRIER = Metric(
+    "brier",
+    "Brier score",
+    "probabilities",
+    highest=2.0,
+    higher_is_better=False,
+    classification=Formula(
+        lambda sample: float(sample.brier.mean()), lambda sums: sums.brier / sums.rows
+    ),
+    multilabel=Formula(
+        lambda sample: float(sample.brier.mean()), lambda sums: sums.brier / sums.rows
+    ),
+)
+"""The mean of (p - t)² of each label, or of the second of two classes; of more, Σ_k (p_k - t_k)²."""
+
+
+def _mean_over_columns(
+    sample: ClassSample | LabelSample, metric: Callable[..., float]
+) -> float | None:
+    """Return a metric of ranks, averaged over the columns with positive and negative rows."""
+    columns = [sample.column(k) for k in range(sample.ranked.width)]
+    return mean_or_none(
+        [metric(*column) for column in columns if 0 < column[0].sum() < sample.rows]
+    )
+
+
+ROC_AUC = Metric(
+    "roc_auc",
+    "ROC AUC",
+    "probabilities",
+    classification=Formula(
+        lambda sample: _mean_over_columns(sample, _sklearn().roc_auc_score),
+    ),
+    multilabel=Formula(lambda sample: mean_or_none(sample.roc_auc)),
+)
+"""Of two classes the second's; else the mean over classes, each against the rest, or over labels."""
+
+
+AVERAGE_PRECISION = Metric(
+    "average_precision",
+    "average precision",
+    "probabilities",
+    classification=Formula(
+        lambda sample: _mean_over_columns(sample, _sklearn().average_precision_score),
+    ),
+    multilabel=Formula(
+        lambda sample: _mean_over_columns(sample, _sklearn().average_precision_score),
+    ),
+)
+"""Averaged like ROC AUC."""
+
+
+CALIBRATION_ERROR = Metric(
+    "calibration_error",
+    "expected calibration error",
+    "probabilities",
+    higher_is_better=False,
+    classification=Formula(
+        lambda sample: float(
+            np.abs(np.bincount(sample.bin, sample.overconfidence)).sum() / sample.rows
+        ),
+        lambda sums: np.abs(sums.bins).sum(axis=1) / sums.rows,
+    ),
+)
+"""Σ_bins |Σ_rows (p - right)| / N over 15 equal bins of the largest probability p.
+
+(Guo et al., On Calibration of Modern Neural Networks, 2017.) Chance alone makes it larger, and more
+so in resamples: its interval lies high.
+"""
+
+
+# Errors of quantities, each in the unit of its target
+
+
+RMSE = Metric(
+    "rmse",
+    "RMSE",
+    "values",
+    highest=math.inf,
+    higher_is_better=False,
+    regression=Formula(
+        lambda rows: float(_sklearn().root_mean_squared_error(*rows)),
+        lambda sums: np.sqrt(sums.squares / sums.rows).mean(axis=1),
+    ),
+)
+
+
+MAE = Metric(
+    "mae",
+    "MAE",
+    "values",
+    highest=math.inf,
+    higher_is_better=False,
+    regression=Formula(
+        lambda rows: float(_sklearn().mean_absolute_error(*rows)),
+        lambda sums: (sums.errors / sums.rows).mean(axis=1),
+    ),
+)
+
+
+R2 = Metric(
+    "r2",
+    "R²",
+    "values",
+    lowest=-math.inf,
+    regression=Formula(
+        lambda rows: float(_sklearn().r2_score(*rows)) if np.ptp(rows.true) > 0 else None,
+        lambda sums: mean_of_defined(1 - ratio(sums.squares, sums.around_mean)),
+    ),
+)
+"""Undefined for a target that does not vary."""
+
+
+MEDIAN_ABSOLUTE_ERROR = Metric(
+    "median_absolute_error",
+    "median absolute error",
+    "values",
+    highest=math.inf,
+    higher_is_better=False,
+    regression=Formula(lambda rows: float(_sklearn().median_absolute_error(*rows))),
+)
+
+
+MAPE = Metric(
+    "mape",
+    "MAPE",
+    "values",
+    highest=math.inf,
+    higher_is_better=False,
+    regression=Formula(
+        lambda rows: (
+            float(_sklearn().mean_absolute_percentage_error(*rows)) if rows.true.all() else None
+        ),
+        lambda sums: mean_of_defined(sums.relative / sums.rows),
+    ),
+)
+"""The mean of |error| / |true| as a share; undefined for a target with a true value of 0."""
+
+
+METRICS: Mapping[Task, tuple[Metric, ...]] = {
+    "classification": (
+        ACCURACY,
+        BALANCED_ACCURACY,
+        LOG_LOSS,
+        BRIER,
+        ROC_AUC,
+        AVERAGE_PRECISION,
+        F1_MACRO,
+        F1_WEIGHTED,
+        MATTHEWS,
+        CALIBRATION_ERROR,
+    ),
+    "multilabel": (
+        SUBSET_ACCURACY,
+        LABEL_ACCURACY,
+        F1_MACRO,
+        F1_MICRO,
+        F1_WEIGHTED,
+        ROC_AUC,
+        AVERAGE_PRECISION,
+        LOG_LOSS,
+        BRIER,
+    ),
+    "regression": (RMSE, MAE, R2, MEDIAN_ABSOLUTE_ERROR, MAPE),
+}
+"""The metrics of each task, in the order of JSON and of reports."""
+
+
+_BY_NAME = {metric.name: metric for metrics in METRICS.values() for metric in metrics}
+
+
+def metric_title(name: str) -> str:
+    """Return what reports call a metric, or another number with a name, such as the loss."""
+    return _BY_NAME[name].title if name in _BY_NAME else name.replace("_", " ")
+
+
+def metric_range(name: str) -> tuple[float, float]:
+    """Return a metric's lowest and highest possible value; the training loss has no upper limit."""
+    if name == "loss":
+        return 0.0, math.inf
+    return _BY_NAME[name].lowest, _BY_NAME[name].highest
+
+
+class TaskMetrics:
+    """The metrics of a sample's task as a statistic for the bootstrap."""
+
+    def __init__(self, sample: AnySample) -> None:
+        self.rows, self.width = sample.rows, sample.width
+        self.ranked: RankStatistic = sample.ranked
+        self._sample = sample
+        self._task, self._sums = _task_and_sums(sample)
+
+    def amounts(self, blocks: Blocks) -> Mapping[str, Floats]:
+        """Return what each block of the sample's rows adds to the sums."""
+        return self._sample.amounts(blocks)
+
+    def of_sums(self, sums: Mapping[str, Floats]) -> MetricValues:
+        """Return the metrics (S,) that are functions of the sums."""
+        named_sums = self._sums(sums)
+        formulas = {
+            metric.name: metric.formula(self._task).of_sums for metric in METRICS[self._task]
+        }
+        return {name: of_sums(named_sums) for name, of_sums in formulas.items() if of_sums}
+
+
+def _task_and_sums(sample: AnySample) -> tuple[Task, Callable[[Mapping[str, Floats]], Any]]:
+    if isinstance(sample, ClassSample):
+        return "classification", ClassSums
+    if isinstance(sample, LabelSample):
+        return "multilabel", LabelSums
+    return "regression", QuantitySums

@@ -83,7 +83,7 @@ def predict(
         from bpnet.cli import console
         from bpnet.errors import UsageError
         from bpnet.runs.files import replacing
-        from bpnet.workflows.predict import Prediction, Wish
+        from bpnet.workflows.predict import Prediction, PredictOptions
 
         if not output:
             raise UsageError("--output is empty; give the name of a file, or - for standard output")
@@ -111,7 +111,9 @@ def predict(
         prediction = Prediction(
             run,
             data,
-            Wish(keep=columns, probabilities=proba, top=top, strict=strict, replica=replica),
+            PredictOptions(
+                keep=columns, probabilities=proba, top=top, strict=strict, replica=replica
+            ),
         )
         if output == "-":
             with console.stdout() as stream:

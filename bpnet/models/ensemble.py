@@ -14,8 +14,7 @@ from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import Chunk, Kind
 from bpnet.data.targets import Labels, Quantities
 from bpnet.errors import RunError, UsageError
-from bpnet.models import model
-from bpnet.models.model import FORMAT, Description, Model
+from bpnet.models.model import FORMAT, Description, Model, check_format, load_model
 from bpnet.runs import files
 
 Inputs = list[np.ndarray]
@@ -147,14 +146,14 @@ class Ensemble:
         return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / len(classes))
 
 
-def load(folder: Path) -> Ensemble:
+def load_ensemble(folder: Path) -> Ensemble:
     """Read a model, or the models of an ensemble; raises RunError where a file is missing or damaged."""
     path = folder / "model.json"
     content = files.read_json(path)
     if not isinstance(content, dict) or "members" not in content:
-        return Ensemble([model.load(folder)])
+        return Ensemble([load_model(folder)])
     names = content["members"]
-    model.check_format(path, content)
+    check_format(path, content)
     proper = isinstance(names, list) and all(
         isinstance(n, str) and re.fullmatch(r"member-\d{3,}", n) for n in names
     )
@@ -163,7 +162,7 @@ def load(folder: Path) -> Ensemble:
             f"{path}: members must be the folders beside this file, such as member-001, each once; restore it, or "
             "train again"
         )
-    members = [model.load(folder / name) for name in names]
+    members = [load_model(folder / name) for name in names]
     first = members[0].description
     for name, member in zip(names, members, strict=True):
         own = member.description

@@ -119,7 +119,7 @@ class Model:
         """Write model.json and weights.safetensors into the folder, which is made if need be."""
         folder.mkdir(exist_ok=True)
         arrays = dict(_arrays(self.network))
-        weights.save(
+        weights.write_weights(
             folder / "weights.safetensors",
             arrays,
             {"format": str(FORMAT), "bpnet": self.description.bpnet},
@@ -168,7 +168,7 @@ class Model:
         return said
 
 
-def load(folder: Path) -> Model:
+def load_model(folder: Path) -> Model:
     """Read a model; raises RunError where a file is missing or damaged."""
     path = folder / "model.json"
     content = files.read_json(path)
@@ -182,7 +182,7 @@ def load(folder: Path) -> Model:
             f"{path}: not a model that bpnet wrote: {detail}; train again, or restore the file"
         ) from None
     file = folder / "weights.safetensors"
-    arrays = weights.load(file)
+    arrays = weights.read_weights(file)
     own = dict(_arrays(network))
     weights.check_shapes(
         file, arrays, {name: view.shape for name, view in own.items()}, network.dtype

@@ -7,10 +7,10 @@ from bpnet.reports.text import counted, score_text, table
 from bpnet.scoring.metrics import metric_title
 
 if TYPE_CHECKING:
-    from bpnet.workflows.cv import CrossValidated
+    from bpnet.workflows.cv import CVResult
 
 
-def cross_validated_lines(found: "CrossValidated") -> Iterator[str]:
+def cross_validated_lines(found: "CVResult") -> Iterator[str]:
     """Each figure's mean over the folds with its deviation and interval, where the run is, and what is next."""
     again = f", {found.repeats} times" if found.repeats > 1 else ""
     yield (

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from bpnet.reports.text import counted, table
 
 if TYPE_CHECKING:
-    from bpnet.workflows.grid import Ranked
+    from bpnet.workflows.grid import GridResult
 
 
-def ranked_lines(ranked: "Ranked") -> Iterator[str]:
+def ranked_lines(ranked: "GridResult") -> Iterator[str]:
     """The points, the best first, with their figures on the rows that judged them, and what is next."""
     points, part = ranked.points, ranked.part
     way = f"{counted(len(points), 'point')} in one pass"

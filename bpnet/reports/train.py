@@ -7,10 +7,10 @@ from bpnet.reports.text import counted, table
 from bpnet.runs.journal import deviations
 
 if TYPE_CHECKING:
-    from bpnet.workflows.train import Trained
+    from bpnet.workflows.train import TrainResult
 
 
-def trained_lines(trained: "Trained") -> Iterator[str]:
+def trained_lines(trained: "TrainResult") -> Iterator[str]:
     """The final figures of each part, where the run is, and what to type next."""
     ended = {
         "epochs": "all epochs done",
@@ -49,6 +49,6 @@ def trained_lines(trained: "Trained") -> Iterator[str]:
     yield f"\nRun directory: {trained.run}\nNext:          {after}"
 
 
-def _kept(trained: "Trained") -> str:
+def _kept(trained: "TrainResult") -> str:
     epochs = [replica.best_epoch for replica in trained.replicas]
     return f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {min(epochs)} to {max(epochs)}"

@@ -17,14 +17,14 @@ Arrays = Mapping[str, npt.NDArray[np.generic]]
 _RESTORE = "train again or restore the file"
 
 
-def save(path: Path, arrays: Arrays, metadata: Mapping[str, str]) -> None:
+def write_weights(path: Path, arrays: Arrays, metadata: Mapping[str, str]) -> None:
     """Replace the file at once with these arrays; `metadata` is text for readers of the file."""
     # safetensors writes the memory of an array as it lies there, whatever its strides say.
     dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     write_bytes(path, _with_metadata(safetensors.numpy.save(dense), metadata))
 
 
-def load(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+def read_weights(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     """Return the arrays of a file by name."""
     try:
         content = path.read_bytes()

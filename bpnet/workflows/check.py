@@ -19,8 +19,8 @@ from bpnet.data.reading.delimited import Delimited
 from bpnet.data.splitting import Part
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.models.build import build_model
-from bpnet.models.measure import metric_of
 from bpnet.models.model import Model
+from bpnet.models.training_metrics import training_metric
 from bpnet.preparation.prepare import Fitted, Prepared, encode, fit, survey
 from bpnet.preparation.row_store import Storage
 
@@ -166,7 +166,7 @@ def _cost(fitted: Fitted, prepared: Prepared, model: Model) -> Cost:
             model.network,
             prepared.rows["train"],
             prepared.rows.get("validation"),
-            metric_of(model.description),
+            training_metric(model.description),
             len(fitted.survey.parts["train"]),
         ),
         epochs=training.epochs,

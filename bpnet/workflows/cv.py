@@ -17,15 +17,15 @@ from bpnet.engine.loop.fit import Record, fit
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.build import describe
 from bpnet.models.ensemble import Ensemble, apart
-from bpnet.models.measure import measure_each, metric_of
 from bpnet.models.model import Description, Model
+from bpnet.models.training_metrics import measure_replicas, training_metric
 from bpnet.preparation.folds import check_foldable, draw_folds
 from bpnet.preparation.prepare import Contents, Prepared, contents
 from bpnet.runs import directory, files
 from bpnet.runs.journal import Status, begun, ended, measured
 from bpnet.runs.log import MetricsLog
 from bpnet.runs.naming import run_name
-from bpnet.workflows.cv_plan import Planned, encoded, in_passes, plan
+from bpnet.workflows.cv_plan import PlannedFold, encoded, in_passes, plan
 from bpnet.workflows.out_of_fold import (
     Answered,
     Estimate,
@@ -56,7 +56,7 @@ class Watcher(EpochWatcher, Protocol):
 
 
 @dataclass(frozen=True)
-class CrossValidated:
+class CVResult:
     """A finished cross-validation: where it is, its estimates, how each fold ended, and in how many passes."""
 
     run: Path
@@ -105,7 +105,7 @@ def cross_validate(
     name: str | None,
     command: Sequence[str],
     watcher: Watcher,
-) -> CrossValidated:
+) -> CVResult:
     """Train a network for each fold of each repetition, and leave a run directory whose model is all of them.
 
     Network k has the seed `seed` + k - 1. Raises ConfigError, DataError or RunError before the run directory exists;
@@ -150,7 +150,7 @@ def cross_validate(
         raise DivergedError(
             f"training diverged in every fold: {likely_cause(config.training.learning_rate)}"
         )
-    return CrossValidated(
+    return CVResult(
         run=run.folder,
         folds=folds,
         repeats=repeats,
@@ -164,7 +164,7 @@ def cross_validate(
 
 
 def _train(
-    passes: Sequence[Sequence[Planned]],
+    passes: Sequence[Sequence[PlannedFold]],
     ready: list[list[Prepared]],
     config: Config,
     run: directory.RunPaths,
@@ -223,13 +223,13 @@ def _epochs(
     if "validation" in prepared[0].rows:
         validation = stacked([fold.rows["validation"] for fold in prepared])
     records = fit(
-        prepared[0].config.training, model.network, rows, validation, metric_of(*descriptions)
+        prepared[0].config.training, model.network, rows, validation, training_metric(*descriptions)
     )
     with closing(records), threads(prepared[0], model.network):
         yield from records
 
 
-def _log(log: MetricsLog, record: Record, group: Sequence[Planned]) -> None:
+def _log(log: MetricsLog, record: Record, group: Sequence[PlannedFold]) -> None:
     figures = np.array([*record.figures.values(), record.learning_rate, record.gradient_norm])
     rows = [
         [record.epoch, own.fold.repeat, own.fold.fold, *values]
@@ -252,7 +252,7 @@ def _means(record: Record) -> dict[str, float]:
 
 def _learn(
     learnt: _Learnt,
-    group: Sequence[Planned],
+    group: Sequence[PlannedFold],
     prepared: Sequence[Prepared],
     members: Sequence[Model],
     last: Record,
@@ -277,7 +277,7 @@ def _learn(
             int(last.kept_epoch[k]),
             figures,
         )
-        losses = measure_each(member, fold.rows.get("validation", fold.rows["train"]))[
+        losses = measure_replicas(member, fold.rows.get("validation", fold.rows["train"]))[
             "loss"
         ].tolist()
         learnt.done.append(_Done(result, member.described(losses=losses), answered))

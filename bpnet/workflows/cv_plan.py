@@ -14,7 +14,7 @@ from bpnet.preparation.row_store import MOST_IN_MEMORY
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedFold:
     """A fold, the seed of its network, and its encoder, fitted to its training rows."""
 
     fold: Fold
@@ -22,17 +22,17 @@ class Planned:
     fitted: Fitted
 
 
-def plan(fold: Fold, seed: int, found: Contents, config: Config, source: Source) -> Planned:
+def plan(fold: Fold, seed: int, found: Contents, config: Config, source: Source) -> PlannedFold:
     """Fit the encoder to the fold's training rows; raises ConfigError, or DataError that names the fold."""
     with errors_of(fold.repeat, fold.fold):
         fitted = fit_encoder(found.survey(config, fold.parts), config, source)
         fitted.weights(config)  # which must not all be 0 in a part
-    return Planned(fold, seed, fitted)
+    return PlannedFold(fold, seed, fitted)
 
 
-def in_passes(planned: Sequence[Planned], source: Source) -> list[list[Planned]]:
+def in_passes(planned: Sequence[PlannedFold], source: Source) -> list[list[PlannedFold]]:
     """The folds that train together: of as many rows and inputs and the same layers, as many as memory holds."""
-    alike: dict[tuple[int, int, int, str], list[Planned]] = {}
+    alike: dict[tuple[int, int, int, str], list[PlannedFold]] = {}
     for own in planned:
         rows = own.fold.parts
         inputs, layers = own.fitted.encoder.width, repr(describe(own.fitted).layers)
@@ -51,7 +51,7 @@ def in_passes(planned: Sequence[Planned], source: Source) -> list[list[Planned]]
     return passes
 
 
-def encoded(group: Sequence[Planned], config: Config, scratch: Path) -> list[Prepared]:
+def encoded(group: Sequence[PlannedFold], config: Config, scratch: Path) -> list[Prepared]:
     """Encode the rows of each fold; raises DataError that names the fold."""
     prepared = []
     for own in group:

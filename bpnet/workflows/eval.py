@@ -23,9 +23,9 @@ from bpnet.engine.loop.batches import Rows
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import ConfigError, DataError, RunError
 from bpnet.messages import did_you_mean
-from bpnet.models.ensemble import Ensemble, Inputs, load
-from bpnet.models.measure import measure_each
+from bpnet.models.ensemble import Ensemble, Inputs, load_ensemble
 from bpnet.models.model import Model
+from bpnet.models.training_metrics import measure_replicas
 from bpnet.preparation.dataset import open_dataset
 from bpnet.preparation.row_store import MOST_IN_MEMORY
 from bpnet.preparation.sample_weights import column_weights, row_weights
@@ -88,7 +88,7 @@ def evaluate(
     resamples: int = 1000,
 ) -> Evaluation:
     """Evaluate a run on a table, or on its own test rows; raises RunError or DataError."""
-    model = load(directory.model_folder(run)).chosen(replica)
+    model = load_ensemble(directory.model_folder(run)).chosen(replica)
     own: tuple[Table, PartNumbers] | None = None
     warnings: list[str] = []
     is_run = (run / "run.json").is_file()
@@ -278,7 +278,7 @@ class _Scored:
             None if known.weights is None else known.weights.astype(model.description.precision)
         )
         losses = [
-            measure_each(member, Rows(x, _encoded(member, known), weights))["loss"]
+            measure_replicas(member, Rows(x, _encoded(member, known), weights))["loss"]
             for member, x in zip(model.members, known.x, strict=True)
         ]
         self.loss = float(np.concatenate(losses).mean())

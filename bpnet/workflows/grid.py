@@ -16,13 +16,13 @@ from bpnet.data.splitting import Part
 from bpnet.engine.metrics import HIGHER_IS_BETTER
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.build import architecture_errors
-from bpnet.models.measure import measure_each
 from bpnet.models.model import Model
+from bpnet.models.training_metrics import measure_replicas
 from bpnet.preparation.prepare import Prepared, encode
 from bpnet.runs import directory, files
 from bpnet.runs.journal import Figures, Journal, Status, deviations, mean_figures
 from bpnet.runs.naming import run_name
-from bpnet.workflows.grid_plan import Planned, judged_by, plan
+from bpnet.workflows.grid_plan import PlannedPoint, judged_by, plan
 from bpnet.workflows.session import (
     Watcher,
     epochs,
@@ -57,7 +57,7 @@ class PointResult:
 
 
 @dataclass(frozen=True)
-class Ranked:
+class GridResult:
     """The points of a finished grid, the best first, by which figure, and in how many passes they trained."""
 
     run: Path
@@ -78,7 +78,7 @@ def train_grid(
     name: str | None,
     command: Sequence[str],
     watcher: Watcher,
-) -> Ranked:
+) -> GridResult:
     """Train every point of a grid, and leave a run directory for each pass, whose model is the pass's best point.
 
     The rows are split by the config's own seed for all points. The best run's grid.csv holds the ranking. Raises
@@ -114,7 +114,7 @@ def train_grid(
     if ranked[0].score is None:
         lowest = min(config.training.learning_rate for config in configs)
         raise DivergedError(f"training diverged at every point: {likely_cause(lowest)}")
-    return Ranked(
+    return GridResult(
         run=ranked[0].run,
         ranked_by=figure,
         part=part,
@@ -129,7 +129,7 @@ class _Run:
     """The run of a pass."""
 
     def __init__(
-        self, planned: Sequence[Planned], prepared: Prepared, folder: Path, figure: str
+        self, planned: Sequence[PlannedPoint], prepared: Prepared, folder: Path, figure: str
     ) -> None:
         self._planned, self._prepared, self._folder, self._figure = (
             planned,
@@ -217,7 +217,7 @@ class _Run:
         """The figure that points are ranked by, on the rows that judge; a loss without penalties, which differ."""
         bare = Model(replace(model.description, l1=0.0, l2=0.0), model.network)
         return float(
-            measure_each(bare, self._prepared.rows[judged_part(self._prepared.rows)])[
+            measure_replicas(bare, self._prepared.rows[judged_part(self._prepared.rows)])[
                 self._figure
             ].mean()
         )

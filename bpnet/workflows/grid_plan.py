@@ -19,7 +19,7 @@ from bpnet.preparation.split import divide
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedPoint:
     """A point, its config resolved for the table, and what its network is."""
 
     point: Point
@@ -28,10 +28,10 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Pass:
+class GridPass:
     """Points whose networks train as replicas of one network, and the table as it is encoded for all of them."""
 
-    planned: Sequence[Planned]
+    planned: Sequence[PlannedPoint]
     fitted: Fitted
 
 
@@ -41,7 +41,7 @@ def plan(
     common: Sequence[str],
     source: Source,
     folder: Path,
-) -> list[Pass]:
+) -> list[GridPass]:
     """The passes, every point of which is checked against the table; raises ConfigError or DataError."""
     groups: dict[str, list[int]] = {}
     for k, shape in enumerate(common):
@@ -70,12 +70,13 @@ def plan(
         planned = [_planned(points[k], replace(configs[k], dataset=dataset), fitted) for k in group]
         size = max(1, most // max(own.config.replicas for own in planned))
         passes += [
-            Pass(planned[start : start + size], fitted) for start in range(0, len(planned), size)
+            GridPass(planned[start : start + size], fitted)
+            for start in range(0, len(planned), size)
         ]
     return passes
 
 
-def _planned(point: Point, config: Config, fitted: Fitted) -> Planned:
+def _planned(point: Point, config: Config, fitted: Fitted) -> PlannedPoint:
     dataset, answers = fitted.config.dataset, fitted.survey.answers
     assert dataset.features is not None
     resolved = resolve(
@@ -88,7 +89,7 @@ def _planned(point: Point, config: Config, fitted: Fitted) -> Planned:
         fitted.encoder,
     )
     description = replace(describe(replace(fitted, config=resolved)), seeds=resolved.seeds)
-    return Planned(point, resolved, description)
+    return PlannedPoint(point, resolved, description)
 
 
 def _split_seed(source: Source, first: Config) -> int:
@@ -99,7 +100,7 @@ def _split_seed(source: Source, first: Config) -> int:
         return first.split_seed
 
 
-def judged_by(passes: Sequence[Pass]) -> tuple[str, Part]:
+def judged_by(passes: Sequence[GridPass]) -> tuple[str, Part]:
     """The figure and the part that points are ranked by: the loss, or where theirs differ the task's first metric.
 
     Raises ConfigError where points predict different things, or only some have validation rows.

@@ -11,8 +11,8 @@ from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.models.ensemble import Ensemble
-from bpnet.models.measure import measure_each
 from bpnet.models.model import Model
+from bpnet.models.training_metrics import measure_replicas
 from bpnet.preparation.folds import Fold
 from bpnet.preparation.prepare import Prepared
 from bpnet.runs import files
@@ -61,7 +61,7 @@ def answer(
     true = prepared.survey.answers.values[prepared.parts["test"]]
     rng = generator(member.description.seeds[0], Purpose.RESAMPLING)
     scores = score(member.description.target, true, predicted, rng, 2)
-    figures = {"loss": float(measure_each(member, rows)["loss"][0])}
+    figures = {"loss": float(measure_replicas(member, rows)["loss"][0])}
     return Answered(fold, predicted), {
         **figures,
         **{figure.name: figure.value for figure in scores.figures},

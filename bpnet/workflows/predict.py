@@ -18,7 +18,7 @@ from bpnet.data.writing import Format, writer_of
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
-from bpnet.models.ensemble import Inputs, load
+from bpnet.models.ensemble import Inputs, load_ensemble
 from bpnet.runs import directory
 
 FLAGS = "flags"
@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Wish:
+class PredictOptions:
     """What to write: the columns to keep (None: all), probabilities or not, and the most likely classes alone.
 
     With `strict` a row that would be flagged is an error. `replica` is all, best, or a number from 1.
@@ -52,8 +52,11 @@ class Summary:
 class Prediction:
     """A run's predictions of a table, ready to be written; raises RunError, DataError or UsageError."""
 
-    def __init__(self, run: Path, data: str, wish: Wish) -> None:
-        self._model, self._wish = load(directory.model_folder(run)).chosen(wish.replica), wish
+    def __init__(self, run: Path, data: str, wish: PredictOptions) -> None:
+        self._model, self._wish = (
+            load_ensemble(directory.model_folder(run)).chosen(wish.replica),
+            wish,
+        )
         self._table = open_table(data, self._model.description.reading)
         self._model.check_columns(self._table)
         kept = self._table.columns if wish.keep is None else wish.keep

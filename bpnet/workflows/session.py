@@ -17,9 +17,9 @@ from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
-from bpnet.models.measure import measure_each, metric_of
 from bpnet.models.model import Model
 from bpnet.models.threads import suited_threads
+from bpnet.models.training_metrics import measure_replicas, training_metric
 from bpnet.preparation.prepare import Prepared
 from bpnet.runs import directory, files
 from bpnet.runs.journal import Figures, Journal, Row, deviations, mean_figures
@@ -72,7 +72,7 @@ def epochs(
 ) -> Generator[tuple[Record, Row], None, None]:
     """Each epoch's record and its row of metrics.csv, which is written; `each` and `keep_before` are those of `fit`."""
     rows, training = prepared.rows, prepared.config.training
-    metric = metric_of(model.description)
+    metric = training_metric(model.description)
     validation = rows.get("validation")
     records = fit(
         training,
@@ -97,7 +97,7 @@ def figures_of(model: Model, rows: Mapping[Part, Rows]) -> list[Figures]:
     """The final figures of each replica, part by part."""
     each: list[Figures] = [{} for _ in model.description.seeds]
     for part, own_rows in rows.items():
-        for name, values in measure_each(model, own_rows).items():
+        for name, values in measure_replicas(model, own_rows).items():
             for own, value in zip(each, values.tolist(), strict=True):
                 own.setdefault(part, {})[name] = value
     return each

@@ -13,7 +13,7 @@ from bpnet.engine.loop.settings import Training
 from bpnet.engine.tracing import LayerTrace, StepTrace, trace
 from bpnet.errors import ConfigError, DivergedError, UsageError
 from bpnet.models.build import build_model
-from bpnet.models.model import Model, load
+from bpnet.models.model import Model, load_model
 from bpnet.preparation.prepare import Prepared, prepare
 from bpnet.runs import directory
 from bpnet.workflows.eval import own_table
@@ -58,7 +58,7 @@ def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: 
     model = (
         build_model(prepared, source)
         if config is not None
-        else load(directory.model_folder(subject))
+        else load_model(directory.model_folder(subject))
     )
     model = model.picked([0])
     numbers = _row_numbers(wanted, prepared)

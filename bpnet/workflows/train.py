@@ -30,7 +30,7 @@ from bpnet.workflows.session import (
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainResult:
     """A finished run: where it is, why and when it ended, its final figures for each part, and the doctor's advice."""
 
     run: Path
@@ -52,7 +52,7 @@ def train(
     name: str | None,
     command: Sequence[str],
     watcher: Watcher,
-) -> Trained:
+) -> TrainResult:
     """Train as the config says, whose paths are relative to `folder`, and leave a run directory below `runs`.
 
     Raises ConfigError, DataError or RunError before the run directory exists; DivergedError or InterruptedRunError
@@ -90,7 +90,7 @@ def train(
         for advice in doctor.advice:
             watcher.warn(advice)
         raise DivergedError(_divergence(journal, config.training.learning_rate, run.folder))
-    return Trained(
+    return TrainResult(
         run=run.folder,
         stop_reason=journal.stop_reason or status,
         best_epoch=journal.kept_epoch,

@@ -19,7 +19,7 @@ from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.settings import Training
 from bpnet.models.build import build_model
-from bpnet.models.measure import metric_of
+from bpnet.models.training_metrics import training_metric
 from bpnet.preparation.prepare import Prepared, prepare
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -42,7 +42,7 @@ def seconds(
         model.network,
         rows,
         validation,
-        metric_of(model.description),
+        training_metric(model.description),
         keep_before=with_doctor,
     ):
         if doctor:

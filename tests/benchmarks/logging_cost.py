@@ -32,8 +32,8 @@ from bpnet.config.source import Source, override, read
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.models.build import build_model
-from bpnet.models.measure import metric_of
 from bpnet.models.threads import suited_threads
+from bpnet.models.training_metrics import training_metric
 from bpnet.preparation.prepare import prepare
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import Journal
@@ -60,7 +60,7 @@ class Job:
         """The records of a training from the start."""
         network = self.model.network
         network.initialize()
-        metric = metric_of(self.model.description)
+        metric = training_metric(self.model.description)
         return fit(
             self.training, network, self.rows, self.validation, metric, keep_before=keep_before
         )

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors import safe_open
 
 from bpnet.errors import RunError
-from bpnet.runs.weights import check_shapes, load, save
+from bpnet.runs.weights import check_shapes, read_weights, write_weights
 
 ARRAYS = {
     "0.weight": np.arange(6, dtype=np.float32).reshape(1, 2, 3),
@@ -46,8 +46,8 @@ def test_arrays_and_metadata_read_back_the_same(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "weights.safetensors"
     named.pop("__metadata__", None)
-    save(path, named, metadata)
-    loaded = load(path)
+    write_weights(path, named, metadata)
+    loaded = read_weights(path)
     assert loaded.keys() == named.keys()
     for name, array in named.items():
         assert loaded[name].dtype == array.dtype
@@ -65,16 +65,16 @@ def test_arrays_may_lie_in_memory_in_any_way(tmp_path: Path) -> None:
         "big-endian": table.astype(">f4"),
         "scalar": table[1, 1],
     }
-    save(tmp_path / "w", views, {})
-    loaded = load(tmp_path / "w")
+    write_weights(tmp_path / "w", views, {})
+    loaded = read_weights(tmp_path / "w")
     for name, view in views.items():
         np.testing.assert_array_equal(loaded[name], view)
         assert loaded[name].shape == np.shape(view)
 
 
 def test_loaded_arrays_are_ready_for_training(tmp_path: Path) -> None:
-    save(tmp_path / "w", ARRAYS, {})
-    for array in load(tmp_path / "w").values():
+    write_weights(tmp_path / "w", ARRAYS, {})
+    for array in read_weights(tmp_path / "w").values():
         assert array.flags.writeable
         assert array.flags.aligned
         assert array.flags.c_contiguous
@@ -82,8 +82,8 @@ def test_loaded_arrays_are_ready_for_training(tmp_path: Path) -> None:
 
 def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
     code = (
-        "import sys, numpy, pathlib; from bpnet.runs.weights import save;"
-        "save(pathlib.Path(sys.argv[1]), {'w': numpy.ones(3)}, {key: key for key in 'qwertzuiop'})"
+        "import sys, numpy, pathlib; from bpnet.runs.weights import write_weights;"
+        "write_weights(pathlib.Path(sys.argv[1]), {'w': numpy.ones(3)}, {key: key for key in 'qwertzuiop'})"
     )
     digests = set()
     for number in range(3):
@@ -94,7 +94,7 @@ def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_the_file_keeps_to_the_format(tmp_path: Path) -> None:
-    save(tmp_path / "w", ARRAYS, {"format": "1"})
+    write_weights(tmp_path / "w", ARRAYS, {"format": "1"})
     content = (tmp_path / "w").read_bytes()
     length = int.from_bytes(content[:8], "little")
     assert length % 8 == 0
@@ -109,7 +109,7 @@ def test_the_file_keeps_to_the_format(tmp_path: Path) -> None:
 
 def problem_of_file(path: Path) -> str:
     with pytest.raises(RunError) as caught:
-        load(path)
+        read_weights(path)
     assert caught.value.exit_code == 5
     assert str(caught.value).startswith(f"{path}: ")
     assert str(caught.value).endswith("; train again or restore the file")
@@ -119,7 +119,7 @@ def problem_of_file(path: Path) -> str:
 @pytest.mark.parametrize("kept", [0, 1, 8, 9, 100, -1])
 def test_a_truncated_file(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "weights.safetensors"
-    save(path, ARRAYS, {})
+    write_weights(path, ARRAYS, {})
     content = path.read_bytes()[:kept]
     path.write_bytes(content)
     assert f"its {len(content)} bytes are not a whole safetensors file" in problem_of_file(path)

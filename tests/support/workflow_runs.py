@@ -12,8 +12,8 @@ import numpy as np
 
 from bpnet.config.source import override, parse, read
 from bpnet.runs import weights
-from bpnet.workflows.predict import Prediction, Summary, Wish
-from bpnet.workflows.train import Trained, train
+from bpnet.workflows.predict import Prediction, PredictOptions, Summary
+from bpnet.workflows.train import TrainResult, train
 
 ROOT = Path(__file__).parents[2]
 IRIS = ROOT / "datasets" / "iris.csv"
@@ -38,7 +38,9 @@ class Watcher:
         self.warnings.append(text)
 
 
-def train_file(config: Path, runs: Path, *settings: str, watcher: Watcher | None = None) -> Trained:
+def train_file(
+    config: Path, runs: Path, *settings: str, watcher: Watcher | None = None
+) -> TrainResult:
     """Train as a config file says."""
     source = override(read(config), settings)
     return train(
@@ -46,7 +48,9 @@ def train_file(config: Path, runs: Path, *settings: str, watcher: Watcher | None
     )
 
 
-def train_text(folder: Path, text: str, *settings: str, watcher: Watcher | None = None) -> Trained:
+def train_text(
+    folder: Path, text: str, *settings: str, watcher: Watcher | None = None
+) -> TrainResult:
     """Train as a config's text says, whose table is in the folder."""
     source = override(parse(text, str(folder / "case.yaml")), settings)
     return train(
@@ -80,7 +84,9 @@ def read_json(path: Path) -> Any:
 def predicted(run: Path, data: Path | str, **wish: Any) -> dict[str, list[Any]]:
     """What a run adds to a table's rows, column by column."""
     stream = io.BytesIO()
-    summary = Prediction(run, str(data), Wish(**{"keep": [], **wish})).write("jsonl", stream)
+    summary = Prediction(run, str(data), PredictOptions(**{"keep": [], **wish})).write(
+        "jsonl", stream
+    )
     rows = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert len(rows) == summary.rows
     return {name: [row[name] for row in rows] for name in rows[0]}
@@ -89,13 +95,13 @@ def predicted(run: Path, data: Path | str, **wish: Any) -> dict[str, list[Any]]:
 def written(run: Path, data: Path | str, **wish: Any) -> tuple[str, Summary]:
     """A table with its predictions as CSV, and what was counted."""
     stream = io.BytesIO()
-    summary = Prediction(run, str(data), Wish(**wish)).write("csv", stream)
+    summary = Prediction(run, str(data), PredictOptions(**wish)).write("csv", stream)
     return stream.getvalue().decode(), summary
 
 
 def weights_of(run: Path) -> dict[str, np.ndarray]:
     """The arrays of a run's weights file, by name."""
-    return weights.load(run / "model" / "weights.safetensors")
+    return weights.read_weights(run / "model" / "weights.safetensors")
 
 
 def log_of(run: Path) -> list[dict[str, str]]:

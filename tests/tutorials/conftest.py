@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bpnet.config.source import override, read
-from bpnet.workflows.train import Trained, train
+from bpnet.workflows.train import TrainResult, train
 
 TUTORIALS = Path(__file__).parents[2] / "configs" / "tutorials"
 
@@ -31,10 +31,10 @@ class Rows:
 
 
 @pytest.fixture
-def run_tutorial(tmp_path) -> Callable[..., tuple[Trained, Rows]]:
+def run_tutorial(tmp_path) -> Callable[..., tuple[TrainResult, Rows]]:
     """Train a tutorial's config, with overrides, and give the result and its rows."""
 
-    def run(name: str, *settings: str) -> tuple[Trained, Rows]:
+    def run(name: str, *settings: str) -> tuple[TrainResult, Rows]:
         path, rows = TUTORIALS / f"{name}.yaml", Rows()
         source = override(read(path), list(settings))
         return train(source, TUTORIALS, runs=tmp_path, name=None, command=[], watcher=rows), rows

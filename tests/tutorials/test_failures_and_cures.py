@@ -14,7 +14,7 @@ from bpnet.config.source import override, read
 from bpnet.errors import DivergedError
 from bpnet.reports.train import trained_lines
 from bpnet.runs.journal import Replica
-from bpnet.workflows.train import Trained, train
+from bpnet.workflows.train import TrainResult, train
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(CONFIGS.glob("*.yaml"))
@@ -220,7 +220,7 @@ def test_advice_is_printed_below_the_table_and_only_where_there_is_any(capsys):
         replicas = [Replica(0, "epochs", 3, figures)]
         return "\n".join(
             trained_lines(
-                Trained(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, replicas, advice)
+                TrainResult(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, replicas, advice)
             )
         )
 

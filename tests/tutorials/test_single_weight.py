@@ -6,7 +6,7 @@ import pytest
 
 from bpnet.config.source import override, read
 from bpnet.errors import DivergedError
-from bpnet.models.model import load
+from bpnet.models.model import load_model
 from bpnet.workflows.trace import trace_rows
 
 CONFIG = Path(__file__).parents[2] / "configs" / "tutorials" / "single-weight.yaml"
@@ -74,5 +74,5 @@ def test_above_the_limit_training_diverges_and_says_so(run_tutorial):
 
 def test_the_config_arrives_at_two(run_tutorial):
     trained, _ = run_tutorial("single-weight")
-    weight = load(trained.run / "model").network.theta.item()
+    weight = load_model(trained.run / "model").network.theta.item()
     assert weight == pytest.approx(2.0000000000810085, abs=1e-12)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from bpnet.cli.app import app
 from bpnet.config.source import override, read
-from bpnet.models.model import load
+from bpnet.models.model import load_model
 from bpnet.workflows.trace import trace_rows
 from bpnet.workflows.train import train
 
@@ -131,7 +131,7 @@ def test_every_number_is_what_training_does(tmp_path, config, settings):
     assert [step.loss_after for step in steps[:-1]] == pytest.approx(
         [step.loss for step in steps[1:]], rel=1e-14
     )
-    network = load(trained.run / "model").network
+    network = load_model(trained.run / "model").network
     for k, layer in enumerate(steps[-1].layers):
         for name, after in layer.after.items():
             np.testing.assert_allclose(
@@ -187,7 +187,7 @@ def test_a_run_is_traced_from_the_weights_it_has_learnt(trace, tmp_path):
     assert done.returncode == 0
     run = tmp_path / "iris-001"
     (step,) = json.loads(trace(run, "--row", 51, "--json"))["steps"]
-    weight = load(run / "model").network.parameters.views["layers.0.weight"][0]
+    weight = load_model(run / "model").network.parameters.views["layers.0.weight"][0]
     np.testing.assert_array_equal(
         np.float32(step["layers"][0]["parameters"]["weight"]["before"]), weight
     )

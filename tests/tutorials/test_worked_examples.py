@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bpnet.config.source import override, read
-from bpnet.models.model import load
+from bpnet.models.model import load_model
 from bpnet.workflows.trace import trace_rows
 
 TUTORIALS = Path(__file__).parents[2] / "configs" / "tutorials"
@@ -97,7 +97,7 @@ def test_the_hidden_deltas_use_the_old_weights(reference):
 def test_training_leaves_the_weights_that_the_trace_shows(run_tutorial, name):
     trained, rows = run_tutorial(name)
     (step,) = traced(name)
-    network = load(trained.run / "model").network
+    network = load_model(trained.run / "model").network
     for k, layer in enumerate(step.layers):
         np.testing.assert_array_equal(
             network.parameters.views[f"layers.{k}.weight"][0], layer.after["weight"]

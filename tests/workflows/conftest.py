@@ -7,11 +7,11 @@ from labeled_runs import CONFIG as LABELED_CONFIG
 from labeled_runs import EMBEDDED, write_labeled
 from workflow_runs import ROOT, train_file, train_text, write_csv
 
-from bpnet.workflows.train import Trained
+from bpnet.workflows.train import TrainResult
 
 
 @pytest.fixture(scope="session")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def iris(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     """Three classes, 12 epochs."""
     return train_file(
         ROOT / "configs" / "iris.yaml", tmp_path_factory.mktemp("runs"), "training.epochs=12"
@@ -19,7 +19,7 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def diabetes(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def diabetes(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     """A regression, 12 epochs."""
     return train_file(
         ROOT / "configs" / "diabetes.yaml", tmp_path_factory.mktemp("runs"), "training.epochs=12"
@@ -27,7 +27,7 @@ def diabetes(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def cancer(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def cancer(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     """Two classes with balanced weights, one sigmoid output, 5 epochs."""
     return train_file(
         ROOT / "configs" / "breast_cancer.yaml",
@@ -44,7 +44,7 @@ def table(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def classes(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def classes(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     """A run that tells p, which is in four rows of five, from q."""
     folder = tmp_path_factory.mktemp("classes")
     write_labeled(folder, ["q" if k % 5 == 0 else "p" for k in range(100)])

@@ -19,7 +19,7 @@ from bpnet.errors import (
     RunError,
     UsageError,
 )
-from bpnet.models import ensemble
+from bpnet.models.ensemble import load_ensemble
 from bpnet.preparation.folds import draw_folds
 from bpnet.preparation.prepare import contents
 from bpnet.reports.cv import cross_validated_lines
@@ -179,7 +179,7 @@ def test_each_fold_is_what_a_run_of_its_own_gives(tmp_path, target, batch, preci
     watcher = FoldWatcher()
     found = cv_text(tmp_path, text, folds=5, watcher=watcher)
     assert sorted(watcher.passes) == [2, 3]  # 63 rows in 5 folds: of 12 and of 13
-    members = ensemble.load(found.run / "model").members
+    members = load_ensemble(found.run / "model").members
     source = parse(text)
     config = load_config(source)
     for k, own in enumerate(draw_folds(config, contents(config, source, tmp_path), 5, 1)):
@@ -188,7 +188,7 @@ def test_each_fold_is_what_a_run_of_its_own_gives(tmp_path, target, batch, preci
             for part in ("validation", "test")
         )
         alone = train_text(tmp_path, MIXED.format(seed=4 + k, split=named, **how))
-        theirs = ensemble.load(alone.run / "model").members[0]
+        theirs = load_ensemble(alone.run / "model").members[0]
         np.testing.assert_allclose(
             members[k].network.theta, theirs.network.theta, rtol=tolerance, atol=tolerance
         )
@@ -294,7 +294,7 @@ def test_nothing_of_a_folds_own_rows_is_learnt(tmp_path):
 
 def test_categories_that_some_folds_lack_train_in_a_pass_of_their_own(tmp_path):
     planted(tmp_path)
-    members = ensemble.load(tmp_path / "runs" / "c-cv-001" / "model").members
+    members = load_ensemble(tmp_path / "runs" / "c-cv-001" / "model").members
     assert len({member.network.inputs for member in members}) == 2
     said = predicted(tmp_path / "runs" / "c-cv-001", tmp_path / "t.csv")
     assert said["flags"][7] == ""  # flagged where no member has seen it
@@ -421,7 +421,7 @@ def test_an_interruption_while_folds_are_saved_waits(tmp_path, monkeypatch):
         cv(IRIS, tmp_path, SHORT)
     run = tmp_path / "runs" / "iris-cv-001"
     assert len(pd.read_csv(run / "predictions.csv")) == 150
-    assert len(ensemble.load(run / "model").members) == 5
+    assert len(load_ensemble(run / "model").members) == 5
 
 
 def test_an_interrupted_fold_that_has_diverged_is_left_out(tmp_path, monkeypatch):
@@ -523,7 +523,7 @@ def test_a_list_of_members_that_was_edited(tmp_path, members):
         RunError,
         match="members must be the folders beside this file, such as member-001, each once",
     ):
-        ensemble.load(found.run / "model")
+        load_ensemble(found.run / "model")
 
 
 @pytest.mark.parametrize("losses", [[], [0.1, 0.2], [float("nan")]])
@@ -532,4 +532,4 @@ def test_losses_that_were_edited(tmp_path, losses):
     path = found.run / "model" / "member-001" / "model.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "losses": losses}))
     with pytest.raises(RunError, match="losses"):
-        ensemble.load(found.run / "model")
+        load_ensemble(found.run / "model")

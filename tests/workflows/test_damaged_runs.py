@@ -16,7 +16,7 @@ from bpnet.errors import (
     RunError,
 )
 from bpnet.workflows.eval import evaluate
-from bpnet.workflows.train import Trained
+from bpnet.workflows.train import TrainResult
 
 
 def edited(path: Path, change: dict[str, object]) -> None:
@@ -132,5 +132,5 @@ def test_errors_of_every_kind_have_their_own_exit_code():
     }
 
 
-def test_trained_is_what_the_run_directory_says(iris: Trained):
+def test_trained_is_what_the_run_directory_says(iris: TrainResult):
     assert iris.figures == read_json(iris.run / "metrics.json")

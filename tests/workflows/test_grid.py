@@ -11,7 +11,7 @@ from bpnet.config.grid import points_of
 from bpnet.config.loading import load as load_config
 from bpnet.config.source import override, parse, read
 from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError, UsageError
-from bpnet.models.model import load
+from bpnet.models.model import load_model
 from bpnet.reports.grid import ranked_lines
 from bpnet.workflows.grid import train_grid
 
@@ -87,12 +87,12 @@ def test_each_point_is_what_its_config_gives_alone(tmp_path, assignment, passes)
     best = ranked.points[0]
     again = train_text(tmp_path, (ranked.run / "config.yaml").read_text().replace("../../", ""))
     assert (
-        load(again.run / "model").description.layers
-        == load(ranked.run / "model").description.layers
+        load_model(again.run / "model").description.layers
+        == load_model(ranked.run / "model").description.layers
     )
     np.testing.assert_allclose(
-        load(again.run / "model").network.theta,
-        load(ranked.run / "model").network.theta,
+        load_model(again.run / "model").network.theta,
+        load_model(ranked.run / "model").network.theta,
         rtol=1e-5,
         atol=1e-7,
     )
@@ -127,7 +127,7 @@ def test_combinations_rank_by_the_loss_without_penalties_and_replicas_count_toge
             assert own.score == pytest.approx(alone.figures["validation"]["loss"], rel=1e-9)
         else:
             assert own.score < alone.figures["validation"]["loss"]
-    model = load(ranked.run / "model")
+    model = load_model(ranked.run / "model")
     assert model.description.seeds == [3, 4, 5]
     content = json.loads((ranked.run / "run.json").read_text())
     assert (content["status"], [own["seed"] for own in content["replicas"]]) == (
@@ -172,7 +172,7 @@ def test_a_point_that_diverges_is_ranked_last(tmp_path):
     assert [own.values["training.learning_rate"] for own in ranked.points] == ["0.01", "1.0e+30"]
     assert [own.stop_reason == "diverged" for own in ranked.points] == [False, True]
     assert ranked.points[1].score is None
-    assert np.isfinite(load(ranked.run / "model").network.theta).all()
+    assert np.isfinite(load_model(ranked.run / "model").network.theta).all()
     with pytest.raises(DivergedError, match="training diverged at every point"):
         train_grid(
             override(source, ["training.optimizer=gradient_descent"]),
@@ -264,7 +264,8 @@ def test_a_grid_of_one_point_is_a_training(tmp_path):
     assert not (ranked.run / "replicas.csv").exists()
     alone = train_file(tmp_path / "runs" / "c-001" / "config.yaml", tmp_path)
     np.testing.assert_array_equal(
-        load(alone.run / "model").network.theta, load(ranked.run / "model").network.theta
+        load_model(alone.run / "model").network.theta,
+        load_model(ranked.run / "model").network.theta,
     )
     assert load_config(read(ranked.run / "config.yaml")).training.learning_rate == 0.02
 
@@ -311,7 +312,7 @@ def test_the_config_of_the_best_seed_trains_again_to_the_same_weights(tmp_path):
     splits = (ranked.run / "splits.csv").read_text()
     again = train_file(ranked.run / "config.yaml", tmp_path)
     assert (again.run / "splits.csv").read_text() == splits
-    theirs, ours = load(again.run / "model"), load(ranked.run / "model")
+    theirs, ours = load_model(again.run / "model"), load_model(ranked.run / "model")
     best = int(ranked.points[0].values["seed"])
     assert theirs.description.seeds == ours.description.seeds == [best]
     assert json.loads((ranked.run / "run.json").read_text())["seed"] == best

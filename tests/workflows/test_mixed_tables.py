@@ -15,7 +15,7 @@ from bpnet.data.encoding.fitting import Role
 from bpnet.data.reading import delimited, open_table, streams
 from bpnet.errors import DataError
 from bpnet.workflows.eval import evaluate
-from bpnet.workflows.train import Trained
+from bpnet.workflows.train import TrainResult
 
 OWN = ["customer_id", *FEATURES, "note", "risk"]
 CONFIG = (
@@ -24,7 +24,7 @@ CONFIG = (
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trained, Watcher, Path]:
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Watcher, Path]:
     """A run on the mixed table, who watched it, and the table."""
     folder, watcher = tmp_path_factory.mktemp("mixed"), Watcher()
     table = write_mixed(folder / "t.csv", OWN)

@@ -8,7 +8,7 @@ import pytest
 from workflow_runs import ROOT, train_file, train_text, write_csv
 
 from bpnet.errors import ConfigError, DivergedError, UsageError
-from bpnet.models.model import load
+from bpnet.models.model import load_model
 from bpnet.workflows.eval import evaluate
 
 from workflow_runs import predicted  # isort: skip
@@ -34,11 +34,11 @@ def train(folder, replicas=1, seed=3, rate=0.05, precision="float64"):
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-12), ("float32", 1e-6)])
 def test_each_replica_is_what_its_seed_gives_alone(tmp_path, precision, tolerance):
     together = train(tmp_path, replicas=3, precision=precision)
-    weights = load(together.run / "model").network.theta
+    weights = load_model(together.run / "model").network.theta
     for k in range(3):
         alone = train(tmp_path, seed=3 + k, precision=precision)
         np.testing.assert_allclose(
-            weights[k], load(alone.run / "model").network.theta[0], rtol=0, atol=tolerance
+            weights[k], load_model(alone.run / "model").network.theta[0], rtol=0, atol=tolerance
         )
         assert together.replicas[k].seed == 3 + k
         assert together.replicas[k].best_epoch == alone.best_epoch
@@ -77,7 +77,7 @@ def test_prediction_is_the_average_and_says_how_far_the_replicas_are_apart(tmp_p
     otherwise = np.mean([(own > 0.5) != (share > 0.5) for own in alone], axis=0)
     np.testing.assert_allclose(together["disagreement"], otherwise)
     assert "disagreement" not in predicted(run, str(tmp_path / "t.csv"), replica="best")
-    best = int(np.argmin(load(run / "model").description.losses))
+    best = int(np.argmin(load_model(run / "model").description.losses))
     np.testing.assert_allclose(
         predicted(run, str(tmp_path / "t.csv"), replica="best")["probability_yes"],
         alone[best],
@@ -112,7 +112,7 @@ def test_eval_of_a_replica_is_that_of_the_run_of_its_seed(tmp_path):
 def test_a_replica_that_diverges_harms_no_other(tmp_path, monkeypatch):
     from bpnet.engine import network
 
-    healthy = load(train(tmp_path, replicas=3).run / "model").network.theta
+    healthy = load_model(train(tmp_path, replicas=3).run / "model").network.theta
     initialize = network.Network.initialize
 
     def poisoned(self):
@@ -123,7 +123,7 @@ def test_a_replica_that_diverges_harms_no_other(tmp_path, monkeypatch):
     monkeypatch.setattr(network.Network, "initialize", poisoned)
     run = train(tmp_path, replicas=3)
     monkeypatch.undo()
-    model = load(run.run / "model")
+    model = load_model(run.run / "model")
     assert model.description.seeds == [3, 5]
     np.testing.assert_array_equal(model.network.theta, healthy[[0, 2]])
     assert [replica.seed for replica in run.replicas] == [3, 5]

@@ -18,7 +18,7 @@ from bpnet.errors import BpnetError, DataError
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.gradcheck import check_config
 from bpnet.workflows.trace import trace_rows
-from bpnet.workflows.train import Trained
+from bpnet.workflows.train import TrainResult
 
 CONFIG = f"""\
 dataset:
@@ -341,7 +341,7 @@ def test_each_column_is_encoded_as_it_is_told(tables: Path) -> None:
 # Storage
 
 
-def rows_of_parts(tables: Path, *settings: str) -> tuple[Trained, dict[str, Rows]]:
+def rows_of_parts(tables: Path, *settings: str) -> tuple[TrainResult, dict[str, Rows]]:
     watcher = Watcher()
     trained = train_text(tables, CONFIG, *settings, watcher=watcher)
     return trained, watcher.prepared.rows

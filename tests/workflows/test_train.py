@@ -17,7 +17,7 @@ from workflow_runs import (
 from bpnet.errors import (
     BpnetError,
 )
-from bpnet.workflows.train import Trained
+from bpnet.workflows.train import TrainResult
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -152,5 +152,5 @@ def test_errors_of_every_kind_have_their_own_exit_code():
     }
 
 
-def test_trained_is_what_the_run_directory_says(iris: Trained):
+def test_trained_is_what_the_run_directory_says(iris: TrainResult):
     assert iris.figures == read_json(iris.run / "metrics.json")

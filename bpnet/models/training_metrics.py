@@ -19,7 +19,7 @@ from bpnet.engine.penalties import Penalty
 from bpnet.models.model import Description, Model
 
 
-def metric_of(*descriptions: Description) -> MetricOf:
+def training_metric(*descriptions: Description) -> MetricOf:
     """What measures given rows: accuracy, or for a regression RMSE, in the target's own unit, and R².
 
     Of replicas that have rows of their own, each has a description.
@@ -41,12 +41,12 @@ def metric_of(*descriptions: Description) -> MetricOf:
     return metric
 
 
-def measure_each(model: Model, rows: Rows) -> dict[str, Array]:
+def measure_replicas(model: Model, rows: Rows) -> dict[str, Array]:
     """For each replica (R,) the loss that training minimizes, penalty included, and the metrics."""
     description, network = model.description, model.network
     penalty = Penalty(l1=description.l1, l2=description.l2).bind(
         network.theta, network.gradient, network.weights
     )
     return Evaluator(
-        network, description.loss, metric_of(description)(rows), rows, penalty
+        network, description.loss, training_metric(description)(rows), rows, penalty
     ).figures()

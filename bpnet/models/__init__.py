@@ -1,1 +1,1 @@
-"""Trained models: from an encoder and networks to predictions."""
+"""Trained models: an encoder and its networks, which turn tables into predictions."""

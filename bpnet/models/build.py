@@ -1,4 +1,4 @@
-"""Building: the network that a prepared config describes."""
+"""Build the network that a prepared config describes."""
 
 import math
 import os
@@ -11,16 +11,17 @@ from bpnet.config.schema import Config
 from bpnet.config.source import Source
 from bpnet.engine.network import Network
 from bpnet.errors import ConfigError
-from bpnet.models.model import Description, Model
+from bpnet.models.description import Description
+from bpnet.models.model import Model
 from bpnet.preparation.prepare import Fitted, Prepared
 from bpnet.preparation.resolve import layers_of
 
-_OBJECTS = 30_000
-"""Bytes of generators and small arrays that each replica needs, as measured with 8,000 of them."""
+_BYTES_PER_REPLICA = 30_000
+"""Bytes of each replica's generators and small arrays, measured with 8,000 replicas."""
 
 
 def describe(prepared: Prepared | Fitted) -> Description:
-    """What the network of a prepared config is; its seed is the config's."""
+    """Describe the network of a prepared config; its only seed is the config's."""
     config, loss = prepared.config, prepared.config.training.loss
     assert loss is not None
     assert config.task is not None
@@ -46,54 +47,60 @@ def describe(prepared: Prepared | Fitted) -> Description:
 
 @contextmanager
 def architecture_errors(source: Source) -> Iterator[None]:
-    """Turn what goes wrong while a network is built into ConfigError."""
+    """Turn errors raised while a network is built into ConfigError."""
     try:
         yield
     except (MemoryError, OverflowError):
         raise ConfigError(
-            f"{source.where(('architecture',))}: architecture: this machine's memory is too small for so many "
-            "parameters; give the layers fewer units"
+            f"{source.where(('architecture',))}: architecture: the parameters do not fit into this "
+            "machine's memory; give the layers fewer units"
         ) from None
     except ValueError as error:
         raise ConfigError(f"{source.where(('architecture',))}: architecture: {error}") from None
 
 
 def build_model(prepared: Prepared, source: Source) -> Model:
-    """The network that the config describes, with its description; raises ConfigError where values do not fit."""
+    """Build the config's network, one replica for each seed.
+
+    Raises
+    ------
+    ConfigError
+        The network is too large, or explicit values do not fit its layers.
+
+    """
     config, description = prepared.config, describe(prepared)
     with architecture_errors(source):
-        alone = description.network()
+        single = description.network()
         if config.replicas == 1:
-            return Model(description, alone)
-        most_at_once(config, source, alone, len(prepared.rows["train"]))
-        several = replace(description, seeds=config.seeds)
-        return Model(several, several.network())
+            return Model(description, single)
+        most_at_once(config, source, single, len(prepared.rows["train"]))
+        replicated = replace(description, seeds=config.seeds)
+        return Model(replicated, replicated.network())
 
 
-def most_at_once(config: Config, source: Source, alone: Network, rows: int) -> int:
-    """How many networks the memory holds with what they train on so many rows with; raises ConfigError.
+def most_at_once(config: Config, source: Source, single: Network, rows: int) -> int:
+    """Return how many networks like `single` this machine's memory can train at once.
 
-    The error is that of a config whose `replicas` are more.
+    `rows` is the number of training rows. Raises ConfigError if the config has more `replicas`.
     """
     training = config.training
     batch = rows if training.batch_size == "full" else min(training.batch_size, rows)
-    copies = 4 + len(
-        training.optimizer.slots
-    )  # parameters, gradients, those kept, those before the last step
-    values = copies * alone.theta.size + 6 * batch * sum(alone.widths)
-    each = alone.dtype.itemsize * values + 8 * rows + _OBJECTS
+    # parameters, gradients, best parameters, those before the last step, and the optimizer's
+    copies = 4 + len(training.optimizer.slots)
+    values = copies * single.theta.size + 6 * batch * sum(single.widths)
+    each = single.dtype.itemsize * values + 8 * rows + _BYTES_PER_REPLICA
     most = max(1, int(min(0.8 * _memory() // each, 2**32)))
     if config.replicas > most:
         raise ConfigError(
-            f"{source.where(('replicas',))}: replicas is {config.replicas}: so many networks need about "
-            f"{each * config.replicas / 1e9:,.1f} GB, and this machine has {_memory() / 1e9:.1f} GB; "
-            f"at most {most:,} fit"
+            f"{source.where(('replicas',))}: replicas is {config.replicas}: "
+            f"these networks need about {each * config.replicas / 1e9:,.1f} GB, "
+            f"and this machine has {_memory() / 1e9:.1f} GB; at most {most:,} fit"
         )
     return most
 
 
 def _memory() -> float:
-    """The machine's memory in bytes; endless where it does not tell."""
+    """Return the machine's memory in bytes, or infinity where the system does not report it."""
     return (
         os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if hasattr(os, "sysconf")

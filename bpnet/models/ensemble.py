@@ -1,4 +1,4 @@
-"""An ensemble: models that predict together, each with an encoding of its own; most runs leave a single one."""
+"""An ensemble: models that predict together; most runs leave an ensemble of one model."""
 
 import dataclasses
 import re
@@ -14,31 +14,35 @@ from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import Chunk, Kind
 from bpnet.data.targets import Labels, Quantities
 from bpnet.errors import RunError, UsageError
-from bpnet.models.model import FORMAT, Description, Model, check_format, load_model
+from bpnet.models.description import FORMAT, Description
+from bpnet.models.model import Model, check_format, load_model
 from bpnet.runs import files
 
 Inputs = list[np.ndarray]
-"""The encoded rows (N, I), once for each member."""
+"""The encoded rows (N, I), once for each member, since each has an encoder of its own."""
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models of the same task and targets, whose networks count alike: a member with R replicas counts R times."""
+    """Models of the same task and targets, whose networks have equal votes.
+
+    A member with R replicas has R votes.
+    """
 
     members: Sequence[Model]
 
     @property
     def description(self) -> Description:
-        """The first member's description: task, target's names, classes and precision are those of all."""
+        """The first member's description; all share its task, targets, classes and precision."""
         return self.members[0].description
 
     @property
     def networks(self) -> int:
-        """How many networks there are."""
+        """The number of networks, over all members and replicas."""
         return sum(len(member.description.seeds) for member in self.members)
 
     def save(self, folder: Path) -> None:
-        """Write the model into the folder; of several members each into a folder of its own inside."""
+        """Write the model into a folder; several members each get a folder inside it."""
         if len(self.members) == 1:
             self.members[0].save(folder)
             return
@@ -48,17 +52,18 @@ class Ensemble:
             member.save(folder / name)
         files.write_json(folder / "model.json", {"format": FORMAT, "members": names})
 
-    def chosen(self, replica: str) -> "Ensemble":
-        """All networks, the best, or the one with this number from 1; raises UsageError.
+    def select(self, replica: str) -> "Ensemble":
+        """Return all networks (`all`), the best (`best`), or the one with a number from 1.
 
-        The best is told by the validation loss, which only networks with the same rows have in common.
+        The best has the lowest validation loss; networks of different members have no validation
+        rows in common, so none of them is the best. Raises UsageError.
         """
         if replica == "all":
             return self
         places = [
-            (k, own)
+            (k, network)
             for k, member in enumerate(self.members)
-            for own in range(len(member.description.seeds))
+            for network in range(len(member.description.seeds))
         ]
         several = len(self.members) > 1
         if replica == "best" and not several:
@@ -75,109 +80,128 @@ class Ensemble:
             raise UsageError(
                 f"--replica {replica}: must be all, {best}or a number from 1 to {len(places)}{why}"
             )
-        member, own = places[number]
-        return Ensemble([self.members[member].picked([own])])
+        member, network = places[number]
+        return Ensemble([self.members[member].select([network])])
 
     def check_columns(self, table: Table) -> None:
-        """Raise DataError where a column that a member reads is not there."""
+        """Raise DataError if the table lacks a column that a member reads."""
         for member in self.members:
             member.check_columns(table)
 
     @property
     def wanted(self) -> dict[str, Kind]:
-        """What to read of a table: text where members differ, for each can make of that what it needs."""
-        found: dict[str, Kind] = {}
+        """The columns to read and their kinds; where members differ, text, which each can parse."""
+        kinds: dict[str, Kind] = {}
         for member in self.members:
             for name, kind in member.description.encoder.wanted.items():
-                found[name] = kind if found.get(name, kind) == kind else "text"
-        return found
+                kinds[name] = kind if kinds.get(name, kind) == kind else "text"
+        return kinds
 
     def encode(self, chunk: Chunk) -> tuple[Inputs, Flags]:
-        """A chunk's rows as each member reads them, and what all members have to say of a row; raises DataError."""
+        """Encode a chunk's rows for each member, with the flags that all members agree on.
+
+        Raises DataError.
+        """
         encoded = [
             member.description.encoder.encode(chunk, self.description.precision)
             for member in self.members
         ]
         return [x for x, _ in encoded], reduce(Flags.common, (flags for _, flags in encoded))
 
-    def blank(self) -> Inputs:
-        """A row of zeros, as the members read it."""
+    def blank_row(self) -> Inputs:
+        """Return a row of zeros for each member."""
         return [
             np.zeros((1, member.description.encoder.width), member.network.dtype)
             for member in self.members
         ]
 
-    def each(self, x: Inputs) -> np.ndarray:
-        """What each network says (R, N, K), by the order of the members: see `Model.each`."""
-        said = [member.each(own) for member, own in zip(self.members, x, strict=True)]
-        return said[0] if len(said) == 1 else np.concatenate(said)
+    def predict_each(self, x: Inputs) -> np.ndarray:
+        """Return the outputs (R, N, K) of every network, member by member: see `Model`."""
+        outputs = [member.predict_each(rows) for member, rows in zip(self.members, x, strict=True)]
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def disagreement(self, each: np.ndarray) -> np.ndarray:
-        """How far the networks, which say `each` (R, N, K), are apart (N, targets).
+        """Return how far the networks, with outputs `each` (R, N, K), disagree (N, targets).
 
-        For classes and labels the share of networks that say otherwise than all together do; for quantities the
-        standard deviation of what they predict, in the target's own unit.
+        For classes and labels, the share of networks that predict otherwise than the ensemble;
+        for quantities, the standard deviation of their predictions, in the target's own unit.
         """
         target = self.description.target
         if isinstance(target, Quantities):
             return np.asarray(each.std(axis=0, ddof=1))
-        together = each.mean(axis=0)
+        mean = each.mean(axis=0)
         if isinstance(target, Labels) or each.shape[2] == 1:
-            return np.asarray(((each > 0.5) != (together > 0.5)).mean(axis=0))
-        return np.asarray((each.argmax(axis=2) != together.argmax(axis=1)).mean(axis=0)[:, None])
+            return np.asarray(((each > 0.5) != (mean > 0.5)).mean(axis=0))
+        return np.asarray((each.argmax(axis=2) != mean.argmax(axis=1)).mean(axis=0)[:, None])
 
-    def predictions(self, each: np.ndarray) -> np.ndarray:
-        """What the networks, which say `each` (R, N, K), predict together (N, K).
+    def combine(self, each: np.ndarray) -> np.ndarray:
+        """Return the ensemble's predictions (N, K) from the networks' outputs `each` (R, N, K).
 
-        Classes: a probability for each, which sum to 1 in each row; outputs that are not shares already, such as
-        several sigmoids, are clipped to 0 … 1 and divided by their sum. Labels: the probability that each is true.
-        Quantities: the values, in the targets' own units.
+        Classes: a probability for each, which sum to 1 in each row; outputs that are not
+        probabilities already, such as several sigmoids, are clipped to 0 … 1 and divided by their
+        sum. Labels: the probability that each is true. Quantities: values in the targets' units.
         """
-        together = each.mean(axis=0)
+        mean = each.mean(axis=0)
         if isinstance(self.description.target, Quantities):
-            return np.asarray(together)
-        shares = np.clip(together.astype(np.float64), 0, 1)
+            return np.asarray(mean)
+        shares = np.clip(mean.astype(np.float64), 0, 1)
         classes = self.description.classes
         if classes is None:
             return np.asarray(shares)
-        if shares.shape[1] == 1:
+        if shares.shape[1] == 1:  # the one output is the second class's probability
             return np.hstack([1 - shares, shares])
         total = shares.sum(axis=1, keepdims=True)
+        # a row whose outputs are all 0 gets equal probabilities
         return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / len(classes))
 
 
 def load_ensemble(folder: Path) -> Ensemble:
-    """Read a model, or the models of an ensemble; raises RunError where a file is missing or damaged."""
+    """Read a model, or the models of an ensemble.
+
+    Raises
+    ------
+    RunError
+        A file is missing or damaged, or the members do not fit together.
+
+    """
     path = folder / "model.json"
     content = files.read_json(path)
     if not isinstance(content, dict) or "members" not in content:
         return Ensemble([load_model(folder)])
-    names = content["members"]
     check_format(path, content)
-    proper = isinstance(names, list) and all(
-        isinstance(n, str) and re.fullmatch(r"member-\d{3,}", n) for n in names
-    )
-    if not proper or not names or len(set(names)) < len(names):
-        raise RunError(
-            f"{path}: members must be the folders beside this file, such as member-001, each once; restore it, or "
-            "train again"
-        )
+    names = _member_names(path, content["members"])
     members = [load_model(folder / name) for name in names]
     first = members[0].description
     for name, member in zip(names, members, strict=True):
-        own = member.description
+        description = member.description
         for what in ("task", "classes", "precision"):
-            if getattr(own, what) != getattr(first, what) or own.target.names != first.target.names:
+            same_names = description.target.names == first.target.names
+            if getattr(description, what) != getattr(first, what) or not same_names:
                 raise RunError(
-                    f"{folder / name}: its target or {what} differs from that of {names[0]}; train again"
+                    f"{folder / name}: its target or {what} differs from that of {names[0]}; "
+                    "train again"
                 )
     return Ensemble(members)
 
 
-def apart(together: Model, descriptions: Sequence[Description]) -> list[Model]:
-    """The models of the replicas of one network, each with a description of its own."""
-    found = []
-    for k, description in enumerate(descriptions):
-        alone = together.picked([k])
-        found.append(dataclasses.replace(alone, description=description))
-    return found
+def _member_names(path: Path, names: object) -> list[str]:
+    """Return the members' folders that model.json names; raise RunError if they are not proper."""
+    if (
+        isinstance(names, list)
+        and names
+        and all(isinstance(n, str) and re.fullmatch(r"member-\d{3,}", n) for n in names)
+        and len(set(names)) == len(names)
+    ):
+        return names
+    raise RunError(
+        f"{path}: members must be the folders beside this file, such as member-001, each once; "
+        "restore it, or train again"
+    )
+
+
+def separate(model: Model, descriptions: Sequence[Description]) -> list[Model]:
+    """Return a model for each replica, with the replica's own description."""
+    return [
+        dataclasses.replace(model.select([k]), description=description)
+        for k, description in enumerate(descriptions)
+    ]

@@ -1,4 +1,4 @@
-"""Threads: how many of them the matrix products of a network may use."""
+"""The number of threads that BLAS uses for a network's matrix products."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,17 +9,17 @@ from threadpoolctl import threadpool_limits
 from bpnet.engine.network import Network
 
 SMALLEST_SHARED = 30_000_000
-"""A product of fewer floating-point operations (about 0.2 ms on one core) is not shared out among threads.
+"""Products of fewer floating-point operations (about 0.2 ms on one core) stay on one thread.
 
-On two idle cores a product of 34 million operations takes 0.71 of the time that one thread takes, one of 51 million
-0.57, and one of 8 million 1.08. Beside another busy process threads wait for one another, and a small network's step
-was seen to take ten to a hundred times as long.
+On two idle cores a product of 34 million operations takes 0.71 of the time that one thread takes,
+one of 51 million 0.57, and one of 8 million 1.08. Beside another busy process, threads wait for
+one another: a small network's step was seen to take ten to a hundred times as long.
 """
 
 
 @contextmanager
 def suited_threads(network: Network, rows: int) -> Iterator[None]:
-    """Let BLAS use one thread, or as many as it likes where the network's products over so many rows are large."""
+    """Limit BLAS to one thread unless the network's products over `rows` rows are large."""
     largest = max(
         (2 * rows * inputs * outputs for inputs, outputs in pairwise(network.widths)), default=0
     )

@@ -1,4 +1,7 @@
-"""Measuring: a model's loss and metrics over encoded rows, by the engine."""
+"""Training metrics: a model's loss and the metrics of metrics.csv, computed by the engine.
+
+The richer scores of `bpnet eval`, computed by scikit-learn, are in `bpnet.scoring.scores`.
+"""
 
 import numpy as np
 
@@ -16,13 +19,15 @@ from bpnet.engine.metrics import (
     Several,
 )
 from bpnet.engine.penalties import Penalty
-from bpnet.models.model import Description, Model
+from bpnet.models.description import Description
+from bpnet.models.model import Model
 
 
 def training_metric(*descriptions: Description) -> MetricOf:
-    """What measures given rows: accuracy, or for a regression RMSE, in the target's own unit, and R².
+    """Return the function that makes the metric of given rows.
 
-    Of replicas that have rows of their own, each has a description.
+    Classes and labels have accuracy; quantities have RMSE, in the target's own unit, and R².
+    Give one description, or one for each replica where replicas train on different rows.
     """
     description = descriptions[0]
     target, threshold = description.target, description.loss.threshold
@@ -30,7 +35,7 @@ def training_metric(*descriptions: Description) -> MetricOf:
     def metric(rows: Rows) -> Metric:
         if isinstance(target, Quantities):
             scales = [
-                own.target.divisors for own in descriptions if isinstance(own.target, Quantities)
+                each.target.divisors for each in descriptions if isinstance(each.target, Quantities)
             ]
             return RegressionError(rows.apart(rows.y), np.array(scales))
         if isinstance(target, Labels):
@@ -42,7 +47,7 @@ def training_metric(*descriptions: Description) -> MetricOf:
 
 
 def measure_replicas(model: Model, rows: Rows) -> dict[str, Array]:
-    """For each replica (R,) the loss that training minimizes, penalty included, and the metrics."""
+    """Return the loss that training minimizes, penalty included, and the metrics, each (R,)."""
     description, network = model.description, model.network
     penalty = Penalty(l1=description.l1, l2=description.l2).bind(
         network.theta, network.gradient, network.weights

@@ -16,8 +16,9 @@ from bpnet.engine.loop.batches import stacked
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.build import describe
-from bpnet.models.ensemble import Ensemble, apart
-from bpnet.models.model import Description, Model
+from bpnet.models.description import Description
+from bpnet.models.ensemble import Ensemble, separate
+from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_replicas, training_metric
 from bpnet.preparation.folds import check_foldable, draw_folds
 from bpnet.preparation.prepare import Contents, Prepared, contents
@@ -208,7 +209,7 @@ def _train(
                 learnt.seconds += time.perf_counter() - start
                 log.flush()
                 if last is not None:
-                    _learn(learnt, group, prepared, apart(model, descriptions), last, watcher)
+                    _learn(learnt, group, prepared, separate(model, descriptions), last, watcher)
                 interruption.saving = False
             del prepared, model  # before the next pass is encoded
             if interruption.asked:
@@ -280,7 +281,7 @@ def _learn(
         losses = measure_replicas(member, fold.rows.get("validation", fold.rows["train"]))[
             "loss"
         ].tolist()
-        learnt.done.append(_Done(result, member.described(losses=losses), answered))
+        learnt.done.append(_Done(result, member.with_losses(losses), answered))
 
 
 def _save(learnt: _Learnt, run: directory.RunPaths, found: Contents) -> dict[str, Estimate]:

@@ -88,7 +88,7 @@ def evaluate(
     resamples: int = 1000,
 ) -> Evaluation:
     """Evaluate a run on a table, or on its own test rows; raises RunError or DataError."""
-    model = load_ensemble(directory.model_folder(run)).chosen(replica)
+    model = load_ensemble(directory.model_folder(run)).select(replica)
     own: tuple[Table, PartNumbers] | None = None
     warnings: list[str] = []
     is_run = (run / "run.json").is_file()
@@ -282,7 +282,7 @@ class _Scored:
             for member, x in zip(model.members, known.x, strict=True)
         ]
         self.loss = float(np.concatenate(losses).mean())
-        self._predicted = model.predictions(model.each(known.x))
+        self._predicted = model.combine(model.predict_each(known.x))
         if not np.isfinite(self.loss) or not np.isfinite(self._predicted).all():
             raise RunError(
                 "the model's loss on these rows is not finite; its weights, or the table's values, are too large"

@@ -188,7 +188,7 @@ class _Run:
             start += len(networks)
             alive = [k for k in networks if journal.finite[k]]
             own_networks = alive or networks
-            picked = model.picked(own_networks)
+            picked = model.select(own_networks)
             chosen = Model(replace(own.description, seeds=picked.description.seeds), picked.network)
             figures = figures_of(chosen, self._prepared.rows)
             kept.append((own_networks, chosen, figures))

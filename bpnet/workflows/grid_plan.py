@@ -11,7 +11,7 @@ from bpnet.config.source import Source
 from bpnet.data.splitting import Part
 from bpnet.errors import ConfigError
 from bpnet.models.build import architecture_errors, describe, most_at_once
-from bpnet.models.model import Description
+from bpnet.models.description import Description
 from bpnet.preparation.dataset import Opened
 from bpnet.preparation.prepare import Fitted, contents, fit
 from bpnet.preparation.resolve import METRICS, resolve

@@ -57,7 +57,7 @@ def answer(
 ) -> tuple[Answered, dict[str, float | None]]:
     """What the network of a fold says of its rows, and its figures there."""
     rows, alone = prepared.rows["test"].picked(slice(None)), Ensemble([member])
-    predicted = alone.predictions(alone.each([rows.x]))
+    predicted = alone.combine(alone.predict_each([rows.x]))
     true = prepared.survey.answers.values[prepared.parts["test"]]
     rng = generator(member.description.seeds[0], Purpose.RESAMPLING)
     scores = score(member.description.target, true, predicted, rng, 2)

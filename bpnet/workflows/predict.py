@@ -54,7 +54,7 @@ class Prediction:
 
     def __init__(self, run: Path, data: str, wish: PredictOptions) -> None:
         self._model, self._wish = (
-            load_ensemble(directory.model_folder(run)).chosen(wish.replica),
+            load_ensemble(directory.model_folder(run)).select(wish.replica),
             wish,
         )
         self._table = open_table(data, self._model.description.reading)
@@ -126,12 +126,12 @@ class Prediction:
             raise DataError([*problems, *total_line(count, "rows are flagged")])
 
     def _added_names(self) -> list[str]:
-        return [*self._added(self._model.blank()), FLAGS]
+        return [*self._added(self._model.blank_row()), FLAGS]
 
     def _added(self, x: Inputs) -> dict[str, list[str] | Array]:
         """The predictions of encoded rows, column by column."""
-        each = self._model.each(x)
-        added = self._columns(_finite(self._model.predictions(each)))
+        each = self._model.predict_each(x)
+        added = self._columns(_finite(self._model.combine(each)))
         if self._model.networks > 1:
             names = self._model.description.target.names
             apart = self._model.disagreement(each)

@@ -108,7 +108,7 @@ def save(
 ) -> None:
     """Write the model that is kept and metrics.json, given the figures of each of its replicas."""
     part = judged_part(rows)
-    kept.described(losses=[own[part]["loss"] for own in each]).save(run.model)
+    kept.with_losses([own[part]["loss"] for own in each]).save(run.model)
     figures: dict[Any, Any] = dict(mean_figures(each))
     if len(each) > 1:
         figures |= {"deviation": deviations(each), "replicas": each}

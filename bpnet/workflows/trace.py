@@ -60,7 +60,7 @@ def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: 
         if config is not None
         else load_model(directory.model_folder(subject))
     )
-    model = model.picked([0])
+    model = model.select([0])
     numbers = _row_numbers(wanted, prepared)
     training, loss = prepared.config.training, prepared.config.training.loss
     assert loss is not None

@@ -111,7 +111,7 @@ def _save(
     status: Status,
 ) -> list[Replica]:
     """Write the model, the final figures, the doctor's report and the end of run.json; how each replica ended."""
-    kept = model.picked(journal.survivors)
+    kept = model.select(journal.survivors)
     each = figures_of(kept, prepared.rows)
     save(kept, each, prepared.rows, run)
     replicas = journal.replicas(each, status)

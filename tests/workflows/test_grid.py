@@ -288,7 +288,7 @@ def test_a_grid_of_one_point_is_a_training(tmp_path):
         ),
         (
             "replicas=1,1000000000",
-            "--grid replicas=1000000000: replicas is 1000000000: so many networks need about",
+            "--grid replicas=1000000000: replicas is 1000000000: these networks need about",
         ),
         ("dataset.features=[a],[nope]", "nope"),
         ("dataset.path=t.csv,gone.csv", "gone.csv"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bpnet.reports.text import counted, table
-from bpnet.runs.journal import deviations
+from bpnet.runs.metrics import deviations
 
 if TYPE_CHECKING:
     from bpnet.workflows.train import TrainResult

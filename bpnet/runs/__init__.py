@@ -1,1 +1,1 @@
-"""The run directory: its layout, atomic writes, logs and weights."""
+"""The run directory: its layout, and the files that a run reads and writes there."""

@@ -1,4 +1,4 @@
-"""The run directory: its name, its files, and the checks that a folder is one."""
+"""The run directory: its name, the paths of its files, and how one is opened."""
 
 import re
 from dataclasses import dataclass
@@ -11,62 +11,62 @@ from bpnet.runs import files
 
 @dataclass(frozen=True)
 class RunPaths:
-    """The places inside a run directory."""
+    """The paths of a run directory's files."""
 
     folder: Path
 
     @property
     def config(self) -> Path:
-        """The resolved config, every default written out."""
+        """The resolved config, with every default written out."""
         return self.folder / "config.yaml"
 
     @property
     def run(self) -> Path:
-        """Status, seed, versions, timings."""
+        """The status, seed, versions and timings."""
         return self.folder / "run.json"
 
     @property
     def metrics_csv(self) -> Path:
-        """One row per epoch."""
+        """The metrics, one row an epoch."""
         return self.folder / "metrics.csv"
 
     @property
     def replicas_csv(self) -> Path:
-        """One row per epoch and replica."""
+        """The metrics of several replicas, one row an epoch and replica."""
         return self.folder / "replicas.csv"
 
     @property
     def folds_csv(self) -> Path:
-        """Of a cross-validation, one row per epoch and fold."""
+        """The metrics of a cross-validation, one row an epoch and fold."""
         return self.folder / "folds.csv"
 
     @property
     def predictions(self) -> Path:
-        """Of a cross-validation, what each fold's network says of the fold's rows."""
+        """The predictions of a cross-validation, each row's by a network that has not seen it."""
         return self.folder / "predictions.csv"
 
     @property
     def metrics_json(self) -> Path:
-        """The final figures."""
+        """The final metrics."""
         return self.folder / "metrics.json"
 
     @property
     def diagnosis(self) -> Path:
-        """The doctor's looks at each layer, and its advice."""
+        """The doctor's measurements of each layer, and its advice."""
         return self.folder / "diagnosis.json"
 
     @property
     def splits(self) -> Path:
-        """Which part each row of the table belongs to."""
+        """The part of the split, or the fold, of each row of the table."""
         return self.folder / "splits.csv"
 
     @property
     def model(self) -> Path:
-        """The folder with all that predict needs."""
+        """The folder with all that prediction needs."""
         return self.folder / "model"
 
     def require(self, *names: str) -> None:
-        """Check that these files, named relative to the folder, are there."""
+        """Raise RunError if one of these files, named relative to the folder, is missing."""
         missing = [name for name in names if not (self.folder / name).is_file()]
         if missing:
             raise RunError(
@@ -76,12 +76,13 @@ class RunPaths:
 
 
 def valid_name(name: str) -> str:
-    """Return the name of a run if it is fit to name a folder."""
+    """Return the name of a run, or raise UsageError if it cannot name a folder."""
     if re.fullmatch(r"\w[\w.-]{0,99}", name):
         return name
     raise UsageError(
         f"the run name {name!r} cannot name a folder; "
-        "allowed are up to 100 letters, digits, '.', '_' and '-', beginning with a letter, a digit or '_'"
+        "allowed are up to 100 letters, digits, '.', '_' and '-', "
+        "beginning with a letter, a digit or '_'"
     )
 
 
@@ -110,7 +111,7 @@ def create(parent: Path, name: str) -> Path:
 
 
 def model_folder(path: Path) -> Path:
-    """The model of a run directory, or the folder itself where it is a model that was copied away."""
+    """Return the model of a run directory, or the folder itself if it is a copied model."""
     if (path / "model.json").is_file():
         return path
     paths = open_run(path)
@@ -120,7 +121,7 @@ def model_folder(path: Path) -> Path:
 
 
 def open_run(path: Path) -> RunPaths:
-    """Return the places inside an existing run directory."""
+    """Return the paths of an existing run directory; raises RunError."""
     try:
         is_run, is_folder, is_there = _is_run(path), path.is_dir(), path.exists()
     except OSError as error:
@@ -133,16 +134,17 @@ def open_run(path: Path) -> RunPaths:
             f"did you mean '{path.with_name(near)}'?" if near else "`bpnet train CONFIG` makes one"
         )
         raise RunError(f"{path}: there is no such run directory; {hint}")
-    meant = [*_runs(path)[-1:], *filter(_is_run, path.parents)]
-    hint = f"; did you mean '{meant[0]}'?" if meant else ""
+    nearby = [*_runs(path)[-1:], *filter(_is_run, path.parents)]
+    hint = f"; did you mean '{nearby[0]}'?" if nearby else ""
     raise RunError(
         f"{path}: {'is not a run directory' if is_folder else 'is a file, not a run directory'}; "
-        f"a run directory is what `bpnet train` makes and holds config.yaml, run.json, model/ and more{hint}"
+        "a run directory is what `bpnet train` makes and holds "
+        f"config.yaml, run.json, model/ and more{hint}"
     )
 
 
-def trained_on(run: Path) -> str | None:
-    """The SHA-256 of the data that a run was trained on; None where that is not known."""
+def data_sha256(run: Path) -> str | None:
+    """Return the SHA-256 of the data that a run was trained on, or None if it is unknown."""
     if not _is_run(run):
         return None
     content = files.read_json(RunPaths(run).run)
@@ -155,5 +157,5 @@ def _is_run(folder: Path) -> bool:
 
 
 def _runs(parent: Path) -> list[Path]:
-    """List the run directories in a folder; none when there is no such folder."""
+    """List the run directories in a folder, which need not exist."""
     return sorted(file.parent for file in parent.glob("*/run.json"))

@@ -1,4 +1,4 @@
-"""Small files, written so that a crash leaves the old content or the new, never half of one."""
+"""Atomic writes: a crash leaves a file's old content or its new content, never a mixture."""
 
 import codecs
 import contextlib
@@ -20,9 +20,10 @@ _RESTORE = "restore it from a copy, or train again"
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A stream whose content replaces a file at once, when it is complete: written beside it, flushed, renamed.
+    """Yield a stream whose content replaces the file once it is complete.
 
-    What a link points to is replaced, and a device or a pipe is written to.
+    The content is written to a temporary file beside it, flushed and renamed. The target of a link
+    is replaced; a device or a pipe is written to.
     """
     path = path.resolve()
     if path.exists() and not path.is_file() and not path.is_dir():
@@ -48,19 +49,19 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file at once."""
+    """Replace a file atomically."""
     with replacing(path) as file:
         file.write(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file at once, in UTF-8."""
-    # A lone surrogate (a file name that is not UTF-8) becomes \udc80, which JSON reads back as the same.
+    """Replace a text file atomically, in UTF-8."""
+    # a lone surrogate (of a file name that is not UTF-8) becomes \udc80, which JSON reads back
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
-    """Replace a CSV file at once, in UTF-8."""
+    """Replace a CSV file atomically, in UTF-8."""
     with replacing(path) as file:
         writer = csv.writer(
             codecs.getwriter("utf-8")(file, "backslashreplace"), lineterminator="\n"
@@ -70,17 +71,17 @@ def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file at once."""
+    """Replace a JSON file atomically."""
     write_text(path, json_text(value) + "\n")
 
 
 def json_text(value: Any) -> str:
-    """One JSON document; JSON has no NaN and no infinity, so both are written as null."""
+    """Return a JSON document, with null for NaN and infinity, which JSON lacks."""
     return json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False)
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:
-    """Make the error that says why a file could not be written."""
+    """Return the error that says why a file could not be written."""
     advice = "check that its folder exists, is writable and has space left"
     if isinstance(error, IsADirectoryError):
         advice = "give the name of a file"
@@ -89,7 +90,7 @@ def cannot_write(path: Path, error: OSError) -> RunError:
 
 @contextlib.contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 file to be read line by line."""
+    """Open a UTF-8 file to be read line by line; raises RunError."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             yield file
@@ -102,7 +103,7 @@ def open_text(path: Path) -> Iterator[TextIO]:
 
 
 def read_text(path: Path) -> str:
-    """Return the content of a UTF-8 file, its line ends as newlines."""
+    """Return the content of a UTF-8 file, with newlines as its line ends."""
     with open_text(path) as file:
         return file.read().replace("\r\n", "\n")
 
@@ -116,15 +117,12 @@ def read_json(path: Path) -> Any:
         raise RunError(
             f"{path}, line {error.lineno}: is not JSON: {error.msg}; {_RESTORE}"
         ) from None
-    except (
-        RecursionError,
-        ValueError,
-    ):  # brackets a thousand deep; a number of thousands of digits
+    except (RecursionError, ValueError):  # brackets a thousand deep, a number of 5,000 digits
         raise RunError(f"{path}: is not JSON that bpnet wrote; {_RESTORE}") from None
 
 
 def _plain(value: Any) -> Any:
-    """Turn NumPy scalars into Python's, paths into text, and numbers that are not finite into None."""
+    """Convert NumPy scalars to Python's, paths to text, and NaN and infinity to None."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -137,7 +135,7 @@ def _plain(value: Any) -> Any:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, on the systems that can."""
+    """Flush a folder, so that a rename survives a power cut, on systems that allow it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

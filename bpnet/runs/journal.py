@@ -1,42 +1,37 @@
-"""The journal of a run: run.json, written when it begins and when it ends, and the logs of its epochs."""
+"""The journal of a run: run.json at its begin and end, and metrics.csv epoch by epoch."""
 
-import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Self
 
 import numpy as np
 
-from bpnet import __version__
 from bpnet.config.schema import Config
-from bpnet.data.splitting import Part
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Record
 from bpnet.preparation.prepare import Prepared
 from bpnet.preparation.resolve import METRICS
-from bpnet.runs import directory, files
+from bpnet.runs.directory import RunPaths
 from bpnet.runs.log import MetricsLog
-
-Status = Literal["finished", "diverged", "interrupted", "failed"]
-Figures = dict[Part, dict[str, float]]
+from bpnet.runs.metrics import PartMetrics
+from bpnet.runs.run_file import RunFile, Status
 
 
 @dataclass(frozen=True)
 class Replica:
-    """How one network of several ended: its seed, why and with which epoch's weights, and its final figures."""
+    """How one network ended: why, with which epoch's weights, and with which final metrics."""
 
     seed: int
     stop_reason: str
     best_epoch: int
-    figures: Figures
+    figures: PartMetrics
 
 
-class Row(Mapping[str, float]):
-    """An epoch's row of metrics.csv, by the names of its columns; to make a dict of each would take longer."""
+class EpochRow(Mapping[str, float]):
+    """An epoch's row of metrics.csv by column name, without the cost of a dict for each row."""
 
     __slots__ = ("_columns", "_values")
 
@@ -54,52 +49,59 @@ class Row(Mapping[str, float]):
 
 
 class Journal:
-    """Writes what happens: metrics.csv, with several replicas their means, and replicas.csv with a row for each."""
+    """The record of a training of R replicas on the same rows.
+
+    metrics.csv has a row for each epoch. With several replicas its metrics are their means, and
+    replicas.csv has a row for each epoch and replica. Enter the journal while epochs are logged.
+    """
 
     def __init__(
         self,
-        run: directory.RunPaths,
+        run: RunPaths,
         prepared: Prepared,
         command: Sequence[str],
         seeds: Sequence[int] | None = None,
     ) -> None:
         """Begin run.json; `seeds` are those of the networks, by default the config's."""
-        self.start = time.perf_counter()
         config = prepared.config
         self.seeds = config.seeds if seeds is None else list(seeds)
         self.chosen: list[int] | None = None
-        """The networks of a grid that the run keeps."""
-        self.epoch, self.kept = 0, np.zeros(len(self.seeds), np.int64)
-        """The last epoch, and for each replica (R,) the epoch whose weights it keeps."""
+        """The replicas that a grid's run keeps, from 0; None for those that have not diverged."""
+        self.epoch = 0
+        """The last epoch."""
+        self._kept = np.zeros(len(self.seeds), np.int64)  # (R,) the epoch whose weights are kept
         self._diverged: Array = np.zeros(len(self.seeds), bool)
         self._stops: Sequence[str] | None = None
         self._run, self._warnings = run, list(prepared.warnings)
-        self._measured = measured(config, validated="validation" in prepared.rows)
-        self._content: dict[str, Any] = {
-            **begun(config.seed, prepared.survey.table.digest, command),
-            "stop_reason": None,
-            "best_epoch": None,
-            "epochs": None,
-            "rows": {part: len(rows) for part, rows in prepared.parts.items()},
-            "warnings": self._warnings,
-            "advice": [],
-            "replicas": [],
-        }
-        self._write()
+        self._metrics = metric_columns(config, validated="validation" in prepared.rows)
+        self._file = RunFile(
+            run.run,
+            seed=config.seed,
+            data_sha256=prepared.survey.table.digest,
+            command=command,
+            stop_reason=None,
+            best_epoch=None,
+            epochs=None,
+            rows={part: len(rows) for part, rows in prepared.parts.items()},
+            warnings=self._warnings,
+            advice=[],
+            replicas=[],
+        )
+        self.start = self._file.start
+        """The performance counter when the run began."""
 
     def __enter__(self) -> Self:
         several = len(self.seeds) > 1
-        figures = [*self._measured, "learning_rate", "gradient_norm"]
-        spread = [f"{name}_deviation" for name in self._measured] if several else []
-        self._columns = {
-            name: k for k, name in enumerate(["epoch", "step", *figures, "seconds", *spread])
-        }
-        self._open = ExitStack()
-        self._log = self._open.enter_context(MetricsLog(self._run.metrics_csv, list(self._columns)))
-        self._each = None
+        columns = [*self._metrics, "learning_rate", "gradient_norm"]
+        spread = [f"{name}_deviation" for name in self._metrics] if several else []
+        names = ["epoch", "step", *columns, "seconds", *spread]
+        self._columns = {name: k for k, name in enumerate(names)}
+        self._logs = ExitStack()
+        self._log = self._logs.enter_context(MetricsLog(self._run.metrics_csv, names))
+        self._replica_log = None
         if several:
-            self._each = self._open.enter_context(
-                MetricsLog(self._run.replicas_csv, ["epoch", "replica", *figures])
+            self._replica_log = self._logs.enter_context(
+                MetricsLog(self._run.replicas_csv, ["epoch", "replica", *columns])
             )
         return self
 
@@ -109,144 +111,103 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        self._logs.__exit__(kind, error, trace)
 
-    def note(self, record: Record) -> Row:
-        """Log an epoch, and return its row of metrics.csv; of several replicas the finite ones that train count."""
+    def note(self, record: Record) -> EpochRow:
+        """Log an epoch, and return its row of metrics.csv.
+
+        The means of several replicas are over those that still train and are finite.
+        """
         spread: Iterable[float] = ()
-        figures = (*record.figures.values(), record.learning_rate, record.gradient_norm)
-        if self._each is None:
-            means: Iterable[float] = map(np.ndarray.item, figures)
+        values = (*record.figures.values(), record.learning_rate, record.gradient_norm)
+        if self._replica_log is None:
+            means: Iterable[float] = map(np.ndarray.item, values)
         else:
-            means, spread = self._note_each(record, self._each, np.array(figures))
+            means, spread = self._note_replicas(record, self._replica_log, np.array(values))
         now = time.perf_counter()
         row = [record.epoch, record.step, *means, now - self.start, *spread]
         self._log.append(row, now=now)
-        self.epoch, self.kept, self._diverged = record.epoch, record.kept_epoch, record.diverged
+        self.epoch, self._kept, self._diverged = record.epoch, record.kept_epoch, record.diverged
         if record.warnings:
             self._warnings += record.warnings
         if record.stops:
             self._stops = record.stops
-        return Row(self._columns, row)
+        return EpochRow(self._columns, row)
 
-    def _note_each(
-        self, record: Record, log: MetricsLog, figures: Array
+    def _note_replicas(
+        self, record: Record, log: MetricsLog, values: Array
     ) -> tuple[list[float], list[float]]:
-        """Log the figures (C, R) of each replica that trains; the means and deviations of those that are finite."""
-        each = zip(figures.T.tolist(), record.running.tolist(), strict=True)
+        """Log each replica's values (C, R); return the means (C,) and deviations (M,) to log.
+
+        C counts all columns, M the metrics among them.
+        """
+        each = zip(values.T.tolist(), record.running.tolist(), strict=True)
         rows = [
-            [record.epoch, replica, *own]
-            for replica, (own, running) in enumerate(each, start=1)
+            [record.epoch, replica, *cells]
+            for replica, (cells, running) in enumerate(each, start=1)
             if running
         ]
         log.append(*rows, now=time.perf_counter())
         counted = record.running & ~record.diverged
-        chosen = figures[:, counted] if counted.any() else figures[:, :1]
-        measured = chosen[: len(self._measured)]
-        spread = measured.std(axis=1, ddof=1) if measured.shape[1] > 1 else np.zeros(len(measured))
+        chosen = values[:, counted] if counted.any() else values[:, :1]
+        metrics = chosen[: len(self._metrics)]
+        spread = metrics.std(axis=1, ddof=1) if metrics.shape[1] > 1 else np.zeros(len(metrics))
         return chosen.mean(axis=1).tolist(), spread.tolist()
 
     @property
     def finite(self) -> Array:
-        """Which replicas (R,) have not diverged."""
+        """Mask (R,) of the replicas that have not diverged."""
         return np.asarray(~self._diverged)
 
     @property
     def survivors(self) -> list[int]:
-        """The replicas that the run keeps: those that have not diverged, or all of them where every one has."""
+        """The replicas that the run keeps, from 0: the finite ones, or all where all diverged."""
         if self.chosen is not None:
             return self.chosen
         return np.flatnonzero(self.finite).tolist() or list(range(len(self.seeds)))
 
-    def how_ended(self, replica: int) -> tuple[str | None, int]:
-        """Why a replica, counted from 0, ended, None where it was interrupted, and the epoch whose weights it keeps."""
-        return self._stops[replica] if self._stops else None, int(self.kept[replica])
+    def ending(self, replica: int) -> tuple[str | None, int]:
+        """Return why a replica stopped, and the epoch whose weights it keeps.
+
+        The reason is None if the training was interrupted.
+        """
+        return self._stops[replica] if self._stops else None, int(self._kept[replica])
 
     @property
     def stop_reason(self) -> str | None:
-        """Why the run ended: why the first of its survivors did."""
-        return self.how_ended(self.survivors[0])[0]
+        """Why the first survivor stopped, which run.json reports for the run."""
+        return self.ending(self.survivors[0])[0]
 
     @property
     def kept_epoch(self) -> int:
-        """The epoch whose weights the first of its survivors keeps."""
-        return self.how_ended(self.survivors[0])[1]
+        """The epoch whose weights the first survivor keeps."""
+        return self.ending(self.survivors[0])[1]
 
-    def replicas(self, figures: Sequence[Figures], status: Status) -> list[Replica]:
-        """How each survivor ended, with its figures."""
-        found = []
-        for k, own in zip(self.survivors, figures, strict=True):
-            stop, epoch = self.how_ended(k)
-            found.append(Replica(self.seeds[k], stop or status, epoch, own))
-        return found
+    def replicas(self, metrics: Sequence[PartMetrics], status: Status) -> list[Replica]:
+        """Return how each survivor ended, given its final metrics."""
+        endings = [(k, *self.ending(k)) for k in self.survivors]
+        return [
+            Replica(self.seeds[k], stop or status, epoch, final)
+            for (k, stop, epoch), final in zip(endings, metrics, strict=True)
+        ]
 
     def close(self, status: Status, advice: Sequence[str], replicas: Sequence[Replica]) -> None:
-        """Write how the run ended, and the doctor's advice."""
-        self._content |= {
-            **ended(status, self.start),
-            "seed": self.seeds[self.survivors[0]] if self.chosen else self._content["seed"],
-            "stop_reason": self.stop_reason or status,
-            "best_epoch": self.kept_epoch,
-            "epochs": self.epoch,
-            "advice": list(advice),
-            "replicas": [asdict(replica) for replica in replicas]
-            if len(replicas) > 1 or len(self.seeds) > 1
-            else [],
-        }
-        self._write()
-
-    def _write(self) -> None:
-        files.write_json(self._run.run, self._content)
+        """Write how the run ended, and the doctor's advice, into run.json."""
+        details = {"seed": self.seeds[self.survivors[0]]} if self.chosen else {}
+        several = len(replicas) > 1 or len(self.seeds) > 1
+        self._file.close(
+            status,
+            **details,
+            stop_reason=self.stop_reason or status,
+            best_epoch=self.kept_epoch,
+            epochs=self.epoch,
+            advice=list(advice),
+            replicas=[asdict(replica) for replica in replicas] if several else [],
+        )
 
 
-def measured(config: Config, *, validated: bool) -> list[str]:
-    """The figures that a resolved config's training measures in each epoch."""
+def metric_columns(config: Config, *, validated: bool) -> list[str]:
+    """Return the names of the metrics that a resolved config's training measures each epoch."""
     assert config.task is not None
     names = ["loss", *METRICS[config.task], *config.training.metrics]
     return [*names, *(f"val_{name}" for name in names if validated)]
-
-
-def begun(seed: int, digest: str, command: Sequence[str]) -> dict[str, Any]:
-    """What run.json says of any run when it begins; `digest` is the SHA-256 of its data."""
-    return {
-        "status": "running",
-        "seed": seed,
-        "command": list(command),
-        "started": _now(),
-        "finished": None,
-        "seconds": None,
-        "data_sha256": digest,
-        "versions": {
-            "bpnet": __version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "platform": platform.platform(),
-    }
-
-
-def ended(status: Status, start: float) -> dict[str, Any]:
-    """What run.json says of any run when it ends, which began at `start` of the performance counter."""
-    return {"status": status, "finished": _now(), "seconds": round(time.perf_counter() - start, 6)}
-
-
-def mean_figures(each: Sequence[Figures]) -> Figures:
-    """The means of several networks' figures."""
-    return _over(each, np.mean)
-
-
-def deviations(each: Sequence[Figures]) -> Figures:
-    """The standard deviations of several networks' figures, by their number less one."""
-    return _over(each, lambda values: np.std(values, ddof=1))
-
-
-def _over(each: Sequence[Figures], figure: Any) -> Figures:
-    parts: Mapping[Part, dict[str, float]] = each[0]
-    return {
-        part: {name: float(figure([own[part][name] for own in each])) for name in parts[part]}
-        for part in parts
-    }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

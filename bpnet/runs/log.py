@@ -1,4 +1,4 @@
-"""Logs: rows of figures for each epoch, such as metrics.csv, written while training runs."""
+"""metrics.csv and its like: rows of numbers, written while training runs."""
 
 import os
 import time
@@ -11,18 +11,19 @@ from pydantic_core import to_json
 
 from bpnet.runs.files import cannot_write, write_text
 
-_SECONDS_ON_THE_WAY = 1.0
+_MAX_DELAY = 1.0
+"""Seconds that a row may wait before it is written."""
 
 Number = int | float
 
 
 class MetricsLog:
-    """Writes a CSV file of figures while training runs, so that other programs can read along.
+    """A CSV file that grows while training runs, so that other programs can read along.
 
-    Numbers are written so that reading them back as float64 gives the same number; None is an empty cell. Rows are
-    made text and reach the disk many at a time, which takes a tenth of the time, yet where epochs take about as long as
-    one another none waits longer than a second: they are written after an epoch if the next, coming as late as this
-    one, would keep the oldest waiting longer.
+    Numbers are written so that float64 reads back the same number; None is an empty cell. Rows are
+    converted and written in bulk, which takes a tenth of the time. They are written after an epoch
+    if the oldest row would wait longer than a second for the next one, given that the next epoch
+    takes as long as this one.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
@@ -40,24 +41,28 @@ class MetricsLog:
         return self
 
     def append(self, *rows: Sequence[Number | None], now: float) -> None:
-        """Take in the rows of an epoch: each a number, or None, for each column; `now` is the performance counter."""
+        """Add the rows of an epoch, with a number or None for each column.
+
+        `now` is the performance counter.
+        """
         if not self._rows:
             self._oldest = now
         self._rows += rows
-        if 2 * now - self._latest - self._oldest >= _SECONDS_ON_THE_WAY:
+        if 2 * now - self._latest - self._oldest >= _MAX_DELAY:
             self.flush()
         self._latest = now
 
     def flush(self) -> None:
-        """Write what has been taken in."""
+        """Write the rows that are waiting."""
         rows, self._rows = self._rows, []
         if not rows:
             return
-        unfit = [row for row in rows if len(row) != len(self._columns)]
-        if unfit:
+        misfits = [row for row in rows if len(row) != len(self._columns)]
+        if misfits:
             raise ValueError(
-                f"a row has {len(unfit[0])} numbers, the columns are {list(self._columns)}"
+                f"a row has {len(misfits[0])} numbers, the columns are {list(self._columns)}"
             )
+        # from [[1,2],[3,null]] to the lines 1,2 and 3,
         text = (
             to_json(rows, inf_nan_mode="constants")[2:-2]
             .replace(b"],[", b"\n")

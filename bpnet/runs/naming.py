@@ -1,4 +1,4 @@
-"""Naming: the name of a config's run, and the config as it stands in the run's directory."""
+"""The name of a config's run, and the config as it is written into the run directory."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,18 +11,18 @@ from bpnet.runs import directory
 
 
 def relocated_config(config: Config, name: str, folder: Path, run: Path) -> Config:
-    """The config as it stands in the run directory: with the run's name, and its path relative to there."""
+    """Return the config with the run's name, and with its path relative to the run directory."""
     dataset, path = config.dataset, config.dataset.path
     if isinstance(path, str):
         dataset = replace(dataset, path=relocated(path, folder, run))
     elif path is not None:
-        moved = {part: relocated(own, folder, run) for part, own in path.parts.items()}
+        moved = {part: relocated(file, folder, run) for part, file in path.parts.items()}
         dataset = replace(dataset, path=replace(path, **moved))
     return replace(config, name=name, dataset=dataset)
 
 
 def run_name(config: Config, source: Source) -> str:
-    """The config's name, or its file's, with what a folder cannot be named replaced by a dash."""
+    """Return the config's name, or its file's with a dash for what a folder cannot be named."""
     if config.name is not None:
         try:
             return directory.valid_name(config.name)

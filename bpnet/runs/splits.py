@@ -1,4 +1,4 @@
-"""splits.csv: which part each row of the table belongs to."""
+"""splits.csv: the part of the split, or the fold, that each row of the table belongs to."""
 
 import csv
 from pathlib import Path
@@ -10,24 +10,27 @@ from bpnet.errors import RunError
 from bpnet.runs.files import open_text, replacing
 
 DROPPED = -1
-"""The number of rows that are in no part."""
+"""The number that marks a row in no part."""
 
 _WRITTEN = (*PARTS, "dropped")
-_AT_ONCE = 100_000
+_ROWS_AT_ONCE = 100_000
 _RESTORE = "restore the file from a copy, or train again"
 
 
 def write_splits(path: Path, parts: PartNumbers) -> None:
-    """Write the part (N,) of each row of the table, by its place in PARTS or DROPPED; rows count from 1."""
+    """Write the part (N,) of each row: an index of PARTS, or DROPPED; rows count from 1."""
     with replacing(path) as file:
         file.write(b"row,part\n")
-        for start in range(0, len(parts), _AT_ONCE):
-            numbered = enumerate(parts[start : start + _AT_ONCE].tolist(), start=start + 1)
+        for start in range(0, len(parts), _ROWS_AT_ONCE):
+            numbered = enumerate(parts[start : start + _ROWS_AT_ONCE].tolist(), start=start + 1)
             file.write("".join([f"{row},{_WRITTEN[part]}\n" for row, part in numbered]).encode())
 
 
 def read_splits(path: Path, rows: int) -> PartNumbers:
-    """The part (N,) of each row of a table that has this many rows, by its place in PARTS or DROPPED."""
+    """Return the part (N,) of each row: an index of PARTS, or DROPPED.
+
+    Raises RunError unless the file describes a table with `rows` rows.
+    """
     numbers = {part: k for k, part in enumerate(PARTS)} | {"dropped": DROPPED}
     parts = np.empty(rows, np.int8)
     row = 0
@@ -41,11 +44,13 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
         for row, cells in enumerate(lines, start=1):
             if len(cells) != 2 or cells[0] != str(row):
                 raise RunError(
-                    f"{path}, line {row + 1}: must be '{row},' and a part, not {','.join(cells)!r}; {_RESTORE}"
+                    f"{path}, line {row + 1}: must be '{row},' and a part, "
+                    f"not {','.join(cells)!r}; {_RESTORE}"
                 )
             if cells[1] not in numbers:
                 raise RunError(
-                    f"{path}, line {row + 1}: the part {cells[1]!r} is unknown; allowed are {', '.join(_WRITTEN)}"
+                    f"{path}, line {row + 1}: the part {cells[1]!r} is unknown; "
+                    f"allowed are {', '.join(_WRITTEN)}"
                 )
             if row <= rows:
                 parts[row - 1] = numbers[cells[1]]

@@ -23,9 +23,10 @@ from bpnet.models.training_metrics import measure_replicas, training_metric
 from bpnet.preparation.folds import check_foldable, draw_folds
 from bpnet.preparation.prepare import Contents, Prepared, contents
 from bpnet.runs import directory, files
-from bpnet.runs.journal import Status, begun, ended, measured
+from bpnet.runs.journal import metric_columns
 from bpnet.runs.log import MetricsLog
 from bpnet.runs.naming import run_name
+from bpnet.runs.run_file import RunFile, Status
 from bpnet.workflows.cv_plan import PlannedFold, encoded, in_passes, plan
 from bpnet.workflows.out_of_fold import (
     Answered,
@@ -124,12 +125,16 @@ def cross_validate(
     run = directory.RunPaths(directory.create(runs, name))
     write_config(config, run_name(config, source), folder, run)
     write_folds(run.splits, drawn, len(found.answers.values))
-    content: dict[str, Any] = {
-        **begun(config.seed, found.opened.table.digest, command),
-        "folds": [],
-    }
-    files.write_json(run.run, content)
-    learnt, status = _Learnt(), "failed"
+    run_file = RunFile(
+        run.run,
+        seed=config.seed,
+        data_sha256=found.opened.table.digest,
+        command=command,
+        start=start,
+        folds=[],
+    )
+    learnt = _Learnt()
+    status: Status = "failed"
     try:
         with interruptible_once() as interruption:
             try:
@@ -141,7 +146,7 @@ def cross_validate(
                 interruption.saving = True
                 found_estimates = _save(learnt, run, found)
     finally:
-        files.write_json(run.run, {**content, **_end(learnt, status, start)})  # type: ignore[arg-type]
+        run_file.close(status, **_ending(learnt, status))
     if status == "interrupted":
         saved = f"the networks of {len(learnt.done)} folds are saved in {run.folder}"
         raise InterruptedRunError(
@@ -179,7 +184,7 @@ def _train(
     `ready` holds the folds of the first pass, and is emptied.
     """
     validated = bool(len(passes[0][0].fold.parts["validation"]))
-    names = measured(passes[0][0].fitted.config, validated=validated)
+    names = metric_columns(passes[0][0].fitted.config, validated=validated)
     columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
     with MetricsLog(run.folds_csv, columns) as log:
         for number, group in enumerate(passes, start=1):
@@ -299,9 +304,8 @@ def _save(learnt: _Learnt, run: directory.RunPaths, found: Contents) -> dict[str
     return estimated
 
 
-def _end(learnt: _Learnt, status: Status, start: float) -> dict[str, Any]:
+def _ending(learnt: _Learnt, status: Status) -> dict[str, Any]:
     return {
-        **ended(status, start),
         "stop_reason": learnt.results[0].stop_reason if status == "finished" else status,
         "folds": [asdict(result) for result in learnt.results],
         "left_out": learnt.left_out,

@@ -113,7 +113,7 @@ def evaluate(
     if data is not None:
         table = open_table(data, model.description.reading)
         chosen, name = np.ones(len(table), bool), table.name
-        if directory.trained_on(run) == table.digest:
+        if directory.data_sha256(run) == table.digest:
             warnings.append(
                 f"{name} is the table that the run was trained on: rows that it learnt from make figures look better"
             )

@@ -20,8 +20,10 @@ from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_replicas
 from bpnet.preparation.prepare import Prepared, encode
 from bpnet.runs import directory, files
-from bpnet.runs.journal import Figures, Journal, Status, deviations, mean_figures
+from bpnet.runs.journal import Journal
+from bpnet.runs.metrics import PartMetrics, deviations, mean_metrics
 from bpnet.runs.naming import run_name
+from bpnet.runs.run_file import Status
 from bpnet.workflows.grid_plan import PlannedPoint, judged_by, plan
 from bpnet.workflows.session import (
     Watcher,
@@ -52,8 +54,8 @@ class PointResult:
     stop_reason: str
     best_epoch: int
     score: float | None
-    figures: Figures
-    deviation: Figures | None
+    figures: PartMetrics
+    deviation: PartMetrics | None
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class _Run:
     ) -> list[PointResult]:
         """Write the model and the figures of the best point; how each ended."""
         start = 0
-        kept: list[tuple[list[int], Model, list[Figures]]] = []
+        kept: list[tuple[list[int], Model, list[PartMetrics]]] = []
         results = []
         for own in self._planned:
             networks = list(range(start, start + len(own.description.seeds)))
@@ -192,7 +194,7 @@ class _Run:
             chosen = Model(replace(own.description, seeds=picked.description.seeds), picked.network)
             figures = figures_of(chosen, self._prepared.rows)
             kept.append((own_networks, chosen, figures))
-            stop, epoch = journal.how_ended(own_networks[0])
+            stop, epoch = journal.ending(own_networks[0])
             results.append(
                 PointResult(
                     values=own.point.values,
@@ -202,7 +204,7 @@ class _Run:
                     stop_reason=(stop or status) if alive else "diverged",
                     best_epoch=epoch,
                     score=self._score(chosen) if alive else None,
-                    figures=mean_figures(figures),
+                    figures=mean_metrics(figures),
                     deviation=deviations(figures) if len(figures) > 1 else None,
                 )
             )

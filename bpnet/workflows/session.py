@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
 from bpnet.config.loading import as_data
 from bpnet.config.schema import Config
@@ -22,7 +22,8 @@ from bpnet.models.threads import suited_threads
 from bpnet.models.training_metrics import measure_replicas, training_metric
 from bpnet.preparation.prepare import Prepared
 from bpnet.runs import directory, files
-from bpnet.runs.journal import Figures, Journal, Row, deviations, mean_figures
+from bpnet.runs.journal import EpochRow, Journal
+from bpnet.runs.metrics import PartMetrics, write_metrics
 from bpnet.runs.naming import relocated_config
 from bpnet.runs.splits import write_splits
 
@@ -69,7 +70,7 @@ def epochs(
     *,
     each: Sequence[Training] | None = None,
     keep_before: bool = False,
-) -> Generator[tuple[Record, Row], None, None]:
+) -> Generator[tuple[Record, EpochRow], None, None]:
     """Each epoch's record and its row of metrics.csv, which is written; `each` and `keep_before` are those of `fit`."""
     rows, training = prepared.rows, prepared.config.training
     metric = training_metric(model.description)
@@ -93,9 +94,9 @@ def judged_part(rows: Mapping[Part, Rows]) -> Part:
     return "validation" if "validation" in rows else "train"
 
 
-def figures_of(model: Model, rows: Mapping[Part, Rows]) -> list[Figures]:
+def figures_of(model: Model, rows: Mapping[Part, Rows]) -> list[PartMetrics]:
     """The final figures of each replica, part by part."""
-    each: list[Figures] = [{} for _ in model.description.seeds]
+    each: list[PartMetrics] = [{} for _ in model.description.seeds]
     for part, own_rows in rows.items():
         for name, values in measure_replicas(model, own_rows).items():
             for own, value in zip(each, values.tolist(), strict=True):
@@ -104,15 +105,12 @@ def figures_of(model: Model, rows: Mapping[Part, Rows]) -> list[Figures]:
 
 
 def save(
-    kept: Model, each: Sequence[Figures], rows: Mapping[Part, Rows], run: directory.RunPaths
+    kept: Model, each: Sequence[PartMetrics], rows: Mapping[Part, Rows], run: directory.RunPaths
 ) -> None:
     """Write the model that is kept and metrics.json, given the figures of each of its replicas."""
     part = judged_part(rows)
     kept.with_losses([own[part]["loss"] for own in each]).save(run.model)
-    figures: dict[Any, Any] = dict(mean_figures(each))
-    if len(each) > 1:
-        figures |= {"deviation": deviations(each), "replicas": each}
-    files.write_json(run.metrics_json, figures)
+    write_metrics(run.metrics_json, each)
 
 
 @dataclass

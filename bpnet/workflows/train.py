@@ -14,8 +14,10 @@ from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.preparation.prepare import Prepared, prepare
 from bpnet.runs import directory, files
-from bpnet.runs.journal import Figures, Journal, Replica, Status, mean_figures
+from bpnet.runs.journal import Journal, Replica
+from bpnet.runs.metrics import PartMetrics, mean_metrics
 from bpnet.runs.naming import run_name
+from bpnet.runs.run_file import Status
 from bpnet.workflows.session import (
     Watcher,
     epochs,
@@ -38,7 +40,7 @@ class TrainResult:
     best_epoch: int
     epochs: int
     seconds: float
-    figures: Figures
+    figures: PartMetrics
     """The means over the replicas."""
     replicas: list[Replica]
     advice: list[str]
@@ -96,7 +98,7 @@ def train(
         best_epoch=journal.kept_epoch,
         epochs=journal.epoch,
         seconds=time.perf_counter() - journal.start,
-        figures=mean_figures([replica.figures for replica in replicas]),
+        figures=mean_metrics([replica.figures for replica in replicas]),
         replicas=replicas,
         advice=doctor.advice,
     )

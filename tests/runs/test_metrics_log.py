@@ -145,7 +145,7 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / "metrics.csv"
     full = functools.partial(Path.open, Path("/dev/full"))
     monkeypatch.setattr(log, "open", lambda _, *mode, **rest: full(*mode, **rest), raising=False)
-    monkeypatch.setattr(log, "_SECONDS_ON_THE_WAY", 0.0)
+    monkeypatch.setattr(log, "_MAX_DELAY", 0.0)
     metrics = MetricsLog(path, ["epoch"]).__enter__()
     with pytest.raises(
         RunError, match="cannot be written: No space left on device; check that its folder"

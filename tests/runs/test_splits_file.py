@@ -23,7 +23,7 @@ def test_splits_read_back_the_same(
 
 
 def test_many_splits_are_written_in_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splits, "_AT_ONCE", 7)
+    monkeypatch.setattr(splits, "_ROWS_AT_ONCE", 7)
     parts = np.arange(30, dtype=np.int8) % 3
     write_splits(tmp_path / "splits.csv", parts)
     assert (read_splits(tmp_path / "splits.csv", 30) == parts).all()

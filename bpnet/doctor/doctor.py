@@ -30,10 +30,10 @@ class Doctor:
 
     def note(self, record: Record) -> list[str]:
         """Take note of an epoch; what is found for the first time, where this is an epoch to look in."""
-        history, figures = self._history, record.figures
-        history.loss.append(float(figures["loss"][0]) / self._divisor)
-        if "val_loss" in figures:
-            history.validation_loss.append(float(figures["val_loss"][0]) / self._validation_divisor)
+        history, metrics = self._history, record.metrics
+        history.loss.append(float(metrics["loss"][0]) / self._divisor)
+        if "val_loss" in metrics:
+            history.validation_loss.append(float(metrics["val_loss"][0]) / self._validation_divisor)
         history.gradient_norm.append(float(record.gradient_norm[0]))
         history.learning_rate.append(float(record.learning_rate[0]))
         if record.stops:

@@ -1,4 +1,4 @@
-"""Metrics: figures that say how good predictions are, for each replica, summed up batch by batch."""
+"""Metrics: numbers that say how good predictions are, for each replica, summed up batch by batch."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ MetricName = Literal["closeness"]
 
 
 class Metric(Protocol):
-    """Something summed over rows: (R, M) amounts a batch, which `figures` turns into named figures at the end."""
+    """Something summed over rows: (R, M) amounts a batch, which `values` turns into named metrics at the end."""
 
     names: ClassVar[tuple[str, ...]]
     width: int
@@ -32,8 +32,8 @@ class Metric(Protocol):
         """A function that adds the batch in these buffers to the sums (R, M)."""
         ...
 
-    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
-        """The figures (R,) of so many rows from their sums (R, M)."""
+    def values(self, sums: Array, rows: int) -> dict[str, Array]:
+        """Return the metrics (R,) of `rows` rows from their sums (R, M), by name."""
         ...
 
 
@@ -66,7 +66,7 @@ class Accuracy:
 
         return add
 
-    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+    def values(self, sums: Array, rows: int) -> dict[str, Array]:
         """accuracy, from 0 to 1."""
         return {"accuracy": sums[:, 0] / constant(rows, sums.dtype)}
 
@@ -162,7 +162,7 @@ class LabelAccuracy:
 
         return add
 
-    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+    def values(self, sums: Array, rows: int) -> dict[str, Array]:
         """Both shares, from 0 to 1."""
         return {"accuracy": sums[:, 0] / rows, "label_accuracy": sums[:, 1] / rows}
 
@@ -195,7 +195,7 @@ class RegressionError:
 
         return add
 
-    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+    def values(self, sums: Array, rows: int) -> dict[str, Array]:
         """Rmse in the user's units, and r2."""
         rmse = (np.sqrt(sums / rows) * self._scale).mean(axis=1)
         varies = self._deviation > 0
@@ -234,7 +234,7 @@ class Closeness:
 
         return add
 
-    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
+    def values(self, sums: Array, rows: int) -> dict[str, Array]:
         """closeness, at most 1."""
         return {"closeness": 1 - sums[:, 0] / rows}
 
@@ -262,9 +262,9 @@ class Several:
 
         return add
 
-    def figures(self, sums: Array, rows: int) -> dict[str, Array]:
-        """The figures of all."""
+    def values(self, sums: Array, rows: int) -> dict[str, Array]:
+        """Return the metrics of all."""
         merged: dict[str, Array] = {}
         for k, metric in enumerate(self._metrics):
-            merged |= metric.figures(self._part(sums, k), rows)
+            merged |= metric.values(self._part(sums, k), rows)
         return merged

@@ -136,7 +136,7 @@ class Network:
             for own, former in zip(self._generators, generators, strict=True):
                 own[:] = former
 
-    def bind(self, x: Array, *, training: bool, keeps_sums: bool = False) -> "Pass":
+    def bind(self, x: Array, *, training: bool, keeps_sums: bool = False) -> "BoundNetwork":
         """The way through all layers from x (R or 1, I, B), one batch's input buffer.
 
         With `keeps_sums` each layer's pre-activations stay readable after forward.
@@ -165,7 +165,7 @@ class Network:
             trained_before = trained_before or bool(parameters)
             bound.append(layer.bind(wiring))
             buffer = bound[-1].output
-        return Pass(bound, buffer)
+        return BoundNetwork(bound, buffer)
 
     def scores(self, x: Array) -> Iterator[tuple[slice, Array]]:
         """The scores of x (N, I) outside training, in pieces (rows, scores (R, O, rows)) that share one buffer."""
@@ -205,7 +205,7 @@ def chunk_rows(network: Network) -> int:
     return max(rows, min(PRODUCT_ROWS, 4 * rows), 1)
 
 
-class Pass:
+class BoundNetwork:
     """The layers bound to the buffers of one batch shape."""
 
     def __init__(self, layers: Sequence[BoundLayer], output: Array) -> None:

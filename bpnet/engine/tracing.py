@@ -10,7 +10,7 @@ from bpnet.engine.layers.base import BoundActivation
 from bpnet.engine.loop.batches import Rows, WholeBatch
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
-from bpnet.engine.network import Network, Pass
+from bpnet.engine.network import BoundNetwork, Network
 from bpnet.engine.penalties import Penalty
 
 
@@ -157,11 +157,11 @@ def trace(
     return traced
 
 
-def _sums(layers: Pass) -> list[Array | None]:
+def _sums(layers: BoundNetwork) -> list[Array | None]:
     return [_by_row(bound.z) if hasattr(bound, "z") else None for bound in layers.layers]
 
 
-def _backward(layers: Pass, delta: Array) -> list[tuple[Array, Array | None]]:
+def _backward(layers: BoundNetwork, delta: Array) -> list[tuple[Array, Array | None]]:
     """Go back through the layers, and copy dL/da before and dL/dz after each."""
     flows: list[tuple[Array, Array | None]] = []
     for bound in reversed(layers.layers):

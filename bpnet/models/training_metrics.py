@@ -54,4 +54,4 @@ def measure_replicas(model: Model, rows: Rows) -> dict[str, Array]:
     )
     return Evaluator(
         network, description.loss, training_metric(description)(rows), rows, penalty
-    ).figures()
+    ).evaluate()

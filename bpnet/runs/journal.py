@@ -119,7 +119,7 @@ class Journal:
         The means of several replicas are over those that still train and are finite.
         """
         spread: Iterable[float] = ()
-        values = (*record.figures.values(), record.learning_rate, record.gradient_norm)
+        values = (*record.metrics.values(), record.learning_rate, record.gradient_norm)
         if self._replica_log is None:
             means: Iterable[float] = map(np.ndarray.item, values)
         else:

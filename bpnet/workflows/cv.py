@@ -236,7 +236,7 @@ def _epochs(
 
 
 def _log(log: MetricsLog, record: Record, group: Sequence[PlannedFold]) -> None:
-    figures = np.array([*record.figures.values(), record.learning_rate, record.gradient_norm])
+    figures = np.array([*record.metrics.values(), record.learning_rate, record.gradient_norm])
     rows = [
         [record.epoch, own.fold.repeat, own.fold.fold, *values]
         for own, values, running in zip(
@@ -252,7 +252,7 @@ def _means(record: Record) -> dict[str, float]:
     chosen = counted if counted.any() else ~counted
     return {
         "epoch": record.epoch,
-        **{name: float(values[chosen].mean()) for name, values in record.figures.items()},
+        **{name: float(values[chosen].mean()) for name, values in record.metrics.items()},
     }
 
 

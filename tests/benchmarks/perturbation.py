@@ -60,7 +60,7 @@ def passes(
     reached = np.full((len(levels), starts), np.inf)
     for record in fit(training, network, rows, None, lambda _: Accuracy()):
         for level, epochs in zip(levels, reached, strict=True):
-            epochs[(record.figures["loss"] <= level) & np.isinf(epochs)] = record.epoch - 1
+            epochs[(record.metrics["loss"] <= level) & np.isinf(epochs)] = record.epoch - 1
     medians = np.median(reached, axis=1)
     return ["-" if np.isinf(median) else f"{median:g}" for median in medians]
 

@@ -64,12 +64,12 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
             MetricsLog(log_path, COLUMNS) as log,
         ):
             for record in fit(settings, network, rows, None, lambda rows: Accuracy(loss.threshold)):
-                figures = (*record.figures.values(), record.learning_rate, record.gradient_norm)
+                figures = (*record.metrics.values(), record.learning_rate, record.gradient_norm)
                 log.append(
                     [record.epoch, record.step, *[mean(values) for values in figures]],
                     now=time.perf_counter(),
                 )
-        return float(record.figures["loss"][0])
+        return float(record.metrics["loss"][0])
 
     return run
 

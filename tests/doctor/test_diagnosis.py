@@ -113,7 +113,7 @@ def test_looks_do_not_change_a_training(optimizer):
         examiner = Examiner(how, network, rows)
         losses = []
         for record in fit(how, network, rows, None, regression, keep_before=looks):
-            losses.append(record.figures["loss"])
+            losses.append(record.metrics["loss"])
             if looks:
                 examiner.look(record.before)
         return network.theta, network.statistics.flat, np.array(losses)

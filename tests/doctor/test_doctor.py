@@ -42,7 +42,7 @@ def history(reduction: str, divide: tuple[float, float]) -> tuple[list[float], l
         ("loss", divide[0], doctor._history.loss),
         ("val_loss", divide[1], doctor._history.validation_loss),
     ):
-        assert seen == pytest.approx([record.figures[figure][0] / by for record in records])
+        assert seen == pytest.approx([record.metrics[figure][0] / by for record in records])
     return doctor._history.loss, doctor._history.validation_loss
 
 

@@ -129,7 +129,7 @@ def test_a_table_of_single_numbers_is_the_weights_of_one_hot_columns():
     losses = []
     for network, x in ((embedded, rows.x), (one_hot, wide)):
         *_, last = fit(training(epochs=150), network, Rows(x, rows.y), None, regression)
-        losses.append(last.figures["loss"][0])
+        losses.append(last.metrics["loss"][0])
     assert max(losses) < 1e-3 * rows.y.var()  # both learn the effect of every level
 
 
@@ -273,4 +273,4 @@ def test_training_in_float32_after_relu():
         seeds=(1, 2),
     )
     *_, last = fit(training(precision="float32"), network, rows, rows, regression)
-    assert (last.figures["val_r2"] > 0.95).all()
+    assert (last.metrics["val_r2"] > 0.95).all()

@@ -19,7 +19,7 @@ from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout, LayerNormalization
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.network import Pass
+from bpnet.engine.network import BoundNetwork
 from bpnet.engine.penalties import BoundPenalty, Penalty
 
 PENALTY = Penalty(l1=0.02, l2=0.1)
@@ -182,7 +182,7 @@ def test_a_penalty_without_its_gradient_is_caught(monkeypatch):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_one_wrong_entry_is_named_with_both_numbers(kind, monkeypatch):
     network = network_of(stack(kind, Tanh(), outputs=3), seeds=(5, 6, 7))
-    right = Pass.backward
+    right = BoundNetwork.backward
     for name, view in network.gradients.views.items():
         index = (1, *(size - 1 for size in view.shape[1:]))
 
@@ -190,7 +190,7 @@ def test_one_wrong_entry_is_named_with_both_numbers(kind, monkeypatch):
             right(self, delta)
             view[index] += 0.25
 
-        monkeypatch.setattr(Pass, "backward", wrong)
+        monkeypatch.setattr(BoundNetwork, "backward", wrong)
         rows = suited(kind, some_rows(SquaredError()))
         checks = {check.name: check for check in check_gradient(network, SquaredError(), rows)}
         assert broken(checks.values()) == {name}

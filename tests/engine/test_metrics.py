@@ -29,7 +29,7 @@ def measure(metric, y, t, size):
         scores = y[:, start : start + size].transpose(0, 2, 1).copy()
         targets = t[start : start + size].T
         metric.bind(scores, np.broadcast_to(targets, scores.shape))(sums)
-    figures = metric.figures(sums, len(t))
+    figures = metric.values(sums, len(t))
     assert isinstance(metric, Several) or tuple(figures) == metric.names
     assert all(figure.shape == (len(y),) for figure in figures.values())
     return figures

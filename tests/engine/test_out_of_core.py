@@ -175,8 +175,8 @@ def test_rows_that_are_a_single_window_train_bit_by_bit_as_those_in_memory(
     )
     assert np.array_equal(theta, same)
     for one, other in zip(records, others, strict=True):
-        for name, figure in one.figures.items():
-            assert np.array_equal(figure, other.figures[name]), name
+        for name, figure in one.metrics.items():
+            assert np.array_equal(figure, other.metrics[name]), name
 
 
 @pytest.mark.parametrize("loss", named(LOSSES))
@@ -190,7 +190,7 @@ def test_file_order_is_that_of_memory_in_windows_too(loss, tmp_path):
 def test_figures_are_those_of_rows_in_memory(loss, tmp_path):
     network = network_of(LAYERS, seeds=(1, 2), precision="float32")
     figures = [
-        Evaluator(network, loss, regression(rows), rows).figures()
+        Evaluator(network, loss, regression(rows), rows).evaluate()
         for rows in pair(tmp_path, loss, weighted=True, window=7, block=3)
     ]
     for name, figure in figures[0].items():

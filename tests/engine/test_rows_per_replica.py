@@ -59,9 +59,9 @@ def test_a_replica_with_rows_of_its_own_is_its_solo_run(
             together.theta[k], alone.theta[0], rtol=10 * tolerance, atol=tolerance
         )
         for ours, theirs in zip(records, solo, strict=True):
-            for name, value in theirs.figures.items():
+            for name, value in theirs.metrics.items():
                 np.testing.assert_allclose(
-                    ours.figures[name][k], value[0], rtol=100 * tolerance, atol=10 * tolerance
+                    ours.metrics[name][k], value[0], rtol=100 * tolerance, atol=10 * tolerance
                 )
 
 

@@ -49,9 +49,9 @@ def compare(each, precision, tolerance, own_layers=LAYERS):
         )
         for ours, theirs in zip(records, solo, strict=True):
             assert ours.learning_rate[k] == pytest.approx(theirs.learning_rate[0], rel=1e-6)
-            for name, value in theirs.figures.items():
+            for name, value in theirs.metrics.items():
                 np.testing.assert_allclose(
-                    ours.figures[name][k], value[0], rtol=10 * tolerance, err_msg=name
+                    ours.metrics[name][k], value[0], rtol=10 * tolerance, err_msg=name
                 )
 
 

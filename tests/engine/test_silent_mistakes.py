@@ -77,7 +77,7 @@ def test_a_figure_that_is_never_a_number_does_not_leave_the_first_weights():
         epochs=5, early_stopping=EarlyStopping(monitor="val_r2", patience=10), precision="float64"
     )
     for record in fit(training, network, rows, one, lambda r: RegressionError(r.y)):
-        assert np.isnan(record.figures["val_r2"])
+        assert np.isnan(record.metrics["val_r2"])
     assert record.kept_epoch == 5
     assert (network.theta != start).all()
 

@@ -112,7 +112,7 @@ def test_fifty_steps(name, batch_size, alpha):
     ):
         classifier.partial_fit(x, classes, classes=[0, 1, 2])
         same_weights(network, classifier)
-        assert record.figures["loss"][0] == pytest.approx(classifier.loss_, rel=1e-12)
+        assert record.metrics["loss"][0] == pytest.approx(classifier.loss_, rel=1e-12)
     assert record.step >= STEPS
     np.testing.assert_allclose(
         network.predict(x)[0], classifier.predict_proba(x), rtol=1e-10, atol=1e-12
@@ -141,4 +141,4 @@ def test_fifty_steps_with_weighted_rows():
     ):
         classifier.partial_fit(x, classes, sample_weight=weights, classes=[0, 1, 2])
         same_weights(network, classifier)
-        assert record.figures["loss"][0] == pytest.approx(classifier.loss_, rel=1e-12)
+        assert record.metrics["loss"][0] == pytest.approx(classifier.loss_, rel=1e-12)

@@ -63,7 +63,7 @@ def run(network=None, rows=ROWS, validation=VALIDATION, **how):
 
 
 def column(records, name, replica):
-    return [record.figures[name][replica] for record in records]
+    return [record.metrics[name][replica] for record in records]
 
 
 # Which parameters are kept.
@@ -214,7 +214,7 @@ def test_training_stops_at_the_first_epoch_whose_loss_is_the_target():
 def test_a_target_met_exactly_counts():
     how = {"validation": None, "batch_size": "full"}  # so that the loss falls with every epoch
     _, free = run(network_of(linear(2)), **how)
-    target = float(free[6].figures["loss"][0])
+    target = float(free[6].metrics["loss"][0])
     assert len(run(network_of(linear(2)), **how, target_loss=target)[1]) == 7
     assert (
         len(run(network_of(linear(2)), **how, target_loss=float(np.nextafter(target, 0)))[1]) == 8
@@ -242,7 +242,7 @@ def test_a_huge_learning_rate_ends_as_diverged_with_finite_parameters(keep, prec
             and np.isfinite(record.gradient_norm[replica])
             and all(
                 np.isfinite(column([record], name, replica)[0])
-                for name in record.figures
+                for name in record.metrics
                 if "loss" in name
             )
             for theta, record in zip(diary.theta[1:], records, strict=True)

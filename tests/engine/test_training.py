@@ -43,8 +43,8 @@ def small(seeds=(1,), precision="float64", kind=Dense, outputs=2):
 
 
 def figures_of(records, replica=0):
-    names = records[0].figures
-    return np.array([[record.figures[name][replica] for name in names] for record in records])
+    names = records[0].metrics
+    return np.array([[record.metrics[name][replica] for name in names] for record in records])
 
 
 # Repeatability.
@@ -205,7 +205,7 @@ def test_the_loss_is_the_mean_over_rows_whatever_the_batches(batch_size, weighte
     for replica in range(2):
         for name, measured in (("loss", rows), ("val_loss", validation)):
             expected = np.average(squares(network, measured, replica), weights=measured.weights)
-            assert record.figures[name][replica] == pytest.approx(expected, rel=1e-12)
+            assert record.metrics[name][replica] == pytest.approx(expected, rel=1e-12)
     assert record.step == (1 if batch_size == "full" else -(-22 // min(batch_size, 22)))
 
 
@@ -222,8 +222,8 @@ def test_the_sum_over_rows_is_reported_as_a_sum(batch_size):
         learning_rate=STILL,
         loss=SquaredError(rows="sum"),
     )
-    assert record.figures["loss"][0] == pytest.approx(squares(network, rows).sum(), rel=1e-12)
-    assert record.figures["val_loss"][0] == pytest.approx(
+    assert record.metrics["loss"][0] == pytest.approx(squares(network, rows).sum(), rel=1e-12)
+    assert record.metrics["val_loss"][0] == pytest.approx(
         squares(network, validation).sum(), rel=1e-12
     )
 
@@ -248,7 +248,7 @@ def test_penalties_are_part_of_the_reported_losses_and_spare_biases(batch_size):
         penalty = 0.5 * np.abs(w).sum() + 3.0 / 2 * (w * w).sum()
         for name, measured in (("loss", rows), ("val_loss", validation)):
             expected = squares(network, measured, replica).mean() + penalty
-            assert record.figures[name][replica] == pytest.approx(expected, rel=1e-12)
+            assert record.metrics[name][replica] == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_loss_of_an_epoch_is_that_of_each_batch_before_its_step():
@@ -266,7 +266,7 @@ def test_the_loss_of_an_epoch_is_that_of_each_batch_before_its_step():
         loss=SquaredError(half=True),
     )
     # w = 1: 1/2, then 0.9: 4 · 0.81 / 2 = 1.62, then 0.9 · 0.6 = 0.54: 9 · 0.2916 / 2 = 1.3122, then 0.54 · 0.1
-    assert record.figures["loss"][0] == pytest.approx((0.5 + 1.62 + 1.3122) / 3, rel=1e-14)
+    assert record.metrics["loss"][0] == pytest.approx((0.5 + 1.62 + 1.3122) / 3, rel=1e-14)
     assert network.theta[0, 0] == pytest.approx(0.054, rel=1e-14)
     # gradients x² w: 1, 3.6, 4.86
     assert record.gradient_norm[0] == pytest.approx(np.sqrt((1 + 3.6**2 + 4.86**2) / 3), rel=1e-14)
@@ -298,10 +298,10 @@ def test_metrics_are_reported_for_both_tables():
     rows, validation = data(), data(9, seed=1)
     network = network_of(linear(2))
     (record,) = train(network, rows, validation, batch_size=8, epochs=1, learning_rate=STILL)
-    assert list(record.figures) == ["loss", "rmse", "r2", "val_loss", "val_rmse", "val_r2"]
+    assert list(record.metrics) == ["loss", "rmse", "r2", "val_loss", "val_rmse", "val_r2"]
     for prefix, measured in (("", rows), ("val_", validation)):
         errors = model(network, measured.x) - measured.y
-        assert record.figures[f"{prefix}rmse"][0] == pytest.approx(
+        assert record.metrics[f"{prefix}rmse"][0] == pytest.approx(
             np.sqrt((errors**2).mean(axis=0)).mean(), rel=1e-12
         )
 
@@ -360,7 +360,7 @@ def test_whole_weights_are_repeated_rows(loss):
     first, second = train(ones, weighted, **how), train(twos, repeated, **how)
     np.testing.assert_allclose(ones.theta, twos.theta, rtol=1e-10, atol=1e-12)
     for one, two in zip(first, second, strict=True):
-        np.testing.assert_allclose(one.figures["loss"], two.figures["loss"], rtol=1e-11)
+        np.testing.assert_allclose(one.metrics["loss"], two.metrics["loss"], rtol=1e-11)
         np.testing.assert_allclose(one.gradient_norm, two.gradient_norm, rtol=1e-10)
 
 
@@ -370,7 +370,7 @@ def test_the_scale_of_weights_does_not_matter():
     first = train(ones, rows, batch_size=8, epochs=3)
     second = train(twos, Rows(rows.x, rows.y, rows.weights * 1000), batch_size=8, epochs=3)
     np.testing.assert_allclose(ones.theta, twos.theta, rtol=1e-12)
-    assert first[-1].figures["loss"] == pytest.approx(second[-1].figures["loss"], rel=1e-12)
+    assert first[-1].metrics["loss"] == pytest.approx(second[-1].metrics["loss"], rel=1e-12)
 
 
 def one_step(clipping, scale):
@@ -484,7 +484,7 @@ def test_the_plateau_needs_more_than_the_least_improvement():
         network, rows, rows, batch_size="full", epochs=6, learning_rate=0.1, schedule=schedule
     )
     # val_loss after each epoch: 0.64, 0.4096 (no), 0.2621 (0.64 - 0.2621 > 0.25: yes), 0.1678 (no), 0.1074 (no)
-    assert [record.figures["val_loss"][0] for record in records[:3]] == pytest.approx(
+    assert [record.metrics["val_loss"][0] for record in records[:3]] == pytest.approx(
         [0.64, 0.4096, 0.262144]
     )
     assert [record.learning_rate[0] for record in records] == pytest.approx([0.1] * 5 + [0.05])

@@ -47,7 +47,7 @@ def test_xor_is_solved_from_at_least_197_of_200_starts():
         training, network, Rows(x, np.array([[0.0], [1], [1], [0]])), None, lambda _: Accuracy()
     ):
         last = record
-    assert (last.figures["accuracy"] == 1).sum() >= 197
+    assert (last.metrics["accuracy"] == 1).sum() >= 197
 
 
 def test_iris_4_2_3_reaches_0_80_and_hides_a_class(run_tutorial, reference):

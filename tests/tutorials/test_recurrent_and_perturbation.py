@@ -88,7 +88,7 @@ def test_an_equilibrium_layer_trains_with_any_optimizer_between_dense_layers(see
     layers = [Dense(units=3, activation=Sigmoid()), Equilibrium(units=4), Dense(units=1)]
     network = Network(layers, 2, seeds=seeds, precision="float64")
     last = fit_all(network, optimizer=Adam(), learning_rate=0.05, epochs=400, target_loss=0.005)
-    assert (last.figures["accuracy"] == 1).all()
+    assert (last.metrics["accuracy"] == 1).all()
 
 
 @pytest.mark.parametrize("order", ["random", "cyclic"])
@@ -107,7 +107,7 @@ def test_perturbation_never_makes_the_loss_worse(order):
     )
     losses = np.array(
         [
-            record.figures["loss"]
+            record.metrics["loss"]
             for record in fit(training, network, XOR, None, lambda _: Accuracy())
         ]
     )

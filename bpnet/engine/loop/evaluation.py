@@ -32,9 +32,9 @@ class Tally:
         """Add the penalty (R,) of the weights that a batch of so many rows met."""
         self.loss += penalty * (self._divisor * rows / self._rows)
 
-    def figures(self) -> dict[str, Array]:
-        """The loss, with the penalties added, and the metric's figures, each (R,)."""
-        return {"loss": self.loss / self._divisor, **self._metric.figures(self.amounts, self._rows)}
+    def metrics(self) -> dict[str, Array]:
+        """Return the loss, with the penalties added, and the metric's values, each (R,)."""
+        return {"loss": self.loss / self._divisor, **self._metric.values(self.amounts, self._rows)}
 
 
 class BoundBatch:
@@ -78,14 +78,14 @@ class Evaluator:
         self._tally = Tally(prepared, loss, metric, replicas)
         self._penalty = penalty
 
-    def figures(self) -> dict[str, Array]:
-        """The loss, penalty included, and the metric's figures, each (R,), with the network's present parameters."""
+    def evaluate(self) -> dict[str, Array]:
+        """Return the loss, penalty included, and the metric's values, each (R,), of the network as it is."""
         self._tally.clear()
         with np.errstate(over="ignore", invalid="ignore"):
             broadcast_unbuffered(self._bound[0].size)
             for shape in self._batches.epoch(0):
                 self._bound[shape].assess(self._tally)
-            figures = self._tally.figures()
+            metrics = self._tally.metrics()
             if self._penalty is not None and self._penalty.active:
-                figures["loss"] = figures["loss"] + self._penalty.value()
-        return figures
+                metrics["loss"] = metrics["loss"] + self._penalty.value()
+        return metrics

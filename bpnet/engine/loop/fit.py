@@ -21,21 +21,21 @@ MetricOf = Callable[[Rows], Metric]
 
 
 class Record(NamedTuple):
-    """One epoch: its figures, each (R,), and, once training is over, why it ended.
+    """One epoch: its metrics, each (R,), and, once training is over, why it ended.
 
-    `loss` and the metric beside it are those of the epoch's batches as training met them; `val_` figures are of the
+    `loss` and the metric beside it are those of the epoch's batches as training met them; `val_` metrics are of the
     parameters that the epoch left. The gradient norm is the root mean square over the epoch's steps, before clipping.
     """
 
     epoch: int
     step: int
-    figures: dict[str, Array]
+    metrics: dict[str, Array]
     learning_rate: Array
     gradient_norm: Array
     kept_epoch: Array
     """The epoch whose parameters each replica would be left with if training ended now; 0: those before training."""
     running: Array
-    """Which replicas (R,) trained in this epoch; one that has stopped is taken along, but its figures mean nothing."""
+    """Which replicas (R,) trained in this epoch; one that has stopped is taken along, but its metrics mean nothing."""
     diverged: Array
     """Which replicas (R,) have diverged, in this epoch or before; what becomes of one that has stopped is no matter."""
     stops: tuple[Stop, ...] | None
@@ -61,7 +61,7 @@ def fit(
     `metric` makes the metric for given rows. `each` gives each replica an optimizer, a learning rate, a schedule,
     penalties and a clipping of its own; all else, and whether the schedule waits for a plateau, is `training`'s.
     When the iterator ends, is closed or is interrupted, the network holds the parameters that `training.keep` asks for.
-    A monitored training figure is measured anew after the epoch, as validation figures are, so that it belongs to the
+    A monitored training metric is measured anew after the epoch, as validation metrics are, so that it belongs to the
     parameters that may be kept.
     """
     replicas, validated = len(network.seeds), validation is not None
@@ -75,26 +75,26 @@ def fit(
     keeper = Keeper(network)
     monitor = Monitor(training, keeper, replicas, validated=validated)
     plateau = training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
-    stalled = Best(monitor.figure, replicas, plateau.minimum_improvement if plateau else 0.0)
+    stalled = Best(monitor.metric, replicas, plateau.minimum_improvement if plateau else 0.0)
     evaluator = (
         None
         if validation is None
         else Evaluator(network, loss, metric(validation), validation, penalty)
     )
-    remeasure = (monitor.reads_figure or plateau) and not monitor.figure.startswith("val_")
+    remeasure = (monitor.reads_metric or plateau) and not monitor.metric.startswith("val_")
     again = Evaluator(network, loss, metric(rows), rows, penalty) if remeasure else None
     said = len(network.warnings)
     try:
         for epoch in range(1, training.epochs + 1):
-            figures = steps.run(epoch)
+            metrics = steps.run(epoch)
             if evaluator:
-                figures |= {f"val_{name}": value for name, value in evaluator.figures().items()}
+                metrics |= {f"val_{name}": value for name, value in evaluator.evaluate().items()}
             finite = steps.finite
             if evaluator:
-                finite &= np.isfinite(figures["val_loss"])
-            monitored = (again.figures() if again else figures)[monitor.figure]
+                finite &= np.isfinite(metrics["val_loss"])
+            monitored = (again.evaluate() if again else metrics)[monitor.metric]
             running = monitor.running
-            monitor.observe(epoch, figures["loss"], monitored, finite)
+            monitor.observe(epoch, metrics["loss"], monitored, finite)
             if plateau:
                 stalled.observe(monitored)
                 steps.reduce_rate(plateau, stalled)
@@ -103,7 +103,7 @@ def fit(
             yield Record(
                 epoch=epoch,
                 step=steps.count,
-                figures=figures,
+                metrics=metrics,
                 learning_rate=steps.learning_rates(),
                 gradient_norm=steps.gradient_norm(),
                 kept_epoch=keeper.epoch.copy(),

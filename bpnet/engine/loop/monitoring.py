@@ -13,7 +13,7 @@ Stop = Literal["epochs", "early_stopping", "target_loss", "diverged"]
 
 
 class Best:
-    """The best value so far of one figure, for each replica."""
+    """The best value so far of one metric, for each replica."""
 
     def __init__(self, name: str, replicas: int, minimum_improvement: float = 0.0) -> None:
         self._higher = name.removeprefix("val_") in HIGHER_IS_BETTER
@@ -24,7 +24,7 @@ class Best:
 
     @property
     def unknown(self) -> Array:
-        """Whether no figure (R,) was a number yet."""
+        """Whether no value (R,) was a number yet."""
         return np.asarray(np.isinf(self._value))
 
     def observe(self, figure: Array) -> Array:
@@ -65,19 +65,19 @@ class Keeper:
 
 
 class Monitor:
-    """Watches every epoch's figures, keeps the parameters worth keeping, and says when to stop."""
+    """Watches every epoch's metrics, keeps the parameters worth keeping, and says when to stop."""
 
     def __init__(
         self, training: Training, keeper: Keeper, replicas: int, *, validated: bool
     ) -> None:
         self._training, self._keeper = training, keeper
-        self.figure = training.monitor(validated=validated)
+        self.metric = training.monitor(validated=validated)
         self._best = (
-            Best(self.figure, replicas) if training.keeps_best(validated=validated) else None
+            Best(self.metric, replicas) if training.keeps_best(validated=validated) else None
         )
         stopping = training.early_stopping
         self._stalled = (
-            Best(self.figure, replicas, stopping.minimum_improvement) if stopping else None
+            Best(self.metric, replicas, stopping.minimum_improvement) if stopping else None
         )
         self.stops: list[Stop | None] = [None] * replicas
         """Why each replica stopped, None while it trains."""
@@ -89,12 +89,12 @@ class Monitor:
         """Whether no replica trains any more."""
 
     @property
-    def reads_figure(self) -> bool:
-        """Whether the monitored figure decides anything."""
+    def reads_metric(self) -> bool:
+        """Whether the monitored metric decides anything."""
         return self._best is not None or self._stalled is not None
 
     def observe(self, epoch: int, loss: Array, monitored: Array, finite: Array) -> None:
-        """Take note of an epoch: its training loss, its monitored figure, and which replicas are finite, each (R,)."""
+        """Take note of an epoch: its training loss, its monitored metric, and which replicas are finite, each (R,)."""
         worth = self.running & finite
         if self._best is not None:
             worth &= self._best.observe(monitored) | self._best.unknown

@@ -72,7 +72,7 @@ class Steps:
 
     @np.errstate(all="ignore")
     def run(self, epoch: int) -> dict[str, Array]:
-        """Take the steps of this epoch; the loss and the metric's figures of its batches, each (R,)."""
+        """Take the steps of this epoch; the loss and the metric's values of its batches, each (R,)."""
         network, tally, steps, penalty = (
             self._network,
             self._tally,
@@ -101,11 +101,11 @@ class Steps:
                 self._search(batch)
             else:
                 self._descend(batch)
-        figures = tally.figures()
+        metrics = tally.metrics()
         self._sum_theta()
         # a sum is finite only where all its terms are
-        self.finite = np.isfinite(self._squares + self._sum + figures["loss"])
-        return figures
+        self.finite = np.isfinite(self._squares + self._sum + metrics["loss"])
+        return metrics
 
     def _descend(self, batch: BoundBatch) -> None:
         """Backward, and a step along the gradient."""

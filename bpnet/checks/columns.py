@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.data.encoding.column_stats import LevelSummary
+from bpnet.data.encoding.column_stats import CategoryStats
 from bpnet.data.encoding.columns import BooleanColumn, EncodedColumn, NumericColumn
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.encoding.fitting import Role
-from bpnet.data.targets import target_gaps
+from bpnet.data.targets import missing_targets
 from bpnet.preparation.prepare import Fitted
 
 
@@ -36,15 +36,15 @@ def describe(fitted: Fitted) -> list[ColumnDescription]:
     surveyed = fitted.survey
     findings, train = surveyed.profile.findings, surveyed.part("train")
     encoded = {column.name: column for column in fitted.encoder.columns}
-    gaps, levels = dict.fromkeys(findings, 0), {name: LevelSummary() for name in findings}
+    gaps, levels = dict.fromkeys(findings, 0), {name: CategoryStats() for name in findings}
     for chunk in surveyed.table.chunks(
-        {name: encoded[name].reads if name in encoded else "text" for name in findings}
+        {name: encoded[name].cell_type if name in encoded else "text" for name in findings}
     ):
         rows = train[chunk.start : chunk.start + len(chunk)]
         for name in findings:
             column, role = chunk.column(name), _role(encoded.get(name))
             if role in ("numeric", "date"):
-                gaps[name] += int(target_gaps(column, words=False)[rows].sum())
+                gaps[name] += int(missing_targets(column, words=False)[rows].sum())
             else:
                 levels[name].add(column, rows)
     return [
@@ -52,7 +52,7 @@ def describe(fitted: Fitted) -> list[ColumnDescription]:
             name,
             encoded.get(name),
             finding.reason,
-            missing=(gaps[name] + levels[name].gaps) / int(train.sum()),
+            missing=(gaps[name] + levels[name].missing) / int(train.sum()),
             levels=len(levels[name].counts),
         )
         for name, finding in findings.items()

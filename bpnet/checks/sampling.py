@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bpnet.data.encoding.columns import NumericColumn
-from bpnet.data.encoding.dates import DateColumn, read_date
+from bpnet.data.encoding.dates import DateColumn, parse_date
 from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import Purpose, generator
@@ -36,15 +36,15 @@ def cells_of(fitted: Fitted, rows: Indices) -> Mapping[str, Array]:
     """
     encoder = fitted.encoder
     found: dict[str, list[Array]] = {name: [] for name in encoder.features}
-    for chunk in fitted.survey.table.chunks(encoder.wanted):
+    for chunk in fitted.survey.table.chunks(encoder.column_types):
         inside = rows[(rows >= chunk.start) & (rows < chunk.start + len(chunk))] - chunk.start
         for column in encoder.columns:
-            picked = chunk.column(column.name).picked(inside)
+            picked = chunk.column(column.name).take(inside)
             if isinstance(column, NumericColumn):
                 cells: Array = picked.as_numbers()
             elif isinstance(column, DateColumn):
                 form = column.format
-                cells = picked.read(lambda text, form=form: read_date(text, form), "a date")  # type: ignore[misc]
+                cells = picked.parse(lambda text, form=form: parse_date(text, form), "a date")  # type: ignore[misc]
             else:
                 codes, levels = picked.as_text()
                 cells = np.array([*levels, None], object)[codes]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 
-def in_order(labels: Iterable[str]) -> list[str]:
+def sort_categories(labels: Iterable[str]) -> list[str]:
     """The different labels: whole numbers by size, else by the alphabet."""
     different = set(labels)
     whole = all(re.fullmatch(r"[-+]?[0-9]+", label) for label in different)

@@ -24,7 +24,7 @@ _WORDS = {"train": 0, "validation": 1, "val": 1, "valid": 1, "dev": 1, "test": 2
 
 
 @dataclass(frozen=True)
-class Wish:
+class SplitOptions:
     """What a split should be: each part's share of the rows, count or row indices, and how rows are drawn.
 
     An int is a count, a float a share.
@@ -39,7 +39,7 @@ class Wish:
 
 def split_rows(
     rows: int,
-    wish: Wish,
+    options: SplitOptions,
     seed: int,
     classes: Indices | None = None,
     *,
@@ -69,14 +69,14 @@ def split_rows(
     if dropped is not None:
         parts[dropped] = _DROPPED
     drawn_from = int(np.count_nonzero(parts == _TRAIN))
-    amounts: dict[HeldOut, int | float] = {"validation": wish.validation, "test": wish.test}
+    amounts: dict[HeldOut, int | float] = {"validation": options.validation, "test": options.test}
     sizes = {
         part: 0 if part in filled else _size(part, amount, drawn_from)
         for part, amount in amounts.items()
     }
     rows_of: dict[HeldOut, Sequence[int] | None] = {
-        "validation": wish.validation_rows,
-        "test": wish.test_rows,
+        "validation": options.validation_rows,
+        "test": options.test_rows,
     }
     for part, listed in rows_of.items():
         if listed:
@@ -105,14 +105,19 @@ def split_rows(
         )
     else:
         drawn = _draw(
-            free, sizes, None if classes is None else classes[free], rng if wish.shuffle else None
+            free,
+            sizes,
+            None if classes is None else classes[free],
+            rng if options.shuffle else None,
         )
     for part, chosen in drawn.items():
         parts[chosen] = _HELD_OUT[part]
     return {part: np.flatnonzero(parts == k) for k, part in enumerate(PARTS)}
 
 
-def named_parts(codes: Indices, levels: Sequence[str], where: Callable[[int], str]) -> PartNumbers:
+def parts_from_words(
+    codes: Indices, categories: Sequence[str], where: Callable[[int], str]
+) -> PartNumbers:
     """The part of each row (N,), by its place in PARTS, from the words of dataset.split.column in any case.
 
     `codes` (N,) are places in `levels`, the distinct words, or -1 for a blank; `where` names the place of a row. Raises
@@ -120,13 +125,13 @@ def named_parts(codes: Indices, levels: Sequence[str], where: Callable[[int], st
     """
     # the last entry is that of code -1
     numbers = np.array(
-        [*(_WORDS.get(level.strip().casefold(), -1) for level in levels), -1], np.int8
+        [*(_WORDS.get(category.strip().casefold(), -1) for category in categories), -1], np.int8
     )
     parts: PartNumbers = numbers[codes]
     wrong = int(np.count_nonzero(parts == -1))
     if wrong:
         row = int(np.argmax(parts == -1))
-        word = "" if codes[row] < 0 else levels[codes[row]].strip()
+        word = "" if codes[row] < 0 else categories[codes[row]].strip()
         shown = f"'{word}'" if word else "blank"
         others = (
             f" (and {wrong - 1} more such {'row' if wrong == 2 else 'rows'})" if wrong > 1 else ""

@@ -8,9 +8,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from bpnet.data.category_order import without_fractions
-from bpnet.data.encoding.cell_errors import Where, not_numbers
-from bpnet.data.encoding.scalers import Linear
-from bpnet.data.reading.column import Codes, Column, Floats, NotNumbersError
+from bpnet.data.encoding.cell_errors import Where, parse_problems
+from bpnet.data.encoding.scalers import LinearScaler
+from bpnet.data.reading.column import CellParseError, Codes, Column, Floats
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_cell, quoted_list, total_line
@@ -38,17 +38,17 @@ class Classes(Component):
 
     def numbers(self, column: Column, where: Where) -> Codes:
         """The number (N,) of each cell's class; raises DataError where one is no class that the model knows."""
-        words = not all(map(column.marks.is_number, self.classes))
-        refuse_gaps(target_gaps(column, words=words), column, self.name, where)
-        codes, levels = column.as_text()
+        words = not all(map(column.number_format.is_number, self.classes))
+        refuse_missing_targets(missing_targets(column, words=words), column, self.name, where)
+        codes, categories = column.as_text()
         number = {label: k for k, label in enumerate(self.classes)}
-        written = without_fractions(levels)  # 1.0 is the class 1, unless 1.0 is one itself
+        written = without_fractions(categories)  # 1.0 is the class 1, unless 1.0 is one itself
         numbers = np.array(
-            [number.get(k, number.get(written.get(k, k), -1)) for k in levels], np.int32
+            [number.get(k, number.get(written.get(k, k), -1)) for k in categories], np.int32
         )[codes]
         unknown = np.flatnonzero(numbers < 0)
         if len(unknown):
-            label = levels[codes[unknown[0]]]
+            label = categories[codes[unknown[0]]]
             raise DataError(
                 f"{where(int(unknown[0]))}, column '{self.name}': '{label}' is no class that the model knows; "
                 f"it knows {quoted_list(self.classes)}{did_you_mean(label, self.classes)} "
@@ -70,7 +70,7 @@ class Quantities(Component):
 
     kind: Literal["quantities"] = "quantities"
     names: Names
-    scales: list[Linear]
+    scales: list[LinearScaler]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -122,33 +122,41 @@ _TRUE = {"1", "1.0", "true", "yes", "y", "t", "on"}
 _FALSE = {"0", "0.0", "false", "no", "n", "f", "off"}
 
 
-def class_levels(column: Column, name: str, where: Where) -> tuple[Codes, list[str]]:
+def class_codes(column: Column, name: str, where: Where) -> tuple[Codes, list[str]]:
     """Codes (N,) into the labels of a classification target, whole numbers without a fraction.
 
     Raises DataError that names the rows with a blank label, or nan.
     """
-    refuse_gaps(target_gaps(column, words=not is_numbers(column)), column, name, where)
-    codes, levels = column.as_text()
+    refuse_missing_targets(
+        missing_targets(column, words=not is_numeric(column)), column, name, where
+    )
+    codes, categories = column.as_text()
     used = np.unique(codes)
-    written = without_fractions([levels[k] for k in used.tolist()])
+    written = without_fractions([categories[k] for k in used.tolist()])
     different = list(dict.fromkeys(written.values()))
     number = {label: k for k, label in enumerate(different)}
-    new = np.zeros(len(levels), np.int32)
+    new = np.zeros(len(categories), np.int32)
     for k in used.tolist():
-        new[k] = number[written[levels[k]]]
+        new[k] = number[written[categories[k]]]
     return new[codes], different
 
 
-def target_gaps(column: Column, *, words: bool) -> npt.NDArray[np.bool_]:
+def missing_targets(column: Column, *, words: bool) -> npt.NDArray[np.bool_]:
     """Which cells (N,) of a target are blank, or nan; where it is no `words`, also N/A and the like."""
     if column.numbers is not None:
         return np.isnan(column.numbers)
-    codes, levels = column.as_text()
-    is_gap = (lambda level: level.lower() == "nan") if words else column.marks.is_gap_among_numbers
-    return (codes < 0) | np.isin(codes, [k for k, level in enumerate(levels) if is_gap(level)])
+    codes, categories = column.as_text()
+    is_missing = (
+        (lambda category: category.lower() == "nan")
+        if words
+        else column.number_format.is_missing_number
+    )
+    return (codes < 0) | np.isin(
+        codes, [k for k, category in enumerate(categories) if is_missing(category)]
+    )
 
 
-def refuse_gaps(
+def refuse_missing_targets(
     gaps: npt.NDArray[np.bool_],
     column: Column,
     name: str,
@@ -168,29 +176,36 @@ def refuse_gaps(
         )
 
 
-def is_truth(column: Column) -> bool:
+def is_binary(column: Column) -> bool:
     """Whether every cell is 0 or 1, or a word such as no or yes."""
-    codes, levels = column.without_gap_words().as_text()
+    codes, categories = column.without_missing_words().as_text()
     used = np.unique(codes[codes >= 0]).tolist()
-    return bool(used) and {levels[k].lower() for k in used} <= _TRUE | _FALSE
+    return bool(used) and {categories[k].lower() for k in used} <= _TRUE | _FALSE
 
 
-def is_numbers(column: Column) -> bool:
+def is_numeric(column: Column) -> bool:
     """Whether all cells but for gaps are numbers, so that N/A and the like are gaps too, and no words."""
-    values = [level for level in column.levels if not column.marks.is_gap_among_numbers(level)]
-    return column.numbers is not None or (bool(values) and all(map(column.marks.is_number, values)))
-
-
-def truths(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:
-    """0 and 1 (N,) of one label's column; raises DataError where a cell is neither."""
-    codes, levels = column.as_text()
-    meant = [
-        1 if level.lower() in _TRUE else 0 if level.lower() in _FALSE else 2 for level in levels
+    values = [
+        category
+        for category in column.categories
+        if not column.number_format.is_missing_number(category)
     ]
-    values = np.array([*meant, 2], np.uint8)[codes]
+    return column.numbers is not None or (
+        bool(values) and all(map(column.number_format.is_number, values))
+    )
+
+
+def binary_values(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:
+    """0 and 1 (N,) of one label's column; raises DataError where a cell is neither."""
+    codes, categories = column.as_text()
+    expected = [
+        1 if category.lower() in _TRUE else 0 if category.lower() in _FALSE else 2
+        for category in categories
+    ]
+    values = np.array([*expected, 2], np.uint8)[codes]
     wrong = np.flatnonzero(values == 2)
     if len(wrong):
-        cell = quoted_cell(column.picked(wrong[:1]).cells()[0])
+        cell = quoted_cell(column.take(wrong[:1]).cells()[0])
         raise DataError(
             f"{where(int(wrong[0]))}, column '{name}': {cell} is neither 0 nor 1, nor a word such as no or yes; "
             f"correct it, or leave '{name}' out of dataset.target (cells like it: {len(wrong)})"
@@ -198,16 +213,16 @@ def truths(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:
     return values
 
 
-def numbers_of(column: Column, name: str, where: Where) -> Floats:
+def regression_values(column: Column, name: str, where: Where) -> Floats:
     """One regression target's numbers (N,); raises DataError where a cell is none."""
-    refuse_gaps(target_gaps(column, words=False), column, name, where)
+    refuse_missing_targets(missing_targets(column, words=False), column, name, where)
     try:
         return column.as_numbers()
-    except NotNumbersError as error:
+    except CellParseError as error:
         advice = (
             "give a number, or drop the row; if it is true or not, set task to multilabel, "
             "if a class to classification"
         )
         raise DataError(
-            not_numbers(error, column, name, where, "regression target", advice)
+            parse_problems(error, column, name, where, "regression target", advice)
         ) from None

@@ -30,7 +30,7 @@ class Writer(Protocol):
         """Write what ends the table."""
 
 
-def writer_of(
+def open_writer(
     form: Format,
     stream: BinaryIO,
     kept: Sequence[str],

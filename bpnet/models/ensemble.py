@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.data.encoding.row_flags import Flags
+from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.reading import Table
-from bpnet.data.reading.chunk import Chunk, Kind
+from bpnet.data.reading.chunk import CellType, Chunk
 from bpnet.data.targets import Labels, Quantities
 from bpnet.errors import RunError, UsageError
 from bpnet.models.description import FORMAT, Description
@@ -89,15 +89,15 @@ class Ensemble:
             member.check_columns(table)
 
     @property
-    def wanted(self) -> dict[str, Kind]:
+    def wanted(self) -> dict[str, CellType]:
         """The columns to read and their kinds; where members differ, text, which each can parse."""
-        kinds: dict[str, Kind] = {}
+        kinds: dict[str, CellType] = {}
         for member in self.members:
-            for name, kind in member.description.encoder.wanted.items():
+            for name, kind in member.description.encoder.column_types.items():
                 kinds[name] = kind if kinds.get(name, kind) == kind else "text"
         return kinds
 
-    def encode(self, chunk: Chunk) -> tuple[Inputs, Flags]:
+    def encode(self, chunk: Chunk) -> tuple[Inputs, RowFlags]:
         """Encode a chunk's rows for each member, with the flags that all members agree on.
 
         Raises DataError.
@@ -106,7 +106,7 @@ class Ensemble:
             member.description.encoder.encode(chunk, self.description.precision)
             for member in self.members
         ]
-        return [x for x, _ in encoded], reduce(Flags.common, (flags for _, flags in encoded))
+        return [x for x, _ in encoded], reduce(RowFlags.common, (flags for _, flags in encoded))
 
     def blank_row(self) -> Inputs:
         """Return a row of zeros for each member."""

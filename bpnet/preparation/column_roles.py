@@ -8,7 +8,7 @@ import numpy as np
 from bpnet.config.schema import Config
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
-from bpnet.data.encoding.fitting import Plan, Role
+from bpnet.data.encoding.fitting import ColumnOptions, Role
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     AnyScaling,
@@ -20,8 +20,8 @@ from bpnet.data.encoding.settings import (
     Ordinal,
 )
 from bpnet.data.reading import Table
-from bpnet.data.reading.chunk import Kind
-from bpnet.data.roles import BLANK, Finding, role_of
+from bpnet.data.reading.chunk import CellType
+from bpnet.data.roles import BLANK_REASON, DetectedRole, detect_role
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
@@ -31,7 +31,7 @@ from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
 class Profile:
     """The candidates for features, with what each was found to be."""
 
-    findings: Mapping[str, Finding]
+    findings: Mapping[str, DetectedRole]
 
     @property
     def features(self) -> list[str]:
@@ -130,19 +130,19 @@ def profile(config: Config, table: Table, columns: list[str], train: Array) -> P
     """What the columns are, by their training rows (a mask, N) in the first chunk with values; raises DataError."""
     roles, named = config.dataset.roles, set(config.dataset.features or ())
     texts = ("categorical", "boolean", "date")
-    wanted: dict[str, Kind] = {
+    wanted: dict[str, CellType] = {
         name: "text" if roles.get(name) in texts else "any" for name in columns
     }
-    findings: dict[str, Finding] = {}
+    findings: dict[str, DetectedRole] = {}
     blank = list(columns)
     for chunk in table.chunks(wanted):
         rows = train[chunk.start : chunk.start + len(chunk)]
         if rows.any():
             for name in blank:
-                findings[name] = role_of(
+                findings[name] = detect_role(
                     name, chunk.column(name), rows, roles.get(name), named=name in named
                 )
-            blank = [name for name in blank if findings[name].reason == BLANK]  # so far
+            blank = [name for name in blank if findings[name].reason == BLANK_REASON]  # so far
             if not blank:
                 break
     found = Profile(findings)
@@ -159,11 +159,11 @@ def profile(config: Config, table: Table, columns: list[str], train: Array) -> P
     return found
 
 
-def plans(config: Config, source: Source, found: Profile) -> dict[str, Plan]:
+def plans(config: Config, source: Source, found: Profile) -> dict[str, ColumnOptions]:
     """What becomes of each feature; raises DataError where a column's own preprocessing does not suit its role."""
     wishes = config.dataset.preprocessing
     scaling: AnyScaling = NoScaling() if isinstance(wishes.numeric, L2Rows) else wishes.numeric
-    made: dict[str, Plan] = {}
+    made: dict[str, ColumnOptions] = {}
     problems = []
     for name in found.features:
         finding = found.findings[name]
@@ -182,7 +182,7 @@ def plans(config: Config, source: Source, found: Profile) -> dict[str, Plan]:
         categorical: AnyCategorical = (
             own if isinstance(own, OneHot | Ordinal | Embedded) else wishes.categorical
         )
-        made[name] = Plan(
+        made[name] = ColumnOptions(
             role=role,
             scaling=scaling if own is None or _role_for(own) != "numeric" else own,  # type: ignore[arg-type]
             categorical=categorical,

@@ -9,7 +9,7 @@ import numpy as np
 from bpnet.config.schema import Config, Files
 from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
-from bpnet.data.reading import Table, open_table, table_of
+from bpnet.data.reading import Table, open_table, table_from_rows
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.data.splitting import PARTS, PartNumbers
 from bpnet.errors import DataError
@@ -50,7 +50,10 @@ def open_dataset(config: Config, source: Source, folder: Path) -> Opened:
     lines = [source.lines.get(("dataset", "rows", k)) for k in range(len(dataset.rows))]
     numbers = [line if isinstance(line, int) else 1 for line in lines]
     return Opened(
-        table_of(source.name, dataset.columns, dataset.rows, numbers, dataset.reading.missing), {}
+        table_from_rows(
+            source.name, dataset.columns, dataset.rows, numbers, dataset.reading.missing
+        ),
+        {},
     )
 
 

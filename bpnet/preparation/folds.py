@@ -9,7 +9,7 @@ import numpy as np
 
 from bpnet.config.schema import Config
 from bpnet.config.source import Source
-from bpnet.data.splitting import Indices, Part, Wish, split_rows
+from bpnet.data.splitting import Indices, Part, SplitOptions, split_rows
 from bpnet.errors import ConfigError, DataError
 from bpnet.preparation.prepare import Contents
 from bpnet.preparation.split import RowKeys, row_keys
@@ -99,7 +99,7 @@ def draw_folds(config: Config, found: Contents, folds: int, repeats: int) -> lis
     )
     _check_enough(config, found, keys, kept, folds)
     split = config.dataset.split
-    wish = Wish(validation=split.amount("validation"), shuffle=split.shuffle)
+    wish = SplitOptions(validation=split.amount("validation"), shuffle=split.shuffle)
     drawn = []
     for repeat in range(repeats):
         for fold, (others, own) in enumerate(_splits(config, keys, kept, folds, repeat), start=1):

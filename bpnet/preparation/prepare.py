@@ -14,7 +14,7 @@ from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.settings import L2Rows
 from bpnet.data.reading import Table
-from bpnet.data.reading.chunk import Kind
+from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.splitting import PARTS, Indices, Part, PartNumbers
@@ -250,7 +250,7 @@ def encode(fitted: Fitted, config: Config, scratch: Path | None) -> Prepared:
                 stores[part] = open_stores.enter_context(
                     RowStore(len(own), encoder.width, dtype, folder)
                 )
-        for chunk, own_rows in table.picked(encoder.wanted, surveyed.used):
+        for chunk, own_rows in table.selected(encoder.column_types, surveyed.used):
             x, _ = encoder.encode(chunk, dtype)
             numbers = surveyed.part_numbers[own_rows]
             for part, store in stores.items():
@@ -280,16 +280,14 @@ def _weights(column: Column, name: str, answers: Answers, table: Table) -> Float
     """A column's weights (N,), 0 where a row is dropped, whose cell may be anything."""
     kept = np.arange(len(column)) if answers.dropped is None else np.flatnonzero(~answers.dropped)
     weights = np.zeros(len(column))
-    weights[kept] = column_weights(
-        column.picked(kept), name, lambda row: table.where(int(kept[row]))
-    )
+    weights[kept] = column_weights(column.take(kept), name, lambda row: table.where(int(kept[row])))
     return weights
 
 
-def _aside(config: Config) -> dict[str, Kind]:
+def _aside(config: Config) -> dict[str, CellType]:
     """The columns that are needed whole, and what they are read as."""
     dataset, split = config.dataset, config.dataset.split
-    wanted: dict[str, Kind] = {}
+    wanted: dict[str, CellType] = {}
     for name, kind in ((split.group, "text"), (split.column, "text"), (split.time, "any")):
         if name:
             wanted[name] = kind  # type: ignore[assignment]

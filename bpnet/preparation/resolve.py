@@ -127,7 +127,7 @@ def outputs_of(config: Config, wanted: int, encoder: Encoder) -> int:
 
 def _tables(encoder: Encoder) -> list[CategoryTable]:
     return [
-        CategoryTable(position=position, levels=column.places, size=column.size)
+        CategoryTable(position=position, levels=column.code_count, size=column.size)
         for position, column in encoder.embedded
     ]
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from bpnet.config.schema import Config
 from bpnet.config.source import Source
-from bpnet.data.encoding.cell_errors import Where, not_numbers
-from bpnet.data.reading.column import Column, Floats, NotNumbersError
+from bpnet.data.encoding.cell_errors import Where, parse_problems
+from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.splitting import Indices, Part
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
@@ -47,9 +47,11 @@ def column_weights(column: Column, name: str, where: Where) -> Floats:
     """A column's weights (N,), to a factor; raises DataError where one is missing, no number, or below 0."""
     try:
         weights = column.as_numbers()
-    except NotNumbersError as error:
+    except CellParseError as error:
         advice = "give a number of at least 0"
-        raise DataError(not_numbers(error, column, name, where, "sample weight", advice)) from None
+        raise DataError(
+            parse_problems(error, column, name, where, "sample weight", advice)
+        ) from None
     gaps, negative = np.isnan(weights), weights < 0
     if gaps.any():
         row = int(np.argmax(gaps))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpnet.config.schema import Config, Split
-from bpnet.data.encoding.dates import likely_format, read_date
+from bpnet.data.encoding.dates import likely_format, parse_date
 from bpnet.data.reading import Table
-from bpnet.data.reading.column import Column, Floats, NotNumbersError
-from bpnet.data.splitting import Indices, Part, Wish, named_parts, split_rows
+from bpnet.data.reading.column import CellParseError, Column, Floats
+from bpnet.data.splitting import Indices, Part, SplitOptions, parts_from_words, split_rows
 from bpnet.errors import DataError
 from bpnet.messages import quoted_list
 from bpnet.preparation.dataset import Opened
@@ -63,7 +63,7 @@ def divide(
         codes, levels = aside[split.column].as_text()
         kept = np.arange(rows) if answers.dropped is None else np.flatnonzero(~answers.dropped)
         named = np.full(rows, -1, np.int8)
-        named[kept] = named_parts(
+        named[kept] = parts_from_words(
             codes[kept].astype(np.intp), list(levels), lambda row: table.where(int(kept[row]))
         )
     keys = row_keys(config, table, answers, aside)
@@ -89,11 +89,11 @@ def _refuse_gaps(gaps: Mask, by: str, column: str, answers: Answers, table: Tabl
         )
 
 
-def _wish(split: Split) -> Wish:
+def _wish(split: Split) -> SplitOptions:
     def indices(rows: list[int] | None) -> list[int] | None:
         return None if rows is None else [row - 1 for row in rows]
 
-    return Wish(
+    return SplitOptions(
         validation=split.amount("validation"),
         test=split.amount("test"),
         validation_rows=indices(split.validation_rows),
@@ -107,22 +107,22 @@ def _times(column: Column, name: str, table: Table) -> Floats:
     if column.numbers is not None:
         return column.numbers
     _, levels = column.as_text()
-    if any(column.marks.is_number(level) for level in levels):
+    if any(column.number_format.is_number(level) for level in levels):
         meant, form = "a number", ""
-        read = column.marks.number
+        read = column.number_format.number
     else:
         form = likely_format(list(levels[:2000]), 0.0) or ""
         meant = f"a date ({form})" if form else "a date or a number"
 
         def read(cell: str) -> float:
-            return read_date(cell, form)
+            return parse_date(cell, form)
 
     try:
-        return column.read(read, meant)
-    except NotNumbersError as error:
+        return column.parse(read, meant)
+    except CellParseError as error:
         row = int(error.rows[0])
         raise DataError(
-            f"{table.where(row)}, column '{name}': {error.levels[0]!r} is not {meant}, by which dataset.split.time "
+            f"{table.where(row)}, column '{name}': {error.texts[0]!r} is not {meant}, by which dataset.split.time "
             f"orders the rows (rows like it: {len(error.rows)}); correct it, or name another column"
         ) from None
 

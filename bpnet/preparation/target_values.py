@@ -8,25 +8,25 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.config.schema import Config, Task
-from bpnet.data.category_order import in_order
-from bpnet.data.encoding.column_stats import NumericSummary
-from bpnet.data.encoding.scalers import fit_scale
+from bpnet.data.category_order import sort_categories
+from bpnet.data.encoding.column_stats import NumericStats
+from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import NoScaling, Standardize
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Column
-from bpnet.data.roles import MOST_INTEGER_CLASSES, suggests_classes
+from bpnet.data.roles import MAX_INTEGER_CLASSES, looks_like_classes
 from bpnet.data.targets import (
     AnyTarget,
     Classes,
     Labels,
     Quantities,
-    class_levels,
-    is_numbers,
-    is_truth,
-    numbers_of,
-    refuse_gaps,
-    target_gaps,
-    truths,
+    binary_values,
+    class_codes,
+    is_binary,
+    is_numeric,
+    missing_targets,
+    refuse_missing_targets,
+    regression_values,
 )
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
@@ -63,7 +63,7 @@ class Answers:
             return Labels(names=self.names)
         scales = []
         for k, name in enumerate(self.names):
-            values, summary = self.values[train, k], NumericSummary()
+            values, summary = self.values[train, k], NumericStats()
             summary.add(values, np.ones(len(values), bool))
             if scaling == "standardize" and summary.constant:
                 raise DataError(
@@ -72,7 +72,7 @@ class Answers:
                 )
             try:
                 scales.append(
-                    fit_scale(
+                    fit_scaler(
                         Standardize() if scaling == "standardize" else NoScaling(), summary, name
                     )
                 )
@@ -97,19 +97,21 @@ def read_answers(config: Config, table: Table, columns: Sequence[Column]) -> Ans
     """Read the targets' columns, of all rows, as the task wants them; raises DataError."""
     names = config.dataset.targets
     task, why = (config.task, "as the config says") if config.task else task_of(columns)
-    words = task == "classification" and not all(map(is_numbers, columns))
-    gaps = np.logical_or.reduce([target_gaps(column, words=words) for column in columns])
+    words = task == "classification" and not all(map(is_numeric, columns))
+    gaps = np.logical_or.reduce([missing_targets(column, words=words) for column in columns])
     dropped = gaps if config.dataset.drop_missing_targets and gaps.any() else None
     if dropped is None:
         for name, column in zip(names, columns, strict=True):
             advice = "fill it in, drop the row, or set dataset.drop_missing_targets to true"
-            refuse_gaps(target_gaps(column, words=words), column, name, table.where, advice)
+            refuse_missing_targets(
+                missing_targets(column, words=words), column, name, table.where, advice
+            )
     elif dropped.all():
         raise DataError(
             f"{table.name}: every row's target is blank, and dataset.drop_missing_targets is true"
         )
     kept = np.flatnonzero(~gaps) if dropped is not None else np.arange(len(gaps))
-    columns = [column.picked(kept) for column in columns]
+    columns = [column.take(kept) for column in columns]
 
     def where(row: int) -> str:
         return table.where(int(kept[row]))
@@ -121,8 +123,8 @@ def read_answers(config: Config, table: Table, columns: Sequence[Column]) -> Ans
         )
     classes: list[str] = []
     if task == "classification":
-        codes, levels = class_levels(columns[0], names[0], where)
-        classes = in_order(levels)
+        codes, levels = class_codes(columns[0], names[0], where)
+        classes = sort_categories(levels)
         number = {label: k for k, label in enumerate(classes)}
         values: Array = np.array([number[level] for level in levels], np.int32)[codes]
         if len(classes) == 1:
@@ -132,11 +134,14 @@ def read_answers(config: Config, table: Table, columns: Sequence[Column]) -> Ans
             )
     elif task == "multilabel":
         values = np.column_stack(
-            [truths(column, name, where) for column, name in zip(columns, names, strict=True)]
+            [
+                binary_values(column, name, where)
+                for column, name in zip(columns, names, strict=True)
+            ]
         )
     else:
         values = np.column_stack(
-            [numbers_of(c, name, where) for c, name in zip(columns, names, strict=True)]
+            [regression_values(c, name, where) for c, name in zip(columns, names, strict=True)]
         )
     if dropped is not None:
         spread = np.zeros((len(gaps), *values.shape[1:]), values.dtype)
@@ -148,18 +153,20 @@ def read_answers(config: Config, table: Table, columns: Sequence[Column]) -> Ans
 def task_of(columns: Sequence[Column]) -> tuple[Task, str]:
     """The task that the targets suggest, and why."""
     if len(columns) > 1:
-        if all(is_truth(column) for column in columns):
+        if all(is_binary(column) for column in columns):
             return "multilabel", "every target is true or not"
         return "regression", "there are several targets, of numbers"
     column = columns[0]
-    if not suggests_classes(column):
+    if not looks_like_classes(column):
         return (
             "regression",
-            f"the target is numbers, more than {MOST_INTEGER_CLASSES} different or with fractions",
+            f"the target is numbers, more than {MAX_INTEGER_CLASSES} different or with fractions",
         )
-    if column.numbers is not None or any(column.marks.is_number(level) for level in column.levels):
+    if column.numbers is not None or any(
+        column.number_format.is_number(level) for level in column.categories
+    ):
         return (
             "classification",
-            f"the target is at most {MOST_INTEGER_CLASSES} different whole numbers",
+            f"the target is at most {MAX_INTEGER_CLASSES} different whole numbers",
         )
     return "classification", "the target is text"

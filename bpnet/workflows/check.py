@@ -15,7 +15,7 @@ from bpnet.config.loading import load
 from bpnet.config.schema import Config, Task
 from bpnet.config.source import Source
 from bpnet.data.reading import Table
-from bpnet.data.reading.delimited import Delimited
+from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.splitting import Part
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.models.build import build_model
@@ -175,15 +175,15 @@ def _cost(fitted: Fitted, prepared: Prepared, model: Model) -> Cost:
 
 def _format(table: Table, config: Config) -> Format:
     first = table.files[0]
-    if not isinstance(first, Delimited):
-        return Format(len(table.files), type(first).__name__)
+    if not isinstance(first, DelimitedFile):
+        return Format(len(table.files), first.kind)
     dialect = first.dialect
     return Format(
         len(table.files),
-        "Delimited",
+        first.kind,
         separator=dialect.separator,
-        decimal=dialect.marks.decimal,
-        thousands=dialect.marks.thousands,
+        decimal=dialect.number_format.decimal,
+        thousands=dialect.number_format.thousands,
         encoding=config.dataset.reading.encoding,
     )
 

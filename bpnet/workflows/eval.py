@@ -13,11 +13,18 @@ from bpnet.config.source import Source, read
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.cell_errors import Where
 from bpnet.data.reading import Table, open_table
-from bpnet.data.reading.chunk import Kind
+from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.splitting import PARTS, PartNumbers
-from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities, numbers_of, truths
+from bpnet.data.targets import (
+    AnyTarget,
+    Classes,
+    Labels,
+    Quantities,
+    binary_values,
+    regression_values,
+)
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.randomness import Purpose, generator
@@ -213,13 +220,13 @@ def _read(model: Ensemble, table: Table, chosen: Array, warnings: list[str]) -> 
             f"{table.name} has no column '{weighted}': every row weighs the same in the loss"
         )
         weighted = None
-    kind: Kind = "text" if isinstance(target, Classes | Labels) else "number"
-    wanted: dict[str, Kind] = {
+    kind: CellType = "text" if isinstance(target, Classes | Labels) else "number"
+    wanted: dict[str, CellType] = {
         **dict.fromkeys(target.names, kind),
         **({weighted: "number"} if weighted else {}),
     }
     rows = np.flatnonzero(chosen)
-    aside = {name: column.picked(rows) for name, column in whole_columns(table, wanted).items()}
+    aside = {name: column.take(rows) for name, column in whole_columns(table, wanted).items()}
 
     def where(row: int) -> str:
         return table.where(int(rows[row]))
@@ -236,7 +243,7 @@ def _read(model: Ensemble, table: Table, chosen: Array, warnings: list[str]) -> 
         for own in model.members
     ]
     filled = 0
-    for chunk, own_rows in table.picked(model.wanted, chosen):
+    for chunk, own_rows in table.selected(model.wanted, chosen):
         for whole, part in zip(x, model.encode(chunk)[0], strict=True):
             whole[filled : filled + len(own_rows)] = part
         filled += len(own_rows)
@@ -248,8 +255,8 @@ def _values(model: Ensemble, columns: Mapping[str, Column], where: Where) -> Arr
     if isinstance(target, Classes):
         return target.numbers(columns[target.name], where)
     if isinstance(target, Labels):
-        return np.column_stack([truths(columns[name], name, where) for name in target.names])
-    return np.column_stack([numbers_of(columns[name], name, where) for name in target.names])
+        return np.column_stack([binary_values(columns[name], name, where) for name in target.names])
+    return np.column_stack([regression_values(columns[name], name, where) for name in target.names])
 
 
 def score(
@@ -331,14 +338,14 @@ def one_hot_codes(encoder: Encoder, x: Array) -> Floats:
     """The inputs (N, I) with the numbers of levels, which only an embedding can read, as one-hot columns."""
     wide = [np.delete(x, [position for position, _ in encoder.embedded], axis=1).astype(np.float64)]
     for position, column in encoder.embedded:
-        wide.append(np.zeros((len(x), column.places)))
+        wide.append(np.zeros((len(x), column.code_count)))
         wide[-1][np.arange(len(x)), x[:, position].astype(np.intp)] = 1
     return np.hstack(wide)
 
 
 def _one_hot_bytes(encoder: Encoder, rows: int) -> int:
     """What so many rows, and those that the baselines are fitted to, need at once."""
-    width = encoder.width + sum(column.places for _, column in encoder.embedded)
+    width = encoder.width + sum(column.code_count for _, column in encoder.embedded)
     return 8 * width * max(rows, _MOST_BASELINE_ROWS if encoder.embedded else 0)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bpnet.data.encoding.columns import NumericColumn
-from bpnet.data.encoding.row_flags import Flags
+from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.reading import open_table
-from bpnet.data.reading.chunk import Chunk, Kind
+from bpnet.data.reading.chunk import CellType, Chunk
 from bpnet.data.targets import Classes, Labels
-from bpnet.data.writing import Format, writer_of
+from bpnet.data.writing import Format, open_writer
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
@@ -93,7 +93,7 @@ class Prediction:
             for column in description.encoder.columns
             if isinstance(column, NumericColumn)
         ]
-        writer = writer_of(form, stream, self._kept, self._names, digits, numeric)
+        writer = open_writer(form, stream, self._kept, self._names, digits, numeric)
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):
             for chunk, x, flags in self._encoded():
@@ -101,13 +101,13 @@ class Prediction:
                 writer.write(chunk, {**self._added(x), FLAGS: texts})
                 summary.rows += len(chunk)
                 summary.flagged += len(chunk) - texts.count("")
-                for kind, _, rows in flags.found:
+                for kind, _, rows in flags.entries:
                     summary.kinds[kind] = summary.kinds.get(kind, 0) + len(rows)
         writer.close()
         return summary
 
-    def _encoded(self) -> Iterator[tuple[Chunk, Inputs, Flags]]:
-        others: dict[str, Kind] = dict.fromkeys(self._kept, "text")
+    def _encoded(self) -> Iterator[tuple[Chunk, Inputs, RowFlags]]:
+        others: dict[str, CellType] = dict.fromkeys(self._kept, "text")
         chunks = self._table.chunks({**(others if self._wish.keep else {}), **self._model.wanted})
         yield from _ahead((chunk, *self._model.encode(chunk)) for chunk in chunks)
 
@@ -115,7 +115,7 @@ class Prediction:
         problems: list[str] = []
         count = 0
         for chunk, _, flags in self._encoded():
-            for row, text in enumerate(flags.texts(len(chunk)) if flags.found else ()):
+            for row, text in enumerate(flags.texts(len(chunk)) if flags.entries else ()):
                 if text:
                     count += 1
                     if len(problems) < MAX_PROBLEMS:

@@ -13,14 +13,14 @@ import numpy as np
 
 from bpnet.data.reading import Table, delimited
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.streams import bytes_opener
 
 
 def seconds(content: bytes, large: int) -> float:
     """The time to read all columns as numbers, with pandas from `large` bytes on."""
     delimited.LARGE = large
     start = time.perf_counter()
-    table = Table("big.csv", [delimited.Delimited("big.csv", in_memory(content), Reading())])
+    table = Table("big.csv", [delimited.DelimitedFile("big.csv", bytes_opener(content), Reading())])
     for chunk in table.chunks(dict.fromkeys(table.columns, "number")):
         for name in table.columns:
             chunk.column(name).as_numbers()

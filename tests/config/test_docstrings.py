@@ -10,7 +10,7 @@ import pytest
 from bpnet.config.docstrings import field_docs, summary
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import hints
-from bpnet.data.encoding.scalers import AnyScale
+from bpnet.data.encoding.scalers import AnyScaler
 from bpnet.engine.component import Component
 from bpnet.engine.layers import AnyStoredLayer
 from bpnet.engine.penalties import Penalty
@@ -27,7 +27,7 @@ def _components(hint: Any) -> Iterator[type]:
 
 
 COMPONENTS = sorted(
-    {found for hint in (Config, AnyStoredLayer, AnyScale, Penalty) for found in _components(hint)},
+    {found for hint in (Config, AnyStoredLayer, AnyScaler, Penalty) for found in _components(hint)},
     key=lambda component: (component.__module__, component.__name__),
 )
 FIELDS = [

@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.category_order import in_order, without_fractions
-from bpnet.data.reading import table_of
-from bpnet.data.reading.column import Column, NotNumbersError, column_of
-from bpnet.data.reading.number_format import GAP_WORDS, Marks
+from bpnet.data.category_order import sort_categories, without_fractions
+from bpnet.data.reading import table_from_rows
+from bpnet.data.reading.column import CellParseError, Column, column_from_texts
+from bpnet.data.reading.number_format import MISSING_WORDS, NumberFormat
 from bpnet.data.reading.whole_columns import whole_columns
 
 
 def numbers(cells: list[str], **marks: object) -> list[float]:
-    return column_of(cells, Marks(**marks)).as_numbers().tolist()  # type: ignore[arg-type]
+    return column_from_texts(cells, NumberFormat(**marks)).as_numbers().tolist()  # type: ignore[arg-type]
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=10))
 def test_numbers_are_read_to_the_last_bit_and_written_so_that_they_are_again(values):
     assert numbers([repr(value) for value in values]) == values
-    assert numbers(Column(Marks(), numbers=np.array(values)).cells()) == values
+    assert numbers(Column(NumberFormat(), numbers=np.array(values)).cells()) == values
 
 
 def test_numbers_come_in_many_forms():
@@ -29,10 +29,12 @@ def test_numbers_come_in_many_forms():
     assert numbers(cells) == [1, -2.5, 3, 0.5, 1000, 0.001, 1e308, -1e-320, float("10" * 30), 7]
 
 
-@pytest.mark.parametrize("cell", ["", *GAP_WORDS, "NA", "NaN", "N/A", "None", "NULL", "#N/A", "?"])
+@pytest.mark.parametrize(
+    "cell", ["", *MISSING_WORDS, "NA", "NaN", "N/A", "None", "NULL", "#N/A", "?"]
+)
 def test_gaps_among_numbers(cell):
     assert math.isnan(numbers([cell])[0])
-    assert not Marks().is_number(cell)
+    assert not NumberFormat().is_number(cell)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +57,10 @@ def test_gaps_among_numbers(cell):
     ],
 )
 def test_a_cell_that_is_no_finite_number_is_named(cell):
-    assert not Marks().is_number(cell)
-    with pytest.raises(NotNumbersError) as caught:
+    assert not NumberFormat().is_number(cell)
+    with pytest.raises(CellParseError) as caught:
         numbers(["1", cell, "2", cell])
-    assert (caught.value.levels, caught.value.rows.tolist()) == ([cell], [1, 3])
+    assert (caught.value.texts, caught.value.rows.tolist()) == ([cell], [1, 3])
 
 
 @pytest.mark.parametrize(
@@ -80,28 +82,28 @@ def test_marks(marks, cell, value):
     ("marks", "cell"), [({"decimal": ","}, "1.5"), ({"decimal": ","}, "1,2,3"), ({}, "1'000")]
 )
 def test_other_marks_are_refused(marks, cell):
-    assert not Marks(**marks).is_number(cell)
+    assert not NumberFormat(**marks).is_number(cell)
 
 
 def test_words_may_be_named_gaps_in_any_column():
-    marks = Marks(missing=frozenset(["-999", "unknown"]))
-    column = column_of(["-999", "5", "unknown", "NA"], marks)
+    marks = NumberFormat(missing=frozenset(["-999", "unknown"]))
+    column = column_from_texts(["-999", "5", "unknown", "NA"], marks)
     np.testing.assert_array_equal(column.as_numbers(), [np.nan, 5, np.nan, np.nan])
     assert column.cells() == ["", "5", "", "NA"]
 
 
 @given(st.lists(st.sampled_from(["", "a", "b", "NA", "1"]), min_size=1))
 def test_codes_point_at_the_cells_and_blanks_are_gaps(cells):
-    codes, levels = column_of(cells, Marks()).as_text()
+    codes, levels = column_from_texts(cells, NumberFormat()).as_text()
     assert [levels[code] if code >= 0 else "" for code in codes] == cells
     assert len(set(levels)) == len(levels)
     rows = np.arange(0, len(cells), 2)
-    assert column_of(cells, Marks()).picked(rows).cells() == cells[::2]
+    assert column_from_texts(cells, NumberFormat()).take(rows).cells() == cells[::2]
 
 
 @given(st.lists(st.sampled_from([1.0, -2.5, math.nan, 1e20, 0.1]), min_size=1))
 def test_numbers_as_text(values):
-    codes, levels = Column(Marks(), numbers=np.array(values)).as_text()
+    codes, levels = Column(NumberFormat(), numbers=np.array(values)).as_text()
     written = {1.0: "1", -2.5: "-2.5", 1e20: "1e+20", 0.1: "0.1"}
     assert [levels[code] if code >= 0 else "" for code in codes] == [
         written.get(value, "") for value in values
@@ -109,7 +111,7 @@ def test_numbers_as_text(values):
 
 
 def test_whole_columns_join_chunks_of_numbers_and_of_text():
-    table = table_of("t.csv", ["a", "b"], [[1, "x"], ["", "y"], [3, "x"]])
+    table = table_from_rows("t.csv", ["a", "b"], [[1, "x"], ["", "y"], [3, "x"]])
     both = whole_columns(table, {"a": "number", "b": "text"})
     np.testing.assert_array_equal(both["a"].as_numbers(), [1, np.nan, 3])
     assert both["b"].cells() == ["x", "y", "x"]
@@ -117,19 +119,19 @@ def test_whole_columns_join_chunks_of_numbers_and_of_text():
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1))
 def test_whole_numbers_are_ordered_by_size_each_once(values):
-    assert in_order([str(value) for value in values]) == [
+    assert sort_categories([str(value) for value in values]) == [
         str(value) for value in sorted(set(values))
     ]
 
 
 def test_words_are_ordered_by_the_alphabet():
-    assert in_order(["b", "10", "a", "9", "b"]) == ["10", "9", "a", "b"]
+    assert sort_categories(["b", "10", "a", "9", "b"]) == ["10", "9", "a", "b"]
 
 
 def test_the_order_does_not_depend_on_the_order_of_rows():
     labels = ["7", "07", "1", "10", "2"]
-    assert in_order(labels) == in_order(labels[::-1])
-    assert [int(label) for label in in_order(labels)] == [1, 2, 7, 7, 10]
+    assert sort_categories(labels) == sort_categories(labels[::-1])
+    assert [int(label) for label in sort_categories(labels)] == [1, 2, 7, 7, 10]
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpnet.data.encoding import Encoder
-from bpnet.data.encoding.dates import ISO, DateColumn, circle, read_date
-from bpnet.data.encoding.fitting import Plan, fit_encoder
-from bpnet.data.encoding.row_flags import Flags
+from bpnet.data.encoding.dates import ISO, DateColumn, parse_date, year_week_day_turn
+from bpnet.data.encoding.fitting import ColumnOptions, fit_encoder
+from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.settings import Impute, OneHot, Refuse, Standardize
-from bpnet.data.reading import table_of
-from bpnet.data.reading.column import column_of
-from bpnet.data.reading.number_format import Marks
+from bpnet.data.reading import table_from_rows
+from bpnet.data.reading.column import column_from_texts
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.errors import DataError
 
 
 def fitted(cells: list[str], form: str = ISO, missing=None, train=None) -> Encoder:
-    plan = Plan("date", Standardize(), OneHot(), missing or Impute(), form)
+    plan = ColumnOptions("date", Standardize(), OneHot(), missing or Impute(), form)
     rows = np.ones(len(cells), bool) if train is None else np.asarray(train)
-    whole = table_of(
+    whole = table_from_rows(
         "t.csv",
         ["d"],
         [
@@ -38,7 +38,7 @@ def fitted(cells: list[str], form: str = ISO, missing=None, train=None) -> Encod
 
 def encoded(column: DateColumn, cells: list[str]) -> np.ndarray:
     x = np.empty((len(cells), len(column.inputs)))
-    column.encode(column_of(cells, Marks()), x, Flags())
+    column.encode(column_from_texts(cells, NumberFormat()), x, RowFlags())
     return x
 
 
@@ -68,15 +68,15 @@ def problem(cells: list[str], form: str = ISO) -> str:
     ],
 )
 def test_days_since_1970(text, form, days):
-    assert read_date(text, form) == pytest.approx(days, abs=1e-12)
+    assert parse_date(text, form) == pytest.approx(days, abs=1e-12)
 
 
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-14, 14))
 def test_a_time_zone_moves_the_moment(when, hours):
     moved = when.replace(tzinfo=UTC) + timedelta(hours=0)
     text = moved.isoformat().replace("+00:00", f"{hours:+03}:00")
-    assert read_date(text, ISO) == pytest.approx(
-        read_date(when.isoformat(), ISO) - hours / 24, abs=1e-6
+    assert parse_date(text, ISO) == pytest.approx(
+        parse_date(when.isoformat(), ISO) - hours / 24, abs=1e-6
     )
 
 
@@ -91,22 +91,22 @@ def test_a_time_zone_moves_the_moment(when, hours):
     ],
 )
 def test_parts_by_hand(text, month, weekday, hour):
-    days = np.array([read_date(text, ISO)])
-    assert circle(days, "month")[0] == pytest.approx(month / 12)
-    assert circle(days, "weekday")[0] == pytest.approx(weekday / 7)
-    assert circle(days, "hour")[0] == pytest.approx(hour / 24, abs=1e-9)
+    days = np.array([parse_date(text, ISO)])
+    assert year_week_day_turn(days, "month")[0] == pytest.approx(month / 12)
+    assert year_week_day_turn(days, "weekday")[0] == pytest.approx(weekday / 7)
+    assert year_week_day_turn(days, "hour")[0] == pytest.approx(hour / 24, abs=1e-9)
 
 
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
 def test_parts_are_those_of_the_standard_library(when):
-    days = np.array([read_date(when.isoformat(), ISO)])
+    days = np.array([parse_date(when.isoformat(), ISO)])
     if (when.hour, when.minute, when.second) != (
         23,
         59,
         59,
     ):  # a microsecond is beyond the precision of early years
-        assert circle(days, "month")[0] == pytest.approx((when.month - 1) / 12)
-        assert circle(days, "weekday")[0] == pytest.approx(when.weekday() / 7)
+        assert year_week_day_turn(days, "month")[0] == pytest.approx((when.month - 1) / 12)
+        assert year_week_day_turn(days, "weekday")[0] == pytest.approx(when.weekday() / 7)
 
 
 def test_inputs_by_hand():
@@ -130,9 +130,13 @@ def test_parts_that_never_differ_are_left_out():
 
 def test_gaps_and_dates_far_outside_are_told():
     (column,) = fitted(["2020-01-01", "", "2020-01-03", "2020-01-02"]).columns
-    flags = Flags()
+    flags = RowFlags()
     x = np.empty((4, len(column.inputs)))
-    column.encode(column_of(["2020-01-02", "NA", "2020-01-05", "1900-01-01"], Marks()), x, flags)
+    column.encode(
+        column_from_texts(["2020-01-02", "NA", "2020-01-05", "1900-01-01"], NumberFormat()),
+        x,
+        flags,
+    )
     assert np.array_equal(x[0, :-1], x[1, :-1])  # the median
     assert x[:, -1].tolist() == [0, 1, 0, 0]
     assert flags.texts(4) == ["", "imputed d", "outside d", "outside d"]
@@ -169,7 +173,7 @@ def test_another_format_is_named():
 
 def test_a_gap_where_none_may_be_is_named():
     encoder = fitted(["2020-01-01", "2020-01-02"], missing=Refuse())
-    (chunk,) = table_of("n.csv", ["d"], [["2020-01-01"], ["?"]]).chunks(encoder.wanted)
+    (chunk,) = table_from_rows("n.csv", ["d"], [["2020-01-01"], ["?"]]).chunks(encoder.column_types)
     with pytest.raises(DataError, match=r"n\.csv, line 3 \(row 2\), column 'd': is blank"):
         encoder.encode(chunk, "float32")
 

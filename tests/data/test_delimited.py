@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from bpnet.data.reading import delimited as delimited_module
 from bpnet.data.reading import open_table
 from bpnet.data.reading import streams as streams_module
-from bpnet.data.reading.delimited import Delimited
+from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.table import Table
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.engine.component import FieldError
@@ -33,7 +33,7 @@ NAMES = ["a", "b c", "d.e"]
 
 def table(text: str | bytes, **settings: object) -> Table:
     content = text if isinstance(text, bytes) else text.encode()
-    return Table("t.csv", [Delimited("t.csv", in_memory(content), Reading(**settings))])  # type: ignore[arg-type]
+    return Table("t.csv", [DelimitedFile("t.csv", bytes_opener(content), Reading(**settings))])  # type: ignore[arg-type]
 
 
 def rows(read: Table) -> list[list[str]]:

@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.columns import NumericColumn, OneHotColumn
-from bpnet.data.encoding.fitting import Plan, fit_encoder
-from bpnet.data.encoding.scalers import Linear
+from bpnet.data.encoding.fitting import ColumnOptions, fit_encoder
+from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.encoding.settings import (
     Embedded,
     Impute,
@@ -22,21 +22,25 @@ from bpnet.data.encoding.settings import (
     Robust,
     Standardize,
 )
-from bpnet.data.reading import Table, table_of
+from bpnet.data.reading import Table, table_from_rows
 from bpnet.engine.component import FieldError
 from bpnet.errors import DataError
 
 
-def plan(role: str, *, scaling=None, wish=None, missing=None, form: str | None = None) -> Plan:
-    return Plan(role, scaling or Standardize(), wish or OneHot(), missing or Impute(), form)  # type: ignore[arg-type]
+def plan(
+    role: str, *, scaling=None, wish=None, missing=None, form: str | None = None
+) -> ColumnOptions:
+    return ColumnOptions(
+        role, scaling or Standardize(), wish or OneHot(), missing or Impute(), form
+    )  # type: ignore[arg-type]
 
 
 def table(**columns: list[object]) -> Table:
-    return table_of("t.csv", list(columns), list(zip(*columns.values(), strict=True)))
+    return table_from_rows("t.csv", list(columns), list(zip(*columns.values(), strict=True)))
 
 
 def fitted(
-    whole: Table, *plans: Plan, train: list[int] | None = None, unit_rows: bool = False
+    whole: Table, *plans: ColumnOptions, train: list[int] | None = None, unit_rows: bool = False
 ) -> Encoder:
     rows = np.ones(len(whole), bool) if train is None else np.isin(np.arange(len(whole)), train)
     by_name = dict(zip(whole.columns, plans, strict=True))
@@ -44,7 +48,7 @@ def fitted(
 
 
 def encoded(encoder: Encoder, whole: Table, dtype: str = "float64") -> tuple[np.ndarray, list[str]]:
-    (chunk,) = whole.chunks(encoder.wanted)
+    (chunk,) = whole.chunks(encoder.column_types)
     x, flags = encoder.encode(chunk, dtype)
     return x, flags.texts(len(chunk))
 
@@ -151,8 +155,8 @@ def test_embedding_codes_are_within_the_places(train, others, rare):
     )
     ((start, column),) = encoder.embedded
     codes = encoded(encoder, table(c=others, n=[1] * len(others)))[0][:, start]
-    assert set(codes) <= set(range(column.places))
-    assert column.size == min(600, round(1.6 * column.places**0.56))
+    assert set(codes) <= set(range(column.code_count))
+    assert column.size == min(600, round(1.6 * column.code_count**0.56))
 
 
 def test_embedded_columns_are_found_where_they_stand():
@@ -364,7 +368,7 @@ def test_only_the_first_bad_cells_are_named_and_every_column_is_reported():
 # The model part
 
 
-def mixed(rows: int = 60) -> tuple[Table, list[Plan]]:
+def mixed(rows: int = 60) -> tuple[Table, list[ColumnOptions]]:
     rng = np.random.default_rng(3)
     whole = table(
         a=rng.normal(size=rows).tolist(),
@@ -421,7 +425,7 @@ def test_columns_are_independent_of_each_other():
 def test_a_model_part_that_contradicts_itself_is_refused():
     column = NumericColumn(
         name="a",
-        scale=Linear(by="none", subtract=0.0, divide=1.0),
+        scale=LinearScaler(by="none", subtract=0.0, divide=1.0),
         fill=None,
         lowest=0.0,
         highest=1.0,
@@ -433,6 +437,6 @@ def test_a_model_part_that_contradicts_itself_is_refused():
     with pytest.raises(FieldError, match="none of the levels"):
         OneHotColumn(name="a", levels=["x", "y"], fill="z")
     with pytest.raises(ValueError, match="greater than 0"):
-        Linear(by="none", subtract=0.0, divide=0.0)
+        LinearScaler(by="none", subtract=0.0, divide=0.0)
     with pytest.raises(FieldError, match="names 'x' twice"):
         Ordinal(order=["x", "y", "x"])

@@ -22,7 +22,7 @@ from sklearn.preprocessing import (
 from bpnet.config.loading import load
 from bpnet.config.source import parse
 from bpnet.data.encoding import Encoder
-from bpnet.data.encoding.fitting import Plan, fit_encoder
+from bpnet.data.encoding.fitting import ColumnOptions, fit_encoder
 from bpnet.data.encoding.settings import (
     Embedded,
     Impute,
@@ -34,7 +34,7 @@ from bpnet.data.encoding.settings import (
     Robust,
     Standardize,
 )
-from bpnet.data.reading import Table, delimited, streams, table_of
+from bpnet.data.reading import Table, delimited, streams, table_from_rows
 from bpnet.preparation.prepare import Prepared, prepare
 
 SCALERS = {
@@ -50,12 +50,12 @@ TABLES = arrays.arrays(
 LEVELS = st.lists(st.sampled_from(["a", "b", "c", "dd", "E", "1"]), min_size=2, max_size=40)
 
 
-def numeric(scaling, missing=None) -> Plan:
-    return Plan("numeric", scaling, OneHot(), missing or Impute())
+def numeric(scaling, missing=None) -> ColumnOptions:
+    return ColumnOptions("numeric", scaling, OneHot(), missing or Impute())
 
 
-def categorical(wish, missing=None) -> Plan:
-    return Plan("categorical", Standardize(), wish, missing or Impute())
+def categorical(wish, missing=None) -> ColumnOptions:
+    return ColumnOptions("categorical", Standardize(), wish, missing or Impute())
 
 
 def table(*columns) -> Table:
@@ -73,10 +73,10 @@ def table(*columns) -> Table:
         )
     ]
     names = [f"x{k}" for k in range(len(columns))]
-    return table_of("t.csv", names, list(zip(*cells, strict=True)))
+    return table_from_rows("t.csv", names, list(zip(*cells, strict=True)))
 
 
-def fitted(whole: Table, train: int, *plans: Plan, unit_rows: bool = False) -> Encoder:
+def fitted(whole: Table, train: int, *plans: ColumnOptions, unit_rows: bool = False) -> Encoder:
     rows = np.arange(len(whole)) < train
     by_name = dict(
         zip(whole.columns, plans * (len(whole.columns) if len(plans) == 1 else 1), strict=True)
@@ -86,7 +86,7 @@ def fitted(whole: Table, train: int, *plans: Plan, unit_rows: bool = False) -> E
 
 def encoded(encoder: Encoder, whole: Table) -> np.ndarray:
     return np.concatenate(
-        [encoder.encode(chunk, "float64")[0] for chunk in whole.chunks(encoder.wanted)]
+        [encoder.encode(chunk, "float64")[0] for chunk in whole.chunks(encoder.column_types)]
     )
 
 
@@ -227,24 +227,24 @@ def test_a_fit_over_many_chunks_is_one_over_all_rows(scaling, monkeypatch: pytes
         for k, (a, b) in enumerate(rng.normal(size=(500, 2)).tolist())
     ]
     plans = (numeric(scaling), numeric(scaling), categorical(OneHot()))
-    dates = Plan("date", Standardize(), OneHot(), Impute(), "ISO 8601")
+    dates = ColumnOptions("date", Standardize(), OneHot(), Impute(), "ISO 8601")
     train = rng.random(500) < 0.6
 
     def fit() -> Encoder:
-        whole = table_of("t.csv", list("abcd"), rows)
+        whole = table_from_rows("t.csv", list("abcd"), rows)
         by_name = dict(zip("abcd", (*plans, dates), strict=True))
         return fit_encoder(whole, by_name, train, unit_rows=False, rng=np.random.default_rng(0))
 
-    whole = table_of("t.csv", list("abcd"), rows)
+    whole = table_from_rows("t.csv", list("abcd"), rows)
     one = fit()
     x = encoded(one, whole)
     monkeypatch.setattr(delimited, "LARGE", 0)
     monkeypatch.setattr(streams, "BLOCK", 700)
-    assert len(list(table_of("t.csv", list("abcd"), rows).chunks({"a": "number"}))) > 10
+    assert len(list(table_from_rows("t.csv", list("abcd"), rows).chunks({"a": "number"}))) > 10
     many = fit()
     assert many.inputs == one.inputs
     np.testing.assert_allclose(
-        encoded(many, table_of("t.csv", list("abcd"), rows)), x, rtol=1e-9, atol=1e-9
+        encoded(many, table_from_rows("t.csv", list("abcd"), rows)), x, rtol=1e-9, atol=1e-9
     )
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bpnet.data.encoding import Encoder, fitting
-from bpnet.data.encoding.fitting import Plan, fit_encoder
+from bpnet.data.encoding.fitting import ColumnOptions, fit_encoder
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     Embedded,
@@ -21,25 +21,25 @@ from bpnet.data.encoding.settings import (
     Ordinal,
     Refuse,
 )
-from bpnet.data.reading import Table, delimited, open_table, streams, table_of
-from bpnet.data.reading.chunk import Kind
-from bpnet.data.reading.column import Column, NotNumbersError, column_of
-from bpnet.data.reading.delimited import Delimited
-from bpnet.data.reading.number_format import Marks
+from bpnet.data.reading import Table, delimited, open_table, streams, table_from_rows
+from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.column import CellParseError, Column, column_from_texts
+from bpnet.data.reading.delimited import DelimitedFile
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.whole_columns import whole_columns
-from bpnet.data.roles import role_of
-from bpnet.data.targets import Classes, is_truth
-from bpnet.data.writing import writer_of
+from bpnet.data.roles import detect_role
+from bpnet.data.targets import Classes, is_binary
+from bpnet.data.writing import open_writer
 from bpnet.errors import DataError
 
 
 def table(content: bytes, **settings: object) -> Table:
-    return Table("t.csv", [Delimited("t.csv", in_memory(content), Reading(**settings))])  # type: ignore[arg-type]
+    return Table("t.csv", [DelimitedFile("t.csv", bytes_opener(content), Reading(**settings))])  # type: ignore[arg-type]
 
 
-def column(content: bytes, name: str, kind: Kind, **settings: object) -> Column:
+def column(content: bytes, name: str, kind: CellType, **settings: object) -> Column:
     return whole_columns(table(content, **settings), {name: kind})[name]
 
 
@@ -105,7 +105,7 @@ def test_a_missing_word_that_is_a_number_means_the_same_in_every_table(size: str
 
 
 def test_true_and_false_are_no_numbers_in_any_table(size: str):
-    with pytest.raises(NotNumbersError):
+    with pytest.raises(CellParseError):
         column(b"x,y\nTRUE,1\nFALSE,1\n", "x", "number").as_numbers()
     assert column(b"x,y\nTRUE,1\nFALSE,1\n", "x", "text").cells() == ["TRUE", "FALSE"]
 
@@ -148,7 +148,7 @@ def test_a_mark_between_thousands_stands_before_three_digits(size: str):
         7,
     ]
     for wrong in (b"0.5", b"1.0000", b"1234.567", b"1,000.5"):
-        with pytest.raises(NotNumbersError):
+        with pytest.raises(CellParseError):
             column(b"x;y\n" + wrong + b";1\n", "x", "number", thousands=".").as_numbers()
 
 
@@ -222,7 +222,7 @@ def test_a_table_that_is_passed_on_has_the_rows_it_had(
     size: str, content: bytes, settings: dict[str, str], rows
 ):
     stream = io.BytesIO()
-    writer = writer_of("csv", stream, ["a", "b"], ["c"], 7, [])
+    writer = open_writer("csv", stream, ["a", "b"], ["c"], 7, [])
     for chunk in table(content, **settings).chunks({"b": "any"}):
         writer.write(chunk, {"c": ["new"] * len(chunk)})
     writer.close()
@@ -235,7 +235,7 @@ def test_a_table_that_is_passed_on_has_the_rows_it_had(
 @pytest.mark.parametrize("cell", ["1e999", "12e4", "1.10", "0e1234", "7"])
 def test_text_that_looks_like_a_number_stays_text_in_json(form, cell: str):
     stream = io.BytesIO()
-    writer = writer_of(form, stream, ["x", "label"], ["c"], 7, ["x"])
+    writer = open_writer(form, stream, ["x", "label"], ["c"], 7, ["x"])
     for chunk in table(f"x,label\n2.5,{cell}\n".encode()).chunks({"x": "number"}):
         writer.write(chunk, {"c": ["new"]})
     writer.close()
@@ -251,30 +251,30 @@ def test_text_that_looks_like_a_number_stays_text_in_json(form, cell: str):
 
 def plan(
     role: str, wish: AnyCategorical | None = None, missing: Impute | Refuse | None = None
-) -> Plan:
-    return Plan(role, NoScaling(), wish or OneHot(), missing or Impute())  # type: ignore[arg-type]
+) -> ColumnOptions:
+    return ColumnOptions(role, NoScaling(), wish or OneHot(), missing or Impute())  # type: ignore[arg-type]
 
 
-def fitted(whole: Table, *plans: Plan, unit_rows: bool = False) -> Encoder:
+def fitted(whole: Table, *plans: ColumnOptions, unit_rows: bool = False) -> Encoder:
     train, by_name = np.ones(len(whole), bool), dict(zip(whole.columns, plans, strict=True))
     return fit_encoder(whole, by_name, train, unit_rows=unit_rows, rng=np.random.default_rng(0))
 
 
 def encoded(encoder: Encoder, whole: Table, dtype: str = "float64") -> tuple[np.ndarray, list[str]]:
-    (chunk,) = whole.chunks(encoder.wanted)
+    (chunk,) = whole.chunks(encoder.column_types)
     x, flags = encoder.encode(chunk, dtype)
     return x, flags.texts(len(chunk))
 
 
 def rare_cities() -> Table:
-    return table_of("t.csv", ["city"], [["Oslo"]] * 20 + [[f"c{k}"] for k in range(1500)])
+    return table_from_rows("t.csv", ["city"], [["Oslo"]] * 20 + [[f"c{k}"] for k in range(1500)])
 
 
 def test_no_training_row_is_flagged_for_a_rare_level():
     whole = rare_cities()
     encoder = fitted(whole, plan("categorical"))
     assert not any(encoded(encoder, whole)[1])
-    assert encoded(encoder, table_of("n.csv", ["city"], [["new"], ["c1499"]]))[1] == [
+    assert encoded(encoder, table_from_rows("n.csv", ["city"], [["new"], ["c1499"]]))[1] == [
         "unseen city",
         "",
     ]
@@ -290,8 +290,8 @@ def test_no_training_row_is_flagged_where_rare_levels_are_too_many_to_be_named(
 
 @pytest.mark.parametrize("wish", [Ordinal(order=["S", "M", "L"]), Ordinal(), Embedded(rare=1)])
 def test_an_unseen_level_is_the_commonest_where_gaps_are_refused_too(wish: AnyCategorical):
-    whole = table_of("t.csv", ["size"], [["S"], ["M"], ["M"], ["L"], ["S"], ["M"]])
-    strange = table_of("n.csv", ["size"], [["strange"], ["M"]])
+    whole = table_from_rows("t.csv", ["size"], [["S"], ["M"], ["M"], ["L"], ["S"], ["M"]])
+    strange = table_from_rows("n.csv", ["size"], [["strange"], ["M"]])
     refusing, imputing = (
         fitted(whole, plan("categorical", wish, missing)) for missing in (Refuse(), Impute())
     )
@@ -300,11 +300,11 @@ def test_an_unseen_level_is_the_commonest_where_gaps_are_refused_too(wish: AnyCa
     assert x[0] == x[1]
     assert flags == ["unseen size", ""]
     with pytest.raises(DataError, match="column 'size'"):
-        encoded(refusing, table_of("n.csv", ["size"], [["S"], [""]]))
+        encoded(refusing, table_from_rows("n.csv", ["size"], [["S"], [""]]))
 
 
 def test_an_indicator_and_a_column_of_one_name_are_told_apart():
-    whole = table_of("t.csv", ["a", "a missing"], [[3, 4], ["", 0], [3, 8]])
+    whole = table_from_rows("t.csv", ["a", "a missing"], [[3, 4], ["", 0], [3, 8]])
     encoder = fitted(whole, plan("numeric"), plan("numeric"), unit_rows=True)
     assert encoder.inputs == ["a", "a missing", "a missing"]
     x, _ = encoded(encoder, whole)
@@ -313,7 +313,7 @@ def test_an_indicator_and_a_column_of_one_name_are_told_apart():
     )
     plain = fitted(whole, plan("numeric"), plan("numeric"))
     with pytest.raises(DataError, match="column 'a missing': 1e30 is too large"):
-        encoded(plain, table_of("n.csv", ["a", "a missing"], [[3, "1e30"]]), "float32")
+        encoded(plain, table_from_rows("n.csv", ["a", "a missing"], [[3, "1e30"]]), "float32")
 
 
 # Targets and roles
@@ -323,26 +323,33 @@ def test_an_indicator_and_a_column_of_one_name_are_told_apart():
     "cells", [["", "0", "1"], ["0", "1", ""], ["NA", "1", "0"], ["0", "1", "NA"]]
 )
 def test_a_gap_does_not_make_labels_quantities(cells: list[str]):
-    assert is_truth(column_of(cells, Marks()))
+    assert is_binary(column_from_texts(cells, NumberFormat()))
 
 
 def test_what_is_no_label_is_none_with_a_gap_either():
-    assert not is_truth(column_of(["", "0", "2"], Marks()))
-    assert not is_truth(column_of(["", ""], Marks()))
+    assert not is_binary(column_from_texts(["", "0", "2"], NumberFormat()))
+    assert not is_binary(column_from_texts(["", ""], NumberFormat()))
 
 
 def test_classes_are_known_as_written_where_not_all_are_there():
     target = Classes(name="y", classes=["1.0", "2.0", "other"])
-    assert target.numbers(column_of(["2.0", "1.0"], Marks()), where).tolist() == [1, 0]
+    assert target.numbers(column_from_texts(["2.0", "1.0"], NumberFormat()), where).tolist() == [
+        1,
+        0,
+    ]
     assert Classes(name="y", classes=["1", "2"]).numbers(
-        column_of(["2.0", "1"], Marks()), where
+        column_from_texts(["2.0", "1"], NumberFormat()), where
     ).tolist() == [1, 0]
 
 
 def test_none_is_a_word_beside_yes():
     def role(cells: list[str]) -> str:
-        return role_of(
-            "b", column_of(cells, Marks()), np.ones(len(cells), bool), None, named=False
+        return detect_role(
+            "b",
+            column_from_texts(cells, NumberFormat()),
+            np.ones(len(cells), bool),
+            None,
+            named=False,
         ).role
 
     assert role(["none", "yes"] * 20) == "categorical"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
-from bpnet.data.splitting import PARTS, Wish, split_rows
+from bpnet.data.splitting import PARTS, SplitOptions, split_rows
 from bpnet.errors import DataError
 
 SHARES = st.floats(0.05, 0.4)
@@ -30,7 +30,7 @@ def test_no_group_is_in_two_parts_and_a_size_is_missed_by_no_more_than_the_large
     sizes, validation, test, seed
 ):
     groups = shuffled_groups(sizes, seed)
-    wish = Wish(
+    wish = SplitOptions(
         validation=max(1, round(validation * len(groups))), test=max(1, round(test * len(groups)))
     )
     parts = split_rows(len(groups), wish, seed, groups=groups)
@@ -43,7 +43,7 @@ def test_no_group_is_in_two_parts_and_a_size_is_missed_by_no_more_than_the_large
 def test_of_groups_of_one_size_as_many_are_drawn_as_scikit_learn_draws(count, size, test, seed):
     groups = shuffled_groups([size] * count, seed)
     wanted = max(1, round(test * count))
-    ours = split_rows(len(groups), Wish(test=wanted * size), seed, groups=groups)
+    ours = split_rows(len(groups), SplitOptions(test=wanted * size), seed, groups=groups)
     train, held_out = next(
         GroupShuffleSplit(1, test_size=wanted, random_state=0).split(groups, groups=groups)
     )
@@ -63,7 +63,11 @@ def test_stratified_groups_stay_whole_however_classes_are_mixed(drawn, test, mix
     own = np.array([of_class for _, of_class in drawn])[groups]
     classes = np.where(rng.random(len(groups)) < mixing, rng.integers(0, 4, len(groups)), own)
     parts = split_rows(
-        len(groups), Wish(validation=1, test=test + 1 / len(groups)), seed, classes, groups=groups
+        len(groups),
+        SplitOptions(validation=1, test=test + 1 / len(groups)),
+        seed,
+        classes,
+        groups=groups,
     )
     assert_partition_of_groups(parts, groups)
 
@@ -79,7 +83,7 @@ def test_where_each_group_has_one_class_each_part_has_its_share_of_each(counts, 
     of_group = np.repeat(np.arange(len(counts)), counts)
     groups = shuffled_groups([size] * len(of_group), seed)
     classes = of_group[groups]
-    parts = split_rows(len(groups), Wish(test=test), seed, classes, groups=groups)
+    parts = split_rows(len(groups), SplitOptions(test=test), seed, classes, groups=groups)
     drawn = np.bincount(classes[parts["test"]], minlength=len(counts)) / size
     assert (np.abs(drawn - test * np.array(counts)) <= 1.1).all()  # in groups
     assert set(classes[parts["train"]].tolist()) == set(range(len(counts)))
@@ -99,8 +103,8 @@ def test_classes_of_mixed_groups_are_nearer_to_proportion_than_those_of_scikit_l
         rows = len(groups)
         folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
         held_out = {
-            "ours": split_rows(rows, Wish(test=0.2), seed, classes, groups=groups)["test"],
-            "chance": split_rows(rows, Wish(test=0.2), seed, groups=groups)["test"],
+            "ours": split_rows(rows, SplitOptions(test=0.2), seed, classes, groups=groups)["test"],
+            "chance": split_rows(rows, SplitOptions(test=0.2), seed, groups=groups)["test"],
             "scikit-learn": next(folds.split(classes, classes, groups))[1],
         }
         for name, test in held_out.items():
@@ -111,7 +115,7 @@ def test_classes_of_mixed_groups_are_nearer_to_proportion_than_those_of_scikit_l
 @given(GROUP_SIZES, SEEDS)
 def test_a_split_of_groups_follows_from_its_seed(sizes, seed):
     groups = shuffled_groups(sizes, 1)
-    wish = Wish(validation=0.2, test=0.3)
+    wish = SplitOptions(validation=0.2, test=0.3)
     one, same = (split_rows(len(groups), wish, seed, groups=groups) for _ in range(2))
     assert all(np.array_equal(one[part], same[part]) for part in PARTS)
 
@@ -119,20 +123,20 @@ def test_a_split_of_groups_follows_from_its_seed(sizes, seed):
 def test_groups_are_drawn_evenly():
     groups, drawn = np.repeat(np.arange(20), 3), np.zeros(20)
     for seed in range(300):
-        drawn[groups[split_rows(60, Wish(test=0.25), seed, groups=groups)["test"]]] += 1
+        drawn[groups[split_rows(60, SplitOptions(test=0.25), seed, groups=groups)["test"]]] += 1
     assert abs(drawn - 75).max() < 5 * np.sqrt(300 * 0.25 * 0.75)
 
 
 def test_one_large_group_still_leaves_a_group_for_each_part():
     groups = np.repeat([0, 1, 2], [98, 1, 1])
     for seed in range(10):
-        parts = split_rows(100, Wish(validation=0.15, test=0.15), seed, groups=groups)
+        parts = split_rows(100, SplitOptions(validation=0.15, test=0.15), seed, groups=groups)
         assert_partition_of_groups(parts, groups)
 
 
 def test_the_only_group_of_a_class_trains():
     groups = np.repeat(np.arange(11), 10)
-    parts = split_rows(110, Wish(test=0.6), 0, (groups > 0).astype(np.intp), groups=groups)
+    parts = split_rows(110, SplitOptions(test=0.6), 0, (groups > 0).astype(np.intp), groups=groups)
     assert parts["train"][:10].tolist() == list(range(10))
     assert len(parts["test"]) in (60, 70)
 
@@ -140,7 +144,7 @@ def test_the_only_group_of_a_class_trains():
 def test_gaps_between_group_numbers_and_rows_that_are_dropped_do_not_matter():
     groups = np.array([7, 7, 0, 0, 900, 900, -1])
     dropped = np.array([False] * 6 + [True])
-    parts = split_rows(7, Wish(validation=2, test=2), 0, groups=groups, dropped=dropped)
+    parts = split_rows(7, SplitOptions(validation=2, test=2), 0, groups=groups, dropped=dropped)
     assert [len(set(groups[rows].tolist())) for rows in parts.values()] == [1, 1, 1]
     assert [len(rows) for rows in parts.values()] == [2, 2, 2]
 
@@ -165,7 +169,7 @@ def test_groups_that_cannot_be_split_are_refused(groups, classes, words):
     with pytest.raises(DataError) as caught:
         split_rows(
             6,
-            Wish(validation=0.2, test=0.2),
+            SplitOptions(validation=0.2, test=0.2),
             0,
             None if classes is None else np.array(classes),
             groups=np.array(groups),

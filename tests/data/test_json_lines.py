@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpnet.data.reading import open_table, streams
-from bpnet.data.reading.json_lines import JsonLines
+from bpnet.data.reading.json_lines import JsonLinesFile
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.table import Table
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.errors import DataError
@@ -24,7 +24,7 @@ VALUES = st.one_of(
 
 def table(text: str | bytes, **settings: object) -> Table:
     content = text if isinstance(text, bytes) else text.encode()
-    return Table("t.jsonl", [JsonLines("t.jsonl", in_memory(content), Reading(**settings))])  # type: ignore[arg-type]
+    return Table("t.jsonl", [JsonLinesFile("t.jsonl", bytes_opener(content), Reading(**settings))])  # type: ignore[arg-type]
 
 
 def cells(read: Table) -> dict[str, list[str]]:

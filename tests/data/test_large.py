@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpnet.data.reading import delimited, streams
-from bpnet.data.reading.column import NotNumbersError
-from bpnet.data.reading.delimited import Delimited
+from bpnet.data.reading.column import CellParseError
+from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.dialect import Dialect
-from bpnet.data.reading.number_format import Marks
-from bpnet.data.reading.pandas_parser import fast_columns
+from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.reading.pandas_parser import parse_columns
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.table import Table
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.errors import DataError
@@ -46,7 +46,7 @@ def blocks_of(size: int) -> Iterator[None]:
 
 
 def table(content: bytes, **settings: object) -> Table:
-    return Table("t.csv", [Delimited("t.csv", in_memory(content), Reading(**settings))])  # type: ignore[arg-type]
+    return Table("t.csv", [DelimitedFile("t.csv", bytes_opener(content), Reading(**settings))])  # type: ignore[arg-type]
 
 
 def written(columns: dict[str, list[str]], **dialect: object) -> bytes:
@@ -62,8 +62,8 @@ def found(content: bytes, kind: str, name: str, **settings: object) -> object:
     try:
         column = whole_columns(table(content, **settings), {name: kind})[name]
         return column.as_numbers().tolist() if kind == "number" else column.cells()
-    except NotNumbersError as error:
-        return sorted(set(error.levels)), error.rows.tolist()
+    except CellParseError as error:
+        return sorted(set(error.texts)), error.rows.tolist()
     except DataError as error:
         return error.problems
 
@@ -141,8 +141,8 @@ def test_a_ragged_row_in_any_block_is_named_with_its_line(line):
 
 
 def test_a_clean_block_is_read_by_pandas():
-    dialect = Dialect(",", '"', Marks())
-    read = fast_columns(
+    dialect = Dialect(",", '"', NumberFormat())
+    read = parse_columns(
         b"1,2.5,a\n3,NA, b \n,-4e3,a\n",
         ["x", "y", "z"],
         dialect,
@@ -152,7 +152,7 @@ def test_a_clean_block_is_read_by_pandas():
     np.testing.assert_array_equal(read["x"].numbers, [1, 3, np.nan])
     assert read["y"].cells() == ["2.5", "NA", "-4e3"]
     assert read["z"].cells() == ["a", "b", "a"]
-    only = fast_columns(b"1,2\n3,4\n", ["x", "y"], dialect, {"y": "any"})
+    only = parse_columns(b"1,2\n3,4\n", ["x", "y"], dialect, {"y": "any"})
     assert only is not None
     assert list(only) == ["y"]
     assert only["y"].numbers.tolist() == [2, 4]
@@ -173,7 +173,9 @@ def test_a_clean_block_is_read_by_pandas():
     ],
 )
 def test_what_is_amiss_is_left_to_the_careful_reader(rows):
-    assert fast_columns(rows, ["x", "y"], Dialect(",", '"', Marks()), {"x": "number"}) is None
+    assert (
+        parse_columns(rows, ["x", "y"], Dialect(",", '"', NumberFormat()), {"x": "number"}) is None
+    )
     with blocks_of(1000):
         fast = found(b"x,y\n" + rows, "number", "x")
     assert fast == found(b"x,y\n" + rows, "number", "x")

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from bpnet.data.encoding.dates import ISO
-from bpnet.data.reading.column import Column, column_of
-from bpnet.data.reading.number_format import Marks
-from bpnet.data.roles import Finding, role_of, suggests_classes
+from bpnet.data.reading.column import Column, column_from_texts
+from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.roles import DetectedRole, detect_role, looks_like_classes
 
 
 def found(
     cells: list[str], name: str = "x", given=None, *, named: bool = False, rows=None
-) -> Finding:
+) -> DetectedRole:
     mask = np.ones(len(cells), bool) if rows is None else np.asarray(rows)
-    return role_of(name, column_of(cells, Marks()), mask, given, named=named)
+    return detect_role(name, column_from_texts(cells, NumberFormat()), mask, given, named=named)
 
 
 IDS = [str(k) for k in range(100, 140)]
@@ -109,11 +109,11 @@ def test_an_id_is_left_out_unless_it_is_named(name):
 
 
 def test_an_id_is_an_id_where_the_fast_reader_read_it():
-    column = Column(Marks(), numbers=np.arange(100.0, 140))
-    assert role_of("id", column, np.ones(40, bool), None, named=False).role == "ignored"
-    assert role_of("x", column, np.ones(40, bool), None, named=False).role == "numeric"
-    gaps = Column(Marks(), numbers=np.full(40, np.nan))
-    assert role_of("x", gaps, np.ones(40, bool), None, named=False).role == "ignored"
+    column = Column(NumberFormat(), numbers=np.arange(100.0, 140))
+    assert detect_role("id", column, np.ones(40, bool), None, named=False).role == "ignored"
+    assert detect_role("x", column, np.ones(40, bool), None, named=False).role == "numeric"
+    gaps = Column(NumberFormat(), numbers=np.full(40, np.nan))
+    assert detect_role("x", gaps, np.ones(40, bool), None, named=False).role == "ignored"
 
 
 @pytest.mark.parametrize(
@@ -177,4 +177,4 @@ def test_a_date_that_the_user_says_has_the_likeliest_format():
     ],
 )
 def test_whether_a_target_is_classes(cells, classes):
-    assert suggests_classes(column_of(cells, Marks())) is classes
+    assert looks_like_classes(column_from_texts(cells, NumberFormat())) is classes

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from bpnet.data.splitting import PARTS, Wish, named_parts, split_rows
+from bpnet.data.splitting import PARTS, SplitOptions, parts_from_words, split_rows
 from bpnet.errors import DataError
 
 DATASETS = Path(__file__).parents[2] / "datasets"
@@ -25,7 +25,7 @@ def shuffled_classes(sizes: list[int], seed: int) -> np.ndarray:
 def split(rows, validation, test, seed=0, classes=None):
     assume(all(share == 0 or round(rows * share) > 0 for share in (validation, test)))
     assume(round(rows * validation) + round(rows * test) < rows)
-    return split_rows(rows, Wish(validation=validation, test=test), seed, classes)
+    return split_rows(rows, SplitOptions(validation=validation, test=test), seed, classes)
 
 
 @given(st.integers(3, 300), SHARES, SHARES, SEEDS)
@@ -85,7 +85,7 @@ def test_shipped_tables_are_split_as_scikit_learn_splits_them(name, column):
     with open(DATASETS / f"{name}.csv", encoding="utf-8", newline="") as file:
         labels = np.array([row[column] for row in csv.DictReader(file)])
     _, classes = np.unique(labels, return_inverse=True)
-    ours = split_rows(len(labels), Wish(test=0.15), 3, classes)["test"]
+    ours = split_rows(len(labels), SplitOptions(test=0.15), 3, classes)["test"]
     theirs = StratifiedShuffleSplit(
         1, test_size=len(ours), train_size=len(labels) - len(ours), random_state=0
     )
@@ -107,12 +107,12 @@ def test_a_split_follows_from_its_seed(sizes, seed, stratify):
 def test_rows_are_drawn_evenly():
     drawn = np.zeros(40)
     for seed in range(300):
-        drawn[split_rows(40, Wish(test=0.25), seed)["test"]] += 1
+        drawn[split_rows(40, SplitOptions(test=0.25), seed)["test"]] += 1
     assert abs(drawn - 75).max() < 5 * np.sqrt(300 * 0.25 * 0.75)
 
 
 def test_shares_of_zero_leave_every_row_to_train_on():
-    parts = split_rows(4, Wish(), 0)
+    parts = split_rows(4, SplitOptions(), 0)
     assert [len(parts[part]) for part in PARTS] == [4, 0, 0]
 
 
@@ -121,7 +121,7 @@ def test_shares_of_zero_leave_every_row_to_train_on():
 )
 def test_a_share_too_small_for_a_row_is_refused(validation, test, key):
     with pytest.raises(DataError) as caught:
-        split_rows(20, Wish(validation=validation, test=test), 0)
+        split_rows(20, SplitOptions(validation=validation, test=test), 0)
     for part in (f"dataset.split.{key} is 0.01", "20 rows", f"the {key} part empty", "0.05", "0"):
         assert part in str(caught.value)
     assert caught.value.exit_code == 4
@@ -129,18 +129,18 @@ def test_a_share_too_small_for_a_row_is_refused(validation, test, key):
 
 def test_shares_that_leave_nothing_to_train_on_are_refused():
     with pytest.raises(DataError, match="none to train on"):
-        split_rows(2, Wish(validation=0.49, test=0.49), 0)
+        split_rows(2, SplitOptions(validation=0.49, test=0.49), 0)
     with pytest.raises(DataError, match="none to train on"):
-        split_rows(1, Wish(test=0.6), 0)
+        split_rows(1, SplitOptions(test=0.6), 0)
 
 
 def test_without_shuffle_the_last_rows_test_and_those_before_them_validate():
-    parts = split_rows(10, Wish(validation=0.2, test=0.3, shuffle=False), 5)
+    parts = split_rows(10, SplitOptions(validation=0.2, test=0.3, shuffle=False), 5)
     assert [parts[part].tolist() for part in PARTS] == [[0, 1, 2, 3, 4], [5, 6], [7, 8, 9]]
 
 
 def test_named_rows_are_taken_and_the_rest_is_drawn_from_what_is_left():
-    parts = split_rows(10, Wish(test_rows=[7, 0], validation=0.3), 5)
+    parts = split_rows(10, SplitOptions(test_rows=[7, 0], validation=0.3), 5)
     assert parts["test"].tolist() == [0, 7]
     assert len(parts["validation"]) == 3
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(10))
@@ -149,10 +149,10 @@ def test_named_rows_are_taken_and_the_rest_is_drawn_from_what_is_left():
 @pytest.mark.parametrize(
     ("wish", "parts"),
     [
-        (Wish(test_rows=[10]), ("test_rows", "row 11", "10 rows")),
-        (Wish(test_rows=[3, 3]), ("test_rows", "row 4", "twice")),
-        (Wish(test_rows=[3], validation_rows=[3]), ("row 4", "validation", "test")),
-        (Wish(test_rows=list(range(10))), ("none to train on",)),
+        (SplitOptions(test_rows=[10]), ("test_rows", "row 11", "10 rows")),
+        (SplitOptions(test_rows=[3, 3]), ("test_rows", "row 4", "twice")),
+        (SplitOptions(test_rows=[3], validation_rows=[3]), ("row 4", "validation", "test")),
+        (SplitOptions(test_rows=list(range(10))), ("none to train on",)),
     ],
 )
 def test_named_rows_that_make_no_sense_are_refused(wish, parts):
@@ -163,9 +163,9 @@ def test_named_rows_that_make_no_sense_are_refused(wish, parts):
 
 def test_the_rows_of_a_seed_never_change():
     # runs made by earlier versions are compared by their rows
-    parts = split_rows(12, Wish(validation=0.25, test=0.25), 7)
+    parts = split_rows(12, SplitOptions(validation=0.25, test=0.25), 7)
     assert [parts[part].tolist() for part in PARTS] == [[2, 5, 7, 8, 9, 11], [0, 1, 3], [4, 6, 10]]
-    parts = split_rows(12, Wish(validation=0.25, test=0.25), 7, np.arange(12) % 3)
+    parts = split_rows(12, SplitOptions(validation=0.25, test=0.25), 7, np.arange(12) % 3)
     assert [parts[part].tolist() for part in PARTS] == [[1, 3, 5, 7, 8, 9], [4, 6, 11], [0, 2, 10]]
 
 
@@ -176,7 +176,7 @@ def test_the_rows_of_a_seed_never_change():
 def test_a_whole_number_is_a_count_of_rows(rows, data, seed):
     validation = data.draw(st.integers(0, rows - 1))
     test = data.draw(st.integers(0, rows - 1 - validation))
-    parts = split_rows(rows, Wish(validation=validation, test=test), seed)
+    parts = split_rows(rows, SplitOptions(validation=validation, test=test), seed)
     assert [len(parts[part]) for part in PARTS] == [rows - validation - test, validation, test]
 
 
@@ -185,7 +185,7 @@ def test_counts_that_leave_nothing_to_train_on_are_refused():
         DataError,
         match=r"of 10 rows 10 are held out .* none to train on; lower the shares or counts",
     ):
-        split_rows(10, Wish(validation=4, test=6), 0)
+        split_rows(10, SplitOptions(validation=4, test=6), 0)
 
 
 # Times
@@ -203,7 +203,7 @@ def test_by_time_the_latest_rows_test_and_no_time_is_on_both_sides_of_a_cut(
     times = np.array(times, np.float64)
     assume(len(set(times)) >= 3)
     wanted = round(len(times) * test)
-    wish = Wish(validation=max(1, round(len(times) * validation)), test=wanted)
+    wish = SplitOptions(validation=max(1, round(len(times) * validation)), test=wanted)
     assume(wanted and wish.validation + wanted < len(times))
     parts = split_rows(len(times), wish, seed, times=times)
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(times)))
@@ -217,7 +217,7 @@ def test_by_time_the_latest_rows_test_and_no_time_is_on_both_sides_of_a_cut(
 @given(st.permutations(range(30)), SHARES, SHARES)
 def test_times_that_all_differ_are_cut_at_the_exact_row(times, validation, test):
     times = np.array(times, np.float64)
-    wish = Wish(validation=max(1, round(30 * validation)), test=max(1, round(30 * test)))
+    wish = SplitOptions(validation=max(1, round(30 * validation)), test=max(1, round(30 * test)))
     assume(wish.validation + wish.test < 30)
     parts = split_rows(30, wish, 0, times=times)
     assert sorted(times[parts["test"]]) == list(range(30 - wish.test, 30))
@@ -228,14 +228,22 @@ def test_times_that_all_differ_are_cut_at_the_exact_row(times, validation, test)
 
 def test_a_cut_moves_to_the_nearest_change_of_the_time_and_between_two_to_the_earlier():
     times = np.array([1, 1, 1, 2, 2, 2, 2, 3, 3, 3.0])
-    parts = split_rows(10, Wish(validation=0.2, test=0.2), 0, times=times)
+    parts = split_rows(10, SplitOptions(validation=0.2, test=0.2), 0, times=times)
     assert [parts[part].tolist() for part in PARTS] == [[0, 1, 2], [3, 4, 5, 6], [7, 8, 9]]
-    assert split_rows(10, Wish(test=5), 0, times=times)["test"].tolist() == [3, 4, 5, 6, 7, 8, 9]
+    assert split_rows(10, SplitOptions(test=5), 0, times=times)["test"].tolist() == [
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9,
+    ]
 
 
 def test_a_cut_leaves_a_time_for_each_part_before_it():
     times = np.array([1, 2, 2, 2, 2, 2, 2, 2, 2, 3.0])
-    parts = split_rows(10, Wish(validation=1, test=6), 0, times=times)
+    parts = split_rows(10, SplitOptions(validation=1, test=6), 0, times=times)
     assert [parts[part].tolist() for part in PARTS] == [[0], [1, 2, 3, 4, 5, 6, 7, 8], [9]]
 
 
@@ -251,7 +259,7 @@ def test_a_cut_leaves_a_time_for_each_part_before_it():
 )
 def test_times_that_cannot_be_cut_are_refused(times, words):
     with pytest.raises(DataError) as caught:
-        split_rows(6, Wish(validation=0.2, test=0.2), 0, times=np.array(times, np.float64))
+        split_rows(6, SplitOptions(validation=0.2, test=0.2), 0, times=np.array(times, np.float64))
     assert [word for word in words if word not in str(caught.value)] == []
 
 
@@ -265,7 +273,7 @@ def test_named_parts_stay_and_the_others_are_drawn_from_the_rest(named, share, s
     named = np.array(named, np.int8)
     rest = np.flatnonzero(named <= 0)
     assume(len(rest) >= 6)
-    parts = split_rows(len(named), Wish(validation=share, test=share), seed, named=named)
+    parts = split_rows(len(named), SplitOptions(validation=share, test=share), seed, named=named)
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(named)))
     for number, part in ((1, "validation"), (2, "test")):
         if (named == number).any():
@@ -283,7 +291,7 @@ def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_al
     kept = np.flatnonzero(~dropped)
     assume(len(kept) >= 10)
     classes = np.where(dropped, -1, np.arange(len(dropped)) % 2) if stratify else None
-    wish = Wish(validation=0.2, test=0.2)
+    wish = SplitOptions(validation=0.2, test=0.2)
     assume(not stratify or min(np.bincount(classes[kept], minlength=2)) > 0)
     ours = split_rows(len(dropped), wish, seed, classes, dropped=dropped)
     alone = split_rows(len(kept), wish, seed, classes[kept] if stratify else None)
@@ -293,7 +301,11 @@ def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_al
 def test_a_validation_part_of_the_latest_rows_leaves_a_test_file_alone():
     named = np.array([0, 0, 0, 0, 2, 2], np.int8)
     parts = split_rows(
-        6, Wish(validation=0.25, test=0.5), 0, times=np.array([4, 1, 3, 2, 0, 9.0]), named=named
+        6,
+        SplitOptions(validation=0.25, test=0.5),
+        0,
+        times=np.array([4, 1, 3, 2, 0, 9.0]),
+        named=named,
     )
     assert [parts[part].tolist() for part in PARTS] == [[1, 2, 3], [0], [4, 5]]
 
@@ -301,11 +313,11 @@ def test_a_validation_part_of_the_latest_rows_leaves_a_test_file_alone():
 def test_parts_that_end_up_empty_are_refused():
     named, dropped = np.array([0, 0, 0, 2], np.int8), np.array([False, False, False, True])
     with pytest.raises(DataError, match="all rows of the test part are left out"):
-        split_rows(4, Wish(), 0, named=named, dropped=dropped)
+        split_rows(4, SplitOptions(), 0, named=named, dropped=dropped)
     with pytest.raises(DataError, match="all rows of the test part are left out"):
-        split_rows(4, Wish(test_rows=[3]), 0, dropped=dropped)
+        split_rows(4, SplitOptions(test_rows=[3]), 0, dropped=dropped)
     with pytest.raises(DataError, match="of 4 rows 4 are held out"):
-        split_rows(4, Wish(), 0, named=np.array([1, 1, 2, 2], np.int8))
+        split_rows(4, SplitOptions(), 0, named=np.array([1, 1, 2, 2], np.int8))
 
 
 # The words of a split column
@@ -317,7 +329,7 @@ def place(row):
 
 def test_words_of_a_split_column_are_read_in_any_case():
     levels = ["train", "Test", " VALIDATION ", "val", "Valid", "dev"]
-    assert named_parts(np.array([0, 1, 2, 3, 4, 5, 0]), levels, place).tolist() == [
+    assert parts_from_words(np.array([0, 1, 2, 3, 4, 5, 0]), levels, place).tolist() == [
         0,
         2,
         1,
@@ -329,7 +341,7 @@ def test_words_of_a_split_column_are_read_in_any_case():
 
 
 def test_a_level_that_no_row_has_does_not_matter():
-    assert named_parts(np.array([1, 1]), ["holdout", "train"], place).tolist() == [0, 0]
+    assert parts_from_words(np.array([1, 1]), ["holdout", "train"], place).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -357,5 +369,5 @@ def test_a_level_that_no_row_has_does_not_matter():
 )
 def test_a_split_column_that_does_not_say_each_part_is_refused(codes, levels, message):
     with pytest.raises(DataError) as caught:
-        named_parts(np.array(codes), levels, place)
+        parts_from_words(np.array(codes), levels, place)
     assert message in str(caught.value)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris, load_wine
 
-from bpnet.data.reading import open_table, table_of
+from bpnet.data.reading import open_table, table_from_rows
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.errors import DataError
 
@@ -140,7 +140,9 @@ def test_an_unknown_bundled_table_is_answered_with_those_there_are():
 
 
 def test_rows_at_hand_are_a_table_that_names_its_lines():
-    table = table_of("c.yaml", ["a", "b"], [[1, "x, y"], [2.5, '"'], ["", "z\nz"]], [7, 8, 12])
+    table = table_from_rows(
+        "c.yaml", ["a", "b"], [[1, "x, y"], [2.5, '"'], ["", "z\nz"]], [7, 8, 12]
+    )
     assert cells(table) == ["1", "2.5", ""]
     assert cells(table, "b") == ["x, y", '"', "z\nz"]
     assert [table.where(row) for row in range(3)] == [
@@ -150,7 +152,7 @@ def test_rows_at_hand_are_a_table_that_names_its_lines():
 
 def test_a_missing_column_is_answered_with_those_there_are_and_a_near_miss():
     with pytest.raises(DataError) as caught:
-        table_of("t.csv", ["height", "weight"], [[1, 2]]).cells(
+        table_from_rows("t.csv", ["height", "weight"], [[1, 2]]).cells(
             "hieght", wanted_for="is the target"
         )
     for part in (
@@ -165,7 +167,7 @@ def test_a_missing_column_is_answered_with_those_there_are_and_a_near_miss():
 
 def test_many_columns_are_listed_in_short():
     with pytest.raises(DataError, match="and 488 more") as caught:
-        table_of("t.csv", [f"c{k}" for k in range(500)], [[1] * 500]).cells(
+        table_from_rows("t.csv", [f"c{k}" for k in range(500)], [[1] * 500]).cells(
             "zz", wanted_for="is the target"
         )
     assert len(str(caught.value)) < 400

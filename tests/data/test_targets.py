@@ -7,19 +7,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pydantic import TypeAdapter
 
-from bpnet.data.encoding.scalers import Linear
-from bpnet.data.reading.column import Column, column_of
-from bpnet.data.reading.number_format import Marks
+from bpnet.data.encoding.scalers import LinearScaler
+from bpnet.data.reading.column import Column, column_from_texts
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.targets import (
     AnyTarget,
     Classes,
     Labels,
     Quantities,
-    class_levels,
-    is_truth,
-    numbers_of,
-    target_gaps,
-    truths,
+    binary_values,
+    class_codes,
+    is_binary,
+    missing_targets,
+    regression_values,
 )
 from bpnet.engine.component import FieldError
 from bpnet.errors import DataError
@@ -30,7 +30,7 @@ def where(row: int) -> str:
 
 
 def column(cells: list[str]) -> Column:
-    return column_of(cells, Marks())
+    return column_from_texts(cells, NumberFormat())
 
 
 def problems(call, *arguments) -> list[str]:
@@ -41,7 +41,7 @@ def problems(call, *arguments) -> list[str]:
 
 
 def labels(cells: list[str]) -> list[str]:
-    codes, levels = class_levels(column(cells), "y", where)
+    codes, levels = class_codes(column(cells), "y", where)
     return [levels[code] for code in codes]
 
 
@@ -65,19 +65,19 @@ def test_labels_are_those_of_the_table(cells, read):
 
 
 def test_labels_of_rows_that_are_not_there_do_not_count():
-    picked = column(["a", "1.0", "2.0"]).picked(np.array([1, 2]))
-    codes, levels = class_levels(picked, "y", where)
+    picked = column(["a", "1.0", "2.0"]).take(np.array([1, 2]))
+    codes, levels = class_codes(picked, "y", where)
     assert [levels[code] for code in codes] == ["1", "2"]
 
 
 def test_labels_that_the_fast_reader_read_as_numbers():
-    codes, levels = class_levels(Column(Marks(), numbers=np.array([2.0, 0, 2])), "y", where)
+    codes, levels = class_codes(Column(NumberFormat(), numbers=np.array([2.0, 0, 2])), "y", where)
     assert [levels[code] for code in codes] == ["2", "0", "2"]
 
 
 @pytest.mark.parametrize("gap", ["", "nan", "NaN"])
 def test_a_row_without_a_target_is_named(gap):
-    for read, cells in ((class_levels, ["a", gap, "b"]), (numbers_of, ["1", gap, "2"])):
+    for read, cells in ((class_codes, ["a", gap, "b"]), (regression_values, ["1", gap, "2"])):
         (message,) = problems(read, column(cells), "y")
         for part in (
             "t.csv, line 3 (row 2), column 'y'",
@@ -88,16 +88,18 @@ def test_a_row_without_a_target_is_named(gap):
 
 
 def test_many_gaps_are_counted():
-    found = problems(numbers_of, column(["1", *[""] * 9]), "y")
+    found = problems(regression_values, column(["1", *[""] * 9]), "y")
     assert len(found) == 6
     assert found[-1] == "in all, 9 cells of the target 'y' are blank"
 
 
 def test_words_for_gaps_are_classes_but_no_numbers():
     cells = column(["1", "NA", "nan", "", "none"])
-    assert target_gaps(cells, words=True).tolist() == [False, False, True, True, False]
-    assert target_gaps(cells, words=False).tolist() == [False, True, True, True, True]
-    assert target_gaps(Column(Marks(), numbers=np.array([1, np.nan])), words=False).tolist() == [
+    assert missing_targets(cells, words=True).tolist() == [False, False, True, True, False]
+    assert missing_targets(cells, words=False).tolist() == [False, True, True, True, True]
+    assert missing_targets(
+        Column(NumberFormat(), numbers=np.array([1, np.nan])), words=False
+    ).tolist() == [
         False,
         True,
     ]
@@ -115,7 +117,7 @@ def test_words_for_gaps_are_classes_but_no_numbers():
     ],
 )
 def test_a_target_that_is_no_number_is_named(cells, parts):
-    (message,) = problems(numbers_of, column(cells), "y")
+    (message,) = problems(regression_values, column(cells), "y")
     assert [part for part in ("t.csv", "column 'y'", *parts) if part not in message] == []
 
 
@@ -147,8 +149,8 @@ def test_a_class_that_the_model_does_not_know_is_named():
 )
 def test_a_quantity_comes_back_in_its_own_unit(values, subtract, divide):
     scales = [
-        Linear(by="standardize", subtract=subtract, divide=divide),
-        Linear(by="none", subtract=0.0, divide=1.0),
+        LinearScaler(by="standardize", subtract=subtract, divide=divide),
+        LinearScaler(by="none", subtract=0.0, divide=1.0),
     ]
     target = Quantities(names=["y", "z"], scales=scales)
     y = target.encode(values, "float64", where)
@@ -159,7 +161,7 @@ def test_a_quantity_comes_back_in_its_own_unit(values, subtract, divide):
 
 @pytest.mark.parametrize(("dtype", "largest"), [("float32", 1e25), ("float64", 1e200)])
 def test_a_quantity_too_large_for_the_precision_is_named(dtype, largest):
-    none = Linear(by="none", subtract=0.0, divide=1.0)
+    none = LinearScaler(by="none", subtract=0.0, divide=1.0)
     with pytest.raises(DataError) as caught:
         Quantities(names=["y", "z"], scales=[none, none]).encode(
             np.array([[1, 1], [2, largest]]), dtype, where
@@ -172,14 +174,14 @@ def test_a_quantity_too_large_for_the_precision_is_named(dtype, largest):
     "words", [("0", "1"), ("no", "Yes"), ("FALSE", "true"), ("0.0", "1.0"), ("off", "on")]
 )
 def test_labels_are_0_and_1(words):
-    assert truths(column([words[1], words[0], words[1]]), "y", where).tolist() == [1, 0, 1]
-    assert is_truth(column(list(words)))
+    assert binary_values(column([words[1], words[0], words[1]]), "y", where).tolist() == [1, 0, 1]
+    assert is_binary(column(list(words)))
 
 
 @pytest.mark.parametrize("cell", ["maybe", "2", ""])
 def test_a_label_that_is_neither_is_named(cell):
-    assert not is_truth(column(["1", "2"]))
-    (message,) = problems(truths, column(["1", cell, cell]), "y")
+    assert not is_binary(column(["1", "2"]))
+    (message,) = problems(binary_values, column(["1", cell, cell]), "y")
     for part in (
         "line 3 (row 2), column 'y'",
         "is neither 0 nor 1",
@@ -195,7 +197,9 @@ def test_a_label_that_is_neither_is_named(cell):
         lambda: Classes(name="y", classes=["a"]),
         lambda: Classes(name="y", classes=["a", "a"]),
         lambda: Labels(names=["a", "a"]),
-        lambda: Quantities(names=["a", "b"], scales=[Linear(by="none", subtract=0.0, divide=1.0)]),
+        lambda: Quantities(
+            names=["a", "b"], scales=[LinearScaler(by="none", subtract=0.0, divide=1.0)]
+        ),
     ],
 )
 def test_a_target_that_contradicts_itself_is_refused(make):
@@ -207,7 +211,7 @@ def test_a_target_that_contradicts_itself_is_refused(make):
     "target",
     [
         Classes(name="y", classes=["a", "b"]),
-        Quantities(names=["y"], scales=[Linear(by="standardize", subtract=0.1, divide=0.3)]),
+        Quantities(names=["y"], scales=[LinearScaler(by="standardize", subtract=0.1, divide=0.3)]),
         Labels(names=["y", "z"]),
     ],
 )

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.reading import table_of
-from bpnet.data.reading.delimited import Delimited
+from bpnet.data.reading import table_from_rows
+from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.table import Table
-from bpnet.data.writing import writer_of
+from bpnet.data.writing import open_writer
 
 CELLS = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n,\"';"), max_size=6
@@ -26,7 +26,7 @@ def written(
     table: Table, form: str, kept: list[str], added: dict, *, digits: int = 6, numeric=()
 ) -> bytes:
     stream = io.BytesIO()
-    writer = writer_of(form, stream, kept, list(added), digits, numeric)  # type: ignore[arg-type]
+    writer = open_writer(form, stream, kept, list(added), digits, numeric)  # type: ignore[arg-type]
     start = 0
     for chunk in table.chunks(dict.fromkeys(table.columns, "text")):
         end = start + len(chunk)
@@ -45,7 +45,7 @@ def rows_of(content: bytes) -> list[list[str]]:
     st.sampled_from([["a", "b"], ["b"], [], ["b", "a"]]),
 )
 def test_csv_is_read_back_by_csv(rows, kept):
-    table = table_of("t.csv", ["a", "b"], [row[:2] for row in rows])
+    table = table_from_rows("t.csv", ["a", "b"], [row[:2] for row in rows])
     added = {'p, "x"': [row[2] for row in rows], "n": np.arange(len(rows)) / 4}
     read = rows_of(written(table, "csv", kept, added))
     assert read[0] == [*kept, 'p, "x"', "n"]
@@ -57,7 +57,7 @@ def test_csv_is_read_back_by_csv(rows, kept):
 
 def test_plain_lines_are_passed_on_as_they_are():
     content = b"a,b\n1.50,007\n, x\n"
-    table = Table("t.csv", [Delimited("t.csv", in_memory(content), Reading())])
+    table = Table("t.csv", [DelimitedFile("t.csv", bytes_opener(content), Reading())])
     assert written(table, "csv", ["a", "b"], {"p": ["u", "v"]}) == b"a,b,p\n1.50,007,u\n, x,v\n"
     assert written(table, "csv", ["b"], {"p": ["u", "v"]}) == b"b,p\n007,u\nx,v\n"
 
@@ -67,7 +67,7 @@ def test_plain_lines_are_passed_on_as_they_are():
     [b"a;b\n1,5;x\n2,5;y\n", b'a,b\n"1,5",x\n\n"2,5",y\n', b"a\tb\r\n1,5\tx\r\n2,5\ty\r\n"],
 )
 def test_other_dialects_become_csv(content):
-    table = Table("t.csv", [Delimited("t.csv", in_memory(content), Reading())])
+    table = Table("t.csv", [DelimitedFile("t.csv", bytes_opener(content), Reading())])
     read = rows_of(written(table, "csv", ["a", "b"], {"p": ["u", "v"]}))
     assert read == [["a", "b", "p"], ["1,5", "x", "u"], ["2,5", "y", "v"]]
 
@@ -76,7 +76,7 @@ def test_other_dialects_become_csv(content):
     ("digits", "text"), [(3, "0.333"), (6, "0.333333"), (17, "0.33333333333333331")]
 )
 def test_numbers_have_so_many_digits(digits, text):
-    table = table_of("t.csv", ["a"], [[1]])
+    table = table_from_rows("t.csv", ["a"], [[1]])
     added = {"p": np.array([1 / 3])}
     assert rows_of(written(table, "csv", [], added, digits=digits))[1] == [text]
     assert json.loads(written(table, "jsonl", [], added, digits=digits)) == {"p": float(text)}
@@ -84,7 +84,7 @@ def test_numbers_have_so_many_digits(digits, text):
 
 def test_json_has_numbers_and_nulls():
     cells = [["1", "1"], ["-2.50e3", ""], ["007", "größe"], ["1e999", "1.10"], ["", 'q"']]
-    table = table_of("t.csv", ["a", "b"], cells)
+    table = table_from_rows("t.csv", ["a", "b"], cells)
     added = {"p": np.array([0.1, 1e-9, 2, 3, 4]), "label": ["u", "v", "w", "x", "y"]}
     lines = [
         json.loads(line)
@@ -102,22 +102,25 @@ def test_json_has_numbers_and_nulls():
 
 
 def test_json_without_kept_columns_over_several_files():
-    both = Table("t", [*table_of("1", ["a"], [[1], [2]]).files, *table_of("2", ["a"], [[3]]).files])
+    both = Table(
+        "t",
+        [*table_from_rows("1", ["a"], [[1], [2]]).files, *table_from_rows("2", ["a"], [[3]]).files],
+    )
     content = written(both, "json", [], {"p": ["u", "v", "w"]})
     assert json.loads(content) == {"predictions": [{"p": "u"}, {"p": "v"}, {"p": "w"}]}
 
 
 @given(st.text(st.sampled_from("0123456789.-+eE"), min_size=1, max_size=8))
 def test_json_of_any_cell_is_json(cell):
-    line = written(table_of("t", ["a", "b"], [[cell, 1]]), "jsonl", ["a"], {"p": ["u"]})
+    line = written(table_from_rows("t", ["a", "b"], [[cell, 1]]), "jsonl", ["a"], {"p": ["u"]})
     value = json.loads(line)["a"]
     assert value == cell if isinstance(value, str) else value == float(cell)
 
 
 def test_parquet_is_read_back_by_pyarrow():
     files = [
-        *table_of("1", ["a", "b", "c"], [["1.5", "x", "1"], ["", "", "NA"]]).files,
-        *table_of("2", ["a", "b", "c"], [["3", "größe", "2"]]).files,
+        *table_from_rows("1", ["a", "b", "c"], [["1.5", "x", "1"], ["", "", "NA"]]).files,
+        *table_from_rows("2", ["a", "b", "c"], [["3", "größe", "2"]]).files,
     ]
     added = {"p": np.array([0.1, 0.2, 0.3]), "label": ["u", "v", "w"]}
     content = written(Table("t", files), "parquet", ["a", "b", "c"], added, numeric=["a"])

@@ -9,7 +9,7 @@ from workflow_runs import read_csv, train_text, write_csv
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.columns import EmbeddingColumn, NumericColumn
-from bpnet.data.encoding.scalers import Linear
+from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.errors import DataError
 from bpnet.workflows import eval as evaluation
 from bpnet.workflows.eval import evaluate, one_hot_codes
@@ -49,7 +49,7 @@ def test_the_majority_weighs_the_rows_by_their_own_weights(tmp_path):
 def test_one_hot_codes_need_no_more_memory_than_their_rows():
     levels = [f"c{k}" for k in range(3000)]
     number = NumericColumn(
-        name="a", scale=Linear(by="none", subtract=0, divide=1), fill=0.0, lowest=0, highest=1
+        name="a", scale=LinearScaler(by="none", subtract=0, divide=1), fill=0.0, lowest=0, highest=1
     )
     encoder = Encoder(columns=[EmbeddingColumn(name="b", levels=levels, fill="c0", size=4), number])
     x = np.array([[2, 0.5], [0, 0.25], [2999, 0.125]])

@@ -5,14 +5,14 @@ import numpy as np
 from bpnet.data.reading.column import Column, Floats
 from bpnet.engine.component import Array
 
-MOST_LEVELS = 500_000
+MAX_CATEGORIES = 500_000
 """Levels that first stand after so many different ones are taken for rare."""
 
-SAMPLE = 100_000
+SAMPLE_SIZE = 100_000
 """Medians and quantiles are those of at most so many training rows, drawn at random."""
 
 
-class NumericSummary:
+class NumericStats:
     """Count, mean, deviation, smallest and largest of the numbers met, and a sample of them for quantiles.
 
     Chunks are merged by Chan, Golub and LeVeque's update: with δ the difference of the means of A and B,
@@ -20,7 +20,7 @@ class NumericSummary:
     """
 
     def __init__(self) -> None:
-        self.count, self.gaps = 0, 0
+        self.count, self.missing = 0, 0
         self.mean, self._m2 = 0.0, 0.0
         self.lowest, self.highest = np.inf, -np.inf
         self._sampled: list[Floats] = []
@@ -29,7 +29,7 @@ class NumericSummary:
         """Take in values (N,), nan for a gap; `sampled` (N,) says which of them the sample holds."""
         there = ~np.isnan(values)
         present, n = values[there], int(there.sum())
-        self.gaps += len(values) - n
+        self.missing += len(values) - n
         if not n:
             return
         with np.errstate(all="ignore"):
@@ -76,23 +76,23 @@ class NumericSummary:
         return float(values[np.argmax(counts)])
 
 
-class LevelSummary:
+class CategoryStats:
     """How many rows have each level of a column of text."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self.gaps = 0
+        self.missing = 0
 
     def add(self, column: Column, rows: Array) -> None:
         """Take in the cells that rows (N,) says."""
-        codes, levels = column.as_text()
-        counted = np.bincount(codes[rows] + 1, minlength=len(levels) + 1)
-        self.gaps += int(counted[0])
-        for level, n in zip(levels, counted[1:].tolist(), strict=True):
-            if n and (level in self.counts or len(self.counts) < MOST_LEVELS):
-                self.counts[level] = self.counts.get(level, 0) + n
+        codes, categories = column.as_text()
+        counted = np.bincount(codes[rows] + 1, minlength=len(categories) + 1)
+        self.missing += int(counted[0])
+        for category, n in zip(categories, counted[1:].tolist(), strict=True):
+            if n and (category in self.counts or len(self.counts) < MAX_CATEGORIES):
+                self.counts[category] = self.counts.get(category, 0) + n
 
     @property
     def most_frequent(self) -> str:
         """The commonest level, the first by the alphabet of several."""
-        return min(self.counts, key=lambda level: (-self.counts[level], level))
+        return min(self.counts, key=lambda category: (-self.counts[category], category))

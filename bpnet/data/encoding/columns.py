@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from bpnet.data.encoding.row_flags import Flags
-from bpnet.data.encoding.scalers import AnyScale
-from bpnet.data.reading.chunk import Kind
+from bpnet.data.encoding.row_flags import RowFlags
+from bpnet.data.encoding.scalers import AnyScaler
+from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
 from bpnet.engine.component import Array, Component, FieldError, choice
 
@@ -17,7 +17,7 @@ FALSE_AND_TRUE = {"false": "true", "no": "yes", "n": "y", "f": "t", "off": "on",
 """The words that make a column boolean, in any case."""
 
 
-class GapError(ValueError):
+class MissingValueError(ValueError):
     """Gaps in a column that may have none; `rows` (of the chunk) are where."""
 
     def __init__(self, rows: Array) -> None:
@@ -31,32 +31,32 @@ class EncodedColumn(Component):
 
     name: str
     indicator: bool = False
-    reads: ClassVar[Kind] = "text"
+    cell_type: ClassVar[CellType] = "text"
     """What its cells are read as."""
 
     @property
-    def own_inputs(self) -> list[str]:
+    def value_inputs(self) -> list[str]:
         """The names of the inputs but for the indicator's."""
         return [self.name]
 
     @property
     def inputs(self) -> list[str]:
         """The names of the inputs, in order."""
-        return [*self.own_inputs, f"{self.name} missing"] if self.indicator else self.own_inputs
+        return [*self.value_inputs, f"{self.name} missing"] if self.indicator else self.value_inputs
 
     @property
     def constant(self) -> bool:
         """Whether every training row had the same."""
         return False
 
-    def encode(self, column: Column, x: Array, flags: Flags) -> None:
-        """Write the inputs x (N, inputs) of N cells; raises NotNumbersError or GapError."""
+    def encode(self, column: Column, x: Array, flags: RowFlags) -> None:
+        """Write the inputs x (N, inputs) of N cells; raises CellParseError or MissingValueError."""
         gaps = self.write(column, x, flags)
         flags.add("imputed", self.name, np.flatnonzero(gaps))
         if self.indicator:
             x[:, -1] = gaps
 
-    def write(self, column: Column, x: Array, flags: Flags) -> Array:
+    def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write all but the indicator, and return which cells are gaps (N,)."""
         raise TypeError(f"{type(self).__name__} writes nothing")
 
@@ -66,11 +66,11 @@ class NumericColumn(EncodedColumn):
     """A number, scaled; a gap becomes `fill`. `lowest` and `highest` are those of the training rows."""
 
     kind: Literal["numeric"] = "numeric"
-    scale: AnyScale = choice()
+    scale: AnyScaler = choice()
     fill: float | None
     lowest: float
     highest: float
-    reads: ClassVar[Kind] = "number"
+    cell_type: ClassVar[CellType] = "number"
 
     @property
     def constant(self) -> bool:
@@ -78,7 +78,7 @@ class NumericColumn(EncodedColumn):
         spread = self.highest - self.lowest
         return not self.indicator and spread <= 1e-12 * max(abs(self.lowest), abs(self.highest))
 
-    def write(self, column: Column, x: Array, flags: Flags) -> Array:
+    def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the scaled number."""
         values = column.as_numbers()
         gaps = np.isnan(values)
@@ -91,7 +91,7 @@ class NumericColumn(EncodedColumn):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leveled(EncodedColumn):
+class CategoricalColumn(EncodedColumn):
     """The base of what has levels: a gap becomes the level `fill`, unless gaps are refused.
 
     A level that is not listed is pooled, or unseen.
@@ -121,18 +121,18 @@ class Leveled(EncodedColumn):
         return len(self.levels) == 1 and not self.pools and not self.indicator
 
     @property
-    def places(self) -> int:
+    def code_count(self) -> int:
         """How many places there are: one for each level, and one for the pooled."""
         return len(self.levels) + self.pools
 
-    def place(self, column: Column, flags: Flags) -> tuple[Array, Array]:
+    def category_codes(self, column: Column, flags: RowFlags) -> tuple[Array, Array]:
         """The place (N,) of each cell's level, -1 where it has none, and which cells are gaps (N,)."""
         codes, texts = column.as_text()
-        number = {level: k for k, level in enumerate(self.levels)}
+        number = {category: k for k, category in enumerate(self.levels)}
         rare, pooled = set(self.rare), len(self.levels) if self.pools else -1
         gaps = codes < 0
         if gaps.any() and self.refuses_gaps:
-            raise GapError(np.flatnonzero(gaps))
+            raise MissingValueError(np.flatnonzero(gaps))
         places = np.array(
             [*(number.get(text, pooled) for text in texts), number.get(self.fill, pooled)]
         )
@@ -150,37 +150,37 @@ class Leveled(EncodedColumn):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneHotColumn(Leveled):
+class OneHotColumn(CategoricalColumn):
     """An input for each place: 1 at the cell's own, 0 at the others; an unseen level is 0 everywhere."""
 
     kind: Literal["one_hot"] = "one_hot"
 
     @property
-    def own_inputs(self) -> list[str]:
+    def value_inputs(self) -> list[str]:
         """The names of the inputs."""
         return [
-            *(f"{self.name}={level}" for level in self.levels),
+            *(f"{self.name}={category}" for category in self.levels),
             *([f"{self.name}=rare"] if self.pools else []),
         ]
 
-    def write(self, column: Column, x: Array, flags: Flags) -> Array:
+    def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write 0 and 1."""
-        places, gaps = self.place(column, flags)
-        x[:, : self.places] = 0
+        places, gaps = self.category_codes(column, flags)
+        x[:, : self.code_count] = 0
         known = np.flatnonzero(places >= 0)
         x[known, places[known]] = 1
         return gaps
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrdinalColumn(Leveled):
+class OrdinalColumn(CategoricalColumn):
     """From 0, the first level, to 1, the last; an unseen level becomes `fill`."""
 
     kind: Literal["ordinal"] = "ordinal"
 
-    def write(self, column: Column, x: Array, flags: Flags) -> Array:
+    def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the place among the levels."""
-        places, gaps = self.place(column, flags)
+        places, gaps = self.category_codes(column, flags)
         x[:, 0] = np.where(places < 0, _place_of(self.fill, self.levels), places) / max(
             len(self.levels) - 1, 1
         )
@@ -188,7 +188,7 @@ class OrdinalColumn(Leveled):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingColumn(Leveled):
+class EmbeddingColumn(CategoricalColumn):
     """The number of the place, which the network's first layer turns into a learned vector of `size` numbers.
 
     An unseen level, where none were pooled, becomes `fill`.
@@ -197,9 +197,9 @@ class EmbeddingColumn(Leveled):
     kind: Literal["embedding"] = "embedding"
     size: int
 
-    def write(self, column: Column, x: Array, flags: Flags) -> Array:
+    def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the place."""
-        places, gaps = self.place(column, flags)
+        places, gaps = self.category_codes(column, flags)
         x[:, 0] = np.where(places < 0, _place_of(self.fill, self.levels), places)
         return gaps
 
@@ -219,12 +219,12 @@ class BooleanColumn(EncodedColumn):
         """Whether every training row had the same word."""
         return not self.varies and not self.indicator
 
-    def write(self, column: Column, x: Array, flags: Flags) -> Array:
+    def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write 0 and 1."""
-        codes, texts = column.without_gap_words().as_text()
-        meant = {self.false: 0.0, self.true: 1.0}
+        codes, texts = column.without_missing_words().as_text()
+        expected = {self.false: 0.0, self.true: 1.0}
         gaps = codes < 0
-        values = np.array([*(meant.get(text.lower(), np.nan) for text in texts), np.nan])[codes]
+        values = np.array([*(expected.get(text.lower(), np.nan) for text in texts), np.nan])[codes]
         strange = np.isnan(values) & ~gaps
         flags.add("unseen", self.name, np.flatnonzero(strange))
         fill = _needed(self.fill, gaps) if gaps.any() else 0.0
@@ -243,9 +243,9 @@ def far_outside(values: Floats, lowest: float, highest: float) -> npt.NDArray[np
 
 def _needed(fill: float | None, gaps: Array) -> float:
     if fill is None:
-        raise GapError(np.flatnonzero(gaps))
+        raise MissingValueError(np.flatnonzero(gaps))
     return fill
 
 
-def _place_of(fill: str, levels: list[str]) -> int:
-    return levels.index(fill) if fill in levels else 0
+def _place_of(fill: str, categories: list[str]) -> int:
+    return categories.index(fill) if fill in categories else 0

@@ -6,14 +6,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.data.encoding.columns import EncodedColumn, GapError, far_outside
-from bpnet.data.encoding.row_flags import Flags
-from bpnet.data.reading.chunk import Kind
+from bpnet.data.encoding.columns import EncodedColumn, MissingValueError, far_outside
+from bpnet.data.encoding.row_flags import RowFlags
+from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
 from bpnet.engine.component import Array, FieldError, number
 
 ISO = "ISO 8601"
-FORMATS = (
+DATE_FORMATS = (
     ISO,
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
@@ -33,11 +33,11 @@ FORMATS = (
 )
 """The formats that are noticed; of those that differ in month and day alone, the first that fits every cell."""
 
-Part = Literal["elapsed", "month", "weekday", "hour"]
+DatePart = Literal["elapsed", "month", "weekday", "hour"]
 _EPOCH = datetime(1970, 1, 1)
 
 
-def read_date(text: str, form: str) -> float:
+def parse_date(text: str, form: str) -> float:
     """Days since 1970-01-01 (in UTC where the text says a zone); raises ValueError."""
     if form == ISO:
         if "-" not in text[1:] or len(text) < 8:
@@ -53,27 +53,29 @@ def read_date(text: str, form: str) -> float:
     return (when - _EPOCH).total_seconds() / 86_400
 
 
-def format_of(texts: list[str]) -> str | None:
+def detect_format(texts: list[str]) -> str | None:
     """The first format in which all the texts are dates."""
-    return next((form for form in FORMATS if all(_is_date(text, form) for text in texts)), None)
+    return next(
+        (form for form in DATE_FORMATS if all(_is_date(text, form) for text in texts)), None
+    )
 
 
 def likely_format(texts: list[str], share: float) -> str | None:
     """The format in which most of the texts are dates, where those are more than a share of them."""
-    counts = {form: sum(_is_date(text, form) for text in texts) for form in FORMATS}
+    counts = {form: sum(_is_date(text, form) for text in texts) for form in DATE_FORMATS}
     best = max(counts, key=lambda form: counts[form])
     return best if counts[best] > share * len(texts) else None
 
 
 def _is_date(text: str, form: str) -> bool:
     try:
-        read_date(text, form)
+        parse_date(text, form)
     except ValueError:
         return False
     return True
 
 
-def circle(days: Floats, part: Part) -> Floats:
+def year_week_day_turn(days: Floats, part: DatePart) -> Floats:
     """The turn, from 0 to 1, of the month in its year, the weekday (from Monday) or the hour of the day."""
     whole = np.floor(days)
     if part == "hour":
@@ -94,13 +96,13 @@ class DateColumn(EncodedColumn):
 
     kind: Literal["date"] = "date"
     format: str
-    parts: list[Part]
+    parts: list[DatePart]
     mean: float = number()
     deviation: float = number(gt=0)
     fill: float | None
     lowest: float
     highest: float
-    reads: ClassVar[Kind] = "text"
+    cell_type: ClassVar[CellType] = "text"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -108,7 +110,7 @@ class DateColumn(EncodedColumn):
             raise FieldError("parts", "must name each part once")
 
     @property
-    def own_inputs(self) -> list[str]:
+    def value_inputs(self) -> list[str]:
         """The names of the inputs."""
         turning = [
             f"{self.name} {part} {wave}"
@@ -123,13 +125,13 @@ class DateColumn(EncodedColumn):
         """Whether every training row had the same date."""
         return not self.parts and not self.indicator
 
-    def write(self, column: Column, x: Array, flags: Flags) -> Array:
+    def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the parts."""
-        days = column.read(lambda text: read_date(text, self.format), f"a date ({self.format})")
+        days = column.parse(lambda text: parse_date(text, self.format), f"a date ({self.format})")
         gaps = np.isnan(days)
         if gaps.any():
             if self.fill is None:
-                raise GapError(np.flatnonzero(gaps))
+                raise MissingValueError(np.flatnonzero(gaps))
             days = np.where(gaps, self.fill, days)
         flags.add("outside", self.name, far_outside(days, self.lowest, self.highest))
         k = 0
@@ -138,7 +140,7 @@ class DateColumn(EncodedColumn):
                 x[:, k] = (days - self.mean) / self.deviation
                 k += 1
             else:
-                turn = 2 * np.pi * circle(days, part)
+                turn = 2 * np.pi * year_week_day_turn(days, part)
                 x[:, k], x[:, k + 1] = np.sin(turn), np.cos(turn)
                 k += 2
         return gaps

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from bpnet.data.encoding.cell_errors import Spot
+from bpnet.data.encoding.cell_errors import CellErrors
 from bpnet.data.encoding.columns import (
     BooleanColumn,
     EmbeddingColumn,
@@ -17,8 +17,8 @@ from bpnet.data.encoding.columns import (
     OrdinalColumn,
 )
 from bpnet.data.encoding.dates import DateColumn
-from bpnet.data.encoding.row_flags import Flags
-from bpnet.data.reading.chunk import Chunk, Wanted
+from bpnet.data.encoding.row_flags import RowFlags
+from bpnet.data.reading.chunk import Chunk, ColumnTypes
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
 
@@ -57,9 +57,9 @@ class Encoder(Component):
         return len(self.inputs)
 
     @property
-    def wanted(self) -> Wanted:
+    def column_types(self) -> ColumnTypes:
         """What to read of a table."""
-        return {column.name: column.reads for column in self.columns}
+        return {column.name: column.cell_type for column in self.columns}
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -72,17 +72,17 @@ class Encoder(Component):
         placed = zip(self._starts, self.columns, strict=True)
         return [(start, column) for start, column in placed if isinstance(column, EmbeddingColumn)]
 
-    def encode(self, chunk: Chunk, dtype: str) -> tuple[Array, Flags]:
+    def encode(self, chunk: Chunk, dtype: str) -> tuple[Array, RowFlags]:
         """The inputs (N, I) of a chunk's rows, and what is to be said of them; raises DataError that names cells."""
         x = np.empty(
             (len(chunk), self.width), dtype, order="F"
         )  # for it is written column by column
-        flags = Flags()
+        flags = RowFlags()
         start, problems = 0, []
         for column in self.columns:
             part = x[:, start : start + len(column.inputs)]
             try:
-                with Spot(chunk, column.name), np.errstate(all="ignore"):
+                with CellErrors(chunk, column.name), np.errstate(all="ignore"):
                     column.encode(chunk.column(column.name), part, flags)
             except DataError as error:
                 problems += error.problems

@@ -6,9 +6,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from bpnet.data.category_order import in_order
-from bpnet.data.encoding.cell_errors import Spot
-from bpnet.data.encoding.column_stats import SAMPLE, LevelSummary, NumericSummary
+from bpnet.data.category_order import sort_categories
+from bpnet.data.encoding.cell_errors import CellErrors
+from bpnet.data.encoding.column_stats import SAMPLE_SIZE, CategoryStats, NumericStats
 from bpnet.data.encoding.columns import (
     FALSE_AND_TRUE,
     BooleanColumn,
@@ -18,9 +18,9 @@ from bpnet.data.encoding.columns import (
     OneHotColumn,
     OrdinalColumn,
 )
-from bpnet.data.encoding.dates import DateColumn, Part, circle, read_date
+from bpnet.data.encoding.dates import DateColumn, DatePart, parse_date, year_week_day_turn
 from bpnet.data.encoding.encoder import Encoder
-from bpnet.data.encoding.scalers import fit_scale
+from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     AnyMissing,
@@ -30,7 +30,7 @@ from bpnet.data.encoding.settings import (
     OneHot,
     Ordinal,
 )
-from bpnet.data.reading.chunk import Kind
+from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column
 from bpnet.data.reading.table import Table
 from bpnet.engine.component import Array
@@ -46,7 +46,7 @@ _MOST_SAMPLED = 20_000_000
 
 
 @dataclass(frozen=True)
-class Plan:
+class ColumnOptions:
     """What is to become of a column."""
 
     role: Role
@@ -56,11 +56,11 @@ class Plan:
     date_format: str | None = None
 
 
-_TURNING: tuple[Part, ...] = ("month", "weekday", "hour")
+_TURNING: tuple[DatePart, ...] = ("month", "weekday", "hour")
 
 
 class _Fit(Protocol):
-    kind: Kind
+    kind: CellType
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         """Take in the cells that `rows` (N,) says; `sampled` (N,) are those whose values may be kept."""
@@ -71,7 +71,7 @@ class _Fit(Protocol):
 
 def fit_encoder(
     table: Table,
-    plans: Mapping[str, Plan],
+    plans: Mapping[str, ColumnOptions],
     train: Array,
     *,
     unit_rows: bool,
@@ -85,9 +85,9 @@ def fit_encoder(
     fits: dict[str, _Fit] = {name: _fit_of(plan) for name, plan in plans.items()}
     sampled = _sampled(train, len(plans), rng)
     looked_at = np.ones(len(train), bool) if used is None else used
-    for chunk, rows in table.picked({name: fit.kind for name, fit in fits.items()}, looked_at):
+    for chunk, rows in table.selected({name: fit.kind for name, fit in fits.items()}, looked_at):
         for name, fit in fits.items():
-            with Spot(chunk, name):
+            with CellErrors(chunk, name):
                 fit.add(chunk.column(name), train[rows], sampled[rows])
     columns, problems = [], []
     for name, fit in fits.items():
@@ -102,7 +102,7 @@ def fit_encoder(
 
 def _sampled(train: Array, columns: int, rng: np.random.Generator) -> Array:
     """Which training rows medians and quantiles are read off: all, or as many as fit the memory."""
-    most = min(SAMPLE, max(1000, _MOST_SAMPLED // max(columns, 1)))
+    most = min(SAMPLE_SIZE, max(1000, _MOST_SAMPLED // max(columns, 1)))
     rows = np.flatnonzero(train)
     if len(rows) <= most:
         return train
@@ -111,7 +111,7 @@ def _sampled(train: Array, columns: int, rng: np.random.Generator) -> Array:
     return picked
 
 
-def _fit_of(plan: Plan) -> _Fit:
+def _fit_of(plan: ColumnOptions) -> _Fit:
     if plan.role == "numeric":
         return _NumericFit(plan)
     if plan.role == "date":
@@ -120,10 +120,10 @@ def _fit_of(plan: Plan) -> _Fit:
 
 
 class _NumericFit:
-    kind: Kind = "number"
+    kind: CellType = "number"
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan, self._summary = plan, NumericSummary()
+    def __init__(self, plan: ColumnOptions) -> None:
+        self._plan, self._summary = plan, NumericStats()
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         self._summary.add(column.as_numbers()[rows], sampled[rows])
@@ -141,8 +141,8 @@ class _NumericFit:
             )
         return NumericColumn(
             name=name,
-            indicator=_indicates(missing, summary.gaps),
-            scale=fit_scale(self._plan.scaling, summary, name),
+            indicator=_indicates(missing, summary.missing),
+            scale=fit_scaler(self._plan.scaling, summary, name),
             fill=fill,
             lowest=summary.lowest,
             highest=summary.highest,
@@ -150,38 +150,45 @@ class _NumericFit:
 
 
 class _CategoryFit:
-    kind: Kind = "text"
+    kind: CellType = "text"
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan, self._summary = plan, LevelSummary()
+    def __init__(self, plan: ColumnOptions) -> None:
+        self._plan, self._summary = plan, CategoryStats()
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         self._summary.add(column, rows)
 
     def column(self, name: str) -> EncodedColumn:
-        summary, wish, missing = self._summary, self._plan.categorical, self._plan.missing
+        summary, options, missing = self._summary, self._plan.categorical, self._plan.missing
         counts = summary.counts
         if not counts:
             raise _no_values(name)
         fill, refuses = summary.most_frequent, not isinstance(missing, Impute)
-        indicator = _indicates(missing, summary.gaps)
-        if isinstance(wish, Ordinal):
-            absent = [level for level in counts if wish.order and level not in wish.order]
+        indicator = _indicates(missing, summary.missing)
+        if isinstance(options, Ordinal):
+            absent = [
+                category for category in counts if options.order and category not in options.order
+            ]
             if absent:
                 raise DataError(
                     f"column '{name}': the level '{absent[0]}' is not in the order that "
                     f"dataset.preprocessing.columns.{name}.order gives; add it there"
                 )
-            levels = wish.order or in_order(list(counts))
+            categories = options.order or sort_categories(list(counts))
             return OrdinalColumn(
-                name=name, indicator=indicator, levels=levels, fill=fill, refuses_gaps=refuses
+                name=name,
+                indicator=indicator,
+                levels=categories,
+                fill=fill,
+                refuses_gaps=refuses,
             )
         common = sorted(
-            (level for level in counts if counts[level] >= wish.rare), key=lambda k: (-counts[k], k)
+            (category for category in counts if counts[category] >= options.rare),
+            key=lambda k: (-counts[k], k),
         )
-        if isinstance(wish, OneHot):
-            common = common[: wish.most]
-        kept = in_order(common or [summary.most_frequent])
+        if isinstance(options, OneHot):
+            common = common[: options.most]
+        kept = sort_categories(common or [summary.most_frequent])
         rare = sorted(set(counts) - set(kept))
         made = OneHotColumn(
             name=name,
@@ -193,26 +200,26 @@ class _CategoryFit:
             rare=rare[:_MOST_RARE],
             names_all_rare=len(rare) <= _MOST_RARE,
         )
-        if isinstance(wish, Embedded):
-            size = wish.size or min(600, round(1.6 * made.places**0.56))
+        if isinstance(options, Embedded):
+            size = options.size or min(600, round(1.6 * made.code_count**0.56))
             return EmbeddingColumn(**{**vars(made), "kind": "embedding"}, size=size)
         return made
 
 
 class _BooleanFit:
-    kind: Kind = "text"
+    kind: CellType = "text"
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan, self._summary = plan, LevelSummary()
+    def __init__(self, plan: ColumnOptions) -> None:
+        self._plan, self._summary = plan, CategoryStats()
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
-        self._summary.add(column.without_gap_words(), rows)
+        self._summary.add(column.without_missing_words(), rows)
 
     def column(self, name: str) -> BooleanColumn:
         summary = self._summary
         if not summary.counts:
             raise _no_values(name)
-        words = {level.lower() for level in summary.counts}
+        words = {category.lower() for category in summary.counts}
         pair = next(((no, yes) for no, yes in FALSE_AND_TRUE.items() if words <= {no, yes}), None)
         if pair is None:
             raise DataError(
@@ -221,11 +228,13 @@ class _BooleanFit:
                 "dataset.roles"
             )
         rows = sum(summary.counts.values())
-        true = sum(count for level, count in summary.counts.items() if level.lower() == pair[1])
+        true = sum(
+            count for category, count in summary.counts.items() if category.lower() == pair[1]
+        )
         fill = float(2 * true > rows) if isinstance(self._plan.missing, Impute) else None
         return BooleanColumn(
             name=name,
-            indicator=_indicates(self._plan.missing, summary.gaps),
+            indicator=_indicates(self._plan.missing, summary.missing),
             false=pair[0],
             true=pair[1],
             fill=fill,
@@ -234,22 +243,22 @@ class _BooleanFit:
 
 
 class _DateFit:
-    kind: Kind = "text"
+    kind: CellType = "text"
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ColumnOptions) -> None:
         assert plan.date_format is not None
-        self._plan, self._format, self._summary = plan, plan.date_format, NumericSummary()
-        self._turns: dict[Part, tuple[float, float]] = {}
+        self._plan, self._format, self._summary = plan, plan.date_format, NumericStats()
+        self._turns: dict[DatePart, tuple[float, float]] = {}
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
-        days = column.read(lambda text: read_date(text, self._format), f"a date ({self._format})")[
-            rows
-        ]
+        days = column.parse(
+            lambda text: parse_date(text, self._format), f"a date ({self._format})"
+        )[rows]
         self._summary.add(days, sampled[rows])
         there = days[~np.isnan(days)]
         if len(there):
             for part in _TURNING:
-                turn = circle(there, part)
+                turn = year_week_day_turn(there, part)
                 low, high = self._turns.get(part, (np.inf, -np.inf))
                 self._turns[part] = min(low, float(turn.min())), max(high, float(turn.max()))
 
@@ -257,10 +266,10 @@ class _DateFit:
         summary, missing = self._summary, self._plan.missing
         if not summary.count:
             raise _no_values(name)
-        varying: list[Part] = [part for part, (low, high) in self._turns.items() if high > low]
+        varying: list[DatePart] = [part for part, (low, high) in self._turns.items() if high > low]
         return DateColumn(
             name=name,
-            indicator=_indicates(missing, summary.gaps),
+            indicator=_indicates(missing, summary.missing),
             format=self._format,
             parts=varying if summary.constant else ["elapsed", *varying],
             mean=summary.mean,

@@ -10,25 +10,25 @@ FlagKind = Literal["unseen", "imputed", "outside"]
 
 
 @dataclass
-class Flags:
+class RowFlags:
     """For each kind and column the rows (of one chunk, counted from 0) that it concerns.
 
     `unseen`: a level that no training row had. `imputed`: a gap. `outside`: a number farther outside the training
     range than half the range is wide.
     """
 
-    found: list[tuple[FlagKind, str, npt.NDArray[np.intp]]] = field(default_factory=list)
+    entries: list[tuple[FlagKind, str, npt.NDArray[np.intp]]] = field(default_factory=list)
 
     def add(self, kind: FlagKind, column: str, rows: npt.NDArray[np.intp]) -> None:
         """Note rows, if there are any."""
         if len(rows):
-            self.found.append((kind, column, rows))
+            self.entries.append((kind, column, rows))
 
-    def common(self, other: "Flags") -> "Flags":
+    def common(self, other: "RowFlags") -> "RowFlags":
         """What both say of the same rows."""
-        theirs = {(kind, column): rows for kind, column, rows in other.found}
-        both = Flags()
-        for kind, column, rows in self.found:
+        theirs = {(kind, column): rows for kind, column, rows in other.entries}
+        both = RowFlags()
+        for kind, column, rows in self.entries:
             both.add(
                 kind, column, np.intersect1d(rows, theirs.get((kind, column), [])).astype(np.intp)
             )
@@ -37,7 +37,7 @@ class Flags:
     def texts(self, rows: int) -> list[str]:
         """The flags of each row: 'unseen city; imputed age', blank where there are none."""
         texts = [""] * rows
-        for kind, column, flagged in self.found:
+        for kind, column, flagged in self.entries:
             text = f"{kind} {column}"
             for row in flagged.tolist():
                 texts[row] = f"{texts[row]}; {text}" if texts[row] else text

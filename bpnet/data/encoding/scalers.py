@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from bpnet.data.encoding.column_stats import NumericSummary
+from bpnet.data.encoding.column_stats import NumericStats
 from bpnet.data.encoding.settings import (
     AnyScaling,
     MinMax,
@@ -20,7 +20,7 @@ from bpnet.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Linear(Component):
+class LinearScaler(Component):
     """x = (value - subtract) / divide; `by` says what the two are."""
 
     kind: Literal["linear"] = "linear"
@@ -41,7 +41,7 @@ class Linear(Component):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToNormal(Component):
+class QuantileScaler(Component):
     """x = Φ⁻¹(share of training values below), from their evenly spaced `quantiles`, between -5.2 and 5.2.
 
     As scikit-learn's QuantileTransformer: where several quantiles are equal, the middle of their shares counts.
@@ -77,16 +77,18 @@ class ToNormal(Component):
         return np.asarray(np.where(np.isnan(values), np.nan, ndtri(np.clip(share, 1e-7, 1 - 1e-7))))
 
 
-AnyScale = Linear | ToNormal
+AnyScaler = LinearScaler | QuantileScaler
 
 
-def fit_scale(kind: AnyScaling, summary: NumericSummary, column: str) -> AnyScale:
+def fit_scaler(kind: AnyScaling, summary: NumericStats, column: str) -> AnyScaler:
     """The scale of a column; raises DataError where its values are so large that the figures overflow."""
     with np.errstate(all="ignore"):
         subtract, divide = 0.0, 1.0
         if isinstance(kind, Quantile):
             shares = np.linspace(0, 1, min(kind.quantiles, max(summary.count, 2)))
-            return ToNormal(quantiles=np.maximum.accumulate(summary.quantiles(shares)).tolist())
+            return QuantileScaler(
+                quantiles=np.maximum.accumulate(summary.quantiles(shares)).tolist()
+            )
         if isinstance(kind, Standardize):
             subtract, divide = summary.mean, 1.0 if summary.constant else summary.deviation
         elif isinstance(kind, MinMax):
@@ -103,7 +105,7 @@ def fit_scale(kind: AnyScaling, summary: NumericSummary, column: str) -> AnyScal
             f"column '{column}' holds {largest:g}, too large to {_VERBS[kind.kind]}; "
             "correct it, or give the column in another unit"
         )
-    return Linear(
+    return LinearScaler(
         by=kind.kind if not isinstance(kind, NoScaling) else "none",
         subtract=subtract,
         divide=divide,

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from bpnet.data.reading.column import Column
 
-Kind = Literal["number", "text", "any"]
-Wanted = Mapping[str, Kind]
+CellType = Literal["number", "text", "any"]
+ColumnTypes = Mapping[str, CellType]
 """The columns to read, and as what; `any` is numbers where every cell is one, else text."""
 
 
@@ -47,7 +47,7 @@ class Chunk:
         return f"{self.name}, {place} ({number})" if place else f"{self.name}, {number}"
 
 
-class PickedChunk(Chunk):
+class ChunkSelection(Chunk):
     """Some of a chunk's rows, counted from 0 in there."""
 
     def __init__(self, chunk: Chunk, rows: npt.NDArray[np.intp]) -> None:
@@ -60,7 +60,7 @@ class PickedChunk(Chunk):
 
     def column(self, name: str) -> Column:
         """One of the wanted columns, in these rows."""
-        return self._chunk.column(name).picked(self._rows)
+        return self._chunk.column(name).take(self._rows)
 
     def where(self, row: int) -> str:
         """Name the place of one of these rows."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from bpnet.data.reading.chunk import Chunk, Wanted
-from bpnet.data.reading.column import Column, column_of
-from bpnet.data.reading.dialect import Dialect, dialect_of
+from bpnet.data.reading.chunk import Chunk, ColumnTypes
+from bpnet.data.reading.column import Column, column_from_texts
+from bpnet.data.reading.dialect import Dialect, detect_dialect
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import Opener, blocks, sha256, utf8
+from bpnet.data.reading.streams import Opener, record_blocks, sha256, utf8_pieces
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, total_line
 
@@ -18,11 +18,13 @@ _HEAD = 200_000
 """How many bytes the separator and the like are read off."""
 
 
-class Delimited:
+class DelimitedFile:
     """A delimited table with a line of column names; `lines` are those its rows stand on, where it was made here.
 
     Raises DataError where it is none: blank lines are passed over, white space around a cell is not part of it.
     """
+
+    kind = "Delimited"
 
     def __init__(
         self, name: str, opened: Opener, settings: Reading, lines: Sequence[int] | None = None
@@ -32,21 +34,23 @@ class Delimited:
         head = _decoded(
             first[:_HEAD] if len(first) <= _HEAD else first[: _line_end(first)], 1, name
         )
-        self.dialect = dialect_of(head, name, settings)
+        self.dialect = detect_dialect(head, name, settings)
         self.columns, self._header_end = _header(name, head, self.dialect)
         self.places = {column: k for k, column in enumerate(self.columns)}
         self._whole: TextChunk | None = None
 
     def _blocks(self) -> Iterator[tuple[int, bytes]]:
         quote = self._settings.quote.encode()
-        return blocks(utf8(self._opened, self._settings.encoding, self.name), quote, self.name)
+        return record_blocks(
+            utf8_pieces(self._opened, self._settings.encoding, self.name), quote, self.name
+        )
 
     @property
     def digest(self) -> str:
         """The SHA-256 of the content, decompressed."""
         return sha256(self._opened, self.name)
 
-    def chunks(self, wanted: Wanted, start: int) -> Iterator[Chunk]:
+    def chunks(self, wanted: ColumnTypes, start: int) -> Iterator[Chunk]:
         """The rows in order, those of a large table many at a time; raises DataError."""
         if self._whole is not None and self._whole.start == start:
             yield self._whole.with_columns(wanted)
@@ -81,7 +85,7 @@ class TextChunk(Chunk):
     """A block of delimited text; `content` is UTF-8 and begins on `line`."""
 
     def __init__(
-        self, file: Delimited, content: bytes, line: int, start: int, wanted: Wanted
+        self, file: DelimitedFile, content: bytes, line: int, start: int, wanted: ColumnTypes
     ) -> None:
         super().__init__(file.name, start)
         self._file, self._content, self._line = file, content, line
@@ -94,7 +98,7 @@ class TextChunk(Chunk):
     def __len__(self) -> int:
         return self._length
 
-    def with_columns(self, wanted: Wanted) -> "TextChunk":
+    def with_columns(self, wanted: ColumnTypes) -> "TextChunk":
         """The same rows; what was parsed cell by cell is kept."""
         return (
             self
@@ -102,19 +106,19 @@ class TextChunk(Chunk):
             else TextChunk(self._file, self._content, self._line, self.start, wanted)
         )
 
-    def _fast(self, wanted: Wanted) -> dict[str, Column] | None:
+    def _fast(self, wanted: ColumnTypes) -> dict[str, Column] | None:
         if len(self._content) < LARGE or not wanted:
             return None
-        from bpnet.data.reading.pandas_parser import fast_columns
+        from bpnet.data.reading.pandas_parser import parse_columns
 
-        return fast_columns(self._content, self.columns, self._file.dialect, wanted)
+        return parse_columns(self._content, self.columns, self._file.dialect, wanted)
 
     def column(self, name: str) -> Column:
         """One column, from wherever it was read."""
         if name not in self._columns:
             k = self._file.places[name]
-            self._columns_by_cell[name] = self._columns_by_cell.get(name) or column_of(
-                [row[k] for row in self.rows()], self._file.dialect.marks
+            self._columns_by_cell[name] = self._columns_by_cell.get(name) or column_from_texts(
+                [row[k] for row in self.rows()], self._file.dialect.number_format
             )
             return self._columns_by_cell[name]
         return self._columns[name]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bpnet.data.reading.number_format import Marks
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.errors import DataError
 
@@ -20,7 +20,7 @@ class Dialect:
 
     separator: str
     quote: str
-    marks: Marks
+    number_format: NumberFormat
 
     def header(self, text: str, name: str) -> tuple[int, list[str], int]:
         """The line of the first record, its cells, and the line it ends on; no cells where there is no record."""
@@ -58,14 +58,14 @@ class Dialect:
             ) from None
 
 
-def dialect_of(head: str, name: str, settings: Reading) -> Dialect:
+def detect_dialect(head: str, name: str, settings: Reading) -> Dialect:
     """The dialect of a table that begins so."""
     separator = settings.separator or _separator(head, name, settings.quote)
     decimal = settings.decimal or _decimal(head, separator, settings)
     return Dialect(
         separator,
         settings.quote,
-        Marks(decimal, settings.thousands, frozenset(settings.missing or ())),
+        NumberFormat(decimal, settings.thousands, frozenset(settings.missing or ())),
     )
 
 

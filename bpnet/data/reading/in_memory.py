@@ -4,13 +4,13 @@ import csv
 import io
 from collections.abc import Sequence
 
-from bpnet.data.reading.delimited import Delimited
+from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import in_memory
+from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.table import Table
 
 
-def table_of(
+def table_from_rows(
     name: str,
     columns: Sequence[str],
     rows: Sequence[Sequence[object]],
@@ -25,4 +25,6 @@ def table_of(
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([columns, *rows])
     settings = Reading(separator=",", missing=missing)
-    return Table(name, [Delimited(name, in_memory(text.getvalue().encode()), settings, lines)])
+    return Table(
+        name, [DelimitedFile(name, bytes_opener(text.getvalue().encode()), settings, lines)]
+    )

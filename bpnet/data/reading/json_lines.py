@@ -4,21 +4,23 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from bpnet.data.reading.chunk import Chunk, ColumnChunk, Wanted
-from bpnet.data.reading.column import column_of, shown
-from bpnet.data.reading.number_format import Marks
+from bpnet.data.reading.chunk import Chunk, ColumnChunk, ColumnTypes
+from bpnet.data.reading.column import column_from_texts, number_text
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import Opener, blocks, sha256, utf8
+from bpnet.data.reading.streams import Opener, record_blocks, sha256, utf8_pieces
 from bpnet.errors import DataError
 from bpnet.messages import quoted_list
 
 
-class JsonLines:
+class JsonLinesFile:
     """A file of JSON lines; a key that a line lacks, or that is null, is a gap. Raises DataError."""
+
+    kind = "JsonLines"
 
     def __init__(self, name: str, opened: Opener, settings: Reading) -> None:
         self.name, self._opened, self._encoding = name, opened, settings.encoding
-        self._marks = Marks(missing=frozenset(settings.missing or ()))
+        self._number_format = NumberFormat(missing=frozenset(settings.missing or ()))
         first = next(self._objects(), [])
         if not first:
             raise DataError(f"{name}: the table is empty; each line must hold a JSON object")
@@ -35,7 +37,7 @@ class JsonLines:
         """The SHA-256 of the content, decompressed."""
         return sha256(self._opened, self.name)
 
-    def chunks(self, wanted: Wanted, start: int) -> Iterator[Chunk]:
+    def chunks(self, wanted: ColumnTypes, start: int) -> Iterator[Chunk]:
         """The rows in order; raises DataError."""
         known = set(self.columns)
         for objects in self._objects():
@@ -48,8 +50,9 @@ class JsonLines:
             if not objects:
                 continue
             columns = {
-                name: column_of(
-                    (self._cell(row.get(name), name, line) for line, row in objects), self._marks
+                name: column_from_texts(
+                    (self._cell(row.get(name), name, line) for line, row in objects),
+                    self._number_format,
                 )
                 for name in self.columns
             }
@@ -58,8 +61,8 @@ class JsonLines:
 
     def _objects(self) -> Iterator[list[tuple[int, dict[str, Any]]]]:
         """The objects of each block, with their lines."""
-        for first, content in blocks(
-            utf8(self._opened, self._encoding, self.name), b"\0", self.name
+        for first, content in record_blocks(
+            utf8_pieces(self._opened, self._encoding, self.name), b"\0", self.name
         ):
             objects = []
             for k, text in enumerate(content.split(b"\n")):
@@ -87,7 +90,7 @@ class JsonLines:
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, float):
-            return shown(value)
+            return number_text(value)
         if isinstance(value, dict | list):
             raise DataError(
                 f"{self.name}, line {line}, column '{column}': a cell must be text, a number, true, false or null, not "

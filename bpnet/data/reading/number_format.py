@@ -5,12 +5,12 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-GAP_WORDS = ("na", "n/a", "nan", "null", "none", "#n/a", "?")
+MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "#n/a", "?")
 """What stands for a gap where a number or a date is meant, in any case; in a column of text they are words."""
 
 
 @dataclass(frozen=True)
-class Marks:
+class NumberFormat:
     """The decimal mark, the mark between thousands, and the words that are gaps in any column."""
 
     decimal: str = "."
@@ -26,17 +26,17 @@ class Marks:
                 numbers.add(float(word))
         return frozenset(numbers)
 
-    def is_gap(self, cell: str) -> bool:
+    def is_missing(self, cell: str) -> bool:
         """Whether nothing stands in a cell of a text column."""
         return not cell or cell in self.missing
 
-    def is_gap_among_numbers(self, cell: str) -> bool:
+    def is_missing_number(self, cell: str) -> bool:
         """Whether nothing stands in a cell where a number or a date is meant."""
-        return self.is_gap(cell) or cell.lower() in GAP_WORDS
+        return self.is_missing(cell) or cell.lower() in MISSING_WORDS
 
     def number(self, cell: str) -> float:
         """The finite number that a cell holds, nan for a gap; raises ValueError where it holds anything else."""
-        if self.is_gap_among_numbers(cell):
+        if self.is_missing_number(cell):
             return math.nan
         if self.thousands and self.thousands in cell:
             whole, mark, fraction = cell.partition(self.decimal)

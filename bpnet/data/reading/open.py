@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from bpnet.data.reading.delimited import Delimited
+from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX, sklearn_table
-from bpnet.data.reading.streams import Opener, opener_of, reading
-from bpnet.data.reading.table import File, Table
+from bpnet.data.reading.streams import Opener, file_opener, stream_errors
+from bpnet.data.reading.table import Table, TableFile
 from bpnet.errors import DataError
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".pq")
@@ -22,11 +22,11 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
     settings = settings or Reading()
     text = str(path)
     if text == "-":
-        return Table("standard input", [_file("standard input", opener_of(text), settings)])
+        return Table("standard input", [_file("standard input", file_opener(text), settings)])
     if text.startswith(SKLEARN_PREFIX):
         return sklearn_table(text.removeprefix(SKLEARN_PREFIX))
     files = _files(Path(path))
-    return Table(text, [_file(str(file), opener_of(file), settings) for file in files])
+    return Table(text, [_file(str(file), file_opener(file), settings) for file in files])
 
 
 def _files(path: Path) -> list[Path]:
@@ -55,17 +55,17 @@ def _is_table(file: Path) -> bool:
     return name.endswith(_SUFFIXES) and not name.startswith((".", "_"))
 
 
-def _file(name: str, opened: Opener, settings: Reading) -> File:
+def _file(name: str, opened: Opener, settings: Reading) -> TableFile:
     """The reader that suits a file, by its first bytes, or its name."""
-    with reading(name), opened() as stream:
+    with stream_errors(name), opened() as stream:
         head = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     plain = name.lower().removesuffix(".gz").removesuffix(".zst")
     if head.startswith(b"PAR1") or plain.endswith((".parquet", ".pq")):
-        from bpnet.data.reading.parquet import Parquet
+        from bpnet.data.reading.parquet import ParquetFile
 
-        return Parquet(name, opened, settings)
+        return ParquetFile(name, opened, settings)
     if plain.endswith((".jsonl", ".ndjson")) or head.startswith((b'{"', b'{ "', b"[{")):
-        from bpnet.data.reading.json_lines import JsonLines
+        from bpnet.data.reading.json_lines import JsonLinesFile
 
-        return JsonLines(name, opened, settings)
-    return Delimited(name, opened, settings)
+        return JsonLinesFile(name, opened, settings)
+    return DelimitedFile(name, opened, settings)

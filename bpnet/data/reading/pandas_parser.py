@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bpnet.data.reading.chunk import Kind, Wanted
+from bpnet.data.reading.chunk import CellType, ColumnTypes
 from bpnet.data.reading.column import Codes, Column
 from bpnet.data.reading.dialect import Dialect
-from bpnet.data.reading.number_format import GAP_WORDS
+from bpnet.data.reading.number_format import MISSING_WORDS
 
 _WORDS = sorted(
-    {form for word in GAP_WORDS for form in (word, word.upper(), word.title(), "NaN", "N/a")}
+    {form for word in MISSING_WORDS for form in (word, word.upper(), word.title(), "NaN", "N/a")}
 )
 
 
-def fast_columns(
-    content: bytes, columns: list[str], dialect: Dialect, wanted: Wanted
+def parse_columns(
+    content: bytes, columns: list[str], dialect: Dialect, wanted: ColumnTypes
 ) -> dict[str, Column] | None:
     """The wanted columns, or None where anything is amiss: the careful reader then finds it, and names it."""
     if b"\0" in content:
         return None
-    if dialect.marks.thousands and any(kind != "text" for kind in wanted.values()):
+    if dialect.number_format.thousands and any(kind != "text" for kind in wanted.values()):
         return None  # pandas takes the mark away wherever it stands
     plain = dialect.quote.encode() not in content and len(wanted) == len(columns)
     rows = (
@@ -33,8 +33,8 @@ def fast_columns(
     )
     if rows is None:
         return None
-    missing = sorted(dialect.marks.missing)
-    words: dict[Kind, list[str]] = {
+    missing = sorted(dialect.number_format.missing)
+    words: dict[CellType, list[str]] = {
         "number": [*missing, *_WORDS],
         "any": missing,
         "text": [],
@@ -48,7 +48,7 @@ def fast_columns(
                 io.BytesIO(content),
                 sep=dialect.separator,
                 quotechar=dialect.quote,
-                decimal=dialect.marks.decimal,
+                decimal=dialect.number_format.decimal,
                 header=None,
                 names=columns,
                 usecols=list(wanted),
@@ -73,17 +73,19 @@ def fast_columns(
             numbers = series.to_numpy(np.float64)
             if np.isinf(numbers).any():
                 return None
-            read[name] = Column(dialect.marks, numbers=numbers)
+            read[name] = Column(dialect.number_format, numbers=numbers)
         elif wanted[name] == "number":
             return None  # not all are
         elif wanted[name] == "text":
-            codes, levels = pd.factorize(series)
-            read[name] = Column(dialect.marks, **_stripped(codes.astype(np.int32), levels.tolist()))
-    texts: Wanted = {
+            codes, categories = pd.factorize(series)
+            read[name] = Column(
+                dialect.number_format, **_stripped(codes.astype(np.int32), categories.tolist())
+            )
+    texts: ColumnTypes = {
         name: "text" for name in wanted if name not in read
     }  # read anew: true has become True by now
     if texts:
-        again = fast_columns(content, columns, dialect, texts)
+        again = parse_columns(content, columns, dialect, texts)
         return None if again is None else read | again
     return read
 
@@ -114,14 +116,20 @@ def _rows(content: bytes, width: int, dialect: Dialect) -> int | None:
     return len(cells) if cells[:, -1].all() and not cells[:, :-1].any() else None
 
 
-def _stripped(codes: Codes, levels: list[str]) -> dict[str, Any]:
+def _stripped(codes: Codes, categories: list[str]) -> dict[str, Any]:
     """The levels without white space around them, which may make two of them one."""
-    stripped = [level.strip() for level in levels]
-    if stripped == levels:
-        return {"codes": codes, "levels": levels}
+    stripped = [category.strip() for category in categories]
+    if stripped == categories:
+        return {"codes": codes, "categories": categories}
     number: dict[str, int] = {}
     new = np.array(
-        [*(number.setdefault(level, len(number)) if level else -1 for level in stripped), -1],
+        [
+            *(
+                number.setdefault(category, len(number)) if category else -1
+                for category in stripped
+            ),
+            -1,
+        ],
         np.int32,
     )
-    return {"codes": new[codes], "levels": list(number)}
+    return {"codes": new[codes], "categories": list(number)}

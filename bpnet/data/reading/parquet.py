@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from bpnet.data.reading.chunk import Chunk, Wanted
-from bpnet.data.reading.column import Column, column_of
-from bpnet.data.reading.number_format import Marks
+from bpnet.data.reading.chunk import Chunk, ColumnTypes
+from bpnet.data.reading.column import Column, column_from_texts
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, sha256
 from bpnet.errors import DataError, UsageError
@@ -16,12 +16,14 @@ from bpnet.errors import DataError, UsageError
 _ROWS = 50_000
 
 
-class Parquet:
+class ParquetFile:
     """A Parquet file of numbers, text, booleans, dates and times; raises DataError where it is damaged."""
+
+    kind = "Parquet"
 
     def __init__(self, name: str, opened: Opener, settings: Reading) -> None:
         self.name, self._opened = name, opened
-        self._marks = Marks(missing=frozenset(settings.missing or ()))
+        self._number_format = NumberFormat(missing=frozenset(settings.missing or ()))
         with opened() as stream:
             file = self._file(stream)
             schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -42,13 +44,13 @@ class Parquet:
         """The SHA-256 of the file."""
         return sha256(self._opened, self.name)
 
-    def chunks(self, wanted: Wanted, start: int) -> Iterator[Chunk]:
+    def chunks(self, wanted: ColumnTypes, start: int) -> Iterator[Chunk]:
         """The rows in order; raises DataError."""
         with self._opened() as stream:
             file = self._file(stream)
             try:
                 for batch in file.iter_batches(batch_size=_ROWS):
-                    yield _Batch(self.name, start, self.columns, batch, self._marks, wanted)
+                    yield _Batch(self.name, start, self.columns, batch, self._number_format, wanted)
                     start += batch.num_rows
             except (OSError, ValueError) as error:
                 raise self._damaged(error) from None
@@ -76,10 +78,21 @@ class _Batch(Chunk):
     """A batch of rows, whose columns are made when they are asked for."""
 
     def __init__(
-        self, name: str, start: int, columns: list[str], batch: Any, marks: Marks, wanted: Wanted
+        self,
+        name: str,
+        start: int,
+        columns: list[str],
+        batch: Any,
+        number_format: NumberFormat,
+        wanted: ColumnTypes,
     ) -> None:
         super().__init__(name, start)
-        self.columns, self._batch, self._marks, self._wanted = columns, batch, marks, wanted
+        self.columns, self._batch, self._number_format, self._wanted = (
+            columns,
+            batch,
+            number_format,
+            wanted,
+        )
 
     def __len__(self) -> int:
         return int(self._batch.num_rows)
@@ -92,7 +105,7 @@ class _Batch(Chunk):
         import pyarrow
 
         try:
-            return _column(self._batch.column(name), self._marks, as_text=as_text)
+            return _column(self._batch.column(name), self._number_format, as_text=as_text)
         except pyarrow.ArrowException as error:
             raise DataError(
                 f"{self.name}, column '{name}': cannot be read as numbers or text: {str(error).splitlines()[0]}; "
@@ -106,7 +119,7 @@ class _Batch(Chunk):
         )
 
 
-def _column(array: Any, marks: Marks, *, as_text: bool) -> Column:
+def _column(array: Any, number_format: NumberFormat, *, as_text: bool) -> Column:
     import pyarrow as pa
 
     kind = array.type
@@ -117,14 +130,16 @@ def _column(array: Any, marks: Marks, *, as_text: bool) -> Column:
             array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
         )
         if not np.isinf(numbers).any():
-            return Column(marks, numbers=numbers)
+            return Column(number_format, numbers=numbers)
     if pa.types.is_dictionary(kind):
         array = array.dictionary_decode()
     if pa.types.is_timestamp(kind):
         array = pa.array([None if v is None else v.isoformat(sep=" ") for v in array.to_pylist()])
     texts = array.cast(pa.string()).dictionary_encode()
     codes = texts.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    levels = [str(level).strip() for level in texts.dictionary.to_pylist()]
-    if "" in levels or len(set(levels)) < len(levels):
-        return column_of(("" if code < 0 else levels[code] for code in codes.tolist()), marks)
-    return Column(marks, codes=codes, levels=levels)
+    categories = [str(category).strip() for category in texts.dictionary.to_pylist()]
+    if "" in categories or len(set(categories)) < len(categories):
+        return column_from_texts(
+            ("" if code < 0 else categories[code] for code in codes.tolist()), number_format
+        )
+    return Column(number_format, codes=codes, categories=categories)

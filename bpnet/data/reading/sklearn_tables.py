@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bpnet.data.reading.in_memory import table_of
+from bpnet.data.reading.in_memory import table_from_rows
 from bpnet.data.reading.table import Table
 from bpnet.errors import DataError
 from bpnet.messages import did_you_mean, quoted_list
@@ -29,4 +29,6 @@ def sklearn_table(name: str) -> Table:
     if "target" in frame and len(words) > 1:
         frame["target"] = [words[k] for k in frame["target"]]
     columns = [str(column).replace(" (cm)", "").replace(" ", "_") for column in frame.columns]
-    return table_of(f"{SKLEARN_PREFIX}{name}", columns, frame.to_numpy(dtype=object).tolist())
+    return table_from_rows(
+        f"{SKLEARN_PREFIX}{name}", columns, frame.to_numpy(dtype=object).tolist()
+    )

@@ -27,7 +27,7 @@ Opener = Callable[[], BinaryIO]
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
-def opener_of(path: str | Path) -> Opener:
+def file_opener(path: str | Path) -> Opener:
     """What opens a file, or standard input where the path is `-`, as often as it is asked; raises DataError."""
     if str(path) == "-":
         return _standard_input()
@@ -36,14 +36,14 @@ def opener_of(path: str | Path) -> Opener:
     return lambda: _decompressed(_open(Path(path), name), name)
 
 
-def in_memory(content: bytes) -> Opener:
+def bytes_opener(content: bytes) -> Opener:
     """What opens bytes that are at hand."""
     return lambda: io.BytesIO(content)
 
 
-def utf8(opened: Opener, encoding: str | None, name: str) -> Iterator[bytes]:
+def utf8_pieces(opened: Opener, encoding: str | None, name: str) -> Iterator[bytes]:
     """The content in pieces of UTF-8: as it is, without its byte-order mark, or from another encoding."""
-    with reading(name), opened() as stream:
+    with stream_errors(name), opened() as stream:
         head = stream.read(BLOCK)
         if encoding is None and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
@@ -76,13 +76,13 @@ def _lines_before(error: ValueError) -> int:
 def sha256(opened: Opener, name: str) -> str:
     """The SHA-256 of a table's content, decompressed."""
     digest = hashlib.sha256()
-    with reading(name), opened() as stream:
+    with stream_errors(name), opened() as stream:
         while piece := stream.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
 
 
-def blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[tuple[int, bytes]]:
+def record_blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[tuple[int, bytes]]:
     """Whole records, and the line they begin on: pieces joined and cut where a line ends outside of quotes.
 
     The last block is all that is left, so that a table of one piece is one block.
@@ -131,7 +131,7 @@ def _before_last_record(content: bytes, quote: bytes) -> int:
     return begins
 
 
-class reading:  # noqa: N801 (a context manager)
+class stream_errors:  # noqa: N801 (a context manager)
     """Turns what goes wrong in reading a stream into a DataError."""
 
     def __init__(self, name: str) -> None:
@@ -209,7 +209,7 @@ def _open(path: Path, name: str) -> BinaryIO:
 
 def _decompressed(stream: BinaryIO, name: str) -> BinaryIO:
     """The stream, decompressed where its first bytes say that it is gzip or zstd."""
-    with reading(name):
+    with stream_errors(name):
         head = stream.read(4)
         stream.seek(0)
     if head.startswith(_GZIP):

@@ -8,14 +8,15 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.data.reading.chunk import Chunk, PickedChunk, Wanted
+from bpnet.data.reading.chunk import Chunk, ChunkSelection, ColumnTypes
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
 
 
-class File(Protocol):
-    """One file of a table."""
+class TableFile(Protocol):
+    """One file of a table; `kind` is its format in what `bpnet check --json` prints."""
 
+    kind: str
     name: str
     columns: list[str]
 
@@ -23,14 +24,14 @@ class File(Protocol):
     def digest(self) -> str:
         """The SHA-256 of its content."""
 
-    def chunks(self, wanted: Wanted, start: int) -> Iterator[Chunk]:
+    def chunks(self, wanted: ColumnTypes, start: int) -> Iterator[Chunk]:
         """Its rows in order, the first of which is row `start` of the table."""
 
 
 class Table:
     """Files that have the same columns, in whatever order, as one table; raises DataError where they do not."""
 
-    def __init__(self, name: str, files: Sequence[File]) -> None:
+    def __init__(self, name: str, files: Sequence[TableFile]) -> None:
         self.name, self.files = name, list(files)
         self.columns = self.files[0].columns
         self._sizes: list[int] | None = None
@@ -52,7 +53,7 @@ class Table:
                 [*problems[:MAX_PROBLEMS], *total_line(len(problems), "files have other columns")]
             )
 
-    def chunks(self, wanted: Wanted) -> Iterator[Chunk]:
+    def chunks(self, wanted: ColumnTypes) -> Iterator[Chunk]:
         """All rows in order; only the wanted columns can be read of each chunk. Raises DataError."""
         sizes, start = [], 0
         for file in self.files:
@@ -63,15 +64,15 @@ class Table:
             sizes.append(start - before)
         self._sizes = sizes
 
-    def picked(
-        self, wanted: Wanted, chosen: npt.NDArray[np.bool_]
+    def selected(
+        self, wanted: ColumnTypes, chosen: npt.NDArray[np.bool_]
     ) -> Iterator[tuple[Chunk, npt.NDArray[np.intp]]]:
         """The chosen rows (a mask, N) in order, and their numbers from 0; other rows are not looked at."""
         for chunk in self.chunks(wanted):
             rows = np.flatnonzero(chosen[chunk.start : chunk.start + len(chunk)])
             if len(rows):
                 yield (
-                    chunk if len(rows) == len(chunk) else PickedChunk(chunk, rows),
+                    chunk if len(rows) == len(chunk) else ChunkSelection(chunk, rows),
                     rows + chunk.start,
                 )
 

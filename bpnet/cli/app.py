@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet import __version__
-from bpnet.cli import check, cv, gradcheck, init, predict, trace, train
+from bpnet.cli import check, cv, gradcheck, guide, init, predict, trace, train
 from bpnet.cli import eval as evaluate
 from bpnet.cli.allocator import give_back_large_blocks
 from bpnet.cli.exit_codes import nowhere
@@ -47,6 +47,7 @@ app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=predict.EXAMPLES)(predict.predict)
 app.command(epilog=trace.EXAMPLES)(trace.trace)
 app.command(epilog=gradcheck.EXAMPLES)(gradcheck.gradcheck)
+app.command(epilog=guide.EXAMPLES)(guide.guide)
 
 
 def main() -> None:

@@ -117,6 +117,19 @@ def say(text: str) -> None:
         raise RunError(f"standard output: cannot be written: {error.strerror}") from None
 
 
+def show_markdown(text: str) -> None:
+    """Write Markdown to stdout: formatted on a terminal, as it is elsewhere."""
+    if not sys.stdout.isatty():
+        say(text.removesuffix("\n"))
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(highlight=False)
+    page = Markdown(text, code_theme="ansi_dark", hyperlinks=False)
+    console.print(page, width=min(console.width, 88))
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document to stdout."""
     say(json_text(value))

@@ -1,0 +1,36 @@
+"""`bpnet guide`: the pages that explain bpnet, in the terminal."""
+
+from typing import Annotated
+
+import typer
+
+from bpnet.cli.exit_codes import exit_codes
+
+EXAMPLES = """Examples:
+
+bpnet guide
+
+bpnet guide tables
+
+bpnet guide backpropagation | less
+"""
+
+
+def guide(
+    topic: Annotated[
+        str | None, typer.Argument(metavar="[TOPIC]", help="A page; without it, list them all.")
+    ] = None,
+) -> None:
+    """List the pages of the guide, or show one.
+
+    A page is formatted on a terminal and plain Markdown where the output is piped.
+    """
+    with exit_codes():
+        from bpnet.cli import console
+        from bpnet.reports.guide import page_lines
+        from bpnet.workflows.guide import find_page, pages
+
+        if topic is None:
+            console.say("\n".join(page_lines(pages())))
+        else:
+            console.show_markdown(find_page(topic).text)

@@ -19,7 +19,7 @@ from bpnet.errors import (
 )
 from bpnet.workflows.train import TrainResult
 
-README = (ROOT / "README.md").read_text("utf-8")
+RUN_DIRECTORY = (ROOT / "bpnet" / "guide" / "run-directory.md").read_text("utf-8")
 
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 
@@ -36,8 +36,8 @@ def test_a_run_directory_holds_the_files_that_the_readme_names(name, request):
     files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     wanted = "config.yaml metrics.csv metrics.json run.json splits.csv model/model.json model/weights.safetensors"
     assert set(wanted.split()) <= files
-    for file in files:  # each is told of in the README
-        assert f"`{file}`" in README or f"`{file.split('/')[0]}/`" in README, file
+    for file in files:  # each is in the guide
+        assert f"`{file}`" in RUN_DIRECTORY or f"`{file.split('/')[0]}/`" in RUN_DIRECTORY, file
     for path in run.rglob("*"):
         if path.is_file():  # a pickle of protocol 2 or later begins with byte 0x80
             assert not path.read_bytes().startswith(b"\x80")

@@ -1,13 +1,15 @@
 """splits.csv: the part of the split, or the fold, that each row of the table belongs to."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bpnet.data.splitting import PARTS, PartNumbers
 from bpnet.errors import RunError
-from bpnet.runs.files import open_text, replacing
+from bpnet.preparation.folds import Fold
+from bpnet.runs.files import open_text, replacing, write_csv
 
 DROPPED = -1
 """The number that marks a row in no part."""
@@ -60,3 +62,20 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
             "use the table that the run was trained on, or train again"
         )
     return parts
+
+
+def write_folds(path: Path, folds: Sequence[Fold], rows: int) -> None:
+    """Write the fold of each row in each repetition.
+
+    The columns are row,fold or row,fold_1,fold_2,… A cell is blank if the row is in no fold.
+    """
+    repeats = max(fold.repeat for fold in folds)
+    numbers = np.zeros((rows, repeats), np.int64)
+    for fold in folds:
+        numbers[fold.parts["test"], fold.repeat - 1] = fold.fold
+    names = ["fold"] if repeats == 1 else [f"fold_{repeat}" for repeat in range(1, repeats + 1)]
+    cells = (
+        [row, *(number or "" for number in line)]
+        for row, line in enumerate(numbers.tolist(), start=1)
+    )
+    write_csv(path, ["row", *names], cells)

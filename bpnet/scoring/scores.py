@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
+from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.scoring.bootstrap import RESAMPLES, Floats, Score, bootstrap
 from bpnet.scoring.metrics import METRICS, TargetRows, TaskMetrics, mean_or_none
 from bpnet.scoring.samples import ClassSample, Integers, LabelSample, QuantitySample
@@ -69,6 +70,9 @@ class Regression(Scores):
 
     per_target: list[Mapping[str, Any]]
     """For each target its name, as `target`, and its metrics by name."""
+
+
+AnyScores = Classification | Multilabel | Regression
 
 
 def score_classes(
@@ -173,3 +177,21 @@ def score_quantities(
             {"target": name, **values} for name, values in zip(targets, per_target, strict=True)
         ],
     )
+
+
+def score_predictions(
+    target: AnyTarget,
+    true: np.ndarray,
+    predicted: Floats,
+    generator: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> AnyScores:
+    """Score predictions (N, K) of a target of any task.
+
+    The true values are class numbers (N,), labels (N, K) or quantities (N, K).
+    """
+    if isinstance(target, Classes):
+        return score_classes(true, predicted, target.classes, generator, resamples)
+    if isinstance(target, Labels):
+        return score_labels(true, predicted, target.names, generator, resamples)
+    return score_quantities(true, predicted, target.names, generator, resamples)

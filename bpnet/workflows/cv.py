@@ -26,18 +26,12 @@ from bpnet.runs import directory, files
 from bpnet.runs.journal import metric_columns
 from bpnet.runs.log import MetricsLog
 from bpnet.runs.naming import run_name
+from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status
+from bpnet.runs.splits import write_folds
+from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
 from bpnet.workflows.cv_plan import PlannedFold, encoded, in_passes, plan
-from bpnet.workflows.out_of_fold import (
-    Answered,
-    Estimate,
-    FoldResult,
-    answer,
-    as_figures,
-    estimates,
-    write_folds,
-    write_predictions,
-)
+from bpnet.workflows.out_of_fold import predict_fold
 from bpnet.workflows.session import (
     EpochWatcher,
     Interruption,
@@ -79,7 +73,7 @@ class _Done(NamedTuple):
 
     result: FoldResult
     member: Model
-    answered: Answered
+    answered: FoldPredictions
 
 
 @dataclass
@@ -273,7 +267,7 @@ def _learn(
                 f"fold {own.fold.fold} of repetition {own.fold.repeat} diverged and is left out"
             )
             continue
-        answered, figures = answer(own.fold, member, fold)
+        answered, figures = predict_fold(own.fold, member, fold)
         result = FoldResult(
             own.fold.repeat,
             own.fold.fold,
@@ -299,8 +293,8 @@ def _save(learnt: _Learnt, run: directory.RunPaths, found: Contents) -> dict[str
     digits = 7 if description.precision == "float32" else 16
     answered = [own.answered for own in learnt.done]
     write_predictions(run.predictions, answered, description.target, found.answers.values, digits)
-    estimated = estimates(learnt.results)
-    files.write_json(run.metrics_json, as_figures(estimated, learnt.results))
+    estimated = estimate_metrics(learnt.results)
+    files.write_json(run.metrics_json, metrics_document(estimated, learnt.results))
     return estimated
 
 

@@ -16,7 +16,7 @@ from bpnet.models.build import build_model
 from bpnet.models.model import Model, load_model
 from bpnet.preparation.prepare import Prepared, prepare
 from bpnet.runs import directory
-from bpnet.workflows.eval import own_table
+from bpnet.workflows.training_table import reopen_table
 
 MOST_ROWS = 16
 
@@ -52,7 +52,7 @@ def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: 
                 f"{subject}: is a cross-validation, whose networks have rows of their own; trace {paths.config}"
             )
         paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
-        own_table(paths)  # which must be what it was, or its encoding would be another
+        reopen_table(paths)  # which must be what it was, or its encoding would be another
         source, folder = read(paths.config), subject
     prepared = prepare(load_config(source), source, folder)
     model = (

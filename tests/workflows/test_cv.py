@@ -267,7 +267,7 @@ def test_the_ensemble_of_the_folds_predicts(tmp_path):
     )
     assert evaluate(found.run, table, resamples=10).scores.value("rmse") > 0
     with pytest.raises(
-        DataError, match=r"is a cross-validation, whose figures are in metrics\.json; name a table"
+        DataError, match=r"is a cross-validation, whose metrics are in metrics\.json; name a table"
     ):
         evaluate(found.run, None)
     with pytest.raises(UsageError, match="is a cross-validation"):
@@ -410,13 +410,13 @@ def test_an_interruption_while_folds_are_saved_waits(tmp_path, monkeypatch):
 
     from bpnet.workflows import cv as cv_workflow
 
-    answer = cv_workflow.answer
+    predict_fold = cv_workflow.predict_fold
 
     def interrupted(*given):
         signal.raise_signal(signal.SIGINT)
-        return answer(*given)
+        return predict_fold(*given)
 
-    monkeypatch.setattr(cv_workflow, "answer", interrupted)
+    monkeypatch.setattr(cv_workflow, "predict_fold", interrupted)
     with pytest.raises(InterruptedRunError, match="the networks of 5 folds are saved"):
         cv(IRIS, tmp_path, SHORT)
     run = tmp_path / "runs" / "iris-cv-001"

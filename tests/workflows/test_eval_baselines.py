@@ -11,13 +11,14 @@ from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.columns import EmbeddingColumn, NumericColumn
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.errors import DataError
-from bpnet.workflows import eval as evaluation
-from bpnet.workflows.eval import evaluate, one_hot_codes
+from bpnet.workflows import eval_baselines
+from bpnet.workflows.eval import evaluate
+from bpnet.workflows.eval_baselines import one_hot_codes
 
 
 def test_the_rows_that_baselines_are_fitted_to_are_told(classes, monkeypatch):
     assert evaluate(classes.run, None, resamples=20).warnings == []
-    monkeypatch.setattr(evaluation, "_MOST_BASELINE_ROWS", 20)
+    monkeypatch.setattr(eval_baselines, "_MAX_TRAINING_ROWS", 20)
     (warning,) = evaluate(classes.run, None, resamples=20).warnings
     assert "the baselines are fitted to 20 of" in warning
     assert "training rows, evenly spaced" in warning
@@ -65,7 +66,7 @@ def test_one_hot_codes_need_no_more_memory_than_their_rows():
 
 def test_baselines_are_left_out_where_their_one_hot_columns_are_too_large(classes, monkeypatch):
     monkeypatch.setattr(
-        evaluation, "MOST_IN_MEMORY", 100_000
+        eval_baselines, "MOST_IN_MEMORY", 100_000
     )  # 20 rows, but 50,000 that baselines are fitted to
     found = evaluate(classes.run, None, resamples=20)
     assert found.baselines == []

@@ -1,0 +1,89 @@
+"""Estimates of a cross-validation: each metric's mean over the folds, with its 95 % interval."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.data.splitting import Part
+from bpnet.scoring.metrics import metric_range
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """How the network of one fold ended, and its metrics on the fold's test rows.
+
+    A metric is None where it is undefined.
+    """
+
+    repeat: int
+    fold: int
+    seed: int
+    rows: dict[Part, int]
+    stop_reason: str
+    best_epoch: int
+    figures: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric's mean and standard deviation over `folds`, those for which it is defined.
+
+    `low` and `high` bound the 95 % interval. One fold has neither deviation nor interval.
+    """
+
+    mean: float | None
+    deviation: float | None
+    low: float | None
+    high: float | None
+    folds: int
+
+
+def estimate_metrics(results: Sequence[FoldResult]) -> dict[str, Estimate]:
+    """Estimate each metric from the folds' results.
+
+    The folds' training sets overlap, so their metrics vary together, and the usual interval is too
+    narrow. With J folds of deviation s the interval is mean ± t(J - 1) s √(1 / J + n_test / n_train),
+    as corrected by Nadeau and Bengio (Inference for the Generalization Error, 2003), cut where the
+    metric's range ends.
+    """
+    return {name: _estimate(name, results) for name in results[0].figures}
+
+
+def _estimate(name: str, results: Sequence[FoldResult]) -> Estimate:
+    from scipy.special import stdtrit  # deferred: SciPy is slow to import
+
+    defined = [result for result in results if result.figures[name] is not None]
+    values = np.array([result.figures[name] for result in defined], np.float64)
+    if not len(values):
+        return Estimate(None, None, None, None, 0)
+    mean = float(values.mean())
+    if len(values) == 1:
+        return Estimate(mean, None, None, None, 1)
+    trained = [result.rows["train"] + result.rows["validation"] for result in defined]
+    overlap = float(
+        np.mean([result.rows["test"] / n for result, n in zip(defined, trained, strict=True)])
+    )
+    deviation = float(values.std(ddof=1))
+    t = float(stdtrit(len(values) - 1, 0.975))
+    half = t * deviation * np.sqrt(1 / len(values) + overlap)
+    lowest, highest = metric_range(name)
+    low, high = float(max(mean - half, lowest)), float(min(mean + half, highest))
+    return Estimate(mean, deviation, low, high, len(values))
+
+
+def metrics_document(
+    estimates: Mapping[str, Estimate], results: Sequence[FoldResult]
+) -> dict[str, object]:
+    """Return what metrics.json holds of a cross-validation."""
+    return {
+        "test": {name: estimate.mean for name, estimate in estimates.items()},
+        "deviation": {"test": {name: estimate.deviation for name, estimate in estimates.items()}},
+        "interval": {
+            "test": {name: [estimate.low, estimate.high] for name, estimate in estimates.items()}
+        },
+        "folds": [
+            {"repeat": result.repeat, "fold": result.fold, "test": result.figures}
+            for result in results
+        ],
+    }

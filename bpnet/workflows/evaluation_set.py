@@ -1,0 +1,131 @@
+"""The evaluation set: rows whose targets are known, encoded for a model and ready to be scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.data.encoding.cell_errors import Where
+from bpnet.data.reading import Table
+from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.column import Column, Floats
+from bpnet.data.reading.whole_columns import whole_columns
+from bpnet.data.targets import Classes, Labels, Quantities, binary_values, regression_values
+from bpnet.engine.component import Array
+from bpnet.engine.loop.batches import Rows
+from bpnet.errors import DataError
+from bpnet.messages import did_you_mean
+from bpnet.models.ensemble import Ensemble, Inputs
+from bpnet.models.model import Model
+from bpnet.preparation.sample_weights import column_weights, row_weights
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Rows with known targets: class numbers (N,), labels (N, K) or quantities (N, K)."""
+
+    values: Array
+    x: Inputs
+    weights: Floats | None
+    """Each row's sample weight times the weight of its class (N,)."""
+    sample_weights: Floats | None
+    where: Where
+    """The place of a row, numbered from 0, in its file: for messages."""
+
+    def for_member(self, model: Ensemble, member: int) -> Rows:
+        """Return the rows as a member's networks train on them: encoded inputs and targets."""
+        weights = self.weights
+        if weights is not None:
+            weights = weights.astype(model.description.precision)
+        return Rows(self.x[member], self._targets(model.members[member]), weights)
+
+    def _targets(self, member: Model) -> Array:
+        target, dtype = member.description.target, member.description.precision
+        if isinstance(target, Classes):
+            return target.encode(self.values, member.network.outputs, dtype)
+        if isinstance(target, Quantities):
+            return target.encode(self.values, dtype, self.where)
+        return self.values.astype(dtype)
+
+
+def read_evaluation_set(
+    model: Ensemble, table: Table, mask: Array, warnings: list[str]
+) -> EvaluationSet:
+    """Read and encode the rows of a mask (N,), and add warnings to the list.
+
+    Raises DataError if a column is missing or a cell does not fit.
+    """
+    description = model.description
+    _check_targets(model, table)
+    model.check_columns(table)
+    weight_column = description.sample_weight
+    if weight_column is not None and weight_column not in table.columns:
+        warnings.append(
+            f"{table.name} has no column '{weight_column}': every row weighs the same in the loss"
+        )
+        weight_column = None
+    rows = np.flatnonzero(mask)
+    columns = _label_columns(model, table, weight_column, rows)
+
+    def where(row: int) -> str:
+        return table.where(int(rows[row]))
+
+    values = _values(model, columns, where)
+    sample_weights = (
+        column_weights(columns[weight_column], weight_column, where) if weight_column else None
+    )
+    weights = row_weights(
+        sample_weights, values, description.classes or [], description.class_weight
+    )
+    if weights is not None and not weights.sum() > 0:
+        raise DataError(
+            f"{table.name}, column '{weight_column}': the weights are all 0; "
+            "at least one row must count"
+        )
+    return EvaluationSet(values, _inputs(model, table, mask), weights, sample_weights, where)
+
+
+def _check_targets(model: Ensemble, table: Table) -> None:
+    for name in model.description.target.names:
+        if name not in table.columns:
+            raise DataError(
+                f"{table.name}: there is no column '{name}', the target to compare with "
+                f"(bpnet predict needs none){did_you_mean(name, table.columns)}"
+            )
+
+
+def _label_columns(
+    model: Ensemble, table: Table, weight_column: str | None, rows: Array
+) -> dict[str, Column]:
+    """Read the columns of the targets and the sample weights, and return those rows of them."""
+    target = model.description.target
+    kind: CellType = "text" if isinstance(target, Classes | Labels) else "number"
+    wanted: dict[str, CellType] = dict.fromkeys(target.names, kind)
+    if weight_column:
+        wanted[weight_column] = "number"
+    return {name: column.take(rows) for name, column in whole_columns(table, wanted).items()}
+
+
+def _values(model: Ensemble, columns: Mapping[str, Column], where: Where) -> Array:
+    target = model.description.target
+    if isinstance(target, Classes):
+        return target.numbers(columns[target.name], where)
+    if isinstance(target, Labels):
+        return np.column_stack([binary_values(columns[name], name, where) for name in target.names])
+    return np.column_stack([regression_values(columns[name], name, where) for name in target.names])
+
+
+def _inputs(model: Ensemble, table: Table, mask: Array) -> Inputs:
+    """Encode the rows of a mask (N,) for each member, chunk by chunk."""
+    count = int(mask.sum())
+    inputs = [
+        np.empty((count, member.description.encoder.width), model.description.precision)
+        for member in model.members
+    ]
+    filled = 0
+    for chunk, chunk_rows in table.selected(model.wanted, mask):
+        stop = filled + len(chunk_rows)
+        for whole, part in zip(inputs, model.encode(chunk)[0], strict=True):
+            whole[filled:stop] = part
+        filled = stop
+    return inputs

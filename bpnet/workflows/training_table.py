@@ -1,0 +1,75 @@
+"""The table that a run was trained on, opened again, and the part of each of its rows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bpnet.config.loading import load as load_config
+from bpnet.config.schema import Config
+from bpnet.config.source import Source, read
+from bpnet.data.reading import Table
+from bpnet.data.splitting import PARTS, Part, PartNumbers
+from bpnet.engine.component import Array
+from bpnet.errors import ConfigError, DataError, RunError
+from bpnet.preparation.dataset import open_dataset
+from bpnet.runs import directory, files
+from bpnet.runs.splits import read_splits
+
+
+@dataclass(frozen=True)
+class TrainingTable:
+    """The table of a run, with the part (N,) of each row, an index of PARTS."""
+
+    table: Table
+    parts: PartNumbers
+
+    def mask(self, part: Part) -> Array:
+        """Return the mask (N,) of a part's rows."""
+        return np.asarray(self.parts == PARTS.index(part))
+
+
+def open_training_table(run: Path, advice: str = "") -> TrainingTable:
+    """Open a run's table with the split of its rows; raises RunError or DataError, with the advice."""
+    paths = directory.open_run(run)
+    paths.require("config.yaml", "splits.csv")
+    table = reopen_table(paths, advice)
+    return TrainingTable(table, read_splits(paths.splits, len(table)))
+
+
+def reopen_table(paths: directory.RunPaths, advice: str = "") -> Table:
+    """Open the table that a run was trained on.
+
+    Raises RunError or DataError, with the advice, if the table is gone or has changed since.
+    """
+    try:
+        source = read(paths.config)
+        config = load_config(source)
+    except ConfigError as error:
+        raise RunError([f"{problem}; restore it{advice}" for problem in error.problems]) from None
+    table = _open(config, source, paths, advice)
+    content = files.read_json(paths.run)
+    trained_on = content.get("data_sha256") if isinstance(content, dict) else None
+    if trained_on is None:
+        raise RunError(
+            f"{paths.run}: lacks data_sha256, by which the table is known; restore it{advice}"
+        )
+    if table.digest != trained_on:
+        raise DataError(
+            f"{table.name}: the file has changed since the run was trained on it, "
+            f"so its rows are not known now; restore it{advice}"
+        )
+    return table
+
+
+def _open(config: Config, source: Source, paths: directory.RunPaths, advice: str) -> Table:
+    if config.dataset.path == "-":
+        raise DataError(
+            f"{paths.folder}: the run was trained on standard input, which is not kept{advice}"
+        )
+    try:
+        return open_dataset(config, source, paths.folder).table
+    except DataError as error:
+        raise DataError(
+            [f"{problem}; the run was trained on it{advice}" for problem in error.problems]
+        ) from None

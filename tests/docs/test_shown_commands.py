@@ -119,6 +119,18 @@ def test_the_commands_of_a_page_print_what_it_shows(page: Document, folder: Path
     assert not wrong, f"{page}:\n\n" + "\n".join(wrong)
 
 
+@pytest.mark.parametrize("name", ["vanishing-gradients", "exploding-gradients", "overfitting"])
+def test_the_doctor_reports_what_a_config_quotes(name: str, folder: Path) -> None:
+    config = folder / "configs" / "tutorials" / f"{name}.yaml"
+    comment = " ".join(line.lstrip("# ") for line in config.read_text("utf-8").splitlines())
+    quoted = re.search(r'[Tt]he doctor reports "([^"]+)"', comment)
+    assert quoted is not None
+    said = bpnet("train", str(config.relative_to(folder)), cwd=folder)
+    wanted = re.compile(rf"(?:- |warning: ){pattern(quoted[1], exact=False)}")
+    lines = [*said.err.splitlines(), *said.out.splitlines()]
+    assert any(wanted.fullmatch(line) for line in lines), "\n".join(lines)
+
+
 def test_a_line_that_differs_is_found() -> None:
     actual = ["a 1.5  b", "c", "d"]
     assert first_that_differs(["a 2 b", "…"], actual, exact=False) is None

@@ -206,7 +206,7 @@ def test_a_run_is_traced_from_the_weights_it_has_learnt(trace, tmp_path):
         (
             ["configs/tutorials/perturbation-xor.yaml"],
             3,
-            ["line 28", "perturbation", "follows no gradient"],
+            ["line 30", "perturbation", "follows no gradient"],
         ),
         (
             [SIGMOID, "--set", "architecture.layers.0.initializer.values=[[1, 2, 3], [4, 5, 6]]"],

@@ -1,4 +1,4 @@
-"""The errors a user can meet, each with the exit code that the command line ends with."""
+"""The errors a user can meet, each with the exit code of the command line."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 class BpnetError(Exception):
     """A problem to report without a traceback.
 
-    `problems` holds one complete message each: where, which value, what is allowed, what to do next.
+    Each of `problems` is a complete message: where, the bad value, what is allowed, what to do next.
     """
 
     exit_code = 1
@@ -17,7 +17,7 @@ class BpnetError(Exception):
 
 
 class UsageError(BpnetError):
-    """The command line does not make sense."""
+    """A flag or argument of the command line does not make sense."""
 
     exit_code = 2
 
@@ -29,7 +29,7 @@ class ConfigError(BpnetError):
 
 
 class DataError(BpnetError):
-    """A table cannot be read, or does not fit what the config or the model says of it."""
+    """A table cannot be read, or does not fit the config or the model."""
 
     exit_code = 4
 
@@ -40,13 +40,13 @@ class RunError(BpnetError):
     exit_code = 5
 
 
-class InterruptedRunError(BpnetError):
-    """A run was interrupted; what it had learnt is saved."""
-
-    exit_code = 130
-
-
 class DivergedError(BpnetError):
     """Training produced a loss that is not finite."""
 
     exit_code = 6
+
+
+class InterruptedRunError(BpnetError):
+    """A run was interrupted; what it had trained is saved."""
+
+    exit_code = 130

@@ -3,6 +3,8 @@
 import io
 import signal
 import sys
+from collections.abc import Callable
+from textwrap import indent
 from typing import Annotated
 
 import typer
@@ -11,13 +13,28 @@ from bpnet import __version__
 from bpnet.cli import check, cv, gradcheck, guide, init, predict, trace, train
 from bpnet.cli import eval as evaluate
 from bpnet.cli.allocator import give_back_large_blocks
-from bpnet.cli.exit_codes import nowhere
+from bpnet.cli.exit_codes import null_stream
+
+FIRST_STEPS = """\
+bpnet init flowers.csv --target species
+bpnet check flowers.yaml
+bpnet train flowers.yaml
+bpnet eval runs/flowers-001
+bpnet predict runs/flowers-001 new_flowers.csv
+"""
+
+
+def verbatim(title: str, lines: str) -> str:
+    """Return a paragraph for the end of a help text, whose lines are not wrapped."""
+    return f"{title}\n\n\b\n{indent(lines, '  ')}"
+
 
 app = typer.Typer(
     name="bpnet",
     help="Neural networks for tables, from one YAML file.",
-    epilog="Start with: bpnet train configs/iris.yaml",
+    epilog=verbatim("Your own table in five commands:", FIRST_STEPS),
     no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: 80 columns are too few for boxes, and rich loads slowly
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -33,28 +50,35 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Take the options that stand before the verb."""
+    """Take the options that come before the verb."""
 
 
-app.command(epilog=init.EXAMPLES)(init.init)
-app.command(epilog=check.EXAMPLES)(check.check)
-app.command(epilog=train.EXAMPLES)(train.train)
-app.command(epilog=cv.EXAMPLES)(cv.cv)
-app.command("eval", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
-app.command(epilog=predict.EXAMPLES)(predict.predict)
-app.command(epilog=trace.EXAMPLES)(trace.trace)
-app.command(epilog=gradcheck.EXAMPLES)(gradcheck.gradcheck)
-app.command(epilog=guide.EXAMPLES)(guide.guide)
+def _add(verb: str, function: Callable[..., None], examples: str) -> None:
+    app.command(verb, epilog=verbatim("Examples:", examples))(function)
+
+
+_add("init", init.init, init.EXAMPLES)
+_add("check", check.check, check.EXAMPLES)
+_add("train", train.train, train.EXAMPLES)
+_add("cv", cv.cv, cv.EXAMPLES)
+_add("eval", evaluate.evaluate, evaluate.EXAMPLES)
+_add("predict", predict.predict, predict.EXAMPLES)
+_add("trace", trace.trace, trace.EXAMPLES)
+_add("gradcheck", gradcheck.gradcheck, gradcheck.EXAMPLES)
+_add("guide", guide.guide, guide.EXAMPLES)
 
 
 def main() -> None:
     """Run the command line."""
-    # a stream that is closed takes what is written and forgets it; a label that its encoding lacks is spelt out
-    sys.stdout = sys.stdout or nowhere()
-    sys.stderr = sys.stderr or nowhere()
+    # a closed stream is replaced by one that discards; what an encoding lacks is escaped
+    sys.stdout = sys.stdout or null_stream()
+    sys.stderr = sys.stderr or null_stream()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

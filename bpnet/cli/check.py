@@ -1,16 +1,13 @@
-"""`bpnet check`: what a training would do, before it is done."""
+"""`bpnet check`: what training would do with a table, and what may go wrong."""
 
 import dataclasses
 
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import AsJson, ConfigFile, Settings
 
-EXAMPLES = """Examples:
-
+EXAMPLES = """\
 bpnet check configs/iris.yaml
-
 bpnet check flowers.yaml --set dataset.split.group=plant
-
 bpnet check flowers.yaml --json
 """
 
@@ -20,20 +17,21 @@ def check(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what training would make of the table: columns, classes, memory and time, and what is treacherous in it.
+    """Inspect a table before training: columns, leaks, cost.
 
-    Warns of columns that are constant, equal to another, or give the target away, and of rows that stand in two parts
-    of the split. Writes nothing.
+    Shows the role of each column, the classes or values of the target, and the memory and time that
+    training will take. Warns of columns that are constant, duplicate another or give the target
+    away, and of rows that occur in two parts of the split. Writes no file.
     """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.cli.console import print_json
         from bpnet.config.source import override, read
         from bpnet.reports.check import check_lines
         from bpnet.workflows.check import inspect_config
 
-        found = inspect_config(override(read(config), settings or []), config.parent)
+        inspection = inspect_config(override(read(config), settings or []), config.parent)
         if as_json:
-            print_json({"config": str(config), **dataclasses.asdict(found)})
+            console.print_json({"config": str(config), **dataclasses.asdict(inspection)})
         else:
-            console.say("\n".join([*check_lines(found), "", f"Next: bpnet train {config}"]))
+            lines = [*check_lines(inspection), "", f"Next: bpnet train {config}"]
+            console.print_result("\n".join(lines))

@@ -1,60 +1,51 @@
-"""`bpnet eval`: a run's figures on its test rows, or on any table with the target."""
+"""`bpnet eval`: a run's metrics on its test rows, or on any table with the target."""
 
-import dataclasses
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson
+from bpnet.cli.options import AsJson, Replica, RunFolder
 
-EXAMPLES = """Examples:
-
+EXAMPLES = """\
 bpnet eval runs/iris-001
-
 bpnet eval runs/iris-001 new_flowers.csv --json
 """
 
 
 def evaluate(
-    run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run directory that `bpnet train` made.")
-    ],
+    run: RunFolder,
     data: Annotated[
         str | None,
-        typer.Argument(metavar="[DATA]", help="A table with the target, or - for standard input."),
-    ] = None,
-    replica: Annotated[
-        str,
-        typer.Option(
-            metavar="all|best|N",
-            help="Of a run with replicas: the average of all, the best, or one.",
+        typer.Argument(
+            metavar="DATA",
+            help="Table with the target, or - for standard input; by default the test rows.",
         ),
-    ] = "all",
+    ] = None,
+    replica: Replica = "all",
     baselines: Annotated[
-        bool, typer.Option(help="Fit simple models to the same rows, for comparison.")
+        bool,
+        typer.Option(
+            "--baselines/--no-baselines",
+            help="Compare with simple models fitted to the same training rows.",
+        ),
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Print a run's figures with 95 % intervals beside those of simple models, by default on its own test rows."""
+    """Score a run on its test rows, or on a table with the target.
+
+    Prints each metric with its 95 % interval beside those of simple models, and tells which of
+    these the network does not clearly beat.
+    """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.cli.console import print_json
-        from bpnet.reports.eval import evaluation_lines
+        from bpnet.reports.eval import eval_data, eval_lines
         from bpnet.workflows.eval import evaluate as run_evaluation
 
         evaluation = run_evaluation(run, data, baselines=baselines, replica=replica)
         if as_json:
-            flat = dataclasses.asdict(evaluation)
-            print_json(
-                {
-                    "run": str(run),
-                    **{k: v for k, v in flat.items() if k != "scores"},
-                    **flat["scores"],
-                }
-            )
-        else:
-            for warning in evaluation.warnings:
-                console.note(f"warning: {warning}")
-            console.say("\n".join(evaluation_lines(evaluation)))
+            console.print_json(eval_data(run, evaluation))
+            return
+        for warning in evaluation.warnings:
+            console.print_warning(warning)
+        console.print_result("\n".join(eval_lines(evaluation)))

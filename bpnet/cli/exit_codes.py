@@ -1,4 +1,4 @@
-"""How an error becomes a message and an exit code."""
+"""Exit codes: how an error becomes a message and the code that the process ends with."""
 
 import os
 import sys
@@ -8,25 +8,25 @@ from typing import TextIO
 
 import typer
 
-from bpnet.errors import BpnetError, ConfigError
+from bpnet.errors import BpnetError, ConfigError, InterruptedRunError
 
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn an error that a user can meet into its message and exit code; a bug keeps its traceback."""
+    """Turn an error that a user can meet into a message and an exit code; a bug keeps its traceback."""
     try:
         yield
     except BpnetError as error:
         from bpnet.cli import console
 
-        console.error(error.problems)
+        console.print_errors(error.problems)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(InterruptedRunError.exit_code) from None
     except BrokenPipeError:
-        # whoever read the output has had enough; what is still buffered goes nowhere
-        sys.stdout = nowhere()
+        # the reader has closed the pipe, as `head` does; Python would write the rest at exit
+        sys.stdout = null_stream()
         raise typer.Exit(0) from None
     except MemoryError:
         typer.echo(
@@ -35,6 +35,6 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(ConfigError.exit_code) from None
 
 
-def nowhere() -> TextIO:
-    """A stream that takes what is written and forgets it."""
+def null_stream() -> TextIO:
+    """Return a stream that discards what is written to it."""
     return open(os.devnull, "w")

@@ -6,19 +6,16 @@ import typer
 
 from bpnet.cli.exit_codes import exit_codes
 
-EXAMPLES = """Examples:
-
+EXAMPLES = """\
 bpnet guide
-
 bpnet guide tables
-
 bpnet guide backpropagation | less
 """
 
 
 def guide(
     topic: Annotated[
-        str | None, typer.Argument(metavar="[TOPIC]", help="A page; without it, list them all.")
+        str | None, typer.Argument(metavar="TOPIC", help="Page to show; by default, list them all.")
     ] = None,
 ) -> None:
     """List the pages of the guide, or show one.
@@ -31,6 +28,6 @@ def guide(
         from bpnet.workflows.guide import find_page, pages
 
         if topic is None:
-            console.say("\n".join(page_lines(pages())))
+            console.print_result("\n".join(page_lines(pages())))
         else:
-            console.show_markdown(find_page(topic).text)
+            console.print_markdown(find_page(topic).text)

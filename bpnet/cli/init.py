@@ -9,18 +9,15 @@ import typer
 
 from bpnet.cli.exit_codes import exit_codes
 
-EXAMPLES = """Examples:
-
+EXAMPLES = """\
 bpnet init flowers.csv --target species
-
 bpnet init houses/ --target price --task regression -o configs/houses.yaml
-
 bpnet init sklearn:wine --target target -o -
 """
 
 
 class TaskName(StrEnum):
-    """What is to be predicted."""
+    """The kind of prediction."""
 
     classification = "classification"
     regression = "regression"
@@ -30,13 +27,11 @@ class TaskName(StrEnum):
 def init(
     data: Annotated[
         str,
-        typer.Argument(metavar="DATA", help="A table: a file, folder, pattern or sklearn:NAME."),
+        typer.Argument(metavar="DATA", help="Table: a file, folder, pattern or sklearn:NAME."),
     ],
     target: Annotated[
         list[str],
-        typer.Option(
-            "--target", metavar="COLUMN", help="What to predict; may be given several times."
-        ),
+        typer.Option("--target", metavar="COLUMN", help="Predict this column; may be repeated."),
     ],
     output: Annotated[
         str | None,
@@ -44,80 +39,58 @@ def init(
             "--output",
             "-o",
             metavar="FILE",
-            help="Where to write, by default the table's name; - is stdout.",
+            help="Write to FILE, - for standard output; by default named after the table.",
         ),
     ] = None,
     task: Annotated[
-        TaskName | None, typer.Option(help="The task, where the target does not tell it.")
+        TaskName | None,
+        typer.Option(
+            metavar="TASK", help="Set the task: classification, regression or multilabel."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Set a key of the dataset, as dataset.reading.encoding=cp1252.",
+            help="Set a key of the dataset, e.g. dataset.reading.encoding=cp1252.",
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the file where it is there already.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print what was found as one JSON document.")
+        bool, typer.Option("--json", help="Print the findings as one JSON document.")
     ] = False,
 ) -> None:
-    """Look at a table and write a commented config for it, with settings that suit its size.
+    """Write a first config for a table, with comments on its columns.
 
-    The comments say what each column was taken for, and why one is left out.
+    The config trains as it stands, with settings that suit the size of the table. Its comments list
+    the role that each column was given, and the columns that are left out and why.
     """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.cli.console import print_json
+        from bpnet.cli.output import STDOUT, check_new, check_output
         from bpnet.errors import UsageError
-        from bpnet.reports.init import config_text
-        from bpnet.reports.text import counted
+        from bpnet.reports.init import config_text, init_lines, warning_lines
         from bpnet.runs.files import write_text
         from bpnet.workflows.init import default_name, draft
 
         name = default_name(data) if output is None else output
-        if not name:
-            raise UsageError("--output is empty; give the name of a file, or - for standard output")
-        if as_json and name == "-":
+        check_output(name, data)
+        if as_json and name == STDOUT:
             raise UsageError(
                 "--json and --output - cannot both be given, for both write to standard output"
             )
-        file = Path(name)
-        if name != "-" and file.exists():
-            if Path(data).exists() and file.samefile(data):
-                raise UsageError(
-                    f"--output {name} is the table to read; give the name of another file"
-                )
-            if not force:
-                raise UsageError(
-                    f"{name} exists already; replace it with --force, or give another name with -o FILE"
-                )
-        found = draft(
-            data,
-            target,
-            task.value if task else None,
-            Path() if name == "-" else file.parent,
-            settings or [],
-        )
-        for warning in found.warnings:
-            console.note(f"warning: {warning}")
-        if found.without_target:
-            rows = counted(found.without_target, "row")
-            console.note(
-                f"warning: {rows} without a target will be dropped (dataset.drop_missing_targets)"
-            )
-        if name == "-":
-            console.say(config_text(found, default_name(data)).removesuffix("\n"))
+        if not force:
+            check_new(name)
+        folder = Path() if name == STDOUT else Path(name).parent
+        first = draft(data, target, task.value if task else None, folder, settings or [])
+        for warning in warning_lines(first):
+            console.print_warning(warning)
+        if name == STDOUT:
+            console.print_result(config_text(first, default_name(data)).removesuffix("\n"))
             return
-        write_text(file, config_text(found, name))
+        write_text(Path(name), config_text(first, name))
         if as_json:
-            print_json({"config": name, **dataclasses.asdict(found)})
+            console.print_json({"config": name, **dataclasses.asdict(first)})
         else:
-            features = sum(column.role != "ignored" for column in found.columns)
-            console.say(
-                f"{name}: {found.task}, {counted(found.rows, 'row')}, {counted(features, 'feature')}"
-            )
-            console.say(f"Next: bpnet train {name}")
+            console.print_result("\n".join(init_lines(first, name)))

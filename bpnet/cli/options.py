@@ -1,4 +1,4 @@
-"""The options that several verbs have."""
+"""The arguments and options that several verbs share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,15 +6,23 @@ from typing import Annotated
 import typer
 
 ConfigFile = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="The YAML file that describes the run.")
+    Path, typer.Argument(metavar="CONFIG", help="YAML file that describes the run.")
+]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Run directory made by `bpnet train` or `bpnet cv`.")
 ]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Override a key of the config; may be given several times.",
+        "--set", metavar="KEY=VALUE", help="Override a key of the config; may be repeated."
     ),
 ]
-Runs = Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are made.")]
+Runs = Annotated[Path, typer.Option(metavar="DIR", help="Make the run directory in DIR.")]
+Replica = Annotated[
+    str,
+    typer.Option(
+        metavar="all|best|N",
+        help="Use the average of all replicas, the best one, or number N.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]

@@ -8,12 +8,9 @@ import typer
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import Settings
 
-EXAMPLES = """Examples:
-
+EXAMPLES = """\
 bpnet trace configs/tutorials/sigmoid-2-2-1.yaml
-
 bpnet trace configs/iris.yaml --row 51 --digits 4
-
 bpnet trace runs/iris-001 --row 1,51,101 --steps 2 --markdown
 """
 
@@ -21,34 +18,38 @@ bpnet trace runs/iris-001 --row 1,51,101 --steps 2 --markdown
 def trace(
     subject: Annotated[
         Path,
-        typer.Argument(metavar="CONFIG|RUN", help="A config: its first steps; a run: the next."),
+        typer.Argument(
+            metavar="CONFIG|RUN",
+            help="YAML file, traced from its first step, or run directory, from its next.",
+        ),
     ],
     row: Annotated[
         str | None,
         typer.Option(
-            metavar="N", help="A row number, several with commas, or all; by default the first."
+            metavar="N",
+            help="Trace row N, rows separated by commas, or all; by default the first.",
         ),
     ] = None,
     steps: Annotated[
-        int, typer.Option(metavar="K", min=1, max=1000, help="How many training steps to take.")
+        int, typer.Option(metavar="K", min=1, max=1000, help="Take K training steps.")
     ] = 1,
     digits: Annotated[
-        int, typer.Option(metavar="D", min=1, max=17, help="How many significant digits to show.")
+        int, typer.Option(metavar="D", min=1, max=17, help="Show D significant digits.")
     ] = 10,
     settings: Settings = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every number as one JSON document.")
     ] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
-    """Show a training step number by number: sums, activations, loss, deltas by the chain rule, gradients, new weights.
+    """Show the numbers of a training step, forward and backward.
 
-    All rows that are named make one batch. Of a large network the largest contributions are shown, and what is left
-    out is said.
+    Weighted sums, activations, the loss, deltas by the chain rule, gradients and new weights, each
+    as an equation. The rows traced form one batch. Of a large network, only the largest
+    contributions are shown, and the number of others.
     """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.cli.console import print_json
         from bpnet.config.source import override, read
         from bpnet.errors import UsageError
         from bpnet.reports.trace import TraceText, as_markdown, as_text, subject_of
@@ -62,9 +63,9 @@ def trace(
         source = None if is_run else override(read(subject), settings or [])
         traced = trace_rows(subject, source, row, steps)
         for warning in traced.warnings:
-            console.note(f"warning: {warning}")
+            console.print_warning(warning)
         if as_json:
-            print_json({"subject": str(subject), **traced.as_data()})
+            console.print_json({"subject": str(subject), **traced.as_data()})
             return
         lines = TraceText(subject_of(str(subject), traced), digits).lines(traced.steps)
-        console.say((as_markdown if markdown else as_text)(lines).removesuffix("\n"))
+        console.print_result((as_markdown if markdown else as_text)(lines).removesuffix("\n"))

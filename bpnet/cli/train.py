@@ -10,14 +10,10 @@ import typer
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import AsJson, ConfigFile, Runs, Settings
 
-EXAMPLES = """Examples:
-
+EXAMPLES = """\
 bpnet train configs/iris.yaml
-
-bpnet train configs/iris.yaml --set training.epochs=50 --set training.optimizer=adam
-
-bpnet train configs/iris.yaml --grid training.learning_rate=0.01,0.03,0.1 --grid training.optimizer=adam,nesterov
-
+bpnet train configs/iris.yaml --set training.epochs=50
+bpnet train configs/iris.yaml --grid training.learning_rate=0.01,0.03,0.1
 bpnet train configs/digits.yaml --runs /tmp/runs --name trial --json
 """
 
@@ -28,63 +24,48 @@ def train(
     runs: Runs = Path("runs"),
     name: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="The run's name; by default the config's `name`, or its file's."
-        ),
+        typer.Option(metavar="NAME", help="Name the run; by default the config's name or file."),
     ] = None,
     grid: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=V1,V2,…",
-            help="Train with each of these values, or with every combination, and rank them.",
+            help="Train a network for each value, or combination of values, and rank them.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a network as a config says, and write a run directory with its log, figures and weights."""
+    """Train a network from a config and save it in a run directory.
+
+    The run directory holds the weights, the metrics of every epoch, the final metrics and the
+    config with every default written out.
+    """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.cli.console import print_json
         from bpnet.config.source import override, read
-        from bpnet.reports.grid import ranked_lines
-        from bpnet.reports.train import trained_lines
+        from bpnet.reports.train import train_data, train_lines
         from bpnet.workflows.train import train as run_training
 
         source = override(read(config), settings or [])
-        view = console.TrainingView()
         command = ["bpnet", *sys.argv[1:]]
         if grid:
+            from bpnet.reports.grid import grid_lines
             from bpnet.workflows.grid import train_grid
 
-            try:
+            with console.TrainingView() as view:
                 ranked = train_grid(
                     source, config.parent, grid, runs=runs, name=name, command=command, watcher=view
                 )
-            finally:
-                view.end()
             if as_json:
-                print_json(dataclasses.asdict(ranked))
+                console.print_json(dataclasses.asdict(ranked))
             else:
-                console.say("\n".join(ranked_lines(ranked)))
+                console.print_result("\n".join(grid_lines(ranked)))
             return
-        try:
-            trained = run_training(
+        with console.TrainingView() as view:
+            result = run_training(
                 source, config.parent, runs=runs, name=name, command=command, watcher=view
             )
-        finally:
-            view.end()
         if as_json:
-            print_json(
-                {
-                    "run": str(trained.run),
-                    "stop_reason": trained.stop_reason,
-                    "best_epoch": trained.best_epoch,
-                    "epochs": trained.epochs,
-                    "seconds": trained.seconds,
-                    "metrics": trained.figures,
-                    "advice": trained.advice,
-                    "replicas": [dataclasses.asdict(replica) for replica in trained.replicas],
-                }
-            )
+            console.print_json(train_data(result))
         else:
-            console.say("\n".join(trained_lines(trained)))
+            console.print_result("\n".join(train_lines(result)))

@@ -3,36 +3,31 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bpnet.reports.text import counted, score_text, table
+from bpnet.reports.text import closing_lines, counted, interval_text, score_text, table
 from bpnet.scoring.metrics import metric_title
 
 if TYPE_CHECKING:
     from bpnet.workflows.cv import CVResult
 
 
-def cross_validated_lines(found: "CVResult") -> Iterator[str]:
-    """Each figure's mean over the folds with its deviation and interval, where the run is, and what is next."""
-    again = f", {found.repeats} times" if found.repeats > 1 else ""
-    yield (
-        f"\n{counted(len(found.results), 'network')} of {found.folds} folds{again}, trained in "
-        f"{found.training_seconds:.2f} s, {found.seconds:.2f} s in all\n"
-    )
+def cv_lines(result: "CVResult") -> Iterator[str]:
+    """Yield each metric's mean, deviation and interval, where the run is, and what to type next."""
+    again = f", {result.repeats} times" if result.repeats > 1 else ""
+    networks = counted(len(result.results), "network")
+    times = f"{result.training_seconds:.2f} s, {result.seconds:.2f} s in all"
+    yield f"\n{networks} of {result.folds} folds{again}, trained in {times}\n"
     rows = [
         [
             metric_title(name),
-            score_text(own.mean),
-            "" if own.deviation is None else f"± {own.deviation:.2g}",
-            ""
-            if own.low is None or own.high is None
-            else f"{score_text(own.low)} … {score_text(own.high)}",
-            "" if own.folds == len(found.results) else str(own.folds),
+            score_text(estimate.mean),
+            "" if estimate.deviation is None else f"± {estimate.deviation:.2g}",
+            interval_text(estimate.low, estimate.high),
+            "" if estimate.folds == len(result.results) else str(estimate.folds),
         ]
-        for name, own in found.estimates.items()
+        for name, estimate in result.estimates.items()
     ]
-    partial = any(row[-1] for row in rows)
-    yield from table(
-        ["", "mean", "deviation", "95 % interval", *(["folds"] if partial else [])],
-        rows if partial else [row[:-1] for row in rows],
-        numbers=True,
-    )
-    yield f"\nRun directory: {found.run}\nNext:          bpnet predict {found.run} DATA.csv"
+    header = ["", "mean", "deviation", "95 % interval", "folds"]
+    if not any(row[-1] for row in rows):  # every metric is defined in every fold
+        header, rows = header[:-1], [row[:-1] for row in rows]
+    yield from table(header, rows, numbers=True)
+    yield from closing_lines("Run directory", result.run, f"bpnet predict {result.run} DATA.csv")

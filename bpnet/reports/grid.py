@@ -3,54 +3,63 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bpnet.reports.text import counted, table
+from bpnet.reports.text import closing_lines, counted, table
 
 if TYPE_CHECKING:
-    from bpnet.workflows.grid import GridResult
+    from bpnet.data.splitting import Part
+    from bpnet.workflows.grid import GridResult, PointResult
 
 
-def ranked_lines(ranked: "GridResult") -> Iterator[str]:
-    """The points, the best first, with their figures on the rows that judged them, and what is next."""
-    points, part = ranked.points, ranked.part
-    way = f"{counted(len(points), 'point')} in one pass"
-    if ranked.passes > 1:
-        keys = ", ".join(ranked.dividing_keys)
-        why = (
-            f"{keys} changes more than the numbers of a step"
-            if keys
-            else "the memory holds no more at once"
-        )
-        way = f"{counted(len(points), 'point')} in {ranked.passes} passes, one after another, for {why}"
-    name = ranked.ranked_by + (" without penalties" if ranked.ranked_by == "loss" else "")
-    yield f"\n{way}: {ranked.seconds:.2f} s; ranked by the {part} {name}\n"
-    names = list(
-        dict.fromkeys(
-            name for own in points for name in own.figures[part] if name != ranked.ranked_by
-        )
+def grid_lines(result: "GridResult") -> Iterator[str]:
+    """Yield the points, best first, with the metrics that ranked them, and what to type next."""
+    name = result.ranked_by + (" without penalties" if result.ranked_by == "loss" else "")
+    yield (
+        f"\n{_passes_text(result)}: {result.seconds:.2f} s; ranked by the {result.part} {name}\n"
     )
-    rows = []
-    for rank, own in enumerate(points, start=1):
-        figures, spread = own.figures[part], own.deviation and own.deviation[part]
-        cells = [
-            (f"{figures[name]:.4g}" + (f" ± {spread[name]:.2g}" if spread else ""))
-            if name in figures
-            else ""
-            for name in names
+    points = result.points
+    metrics = [name for point in points for name in point.figures[result.part]]
+    others = list(dict.fromkeys(name for name in metrics if name != result.ranked_by))
+    header = ["", *points[0].values, result.ranked_by, *others, "epoch", "run"]
+    rows = [
+        [
+            str(rank),
+            *point.values.values(),
+            _score_text(point),
+            *(_metric_text(point, result.part, name) for name in others),
+            str(point.best_epoch),
+            point.run.name,
         ]
-        score = f"{own.score:.4g}" if own.score is not None else "diverged"
-        left = len(own.networks) - len(own.survivors)
-        if left and own.score is not None:
-            score += f" ({left} of {len(own.networks)} diverged)"
-        rows.append(
-            [
-                str(rank),
-                *own.values.values(),
-                score,
-                *(cells if own.survivors else [""] * len(names)),
-            ]
-        )
-        rows[-1] += [str(own.best_epoch), own.run.name]
-    yield from table(
-        ["", *points[0].values, ranked.ranked_by, *names, "epoch", "run"], rows, numbers=True
-    )
-    yield f"\nBest run:      {ranked.run}\nNext:          bpnet eval {ranked.run}"
+        for rank, point in enumerate(points, start=1)
+    ]
+    yield from table(header, rows, numbers=True)
+    yield from closing_lines("Best run", result.run, f"bpnet eval {result.run}")
+
+
+def _passes_text(result: "GridResult") -> str:
+    """Return the number of passes, and why there are several."""
+    points = counted(len(result.points), "point")
+    if result.passes == 1:
+        return f"{points} in one pass"
+    if result.dividing_keys:
+        keys = ", ".join(result.dividing_keys)
+        why = f"{keys} changes more than the numbers of a step"
+    else:
+        why = "the memory holds no more at once"
+    return f"{points} in {result.passes} passes, one after another, for {why}"
+
+
+def _score_text(point: "PointResult") -> str:
+    """Return the metric that ranks a point, and how many of its networks diverged."""
+    if point.score is None:
+        return "diverged"
+    diverged = len(point.networks) - len(point.survivors)
+    note = f" ({diverged} of {len(point.networks)} diverged)" if diverged else ""
+    return f"{point.score:.4g}{note}"
+
+
+def _metric_text(point: "PointResult", part: "Part", name: str) -> str:
+    """Return a metric, the mean over the point's networks, with their standard deviation."""
+    metrics, spread = point.figures[part], point.deviation and point.deviation[part]
+    if name not in metrics or not point.survivors:
+        return ""
+    return f"{metrics[name]:.4g}" + (f" ± {spread[name]:.2g}" if spread else "")

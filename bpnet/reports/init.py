@@ -14,6 +14,26 @@ IMBALANCE = 5
 """A class this many times as common as another is worth a word."""
 
 
+def init_lines(draft: Draft, file: str) -> list[str]:
+    """Return what was found in the table, and what to type next."""
+    features = sum(column.role != "ignored" for column in draft.columns)
+    return [
+        f"{file}: {draft.task}, {counted(draft.rows, 'row')}, {counted(features, 'feature')}",
+        f"Next: bpnet check {file}",
+    ]
+
+
+def warning_lines(draft: Draft) -> list[str]:
+    """Return the columns that are left out, and the rows that will be dropped."""
+    if not draft.without_target:
+        return draft.warnings
+    rows = counted(draft.without_target, "row")
+    return [
+        *draft.warnings,
+        f"{rows} without a target will be dropped (dataset.drop_missing_targets)",
+    ]
+
+
 def config_text(draft: Draft, file: str) -> str:
     """A config that trains as it stands; `file` is what it will be called."""
     return "\n".join([*_heading(draft, file), "", *_keys(draft)]) + "\n"

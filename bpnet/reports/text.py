@@ -1,12 +1,13 @@
-"""Text: what reports share."""
+"""Text that reports are made of: tables, counts, durations and scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False
 ) -> list[str]:
-    """Columns of text, each as wide as its widest cell; with `numbers` all but the first to the right."""
+    """Return lines of aligned columns; with `numbers` all but the first are aligned right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     return [
         "  ".join(
@@ -18,22 +19,36 @@ def table(
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun: 1 row, 1,000 rows."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """Return a number with its noun: 1 row, 1,000 rows, 2 categories."""
+    if number == 1:
+        return f"{number:,} {noun}"
+    return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that suits it, to two digits."""
+    """Return a time to two digits, in the unit that suits it."""
     for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
-            return f"{float(f'{seconds / size:.2g}'):g} {unit}"
-    return (
-        f"{float(f'{seconds:.2g}'):g} s"
-        if seconds >= 1
-        else f"{float(f'{1000 * seconds:.2g}'):g} ms"
-    )
+            return f"{_two_digits(seconds / size)} {unit}"
+    return f"{_two_digits(seconds)} s" if seconds >= 1 else f"{_two_digits(1000 * seconds)} ms"
+
+
+def _two_digits(value: float) -> str:
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def score_text(value: float | None) -> str:
     """Return a score to four decimals, or to six digits where it is 10 or more."""
     return "undefined" if value is None else f"{value:.4f}" if abs(value) < 10 else f"{value:.6g}"
+
+
+def interval_text(low: float | None, high: float | None) -> str:
+    """Return the limits of an interval, or nothing where there is none."""
+    return "" if low is None or high is None else f"{score_text(low)} … {score_text(high)}"
+
+
+def closing_lines(title: str, folder: Path, following: str) -> Iterator[str]:
+    """Yield where the result is, and the command to type next."""
+    yield ""
+    yield f"{title + ':':<15}{folder}"
+    yield f"{'Next:':<15}{following}"

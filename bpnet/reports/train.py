@@ -1,54 +1,103 @@
-"""The report of `bpnet train`: final metrics of each part, the doctor's advice, and what to type next."""
+"""The report of `bpnet train`: what will be trained, and the metrics of each part of the split."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from bpnet.reports.text import counted, table
+from bpnet.preparation.prepare import Prepared
+from bpnet.reports.text import closing_lines, counted, table
 from bpnet.runs.metrics import deviations
 
 if TYPE_CHECKING:
     from bpnet.workflows.train import TrainResult
 
+_ENDINGS = {
+    "epochs": "all epochs done",
+    "early_stopping": "early stopping",
+    "target_loss": "target loss reached",
+}
 
-def trained_lines(trained: "TrainResult") -> Iterator[str]:
-    """The final figures of each part, where the run is, and what to type next."""
-    ended = {
-        "epochs": "all epochs done",
-        "early_stopping": "early stopping",
-        "target_loss": "target loss reached",
-    }[trained.stop_reason]
-    spent = f"{counted(trained.epochs, 'epoch')} in {trained.seconds:.2f} s"
-    yield f"\n{ended} after {spent}; kept the weights of {_kept(trained)}\n"
-    names = list(next(iter(trained.figures.values())))
-    spread = (
-        deviations([replica.figures for replica in trained.replicas])
-        if len(trained.replicas) > 1
-        else None
+
+def start_line(name: str, prepared: Prepared, parameters: int) -> str:
+    """Return one line on the rows, features, targets and parameters of a training about to start."""
+    config, answers = prepared.config, prepared.survey.answers
+    rows = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows))
+    task = f"{len(answers.classes)} classes" if answers.classes else config.task
+    return (
+        f"{name}: {rows} rows; {_features_text(prepared)} -> {', '.join(answers.names)} "
+        f"({task}: {answers.why}); {parameters} parameters"
     )
+
+
+def storage_note(prepared: Prepared) -> str | None:
+    """Return a note on the disk space that encoded rows take, where they are kept on disk."""
+    if prepared.storage != "disk":
+        return None
+    size = f"{prepared.bytes / 1e6:,.3g} MB"
+    return f"{size} of encoded rows are kept on disk while training (dataset.storage)"
+
+
+def train_lines(result: "TrainResult") -> Iterator[str]:
+    """Yield the final metrics of each part, the doctor's advice, and what to type next."""
+    epochs = f"{counted(result.epochs, 'epoch')} in {result.seconds:.2f} s"
+    yield f"\n{_ENDINGS[result.stop_reason]} after {epochs}; kept the weights of {_kept(result)}\n"
+    replicas = len(result.replicas)
+    spread = deviations([replica.figures for replica in result.replicas]) if replicas > 1 else None
+    names = list(next(iter(result.figures.values())))
     rows = [
         [
             part,
             *(
-                f"{figures[name]:.4g}" + (f" ± {spread[part][name]:.2g}" if spread else "")
+                f"{metrics[name]:.4g}" + (f" ± {spread[part][name]:.2g}" if spread else "")
                 for name in names
             ),
         ]
-        for part, figures in trained.figures.items()
+        for part, metrics in result.figures.items()
     ]
     if spread:
-        yield f"means of {len(trained.replicas)} replicas, with their standard deviations\n"
+        yield f"means of {replicas} replicas ± their standard deviations\n"
     yield from table(["", *names], rows, numbers=True)
-    if trained.advice:
+    if result.advice:
         yield "\nThe doctor's advice:"
-        yield from (f"- {line}" for line in trained.advice)
-    after = (
-        f"bpnet eval {trained.run}"
-        if "test" in trained.figures
-        else f"bpnet predict {trained.run} DATA.csv"
-    )
-    yield f"\nRun directory: {trained.run}\nNext:          {after}"
+        yield from (f"- {line}" for line in result.advice)
+    if "test" in result.figures:
+        yield from closing_lines("Run directory", result.run, f"bpnet eval {result.run}")
+    else:
+        yield from closing_lines(
+            "Run directory", result.run, f"bpnet predict {result.run} DATA.csv"
+        )
 
 
-def _kept(trained: "TrainResult") -> str:
-    epochs = [replica.best_epoch for replica in trained.replicas]
-    return f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {min(epochs)} to {max(epochs)}"
+def train_data(result: "TrainResult") -> dict[str, Any]:
+    """Return the result for `--json`."""
+    return {
+        "run": str(result.run),
+        "stop_reason": result.stop_reason,
+        "best_epoch": result.best_epoch,
+        "epochs": result.epochs,
+        "seconds": result.seconds,
+        "metrics": result.figures,
+        "advice": result.advice,
+        "replicas": [asdict(replica) for replica in result.replicas],
+    }
+
+
+def _features_text(prepared: Prepared) -> str:
+    """Return the number of features, by role, and of the inputs they are encoded to."""
+    counts: dict[str, int] = {}
+    for name in prepared.encoder.features:
+        role = prepared.config.dataset.roles[name]
+        counts[role] = counts.get(role, 0) + 1
+    features = counted(len(prepared.encoder.features), "feature")
+    if set(counts) == {"numeric"} and prepared.encoder.width == len(prepared.encoder.features):
+        return features
+    roles = ", ".join(f"{count} {role}" for role, count in counts.items())
+    return f"{features} ({roles}) in {counted(prepared.encoder.width, 'input')}"
+
+
+def _kept(result: "TrainResult") -> str:
+    """Return the epochs whose weights were kept: one, or the range over the replicas."""
+    epochs = [replica.best_epoch for replica in result.replicas]
+    if min(epochs) == max(epochs):
+        return f"epoch {epochs[0]}"
+    return f"epochs {min(epochs)} to {max(epochs)}"

@@ -45,7 +45,7 @@ def test_on_a_terminal_a_page_is_formatted_within_its_width(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     for page in pages():
-        console.show_markdown(page.text)
+        console.print_markdown(page.text)
         out = capsys.readouterr().out
         plain = re.sub(r"\x1b\[[\d;]*m", "", out)
         assert max(map(len, plain.splitlines())) <= 80

@@ -8,6 +8,22 @@ from command_line import ROOT, bpnet
 
 from bpnet import __version__
 
+IMPERATIVES = {
+    *(
+        "Add",
+        "Compare",
+        "Copy",
+        "Fail",
+        "Make",
+        "Name",
+        "Override",
+        "Overwrite",
+        "Predict",
+        "Print",
+    ),
+    *("Repeat", "Set", "Show", "Split", "Take", "Trace", "Train", "Use", "Write"),
+}
+
 
 def verbs() -> list[str]:
     """Every verb, as the help lists them."""
@@ -18,14 +34,17 @@ def verbs() -> list[str]:
     return sorted(group.commands)  # type: ignore[attr-defined]
 
 
-def options(verb: str) -> list[str]:
-    """Every option and argument of a verb."""
+def command(verb: str):  # type: ignore[no-untyped-def]
+    """The command that a verb runs, as Typer builds it."""
     from bpnet.cli.app import app
 
-    bpnet("--version")
-    command = typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
+    return typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
+
+
+def options(verb: str) -> list[str]:
+    """Every option and argument of a verb."""
     names = []
-    for parameter in command.params:
+    for parameter in command(verb).params:
         names += (
             parameter.opts
             if parameter.param_type_name == "option"
@@ -41,14 +60,14 @@ def test_there_are_these_verbs_at_least() -> None:
 def test_bpnet_alone_shows_what_there_is() -> None:
     said = bpnet()
     assert said.code == 2
-    assert said.lacks(*verbs(), "--help", "bpnet train configs/iris.yaml") == []
+    assert said.lacks(*verbs(), "--help", "bpnet init flowers.csv --target species") == []
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_the_help_lists_every_verb(flag: str) -> None:
     said = bpnet(flag)
     assert (said.code, said.err) == (0, "")
-    assert said.lacks(*verbs(), "--version", "bpnet train configs/iris.yaml") == []
+    assert said.lacks(*verbs(), "--version", "bpnet init flowers.csv --target species") == []
 
 
 @pytest.mark.parametrize("verb", verbs())
@@ -57,6 +76,43 @@ def test_the_help_of_a_verb_has_an_example_and_every_option(verb: str) -> None:
     assert (said.code, said.err) == (0, "")
     assert said.lacks("Example", f"bpnet {verb} ", *options(verb)) == []
     assert "--help" in said.out
+
+
+def test_the_help_has_a_complete_sentence_for_every_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = bpnet("--help").out.splitlines()
+    for verb in verbs():
+        sentence = command(verb).help.splitlines()[0]
+        assert re.fullmatch(r"[A-Z][^.]*\.", sentence), verb
+        assert f"  {verb:<9}  {sentence}" in lines
+
+
+@pytest.mark.parametrize("verb", ["", *verbs()])
+def test_the_help_fits_80_columns_and_cuts_nothing(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = bpnet(*([verb] if verb else []), "--help").out
+    assert max(map(len, out.splitlines())) <= 80
+    assert re.findall(r"(?<!V2,)…|\.\.\.", out.replace("[ARGS]...", "")) == []
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_option_is_described_by_a_sentence_in_the_imperative(verb: str) -> None:
+    shown = " ".join(bpnet(verb, "--help").out.split())
+    for parameter in command(verb).params:
+        assert re.fullmatch(r"[A-Z].*[^ ]\.", parameter.help), parameter.name
+        assert parameter.help in shown
+        if parameter.param_type_name == "option":
+            assert parameter.help.split()[0].rstrip(",") in IMPERATIVES, parameter.help
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_example_is_a_line_of_its_own_that_can_be_typed(verb: str) -> None:
+    examples = bpnet(verb, "--help").out.partition("Examples:\n\n")[2].splitlines()
+    assert len(examples) >= 2
+    for line in examples:
+        assert re.match(r"    (cat flowers.csv \| )?bpnet [a-z]+( |$)", line), line
 
 
 def test_the_version_is_the_package_s() -> None:

@@ -41,7 +41,7 @@ def test_the_config_trains_with_no_edit(here: Path) -> None:
     assert said.code == 0
     assert said.out.splitlines() == [
         "t.yaml: classification, 90 rows, 2 features",
-        "Next: bpnet train t.yaml",
+        "Next: bpnet check t.yaml",
     ]
     assert "warning: left out" in said.err
     assert "'id'" in said.err

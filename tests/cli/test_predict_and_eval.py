@@ -70,7 +70,8 @@ def predict(folder: Path, *words: str, data: str = "t.csv", stdin: bytes = b"") 
 def test_flags_are_counted_on_stderr(here: Path) -> None:
     said = bpnet("predict", "runs/c-001", "t.csv", cwd=here)
     gaps = sum(not cell for row in ROWS for cell in row)
-    assert f"warning: {FLAGGED} of 90 rows are flagged: gaps that were filled: {gaps}" in said.err
+    filled = f"missing values that were filled in: {gaps}"
+    assert f"warning: {FLAGGED} of 90 rows are flagged: {filled}" in said.err
     flags = [row["flags"] for row in read(said.out)]
     assert flags == [
         "; ".join(f"imputed {name}" for name in HEADER[1:3] if not row[HEADER.index(name)])

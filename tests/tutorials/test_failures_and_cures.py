@@ -12,7 +12,7 @@ import pytest
 from bpnet.cli import main
 from bpnet.config.source import override, read
 from bpnet.errors import DivergedError
-from bpnet.reports.train import trained_lines
+from bpnet.reports.train import train_lines
 from bpnet.runs.journal import Replica
 from bpnet.workflows.train import TrainResult, train
 
@@ -219,7 +219,7 @@ def test_advice_is_printed_below_the_table_and_only_where_there_is_any(capsys):
         figures = {"train": {"loss": 1.0}, "test": {"loss": 2.0}}
         replicas = [Replica(0, "epochs", 3, figures)]
         return "\n".join(
-            trained_lines(
+            train_lines(
                 TrainResult(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, replicas, advice)
             )
         )

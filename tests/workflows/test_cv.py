@@ -22,7 +22,7 @@ from bpnet.errors import (
 from bpnet.models.ensemble import load_ensemble
 from bpnet.preparation.folds import draw_folds
 from bpnet.preparation.prepare import contents
-from bpnet.reports.cv import cross_validated_lines
+from bpnet.reports.cv import cv_lines
 from bpnet.workflows.cv import cross_validate
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.trace import trace_rows
@@ -505,9 +505,7 @@ def test_figures_that_no_fold_defines_are_undefined(tmp_path):
     text = "dataset: {path: t.csv, target: y, split: {validation: 0}}\ntraining: {epochs: 1}\n"
     found = cv_text(tmp_path, text, folds=12)
     assert (found.estimates["r2"].mean, found.estimates["r2"].folds) == (None, 0)
-    assert any(
-        line.startswith("R²") and "undefined" in line for line in cross_validated_lines(found)
-    )
+    assert any(line.startswith("R²") and "undefined" in line for line in cv_lines(found))
     assert found.estimates["rmse"].folds == 12
 
 

@@ -12,7 +12,7 @@ from bpnet.config.loading import load as load_config
 from bpnet.config.source import override, parse, read
 from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError, UsageError
 from bpnet.models.model import load_model
-from bpnet.reports.grid import ranked_lines
+from bpnet.reports.grid import grid_lines
 from bpnet.workflows.grid import train_grid
 
 CONFIG = """
@@ -326,7 +326,7 @@ def test_points_that_measure_different_figures(tmp_path):
         settings=["training.loss=squared_error", "training.epochs=2"],
     )
     assert sum("closeness" in own.figures["validation"] for own in ranked.points) == 1
-    assert any("closeness" in line for line in ranked_lines(ranked))
+    assert any("closeness" in line for line in grid_lines(ranked))
     assert pd.read_csv(ranked.run / "grid.csv").validation_closeness.isna().sum() == 1
 
 
@@ -351,7 +351,7 @@ def test_networks_of_a_point_that_diverge_are_named(tmp_path, monkeypatch):
         "network 2 (training.learning_rate=0.01, seed 4) diverged and is left out"
         in watcher.warnings
     )
-    assert any("(1 of 2 diverged)" in line for line in ranked_lines(ranked))
+    assert any("(1 of 2 diverged)" in line for line in grid_lines(ranked))
 
 
 def test_an_interruption_between_passes_ranks_what_is_done(tmp_path, monkeypatch):

@@ -146,10 +146,12 @@ def test_several_quantities_are_predicted_in_their_own_units(tables: Path) -> No
     true = np.array([[row["cost"], row["weight"]] for row in rows], float)
     said = np.array([found["predicted_cost"], found["predicted_weight"]]).T
     scores = evaluate(trained.run, None).scores
-    assert [one.target for one in scores.per_target] == ["cost", "weight"]
+    assert [one["target"] for one in scores.per_target] == ["cost", "weight"]
     for k, one in enumerate(scores.per_target):
-        assert one.rmse == pytest.approx(root_mean_squared_error(true[:, k], said[:, k]), rel=1e-5)
-        assert one.r2 == pytest.approx(r2_score(true[:, k], said[:, k]), rel=1e-4)
+        assert one["rmse"] == pytest.approx(
+            root_mean_squared_error(true[:, k], said[:, k]), rel=1e-5
+        )
+        assert one["r2"] == pytest.approx(r2_score(true[:, k], said[:, k]), rel=1e-4)
     assert trained.figures["test"]["rmse"] == pytest.approx(scores.value("rmse"), rel=1e-5)
     assert scores.value("r2") > 0.3
     assert said[:, 0].mean() > 20 * said[:, 1].mean()

@@ -1,3 +1,42 @@
-"""bpnet: neural networks for tables, from one YAML file, with NumPy alone underneath."""
+"""Neural networks for tables: one YAML file describes the data, the network and the training.
+
+bpnet reads a table, encodes its columns, trains a feed-forward network by backpropagation, and
+writes a run directory: the log, the scores and the model, which predicts for new rows. Arrays are
+NumPy's; no deep-learning framework is needed.
+
+On the command line each step is a verb (`bpnet VERB --help` lists its options):
+
+    init       look at a table and write a commented config for it
+    check      look for what would go wrong in training on a table
+    train      train the network of a config, or a grid of them
+    cv         cross-validate a config
+    eval       score a run, with intervals and beside simple models
+    predict    write a table's rows with their predictions
+    trace      show a training step number by number
+    gradcheck  compare backpropagation's gradient with central differences
+
+The packages, from top to bottom; each imports only from those below it:
+
+    cli          the verbs' flags, and the terminal
+    reports      the text of each verb's result
+    workflows    what each verb does: plain functions that return results
+    checks       what `bpnet check` looks for in a table
+    models       a trained model: an encoder and networks, from columns to predictions
+    runs         the run directory: layout, atomic writes, logs, weights
+    scoring      scores with intervals, beside those of simple models
+    preparation  from a config to encoded rows, every default resolved
+    config       from YAML to a typed config
+    doctor       what goes wrong in a training, and advice
+    data         from tables to arrays: reading, splitting, encoding
+    engine       networks and their training, on NumPy arrays only
+    messages     parts of messages
+    errors       the errors a user may meet, each with its exit code
+
+Where to start reading: `bpnet.workflows.train` is a training from config to run directory. From
+there, `bpnet.preparation` makes the rows and `bpnet.engine.loop.fit` trains on them.
+
+From Python, the engine trains on any arrays, without a config or files: `help(bpnet.engine)` shows
+a network that learns XOR.
+"""
 
 __version__ = "0.2.0"

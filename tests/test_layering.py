@@ -5,6 +5,7 @@ function, under `TYPE_CHECKING`. A new package needs its place in the list, and 
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -184,3 +185,8 @@ def test_what_the_engine_may_import():
     assert not allowed_in_the_engine("bpnet.config")
     assert not allowed_in_the_engine("bpnet.engineering")
     assert not any(allowed_in_the_engine(name) for name in NOT_THE_ENGINES)
+
+
+def test_the_overview_of_bpnet_lists_the_layers_from_top_to_bottom():
+    overview = bpnet.__doc__.partition("The packages, from top to bottom")[2]
+    assert re.findall(r"^    (\w+)  ", overview, re.MULTILINE) == list(LAYERS)

@@ -1,1 +1,1 @@
-"""What `bpnet check` looks for in a table before anything trains."""
+"""Checks: the dangers that `bpnet check` looks for in a table, a kind in each module."""

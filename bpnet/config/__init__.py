@@ -1,1 +1,4 @@
-"""The YAML config: its text, its schema, its defaults."""
+"""From YAML to a typed config: the text, its schema and shorthand, `--set`, and grids.
+
+`schema` lists every section and key; `loading` is the way in.
+"""

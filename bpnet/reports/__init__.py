@@ -1,1 +1,1 @@
-"""Reports: texts made of what the engine has measured."""
+"""The text of each verb's result, a module a verb; reports compute nothing."""

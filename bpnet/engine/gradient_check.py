@@ -1,36 +1,48 @@
-"""The gradient check: backpropagation's gradient against central differences of the loss, for any network."""
+"""The gradient check: backpropagation's gradient beside central differences of the loss.
+
+dL/dθ_p ≈ (L(θ + h e_p) - L(θ - h e_p)) / 2h,    with an error of order h²
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.loop.batches import Rows, WholeBatch
+from bpnet.engine.loop.batches import Rows
 from bpnet.engine.losses import Loss
 from bpnet.engine.network import Network
+from bpnet.engine.objective import Objective
 from bpnet.engine.penalties import Penalty
+
+SUSPECT = 1e-6
+"""Relative error above which an entry is measured again, in case the loss has a kink there."""
+SMALLER_STEP = 1 / 100
+"""The step of that second measurement, as a share of the first."""
+BENT = 1e-3
+"""Relative difference of the slopes on either side at which they meet in a kink."""
 
 
 @dataclass(frozen=True)
 class ParameterCheck:
-    """One parameter array's largest disagreement: where it is, and both numbers."""
+    """The largest disagreement in one parameter array: its place, and both numbers."""
 
     name: str
     relative_error: float
-    """|analytic - numeric| over the larger of the two arrays' largest magnitudes.
+    """|analytic - numeric| over the largest magnitude in either array.
 
-    It is never over less than 1e-4 of the whole gradient's largest, nor than a million times the rounding of the
-    difference, ε L / h: where a parameter has hardly an effect, as a bias before batch normalization or the first
-    layer of a deep sigmoid stack, the disagreement is that rounding alone.
+    The divisor is never below 1e-4 of the largest of the whole gradient, nor below four million
+    times the rounding of the difference, ε L / h: where a parameter has hardly an effect, such as
+    a bias before batch normalization or the first layer of a deep sigmoid stack, all disagreement
+    is rounding.
     """
     index: tuple[int, ...]
     """Replica first, then the position in the array."""
     analytic: float
     numeric: float
     checked: int = 0
-    """How many entries of a replica were compared: all, or `most` of a larger array, evenly spread."""
+    """Number of entries compared in each replica: all, or `most` of a larger array."""
     kinks: int = 0
-    """How many were left out because the loss has a kink there, as where a relu's z is 0."""
+    """Number of entries left out because the loss has a kink there, as where z of a relu is 0."""
 
 
 def check_gradient(
@@ -41,69 +53,94 @@ def check_gradient(
     step: float = 1e-5,
     most: int | None = None,
 ) -> list[ParameterCheck]:
-    """Compare (L(θ + h) - L(θ - h)) / 2h with the gradient, for every parameter of every replica.
+    """Compare the gradient with central differences, for every parameter of every replica.
 
-    The network should be float64. Chance is repeatable: each evaluation renews the layers' generators, so that dropout
-    draws the same masks. Where the two disagree, a step 100 times smaller tells whether a kink was crossed (it agrees
-    then) or θ stands on one (the slopes to either side differ). The network is left as it was.
+    Random numbers repeat: each evaluation renews the layers' generators, so that dropout draws the
+    same masks. The network is left as it was.
+
+    Parameters
+    ----------
+    network
+        The network to check; in float32 rounding hides all but large mistakes, so use float64.
+    loss, rows, penalty
+        The loss of the rows, as one batch, plus the penalty is differentiated.
+    step
+        h, the change of each parameter.
+    most
+        Number of entries to check, evenly spread, in a parameter array that has more.
+
+    Returns
+    -------
+    list of ParameterCheck
+        One for each parameter array, in the order of `network.parameters.views`.
+
+    Raises
+    ------
+    ValueError
+        If the rows do not fit the network, or are not in memory.
+
     """
-    prepared = rows.prepared(loss.prepare)
-    batch = WholeBatch(prepared, len(network.seeds))
-    layers = network.bind(batch.x, training=True)
-    bound_loss = loss.bind(layers.output, batch.y, batch.weights)
-    bound_penalty = (penalty or Penalty()).bind(network.theta, network.gradient, network.weights)
+    objective = Objective(network, loss, rows, penalty or Penalty())
     gradient, statistics = network.gradient.copy(), network.statistics.flat.copy()
-
-    def value() -> Array:
-        network.begin_epoch(0)
-        layers.forward()
-        bound_loss.evaluate()
-        return bound_loss.value() + bound_penalty.value()
-
-    value()
-    layers.backward(bound_loss.gradient)
-    bound_penalty.add_gradient()
-    analytic = network.gradient.copy()
-    here = value()
-    rounding = float(np.finfo(network.dtype).eps * np.abs(here).max() / step)
-    floor = max(1e-4 * float(np.abs(analytic).max()), 4e6 * rounding, 1e-6)
-    numeric = analytic.copy()
-    kinks = np.zeros(analytic.shape, np.bool_)
+    objective.forward()
+    objective.backward()
+    differences = _CentralDifferences(objective, step)
     columns = _columns(network, most)
-
-    def slopes(p: int, h: float) -> tuple[Array, Array]:
-        """The slopes (R,) of the loss above and below θ_p."""
-        original = network.theta[:, p].copy()
-        network.theta[:, p] = original + h
-        above = (value() - here) / h
-        network.theta[:, p] = original - h
-        below = (here - value()) / h
-        network.theta[:, p] = original
-        return above, below
-
     for p in np.concatenate(columns):
-        above, below = slopes(p, step)
-        numeric[:, p] = (above + below) / 2
-        if (
-            np.abs(numeric[:, p] - analytic[:, p])
-            > 1e-6 * np.maximum(np.abs(analytic[:, p]), floor)
-        ).any():
-            above, below = slopes(p, step / 100)
-            crossed = np.abs((above + below) / 2 - analytic[:, p]) < 0.01 * np.abs(
-                numeric[:, p] - analytic[:, p]
-            )
-            # measured by the slopes alone: the analytic one is what is under test
-            bent = np.abs(above - below) > 1e-3 * np.maximum(
-                np.maximum(np.abs(above), np.abs(below)), floor
-            )
-            kinks[:, p] = crossed | bent
+        differences.measure(p)
     np.copyto(network.statistics.flat, statistics)
     np.copyto(network.gradient, gradient)
-    return _compare(network, analytic, numeric, kinks, columns, floor)
+    return _compare(network, differences, columns)
+
+
+class _CentralDifferences:
+    """The central differences of an objective beside its gradient, which backward has just written.
+
+    Where the two disagree, a smaller step tells whether the first crossed a kink, for then the two
+    agree, or θ is on one, for then the slopes on either side differ.
+    """
+
+    def __init__(self, objective: Objective, step: float) -> None:
+        self._objective, self._theta, self._step = objective, objective.network.theta, step
+        self.analytic = objective.network.gradient.copy()
+        self.numeric = self.analytic.copy()
+        """The differences (R, P), with the gradient itself where nothing was measured."""
+        self.kinks = np.zeros(self.analytic.shape, np.bool_)
+        """Mask (R, P) of the entries at which the loss has a kink."""
+        self._here = objective.forward()
+        epsilon = float(np.finfo(self._theta.dtype).eps)
+        rounding = float(epsilon * np.abs(self._here).max() / step)
+        self.floor = max(1e-4 * float(np.abs(self.analytic).max()), 4e6 * rounding, 1e-6)
+        """The least magnitude that errors are compared with."""
+
+    def measure(self, p: int) -> None:
+        """Measure dL/dθ_p of every replica."""
+        analytic = self.analytic[:, p]
+        above, below = self._slopes(p, self._step)
+        numeric = self.numeric[:, p] = (above + below) / 2
+        error = np.abs(numeric - analytic)
+        if (error > SUSPECT * np.maximum(np.abs(analytic), self.floor)).any():
+            above, below = self._slopes(p, self._step * SMALLER_STEP)
+            crossed = np.abs((above + below) / 2 - analytic) < 0.01 * error
+            # measured by the slopes only: the analytic one is what is under test
+            steepest = np.maximum(np.abs(above), np.abs(below))
+            bent = np.abs(above - below) > BENT * np.maximum(steepest, self.floor)
+            self.kinks[:, p] = crossed | bent
+
+    def _slopes(self, p: int, h: float) -> tuple[Array, Array]:
+        """Return the slopes (R,) of the loss above and below θ_p."""
+        theta_p, forward = self._theta[:, p], self._objective.forward
+        original = theta_p.copy()
+        theta_p[:] = original + h
+        above = (forward() - self._here) / h
+        theta_p[:] = original - h
+        below = (self._here - forward()) / h
+        theta_p[:] = original
+        return above, below
 
 
 def _columns(network: Network, most: int | None) -> list[Array]:
-    """The columns of theta to check, for each parameter array."""
+    """Return the columns of theta to check, for each parameter array."""
     columns, start = [], 0
     for view in network.parameters.views.values():
         size = view[0].size
@@ -114,31 +151,27 @@ def _columns(network: Network, most: int | None) -> list[Array]:
 
 
 def _compare(
-    network: Network,
-    analytic: Array,
-    numeric: Array,
-    kinks: Array,
-    columns: list[Array],
-    floor: float,
+    network: Network, differences: _CentralDifferences, columns: list[Array]
 ) -> list[ParameterCheck]:
-    checks = []
-    start = 0
-    smooth = np.where(kinks, analytic, numeric)
+    """Return the largest disagreement in each parameter array, kinks left out."""
+    checks, start = [], 0
+    smooth = np.where(differences.kinks, differences.analytic, differences.numeric)
     for (name, view), checked in zip(network.parameters.views.items(), columns, strict=True):
-        own = slice(start, start := start + view[0].size)
-        ours, theirs = (flat[:, own].reshape(view.shape) for flat in (analytic, smooth))
-        difference = np.abs(ours - theirs)
-        where = np.unravel_index(np.argmax(difference), view.shape)
-        size = max(np.abs(ours).max(), np.abs(theirs).max(), floor)
+        part = slice(start, start := start + view[0].size)
+        analytic = differences.analytic[:, part].reshape(view.shape)
+        numeric = smooth[:, part].reshape(view.shape)
+        error = np.abs(analytic - numeric)
+        where = np.unravel_index(np.argmax(error), view.shape)
+        size = max(np.abs(analytic).max(), np.abs(numeric).max(), differences.floor)
         checks.append(
             ParameterCheck(
                 name=name,
-                relative_error=float(difference[where] / size),
+                relative_error=float(error[where] / size),
                 index=tuple(int(i) for i in where),
-                analytic=float(ours[where]),
-                numeric=float(theirs[where]),
+                analytic=float(analytic[where]),
+                numeric=float(numeric[where]),
                 checked=len(checked),
-                kinks=int(kinks[:, own].sum()),
+                kinks=int(differences.kinks[:, part].sum()),
             )
         )
     return checks

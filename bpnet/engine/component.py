@@ -21,9 +21,10 @@ BOUNDS = {
 
 @cache
 def constant(value: float, dtype: np.dtype[Any]) -> Array:
-    """The number as an array without axes, to compute with arrays of this type.
+    """Return the number as an array without axes, to compute with arrays of this type.
 
-    NumPy brings in a Python number in a third to a whole microsecond, as long as a small array's whole computation.
+    NumPy takes a third of a microsecond to a whole one to convert a Python number, as long as the
+    computation on a small array.
     """
     array = np.array(value, dtype)
     array.setflags(write=False)
@@ -31,9 +32,9 @@ def constant(value: float, dtype: np.dtype[Any]) -> Array:
 
 
 def number(default: Any = dataclasses.MISSING, **bounds: float) -> Any:
-    """A finite numeric field with bounds among `gt`, `ge`, `lt` and `le`.
+    """Declare a finite numeric field with bounds among `gt`, `ge`, `lt` and `le`.
 
-    The bounds stand in the field's metadata, under the names that pydantic gives them, so that the config
+    The bounds are in the field's metadata under pydantic's names for them, so that the config
     schema and `Component` check the same declaration.
     """
     metadata: dict[str, Any] = {"strict": True, "allow_inf_nan": False, **bounds}
@@ -41,12 +42,12 @@ def number(default: Any = dataclasses.MISSING, **bounds: float) -> Any:
 
 
 def choice(default: Any = dataclasses.MISSING) -> Any:
-    """A field that holds another component, told apart by its `kind`."""
+    """Declare a field for another component, whose class its `kind` tells."""
     return dataclasses.field(default=default, metadata={"discriminator": "kind"})
 
 
 class FieldError(ValueError):
-    """A value that does not fit the others of its component; `field` names the one to change."""
+    """A value that contradicts the others of its component; `field` names the one to change."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(problem)
@@ -55,7 +56,11 @@ class FieldError(ValueError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Component:
-    """Hyperparameters with their defaults; raises ValueError where one is out of bounds."""
+    """Base of all components: hyperparameters with defaults and bounds.
+
+    Raises ValueError if one is out of bounds. `kind`, where a subclass has one, is its name in a
+    config.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 

@@ -1,7 +1,7 @@
 """Initializers: the first values of a weight matrix or bias vector, drawn from a given generator.
 
-`fan_in` is the number of inputs of each unit of the layer, `fan_out` the number of its units. `draw` returns a float64
-array of the given shape, (O, I) for weights or (O,) for a vector.
+`fan_in` is the number of inputs of each unit of the layer, `fan_out` the number of its units.
+`draw` returns a float64 array of the given shape, (O, I) for weights or (O,) for a vector.
 """
 
 import math
@@ -17,21 +17,24 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Initializer(Component):
-    """The base of all initializers."""
+    """Base of all initializers."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        """The first values; raises ValueError where they cannot have this shape."""
+        """Return the first values; raises ValueError if the initializer cannot make this shape."""
         raise TypeError(f"{type(self).__name__} draws nothing")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Zeros(Initializer):
-    """All 0: the usual start of biases; for weights it leaves every unit of a layer the same for ever."""
+    """All 0: the usual start of biases.
+
+    Weights that start at 0 leave the units of a layer the same for ever.
+    """
 
     kind: Literal["zeros"] = "zeros"
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        """Zeros."""
+        """Return zeros."""
         return np.zeros(shape)
 
 
@@ -44,7 +47,7 @@ class Constant(Initializer):
     """The value of every weight or bias."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        """The value everywhere."""
+        """Return an array of the value."""
         return np.full(shape, float(self.value))
 
 
@@ -59,7 +62,7 @@ class Normal(Initializer):
     """Standard deviation of the values."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        """Independent normal values."""
+        """Draw independent normal values."""
         return rng.normal(self.mean, self.deviation, shape)
 
 
@@ -81,7 +84,7 @@ class Uniform(Initializer):
             )
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        """Independent uniform values."""
+        """Draw independent uniform values."""
         return rng.uniform(self.low, self.high, shape)
 
 
@@ -94,11 +97,11 @@ class _Scaled(Initializer):
     uniform: ClassVar[bool]
 
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """The variance at gain 1."""
+        """Return the variance at gain 1."""
         raise TypeError(f"{type(self).__name__} has no variance")
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        """Normal values of that variance, or uniform in ±√(3 variance), which has the same."""
+        """Draw normal values of that variance, or uniform ones in ±√(3 variance), of the same."""
         deviation = self.gain * math.sqrt(self.variance(fan_in, fan_out))
         if self.uniform:
             return rng.uniform(-math.sqrt(3) * deviation, math.sqrt(3) * deviation, shape)
@@ -108,27 +111,27 @@ class _Scaled(Initializer):
 @dataclass(frozen=True, kw_only=True)
 class _Glorot(_Scaled):
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+        """Return 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
         return 2 / (fan_in + fan_out)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _He(_Scaled):
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """2 / fan_in (He et al. 2015)."""
+        """Return 2 / fan_in (He et al. 2015)."""
         return 2 / fan_in
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Lecun(_Scaled):
     def variance(self, fan_in: int, fan_out: int) -> float:
-        """1 / fan_in (LeCun et al. 1998)."""
+        """Return 1 / fan_in (LeCun et al. 1998)."""
         return 1 / fan_in
 
 
 @dataclass(frozen=True, kw_only=True)
 class GlorotNormal(_Glorot):
-    """Normal with variance 2 / (fan_in + fan_out): for tanh and sigmoid (Glorot and Bengio 2010)."""
+    """Normal, variance 2 / (fan_in + fan_out): for tanh and sigmoid (Glorot and Bengio 2010)."""
 
     kind: Literal["glorot_normal"] = "glorot_normal"
     uniform: ClassVar[bool] = False
@@ -136,7 +139,7 @@ class GlorotNormal(_Glorot):
 
 @dataclass(frozen=True, kw_only=True)
 class GlorotUniform(_Glorot):
-    """Uniform with variance 2 / (fan_in + fan_out): for tanh and sigmoid (Glorot and Bengio 2010)."""
+    """Uniform, variance 2 / (fan_in + fan_out): for tanh and sigmoid (Glorot and Bengio 2010)."""
 
     kind: Literal["glorot_uniform"] = "glorot_uniform"
     uniform: ClassVar[bool] = True
@@ -144,7 +147,7 @@ class GlorotUniform(_Glorot):
 
 @dataclass(frozen=True, kw_only=True)
 class HeNormal(_He):
-    """Normal with variance 2 / fan_in: for relu and its kin (He et al. 2015)."""
+    """Normal, variance 2 / fan_in: for relu and its kin (He et al. 2015)."""
 
     kind: Literal["he_normal"] = "he_normal"
     uniform: ClassVar[bool] = False
@@ -152,7 +155,7 @@ class HeNormal(_He):
 
 @dataclass(frozen=True, kw_only=True)
 class HeUniform(_He):
-    """Uniform with variance 2 / fan_in: for relu and its kin (He et al. 2015)."""
+    """Uniform, variance 2 / fan_in: for relu and its kin (He et al. 2015)."""
 
     kind: Literal["he_uniform"] = "he_uniform"
     uniform: ClassVar[bool] = True
@@ -160,7 +163,7 @@ class HeUniform(_He):
 
 @dataclass(frozen=True, kw_only=True)
 class LecunNormal(_Lecun):
-    """Normal with variance 1 / fan_in: for selu (LeCun et al. 1998, Klambauer et al. 2017)."""
+    """Normal, variance 1 / fan_in: for selu (LeCun et al. 1998, Klambauer et al. 2017)."""
 
     kind: Literal["lecun_normal"] = "lecun_normal"
     uniform: ClassVar[bool] = False
@@ -168,7 +171,7 @@ class LecunNormal(_Lecun):
 
 @dataclass(frozen=True, kw_only=True)
 class LecunUniform(_Lecun):
-    """Uniform with variance 1 / fan_in (LeCun et al. 1998)."""
+    """Uniform, variance 1 / fan_in (LeCun et al. 1998)."""
 
     kind: Literal["lecun_uniform"] = "lecun_uniform"
     uniform: ClassVar[bool] = True
@@ -176,25 +179,28 @@ class LecunUniform(_Lecun):
 
 @dataclass(frozen=True, kw_only=True)
 class Orthogonal(Initializer):
-    """Rows, or columns where they are fewer, that are orthogonal and of length `gain` (Saxe et al. 2014)."""
+    """Rows, or columns where they are fewer, orthogonal and of length `gain` (Saxe et al. 2014)."""
 
     kind: Literal["orthogonal"] = "orthogonal"
     gain: float = number(1.0, gt=0)
     """Length of each row, or column."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        """The Q of a normal matrix's QR decomposition, its signs made uniform by those of R's diagonal."""
+        """Return the Q of a normal matrix's QR decomposition; raises ValueError for a vector.
+
+        The signs of R's diagonal make Q uniform over all orthogonal matrices (Mezzadri 2007).
+        """
         if len(shape) != 2:
             raise ValueError(f"orthogonal needs a weight matrix, not a vector of {shape[0]}")
         tall = (max(shape), min(shape))
         q, r = np.linalg.qr(rng.normal(size=tall))
-        q = q * np.sign(np.diag(r))
+        q = q * np.sign(np.diag(r))  # column by column
         return self.gain * (q if shape == tall else q.T)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explicit(Initializer):
-    """The given values: for weights a row of numbers for each unit, one number for each of its inputs."""
+    """The given values: for weights a row for each unit, with a number for each of its inputs."""
 
     kind: Literal["explicit"] = "explicit"
     values: list[float | list[float]]
@@ -203,7 +209,7 @@ class Explicit(Initializer):
     """
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-        """The values; raises ValueError where their shape is another."""
+        """Return the values; raises ValueError if they have another shape or are not finite."""
         try:
             values = np.array(self.values, dtype=np.float64)
         except ValueError:
@@ -212,10 +218,9 @@ class Explicit(Initializer):
                 f"the explicit values have rows of different lengths: {lengths}"
             ) from None
         if values.shape != shape:
+            axes = "(units, inputs)" if len(shape) == 2 else "(units,)"
             raise ValueError(
-                f"the explicit values have shape {values.shape}; this layer needs {shape} (units, inputs)"
-                if len(shape) == 2
-                else f"the explicit values have shape {values.shape}; this layer needs {shape} (units,)"
+                f"the explicit values have shape {values.shape}; this layer needs {shape} {axes}"
             )
         if not np.isfinite(values).all():
             raise ValueError("the explicit values hold nan or inf; all must be finite numbers")

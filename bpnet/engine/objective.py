@@ -8,7 +8,7 @@ from bpnet.engine.penalties import Penalty
 
 
 class Objective:
-    """L(θ) of the rows, penalty included, in training; `layers`, `loss` and `penalty` are its parts.
+    """L(θ) of the rows in training, penalty included; its parts are `layers`, `loss`, `penalty`.
 
     Raises ValueError where the rows do not fit the network, or are not in memory.
     """

@@ -1,7 +1,7 @@
 """The flat parameter vector of all replicas, and the named views into it.
 
-One list of (name, shape) is the only source of both. Weights stand before biases and the like, so that what a
-penalty or a weight decay acts on is one slice.
+One list of (name, shape) is the only source of both. Weights come before biases and the like, so
+that penalties and weight decay act on one slice.
 """
 
 from collections.abc import Mapping
@@ -16,18 +16,21 @@ from bpnet.engine.initializers import Initializer, Shape
 
 @dataclass(frozen=True)
 class Parameter:
-    """One array that training changes: its shape in one replica, its start, and the fans that scale the start."""
+    """Declaration of one array that training changes, as a layer makes it.
+
+    The shape is that in one replica; the fans scale what the initializer draws.
+    """
 
     shape: Shape
     initializer: Initializer
     fan_in: int
     fan_out: int
     is_weight: bool
-    """Whether penalties and weight decay act on it: weights yes; biases, scales and shifts no."""
+    """Whether penalties and weight decay act on it: on weights, not on biases or scales."""
 
 
 class Vector:
-    """One array (R, P) and, in `views`, its named parts, each (R, *shape)."""
+    """An array `flat` (R, P) and its named `views` (R, *shape), one after another."""
 
     def __init__(self, shapes: Mapping[str, Shape], replicas: int, dtype: np.dtype) -> None:
         sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
@@ -40,7 +43,7 @@ class Vector:
             start += sizes[name]
 
     def part(self, prefix: str) -> dict[str, Array]:
-        """The views whose name begins with `prefix` and a dot, named by the rest."""
+        """Return the views whose name begins with `prefix` and a dot, by the rest of their name."""
         start = prefix + "."
         return {
             name.removeprefix(start): view
@@ -50,5 +53,5 @@ class Vector:
 
 
 def weights_first(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
-    """The same parameters, weights before all others, else in the given order."""
+    """Return the parameters with weights before all others, else in the given order."""
     return dict(sorted(parameters.items(), key=lambda item: not item[1].is_weight))

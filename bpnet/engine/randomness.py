@@ -1,4 +1,4 @@
-"""Random generators: each use of chance has its own, derived from the seed and never from global state."""
+"""Random generators: one for each use of chance, derived from the seed, never from global state."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a generator is for; the number is part of its derivation, so it never changes."""
+    """The use of a generator; its number is part of the derivation, so it never changes."""
 
     SPLIT = 0
     INITIAL_WEIGHTS = 1
@@ -18,5 +18,8 @@ class Purpose(IntEnum):
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np.random.Generator:
-    """A generator that depends on its arguments alone, so that training resumes at any epoch without saved state."""
+    """Return a generator that depends only on the arguments.
+
+    Training can therefore resume at any epoch without a saved generator.
+    """
     return np.random.default_rng([seed, purpose, epoch, layer])

@@ -1,6 +1,7 @@
-"""Schedules: what the learning rate is multiplied by at each step.
+"""Schedules: the factor of the learning rate at each step.
 
-`t` counts the epochs since the end of the warm-up, in fractions of a step; `epochs` is how many there will be after it.
+`t` counts epochs from the end of the warm-up, with fractions for steps; `epochs` is the number of
+epochs after it.
 """
 
 import math
@@ -12,7 +13,7 @@ from bpnet.engine.component import Component, number
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(Component):
-    """The base of all schedules."""
+    """Base of all schedules."""
 
     warmup_epochs: float = number(0.0, ge=0)
     """Epochs at the start in which the rate rises in equal steps from nearly 0. With 0 it starts in
@@ -20,7 +21,7 @@ class Schedule(Component):
     """
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
-        """The factor at a step that counts from 0."""
+        """Return the factor at a step, counted from 0 over all epochs."""
         warmup = self.warmup_epochs * steps_per_epoch
         rest = epochs - self.warmup_epochs if epochs > self.warmup_epochs else 1.0
         if step < warmup:
@@ -28,7 +29,7 @@ class Schedule(Component):
         return self.after_warmup((step - warmup) / steps_per_epoch, rest)
 
     def after_warmup(self, t: float, epochs: float) -> float:
-        """The factor t epochs after the warm-up, of `epochs` after it."""
+        """Return the factor t epochs after the warm-up, which `epochs` follow."""
         return 1.0
 
 
@@ -39,7 +40,7 @@ class ConstantRate(Schedule):
     kind: Literal["constant"] = "constant"
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
-        """1, once it is warm."""
+        """Return 1, or the factor of the warm-up."""
         return super().factor(step, steps_per_epoch, epochs) if self.warmup_epochs else 1.0
 
 
@@ -54,7 +55,8 @@ class StepDecay(Schedule):
     """Factor of each reduction."""
 
     def after_warmup(self, t: float, epochs: float) -> float:
-        """decay^⌊t / every⌋; a hair is added, for t is a sum of fractions."""
+        """Return decay^⌊t / every_epochs⌋."""
+        # t is a sum of fractions, which may end just below a whole number
         return math.pow(self.decay, math.floor(t / self.every_epochs + 1e-9))
 
 
@@ -67,7 +69,7 @@ class ExponentialDecay(Schedule):
     """Factor of each epoch."""
 
     def after_warmup(self, t: float, epochs: float) -> float:
-        """decay^t."""
+        """Return decay^t."""
         return math.pow(self.decay, t)
 
 
@@ -80,13 +82,13 @@ class Cosine(Schedule):
     """Factor at the end. With 0 the last steps hardly move."""
 
     def after_warmup(self, t: float, epochs: float) -> float:
-        """Final + (1 - final) (1 + cos(π t / epochs)) / 2."""
+        """Return final + (1 - final) (1 + cos(π t / epochs)) / 2."""
         return _half_cosine(1.0, self.final, t / epochs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule):
-    """Half a cosine from `initial` up to 1 over the share `rise` of all epochs, then down to `final` (Smith 2018)."""
+    """Half a cosine from `initial` up to 1, then half of one down to `final` (Smith 2018)."""
 
     kind: Literal["one_cycle"] = "one_cycle"
     rise: float = number(0.3, gt=0, lt=1)
@@ -97,7 +99,7 @@ class OneCycle(Schedule):
     """Factor at the end."""
 
     def after_warmup(self, t: float, epochs: float) -> float:
-        """Up, then down."""
+        """Return the factor on the way up, for a share `rise` of the epochs, or on the way down."""
         share = t / epochs
         if share < self.rise:
             return _half_cosine(self.initial, 1.0, share / self.rise)
@@ -128,7 +130,7 @@ class ReduceOnPlateau(Schedule):
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:
-    """From start to end as share goes from 0 to 1, level at both ends."""
+    """Go from start to end as share goes from 0 to 1, level at both ends."""
     return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
 
 

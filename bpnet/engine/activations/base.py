@@ -18,15 +18,17 @@ from bpnet.engine.component import Array, Component
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Component):
-    """The base of all activations: the identity, whose derivative is 1."""
+    """Base of all activations: the identity, whose derivative is 1."""
 
     scratch_arrays: ClassVar[int] = 0
+    """Number of work arrays."""
     derivative_from_output: ClassVar[bool] = True
+    """Whether f' follows from a, so that a may overwrite z."""
     elementwise: ClassVar[bool] = True
-    """Whether each unit's value depends on that unit's z alone."""
+    """Whether a unit's value depends on no other unit's z."""
 
     def scratch(self, z: Array) -> tuple[Array, ...]:
-        """The arrays in which forward and backward work."""
+        """Return the arrays that forward and backward work in, usually like z."""
         return tuple(empty_like(z) for _ in range(self.scratch_arrays))
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:

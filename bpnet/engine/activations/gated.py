@@ -1,4 +1,4 @@
-"""Gated activations: z times a smooth gate, which is near 0 for negative z and near 1 for positive."""
+"""Gated activations: z times a smooth gate, near 0 for negative z and near 1 for positive."""
 
 import math
 from collections.abc import Sequence
@@ -15,9 +15,10 @@ from bpnet.engine.component import Array, constant
 
 @dataclass(frozen=True, kw_only=True)
 class Gelu(Activation):
-    """f(z) = z (1 + t) / 2 with t = tanh(c (z + k z³)), c = √(2/π), k = 0.044715 (Hendrycks and Gimpel 2016).
+    """f(z) = z (1 + t) / 2 with t = tanh(c (z + k z³)), c = √(2/π), k = 0.044715.
 
-    f' = (1 + t) / 2 + z (1 - t²) c (1 + 3 k z²) / 2. It is the tanh form of the paper, within 5e-4 of the one with erf.
+    f' = (1 + t) / 2 + z (1 - t²) c (1 + 3 k z²) / 2. It is the tanh form of Hendrycks and Gimpel
+    (2016), within 5e-4 of the one with erf.
     """
 
     kind: Literal["gelu"] = "gelu"
@@ -27,10 +28,10 @@ class Gelu(Activation):
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write f(z); t stays in scratch."""
         t, _ = scratch
-        np.multiply(z, z, out=t)
+        np.multiply(z, z, out=t)  # z²
         np.multiply(t, 0.044715, out=t)
         np.add(t, 1, out=t)
-        np.multiply(t, z, out=t)
+        np.multiply(t, z, out=t)  # z + k z³
         np.multiply(t, math.sqrt(2 / math.pi), out=t)
         np.tanh(t, out=t)
         np.add(t, 1, out=a)
@@ -38,18 +39,18 @@ class Gelu(Activation):
         np.multiply(a, 0.5, out=a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
-        """Multiply by f'; the first factor of the second term, 1 - t² = (1 - t)(1 + t), is 0 where t is ±1."""
+        """Multiply by f', with 1 - t² as (1 - t)(1 + t), which is 0 where t is ±1."""
         t, slope = scratch
         np.multiply(z, z, out=slope)
         np.multiply(slope, 3 * 0.044715, out=slope)
-        np.add(slope, 1, out=slope)
+        np.add(slope, 1, out=slope)  # 1 + 3 k z²
         np.multiply(slope, z, out=slope)
         np.multiply(slope, math.sqrt(2 / math.pi), out=slope)
         np.multiply(slope, delta, out=slope)
-        np.add(t, 1, out=t)
+        np.add(t, 1, out=t)  # 1 + t
         np.multiply(slope, t, out=slope)
         np.multiply(delta, t, out=delta)
-        np.subtract(2, t, out=t)
+        np.subtract(2, t, out=t)  # 1 - t
         np.multiply(slope, t, out=slope)
         np.add(delta, slope, out=delta)
         np.multiply(delta, 0.5, out=delta)
@@ -57,7 +58,10 @@ class Gelu(Activation):
 
 @dataclass(frozen=True, kw_only=True)
 class Silu(Activation):
-    """f(z) = z s with s = sigmoid(z), also called swish;  f' = s + a (1 - s) (Elfwing, Uchibe and Doya 2018)."""
+    """f(z) = z s with s = sigmoid(z);  f' = s + a (1 - s) (Elfwing, Uchibe and Doya 2018).
+
+    It is also called swish.
+    """
 
     kind: Literal["silu"] = "silu"
     scratch_arrays: ClassVar[int] = 2
@@ -86,12 +90,12 @@ class Mish(Activation):
     derivative_from_output: ClassVar[bool] = False
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
-        """Write z t; t and the sigmoid, 1 - e^-softplus(z), stay in scratch."""
+        """Write z t; t and the sigmoid s, which is 1 - e^-softplus(z), stay in scratch."""
         t, s, _ = scratch
         softplus(z, t, s)
         np.negative(t, out=s)
         np.expm1(s, out=s)
-        np.negative(s, out=s)
+        np.negative(s, out=s)  # 1 - e^-softplus(z)
         np.tanh(t, out=t)
         np.multiply(z, t, out=a)
 
@@ -99,7 +103,7 @@ class Mish(Activation):
         """Multiply by t + z (1 - t²) s."""
         t, s, slope = scratch
         np.multiply(t, t, out=slope)
-        np.subtract(constant(1, a.dtype), slope, out=slope)
+        np.subtract(constant(1, a.dtype), slope, out=slope)  # 1 - t²
         np.multiply(slope, z, out=slope)
         np.multiply(slope, s, out=slope)
         np.add(slope, t, out=slope)

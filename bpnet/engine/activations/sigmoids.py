@@ -49,7 +49,8 @@ class Tanh(Activation):
 
 
 def sigmoid(z: Array, out: Array, scratch: Array) -> None:
-    """Write e^z / (e^z + 1), where e^z may grow no further than the largest finite number; out may be z."""
+    """Write e^z / (e^z + 1); out may be z. Large z are cut, so that e^z stays finite."""
+    # float32 holds e^88 but not e^89, float64 e^709 but not e^710
     np.minimum(z, constant(88 if z.dtype == np.float32 else 709, z.dtype), out=out)
     np.exp(out, out=out)
     np.add(out, constant(1, z.dtype), out=scratch)

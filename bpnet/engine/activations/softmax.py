@@ -12,14 +12,17 @@ from bpnet.engine.component import Array
 
 @dataclass(frozen=True, kw_only=True)
 class Softmax(Activation):
-    """f(z)_i = e^z_i / Σ_j e^z_j over the units of a row;  dL/dz_i = a_i (dL/da_i - Σ_j a_j dL/da_j)."""
+    """f(z)_i = e^z_i / Σ_j e^z_j over the units of a row.
+
+    dL/dz_i = a_i (dL/da_i - Σ_j a_j dL/da_j).
+    """
 
     kind: Literal["softmax"] = "softmax"
     scratch_arrays: ClassVar[int] = 2
     elementwise: ClassVar[bool] = False
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
-        """Write the softmax; the largest z of a row is subtracted first, so that nothing overflows."""
+        """Write the softmax, after subtracting a row's largest z, so that nothing overflows."""
         total = scratch[0][:, :1]
         np.maximum.reduce(z, axis=1, out=total, keepdims=True)
         np.subtract(z, total, out=a)

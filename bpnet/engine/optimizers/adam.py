@@ -14,9 +14,10 @@ from bpnet.engine.optimizers.state import Rate, State
 
 @dataclass(frozen=True, kw_only=True)
 class _Moments(Optimizer):
-    """What Adam and its kin share: m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g².
+    """The moments of Adam and its kin: m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g².
 
-    The slots hold m / (1 - β1) and v / (1 - β2), which saves two passes; `_rate_and_epsilon` makes up for it.
+    The slots hold m / (1 - β1) and v / (1 - β2), which saves two passes over the parameters;
+    `_rate_and_epsilon` makes up for it.
     """
 
     beta_1: float = number(0.9, ge=0, lt=1)
@@ -28,21 +29,21 @@ class _Moments(Optimizer):
     slots: ClassVar[tuple[str, ...]] = ("mean", "square")
 
     def _update_moments(self, state: State) -> None:
-        """Move m and v."""
+        """Update the slots."""
         mean, square, work = state.slots["mean"], state.slots["square"], state.work[0]
         np.multiply(mean, constant(self.beta_1, mean.dtype), mean)
-        np.add(mean, state.gradient, mean)
+        np.add(mean, state.gradient, mean)  # m / (1 - β1)
         np.multiply(square, constant(self.beta_2, mean.dtype), square)
         np.multiply(state.gradient, state.gradient, work)
-        np.add(square, work, square)
+        np.add(square, work, square)  # v / (1 - β2)
 
     def _rate_and_epsilon(self, state: State, learning_rate: Rate) -> tuple[Rate, float]:
-        """What η and ε become by v's correction 1 - β2ᵗ and the scale of its slot."""
+        """Return η and ε times √((1 - β2ᵗ) / (1 - β2)), which turns the slot of v into v̂."""
         correction = math.sqrt((1 - self.beta_2**state.count) / (1 - self.beta_2))
         return learning_rate * correction, self.epsilon * correction
 
     def _adam_step(self, state: State, learning_rate: Rate) -> None:
-        """Theta -= η m̂ / (√v̂ + ε), with both corrections by 1 - βᵗ drawn into η and ε."""
+        """Move theta -= η m̂ / (√v̂ + ε), with both corrections 1 - βᵗ moved into η and ε."""
         rate, epsilon = self._rate_and_epsilon(state, learning_rate)
         rate = rate * ((1 - self.beta_1) / (1 - self.beta_1**state.count))
         scaled_step(state, state.slots["mean"], state.slots["square"], rate, epsilon, state.work[0])
@@ -61,7 +62,7 @@ class Adam(_Moments):
 
 @dataclass(frozen=True, kw_only=True)
 class AdamW(_Moments):
-    """Adam's step after theta -= η λ theta on the weights, biases exempt (Loshchilov and Hutter 2019)."""
+    """Adam after theta -= η λ theta on the weights, biases exempt (Loshchilov and Hutter 2019)."""
 
     kind: Literal["adamw"] = "adamw"
     weight_decay: float = number(0.01, ge=0)
@@ -88,7 +89,7 @@ class NAdam(_Moments):
     work_arrays: ClassVar[int] = 2
 
     def step(self, state: State, learning_rate: Rate) -> None:
-        """One step."""
+        """Move theta one step by the gradient, in place."""
         state.momentum_product *= self._momentum(state.count + 1)
         super().step(state, learning_rate)
 
@@ -97,6 +98,7 @@ class NAdam(_Moments):
         work, look_ahead = state.work
         now, following = self._momentum(state.count), self._momentum(state.count + 1)
         np.multiply(state.gradient, (1 - now) / (1 - state.momentum_product), out=look_ahead)
+        # the slot is m / (1 - β1)
         ahead = (1 - self.beta_1) * following / (1 - state.momentum_product * following)
         np.multiply(state.slots["mean"], ahead, out=work)
         np.add(look_ahead, work, out=look_ahead)
@@ -109,4 +111,5 @@ class NAdam(_Moments):
         )
 
     def _momentum(self, step: int) -> float:
+        """Return μ_t."""
         return self.beta_1 * (1 - 0.5 * math.pow(0.96, step * self.momentum_decay))

@@ -44,7 +44,7 @@ class Adagrad(Optimizer):
 
 
 def _average_square(square: Array, gradient: Array, decay: float, work: Array) -> None:
-    """V = decay v + (1 - decay) g²."""
+    """Update v = decay v + (1 - decay) g², in place."""
     np.multiply(square, constant(decay, square.dtype), square)
     np.multiply(gradient, gradient, work)
     np.multiply(work, constant(1 - decay, square.dtype), work)
@@ -54,7 +54,7 @@ def _average_square(square: Array, gradient: Array, decay: float, work: Array) -
 def scaled_step(
     state: State, direction: Array, square: Array, rate: Rate, epsilon: float, work: Array
 ) -> None:
-    """Theta -= rate direction / (√v + epsilon)."""
+    """Move theta -= rate direction / (√v + epsilon), in place."""
     np.sqrt(square, work)
     np.add(work, state.as_array(epsilon), work)
     np.divide(direction, work, work)

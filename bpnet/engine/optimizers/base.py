@@ -15,15 +15,21 @@ from bpnet.engine.optimizers.state import Rate, State
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Component):
-    """The base of all optimizers."""
+    """Base of all optimizers; one that follows the gradient defines `_move`."""
 
     slots: ClassVar[tuple[str, ...]] = ()
+    """Names of the arrays (R, P) that the rule keeps from step to step."""
     work_arrays: ClassVar[int] = 1
+    """Number of arrays that the rule needs within a step."""
     searches: ClassVar[bool] = False
-    """Whether it tries parameters out by their loss, with `search`, rather than follow the gradient."""
+    """Whether the rule tries parameters out by their loss, with `search`, and needs no gradient."""
 
     def bind(self, theta: Array, gradient: Array, weights: int) -> State:
-        """Fresh state over these arrays, whose first `weights` columns are weights and the rest biases and the like."""
+        """Return a fresh state over theta and gradient (R, P).
+
+        The first `weights` columns are weights, the others biases and the like. Raises ValueError
+        if the shapes differ.
+        """
         if theta.shape != gradient.shape:
             raise ValueError(
                 f"the parameters are {theta.shape} but the gradient is {gradient.shape}"
@@ -38,11 +44,11 @@ class Optimizer(Component):
             self._move(part, learning_rate)
 
     def _move(self, state: State, learning_rate: Rate) -> None:
-        """Move the part of theta that the state holds; the step is counted already."""
+        """Move the part of theta in the state; the step is counted already."""
         raise TypeError(f"{type(self).__name__} takes no steps")
 
     def search(
         self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]
     ) -> None:
-        """Change theta in place, given its loss (R,) and what measures the loss of theta as it then is."""
+        """Change theta in place, given its loss (R,) and a function that measures it anew."""
         raise TypeError(f"{type(self).__name__} does not search")

@@ -53,6 +53,6 @@ class Nesterov(Optimizer):
         np.multiply(velocity, constant(self.momentum, velocity.dtype), out=velocity)
         np.add(velocity, state.gradient, out=velocity)
         np.multiply(velocity, constant(self.momentum, velocity.dtype), out=work)
-        np.add(work, state.gradient, out=work)
+        np.add(work, state.gradient, out=work)  # g + μ v, with the new v
         np.multiply(work, state.as_array(learning_rate), work)
         np.subtract(state.theta, work, out=state.theta)

@@ -28,7 +28,7 @@ class Perturbation(Optimizer):
     def search(
         self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]
     ) -> None:
-        """Try one change in each replica."""
+        """Try one change in each replica, and undo it unless its loss falls."""
         theta = state.theta
         replicas, parameters = theta.shape
         rows = np.arange(replicas)
@@ -40,5 +40,5 @@ class Perturbation(Optimizer):
         noise = np.array([rng.standard_normal() for rng in state.generators])
         before = theta[rows, chosen]
         theta[rows, chosen] = before + np.ravel(learning_rate) * noise
-        worse = ~(evaluate() < loss)
+        worse = ~(evaluate() < loss)  # a loss of nan is worse
         theta[rows[worse], chosen[worse]] = before[worse]

@@ -45,8 +45,8 @@ class Rprop(Optimizer):
             np.copyto(size, learning_rate)
         np.multiply(state.gradient, previous, out=turned)
         np.sign(turned, out=turned)
-        np.maximum(turned, 0, out=factor)
-        np.minimum(turned, 0, out=turned)
+        np.maximum(turned, 0, out=factor)  # 1 where the sign stayed
+        np.minimum(turned, 0, out=turned)  # -1 where it turned
         np.multiply(factor, self.increase - 1, out=factor)
         np.add(factor, 1, out=factor)
         np.multiply(size, factor, out=size)
@@ -56,7 +56,7 @@ class Rprop(Optimizer):
         np.maximum(size, self.smallest_step, out=size)
         np.minimum(size, self.largest_step, out=size)
         np.add(turned, 1, out=turned)
-        np.multiply(state.gradient, turned, out=previous)
+        np.multiply(state.gradient, turned, out=previous)  # 0 where it turned: no step there
         np.sign(previous, out=turned)
         np.multiply(turned, size, out=turned)
         np.subtract(state.theta, turned, out=state.theta)

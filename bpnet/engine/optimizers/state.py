@@ -1,4 +1,4 @@
-"""An optimizer's state: the arrays that its rule reads and writes, cut into parts that fit into a cache."""
+"""An optimizer's state: the arrays that its rule reads and writes, in parts that fit the cache."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,13 +11,14 @@ Rate = float | Array
 Work = tuple[Array, ...]
 
 PART = 1 << 15
-"""How many parameters a rule moves at a time: all of its passes over 128 kB of float32 stay in a core's cache."""
+"""Number of parameters that a rule moves at a time: its passes over 128 kB stay in the cache."""
 
 
 class State:
-    """The arrays of one optimizer over one parameter vector.
+    """The arrays of one optimizer over theta and gradient (R, P), all that a checkpoint must hold.
 
-    `parts` are states over some of its columns each, one after another; a small vector is its own only part.
+    `slots` are the rule's own arrays (R, P) by name; `work` is scratch. `parts` are states over
+    some of the columns each; a small state is its own only part.
     """
 
     def __init__(
@@ -35,13 +36,14 @@ class State:
                 for start in range(0, parameters, width)
             ]
         self.count = 0
-        """How many steps have been taken."""
+        """Number of steps taken."""
         self.momentum_product = 1.0
         """The product of the momenta so far, which NAdam's bias correction needs."""
         self.generators: list[np.random.Generator] = []
-        """One for each replica, renewed at the start of each epoch; none where the optimizer draws nothing."""
+        """One for each replica, renewed at each epoch's start; empty if the rule draws nothing."""
 
     def _part(self, columns: slice, work: Work) -> "State":
+        """Return the state over these columns, as views; all parts share the work arrays."""
         slots = {name: array[:, columns] for name, array in self.slots.items()}
         weights = max(self.weights - columns.start, 0)
         return State(self.theta[:, columns], self.gradient[:, columns], weights, slots, work)
@@ -50,13 +52,13 @@ class State:
     def fresh(
         cls, theta: Array, gradient: Array, weights: int, slots: Sequence[str], work_arrays: int
     ) -> "State":
-        """The state before the first step: its slots are 0."""
+        """Return the state before the first step, with slots of 0."""
         room = (len(theta), _part_width(theta))
         work = tuple(empty(room, theta.dtype) for _ in range(work_arrays))
         return cls(theta, gradient, weights, {name: _zeros_like(theta) for name in slots}, work)
 
     def as_array(self, number: Rate) -> Array:
-        """The number as an array without axes, until the next is asked for: see `constant`. An array stays as it is."""
+        """Return the number as an array without axes (see `constant`); the next call reuses it."""
         if isinstance(number, np.ndarray):
             return number
         self._number.fill(number)
@@ -64,11 +66,12 @@ class State:
 
 
 def _part_width(theta: Array) -> int:
-    """How many columns of theta (R, P) a part has at most."""
+    """Return the number of columns of theta (R, P) in a part."""
     return max(1, min(int(theta.shape[1]), PART // len(theta)))
 
 
 def _zeros_like(theta: Array) -> Array:
+    """Return zeros (R, P) that begin where a cache line does."""
     zeros = empty(theta.shape, theta.dtype)
     zeros.fill(0)
     return zeros

@@ -14,6 +14,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     predict    write a table's rows with their predictions
     trace      show a training step number by number
     gradcheck  compare backpropagation's gradient with central differences
+    guide      show a page of the guide; `bpnet guide architecture` is about the code
 
 The packages, from top to bottom; each imports only from those below it:
 
@@ -32,8 +33,8 @@ The packages, from top to bottom; each imports only from those below it:
     messages     parts of messages
     errors       the errors a user may meet, each with its exit code
 
-Where to start reading: `bpnet.workflows.train` is a training from config to run directory. From
-there, `bpnet.preparation` makes the rows and `bpnet.engine.loop.fit` trains on them.
+Where to start reading: `bpnet.workflows.train` is a training from config to run directory.
+`bpnet.preparation` makes its rows, and `bpnet.engine.loop.fit` trains on them.
 
 From Python, the engine trains on any arrays, without a config or files: `help(bpnet.engine)` shows
 a network that learns XOR.

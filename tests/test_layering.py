@@ -187,6 +187,6 @@ def test_what_the_engine_may_import():
     assert not any(allowed_in_the_engine(name) for name in NOT_THE_ENGINES)
 
 
-def test_the_overview_of_bpnet_lists_the_layers_from_top_to_bottom():
+def test_help_of_bpnet_lists_the_layers_from_top_to_bottom():
     overview = bpnet.__doc__.partition("The packages, from top to bottom")[2]
     assert re.findall(r"^    (\w+)  ", overview, re.MULTILINE) == list(LAYERS)

@@ -1,4 +1,7 @@
-"""Advice: what the looks at a network and the figures of its epochs say is wrong, and which key of the config helps."""
+"""Advice: the troubles of a training, one rule for each, and the key of the config that helps.
+
+A rule reads the diagnoses of the network and the history of its epochs.
+"""
 
 import math
 import statistics
@@ -9,48 +12,68 @@ from typing import NamedTuple
 from bpnet.doctor.diagnosis import Diagnosis
 from bpnet.engine.loop.monitoring import Stop
 
-# Thresholds. What is said of configs/ was measured over 20 seeds of each of its seven configs.
+# Thresholds. The numbers for configs/ were measured over 20 seeds of each of its seven configs.
 
-FAR = 10
-"""A loss this many times that of chance is far above it: of 400 networks for a regression, with one to four hidden
-layers of the default kind, 99 in 100 begin below 8 times; the cross entropies of configs/ begin at 0.5 to 3 times."""
+FAR_ABOVE = 10
+"""Multiple of the loss of chance from which a loss is far above it.
 
-DEEP = 1e-3
-"""Gradients a weight of the first layer and the last, this far apart, have vanished or exploded on the way: those of
-the networks in configs/ are 0.2 to 4 times each other's; six sigmoid layers make it 3e-4, eight 2e-5."""
+Of 400 networks for a regression, with one to four hidden layers of the default kind, 99 in 100
+begin below 8 times; the cross entropies of configs/ begin at 0.5 to 3 times.
+"""
+
+VANISHED = 1e-3
+"""Ratio of the first layer's gradient to the last's, by weight, below which gradients vanish.
+
+Above its inverse they explode. In configs/ the ratio is 0.2 to 4; six sigmoid layers make it 3e-4,
+eight 2e-5.
+"""
 
 LARGEST_INPUT, SMALLEST_INPUT = 10, 0.01
-"""Inputs whose root mean square is outside: it is 1 where they are standardized, and at most 1 with min_max."""
+"""Root mean squares beyond which inputs are badly scaled.
+
+Standardized ones have 1, those of min_max at most 1.
+"""
 
 DEAD = 0.5
-"""This share of a layer's units dead is half its capacity; the relu layers of configs/ have an eighth at most."""
+"""Share of dead units from which a layer is in trouble; those in configs/ have 1/8 at most."""
 
 SATURATED = 0.8
-"""This share of a layer's outputs at their limits. Networks that have become sure, with reason, reach 0.1 to 0.6."""
+"""Share of outputs at their limits from which a layer is in trouble.
+
+Networks that have become sure, with reason, reach 0.1 to 0.6.
+"""
 
 FEW_ROWS = 10
-"""On fewer rows a unit is dead or saturated by accident."""
+"""Number of rows below which a unit may be dead or saturated by accident."""
 
 LARGE_STEP, SMALL_STEP = 0.1, 1e-5
-"""Steps that are a larger share of the weights rewrite them in ten; smaller ones hardly do in 100,000. In configs/ the
-last step is 0.02 at most; early ones reach 0.16, so that they are no finding while the loss comes down."""
+"""Norms of a step, as shares of the weights', beyond which steps are too large or too small.
+
+Larger ones rewrite the weights in ten steps; smaller ones hardly do in 100,000. In configs/ the
+last step is 0.02 at most; early ones reach 0.16, so they are no finding while the loss falls.
+"""
 
 STUCK = 0.9
-"""A loss above this share of what chance gives, or of the start, has learnt next to nothing. Where more was learnt,
-small steps are no finding: at the end of training they shall be small."""
+"""Share of the loss of chance, or of the first loss, above which next to nothing was learned.
 
-LEARNT = 0.1
-"""A loss below this share of what chance gives has learnt well."""
+Otherwise small steps are no finding: at the end of a training they are meant to be small.
+"""
+
+LEARNED = 0.1
+"""Share of the loss of chance below which a network has learned well."""
 
 EXPLODED = 100
-"""Gradients this many times those of the first epoch have exploded: in configs/ they grow 2.2 times at most."""
+"""Multiple of the first epoch's gradient from which gradients explode; configs/ reach 2.2."""
 
-ROSE, GAP, MATTERS = 1.2, 0.5, 0.05
-"""Overfitting: the validation loss ends 1.2 times its minimum or more, the training loss is below half of it, and the
-rise is more than 0.05 of what chance gives: from 0.01 to 0.04 hardly a prediction changes."""
+ROSE, HALF, NOTICEABLE = 1.2, 0.5, 0.05
+"""Overfitting, if all three hold.
+
+The validation loss ends at 1.2 times its minimum or more, the training loss is below half of it,
+and the rise is over 0.05 of the loss of chance: from 0.01 to 0.04 hardly a prediction changes.
+"""
 
 LATEST = 5
-"""How many epochs are the end of a training, so that one unlucky epoch does not speak."""
+"""Number of epochs that count as the end of a training, so that no single epoch decides."""
 
 SCALE = "dataset.preprocessing.numeric: standardize"
 CLIP = "training.gradient_clipping: {norm: 1}"
@@ -59,7 +82,7 @@ RATE = "training.learning_rate"
 
 @dataclass
 class History:
-    """The figures of the epochs so far; losses are those of a row, penalty included."""
+    """The metrics of the epochs so far; losses are per row, penalty included."""
 
     loss: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
@@ -72,14 +95,18 @@ class History:
 
 
 class Finding(NamedTuple):
-    """One line of advice; `about` names what it is about, the same each time it is found."""
+    """One line of advice; `about` names the trouble, the same each time it is found."""
 
     about: str
     text: str
 
 
 def advise(start: Diagnosis, now: Diagnosis, history: History) -> list[Finding]:
-    """What is wrong, given a look before the first epoch, one after the last so far, and the figures between."""
+    """Return the findings of all rules.
+
+    `start` is the diagnosis before the first epoch, `now` that after the last so far, and `history`
+    the epochs between.
+    """
     return [
         *_beginning(start, history),
         *_explosion(history),
@@ -91,8 +118,8 @@ def advise(start: Diagnosis, now: Diagnosis, history: History) -> list[Finding]:
 
 
 def _beginning(start: Diagnosis, history: History) -> Iterator[Finding]:
-    """A loss far above chance before the first step, or after the first steps."""
-    chance, limit = start.chance, FAR * start.chance
+    """Find a loss far above chance before the first step, or after the first epoch."""
+    chance, limit = start.chance, FAR_ABOVE * start.chance
     first = history.loss[0] - start.penalty if len(history) else math.nan
     if not chance > 0:
         return
@@ -103,37 +130,35 @@ def _beginning(start: Diagnosis, history: History) -> Iterator[Finding]:
         times = f"{start.loss / chance:.2g} times what chance gives ({chance:.3g})"
         yield Finding("start", f"the loss began at {start.loss:.3g}, {times}; {cure}")
     elif first > limit:
-        times = f"{first / chance:.2g} times what chance gives ({chance:.3g}), though it began at {start.loss:.3g}"
+        times = f"{first / chance:.2g} times what chance gives ({chance:.3g})"
         yield Finding(
             "first epoch",
-            f"the first epoch's loss is {first:.3g}, {times}: steps too large; lower {RATE}",
+            f"the first epoch's loss is {first:.3g}, {times}, though it began at {start.loss:.3g}: "
+            f"steps too large; lower {RATE}",
         )
 
 
 def _explosion(history: History) -> Iterator[Finding]:
-    """Gradients that grew without bound."""
+    """Find gradients that grew without bound."""
     norms = [norm for norm in history.gradient_norm if math.isfinite(norm)]
-    what = (
-        [f"the loss is no longer finite in epoch {len(history)}"]
-        if history.stop == "diverged"
-        else []
-    )
+    signs = []
+    if history.stop == "diverged":
+        signs.append(f"the loss is no longer finite in epoch {len(history)}")
     if norms and max(norms) > EXPLODED * norms[0] > 0:
-        what.append(f"the gradient's norm grew from {norms[0]:.2g} to {max(norms):.2g}")
-    if what:
+        signs.append(f"the gradient's norm grew from {norms[0]:.2g} to {max(norms):.2g}")
+    if signs:
         yield Finding(
-            "exploding", f"{', '.join(what)}: exploding gradients; set {CLIP} or lower {RATE}"
+            "exploding", f"{', '.join(signs)}: exploding gradients; set {CLIP} or lower {RATE}"
         )
 
 
 def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[Finding]:
-    """Gradients that vanish or explode between the last layer and the first, while little is learnt."""
-    learnt = len(history) > 0 and _latest(history.loss) - now.penalty < LEARNT * min(
-        now.chance, start.loss
-    )
-    if learnt or now.rows < FEW_ROWS:  # what is learnt well sends small gradients back too
+    """Find gradients that vanish or explode on the way back, in a network that is not yet good."""
+    goal = LEARNED * min(now.chance, start.loss)
+    learned = len(history) > 0 and _latest(history.loss) - now.penalty < goal
+    if learned or now.rows < FEW_ROWS:  # a network that has learned well has small gradients too
         return
-    # a vector of an embedding has a gradient on the rows of its level alone, so that theirs compare with no others
+    # an embedding's vector has a gradient only on the rows of its category: not to be compared
     layers = [
         layer
         for layer in now.layers
@@ -145,31 +170,32 @@ def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[F
     if not (0 < last.gradient_size < math.inf and first.gradient_size < math.inf):
         return
     ratio = first.gradient_size / last.gradient_size
-    if DEEP <= ratio <= 1 / DEEP:
+    if VANISHED <= ratio <= 1 / VANISHED:
         return
-    what = f"layer {first.layer}: gradients {ratio:.0e} of layer {last.layer}'s"
+    trouble = f"layer {first.layer}: gradients {ratio:.0e} of layer {last.layer}'s"
     if not SMALLEST_INPUT <= now.input_size <= LARGEST_INPUT:
         yield Finding(
-            "gradients", f"{what}, for the inputs are about {now.input_size:.0e}; set {SCALE}"
+            "gradients", f"{trouble}, for the inputs are about {now.input_size:.0e}; set {SCALE}"
         )
-    elif ratio < DEEP:
+    elif ratio < VANISHED:
         bounded = any(layer.saturated is not None for layer in now.layers[:-1])
         cure = (
             "activation: relu with initializer: he_normal"
             if bounded
             else "a batch_normalization layer between them"
         )
-        yield Finding("gradients", f"{what}: vanishing; try {cure}")
+        yield Finding("gradients", f"{trouble}: vanishing; try {cure}")
     else:
-        yield Finding("gradients", f"{what}: exploding; set {CLIP}, or initializer: he_normal")
+        yield Finding("gradients", f"{trouble}: exploding; set {CLIP}, or initializer: he_normal")
 
 
 def _units(now: Diagnosis) -> Iterator[Finding]:
-    """Units that pass no gradient: dead ones, and hidden ones at their limits (an output may well be sure)."""
+    """Find units that pass no gradient: dead ones, and hidden ones at their limits."""
     if now.rows < FEW_ROWS:
         return
     first = next((layer for layer in now.layers if layer.kind != "embedding"), None)
     for layer in now.layers:
+        # an output may well be sure
         name, hidden = f"layer {layer.layer}", layer is not now.layers[-1]
         inputs = None
         if layer is first and now.input_size > LARGEST_INPUT:
@@ -184,7 +210,7 @@ def _units(now: Diagnosis) -> Iterator[Finding]:
 
 
 def _steps(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[Finding]:
-    """Steps that are too large or too small beside the weights."""
+    """Find steps that are too large or too small for the weights."""
     moved = [
         (layer.update_ratio, layer.layer) for layer in now.layers if layer.update_ratio is not None
     ]
@@ -201,29 +227,30 @@ def _steps(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[Findi
         yield Finding("large steps", text)
     # compared at the highest rate of the schedule, which makes them smaller on purpose
     shrunk = history.learning_rate[-1] / max(history.learning_rate)
-    learnt = _latest(history.loss) - now.penalty < STUCK * min(now.chance, start.loss)
-    if 0 < most < SMALL_STEP * shrunk and not learnt:
-        text = f"the last step changed no layer's weights by more than {most:.0e} {usual}, and little is learnt"
-        yield Finding("small steps", f"{text}; raise {RATE}")
+    learned = _latest(history.loss) - now.penalty < STUCK * min(now.chance, start.loss)
+    if 0 < most < SMALL_STEP * shrunk and not learned:
+        text = f"the last step changed no layer's weights by more than {most:.0e} {usual}"
+        yield Finding("small steps", f"{text}, and little has been learned; raise {RATE}")
 
 
 def _overfitting(now: Diagnosis, history: History) -> Iterator[Finding]:
-    """A validation loss that rose after its minimum while the training loss went on falling."""
+    """Find a validation loss that rose after its minimum while the training loss fell on."""
     losses = history.validation_loss
     if len(losses) <= LATEST or history.stop in ("early_stopping", "diverged"):
         return
-    # the lowest of the last epochs: where steps are large the validation loss jumps up for an epoch or two
+    # the lowest of the last epochs: with large steps the loss jumps up for an epoch or two
     end, least, training = min(losses[-LATEST:]), min(losses), _latest(history.loss) - now.penalty
-    rose = end > ROSE * least and end - least > MATTERS * now.chance
-    if rose and training < min(GAP * (end - now.penalty), now.chance):
-        figures = f"from {least:.3g} in epoch {losses.index(least) + 1} to {end:.3g}"
+    rose = end > ROSE * least and end - least > NOTICEABLE * now.chance
+    if rose and training < min(HALF * (end - now.penalty), now.chance):
+        rise = f"from {least:.3g} in epoch {losses.index(least) + 1} to {end:.3g}"
         yield Finding(
             "overfitting",
-            f"overfitting: the validation loss rose {figures}, while the training loss came down to {training:.2g}; "
-            "set training.early_stopping, raise training.l2 or add a dropout layer",
+            f"overfitting: the validation loss rose {rise}, while the training loss came down "
+            f"to {training:.2g}; set training.early_stopping, raise training.l2 or add a dropout "
+            "layer",
         )
 
 
-def _latest(figures: Sequence[float]) -> float:
-    """The median of the last few epochs' figures."""
-    return statistics.median(figures[-LATEST:])
+def _latest(values: Sequence[float]) -> float:
+    """Return the median of the last few epochs' values."""
+    return statistics.median(values[-LATEST:])

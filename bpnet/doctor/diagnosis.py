@@ -1,4 +1,4 @@
-"""A diagnosis: one look at a network in training, layer by layer, that leaves everything as it was."""
+"""A diagnosis: a network in training, measured layer by layer and left as it was."""
 
 import math
 from dataclasses import dataclass
@@ -26,70 +26,83 @@ from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty
 
 ROWS = 128
-"""How many rows a look reads at most, taken evenly from all: enough for shares of units and norms of gradients, and few
-enough that a look every ten epochs of the digits table, 12,570 rows, costs less than 2 % of them."""
+"""Largest number of rows that an examination takes, evenly from all.
+
+They are enough for shares of units and norms of gradients, and few enough that an examination every
+ten epochs of the digits table, with 12,570 rows, takes less than 2 % of the time.
+"""
 
 LIMIT = 0.01
-"""How near to its limit, as a share of the activation's range, a saturated output is: a sigmoid's slope is then below
-0.01, a twenty-fifth of its steepest."""
+"""Distance to its limit, as a share of the activation's range, below which an output is saturated.
 
+A sigmoid's slope is then below 0.01, a twenty-fifth of its steepest.
+"""
 
 _PIECE = 1 << 16
-"""How many parameters are brought into float64 at a time."""
+"""Number of parameters converted to float64 at a time."""
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One layer's figures over the rows of a look, replicas taken together; None where a figure means nothing."""
+    """One layer over the rows examined, replicas together; None where a number has no meaning."""
 
     layer: int
     """Counted from 1, as in messages."""
     kind: str
     activation: str | None
     mean: float
-    """The mean of the layer's outputs."""
+    """Mean of the layer's outputs."""
     spread: float
-    """Their standard deviation."""
+    """Standard deviation of the layer's outputs."""
     saturated: float | None
-    """Of sigmoid and tanh: the share of the outputs that are at a limit."""
+    """Share of the outputs that are at a limit, for sigmoid and tanh."""
     dead: float | None
-    """Of the relu family and softplus: the share of units that stay at their lower limit, flat, on every row."""
+    """Share of the units at their lower limit, flat, on every row, for relu's kin and softplus."""
     weights: int
-    """How many weights, biases and the like apart."""
+    """Number of weights, without biases and the like."""
     gradient_norm: float | None
-    """The norm of the loss's gradient by the weights: without penalty, before clipping."""
+    """Norm of the loss's gradient by the weights, without penalty, before clipping."""
     weight_norm: float | None
+    """Norm of the weights."""
     update_ratio: float | None
-    """The norm of the last step over that of the weights it led to."""
+    """Norm of the last step over that of the weights it led to."""
 
     @property
     def gradient_size(self) -> float:
-        """The gradient's root mean square over the weights, which layers of any size can be compared by."""
-        return (
-            math.nan if self.gradient_norm is None else self.gradient_norm / math.sqrt(self.weights)
-        )
+        """The gradient's root mean square over the weights, comparable between layers."""
+        if self.gradient_norm is None:
+            return math.nan
+        return self.gradient_norm / math.sqrt(self.weights)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One look: the loss, what it is to be compared with, and a report for each layer. Losses are those of a row."""
+    """One examination: the loss, that of chance beside it, and each layer; losses are per row."""
 
     rows: int
+    """Number of rows examined."""
     loss: float
-    """The loss of the rows looked at, in training (dropout on), penalty excluded."""
+    """The loss of these rows in training (dropout on), without penalty."""
     penalty: float
+    """The penalty of the weights."""
     chance: float
-    """The loss, by its own conventions, of an answer that ignores the inputs: log K for the cross entropy of K classes,
-    log 2 an output for binary cross entropy, the variance of the targets for the squared error."""
+    """The loss, by its own conventions, of a prediction that ignores the inputs.
+
+    It is log K for the cross entropy of K classes, log 2 for each output of binary cross entropy,
+    the variance of the targets for the squared error.
+    """
     input_size: float
-    """The largest root mean square of an input column, codes apart: 1 where inputs are standardized, or all codes."""
+    """The largest root mean square of an input column, category codes apart.
+
+    It is 1 if the inputs are standardized, or all codes.
+    """
     layers: tuple[LayerReport, ...]
 
 
 class Examiner:
-    """Takes at most `ROWS` of the training rows forward and backward, through buffers that every look shares.
+    """Examines a network with at most `ROWS` of its training rows, in buffers made once.
 
-    Of rows in several sets each replica takes its own.
+    If the rows are in several sets, each replica takes its own.
     """
 
     def __init__(self, training: Training, network: Network, rows: Rows) -> None:
@@ -112,11 +125,11 @@ class Examiner:
             self._input_size = _input_size(network, sample.x)
         self._columns = [_weight_columns(network, k) for k in range(len(network.layers))]
 
-    def look(self, before: Array | None = None) -> Diagnosis:
-        """Look at the present parameters; `before` is theta (R, P) before the last step.
+    def examine(self, before: Array | None = None) -> Diagnosis:
+        """Return the diagnosis of the present parameters; `before` is theta (R, P) a step earlier.
 
-        Theta, gradient, statistics, generators and warnings are left as they were. Layers that draw, such as dropout,
-        draw the same in each look.
+        Theta, gradient, statistics, generators and warnings are left as they were. Layers that
+        draw, such as dropout, draw the same every time.
         """
         network = self._network
         with np.errstate(all="ignore"), network.untouched():
@@ -138,27 +151,27 @@ class Examiner:
 
 
 def _input_size(network: Network, x: Array) -> float:
-    """The largest root mean square of a column of x (N, I); codes that an embedding reads have no size."""
+    """Return the largest root mean square of a column of x (N, I), embeddings' codes apart."""
     first = network.layers[0] if network.layers else None
     quantities = x[:, first.others(network.inputs)] if isinstance(first, Embedding) else x
     return float(np.sqrt(np.square(quantities).mean(axis=0).max())) if quantities.shape[1] else 1.0
 
 
 def _chance(loss: Loss, scores: Array, batch: WholeBatch) -> float:
-    """The loss of scores that are all 0 where it reads logits, else the targets' mean."""
+    """Return the loss of scores that are all 0 if it reads logits, else the targets' mean."""
     constant = np.zeros_like(scores)
     if loss.link.kind == "identity":
         weights = None if batch.weights is None else np.broadcast_to(batch.weights, batch.y.shape)
         constant += np.average(batch.y, axis=2, weights=weights, keepdims=True)
-    answer = loss.bind(constant, batch.y, batch.weights)
-    answer.evaluate()
-    return float(answer.value().mean())
+    bound = loss.bind(constant, batch.y, batch.weights)
+    bound.evaluate()
+    return float(bound.value().mean())
 
 
 def _report(
     network: Network, k: int, output: Array, weights: list[slice], before: Array | None
 ) -> LayerReport:
-    """The report on layer k, whose weights stand in these columns of theta; `before` is theta before the last step."""
+    """Return the report on layer k, given the columns of its weights and theta a step earlier."""
     layer = network.layers[k]
     activation = getattr(layer, "activation", None)
     size = _norm(network.theta, weights)
@@ -180,26 +193,26 @@ def _report(
 
 
 def _weight_columns(network: Network, k: int) -> list[slice]:
-    """Where the weights of layer k stand in theta."""
-    found, start = [], 0
+    """Return the columns of theta that hold the weights of layer k."""
+    columns, start = [], 0
     for name, view in network.parameters.views.items():
         stop = start + view[0].size
         if name.startswith(f"layers.{k}.") and stop <= network.weights:
-            found.append(slice(start, stop))
+            columns.append(slice(start, stop))
         start = stop
-    return found
+    return columns
 
 
 def _norm(flat: Array, columns: list[slice], other: Array | None = None) -> float:
-    """The norm of these columns of an array (R, P), or of its difference to another.
+    """Return the norm of these columns of an array (R, P), or of its difference from another.
 
-    It is summed up in float64, piece by piece: in float32 the square of a vanishing gradient is 0, and that of an
-    exploding one infinite.
+    It is summed in float64, piece by piece: in float32 the square of a vanishing gradient is 0, and
+    that of an exploding one infinite.
     """
     total = 0.0
-    for own in columns:
-        for start in range(own.start, own.stop, _PIECE):
-            part = slice(start, min(start + _PIECE, own.stop))
+    for whole in columns:
+        for start in range(whole.start, whole.stop, _PIECE):
+            part = slice(start, min(start + _PIECE, whole.stop))
             piece = flat[:, part].astype(np.float64)
             if other is not None:
                 piece -= other[:, part]
@@ -208,16 +221,19 @@ def _norm(flat: Array, columns: list[slice], other: Array | None = None) -> floa
 
 
 def _saturated(activation: Activation | None, a: Array) -> float | None:
-    """The share of outputs a (R, O, B) within `LIMIT` of the range from an end of it."""
+    """Return the share of outputs a (R, O, B) within `LIMIT` of an end of the range."""
     if isinstance(activation, Tanh):
-        return float((np.abs(a) > 1 - 2 * LIMIT).mean())
+        return float((np.abs(a) > 1 - 2 * LIMIT).mean())  # the range is 2 wide
     if isinstance(activation, Sigmoid):
         return float((np.abs(a - 0.5) > 0.5 - LIMIT).mean())
     return None
 
 
 def _dead(activation: Activation | None, a: Array) -> float | None:
-    """The share of units of a (R, O, B) that on every row are at or below 0, softplus at `LIMIT`, and hardly vary."""
+    """Return the share of units of a (R, O, B) that never rise above 0 and hardly vary.
+
+    Softplus never reaches 0, so that its limit is `LIMIT`.
+    """
     if not isinstance(activation, Relu | Elu | Selu | Gelu | Silu | Mish | Softplus):
         return None
     top, bottom = a.max(axis=2), a.min(axis=2)

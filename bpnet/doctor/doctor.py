@@ -1,4 +1,4 @@
-"""The training doctor: looks at a network before, during and after its training, and says each finding once."""
+"""The training doctor: it examines a network before, during and after its training."""
 
 import dataclasses
 from typing import Any
@@ -13,7 +13,7 @@ from bpnet.engine.network import Network
 
 
 class Doctor:
-    """Watches one training; the first replica's figures are the history."""
+    """Watches one training, and reports each finding once; its history is the first replica's."""
 
     def __init__(
         self, training: Training, network: Network, rows: Rows, validation: Rows | None
@@ -23,13 +23,13 @@ class Doctor:
         self._divisor = len(rows) if summed else 1
         self._validation_divisor = len(validation) if summed and validation is not None else 1
         self._history = History()
-        self._told: set[str] = set()
-        self._looks: list[tuple[int, Diagnosis]] = [(0, self._examiner.look())]
+        self._reported: set[str] = set()
+        self._diagnoses: list[tuple[int, Diagnosis]] = [(0, self._examiner.examine())]
         self.advice: list[str] = []
-        """What the last look found."""
+        """The findings of the last examination."""
 
     def note(self, record: Record) -> list[str]:
-        """Take note of an epoch; what is found for the first time, where this is an epoch to look in."""
+        """Take note of an epoch, and return new findings if the network is examined after it."""
         history, metrics = self._history, record.metrics
         history.loss.append(float(metrics["loss"][0]) / self._divisor)
         if "val_loss" in metrics:
@@ -39,26 +39,28 @@ class Doctor:
         if record.stops:
             history.stop = record.stops[0]
             if history.stop != "diverged":
-                self._look(record)
+                self._examine(record)
         elif self._every and record.epoch % self._every == 0:
-            fresh = [finding for finding in self._look(record) if finding.about not in self._told]
-            self._told.update(finding.about for finding in fresh)
+            findings = self._examine(record)
+            fresh = [finding for finding in findings if finding.about not in self._reported]
+            self._reported.update(finding.about for finding in fresh)
             return [f"epoch {record.epoch}: {finding.text}" for finding in fresh]
         return []
 
     def finish(self) -> None:
-        """Look at the parameters that are left, where the last epoch's are lost or not finite."""
+        """Examine the parameters that are left if the last epoch's are lost or not finite."""
         if self._history.stop in (None, "diverged"):
-            self._look(None)
+            self._examine(None)
 
-    def _look(self, record: Record | None) -> list[Finding]:
-        now = self._examiner.look(record.before if record else None)
-        self._looks.append((len(self._history), now))
-        found = advise(self._looks[0][1], now, self._history)
-        self.advice = [finding.text for finding in found]
-        return found
+    def _examine(self, record: Record | None) -> list[Finding]:
+        """Examine the network after the epoch of the record, and set the advice."""
+        now = self._examiner.examine(record.before if record else None)
+        self._diagnoses.append((len(self._history), now))
+        findings = advise(self._diagnoses[0][1], now, self._history)
+        self.advice = [finding.text for finding in findings]
+        return findings
 
     def report(self) -> dict[str, Any]:
-        """What diagnosis.json holds: the advice, and every look with its figures layer by layer."""
-        looks = [{"epoch": epoch, **dataclasses.asdict(look)} for epoch, look in self._looks]
+        """Return the content of diagnosis.json: the advice, and every diagnosis with its epoch."""
+        looks = [{"epoch": epoch, **dataclasses.asdict(now)} for epoch, now in self._diagnoses]
         return {"advice": self.advice, "looks": looks}

@@ -45,7 +45,7 @@ RELU_LIKE = (Relu, Elu, Selu, Gelu, Silu, Mish, Softplus)
 
 def diagnose(how, network, rows, before=None):
     """One look at a network that is trained on these rows."""
-    return Examiner(how, network, rows).look(before)
+    return Examiner(how, network, rows).examine(before)
 
 
 def training(loss=None, **how):
@@ -115,7 +115,7 @@ def test_looks_do_not_change_a_training(optimizer):
         for record in fit(how, network, rows, None, regression, keep_before=looks):
             losses.append(record.metrics["loss"])
             if looks:
-                examiner.look(record.before)
+                examiner.examine(record.before)
         return network.theta, network.statistics.flat, np.array(losses)
 
     for one, other in zip(trained(looks=True), trained(looks=False), strict=True):
@@ -125,7 +125,7 @@ def test_looks_do_not_change_a_training(optimizer):
 def test_two_looks_at_the_same_parameters_are_the_same():
     network = network_of([Dense(units=4), Dropout(), Dense(units=3)])
     examiner = Examiner(training(), network, some_rows(SquaredError()))
-    assert examiner.look() == examiner.look()
+    assert examiner.examine() == examiner.examine()
 
 
 # The figures of a layer.
@@ -257,7 +257,7 @@ def test_the_update_ratio_is_that_of_the_last_step(batch_size):
     how = training(batch_size=batch_size)
     examiner = Examiner(how, network, rows)
     for record in fit(how, network, rows, None, regression, keep_before=True):
-        reports = examiner.look(record.before).layers
+        reports = examiner.examine(record.before).layers
         for k, report in enumerate(reports):
             step = 0.05 * network.gradients.views[f"layers.{k}.weight"]
             weight = network.parameters.views[f"layers.{k}.weight"]

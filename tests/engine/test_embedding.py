@@ -219,7 +219,7 @@ def test_codes_have_no_size(every):
         tables += [table(0, 51, 1), table(2, 51, 1)]
     look = Examiner(
         training(), network_of([Embedding(tables=tables), *linear()]), Rows(x, rows.y)
-    ).look()
+    ).examine()
     numbers = np.sqrt((x[:, [0, 2]] ** 2).mean(axis=0).max())
     assert look.input_size == pytest.approx(1.0 if every else numbers)
     assert look.layers[0].kind == "embedding"
@@ -232,7 +232,7 @@ def look_at(scale=1.0, levels=6, layers=None):
     x[:, [0, 2]] *= scale
     tables = [table(1, levels, 3)]
     network = network_of([Embedding(tables=tables), *(layers or NETWORK[1:])])
-    return Examiner(training(), network, Rows(x, rows.y)).look()
+    return Examiner(training(), network, Rows(x, rows.y)).examine()
 
 
 def test_rare_levels_are_not_taken_for_vanishing_gradients():

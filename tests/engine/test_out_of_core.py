@@ -215,7 +215,7 @@ def test_training_and_looking_never_read_all_inputs(tmp_path):
     network = network_of(LAYERS, precision="float32")
     training = Training(loss=loss, epochs=2)
     list(fit(training, network, rows, rows, lambda rows: Accuracy()))
-    Examiner(training, network, rows).look()
+    Examiner(training, network, rows).examine()
     assert max(spies[0].read) <= 128  # the look's
     assert max(spies[1].read) <= 128
 
@@ -226,7 +226,7 @@ def test_training_and_looking_never_read_all_inputs(tmp_path):
 def test_a_look_is_that_of_rows_in_memory(loss, tmp_path):
     network = network_of(LAYERS, precision="float32")
     looks = [
-        Examiner(Training(loss=loss), network, rows).look()
+        Examiner(Training(loss=loss), network, rows).examine()
         for rows in pair(tmp_path, loss, rows=300, weighted=True, window=7)
     ]
     assert looks[0] == looks[1]

@@ -9,6 +9,13 @@ import typer
 
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import Replica, RunFolder
+from bpnet.data.formats import (
+    WRITABLE,
+    FileFormat,
+    format_named,
+    format_to_write,
+    suffixes,
+)
 
 EXAMPLES = """\
 bpnet predict runs/iris-001 flowers.csv
@@ -20,9 +27,7 @@ cat flowers.csv | bpnet predict runs/iris-001 - --format jsonl --strict
 class Format(StrEnum):
     """The file formats of predictions."""
 
-    csv = "csv"
-    jsonl = "jsonl"
-    parquet = "parquet"
+    vars().update({file_format.name: file_format.name for file_format in WRITABLE})
 
 
 def predict(
@@ -42,7 +47,7 @@ def predict(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="Write csv, jsonl or parquet; by default as FILE's name ends, else csv.",
+            help=f"Write {', '.join(Format)}; by default as FILE's name ends, else csv.",
         ),
     ] = None,
     keep: Annotated[
@@ -89,10 +94,12 @@ def predict(
                 f"--json writes one JSON document, and --output {output} names another format; "
                 "give one of them"
             )
-        written = "json" if as_json else form.value if form else _format_of(output)
-        if written == "parquet" and output == STDOUT:
+        name = "json" if as_json else form and form.value
+        file_format = format_named(name) if name else _format_of(output)
+        if file_format.binary and output == STDOUT:
             raise UsageError(
-                "Parquet cannot be written to standard output; name a file with --output"
+                f"{file_format.title} cannot be written to standard output; "
+                "name a file with --output"
             )
         columns = {"all": None, "none": []}.get(keep, [name.strip() for name in keep.split(",")])
         options = PredictOptions(
@@ -101,26 +108,23 @@ def predict(
         prediction = Prediction(run, data, options)
         if output == STDOUT:
             with console.stdout() as stream:
-                summary = prediction.write(written, stream)  # type: ignore[arg-type]
+                summary = prediction.write(file_format, stream)
         else:
             with replacing(Path(output)) as stream:
-                summary = prediction.write(written, stream)  # type: ignore[arg-type]
+                summary = prediction.write(file_format, stream)
             console.print_note(f"{summary.rows} rows written to {output}")
         if summary.flagged:
             console.print_warning(flags_text(summary))
         sys.stdout.flush()
 
 
-def _format_of(output: str) -> str:
+def _format_of(output: str) -> FileFormat:
     """Return the format that the file's name ends in; raises UsageError for an unknown ending."""
-    suffix = Path(output).suffix.lower()
-    formats = {"": "csv", ".csv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-    formats |= {".parquet": "parquet", ".pq": "parquet"}
-    if suffix not in formats and output not in ("-", "/dev/null"):
+    file_format = format_to_write("" if output in ("-", "/dev/null") else output)
+    if file_format is None:
         from bpnet.errors import UsageError
 
         raise UsageError(
-            f"--output {output}: names end in .csv, .jsonl or .parquet; "
-            "name the format with --format"
+            f"--output {output}: names end in {suffixes(WRITABLE)}; name the format with --format"
         )
-    return formats.get(suffix, "csv")
+    return file_format

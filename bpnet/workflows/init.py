@@ -12,6 +12,7 @@ from bpnet.config.loading import load
 from bpnet.config.schema import Task
 from bpnet.config.source import Source, override
 from bpnet.data.reading import open_table
+from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.errors import UsageError
 from bpnet.preparation.dataset import relocated
@@ -134,5 +135,5 @@ def default_name(data: str) -> str:
     path = Path(data.removeprefix(SKLEARN_PREFIX))
     if any(mark in path.name for mark in "*?["):
         path = path.parent
-    stem = path.resolve().name.removesuffix(".gz").removesuffix(".zst")
+    stem = without_compression_suffix(path.resolve().name)
     return f"{Path(stem).stem or 'table'}.yaml"

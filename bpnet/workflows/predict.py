@@ -11,10 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.row_flags import RowFlags
+from bpnet.data.formats import FileFormat
 from bpnet.data.reading import open_table
 from bpnet.data.reading.chunk import CellType, Chunk
 from bpnet.data.targets import Classes, Labels
-from bpnet.data.writing import Format, open_writer
+from bpnet.data.writing import OutputColumns, open_writer
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
@@ -82,7 +83,7 @@ class Prediction:
                 "or leave it out with --keep"
             )
 
-    def write(self, form: Format, stream: BinaryIO) -> Summary:
+    def write(self, file_format: FileFormat, stream: BinaryIO) -> Summary:
         """Write every row in the table's order, exactly as many as there are; raises DataError."""
         if self._wish.strict:
             self._refuse_flags()
@@ -93,7 +94,8 @@ class Prediction:
             for column in description.encoder.columns
             if isinstance(column, NumericColumn)
         ]
-        writer = open_writer(form, stream, self._kept, self._names, digits, numeric)
+        columns = OutputColumns(self._kept, self._names, digits, numeric)
+        writer = open_writer(file_format, stream, columns)
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):
             for chunk, x, flags in self._encoded():

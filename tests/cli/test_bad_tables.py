@@ -17,7 +17,12 @@ TABLES = [
         ".csv",
         ".parquet",
     ),
-    sets(4, "dataset.path=u*.csv", "--set dataset.path=u*.csv", "no file is named so", "pattern"),
+    sets(
+        4,
+        "dataset.path=u*.csv",
+        "--set dataset.path=u*.csv",
+        "no file matches the pattern; check it",
+    ),
     sets(4, "dataset.target=C", "--set dataset.target=C", "'a', 'b', 'c'", "did you mean 'c'?"),
     sets(4, "dataset.features=[a, bb]", "'bb'", "did you mean 'b'?"),
     sets(4, "dataset.features=[a, c]", "'c'", "target"),
@@ -50,7 +55,7 @@ TABLES = [
         TABLE.replace("\n1.5,", "\n1\x00.5,", 1),
         "t.csv, line 3",
         "NUL",
-        "CSV, JSON lines or Parquet",
+        "CSV, TSV, JSON lines or Parquet",
     ),
     reads(
         "inf",

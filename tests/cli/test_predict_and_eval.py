@@ -210,7 +210,7 @@ def test_a_parquet_file_cut_short_is_named(here: Path) -> None:
         ):
             said = bpnet(*words, cwd=here)
             assert (said.code, said.out) == (4, ""), length
-            assert said.lacks("cut.parquet: is no whole Parquet file", "again") == []
+            assert said.lacks("cut.parquet: is not a whole Parquet file", "again") == []
     damaged = bytearray(whole)
     damaged[100 : len(whole) // 2] = b"\x07" * (len(whole) // 2 - 100)
     (here / "cut.parquet").write_bytes(damaged)

@@ -21,6 +21,7 @@ from bpnet.data.encoding.settings import (
     Ordinal,
     Refuse,
 )
+from bpnet.data.formats import format_named
 from bpnet.data.reading import Table, delimited, open_table, streams, table_from_rows
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import CellParseError, Column, column_from_texts
@@ -31,7 +32,7 @@ from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.roles import detect_role
 from bpnet.data.targets import Classes, is_binary
-from bpnet.data.writing import open_writer
+from bpnet.data.writing import OutputColumns, open_writer
 from bpnet.errors import DataError
 
 
@@ -222,7 +223,8 @@ def test_a_table_that_is_passed_on_has_the_rows_it_had(
     size: str, content: bytes, settings: dict[str, str], rows
 ):
     stream = io.BytesIO()
-    writer = open_writer("csv", stream, ["a", "b"], ["c"], 7, [])
+    columns = OutputColumns(["a", "b"], ["c"], 7)
+    writer = open_writer(format_named("csv"), stream, columns)
     for chunk in table(content, **settings).chunks({"b": "any"}):
         writer.write(chunk, {"c": ["new"] * len(chunk)})
     writer.close()
@@ -235,7 +237,8 @@ def test_a_table_that_is_passed_on_has_the_rows_it_had(
 @pytest.mark.parametrize("cell", ["1e999", "12e4", "1.10", "0e1234", "7"])
 def test_text_that_looks_like_a_number_stays_text_in_json(form, cell: str):
     stream = io.BytesIO()
-    writer = open_writer(form, stream, ["x", "label"], ["c"], 7, ["x"])
+    columns = OutputColumns(["x", "label"], ["c"], 7, ["x"])
+    writer = open_writer(format_named(form), stream, columns)
     for chunk in table(f"x,label\n2.5,{cell}\n".encode()).chunks({"x": "number"}):
         writer.write(chunk, {"c": ["new"]})
     writer.close()

@@ -85,13 +85,13 @@ def test_a_file_that_is_cut_short_is_named(tmp_path: Path):
     path = tmp_path / "t.parquet"
     read(path, {"a": pa.array(range(1000))})
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"t\.parquet: is no whole Parquet file"):
+    with pytest.raises(DataError, match=r"t\.parquet: is not a whole Parquet file"):
         open_table(path)
 
 
 def test_a_file_that_is_none_is_named(tmp_path: Path):
     (tmp_path / "t.parquet").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"t\.parquet: is no whole Parquet file"):
+    with pytest.raises(DataError, match=r"t\.parquet: is not a whole Parquet file"):
         open_table(tmp_path / "t.parquet")
 
 

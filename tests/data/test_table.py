@@ -49,7 +49,7 @@ def test_a_pattern_is_the_files_it_names(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     assert cells(open_table("[pq]*.csv")) == ["1", "2", "3", "4"]
     assert open_table("p?.csv").where(2) == "p2.csv, line 2 (row 3)"
-    with pytest.raises(DataError, match=r"z\*\.csv: no file is named so"):
+    with pytest.raises(DataError, match=r"z\*\.csv: no file matches the pattern"):
         open_table("z*.csv")
 
 
@@ -60,7 +60,7 @@ def test_a_file_whose_own_name_looks_like_a_pattern_is_that_file(tmp_path: Path)
 
 def test_a_folder_without_tables_is_named(tmp_path: Path):
     write(tmp_path, {"notes.md": "x"})
-    with pytest.raises(DataError, match=r"the folder holds no table; their names end in \.csv"):
+    with pytest.raises(DataError, match=r"the folder holds no table; names of tables end in \.csv"):
         open_table(tmp_path)
 
 

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet.data.formats import format_named
 from bpnet.data.reading import table_from_rows
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.table import Table
-from bpnet.data.writing import open_writer
+from bpnet.data.writing import OutputColumns, open_writer
 
 CELLS = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n,\"';"), max_size=6
@@ -26,7 +27,8 @@ def written(
     table: Table, form: str, kept: list[str], added: dict, *, digits: int = 6, numeric=()
 ) -> bytes:
     stream = io.BytesIO()
-    writer = open_writer(form, stream, kept, list(added), digits, numeric)  # type: ignore[arg-type]
+    columns = OutputColumns(kept, list(added), digits, numeric)
+    writer = open_writer(format_named(form), stream, columns)
     start = 0
     for chunk in table.chunks(dict.fromkeys(table.columns, "text")):
         end = start + len(chunk)

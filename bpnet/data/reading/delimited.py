@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from bpnet.data.formats import READABLE, titles
 from bpnet.data.reading.chunk import Chunk, ColumnTypes
 from bpnet.data.reading.column import Column, column_from_texts
 from bpnet.data.reading.dialect import Dialect, detect_dialect
@@ -211,7 +212,8 @@ def _header(name: str, head: str, dialect: Dialect) -> tuple[list[str], int]:
     if "\0" in head:
         line = head[: head.index("\0")].count("\n") + 1
         problems = [
-            f"{name}, line {line}: holds a NUL byte: this is no text table; give CSV, JSON lines or Parquet"
+            f"{name}, line {line}: holds a NUL byte: this is not a text table; "
+            f"give {titles(READABLE)}"
         ]
     if problems:
         raise DataError(

@@ -2,22 +2,28 @@
 
 from pathlib import Path
 
-from bpnet.data.reading.delimited import DelimitedFile
+from bpnet.data.formats import READABLE, format_to_read
+from bpnet.data.reading.compression import COMPRESSIONS, without_compression_suffix
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX, sklearn_table
 from bpnet.data.reading.streams import Opener, file_opener, stream_errors
 from bpnet.data.reading.table import Table, TableFile
 from bpnet.errors import DataError
 
-_SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".pq")
-_COMPRESSED = (".gz", ".zst")
-
 
 def open_table(path: str | Path, settings: Reading | None = None) -> Table:
-    """Open the table at `path`; raise DataError where there is none.
+    """Open the table at `path`.
 
     The path is that of a file, or of a folder or pattern of files that have the same columns; `-`
     is standard input, and `sklearn:wine` a table that comes with scikit-learn.
+
+    Raises
+    ------
+    DataError
+        Where there is no such table, or its column names cannot be read.
+    UsageError
+        Where a package that the file's format needs is not installed.
+
     """
     settings = settings or Reading()
     text = str(path)
@@ -30,42 +36,38 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
 
 
 def _files(path: Path) -> list[Path]:
-    """The file itself, the table files in a folder, or those that a pattern names, in the order of their names."""
+    """Return the file itself, or the files of a folder or pattern in the order of their names."""
     if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.is_file() and _is_table(file))
-        if not found:
+        files = sorted(file for file in path.iterdir() if file.is_file() and _is_table(file))
+        if not files:
+            endings = [suffix for file_format in READABLE for suffix in file_format.suffixes]
+            compressed = " or ".join(compression.suffix for compression in COMPRESSIONS)
             raise DataError(
-                f"{path}: the folder holds no table; their names end in {', '.join(_SUFFIXES)}, .gz or .zst"
+                f"{path}: the folder holds no table; names of tables end in {', '.join(endings)}, "
+                f"or in one of these followed by {compressed}"
             )
-        return found
-    if not path.exists() and any(mark in str(path) for mark in "*?["):
+        return files
+    if not path.exists() and any(wildcard in str(path) for wildcard in "*?["):
         anchor = Path(path.anchor)
         pattern = str(path.relative_to(anchor)) if path.is_absolute() else str(path)
-        found = sorted(file for file in anchor.glob(pattern) if file.is_file())
-        if not found:
-            raise DataError(f"{path}: no file is named so; check the pattern")
-        return found
+        files = sorted(file for file in anchor.glob(pattern) if file.is_file())
+        if not files:
+            raise DataError(f"{path}: no file matches the pattern; check it")
+        return files
     return [path]
 
 
 def _is_table(file: Path) -> bool:
-    name = file.name.lower()
-    for ending in _COMPRESSED:
-        name = name.removesuffix(ending)
-    return name.endswith(_SUFFIXES) and not name.startswith((".", "_"))
+    """Return whether a folder's file is read as part of its table, by its name."""
+    name = without_compression_suffix(file.name).lower()
+    endings = tuple(suffix for file_format in READABLE for suffix in file_format.suffixes)
+    return name.endswith(endings) and not name.startswith((".", "_"))
 
 
-def _file(name: str, opened: Opener, settings: Reading) -> TableFile:
-    """The reader that suits a file, by its first bytes, or its name."""
-    with stream_errors(name), opened() as stream:
+def _file(name: str, opener: Opener, settings: Reading) -> TableFile:
+    """Open one file with the reader of its format."""
+    with stream_errors(name), opener() as stream:
         head = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-    plain = name.lower().removesuffix(".gz").removesuffix(".zst")
-    if head.startswith(b"PAR1") or plain.endswith((".parquet", ".pq")):
-        from bpnet.data.reading.parquet import ParquetFile
-
-        return ParquetFile(name, opened, settings)
-    if plain.endswith((".jsonl", ".ndjson")) or head.startswith((b'{"', b'{ "', b"[{")):
-        from bpnet.data.reading.json_lines import JsonLinesFile
-
-        return JsonLinesFile(name, opened, settings)
-    return DelimitedFile(name, opened, settings)
+    file_format = format_to_read(without_compression_suffix(name), head)
+    file: TableFile = file_format.load(file_format.reader, name)(name, opener, settings)
+    return file

@@ -1,31 +1,38 @@
 """Parquet tables, read batch by batch by pyarrow, which the extra `parquet` installs."""
 
+import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 
 from bpnet.data.reading.chunk import Chunk, ColumnTypes
 from bpnet.data.reading.column import Column, column_from_texts
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import Opener, sha256
-from bpnet.errors import DataError, UsageError
+from bpnet.data.reading.streams import Opener, sha256, stream_errors
+from bpnet.errors import DataError
 
 _ROWS = 50_000
+"""Rows of a batch."""
 
 
 class ParquetFile:
-    """A Parquet file of numbers, text, booleans, dates and times; raises DataError where it is damaged."""
+    """A Parquet file of numbers, text, booleans, dates and times.
+
+    Raises DataError where the file is damaged, or its columns are nested or not of one name each.
+    """
 
     kind = "Parquet"
 
-    def __init__(self, name: str, opened: Opener, settings: Reading) -> None:
-        self.name, self._opened = name, opened
+    def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
+        self.name, self._opener = name, opener
         self._number_format = NumberFormat(missing=frozenset(settings.missing or ()))
-        with opened() as stream:
-            file = self._file(stream)
+        with stream_errors(name), opener() as stream:
+            file = self._open(stream)
             schema, rows = file.schema_arrow, file.metadata.num_rows
         self.columns = [str(column) for column in schema.names]
         twice = [column for column, count in Counter(self.columns).items() if count > 1]
@@ -34,7 +41,8 @@ class ParquetFile:
         nested = [field.name for field in schema if field.type.num_fields]
         if nested:
             raise DataError(
-                f"{name}: the column '{nested[0]}' is nested; flatten it, or drop it, before training"
+                f"{name}: the column '{nested[0]}' is nested; "
+                "flatten it, or drop it, before training"
             )
         if not rows:
             raise DataError(f"{name}: the table has column names but no rows")
@@ -42,40 +50,38 @@ class ParquetFile:
     @property
     def digest(self) -> str:
         """The SHA-256 of the file."""
-        return sha256(self._opened, self.name)
+        return sha256(self._opener, self.name)
 
-    def chunks(self, wanted: ColumnTypes, start: int) -> Iterator[Chunk]:
-        """The rows in order; raises DataError."""
-        with self._opened() as stream:
-            file = self._file(stream)
+    def chunks(self, types: ColumnTypes, start: int) -> Iterator[Chunk]:
+        """Yield the rows in order; raise DataError where the file is damaged."""
+        with stream_errors(self.name), self._opener() as stream:
+            file = self._open(stream)
             try:
                 for batch in file.iter_batches(batch_size=_ROWS):
-                    yield _Batch(self.name, start, self.columns, batch, self._number_format, wanted)
+                    yield ParquetChunk(
+                        self.name, start, self.columns, batch, self._number_format, types
+                    )
                     start += batch.num_rows
             except (OSError, ValueError) as error:
                 raise self._damaged(error) from None
 
-    def _file(self, stream: BinaryIO) -> Any:
+    def _open(self, stream: BinaryIO) -> Any:
+        # Parquet is read from its end, which a zstd stream cannot seek
+        seekable = stream if stream.seekable() else io.BytesIO(stream.read())
         try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError:
-            raise UsageError(
-                f"{self.name}: Parquet needs pyarrow; install it with: pip install 'bpnet-cli[parquet]'"
-            ) from None
-        try:
-            return pyarrow.parquet.ParquetFile(stream)
+            return pa.parquet.ParquetFile(seekable)
         except (OSError, ValueError) as error:
             raise self._damaged(error) from None
 
     def _damaged(self, error: Exception) -> DataError:
         return DataError(
-            f"{self.name}: is no whole Parquet file: {str(error).splitlines()[0]}; write or download it again"
+            f"{self.name}: is not a whole Parquet file: {str(error).splitlines()[0]}; "
+            "write or download it again"
         )
 
 
-class _Batch(Chunk):
-    """A batch of rows, whose columns are made when they are asked for."""
+class ParquetChunk(Chunk):
+    """A batch of rows, whose columns are converted when they are asked for."""
 
     def __init__(
         self,
@@ -84,51 +90,42 @@ class _Batch(Chunk):
         columns: list[str],
         batch: Any,
         number_format: NumberFormat,
-        wanted: ColumnTypes,
+        types: ColumnTypes,
     ) -> None:
         super().__init__(name, start)
-        self.columns, self._batch, self._number_format, self._wanted = (
-            columns,
-            batch,
-            number_format,
-            wanted,
-        )
+        self.columns, self._batch, self._types = columns, batch, types
+        self._number_format = number_format
 
     def __len__(self) -> int:
         return int(self._batch.num_rows)
 
     def column(self, name: str) -> Column:
-        """One of the columns; raises DataError where it holds bytes that are no text."""
-        return self._column(name, as_text=self._wanted.get(name, "text") == "text")
+        """Return one of the columns; raise DataError where it holds neither numbers nor text."""
+        return self._column(name, as_text=self._types.get(name, "text") == "text")
 
     def _column(self, name: str, *, as_text: bool) -> Column:
-        import pyarrow
-
         try:
             return _column(self._batch.column(name), self._number_format, as_text=as_text)
-        except pyarrow.ArrowException as error:
+        except pa.ArrowException as error:
             raise DataError(
-                f"{self.name}, column '{name}': cannot be read as numbers or text: {str(error).splitlines()[0]}; "
-                "drop the column, or write it as text"
+                f"{self.name}, column '{name}': cannot be read as numbers or text: "
+                f"{str(error).splitlines()[0]}; drop the column, or write it as text"
             ) from None
 
     def rows(self) -> Sequence[Sequence[str]]:
-        """Every row's cells as text."""
-        return list(
-            zip(*(self._column(name, as_text=True).cells() for name in self.columns), strict=True)
-        )
+        """Return every row's cells as text."""
+        columns = (self._column(name, as_text=True).cells() for name in self.columns)
+        return list(zip(*columns, strict=True))
 
 
 def _column(array: Any, number_format: NumberFormat, *, as_text: bool) -> Column:
-    import pyarrow as pa
-
+    """Convert an Arrow array (N,): numbers to float64, unless `as_text`, all else to text."""
     kind = array.type
     if as_text and pa.types.is_integer(kind):
-        array = array.cast(pa.string())  # for float64 holds whole numbers to 2^53 alone
+        array = array.cast(pa.string())  # float64 holds whole numbers only up to 2^53
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        numbers = (
-            array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
-        )
+        floats = array.cast(pa.float64(), safe=False)
+        numbers = floats.to_numpy(zero_copy_only=False).astype(np.float64)
         if not np.isinf(numbers).any():
             return Column(number_format, numbers=numbers)
     if pa.types.is_dictionary(kind):
@@ -137,9 +134,8 @@ def _column(array: Any, number_format: NumberFormat, *, as_text: bool) -> Column
         array = pa.array([None if v is None else v.isoformat(sep=" ") for v in array.to_pylist()])
     texts = array.cast(pa.string()).dictionary_encode()
     codes = texts.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    categories = [str(category).strip() for category in texts.dictionary.to_pylist()]
+    categories = [str(text).strip() for text in texts.dictionary.to_pylist()]
     if "" in categories or len(set(categories)) < len(categories):
-        return column_from_texts(
-            ("" if code < 0 else categories[code] for code in codes.tolist()), number_format
-        )
+        cells = ("" if code < 0 else categories[code] for code in codes.tolist())
+        return column_from_texts(cells, number_format)
     return Column(number_format, codes=codes, categories=categories)

@@ -1,4 +1,4 @@
-"""Streams: the bytes of a table, wherever and however compressed they are, cut into blocks of whole records."""
+"""Streams: the bytes of a table, from a file or standard input, in blocks of whole records."""
 
 import codecs
 import gzip
@@ -11,8 +11,9 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
+from bpnet.data.reading.compression import decompressed
 from bpnet.errors import DataError
 from bpnet.messages import closest_match
 
@@ -20,30 +21,29 @@ BLOCK = 6_000_000
 """Bytes read at once; a smaller table is one block, which is parsed once."""
 
 LONGEST_RECORD = 64_000_000
-"""A record longer than this is a mistake: a quote left open, or no table at all."""
+"""A record with more bytes is a mistake: a quote left open, or a file that is not a table."""
 
 Opener = Callable[[], BinaryIO]
-
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+"""Opens the same bytes, decompressed, from their start, as often as it is called."""
 
 
 def file_opener(path: str | Path) -> Opener:
-    """What opens a file, or standard input where the path is `-`, as often as it is asked; raises DataError."""
+    """Return what opens a file, or standard input where the path is `-`; raise DataError."""
     if str(path) == "-":
-        return _standard_input()
+        return _standard_input_opener()
     name = str(path)
     _open(Path(path), name).close()
     return lambda: _decompressed(_open(Path(path), name), name)
 
 
 def bytes_opener(content: bytes) -> Opener:
-    """What opens bytes that are at hand."""
+    """Return what opens bytes in memory."""
     return lambda: io.BytesIO(content)
 
 
-def utf8_pieces(opened: Opener, encoding: str | None, name: str) -> Iterator[bytes]:
-    """The content in pieces of UTF-8: as it is, without its byte-order mark, or from another encoding."""
-    with stream_errors(name), opened() as stream:
+def utf8_pieces(opener: Opener, encoding: str | None, name: str) -> Iterator[bytes]:
+    """Yield the content as UTF-8 without a byte-order mark, converted from another encoding."""
+    with stream_errors(name), opener() as stream:
         head = stream.read(BLOCK)
         if encoding is None and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
@@ -52,63 +52,71 @@ def utf8_pieces(opened: Opener, encoding: str | None, name: str) -> Iterator[byt
             while piece := stream.read(BLOCK):
                 yield piece
             return
-        decoder = codecs.getincrementaldecoder(encoding)()
-        piece, lines, more = head, 1, True
-        while more:
-            coming = stream.read(BLOCK)
-            more = bool(coming)
-            try:
-                text = decoder.decode(piece, final=not more)
-            except (UnicodeDecodeError, ValueError) as error:
-                raise DataError(
-                    f"{name}, near line {lines + _lines_before(error)}: is not {encoding} text ({error}); set "
-                    "dataset.reading.encoding to the encoding it was saved in"
-                ) from None
-            yield (text.removeprefix("\ufeff") if lines == 1 else text).encode()
-            lines, piece = lines + text.count("\n"), coming
+        yield from _converted(stream, head, encoding, name)
+
+
+def _converted(stream: BinaryIO, head: bytes, encoding: str, name: str) -> Iterator[bytes]:
+    """Yield the first piece and the rest of the stream, converted to UTF-8."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    piece, line, more = head, 1, True
+    while more:
+        following = stream.read(BLOCK)
+        more = bool(following)
+        try:
+            text = decoder.decode(piece, final=not more)
+        except (UnicodeDecodeError, ValueError) as error:
+            raise DataError(
+                f"{name}, near line {line + _lines_before(error)}: is not {encoding} text "
+                f"({error}); set dataset.reading.encoding to the encoding it was saved in"
+            ) from None
+        yield (text.removeprefix("\ufeff") if line == 1 else text).encode()
+        line, piece = line + text.count("\n"), following
 
 
 def _lines_before(error: ValueError) -> int:
-    """How many lines end before what could not be decoded, as far as the error tells."""
+    """Return the number of lines that end before the bytes that could not be decoded."""
     return error.object.count(b"\n", 0, error.start) if isinstance(error, UnicodeDecodeError) else 0
 
 
-def sha256(opened: Opener, name: str) -> str:
-    """The SHA-256 of a table's content, decompressed."""
+def sha256(opener: Opener, name: str) -> str:
+    """Return the SHA-256 of a table's content, decompressed, in hexadecimal."""
     digest = hashlib.sha256()
-    with stream_errors(name), opened() as stream:
+    with stream_errors(name), opener() as stream:
         while piece := stream.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
 
 
 def record_blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[tuple[int, bytes]]:
-    """Whole records, and the line they begin on: pieces joined and cut where a line ends outside of quotes.
+    """Yield blocks of whole records, each with the line it begins on, counted from 1.
 
-    The last block is all that is left, so that a table of one piece is one block.
+    Pieces are joined and cut where a line ends outside of quotes. The last block is all that is
+    left, so that a table of one piece is one block. Raises DataError where a record is longer than
+    `LONGEST_RECORD`.
     """
-    line, held, coming = 1, b"", next(pieces, b"")
-    while coming:
-        held, coming = held + coming, next(pieces, b"")
+    line, held, following = 1, b"", next(pieces, b"")
+    while following:
+        held, following = held + following, next(pieces, b"")
         if b"\r" in held and b"\n" not in held:
-            whole = len(held) - bool(coming)  # a last one may be half of a line end
+            whole = len(held) - bool(following)  # the last \r may be the first half of \r\n
             held = held[:whole].replace(b"\r", b"\n") + held[whole:]
-        end = _end_of_records(held, quote) if coming else len(held)
+        end = _end_of_records(held, quote) if following else len(held)
         if end:
             yield line, held[:end]
             line, held = line + held.count(b"\n", 0, end), held[end:]
         elif len(held) > LONGEST_RECORD:
-            opened = (
+            open_quote = (
                 f"a quote ({quote.decode()}) that is never closed, or " if quote in held else ""
             )
             raise DataError(
-                f"{name}, line {line + _before_last_record(held, quote)}: the record that begins here is longer than "
-                f"{LONGEST_RECORD / 1e6:.0f} MB; look for {opened}line ends that are missing"
+                f"{name}, line {line + _lines_before_last_record(held, quote)}: the record that "
+                f"begins here is longer than {LONGEST_RECORD / 1e6:.0f} MB; look for {open_quote}"
+                "line ends that are missing"
             )
 
 
 def _end_of_records(content: bytes, quote: bytes) -> int:
-    """Where the last whole record ends; 0 where there is none."""
+    """Return the position at which the last whole record ends; 0 where none does."""
     end = content.rfind(b"\n") + 1
     if quote not in content:
         return end
@@ -122,8 +130,8 @@ def _end_of_records(content: bytes, quote: bytes) -> int:
     return 0 if inside else end
 
 
-def _before_last_record(content: bytes, quote: bytes) -> int:
-    """How many lines end before the last record begins."""
+def _lines_before_last_record(content: bytes, quote: bytes) -> int:
+    """Return the number of lines that end before the last record begins."""
     inside, begins = 0, 0
     for k, line in enumerate(content.split(b"\n")):
         begins = begins if inside else k
@@ -132,7 +140,7 @@ def _before_last_record(content: bytes, quote: bytes) -> int:
 
 
 class stream_errors:  # noqa: N801 (a context manager)
-    """Turns what goes wrong in reading a stream into a DataError."""
+    """Context manager that turns an error in reading a stream into a DataError."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -143,11 +151,12 @@ class stream_errors:  # noqa: N801 (a context manager)
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        if isinstance(error, gzip.BadGzipFile | EOFError | zlib.error) or (
-            kind is not None and kind.__name__ == "ZstdError"
-        ):
+        # by its name: zstandard is imported only for a table compressed with it
+        is_zstd_error = kind is not None and kind.__name__ == "ZstdError"
+        if is_zstd_error or isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
             raise DataError(
-                f"{self._name}: is damaged or cut short: {error}; compress or download the table again"
+                f"{self._name}: is damaged or cut short: {error}; "
+                "compress or download the table again"
             ) from None
         if isinstance(error, OSError):
             raise DataError(
@@ -155,22 +164,28 @@ class stream_errors:  # noqa: N801 (a context manager)
             ) from None
 
 
-def _standard_input() -> Opener:
-    """Standard input can be read once only: it is kept, on disk where it is large."""
+def _standard_input_opener() -> Opener:
+    """Return what opens standard input, which is copied first, to disk where it is large.
+
+    Standard input itself can be read only once.
+    """
     if sys.stdin is None:
         raise DataError("standard input: is closed; pipe a table into it, or name a file")
-    kept = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=BLOCK))  # noqa: SIM115 (it lives as long as the table)
-    shutil.copyfileobj(sys.stdin.buffer, kept)
+    copy = cast(
+        BinaryIO,
+        tempfile.SpooledTemporaryFile(max_size=BLOCK),  # noqa: SIM115 (open as long as the table)
+    )
+    shutil.copyfileobj(sys.stdin.buffer, copy)
 
-    def opened() -> BinaryIO:
-        kept.seek(0)
-        return _decompressed(_Borrowed(kept), "standard input")
+    def opener() -> BinaryIO:
+        copy.seek(0)
+        return _decompressed(_Unclosed(copy), "standard input")
 
-    weakref.finalize(opened, kept.close)
-    return opened
+    weakref.finalize(opener, copy.close)
+    return opener
 
 
-class _Borrowed(io.BufferedIOBase, BinaryIO):
+class _Unclosed(io.BufferedIOBase, BinaryIO):
     """A stream that stays open when its reader closes it."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -193,13 +208,13 @@ class _Borrowed(io.BufferedIOBase, BinaryIO):
 
 
 def _open(path: Path, name: str) -> BinaryIO:
+    """Open a file; raise DataError, with the closest name in its folder where it is not there."""
     try:
         return open(path, "rb")
     except FileNotFoundError:
-        near = closest_match(
-            path.name, (file.name for file in path.parent.glob("*") if file.is_file())
-        )
-        hint = f"; did you mean '{path.with_name(near)}'?" if near else "; check the path"
+        files = (file.name for file in path.parent.glob("*") if file.is_file())
+        match = closest_match(path.name, files)
+        hint = f"; did you mean '{path.with_name(match)}'?" if match else "; check the path"
         raise DataError(f"{name}: there is no such file{hint}") from None
     except IsADirectoryError:
         raise DataError(f"{name}: is a folder; give a table file") from None
@@ -208,47 +223,5 @@ def _open(path: Path, name: str) -> BinaryIO:
 
 
 def _decompressed(stream: BinaryIO, name: str) -> BinaryIO:
-    """The stream, decompressed where its first bytes say that it is gzip or zstd."""
     with stream_errors(name):
-        head = stream.read(4)
-        stream.seek(0)
-    if head.startswith(_GZIP):
-        unzipped = gzip.GzipFile(mode="rb", fileobj=stream)
-        unzipped.myfileobj = cast(Any, stream)  # it closes no other
-        return cast(BinaryIO, unzipped)
-    if head == _ZSTD:
-        return cast(BinaryIO, io.BufferedReader(_Zstd(stream)))
-    return stream
-
-
-class _Zstd(io.RawIOBase):
-    """A zstd stream, frame after frame; raises EOFError where it is cut short, as gzip does and zstandard does not."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        import zstandard
-
-        self._stream, self._decompressor = stream, zstandard.ZstdDecompressor()
-        self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._compressed, self._content = b"", b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._content:
-            piece = self._compressed or self._stream.read(16_384)
-            if not piece:
-                if self._frame is not None:
-                    raise EOFError("the last zstd frame has no end")
-                return 0
-            frame = self._frame or self._decompressor.decompressobj()
-            self._content = frame.decompress(piece)
-            self._compressed = frame.unused_data if frame.eof else b""
-            self._frame = None if frame.eof else frame
-        count = min(len(buffer), len(self._content))
-        buffer[:count], self._content = self._content[:count], self._content[count:]
-        return count
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
+        return decompressed(stream)

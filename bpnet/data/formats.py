@@ -1,0 +1,140 @@
+"""The table of file formats that bpnet reads and writes, with one row for each format.
+
+To add a format, add its row to `FORMATS`, the class it names in `data/reading/` or `data/writing/`,
+and an example to the table of `tests/data/test_formats.py`. The choices of `--format`, the formats
+that messages list, and the files that are read of a folder follow from the row.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from bpnet.errors import UsageError
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A file format of tables.
+
+    `reader` and `writer` name a class as `module:class`; the module is imported when the format is
+    first used, so that the table of formats is cheap to import.
+    """
+
+    name: str
+    """The word for it after `--format`."""
+    title: str
+    suffixes: tuple[str, ...]
+    """The ends of file names, in lower case; the first is the one that messages suggest."""
+    first_bytes: tuple[bytes, ...] = ()
+    """Bytes that only a file of this format begins with."""
+    reader: str | None = None
+    """A class like `reading.delimited:DelimitedFile`, called with (name, opener, settings)."""
+    writer: str | None = None
+    """A class like `writing.csv_writer:CsvWriter`, called with (stream, columns)."""
+    package: str | None = None
+    """The package that the format needs beyond those of a plain installation."""
+    extra: str | None = None
+    """The extra of bpnet-cli that installs the package."""
+    binary: bool = False
+    """Whether its bytes are of no use on a terminal, so that it is not written to standard output."""
+
+    def load(self, entry: str | None, file: str = "") -> Any:
+        """Return the class that `entry`, the format's reader or writer, names.
+
+        Raises UsageError, with the name of the `file`, where the package it needs is missing.
+        """
+        assert entry is not None, f"{self.title} has no such class"
+        module, _, name = entry.partition(":")
+        try:
+            return getattr(import_module(f"bpnet.data.{module}"), name)
+        except ImportError:
+            if self.extra is None:
+                raise
+            raise UsageError(
+                f"{file and f'{file}: '}{self.title} needs {self.package}; "
+                f"install it with: pip install 'bpnet-cli[{self.extra}]'"
+            ) from None
+
+
+FORMATS = (
+    FileFormat(
+        name="csv",
+        title="CSV",
+        suffixes=(".csv", ".txt"),
+        reader="reading.delimited:DelimitedFile",
+        writer="writing.csv_writer:CsvWriter",
+    ),
+    FileFormat(
+        name="tsv",
+        title="TSV",
+        suffixes=(".tsv",),
+        reader="reading.delimited:DelimitedFile",
+    ),
+    FileFormat(
+        name="jsonl",
+        title="JSON lines",
+        suffixes=(".jsonl", ".ndjson"),
+        # the last is a list of objects: the reader refuses it, and says what a line must hold
+        first_bytes=(b'{"', b'{ "', b"[{"),
+        reader="reading.json_lines:JsonLinesFile",
+        writer="writing.json_writer:JsonLinesWriter",
+    ),
+    FileFormat(
+        name="json",
+        title="one JSON document",
+        suffixes=(".json",),
+        writer="writing.json_writer:JsonDocumentWriter",
+    ),
+    FileFormat(
+        name="parquet",
+        title="Parquet",
+        suffixes=(".parquet", ".pq"),
+        first_bytes=(b"PAR1",),
+        reader="reading.parquet:ParquetFile",
+        writer="writing.parquet_writer:ParquetWriter",
+        package="pyarrow",
+        extra="parquet",
+        binary=True,
+    ),
+)
+
+DEFAULT = FORMATS[0]
+"""The format of a file whose name and first bytes point to none, and of standard output."""
+READABLE = tuple(file_format for file_format in FORMATS if file_format.reader)
+WRITABLE = tuple(file_format for file_format in FORMATS if file_format.writer)
+
+
+def format_named(name: str) -> FileFormat:
+    """Return the format whose name is `name`."""
+    return next(file_format for file_format in FORMATS if file_format.name == name)
+
+
+def format_to_read(file: str, head: bytes) -> FileFormat:
+    """Return the format of a file by its first bytes, else by its name without `.gz` or `.zst`."""
+    by_bytes = (f for f in READABLE if head.startswith(f.first_bytes))
+    by_name = (f for f in READABLE if file.lower().endswith(f.suffixes))
+    return next(by_bytes, next(by_name, DEFAULT))
+
+
+def format_to_write(file: str) -> FileFormat | None:
+    """Return the format to write by a file's name; None where its suffix is that of no format."""
+    suffix = Path(file).suffix.lower()
+    if not suffix:
+        return DEFAULT
+    return next((f for f in WRITABLE if suffix in f.suffixes), None)
+
+
+def titles(formats: Iterable[FileFormat]) -> str:
+    """Return the titles of formats as a list in words: CSV, JSON lines or Parquet."""
+    return _any_of([file_format.title for file_format in formats])
+
+
+def suffixes(formats: Iterable[FileFormat]) -> str:
+    """Return the first suffix of each format as a list in words: .csv, .jsonl or .parquet."""
+    return _any_of([file_format.suffixes[0] for file_format in formats])
+
+
+def _any_of(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

@@ -1,0 +1,60 @@
+"""CSV: cells separated by commas, quoted where they must be."""
+
+import csv
+import io
+import re
+from typing import BinaryIO
+
+from bpnet.data.reading.chunk import Chunk
+from bpnet.data.reading.column import Floats
+from bpnet.data.writing.writer import AddedColumns, OutputColumns
+
+_NEEDS_QUOTES = re.compile(r'[,"\r\n]|^\s|\s$')
+
+
+class CsvWriter:
+    """Writes CSV; lines of the table that are CSV already are copied as they are."""
+
+    def __init__(self, stream: BinaryIO, columns: OutputColumns) -> None:
+        self._stream, self._columns = stream, columns
+        names = map(_cell, [*columns.kept, *columns.added])
+        self._header = (",".join(names) + "\n").encode()
+
+    def write(self, chunk: Chunk, added: AddedColumns) -> None:
+        """Write a chunk's rows."""
+        new = [_texts(values, self._columns.digits) for values in added.values()]
+        lines = chunk.lines() if list(self._columns.kept) == chunk.columns else None
+        if lines is None:
+            text = "\n".join(
+                ",".join([*map(_cell, cells), *row])
+                for cells, row in zip(
+                    self._columns.kept_cells(chunk), zip(*new, strict=True), strict=True
+                )
+            )
+        else:
+            text = "\n".join(map(",".join, zip(lines, *new, strict=True)))
+        self._stream.write(self._header)
+        self._stream.write(text.encode())
+        self._stream.write(b"\n")
+        self._header = b""
+
+    def close(self) -> None:
+        """Write nothing: a CSV table ends with its last row."""
+
+
+def _cell(text: str) -> str:
+    """Return a cell as CSV."""
+    if not _NEEDS_QUOTES.search(text):
+        return text
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="").writerow([text])
+    return line.getvalue()
+
+
+def _texts(values: list[str] | Floats, digits: int) -> list[str]:
+    """Return a column's cells as CSV, numbers with `digits` significant digits."""
+    if isinstance(values, list):
+        cells = {text: _cell(text) for text in set(values)}
+        return [cells[text] for text in values]
+    number_format = f"%.{digits}g"
+    return [number_format % value for value in values.tolist()]

@@ -1,0 +1,82 @@
+"""JSON: an object for each row, one a line or all in one document."""
+
+import json
+import math
+import re
+from typing import BinaryIO
+
+from bpnet.data.reading.chunk import Chunk
+from bpnet.data.reading.column import Floats
+from bpnet.data.writing.writer import AddedColumns, OutputColumns
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
+
+
+class JsonLinesWriter:
+    """Writes one object a line."""
+
+    def __init__(self, stream: BinaryIO, columns: OutputColumns) -> None:
+        self._stream, self._columns = stream, columns
+        self._numeric = set(columns.numeric)
+
+    def write(self, chunk: Chunk, added: AddedColumns) -> None:
+        """Write a chunk's rows."""
+        self._stream.write(("\n".join(self._objects(chunk, added)) + "\n").encode())
+
+    def close(self) -> None:
+        """Write nothing: a file of JSON lines ends with its last row."""
+
+    def _objects(self, chunk: Chunk, added: AddedColumns) -> list[str]:
+        """Return each row as a JSON object."""
+        new = [
+            values if isinstance(values, list) else _rounded(values, self._columns.digits)
+            for values in added.values()
+        ]
+        return [
+            json.dumps(
+                {
+                    **{
+                        name: self._value(name, cell)
+                        for name, cell in zip(self._columns.kept, cells, strict=True)
+                    },
+                    **dict(zip(added, row, strict=True)),
+                },
+                ensure_ascii=False,
+            )
+            for cells, row in zip(
+                self._columns.kept_cells(chunk), zip(*new, strict=True), strict=True
+            )
+        ]
+
+    def _value(self, column: str, cell: str) -> str | float | int | None:
+        """Return a cell as a JSON value: null where it is blank.
+
+        A cell of a numeric column is a number where it is written as JSON writes numbers.
+        """
+        if column in self._numeric and _NUMBER.fullmatch(cell):
+            value: float | int = json.loads(cell)
+            return value if math.isfinite(value) else cell
+        return cell or None
+
+
+class JsonDocumentWriter(JsonLinesWriter):
+    """Writes one document: `{"predictions": [` and the rows' objects."""
+
+    def __init__(self, stream: BinaryIO, columns: OutputColumns) -> None:
+        super().__init__(stream, columns)
+        self._before = '{"predictions": [\n'
+
+    def write(self, chunk: Chunk, added: AddedColumns) -> None:
+        """Write a chunk's rows."""
+        self._stream.write((self._before + ",\n".join(self._objects(chunk, added))).encode())
+        self._before = ",\n"
+
+    def close(self) -> None:
+        """End the document."""
+        self._stream.write(b"\n]}\n")
+
+
+def _rounded(values: Floats, digits: int) -> list[float]:
+    """Return numbers rounded to `digits` significant digits."""
+    number_format = f"%.{digits}g"
+    return [float(number_format % value) for value in values.tolist()]

@@ -42,10 +42,12 @@ class Split(Component):
 
     validation: Amount = 0.15
     """Validation rows: a share of all rows, such as 0.15, or a whole number of rows, such as 200.
-    With 0 there are none, and training keeps its last weights.
+    With 0 there are none, and training keeps its last weights. Example: `validation: 0.2`.
     """
     test: Amount = 0.15
-    """Test rows: a share of all rows or a whole number of rows. With 0 there are none."""
+    """Test rows: a share of all rows or a whole number of rows. With 0 there are none.
+    Example: `test: 200`.
+    """
     shuffle: bool = True
     """Draw the rows at random. With false the last rows test, those before them validate, and the
     first train.
@@ -55,19 +57,27 @@ class Split(Component):
     are drawn at random.
     """
     validation_rows: RowNumbers | None = None
-    """Validation rows by number, counted from 1 as in splits.csv, instead of a share."""
+    """Validation rows by number, counted from 1 as in splits.csv, instead of a share.
+    Example: `validation_rows: [8, 9]`.
+    """
     test_rows: RowNumbers | None = None
-    """Test rows by number, counted from 1 as in splits.csv, instead of a share."""
+    """Test rows by number, counted from 1 as in splits.csv, instead of a share.
+    Example: `test_rows: [10, 11, 12]`.
+    """
     group: Annotated[str, Field(min_length=1)] | None = None
-    """Column whose rows with equal values stay in the same part, such as a customer."""
+    """Column whose rows with equal values stay in the same part, such as a customer.
+    Example: `group: customer`.
+    """
     time: Annotated[str, Field(min_length=1)] | None = None
     """Column of dates or numbers that orders the rows: the latest test, those before them validate,
-    and the earliest train.
+    and the earliest train. Example: `time: ordered_on`.
     """
     column: Annotated[str, Field(min_length=1)] | None = None
-    """Column whose cells name the part of each row: train, validation or test."""
+    """Column whose cells name the part of each row: train, validation or test.
+    Example: `column: part`.
+    """
     seed: int | None = number(None, ge=0, lt=2**32)
-    """Seed that draws the rows. By default the config's `seed`."""
+    """Seed that draws the rows. By default the config's `seed`. Example: `seed: 7`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -163,7 +173,9 @@ class Preprocessing(Component):
     columns: dict[str, Annotated[AnyOfColumn, Field(discriminator="kind")]] = field(
         default_factory=dict
     )
-    """Scaling or encoding of single columns, by name, in place of the above."""
+    """Scaling or encoding of single columns, by name, in place of the above.
+    Example: `columns: {income: quantile, city: embedding}`.
+    """
     target: Literal["standardize", "none"] = "standardize"
     """Scaling of a regression's target during training. Predictions, RMSE and the like are in its
     own unit either way.
@@ -175,14 +187,14 @@ class Files(Component):
     """A file for each part of the split."""
 
     train: Annotated[str, Field(min_length=1)]
-    """File, folder or pattern with the training rows."""
+    """File, folder or pattern with the training rows. Example: `train: train.csv`."""
     validation: Annotated[str, Field(min_length=1)] | None = None
     """File, folder or pattern with the validation rows. By default they are drawn from the training
-    rows.
+    rows. Example: `validation: validation.csv`.
     """
     test: Annotated[str, Field(min_length=1)] | None = None
-    """File, folder or pattern with the test rows. By default they are drawn from the training
-    rows.
+    """File, folder or pattern with the test rows. By default they are drawn from the training rows.
+    Example: `test: test.csv`.
     """
 
     @property
@@ -199,45 +211,56 @@ class Dataset(Component):
     path: Annotated[str, Field(min_length=1)] | Files | None = None
     """The table, relative to the config: a file, a folder or a pattern of files with the same
     columns. `-` is standard input, `sklearn:wine` a table of scikit-learn, and a mapping names a
-    file for each part.
+    file for each part. Example: `path: flowers.csv`.
     """
     columns: Annotated[list[str], Field(min_length=1)] | None = None
-    """Column names of a tiny table that is written in the config itself, instead of `path`."""
+    """Column names of a tiny table that is written in the config itself, instead of `path`.
+    Example: `columns: [a, b, y], rows: [[0, 1, 1], [1, 1, 0]]`.
+    """
     rows: (
         Annotated[
             list[Annotated[list[int | float | str], Field(min_length=1)]], Field(min_length=1)
         ]
         | None
     ) = None
-    """Rows of that table, each with one cell for every column."""
+    """Rows of that table, each with one cell for every column.
+    Example: `columns: [a, b, y], rows: [[0, 1, 1], [1, 1, 0]]`.
+    """
     reading: Reading = field(default_factory=Reading)
-    """Form of a text table: separator, encoding, number format."""
+    """Form of a text table: separator, encoding, number format.
+    Example: `reading: {separator: ";", decimal: ","}`.
+    """
     target: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
     """Column to predict, or a list of columns: several numbers, or labels that are each true or
-    not.
+    not. Example: `target: species`.
     """
     drop_missing_targets: bool = False
     """Leave out rows whose target is missing. By default such a row is an error."""
     features: Annotated[list[str], Field(min_length=1)] | None = None
     """Columns to learn from. By default all that are not used otherwise and do not look like IDs or
     free text; a column named here is never left out for its looks.
+    Example: `features: [age, income]`.
     """
     roles: dict[str, Role] = field(default_factory=dict)
-    """Roles of single columns, by name. By default the training rows show the role."""
+    """Roles of single columns, by name. By default the training rows show the role.
+    Example: `roles: {zip: categorical, note: ignored}`.
+    """
     sample_weight: str | None = None
     """Column with the weight of each row in the loss, at least 0; only ratios matter. By default
-    all rows weigh the same.
+    all rows weigh the same. Example: `sample_weight: weight`.
     """
     class_weight: (
         Literal["balanced"] | dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None
     ) = None
     """Weight of each class in the loss: balanced gives all classes the same total, a mapping names
-    weights, and a class that it leaves out weighs 1.
+    weights, and a class that it leaves out weighs 1. Example: `class_weight: balanced`.
     """
     split: Split = field(default_factory=Split)
-    """Rows held out for validation and test."""
+    """Rows held out for validation and test. Example: `split: {validation: 0.2, test: 0.1}`."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    """Encoding of the columns as inputs of the network."""
+    """Encoding of the columns as inputs of the network.
+    Example: `preprocessing: {numeric: robust, missing: refuse}`.
+    """
     storage: Literal["auto", "memory", "disk"] = "auto"
     """Where encoded rows are during training. With auto up to 512 MB are in memory, and more on
     disk.
@@ -285,12 +308,14 @@ class Output(Component):
 
     activation: AnyActivation | None = choice(None)
     """Function f of the output. By default it suits the loss: softmax or sigmoid for classes,
-    identity for numbers.
+    identity for numbers. Example: `activation: sigmoid`.
     """
     bias: bool = True
     """Add a trained bias to each output."""
     initializer: AnyInitializer | None = choice(None)
-    """First values of the weights. By default they suit the activation, as in a dense layer."""
+    """First values of the weights. By default they suit the activation, as in a dense layer.
+    Example: `initializer: he_normal`.
+    """
     bias_initializer: AnyInitializer = choice(Zeros())
     """First values of the biases."""
 
@@ -304,16 +329,19 @@ class Architecture(Component):
     """
 
     layers: list[Annotated[AnyLayer, Field(discriminator="kind")]] | None = None
-    """Hidden layers from the inputs on, each with its settings; instead of `hidden` and
-    `activation`.
+    """Hidden layers from the inputs on, instead of `hidden` and `activation`. With --set the first
+    is layers.0, and layers.0.units are its units.
+    Example: `layers: [{kind: dense, units: 32, activation: relu}, dropout]`.
     """
     hidden: list[Annotated[int, Field(ge=1)]] | None = None
-    """Units of each hidden dense layer. By default [64, 64]; an empty list makes a linear model."""
+    """Units of each hidden dense layer. By default [64, 64]; an empty list makes a linear model.
+    Example: `hidden: [32, 16]`.
+    """
     activation: AnyActivation | None = choice(None)
-    """Activation of every layer of `hidden`. By default relu."""
+    """Activation of every layer of `hidden`. By default relu. Example: `activation: tanh`."""
     output: Output | None = field(default_factory=Output)
     """Output layer, whose units follow from the target. With null none is added: the last of
-    `layers` is the output, and needs as many units as the target.
+    `layers` is the output, and needs as many units as the target. Example: `output: {bias: false}`.
     """
 
     def __post_init__(self) -> None:
@@ -337,27 +365,31 @@ class Config(Component):
 
     name: str | None = None
     """Name of the run, whose directory is then runs/NAME-001. By default the name of the config
-    file.
+    file. Example: `name: flowers`.
     """
     seed: int = number(0, ge=0, lt=2**32)
-    """Seed of all that is random: the split, the first weights, the order of the rows and
-    dropout.
+    """Seed of all that is random: the split, the first weights, the order of the rows and dropout.
+    Example: `seed: 1`.
     """
     replicas: int = number(1, ge=1)
     """Number of networks to train in one pass, with the seeds `seed`, `seed` + 1 and so on. Their
-    predictions are averaged.
+    predictions are averaged. Example: `replicas: 8`.
     """
     task: Task | None = None
     """Kind of prediction. By default it follows from the target: text, or at most 20 different
     whole numbers, are classes; several columns that are true or not are labels; other numbers are a
-    regression.
+    regression. Example: `task: regression`.
     """
     dataset: Dataset
-    """The table: its target and features, and how its rows are read, split and encoded."""
+    """The table: its target and features, and how its rows are read, split and encoded.
+    Example: `dataset: {path: flowers.csv, target: species}`.
+    """
     architecture: Architecture = field(default_factory=Architecture)
-    """The network between the columns and the target."""
+    """The network between the columns and the target.
+    Example: `architecture: {hidden: [32, 16], activation: tanh}`.
+    """
     training: Training = field(default_factory=Training)
-    """The training of the network."""
+    """The training of the network. Example: `training: {epochs: 300, learning_rate: 0.01}`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

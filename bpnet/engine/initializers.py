@@ -44,7 +44,7 @@ class Constant(Initializer):
 
     kind: Literal["constant"] = "constant"
     value: float = number()
-    """The value of every weight or bias."""
+    """The value of every weight or bias. Example: `value: 0.1`."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """Return an array of the value."""
@@ -59,7 +59,7 @@ class Normal(Initializer):
     mean: float = number(0.0)
     """Mean of the values."""
     deviation: float = number(1.0, gt=0)
-    """Standard deviation of the values."""
+    """Standard deviation of the values. Example: `deviation: 0.1`."""
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """Draw independent normal values."""
@@ -72,9 +72,9 @@ class Uniform(Initializer):
 
     kind: Literal["uniform"] = "uniform"
     low: float = number(-1.0)
-    """Smallest value."""
+    """Smallest value. Example: `low: -0.1, high: 0.1`."""
     high: float = number(1.0)
-    """Upper end of the values, which is not reached."""
+    """Upper end of the values, which is not reached. Example: `low: -0.1, high: 0.1`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -204,8 +204,8 @@ class Explicit(Initializer):
 
     kind: Literal["explicit"] = "explicit"
     values: list[float | list[float]]
-    """The values: for weights a list of numbers for each unit, for biases one number for each
-    unit.
+    """The values: for weights a list of numbers for each unit, for biases one number for each unit.
+    Example: `values: [[0.1, 0.2], [0.3, 0.4]]`.
     """
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:

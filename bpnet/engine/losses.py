@@ -199,7 +199,9 @@ class BinaryCrossEntropy(Loss):
 
     kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     label_smoothing: float = number(0.0, ge=0, lt=1)
-    """Share s by which targets are moved toward ½. With 0 they stay 0 and 1."""
+    """Share s by which targets are moved toward ½. With 0 they stay 0 and 1.
+    Example: `label_smoothing: 0.1`.
+    """
     link: ClassVar[AnyActivation] = Sigmoid()
     threshold: ClassVar[float] = 0.0
 
@@ -237,7 +239,7 @@ class CrossEntropy(Loss):
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = number(0.0, ge=0, lt=1)
     """Share s by which targets are moved toward equal shares for all O classes. With 0 they stay 0
-    and 1.
+    and 1. Example: `label_smoothing: 0.1`.
     """
     link: ClassVar[AnyActivation] = Softmax()
 

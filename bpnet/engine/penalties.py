@@ -85,10 +85,12 @@ class GradientClipping(Component):
 
     norm: float | None = number(None, gt=0)
     """Largest Euclidean norm of the gradient; a longer gradient is scaled down to it. By default
-    unbounded.
+    unbounded. Example: `norm: 1.0`.
     """
     value: float | None = number(None, gt=0)
-    """Largest size of each entry, to which larger ones are cut. By default unbounded."""
+    """Largest size of each entry, to which larger ones are cut. By default unbounded.
+    Example: `value: 0.5`.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -17,7 +17,7 @@ class Schedule(Component):
 
     warmup_epochs: float = number(0.0, ge=0)
     """Epochs at the start in which the rate rises in equal steps from nearly 0. With 0 it starts in
-    full.
+    full. Example: `warmup_epochs: 5`.
     """
 
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:

@@ -29,7 +29,7 @@ class Quantile(Component):
     kind: Literal["quantile"] = "quantile"
     quantiles: int = number(256, ge=2, le=10_000)
     """Number of quantiles of the training values that are kept; more follow the distribution
-    closer.
+    closer. Example: `quantiles: 1000`.
     """
 
 
@@ -61,11 +61,11 @@ class OneHot(Component):
     kind: Literal["one_hot"] = "one_hot"
     rare: int = number(5, ge=1)
     """Training rows that a category needs for an input of its own; rarer ones share an input. With
-    1 none is rare.
+    1 none is rare. Example: `rare: 10`.
     """
     most: int = number(100, ge=1)
-    """Largest number of categories with an input of their own; beyond it the rarest share an
-    input.
+    """Largest number of categories with an input of their own; beyond it the rarest share an input.
+    Example: `most: 50`.
     """
 
 
@@ -76,7 +76,7 @@ class Ordinal(Component):
     kind: Literal["ordinal"] = "ordinal"
     order: Annotated[list[str], Field(min_length=2)] | None = None
     """All categories from the first to the last. By default whole numbers are in order of size,
-    other texts in that of the alphabet.
+    other texts in that of the alphabet. Example: `order: [low, medium, high]`.
     """
 
     def __post_init__(self) -> None:
@@ -97,12 +97,12 @@ class Embedded(Component):
 
     kind: Literal["embedding"] = "embedding"
     size: int | None = number(None, ge=1, le=1000)
-    """Numbers in the vector of each category. By default 1.6 n^0.56 for n categories, at most
-    600.
+    """Numbers in the vector of each category. By default 1.6 n^0.56 for n categories, at most 600.
+    Example: `size: 8`.
     """
     rare: int = number(5, ge=1)
     """Training rows that a category needs for a vector of its own; rarer ones share a vector. With
-    1 none is rare.
+    1 none is rare. Example: `rare: 10`.
     """
 
 
@@ -112,7 +112,9 @@ class DateParts(Component):
 
     kind: Literal["date"] = "date"
     format: str | None = None
-    """Format of the dates, as strptime takes it. By default the training rows show it."""
+    """Format of the dates, as strptime takes it. By default the training rows show it.
+    Example: `format: "%d.%m.%Y"`.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,9 @@ class Impute(Component):
 
     kind: Literal["impute"] = "impute"
     numeric: Literal["median", "most_frequent"] = "median"
-    """Value in place of a missing number, from the training rows."""
+    """Value in place of a missing number, from the training rows.
+    Example: `numeric: most_frequent`.
+    """
     indicator: bool = True
     """Add an input that marks missing values, for each column that had any among the training
     rows.

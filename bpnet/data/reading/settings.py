@@ -15,21 +15,22 @@ class Reading(Component):
 
     separator: str | None = None
     """Character between cells. By default a comma, semicolon, tab or bar, whichever splits the
-    first lines best.
+    first lines best. Example: `separator: ";"`.
     """
     quote: str = '"'
-    """Character around cells that hold the separator or a line break."""
+    """Character around cells that hold the separator or a line break. Example: `quote: "'"`."""
     encoding: str | None = None
     """Encoding of the text, such as cp1252. By default UTF-8, or UTF-16 where the file begins with
-    its mark.
+    its mark. Example: `encoding: cp1252`.
     """
     decimal: Literal[".", ","] | None = None
-    """Decimal mark of the numbers. By default the first lines show it."""
+    """Decimal mark of the numbers. By default the first lines show it. Example: `decimal: ","`."""
     thousands: Literal[",", ".", "'", " ", "_"] | None = None
-    """Mark between the thousands of a number. By default there is none."""
+    """Mark between the thousands of a number. By default there is none. Example: `thousands: "'"`.
+    """
     missing: Annotated[list[str], Field(min_length=1)] | None = None
     """Words that mean a missing value in any column. A blank cell always does, and NA, N/A, NaN,
-    null, none and ? do where numbers or dates are meant.
+    null, none and ? do where numbers or dates are meant. Example: `missing: [unknown, "-999"]`.
     """
 
     def __post_init__(self) -> None:

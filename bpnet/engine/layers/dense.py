@@ -33,14 +33,14 @@ class Dense(Layer):
 
     kind: Literal["dense"] = "dense"
     units: int = number(ge=1)
-    """Number of units."""
+    """Number of units. Example: `units: 32`."""
     activation: AnyActivation = choice(Identity())
-    """Function f of each unit's weighted sum."""
+    """Function f of each unit's weighted sum. Example: `activation: relu`."""
     bias: bool = True
     """Add a trained bias to each unit."""
     initializer: AnyInitializer | None = choice(None)
     """First values of W. By default they suit the activation: he_normal for relu and its kin,
-    lecun_normal for selu, else glorot_uniform.
+    lecun_normal for selu, else glorot_uniform. Example: `initializer: he_normal`.
     """
     bias_initializer: AnyInitializer = choice(Zeros())
     """First values of b."""

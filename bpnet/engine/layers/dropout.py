@@ -22,7 +22,9 @@ class Dropout(Layer):
 
     kind: Literal["dropout"] = "dropout"
     rate: float = number(0.5, ge=0, lt=1)
-    """Probability that a value is set to 0 in a step of training. With 0 none is."""
+    """Probability that a value is set to 0 in a step of training. With 0 none is.
+    Example: `rate: 0.2`.
+    """
     draws: ClassVar[bool] = True
 
     def bind(self, wiring: Wiring) -> BoundLayer:

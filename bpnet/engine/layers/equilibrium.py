@@ -25,18 +25,22 @@ class Equilibrium(Layer):
 
     kind: Literal["equilibrium"] = "equilibrium"
     units: int = number(ge=1)
-    """Number of units that feed each other."""
+    """Number of units that feed each other. Example: `units: 8`."""
     output_units: int | None = number(None, ge=1)
-    """Number of units, from the last, that the next layer reads. By default all."""
+    """Number of units, from the last, that the next layer reads. By default all.
+    Example: `output_units: 3`.
+    """
     activation: AnyActivation = choice(Sigmoid())
-    """Function f of each unit. It must act on each unit by itself, which softmax does not."""
+    """Function f of each unit. It must act on each unit by itself, which softmax does not.
+    Example: `activation: tanh`.
+    """
     bias: bool = True
     """Add a trained bias to each unit."""
     initializer: AnyInitializer = choice(GlorotUniform())
-    """First values of U, the weights of the inputs."""
+    """First values of U, the weights of the inputs. Example: `initializer: lecun_normal`."""
     recurrent_initializer: AnyInitializer = choice(GlorotUniform(gain=0.5))
     """First values of W, the weights between the units. Where they are large the units may not
-    settle.
+    settle. Example: `recurrent_initializer: orthogonal`.
     """
     bias_initializer: AnyInitializer = choice(Zeros())
     """First values of b."""

@@ -23,7 +23,7 @@ class _Normalization(Layer):
     epsilon: float = number(1e-5, gt=0)
     """Number added to the variance, so that equal values are not divided by 0."""
     activation: AnyActivation = choice(Identity())
-    """Function f of the normalized values."""
+    """Function f of the normalized values. Example: `activation: relu`."""
 
     def parameters(self, inputs: int) -> dict[str, Parameter]:
         """Gamma (I,), from 1, and beta (I,), from 0."""
@@ -44,7 +44,7 @@ class BatchNormalization(_Normalization):
     kind: Literal["batch_normalization"] = "batch_normalization"
     momentum: float = number(0.9, ge=0, lt=1)
     """Share of the running mean and variance that stays at each step; near 1 they average over many
-    batches.
+    batches. Example: `momentum: 0.99`.
     """
 
     def statistics(self, inputs: int) -> dict[str, tuple[Shape, float]]:

@@ -18,13 +18,14 @@ class EarlyStopping(Component):
 
     monitor: str | None = None
     """Column of metrics.csv that has to improve. By default val_loss, or loss where there are no
-    validation rows.
+    validation rows. Example: `monitor: val_accuracy`.
     """
     patience: int = number(20, ge=1)
-    """Epochs in a row without an improvement after which training stops."""
+    """Epochs in a row without an improvement after which training stops. Example: `patience: 10`.
+    """
     minimum_improvement: float = number(0.0, ge=0)
     """Amount, in the unit of the metric, that an improvement must exceed. With 0 every improvement
-    counts.
+    counts. Example: `minimum_improvement: 0.001`.
     """
 
 
@@ -38,41 +39,50 @@ class Training(Component):
     loss: AnyLoss | None = choice(None)
     """Function to minimize. By default it suits the task: cross_entropy for several classes,
     binary_cross_entropy for two and for labels, squared_error for numbers.
+    Example: `loss: absolute_error`.
     """
     optimizer: AnyOptimizer = choice(Adam())
-    """Rule that turns a gradient into a step."""
+    """Rule that turns a gradient into a step. Example: `optimizer: adamw`."""
     learning_rate: float = number(0.001, gt=0)
     """Size η of a step, before the schedule. Where it is too large the loss diverges, where it is
-    too small it hardly falls.
+    too small it hardly falls. Example: `learning_rate: 0.01`.
     """
     schedule: AnySchedule = choice(ConstantRate())
-    """Change of the learning rate during training."""
+    """Change of the learning rate during training. Example: `schedule: cosine`."""
     epochs: int = number(100, ge=1)
     """Passes over the training rows, at most: `early_stopping` and `target_loss` may end training
-    sooner.
+    sooner. Example: `epochs: 300`.
     """
     batch_size: int | Literal["full"] = 32
-    """Rows in a step; full takes all training rows in one step."""
+    """Rows in a step, at least 1; full takes all training rows in one step.
+    Example: `batch_size: 64`.
+    """
     shuffle: bool = True
     """Draw a new order of the rows in each epoch."""
     l1: float = number(0.0, ge=0)
     """Weight of the penalty l1 Σ |w|, which is part of every reported loss; biases are exempt. With
-    0 there is none.
+    0 there is none. Example: `l1: 0.0001`.
     """
     l2: float = number(0.0, ge=0)
     """Weight of the penalty l2 Σ w² / 2, which is part of every reported loss; biases are exempt.
-    With 0 there is none.
+    With 0 there is none. Example: `l2: 0.001`.
     """
     gradient_clipping: GradientClipping | None = None
-    """Bounds on the gradient of each step. By default there are none."""
+    """Bounds on the gradient of each step. By default there are none.
+    Example: `gradient_clipping: {norm: 1.0}`.
+    """
     early_stopping: EarlyStopping | None = None
     """Rule for stopping before the last epoch. By default there is none; an empty mapping, {}, is
-    one with its defaults.
+    one with its defaults. Example: `early_stopping: {patience: 10}`.
     """
     target_loss: float | None = number(None)
-    """Training loss at which a replica stops. By default there is none."""
+    """Training loss at which a replica stops. By default there is none.
+    Example: `target_loss: 0.05`.
+    """
     metrics: list[MetricName] = dataclasses.field(default_factory=list)
-    """Metrics to measure beside the usual ones: closeness is 1 - mean |error| of the outputs."""
+    """Metrics to measure beside the usual ones: closeness is 1 - mean |error| of the outputs.
+    Example: `metrics: [closeness]`.
+    """
     keep: Literal["best", "last"] | None = None
     """Weights that are kept: those of the best epoch by the monitored metric (that of
     `early_stopping`, else val_loss), or of the last finite epoch. By default best where there are
@@ -82,7 +92,7 @@ class Training(Component):
     """Type of the numbers in training. float64 takes twice the memory and is slower."""
     diagnose_every: int | None = number(None, ge=1)
     """Epochs between two looks of the doctor at the layers. By default it looks only at the start
-    and the end.
+    and the end. Example: `diagnose_every: 10`.
     """
 
     def __post_init__(self) -> None:

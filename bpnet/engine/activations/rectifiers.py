@@ -38,7 +38,7 @@ class LeakyRelu(Activation):
 
     kind: Literal["leaky_relu"] = "leaky_relu"
     slope: float = number(0.01, gt=0, lt=1)
-    """Slope below 0: near 0 the function is relu, near 1 the identity."""
+    """Slope below 0: near 0 the function is relu, near 1 the identity. Example: `slope: 0.1`."""
     scratch_arrays: ClassVar[int] = 1
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:

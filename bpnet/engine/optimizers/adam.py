@@ -66,7 +66,9 @@ class AdamW(_Moments):
 
     kind: Literal["adamw"] = "adamw"
     weight_decay: float = number(0.01, ge=0)
-    """Share λ, times the learning rate, by which a step shrinks each weight. With 0 it is adam."""
+    """Share λ, times the learning rate, by which a step shrinks each weight. With 0 it is adam.
+    Example: `weight_decay: 0.05`.
+    """
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         weights = state.theta[:, : state.weights]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bpnet import __version__
-from bpnet.cli import check, cv, gradcheck, guide, init, predict, trace, train
+from bpnet.cli import check, cv, explain, gradcheck, guide, init, predict, trace, train
 from bpnet.cli import eval as evaluate
 from bpnet.cli.allocator import give_back_large_blocks
 from bpnet.cli.exit_codes import null_stream
@@ -71,6 +71,7 @@ _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("trace", trace.trace, trace.EXAMPLES)
 _add("gradcheck", gradcheck.gradcheck, gradcheck.EXAMPLES)
+_add("explain", explain.explain, explain.EXAMPLES)
 _add("guide", guide.guide, guide.EXAMPLES)
 
 

@@ -4,30 +4,47 @@ import ast
 import dataclasses
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FieldDoc:
+    """The docstring of a field: its text, and the keys that its last sentence gives as an example."""
+
+    text: str
+    example: str | None = None
+
+
+def class_doc(component: type) -> str:
+    """Return a class's docstring without its indentation."""
+    return inspect.getdoc(component) or ""
 
 
 def summary(component: type) -> str:
     """Return the first paragraph of a class's docstring, on one line."""
-    return " ".join((inspect.getdoc(component) or "").partition("\n\n")[0].split())
+    return " ".join(class_doc(component).partition("\n\n")[0].split())
 
 
-def field_docs(component: type) -> dict[str, str]:
-    """Return the docstring of each field of a dataclass, on one line; bases' fields are among them.
+def field_docs(component: type) -> dict[str, FieldDoc]:
+    """Return the docstring of each field of a dataclass, those of its bases included.
 
-    A field's docstring is the string that follows its declaration. Python does not keep it, so it is read
-    from the source, which an installed package has beside its byte code.
+    A field's docstring is the string that follows its declaration. Python does not keep it, so it
+    is read from the source, which an installed package has beside its byte code.
     """
     docs: dict[str, str] = {}
     for base in reversed(component.__mro__):
         if base.__module__ != "builtins":
             docs |= _docs_of_module(base.__module__).get(base.__name__, {})
-    return {
-        field.name: docs[field.name]
-        for field in dataclasses.fields(component)
-        if field.name in docs
-    }
+    names = [field.name for field in dataclasses.fields(component)]
+    return {name: _parted(docs[name]) for name in names if name in docs}
+
+
+def _parted(doc: str) -> FieldDoc:
+    text, found, example = doc.partition(" Example: `")
+    return FieldDoc(text, re.sub("`.$", "", example) if found else None)
 
 
 @functools.cache

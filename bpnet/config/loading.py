@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from bpnet.config.other_names import OTHER_NAMES
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import dataclasses_in, hint_at, hints, kind_of, section_at, spell_out
 from bpnet.config.source import Source
@@ -28,34 +29,6 @@ _WANTED = {
     "int_type": "a whole number",
     "list_type": "a list",
     "string_type": "text",
-}
-_ALSO_KNOWN_AS = {
-    "embed": "embedding",
-    "embeddings": "embedding",
-    "l2": "l2_rows",
-    "minmax": "min_max",
-    "onehot": "one_hot",
-    "standard": "standardize",
-    "batchnorm": "batch_normalization",
-    "batch_norm": "batch_normalization",
-    "bce": "binary_cross_entropy",
-    "categorical_cross_entropy": "cross_entropy",
-    "categorical_crossentropy": "cross_entropy",
-    "gd": "gradient_descent",
-    "kaiming_normal": "he_normal",
-    "kaiming_uniform": "he_uniform",
-    "l1": "absolute_error",
-    "layer_norm": "layer_normalization",
-    "layernorm": "layer_normalization",
-    "linear": "identity",
-    "log_loss": "cross_entropy",
-    "logistic": "sigmoid",
-    "mae": "absolute_error",
-    "mse": "squared_error",
-    "sgd": "gradient_descent",
-    "swish": "silu",
-    "xavier_normal": "glorot_normal",
-    "xavier_uniform": "glorot_uniform",
 }
 _BOUNDS = {
     "greater_than": ("gt", "greater than"),
@@ -167,7 +140,7 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
         if "union_tag_not_found" in types:
             return f"{name} needs a key `kind`; allowed are {', '.join(allowed)}"
         kind = str(details[0]["ctx"]["tag"])
-        meant = _ALSO_KNOWN_AS.get(kind.lower().replace("-", "_"), kind)
+        meant = OTHER_NAMES.get(kind.lower().replace("-", "_"), kind)
         hint = f"; did you mean '{meant}'?" if meant in allowed else did_you_mean(kind, allowed)
         return f"{name} is '{kind}'; allowed are {', '.join(allowed)}{hint}"
     if types <= {"dict_type", "dataclass_type"} and (kinds := _kinds(path, data)):

@@ -47,12 +47,16 @@ def test_the_components_are_found() -> None:
     ("component", "field"), FIELDS, ids=lambda part: getattr(part, "__name__", part)
 )
 def test_every_field_has_a_docstring(component: type, field: str) -> None:
-    doc = field_docs(component).get(field, "")
-    assert doc, f"{component.__name__}.{field}: write a docstring below it, one or two sentences"
-    assert doc.endswith("."), doc
-    assert doc[0].isupper() or not doc[0].isalpha(), doc
-    assert not re.match(r"(What|Whether|Which|Who|How|The number of)\b", doc), doc
-    assert len(doc) <= 250, f"{component.__name__}.{field}: {len(doc)} characters are too many"
+    docs = field_docs(component)
+    assert field in docs, f"write a docstring below {component.__name__}.{field}"
+    text = docs[field].text
+    assert text.endswith("."), text
+    assert text[0].isupper() or not text[0].isalpha(), text
+    assert not re.match(r"(What|Whether|Which|Who|How)\b", text), text
+    assert "Example" not in text, (
+        "an example is the last sentence, in backquotes: Example: `key: value`."
+    )
+    assert len(text) <= 250, f"{component.__name__}.{field}: {len(text)} characters are too many"
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.__name__)
@@ -64,4 +68,6 @@ def test_every_component_has_a_summary(component: type) -> None:
 def test_a_component_has_the_docstrings_of_its_bases() -> None:
     docs = field_docs(next(one for one in COMPONENTS if one.__name__ == "AdamW"))
     assert list(docs) == ["beta_1", "beta_2", "epsilon", "weight_decay"]
-    assert docs["weight_decay"].startswith("Share λ, times the learning rate")
+    assert docs["weight_decay"].text.startswith("Share λ, times the learning rate")
+    assert docs["weight_decay"].example == "weight_decay: 0.05"
+    assert docs["epsilon"].example is None

@@ -51,7 +51,11 @@ class _Moments(Optimizer):
 
 @dataclass(frozen=True, kw_only=True)
 class Adam(_Moments):
-    """m̂ = m / (1 - β1ᵗ), v̂ = v / (1 - β2ᵗ);  theta -= η m̂ / (√v̂ + ε) (Kingma and Ba 2015)."""
+    """Momentum, in units of each gradient's recent size (Kingma and Ba 2015).
+
+    m = β1 m + (1 - β1) g and v = β2 v + (1 - β2) g²;  m̂ = m / (1 - β1ᵗ) and v̂ = v / (1 - β2ᵗ);
+    theta -= η m̂ / (√v̂ + ε).
+    """
 
     kind: Literal["adam"] = "adam"
 
@@ -62,7 +66,10 @@ class Adam(_Moments):
 
 @dataclass(frozen=True, kw_only=True)
 class AdamW(_Moments):
-    """Adam after theta -= η λ theta on the weights, biases exempt (Loshchilov and Hutter 2019)."""
+    """Adam that also shrinks the weights (Loshchilov and Hutter 2019).
+
+    First theta -= η λ theta on the weights, biases exempt; then the step of adam.
+    """
 
     kind: Literal["adamw"] = "adamw"
     weight_decay: float = number(0.01, ge=0)

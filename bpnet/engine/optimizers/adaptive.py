@@ -12,7 +12,10 @@ from bpnet.engine.optimizers.state import Rate, State
 
 @dataclass(frozen=True, kw_only=True)
 class RmsProp(Optimizer):
-    """v = ρ v + (1 - ρ) g²;  theta -= η g / (√v + ε) (Tieleman and Hinton 2012)."""
+    """Steps in units of each gradient's recent size (Tieleman and Hinton 2012).
+
+    v = ρ v + (1 - ρ) g²;  theta -= η g / (√v + ε).
+    """
 
     kind: Literal["rmsprop"] = "rmsprop"
     decay: float = number(0.9, ge=0, lt=1)
@@ -29,7 +32,10 @@ class RmsProp(Optimizer):
 
 @dataclass(frozen=True, kw_only=True)
 class Adagrad(Optimizer):
-    """v = v + g²;  theta -= η g / (√v + ε) (Duchi, Hazan and Singer 2011)."""
+    """Steps that shrink as gradients add up (Duchi, Hazan and Singer 2011).
+
+    v = v + g²;  theta -= η g / (√v + ε).
+    """
 
     kind: Literal["adagrad"] = "adagrad"
     epsilon: float = number(1e-10, gt=0)

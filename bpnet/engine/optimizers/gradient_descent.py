@@ -12,7 +12,7 @@ from bpnet.engine.optimizers.state import Rate, State
 
 @dataclass(frozen=True, kw_only=True)
 class GradientDescent(Optimizer):
-    """theta -= η g."""
+    """A step against the gradient: theta -= η g."""
 
     kind: Literal["gradient_descent"] = "gradient_descent"
 
@@ -24,7 +24,10 @@ class GradientDescent(Optimizer):
 
 @dataclass(frozen=True, kw_only=True)
 class Momentum(Optimizer):
-    """v = μ v + g;  theta -= η v (Polyak 1964)."""
+    """Steps that carry on in the direction of earlier ones (Polyak 1964).
+
+    v = μ v + g;  theta -= η v.
+    """
 
     kind: Literal["momentum"] = "momentum"
     momentum: float = number(0.9, ge=0, lt=1)
@@ -41,7 +44,10 @@ class Momentum(Optimizer):
 
 @dataclass(frozen=True, kw_only=True)
 class Nesterov(Optimizer):
-    """v = μ v + g;  theta -= η (g + μ v) (Nesterov 1983, in the form of Sutskever et al. 2013)."""
+    """Momentum that looks a step ahead (Nesterov 1983).
+
+    v = μ v + g;  theta -= η (g + μ v), in the form of Sutskever et al. (2013).
+    """
 
     kind: Literal["nesterov"] = "nesterov"
     momentum: float = number(0.9, ge=0, lt=1)

@@ -13,10 +13,10 @@ from bpnet.engine.optimizers.state import Rate, State
 
 @dataclass(frozen=True, kw_only=True)
 class Perturbation(Optimizer):
-    """theta_i += η n for one parameter i at a time, n standard normal: kept if the loss falls.
+    """Random changes of one parameter at a time, each kept only if the loss falls.
 
-    It needs no gradient: a step is two forward passes, one that measures the loss and one that
-    tries.
+    theta_i += η n for one parameter i, with n standard normal. It needs no gradient: a step is two
+    forward passes, one that measures the loss and one that tries.
     """
 
     kind: Literal["perturbation"] = "perturbation"

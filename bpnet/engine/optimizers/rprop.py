@@ -12,11 +12,12 @@ from bpnet.engine.optimizers.state import Rate, State
 
 @dataclass(frozen=True, kw_only=True)
 class Rprop(Optimizer):
-    """theta -= Δ sign(g), with a step size Δ for each parameter: iRprop⁻ (Igel and Hüsken 2000).
+    """A step size for each parameter, by the signs of its gradient (Igel and Hüsken 2000).
 
-    It descends from Riedmiller and Braun (1993). Δ starts at the learning rate, grows while the
-    gradient keeps its sign, and shrinks where the sign turns; that parameter then rests for one
-    step. It is made for `batch_size: full`, and no schedule changes its steps.
+    theta -= Δ sign(g), with a step size Δ for each parameter: iRprop⁻, which descends from
+    Riedmiller and Braun (1993). Δ starts at the learning rate, grows while the gradient keeps its
+    sign, and shrinks where the sign turns; that parameter then rests for one step. It is made for
+    `batch_size: full`, and no schedule changes its steps.
     """
 
     kind: Literal["rprop"] = "rprop"

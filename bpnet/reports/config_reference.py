@@ -1,25 +1,27 @@
 """The config reference: every key and every kind of component, as one page of the guide."""
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from bpnet.config.examples import one_line
 from bpnet.config.key_types import bounds_words, plural
 from bpnet.workflows.explain import Explanation, Family, Key, Reference, Section
 
+WIDTH = 80
 _INTRODUCTION = """\
 # Config reference
 
-Every key of a config, with its type, bounds, default and meaning. [The config](config.md) shows how
-a file is written and how its keys go together.
+Every config key, with type, bounds and default.
 
 `bpnet explain KEY` shows the same for one key in the terminal, with an example:
-`bpnet explain training.optimizer.adam`, or only `bpnet explain adam`. This page is written from the
-docstrings of the code by `bpnet explain --reference`.
+`bpnet explain training.optimizer.adam`, or only `bpnet explain adam`. This page
+is written from the docstrings of the code by `bpnet explain --reference`.
+[The config](config.md) shows how a file is written.
 
-A key can be set in the file or on the command line (`--set training.epochs=50`). A component, such as
-an optimizer or a layer, is a word (`optimizer: adam`) or a mapping with that word as its `kind`
-(`optimizer: {kind: adam, beta_1: 0.8}`)."""
+A key is set in the file or on the command line: `--set training.epochs=50`. A
+component, such as an optimizer or a layer, is a word, `optimizer: adam`, or a
+mapping with that word as its `kind`: `optimizer: {kind: adam, beta_1: 0.8}`."""
 
 _TOP = "Top of a config"
 _SPECIAL = re.compile(r"[*<]|(?<!\w)_|_(?!\w)")
@@ -30,9 +32,9 @@ def reference_text(reference: Reference) -> str:
     """Return the page as Markdown."""
     links = _Links(reference)
     contents = [
-        "Sections: " + ", ".join(map(links.to, links.sections)) + ".",
+        *_wrapped(f"Sections: {', '.join(map(links.to, links.sections))}."),
         "",
-        "Components: " + ", ".join(map(links.to, links.families)) + ".",
+        *_wrapped(f"Components: {', '.join(map(links.to, links.families))}."),
     ]
     sections = [line for one in reference.sections for line in _section(one, links)]
     families = [line for one in reference.families for line in _family(one, links)]
@@ -63,15 +65,16 @@ def _heading(family: Family) -> str:
 
 
 def _section(section: Section, links: _Links) -> Iterator[str]:
-    yield from ("", f"## {section.key or _TOP}", "", _text(section.doc), "")
-    yield from _table(section.keys, links)
+    yield from ("", f"## {section.key or _TOP}", "", *_wrapped(_text(section.doc)), "")
+    yield from _table([(key.key, key) for key in section.keys], links)
 
 
 def _family(family: Family, links: _Links) -> Iterator[str]:
     kinds = [f"`{kind.key.rpartition('.')[2]}`" for kind in family.kinds]
     also = [f"`{kind}`" for kind in family.elsewhere]
     yield from ("", f"## {_heading(family)}", "")
-    yield f"At {_listed([f'`{key}`' for key in family.at])}: {_listed([*also, *kinds])}."
+    at = _listed([f"`{key}`" for key in family.at])
+    yield from _wrapped(f"At {at}: {_listed([*also, *kinds])}.")
     for kind in family.kinds:
         yield from _kind(kind, links)
 
@@ -79,16 +82,16 @@ def _family(family: Family, links: _Links) -> Iterator[str]:
 def _kind(kind: Explanation, links: _Links) -> Iterator[str]:
     yield from ("", f"### {kind.key.rpartition('.')[2]}")
     for paragraph in kind.doc.split("\n\n"):
-        yield from ("", *_text(paragraph).splitlines())
+        yield from ("", *_wrapped(_text(paragraph)))
     if kind.keys:
         yield ""
-        yield from _table(kind.keys, links)
+        yield from _table([(key.key.rpartition(".")[2], key) for key in kind.keys], links)
 
 
-def _table(keys: Sequence[Key], links: _Links) -> list[str]:
+def _table(keys: Sequence[tuple[str, Key]], links: _Links) -> list[str]:
     rows = [
         (
-            f"`{key.key.rpartition('.')[2]}`",
+            f"`{name}`",
             "; ".join(filter(None, (_text(key.type), bounds_words(key.bounds)))),
             "required"
             if key.required
@@ -97,7 +100,7 @@ def _table(keys: Sequence[Key], links: _Links) -> list[str]:
             else f"`{one_line(key.default)}`",
             _text(key.doc) + links.target(key),
         )
-        for key in keys
+        for name, key in keys
     ]
     lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
     return lines + [
@@ -110,6 +113,10 @@ def _text(text: str) -> str:
     parts = text.split("`")
     parts[::2] = [_SPECIAL.sub(r"\\\g<0>", part) for part in parts[::2]]
     return "`".join(parts)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -136,7 +136,7 @@ def test_json_of_sections_and_of_matches() -> None:
 def test_the_reference_is_markdown_whose_links_lead_somewhere() -> None:
     said = bpnet("explain", "--reference")
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith("# Config reference\n\nEvery key of a config, with its type,")
+    assert said.out.startswith("# Config reference\n\nEvery config key, with type, bounds")
     headings = re.findall(r"^#+ (.+)$", said.out, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     links = set(re.findall(r"\]\(#([^)]+)\)", said.out))

@@ -20,8 +20,8 @@ def explain(
     key: Annotated[
         str | None,
         typer.Argument(
-            metavar="[KEY]",
-            help="A key of a config, or a kind of component there; without it, list all sections.",
+            metavar="KEY",
+            help="Key of a config, or kind of component there; by default, list all sections.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -29,9 +29,10 @@ def explain(
         bool, typer.Option("--reference", help="Print every key and kind as one Markdown page.")
     ] = False,
 ) -> None:
-    """Explain a key of a config: its meaning, type, bounds, default, kinds and an example.
+    """Explain a key of a config, with its default and an example.
 
-    KEY is a path such as training.optimizer.adam, or the end of one, such as adam.
+    KEY is a path such as training.optimizer.adam, or the end of one, such as adam. Shows the
+    meaning, type, bounds, default and allowed kinds, and how the key is set.
     """
     with exit_codes():
         from bpnet.cli import console

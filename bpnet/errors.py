@@ -6,7 +6,7 @@ from collections.abc import Sequence
 class BpnetError(Exception):
     """A problem to report without a traceback.
 
-    Each of `problems` is a complete message: where, the bad value, what is allowed, what to do next.
+    Each of `problems` is a complete message: where, the bad value, what is allowed, what to do.
     """
 
     exit_code = 1

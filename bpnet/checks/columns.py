@@ -1,4 +1,4 @@
-"""Describing: what each column of a table is by its training rows, and what becomes of it."""
+"""Columns: the role of each, its values in the training rows, and the inputs it is encoded to."""
 
 from dataclasses import dataclass
 
@@ -14,16 +14,16 @@ from bpnet.preparation.prepare import Fitted
 
 @dataclass(frozen=True)
 class ColumnDescription:
-    """A column: its role, its training rows' gaps and values, and how many inputs it makes."""
+    """A column: its role, its values in the training rows, and the number of inputs it makes."""
 
     name: str
     role: Role
     reason: str | None
-    """Of a column that is left out: why."""
+    """Why the column is left out, if it is."""
     missing: float
-    """The share of training rows in which it is a gap."""
+    """The share of training rows in which the value is missing."""
     levels: int | None
-    """How many different texts it has, where it is categorical, boolean or left out."""
+    """The number of different texts, where the column is categorical, boolean or left out."""
     lowest: float | str | None
     """The smallest number, or the earliest day."""
     highest: float | str | None
@@ -31,12 +31,16 @@ class ColumnDescription:
     constant: bool
 
 
-def describe(fitted: Fitted) -> list[ColumnDescription]:
-    """Each candidate for a feature, in the order of the table, in one pass over it; raises DataError."""
+def describe_columns(fitted: Fitted) -> list[ColumnDescription]:
+    """Return each candidate for a feature, in the order of the table; raises DataError.
+
+    The table is read once.
+    """
     surveyed = fitted.survey
     findings, train = surveyed.profile.findings, surveyed.part("train")
     encoded = {column.name: column for column in fitted.encoder.columns}
-    gaps, levels = dict.fromkeys(findings, 0), {name: CategoryStats() for name in findings}
+    missing = dict.fromkeys(findings, 0)
+    categories = {name: CategoryStats() for name in findings}
     for chunk in surveyed.table.chunks(
         {name: encoded[name].cell_type if name in encoded else "text" for name in findings}
     ):
@@ -44,16 +48,16 @@ def describe(fitted: Fitted) -> list[ColumnDescription]:
         for name in findings:
             column, role = chunk.column(name), _role(encoded.get(name))
             if role in ("numeric", "date"):
-                gaps[name] += int(missing_targets(column, words=False)[rows].sum())
+                missing[name] += int(missing_targets(column, words=False)[rows].sum())
             else:
-                levels[name].add(column, rows)
+                categories[name].add(column, rows)
     return [
         _described(
             name,
             encoded.get(name),
             finding.reason,
-            missing=(gaps[name] + levels[name].missing) / int(train.sum()),
-            levels=len(levels[name].counts),
+            missing=(missing[name] + categories[name].missing) / int(train.sum()),
+            categories=len(categories[name].counts),
         )
         for name, finding in findings.items()
     ]
@@ -70,7 +74,7 @@ def _role(column: EncodedColumn | None) -> Role:
 
 
 def _described(
-    name: str, column: EncodedColumn | None, reason: str | None, *, missing: float, levels: int
+    name: str, column: EncodedColumn | None, reason: str | None, *, missing: float, categories: int
 ) -> ColumnDescription:
     lowest: float | str | None = None
     highest: float | str | None = None
@@ -83,7 +87,7 @@ def _described(
         role=_role(column),
         reason=reason,
         missing=missing,
-        levels=None if lowest is not None else levels,
+        levels=None if lowest is not None else categories,
         lowest=lowest,
         highest=highest,
         inputs=len(column.inputs) if column else 0,
@@ -92,5 +96,5 @@ def _described(
 
 
 def _day(days: float) -> str:
-    """A count of days since 1970-01-01 as a date."""
+    """Return the date of a number of days since 1970-01-01."""
     return str(np.datetime64(int(np.floor(days)), "D"))

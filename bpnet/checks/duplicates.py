@@ -1,4 +1,4 @@
-"""Duplicates: columns that hold the same as another, and rows that stand in two parts of the split."""
+"""Duplicates: columns that equal another, and rows that occur in two parts of the split."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from bpnet.data.splitting import Indices, Part
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 
-MOST_EXAMPLES = 3
+MAX_EXAMPLES = 3
 _STEP = 10_000
 
 
 @dataclass(frozen=True)
 class SharedRows:
-    """How many rows of the part `second` have the features of a row of `first`.
+    """The number of rows of the part `second` whose features equal those of a row of `first`.
 
-    Each of the `examples` is a pair of row numbers, counted from 1: that in `first`, and that in `second`.
+    Each of the `examples` is a pair of row numbers, counted from 1: in `first`, and in `second`.
     """
 
     first: Part
@@ -27,34 +27,35 @@ class SharedRows:
     examples: list[tuple[int, int]]
 
 
-def equal_columns(cells: Mapping[str, Array]) -> list[list[str]]:
-    """The groups of columns whose cells (N,) are all the same; those that are constant are passed over."""
+def find_equal_columns(cells: Mapping[str, Array]) -> list[list[str]]:
+    """Return the groups of columns whose cells (N,) are all equal, apart from constant columns."""
     groups: dict[bytes | tuple[str | None, ...], list[str]] = {}
-    for name, own in cells.items():
-        key = tuple(own) if own.dtype == object else own.tobytes()
-        if len(own) and any(cell != own[0] for cell in own[1:]):
+    for name, column in cells.items():
+        key = tuple(column) if column.dtype == object else column.tobytes()
+        if len(column) and any(cell != column[0] for cell in column[1:]):
             groups.setdefault(key, []).append(name)
     return [names for names in groups.values() if len(names) > 1]
 
 
-def shared_rows(rows: Mapping[Part, Rows], numbers: Mapping[Part, Indices]) -> list[SharedRows]:
-    """The rows whose encoded features stand in two parts; `numbers` are their indices in the table."""
-    keys = {part: dict(_keyed(own.x, numbers[part])) for part, own in rows.items()}
-    found = []
+def find_shared_rows(
+    rows: Mapping[Part, Rows], numbers: Mapping[Part, Indices]
+) -> list[SharedRows]:
+    """Return the rows whose encoded features occur in two parts; `numbers` index the table."""
+    row_by_key = {part: dict(_keyed(each.x, numbers[part])) for part, each in rows.items()}
+    shared = []
     for first, second in combinations(rows, 2):
-        known = keys[first]
-        twins = [
-            (known[key] + 1, row + 1)
+        pairs = [
+            (row_by_key[first][key] + 1, row + 1)
             for key, row in _keyed(rows[second].x, numbers[second])
-            if key in known
+            if key in row_by_key[first]
         ]
-        if twins:
-            found.append(SharedRows(first, second, len(twins), twins[:MOST_EXAMPLES]))
-    return found
+        if pairs:
+            shared.append(SharedRows(first, second, len(pairs), pairs[:MAX_EXAMPLES]))
+    return shared
 
 
 def _keyed(x: Array, numbers: Indices) -> Iterator[tuple[int, int]]:
-    """The key of each row of x (N, I), which equal rows share, with its index in the table."""
+    """Yield a key of each row of x (N, I), the same for equal rows, with its index in the table."""
     for start in range(0, len(x), _STEP):
         piece = np.ascontiguousarray(x[start : start + _STEP]) + 0.0  # -0 becomes 0
         for row, number in zip(piece, numbers[start : start + _STEP].tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Sampling: the cells of some training rows, column by column, to look for what makes a table treacherous."""
+"""Sampling: the cells of some training rows, for checks that need not see them all."""
 
 from collections.abc import Mapping
 
@@ -11,31 +11,32 @@ from bpnet.engine.component import Array
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.preparation.prepare import Fitted
 
-MOST_ROWS = 50_000
-"""Of more rows than these, so many drawn at random are looked at."""
+MAX_ROWS = 50_000
+"""Larger tables are checked by this number of rows, drawn at random."""
 
-_MOST_CELLS = 20_000_000
+_MAX_CELLS = 20_000_000
 
 
-def sample(rows: Indices, most: int, seed: int) -> Indices:
-    """At most so many of the rows, drawn at random, in their order."""
+def sample_rows(rows: Indices, most: int, seed: int) -> Indices:
+    """Return at most `most` of the rows, drawn at random, in their order."""
     if len(rows) <= most:
         return rows
     return np.sort(generator(seed, Purpose.SPLIT, epoch=2).choice(rows, most, replace=False))
 
 
-def most_rows(columns: int) -> int:
-    """How many rows of so many columns, or inputs, are looked at."""
-    return min(MOST_ROWS, max(1000, _MOST_CELLS // columns))
+def max_rows(columns: int) -> int:
+    """Return the number of rows to check of a table with this number of columns, or inputs."""
+    return min(MAX_ROWS, max(1000, _MAX_CELLS // columns))
 
 
-def cells_of(fitted: Fitted, rows: Indices) -> Mapping[str, Array]:
-    """Each feature's cells (N,) in these rows: numbers, nan for a gap, or texts as objects, None for a gap.
+def feature_cells(fitted: Fitted, rows: Indices) -> Mapping[str, Array]:
+    """Return each feature's cells (N,) in these rows; raises DataError.
 
-    A date is the number of its days. Raises DataError.
+    Numbers are floats, with nan for a missing value, and dates are days; texts are objects, with
+    None for a missing value.
     """
     encoder = fitted.encoder
-    found: dict[str, list[Array]] = {name: [] for name in encoder.features}
+    pieces: dict[str, list[Array]] = {name: [] for name in encoder.features}
     for chunk in fitted.survey.table.chunks(encoder.column_types):
         inside = rows[(rows >= chunk.start) & (rows < chunk.start + len(chunk))] - chunk.start
         for column in encoder.columns:
@@ -46,7 +47,7 @@ def cells_of(fitted: Fitted, rows: Indices) -> Mapping[str, Array]:
                 form = column.format
                 cells = picked.parse(lambda text, form=form: parse_date(text, form), "a date")  # type: ignore[misc]
             else:
-                codes, levels = picked.as_text()
-                cells = np.array([*levels, None], object)[codes]
-            found[column.name].append(cells)
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+                codes, categories = picked.as_text()
+                cells = np.array([*categories, None], object)[codes]  # code -1 takes the None
+            pieces[column.name].append(cells)
+    return {name: np.concatenate(parts) for name, parts in pieces.items()}

@@ -1,4 +1,4 @@
-"""Timing: how long an epoch will take, by a few real steps on a throw-away network."""
+"""Timing: how long an epoch takes, measured by a few real steps of a network to discard."""
 
 import time
 from dataclasses import replace
@@ -10,10 +10,10 @@ from bpnet.engine.network import Network
 from bpnet.models.threads import suited_threads
 
 BUDGET = 0.25
-"""Seconds that the steps may take; a single epoch of few batches takes what it takes."""
+"""Seconds that the steps may take; a single epoch of few batches may exceed it."""
 
-_WARMING = 4
-"""Batches of the first epoch, by which it is known how many fit the budget."""
+_WARM_UP = 4
+"""Batches of the first epoch, which show how many fit into the budget."""
 
 
 def seconds_per_epoch(
@@ -24,20 +24,23 @@ def seconds_per_epoch(
     metric: MetricOf,
     rows: int,
 ) -> float:
-    """Seconds that an epoch over so many `rows` takes, extrapolated from some of these rows; changes the network."""
+    """Return the seconds of an epoch of `rows` rows, extrapolated from some of `train`.
+
+    The network is trained, and so changed.
+    """
     training = replace(training, early_stopping=None, target_loss=None, epochs=1_000_000)
     size = len(train) if training.batch_size == "full" else training.batch_size
-    first = min(len(train), _WARMING * size)
+    first = min(len(train), _WARM_UP * size)
     with suited_threads(network, size):
-        spent = _measured(training, network, train, validation, metric, first, BUDGET / 5)
-        steps = max(_WARMING, int(BUDGET / 3 / spent * _WARMING))
+        spent = _fastest_epoch(training, network, train, validation, metric, first, BUDGET / 5)
+        steps = max(_WARM_UP, int(BUDGET / 3 / spent * _WARM_UP))
         count = min(len(train), steps * size)
         if count > first:
-            spent = _measured(training, network, train, validation, metric, count, BUDGET / 3)
+            spent = _fastest_epoch(training, network, train, validation, metric, count, BUDGET / 3)
     return spent * rows / min(count, len(train))
 
 
-def _measured(
+def _fastest_epoch(
     training: Training,
     network: Network,
     train: Rows,
@@ -46,11 +49,16 @@ def _measured(
     count: int,
     budget: float,
 ) -> float:
-    """Seconds of the fastest epoch over the first `count` rows, and as large a share of the validation rows."""
-    held = validation and validation.picked(slice(max(1, len(validation) * count // len(train))))
+    """Return the seconds of the fastest epoch of the first `count` rows, within the budget.
+
+    The same share of the validation rows is evaluated.
+    """
+    held_out = validation and validation.picked(
+        slice(max(1, len(validation) * count // len(train)))
+    )
     best, start = float("inf"), time.perf_counter()
     before = start
-    for _ in fit(training, network, train.picked(slice(count)), held, metric, keep_before=True):
+    for _ in fit(training, network, train.picked(slice(count)), held_out, metric, keep_before=True):
         now = time.perf_counter()
         best, before = min(best, now - before), now
         if now - start > budget:

@@ -10,9 +10,9 @@ _LARGE = 1 << 20
 def give_back_large_blocks() -> None:
     """Make glibc return every block of 1 MB and more to the system as soon as it is freed.
 
-    By default it raises this threshold while tables are read, up to 32 MB, and keeps smaller blocks:
-    the peak of training on a CSV of 73 MB is then 624 MB instead of 496, that of predicting 378
-    instead of 251. Neither takes longer.
+    By default it raises this threshold while tables are read, up to 32 MB, and keeps smaller
+    blocks: the peak of training on a CSV of 73 MB is then 624 MB instead of 496, that of predicting
+    378 instead of 251. Neither takes longer.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has no mallopt

@@ -1,4 +1,4 @@
-"""The terminal: results on stdout, progress, notes and warnings on stderr. Only this imports rich."""
+"""The terminal: results on stdout, progress and warnings on stderr; all that imports rich."""
 
 import contextlib
 import sys
@@ -25,9 +25,9 @@ _SECONDS_BETWEEN_DRAWINGS = 0.1
 
 
 class TrainingView:
-    """Shows a training: as a progress bar on a terminal, elsewhere a line every tenth of the epochs.
+    """Shows a training: as a progress bar on a terminal, elsewhere as ten lines in all.
 
-    A context manager, whose end removes the bar.
+    It is a context manager, whose end removes the bar.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class TrainingView:
     def begin_pass(
         self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]
     ) -> None:
-        """Show before each pass of a cross-validation its number of folds, and describe the first."""
+        """Show before each pass of a cross-validation how many folds train; describe the first."""
         self._remove_bar()
         if number == 1:
             _describe(f"{run.name}, its first fold", first, parameters)

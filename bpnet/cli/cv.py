@@ -1,4 +1,4 @@
-"""`bpnet cv`: an estimate of how well a config generalizes, and an ensemble of the folds' networks."""
+"""`bpnet cv`: how well a config generalizes, and an ensemble of the folds' networks."""
 
 import dataclasses
 import sys

@@ -13,7 +13,7 @@ from bpnet.errors import BpnetError, ConfigError, InterruptedRunError
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn an error that a user can meet into a message and an exit code; a bug keeps its traceback."""
+    """Turn a user's error into a message and an exit code; a bug keeps its traceback."""
     try:
         yield
     except BpnetError as error:

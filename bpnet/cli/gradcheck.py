@@ -1,4 +1,4 @@
-"""`bpnet gradcheck`: backpropagation against central differences, on a config's network and rows."""
+"""`bpnet gradcheck`: backpropagation against central differences, for a config."""
 
 import dataclasses
 from typing import Annotated

@@ -1,174 +1,210 @@
-"""The report of a check: what training would do, as lines of text."""
+"""The report of `bpnet check`: what training would do with a table, and what may go wrong."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from bpnet.checks.columns import ColumnDescription
 from bpnet.checks.duplicates import SharedRows
-from bpnet.checks.leaks import FEWEST_ROWS, Leak
+from bpnet.checks.leaks import MIN_ROWS, Leak
 from bpnet.messages import quoted_list
 from bpnet.reports.text import counted, duration, table
 from bpnet.workflows.check import Format, Inspection
 
-MOST_COLUMNS = 40
-"""Of more columns than these, those that are used are told by role."""
+MAX_COLUMNS = 40
+"""With more columns than these, those that are used are summed up by role."""
 
-MOST_CLASSES = 12
+MAX_CLASSES = 12
+"""Of more classes than these, only the most common are shown."""
 
 
-def check_lines(found: Inspection) -> list[str]:
-    """All of an inspection, section by section."""
-    cost = found.cost
-    parts = ", ".join(f"{count:,} {part}" for part, count in found.parts.items() if count)
-    dropped = found.rows - sum(found.parts.values())
-    without = f"; {dropped} without a target are dropped" if dropped else ""
-    lines = [
-        f"{found.table}: {counted(found.rows, 'row')}: {parts}{without}",
-        *_format_lines(found.format),
-        f"{found.task} of {quoted_list(found.targets)}: {found.why}",
-        "",
-        *column_lines(found.columns),
-        "",
-        *_target_lines(found),
+def check_lines(inspection: Inspection) -> list[str]:
+    """Return the whole report: rows and task, columns, targets, warnings, notes and cost."""
+    sections = [
+        _table_lines(inspection),
+        column_lines(inspection.columns),
+        _target_lines(inspection),
+        [f"warning: {text}" for text in warning_lines(inspection)],
+        [f"note: {text}" for text in _notes(inspection)],
+        _cost_lines(inspection),
     ]
-    if warnings := warning_lines(found):
-        lines += ["", *(f"warning: {text}" for text in warnings)]
-    if notes := list(_notes(found)):
-        lines += ["", *(f"note: {text}" for text in notes)]
+    lines: list[str] = []
+    for section in filter(None, sections):
+        lines += ["", *section] if lines else section
+    return lines
+
+
+def column_lines(columns: Sequence[ColumnDescription], width: int = 80) -> list[str]:
+    """Return a line for each column, or of many columns for each role; then why some are left out.
+
+    The reasons are wrapped at `width`, the table is not.
+    """
+    ignored = [column for column in columns if column.role == "ignored"]
+    reasons = [
+        line
+        for column in ignored
+        for line in wrap(
+            f"'{column.name}' is left out: {column.reason}", width, subsequent_indent="  "
+        )
+    ]
+    if len(columns) > MAX_COLUMNS:
+        return [*_role_lines(columns), *reasons]
+    rows = [[c.name, c.role, _missing_text(c), _values_text(c), _use_text(c)] for c in columns]
+    lines = table(["column", "role", "missing", "values", "becomes"], rows)
+    return [*lines, "", *reasons] if reasons else lines
+
+
+def warning_lines(inspection: Inspection) -> list[str]:
+    """Return the warnings of training, and the leaks and duplicates it would not notice."""
+    return [
+        *inspection.warnings,
+        *map(_leak_text, inspection.leaks),
+        *(
+            f"the columns {quoted_list(names)} hold the same values: set all but one to ignored "
+            "in dataset.roles"
+            for names in inspection.equal_columns
+        ),
+        *map(_shared_rows_text, inspection.shared_rows),
+    ]
+
+
+def _table_lines(inspection: Inspection) -> list[str]:
+    """Return the rows of each part, how the file is read, and the task with its reason."""
+    parts = ", ".join(f"{count:,} {part}" for part, count in inspection.parts.items() if count)
+    dropped = inspection.rows - sum(inspection.parts.values())
+    without = f"; {dropped} without a target are dropped" if dropped else ""
+    return [
+        f"{inspection.table}: {counted(inspection.rows, 'row')}: {parts}{without}",
+        *_format_lines(inspection.format),
+        f"{inspection.task} of {quoted_list(inspection.targets)}: {inspection.why}",
+    ]
+
+
+def _format_lines(read: Format) -> list[str]:
+    """Return a line on how the file is read, where that is unusual."""
+    unusual = [f"{counted(read.files, 'file')}"] if read.files > 1 else []
+    if read.separator not in (None, ","):
+        unusual.append(f"separator {read.separator!r}")
+    if read.decimal not in (None, "."):
+        unusual.append(f"decimal mark {read.decimal!r}")
+    if read.thousands:
+        unusual.append(f"thousands mark {read.thousands!r}")
+    if read.encoding:
+        unusual.append(f"encoding {read.encoding}")
+    return [f"read with: {', '.join(unusual)}"] if unusual else []
+
+
+def _role_lines(columns: Sequence[ColumnDescription]) -> list[str]:
+    """Return a line for each role: its columns, those with missing values, and their inputs."""
+    lines = []
+    for role in ("numeric", "categorical", "boolean", "date"):
+        with_role = [column for column in columns if column.role == role]
+        if with_role:
+            missing = sum(column.missing > 0 for column in with_role)
+            some = f", {missing} with missing values" if missing else ""
+            inputs = counted(sum(column.inputs for column in with_role), "input")
+            lines.append(f"{counted(len(with_role), f'{role} column')}{some}: {inputs}")
+    return lines
+
+
+def _target_lines(inspection: Inspection) -> list[str]:
+    """Return the rows of each class or label, or the spread of each quantity, in each part."""
+    if inspection.spreads:
+        rows = [
+            [name, part, *(f"{value:.6g}" for value in (s.mean, s.deviation, s.lowest, s.highest))]
+            for part, spreads in inspection.spreads.items()
+            for name, s in spreads.items()
+        ]
+        return table(["target", "part", "mean", "deviation", "lowest", "highest"], rows)
+    train = inspection.counts["train"]
+    commonest = sorted(train, key=lambda name: -train[name])[:MAX_CLASSES]
+    shown = [name for name in train if name in commonest]
+    rows = [
+        [
+            name,
+            *(
+                f"{counts[name]:,} ({counts[name] / inspection.parts[part]:.1%})"
+                for part, counts in inspection.counts.items()
+            ),
+        ]
+        for name in shown
+    ]
+    left = len(train) - len(shown)
+    noun = "class" if inspection.task == "classification" else "label"
+    lines = table([noun, *inspection.counts], rows)
+    return [*lines, f"and {left} less common"] if left else lines
+
+
+def _cost_lines(inspection: Inspection) -> list[str]:
+    """Return the size of the network, and the memory and time that training takes."""
+    cost = inspection.cost
     where = "in memory" if cost.storage == "memory" else "on disk"
     return [
-        *lines,
-        "",
-        f"network: {counted(found.inputs, 'input')}, {counted(found.outputs, 'output')}, "
-        f"{counted(found.parameters, 'parameter')}",
-        f"memory:  about {_bytes(cost.encoded_bytes)} of encoded rows, {where}; "
-        f"about {_bytes(cost.parameter_bytes)} for the parameters and their training",
+        f"network: {counted(inspection.inputs, 'input')}, "
+        f"{counted(inspection.outputs, 'output')}, {counted(inspection.parameters, 'parameter')}",
+        f"memory:  about {_size_text(cost.encoded_bytes)} for the encoded rows, {where}",
+        f"         about {_size_text(cost.parameter_bytes)} for the parameters and their training",
         f"time:    about {duration(cost.seconds_per_epoch)} an epoch, {duration(cost.seconds)} for "
         f"{counted(cost.epochs, 'epoch')}",
     ]
 
 
-def column_lines(columns: Sequence[ColumnDescription]) -> list[str]:
-    """A line for each column; of many columns a line for each role, and for each that is left out."""
-    if len(columns) <= MOST_COLUMNS:
-        rows = [[c.name, c.role, _gaps(c), _values(c), _use(c)] for c in columns]
-        return table(["column", "role", "missing", "values", ""], rows)
-    lines = []
-    for role in ("numeric", "categorical", "boolean", "date"):
-        own = [c for c in columns if c.role == role]
-        if own:
-            gaps = sum(c.missing > 0 for c in own)
-            told = f"{gaps} of them with gaps, " if gaps else ""
-            lines.append(
-                f"{counted(len(own), f'{role} column')}: {told}{counted(sum(c.inputs for c in own), 'input')}"
-            )
-    return [*lines, *(f"{c.name}: {_use(c)}" for c in columns if c.role == "ignored")]
-
-
-def warning_lines(found: Inspection) -> list[str]:
-    """What training would warn of, and what it would not see: leaks and duplicates."""
-    return [
-        *found.warnings,
-        *map(_leak, found.leaks),
-        *(
-            f"the columns {quoted_list(names)} hold the same: leave all but one out of dataset.features"
-            for names in found.equal_columns
-        ),
-        *map(_shared, found.shared_rows),
-    ]
-
-
-def _format_lines(read: Format) -> list[str]:
-    told = [f"{counted(read.files, 'file')}"] if read.files > 1 else []
-    if read.separator not in (None, ","):
-        told.append(f"separator {read.separator!r}")
-    if read.decimal not in (None, "."):
-        told.append(f"decimal mark {read.decimal!r}")
-    if read.thousands:
-        told.append(f"thousands mark {read.thousands!r}")
-    if read.encoding:
-        told.append(f"encoding {read.encoding}")
-    return [f"read with: {', '.join(told)}"] if told else []
-
-
-def _target_lines(found: Inspection) -> list[str]:
-    if found.spreads:
-        rows = [
-            [name, part, *(f"{value:.6g}" for value in (s.mean, s.deviation, s.lowest, s.highest))]
-            for part, spreads in found.spreads.items()
-            for name, s in spreads.items()
-        ]
-        return table(["target", "part", "mean", "deviation", "lowest", "highest"], rows)
-    commonest = sorted(found.counts["train"], key=lambda name: -found.counts["train"][name])
-    shown = [name for name in found.counts["train"] if name in commonest[:MOST_CLASSES]]
-    rows = [
-        [
-            name,
-            *(
-                f"{own[name]:,} ({own[name] / found.parts[part]:.1%})"
-                for part, own in found.counts.items()
-            ),
-        ]
-        for name in shown
-    ]
-    left = len(commonest) - len(shown)
-    what = "class" if found.task == "classification" else "label"
-    return [*table([what, *found.counts], rows), *([f"and {left} less common"] if left else [])]
-
-
-def _gaps(column: ColumnDescription) -> str:
+def _missing_text(column: ColumnDescription) -> str:
     return "" if not column.missing else f"{100 * column.missing:.3g} %"
 
 
-def _values(column: ColumnDescription) -> str:
+def _values_text(column: ColumnDescription) -> str:
+    """Return the range of numbers or days, or the number of categories or other values."""
     if isinstance(column.lowest, str):
         return f"{column.lowest} … {column.highest}"
     if column.lowest is not None:
         return f"{column.lowest:.6g} … {column.highest:.6g}"
-    return counted(column.levels or 0, "level")
+    return counted(column.levels or 0, "category" if column.role == "categorical" else "value")
 
 
-def _use(column: ColumnDescription) -> str:
+def _use_text(column: ColumnDescription) -> str:
     if column.role == "ignored":
-        return f"left out: {column.reason}"
+        return "left out"
     return counted(column.inputs, "input") + (", constant" if column.constant else "")
 
 
-def _leak(leak: Leak) -> str:
-    told = {
-        "accuracy": f"is right in {100 * leak.value:.4g} % of rows held out",
-        "correlation": f"has a correlation of {leak.value:.5g} with it",
-        "r2": f"has an R² of {leak.value:.5g} on rows held out",
+def _leak_text(leak: Leak) -> str:
+    evidence = {
+        "accuracy": f"by itself it predicts {100 * leak.value:.4g} % of the held-out rows right",
+        "correlation": f"its correlation with '{leak.target}' is {leak.value:.5g}",
+        "r2": f"by itself it predicts the held-out rows with an R² of {leak.value:.5g}",
     }[leak.measure]
     return (
-        f"column '{leak.column}' alone gives '{leak.target}' away: it {told}; if it is not known when a prediction is "
-        f"made, set dataset.roles.{leak.column} to ignored"
+        f"column '{leak.column}' gives '{leak.target}' away: {evidence}; if it is not known when a "
+        f"prediction is made, set dataset.roles.{leak.column} to ignored"
     )
 
 
-def _shared(shared: SharedRows) -> str:
+def _shared_rows_text(shared: SharedRows) -> str:
+    rows = counted(shared.rows, f"{shared.second} row")
+    have = "has" if shared.rows == 1 else "have"
     pairs = ", ".join(f"{first} and {second}" for first, second in shared.examples)
     return (
-        f"{counted(shared.rows, f'{shared.second} row')} with the features of a {shared.first} row (rows {pairs}): the "
-        "figures may flatter the network; remove the duplicates, or keep them in one part with dataset.split.group"
+        f"{rows} {have} the same features as a {shared.first} row (rows {pairs}), so the metrics "
+        "may be too good; remove the duplicates, or keep them in one part with dataset.split.group"
     )
 
 
-def _notes(found: Inspection) -> Iterator[str]:
-    looked_at = found.looked_at
-    if looked_at.columns < FEWEST_ROWS:
+def _notes(inspection: Inspection) -> Iterator[str]:
+    """Yield which checks were left out, or made on a sample of the rows."""
+    looked_at = inspection.looked_at
+    if looked_at.columns < MIN_ROWS:
         yield f"{counted(looked_at.columns, 'training row')} are too few to look for leaks"
-    elif looked_at.columns < found.parts["train"]:
-        yield f"leaks and equal columns were looked for in {looked_at.columns:,} training rows, drawn at random"
-    if sum(looked_at.parts.values()) < sum(found.parts.values()):
+    elif looked_at.columns < inspection.parts["train"]:
+        yield (
+            f"leaks and equal columns were looked for in {looked_at.columns:,} training rows, "
+            "drawn at random"
+        )
+    if sum(looked_at.parts.values()) < sum(inspection.parts.values()):
         most = max(looked_at.parts.values())
         yield f"equal rows were looked for in at most {most:,} rows of each part, drawn at random"
 
 
-def _bytes(size: int) -> str:
-    return (
-        f"{size / 1e9:.2g} GB"
-        if size >= 1e9
-        else f"{size / 1e6:.3g} MB"
-        if size >= 1e6
-        else f"{size / 1e3:.3g} kB"
-    )
+def _size_text(size: int) -> str:
+    if size >= 1e9:
+        return f"{size / 1e9:.2g} GB"
+    return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"

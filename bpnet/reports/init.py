@@ -11,7 +11,15 @@ from bpnet.reports.text import counted
 from bpnet.workflows.init import Draft, Settings
 
 IMBALANCE = 5
-"""A class this many times as common as another is worth a word."""
+"""A class that is this many times as common as another deserves a comment."""
+
+_COMMENT_WIDTH = 76
+"""Columns for the text of a comment, after `#` and the indent."""
+
+
+def config_text(draft: Draft, file: str) -> str:
+    """Return a config that trains as it stands; `file` is the name it will have."""
+    return "\n".join([*_heading(draft, file), "", *_keys(draft)]) + "\n"
 
 
 def init_lines(draft: Draft, file: str) -> list[str]:
@@ -34,84 +42,85 @@ def warning_lines(draft: Draft) -> list[str]:
     ]
 
 
-def config_text(draft: Draft, file: str) -> str:
-    """A config that trains as it stands; `file` is what it will be called."""
-    return "\n".join([*_heading(draft, file), "", *_keys(draft)]) + "\n"
-
-
 def _heading(draft: Draft, file: str) -> list[str]:
+    """Return the comments at the top: the task, what to type, and every column."""
     classes = f" into {len(draft.classes)} classes" if draft.classes else ""
-    told = [
+    rows = counted(draft.rows, "row")
+    lines = [
         f"{draft.task} of {quoted_list(draft.targets)}{classes}: {draft.why}",
         "",
         f"  bpnet check {file}",
         f"  bpnet train {file}",
         "",
-        f"{counted(draft.rows, 'row')}. The columns, by {counted(draft.training_rows, 'training row')}:",
+        f"{rows}. The columns, as the {counted(draft.training_rows, 'training row')} show them:",
         "",
-        *(f"  {line}" for line in column_lines(draft.columns)),
+        *(f"  {line}" for line in column_lines(draft.columns, _COMMENT_WIDTH)),
     ]
-    return [_comment(line) for line in told]
+    return [_comment(line) for line in lines]
 
 
 def _keys(draft: Draft) -> list[str]:
+    """Return the keys, those that have a good default as comments."""
     settings = draft.settings
-    dropped = f"  # {counted(draft.without_target, 'row')} without a target"
-    balance = _imbalance(draft.classes)
-    target = draft.targets[0] if len(draft.targets) == 1 else draft.targets
+    task = f"task: {draft.given_task}" if draft.given_task else f"# task: {draft.task}"
     return [
-        *(["task: " + draft.given_task] if draft.given_task else ["# task: " + draft.task]),
-        "# seed: 0                      # decides the split, the first weights and the order of the rows",
+        task,
+        "# seed: 0   # of the split, the first weights and the order of the rows",
         "",
         "dataset:",
-        *_indented({"path": draft.path, "target": target, **draft.chosen}),
-        *(
-            [f"  drop_missing_targets: true{dropped}"]
-            if draft.without_target and "drop_missing_targets" not in draft.chosen
-            else []
-        ),
-        "  # split: {validation: 0.15, test: 0.15}   # shares; or group, time or column: NAME decides",
-        "  # roles: {NAME: categorical}              # or numeric, boolean, date, ignored",
-        "  # preprocessing: {numeric: standardize, categorical: one_hot, missing: impute}",
-        *([f"  # class_weight: balanced                  # {balance}"] if draft.classes else []),
+        *_dataset_keys(draft),
         "",
         "architecture:",
         "  layers:",
         *(line for units in settings.hidden for line in _layer(units, settings)),
         "",
         "training:",
-        f"  epochs: {settings.epochs}                   # at most; early stopping ends it sooner",
+        f"  epochs: {settings.epochs}   # at most: early stopping usually ends training sooner",
         f"  batch_size: {settings.batch_size}",
         f"  optimizer: {{kind: adamw, weight_decay: {settings.weight_decay:g}}}",
         f"  learning_rate: {settings.learning_rate:g}",
-        f"  early_stopping: {{patience: {settings.patience}}}  # epochs without a better validation loss",
-        "  # schedule: constant            # or cosine, reduce_on_plateau, one_cycle, …",
+        f"  early_stopping: {{patience: {settings.patience}}}   "
+        "# epochs without a better validation loss",
+        "  # schedule: constant   # or cosine, reduce_on_plateau, one_cycle, …",
     ]
+
+
+def _dataset_keys(draft: Draft) -> list[str]:
+    target = draft.targets[0] if len(draft.targets) == 1 else draft.targets
+    keys = {"path": draft.path, "target": target, **draft.chosen}
+    lines = [f"  {line}" for line in _yaml_lines(keys)]
+    if draft.without_target and "drop_missing_targets" not in draft.chosen:
+        rows = counted(draft.without_target, "row")
+        lines.append(f"  drop_missing_targets: true   # {rows} without a target")
+    lines += [
+        "  # split: {validation: 0.15, test: 0.15}   # shares; or by group, time or column",
+        "  # roles: {NAME: categorical}   # or numeric, boolean, date, ignored",
+        "  # preprocessing: {numeric: standardize, categorical: one_hot, missing: impute}",
+    ]
+    if draft.classes:
+        lines.append(f"  # class_weight: balanced   # {_balance(draft.classes)}")
+    return lines
 
 
 def _layer(units: int, settings: Settings) -> list[str]:
     return [
         f"    - {{kind: dense, units: {units}, activation: {settings.activation}}}",
-        f"    - {{kind: dropout, rate: {settings.dropout:g}}}   # the share of units left out of each step",
+        f"    - {{kind: dropout, rate: {settings.dropout:g}}}   # the share of units left out",
     ]
 
 
-def _imbalance(classes: Mapping[str, int]) -> str:
-    if not classes:
-        return ""
-    rarest, commonest = (
-        min(classes, key=lambda name: classes[name]),
-        max(classes, key=lambda name: classes[name]),
-    )
+def _balance(classes: Mapping[str, int]) -> str:
+    """Return how unequal the classes are, or what balanced class weights do."""
+    rarest = min(classes, key=lambda name: classes[name])
+    commonest = max(classes, key=lambda name: classes[name])
     ratio = classes[commonest] / max(classes[rarest], 1)
     if ratio < IMBALANCE:
-        return "each class counts the same; by default each row does"
-    told = f"'{commonest}' is {ratio:.0f} times as common as '{rarest}'; this lets each class count the same"
-    return _printable(told)
+        return "weigh each class the same, rather than each row"
+    return _printable(f"'{commonest}' is {ratio:.0f} times as common as '{rarest}'")
 
 
-def _indented(keys: Mapping[str, object]) -> list[str]:
-    """Keys as YAML, each on its own line, two spaces in."""
+def _yaml_lines(keys: Mapping[str, object]) -> list[str]:
+    """Return the keys as YAML, each on a line of its own."""
     text = yaml.dump(
         keys,
         Dumper=Dumper,
@@ -120,7 +129,7 @@ def _indented(keys: Mapping[str, object]) -> list[str]:
         default_flow_style=False,
         width=10_000,
     )
-    return [f"  {line}" for line in text.splitlines()]
+    return text.splitlines()
 
 
 def _comment(line: str) -> str:
@@ -128,5 +137,5 @@ def _comment(line: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text on one line: a column's name may hold anything, a comment may not."""
+    """Return the text on one line: a column's name may hold a line break, a comment may not."""
     return "".join(character if character.isprintable() else " " for character in text)

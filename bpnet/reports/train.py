@@ -19,7 +19,7 @@ _ENDINGS = {
 
 
 def start_line(name: str, prepared: Prepared, parameters: int) -> str:
-    """Return one line on the rows, features, targets and parameters of a training about to start."""
+    """Return one line on the rows, features, targets and parameters before training starts."""
     config, answers = prepared.config, prepared.survey.answers
     rows = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows))
     task = f"{len(answers.classes)} classes" if answers.classes else config.task

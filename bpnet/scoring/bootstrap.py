@@ -127,7 +127,7 @@ class Means:
 
 @dataclass(frozen=True)
 class Bootstrapped:
-    """Scores with intervals from a number of resamples; `note` names intervals that are approximate."""
+    """Scores with intervals from `resamples` resamples; `note` tells which are approximate."""
 
     scores: list[Score]
     resamples: int
@@ -144,7 +144,8 @@ def bootstrap(
 
     Resamples in which a metric is undefined are left out of its interval. Above 20,000 rows, random
     blocks of rows are drawn whole, and metrics of ranks are taken to first order:
-    metric ≈ value + Σ_rows count · ∂ metric / ∂ count. So the time is bounded for any number of rows.
+    metric ≈ value + Σ_rows count · ∂ metric / ∂ count. So the time is bounded however many rows
+    there are.
     """
     rows, ranked = statistic.rows, statistic.ranked
     blocks = _blocks(rows, statistic.width, generator)

@@ -43,7 +43,8 @@ def estimate_metrics(results: Sequence[FoldResult]) -> dict[str, Estimate]:
     """Estimate each metric from the folds' results.
 
     The folds' training sets overlap, so their metrics vary together, and the usual interval is too
-    narrow. With J folds of deviation s the interval is mean ± t(J - 1) s √(1 / J + n_test / n_train),
+    narrow. With J folds of deviation s the interval is
+    mean ± t(J - 1) s √(1 / J + n_test / n_train),
     as corrected by Nadeau and Bengio (Inference for the Generalization Error, 2003), cut where the
     metric's range ends.
     """

@@ -1,7 +1,8 @@
-"""Metrics: one declaration each, with its name, title, range and formulas, and the table of each task.
+"""Metrics: one declaration each, with name, title, range and formulas, and a table for each task.
 
-A metric is computed twice: on the rows by scikit-learn, and on the sums of the bootstrap's resamples
-by an array formula. To add one, declare it here, and put it into the table of each task it is for.
+A metric is computed twice: on the rows by scikit-learn, and on the sums of the bootstrap's
+resamples by an array formula. To add one, declare it here, and put it into the table of each task
+it is for.
 """
 
 import math
@@ -259,7 +260,7 @@ LOG_LOSS = Metric(
         lambda sums: sums.log_loss / sums.rows,
     ),
 )
-"""-ln p of the true class, or of each label's true value, in nats: the mean over rows and labels."""
+"""The mean of -ln p of the true class, or of each label's true value, in nats."""
 
 
 BRIER = Metric(
@@ -275,7 +276,7 @@ BRIER = Metric(
         lambda sample: float(sample.brier.mean()), lambda sums: sums.brier / sums.rows
     ),
 )
-"""The mean of (p - t)² of each label, or of the second of two classes; of more, Σ_k (p_k - t_k)²."""
+"""The mean of (p - t)² of each label or the second of two classes; of more, Σ_k (p_k - t_k)²."""
 
 
 def _mean_over_columns(
@@ -297,7 +298,7 @@ ROC_AUC = Metric(
     ),
     multilabel=Formula(lambda sample: mean_or_none(sample.roc_auc)),
 )
-"""Of two classes the second's; else the mean over classes, each against the rest, or over labels."""
+"""Of two classes the second's; else the mean over labels, or classes, each against the rest."""
 
 
 AVERAGE_PRECISION = Metric(

@@ -63,7 +63,7 @@ class _Ranking:
     def at(self, counts: Floats) -> tuple[Floats, Floats]:
         """Return ROC AUC and average precision (S,), nan where no rows are positive, or all.
 
-        With w the counts, `before` the rows of a higher score, `upto` those of a higher or equal one:
+        With w the counts, `before` the rows of a higher score, `upto` those of no lower a score:
         AUC = (Σ_positive w (rows - (before + upto)/2) - positives²/2) / (positives · negatives),
         where the square removes the pairs of two positive rows;
         AP = Σ_positive w · (positives upto) / upto / positives.

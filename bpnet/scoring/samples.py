@@ -1,4 +1,4 @@
-"""Samples: true values beside predictions, and the sums over their rows that metrics are made of."""
+"""Samples: true values beside predictions, and the sums over rows that metrics are made of."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -42,7 +42,7 @@ class ClassSample:
         return self.true == k, self.probabilities[:, k]
 
     def amounts(self, blocks: Blocks) -> Mapping[str, Floats]:
-        """Return true, predicted and right rows of each class, losses, and overconfidence by bin."""
+        """Return each class's true, predicted and right rows, losses, and overconfidence by bin."""
         right = (self.predicted == self.true).astype(np.float64)
         return {
             "true": blocks.group_sums(self.true, self.classes),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.checks.columns import ColumnDescription, describe
-from bpnet.checks.duplicates import SharedRows, equal_columns, shared_rows
-from bpnet.checks.leaks import Leak, leaks
-from bpnet.checks.sampling import cells_of, most_rows, sample
+from bpnet.checks.columns import ColumnDescription, describe_columns
+from bpnet.checks.duplicates import SharedRows, find_equal_columns, find_shared_rows
+from bpnet.checks.leaks import Leak, find_leaks
+from bpnet.checks.sampling import feature_cells, max_rows, sample_rows
 from bpnet.checks.timing import seconds_per_epoch
 from bpnet.config.loading import load
 from bpnet.config.schema import Config, Task
@@ -113,8 +113,8 @@ def inspect_config(source: Source, folder: Path) -> Inspection:
     prepared = _encoded(fitted, config)
     model = build_model(prepared, source)
     seed = config.seed
-    looked_at = sample(surveyed.parts["train"], most_rows(len(fitted.encoder.columns)), seed)
-    cells = cells_of(fitted, looked_at)
+    looked_at = sample_rows(surveyed.parts["train"], max_rows(len(fitted.encoder.columns)), seed)
+    cells = feature_cells(fitted, looked_at)
     counts, spreads = _balance(fitted)
     return Inspection(
         table=surveyed.table.name,
@@ -126,10 +126,10 @@ def inspect_config(source: Source, folder: Path) -> Inspection:
         targets=answers.names,
         counts=counts,
         spreads=spreads,
-        columns=describe(fitted),
-        equal_columns=equal_columns(cells),
-        leaks=leaks(cells, answers, looked_at, generator(seed, Purpose.SPLIT, epoch=3)),
-        shared_rows=shared_rows(prepared.rows, prepared.parts),
+        columns=describe_columns(fitted),
+        equal_columns=find_equal_columns(cells),
+        leaks=find_leaks(cells, answers, looked_at, generator(seed, Purpose.SPLIT, epoch=3)),
+        shared_rows=find_shared_rows(prepared.rows, prepared.parts),
         looked_at=Looked(
             len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}
         ),
@@ -144,9 +144,9 @@ def inspect_config(source: Source, folder: Path) -> Inspection:
 def _encoded(fitted: Fitted, config: Config) -> Prepared:
     """The encoded rows, in memory, as training has them, or some of each part where it keeps them on disk."""
     if fitted.storage == "disk":
-        most = most_rows(fitted.encoder.width)
+        most = max_rows(fitted.encoder.width)
         parts = {
-            part: sample(rows, most, config.seed) for part, rows in fitted.survey.parts.items()
+            part: sample_rows(rows, most, config.seed) for part, rows in fitted.survey.parts.items()
         }
         fitted = replace(fitted, survey=replace(fitted.survey, parts=parts), storage="memory")
     return encode(fitted, config, None)

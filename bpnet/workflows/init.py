@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bpnet.checks.columns import ColumnDescription, describe
+from bpnet.checks.columns import ColumnDescription, describe_columns
 from bpnet.config.loading import load
 from bpnet.config.schema import Task
 from bpnet.config.source import Source, override
@@ -123,7 +123,7 @@ def draft(
         training_rows=rows,
         without_target=without,
         classes=dict(zip(answers.classes, counts, strict=True)),
-        columns=describe(fitted),
+        columns=describe_columns(fitted),
         warnings=profile.warnings({}),
         chosen=chosen,
         settings=settings_for(rows),

@@ -40,9 +40,14 @@ def test_all_that_is_treacherous_is_warned_of(here: Path) -> None:
     expected = (
         ("'id'", "looks like an id"),
         ("'one'", "same value"),
-        ("'told'", "gives 'y' away", "100 %", "dataset.roles.told"),
-        ("'a', 'again'", "hold the same"),
-        ("1 test row", "train row", "rows 1 and 120"),
+        (
+            "'told'",
+            "gives 'y' away",
+            "predicts 100 % of the held-out rows right",
+            "dataset.roles.told",
+        ),
+        ("'a', 'again'", "hold the same values"),
+        ("1 test row has the same features as a train row (rows 1 and 120)",),
     )
     assert len(warnings) == len(expected)
     for line, parts in zip(warnings, expected, strict=True):
@@ -57,7 +62,7 @@ def test_what_training_would_do_is_told(here: Path) -> None:
     table = {line.split()[0]: line for line in lines[4:10]}
     assert set(table) == {"a", "b", "id", "one", "again", "told"}
     assert "numeric" in table["a"]
-    assert "2 levels" in table["b"]
+    assert "2 categories" in table["b"]
     assert "2 inputs" in table["b"]
     assert "left out" in table["id"]
     assert "constant" in table["one"]

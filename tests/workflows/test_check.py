@@ -15,8 +15,8 @@ from sklearn.tree import DecisionTreeClassifier
 from workflow_runs import train_text
 
 from bpnet.checks import sampling
-from bpnet.checks.duplicates import equal_columns, shared_rows
-from bpnet.checks.leaks import _ranks, leaks
+from bpnet.checks.duplicates import find_equal_columns, find_shared_rows
+from bpnet.checks.leaks import _ranks, find_leaks
 from bpnet.config.source import override, parse
 from bpnet.engine.loop.batches import Rows
 from bpnet.errors import ConfigError, DataError
@@ -55,7 +55,7 @@ def leaking(cells: np.ndarray, values: np.ndarray, *, classes: bool) -> list[tup
     rng, rows = np.random.default_rng(0), np.arange(len(values))
     return [
         (leak.measure, leak.value)
-        for leak in leaks({"x": cells}, answers(values, classes=classes), rows, rng)
+        for leak in find_leaks({"x": cells}, answers(values, classes=classes), rows, rng)
     ]
 
 
@@ -249,7 +249,7 @@ def test_equal_columns_are_grouped_and_constants_passed_over() -> None:
         "g": np.ones(3),
         "h": np.array(["u", "v", None], object),
     }
-    assert equal_columns(cells) == [["a", "b"], ["d", "e"]]
+    assert find_equal_columns(cells) == [["a", "b"], ["d", "e"]]
 
 
 @settings(deadline=None, derandomize=True, max_examples=60, database=None)
@@ -264,7 +264,7 @@ def test_shared_rows_are_those_found_by_looking_at_every_pair(x: np.ndarray) -> 
     cut = len(x) // 2
     numbers = {"train": np.arange(cut), "test": np.arange(cut, len(x))}
     rows = {part: Rows(x[own], np.zeros((len(own), 1))) for part, own in numbers.items()}
-    found = shared_rows(rows, numbers)
+    found = find_shared_rows(rows, numbers)
     twins = [k for k in range(cut, len(x)) if any((x[k] == x[j]).all() for j in range(cut))]
     assert sum(one.rows for one in found) == len(twins)
     for one in found:
@@ -300,7 +300,7 @@ def test_nothing_is_written_and_disk_rows_are_sampled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(row_store, "MOST_IN_MEMORY", 100)
-    monkeypatch.setattr(sampling, "MOST_ROWS", 50)
+    monkeypatch.setattr(sampling, "MAX_ROWS", 50)
     monkeypatch.chdir(tmp_path)
     found = inspected(tmp_path, frame())
     assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]

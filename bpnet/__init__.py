@@ -14,6 +14,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     predict    write a table's rows with their predictions
     trace      show a training step number by number
     gradcheck  compare backpropagation's gradient with central differences
+    explain    describe a key of the config: its type, bounds, default and an example
     guide      show a page of the guide; `bpnet guide architecture` is about the code
 
 The packages, from top to bottom; each imports only from those below it:

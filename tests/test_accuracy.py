@@ -5,7 +5,7 @@ from statistics import mean
 
 import pytest
 
-from bpnet.config.source import override, read
+from bpnet.config.loading import read_config
 from bpnet.workflows.train import train
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -26,8 +26,7 @@ def mean_test_figure(tmp_path: Path, name: str, figure: str, seeds: int = 20) ->
     path = CONFIGS / f"{name}.yaml"
     runs = [
         train(
-            override(read(path), [f"seed={seed}"]),
-            CONFIGS,
+            read_config(path, [f"seed={seed}"]),
             runs=tmp_path,
             name=None,
             command=[],

@@ -25,11 +25,11 @@ def check(
     """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.config.source import override, read
+        from bpnet.config.loading import read_config
         from bpnet.reports.check import check_lines
         from bpnet.workflows.check import inspect_config
 
-        inspection = inspect_config(override(read(config), settings or []), config.parent)
+        inspection = inspect_config(read_config(config, settings or []))
         if as_json:
             console.print_json({"config": str(config), **dataclasses.asdict(inspection)})
         else:

@@ -42,15 +42,14 @@ def cv(
     """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.config.source import override, read
+        from bpnet.config.loading import read_config
         from bpnet.reports.cv import cv_lines
         from bpnet.workflows.cv import cross_validate
 
-        source = override(read(config), settings or [])
+        loaded = read_config(config, settings or [])
         with console.TrainingView() as view:
             result = cross_validate(
-                source,
-                config.parent,
+                loaded,
                 folds=folds,
                 repeats=repeats,
                 runs=runs,

@@ -30,12 +30,12 @@ def gradcheck(
     """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.config.source import override, read
+        from bpnet.config.loading import read_config
         from bpnet.errors import RunError
         from bpnet.reports.gradcheck import disagreement, gradcheck_lines
         from bpnet.workflows.gradcheck import check_config
 
-        report = check_config(override(read(config), settings or []), config.parent, rows)
+        report = check_config(read_config(config, settings or []), rows)
         if as_json:
             content = {"config": str(config), "agrees": report.agrees, **dataclasses.asdict(report)}
             console.print_json(content)

@@ -50,7 +50,7 @@ def trace(
     """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.config.source import override, read
+        from bpnet.config.loading import read_config
         from bpnet.errors import UsageError
         from bpnet.reports.trace import TraceText, as_markdown, as_text, subject_of
         from bpnet.workflows.trace import trace_rows
@@ -60,8 +60,7 @@ def trace(
         is_run = subject.is_dir() or not (subject.is_file() or subject.suffix in {".yaml", ".yml"})
         if is_run and settings:
             raise UsageError("--set changes a config; a run is traced as it is")
-        source = None if is_run else override(read(subject), settings or [])
-        traced = trace_rows(subject, source, row, steps)
+        traced = trace_rows(subject if is_run else read_config(subject, settings or []), row, steps)
         for warning in traced.warnings:
             console.print_warning(warning)
         if as_json:

@@ -42,29 +42,29 @@ def train(
     """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.config.source import override, read
+        from bpnet.config.loading import read_config
         from bpnet.reports.train import train_data, train_lines
         from bpnet.workflows.train import train as run_training
 
-        source = override(read(config), settings or [])
         command = ["bpnet", *sys.argv[1:]]
         if grid:
+            from bpnet.config.source import override, read
             from bpnet.reports.grid import grid_lines
             from bpnet.workflows.grid import train_grid
 
+            source = override(read(config), settings or [])
             with console.TrainingView() as view:
                 ranked = train_grid(
-                    source, config.parent, grid, runs=runs, name=name, command=command, watcher=view
+                    source, grid, runs=runs, name=name, command=command, watcher=view
                 )
             if as_json:
                 console.print_json(dataclasses.asdict(ranked))
             else:
                 console.print_result("\n".join(grid_lines(ranked)))
             return
+        loaded = read_config(config, settings or [])
         with console.TrainingView() as view:
-            result = run_training(
-                source, config.parent, runs=runs, name=name, command=command, watcher=view
-            )
+            result = run_training(loaded, runs=runs, name=name, command=command, watcher=view)
         if as_json:
             console.print_json(train_data(result))
         else:

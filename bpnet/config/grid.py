@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from bpnet.config.loading import as_data
+from bpnet.config.loading import LoadedConfig, as_data, load_config
 from bpnet.config.schema import Config
 from bpnet.config.source import Source, override
 from bpnet.engine.schedules import ReduceOnPlateau
@@ -21,13 +21,13 @@ class Point:
     """One combination: the text of each key's value, and the config with them."""
 
     values: Mapping[str, str]
-    source: Source
+    loaded: LoadedConfig
 
 
 def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
     """The points of `KEY.PATH=VALUE,VALUE,…` assignments, the last key varying fastest; values are read as YAML.
 
-    Raises UsageError where one is not of that form, ConfigError where a key cannot be set.
+    Raises UsageError where one is not of that form, ConfigError where a key cannot be set or a point is no config.
     """
     values: dict[str, list[str]] = {}
     set_already = {str(place).partition("=")[0] for place in source.lines.values()}
@@ -54,10 +54,11 @@ def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
         values[key] = found
     combinations = itertools.product(*values.values())
     points = [dict(zip(values, combination, strict=True)) for combination in combinations]
-    return [
-        Point(point, override(source, [f"{key}={value}" for key, value in point.items()], "--grid"))
+    sources = [
+        override(source, [f"{key}={value}" for key, value in point.items()], "--grid")
         for point in points
     ]
+    return [Point(point, load_config(own)) for point, own in zip(points, sources, strict=True)]
 
 
 def _values(text: str) -> list[str] | None:

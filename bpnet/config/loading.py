@@ -4,7 +4,9 @@ import dataclasses
 import functools
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +15,7 @@ from pydantic_core import ErrorDetails
 from bpnet.config.other_names import OTHER_NAMES
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import dataclasses_in, hint_at, hints, kind_of, section_at, spell_out
-from bpnet.config.source import Source
+from bpnet.config.source import Source, override, read
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.engine.component import FieldError
 from bpnet.errors import ConfigError
@@ -38,12 +40,42 @@ _BOUNDS = {
 }
 
 
-def load(source: Source) -> Config:
+@dataclass(frozen=True)
+class LoadedConfig:
+    """A config with its source: the typed sections, and the file and line of each key for messages."""
+
+    config: Config
+    source: Source
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the config's paths are relative to."""
+        return self.source.folder
+
+    def override(self, assignments: Sequence[str]) -> "LoadedConfig":
+        """Return the config with each `KEY.PATH=VALUE` applied in order; raises ConfigError."""
+        return load_config(override(self.source, assignments))
+
+    def problem(self, path: KeyPath, text: str) -> str:
+        """Return a message about the key at `path`: its file and line, the dotted key, then `text`."""
+        return f"{self.source.where(path)}: {dotted(path)} {text}"
+
+    def error(self, path: KeyPath, text: str) -> ConfigError:
+        """Return an error about the key at `path`, to be raised."""
+        return ConfigError(self.problem(path, text))
+
+
+def read_config(path: Path, assignments: Sequence[str] = ()) -> LoadedConfig:
+    """Read a config file, with each `--set KEY.PATH=VALUE` applied in order; raises ConfigError."""
+    return load_config(override(read(path), assignments))
+
+
+def load_config(source: Source) -> LoadedConfig:
     """Validate a source; raises ConfigError with one message for each problem, in the order of the file."""
     data = spell_out(source.data, Config)
     try:
         # strict: text is no number and 1 is not true; as JSON, for strict Python input would ask for instances
-        return _schema().validate_json(json.dumps(data), strict=True)
+        return LoadedConfig(_schema().validate_json(json.dumps(data), strict=True), source)
     except ValidationError as error:
         places: dict[KeyPath, list[ErrorDetails]] = {}
         for detail in error.errors(include_url=False):
@@ -61,7 +93,7 @@ def _schema() -> TypeAdapter[Config]:
 
 
 def as_data(config: Config) -> dict[str, Any]:
-    """A config as plain data, every default written out and each `kind` first; `load` reads it back."""
+    """A config as plain data, every default written out and each `kind` first; `load_config` reads it back."""
 
     def tidy(value: Any) -> Any:
         if isinstance(value, dict):

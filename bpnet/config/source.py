@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Source:
     name: str  # the file as the user typed it
     data: dict[str, Any]
     lines: Lines
+    folder: Path = Path()  # that the config's paths are relative to
 
     def where(self, path: KeyPath) -> str:
         """Name the place of `path`, or of the closest key around it that was written."""
@@ -50,7 +51,7 @@ def read(path: Path) -> Source:
     except OSError as error:
         raise ConfigError(f"{path}: the config file cannot be read: {error.strerror}") from None
     try:
-        return parse(content.decode("utf-8-sig"), str(path))
+        return parse(content.decode("utf-8-sig"), str(path), path.parent)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"byte 0x{content[error.start]:02x}"
@@ -59,8 +60,8 @@ def read(path: Path) -> Source:
         ) from None
 
 
-def parse(text: str, name: str = "<text>") -> Source:
-    """Read a config from its text; `name` stands for the file in messages."""
+def parse(text: str, name: str = "<text>", folder: Path = Path()) -> Source:
+    """Read a config from its text; `name` stands for the file in messages, and paths start at `folder`."""
     tree = Tree(lambda line: f"{name}, line {line}")
     root = tree.compose(text)
     if root is None or root.tag == TAG + "null":
@@ -74,7 +75,7 @@ def parse(text: str, name: str = "<text>") -> Source:
         raise ConfigError(
             f"{tree.place(root)}: the top level is {found}; a config is a mapping of keys such as `dataset:`"
         )
-    return Source(name, tree.build(root), tree.lines)
+    return Source(name, tree.build(root), tree.lines, folder)
 
 
 def override(source: Source, assignments: Sequence[str], option: str = "--set") -> Source:
@@ -85,7 +86,7 @@ def override(source: Source, assignments: Sequence[str], option: str = "--set") 
     data, lines = copy.deepcopy(source.data), dict(source.lines)
     for assignment in assignments:
         _assign(data, lines, assignment, f"{option} {assignment}")
-    return Source(source.name, data, lines)
+    return replace(source, data=data, lines=lines)
 
 
 def write(data: Mapping[str, Any]) -> str:

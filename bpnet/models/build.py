@@ -7,10 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from bpnet import __version__
-from bpnet.config.schema import Config
-from bpnet.config.source import Source
+from bpnet.config.loading import LoadedConfig
 from bpnet.engine.network import Network
-from bpnet.errors import ConfigError
 from bpnet.models.description import Description
 from bpnet.models.model import Model
 from bpnet.preparation.prepare import Fitted, Prepared
@@ -46,20 +44,20 @@ def describe(prepared: Prepared | Fitted) -> Description:
 
 
 @contextmanager
-def architecture_errors(source: Source) -> Iterator[None]:
+def architecture_errors(loaded: LoadedConfig) -> Iterator[None]:
     """Turn errors raised while a network is built into ConfigError."""
     try:
         yield
     except (MemoryError, OverflowError):
-        raise ConfigError(
-            f"{source.where(('architecture',))}: architecture: the parameters do not fit into this "
-            "machine's memory; give the layers fewer units"
+        raise loaded.error(
+            ("architecture",),
+            "has more parameters than this machine's memory holds; give the layers fewer units",
         ) from None
     except ValueError as error:
-        raise ConfigError(f"{source.where(('architecture',))}: architecture: {error}") from None
+        raise loaded.error(("architecture",), f"cannot be built: {error}") from None
 
 
-def build_model(prepared: Prepared, source: Source) -> Model:
+def build_model(prepared: Prepared) -> Model:
     """Build the config's network, one replica for each seed.
 
     Raises
@@ -68,22 +66,22 @@ def build_model(prepared: Prepared, source: Source) -> Model:
         The network is too large, or explicit values do not fit its layers.
 
     """
-    config, description = prepared.config, describe(prepared)
-    with architecture_errors(source):
+    config, description, loaded = prepared.config, describe(prepared), prepared.survey.loaded
+    with architecture_errors(loaded):
         single = description.network()
         if config.replicas == 1:
             return Model(description, single)
-        most_at_once(config, source, single, len(prepared.rows["train"]))
+        most_at_once(loaded, single, len(prepared.rows["train"]))
         replicated = replace(description, seeds=config.seeds)
         return Model(replicated, replicated.network())
 
 
-def most_at_once(config: Config, source: Source, single: Network, rows: int) -> int:
+def most_at_once(loaded: LoadedConfig, single: Network, rows: int) -> int:
     """Return how many networks like `single` this machine's memory can train at once.
 
     `rows` is the number of training rows. Raises ConfigError if the config has more `replicas`.
     """
-    training = config.training
+    config, training = loaded.config, loaded.config.training
     batch = rows if training.batch_size == "full" else min(training.batch_size, rows)
     # parameters, gradients, best parameters, those before the last step, and the optimizer's
     copies = 4 + len(training.optimizer.slots)
@@ -91,10 +89,10 @@ def most_at_once(config: Config, source: Source, single: Network, rows: int) -> 
     each = single.dtype.itemsize * values + 8 * rows + _BYTES_PER_REPLICA
     most = max(1, int(min(0.8 * _memory() // each, 2**32)))
     if config.replicas > most:
-        raise ConfigError(
-            f"{source.where(('replicas',))}: replicas is {config.replicas}: "
-            f"these networks need about {each * config.replicas / 1e9:,.1f} GB, "
-            f"and this machine has {_memory() / 1e9:.1f} GB; at most {most:,} fit"
+        raise loaded.error(
+            ("replicas",),
+            f"is {config.replicas}, but these networks need about {each * config.replicas / 1e9:,.1f} GB, "
+            f"and this machine has {_memory() / 1e9:.1f} GB; at most {most:,} fit",
         )
     return most
 

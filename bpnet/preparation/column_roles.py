@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
-from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.encoding.fitting import ColumnOptions, Role
 from bpnet.data.encoding.settings import (
@@ -56,9 +56,9 @@ class Profile:
         return texts + notes
 
 
-def candidates(config: Config, source: Source, table: Table) -> list[str]:
+def candidates(loaded: LoadedConfig, table: Table) -> list[str]:
     """The columns that may be features; raises DataError with each that is named but not there, or not fit."""
-    dataset, split = config.dataset, config.dataset.split
+    dataset, split, source = loaded.config.dataset, loaded.config.dataset.split, loaded.source
     problems: list[str] = []
     there = set(table.columns)
 
@@ -159,9 +159,9 @@ def profile(config: Config, table: Table, columns: list[str], train: Array) -> P
     return found
 
 
-def plans(config: Config, source: Source, found: Profile) -> dict[str, ColumnOptions]:
+def plans(loaded: LoadedConfig, found: Profile) -> dict[str, ColumnOptions]:
     """What becomes of each feature; raises DataError where a column's own preprocessing does not suit its role."""
-    wishes = config.dataset.preprocessing
+    config, wishes = loaded.config, loaded.config.dataset.preprocessing
     scaling: AnyScaling = NoScaling() if isinstance(wishes.numeric, L2Rows) else wishes.numeric
     made: dict[str, ColumnOptions] = {}
     problems = []
@@ -174,9 +174,11 @@ def plans(config: Config, source: Source, found: Profile) -> dict[str, ColumnOpt
         if not suits:
             assert own is not None
             problems.append(
-                f"{source.where(('dataset', 'preprocessing', 'columns', name))}: dataset.preprocessing.columns.{name} "
-                f"is {own.kind}, which is for a {_role_for(own)} column, but '{name}' is {role}; change one, or set "
-                f"dataset.roles.{name}"
+                loaded.problem(
+                    ("dataset", "preprocessing", "columns", name),
+                    f"is {own.kind}, which is for a {_role_for(own)} column, but '{name}' is {role}; "
+                    f"change one, or set dataset.roles.{name}",
+                )
             )
             continue
         categorical: AnyCategorical = (
@@ -191,8 +193,10 @@ def plans(config: Config, source: Source, found: Profile) -> dict[str, ColumnOpt
         )
     for name in wishes.columns.keys() - set(found.features):
         problems.append(
-            f"{source.where(('dataset', 'preprocessing', 'columns', name))}: dataset.preprocessing.columns names "
-            f"'{name}', which is no feature here; remove it, or give it a role in dataset.roles"
+            loaded.problem(
+                ("dataset", "preprocessing", "columns", name),
+                f"is set, but '{name}' is not a feature here; remove it, or give it a role in dataset.roles",
+            )
         )
     if problems:
         raise DataError(sorted(problems))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.config.schema import Config, Files
-from bpnet.config.source import Source
+from bpnet.config.loading import LoadedConfig
+from bpnet.config.schema import Files
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table, open_table, table_from_rows
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
@@ -30,14 +30,14 @@ class Opened:
         return np.repeat(np.array(parts, np.int8), self.table.sizes)
 
 
-def open_dataset(config: Config, source: Source, folder: Path) -> Opened:
-    """The table of a config, whose paths are relative to `folder`; raises DataError."""
-    dataset = config.dataset
+def open_dataset(loaded: LoadedConfig) -> Opened:
+    """The table of a config; raises DataError."""
+    dataset, source = loaded.config.dataset, loaded.source
     if isinstance(dataset.path, str):
-        return Opened(_open(dataset.path, config, source, folder, ("dataset", "path")), {})
+        return Opened(_open(dataset.path, loaded, ("dataset", "path")), {})
     if isinstance(dataset.path, Files):
         tables = {
-            part: _open(path, config, source, folder, ("dataset", "path", part))
+            part: _open(path, loaded, ("dataset", "path", part))
             for part, path in dataset.path.parts.items()
         }
         files = [file for table in tables.values() for file in table.files]
@@ -64,16 +64,15 @@ def relocated(path: str, folder: Path, other: Path) -> str:
     return Path(os.path.relpath((folder / path).resolve(), other.resolve())).as_posix()
 
 
-def _open(path: str, config: Config, source: Source, folder: Path, key: KeyPath) -> Table:
-    place = os.path.normpath(folder / path) if _is_file(path) else path
+def _open(path: str, loaded: LoadedConfig, key: KeyPath) -> Table:
+    place = os.path.normpath(loaded.folder / path) if _is_file(path) else path
     try:
-        return open_table(place, config.dataset.reading)
+        return open_table(place, loaded.config.dataset.reading)
     except DataError as error:
         if not _is_file(path) or Path(place).is_file():
             raise
-        name = ".".join(map(str, key))
         raise DataError(
-            [f"{source.where(key)}: {name}: {problem}" for problem in error.problems]
+            [loaded.problem(key, f"cannot be opened: {problem}") for problem in error.problems]
         ) from None
 
 

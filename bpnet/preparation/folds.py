@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
-from bpnet.config.source import Source
 from bpnet.data.splitting import Indices, Part, SplitOptions, split_rows
 from bpnet.errors import ConfigError, DataError
 from bpnet.preparation.prepare import Contents
@@ -24,14 +24,13 @@ class Fold:
     parts: dict[Part, Indices]
 
 
-def check_foldable(config: Config, source: Source, folds: int, repeats: int) -> None:
+def check_foldable(loaded: LoadedConfig, folds: int, repeats: int) -> None:
     """Raise ConfigError where a key contradicts drawing folds, with all of them."""
-    split = config.dataset.split
+    config, split = loaded.config, loaded.config.dataset.split
     problems: list[str] = []
 
     def refuse(key: str, text: str) -> None:
-        path = tuple(key.split("."))
-        problems.append(f"{source.where(path)}: {key} {text}")
+        problems.append(loaded.problem(tuple(key.split(".")), text))
 
     if config.replicas > 1:
         refuse(
@@ -82,7 +81,7 @@ def errors_of(repeat: int, fold: int) -> Iterator[None]:
         raise DataError([f"{which}: {problem}" for problem in error.problems]) from None
 
 
-def draw_folds(config: Config, found: Contents, folds: int, repeats: int) -> list[Fold]:
+def draw_folds(found: Contents, folds: int, repeats: int) -> list[Fold]:
     """The folds of each repetition; raises DataError where rows, classes or groups are too few for so many.
 
     Test rows are those of scikit-learn's KFold, in a classification StratifiedKFold, with `shuffle=True` and the
@@ -90,14 +89,14 @@ def draw_folds(config: Config, found: Contents, folds: int, repeats: int) -> lis
     are kept together; of TimeSeriesSplit over the distinct times, so that rows of the same time stay together.
     Validation rows are drawn from the others as in any training.
     """
-    answers, table = found.answers, found.opened.table
+    config, answers, table = found.loaded.config, found.answers, found.opened.table
     keys = row_keys(config, table, answers, found.aside)
     kept = (
         np.arange(len(answers.values))
         if answers.dropped is None
         else np.flatnonzero(~answers.dropped)
     )
-    _check_enough(config, found, keys, kept, folds)
+    _check_enough(found, keys, kept, folds)
     split = config.dataset.split
     wish = SplitOptions(validation=split.amount("validation"), shuffle=split.shuffle)
     drawn = []
@@ -149,21 +148,23 @@ def _splits(
             yield kept[others], kept[own]
 
 
-def _check_enough(
-    config: Config, found: Contents, keys: RowKeys, kept: Indices, folds: int
-) -> None:
-    name, wanted = found.opened.table.name, f"--folds {folds}"
+def _check_enough(found: Contents, keys: RowKeys, kept: Indices, folds: int) -> None:
+    name, wanted, split = (
+        found.opened.table.name,
+        f"--folds {folds}",
+        found.loaded.config.dataset.split,
+    )
     if folds > len(kept):
         raise DataError(f"{name}: has {len(kept)} rows, too few for {wanted}; give fewer folds")
     if keys.times is not None and folds >= (times := len(np.unique(keys.times[kept]))):
         raise DataError(
-            f"{name}: column '{config.dataset.split.time}' has {times} different times, too few for {wanted}, "
+            f"{name}: column '{split.time}' has {times} different times, too few for {wanted}, "
             f"which needs {folds + 1}; give fewer folds"
         )
     if keys.groups is not None:
         groups = len(np.unique(keys.groups[kept]))
         if groups < folds:
-            column = config.dataset.split.group
+            column = split.group
             raise DataError(
                 f"{name}: column '{column}' has {groups} groups, too few for {wanted}; give at most {groups} folds"
             )

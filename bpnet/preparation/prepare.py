@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
-from bpnet.config.source import Source
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.settings import L2Rows
@@ -21,7 +21,6 @@ from bpnet.data.splitting import PARTS, Indices, Part, PartNumbers
 from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.randomness import Purpose, generator
-from bpnet.errors import ConfigError
 from bpnet.preparation.advance_warnings import advance_warnings
 from bpnet.preparation.column_roles import Profile, candidates, plans, profile
 from bpnet.preparation.dataset import Opened, open_dataset
@@ -36,6 +35,7 @@ from bpnet.preparation.target_values import Answers, Mask, read_answers
 class Survey:
     """What is known of a config's table before any column is encoded."""
 
+    loaded: LoadedConfig
     table: Table
     answers: Answers
     parts: Mapping[Part, Indices]
@@ -92,6 +92,7 @@ class Prepared:
 class Contents:
     """What a config's table holds, before its rows are divided."""
 
+    loaded: LoadedConfig
     opened: Opened
     columns: list[str]
     """Those that may become features."""
@@ -100,26 +101,23 @@ class Contents:
     """The columns that decide about rows, whole: targets, weights, groups, times, parts."""
     weights: Floats | None
 
-    def survey(self, config: Config, parts: Mapping[Part, Indices]) -> Survey:
+    def survey(self, parts: Mapping[Part, Indices]) -> Survey:
         """Find the role of each column by the rows that train; raises DataError."""
-        table = self.opened.table
+        table, config = self.opened.table, self.loaded.config
         train = np.zeros(len(self.answers.values), bool)
         train[parts["train"]] = True
-        return Survey(
-            table, self.answers, parts, profile(config, table, self.columns, train), self.weights
-        )
+        roles = profile(config, table, self.columns, train)
+        return Survey(self.loaded, table, self.answers, parts, roles, self.weights)
 
 
-def contents(
-    config: Config, source: Source, folder: Path, opened: Opened | None = None
-) -> Contents:
-    """Read and check the table, and find the task; the dataset's paths are relative to `folder`.
+def contents(loaded: LoadedConfig, opened: Opened | None = None) -> Contents:
+    """Read and check the table, and find the task.
 
     `opened` is the table where it has been opened before. Raises ConfigError or DataError.
     """
-    opened = opened or open_dataset(config, source, folder)
-    table, dataset = opened.table, config.dataset
-    columns = candidates(config, source, table)
+    opened = opened or open_dataset(loaded)
+    config, table, dataset = loaded.config, opened.table, loaded.config.dataset
+    columns = candidates(loaded, table)
     aside = whole_columns(table, _aside(config))
     answers = read_answers(config, table, [aside[name] for name in dataset.targets])
     if answers.task == "classification" and aside[dataset.targets[0]].numbers is not None:
@@ -129,27 +127,24 @@ def contents(
     weights = None
     if dataset.sample_weight is not None:
         weights = _weights(aside[dataset.sample_weight], dataset.sample_weight, answers, table)
-    return Contents(opened, columns, answers, aside, weights)
+    return Contents(loaded, opened, columns, answers, aside, weights)
 
 
-def survey(config: Config, source: Source, folder: Path) -> Survey:
+def survey(loaded: LoadedConfig) -> Survey:
     """Read and check the table, find the task, split the rows and find each column's role.
 
-    The dataset's paths are relative to `folder`. Raises ConfigError or DataError.
+    Raises ConfigError or DataError.
     """
-    found = contents(config, source, folder)
-    return found.survey(config, divide(config, found.opened, found.answers, found.aside))
+    found = contents(loaded)
+    return found.survey(divide(loaded.config, found.opened, found.answers, found.aside))
 
 
-def prepare(
-    config: Config, source: Source, folder: Path, *, scratch: Path | None = None
-) -> Prepared:
+def prepare(loaded: LoadedConfig, *, scratch: Path | None = None) -> Prepared:
     """Survey the table, resolve the config and encode all rows; those too many for memory go to disk below `scratch`.
 
     Raises ConfigError or DataError.
     """
-    surveyed = survey(config, source, folder)
-    return encode(fit(surveyed, config, source), config, scratch)
+    return encode(fit(survey(loaded)), scratch)
 
 
 @dataclass(frozen=True)
@@ -165,7 +160,7 @@ class Fitted:
     bytes: int
     """The encoded rows' size in the network's own type."""
 
-    def weights(self, config: Config) -> Floats | None:
+    def weights(self) -> Floats | None:
         """Each row's weight (N,), its own times its class's, of mean 1 over the training rows; raises DataError."""
         answers, parts = self.survey.answers, self.survey.parts
         weights = row_weights(
@@ -173,19 +168,19 @@ class Fitted:
         )
         if weights is None:
             return None
-        check_parts(
-            weights, parts, f"{self.survey.table.name}, column '{config.dataset.sample_weight}'"
-        )
+        column = self.config.dataset.sample_weight
+        check_parts(weights, parts, f"{self.survey.table.name}, column '{column}'")
         return np.asarray(weights / weights[parts["train"]].mean())
 
 
-def fit(surveyed: Survey, config: Config, source: Source) -> Fitted:
+def fit(surveyed: Survey) -> Fitted:
     """Fit the encoder and the target to the training rows, and resolve the config; raises ConfigError or DataError."""
+    loaded, config = surveyed.loaded, surveyed.loaded.config
     answers, table, train = surveyed.answers, surveyed.table, surveyed.parts["train"]
     task, wishes = answers.task, config.dataset.preprocessing
     if task == "classification":
         check_classes(answers, table, train)
-    planned = plans(config, source, surveyed.profile)
+    planned = plans(loaded, surveyed.profile)
     encoder = fit_encoder(
         table,
         planned,
@@ -198,15 +193,14 @@ def fit(surveyed: Survey, config: Config, source: Source) -> Fitted:
         name: planned[name].role if name in planned else "ignored"
         for name in surveyed.profile.findings
     }
-    resolved = resolve(
-        config, source, task, answers.wanted, surveyed.profile.features, roles, encoder
-    )
+    resolved = resolve(loaded, task, answers.wanted, surveyed.profile.features, roles, encoder)
     total, precision = sum(map(len, surveyed.parts.values())), resolved.training.precision
     storage, size = storage_of(total, encoder.width, precision, config.dataset.storage)
     if storage == "disk" and resolved.training.batch_size == "full":
-        raise ConfigError(
-            f"{source.where(('training', 'batch_size'))}: training.batch_size is full, but the {total} encoded rows "
-            f"({size / 1e6:.3g} MB) are kept on disk; give it a number such as 1024, or set dataset.storage to memory"
+        raise loaded.error(
+            ("training", "batch_size"),
+            f"is full, but the {total} encoded rows ({size / 1e6:.3g} MB) are kept on disk; "
+            "give it a number such as 1024, or set dataset.storage to memory",
         )
     trained = answers.values[train] if task == "classification" else np.empty(0, np.int32)
     return Fitted(
@@ -214,13 +208,13 @@ def fit(surveyed: Survey, config: Config, source: Source) -> Fitted:
         encoder,
         answers.target(train, wishes.target, table),
         resolved,
-        class_weights(config, source, answers.classes, trained),
+        class_weights(loaded, answers.classes, trained),
         storage,
         size,
     )
 
 
-def encode(fitted: Fitted, config: Config, scratch: Path | None) -> Prepared:
+def encode(fitted: Fitted, scratch: Path | None) -> Prepared:
     """Encode every row that is in a part; raises DataError."""
     surveyed, encoder, resolved, target = (
         fitted.survey,
@@ -240,7 +234,7 @@ def encode(fitted: Fitted, config: Config, scratch: Path | None) -> Prepared:
     labels = isinstance(target, Classes)
     narrow = "uint8" if storage == "disk" and labels else dtype
     y = answers.encode(target, outputs, narrow, table)
-    weights = fitted.weights(config)
+    weights = fitted.weights()
     if weights is not None:
         weights = weights.astype(dtype)
     with ExitStack() as open_stores:
@@ -270,7 +264,7 @@ def encode(fitted: Fitted, config: Config, scratch: Path | None) -> Prepared:
         storage=storage,
         bytes=fitted.bytes,
         warnings=[
-            *surveyed.profile.warnings(config.dataset.roles),
+            *surveyed.profile.warnings(surveyed.loaded.config.dataset.roles),
             *advance_warnings(resolved, encoder, answers, y[parts["train"]]),
         ],
     )

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bpnet.config.loading import dotted
+from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Architecture, Config, Output, Task
-from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.fitting import Role
@@ -35,8 +34,7 @@ METRICS: dict[Task, tuple[str, ...]] = {
 
 
 def resolve(
-    config: Config,
-    source: Source,
+    loaded: LoadedConfig,
     task: Task,
     wanted: int,
     features: list[str],
@@ -49,6 +47,7 @@ def resolve(
 
     Raises ConfigError with every combination of keys that makes no sense.
     """
+    config = loaded.config
     architecture = replace(
         config.architecture, layers=_layers(config.architecture), hidden=None, activation=None
     )
@@ -79,7 +78,7 @@ def resolve(
         ),
     )
     found = _contradictions(resolved, loss, activation, task, wanted, encoder)
-    problems = [f"{source.where(path)}: {dotted(path)} {text}" for path, text in found]
+    problems = [loaded.problem(path, text) for path, text in found]
     if problems:
         raise ConfigError(problems)
     return resolved

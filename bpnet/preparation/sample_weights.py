@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bpnet.config.schema import Config
-from bpnet.config.source import Source
+from bpnet.config.loading import LoadedConfig
 from bpnet.data.encoding.cell_errors import Where, parse_problems
 from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.splitting import Indices, Part
@@ -15,13 +14,13 @@ from bpnet.messages import did_you_mean, quoted_list
 
 
 def class_weights(
-    config: Config, source: Source, classes: list[str], trained: Array
+    loaded: LoadedConfig, classes: list[str], trained: Array
 ) -> dict[str, float] | None:
     """The weight of each class: as given, 1 where it is not; `balanced` gives each class the same sum of weights.
 
     `trained` are the class numbers of the training rows. Raises DataError where a class is named that is not there.
     """
-    given = config.dataset.class_weight
+    dataset, given = loaded.config.dataset, loaded.config.dataset.class_weight
     if given is None:
         return None
     if given == "balanced":
@@ -34,9 +33,11 @@ def class_weights(
     if unknown:
         raise DataError(
             [
-                f"{source.where(('dataset', 'class_weight', label))}: dataset.class_weight names '{label}', "
-                f"which is no class of '{config.dataset.targets[0]}'; the classes are {quoted_list(classes)}"
-                f"{did_you_mean(label, classes)}"
+                loaded.problem(
+                    ("dataset", "class_weight", label),
+                    f"is not a class of '{dataset.targets[0]}'; the classes are "
+                    f"{quoted_list(classes)}{did_you_mean(label, classes)}",
+                )
                 for label in unknown
             ]
         )

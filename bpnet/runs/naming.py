@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
-from bpnet.config.source import Source
-from bpnet.errors import ConfigError, UsageError
+from bpnet.errors import UsageError
 from bpnet.preparation.dataset import relocated
 from bpnet.runs import directory
 
@@ -21,14 +21,14 @@ def relocated_config(config: Config, name: str, folder: Path, run: Path) -> Conf
     return replace(config, name=name, dataset=dataset)
 
 
-def run_name(config: Config, source: Source) -> str:
+def run_name(loaded: LoadedConfig) -> str:
     """Return the config's name, or its file's with a dash for what a folder cannot be named."""
-    if config.name is not None:
+    if loaded.config.name is not None:
         try:
-            return directory.valid_name(config.name)
+            return directory.valid_name(loaded.config.name)
         except UsageError as error:
-            raise ConfigError(f"{source.where(('name',))}: name: {error}") from None
-    stem = Path(source.name).stem
+            raise loaded.error(("name",), f"cannot be used: {error}") from None
+    stem = Path(loaded.source.name).stem
     return directory.valid_name(
         "".join(c if c.isalnum() or c in "._-" else "-" for c in stem).strip("-.") or "run"
     )

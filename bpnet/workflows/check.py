@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -11,9 +10,8 @@ from bpnet.checks.duplicates import SharedRows, find_equal_columns, find_shared_
 from bpnet.checks.leaks import Leak, find_leaks
 from bpnet.checks.sampling import feature_cells, max_rows, sample_rows
 from bpnet.checks.timing import seconds_per_epoch
-from bpnet.config.loading import load
+from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config, Task
-from bpnet.config.source import Source
 from bpnet.data.reading import Table
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.splitting import Part
@@ -101,17 +99,17 @@ class Inspection:
     cost: Cost
 
 
-def inspect_config(source: Source, folder: Path) -> Inspection:
-    """Look at what a config, whose paths are relative to `folder`, would train on what; writes nothing.
+def inspect_config(loaded: LoadedConfig) -> Inspection:
+    """Look at what a config would train on what; writes nothing.
 
     Of a table whose encoded rows are kept on disk, at most 50,000 rows of each part are encoded. Raises ConfigError
     or DataError, as training would.
     """
-    config = load(source)
-    fitted = fit(survey(config, source, folder), config, source)
+    config = loaded.config
+    fitted = fit(survey(loaded))
     surveyed, answers = fitted.survey, fitted.survey.answers
-    prepared = _encoded(fitted, config)
-    model = build_model(prepared, source)
+    prepared = _encoded(fitted, config.seed)
+    model = build_model(prepared)
     seed = config.seed
     looked_at = sample_rows(surveyed.parts["train"], max_rows(len(fitted.encoder.columns)), seed)
     cells = feature_cells(fitted, looked_at)
@@ -141,15 +139,13 @@ def inspect_config(source: Source, folder: Path) -> Inspection:
     )
 
 
-def _encoded(fitted: Fitted, config: Config) -> Prepared:
+def _encoded(fitted: Fitted, seed: int) -> Prepared:
     """The encoded rows, in memory, as training has them, or some of each part where it keeps them on disk."""
     if fitted.storage == "disk":
         most = max_rows(fitted.encoder.width)
-        parts = {
-            part: sample_rows(rows, most, config.seed) for part, rows in fitted.survey.parts.items()
-        }
+        parts = {part: sample_rows(rows, most, seed) for part, rows in fitted.survey.parts.items()}
         fitted = replace(fitted, survey=replace(fitted.survey, parts=parts), storage="memory")
-    return encode(fitted, config, None)
+    return encode(fitted, None)
 
 
 def _cost(fitted: Fitted, prepared: Prepared, model: Model) -> Cost:

@@ -9,9 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from bpnet.config.loading import load
-from bpnet.config.schema import Config
-from bpnet.config.source import Source
+from bpnet.config.loading import LoadedConfig
 from bpnet.engine.loop.batches import stacked
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.errors import DivergedError, InterruptedRunError
@@ -92,8 +90,7 @@ class _Learnt:
 
 
 def cross_validate(
-    source: Source,
-    folder: Path,
+    loaded: LoadedConfig,
     *,
     folds: int,
     repeats: int,
@@ -108,16 +105,15 @@ def cross_validate(
     DivergedError where no fold's network stayed finite, or InterruptedRunError, after what was learnt is saved.
     """
     start = time.perf_counter()
-    config = load(source)
-    check_foldable(config, source, folds, repeats)
-    name = f"{run_name(config, source)}-cv" if name is None else directory.valid_name(name)
-    found = contents(config, source, folder)
-    drawn = draw_folds(config, found, folds, repeats)
-    planned = [plan(fold, config.seed + k, found, config, source) for k, fold in enumerate(drawn)]
-    passes = in_passes(planned, source)
-    ready = [encoded(passes[0], config, runs)]  # in most tables every bad cell is met here
+    config = loaded.config
+    check_foldable(loaded, folds, repeats)
+    name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
+    found = contents(loaded)
+    drawn = draw_folds(found, folds, repeats)
+    passes = in_passes([plan(fold, config.seed + k, found) for k, fold in enumerate(drawn)])
+    ready = [encoded(passes[0], runs)]  # in most tables every bad cell is met here
     run = directory.RunPaths(directory.create(runs, name))
-    write_config(config, run_name(config, source), folder, run)
+    write_config(config, run_name(loaded), loaded.folder, run)
     write_folds(run.splits, drawn, len(found.answers.values))
     run_file = RunFile(
         run.run,
@@ -132,7 +128,7 @@ def cross_validate(
     try:
         with interruptible_once() as interruption:
             try:
-                _train(passes, ready, config, run, runs, learnt, watcher, interruption)
+                _train(passes, ready, run, runs, learnt, watcher, interruption)
                 status = "finished" if learnt.done else "diverged"
             except KeyboardInterrupt:
                 status = "interrupted"
@@ -166,7 +162,6 @@ def cross_validate(
 def _train(
     passes: Sequence[Sequence[PlannedFold]],
     ready: list[list[Prepared]],
-    config: Config,
     run: directory.RunPaths,
     scratch: Path,
     learnt: _Learnt,
@@ -182,7 +177,7 @@ def _train(
     columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
     with MetricsLog(run.folds_csv, columns) as log:
         for number, group in enumerate(passes, start=1):
-            prepared = ready.pop() if ready else encoded(group, config, scratch)
+            prepared = ready.pop() if ready else encoded(group, scratch)
             descriptions = [
                 replace(describe(fold), seeds=[own.seed])
                 for own, fold in zip(group, prepared, strict=True)

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bpnet.config.schema import Config
-from bpnet.config.source import Source
 from bpnet.models.build import architecture_errors, describe, most_at_once
 from bpnet.preparation.folds import Fold, errors_of
 from bpnet.preparation.prepare import Contents, Fitted, Prepared, encode
@@ -22,15 +20,15 @@ class PlannedFold:
     fitted: Fitted
 
 
-def plan(fold: Fold, seed: int, found: Contents, config: Config, source: Source) -> PlannedFold:
+def plan(fold: Fold, seed: int, found: Contents) -> PlannedFold:
     """Fit the encoder to the fold's training rows; raises ConfigError, or DataError that names the fold."""
     with errors_of(fold.repeat, fold.fold):
-        fitted = fit_encoder(found.survey(config, fold.parts), config, source)
-        fitted.weights(config)  # which must not all be 0 in a part
+        fitted = fit_encoder(found.survey(fold.parts))
+        fitted.weights()  # which must not all be 0 in a part
     return PlannedFold(fold, seed, fitted)
 
 
-def in_passes(planned: Sequence[PlannedFold], source: Source) -> list[list[PlannedFold]]:
+def in_passes(planned: Sequence[PlannedFold]) -> list[list[PlannedFold]]:
     """The folds that train together: of as many rows and inputs and the same layers, as many as memory holds."""
     alike: dict[tuple[int, int, int, str], list[PlannedFold]] = {}
     for own in planned:
@@ -40,10 +38,10 @@ def in_passes(planned: Sequence[PlannedFold], source: Source) -> list[list[Plann
         alike.setdefault(key, []).append(own)
     passes = []
     for group in alike.values():
-        first = group[0].fitted
-        with architecture_errors(source):
+        first, loaded = group[0].fitted, group[0].fitted.survey.loaded
+        with architecture_errors(loaded):
             alone = describe(first).network()
-        most = most_at_once(first.config, source, alone, len(group[0].fold.parts["train"]))
+        most = most_at_once(loaded, alone, len(group[0].fold.parts["train"]))
         size = int(max(1, min(most, MOST_IN_MEMORY // first.bytes, len(group))))
         if first.storage == "disk":
             size = 1
@@ -51,10 +49,10 @@ def in_passes(planned: Sequence[PlannedFold], source: Source) -> list[list[Plann
     return passes
 
 
-def encoded(group: Sequence[PlannedFold], config: Config, scratch: Path) -> list[Prepared]:
+def encoded(group: Sequence[PlannedFold], scratch: Path) -> list[Prepared]:
     """Encode the rows of each fold; raises DataError that names the fold."""
     prepared = []
     for own in group:
         with errors_of(own.fold.repeat, own.fold.fold):
-            prepared.append(encode(own.fitted, config, scratch))
+            prepared.append(encode(own.fitted, scratch))
     return prepared

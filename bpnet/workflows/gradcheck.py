@@ -1,12 +1,10 @@
 """Checking a config's gradient: backpropagation against central differences, on its own network and rows."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from bpnet.config.loading import load
-from bpnet.config.source import Source, override
+from bpnet.config.loading import LoadedConfig
 from bpnet.engine.gradient_check import ParameterCheck, check_gradient
 from bpnet.engine.layers import Dropout, Equilibrium, Layer
 from bpnet.engine.network import Network
@@ -38,15 +36,13 @@ class GradientReport:
         return self.worst.relative_error <= self.tolerance
 
 
-def check_config(source: Source, folder: Path, rows: int) -> GradientReport:
+def check_config(loaded: LoadedConfig, rows: int) -> GradientReport:
     """Check the configured network at its first weights, in float64, on so many training rows as one batch.
 
     Raises ConfigError or DataError.
     """
-    source = override(source, ["training.precision=float64"])
-    config = load(source)
-    prepared = prepare(config, source, folder)
-    model = build_model(prepared, source)
+    prepared = prepare(loaded.override(["training.precision=float64"]))
+    model = build_model(prepared)
     description, train = model.description, prepared.rows["train"]
     picked = np.unique(np.linspace(0, len(train) - 1, min(rows, len(train))).astype(np.intp))
     notes: list[str] = []

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from bpnet.config.grid import Point, dividing_keys, in_common, points_of
-from bpnet.config.loading import load
 from bpnet.config.source import Source
 from bpnet.data.splitting import Part
 from bpnet.engine.metrics import HIGHER_IS_BETTER
@@ -73,7 +72,6 @@ class GridResult:
 
 def train_grid(
     source: Source,
-    folder: Path,
     grids: Sequence[str],
     *,
     runs: Path,
@@ -89,17 +87,15 @@ def train_grid(
     """
     start = time.perf_counter()
     points = points_of(source, grids)
-    configs = [load(point.source) for point in points]
-    common = [in_common(config) for config in configs]
-    name = run_name(configs[0], source) if name is None else directory.valid_name(name)
-    passes = plan(points, configs, common, source, folder)
+    common = [in_common(point.loaded.config) for point in points]
+    name = run_name(points[0].loaded) if name is None else directory.valid_name(name)
+    passes = plan(points, common, source)
     figure, part = judged_by(passes)
     results: list[PointResult] = []
     status: Status = "finished"
     try:
         for one in passes:
-            prepared = encode(one.fitted, one.planned[0].config, runs)
-            run = _Run(one.planned, prepared, folder, figure)
+            run = _Run(one.planned, encode(one.fitted, runs), figure)
             status = run.train(runs, name, command, watcher, results)
             if status == "interrupted":
                 break
@@ -114,7 +110,7 @@ def train_grid(
             f"interrupted; the points that had begun are ranked in {ranked[0].run}/grid.csv"
         )
     if ranked[0].score is None:
-        lowest = min(config.training.learning_rate for config in configs)
+        lowest = min(point.loaded.config.training.learning_rate for point in points)
         raise DivergedError(f"training diverged at every point: {likely_cause(lowest)}")
     return GridResult(
         run=ranked[0].run,
@@ -130,15 +126,8 @@ def train_grid(
 class _Run:
     """The run of a pass."""
 
-    def __init__(
-        self, planned: Sequence[PlannedPoint], prepared: Prepared, folder: Path, figure: str
-    ) -> None:
-        self._planned, self._prepared, self._folder, self._figure = (
-            planned,
-            prepared,
-            folder,
-            figure,
-        )
+    def __init__(self, planned: Sequence[PlannedPoint], prepared: Prepared, figure: str) -> None:
+        self._planned, self._prepared, self._figure = planned, prepared, figure
 
     def train(
         self,
@@ -151,7 +140,7 @@ class _Run:
         """Train the points into a run directory of their own, and add how each ended; why the run did."""
         each = [own for own in self._planned for _ in own.config.seeds]
         seeds = [seed for own in self._planned for seed in own.config.seeds]
-        with architecture_errors(self._planned[0].point.source):
+        with architecture_errors(self._planned[0].point.loaded):
             together = replace(self._planned[0].description, seeds=seeds)
             model = Model(together, together.network([own.description.layers for own in each]))
         run = new_run(self._prepared, runs, name)
@@ -210,7 +199,8 @@ class _Run:
             )
         best = results.index(_ranked(results, self._figure)[0])
         journal.chosen, chosen, figures = kept[best]
-        write_config(self._planned[best].config, name, self._folder, run)
+        planned = self._planned[best]
+        write_config(planned.config, name, planned.point.loaded.folder, run)
         save(chosen, figures, self._prepared.rows, run)
         journal.close(status, [], journal.replicas(figures, status))
         return results

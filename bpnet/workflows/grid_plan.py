@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bpnet.config.grid import Point
-from bpnet.config.loading import load
+from bpnet.config.loading import load_config
 from bpnet.config.schema import Config, Dataset, Preprocessing
 from bpnet.config.source import Source
 from bpnet.data.splitting import Part
@@ -35,39 +34,27 @@ class GridPass:
     fitted: Fitted
 
 
-def plan(
-    points: Sequence[Point],
-    configs: Sequence[Config],
-    common: Sequence[str],
-    source: Source,
-    folder: Path,
-) -> list[GridPass]:
+def plan(points: Sequence[Point], common: Sequence[str], source: Source) -> list[GridPass]:
     """The passes, every point of which is checked against the table; raises ConfigError or DataError."""
     groups: dict[str, list[int]] = {}
     for k, shape in enumerate(common):
         groups.setdefault(shape, []).append(k)
-    seed = _split_seed(source, configs[0])
+    seed = _split_seed(source, points[0].loaded.config)
     opened: dict[str, Opened] = {}
     passes = []
     for group in groups.values():
-        first, dataset = points[group[0]].source, configs[group[0]].dataset
-        if dataset.split.seed is None:
-            dataset = replace(dataset, split=replace(dataset.split, seed=seed))
-        config = replace(configs[group[0]], dataset=dataset)
+        alike = [_with_split_seed(points[k], seed) for k in group]
+        first, dataset = alike[0].loaded, alike[0].loaded.config.dataset
         key = repr((dataset.path, dataset.columns, dataset.rows, dataset.reading))
-        found = contents(config, first, folder, opened.get(key))
+        found = contents(first, opened.get(key))
         opened[key] = found.opened
-        fitted = fit(
-            found.survey(config, divide(config, found.opened, found.answers, found.aside)),
-            config,
-            first,
-        )
-        fitted.weights(config)  # which must not all be 0 in a part
+        fitted = fit(found.survey(divide(first.config, found.opened, found.answers, found.aside)))
+        fitted.weights()  # which must not all be 0 in a part
         with architecture_errors(first):
             alone = describe(fitted).network()
         rows = len(fitted.survey.parts["train"])
-        most = min(most_at_once(configs[k], points[k].source, alone, rows) for k in group)
-        planned = [_planned(points[k], replace(configs[k], dataset=dataset), fitted) for k in group]
+        most = min(most_at_once(point.loaded, alone, rows) for point in alike)
+        planned = [_planned(point, fitted) for point in alike]
         size = max(1, most // max(own.config.replicas for own in planned))
         passes += [
             GridPass(planned[start : start + size], fitted)
@@ -76,12 +63,20 @@ def plan(
     return passes
 
 
-def _planned(point: Point, config: Config, fitted: Fitted) -> PlannedPoint:
+def _with_split_seed(point: Point, seed: int) -> Point:
+    """Return the point with this seed for the split, unless its config gives one."""
+    config, split = point.loaded.config, point.loaded.config.dataset.split
+    if split.seed is not None:
+        return point
+    dataset = replace(config.dataset, split=replace(split, seed=seed))
+    return replace(point, loaded=replace(point.loaded, config=replace(config, dataset=dataset)))
+
+
+def _planned(point: Point, fitted: Fitted) -> PlannedPoint:
     dataset, answers = fitted.config.dataset, fitted.survey.answers
     assert dataset.features is not None
     resolved = resolve(
-        config,
-        point.source,
+        point.loaded,
         answers.task,
         answers.wanted,
         dataset.features,
@@ -95,7 +90,7 @@ def _planned(point: Point, config: Config, fitted: Fitted) -> PlannedPoint:
 def _split_seed(source: Source, first: Config) -> int:
     """The seed that the config has without the grid; that of its first point where it makes sense with one alone."""
     try:
-        return load(source).split_seed
+        return load_config(source).config.split_seed
     except ConfigError:
         return first.split_seed
 

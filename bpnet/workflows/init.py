@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bpnet.checks.columns import ColumnDescription, describe_columns
-from bpnet.config.loading import load
+from bpnet.config.loading import load_config
 from bpnet.config.schema import Task
 from bpnet.config.source import Source, override
 from bpnet.data.reading import open_table
@@ -98,16 +98,15 @@ def draft(
             f"--set {other[0]}: init takes keys of dataset alone; edit the config for the others"
         )
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
-    source = override(Source(data, {"task": task, "dataset": dataset}, {}), assignments)
+    source = override(Source(data, {"task": task, "dataset": dataset}, {}, folder), assignments)
     chosen = {key: value for key, value in source.data["dataset"].items() if key not in dataset}
-    table = open_table(data, load(source).dataset.reading)
+    table = open_table(data, load_config(source).config.dataset.reading)
     for target in targets:
         table.require(target, wanted_for="is to be predicted")
     probe = override(
         source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"]
     )
-    config = load(probe)
-    fitted = fit(survey(config, probe, folder), config, probe)
+    fitted = fit(survey(load_config(probe)))
     answers, profile = fitted.survey.answers, fitted.survey.profile
     without = 0 if answers.dropped is None else int(answers.dropped.sum())
     kept = answers.values if answers.dropped is None else answers.values[~answers.dropped]

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from bpnet.config.loading import load as load_config
-from bpnet.config.source import Source, read
+from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.tracing import LayerTrace, StepTrace, trace
-from bpnet.errors import ConfigError, DivergedError, UsageError
+from bpnet.errors import DivergedError, UsageError
 from bpnet.models.build import build_model
 from bpnet.models.model import Model, load_model
 from bpnet.preparation.prepare import Prepared, prepare
@@ -37,14 +36,14 @@ class Trace:
         return {"rows": self.rows, "steps": [_step(step) for step in self.steps]}
 
 
-def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: int) -> Trace:
-    """Trace steps of a config from its first weights (which it holds), or of a run from those it has learnt.
+def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> Trace:
+    """Trace steps of a config from its first weights, or of a run, given its directory, from those it has learnt.
 
     `wanted` is a row number, several with commas, or `all`, the training rows; by default the first training row.
     Raises ConfigError, DataError, RunError, or UsageError for rows that do not exist or are too many.
     """
-    if config is not None:
-        source, folder = config, subject.parent
+    if isinstance(subject, LoadedConfig):
+        loaded, model = subject, None
     else:
         paths = directory.open_run(subject)
         if paths.folds_csv.is_file():
@@ -53,22 +52,17 @@ def trace_rows(subject: Path, config: Source | None, wanted: str | None, steps: 
             )
         paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
         reopen_table(paths)  # which must be what it was, or its encoding would be another
-        source, folder = read(paths.config), subject
-    prepared = prepare(load_config(source), source, folder)
-    model = (
-        build_model(prepared, source)
-        if config is not None
-        else load_model(directory.model_folder(subject))
-    )
-    model = model.select([0])
+        loaded, model = read_config(paths.config), load_model(directory.model_folder(subject))
+    prepared = prepare(loaded)
+    model = (model or build_model(prepared)).select([0])
     numbers = _row_numbers(wanted, prepared)
     training, loss = prepared.config.training, prepared.config.training.loss
     assert loss is not None
     try:
         traced = trace(training, model.network, loss, _rows(prepared, numbers), steps)
     except ValueError as error:
-        raise ConfigError(
-            f"{source.where(('training', 'optimizer'))}: {error}: there is nothing to trace"
+        raise loaded.error(
+            ("training", "optimizer"), f"cannot be traced: {error}: there is nothing to trace"
         ) from None
     broken = [
         k

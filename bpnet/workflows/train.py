@@ -6,8 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bpnet.config.loading import load
-from bpnet.config.source import Source
+from bpnet.config.loading import LoadedConfig
 from bpnet.doctor.doctor import Doctor
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.build import build_model
@@ -47,27 +46,25 @@ class TrainResult:
 
 
 def train(
-    source: Source,
-    folder: Path,
+    loaded: LoadedConfig,
     *,
     runs: Path,
     name: str | None,
     command: Sequence[str],
     watcher: Watcher,
 ) -> TrainResult:
-    """Train as the config says, whose paths are relative to `folder`, and leave a run directory below `runs`.
+    """Train as the config says, and leave a run directory below `runs`.
 
     Raises ConfigError, DataError or RunError before the run directory exists; DivergedError or InterruptedRunError
     after what was learnt is saved.
     """
-    config = load(source)
-    prepared = prepare(config, source, folder, scratch=runs)
-    model = build_model(prepared, source)
+    prepared = prepare(loaded, scratch=runs)
+    model = build_model(prepared)
     rows = prepared.rows
     doctor = Doctor(prepared.config.training, model.network, rows["train"], rows.get("validation"))
-    name = run_name(config, source) if name is None else directory.valid_name(name)
+    name = run_name(loaded) if name is None else directory.valid_name(name)
     run = new_run(prepared, runs, name)
-    write_config(prepared.config, name, folder, run)
+    write_config(prepared.config, name, loaded.folder, run)
     journal = Journal(run, prepared, command)
     status: Status = "failed"
     with interruptible_once() as interruption, threads(prepared, model.network):
@@ -91,7 +88,7 @@ def train(
     if status == "diverged":
         for advice in doctor.advice:
             watcher.warn(advice)
-        raise DivergedError(_divergence(journal, config.training.learning_rate, run.folder))
+        raise DivergedError(_divergence(journal, loaded.config.training.learning_rate, run.folder))
     return TrainResult(
         run=run.folder,
         stop_reason=journal.stop_reason or status,

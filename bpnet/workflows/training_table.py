@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.config.loading import load as load_config
-from bpnet.config.schema import Config
-from bpnet.config.source import Source, read
+from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.data.reading import Table
 from bpnet.data.splitting import PARTS, Part, PartNumbers
 from bpnet.engine.component import Array
@@ -43,11 +41,10 @@ def reopen_table(paths: directory.RunPaths, advice: str = "") -> Table:
     Raises RunError or DataError, with the advice, if the table is gone or has changed since.
     """
     try:
-        source = read(paths.config)
-        config = load_config(source)
+        loaded = read_config(paths.config)
     except ConfigError as error:
         raise RunError([f"{problem}; restore it{advice}" for problem in error.problems]) from None
-    table = _open(config, source, paths, advice)
+    table = _open(loaded, paths, advice)
     content = files.read_json(paths.run)
     trained_on = content.get("data_sha256") if isinstance(content, dict) else None
     if trained_on is None:
@@ -62,13 +59,13 @@ def reopen_table(paths: directory.RunPaths, advice: str = "") -> Table:
     return table
 
 
-def _open(config: Config, source: Source, paths: directory.RunPaths, advice: str) -> Table:
-    if config.dataset.path == "-":
+def _open(loaded: LoadedConfig, paths: directory.RunPaths, advice: str) -> Table:
+    if loaded.config.dataset.path == "-":
         raise DataError(
             f"{paths.folder}: the run was trained on standard input, which is not kept{advice}"
         )
     try:
-        return open_dataset(config, source, paths.folder).table
+        return open_dataset(loaded).table
     except DataError as error:
         raise DataError(
             [f"{problem}; the run was trained on it{advice}" for problem in error.problems]

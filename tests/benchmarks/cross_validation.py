@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from measuring import machine
 
-from bpnet.config.source import read
+from bpnet.config.loading import read_config
 from bpnet.workflows.cv import cross_validate
 from bpnet.workflows.train import train
 
@@ -38,9 +38,9 @@ def turn(config: Path, folds: int, runs: Path) -> tuple[float, float]:
     """Both ratios."""
     shared: dict[str, Any] = {"runs": runs, "name": None, "command": [], "watcher": Nobody()}
     start = time.perf_counter()
-    folded = cross_validate(read(config), config.parent, folds=folds, repeats=1, **shared)
+    folded = cross_validate(read_config(config), folds=folds, repeats=1, **shared)
     between = time.perf_counter()
-    alone = train(read(config), config.parent, **shared)
+    alone = train(read_config(config), **shared)
     end = time.perf_counter()
     seconds = pd.read_csv(alone.run / "metrics.csv").seconds.iloc[-1]
     return folded.training_seconds / seconds, (between - start) / (end - between)

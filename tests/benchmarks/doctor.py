@@ -13,8 +13,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bpnet.config.loading import load
-from bpnet.config.source import read
+from bpnet.config.loading import read_config
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.settings import Training
@@ -54,9 +53,8 @@ def seconds(
 
 def measure(name: str, runs: int) -> None:
     """Print the ratios for one config."""
-    source = read(CONFIGS / f"{name}.yaml")
-    prepared = prepare(load(source), source, CONFIGS)
-    model = build_model(prepared, source)
+    prepared = prepare(read_config(CONFIGS / f"{name}.yaml"))
+    model = build_model(prepared)
     training = prepared.config.training
     ways = {"without": (training, False), "ends": (training, True)}
     ways["every 10"] = (replace(training, diagnose_every=10), True)

@@ -27,8 +27,7 @@ from typing import NamedTuple
 from measuring import machine, show
 
 from bpnet.cli.console import TrainingView
-from bpnet.config.loading import load
-from bpnet.config.source import Source, override, read
+from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.models.build import build_model
@@ -47,9 +46,9 @@ PAUSES = (0.01, 0.3, 0.7)
 class Job:
     """A prepared config, trained again and again into one run directory."""
 
-    def __init__(self, source: Source, base: Path, folder: Path) -> None:
-        self.prepared = prepare(load(source), source, base)
-        self.model = build_model(self.prepared, source)
+    def __init__(self, loaded: LoadedConfig, folder: Path) -> None:
+        self.prepared = prepare(loaded)
+        self.model = build_model(self.prepared)
         self.training, self.run = self.prepared.config.training, RunPaths(folder)
         self.rows, self.validation = (
             self.prepared.rows["train"],
@@ -275,7 +274,7 @@ if __name__ == "__main__":
     given = parser.parse_args()
     print(f"{machine()}; {given.config.name}\n")
     with tempfile.TemporaryDirectory() as scratch, open(os.devnull, "w") as nowhere:
-        job = Job(override(read(given.config), given.settings), given.config.parent, Path(scratch))
+        job = Job(read_config(given.config, given.settings), Path(scratch))
         at_once = len(job.rows) if job.training.batch_size == "full" else job.training.batch_size
         with suited_threads(job.model.network, at_once), contextlib.redirect_stderr(nowhere):
             measure(job, given.repeats)

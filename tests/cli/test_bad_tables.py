@@ -29,7 +29,9 @@ TABLES = [
     sets(4, "dataset.features=[a, a]", "'a' twice"),
     sets(4, "dataset.sample_weight=w", "'w'", "'a', 'b', 'c'"),
     sets(4, "dataset.sample_weight=c", "dataset.sample_weight", "target"),
-    sets(4, "dataset.class_weight={x: 2, z: 3}", "'z'", "'x', 'y'"),
+    sets(
+        4, "dataset.class_weight={x: 2, z: 3}", "class_weight.z is not a class of 'c'", "'x', 'y'"
+    ),
     sets(4, "task=regression", "column 'c'", "text", "'x'"),
     sets(
         4, "dataset.split.validation=0.001", "dataset.split.validation is 0.001", "60 rows", "empty"
@@ -259,7 +261,7 @@ TABLES = [
         4,
         (
             "--set dataset.path=",
-            "dataset.path.test: u.csv: there is no such file",
+            "dataset.path.test cannot be opened: u.csv: there is no such file",
             "did you mean 't.csv'?",
         ),
         settings=("dataset.path={train: t.csv, test: u.csv}",),

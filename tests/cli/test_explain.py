@@ -7,7 +7,7 @@ import shlex
 import pytest
 from command_line import bpnet
 
-from bpnet.config.loading import load
+from bpnet.config.loading import load_config
 from bpnet.config.places import ROOT
 from bpnet.config.source import override, parse
 from bpnet.reports.explain import explanation_lines
@@ -99,7 +99,7 @@ def test_every_text_fits_80_columns_and_its_options_can_be_typed(place: object) 
         else "dataset: {path: t, target: y}"
     )
     assert settings
-    load(override(parse(whole), settings))
+    load_config(override(parse(whole), settings))
 
 
 def test_json_is_one_document() -> None:

@@ -12,8 +12,8 @@ from command_line import ROOT, bpnet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bpnet.config.loading import load
-from bpnet.config.source import parse, read
+from bpnet.config.loading import load_config, read_config
+from bpnet.config.source import parse
 from bpnet.reports.init import config_text
 from bpnet.workflows.init import Draft, default_name, settings_for
 
@@ -50,7 +50,7 @@ def test_the_config_trains_with_no_edit(here: Path) -> None:
     ]
     assert "warning: left out" in said.err
     assert "'id'" in said.err
-    config = load(read(here / "t.yaml"))
+    config = read_config(here / "t.yaml").config
     assert (config.dataset.path, config.dataset.target, config.task) == ("t.csv", "y", None)
     assert config.training.early_stopping is not None
     checked = bpnet(*next_command(said.out), cwd=here)
@@ -81,7 +81,7 @@ def test_the_comments_say_what_each_column_is(here: Path) -> None:
 def test_the_keys_that_are_commented_out_are_keys(here: Path) -> None:
     text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
     body = text[text.index("# task:") :].replace("NAME: categorical", "a: categorical")
-    config = load(parse(re.sub(r"(?m)^( *)# ", r"\1", body)))
+    config = load_config(parse(re.sub(r"(?m)^( *)# ", r"\1", body))).config
     assert (config.dataset.class_weight, config.training.schedule.kind, config.seed) == (
         "balanced",
         "constant",
@@ -96,7 +96,7 @@ def test_a_file_is_replaced_only_by_force(here: Path) -> None:
     assert said.lacks("t.yaml exists already", "--force", "-o") == []
     assert (here / "t.yaml").read_text() == "mine"
     assert bpnet("init", "t.csv", "--target", "y", "--force", cwd=here).code == 0
-    assert load(read(here / "t.yaml")).dataset.target == "y"
+    assert read_config(here / "t.yaml").config.dataset.target == "y"
     said = bpnet("init", "t.csv", "--target", "y", "-o", "t.csv", "--force", cwd=here)
     assert said.code == 2
     assert "is the table" in said.err
@@ -138,7 +138,7 @@ def test_what_cannot_be_done_is_said(here: Path, words: list[str], code: int, pa
 def test_the_path_is_relative_to_the_config(here: Path) -> None:
     (here / "configs").mkdir()
     assert bpnet("init", "t.csv", "--target", "y", "-o", "configs/mine.yaml", cwd=here).code == 0
-    assert load(read(here / "configs" / "mine.yaml")).dataset.path == "../t.csv"
+    assert read_config(here / "configs" / "mine.yaml").config.dataset.path == "../t.csv"
     said = bpnet("train", "configs/mine.yaml", "--set", "training.epochs=1", cwd=here)
     assert said.code == 0, said.err
 
@@ -154,7 +154,7 @@ def test_folders_patterns_and_bundled_tables_have_configs_too(here: Path) -> Non
     ):
         target = "target" if ":" in data else "y"
         assert bpnet("init", data, "--target", target, "--force", cwd=here).code == 0
-        assert load(read(here / name)).dataset.path == data
+        assert read_config(here / name).config.dataset.path == data
         assert bpnet("train", name, "--set", "training.epochs=1", cwd=here).code == 0
     assert default_name("a/my.flowers.csv.gz") == "my.flowers.yaml"
 
@@ -166,9 +166,9 @@ def test_several_targets_a_given_task_and_gaps_in_the_target(here: Path) -> None
     table.to_csv(here / "t.csv", index=False)
     said = bpnet("init", "t.csv", "--target", "p", "--target", "q", cwd=here)
     assert "multilabel" in said.out
-    assert load(read(here / "t.yaml")).dataset.target == ["p", "q"]
+    assert read_config(here / "t.yaml").config.dataset.target == ["p", "q"]
     said = bpnet("init", "t.csv", "--target", "n", "--task", "regression", "-o", "r.yaml", cwd=here)
-    config = load(read(here / "r.yaml"))
+    config = read_config(here / "r.yaml").config
     assert (config.task, config.dataset.drop_missing_targets) == ("regression", True)
     assert "1 row without a target" in said.err
     assert bpnet("train", "r.yaml", "--set", "training.epochs=1", cwd=here).code == 0
@@ -243,7 +243,7 @@ def test_any_name_is_a_yaml_that_reads_back(path: str, target: list[str], label:
         settings_for(9),
     )
     text = config_text(draft, path)
-    dataset = load(parse(text)).dataset
+    dataset = load_config(parse(text)).config.dataset
     assert dataset.path == path
     assert dataset.targets == target
     assert yaml.safe_load(text)["training"]["batch_size"] == draft.settings.batch_size

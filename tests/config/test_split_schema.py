@@ -2,7 +2,7 @@
 
 import pytest
 
-from bpnet.config.loading import as_data, load
+from bpnet.config.loading import as_data, load_config
 from bpnet.config.schema import Split
 from bpnet.config.source import parse, write
 from bpnet.engine.component import FieldError
@@ -16,7 +16,7 @@ def source_of(split: str):
 
 
 def loaded(split: str) -> Split:
-    return load(source_of(split)).dataset.split
+    return load_config(source_of(split)).config.dataset.split
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def loaded(split: str) -> Split:
     ],
 )
 def test_what_is_drawn_is_a_share_or_a_count_and_comes_back_the_same(split, amounts):
-    config = load(source_of(split))
+    config = load_config(source_of(split)).config
     parts = config.dataset.split
     found = (parts.amount("validation"), parts.amount("test"))
     assert found == amounts
@@ -43,7 +43,7 @@ def test_what_is_drawn_is_a_share_or_a_count_and_comes_back_the_same(split, amou
     assert (parts.share("validation"), parts.share("test")) == tuple(
         amount if amount < 1 else 0 for amount in amounts
     )
-    assert load(parse(write(as_data(config)), "again.yaml")) == config
+    assert load_config(parse(write(as_data(config)), "again.yaml")).config == config
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from bpnet.config.loading import load
+from bpnet.config.loading import load_config
 from bpnet.config.source import parse
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.fitting import ColumnOptions, fit_encoder
@@ -258,8 +258,7 @@ def write_table(folder: Path, rows: list[list[object]]) -> None:
 
 def prepared(folder: Path, preprocessing: str, task: str) -> Prepared:
     text = f"dataset: {{path: t.csv, target: y, preprocessing: {preprocessing}}}\ntask: {task}\n"
-    source = parse(text, "c.yaml")
-    return prepare(load(source), source, folder)
+    return prepare(load_config(parse(text, "c.yaml", folder)))
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

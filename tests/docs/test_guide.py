@@ -11,10 +11,9 @@ from command_line import ROOT, bpnet
 from documents import GUIDE, Document, documents, guide_pages
 
 import bpnet as package
-from bpnet.config.loading import load
+from bpnet.config.loading import read_config
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import hints, kind_of
-from bpnet.config.source import read
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.initializers import AnyInitializer
 from bpnet.engine.layers import AnyLayer
@@ -210,7 +209,7 @@ def test_every_config_shown_is_valid(page: Document, tmp_path: Any) -> None:
     for block in page.blocks("yaml"):
         if not block.startswith("# wrong.yaml"):
             file.write_text(block, "utf-8")
-            load(read(file))
+            read_config(file)
 
 
 # Files and exit codes

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bpnet.config.source import override, parse, read
+from bpnet.config.loading import load_config, read_config
+from bpnet.config.source import override, parse
 from bpnet.runs import weights
 from bpnet.workflows.predict import Prediction, PredictOptions, Summary
 from bpnet.workflows.train import TrainResult, train
@@ -42,20 +43,17 @@ def train_file(
     config: Path, runs: Path, *settings: str, watcher: Watcher | None = None
 ) -> TrainResult:
     """Train as a config file says."""
-    source = override(read(config), settings)
-    return train(
-        source, config.parent, runs=runs, name=None, command=["bpnet"], watcher=watcher or Watcher()
-    )
+    loaded = read_config(config, settings)
+    return train(loaded, runs=runs, name=None, command=["bpnet"], watcher=watcher or Watcher())
 
 
 def train_text(
     folder: Path, text: str, *settings: str, watcher: Watcher | None = None
 ) -> TrainResult:
     """Train as a config's text says, whose table is in the folder."""
-    source = override(parse(text, str(folder / "case.yaml")), settings)
+    source = override(parse(text, str(folder / "case.yaml"), folder), settings)
     return train(
-        source,
-        folder,
+        load_config(source),
         runs=folder / "runs",
         name=None,
         command=["bpnet"],

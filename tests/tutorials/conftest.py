@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bpnet.config.source import override, read
+from bpnet.config.loading import read_config
 from bpnet.workflows.train import TrainResult, train
 
 TUTORIALS = Path(__file__).parents[2] / "configs" / "tutorials"
@@ -36,7 +36,7 @@ def run_tutorial(tmp_path) -> Callable[..., tuple[TrainResult, Rows]]:
 
     def run(name: str, *settings: str) -> tuple[TrainResult, Rows]:
         path, rows = TUTORIALS / f"{name}.yaml", Rows()
-        source = override(read(path), list(settings))
-        return train(source, TUTORIALS, runs=tmp_path, name=None, command=[], watcher=rows), rows
+        loaded = read_config(path, settings)
+        return train(loaded, runs=tmp_path, name=None, command=[], watcher=rows), rows
 
     return run

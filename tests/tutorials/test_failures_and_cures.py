@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bpnet.cli import main
-from bpnet.config.source import override, read
+from bpnet.config.loading import read_config
+from bpnet.config.source import read
 from bpnet.errors import DivergedError
 from bpnet.reports.train import train_lines
 from bpnet.runs.journal import Replica
@@ -86,7 +87,7 @@ def test_vanishing_gradients_cured(run_tutorial):
 def test_exploding_gradients(tmp_path):
     log, path = Log(), CONFIGS / "tutorials" / "exploding-gradients.yaml"
     with pytest.raises(DivergedError) as error:
-        train(read(path), path.parent, runs=tmp_path, name=None, command=[], watcher=log)
+        train(read_config(path), runs=tmp_path, name=None, command=[], watcher=log)
     assert error.value.exit_code == 6
     losses, norms = log.figure("loss"), log.figure("gradient_norm")
     assert 3 <= len(losses) < 20
@@ -166,11 +167,11 @@ def test_a_cure_changes_what_it_is_about_and_nothing_else():
 @pytest.mark.parametrize("config", SHIPPED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("seed", [None, 3])
 def test_the_doctor_is_silent_on_the_shipped_configs(config, seed, tmp_path):
-    source = override(
-        read(config), ["training.diagnose_every=10", *([f"seed={seed}"] if seed else [])]
-    )
+    settings = ["training.diagnose_every=10", *([f"seed={seed}"] if seed else [])]
     log = Log()
-    trained = train(source, CONFIGS, runs=tmp_path, name=None, command=[], watcher=log)
+    trained = train(
+        read_config(config, settings), runs=tmp_path, name=None, command=[], watcher=log
+    )
     assert trained.advice == [] == log.warnings
 
 

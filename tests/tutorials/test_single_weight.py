@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bpnet.config.source import override, read
+from bpnet.config.loading import read_config
 from bpnet.errors import DivergedError
 from bpnet.models.model import load_model
 from bpnet.workflows.trace import trace_rows
@@ -18,7 +18,7 @@ def steps(weight, count=1, learning_rate=0.001):
         f"training.learning_rate={learning_rate!r}",
         f"training.epochs={count}",
     ]
-    return trace_rows(CONFIG, override(read(CONFIG), settings), "all", count).steps
+    return trace_rows(read_config(CONFIG, settings), "all", count).steps
 
 
 @pytest.mark.parametrize("weight", ["4", "3", "2", "1"])

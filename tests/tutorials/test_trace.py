@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bpnet.cli.app import app
-from bpnet.config.source import override, read
+from bpnet.config.loading import read_config
 from bpnet.models.model import load_model
 from bpnet.workflows.trace import trace_rows
 from bpnet.workflows.train import train
@@ -112,7 +112,7 @@ def test_a_large_network_shows_its_largest_contributions_and_says_what_is_left_o
 def test_every_number_is_what_training_does(tmp_path, config, settings):
     """The weights before and after each traced step, and the losses, are those of a training on the same rows."""
     path = ROOT / config
-    source = override(read(path), [*settings, "training.precision=float64"])
+    loaded = read_config(path, [*settings, "training.precision=float64"])
     rows = []
 
     class Keep:
@@ -125,8 +125,8 @@ def test_every_number_is_what_training_does(tmp_path, config, settings):
         def warn(self, text):
             raise AssertionError(text)
 
-    trained = train(source, path.parent, runs=tmp_path, name=None, command=[], watcher=Keep())
-    steps = trace_rows(path, source, "all", len(rows)).steps
+    trained = train(loaded, runs=tmp_path, name=None, command=[], watcher=Keep())
+    steps = trace_rows(loaded, "all", len(rows)).steps
     assert [step.loss for step in steps] == pytest.approx([row["loss"] for row in rows], rel=1e-14)
     assert [step.loss_after for step in steps[:-1]] == pytest.approx(
         [step.loss for step in steps[1:]], rel=1e-14
@@ -150,10 +150,8 @@ def test_every_number_is_what_training_does(tmp_path, config, settings):
 )
 def test_deltas_are_slopes_times_what_arrives(activation):
     path = ROOT / "configs" / "iris.yaml"
-    source = override(
-        read(path), [f"architecture.activation={activation}", "training.precision=float64"]
-    )
-    (step,) = trace_rows(path, source, "1,60,120", 1).steps
+    settings = [f"architecture.activation={activation}", "training.precision=float64"]
+    (step,) = trace_rows(read_config(path, settings), "1,60,120", 1).steps
     hidden, output = step.layers
     np.testing.assert_allclose(
         hidden.slopes * hidden.output_gradients, hidden.deltas, rtol=1e-13, atol=1e-17

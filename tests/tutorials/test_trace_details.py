@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bpnet.cli.app import app
-from bpnet.config.source import override, read
+from bpnet.config.loading import read_config
 from bpnet.workflows.trace import trace_rows
 
 ROOT = Path(__file__).parents[2]
@@ -47,8 +47,8 @@ def test_clipping_is_said():
 
 def test_dropout_draws_anew_in_each_step_and_is_shown_row_by_row():
     path = ROOT / "configs" / "digits.yaml"
-    source = override(read(path), ["training.precision=float64"])
-    steps = trace_rows(path, source, "1,2", 2).steps
+    loaded = read_config(path, ["training.precision=float64"])
+    steps = trace_rows(loaded, "1,2", 2).steps
     masks = [(step.layers[1].outputs == 0) & (step.layers[1].inputs != 0) for step in steps]
     assert (masks[0] != masks[1]).any()
     text = trace(path, "--row", "1,2", "--set", "training.precision=float64")

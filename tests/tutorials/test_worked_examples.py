@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bpnet.config.source import override, read
+from bpnet.config.loading import read_config
 from bpnet.models.model import load_model
 from bpnet.workflows.trace import trace_rows
 
@@ -14,7 +14,7 @@ TUTORIALS = Path(__file__).parents[2] / "configs" / "tutorials"
 
 def traced(name, steps=1, *settings):
     path = TUTORIALS / f"{name}.yaml"
-    return trace_rows(path, override(read(path), list(settings)), None, steps).steps
+    return trace_rows(read_config(path, settings), None, steps).steps
 
 
 def test_sigmoid_2_2_1_has_every_quantity_of_the_reference(reference):

@@ -9,8 +9,8 @@ import scipy.stats
 from sklearn import model_selection as sk
 from workflow_runs import ROOT, Watcher, predicted, train_text, write_csv
 
-from bpnet.config.loading import load as load_config
-from bpnet.config.source import override, parse, read
+from bpnet.config.loading import load_config, read_config
+from bpnet.config.source import parse
 from bpnet.errors import (
     ConfigError,
     DataError,
@@ -38,10 +38,8 @@ class FoldWatcher(Watcher):
 
 
 def cv(config, folder, *settings, folds=5, repeats=1, watcher=None):
-    source = override(read(config), settings)
     return cross_validate(
-        source,
-        config.parent,
+        read_config(config, settings),
         folds=folds,
         repeats=repeats,
         runs=folder / "runs",
@@ -57,9 +55,7 @@ def cv_text(folder, text, **how):
 
 
 def folds_of(config, *settings, folds=5, repeats=1):
-    source = override(read(config), settings)
-    loaded = load_config(source)
-    return draw_folds(loaded, contents(loaded, source, config.parent), folds, repeats)
+    return draw_folds(contents(read_config(config, settings)), folds, repeats)
 
 
 IRIS, DIABETES = ROOT / "configs" / "iris.yaml", ROOT / "configs" / "diabetes.yaml"
@@ -97,7 +93,7 @@ def test_folds_are_those_of_stratified_k_fold_split_by_split(folds, seed):
 )
 def test_folds_are_scikit_learns_index_by_index(config, setting, splitter, group):
     settings = [setting] if setting else []
-    loaded = load_config(read(config))
+    loaded = read_config(config).config
     table = pd.read_csv(config.parent / loaded.dataset.path)
     target = table[loaded.dataset.target]
     groups = pd.factorize(table[group])[0] if group else None  # by their first row
@@ -180,9 +176,8 @@ def test_each_fold_is_what_a_run_of_its_own_gives(tmp_path, target, batch, preci
     found = cv_text(tmp_path, text, folds=5, watcher=watcher)
     assert sorted(watcher.passes) == [2, 3]  # 63 rows in 5 folds: of 12 and of 13
     members = load_ensemble(found.run / "model").members
-    source = parse(text)
-    config = load_config(source)
-    for k, own in enumerate(draw_folds(config, contents(config, source, tmp_path), 5, 1)):
+    loaded = load_config(parse(text, folder=tmp_path))
+    for k, own in enumerate(draw_folds(contents(loaded), 5, 1)):
         named = ", ".join(
             f"{part}_rows: [{', '.join(str(row + 1) for row in own.parts[part])}]"
             for part in ("validation", "test")
@@ -271,7 +266,7 @@ def test_the_ensemble_of_the_folds_predicts(tmp_path):
     ):
         evaluate(found.run, None)
     with pytest.raises(UsageError, match="is a cross-validation"):
-        trace_rows(found.run, None, None, 1)
+        trace_rows(found.run, None, 1)
 
 
 def planted(tmp_path):

@@ -10,7 +10,7 @@ import yaml
 
 from bpnet.config.docstrings import summary
 from bpnet.config.key_types import bounds_words
-from bpnet.config.loading import load
+from bpnet.config.loading import load_config
 from bpnet.config.places import ROOT, Place
 from bpnet.config.schema import Config
 from bpnet.config.source import Source, override, parse, write
@@ -67,8 +67,8 @@ def test_every_key_and_kind_is_found_and_its_example_loads(place: Place) -> None
     assert found.key == place.dotted
     assert found.doc
     source = base_of(found.example.settings)
-    in_file = load(parse(write(merged(parse(found.example.yaml).data, source.data))))
-    assert load(override(source, found.example.settings)) == in_file
+    in_file = load_config(parse(write(merged(parse(found.example.yaml).data, source.data)))).config
+    assert load_config(override(source, found.example.settings)).config == in_file
     if not place.is_kind:
         assert place.name in found.example.yaml
 
@@ -83,7 +83,7 @@ def test_a_value_at_a_bound_is_refused_in_the_words_of_the_explanation(place: Pl
         wrong = with_value(copy.deepcopy(data), place.name, bound + outside[kind])
         source = parse(write(merged(wrong, parse(BASE).data)))
         with pytest.raises(ConfigError) as caught:
-            load(source)
+            load_config(source)
         assert bounds_words({kind: bound}).replace(",", "") in str(caught.value)
 
 

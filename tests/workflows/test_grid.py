@@ -8,7 +8,7 @@ import pytest
 from workflow_runs import ROOT, Watcher, predicted, train_file, train_text, write_csv
 
 from bpnet.config.grid import points_of
-from bpnet.config.loading import load as load_config
+from bpnet.config.loading import read_config
 from bpnet.config.source import override, parse, read
 from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError, UsageError
 from bpnet.models.model import load_model
@@ -55,10 +55,8 @@ def table(folder):
 
 def grid(folder, *grids, text=CONFIG, watcher=None, settings=()):
     table(folder)
-    source = override(parse(text, str(folder / "c.yaml")), settings)
     return train_grid(
-        source,
-        folder,
+        override(parse(text, str(folder / "c.yaml"), folder), settings),
         grids,
         runs=folder / "runs",
         name=None,
@@ -165,7 +163,6 @@ def test_a_point_that_diverges_is_ranked_last(tmp_path):
     how = {"runs": tmp_path, "name": "d", "command": [], "watcher": Watcher()}
     ranked = train_grid(
         override(source, ["training.optimizer=gradient_descent", "training.epochs=20"]),
-        ROOT / "configs",
         ["training.learning_rate=1.0e+30,0.01"],
         **how,
     )
@@ -176,7 +173,6 @@ def test_a_point_that_diverges_is_ranked_last(tmp_path):
     with pytest.raises(DivergedError, match="training diverged at every point"):
         train_grid(
             override(source, ["training.optimizer=gradient_descent"]),
-            ROOT / "configs",
             ["training.learning_rate=1.0e+30,1.0e+31"],
             **how,
         )
@@ -197,9 +193,8 @@ def test_an_interruption_keeps_the_best_so_far(tmp_path):
 
 
 def test_values_are_read_as_yaml():
-    source = parse(CONFIG)
     points = points_of(
-        source,
+        parse("dataset: {path: t.csv, target: y}"),
         ["architecture.hidden=[8],[16, 8]", "training.optimizer=adam,{kind: adamw, beta_1: 0.5}"],
     )
     assert [list(point.values.values()) for point in points] == [
@@ -267,7 +262,7 @@ def test_a_grid_of_one_point_is_a_training(tmp_path):
         load_model(alone.run / "model").network.theta,
         load_model(ranked.run / "model").network.theta,
     )
-    assert load_config(read(ranked.run / "config.yaml")).training.learning_rate == 0.02
+    assert read_config(ranked.run / "config.yaml").config.training.learning_rate == 0.02
 
 
 @pytest.mark.parametrize(
@@ -288,7 +283,7 @@ def test_a_grid_of_one_point_is_a_training(tmp_path):
         ),
         (
             "replicas=1,1000000000",
-            "--grid replicas=1000000000: replicas is 1000000000: these networks need about",
+            "--grid replicas=1000000000: replicas is 1000000000, but these networks need about",
         ),
         ("dataset.features=[a],[nope]", "nope"),
         ("dataset.path=t.csv,gone.csv", "gone.csv"),

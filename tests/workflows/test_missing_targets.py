@@ -7,7 +7,7 @@ import pytest
 from labeled_runs import CONFIG, invoked, write_labeled
 from workflow_runs import train_text, write_csv
 
-from bpnet.config.loading import load
+from bpnet.config.loading import load_config
 from bpnet.config.source import override, parse
 from bpnet.data.reading import delimited, streams
 from bpnet.errors import DataError, UsageError
@@ -19,8 +19,7 @@ from bpnet.workflows.trace import trace_rows
 
 def surveyed(folder: Path, *settings: str) -> Survey:
     """What training would find in the table."""
-    source = override(parse(CONFIG, str(folder / "case.yaml")), settings)
-    return survey(load(source), source, folder)
+    return survey(load_config(override(parse(CONFIG, "case.yaml", folder), settings)))
 
 
 def test_classes_are_not_doubled_by_blocks_that_are_read_in_different_ways(tmp_path, monkeypatch):
@@ -94,13 +93,11 @@ def test_the_weight_and_the_part_of_a_dropped_row_may_be_blank(tmp_path):
 @pytest.mark.parametrize("row", ["21", "21,1", "1,21"])
 def test_a_dropped_row_cannot_be_traced(tmp_path, row):
     write_labeled(tmp_path, ["" if k == 20 else "pq"[k % 2] for k in range(60)])
-    source = parse(
-        CONFIG.replace("target: y", "target: y, drop_missing_targets: true"),
-        str(tmp_path / "case.yaml"),
-    )
+    text = CONFIG.replace("target: y", "target: y, drop_missing_targets: true")
+    loaded = load_config(parse(text, "case.yaml", tmp_path))
     with pytest.raises(UsageError, match="row 21 has no target and is dropped"):
-        trace_rows(tmp_path / "case.yaml", source, row, 1)
-    assert trace_rows(tmp_path / "case.yaml", source, "20,22", 1).rows == [20, 22]
+        trace_rows(loaded, row, 1)
+    assert trace_rows(loaded, "20,22", 1).rows == [20, 22]
 
 
 def test_a_column_that_is_blank_in_the_first_block_is_used(tmp_path, monkeypatch):

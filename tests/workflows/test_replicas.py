@@ -142,7 +142,7 @@ def test_all_diverged(tmp_path):
 
 def test_more_replicas_than_the_memory_holds(tmp_path):
     with pytest.raises(
-        ConfigError, match=r"replicas is 1000000000: these networks need about [0-9,.]+ GB"
+        ConfigError, match=r"replicas is 1000000000, but these networks need about [0-9,.]+ GB"
     ):
         train(tmp_path, replicas=10**9)
 

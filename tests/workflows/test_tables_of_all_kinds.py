@@ -10,6 +10,7 @@ from mixed_tables import BLANK_TARGETS, FEATURES, ROWS, mixed_rows, write_mixed
 from sklearn.metrics import accuracy_score, r2_score, root_mean_squared_error
 from workflow_runs import Watcher, predicted, read_csv, read_json, train_file, train_text, write_csv
 
+from bpnet.config.loading import load_config
 from bpnet.config.source import override, parse
 from bpnet.data.splitting import PARTS
 from bpnet.engine.loop.batches import Rows
@@ -287,9 +288,9 @@ def test_the_column_that_decides_is_no_feature_unless_it_is_asked_for(tables: Pa
 )
 def test_the_gradient_of_each_encoding_is_right(kind: str, tables: Path) -> None:
     source = override(
-        parse(CONFIG, str(tables / "case.yaml")), [*KINDS[kind], "architecture.activation=tanh"]
+        parse(CONFIG, "case.yaml", tables), [*KINDS[kind], "architecture.activation=tanh"]
     )
-    report = check_config(source, tables, 8)
+    report = check_config(load_config(source), 8)
     assert report.agrees, report.worst
     tables_checked = sum(".table_" in check.name for check in report.checks)
     assert tables_checked == {"embedded": 2, "each column its own": 1}.get(kind, 0)
@@ -306,7 +307,7 @@ def test_an_embedding_trains_and_can_be_traced(tables: Path) -> None:
     kinds = {column["name"]: column["kind"] for column in description["encoder"]["columns"]}
     assert (kinds["city"], kinds["size"], kinds["age"]) == ("embedding", "embedding", "numeric")
     own = parts_of(trained.run).index("train") + 1
-    traced = trace_rows(trained.run, None, str(own), 1)
+    traced = trace_rows(trained.run, str(own), 1)
     (step,) = traced.steps
     assert step.loss_after < step.loss
     assert math.isfinite(step.loss)

@@ -1,11 +1,13 @@
 """Timing: how long an epoch takes, measured by a few real steps of a network to discard."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bpnet.engine.loop.batches import Rows
-from bpnet.engine.loop.fit import MetricOf, fit
+from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.settings import Training
+from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
 from bpnet.models.threads import suited_threads
 
@@ -21,7 +23,7 @@ def seconds_per_epoch(
     network: Network,
     train: Rows,
     validation: Rows | None,
-    metric: MetricOf,
+    metrics: Sequence[Metric],
     rows: int,
 ) -> float:
     """Return the seconds of an epoch of `rows` rows, extrapolated from some of `train`.
@@ -32,11 +34,11 @@ def seconds_per_epoch(
     size = len(train) if training.batch_size == "full" else training.batch_size
     first = min(len(train), _WARM_UP * size)
     with suited_threads(network, size):
-        spent = _fastest_epoch(training, network, train, validation, metric, first, BUDGET / 5)
+        spent = _fastest_epoch(training, network, train, validation, metrics, first, BUDGET / 5)
         steps = max(_WARM_UP, int(BUDGET / 3 / spent * _WARM_UP))
         count = min(len(train), steps * size)
         if count > first:
-            spent = _fastest_epoch(training, network, train, validation, metric, count, BUDGET / 3)
+            spent = _fastest_epoch(training, network, train, validation, metrics, count, BUDGET / 3)
     return spent * rows / min(count, len(train))
 
 
@@ -45,7 +47,7 @@ def _fastest_epoch(
     network: Network,
     train: Rows,
     validation: Rows | None,
-    metric: MetricOf,
+    metrics: Sequence[Metric],
     count: int,
     budget: float,
 ) -> float:
@@ -58,7 +60,7 @@ def _fastest_epoch(
     )
     best, start = float("inf"), time.perf_counter()
     before = start
-    for _ in fit(training, network, train.picked(slice(count)), held_out, metric, keep_before=True):
+    for _ in fit(training, network, train.picked(slice(count)), held_out, metrics, keep_before=True):
         now = time.perf_counter()
         best, before = min(best, now - before), now
         if now - start > budget:

@@ -5,7 +5,6 @@ l its loss, a batch costs Σ w l / B, or Σ w l with `rows: sum`. Weights of row
 thing to a loss: w (R, 1, B) is the row's weight times its class's. Nothing is allocated after `bind`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -14,7 +13,7 @@ import numpy as np
 from bpnet.engine.activations import AnyActivation, Identity, Sigmoid, Softmax, sigmoid, softplus
 from bpnet.engine.buffers import empty, empty_like, empty_units
 from bpnet.engine.component import Array, Component, constant, number
-from bpnet.engine.matmul import product, total
+from bpnet.engine.matmul import BoundMatmul, BoundTotal
 
 Reduction = Literal["mean", "sum"]
 
@@ -69,13 +68,13 @@ class BoundLoss:
         self.gradient = empty_like(self.losses)
         self.row = empty((replicas, 1, rows), scores.dtype)
         """One number for each row, for what the loss needs."""
-        self.sum_outputs = product(
+        self.sum_outputs = BoundMatmul(
             np.ones((replicas, 1, outputs), scores.dtype), self.gradient, self.row
         )
         """Writes the sums of `gradient` over a row's outputs into `row`."""
         self.total = np.zeros(replicas, scores.dtype)
         scale, slope = loss.scales(outputs)
-        self.add_up = _added_up(self.losses, self.total, scale)
+        self.sum_losses = BoundTotal(self.losses, self.total, scale)
         """Writes the sum of `losses` into `total`; afterwards they may be written over."""
         self._share = 1 / rows if loss.rows == "mean" else 1.0
         self._factor = constant(slope * self._share, scores.dtype)
@@ -90,21 +89,6 @@ class BoundLoss:
     def value(self) -> Array:
         """The batch's loss (R,): what `gradient` is the gradient of."""
         return np.asarray(self.total * constant(self._share, self.total.dtype))
-
-
-def _added_up(losses: Array, out: Array, factor: float) -> Callable[[], object]:
-    """What writes the sums over losses (R, O, B), times a factor, into out (R,) when it is called."""
-    replicas, outputs, _ = losses.shape
-    if replicas == 1:
-        return total(losses.reshape(1, 1, -1), out[:, None], factor)
-    of_outputs, ones = np.empty((replicas, outputs), losses.dtype), np.ones(outputs, losses.dtype)
-    add_rows = total(losses, of_outputs, factor)
-
-    def add_up() -> None:
-        add_rows()
-        np.matmul(of_outputs, ones, out)
-
-    return add_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +115,7 @@ class _Elementwise(Loss):
         if to.w is not None:
             np.multiply(value, to.w, value)
             np.multiply(gradient, to.w, gradient)
-        to.add_up()
+        to.sum_losses.compute()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +205,7 @@ class BinaryCrossEntropy(Loss):
         np.subtract(value, gradient, value)
         if to.w is not None:
             np.multiply(value, to.w, value)
-        to.add_up()
+        to.sum_losses.compute()
         sigmoid(to.y, gradient, value)
         np.subtract(gradient, to.t, gradient)
         if to.w is not None:
@@ -259,7 +243,7 @@ class CrossEntropy(Loss):
         np.subtract(to.y, row, gradient)
         np.multiply(gradient, to.t, value)
         np.exp(gradient, gradient)
-        to.sum_outputs()
+        to.sum_outputs.compute()
         np.divide(gradient, row, gradient)
         np.subtract(gradient, to.t, gradient)
         np.log(row, row)
@@ -267,7 +251,7 @@ class CrossEntropy(Loss):
         if to.w is not None:
             np.multiply(value, to.w, value)
             np.multiply(gradient, to.w, gradient)
-        to.add_up()
+        to.sum_losses.compute()
 
 
 AnyLoss = SquaredError | AbsoluteError | Huber | BinaryCrossEntropy | CrossEntropy

@@ -1,210 +1,259 @@
-"""Metrics: numbers that say how good predictions are, for each replica, summed up batch by batch."""
+"""Metrics: how good predictions are, for each replica, summed up batch by batch.
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import ClassVar, Literal, Protocol
+A metric is immutable settings. `over` gives it the targets that it is measured over, `bind` the buffers
+of one batch. To add a metric, write its class and name it in `METRICS`.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.buffers import empty_units
+from bpnet.engine.class_codes import BoundClassCodes
 from bpnet.engine.component import Array, constant
-from bpnet.engine.matmul import total
-
-HIGHER_IS_BETTER = frozenset({"accuracy", "closeness", "label_accuracy", "r2"})
+from bpnet.engine.matmul import BoundSum
 
 PIECE = 1 << 18
-"""How many rows of targets are looked at together: 2 MB of float64 an output."""
-
-FEW = 512
-"""Up to how many rows of all replicas np.argmax is the faster way to their classes."""
-
-MetricName = Literal["closeness"]
-"""The metrics that are measured when asked for."""
+"""The number of rows of targets that are read together: 2 MB of float64 an output."""
 
 
-class Metric(Protocol):
-    """Something summed over rows: (R, M) amounts a batch, which `values` turns into named metrics at the end."""
+class BoundMetric:
+    """A metric over one batch's scores and targets, each (R, O, B); `add` allocates nothing of their size."""
 
+    __slots__ = ()
+
+    def add(self, sums: Array) -> None:
+        """Add the batch's amounts to sums (R, M)."""
+        raise TypeError(f"{type(self).__name__} adds nothing")
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """The base of all metrics: M amounts are summed over rows, and `values` makes named metrics of them.
+
+    `threshold` is the score above which a single output, or each label, predicts 1. `scale` (O,), or
+    (S, O) where each replica has rows of its own, is what one unit of an output is in the user's unit;
+    by default 1.
+    """
+
+    threshold: float = 0.5
+    scale: Array | None = None
+
+    task: ClassVar[str]
+    """The task that it belongs to, as a config names it."""
     names: ClassVar[tuple[str, ...]]
-    width: int
+    higher_is_better: ClassVar[frozenset[str]] = frozenset()
+    """Those of its names of which a higher value is better; of the others a lower one is."""
+    on_request: ClassVar[bool] = False
+    """Whether it is measured only where `training.metrics` names it."""
 
-    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
-        """A function that adds the batch in these buffers to the sums (R, M)."""
-        ...
+    @property
+    def width(self) -> int:
+        """The number M of amounts that are summed."""
+        return len(self.names)
 
-    def values(self, sums: Array, rows: int) -> dict[str, Array]:
-        """Return the metrics (R,) of `rows` rows from their sums (R, M), by name."""
-        ...
+    def over(self, targets: Array) -> "Metric":
+        """Return the metric for rows with these targets (N, O), or (S, N, O), of any type."""
+        return self
 
-
-class Accuracy:
-    """The share of rows whose class is right: that of the largest score, or score > threshold for a single output."""
-
-    names: ClassVar[tuple[str, ...]] = ("accuracy",)
-    width = 1
-
-    def __init__(self, threshold: float = 0.5) -> None:
-        self._threshold = threshold
-
-    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
-        """Count right rows of scores (R, O, B) and targets (R, O, B); targets that are read-only are looked at once."""
-        replicas, _, rows = scores.shape
-        said, see_said = _classes(scores, self._threshold)
-        true, see_true = _classes(targets, 0.5)
-        right = np.empty((replicas, rows), np.bool_)
-        add_right = _adds_right(right)
-        fixed = not targets.flags.writeable
-        if fixed:
-            see_true()
-
-        def add(sums: Array) -> None:
-            see_said()
-            if not fixed:
-                see_true()
-            np.equal(said, true, right)
-            add_right(sums)
-
-        return add
+    def bind(self, scores: Array, targets: Array) -> BoundMetric:
+        """Bind the metric to a batch's scores and targets, each (R, O, B)."""
+        raise TypeError(f"{type(self).__name__} binds nothing")
 
     def values(self, sums: Array, rows: int) -> dict[str, Array]:
-        """accuracy, from 0 to 1."""
+        """Return each metric (R,) of `rows` rows by its name, from their sums (R, M)."""
+        raise TypeError(f"{type(self).__name__} has no values")
+
+
+class Accuracy(Metric):
+    """The share of rows whose class is predicted: that of the largest score, or score > threshold."""
+
+    task = "classification"
+    names = ("accuracy",)
+    higher_is_better = frozenset(names)
+
+    def bind(self, scores: Array, targets: Array) -> BoundMetric:
+        """Count correct rows; the classes of targets that are read-only are computed once."""
+        return BoundAccuracy(scores, targets, self.threshold)
+
+    def values(self, sums: Array, rows: int) -> dict[str, Array]:
+        """Return the accuracy, from 0 to 1."""
         return {"accuracy": sums[:, 0] / constant(rows, sums.dtype)}
 
 
-def _adds_right(right: Array) -> Callable[[Array], None]:
-    """What adds how many of each replica's rows are right (R, B) to the sums (R, 1)."""
-    replicas, rows = right.shape
-    if replicas == 1:
+class BoundAccuracy(BoundMetric):
+    """The count of rows in which scores and targets (R, O, B) have the same class."""
 
-        def add_one(sums: Array) -> None:
-            sums[0, 0] += np.count_nonzero(right)  # a third of the time, but slow along an axis
+    __slots__ = ("_correct", "_count", "_fixed", "_floats", "_predicted", "_sum", "_true")
 
-        return add_one
-    ones, count = np.empty((replicas, 1, rows)), np.empty((replicas, 1))
-    add_up = total(ones, count)
+    def __init__(self, scores: Array, targets: Array, threshold: float) -> None:
+        replicas, _, rows = scores.shape
+        self._predicted = BoundClassCodes(scores, threshold)
+        self._true = BoundClassCodes(targets, 0.5)
+        self._correct = np.empty((replicas, rows), np.bool_)
+        self._count: Array | None = None
+        if replicas > 1:
+            self._floats, self._count = np.empty((replicas, 1, rows)), np.empty((replicas, 1))
+            self._sum = BoundSum(self._floats, self._count)
+        self._fixed = not targets.flags.writeable
+        if self._fixed:
+            self._true.compute()
 
-    def add(sums: Array) -> None:
-        ones[:, 0] = right
-        add_up()
-        np.add(sums, count, sums)
-
-    return add
-
-
-def _classes(values: Array, threshold: float) -> tuple[Array, Callable[[], object]]:
-    """A number for the class of each row of values (R, O, B), as (R, B), and what writes it: the same for both arrays.
-
-    Classes are told apart by the first largest value, or for a single output by value > threshold. np.argmax takes a
-    call for each row, which is the best for a few: 64 replicas of 150 rows and 3 outputs take 127 µs by it and 34 µs by
-    looking for the largest value, 100,000 rows 1500 µs and 100 µs; but 150 rows 4 µs and 7 µs.
-    """
-    replicas, outputs, rows = values.shape
-    if outputs == 1:
-        above = np.empty((replicas, rows), np.bool_)
-        return above, partial(np.greater, values[:, 0], constant(threshold, values.dtype), above)
-    if replicas * rows <= FEW or outputs > np.iinfo(np.uint8).max:
-        by_row, index = (
-            np.empty((replicas, rows, outputs), values.dtype),
-            np.empty((replicas, rows), np.intp),
-        )
-
-        def find_index() -> None:
-            # argmax along any axis but the last would allocate this copy anew in each step
-            by_row[...] = values.transpose(0, 2, 1)
-            by_row.argmax(2, index)
-
-        return index, find_index
-    largest, code = (
-        np.empty((replicas, 1, rows), values.dtype),
-        np.empty((replicas, rows), np.uint8),
-    )
-    is_largest = empty_units(replicas, outputs, rows, np.dtype(np.bool_))
-    codes = np.arange(outputs, 0, -1).astype(np.uint8)[:, None]
-    coded = is_largest.view(np.uint8)
-
-    def find_code() -> None:
-        np.maximum.reduce(values, axis=1, out=largest, keepdims=True)
-        np.equal(values, largest, is_largest)
-        np.multiply(coded, codes, coded)
-        np.maximum.reduce(coded, axis=1, out=code)
-
-    return code, find_code
+    def add(self, sums: Array) -> None:
+        """Add the number of correct rows to sums (R, 1)."""
+        self._predicted.compute()
+        if not self._fixed:
+            self._true.compute()
+        np.equal(self._predicted.codes, self._true.codes, self._correct)
+        if self._count is None:
+            sums[0, 0] += np.count_nonzero(
+                self._correct
+            )  # a third of the time, but slow along an axis
+            return
+        self._floats[:, 0] = self._correct
+        self._sum.compute()
+        np.add(sums, self._count, sums)
 
 
-class LabelAccuracy:
-    """Of O outputs that each say yes or no: the share of rows with every label right, and of single labels right.
+class Closeness(Metric):
+    """1 - |y - t| averaged over outputs and rows: what some texts call accuracy.
 
-    An output says yes where its score is above the threshold.
+    It is not a share of correct rows: with three classes, outputs that are all 0 already score 0.67.
     """
 
-    names: ClassVar[tuple[str, ...]] = ("accuracy", "label_accuracy")
-    width = 2
+    task = "classification"
+    names = ("closeness",)
+    higher_is_better = frozenset(names)
+    on_request = True
 
-    def __init__(self, threshold: float = 0.5) -> None:
-        self._threshold = threshold
-
-    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
-        """Count right rows, and right labels divided by the outputs, of scores (R, O, B) and targets (R, O, B)."""
-        replicas, outputs, rows = scores.shape
-        said, right = np.empty(scores.shape, np.bool_), np.empty(scores.shape, np.bool_)
-        whole = np.empty((replicas, rows), np.bool_)
-        count = np.empty((replicas, 2))
-
-        def add(sums: Array) -> None:
-            np.greater(scores, self._threshold, out=said)
-            np.greater(targets, 0.5, out=right)
-            np.equal(said, right, out=right)
-            np.logical_and.reduce(right, axis=1, out=whole)
-            np.add.reduce(whole, axis=1, out=count[:, 0])
-            np.add.reduce(right, axis=(1, 2), out=count[:, 1])
-            np.divide(count[:, 1], outputs, out=count[:, 1])
-            np.add(sums, count, out=sums)
-
-        return add
+    def bind(self, scores: Array, targets: Array) -> BoundMetric:
+        """Sum |y - t| over scores and targets, divided by the number of outputs."""
+        return BoundCloseness(scores, targets)
 
     def values(self, sums: Array, rows: int) -> dict[str, Array]:
-        """Both shares, from 0 to 1."""
+        """Return the closeness, at most 1."""
+        return {"closeness": 1 - sums[:, 0] / rows}
+
+
+class BoundCloseness(BoundMetric):
+    """The sum of |y - t| / O over outputs and rows of scores y and targets t (R, O, B)."""
+
+    __slots__ = ("_error", "_outputs", "_scores", "_targets")
+
+    def __init__(self, scores: Array, targets: Array) -> None:
+        self._scores, self._targets = scores, targets
+        self._error = np.empty_like(scores)
+        self._outputs = scores.shape[1]
+
+    def add(self, sums: Array) -> None:
+        """Add the sum to sums (R, 1)."""
+        np.subtract(self._scores, self._targets, out=self._error)
+        np.abs(self._error, out=self._error)
+        sums[:, 0] += self._error.sum(axis=(1, 2)) / self._outputs
+
+
+class LabelAccuracy(Metric):
+    """Of O labels that are each 0 or 1: the share of rows with every label right, and of right labels.
+
+    A label is predicted to be 1 where its score is above the threshold.
+    """
+
+    task = "multilabel"
+    names = ("accuracy", "label_accuracy")
+    higher_is_better = frozenset(names)
+
+    def bind(self, scores: Array, targets: Array) -> BoundMetric:
+        """Count right rows, and right labels divided by the number of labels."""
+        return BoundLabelAccuracy(scores, targets, self.threshold)
+
+    def values(self, sums: Array, rows: int) -> dict[str, Array]:
+        """Return both shares, from 0 to 1."""
         return {"accuracy": sums[:, 0] / rows, "label_accuracy": sums[:, 1] / rows}
 
 
-class RegressionError:
-    """Root mean squared error and R², each averaged over the outputs.
+class BoundLabelAccuracy(BoundMetric):
+    """The counts of rows of scores and targets (R, O, B) with every label right, and of right labels / O."""
 
-    `targets` (N, O), or (S, N, O) where each replica has rows of its own, are those of the rows that will be summed, of
-    any type; `scale` (O,) or (S, O) turns a unit of each output into the user's. R² = 1 - Σ (y - t)² / Σ (t - mean t)²,
-    and nan where the targets of any output do not vary.
+    __slots__ = (
+        "_all_right",
+        "_count",
+        "_predicted",
+        "_right",
+        "_scores",
+        "_targets",
+        "_threshold",
+    )
+
+    def __init__(self, scores: Array, targets: Array, threshold: float) -> None:
+        replicas, _, rows = scores.shape
+        self._scores, self._targets, self._threshold = scores, targets, threshold
+        self._predicted = np.empty(scores.shape, np.bool_)
+        self._right: Array = np.empty(scores.shape, np.bool_)
+        self._all_right = np.empty((replicas, rows), np.bool_)
+        self._count = np.empty((replicas, 2))
+
+    def add(self, sums: Array) -> None:
+        """Add both counts to sums (R, 2)."""
+        right, count = self._right, self._count
+        np.greater(self._scores, self._threshold, out=self._predicted)
+        np.greater(self._targets, 0.5, out=right)
+        np.equal(self._predicted, right, out=right)
+        np.logical_and.reduce(right, axis=1, out=self._all_right)
+        np.add.reduce(self._all_right, axis=1, out=count[:, 0])
+        np.add.reduce(right, axis=(1, 2), out=count[:, 1])
+        np.divide(count[:, 1], right.shape[1], out=count[:, 1])
+        np.add(sums, count, out=sums)
+
+
+@dataclass(frozen=True, eq=False)
+class RegressionError(Metric):
+    """Root mean squared error in the user's unit and R², each averaged over the outputs.
+
+    R² = 1 - Σ (y - t)² / Σ (t - mean t)², and nan where the targets of any output do not vary. The
+    denominator is that of the targets given to `over`, which must come before `width` and `values`.
     """
 
-    names: ClassVar[tuple[str, ...]] = ("rmse", "r2")
+    deviation: Array | None = None
+    """Σ (t - mean t)² of each output, (1 or S, O)."""
 
-    def __init__(self, targets: Array, scale: Array | None = None) -> None:
-        self.width = targets.shape[-1]
-        self._scale = np.ones(self.width) if scale is None else np.asarray(scale, np.float64)
+    task = "regression"
+    names = ("rmse", "r2")
+    higher_is_better = frozenset({"r2"})
+
+    @property
+    def width(self) -> int:
+        """The number of outputs."""
+        return int(self._deviations().shape[1])
+
+    def over(self, targets: Array) -> Metric:
+        """Return the metric with the deviation of these targets (N, O) or (S, N, O), of any type."""
         sets = targets if targets.ndim == 3 else targets[None]
-        self._deviation = np.array([_deviation(own) for own in sets])
+        return replace(self, deviation=np.array([_deviation(of_set) for of_set in sets]))
 
-    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
-        """Sum (y - t)² of each output over the rows of scores (R, O, B) and targets (R, O, B)."""
-        error = np.empty_like(scores)
-        squares = np.empty(scores.shape[:2], scores.dtype)
-
-        def add(sums: Array) -> None:
-            np.subtract(scores, targets, out=error)
-            np.vecdot(error, error, out=squares)
-            np.add(sums, squares, out=sums)
-
-        return add
+    def bind(self, scores: Array, targets: Array) -> BoundMetric:
+        """Sum (y - t)² of each output over the rows."""
+        return BoundRegressionError(scores, targets)
 
     def values(self, sums: Array, rows: int) -> dict[str, Array]:
-        """Rmse in the user's units, and r2."""
-        rmse = (np.sqrt(sums / rows) * self._scale).mean(axis=1)
-        varies = self._deviation > 0
-        ratio = np.divide(sums, self._deviation, out=np.full_like(sums, np.nan), where=varies)
-        return {"rmse": rmse, "r2": (1 - ratio).mean(axis=1)}
+        """Return the RMSE in the user's unit, and R²."""
+        rmse = np.sqrt(sums / rows)
+        if self.scale is not None:
+            rmse *= self.scale
+        deviation = self._deviations()
+        ratio = np.divide(sums, deviation, out=np.full_like(sums, np.nan), where=deviation > 0)
+        return {"rmse": rmse.mean(axis=1), "r2": (1 - ratio).mean(axis=1)}
+
+    def _deviations(self) -> Array:
+        if self.deviation is None:
+            raise ValueError(
+                "RegressionError has no targets; give it those of the rows with `over`"
+            )
+        return self.deviation
 
 
 def _deviation(targets: Array) -> Array:
-    """Σ (t - mean t)² (O,) of targets (N, O), of which so many rows are copied at a time."""
+    """Return Σ (t - mean t)² (O,) of targets (N, O), of which `PIECE` rows are copied at a time."""
     pieces = [targets[start : start + PIECE] for start in range(0, len(targets), PIECE)]
     # from the first row rather than from 0, so that targets which do not vary deviate by exactly 0
     first = targets[:1].astype(np.float64)
@@ -213,58 +262,47 @@ def _deviation(targets: Array) -> Array:
     return np.asarray(squares)
 
 
-class Closeness:
-    """1 - |y - t| averaged over outputs and rows: what some texts call accuracy.
+class BoundRegressionError(BoundMetric):
+    """The sums of (y - t)² over the rows of scores y and targets t (R, O, B)."""
 
-    It is no share of right rows: with three classes, outputs that are all 0 already score 0.67.
-    """
+    __slots__ = ("_error", "_scores", "_squares", "_targets")
 
-    names: ClassVar[tuple[str, ...]] = ("closeness",)
-    width = 1
+    def __init__(self, scores: Array, targets: Array) -> None:
+        self._scores, self._targets = scores, targets
+        self._error = np.empty_like(scores)
+        self._squares = np.empty(scores.shape[:2], scores.dtype)
 
-    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
-        """Sum |y - t| over scores (R, O, B) and targets (R, O, B), divided by the outputs."""
-        error = np.empty_like(scores)
-        outputs = scores.shape[1]
-
-        def add(sums: Array) -> None:
-            np.subtract(scores, targets, out=error)
-            np.abs(error, out=error)
-            sums[:, 0] += error.sum(axis=(1, 2)) / outputs
-
-        return add
-
-    def values(self, sums: Array, rows: int) -> dict[str, Array]:
-        """closeness, at most 1."""
-        return {"closeness": 1 - sums[:, 0] / rows}
+    def add(self, sums: Array) -> None:
+        """Add the squares to sums (R, O)."""
+        np.subtract(self._scores, self._targets, out=self._error)
+        np.vecdot(self._error, self._error, out=self._squares)
+        np.add(sums, self._squares, out=sums)
 
 
-class Several:
-    """Metrics that are measured together: their sums stand side by side."""
+METRICS: tuple[type[Metric], ...] = (Accuracy, Closeness, LabelAccuracy, RegressionError)
+"""Every metric. A task's are measured, and logged, in this order."""
 
-    names: ClassVar[tuple[str, ...]] = ()
+HIGHER_IS_BETTER = frozenset(name for metric in METRICS for name in metric.higher_is_better)
+"""The names of metrics of which a higher value is better."""
 
-    def __init__(self, metrics: Sequence[Metric]) -> None:
-        self._metrics = metrics
-        self.width = sum(metric.width for metric in metrics)
-        self._ends = np.cumsum([metric.width for metric in metrics]).tolist()
+if TYPE_CHECKING:
+    MetricName = str
+else:  # type checkers cannot read a Literal that is computed
+    MetricName = Literal[
+        tuple(name for metric in METRICS if metric.on_request for name in metric.names)
+    ]
+    """The metrics that are measured only when asked for."""
 
-    def _part(self, sums: Array, k: int) -> Array:
-        return sums[:, self._ends[k] - self._metrics[k].width : self._ends[k]]
 
-    def bind(self, scores: Array, targets: Array) -> Callable[[Array], None]:
-        """Add to each metric's sums."""
-        adds = [metric.bind(scores, targets) for metric in self._metrics]
+def task_metrics(task: str, requested: Collection[str] = ()) -> tuple[type[Metric], ...]:
+    """Return the metrics of a task, and of those measured on request the ones that are named."""
+    return tuple(
+        metric
+        for metric in METRICS
+        if metric.task == task and (not metric.on_request or set(metric.names) & set(requested))
+    )
 
-        def add(sums: Array) -> None:
-            for k, add_one in enumerate(adds):
-                add_one(self._part(sums, k))
 
-        return add
-
-    def values(self, sums: Array, rows: int) -> dict[str, Array]:
-        """Return the metrics of all."""
-        merged: dict[str, Array] = {}
-        for k, metric in enumerate(self._metrics):
-            merged |= metric.values(self._part(sums, k), rows)
-        return merged
+def metric_names(task: str, requested: Collection[str] = ()) -> list[str]:
+    """Return the names of the metrics of a task, and of those measured on request the ones that are named."""
+    return [name for metric in task_metrics(task, requested) for name in metric.names]

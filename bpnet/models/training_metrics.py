@@ -5,45 +5,28 @@ The richer scores of `bpnet eval`, computed by scikit-learn, are in `bpnet.scori
 
 import numpy as np
 
-from bpnet.data.targets import Labels, Quantities
+from bpnet.data.targets import Quantities
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.evaluation import Evaluator
-from bpnet.engine.loop.fit import MetricOf
-from bpnet.engine.metrics import (
-    Accuracy,
-    Closeness,
-    LabelAccuracy,
-    Metric,
-    RegressionError,
-    Several,
-)
+from bpnet.engine.metrics import Metric, task_metrics
 from bpnet.engine.penalties import Penalty
 from bpnet.models.description import Description
 from bpnet.models.model import Model
 
 
-def training_metric(*descriptions: Description) -> MetricOf:
-    """Return the function that makes the metric of given rows.
+def training_metrics(*descriptions: Description) -> list[Metric]:
+    """Return the metrics that are measured in each epoch.
 
     Classes and labels have accuracy; quantities have RMSE, in the target's own unit, and R².
     Give one description, or one for each replica where replicas train on different rows.
     """
     description = descriptions[0]
-    target, threshold = description.target, description.loss.threshold
-
-    def metric(rows: Rows) -> Metric:
-        if isinstance(target, Quantities):
-            scales = [
-                each.target.divisors for each in descriptions if isinstance(each.target, Quantities)
-            ]
-            return RegressionError(rows.apart(rows.y), np.array(scales))
-        if isinstance(target, Labels):
-            return LabelAccuracy(threshold)
-        accuracy = Accuracy(threshold)
-        return Several([accuracy, Closeness()]) if "closeness" in description.metrics else accuracy
-
-    return metric
+    scales = [each.target.divisors for each in descriptions if isinstance(each.target, Quantities)]
+    return [
+        metric(description.loss.threshold, np.array(scales) if scales else None)
+        for metric in task_metrics(description.task, description.metrics)
+    ]
 
 
 def measure_replicas(model: Model, rows: Rows) -> dict[str, Array]:
@@ -53,5 +36,5 @@ def measure_replicas(model: Model, rows: Rows) -> dict[str, Array]:
         network.theta, network.gradient, network.weights
     )
     return Evaluator(
-        network, description.loss, training_metric(description)(rows), rows, penalty
+        network, description.loss, training_metrics(description), rows, penalty
     ).evaluate()

@@ -19,18 +19,13 @@ from bpnet.engine.layers import (
     Embedding,
 )
 from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.metrics import Accuracy, LabelAccuracy, RegressionError
+from bpnet.engine.metrics import metric_names
 from bpnet.engine.optimizers import Perturbation, Rprop
 from bpnet.engine.schedules import ConstantRate
 from bpnet.errors import ConfigError
 from bpnet.messages import did_you_mean
 
 DEFAULT_HIDDEN = (64, 64)
-METRICS: dict[Task, tuple[str, ...]] = {
-    "classification": Accuracy.names,
-    "regression": RegressionError.names,
-    "multilabel": LabelAccuracy.names,
-}
 
 
 def resolve(
@@ -263,7 +258,7 @@ def _contradictions(
             ("architecture", "output"),
             f"is null, but the last layer has {outputs} outputs where the target needs {needs}; change its units",
         )
-    figures = ["loss", *METRICS[task], *config.training.metrics]
+    figures = ["loss", *metric_names(task, config.training.metrics)]
     if config.dataset.split.validates:
         figures += [f"val_{name}" for name in figures]
     stopping = config.training.early_stopping

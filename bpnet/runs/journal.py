@@ -12,8 +12,8 @@ import numpy as np
 from bpnet.config.schema import Config
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Record
+from bpnet.engine.metrics import metric_names
 from bpnet.preparation.prepare import Prepared
-from bpnet.preparation.resolve import METRICS
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.log import MetricsLog
 from bpnet.runs.metrics import PartMetrics
@@ -209,5 +209,5 @@ class Journal:
 def metric_columns(config: Config, *, validated: bool) -> list[str]:
     """Return the names of the metrics that a resolved config's training measures each epoch."""
     assert config.task is not None
-    names = ["loss", *METRICS[config.task], *config.training.metrics]
+    names = ["loss", *metric_names(config.task, config.training.metrics)]
     return [*names, *(f"val_{name}" for name in names if validated)]

@@ -18,7 +18,7 @@ from bpnet.data.splitting import Part
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
-from bpnet.models.training_metrics import training_metric
+from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.prepare import Fitted, Prepared, encode, fit, survey
 from bpnet.preparation.row_store import Storage
 
@@ -162,7 +162,7 @@ def _cost(fitted: Fitted, prepared: Prepared, model: Model) -> Cost:
             model.network,
             prepared.rows["train"],
             prepared.rows.get("validation"),
-            training_metric(model.description),
+            training_metrics(model.description),
             len(fitted.survey.parts["train"]),
         ),
         epochs=training.epochs,

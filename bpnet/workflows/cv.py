@@ -17,7 +17,7 @@ from bpnet.models.build import describe
 from bpnet.models.description import Description
 from bpnet.models.ensemble import Ensemble, separate
 from bpnet.models.model import Model
-from bpnet.models.training_metrics import measure_replicas, training_metric
+from bpnet.models.training_metrics import measure_replicas, training_metrics
 from bpnet.preparation.folds import check_foldable, draw_folds
 from bpnet.preparation.prepare import Contents, Prepared, contents
 from bpnet.runs import directory, files
@@ -218,7 +218,11 @@ def _epochs(
     if "validation" in prepared[0].rows:
         validation = stacked([fold.rows["validation"] for fold in prepared])
     records = fit(
-        prepared[0].config.training, model.network, rows, validation, training_metric(*descriptions)
+        prepared[0].config.training,
+        model.network,
+        rows,
+        validation,
+        training_metrics(*descriptions),
     )
     with closing(records), threads(prepared[0], model.network):
         yield from records

@@ -8,12 +8,13 @@ from bpnet.config.loading import load_config
 from bpnet.config.schema import Config, Dataset, Preprocessing
 from bpnet.config.source import Source
 from bpnet.data.splitting import Part
+from bpnet.engine.metrics import metric_names
 from bpnet.errors import ConfigError
 from bpnet.models.build import architecture_errors, describe, most_at_once
 from bpnet.models.description import Description
 from bpnet.preparation.dataset import Opened
 from bpnet.preparation.prepare import Fitted, contents, fit
-from bpnet.preparation.resolve import METRICS, resolve
+from bpnet.preparation.resolve import resolve
 from bpnet.preparation.split import divide
 
 
@@ -121,7 +122,7 @@ def judged_by(passes: Sequence[GridPass]) -> tuple[str, Part]:
         )
         for own in every
     }
-    figure = "loss" if len(compared) == 1 else METRICS[answers.pop()[0]][0]
+    figure = "loss" if len(compared) == 1 else metric_names(answers.pop()[0])[0]
     return figure, "validation" if validated.pop() else "train"
 
 

@@ -19,7 +19,7 @@ from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
 from bpnet.models.model import Model
 from bpnet.models.threads import suited_threads
-from bpnet.models.training_metrics import measure_replicas, training_metric
+from bpnet.models.training_metrics import measure_replicas, training_metrics
 from bpnet.preparation.prepare import Prepared
 from bpnet.runs import directory, files
 from bpnet.runs.journal import EpochRow, Journal
@@ -73,14 +73,14 @@ def epochs(
 ) -> Generator[tuple[Record, EpochRow], None, None]:
     """Each epoch's record and its row of metrics.csv, which is written; `each` and `keep_before` are those of `fit`."""
     rows, training = prepared.rows, prepared.config.training
-    metric = training_metric(model.description)
+    metrics = training_metrics(model.description)
     validation = rows.get("validation")
     records = fit(
         training,
         model.network,
         rows["train"],
         validation,
-        metric,
+        metrics,
         each=each,
         keep_before=keep_before,
     )

@@ -18,7 +18,7 @@ from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.settings import Training
 from bpnet.models.build import build_model
-from bpnet.models.training_metrics import training_metric
+from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.prepare import Prepared, prepare
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -41,7 +41,7 @@ def seconds(
         model.network,
         rows,
         validation,
-        training_metric(model.description),
+        training_metrics(model.description),
         keep_before=with_doctor,
     ):
         if doctor:

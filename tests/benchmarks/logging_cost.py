@@ -32,7 +32,7 @@ from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.models.build import build_model
 from bpnet.models.threads import suited_threads
-from bpnet.models.training_metrics import training_metric
+from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.prepare import prepare
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import Journal
@@ -59,9 +59,9 @@ class Job:
         """The records of a training from the start."""
         network = self.model.network
         network.initialize()
-        metric = training_metric(self.model.description)
+        metrics = training_metrics(self.model.description)
         return fit(
-            self.training, network, self.rows, self.validation, metric, keep_before=keep_before
+            self.training, network, self.rows, self.validation, metrics, keep_before=keep_before
         )
 
     def doctor(self) -> Doctor:

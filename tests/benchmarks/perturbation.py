@@ -60,7 +60,7 @@ def passes(
         target_loss=levels[-1], precision="float64",
     )  # fmt: skip
     reached = np.full((len(levels), starts), np.inf)
-    for record in fit(training, network, rows, None, lambda _: Accuracy()):
+    for record in fit(training, network, rows, None, [Accuracy()]):
         for level, epochs in zip(levels, reached, strict=True):
             epochs[(record.metrics["loss"] <= level) & np.isinf(epochs)] = record.epoch - 1
     medians = np.median(reached, axis=1)

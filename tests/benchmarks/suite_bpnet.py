@@ -63,7 +63,7 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
             suited_threads(network, job.at_once(len(table.x))),
             MetricsLog(log_path, COLUMNS) as log,
         ):
-            for record in fit(settings, network, rows, None, lambda rows: Accuracy(loss.threshold)):
+            for record in fit(settings, network, rows, None, [Accuracy(loss.threshold)]):
                 figures = (*record.metrics.values(), record.learning_rate, record.gradient_norm)
                 log.append(
                     [record.epoch, record.step, *[mean(values) for values in figures]],

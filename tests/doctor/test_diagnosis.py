@@ -9,11 +9,11 @@ from engine_cases import (
     LAYERS,
     LOSSES,
     OPTIMIZERS,
+    SOME_METRICS,
     in_precision,
     linear,
     named,
     network_of,
-    regression,
     some_rows,
     stack,
     suited,
@@ -85,7 +85,7 @@ def same(before, after):
 def test_a_look_leaves_the_network_as_it_was(kind, epochs):
     network = network_of(stack(kind, Tanh(), outputs=3), seeds=(1, 2))
     rows, how = suited(kind, some_rows(SquaredError())), training()
-    for _, _record in zip(range(epochs), fit(how, network, rows, None, regression), strict=False):
+    for _, _record in zip(range(epochs), fit(how, network, rows, None, SOME_METRICS), strict=False):
         pass
     before = state(network)
     network.theta.setflags(write=False)
@@ -112,7 +112,7 @@ def test_looks_do_not_change_a_training(optimizer):
         rows, how = some_rows(SquaredError()), training(optimizer=optimizer, learning_rate=1e-3)
         examiner = Examiner(how, network, rows)
         losses = []
-        for record in fit(how, network, rows, None, regression, keep_before=looks):
+        for record in fit(how, network, rows, None, SOME_METRICS, keep_before=looks):
             losses.append(record.metrics["loss"])
             if looks:
                 examiner.examine(record.before)
@@ -256,7 +256,7 @@ def test_the_update_ratio_is_that_of_the_last_step(batch_size):
     )
     how = training(batch_size=batch_size)
     examiner = Examiner(how, network, rows)
-    for record in fit(how, network, rows, None, regression, keep_before=True):
+    for record in fit(how, network, rows, None, SOME_METRICS, keep_before=True):
         reports = examiner.examine(record.before).layers
         for k, report in enumerate(reports):
             step = 0.05 * network.gradients.views[f"layers.{k}.weight"]
@@ -268,7 +268,9 @@ def test_the_update_ratio_is_that_of_the_last_step(batch_size):
 
 def test_parameters_before_the_last_step_are_kept_only_where_asked():
     rows, network = some_rows(SquaredError()), network_of(linear(3))
-    assert all(record.before is None for record in fit(training(), network, rows, None, regression))
+    assert all(
+        record.before is None for record in fit(training(), network, rows, None, SOME_METRICS)
+    )
 
 
 def test_the_step_is_the_optimizers_own_not_the_gradient():
@@ -279,7 +281,7 @@ def test_the_step_is_the_optimizers_own_not_the_gradient():
         network = network_of(linear(3, initializer=Constant(value=0.1)))
         how = training(optimizer=Adam(epsilon=1e-300), batch_size="full", epochs=1)
         (record,) = fit(
-            how, network, Rows(rows.x, rows.y * scale), None, regression, keep_before=True
+            how, network, Rows(rows.x, rows.y * scale), None, SOME_METRICS, keep_before=True
         )
         ratios.append(np.linalg.norm(network.theta - record.before))
     assert ratios[0] == pytest.approx(ratios[1], rel=1e-6)

@@ -32,7 +32,7 @@ def history(reduction: str, divide: tuple[float, float]) -> tuple[list[float], l
             network,
             rows,
             validation,
-            lambda rows: RegressionError(rows.y),
+            [RegressionError()],
             keep_before=True,
         )
     )

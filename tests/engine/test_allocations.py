@@ -23,7 +23,7 @@ from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.out_of_core import StoredRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.metrics import Accuracy, Closeness, LabelAccuracy, RegressionError, Several
+from bpnet.engine.metrics import Accuracy, Closeness, LabelAccuracy, RegressionError
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import GradientDescent
 from bpnet.engine.penalties import GradientClipping
@@ -37,7 +37,7 @@ def peak_of_an_epoch(
     layers,
     loss,
     *,
-    metric=None,
+    metrics=None,
     validation=False,
     weighted=False,
     batches=2,
@@ -59,7 +59,7 @@ def peak_of_an_epoch(
         network,
         rows,
         rows if validation else None,
-        metric or (lambda rows: RegressionError(rows.y)),
+        [RegressionError()] if metrics is None else metrics,
     )
     tracemalloc.start()
     try:
@@ -113,7 +113,7 @@ def test_penalties_clipping_validation_and_the_copy_of_the_best():
 
 
 def test_several_metrics():
-    few([Dense(units=OUTPUTS)], metric=lambda rows: Several([RegressionError(rows.y), Closeness()]))
+    few([Dense(units=OUTPUTS)], metrics=[RegressionError(), Closeness()])
 
 
 @pytest.mark.parametrize("batch_size", ["full", BATCH])
@@ -121,7 +121,7 @@ def test_accuracy(batch_size):
     few(
         [Dense(units=OUTPUTS)],
         CrossEntropy(),
-        metric=lambda rows: Accuracy(),
+        metrics=[Accuracy()],
         batch_size=batch_size,
     )
 
@@ -159,7 +159,7 @@ def test_stored_rows():
 
 
 def test_the_metric_of_labels():
-    few([Dense(units=OUTPUTS)], BinaryCrossEntropy(), metric=lambda rows: LabelAccuracy())
+    few([Dense(units=OUTPUTS)], BinaryCrossEntropy(), metrics=[LabelAccuracy()])
 
 
 def test_the_measure_sees_a_single_buffer(monkeypatch):

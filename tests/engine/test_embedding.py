@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from engine_cases import in_precision, linear, network_of, regression, some_rows
+from engine_cases import SOME_METRICS, in_precision, linear, network_of, some_rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,7 +128,7 @@ def test_a_table_of_single_numbers_is_the_weights_of_one_hot_columns():
     )
     losses = []
     for network, x in ((embedded, rows.x), (one_hot, wide)):
-        *_, last = fit(training(epochs=150), network, Rows(x, rows.y), None, regression)
+        *_, last = fit(training(epochs=150), network, Rows(x, rows.y), None, SOME_METRICS)
         losses.append(last.metrics["loss"][0])
     assert max(losses) < 1e-3 * rows.y.var()  # both learn the effect of every level
 
@@ -272,5 +272,5 @@ def test_training_in_float32_after_relu():
         precision="float32",
         seeds=(1, 2),
     )
-    *_, last = fit(training(precision="float32"), network, rows, rows, regression)
+    *_, last = fit(training(precision="float32"), network, rows, rows, SOME_METRICS)
     assert (last.metrics["val_r2"] > 0.95).all()

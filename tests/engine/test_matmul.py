@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.engine.matmul import product, total
+from bpnet.engine.matmul import BoundMatmul, BoundSum, BoundTotal
 
 SIZES = st.integers(1, 5)
 WAYS = ["one replica", "shared b", "own b"]
@@ -26,9 +26,9 @@ def arrays(way, m, k, n, dtype=np.float64):
 @given(m=SIZES, k=SIZES, n=SIZES)
 def test_product(way, m, k, n):
     a, b, out = arrays(way, m, k, n)
-    multiply = product(a, b, out)
+    multiply = BoundMatmul(a, b, out)
     for _ in range(2):
-        multiply()
+        multiply.compute()
         np.testing.assert_allclose(out, np.einsum("rmk,rkn->rmn", a, b), rtol=1e-12, atol=1e-12)
         a *= -2  # the second call reads what is there then
 
@@ -39,7 +39,7 @@ def test_arrays_that_lie_together(way, m, k, n):
     a, b, out = (
         np.ascontiguousarray(one) if one.strides[0] else one for one in arrays(way, m, k, n)
     )
-    product(a, b, out)()
+    BoundMatmul(a, b, out).compute()
     np.testing.assert_allclose(out, np.einsum("rmk,rkn->rmn", a, b), rtol=1e-12, atol=1e-12)
 
 
@@ -47,13 +47,21 @@ def test_arrays_that_lie_together(way, m, k, n):
 def test_a_result_of_a_narrower_type(way):
     a, b, out = arrays(way, 2, 3, 4)
     narrow = out.astype(np.float32)
-    product(a, b, narrow)()
+    BoundMatmul(a, b, narrow).compute()
     np.testing.assert_allclose(narrow, np.einsum("rmk,rkn->rmn", a, b), rtol=1e-6, atol=1e-6)
+
+
+@given(replicas=SIZES, m=SIZES, k=SIZES)
+def test_sum(replicas, m, k):
+    values = np.random.default_rng(0).normal(size=(replicas, m, k))
+    out = np.full((replicas, m), np.nan)
+    BoundSum(values, out).compute()
+    np.testing.assert_allclose(out, values.sum(axis=2), rtol=1e-12, atol=1e-12)
 
 
 @given(replicas=SIZES, m=SIZES, k=SIZES)
 def test_total(replicas, m, k):
     values = np.random.default_rng(0).normal(size=(replicas, m, k))
-    out = np.full((replicas, m), np.nan)
-    total(values, out)()
-    np.testing.assert_allclose(out, values.sum(axis=2), rtol=1e-12, atol=1e-12)
+    out = np.full(replicas, np.nan)
+    BoundTotal(values, out, factor=-2.0).compute()
+    np.testing.assert_allclose(out, -2 * values.sum(axis=(1, 2)), rtol=1e-12, atol=1e-12)

@@ -1,5 +1,7 @@
 """Metrics agree with scikit-learn for each replica, however the rows fall into batches."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from sklearn.metrics import (
@@ -10,27 +12,33 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
+from bpnet.config.schema import Task
 from bpnet.engine import metrics
+from bpnet.engine.class_codes import FEW
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.evaluation import Evaluator
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from bpnet.engine.metrics import (
     HIGHER_IS_BETTER,
+    METRICS,
     Accuracy,
     Closeness,
     LabelAccuracy,
     RegressionError,
-    Several,
+    metric_names,
 )
+from bpnet.engine.network import Network
 
 
 def measure(metric, y, t, size):
-    """The figures of scores y (R, N, O) against targets t (N, O), batch by batch."""
+    """The metrics of scores y (R, N, O) against targets t (N, O), batch by batch."""
     sums = np.zeros((len(y), metric.width))
     for start in range(0, len(t), size):
         scores = y[:, start : start + size].transpose(0, 2, 1).copy()
         targets = t[start : start + size].T
-        metric.bind(scores, np.broadcast_to(targets, scores.shape))(sums)
+        metric.bind(scores, np.broadcast_to(targets, scores.shape)).add(sums)
     figures = metric.values(sums, len(t))
-    assert isinstance(metric, Several) or tuple(figures) == metric.names
+    assert tuple(figures) == metric.names
     assert all(figure.shape == (len(y),) for figure in figures.values())
     return figures
 
@@ -52,7 +60,7 @@ def test_accuracy_of_several_classes(size, rng):
 
 
 @pytest.mark.parametrize("outputs", [2, 5, 255, 256, 300])
-@pytest.mark.parametrize("rows", [metrics.FEW // 2, metrics.FEW // 2 + 1, 2000])
+@pytest.mark.parametrize("rows", [FEW // 2, FEW // 2 + 1, 2000])
 def test_of_classes_with_equal_scores_the_first_is_said(rows, outputs, rng):
     y, classes = (
         rng.integers(0, 3, (2, rows, outputs)).astype(float),
@@ -65,15 +73,15 @@ def test_of_classes_with_equal_scores_the_first_is_said(rows, outputs, rng):
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-@pytest.mark.parametrize("rows", [4, metrics.FEW + 1])
+@pytest.mark.parametrize("rows", [4, FEW + 1])
 def test_accuracy_sees_targets_that_change(rows, outputs):
     scores = np.ones((1, outputs, rows))
     targets = scores.copy()
-    add = Accuracy().bind(scores, targets)
+    bound = Accuracy().bind(scores, targets)
     for right in (1.0, 0.0):
         targets[:, 0] = right
         sums = np.zeros((1, 1))
-        add(sums)
+        bound.add(sums)
         assert sums[0, 0] == right * rows
 
 
@@ -136,7 +144,7 @@ def test_label_accuracy_by_hand():
 def test_rmse_and_r2(outputs, size, offset, rng):
     t = rng.normal(offset, 2, (23, outputs))
     y = t + rng.normal(0, 1, (3, 23, outputs))
-    figures = measure(RegressionError(t), y, t, size)
+    figures = measure(RegressionError().over(t), y, t, size)
     for replica in range(3):
         assert figures["rmse"][replica] == pytest.approx(
             root_mean_squared_error(t, y[replica]), rel=1e-12
@@ -148,7 +156,7 @@ def test_rmse_is_in_the_users_units_and_r2_has_none(rng):
     t = rng.normal(size=(23, 2))
     y = t + rng.normal(0, 1, (1, 23, 2))
     scale, shift = np.array([10.0, 0.3]), np.array([5.0, -7.0])
-    figures = measure(RegressionError(t, scale), y, t, 7)
+    figures = measure(RegressionError(scale=scale).over(t), y, t, 7)
     theirs, predicted = t * scale + shift, y[0] * scale + shift
     assert figures["rmse"][0] == pytest.approx(
         root_mean_squared_error(theirs, predicted), rel=1e-12
@@ -159,7 +167,7 @@ def test_rmse_is_in_the_users_units_and_r2_has_none(rng):
 def test_by_hand():
     # targets 1, 2, 3 around 2: deviations 1, 0, 1. Errors 0, 1, -1: rmse √(2/3), r2 1 - 2/2 = 0
     t = np.array([[1.0], [2.0], [3.0]])
-    figures = measure(RegressionError(t), np.array([[[1.0], [3.0], [2.0]]]), t, 2)
+    figures = measure(RegressionError().over(t), np.array([[[1.0], [3.0], [2.0]]]), t, 2)
     assert figures["rmse"] == pytest.approx([np.sqrt(2 / 3)])
     assert figures["r2"] == pytest.approx([0.0], abs=1e-15)
 
@@ -168,7 +176,7 @@ def test_several_outputs_by_hand():
     # each in its own unit: errors of 1 in two rows of three and of 2 units of 10 in all; deviations Σ 2 and 8
     t = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
     y = t + np.array([[0.0, 2.0], [1.0, -2.0], [-1.0, 2.0]])
-    figures = measure(RegressionError(t, np.array([1.0, 10.0])), y[None], t, 2)
+    figures = measure(RegressionError(scale=np.array([1.0, 10.0])).over(t), y[None], t, 2)
     assert figures["rmse"] == pytest.approx([(np.sqrt(2 / 3) + 20) / 2])
     assert figures["r2"] == pytest.approx([((1 - 2 / 2) + (1 - 12 / 8)) / 2])
 
@@ -179,9 +187,13 @@ def test_targets_of_a_narrow_type_are_summed_as_float64_and_piece_by_piece(dtype
     wide = t.astype(float)
     y = wide + rng.normal(size=(1, 23, 2))
     expected = r2_score(wide, y[0])
-    assert measure(RegressionError(t), y, wide, 7)["r2"] == pytest.approx([expected], rel=1e-12)
+    assert measure(RegressionError().over(t), y, wide, 7)["r2"] == pytest.approx(
+        [expected], rel=1e-12
+    )
     monkeypatch.setattr(metrics, "PIECE", 5)
-    assert measure(RegressionError(t), y, wide, 7)["r2"] == pytest.approx([expected], rel=1e-12)
+    assert measure(RegressionError().over(t), y, wide, 7)["r2"] == pytest.approx(
+        [expected], rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1 / 3, 1e6 + 0.1])
@@ -189,7 +201,7 @@ def test_targets_of_a_narrow_type_are_summed_as_float64_and_piece_by_piece(dtype
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_r2_is_nan_where_the_targets_do_not_vary(rows, constant, dtype):
     t = np.full((rows, 1), constant, dtype)
-    figures = measure(RegressionError(t), (t + np.ones(1, dtype))[None], t, 4)
+    figures = measure(RegressionError().over(t), (t + np.ones(1, dtype))[None], t, 4)
     assert np.isnan(figures["r2"]).all()
     assert figures["rmse"] == pytest.approx([1.0], rel=0.1)
 
@@ -197,7 +209,7 @@ def test_r2_is_nan_where_the_targets_do_not_vary(rows, constant, dtype):
 def test_float32_sums_lose_nothing_that_matters(rng):
     t = rng.normal(size=(2000, 1)).astype(np.float32)
     y = (t + rng.normal(0, 0.1, (1, 2000, 1))).astype(np.float32)
-    figures = measure(RegressionError(t), y, t, 32)
+    figures = measure(RegressionError().over(t), y, t, 32)
     assert figures["rmse"][0] == pytest.approx(
         root_mean_squared_error(t.astype(float), y[0].astype(float)), rel=1e-5
     )
@@ -216,22 +228,70 @@ def test_closeness(size, rng):
     ] == pytest.approx([2 / 3])
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_several_metrics_are_each_as_if_alone(size, rng):
+def test_several_metrics_are_each_as_if_alone(rng):
     y, t = rng.normal(size=(3, 23, 2)), rng.normal(size=(23, 2))
-    metrics = [RegressionError(t), Closeness(), Accuracy()]
-    together = measure(Several(metrics), y, t, size)
-    assert list(together) == ["rmse", "r2", "closeness", "accuracy"]
-    for metric in metrics:
-        for name, figure in measure(metric, y, t, size).items():
-            assert np.array_equal(together[name], figure)
+    several = [RegressionError(), Closeness(), Accuracy()]
+    network = Network([], 2, seeds=range(3), precision="float64")  # its outputs are its inputs
+    rows = Rows(y.reshape(-1, 2), np.tile(t, (3, 1)), sets=3)
+    together = Evaluator(network, SquaredError(), several, rows).evaluate()
+    assert list(together) == ["loss", "rmse", "r2", "closeness", "accuracy"]
+    for metric in several:
+        for name, values in measure(metric.over(t), y, t, 23).items():
+            np.testing.assert_allclose(together[name], values, rtol=1e-14, err_msg=name)
 
 
-def test_which_figures_are_better_when_higher():
-    names = {
-        name
-        for metric in (Accuracy, LabelAccuracy, RegressionError, Closeness)
-        for name in metric.names
-    }
+# Every metric of the table.
+
+TASKS = get_args(Task)
+
+
+def targets_of(task, rng):
+    """Targets (23, 4) of a task."""
+    if task == "classification":
+        return np.eye(4)[rng.integers(0, 4, 23)]
+    return rng.normal(size=(23, 4)) if task == "regression" else rng.integers(0, 2, (23, 4)) * 1.0
+
+
+@pytest.mark.parametrize("size", [1, 7])
+@pytest.mark.parametrize("kind", METRICS)
+def test_a_replica_is_its_solo_run_and_batches_are_the_whole_table(kind, size, rng):
+    y, t = rng.normal(size=(3, 23, 4)), targets_of(kind.task, rng)
+    metric = kind().over(t)
+    whole = measure(metric, y, t, 23)
+    for name, values in measure(metric, y, t, size).items():
+        assert values == pytest.approx(whole[name], rel=1e-12), name
+    for replica in range(3):
+        for name, value in measure(metric, y[replica : replica + 1], t, 23).items():
+            assert value == pytest.approx(whole[name][replica], rel=1e-12), name
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_perfect_scores_are_better_than_others(kind, rng):
+    t = targets_of(kind.task, rng)
+    y = np.stack([t, rng.normal(size=t.shape)])
+    for name, (perfect, other) in measure(kind().over(t), y, t, 7).items():
+        assert perfect > other if name in kind.higher_is_better else perfect < other, name
+
+
+def test_which_metrics_are_better_when_higher():
+    names = {name for metric in METRICS for name in metric.names}
     assert names - HIGHER_IS_BETTER == {"rmse"}
     assert names >= HIGHER_IS_BETTER
+    assert all(set(metric.names) >= metric.higher_is_better for metric in METRICS)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_names_of_a_task_are_different_and_end_with_those_asked_for(task):
+    requested = [name for metric in METRICS if metric.on_request for name in metric.names]
+    names, more = metric_names(task), metric_names(task, requested)
+    assert len(set(more)) == len(more)
+    assert more[: len(names)] == names != []
+
+
+def test_every_metric_belongs_to_a_task():
+    assert {metric.task for metric in METRICS} == set(TASKS)
+
+
+def test_a_regression_error_without_targets_says_so():
+    with pytest.raises(ValueError, match="has no targets; give it those of the rows with `over`"):
+        RegressionError().values(np.ones((1, 2)), 3)

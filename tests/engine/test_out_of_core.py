@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from engine_cases import LOSSES, named, network_of, regression, some_rows, targets_for
+from engine_cases import LOSSES, SOME_METRICS, named, network_of, some_rows, targets_for
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -159,7 +159,7 @@ def trained(rows, validation, loss, seeds=(1, 2), **how):
     training = Training(
         **{"loss": loss, "batch_size": 8, "epochs": 3, "learning_rate": 0.01, **how}
     )
-    records = list(fit(training, network, rows, validation, regression))
+    records = list(fit(training, network, rows, validation, SOME_METRICS))
     return network.theta, records
 
 
@@ -190,7 +190,7 @@ def test_file_order_is_that_of_memory_in_windows_too(loss, tmp_path):
 def test_figures_are_those_of_rows_in_memory(loss, tmp_path):
     network = network_of(LAYERS, seeds=(1, 2), precision="float32")
     figures = [
-        Evaluator(network, loss, regression(rows), rows).evaluate()
+        Evaluator(network, loss, SOME_METRICS, rows).evaluate()
         for rows in pair(tmp_path, loss, weighted=True, window=7, block=3)
     ]
     for name, figure in figures[0].items():
@@ -214,7 +214,7 @@ def test_training_and_looking_never_read_all_inputs(tmp_path):
     rows = StoredRows(*spies, window=64, block=16)
     network = network_of(LAYERS, precision="float32")
     training = Training(loss=loss, epochs=2)
-    list(fit(training, network, rows, rows, lambda rows: Accuracy()))
+    list(fit(training, network, rows, rows, [Accuracy()]))
     Examiner(training, network, rows).examine()
     assert max(spies[0].read) <= 128  # the look's
     assert max(spies[1].read) <= 128
@@ -276,7 +276,9 @@ def test_all_stored_rows_are_no_single_batch():
     with pytest.raises(ValueError, match="all 10 rows"):
         check_gradient(network, SquaredError(), rows)
     with pytest.raises(ValueError, match="batch_size is full"):
-        next(fit(Training(loss=SquaredError(), batch_size="full"), network, rows, None, regression))
+        next(
+            fit(Training(loss=SquaredError(), batch_size="full"), network, rows, None, SOME_METRICS)
+        )
 
 
 @pytest.mark.parametrize("name", ["window", "block"])

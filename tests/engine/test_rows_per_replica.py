@@ -23,10 +23,8 @@ def run(kind, seeds, precision, rows, validation, scale, **how):
     network = Network(stack(kind, Tanh(), OUTPUTS), 3, seeds=seeds, precision=precision)
     training = Training(epochs=4, learning_rate=0.02, precision=precision, **how)
 
-    def metric(own):
-        return RegressionError(own.apart(own.y), np.array(scale))
-
-    return network, list(fit(training, network, rows, validation, metric))
+    metrics = [RegressionError(scale=np.array(scale))]
+    return network, list(fit(training, network, rows, validation, metrics))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from engine_cases import DESCENDING, OPTIMIZERS, in_precision, named, regression, some_rows
+from engine_cases import DESCENDING, OPTIMIZERS, SOME_METRICS, in_precision, named, some_rows
 
 from bpnet.engine.activations import Tanh
 from bpnet.engine.initializers import GlorotNormal, HeUniform, Orthogonal
@@ -40,10 +40,10 @@ def compare(each, precision, tolerance, own_layers=LAYERS):
     rows = in_precision(some_rows(SquaredError(), 23, outputs=2, weighted=True), precision)
     held = in_precision(some_rows(SquaredError(), 9, outputs=2, seed=1), precision)
     together = Network(own_layers[0], 3, seeds=SEEDS, precision=precision, each=own_layers)
-    records = list(fit(each[0], together, rows, held, regression, each=each))
+    records = list(fit(each[0], together, rows, held, SOME_METRICS, each=each))
     for k, (seed, training) in enumerate(zip(SEEDS, each, strict=True)):
         alone = Network(own_layers[k], 3, seeds=(seed,), precision=precision)
-        solo = list(fit(training, alone, rows, held, regression))
+        solo = list(fit(training, alone, rows, held, SOME_METRICS))
         np.testing.assert_allclose(
             together.theta[k], alone.theta[0], rtol=tolerance, atol=tolerance
         )

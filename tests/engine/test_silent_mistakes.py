@@ -58,7 +58,7 @@ def test_replicas_whose_rates_fall_at_different_times_equal_their_solo_runs():
         network = Network([Dense(units=6, activation=Relu()), Dense(units=1)], 3, seeds=seeds)
         rates = [
             record.learning_rate
-            for record in fit(training, network, rows, rows, lambda r: RegressionError(r.y))
+            for record in fit(training, network, rows, rows, [RegressionError()])
         ]
         return network.theta, np.array(rates)
 
@@ -76,7 +76,7 @@ def test_a_figure_that_is_never_a_number_does_not_leave_the_first_weights():
     training = Training(
         epochs=5, early_stopping=EarlyStopping(monitor="val_r2", patience=10), precision="float64"
     )
-    for record in fit(training, network, rows, one, lambda r: RegressionError(r.y)):
+    for record in fit(training, network, rows, one, [RegressionError()]):
         assert np.isnan(record.metrics["val_r2"])
     assert record.kept_epoch == 5
     assert (network.theta != start).all()

@@ -107,9 +107,7 @@ def test_fifty_steps(name, batch_size, alpha):
         l2=alpha / size,
         precision="float64",
     )
-    for record in fit(
-        training, network, Rows(x, np.eye(3)[classes]), None, lambda rows: Accuracy()
-    ):
+    for record in fit(training, network, Rows(x, np.eye(3)[classes]), None, [Accuracy()]):
         classifier.partial_fit(x, classes, classes=[0, 1, 2])
         same_weights(network, classifier)
         assert record.metrics["loss"][0] == pytest.approx(classifier.loss_, rel=1e-12)
@@ -136,9 +134,7 @@ def test_fifty_steps_with_weighted_rows():
         epochs=STEPS,
         precision="float64",
     )
-    for record in fit(
-        training, network, Rows(x, np.eye(3)[classes], weights), None, lambda rows: Accuracy()
-    ):
+    for record in fit(training, network, Rows(x, np.eye(3)[classes], weights), None, [Accuracy()]):
         classifier.partial_fit(x, classes, sample_weight=weights, classes=[0, 1, 2])
         same_weights(network, classifier)
         assert record.metrics["loss"][0] == pytest.approx(classifier.loss_, rel=1e-12)

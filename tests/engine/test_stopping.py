@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from engine_cases import linear, network_of, regression, some_rows, stack, train
+from engine_cases import SOME_METRICS, linear, network_of, some_rows, stack, train
 
 from bpnet.engine.activations import Tanh
 from bpnet.engine.layers import BatchNormalization, Dense
@@ -298,7 +298,7 @@ def begin(network, **how):
         **NOISY,
         **how,
     }
-    return fit(Training(**settings), network, ROWS, VALIDATION, regression)
+    return fit(Training(**settings), network, ROWS, VALIDATION, SOME_METRICS)
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 10])

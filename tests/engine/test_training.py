@@ -5,11 +5,11 @@ import pytest
 from engine_cases import (
     LAYERS,
     OPTIMIZERS,
+    SOME_METRICS,
     in_precision,
     linear,
     named,
     network_of,
-    regression,
     some_rows,
     stack,
     suited,
@@ -536,7 +536,7 @@ def test_nothing_happens_before_the_first_record_is_asked_for():
         network,
         data(),
         None,
-        regression,
+        SOME_METRICS,
     )
     assert np.array_equal(network.theta, before)
     next(records)

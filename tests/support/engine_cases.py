@@ -48,6 +48,8 @@ LOSSES = [
     BinaryCrossEntropy(label_smoothing=0.2),
     CrossEntropy(label_smoothing=0.2),
 ]
+SOME_METRICS = [RegressionError()]
+"""Where a test does not look at metrics."""
 OPTIMIZERS = [kind() for kind in get_args(AnyOptimizer)]
 DESCENDING = [one for one in OPTIMIZERS if not one.searches]
 LAYERS = get_args(AnyStoredLayer)
@@ -154,11 +156,6 @@ def network_of(
     return Network(layers, inputs, seeds=seeds, precision=precision)
 
 
-def regression(rows: Rows) -> RegressionError:
-    """The metric where a test does not look at metrics."""
-    return RegressionError(rows.y)
-
-
 def train(
     network: Network,
     rows: Rows,
@@ -171,7 +168,7 @@ def train(
         **{"loss": SquaredError(), "optimizer": GradientDescent(), "learning_rate": 0.05, **how}
     )
     records = []
-    for record in fit(training, network, rows, validation, regression):
+    for record in fit(training, network, rows, validation, SOME_METRICS):
         if each:
             each(record)
         records.append(record)

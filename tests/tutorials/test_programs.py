@@ -44,7 +44,7 @@ def test_xor_is_solved_from_at_least_197_of_200_starts():
         precision="float64",
     )
     for record in fit(
-        training, network, Rows(x, np.array([[0.0], [1], [1], [0]])), None, lambda _: Accuracy()
+        training, network, Rows(x, np.array([[0.0], [1], [1], [0]])), None, [Accuracy()]
     ):
         last = record
     assert (last.metrics["accuracy"] == 1).sum() >= 197

@@ -20,7 +20,7 @@ XOR = Rows(X, np.array([[0.0], [1], [1], [0]]))
 
 def fit_all(network, **settings):
     training = Training(batch_size="full", precision="float64", **settings)
-    for record in fit(training, network, XOR, None, lambda _: Accuracy()):
+    for record in fit(training, network, XOR, None, [Accuracy()]):
         last = record
     return last
 
@@ -106,10 +106,7 @@ def test_perturbation_never_makes_the_loss_worse(order):
         precision="float64",
     )
     losses = np.array(
-        [
-            record.metrics["loss"]
-            for record in fit(training, network, XOR, None, lambda _: Accuracy())
-        ]
+        [record.metrics["loss"] for record in fit(training, network, XOR, None, [Accuracy()])]
     )
     changes = np.diff(losses, axis=0)
     assert (changes <= 0).all()
@@ -130,7 +127,7 @@ def test_perturbation_changes_one_parameter_at_a_time():
         precision="float64",
     )
     before = network.theta.copy()
-    for _ in fit(training, network, XOR, None, lambda _: Accuracy()):
+    for _ in fit(training, network, XOR, None, [Accuracy()]):
         assert (network.theta != before).sum() <= 1
         before = network.theta.copy()
 

@@ -1,6 +1,5 @@
 """The dense layer: a = f(W x + b)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +19,7 @@ from bpnet.engine.activations import (
 from bpnet.engine.component import Array, choice, number
 from bpnet.engine.initializers import AnyInitializer, GlorotUniform, HeNormal, LecunNormal, Zeros
 from bpnet.engine.layers.base import BoundActivation, BoundLayer, Layer, Wiring
-from bpnet.engine.matmul import product, total
+from bpnet.engine.matmul import BoundMatmul, BoundSum
 from bpnet.engine.parameters import Parameter
 
 
@@ -81,7 +80,7 @@ class _BoundDense(BoundLayer):
         # NumPy takes the units first where both arrays have them first: twice as fast as the other way round
         self._bias = None if bias is None else bias.T[:, :, None]
         self._sums = self.z.transpose(1, 0, 2)
-        self._weigh = product(self._weight, wiring.x, self.z)
+        self._weigh = BoundMatmul(self._weight, wiring.x, self.z)
         self.activation = None
         self.output = self.z
         if not isinstance(layer.activation, Identity):
@@ -95,10 +94,10 @@ class _BoundDense(BoundLayer):
             if wiring.wants_input_gradient:
                 self.input_gradient = wiring.empty(wiring.x.shape[1])
         self._delta: Array | None = None
-        self._products: list[Callable[[], object]] = []
+        self._products: list[BoundMatmul] = []
 
     def forward(self) -> None:
-        self._weigh()
+        self._weigh.compute()
         if self._bias is not None:
             np.add(self._sums, self._bias, self._sums)
         if self.activation is not None:
@@ -110,17 +109,17 @@ class _BoundDense(BoundLayer):
         if self.activation is not None:
             self.activation.backward(delta)
         for multiply in self._products:
-            multiply()
+            multiply.compute()
 
     def _bind_backward(self, delta: Array) -> None:
         """Bind the products to the array in which dL/da arrives: it is the same in each step."""
         self._delta = delta
-        self._products = [product(delta, self._x.transpose(0, 2, 1), self._weight_gradient)]
+        self._products = [BoundMatmul(delta, self._x.transpose(0, 2, 1), self._weight_gradient)]
         if self._bias_gradient is not None:
-            self._products.append(total(delta, self._bias_gradient))
+            self._products.append(BoundSum(delta, self._bias_gradient))
         if self.input_gradient is not None:
             self._products.append(
-                product(self._weight.transpose(0, 2, 1), delta, self.input_gradient)
+                BoundMatmul(self._weight.transpose(0, 2, 1), delta, self.input_gradient)
             )
 
 

@@ -1,4 +1,6 @@
-"""Evaluation: loss and metrics of a network over rows, batch by batch, with sums kept for every replica."""
+"""Evaluation: loss and metrics of a network over rows, batch by batch, with sums for every replica."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,48 +14,64 @@ from bpnet.engine.penalties import BoundPenalty
 
 
 class Tally:
-    """Sums over the batches of a pass through some rows: of the losses (R,) and of a metric's amounts (R, M)."""
+    """Sums over the batches of one pass through some rows: of the losses, and of each metric's amounts.
 
-    def __init__(self, rows: Rows, loss: Loss, metric: Metric, replicas: int) -> None:
-        self._metric, self._rows = metric, len(rows)
+    The metrics are those over the rows.
+    """
+
+    def __init__(self, rows: Rows, loss: Loss, metrics: Sequence[Metric], replicas: int) -> None:
+        self._metrics, self._rows = metrics, len(rows)
         weight: Array | float = float(len(rows))
         if rows.weights is not None:
             weight = rows.apart(rows.weights).sum(axis=1, dtype=np.float64)
-        self._divisor = np.asarray(weight if loss.rows == "mean" else 1.0)
+        self._divisor = np.asarray(weight if loss.rows == "mean" else 1.0)  # () or (R,)
         self.loss = np.zeros(replicas)
-        self.amounts = np.zeros((replicas, metric.width))
+        """Σ w l (R,)."""
+        self.amounts = [np.zeros((replicas, metric.width)) for metric in metrics]
+        """Of each metric its sums (R, M)."""
 
     def clear(self) -> None:
         """Begin again at 0."""
         self.loss.fill(0)
-        self.amounts.fill(0)
+        for sums in self.amounts:
+            sums.fill(0)
 
     def add_penalty(self, penalty: Array, rows: int) -> None:
-        """Add the penalty (R,) of the weights that a batch of so many rows met."""
+        """Add the penalty (R,) of the weights with which a batch of `rows` rows was computed."""
         self.loss += penalty * (self._divisor * rows / self._rows)
 
     def metrics(self) -> dict[str, Array]:
-        """Return the loss, with the penalties added, and the metric's values, each (R,)."""
-        return {"loss": self.loss / self._divisor, **self._metric.values(self.amounts, self._rows)}
+        """Return the loss, with the penalties added, and the metrics, each (R,)."""
+        values = {"loss": self.loss / self._divisor}
+        for metric, sums in zip(self._metrics, self.amounts, strict=True):
+            values |= metric.values(sums, self._rows)
+        return values
 
 
 class BoundBatch:
-    """A batch's buffers with the network, the loss and the metric bound to them."""
+    """A batch's buffers with the network, the loss and the metrics bound to them."""
 
     def __init__(
-        self, network: Network, loss: Loss, metric: Metric, batch: Batch, *, training: bool
+        self,
+        network: Network,
+        loss: Loss,
+        metrics: Sequence[Metric],
+        batch: Batch,
+        *,
+        training: bool,
     ) -> None:
         self.size = batch.size
-        self.layers = network.bind(batch.x, training=training)
-        self.loss = loss.bind(self.layers.output, batch.y, batch.weights)
-        self._count = metric.bind(self.layers.output, batch.y)
+        self.network = network.bind(batch.x, training=training)
+        self.loss = loss.bind(self.network.output, batch.y, batch.weights)
+        self._metrics = [metric.bind(self.network.output, batch.y) for metric in metrics]
 
     def assess(self, tally: Tally) -> None:
-        """Forward, the loss with its gradient by the scores, and both added to the tally."""
-        self.layers.forward()
+        """Run forward, compute the loss and its gradient by the scores, and add to the tally."""
+        self.network.forward()
         self.loss.evaluate()
         np.add(tally.loss, self.loss.total, tally.loss)
-        self._count(tally.amounts)
+        for metric, sums in zip(self._metrics, tally.amounts, strict=True):
+            metric.add(sums)
 
 
 class Evaluator:
@@ -63,23 +81,22 @@ class Evaluator:
         self,
         network: Network,
         loss: Loss,
-        metric: Metric,
+        metrics: Sequence[Metric],
         rows: Rows,
         penalty: BoundPenalty | None = None,
     ) -> None:
+        metrics = metrics_over(metrics, rows)
         prepared = rows.prepared(loss.prepare)
-        replicas = len(network.seeds)
-        size = chunk_rows(network)
-        self._batches = prepared.batches(size, network.seeds, shuffle=False)
+        self._batches = prepared.batches(chunk_rows(network), network.seeds, shuffle=False)
         self._bound = [
-            BoundBatch(network, loss, metric, batch, training=False)
+            BoundBatch(network, loss, metrics, batch, training=False)
             for batch in self._batches.shapes
         ]
-        self._tally = Tally(prepared, loss, metric, replicas)
+        self._tally = Tally(prepared, loss, metrics, len(network.seeds))
         self._penalty = penalty
 
     def evaluate(self) -> dict[str, Array]:
-        """Return the loss, penalty included, and the metric's values, each (R,), of the network as it is."""
+        """Return the loss, penalty included, and the metrics, each (R,), of the network as it is now."""
         self._tally.clear()
         with np.errstate(over="ignore", invalid="ignore"):
             broadcast_unbuffered(self._bound[0].size)
@@ -89,3 +106,9 @@ class Evaluator:
             if self._penalty is not None and self._penalty.active:
                 metrics["loss"] = metrics["loss"] + self._penalty.value()
         return metrics
+
+
+def metrics_over(metrics: Sequence[Metric], rows: Rows) -> list[Metric]:
+    """Return the metrics for these rows."""
+    targets = rows.apart(rows.y) if rows.sets > 1 else rows.y  # (S, N, O), or (N, O)
+    return [metric.over(targets) for metric in metrics]

@@ -1,6 +1,6 @@
 """Training: `fit` takes a network through its epochs and yields one record for each."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +16,6 @@ from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty, bind_each
 from bpnet.engine.schedules import ReduceOnPlateau
-
-MetricOf = Callable[[Rows], Metric]
 
 
 class Record(NamedTuple):
@@ -50,19 +48,24 @@ def fit(
     training: Training,
     network: Network,
     rows: Rows,
-    validation: Rows | None,
-    metric: MetricOf,
+    validation: Rows | None = None,
+    metrics: Sequence[Metric] = (),
     *,
     each: Sequence[Training] | None = None,
     keep_before: bool = False,
 ) -> Generator[Record, None, None]:
-    """Train the network in place, yielding after each epoch; raises ValueError where rows and network do not fit.
+    """Train the network in place, yielding a record after each epoch.
 
-    `metric` makes the metric for given rows. `each` gives each replica an optimizer, a learning rate, a schedule,
-    penalties and a clipping of its own; all else, and whether the schedule waits for a plateau, is `training`'s.
-    When the iterator ends, is closed or is interrupted, the network holds the parameters that `training.keep` asks for.
-    A monitored training metric is measured anew after the epoch, as validation metrics are, so that it belongs to the
-    parameters that may be kept.
+    `metrics` are measured on the rows and on the validation rows. `each` gives each replica an
+    optimizer, a learning rate, a schedule, penalties and a clipping of its own; all else, and
+    whether the schedule waits for a plateau, is `training`'s. With `keep_before` each record has
+    the parameters before the epoch's last step.
+
+    When the iterator ends, is closed or is interrupted, the network holds the parameters that
+    `training.keep` asks for. A monitored training metric is measured anew after the epoch, as
+    validation metrics are, so that it belongs to the parameters that may be kept.
+
+    Raises ValueError where rows and network do not fit together.
     """
     replicas, validated = len(network.seeds), validation is not None
     loss = training.loss or SquaredError()
@@ -70,31 +73,29 @@ def fit(
     each = [training] * replicas if each is None else each
     penalties = [Penalty(l1=own.l1, l2=own.l2) for own in each]
     penalty = bind_each(penalties, network.theta, network.gradient, network.weights)
-    steps = Steps(training, network, loss, rows, metric(rows), penalty, each)
+    steps = Steps(training, network, loss, rows, metrics, penalty, each)
     steps.before = np.empty_like(network.theta) if keep_before else None
     keeper = Keeper(network)
     monitor = Monitor(training, keeper, replicas, validated=validated)
     plateau = training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
     stalled = Best(monitor.metric, replicas, plateau.minimum_improvement if plateau else 0.0)
     evaluator = (
-        None
-        if validation is None
-        else Evaluator(network, loss, metric(validation), validation, penalty)
+        None if validation is None else Evaluator(network, loss, metrics, validation, penalty)
     )
     remeasure = (monitor.reads_metric or plateau) and not monitor.metric.startswith("val_")
-    again = Evaluator(network, loss, metric(rows), rows, penalty) if remeasure else None
+    again = Evaluator(network, loss, metrics, rows, penalty) if remeasure else None
     said = len(network.warnings)
     try:
         for epoch in range(1, training.epochs + 1):
-            metrics = steps.run(epoch)
+            measured = steps.run(epoch)
             if evaluator:
-                metrics |= {f"val_{name}": value for name, value in evaluator.evaluate().items()}
+                measured |= {f"val_{name}": value for name, value in evaluator.evaluate().items()}
             finite = steps.finite
             if evaluator:
-                finite &= np.isfinite(metrics["val_loss"])
-            monitored = (again.evaluate() if again else metrics)[monitor.metric]
+                finite &= np.isfinite(measured["val_loss"])
+            monitored = (again.evaluate() if again else measured)[monitor.metric]
             running = monitor.running
-            monitor.observe(epoch, metrics["loss"], monitored, finite)
+            monitor.observe(epoch, measured["loss"], monitored, finite)
             if plateau:
                 stalled.observe(monitored)
                 steps.reduce_rate(plateau, stalled)
@@ -103,7 +104,7 @@ def fit(
             yield Record(
                 epoch=epoch,
                 step=steps.count,
-                metrics=metrics,
+                metrics=measured,
                 learning_rate=steps.learning_rates(),
                 gradient_norm=steps.gradient_norm(),
                 kept_epoch=keeper.epoch.copy(),

@@ -1,6 +1,7 @@
 """Steps: one epoch's batches, each taken forward, backward and into a step of the optimizer."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -8,11 +9,11 @@ from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.descent import descents
-from bpnet.engine.loop.evaluation import BoundBatch, Tally
+from bpnet.engine.loop.evaluation import BoundBatch, Tally, metrics_over
 from bpnet.engine.loop.monitoring import Best
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
-from bpnet.engine.matmul import product, total
+from bpnet.engine.matmul import BoundMatmul, BoundSum
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import BoundPenalty
@@ -32,7 +33,7 @@ class Steps:
         network: Network,
         loss: Loss,
         rows: Rows,
-        metric: Metric,
+        metrics: Sequence[Metric],
         penalty: BoundPenalty,
         each: Sequence[Training],
     ) -> None:
@@ -40,6 +41,7 @@ class Steps:
             raise ValueError(
                 "batch_size is full, but the rows are not in memory; give a number of rows"
             )
+        metrics = metrics_over(metrics, rows)
         prepared = rows.prepared(loss.prepare)
         replicas = len(network.seeds)
         self._network, self._penalty, self._searches = network, penalty, training.optimizer.searches
@@ -47,20 +49,20 @@ class Steps:
         self._batch_size = min(size, len(rows))
         self._batches = prepared.batches(size, network.seeds, shuffle=training.shuffle)
         self._bound = [
-            BoundBatch(network, loss, metric, batch, training=True)
+            BoundBatch(network, loss, metrics, batch, training=True)
             for batch in self._batches.shapes
         ]
-        self._tally = Tally(prepared, loss, metric, replicas)
+        self._tally = Tally(prepared, loss, metrics, replicas)
         self._descents = descents(each, network)
         self._square, self._sum = (
             np.zeros(replicas, network.dtype),
             np.zeros(replicas, network.dtype),
         )
         gradient = network.gradient
-        self._square_gradient = product(
+        self._square_gradient = BoundMatmul(
             gradient[:, None], gradient[:, :, None], self._square[:, None, None]
         )
-        self._sum_theta = total(network.theta[:, None], self._sum[:, None])
+        self._sum_theta = BoundSum(network.theta[:, None], self._sum[:, None])
         self._squares = np.zeros(replicas)
         self._rates: Array | None = None
         self.before: Array | None = None
@@ -101,31 +103,35 @@ class Steps:
                 self._search(batch)
             else:
                 self._descend(batch)
-        metrics = tally.metrics()
-        self._sum_theta()
+        measured = tally.metrics()
+        self._sum_theta.compute()
         # a sum is finite only where all its terms are
-        self.finite = np.isfinite(self._squares + self._sum + metrics["loss"])
-        return metrics
+        self.finite = np.isfinite(self._squares + self._sum + measured["loss"])
+        return measured
 
     def _descend(self, batch: BoundBatch) -> None:
         """Backward, and a step along the gradient."""
-        batch.layers.backward(batch.loss.gradient)
+        batch.network.backward(batch.loss.gradient)
         if self._penalty.active:
             self._penalty.add_gradient()
-        self._square_gradient()
+        self._square_gradient.compute()
         np.add(self._squares, self._square, self._squares)
         for descent in self._descents:
             descent.move()
 
     def _search(self, batch: BoundBatch) -> None:
         """Let the optimizer try other parameters on this batch."""
+        self._descents[0].search(self._loss(batch), partial(self._loss_anew, batch))
 
-        def loss() -> Array:
-            batch.layers.forward()
-            batch.loss.evaluate()
-            return batch.loss.value() + self._penalty.value()
+    def _loss(self, batch: BoundBatch) -> Array:
+        """Return the loss (R,) that was computed last, penalty included."""
+        return batch.loss.value() + self._penalty.value()
 
-        self._descents[0].search(batch.loss.value() + self._penalty.value(), loss)
+    def _loss_anew(self, batch: BoundBatch) -> Array:
+        """Compute and return the loss (R,) of the network's present parameters."""
+        batch.network.forward()
+        batch.loss.evaluate()
+        return self._loss(batch)
 
     def learning_rates(self) -> Array:
         """The learning rate (R,) of each replica's last step: the same array for as long as none changes."""

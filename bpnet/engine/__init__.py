@@ -3,16 +3,17 @@
 It knows no tables, files or screens, and imports NumPy only. A network that learns XOR:
 
     import numpy as np
-    from bpnet.engine import Accuracy, Adam, BinaryCrossEntropy, Dense, Network, Rows
-    from bpnet.engine import Sigmoid, Tanh, Training, fit
+    from bpnet.engine import Adam, BinaryCrossEntropy, Dense, Network, Rows, Sigmoid, Tanh
+    from bpnet.engine import Training, fit
 
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
     y = np.array([[0], [1], [1], [0]], float)
     layers = [Dense(units=4, activation=Tanh()), Dense(units=1)]
     network = Network(layers, inputs=2, seeds=[1], output_activation=Sigmoid())
-    loss = BinaryCrossEntropy()
-    training = Training(loss=loss, optimizer=Adam(), learning_rate=0.1, epochs=200)
-    for record in fit(training, network, Rows(x, y), None, lambda rows: Accuracy(loss.threshold)):
+    training = Training(
+        loss=BinaryCrossEntropy(), optimizer=Adam(), learning_rate=0.1, epochs=200
+    )
+    for record in fit(training, network, Rows(x, y)):
         if record.epoch % 50 == 0:
             print(f"epoch {record.epoch}: loss {record.metrics['loss'][0]:.3f}")
     print(network.predict(x)[0].round(1).ravel())

@@ -60,7 +60,9 @@ def _fastest_epoch(
     )
     best, start = float("inf"), time.perf_counter()
     before = start
-    for _ in fit(training, network, train.picked(slice(count)), held_out, metrics, keep_before=True):
+    for _ in fit(
+        training, network, train.picked(slice(count)), held_out, metrics, keep_before=True
+    ):
         now = time.perf_counter()
         best, before = min(best, now - before), now
         if now - start > budget:

@@ -52,7 +52,8 @@ def trace(
         from bpnet.cli import console
         from bpnet.config.loading import read_config
         from bpnet.errors import UsageError
-        from bpnet.reports.trace import TraceText, as_markdown, as_text, subject_of
+        from bpnet.reports.outline import as_markdown, as_text
+        from bpnet.reports.trace import trace_lines
         from bpnet.workflows.trace import trace_rows
 
         if as_json and markdown:
@@ -66,5 +67,5 @@ def trace(
         if as_json:
             console.print_json({"subject": str(subject), **traced.as_data()})
             return
-        lines = TraceText(subject_of(str(subject), traced), digits).lines(traced.steps)
+        lines = trace_lines(str(subject), traced, digits)
         console.print_result((as_markdown if markdown else as_text)(lines).removesuffix("\n"))

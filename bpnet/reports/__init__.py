@@ -1,1 +1,1 @@
-"""The text of each verb's result, a module a verb; reports compute nothing."""
+"""Reports: the text of each verb's result."""

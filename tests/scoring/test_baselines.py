@@ -84,7 +84,7 @@ def test_quantities(targets, rng):
 
 
 def test_a_fit_that_does_not_converge_is_noted_and_does_not_warn(monkeypatch, rng):
-    monkeypatch.setattr(module, "MOST_ITERATIONS", 2)
+    monkeypatch.setattr(module, "MAX_ITERATIONS", 2)
     y = rng.integers(0, 2, 100)
     _, logistic = fit_baselines(
         "classification", rng.normal(size=(100, 5)) + y[:, None], y, None, np.ones((2, 5)), 2

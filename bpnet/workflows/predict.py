@@ -1,4 +1,4 @@
-"""Predicting: a table's rows with the prediction of a trained run beside them, a chunk at a time."""
+"""Prediction: a table's rows with a trained run's predictions beside them, chunk by chunk."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bpnet.data.encoding.columns import NumericColumn
@@ -14,13 +13,12 @@ from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.formats import FileFormat
 from bpnet.data.reading import open_table
 from bpnet.data.reading.chunk import CellType, Chunk
-from bpnet.data.targets import Classes, Labels
 from bpnet.data.writing import OutputColumns, open_writer
-from bpnet.engine.component import Array
-from bpnet.errors import DataError, RunError, UsageError
+from bpnet.errors import DataError, UsageError
 from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
 from bpnet.models.ensemble import Inputs, load_ensemble
 from bpnet.runs import directory
+from bpnet.workflows.prediction_columns import AddedColumns, prediction_columns
 
 FLAGS = "flags"
 
@@ -29,9 +27,10 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What to write: the columns to keep (None: all), probabilities or not, and the most likely classes alone.
+    """The columns to keep (None: all) and to add, and the networks that predict.
 
-    With `strict` a row that would be flagged is an error. `replica` is all, best, or a number from 1.
+    `top` asks for the most probable classes only. With `strict` a row that would be flagged is an
+    error. `replica` is all, best, or a number from 1.
     """
 
     keep: Sequence[str] | None = None
@@ -43,7 +42,7 @@ class PredictOptions:
 
 @dataclass
 class Summary:
-    """How many rows were predicted, and how many of them are flagged as what."""
+    """The number of rows predicted, of those flagged, and of those with each kind of flag."""
 
     rows: int = 0
     flagged: int = 0
@@ -51,41 +50,32 @@ class Summary:
 
 
 class Prediction:
-    """A run's predictions of a table, ready to be written; raises RunError, DataError or UsageError."""
+    """A run's predictions for a table, ready to be written.
 
-    def __init__(self, run: Path, data: str, wish: PredictOptions) -> None:
-        self._model, self._wish = (
-            load_ensemble(directory.model_folder(run)).select(wish.replica),
-            wish,
-        )
+    Raises RunError, DataError, or UsageError where options do not suit the model.
+    """
+
+    def __init__(self, run: Path, data: str, options: PredictOptions) -> None:
+        self._options = options
+        self._model = load_ensemble(directory.model_folder(run)).select(options.replica)
         self._table = open_table(data, self._model.description.reading)
         self._model.check_columns(self._table)
-        kept = self._table.columns if wish.keep is None else wish.keep
+        kept = self._table.columns if options.keep is None else options.keep
         for name in kept:
             self._table.require(name, wanted_for="is to be kept")
         self._kept = list(dict.fromkeys(kept))
-        if wish.top is not None:
-            classes = self._model.description.classes
-            if classes is None:
-                raise UsageError(
-                    "--top-k is for classes; this run predicts "
-                    + self._model.description.target.kind
-                )
-            if wish.top > len(classes):
-                raise UsageError(
-                    f"--top-k {wish.top}: the model knows {len(classes)} classes; give at most so many"
-                )
-        self._names = self._added_names()
-        taken = [name for name in self._names if name in self._kept]
+        self._check_top()
+        self._added = [*self._columns(self._model.blank_row()), FLAGS]
+        taken = [name for name in self._added if name in self._kept]
         if taken:
             raise DataError(
-                f"{self._table.name}: the table has a column {quoted_list(taken)} already; rename or remove it, "
-                "or leave it out with --keep"
+                f"{self._table.name}: the table already has a column {quoted_list(taken)}; "
+                "rename or remove it, or leave it out with --keep"
             )
 
     def write(self, file_format: FileFormat, stream: BinaryIO) -> Summary:
-        """Write every row in the table's order, exactly as many as there are; raises DataError."""
-        if self._wish.strict:
+        """Write every row of the table, in its order; raises DataError."""
+        if self._options.strict:
             self._refuse_flags()
         description, summary = self._model.description, Summary()
         digits = 7 if description.precision == "float32" else 16
@@ -94,13 +84,13 @@ class Prediction:
             for column in description.encoder.columns
             if isinstance(column, NumericColumn)
         ]
-        columns = OutputColumns(self._kept, self._names, digits, numeric)
+        columns = OutputColumns(self._kept, self._added, digits, numeric)
         writer = open_writer(file_format, stream, columns)
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):
             for chunk, x, flags in self._encoded():
                 texts = flags.texts(len(chunk))
-                writer.write(chunk, {**self._added(x), FLAGS: texts})
+                writer.write(chunk, {**self._columns(x), FLAGS: texts})
                 summary.rows += len(chunk)
                 summary.flagged += len(chunk) - texts.count("")
                 for kind, _, rows in flags.entries:
@@ -108,9 +98,28 @@ class Prediction:
         writer.close()
         return summary
 
+    def _check_top(self) -> None:
+        top, description = self._options.top, self._model.description
+        if top is None:
+            return
+        if description.classes is None:
+            raise UsageError(f"--top-k is for classes; this run predicts {description.target.kind}")
+        if top > len(description.classes):
+            raise UsageError(
+                f"--top-k {top}: the model knows {len(description.classes)} classes; "
+                "give at most that number"
+            )
+
+    def _columns(self, x: Inputs) -> AddedColumns:
+        top, probabilities = self._options.top, self._options.probabilities
+        return prediction_columns(self._model, x, top=top, probabilities=probabilities)
+
     def _encoded(self) -> Iterator[tuple[Chunk, Inputs, RowFlags]]:
+        """Yield the table's chunks with their encoded rows and flags, one read ahead."""
         others: dict[str, CellType] = dict.fromkeys(self._kept, "text")
-        chunks = self._table.chunks({**(others if self._wish.keep else {}), **self._model.wanted})
+        chunks = self._table.chunks(
+            {**(others if self._options.keep else {}), **self._model.wanted}
+        )
         yield from _ahead((chunk, *self._model.encode(chunk)) for chunk in chunks)
 
     def _refuse_flags(self) -> None:
@@ -122,78 +131,17 @@ class Prediction:
                     count += 1
                     if len(problems) < MAX_PROBLEMS:
                         problems.append(
-                            f"{chunk.where(row)}: {text}; correct the row, or predict without --strict"
+                            f"{chunk.where(row)}: {text}; "
+                            "correct the row, or predict without --strict"
                         )
         if problems:
             raise DataError([*problems, *total_line(count, "rows are flagged")])
 
-    def _added_names(self) -> list[str]:
-        return [*self._added(self._model.blank_row()), FLAGS]
-
-    def _added(self, x: Inputs) -> dict[str, list[str] | Array]:
-        """The predictions of encoded rows, column by column."""
-        each = self._model.predict_each(x)
-        added = self._columns(_finite(self._model.combine(each)))
-        if self._model.networks > 1:
-            names = self._model.description.target.names
-            apart = self._model.disagreement(each)
-            several = apart.shape[1] > 1
-            added |= {
-                f"disagreement_{name}" if several else "disagreement": apart[:, k]
-                for k, name in enumerate(names)
-            }
-        return added
-
-    def _columns(self, predictions: Array) -> dict[str, list[str] | Array]:
-        """What is written of predictions (N, K): probabilities of classes, chances of labels, or quantities."""
-        wish, target = self._wish, self._model.description.target
-        added: dict[str, list[str] | Array] = {}
-        if isinstance(target, Classes):
-            probabilities = predictions
-            if wish.top is not None:
-                order = np.argsort(-probabilities, axis=1, kind="stable")[:, : wish.top]
-                for k in range(wish.top):
-                    added[f"top_{k + 1}_{target.name}"] = [
-                        target.classes[c] for c in order[:, k].tolist()
-                    ]
-                    if wish.probabilities:
-                        own = np.take_along_axis(probabilities, order[:, k : k + 1], 1)
-                        added[f"top_{k + 1}_probability"] = own[:, 0]
-                return added
-            said = probabilities.argmax(axis=1)
-            added[f"predicted_{target.name}"] = [target.classes[k] for k in said.tolist()]
-            if wish.probabilities:
-                added |= {
-                    f"probability_{label}": probabilities[:, k]
-                    for k, label in enumerate(target.classes)
-                }
-        elif isinstance(target, Labels):
-            chances = predictions
-            for k, name in enumerate(target.names):
-                added[f"predicted_{name}"] = [
-                    "1" if chance > 0.5 else "0" for chance in chances[:, k].tolist()
-                ]
-            if wish.probabilities:
-                added |= {
-                    f"probability_{name}": chances[:, k] for k, name in enumerate(target.names)
-                }
-        else:
-            added |= {f"predicted_{name}": predictions[:, k] for k, name in enumerate(target.names)}
-        return added
-
 
 def _ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items, the next of which is made on a thread while one is being used."""
+    """Yield the items; while one is used, a thread makes the next."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, items, None)
         while (item := coming.result()) is not None:
             coming = thread.submit(next, items, None)
             yield item
-
-
-def _finite(predicted: Array) -> Array:
-    if not np.isfinite(predicted).all():
-        raise RunError(
-            "a prediction is not a finite number; the model's weights, or the table's values, are too large"
-        )
-    return predicted

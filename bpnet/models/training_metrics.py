@@ -3,8 +3,11 @@
 The richer scores of `bpnet eval`, computed by scikit-learn, are in `bpnet.scoring.scores`.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from bpnet.data.splitting import Part
 from bpnet.data.targets import Quantities
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
@@ -13,6 +16,7 @@ from bpnet.engine.metrics import Metric, task_metrics
 from bpnet.engine.penalties import Penalty
 from bpnet.models.description import Description
 from bpnet.models.model import Model
+from bpnet.runs.metrics import PartMetrics
 
 
 def training_metrics(*descriptions: Description) -> list[Metric]:
@@ -38,3 +42,18 @@ def measure_replicas(model: Model, rows: Rows) -> dict[str, Array]:
     return Evaluator(
         network, description.loss, training_metrics(description), rows, penalty
     ).evaluate()
+
+
+def measure_parts(model: Model, rows: Mapping[Part, Rows]) -> list[PartMetrics]:
+    """Return each replica's final metrics on the rows of every part."""
+    replicas: list[PartMetrics] = [{} for _ in model.description.seeds]
+    for part, part_rows in rows.items():
+        for name, values in measure_replicas(model, part_rows).items():
+            for metrics, value in zip(replicas, values.tolist(), strict=True):
+                metrics.setdefault(part, {})[name] = value
+    return replicas
+
+
+def ranking_part(rows: Mapping[Part, Rows]) -> Part:
+    """Return the part by whose metrics networks are compared: validation, if it has rows."""
+    return "validation" if "validation" in rows else "train"

@@ -7,7 +7,8 @@ from bpnet.reports.text import closing_lines, counted, table
 
 if TYPE_CHECKING:
     from bpnet.data.splitting import Part
-    from bpnet.workflows.grid import GridResult, PointResult
+    from bpnet.workflows.grid import GridResult
+    from bpnet.workflows.grid_ranking import PointResult
 
 
 def grid_lines(result: "GridResult") -> Iterator[str]:

@@ -1,24 +1,10 @@
-"""The name of a config's run, and the config as it is written into the run directory."""
+"""The name of a config's run."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Config
 from bpnet.errors import UsageError
-from bpnet.preparation.dataset import relocated
 from bpnet.runs import directory
-
-
-def relocated_config(config: Config, name: str, folder: Path, run: Path) -> Config:
-    """Return the config with the run's name, and with its path relative to the run directory."""
-    dataset, path = config.dataset, config.dataset.path
-    if isinstance(path, str):
-        dataset = replace(dataset, path=relocated(path, folder, run))
-    elif path is not None:
-        moved = {part: relocated(file, folder, run) for part, file in path.parts.items()}
-        dataset = replace(dataset, path=replace(path, **moved))
-    return replace(config, name=name, dataset=dataset)
 
 
 def run_name(loaded: LoadedConfig) -> str:

@@ -1,4 +1,4 @@
-"""predictions.csv: a cross-validation's predictions, each row's by a network that has not seen it."""
+"""predictions.csv: a cross-validation's predictions, by networks that have not seen the rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,11 +1,11 @@
-"""Cross-validating: a network for each fold, in one pass where their shapes agree, and what they estimate."""
+"""Cross-validation: a network for each fold, trained together where shapes agree, and estimates."""
 
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,13 +14,14 @@ from bpnet.engine.loop.batches import stacked
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.build import describe
-from bpnet.models.description import Description
 from bpnet.models.ensemble import Ensemble, separate
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_replicas, training_metrics
 from bpnet.preparation.folds import check_foldable, draw_folds
 from bpnet.preparation.prepare import Contents, Prepared, contents
 from bpnet.runs import directory, files
+from bpnet.runs.config_file import write_config
+from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import metric_columns
 from bpnet.runs.log import MetricsLog
 from bpnet.runs.naming import run_name
@@ -31,27 +32,16 @@ from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metr
 from bpnet.workflows.cv_plan import PlannedFold, encoded, in_passes, plan
 from bpnet.workflows.out_of_fold import predict_fold
 from bpnet.workflows.session import (
-    EpochWatcher,
-    Interruption,
-    interruptible_once,
-    likely_cause,
-    threads,
-    write_config,
+    FoldWatcher,
+    TrainingSession,
+    divergence_cause,
+    training_threads,
 )
-
-
-class Watcher(EpochWatcher, Protocol):
-    """Who looks on while folds train."""
-
-    def begin_pass(
-        self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]
-    ) -> None:
-        """A pass begins, the `number`-th from 1 of those with so many folds each; `first` is its first fold."""
 
 
 @dataclass(frozen=True)
 class CVResult:
-    """A finished cross-validation: where it is, its estimates, how each fold ended, and in how many passes."""
+    """A finished cross-validation: its run directory, the estimates, and how each fold ended."""
 
     run: Path
     folds: int
@@ -63,30 +53,7 @@ class CVResult:
     """Repetition and number of each fold whose network diverged."""
     seconds: float
     training_seconds: float
-    """Of these, the time in which networks trained."""
-
-
-class _Done(NamedTuple):
-    """What a fold left that has trained."""
-
-    result: FoldResult
-    member: Model
-    answered: FoldPredictions
-
-
-@dataclass
-class _Learnt:
-    """What the folds that have trained so far left, and the time they took."""
-
-    done: list[_Done] = field(default_factory=list)
-    left_out: list[dict[str, int]] = field(default_factory=list)
-    """Repetition and number of each fold whose network diverged."""
-    seconds: float = 0.0
-
-    @property
-    def results(self) -> list[FoldResult]:
-        """How each fold ended."""
-        return [own.result for own in self.done]
+    """The part of the seconds in which networks trained."""
 
 
 def cross_validate(
@@ -97,209 +64,259 @@ def cross_validate(
     runs: Path,
     name: str | None,
     command: Sequence[str],
-    watcher: Watcher,
+    watcher: FoldWatcher,
 ) -> CVResult:
-    """Train a network for each fold of each repetition, and leave a run directory whose model is all of them.
+    """Train a network for each fold of each repetition; the run's model is all of them.
 
-    Network k has the seed `seed` + k - 1. Raises ConfigError, DataError or RunError before the run directory exists;
-    DivergedError where no fold's network stayed finite, or InterruptedRunError, after what was learnt is saved.
+    Network k has the seed `seed` + k - 1. Parameters are those of `train`, with the number of
+    folds and of repetitions.
+
+    Raises
+    ------
+    ConfigError, DataError, RunError
+        Before the run directory exists.
+    DivergedError, InterruptedRunError
+        After what has been trained is saved; the first if every fold's network diverged.
+
     """
     start = time.perf_counter()
     config = loaded.config
     check_foldable(loaded, folds, repeats)
     name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
-    found = contents(loaded)
-    drawn = draw_folds(found, folds, repeats)
-    passes = in_passes([plan(fold, config.seed + k, found) for k, fold in enumerate(drawn)])
-    ready = [encoded(passes[0], runs)]  # in most tables every bad cell is met here
-    run = directory.RunPaths(directory.create(runs, name))
+    table = contents(loaded)
+    drawn = draw_folds(table, folds, repeats)
+    passes = in_passes([plan(fold, config.seed + k, table) for k, fold in enumerate(drawn)])
+    first = encoded(passes[0], runs)  # in most tables every bad cell is met here
+    run = RunPaths(directory.create(runs, name))
     write_config(config, run_name(loaded), loaded.folder, run)
-    write_folds(run.splits, drawn, len(found.answers.values))
+    write_folds(run.splits, drawn, len(table.answers.values))
     run_file = RunFile(
         run.run,
         seed=config.seed,
-        data_sha256=found.opened.table.digest,
+        data_sha256=table.opened.table.digest,
         command=command,
         start=start,
         folds=[],
     )
-    learnt = _Learnt()
-    status: Status = "failed"
-    try:
-        with interruptible_once() as interruption:
-            try:
-                _train(passes, ready, run, runs, learnt, watcher, interruption)
-                status = "finished" if learnt.done else "diverged"
-            except KeyboardInterrupt:
-                status = "interrupted"
-            finally:
-                interruption.saving = True
-                found_estimates = _save(learnt, run, found)
-    finally:
-        run_file.close(status, **_ending(learnt, status))
+    session = _CVSession(passes, first, table, run, run_file, runs, watcher)
+    del first  # which the session frees once it has trained
+    status = session.run()
     if status == "interrupted":
-        saved = f"the networks of {len(learnt.done)} folds are saved in {run.folder}"
-        raise InterruptedRunError(
-            f"interrupted; {saved if learnt.done else 'no fold had been trained'}"
-        )
+        raise InterruptedRunError(session.interrupted_message())
     if status == "diverged":
-        raise DivergedError(
-            f"training diverged in every fold: {likely_cause(config.training.learning_rate)}"
-        )
+        cause = divergence_cause(config.training.learning_rate)
+        raise DivergedError(f"training diverged in every fold: {cause}")
     return CVResult(
         run=run.folder,
         folds=folds,
         repeats=repeats,
         passes=len(passes),
-        estimates=found_estimates,
-        results=learnt.results,
-        left_out=learnt.left_out,
+        estimates=session.estimates,
+        results=session.trained.results,
+        left_out=session.trained.left_out,
         seconds=time.perf_counter() - start,
-        training_seconds=learnt.seconds,
+        training_seconds=session.trained.seconds,
     )
 
 
-def _train(
-    passes: Sequence[Sequence[PlannedFold]],
-    ready: list[list[Prepared]],
-    run: directory.RunPaths,
-    scratch: Path,
-    learnt: _Learnt,
-    watcher: Watcher,
-    interruption: Interruption,
-) -> None:
-    """Train one pass after another, whose epochs go to folds.csv; an interrupted one leaves what it has learnt.
+class _TrainedFold(NamedTuple):
+    """A fold whose network has trained, and its predictions for the fold's test rows."""
 
-    `ready` holds the folds of the first pass, and is emptied.
-    """
-    validated = bool(len(passes[0][0].fold.parts["validation"]))
-    names = metric_columns(passes[0][0].fitted.config, validated=validated)
-    columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
-    with MetricsLog(run.folds_csv, columns) as log:
-        for number, group in enumerate(passes, start=1):
-            prepared = ready.pop() if ready else encoded(group, scratch)
-            descriptions = [
-                replace(describe(fold), seeds=[own.seed])
-                for own, fold in zip(group, prepared, strict=True)
-            ]
-            together = replace(descriptions[0], seeds=[own.seed for own in group])
-            model = Model(together, together.network())
-            parameters = model.network.theta.shape[1]
-            watcher.begin_pass(
-                run.folder, prepared[0], parameters, number, [len(one) for one in passes]
-            )
-            last: Record | None = None
-            start = time.perf_counter()
-            try:
-                with closing(_epochs(prepared, descriptions, model)) as records:
-                    for record in records:
-                        last = record
-                        _log(log, record, group)
-                        watcher.epoch(_means(record))
-                        for warning in record.warnings:
-                            watcher.warn(warning)
-            finally:
-                interruption.saving = True
-                learnt.seconds += time.perf_counter() - start
-                log.flush()
-                if last is not None:
-                    _learn(learnt, group, prepared, separate(model, descriptions), last, watcher)
-                interruption.saving = False
-            del prepared, model  # before the next pass is encoded
-            if interruption.asked:
-                raise KeyboardInterrupt
+    result: FoldResult
+    member: Model
+    predictions: FoldPredictions
 
 
-def _epochs(
-    prepared: Sequence[Prepared], descriptions: Sequence[Description], model: Model
-) -> Generator[Record, None, None]:
-    rows = stacked([fold.rows["train"] for fold in prepared])
-    validation = None
-    if "validation" in prepared[0].rows:
-        validation = stacked([fold.rows["validation"] for fold in prepared])
-    records = fit(
-        prepared[0].config.training,
-        model.network,
-        rows,
-        validation,
-        training_metrics(*descriptions),
-    )
-    with closing(records), threads(prepared[0], model.network):
-        yield from records
+@dataclass
+class _TrainedFolds:
+    """The folds that have trained so far."""
+
+    folds: list[_TrainedFold] = field(default_factory=list)
+    left_out: list[dict[str, int]] = field(default_factory=list)
+    """Repetition and number of each fold whose network diverged."""
+    seconds: float = 0.0
+    """The time in which networks trained."""
+
+    @property
+    def results(self) -> list[FoldResult]:
+        """How each fold ended."""
+        return [fold.result for fold in self.folds]
 
 
-def _log(log: MetricsLog, record: Record, group: Sequence[PlannedFold]) -> None:
-    figures = np.array([*record.metrics.values(), record.learning_rate, record.gradient_norm])
-    rows = [
-        [record.epoch, own.fold.repeat, own.fold.fold, *values]
-        for own, values, running in zip(
-            group, figures.T.tolist(), record.running.tolist(), strict=True
+class _CVSession(TrainingSession):
+    """The training of all folds, one pass after another."""
+
+    def __init__(
+        self,
+        passes: Sequence[Sequence[PlannedFold]],
+        first: list[Prepared],
+        table: Contents,
+        run: RunPaths,
+        run_file: RunFile,
+        scratch: Path,
+        watcher: FoldWatcher,
+    ) -> None:
+        super().__init__(watcher)
+        self._begin_pass = watcher.begin_pass
+        self._passes, self._table = passes, table
+        self._run, self._run_file, self._scratch = run, run_file, scratch
+        self._ready = [first]
+        """The encoded folds of the first pass, until they train."""
+        self.trained = _TrainedFolds()
+        self.estimates: dict[str, Estimate] = {}
+
+    def train(self) -> Status:
+        """Train every pass, whose epochs go to folds.csv; all have diverged if no fold is left."""
+        first = self._passes[0][0]
+        validated = bool(len(first.fold.parts["validation"]))
+        names = metric_columns(first.fitted.config, validated=validated)
+        columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
+        with MetricsLog(self._run.folds_csv, columns) as log:
+            for number, group in enumerate(self._passes, start=1):
+                self._train_pass(number, group, log)
+                if self.interruption.asked:  # while the pass was taken in
+                    raise KeyboardInterrupt
+        return "finished" if self.trained.folds else "diverged"
+
+    def _train_pass(self, number: int, group: Sequence[PlannedFold], log: MetricsLog) -> None:
+        """Train the folds of a pass; an interrupted one leaves what it has learnt."""
+        prepared = self._ready.pop() if self._ready else encoded(group, self._scratch)
+        training = _PassTraining(group, prepared, log)
+        self._begin_pass(
+            self._run.folder,
+            prepared[0],
+            training.model.network.theta.shape[1],
+            number,
+            [len(one) for one in self._passes],
         )
-        if running
-    ]
-    log.append(*rows, now=time.perf_counter())
+        start = time.perf_counter()
+        try:
+            self.watch(training.epochs())
+        finally:
+            self.interruption.saving = True
+            self.trained.seconds += time.perf_counter() - start
+            log.flush()
+            if training.last is not None:
+                self._take_in(training, training.last)
+            self.interruption.saving = False
+
+    def _take_in(self, training: "_PassTraining", last: Record) -> None:
+        """Take in the networks of a pass, with their predictions and how they ended."""
+        members = separate(training.model, training.descriptions)
+        for k, (planned, prepared, member) in enumerate(
+            zip(training.group, training.prepared, members, strict=True)
+        ):
+            fold = planned.fold
+            if last.diverged[k]:
+                self.trained.left_out.append({"repeat": fold.repeat, "fold": fold.fold})
+                self._watcher.warn(
+                    f"fold {fold.fold} of repetition {fold.repeat} diverged and is left out"
+                )
+                continue
+            predictions, metrics = predict_fold(fold, member, prepared)
+            result = FoldResult(
+                repeat=fold.repeat,
+                fold=fold.fold,
+                seed=planned.seed,
+                rows={part: len(rows) for part, rows in fold.parts.items()},
+                stop_reason=last.stops[k] if last.stops else "interrupted",
+                best_epoch=int(last.kept_epoch[k]),
+                figures=metrics,
+            )
+            rows = prepared.rows.get("validation", prepared.rows["train"])
+            losses = measure_replicas(member, rows)["loss"].tolist()
+            self.trained.folds.append(_TrainedFold(result, member.with_losses(losses), predictions))
+
+    def save(self, status: Status) -> None:
+        """Write the model, the predictions, the metrics and the end of run.json."""
+        try:
+            self.trained.folds.sort(key=lambda fold: (fold.result.repeat, fold.result.fold))
+            if self.trained.folds:
+                self._save_folds(self.trained.folds)
+        finally:
+            results = self.trained.results
+            self._run_file.close(
+                status,
+                stop_reason=results[0].stop_reason if status == "finished" else status,
+                folds=[asdict(result) for result in results],
+                left_out=self.trained.left_out,
+            )
+
+    def _save_folds(self, folds: Sequence[_TrainedFold]) -> None:
+        Ensemble([fold.member for fold in folds]).save(self._run.model)
+        description = folds[0].member.description
+        write_predictions(
+            self._run.predictions,
+            [fold.predictions for fold in folds],
+            description.target,
+            self._table.answers.values,
+            digits=7 if description.precision == "float32" else 16,
+        )
+        results = [fold.result for fold in folds]
+        self.estimates = estimate_metrics(results)
+        files.write_json(self._run.metrics_json, metrics_document(self.estimates, results))
+
+    def interrupted_message(self) -> str:
+        """Return the error message of an interrupted cross-validation."""
+        count = len(self.trained.folds)
+        saved = f"the networks of {count} folds are saved in {self._run.folder}"
+        return f"interrupted; {saved if count else 'no fold had been trained'}"
+
+
+class _PassTraining:
+    """The training of a pass: a network whose replica k is the network of fold k."""
+
+    def __init__(
+        self, group: Sequence[PlannedFold], prepared: Sequence[Prepared], log: MetricsLog
+    ) -> None:
+        self.group, self.prepared, self._log = group, prepared, log
+        self.descriptions = [
+            replace(describe(data), seeds=[fold.seed])
+            for fold, data in zip(group, prepared, strict=True)
+        ]
+        description = replace(self.descriptions[0], seeds=[fold.seed for fold in group])
+        self.model = Model(description, description.network())
+        self.last: Record | None = None
+        """The record of the last epoch."""
+
+    def epochs(self) -> Generator[tuple[Record, dict[str, float]], None, None]:
+        """Train, log each epoch, and yield its record with the means over the folds."""
+        parts = [data.rows for data in self.prepared]
+        validation = None
+        if "validation" in parts[0]:
+            validation = stacked([rows["validation"] for rows in parts])
+        records = fit(
+            self.prepared[0].config.training,
+            self.model.network,
+            stacked([rows["train"] for rows in parts]),
+            validation,
+            training_metrics(*self.descriptions),
+        )
+        with closing(records), training_threads(self.prepared[0], self.model.network):
+            for record in records:
+                self.last = record
+                self._write(record)
+                yield record, _means(record)
+
+    def _write(self, record: Record) -> None:
+        values = np.array(
+            [*record.metrics.values(), record.learning_rate, record.gradient_norm]
+        )  # (C, R)
+        rows = [
+            [record.epoch, planned.fold.repeat, planned.fold.fold, *cells]
+            for planned, cells, running in zip(
+                self.group, values.T.tolist(), record.running.tolist(), strict=True
+            )
+            if running
+        ]
+        self._log.append(*rows, now=time.perf_counter())
 
 
 def _means(record: Record) -> dict[str, float]:
+    """Return the means of an epoch's metrics over the folds that still train and are finite."""
     counted = record.running & ~record.diverged
     chosen = counted if counted.any() else ~counted
     return {
         "epoch": record.epoch,
         **{name: float(values[chosen].mean()) for name, values in record.metrics.items()},
-    }
-
-
-def _learn(
-    learnt: _Learnt,
-    group: Sequence[PlannedFold],
-    prepared: Sequence[Prepared],
-    members: Sequence[Model],
-    last: Record,
-    watcher: Watcher,
-) -> None:
-    """Take in the networks of a pass: what each says of its fold's rows, and how it ended."""
-    for k, (own, fold, member) in enumerate(zip(group, prepared, members, strict=True)):
-        stop = last.stops[k] if last.stops else "interrupted"
-        if last.diverged[k]:
-            learnt.left_out.append({"repeat": own.fold.repeat, "fold": own.fold.fold})
-            watcher.warn(
-                f"fold {own.fold.fold} of repetition {own.fold.repeat} diverged and is left out"
-            )
-            continue
-        answered, figures = predict_fold(own.fold, member, fold)
-        result = FoldResult(
-            own.fold.repeat,
-            own.fold.fold,
-            own.seed,
-            {part: len(rows) for part, rows in own.fold.parts.items()},
-            stop,
-            int(last.kept_epoch[k]),
-            figures,
-        )
-        losses = measure_replicas(member, fold.rows.get("validation", fold.rows["train"]))[
-            "loss"
-        ].tolist()
-        learnt.done.append(_Done(result, member.with_losses(losses), answered))
-
-
-def _save(learnt: _Learnt, run: directory.RunPaths, found: Contents) -> dict[str, Estimate]:
-    """Write the model, the predictions and the figures, by the folds' numbers; what they estimate."""
-    learnt.done.sort(key=lambda own: (own.result.repeat, own.result.fold))
-    if not learnt.done:
-        return {}
-    Ensemble([own.member for own in learnt.done]).save(run.model)
-    description = learnt.done[0].member.description
-    digits = 7 if description.precision == "float32" else 16
-    answered = [own.answered for own in learnt.done]
-    write_predictions(run.predictions, answered, description.target, found.answers.values, digits)
-    estimated = estimate_metrics(learnt.results)
-    files.write_json(run.metrics_json, metrics_document(estimated, learnt.results))
-    return estimated
-
-
-def _ending(learnt: _Learnt, status: Status) -> dict[str, Any]:
-    return {
-        "stop_reason": learnt.results[0].stop_reason if status == "finished" else status,
-        "folds": [asdict(result) for result in learnt.results],
-        "left_out": learnt.left_out,
     }

@@ -40,8 +40,8 @@ def compare_with_baselines(
     numbers = np.flatnonzero(mask)
     if len(numbers) > _MAX_TRAINING_ROWS:
         warnings.append(
-            f"the baselines are fitted to {_MAX_TRAINING_ROWS:,} of {len(numbers):,} training rows, "
-            "evenly spaced"
+            f"the baselines are fitted to {_MAX_TRAINING_ROWS:,} of {len(numbers):,} "
+            "training rows, evenly spaced"
         )
         spaced = np.linspace(0, len(numbers) - 1, _MAX_TRAINING_ROWS).astype(np.intp)
         mask = np.zeros(len(mask), bool)

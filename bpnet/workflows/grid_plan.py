@@ -31,7 +31,7 @@ class PlannedPoint:
 class GridPass:
     """Points whose networks train as replicas of one network, and the table as it is encoded for all of them."""
 
-    planned: Sequence[PlannedPoint]
+    points: Sequence[PlannedPoint]
     fitted: Fitted
 
 
@@ -101,7 +101,7 @@ def judged_by(passes: Sequence[GridPass]) -> tuple[str, Part]:
 
     Raises ConfigError where points predict different things, or only some have validation rows.
     """
-    every = [own for one in passes for own in one.planned]
+    every = [own for one in passes for own in one.points]
     answers = {
         (one.fitted.survey.answers.task, tuple(one.fitted.survey.answers.names)) for one in passes
     }

@@ -12,7 +12,7 @@ from bpnet.runs.predictions import FoldPredictions
 def predict_fold(
     fold: Fold, member: Model, prepared: Prepared
 ) -> tuple[FoldPredictions, dict[str, float | None]]:
-    """Return the predictions of a fold's network for the fold's test rows, and its metrics there."""
+    """Return a fold's predictions for its test rows, and the metrics of its network there."""
     from bpnet.scoring.scores import score_predictions  # deferred: scikit-learn takes a second
 
     rows, ensemble = prepared.rows["test"].picked(slice(None)), Ensemble([member])

@@ -1,38 +1,32 @@
-"""Training as an experiment: one config in, one run directory out."""
+"""Training: one config in, one run directory out."""
 
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.doctor.doctor import Doctor
+from bpnet.engine.loop.fit import Record
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
+from bpnet.models.training_metrics import measure_parts
 from bpnet.preparation.prepare import Prepared, prepare
 from bpnet.runs import directory, files
+from bpnet.runs.config_file import write_config
+from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import Journal, Replica
 from bpnet.runs.metrics import PartMetrics, mean_metrics
 from bpnet.runs.naming import run_name
 from bpnet.runs.run_file import Status
-from bpnet.workflows.session import (
-    Watcher,
-    epochs,
-    figures_of,
-    interruptible_once,
-    likely_cause,
-    new_run,
-    save,
-    threads,
-    write_config,
-)
+from bpnet.workflows.replica_session import ReplicaSession, new_run
+from bpnet.workflows.session import RunWatcher, divergence_cause
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished run: where it is, why and when it ended, its final figures for each part, and the doctor's advice."""
+    """A finished run: its directory, how it ended, its final metrics, and the doctor's advice."""
 
     run: Path
     stop_reason: str
@@ -51,87 +45,116 @@ def train(
     runs: Path,
     name: str | None,
     command: Sequence[str],
-    watcher: Watcher,
+    watcher: RunWatcher,
 ) -> TrainResult:
-    """Train as the config says, and leave a run directory below `runs`.
+    """Train as the config says, into a new run directory.
 
-    Raises ConfigError, DataError or RunError before the run directory exists; DivergedError or InterruptedRunError
-    after what was learnt is saved.
+    Parameters
+    ----------
+    loaded
+        The config.
+    runs
+        The folder in which the run directory is created.
+    name
+        The run's name, by default the config's.
+    command
+        The command line, for run.json.
+    watcher
+        The observer of the training.
+
+    Raises
+    ------
+    ConfigError, DataError, RunError
+        Before the run directory exists.
+    DivergedError, InterruptedRunError
+        After what has been trained is saved.
+
     """
     prepared = prepare(loaded, scratch=runs)
     model = build_model(prepared)
-    rows = prepared.rows
-    doctor = Doctor(prepared.config.training, model.network, rows["train"], rows.get("validation"))
     name = run_name(loaded) if name is None else directory.valid_name(name)
     run = new_run(prepared, runs, name)
     write_config(prepared.config, name, loaded.folder, run)
-    journal = Journal(run, prepared, command)
-    status: Status = "failed"
-    with interruptible_once() as interruption, threads(prepared, model.network):
-        try:
-            watcher.begin(run.folder, prepared, model.network.theta.shape[1], len(journal.seeds))
-            with closing(epochs(prepared, model, journal, keep_before=True)) as records:
-                for record, row in records:
-                    watcher.epoch(row)
-                    for warning in (*record.warnings, *doctor.note(record)):
-                        watcher.warn(warning)
-            status = "diverged" if journal.stop_reason == "diverged" else "finished"
-        except KeyboardInterrupt:
-            status = "interrupted"
-        finally:
-            interruption.saving = True
-            replicas = _save(model, prepared, run, journal, doctor, status)
-    for k in set(range(len(journal.seeds))) - set(journal.survivors):
-        watcher.warn(f"replica {k + 1} (seed {journal.seeds[k]}) diverged and is left out")
+    session = _TrainSession(model, prepared, run, Journal(run, prepared, command), watcher)
+    status = session.run()
+    session.warn_of_diverged_replicas()
     if status == "interrupted":
-        raise InterruptedRunError(_interruption(journal, run.folder))
+        raise InterruptedRunError(session.interrupted_message())
     if status == "diverged":
-        for advice in doctor.advice:
-            watcher.warn(advice)
-        raise DivergedError(_divergence(journal, loaded.config.training.learning_rate, run.folder))
-    return TrainResult(
-        run=run.folder,
-        stop_reason=journal.stop_reason or status,
-        best_epoch=journal.kept_epoch,
-        epochs=journal.epoch,
-        seconds=time.perf_counter() - journal.start,
-        figures=mean_metrics([replica.figures for replica in replicas]),
-        replicas=replicas,
-        advice=doctor.advice,
-    )
+        session.warn_of_causes()
+        raise DivergedError(session.diverged_message(loaded.config.training.learning_rate))
+    return session.result(status)
 
 
-def _save(
-    model: Model,
-    prepared: Prepared,
-    run: directory.RunPaths,
-    journal: Journal,
-    doctor: Doctor,
-    status: Status,
-) -> list[Replica]:
-    """Write the model, the final figures, the doctor's report and the end of run.json; how each replica ended."""
-    kept = model.select(journal.survivors)
-    each = figures_of(kept, prepared.rows)
-    save(kept, each, prepared.rows, run)
-    replicas = journal.replicas(each, status)
-    doctor.finish()
-    files.write_json(run.diagnosis, doctor.report())
-    journal.close(status, doctor.advice, replicas)
-    return replicas
+class _TrainSession(ReplicaSession):
+    """The training of a config's replicas, under the eyes of the doctor."""
 
+    def __init__(
+        self,
+        model: Model,
+        prepared: Prepared,
+        run: RunPaths,
+        journal: Journal,
+        watcher: RunWatcher,
+    ) -> None:
+        super().__init__(model, prepared, run, journal, watcher, keep_before=True)
+        rows, training = prepared.rows, prepared.config.training
+        self._doctor = Doctor(training, model.network, rows["train"], rows.get("validation"))
 
-def _divergence(journal: Journal, learning_rate: float, run: Path) -> str:
-    kept = journal.kept_epoch
-    saved = (
-        f"the weights of epoch {kept} are saved"
-        if kept
-        else "no epoch was finite: the first weights are saved"
-    )
-    return f"training diverged in epoch {journal.epoch}: {likely_cause(learning_rate)}. In {run}, {saved}"
+    def advise(self, record: Record) -> Iterable[str]:
+        """Return the doctor's advice on an epoch."""
+        return self._doctor.note(record)
 
+    def save(self, status: Status) -> None:
+        """Write the model, the final metrics, the doctor's report and the end of run.json."""
+        model = self._model.select(self._journal.survivors)
+        metrics = measure_parts(model, self._prepared.rows)
+        self.save_model(model, metrics)
+        self._replicas = self._journal.replicas(metrics, status)
+        self._doctor.finish()
+        files.write_json(self._run.diagnosis, self._doctor.report())
+        self._journal.close(status, self._doctor.advice, self._replicas)
 
-def _interruption(journal: Journal, run: Path) -> str:
-    kept = (
-        f"the weights of epoch {journal.kept_epoch}" if journal.kept_epoch else "the first weights"
-    )
-    return f"interrupted after {journal.epoch} epochs; {kept} are saved in {run}; next: bpnet eval {run}"
+    def warn_of_diverged_replicas(self) -> None:
+        """Warn of each replica that the run leaves out."""
+        seeds = self._journal.seeds
+        for k in set(range(len(seeds))) - set(self._journal.survivors):
+            self._watcher.warn(f"replica {k + 1} (seed {seeds[k]}) diverged and is left out")
+
+    def warn_of_causes(self) -> None:
+        """Repeat the doctor's advice as warnings."""
+        for advice in self._doctor.advice:
+            self._watcher.warn(advice)
+
+    def diverged_message(self, learning_rate: float) -> str:
+        """Return the error message of a training in which every replica diverged."""
+        epoch, cause = self._journal.epoch, divergence_cause(learning_rate)
+        kept = self._journal.kept_epoch
+        saved = (
+            f"the weights of epoch {kept} are saved"
+            if kept
+            else "no epoch was finite: the first weights are saved"
+        )
+        return f"training diverged in epoch {epoch}: {cause}. In {self._run.folder}, {saved}"
+
+    def interrupted_message(self) -> str:
+        """Return the error message of an interrupted training."""
+        run, kept = self._run.folder, self._journal.kept_epoch
+        saved = f"the weights of epoch {kept}" if kept else "the first weights"
+        return (
+            f"interrupted after {self._journal.epoch} epochs; {saved} are saved in {run}; "
+            f"next: bpnet eval {run}"
+        )
+
+    def result(self, status: Status) -> TrainResult:
+        """Return the result of a finished training."""
+        return TrainResult(
+            run=self._run.folder,
+            stop_reason=self._journal.stop_reason or status,
+            best_epoch=self._journal.kept_epoch,
+            epochs=self._journal.epoch,
+            seconds=time.perf_counter() - self._journal.start,
+            figures=mean_metrics([replica.figures for replica in self._replicas]),
+            replicas=self._replicas,
+            advice=self._doctor.advice,
+        )

@@ -28,7 +28,10 @@ class TrainingTable:
 
 
 def open_training_table(run: Path, advice: str = "") -> TrainingTable:
-    """Open a run's table with the split of its rows; raises RunError or DataError, with the advice."""
+    """Open a run's table with the split of its rows.
+
+    Raises RunError or DataError, with the advice.
+    """
     paths = directory.open_run(run)
     paths.require("config.yaml", "splits.csv")
     table = reopen_table(paths, advice)

@@ -370,15 +370,15 @@ def test_an_interruption_between_passes_ranks_what_is_done(tmp_path, monkeypatch
 def test_an_interruption_while_a_pass_is_saved_waits(tmp_path, monkeypatch):
     import signal
 
-    from bpnet.workflows import grid as grid_workflow
+    from bpnet.workflows.replica_session import ReplicaSession
 
-    inner = grid_workflow.save
+    inner = ReplicaSession.save_model
 
     def interrupted(*given):
         signal.raise_signal(signal.SIGINT)
         inner(*given)
 
-    monkeypatch.setattr(grid_workflow, "save", interrupted)
+    monkeypatch.setattr(ReplicaSession, "save_model", interrupted)
     with pytest.raises(InterruptedRunError):
         grid(tmp_path, "architecture.layers.0.units=3,4")
     run = tmp_path / "runs" / "c-001"

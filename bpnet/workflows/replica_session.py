@@ -1,0 +1,83 @@
+"""The training of replicas: networks that train together on the same rows, into one run."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.settings import Training
+from bpnet.models.model import Model
+from bpnet.models.training_metrics import ranking_part, training_metrics
+from bpnet.preparation.prepare import Prepared
+from bpnet.runs import directory
+from bpnet.runs.directory import RunPaths
+from bpnet.runs.journal import EpochRow, Journal
+from bpnet.runs.metrics import PartMetrics, write_metrics
+from bpnet.runs.run_file import Status
+from bpnet.runs.splits import write_splits
+from bpnet.workflows.session import RunWatcher, TrainingSession, training_threads
+
+
+def new_run(prepared: Prepared, runs: Path, name: str) -> RunPaths:
+    """Create the next run directory of this name, with the split of the rows."""
+    run = RunPaths(directory.create(runs, name))
+    write_splits(run.splits, prepared.survey.part_numbers)
+    return run
+
+
+class ReplicaSession(TrainingSession):
+    """The training of a network's replicas on the same rows, into one run directory.
+
+    `each` gives the training settings of every replica where they differ. With `keep_before`
+    records hold the parameters before the last step, for the doctor.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        prepared: Prepared,
+        run: RunPaths,
+        journal: Journal,
+        watcher: RunWatcher,
+        *,
+        each: Sequence[Training] | None = None,
+        keep_before: bool = False,
+    ) -> None:
+        super().__init__(watcher)
+        self._begin = watcher.begin
+        self._model, self._prepared, self._run, self._journal = model, prepared, run, journal
+        self._each, self._keep_before = each, keep_before
+
+    def run(self) -> Status:
+        """Train, save, and return how the training ended: see `TrainingSession`."""
+        with training_threads(self._prepared, self._model.network):
+            return super().run()
+
+    def train(self) -> Status:
+        """Train to the end; the training has diverged if every replica has."""
+        parameters, networks = self._model.network.theta.shape[1], len(self._journal.seeds)
+        self._begin(self._run.folder, self._prepared, parameters, networks)
+        self.watch(self._epochs())
+        return "finished" if self._journal.finite.any() else "diverged"
+
+    def _epochs(self) -> Generator[tuple[Record, EpochRow], None, None]:
+        """Train, and yield each epoch's record with its row of metrics.csv, which is logged."""
+        rows = self._prepared.rows
+        records = fit(
+            self._prepared.config.training,
+            self._model.network,
+            rows["train"],
+            rows.get("validation"),
+            training_metrics(self._model.description),
+            each=self._each,
+            keep_before=self._keep_before,
+        )
+        with self._journal as journal, closing(records):
+            for record in records:
+                yield record, journal.note(record)
+
+    def save_model(self, model: Model, metrics: Sequence[PartMetrics]) -> None:
+        """Write the networks that the run keeps, and metrics.json with each one's metrics."""
+        part = ranking_part(self._prepared.rows)
+        model.with_losses([each[part]["loss"] for each in metrics]).save(self._run.model)
+        write_metrics(self._run.metrics_json, metrics)

@@ -1,4 +1,4 @@
-"""Inspecting: what a training would do with a config and its table, and what of the table it would suffer from."""
+"""Inspection: what a training would make of a config and its table, and problems of the table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from bpnet.preparation.row_store import Storage
 
 @dataclass(frozen=True)
 class Format:
-    """How the first file of the table is written: as a delimited text, with its marks, or in another way."""
+    """The format of the table's first file; of a delimited text also its number format."""
 
     files: int
     kind: str
@@ -33,12 +33,12 @@ class Format:
     decimal: str | None = None
     thousands: str | None = None
     encoding: str | None = None
-    """As the config says it."""
+    """As the config sets it."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A quantity among the rows of a part, in its own unit."""
+    """The distribution of a quantity over the rows of a part, in its own unit."""
 
     mean: float
     deviation: float
@@ -47,8 +47,8 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """How many rows were looked at: training rows for columns, and rows of each part for duplicates."""
+class Sampled:
+    """The number of rows looked at: training rows for columns, each part's for duplicates."""
 
     columns: int
     parts: dict[Part, int]
@@ -56,24 +56,24 @@ class Looked:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a training needs: bytes of memory, or of disk for the encoded rows, and seconds."""
+    """The memory, disk space and time that a training needs."""
 
     storage: Storage
     encoded_bytes: int
     parameter_bytes: int
-    """Of the parameters with their gradient, the copies kept of them, and the optimizer's state."""
+    """For the parameters, their gradient and copies, and the optimizer's state."""
     seconds_per_epoch: float
     epochs: int
 
     @property
     def seconds(self) -> float:
-        """For all epochs, where nothing stops them early."""
+        """The time of all epochs, unless the training stops early."""
         return self.seconds_per_epoch * self.epochs
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that is known of a training before it begins."""
+    """All that can be known about a training before it begins."""
 
     table: str
     format: Format
@@ -83,16 +83,16 @@ class Inspection:
     why: str
     targets: list[str]
     counts: dict[Part, dict[str, int]]
-    """Of each part the rows of each class, or those of which each label is true; none for a regression."""
+    """By part, the rows of each class, or of each label that is true; empty for a regression."""
     spreads: dict[Part, dict[str, Spread]]
-    """Of each part each target's spread in a regression."""
+    """By part, each target's distribution in a regression."""
     columns: list[ColumnDescription]
     equal_columns: list[list[str]]
     leaks: list[Leak]
     shared_rows: list[SharedRows]
-    looked_at: Looked
+    looked_at: Sampled
     warnings: list[str]
-    """What a training would warn of."""
+    """The warnings that a training would give."""
     inputs: int
     outputs: int
     parameters: int
@@ -128,7 +128,7 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
         equal_columns=find_equal_columns(cells),
         leaks=find_leaks(cells, answers, looked_at, generator(seed, Purpose.SPLIT, epoch=3)),
         shared_rows=find_shared_rows(prepared.rows, prepared.parts),
-        looked_at=Looked(
+        looked_at=Sampled(
             len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}
         ),
         warnings=prepared.warnings,
@@ -140,7 +140,7 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
 
 
 def _encoded(fitted: Fitted, seed: int) -> Prepared:
-    """The encoded rows, in memory, as training has them, or some of each part where it keeps them on disk."""
+    """Encode the rows in memory: all of them, or a sample where training keeps them on disk."""
     if fitted.storage == "disk":
         most = max_rows(fitted.encoder.width)
         parts = {part: sample_rows(rows, most, seed) for part, rows in fitted.survey.parts.items()}
@@ -185,7 +185,7 @@ def _format(table: Table, config: Config) -> Format:
 
 
 def _balance(fitted: Fitted) -> tuple[dict[Part, dict[str, int]], dict[Part, dict[str, Spread]]]:
-    """The counts of classes or labels, or the spreads of quantities, in each part that has rows."""
+    """Return the counts of classes or labels, and the distributions of quantities, by part."""
     answers = fitted.survey.answers
     parts: Mapping[Part, np.ndarray] = {
         part: answers.values[rows] for part, rows in fitted.survey.parts.items() if len(rows)

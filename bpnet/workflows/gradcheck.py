@@ -1,4 +1,4 @@
-"""Checking a config's gradient: backpropagation against central differences, on its own network and rows."""
+"""The gradient check: a config's backpropagation against central differences, on its own rows."""
 
 from dataclasses import dataclass, replace
 
@@ -13,12 +13,14 @@ from bpnet.models.build import build_model
 from bpnet.preparation.prepare import prepare
 
 TOLERANCE = 1e-6
-MOST_ENTRIES = 2000
+"""The largest relative error of a gradient that agrees."""
+MAX_ENTRIES = 2000
+"""Entries of each parameter that are checked."""
 
 
 @dataclass(frozen=True)
 class GradientReport:
-    """Each parameter's check, and what was done so that the two can be compared."""
+    """Each parameter's check, and notes on what was changed to make the two comparable."""
 
     rows: int
     tolerance: float
@@ -27,12 +29,12 @@ class GradientReport:
 
     @property
     def worst(self) -> ParameterCheck:
-        """The parameter that disagrees most."""
+        """The check of the parameter that disagrees most."""
         return max(self.checks, key=lambda check: check.relative_error)
 
     @property
     def agrees(self) -> bool:
-        """Whether every parameter is within the tolerance."""
+        """True if every parameter is within the tolerance."""
         return self.worst.relative_error <= self.tolerance
 
 
@@ -54,23 +56,24 @@ def check_config(loaded: LoadedConfig, rows: int) -> GradientReport:
     )
     penalty = Penalty(l1=description.l1, l2=description.l2)
     checks = check_gradient(
-        network, description.loss, train.picked(picked), penalty, most=MOST_ENTRIES
+        network, description.loss, train.picked(picked), penalty, most=MAX_ENTRIES
     )
     if any(check.kinks for check in checks):
         count = sum(check.kinks for check in checks)
         notes.append(
-            f"{count} entries stand at a kink of the loss (as a relu's at 0), where no slope is right: left out"
+            f"{count} entries are at a kink of the loss (such as a relu's at 0), "
+            "where no slope is right: left out"
         )
     if any(check.checked < network.parameters.views[check.name][0].size for check in checks):
         notes.append(
-            f"of larger parameters {MOST_ENTRIES} entries each were checked, evenly spread"
+            f"of larger parameters, {MAX_ENTRIES} entries each were checked, evenly spaced"
         )
     notes += network.warnings.values()
     return GradientReport(len(picked), TOLERANCE, checks, notes)
 
 
 def _exact(layer: Layer, notes: list[str]) -> Layer:
-    """The layer with what chance and tolerances would blur made repeatable, and said."""
+    """Return the layer with randomness and tolerances removed, and note what was done."""
     if isinstance(layer, Dropout) and layer.rate > 0:
         notes.append("dropout drew the same values to leave out in every evaluation")
     if isinstance(layer, Equilibrium):

@@ -1,4 +1,4 @@
-"""Initializing: a first config for a table, with settings that suit its size."""
+"""A first config for a table, with settings that suit its size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from bpnet.preparation.prepare import fit, survey
 
 @dataclass(frozen=True)
 class Settings:
-    """The keys of a first config that the table decides."""
+    """The settings of a first config that depend on the table's size."""
 
     hidden: tuple[int, ...]
     activation: str
@@ -32,15 +32,15 @@ class Settings:
     learning_rate: float
     weight_decay: float
     patience: int
-    """Of early stopping, in epochs."""
+    """The patience of early stopping, in epochs."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What a first config says of its table, and sets."""
+    """A first config: what it says about the table in comments, and what it sets."""
 
     path: str
-    """The table, relative to the config's folder."""
+    """The table's path, relative to the config's folder."""
     targets: list[str]
     given_task: Task | None
     task: Task
@@ -49,21 +49,21 @@ class Draft:
     training_rows: int
     without_target: int
     classes: dict[str, int]
-    """The rows of each class; none where the task is no classification."""
+    """The rows of each class; empty unless the task is classification."""
     columns: list[ColumnDescription]
     warnings: list[str]
     chosen: dict[str, Any]
-    """The keys of the dataset that the user set."""
+    """The keys of the dataset that the user has set."""
     settings: Settings
 
 
 def settings_for(rows: int) -> Settings:
-    """The settings for so many training rows.
+    """Return the settings for a number of training rows.
 
-    Two relu layers of 128 units, with a little dropout and weight decay for tables that are small or wide, trained by
-    adamw until the validation loss has not improved for a while. More rows make larger batches, for speed, and need
-    fewer epochs: below 2,000 rows batches of 32 and up to 200 epochs; below 20,000 batches of 128 and up to 100; else
-    batches of 256 and up to 50.
+    Two relu layers of 128 units, with a little dropout and weight decay for tables that are small
+    or wide, trained by adamw until the validation loss has not improved for a while. More rows
+    make larger batches, for speed, and need fewer epochs: below 2,000 rows, batches of 32 and up
+    to 200 epochs; below 20,000, batches of 128 and up to 100; else batches of 256 and up to 50.
     """
     epochs, batch_size, patience = (
         (200, 32, 30) if rows < 2000 else (100, 128, 20) if rows < 20_000 else (50, 256, 10)
@@ -83,10 +83,11 @@ def settings_for(rows: int) -> Settings:
 def draft(
     data: str, targets: Sequence[str], task: Task | None, folder: Path, assignments: Sequence[str]
 ) -> Draft:
-    """A first config, to stand in `folder`, for a table whose path is relative to where the command runs.
+    """Draft a first config, to be saved in `folder`, for a table.
 
-    `assignments`, KEY=VALUE, set keys of its dataset. Raises UsageError where the table is standard input or another
-    key is set, DataError where it cannot be trained on.
+    The table's path is relative to where the command runs. `assignments`, KEY=VALUE, set keys of
+    the dataset. Raises UsageError if the table is standard input or another key is set, DataError
+    if the table cannot be trained on.
     """
     if data == "-":
         raise UsageError(
@@ -95,7 +96,7 @@ def draft(
     other = [text for text in assignments if not text.startswith("dataset.")]
     if other:
         raise UsageError(
-            f"--set {other[0]}: init takes keys of dataset alone; edit the config for the others"
+            f"--set {other[0]}: init takes only keys of dataset; edit the config for the others"
         )
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
     source = override(Source(data, {"task": task, "dataset": dataset}, {}, folder), assignments)
@@ -130,7 +131,7 @@ def draft(
 
 
 def default_name(data: str) -> str:
-    """The name of the config for a table: flowers.yaml for flowers.csv.gz, wine.yaml for sklearn:wine."""
+    """Name the config of a table: flowers.yaml for flowers.csv.gz, wine.yaml for sklearn:wine."""
     path = Path(data.removeprefix(SKLEARN_PREFIX))
     if any(mark in path.name for mark in "*?["):
         path = path.parent

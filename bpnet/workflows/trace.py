@@ -1,4 +1,4 @@
-"""Tracing as an experiment: from a config, or a run, to the numbers of its next training steps."""
+"""Tracing: from a config, or a run, to every number of its next training steps."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ from bpnet.preparation.prepare import Prepared, prepare
 from bpnet.runs import directory
 from bpnet.workflows.training_table import reopen_table
 
-MOST_ROWS = 16
+MAX_ROWS = 16
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Training steps of some rows, and what they were taken of."""
+    """Training steps of a model on some rows."""
 
     model: Model
     training: Training
@@ -32,7 +32,7 @@ class Trace:
     warnings: list[str]
 
     def as_data(self) -> dict[str, Any]:
-        """Every number, as plain data."""
+        """Return every number as plain data."""
         return {"rows": self.rows, "steps": [_step(step) for step in self.steps]}
 
 
@@ -78,16 +78,17 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
 
 
 def _notes(model: Model, prepared: Prepared, numbers: list[int]) -> list[str]:
-    """What layers had to say, and which rows are none that train."""
+    """Return the layers' warnings, and a note about rows that are not training rows."""
     held_out = [number for number in numbers if number - 1 not in prepared.parts["train"]]
     notes = list(model.network.warnings.values())
     if held_out:
-        named = ", ".join(map(str, held_out))
-        notes.append(f"held out from training, and traced as if it trained: row {named}")
+        rows = ", ".join(map(str, held_out))
+        notes.append(f"held out from training, but traced as if used for it: row {rows}")
     return notes
 
 
 def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
+    """Return the row numbers, counted from 1, that `--row` asks for; raise UsageError."""
     train = [int(row) + 1 for row in prepared.parts["train"]]
     total = prepared.survey.rows
     if wanted is None:
@@ -114,15 +115,16 @@ def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
         raise UsageError(
             f"--row {wanted}: row {dropped[0]} has no target and is dropped; name another row"
         )
-    if len(numbers) > MOST_ROWS:
+    if len(numbers) > MAX_ROWS:
         raise UsageError(
-            f"--row {wanted}: {len(numbers)} rows are too many to follow number by number; name at most {MOST_ROWS}"
+            f"--row {wanted}: {len(numbers)} rows are too many to follow number by number; "
+            f"name at most {MAX_ROWS}"
         )
     return numbers
 
 
 def _rows(prepared: Prepared, numbers: list[int]) -> Rows:
-    """The encoded rows with these numbers, of whichever part."""
+    """Return the encoded rows with these numbers, from whichever part of the split."""
     picked = []
     for number in numbers:
         for part, indices in prepared.parts.items():

@@ -100,10 +100,10 @@ class Inspection:
 
 
 def inspect_config(loaded: LoadedConfig) -> Inspection:
-    """Look at what a config would train on what; writes nothing.
+    """Inspect a config and its table; nothing is written.
 
-    Of a table whose encoded rows are kept on disk, at most 50,000 rows of each part are encoded. Raises ConfigError
-    or DataError, as training would.
+    If the encoded rows would be kept on disk, at most 50,000 rows of each part are encoded.
+    Raises ConfigError or DataError, as training would.
     """
     config = loaded.config
     fitted = fit(survey(loaded))

@@ -1,4 +1,4 @@
-"""Planning folds: what each fold's network is, and which of them train together."""
+"""The plan of a cross-validation: each fold's network, and the folds that train together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,35 +13,41 @@ from bpnet.preparation.row_store import MOST_IN_MEMORY
 
 @dataclass(frozen=True)
 class PlannedFold:
-    """A fold, the seed of its network, and its encoder, fitted to its training rows."""
+    """A fold, the seed of its network, and the encoder fitted to its training rows."""
 
     fold: Fold
     seed: int
     fitted: Fitted
 
 
-def plan(fold: Fold, seed: int, found: Contents) -> PlannedFold:
-    """Fit the encoder to the fold's training rows; raises ConfigError, or DataError that names the fold."""
+def plan(fold: Fold, seed: int, contents: Contents) -> PlannedFold:
+    """Fit the encoder to the fold's training rows.
+
+    Raises ConfigError, or DataError that names the fold.
+    """
     with errors_of(fold.repeat, fold.fold):
-        fitted = fit_encoder(found.survey(fold.parts))
-        fitted.weights()  # which must not all be 0 in a part
+        fitted = fit_encoder(contents.survey(fold.parts))
+        fitted.weights()  # raises if they are all 0 in a part
     return PlannedFold(fold, seed, fitted)
 
 
 def in_passes(planned: Sequence[PlannedFold]) -> list[list[PlannedFold]]:
-    """The folds that train together: of as many rows and inputs and the same layers, as many as memory holds."""
+    """Return the folds that train together.
+
+    They have the same numbers of rows and inputs and the same layers, and fit into memory.
+    """
     alike: dict[tuple[int, int, int, str], list[PlannedFold]] = {}
-    for own in planned:
-        rows = own.fold.parts
-        inputs, layers = own.fitted.encoder.width, repr(describe(own.fitted).layers)
+    for fold in planned:
+        rows, fitted = fold.fold.parts, fold.fitted
+        inputs, layers = fitted.encoder.width, repr(describe(fitted).layers)
         key = len(rows["train"]), len(rows["validation"]), inputs, layers
-        alike.setdefault(key, []).append(own)
+        alike.setdefault(key, []).append(fold)
     passes = []
     for group in alike.values():
         first, loaded = group[0].fitted, group[0].fitted.survey.loaded
         with architecture_errors(loaded):
-            alone = describe(first).network()
-        most = most_at_once(loaded, alone, len(group[0].fold.parts["train"]))
+            single = describe(first).network()
+        most = most_at_once(loaded, single, len(group[0].fold.parts["train"]))
         size = int(max(1, min(most, MOST_IN_MEMORY // first.bytes, len(group))))
         if first.storage == "disk":
             size = 1
@@ -52,7 +58,7 @@ def in_passes(planned: Sequence[PlannedFold]) -> list[list[PlannedFold]]:
 def encoded(group: Sequence[PlannedFold], scratch: Path) -> list[Prepared]:
     """Encode the rows of each fold; raises DataError that names the fold."""
     prepared = []
-    for own in group:
-        with errors_of(own.fold.repeat, own.fold.fold):
-            prepared.append(encode(own.fitted, scratch))
+    for planned in group:
+        with errors_of(planned.fold.repeat, planned.fold.fold):
+            prepared.append(encode(planned.fitted, scratch))
     return prepared

@@ -39,9 +39,9 @@ class GradientReport:
 
 
 def check_config(loaded: LoadedConfig, rows: int) -> GradientReport:
-    """Check the configured network at its first weights, in float64, on so many training rows as one batch.
+    """Check a config's network at its first weights, in float64, on `rows` training rows.
 
-    Raises ConfigError or DataError.
+    The rows are one batch. Raises ConfigError or DataError.
     """
     prepared = prepare(loaded.override(["training.precision=float64"]))
     model = build_model(prepared)

@@ -1,4 +1,4 @@
-"""Planning points: which points of a grid train together, each checked against the table, and how they are ranked."""
+"""The plan of a grid: the points that train together, and the metric that ranks them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from bpnet.preparation.split import divide
 
 @dataclass(frozen=True)
 class PlannedPoint:
-    """A point, its config resolved for the table, and what its network is."""
+    """A point with its config, resolved for the table, and the description of its network."""
 
     point: Point
     config: Config
@@ -29,14 +29,18 @@ class PlannedPoint:
 
 @dataclass(frozen=True)
 class GridPass:
-    """Points whose networks train as replicas of one network, and the table as it is encoded for all of them."""
+    """Points whose networks train as replicas of one network, on rows encoded for all of them."""
 
     points: Sequence[PlannedPoint]
     fitted: Fitted
 
 
 def plan(points: Sequence[Point], common: Sequence[str], source: Source) -> list[GridPass]:
-    """The passes, every point of which is checked against the table; raises ConfigError or DataError."""
+    """Plan the passes, and check every point against the table.
+
+    `common` has a text for each point; points with equal texts can train together. Raises
+    ConfigError or DataError.
+    """
     groups: dict[str, list[int]] = {}
     for k, shape in enumerate(common):
         groups.setdefault(shape, []).append(k)
@@ -50,13 +54,13 @@ def plan(points: Sequence[Point], common: Sequence[str], source: Source) -> list
         found = contents(first, opened.get(key))
         opened[key] = found.opened
         fitted = fit(found.survey(divide(first.config, found.opened, found.answers, found.aside)))
-        fitted.weights()  # which must not all be 0 in a part
+        fitted.weights()  # raises if they are all 0 in a part
         with architecture_errors(first):
-            alone = describe(fitted).network()
+            single = describe(fitted).network()
         rows = len(fitted.survey.parts["train"])
-        most = min(most_at_once(point.loaded, alone, rows) for point in alike)
+        most = min(most_at_once(point.loaded, single, rows) for point in alike)
         planned = [_planned(point, fitted) for point in alike]
-        size = max(1, most // max(own.config.replicas for own in planned))
+        size = max(1, most // max(point.config.replicas for point in planned))
         passes += [
             GridPass(planned[start : start + size], fitted)
             for start in range(0, len(planned), size)
@@ -89,7 +93,7 @@ def _planned(point: Point, fitted: Fitted) -> PlannedPoint:
 
 
 def _split_seed(source: Source, first: Config) -> int:
-    """The seed that the config has without the grid; that of its first point where it makes sense with one alone."""
+    """Return the config's seed of the split, or the first point's if only points are valid."""
     try:
         return load_config(source).config.split_seed
     except ConfigError:
@@ -97,36 +101,40 @@ def _split_seed(source: Source, first: Config) -> int:
 
 
 def judged_by(passes: Sequence[GridPass]) -> tuple[str, Part]:
-    """The figure and the part that points are ranked by: the loss, or where theirs differ the task's first metric.
+    """Return the metric and the part of the split that rank the points.
 
-    Raises ConfigError where points predict different things, or only some have validation rows.
+    The metric is the loss, or the task's first metric if the points' losses are not comparable.
+    Raises ConfigError if points predict different targets, or only some have validation rows.
     """
-    every = [own for one in passes for own in one.points]
-    answers = {
-        (one.fitted.survey.answers.task, tuple(one.fitted.survey.answers.names)) for one in passes
-    }
-    validated = {bool(len(one.fitted.survey.parts["validation"])) for one in passes}
-    for what, found in (
-        ("predict different things", answers),
+    surveys = [group.fitted.survey for group in passes]
+    points = [point for group in passes for point in group.points]
+    targets = {(survey.answers.task, tuple(survey.answers.names)) for survey in surveys}
+    validated = {bool(len(survey.parts["validation"])) for survey in surveys}
+    for problem, values in (
+        ("predict different things", targets),
         ("do not all have validation rows", validated),
     ):
-        if len(found) > 1:
-            first = every[0].point.values
-            keys = [key for key in first if len({own.point.values[key] for own in every}) > 1]
+        if len(values) > 1:
+            first = points[0].point.values
+            keys = [key for key in first if len({p.point.values[key] for p in points}) > 1]
             raise ConfigError(
-                f"--grid {', '.join(keys)}: the points {what}, and cannot be ranked; make a grid of each"
+                f"--grid {', '.join(keys)}: the points {problem}, and cannot be ranked; "
+                "make a grid of each"
             )
-    compared = {
-        repr(
-            (own.description.loss, own.description.output_activation, _rows_of(own.config.dataset))
-        )
-        for own in every
-    }
-    figure = "loss" if len(compared) == 1 else metric_names(answers.pop()[0])[0]
-    return figure, "validation" if validated.pop() else "train"
+    task = targets.pop()[0]
+    losses = {_loss_key(point) for point in points}
+    metric = "loss" if len(losses) == 1 else metric_names(task)[0]
+    return metric, "validation" if validated.pop() else "train"
 
 
-def _rows_of(dataset: Dataset) -> Dataset:
-    """What of a dataset changes its losses, whatever becomes of the columns: rows, weights, and the target's scale."""
+def _loss_key(point: PlannedPoint) -> str:
+    """Return a text that points share if their losses are comparable."""
+    description = point.description
+    dataset = _without_columns(point.config.dataset)
+    return repr((description.loss, description.output_activation, dataset))
+
+
+def _without_columns(dataset: Dataset) -> Dataset:
+    """Return what changes the losses of a dataset: its rows, weights and the target's scale."""
     target = Preprocessing(target=dataset.preprocessing.target)
     return replace(dataset, features=None, roles={}, preprocessing=target, storage="auto")

@@ -37,22 +37,32 @@ class Trace:
 
 
 def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> Trace:
-    """Trace steps of a config from its first weights, or of a run, given its directory, from those it has learnt.
+    """Trace training steps of a config's network, or of a run's.
 
-    `wanted` is a row number, several with commas, or `all`, the training rows; by default the first training row.
-    Raises ConfigError, DataError, RunError, or UsageError for rows that do not exist or are too many.
+    Parameters
+    ----------
+    subject
+        A config, whose first weights are traced, or a run directory, whose trained ones are.
+    wanted
+        A row number, several with commas, or `all` for the training rows; by default the first
+        training row.
+    steps
+        The number of steps.
+
+    Raises
+    ------
+    ConfigError, DataError, RunError
+        The config, the table or the run is not as it should be.
+    UsageError
+        A row does not exist, or there are too many.
+    DivergedError
+        The loss is no longer a finite number.
+
     """
     if isinstance(subject, LoadedConfig):
         loaded, model = subject, None
     else:
-        paths = directory.open_run(subject)
-        if paths.folds_csv.is_file():
-            raise UsageError(
-                f"{subject}: is a cross-validation, whose networks have rows of their own; trace {paths.config}"
-            )
-        paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
-        reopen_table(paths)  # which must be what it was, or its encoding would be another
-        loaded, model = read_config(paths.config), load_model(directory.model_folder(subject))
+        loaded, model = _open_run(subject)
     prepared = prepare(loaded)
     model = (model or build_model(prepared)).select([0])
     numbers = _row_numbers(wanted, prepared)
@@ -64,17 +74,26 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         raise loaded.error(
             ("training", "optimizer"), f"cannot be traced: {error}: there is nothing to trace"
         ) from None
-    broken = [
-        k
-        for k, step in enumerate(traced, start=1)
-        if not np.isfinite([step.loss, step.loss_after]).all()
-    ]
-    if broken:
-        raise DivergedError(
-            f"in step {broken[0]} the loss is no longer a finite number; trace fewer steps (--steps), "
-            "or lower training.learning_rate"
-        )
+    for k, step in enumerate(traced, start=1):
+        if not np.isfinite([step.loss, step.loss_after]).all():
+            raise DivergedError(
+                f"in step {k} the loss is no longer a finite number; "
+                "trace fewer steps (--steps), or lower training.learning_rate"
+            )
     return Trace(model, training, numbers, traced, _notes(model, prepared, numbers))
+
+
+def _open_run(run: Path) -> tuple[LoadedConfig, Model]:
+    """Open a run's config and model; the table must be unchanged, or its encoding would not be."""
+    paths = directory.open_run(run)
+    if paths.folds_csv.is_file():
+        raise UsageError(
+            f"{run}: is a cross-validation, whose networks each have their own rows; "
+            f"trace {paths.config}"
+        )
+    paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
+    reopen_table(paths)
+    return read_config(paths.config), load_model(directory.model_folder(run))
 
 
 def _notes(model: Model, prepared: Prepared, numbers: list[int]) -> list[str]:

@@ -148,7 +148,7 @@ def test_importing_bpnet_is_cheap():
     [
         ("bpnet.engine.losses", "from bpnet.data.targets import Task", {"bpnet.data.targets"}),
         ("bpnet.engine.losses", "import bpnet.config.schema as s", {"bpnet.config.schema"}),
-        ("bpnet.runs.log", "from bpnet.models import model", {"bpnet.models.model"}),
+        ("bpnet.runs.metrics_log", "from bpnet.models import model", {"bpnet.models.model"}),
         ("bpnet.errors", "def f():\n    import bpnet.messages", {"bpnet.messages"}),
         (
             "bpnet.workflows.train",

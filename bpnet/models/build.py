@@ -92,7 +92,8 @@ def most_at_once(loaded: LoadedConfig, single: Network, rows: int) -> int:
         raise loaded.error(
             ("replicas",),
             f"is {config.replicas}, but these networks need about "
-            f"{each * config.replicas / 1e9:,.1f} GB, and this machine has {_memory() / 1e9:.1f} GB; at most {most:,} fit",
+            f"{each * config.replicas / 1e9:,.1f} GB, "
+            f"and this machine has {_memory() / 1e9:.1f} GB; at most {most:,} fit",
         )
     return most
 

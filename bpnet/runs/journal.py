@@ -15,8 +15,8 @@ from bpnet.engine.loop.fit import Record
 from bpnet.engine.metrics import metric_names
 from bpnet.preparation.prepare import Prepared
 from bpnet.runs.directory import RunPaths
-from bpnet.runs.log import MetricsLog
 from bpnet.runs.metrics import PartMetrics
+from bpnet.runs.metrics_log import MetricsLog
 from bpnet.runs.run_file import RunFile, Status
 
 

@@ -23,7 +23,7 @@ from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import metric_columns
-from bpnet.runs.log import MetricsLog
+from bpnet.runs.metrics_log import MetricsLog
 from bpnet.runs.naming import run_name
 from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status

@@ -36,7 +36,7 @@ from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.prepare import prepare
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import Journal
-from bpnet.runs.log import MetricsLog
+from bpnet.runs.metrics_log import MetricsLog
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "tutorials" / "iris-4-2-3.yaml"
 PAUSES = (0.01, 0.3, 0.7)

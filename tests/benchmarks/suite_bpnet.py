@@ -17,7 +17,7 @@ from bpnet.engine.metrics import Accuracy
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import Adam, GradientDescent
 from bpnet.models.threads import suited_threads
-from bpnet.runs.log import MetricsLog
+from bpnet.runs.metrics_log import MetricsLog
 
 ACTIVATIONS = {"tanh": Tanh(), "sigmoid": Sigmoid(), "relu": Relu()}
 COLUMNS = ("epoch", "step", "loss", "accuracy", "learning_rate", "gradient_norm")

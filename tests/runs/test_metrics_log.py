@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpnet.errors import RunError
-from bpnet.runs import log
-from bpnet.runs.log import MetricsLog
+from bpnet.runs import metrics_log
+from bpnet.runs.metrics_log import MetricsLog
 
 COLUMNS = ["epoch", "loss", "val_loss"]
 
@@ -58,7 +58,7 @@ def test_rows_reach_the_disk_within_a_second_and_on_leaving(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(log.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(metrics_log.time, "perf_counter", lambda: now)
     path = tmp_path / "metrics.csv"
 
     def on_disk() -> int:
@@ -96,7 +96,7 @@ def test_no_row_waits_longer_than_a_second_where_epochs_take_as_long_as_the_last
     path = tmp_path_factory.getbasetemp() / "metrics.csv"
     now = 0.0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log.time, "perf_counter", lambda: now)
+        patch.setattr(metrics_log.time, "perf_counter", lambda: now)
         with MetricsLog(path, ["epoch"]) as metrics:
             written: list[float] = []
             for gap in gaps:
@@ -144,8 +144,10 @@ def test_a_log_in_a_missing_folder(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "metrics.csv"
     full = functools.partial(Path.open, Path("/dev/full"))
-    monkeypatch.setattr(log, "open", lambda _, *mode, **rest: full(*mode, **rest), raising=False)
-    monkeypatch.setattr(log, "_MAX_DELAY", 0.0)
+    monkeypatch.setattr(
+        metrics_log, "open", lambda _, *mode, **rest: full(*mode, **rest), raising=False
+    )
+    monkeypatch.setattr(metrics_log, "_MAX_DELAY", 0.0)
     metrics = MetricsLog(path, ["epoch"]).__enter__()
     with pytest.raises(
         RunError, match="cannot be written: No space left on device; check that its folder"

@@ -16,7 +16,7 @@ from bpnet.errors import (
     DivergedError,
     InterruptedRunError,
 )
-from bpnet.runs.log import MetricsLog
+from bpnet.runs.metrics_log import MetricsLog
 from bpnet.workflows.eval import evaluate
 
 SMALL = "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [4]}\ntraining: {epochs: 6}\n"

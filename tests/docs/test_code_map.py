@@ -12,7 +12,7 @@ PAGES = [ARCHITECTURE, Document(CONTRIBUTING)]
 
 
 def defines(path: Path, name: str) -> bool:
-    """Whether a module defines a name at its top, or `Class.method`."""
+    """Return whether a module defines a name at its top, or `Class.method`."""
     text = path.read_text("utf-8")
     outer, _, inner = name.partition(".")
     start = re.search(rf"^(?:class|def) {outer}\b|^{outer}\b.* = ", text, re.MULTILINE)

@@ -57,7 +57,7 @@ def components(hint: Any = Config) -> Iterator[type]:
 
 
 def is_key(path: list[str], hint: Any = Config) -> bool:
-    """Whether a path leads to a key; it may pass through positions, kinds and names of columns."""
+    """Return whether a path leads to a key; it may pass through positions, kinds and names of columns."""
     if not path:
         return True
     first, *rest = path

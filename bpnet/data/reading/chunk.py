@@ -1,4 +1,4 @@
-"""A chunk: consecutive rows of a table, to be read column by column or passed on row by row."""
+"""A chunk: consecutive rows of a table, read column by column or row by row."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -9,12 +9,14 @@ import numpy.typing as npt
 from bpnet.data.reading.column import Column
 
 CellType = Literal["number", "text", "any"]
+"""What cells are read as; `any` is numbers where every cell is one, else text."""
+
 ColumnTypes = Mapping[str, CellType]
-"""The columns to read, and as what; `any` is numbers where every cell is one, else text."""
+"""The columns to read, each with the type of its cells."""
 
 
 class Chunk:
-    """Rows `start`, `start` + 1, … of a table, counted from 0."""
+    """Rows of a table from row `start` on, counted from 0."""
 
     columns: list[str]
 
@@ -25,30 +27,30 @@ class Chunk:
         raise TypeError(f"{type(self).__name__} has no rows")
 
     def column(self, name: str) -> Column:
-        """One of the wanted columns."""
+        """Return one of the columns that were asked for."""
         raise TypeError(f"{type(self).__name__} has no columns")
 
     def rows(self) -> Sequence[Sequence[str]]:
-        """Every row's cells as text, in the order of `columns`."""
+        """Return every row's cells as text, in the order of `columns`."""
         raise TypeError(f"{type(self).__name__} has no cells")
 
     def lines(self) -> list[str] | None:
-        """The rows as lines of comma-separated text, as they were read, where that is what they are; else None."""
+        """Return the rows as lines of CSV where they were read as such, else None."""
         return None
 
     def place(self, row: int) -> str | None:
-        """The line on which a row of the chunk, counted from 0, begins; None where there are no lines."""
+        """Return the line of a row, counted from 0 in the chunk; None where there are no lines."""
         return None
 
     def where(self, row: int) -> str:
-        """Name the place of a row of the chunk: 'iris.csv, line 4 (row 3)'."""
+        """Return the place of a row, counted from 0 in the chunk: 'iris.csv, line 4 (row 3)'."""
         place = self.place(row)
         number = f"row {self.start + row + 1}"
         return f"{self.name}, {place} ({number})" if place else f"{self.name}, {number}"
 
 
 class ChunkSelection(Chunk):
-    """Some of a chunk's rows, counted from 0 in there."""
+    """Some rows of a chunk; `rows` counts them from 0 in the chunk."""
 
     def __init__(self, chunk: Chunk, rows: npt.NDArray[np.intp]) -> None:
         super().__init__(chunk.name, chunk.start)
@@ -59,16 +61,16 @@ class ChunkSelection(Chunk):
         return len(self._rows)
 
     def column(self, name: str) -> Column:
-        """One of the wanted columns, in these rows."""
+        """Return one of the columns in the selected rows."""
         return self._chunk.column(name).take(self._rows)
 
     def where(self, row: int) -> str:
-        """Name the place of one of these rows."""
+        """Return the place of one of the selected rows."""
         return self._chunk.where(int(self._rows[row]))
 
 
 class ColumnChunk(Chunk):
-    """A chunk whose columns are at hand."""
+    """A chunk of columns in memory; `lines` are those its rows are on, where there are any."""
 
     def __init__(
         self,
@@ -85,13 +87,13 @@ class ColumnChunk(Chunk):
         return len(next(iter(self._columns.values())))
 
     def column(self, name: str) -> Column:
-        """One of the columns."""
+        """Return one of the columns."""
         return self._columns[name]
 
     def rows(self) -> Sequence[Sequence[str]]:
-        """Every row's cells as text."""
+        """Return every row's cells as text."""
         return list(zip(*(column.cells() for column in self._columns.values()), strict=True))
 
     def place(self, row: int) -> str | None:
-        """The line of a row, where lines are known."""
+        """Return the line of a row, where lines are known."""
         return f"line {self._lines[row]}" if self._lines else None

@@ -1,4 +1,4 @@
-"""A column of a chunk: its cells as numbers, or as codes into the different texts among them."""
+"""A column of a chunk: its cells as numbers, or as codes into their distinct texts."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -25,30 +25,34 @@ class CellParseError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """N cells: as `numbers` (N,), nan for a gap, or as `codes` (N,) into `levels`, -1 for a blank cell."""
+    """N cells, either as `numbers` or as `codes` into `categories`."""
 
     number_format: NumberFormat
     numbers: Floats | None = None
+    """The numbers (N,), NaN for a missing value."""
     codes: Codes | None = None
+    """Positions (N,) in `categories`, -1 for a blank cell."""
     categories: Sequence[str] = ()
+    """The distinct texts of the cells."""
 
     def __len__(self) -> int:
-        held = self.codes if self.numbers is None else self.numbers
-        assert held is not None
-        return len(held)
+        cells = self.codes if self.numbers is None else self.numbers
+        assert cells is not None
+        return len(cells)
 
     def as_numbers(self) -> Floats:
-        """The numbers (N,), nan for a gap; raises CellParseError."""
-        return (
-            self.numbers
-            if self.numbers is not None
-            else self.parse(self.number_format.number, "a finite number")
-        )
+        """Return the numbers (N,), NaN for a missing value; raise CellParseError."""
+        if self.numbers is not None:
+            return self.numbers
+        return self.parse(self.number_format.number, "a finite number")
 
     def parse(self, parse: Callable[[str], float], expected: str) -> Floats:
-        """Each cell as `parse` (which raises ValueError) reads its text, nan for a gap; raises CellParseError."""
+        """Return each cell as `parse` reads its text, NaN for a missing value.
+
+        `parse` raises ValueError for a text that is not `expected`; CellParseError is then raised.
+        """
         codes, categories = self.as_text()
-        values = np.full(len(categories) + 1, np.nan)  # the last is what -1 points at
+        values = np.full(len(categories) + 1, np.nan)  # the code -1 points at the last
         wrong = []
         for k, category in enumerate(categories):
             if self.number_format.is_missing_number(category):
@@ -58,63 +62,55 @@ class Column:
             except ValueError:
                 wrong.append(k)
         rows = np.flatnonzero(np.isin(codes, wrong))
-        if len(rows):  # else those levels stand in rows that were not picked
-            raise CellParseError(
-                [categories[k] for k in dict.fromkeys(codes[rows].tolist())], rows, expected
-            )
+        if len(rows):  # else the texts are of rows that were not taken
+            texts = [categories[k] for k in dict.fromkeys(codes[rows].tolist())]
+            raise CellParseError(texts, rows, expected)
         return values[codes]
 
     def as_text(self) -> tuple[Codes, Sequence[str]]:
-        """Codes (N,) and the different texts they point into; -1 is a gap."""
+        """Return codes (N,), -1 for a missing value, and the distinct texts they point into."""
         if self.codes is not None:
-            gaps = [
-                k
-                for k, category in enumerate(self.categories)
-                if self.number_format.is_missing(category)
-            ]
-            codes = (
-                np.where(np.isin(self.codes, gaps), np.int32(-1), self.codes)
-                if gaps
-                else self.codes
-            )
+            is_missing = self.number_format.is_missing
+            missing = [k for k, category in enumerate(self.categories) if is_missing(category)]
+            codes = self._without(self.codes, missing) if missing else self.codes
             return codes.astype(np.int32, copy=False), self.categories
         assert self.numbers is not None
-        different, codes = np.unique(self.numbers, return_inverse=True)
-        gap = np.isnan(different)
-        return np.where(gap[codes], -1, codes).astype(np.int32), [
-            number_text(value) for value in different[~gap].tolist()
-        ]
+        distinct, positions = np.unique(self.numbers, return_inverse=True)
+        is_nan = np.isnan(distinct)
+        texts = [number_text(value) for value in distinct[~is_nan].tolist()]
+        return np.where(is_nan[positions], -1, positions).astype(np.int32), texts
 
     def without_missing_words(self) -> "Column":
-        """The column with N/A and the like as gaps, as they are where a number, a date or a yes or no is meant."""
+        """Return the column with NA and the like as missing values.
+
+        So they are where numbers, dates, or yes and no are expected; as text they are categories.
+        """
         codes, categories = self.as_text()
-        words = [
-            k
-            for k, category in enumerate(categories)
-            if self.number_format.is_missing_number(category)
-        ]
-        return Column(
-            self.number_format,
-            codes=np.where(np.isin(codes, words), np.int32(-1), codes),
-            categories=categories,
-        )
+        is_missing = self.number_format.is_missing_number
+        words = [k for k, category in enumerate(categories) if is_missing(category)]
+        codes = self._without(codes, words)
+        return Column(self.number_format, codes=codes, categories=categories)
+
+    @staticmethod
+    def _without(codes: Codes, removed: list[int]) -> Codes:
+        return np.where(np.isin(codes, removed), np.int32(-1), codes)
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Column":
-        """The column's cells in these rows."""
+        """Return the cells of some rows as a column."""
         if self.numbers is not None:
             return replace(self, numbers=self.numbers[rows])
         assert self.codes is not None
         return replace(self, codes=self.codes[rows])
 
     def cells(self) -> list[str]:
-        """Each cell as text, blank for a gap."""
+        """Return each cell as text, blank for a missing value."""
         codes, categories = self.as_text()
         texts = [*categories, ""]
         return [texts[code] for code in codes.tolist()]
 
 
 def column_from_texts(cells: Iterable[str], number_format: NumberFormat) -> Column:
-    """A column of cells that stand in memory as text."""
+    """Return a column of cells that are texts in memory."""
     number: dict[str, int] = {}
     codes = np.fromiter((number.setdefault(cell, len(number)) for cell in cells), np.int32)
     if "" in number:
@@ -123,5 +119,5 @@ def column_from_texts(cells: Iterable[str], number_format: NumberFormat) -> Colu
 
 
 def number_text(value: float) -> str:
-    """A number as text: without a fraction where it has none."""
+    """Return a number as text, a whole number without a fraction."""
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

@@ -55,7 +55,7 @@ def _unzstd(stream: BinaryIO) -> BinaryIO:
 
 @dataclass(frozen=True)
 class Compression:
-    """A compression: the suffix and the first bytes of its files, and what decompresses a stream."""
+    """A compression: the suffix and first bytes of its files, and what decompresses a stream."""
 
     suffix: str
     first_bytes: bytes

@@ -1,4 +1,7 @@
-"""Delimited text: CSV and its kin, read block by block; cell by cell where it is small, or to name what is amiss."""
+"""Delimited text, such as CSV: read block by block, a large block by pandas.
+
+A small block, and one in which something is amiss, is read cell by cell, which names the line.
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -13,72 +16,70 @@ from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, total_line
 
 LARGE = 4_000_000
-"""The bytes from which pandas, though it takes a third of a second to import, reads a block sooner than `csv`."""
+"""Bytes of a block from which pandas, whose import takes 0.3 s, is faster than `csv`."""
 
 _HEAD = 200_000
-"""How many bytes the separator and the like are read off."""
+"""Bytes from which the dialect is detected."""
 
 
 class DelimitedFile:
-    """A delimited table with a line of column names; `lines` are those its rows stand on, where it was made here.
+    """A delimited table that begins with a line of column names.
 
-    Raises DataError where it is none: blank lines are passed over, white space around a cell is not part of it.
+    Blank lines are skipped, and white space around a cell is not part of it. `lines` are those the
+    rows are on in the file `name`, where the content is not the file itself. Raises DataError.
     """
 
     kind = "Delimited"
 
     def __init__(
-        self, name: str, opened: Opener, settings: Reading, lines: Sequence[int] | None = None
+        self, name: str, opener: Opener, settings: Reading, lines: Sequence[int] | None = None
     ) -> None:
-        self.name, self._opened, self._settings, self._lines = name, opened, settings, lines
+        self.name, self._opener, self._settings, self._lines = name, opener, settings, lines
         first = next(self._blocks(), (1, b""))[1]
-        head = _decoded(
-            first[:_HEAD] if len(first) <= _HEAD else first[: _line_end(first)], 1, name
-        )
+        head = _decoded(first if len(first) <= _HEAD else first[: _line_end(first)], 1, name)
         self.dialect = detect_dialect(head, name, settings)
         self.columns, self._header_end = _header(name, head, self.dialect)
-        self.places = {column: k for k, column in enumerate(self.columns)}
+        self.positions = {column: k for k, column in enumerate(self.columns)}
         self._whole: TextChunk | None = None
 
     def _blocks(self) -> Iterator[tuple[int, bytes]]:
         quote = self._settings.quote.encode()
-        return record_blocks(
-            utf8_pieces(self._opened, self._settings.encoding, self.name), quote, self.name
-        )
+        pieces = utf8_pieces(self._opener, self._settings.encoding, self.name)
+        return record_blocks(pieces, quote, self.name)
 
     @property
     def digest(self) -> str:
         """The SHA-256 of the content, decompressed."""
-        return sha256(self._opened, self.name)
+        return sha256(self._opener, self.name)
 
-    def chunks(self, wanted: ColumnTypes, start: int) -> Iterator[Chunk]:
-        """The rows in order, those of a large table many at a time; raises DataError."""
+    def chunks(self, types: ColumnTypes, start: int) -> Iterator[Chunk]:
+        """Yield the rows in order, a block at a time; raise DataError."""
         if self._whole is not None and self._whole.start == start:
-            yield self._whole.with_columns(wanted)
+            yield self._whole.with_columns(types)
             return
-        found, row = 0, start
+        blocks, row = 0, start
         for line, content in self._blocks():
-            if not found:
+            if not blocks:
                 content, line = self._without_header(content)
-            chunk = TextChunk(self, content, line, row, wanted)
+            chunk = TextChunk(self, content, line, row, types)
             if len(chunk):
                 yield chunk
             row += len(chunk)
-            found += 1
+            blocks += 1
         if row == start:
             raise DataError(f"{self.name}: the table has column names but no rows")
-        if found == 1 and len(content) < LARGE:
-            self._whole = chunk
+        if blocks == 1 and len(content) < LARGE:
+            self._whole = chunk  # a small table is parsed once
 
     def _without_header(self, content: bytes) -> tuple[bytes, int]:
-        """What follows the line of column names in the first block, and the line it begins on."""
+        """Return the first block without the column names, and the line it then begins on."""
         start = 0
         for _ in range(self._header_end):
             start = content.find(b"\n", start) + 1 or len(content)
         return content[start:], self._header_end + 1
 
     def line(self, row: int, line: int) -> int:
-        """The line that a row of the table stands on, where it begins on this line of the content."""
+        """Return the line of a row of the table that begins on `line` of the content."""
         return self._lines[row] if self._lines else line
 
 
@@ -86,87 +87,84 @@ class TextChunk(Chunk):
     """A block of delimited text; `content` is UTF-8 and begins on `line`."""
 
     def __init__(
-        self, file: DelimitedFile, content: bytes, line: int, start: int, wanted: ColumnTypes
+        self, file: DelimitedFile, content: bytes, line: int, start: int, types: ColumnTypes
     ) -> None:
         super().__init__(file.name, start)
         self._file, self._content, self._line = file, content, line
         self.columns = file.columns
-        self._columns: dict[str, Column] = self._fast(wanted) or {}
-        self._length = (
-            len(next(iter(self._columns.values()))) if self._columns else len(self._parsed[0])
-        )
+        self._parsed_by_pandas = self._parse_by_pandas(types) or {}
+        self._parsed_by_cell: dict[str, Column] = {}
+        first = next(iter(self._parsed_by_pandas.values()), None)
+        self._length = len(self._records[0]) if first is None else len(first)
 
     def __len__(self) -> int:
         return self._length
 
-    def with_columns(self, wanted: ColumnTypes) -> "TextChunk":
-        """The same rows; what was parsed cell by cell is kept."""
-        return (
-            self
-            if not self._columns
-            else TextChunk(self._file, self._content, self._line, self.start, wanted)
-        )
+    def with_columns(self, types: ColumnTypes) -> "TextChunk":
+        """Return the same rows with other columns; columns parsed cell by cell are kept."""
+        if not self._parsed_by_pandas:
+            return self
+        return TextChunk(self._file, self._content, self._line, self.start, types)
 
-    def _fast(self, wanted: ColumnTypes) -> dict[str, Column] | None:
-        if len(self._content) < LARGE or not wanted:
+    def _parse_by_pandas(self, types: ColumnTypes) -> dict[str, Column] | None:
+        if len(self._content) < LARGE or not types:
             return None
-        from bpnet.data.reading.pandas_parser import parse_columns
+        from bpnet.data.reading.pandas_parser import parse_columns  # imports pandas
 
-        return parse_columns(self._content, self.columns, self._file.dialect, wanted)
+        return parse_columns(self._content, self.columns, self._file.dialect, types)
 
     def column(self, name: str) -> Column:
-        """One column, from wherever it was read."""
-        if name not in self._columns:
-            k = self._file.places[name]
-            self._columns_by_cell[name] = self._columns_by_cell.get(name) or column_from_texts(
+        """Return one column, as pandas parsed it, else from its cells."""
+        if name in self._parsed_by_pandas:
+            return self._parsed_by_pandas[name]
+        if name not in self._parsed_by_cell:
+            k = self._file.positions[name]
+            self._parsed_by_cell[name] = column_from_texts(
                 [row[k] for row in self.rows()], self._file.dialect.number_format
             )
-            return self._columns_by_cell[name]
-        return self._columns[name]
-
-    @cached_property
-    def _columns_by_cell(self) -> dict[str, Column]:
-        return {}
+        return self._parsed_by_cell[name]
 
     def rows(self) -> list[list[str]]:
-        """Every row's cells as they are written; raises DataError."""
-        return self._parsed[0]
+        """Return every row's cells as they are written; raise DataError."""
+        return self._records[0]
 
     def lines(self) -> list[str] | None:
-        """The lines of the block, where each is a row."""
+        """Return the lines of the block where each is a row of CSV, else None."""
         dialect = self._file.dialect
-        if (
-            dialect.separator != ","
-            or dialect.quote.encode() in self._content
-            or b'"' in self._content
-        ):
+        quoted = dialect.quote.encode() in self._content or b'"' in self._content
+        if dialect.separator != "," or quoted:
             return None
         text = _decoded(self._content, self._line, self.name).replace("\r\n", "\n")
         lines = text.removesuffix("\n").split("\n")
         return lines if len(lines) == len(self) and "\r" not in text else None
 
     def place(self, row: int) -> str:
-        """The line of a row."""
-        return f"line {self._file.line(self.start + row, self._parsed[1][row])}"
+        """Return the line of a row."""
+        return f"line {self._file.line(self.start + row, self._records[1][row])}"
 
     @cached_property
-    def _parsed(self) -> tuple[list[list[str]], list[int]]:
-        """The cells of each row, and the line it begins on; raises DataError where a row has too many or too few."""
+    def _records(self) -> tuple[list[list[str]], list[int]]:
+        """The cells of each row, and the line on which it begins.
+
+        Raises DataError where a row has too many or too few cells.
+        """
         text = _decoded(self._content, self._line, self.name)
         if "\0" in text:
             line = self._line + text[: text.index("\0")].count("\n")
             raise DataError(
-                f"{self.name}, line {line}: holds a NUL byte, which is no text; correct it"
+                f"{self.name}, line {line}: holds a NUL byte, which is not text; correct it"
             )
-        numbered = list(self._file.dialect.records(text, self._line, self.name))
+        dialect = self._file.dialect
+        numbered = list(dialect.records(text, self._line, self.name))
         lines, rows = [line for line, _ in numbered], [row for _, row in numbered]
         width = len(self.columns)
         wrong = [k for k, row in enumerate(rows) if len(row) != width]
         if wrong:
             raise DataError(
                 [
-                    f"{self.name}, line {lines[k]} (row {self.start + k + 1}): {len(rows[k])} cells, but the header "
-                    f"has {width}; check the separators ({self._file.dialect.separator!r}) and quotes of that line"
+                    f"{self.name}, line {lines[k]} (row {self.start + k + 1}): "
+                    f"{len(rows[k])} cells, but the header has {width}; "
+                    f"check the separators ({dialect.separator!r}) and quotes of that line"
                     for k in wrong[:MAX_PROBLEMS]
                 ]
                 + total_line(len(wrong), "rows have the wrong number of cells")
@@ -175,27 +173,36 @@ class TextChunk(Chunk):
 
 
 def _decoded(content: bytes, line: int, name: str) -> str:
+    """Decode UTF-8 that begins on `line`; raise DataError, with the line of the first bad byte."""
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line += content.count(b"\n", 0, error.start)
         raise DataError(
-            f"{name}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8 text; save the table as UTF-8, or "
-            "set dataset.reading.encoding to what it was saved in (cp1252 is usual on Windows, utf-16 in spreadsheets)"
+            f"{name}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8 text; "
+            "save the table as UTF-8, or set dataset.reading.encoding to what it was saved in "
+            "(cp1252 is usual on Windows, utf-16 in spreadsheets)"
         ) from None
 
 
 def _line_end(content: bytes) -> int:
-    """Where the last whole line among the first bytes ends."""
+    """Return the position after the last whole line of the head, at least after the first line."""
     return content.rfind(b"\n", 0, _HEAD) + 1 or content.find(b"\n") + 1 or len(content)
 
 
 def _header(name: str, head: str, dialect: Dialect) -> tuple[list[str], int]:
-    """The column names, and the line they end on; raises DataError where one is missing or stands twice."""
+    """Return the column names and the line they end on; raise DataError."""
     line, header, end = dialect.header(head, name)
     if not header:
         raise DataError(
-            f"{name}: the table is empty; it must have a line of column names and then a line for each row"
+            f"{name}: the table is empty; "
+            "it must have a line of column names and then a line for each row"
+        )
+    if "\0" in head:
+        line = head[: head.index("\0")].count("\n") + 1
+        raise DataError(
+            f"{name}, line {line}: holds a NUL byte: this is not a text table; "
+            f"give {titles(READABLE)}"
         )
     seen: set[str] = set()
     problems = []
@@ -209,17 +216,7 @@ def _header(name: str, head: str, dialect: Dialect) -> tuple[list[str], int]:
                 f"{name}, line {line}: two columns are named '{column}'; rename one of them"
             )
         seen.add(column)
-    if "\0" in head:
-        line = head[: head.index("\0")].count("\n") + 1
-        problems = [
-            f"{name}, line {line}: holds a NUL byte: this is not a text table; "
-            f"give {titles(READABLE)}"
-        ]
     if problems:
-        raise DataError(
-            [
-                *problems[:MAX_PROBLEMS],
-                *total_line(len(problems), "column names are missing or stand twice"),
-            ]
-        )
+        total = total_line(len(problems), "column names are missing or occur twice")
+        raise DataError([*problems[:MAX_PROBLEMS], *total])
     return header, end

@@ -1,4 +1,4 @@
-"""Dialects: separator, quote and number marks of a delimited text, as set or as read off its first records."""
+"""Dialects: the separator, quote and number format of a delimited text, as set or detected."""
 
 import csv
 import io
@@ -10,26 +10,33 @@ from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.errors import DataError
 
-_LOOKED_AT = 50
+_RECORDS = 50
+"""Records from which a dialect is detected."""
 _SEPARATORS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How cells are told apart, and what their numbers look like."""
+    """The characters around cells, and the format of their numbers."""
 
     separator: str
     quote: str
     number_format: NumberFormat
 
     def header(self, text: str, name: str) -> tuple[int, list[str], int]:
-        """The line of the first record, its cells, and the line it ends on; no cells where there is no record."""
+        """Return the first record's line, its cells, and the line it ends on.
+
+        There are no cells where the text has no record.
+        """
         for line, cells, end in self._read(text, 1, name):
             return line, cells, end
         return 1, [], 1
 
     def records(self, text: str, first_line: int, name: str) -> Iterator[tuple[int, list[str]]]:
-        """Each line that is not blank: its number and its cells, white space around them left out; raises DataError."""
+        """Yield the line and the cells, without white space around them, of each record.
+
+        Blank lines are skipped. Raises DataError where quotes do not match.
+        """
         return ((line, cells) for line, cells, _ in self._read(text, first_line, name))
 
     def _read(self, text: str, first_line: int, name: str) -> Iterator[tuple[int, list[str], int]]:
@@ -48,50 +55,50 @@ class Dialect:
                     yield line, [cell.strip() for cell in row], end
                 line = end + 1
         except csv.Error as error:
+            unclosed = "unexpected end" in str(error)
             raise DataError(
                 f"{name}, line {line}: not valid CSV: {error}; check the quotes around the cells"
-                + (
-                    "; one that opens here is never closed"
-                    if "unexpected end" in str(error)
-                    else ""
-                )
+                + ("; one that opens here is never closed" if unclosed else "")
             ) from None
 
 
 def detect_dialect(head: str, name: str, settings: Reading) -> Dialect:
-    """The dialect of a table that begins so."""
+    """Return the dialect of a table that begins with `head`; `settings` come first."""
     separator = settings.separator or _separator(head, name, settings.quote)
     decimal = settings.decimal or _decimal(head, separator, settings)
-    return Dialect(
-        separator,
-        settings.quote,
-        NumberFormat(decimal, settings.thousands, frozenset(settings.missing or ())),
-    )
+    missing = frozenset(settings.missing or ())
+    return Dialect(separator, settings.quote, NumberFormat(decimal, settings.thousands, missing))
 
 
 def _separator(head: str, name: str, quote: str) -> str:
-    """The separator by which the first records have equally many cells, and most; else that of most names."""
+    """Return the separator that gives the first records equally many cells, and the most.
+
+    Where none does, it is the one that gives the most column names.
+    """
     best, most = ",", (False, 1)
     candidates = ("\t", *_SEPARATORS) if ".tsv" in name.lower() else _SEPARATORS
     for separator in candidates:
-        widths = [len(cells) for cells in _first(head, separator, quote)]
+        widths = [len(cells) for cells in _first_records(head, separator, quote)]
         if widths and (len(set(widths)) == 1, widths[0]) > most and widths[0] > 1:
             best, most = separator, (len(set(widths)) == 1, widths[0])
     return best
 
 
-def _first(head: str, separator: str, quote: str) -> list[list[str]]:
-    """The first records, up to one whose quotes do not close: it may be cut off."""
-    text = io.StringIO(head, newline="")
+def _first_records(head: str, separator: str, quote: str) -> list[list[str]]:
+    """Return the first records, up to one whose quotes do not close: the head may cut it."""
     reader = csv.reader(
-        text, delimiter=separator, quotechar=quote, skipinitialspace=True, strict=True
+        io.StringIO(head, newline=""),
+        delimiter=separator,
+        quotechar=quote,
+        skipinitialspace=True,
+        strict=True,
     )
     records: list[list[str]] = []
     try:
         for row in reader:
             if row:
                 records.append(row)
-            if len(records) == _LOOKED_AT:
+            if len(records) == _RECORDS:
                 break
     except csv.Error:
         pass
@@ -99,20 +106,21 @@ def _first(head: str, separator: str, quote: str) -> list[list[str]]:
 
 
 def _decimal(head: str, separator: str, settings: Reading) -> str:
-    """A comma where commas do not separate and stand in numbers as points do not, else a point.
+    """Return a comma where commas are in numbers, and neither separate cells nor points are.
 
-    Where each comma has three digits behind it, it may as well stand between thousands, and is not taken for the mark.
+    Where three digits follow each comma, it may be the mark between thousands, and is not taken.
     """
     if settings.thousands == ".":
         return ","
     if separator == "," or settings.thousands == ",":
         return "."
-    cells = [cell.strip() for row in _first(head, separator, settings.quote) for cell in row]
-    found = [
+    records = _first_records(head, separator, settings.quote)
+    cells = [cell.strip() for row in records for cell in row]
+    fractions = [
         match[1]
         for cell in cells
         if (match := re.fullmatch(r"[-+]?\d+,(\d+)([eE][-+]?\d+)?", cell))
     ]
-    commas = any(len(digits) != 3 for digits in found)
-    points = sum(1 for cell in cells if re.fullmatch(r"[-+]?\d+\.\d+([eE][-+]?\d+)?", cell))
+    commas = any(len(digits) != 3 for digits in fractions)
+    points = any(re.fullmatch(r"[-+]?\d+\.\d+([eE][-+]?\d+)?", cell) for cell in cells)
     return "," if commas and not points else "."

@@ -17,14 +17,13 @@ def table_from_rows(
     lines: list[int] | None = None,
     missing: list[str] | None = None,
 ) -> Table:
-    """A table of cells that are at hand, which stand on these lines of what `name` names; raises DataError.
+    """Return a table of rows in memory; raise DataError where its column names are not usable.
 
-    `missing` are words that stand for a gap.
+    `lines` are those the rows are on in the file `name`, for messages, and `missing` the words for
+    a missing value.
     """
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *rows])
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    opener = bytes_opener(text.getvalue().encode())
     settings = Reading(separator=",", missing=missing)
-    return Table(
-        name, [DelimitedFile(name, bytes_opener(text.getvalue().encode()), settings, lines)]
-    )
+    return Table(name, [DelimitedFile(name, opener, settings, lines)])

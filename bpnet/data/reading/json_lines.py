@@ -12,14 +12,19 @@ from bpnet.data.reading.streams import Opener, record_blocks, sha256, utf8_piece
 from bpnet.errors import DataError
 from bpnet.messages import quoted_list
 
+_EXAMPLE = '{"age": 39, "city": "Oslo"}'
+
 
 class JsonLinesFile:
-    """A file of JSON lines; a key that a line lacks, or that is null, is a gap. Raises DataError."""
+    """A file of JSON lines; a key that a line lacks, or that is null, is a missing value.
+
+    Raises DataError.
+    """
 
     kind = "JsonLines"
 
-    def __init__(self, name: str, opened: Opener, settings: Reading) -> None:
-        self.name, self._opened, self._encoding = name, opened, settings.encoding
+    def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
+        self.name, self._opener, self._encoding = name, opener, settings.encoding
         self._number_format = NumberFormat(missing=frozenset(settings.missing or ()))
         first = next(self._objects(), [])
         if not first:
@@ -27,7 +32,7 @@ class JsonLinesFile:
         self.columns = list(dict.fromkeys(key for _, row in first for key in row))
         if not all(map(_is_text, self.columns)):
             raise DataError(
-                f"{name}: a key holds half of a surrogate pair, which is no text; correct it"
+                f"{name}: a key holds half of a surrogate pair, which is not text; correct it"
             )
         if not self.columns:
             raise DataError(f"{name}: the objects have no keys, which are the columns")
@@ -35,18 +40,12 @@ class JsonLinesFile:
     @property
     def digest(self) -> str:
         """The SHA-256 of the content, decompressed."""
-        return sha256(self._opened, self.name)
+        return sha256(self._opener, self.name)
 
-    def chunks(self, wanted: ColumnTypes, start: int) -> Iterator[Chunk]:
-        """The rows in order; raises DataError."""
-        known = set(self.columns)
+    def chunks(self, types: ColumnTypes, start: int) -> Iterator[Chunk]:
+        """Yield the rows in order; raise DataError."""
         for objects in self._objects():
-            for line, row in objects:
-                if new := sorted(row.keys() - known):
-                    raise DataError(
-                        f"{self.name}, line {line}: the key {quoted_list(new)} is new here; the columns are "
-                        f"the keys of the first 6 MB: {quoted_list(self.columns)}"
-                    )
+            self._check_keys(objects)
             if not objects:
                 continue
             columns = {
@@ -59,32 +58,46 @@ class JsonLinesFile:
             yield ColumnChunk(self.name, start, columns, [line for line, _ in objects])
             start += len(objects)
 
+    def _check_keys(self, objects: list[tuple[int, dict[str, Any]]]) -> None:
+        """Raise DataError where an object has a key that is not a column."""
+        columns = set(self.columns)
+        for line, row in objects:
+            if new := sorted(row.keys() - columns):
+                raise DataError(
+                    f"{self.name}, line {line}: the key {quoted_list(new)} is new here; "
+                    f"the columns are the keys of the first 6 MB: {quoted_list(self.columns)}"
+                )
+
     def _objects(self) -> Iterator[list[tuple[int, dict[str, Any]]]]:
-        """The objects of each block, with their lines."""
-        for first, content in record_blocks(
-            utf8_pieces(self._opened, self._encoding, self.name), b"\0", self.name
-        ):
-            objects = []
-            for k, text in enumerate(content.split(b"\n")):
-                if not text.strip():
-                    continue
-                try:
-                    row = json.loads(text)
-                except (ValueError, RecursionError) as error:
-                    reason = getattr(error, "msg", "it is not JSON")
-                    raise DataError(
-                        f"{self.name}, line {first + k}: not a JSON object ({reason}); each line must hold one, "
-                        'such as {"age": 39, "city": "Oslo"}'
-                    ) from None
-                if not isinstance(row, dict):
-                    raise DataError(
-                        f"{self.name}, line {first + k}: is {'a list' if isinstance(row, list) else repr(row)[:40]}, "
-                        'not an object; each line must hold one row, such as {"age": 39, "city": "Oslo"}'
-                    )
-                objects.append((first + k, row))
-            yield objects
+        """Yield the objects of each block, with their lines."""
+        pieces = utf8_pieces(self._opener, self._encoding, self.name)
+        # no JSON text holds a NUL byte: as the quote it lets every line end a record
+        for first, content in record_blocks(pieces, b"\0", self.name):
+            yield [
+                (first + k, self._object(text, first + k))
+                for k, text in enumerate(content.split(b"\n"))
+                if text.strip()
+            ]
+
+    def _object(self, text: bytes, line: int) -> dict[str, Any]:
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", "it is not JSON")
+            raise DataError(
+                f"{self.name}, line {line}: not a JSON object ({reason}); "
+                f"each line must hold one, such as {_EXAMPLE}"
+            ) from None
+        if not isinstance(row, dict):
+            found = "a list" if isinstance(row, list) else repr(row)[:40]
+            raise DataError(
+                f"{self.name}, line {line}: is {found}, not an object; "
+                f"each line must hold one row, such as {_EXAMPLE}"
+            )
+        return row
 
     def _cell(self, value: Any, column: str, line: int) -> str:
+        """Return a JSON value as the text of a cell."""
         if value is None:
             return ""
         if isinstance(value, bool):
@@ -93,16 +106,17 @@ class JsonLinesFile:
             return number_text(value)
         if isinstance(value, dict | list):
             raise DataError(
-                f"{self.name}, line {line}, column '{column}': a cell must be text, a number, true, false or null, not "
-                f"{'an object' if isinstance(value, dict) else 'a list'}"
+                f"{self.name}, line {line}, column '{column}': a cell must be text, a number, "
+                f"true, false or null, not {'an object' if isinstance(value, dict) else 'a list'}"
             )
         if isinstance(value, str) and not _is_text(value):
             raise DataError(
-                f"{self.name}, line {line}, column '{column}': half a surrogate pair is no text; correct it"
+                f"{self.name}, line {line}, column '{column}': "
+                "half a surrogate pair is not text; correct it"
             )
         return str(value).strip()
 
 
 def _is_text(value: str) -> bool:
-    """Whether no half of a surrogate pair stands alone, which no file in UTF-8 can hold."""
+    """Return whether UTF-8 can hold a string: not where half of a surrogate pair is in it."""
     return not any("\ud800" <= character <= "\udfff" for character in value)

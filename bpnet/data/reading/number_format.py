@@ -1,4 +1,4 @@
-"""Marks: how a cell's text is a number, or a gap."""
+"""Number formats: how the text of a cell is read as a number or a missing value."""
 
 import contextlib
 import math
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "#n/a", "?")
-"""What stands for a gap where a number or a date is meant, in any case; in a column of text they are words."""
+"""Words, in any case, for a missing number or date; in a column of text they are categories."""
 
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """The decimal mark, the mark between thousands, and the words that are gaps in any column."""
+    """The decimal and thousands marks, and the words for a missing value in any column."""
 
     decimal: str = "."
     thousands: str | None = None
@@ -19,7 +19,7 @@ class NumberFormat:
 
     @cached_property
     def _missing_numbers(self) -> frozenset[float]:
-        """The words among `missing` that are numbers: -999 is -999.0 too, where numbers are meant."""
+        """The words of `missing` that are numbers: with -999, -999.0 is missing too."""
         numbers = set()
         for word in self.missing:
             with contextlib.suppress(ValueError):
@@ -27,15 +27,18 @@ class NumberFormat:
         return frozenset(numbers)
 
     def is_missing(self, cell: str) -> bool:
-        """Whether nothing stands in a cell of a text column."""
+        """Return whether a cell of text is a missing value."""
         return not cell or cell in self.missing
 
     def is_missing_number(self, cell: str) -> bool:
-        """Whether nothing stands in a cell where a number or a date is meant."""
+        """Return whether a cell is a missing value where numbers or dates are expected."""
         return self.is_missing(cell) or cell.lower() in MISSING_WORDS
 
     def number(self, cell: str) -> float:
-        """The finite number that a cell holds, nan for a gap; raises ValueError where it holds anything else."""
+        """Return a cell's number, NaN for a missing value.
+
+        Raises ValueError where the cell holds anything else, an infinite number included.
+        """
         if self.is_missing_number(cell):
             return math.nan
         if self.thousands and self.thousands in cell:
@@ -55,12 +58,12 @@ class NumberFormat:
         value = float(cell)
         if value in self._missing_numbers:
             return math.nan
-        if not math.isfinite(value) or "_" in cell:
+        if not math.isfinite(value) or "_" in cell:  # float() reads 1_000
             raise ValueError(cell)
         return value
 
     def is_number(self, cell: str) -> bool:
-        """Whether a cell holds a finite number, and is no gap."""
+        """Return whether a cell holds a finite number."""
         try:
             return not math.isnan(self.number(cell))
         except ValueError:

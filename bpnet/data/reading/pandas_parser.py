@@ -1,8 +1,7 @@
-"""Fast reading: columns of a large block of clean delimited text by pandas' C parser."""
+"""Columns of a large block of clean delimited text, parsed by pandas."""
 
 import io
 import warnings
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,50 +9,81 @@ import pandas as pd
 from bpnet.data.reading.chunk import CellType, ColumnTypes
 from bpnet.data.reading.column import Codes, Column
 from bpnet.data.reading.dialect import Dialect
-from bpnet.data.reading.number_format import MISSING_WORDS
+from bpnet.data.reading.number_format import MISSING_WORDS, NumberFormat
 
-_WORDS = sorted(
+_SPELLINGS = sorted(
     {form for word in MISSING_WORDS for form in (word, word.upper(), word.title(), "NaN", "N/a")}
 )
 
 
 def parse_columns(
-    content: bytes, columns: list[str], dialect: Dialect, wanted: ColumnTypes
+    content: bytes, columns: list[str], dialect: Dialect, types: ColumnTypes
 ) -> dict[str, Column] | None:
-    """The wanted columns, or None where anything is amiss: the careful reader then finds it, and names it."""
+    """Return the columns of `types`; None where anything is amiss.
+
+    Reading cell by cell then finds what is amiss, and names it.
+    """
     if b"\0" in content:
         return None
-    if dialect.number_format.thousands and any(kind != "text" for kind in wanted.values()):
-        return None  # pandas takes the mark away wherever it stands
-    plain = dialect.quote.encode() not in content and len(wanted) == len(columns)
-    rows = (
-        content.count(b"\n") + (not content.endswith(b"\n"))
-        if plain
-        else _rows(content, len(columns), dialect)
-    )
+    if dialect.number_format.thousands and any(kind != "text" for kind in types.values()):
+        return None  # pandas removes the thousands mark wherever it is
+    unquoted = dialect.quote.encode() not in content and len(types) == len(columns)
+    rows = _line_count(content) if unquoted else _row_count(content, len(columns), dialect)
     if rows is None:
         return None
+    frame = _frame(content, columns, dialect, types)
+    if frame is None or len(frame) != rows:
+        return None  # a line was blank
+    separators = rows * (len(columns) - 1)
+    if unquoted and content.count(dialect.separator.encode()) != separators:
+        return None  # a row is short; pandas refuses a long one
+    parsed: dict[str, Column] = {}
+    for name, kind in types.items():
+        series = frame[name]
+        if series.dtype.kind in "iuf":
+            numbers = series.to_numpy(np.float64)
+            if np.isinf(numbers).any():
+                return None
+            parsed[name] = Column(dialect.number_format, numbers=numbers)
+        elif kind == "number":
+            return None  # a cell is not a number
+        elif kind == "text":
+            codes, categories = pd.factorize(series)
+            parsed[name] = _stripped(
+                codes.astype(np.int32), categories.tolist(), dialect.number_format
+            )
+    # `any` without numbers is parsed again: by now pandas has made true into True
+    as_text: ColumnTypes = {name: "text" for name in types if name not in parsed}
+    if as_text:
+        again = parse_columns(content, columns, dialect, as_text)
+        return None if again is None else parsed | again
+    return parsed
+
+
+def _frame(
+    content: bytes, columns: list[str], dialect: Dialect, types: ColumnTypes
+) -> pd.DataFrame | None:
+    """Parse the columns of `types`; None where pandas cannot."""
     missing = sorted(dialect.number_format.missing)
     words: dict[CellType, list[str]] = {
-        "number": [*missing, *_WORDS],
+        "number": [*missing, *_SPELLINGS],
         "any": missing,
-        "text": [],
-    }  # a level is told later
-    gaps = {name: ["", *words[kind]] for name, kind in wanted.items()}
-    # not "category", of which pandas makes numbers where all levels are: 007 would become 7
+        "text": [],  # missing values of text are told later
+    }
+    # text is not read as "category": pandas would make categories of 007 into 7
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
+            return pd.read_csv(
                 io.BytesIO(content),
                 sep=dialect.separator,
                 quotechar=dialect.quote,
                 decimal=dialect.number_format.decimal,
                 header=None,
                 names=columns,
-                usecols=list(wanted),
-                dtype={name: object for name, kind in wanted.items() if kind == "text"},
-                na_values=gaps,
+                usecols=list(types),
+                dtype={name: object for name, kind in types.items() if kind == "text"},
+                na_values={name: ["", *words[kind]] for name, kind in types.items()},
                 keep_default_na=False,
                 skipinitialspace=dialect.separator != " ",
                 index_col=False,
@@ -62,74 +92,50 @@ def parse_columns(
             )
     except (ValueError, OverflowError, Warning):
         return None
-    if len(frame) != rows or (
-        plain and content.count(dialect.separator.encode()) != rows * (len(columns) - 1)
-    ):
-        return None  # a line was blank, or a row short; one that is long, pandas refuses
-    read: dict[str, Column] = {}
-    for name in wanted:
-        series = frame[name]
-        if series.dtype.kind in "iuf":
-            numbers = series.to_numpy(np.float64)
-            if np.isinf(numbers).any():
-                return None
-            read[name] = Column(dialect.number_format, numbers=numbers)
-        elif wanted[name] == "number":
-            return None  # not all are
-        elif wanted[name] == "text":
-            codes, categories = pd.factorize(series)
-            read[name] = Column(
-                dialect.number_format, **_stripped(codes.astype(np.int32), categories.tolist())
-            )
-    texts: ColumnTypes = {
-        name: "text" for name in wanted if name not in read
-    }  # read anew: true has become True by now
-    if texts:
-        again = parse_columns(content, columns, dialect, texts)
-        return None if again is None else read | again
-    return read
 
 
-def _rows(content: bytes, width: int, dialect: Dialect) -> int | None:
-    """How many rows there are; None where one is short or long, or a quote stands in a cell: pandas lets it pass."""
+def _line_count(content: bytes) -> int:
+    return content.count(b"\n") + (not content.endswith(b"\n"))
+
+
+def _row_count(content: bytes, width: int, dialect: Dialect) -> int | None:
+    """Return the number of rows; None where one is short or long, or a quote is inside a cell.
+
+    pandas accepts such quotes.
+    """
     text = np.frombuffer(content, np.uint8)
-    separator, end = ord(dialect.separator), ord("\n")
-    marks = (text == separator) | (text == end)
+    separator, line_end = ord(dialect.separator), ord("\n")
+    ends_cell = (text == separator) | (text == line_end)
     if dialect.quote.encode() in content:
         quotes = np.flatnonzero(text == ord(dialect.quote))
         opening, closing = quotes[::2], quotes[1::2]
         around = np.frombuffer(b"\n" + content + b"\n", np.uint8)
-        beside = [ord(dialect.quote), separator, end]
+        beside = [ord(dialect.quote), separator, line_end]
         before, after = around[opening], around[closing + 2]
         if not (
             np.isin(before, [*beside, ord(" ")]).all()
             and np.isin(after, [*beside, ord("\r")]).all()
         ):
             return None
-        marks &= np.cumsum(text == ord(dialect.quote), dtype=np.uint8) % 2 == 0
-    ends = text[marks] == end
+        # separators inside quotes end no cell: an odd number of quotes precedes them
+        ends_cell &= np.cumsum(text == ord(dialect.quote), dtype=np.uint8) % 2 == 0
+    ends_row = text[ends_cell] == line_end
     if not content.endswith(b"\n"):
-        ends = np.append(ends, True)
-    if len(ends) % width:
+        ends_row = np.append(ends_row, True)
+    if len(ends_row) % width:
         return None
-    cells = ends.reshape(-1, width)
+    cells = ends_row.reshape(-1, width)
     return len(cells) if cells[:, -1].all() and not cells[:, :-1].any() else None
 
 
-def _stripped(codes: Codes, categories: list[str]) -> dict[str, Any]:
-    """The levels without white space around them, which may make two of them one."""
+def _stripped(codes: Codes, categories: list[str], number_format: NumberFormat) -> Column:
+    """Return a column without white space around its texts, which may make two of them equal."""
     stripped = [category.strip() for category in categories]
     if stripped == categories:
-        return {"codes": codes, "categories": categories}
+        return Column(number_format, codes=codes, categories=categories)
     number: dict[str, int] = {}
     new = np.array(
-        [
-            *(
-                number.setdefault(category, len(number)) if category else -1
-                for category in stripped
-            ),
-            -1,
-        ],
+        [*(number.setdefault(text, len(number)) if text else -1 for text in stripped), -1],
         np.int32,
     )
-    return {"codes": new[codes], "categories": list(number)}
+    return Column(number_format, codes=new[codes], categories=list(number))

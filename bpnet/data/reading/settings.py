@@ -50,5 +50,6 @@ class Reading(Component):
         except LookupError:
             raise FieldError(
                 "encoding",
-                f"is '{self.encoding}', which is no encoding; utf-8, cp1252, latin-1 and utf-16 are some",
+                f"is '{self.encoding}', which is not an encoding; "
+                "use one such as utf-8, cp1252, latin-1 or utf-16",
             ) from None

@@ -14,21 +14,22 @@ _NAMES = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
 
 def sklearn_table(name: str) -> Table:
-    """A bundled table with its target as the last column, named `target`, in words where it has classes."""
+    """Return a table of scikit-learn's; raise DataError where it has none of that name.
+
+    The target is the last column, named `target`; classes are given by name.
+    """
     if name not in _NAMES:
         raise DataError(
             f"{SKLEARN_PREFIX}{name}: scikit-learn bundles no such table; "
-            f"it has {quoted_list(_NAMES)}"
-            f"{did_you_mean(name, _NAMES)}"
+            f"it has {quoted_list(_NAMES)}{did_you_mean(name, _NAMES)}"
         )
     import sklearn.datasets  # takes a second to import
 
     loaded: Any = getattr(sklearn.datasets, f"load_{name}")(as_frame=True)
     frame = loaded.frame.copy()
-    words = [str(word) for word in getattr(loaded, "target_names", [])]
-    if "target" in frame and len(words) > 1:
-        frame["target"] = [words[k] for k in frame["target"]]
+    class_names = [str(word) for word in getattr(loaded, "target_names", [])]
+    if "target" in frame and len(class_names) > 1:
+        frame["target"] = [class_names[k] for k in frame["target"]]
     columns = [str(column).replace(" (cm)", "").replace(" ", "_") for column in frame.columns]
-    return table_from_rows(
-        f"{SKLEARN_PREFIX}{name}", columns, frame.to_numpy(dtype=object).tolist()
-    )
+    rows = frame.to_numpy(dtype=object).tolist()
+    return table_from_rows(f"{SKLEARN_PREFIX}{name}", columns, rows)

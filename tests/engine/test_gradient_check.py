@@ -14,12 +14,13 @@ from engine_cases import (
     suited,
 )
 
-from bpnet.engine.activations import Activation, Identity, Sigmoid, Tanh
+from bpnet.engine.activations import Activation, Identity, Relu, Sigmoid, Tanh
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout, LayerNormalization
+from bpnet.engine.layers.dense import _BoundDense
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.network import BoundNetwork
+from bpnet.engine.network import BoundNetwork, Network
 from bpnet.engine.penalties import BoundPenalty, Penalty
 
 PENALTY = Penalty(l1=0.02, l2=0.1)
@@ -196,6 +197,38 @@ def test_one_wrong_entry_is_named_with_both_numbers(kind, monkeypatch):
         assert broken(checks.values()) == {name}
         assert checks[name].index == index
         assert checks[name].analytic - checks[name].numeric == pytest.approx(0.25, abs=1e-7)
+
+
+# Kinks of the loss.
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
+def test_a_gradient_that_is_always_0_is_no_kink(monkeypatch, scale):
+    backward = _BoundDense.backward
+
+    def wrong(self, delta):
+        backward(self, delta)
+        self._weight_gradient[...] = 0
+
+    monkeypatch.setattr(_BoundDense, "backward", wrong)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        network = Network([Dense(units=1)], 1, seeds=[seed], precision="float64")
+        rows = Rows(scale * rng.normal(size=(3, 1)), rng.normal(size=(3, 1)))
+        checks = {check.name: check for check in check_gradient(network, SquaredError(), rows)}
+        assert checks["layers.0.weight"].relative_error > 0.5
+        assert checks["layers.0.weight"].kinks == 0
+
+
+def test_a_relu_that_stands_on_0_is_a_kink():
+    network = Network(
+        [Dense(units=1, activation=Relu(), bias=False)], 1, seeds=[0], precision="float64"
+    )
+    network.theta[:] = 0
+    (check,) = check_gradient(
+        network, SquaredError(), Rows(np.array([[1.0], [2.0]]), np.array([[1.0], [1.0]]))
+    )
+    assert (check.kinks, check.relative_error) == (1, 0.0)
 
 
 # The check leaves no trace.

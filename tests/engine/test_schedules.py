@@ -112,6 +112,17 @@ def test_warm_up_longer_than_the_training(kind):
     )
 
 
+@pytest.mark.parametrize(
+    ("schedule", "epochs", "end"),
+    [(Cosine(warmup_epochs=0.5), 1, 0), (OneCycle(warmup_epochs=1.5), 2, 0.0004)],
+)
+def test_a_schedule_ends_also_where_less_than_an_epoch_is_left_after_the_warm_up(
+    schedule, epochs, end
+):
+    last = schedule.factor(1000 * epochs - 1, 1000, epochs)
+    assert last == pytest.approx(end, abs=1e-4)
+
+
 @pytest.mark.parametrize("schedule", named(SCHEDULES))
 @pytest.mark.parametrize(("steps", "epochs"), [(1, 1), (1, 50), (13, 7)])
 @pytest.mark.parametrize("warmup", [0, 0.5, 3])

@@ -13,6 +13,8 @@ from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.monitoring import Keeper, Monitor
 from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.losses import SquaredError
+from bpnet.engine.metrics import RegressionError
+from bpnet.engine.network import Network
 from bpnet.engine.optimizers import GradientDescent
 
 SEEDS = (1, 2, 3)
@@ -118,6 +120,20 @@ def test_the_best_training_loss_is_measured_after_the_epoch():
 def test_of_equal_epochs_the_first_is_the_best():
     _, records = run(network_of(linear(2)), learning_rate=1e-200, epochs=4)
     assert records[-1].kept_epoch[0] == 1
+
+
+def test_a_figure_that_is_never_a_number_does_not_leave_the_first_weights():
+    rng = np.random.default_rng(0)
+    rows, one = (Rows(rng.normal(size=(n, 2)), rng.normal(size=(n, 1))) for n in (10, 1))
+    network = Network([Dense(units=1)], 2, seeds=[0], precision="float64")
+    start = network.theta.copy()
+    training = Training(
+        epochs=5, early_stopping=EarlyStopping(monitor="val_r2", patience=10), precision="float64"
+    )
+    for record in fit(training, network, rows, one, [RegressionError()]):
+        assert np.isnan(record.metrics["val_r2"])
+    assert record.kept_epoch == 5
+    assert (network.theta != start).all()
 
 
 # Early stopping.

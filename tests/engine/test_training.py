@@ -16,14 +16,16 @@ from engine_cases import (
     train,
 )
 
-from bpnet.engine.activations import Tanh
+from bpnet.engine.activations import Relu, Tanh
 from bpnet.engine.component import FieldError
 from bpnet.engine.layers import Dense, Dropout
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.losses import AbsoluteError, SquaredError
-from bpnet.engine.optimizers import Adam, GradientDescent
+from bpnet.engine.metrics import RegressionError
+from bpnet.engine.network import Network
+from bpnet.engine.optimizers import Adam, GradientDescent, NAdam
 from bpnet.engine.penalties import GradientClipping
 from bpnet.engine.schedules import Cosine, ReduceOnPlateau, StepDecay
 
@@ -373,63 +375,6 @@ def test_the_scale_of_weights_does_not_matter():
     assert first[-1].metrics["loss"] == pytest.approx(second[-1].metrics["loss"], rel=1e-12)
 
 
-def one_step(clipping, scale):
-    """The gradient that one step of plain descent used, of three replicas, with clipping and without."""
-    used = []
-    for how in ({}, {"gradient_clipping": clipping}):
-        network = small((1, 2, 3))
-        before = network.theta.copy()
-        rows = data()
-        (record,) = train(
-            network,
-            Rows(rows.x, rows.y * scale),
-            batch_size="full",
-            epochs=1,
-            learning_rate=1.0,
-            **how,
-        )
-        used.append(before - network.theta)
-        np.testing.assert_allclose(
-            record.gradient_norm, np.linalg.norm(used[0], axis=1), rtol=1e-10
-        )
-    return used
-
-
-def test_clipping_by_norm_keeps_the_direction():
-    free, clipped = one_step(GradientClipping(norm=0.01), 5.0)
-    norms = np.linalg.norm(free, axis=1, keepdims=True)
-    assert (norms > 0.01).all()
-    np.testing.assert_allclose(clipped, free * (0.01 / norms), rtol=1e-10, atol=1e-14)
-
-
-def test_clipping_looks_at_each_replica_by_itself():
-    free, _ = one_step(GradientClipping(norm=1.0), 5.0)
-    norms = np.linalg.norm(free, axis=1)
-    bound = float(np.sort(norms)[1])
-    _, clipped = one_step(GradientClipping(norm=bound), 5.0)
-    np.testing.assert_allclose(
-        np.linalg.norm(clipped, axis=1), np.minimum(norms, bound), rtol=1e-10
-    )
-
-
-def test_clipping_by_value_bounds_each_entry():
-    free, clipped = one_step(GradientClipping(value=0.2), 5.0)
-    assert (np.abs(free) > 0.2).any()
-    np.testing.assert_allclose(clipped, np.clip(free, -0.2, 0.2), rtol=1e-10, atol=1e-14)
-
-
-def test_clipping_by_value_comes_before_that_by_norm():
-    free, clipped = one_step(GradientClipping(value=0.2, norm=0.3), 5.0)
-    cut = np.clip(free, -0.2, 0.2)
-    norms = np.linalg.norm(cut, axis=1, keepdims=True)
-    np.testing.assert_allclose(clipped, cut * np.minimum(1, 0.3 / norms), rtol=1e-10, atol=1e-14)
-
-
-def test_clipping_leaves_a_small_gradient_alone():
-    free, clipped = one_step(GradientClipping(value=1e6, norm=1e6), 1.0)
-    assert np.array_equal(free, clipped)
-
-
 # Rates that wait for a plateau.
 
 
@@ -472,6 +417,28 @@ def test_each_replica_has_a_rate_of_its_own():
     )
     np.testing.assert_allclose(rates[:, 1:], 0.1, rtol=1e-12)
     np.testing.assert_allclose(network.theta[:, 0], [2, 2 - 2 * 0.8**6, 2 + 3 * 0.8**6], rtol=1e-12)
+
+
+def test_replicas_whose_rates_fall_at_different_times_equal_their_solo_runs():
+    rng = np.random.default_rng(0)
+    rows = Rows(rng.normal(size=(20, 3)).astype("f4"), rng.normal(size=(20, 1)).astype("f4"))
+    training = Training(
+        optimizer=NAdam(), learning_rate=0.3, epochs=12, batch_size=5, keep="last",
+        schedule=ReduceOnPlateau(patience=0, decay=0.5),
+    )  # fmt: skip
+
+    def weights(seeds):
+        network = Network([Dense(units=6, activation=Relu()), Dense(units=1)], 3, seeds=seeds)
+        rates = [
+            record.learning_rate
+            for record in fit(training, network, rows, rows, [RegressionError()])
+        ]
+        return network.theta, np.array(rates)
+
+    together, rates = weights([1, 2])
+    assert (rates[:, 0] != rates[:, 1]).any()
+    for replica, seed in enumerate([1, 2]):
+        np.testing.assert_array_equal(together[replica], weights([seed])[0][0])
 
 
 def test_the_plateau_needs_more_than_the_least_improvement():

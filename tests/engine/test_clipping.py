@@ -1,0 +1,67 @@
+"""Gradient clipping: by norm and by value, for each replica by itself."""
+
+import numpy as np
+from engine_cases import network_of, some_rows, stack, train
+
+from bpnet.engine.activations import Tanh
+from bpnet.engine.layers import Dense
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.losses import SquaredError
+from bpnet.engine.penalties import GradientClipping
+
+
+def one_step(clipping, scale):
+    """The gradient that one step of plain descent used, of three replicas, with clipping and without."""
+    used = []
+    for how in ({}, {"gradient_clipping": clipping}):
+        network = network_of(stack(Dense, Tanh(), 2), seeds=(1, 2, 3))
+        before = network.theta.copy()
+        rows = some_rows(SquaredError(), rows=22, outputs=2)
+        (record,) = train(
+            network,
+            Rows(rows.x, rows.y * scale),
+            batch_size="full",
+            epochs=1,
+            learning_rate=1.0,
+            **how,
+        )
+        used.append(before - network.theta)
+        np.testing.assert_allclose(
+            record.gradient_norm, np.linalg.norm(used[0], axis=1), rtol=1e-10
+        )
+    return used
+
+
+def test_clipping_by_norm_keeps_the_direction():
+    free, clipped = one_step(GradientClipping(norm=0.01), 5.0)
+    norms = np.linalg.norm(free, axis=1, keepdims=True)
+    assert (norms > 0.01).all()
+    np.testing.assert_allclose(clipped, free * (0.01 / norms), rtol=1e-10, atol=1e-14)
+
+
+def test_clipping_looks_at_each_replica_by_itself():
+    free, _ = one_step(GradientClipping(norm=1.0), 5.0)
+    norms = np.linalg.norm(free, axis=1)
+    bound = float(np.sort(norms)[1])
+    _, clipped = one_step(GradientClipping(norm=bound), 5.0)
+    np.testing.assert_allclose(
+        np.linalg.norm(clipped, axis=1), np.minimum(norms, bound), rtol=1e-10
+    )
+
+
+def test_clipping_by_value_bounds_each_entry():
+    free, clipped = one_step(GradientClipping(value=0.2), 5.0)
+    assert (np.abs(free) > 0.2).any()
+    np.testing.assert_allclose(clipped, np.clip(free, -0.2, 0.2), rtol=1e-10, atol=1e-14)
+
+
+def test_clipping_by_value_comes_before_that_by_norm():
+    free, clipped = one_step(GradientClipping(value=0.2, norm=0.3), 5.0)
+    cut = np.clip(free, -0.2, 0.2)
+    norms = np.linalg.norm(cut, axis=1, keepdims=True)
+    np.testing.assert_allclose(clipped, cut * np.minimum(1, 0.3 / norms), rtol=1e-10, atol=1e-14)
+
+
+def test_clipping_leaves_a_small_gradient_alone():
+    free, clipped = one_step(GradientClipping(value=1e6, norm=1e6), 1.0)
+    assert np.array_equal(free, clipped)

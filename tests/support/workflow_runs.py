@@ -12,6 +12,7 @@ import numpy as np
 
 from bpnet.config.loading import load_config, read_config
 from bpnet.config.source import override, parse
+from bpnet.data.formats import format_named
 from bpnet.runs import weights
 from bpnet.workflows.predict import Prediction, PredictOptions, Summary
 from bpnet.workflows.train import TrainResult, train
@@ -83,7 +84,7 @@ def predicted(run: Path, data: Path | str, **wish: Any) -> dict[str, list[Any]]:
     """What a run adds to a table's rows, column by column."""
     stream = io.BytesIO()
     summary = Prediction(run, str(data), PredictOptions(**{"keep": [], **wish})).write(
-        "jsonl", stream
+        format_named("jsonl"), stream
     )
     rows = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert len(rows) == summary.rows
@@ -93,7 +94,7 @@ def predicted(run: Path, data: Path | str, **wish: Any) -> dict[str, list[Any]]:
 def written(run: Path, data: Path | str, **wish: Any) -> tuple[str, Summary]:
     """A table with its predictions as CSV, and what was counted."""
     stream = io.BytesIO()
-    summary = Prediction(run, str(data), PredictOptions(**wish)).write("csv", stream)
+    summary = Prediction(run, str(data), PredictOptions(**wish)).write(format_named("csv"), stream)
     return stream.getvalue().decode(), summary
 
 

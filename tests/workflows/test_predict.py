@@ -43,7 +43,7 @@ def test_an_output_name_that_says_no_format_is_refused(classes, tmp_path):
     table = classes.run.parents[1] / "t.csv"
     code, said = invoked("predict", classes.run, table, "-o", tmp_path / "x.foo")
     assert code == 2
-    assert "names end in .csv, .jsonl or .parquet; name the format with --format" in said
+    assert "names end in .csv, .jsonl, .json or .parquet; name the format with --format" in said
     assert list(tmp_path.iterdir()) == []
     assert (
         invoked("predict", classes.run, table, "-o", tmp_path / "x.foo", "--format", "csv")[0] == 0

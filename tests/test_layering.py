@@ -1,7 +1,8 @@
 """The layering: every module imports only from layers below its own, and none in a circle.
 
-The layers stand in `LAYERS` from top to bottom. An import counts wherever it is: at the top of a file, inside a
-function, under `TYPE_CHECKING`. A new package needs its place in the list, and this test says so.
+The layers are in `LAYERS` from top to bottom. An import counts wherever it is: at the top of a
+file, inside a function, under `TYPE_CHECKING`. A new package needs its place in the list, and this
+test says so.
 """
 
 import ast
@@ -69,7 +70,7 @@ def imported(source: str, modules: Iterable[str] = MODULES) -> set[str]:
 
 
 def layer(name: str) -> int:
-    """Return the position of a module of bpnet in LAYERS; the package itself, which holds a version, is lowest."""
+    """Return a module's position in LAYERS; bpnet itself, which holds only a version, is lowest."""
     parts = name.split(".")
     if len(parts) == 1:
         return len(LAYERS)

@@ -1,4 +1,4 @@
-"""Advice: each finding on both sides of its threshold, the key that it names, and silence where all is well."""
+"""Advice: each finding on both sides of its threshold, its key, and silence where all is well."""
 
 import dataclasses
 import math
@@ -8,7 +8,8 @@ import pytest
 from bpnet.doctor.advice import History, advise
 from bpnet.doctor.diagnosis import Diagnosis, LayerReport
 
-# A healthy training of three layers: gradients alike, steps of 1e-3, loss that falls from 2.3, which is chance, to 0.1
+# A healthy training of three layers: gradients alike, steps of 1e-3, loss that falls from 2.3,
+# which is chance, to 0.1
 
 
 def layer(number, **figures):
@@ -108,7 +109,8 @@ def test_figures_that_are_not_finite_are_no_finding(figures, value):
 def test_vanishing_gradients_name_a_relu_and_its_initializer():
     weak = look(layer(1, activation="sigmoid", saturated=0.0, dead=None, gradient_norm=1e-8))
     assert only("gradients", past=SLOW, now=weak) == (
-        "layer 1: gradients 1e-07 of layer 3's: vanishing; try activation: relu with initializer: he_normal"
+        "layer 1: gradients 1e-07 of layer 3's: vanishing; "
+        "try activation: relu with initializer: he_normal"
     )
     assert found(past=SLOW, now=look(layer(1, gradient_norm=1.01e-4))) == {}
 
@@ -219,7 +221,8 @@ def test_targets_that_do_not_vary_have_no_chance_to_compare_with():
 
 def test_dead_units_name_the_rate_and_another_activation():
     assert only("dead layer 2", now=look(layer(2, dead=0.8))) == (
-        "layer 2: 80% of its units are dead; lower training.learning_rate or use activation: leaky_relu"
+        "layer 2: 80% of its units are dead; "
+        "lower training.learning_rate or use activation: leaky_relu"
     )
     assert found(now=look(layer(2, dead=0.49))) == {}
 
@@ -321,13 +324,14 @@ def test_an_optimizer_that_searches_may_take_no_step():
 
 
 def rising(end, least=0.5, epochs=20):
-    """A validation loss that comes down to its minimum in epoch 5, stays there until epoch 10, and ends higher."""
+    """A validation loss that falls until epoch 5, stays there until epoch 10, and ends higher."""
     return [2.0, 1.5, 1.0, 0.7, *[least] * 6, *[end] * (epochs - 10)]
 
 
 def test_overfitting_names_early_stopping_l2_and_dropout():
     assert only("overfitting", past=history(validation_loss=rising(0.75))) == (
-        "overfitting: the validation loss rose from 0.5 in epoch 5 to 0.75, while the training loss came down to 0.15; "
+        "overfitting: the validation loss rose from 0.5 in epoch 5 to 0.75, "
+        "while the training loss came down to 0.15; "
         "set training.early_stopping, raise training.l2 or add a dropout layer"
     )
 

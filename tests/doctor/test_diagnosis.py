@@ -1,4 +1,4 @@
-"""A look at a network: its figures by hand, what chance gives, and that it leaves everything as it was."""
+"""A diagnosis: its numbers by hand, the loss of chance, and a network left as it was."""
 
 import math
 
@@ -130,7 +130,8 @@ def test_two_looks_at_the_same_parameters_are_the_same():
 
 # The figures of a layer.
 
-# Two units, one input: on the rows x = 1 … 4 unit 1 is relu(x - 2), unit 2 is relu(-x), dead; the score is their sum.
+# Two units, one input: on the rows x = 1 … 4 unit 1 is relu(x - 2), unit 2 is relu(-x), dead; the
+# score is their sum.
 HIDDEN = Dense(
     units=2,
     activation=Relu(),
@@ -274,7 +275,7 @@ def test_parameters_before_the_last_step_are_kept_only_where_asked():
 
 
 def test_the_step_is_the_optimizers_own_not_the_gradient():
-    """Adam's steps do not depend on the gradient's size: targets a thousand times as large change nothing."""
+    """Adam's steps do not depend on the gradient's size: larger targets change nothing."""
     ratios = []
     for scale in (1.0, 1e3):
         rows = some_rows(SquaredError())

@@ -14,7 +14,7 @@ from bpnet.engine.network import Network
 
 
 def history(reduction: str, divide: tuple[float, float]) -> tuple[list[float], list[float]]:
-    """The losses, training and validation, that a doctor compares; the rate makes both trainings the same."""
+    """The losses that a doctor compares; the rate makes both trainings the same."""
     rng = np.random.default_rng(0)
     rows, validation = (Rows(rng.normal(size=(n, 2)), rng.normal(size=(n, 1))) for n in (12, 5))
     training = Training(

@@ -1,4 +1,4 @@
-"""Activations: values and slopes from independent formulas, the right limits, and what holds for any z."""
+"""Activations: values and slopes from independent formulas, limits, and what holds for any z."""
 
 import math
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from bpnet.engine.activations import (
 
 
 def apply(activation, z):
-    """f(z), and the function that turns dL/da into dL/dz. The scratch holds nan: nothing may rely on it."""
+    """f(z), and the function from dL/da to dL/dz. The scratch holds nan: nothing may rely on it."""
     a = np.full_like(z, np.nan)
     scratch = tuple(np.full_like(z, np.nan) for _ in range(activation.scratch_arrays))
     kept = z.copy()
@@ -139,7 +139,8 @@ def test_value_and_slope(activation, dtype, tolerance):
     got = back(delta)
     assert got.dtype == dtype
     if isinstance(activation, Gelu) and dtype == np.float32:
-        # 1 - t² is 2e-8 near |z| = 5, where it is multiplied by 18: float32 leaves 2e-6 of the slope open there
+        # 1 - t² is 2e-8 near |z| = 5, where it is multiplied by 18: float32 leaves 2e-6 of the
+        # slope open there
         tolerance = {"rtol": 1e-6, "atol": 2e-6}
     np.testing.assert_allclose(got / delta, slope(exact), **tolerance)
 
@@ -212,7 +213,7 @@ LIMITS = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", get_args(AnyActivation))
 def test_limits(kind, dtype):
-    """Floating-point errors raise here, as in all of these tests; of the two units one is far above, one far below."""
+    """Floating-point errors raise, as in all tests here; one unit is far above, one far below."""
     z = np.array([[[1e4], [-1e4]]], dtype)
     a, back = apply(kind(), z)
     high, slope_high, low, slope_low = LIMITS[kind]
@@ -225,7 +226,7 @@ def test_limits(kind, dtype):
 @pytest.mark.parametrize("activation", named(ACTIVATIONS))
 @pytest.mark.parametrize("size", [88.0, 104.0, 710.0, 746.0, 1e9])
 def test_around_where_exponentials_overflow(activation, size):
-    """e^88.8 is the largest in float32, e^709.8 in float64; beyond, and where they underflow, all stays finite."""
+    """e^88.8 is beyond float32, e^709.8 beyond float64; all stays finite, on underflow too."""
     for dtype in (np.float32, np.float64):
         z = np.array([[[size], [-size], [0.0]]], dtype)
         a, back = apply(activation, z)

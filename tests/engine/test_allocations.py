@@ -1,4 +1,4 @@
-"""Nothing is allocated in the step: after the first epoch an epoch's peak stays far below one activation's buffer."""
+"""Nothing is allocated in a step: after the first epoch the peak stays far below one buffer."""
 
 import tracemalloc
 
@@ -52,7 +52,8 @@ def peak_of_an_epoch(
     rows = rows_of(suited(type(layers[0]), rows))
     network = Network(layers, INPUTS, seeds=[1])
     training = Training(**{
-        "loss": loss, "optimizer": GradientDescent(), "batch_size": BATCH, "epochs": 3, "learning_rate": 1e-6, **how
+        "loss": loss, "optimizer": GradientDescent(), "batch_size": BATCH, "epochs": 3,
+        "learning_rate": 1e-6, **how
     })  # fmt: skip
     records = fit(
         training,

@@ -1,4 +1,4 @@
-"""Batches: each row exactly once an epoch, in an order of its own for each replica, and targets and weights with it."""
+"""Batches: each row once an epoch, in each replica's own order, with its target and weight."""
 
 import numpy as np
 import pytest

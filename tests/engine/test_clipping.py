@@ -11,7 +11,7 @@ from bpnet.engine.penalties import GradientClipping
 
 
 def one_step(clipping, scale):
-    """The gradient that one step of plain descent used, of three replicas, with clipping and without."""
+    """The gradients that one step of three replicas used, without clipping and with it."""
     used = []
     for how in ({}, {"gradient_clipping": clipping}):
         network = network_of(stack(Dense, Tanh(), 2), seeds=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""The embedding layer: by hand, against one-hot columns and a product, and in everything that looks at a network."""
+"""The embedding layer: by hand, against one-hot columns, and in all that looks at a network."""
 
 import dataclasses
 
@@ -26,7 +26,7 @@ def table(position, levels, size):
 
 
 def run(network, x):
-    """The output (R, O, B) for x, (N, I) or (R, I, B), and a bound pass that has just been there."""
+    """The output (R, O, B) for x, (N, I) or (R, I, B), and the bound network just run forward."""
     x = np.asarray(x, network.dtype)
     bound = network.bind(x.T[None] if x.ndim == 2 else x, training=True)
     bound.forward()
@@ -110,12 +110,13 @@ def coded(rows=40, seed=0, levels=6):
 
 def training(**how):
     return Training(**{
-        "loss": SquaredError(), "optimizer": Adam(), "learning_rate": 0.05, "epochs": 30, "batch_size": 8, **how
+        "loss": SquaredError(), "optimizer": Adam(), "learning_rate": 0.05, "epochs": 30,
+        "batch_size": 8, **how
     })  # fmt: skip
 
 
 def test_a_table_of_single_numbers_is_the_weights_of_one_hot_columns():
-    """A vector of one number into a linear model: the table is the weights of the one-hot columns, at weight 1."""
+    """Vectors of one number into a linear model: the table is the weights of one-hot columns."""
     rows = coded()
     embedded = network_of([Embedding(tables=[table(1, 6, 1)]), *linear()])
     one_hot = network_of(linear(), inputs=8)

@@ -1,4 +1,4 @@
-"""The equilibrium layer against the reference of recurrent backpropagation (Almeida 1987, Pineda 1987)."""
+"""The equilibrium layer against a reference of recurrent backpropagation (Almeida, Pineda 1987)."""
 
 import numpy as np
 import pytest
@@ -53,8 +53,9 @@ def test_the_fixed_point_loss_and_gradient_of_the_reference(reference):
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6, 1e-8, 1e-10])
 def test_the_tolerance_bounds_the_error_of_the_gradient(reference, tolerance):
-    # a relaxation that shrinks changes by the spectral radius, 0.31, in each step stops within 0.31 / 0.69 tolerances
-    # of its end; the forward one's error enters through the slopes too, so that 3 tolerances leave room for both
+    # a relaxation that shrinks changes by the spectral radius, 0.31, in each step stops within
+    # 0.31 / 0.69 tolerances of its end; the forward one's error enters through the slopes too, so
+    # that 3 tolerances leave room for both
     point, network = reference_network(reference, tolerance)
     gradients(network, Rows(X, T))
     exact = np.concatenate([np.ravel(point[name]) for name in ("gW", "gU", "gb")])

@@ -1,4 +1,4 @@
-"""The gradient check passes for every layer, activation and loss, names the culprit of a failure, leaves no trace."""
+"""The gradient check: it passes for every component, names a culprit, and leaves no trace."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,8 @@ def largest_error(checks):
 )
 def test_backpropagation_agrees_with_central_differences(kind, activation, loss, seeds):
     network = network_of(stack(kind, activation, outputs=3), seeds=seeds)
-    # biases and shifts start at 0, where relu and its kin have their kink for a row of zeros: move off it
+    # biases and shifts start at 0, where relu and its kin have their kink for a row of zeros: move
+    # off it
     network.theta[:, network.weights :] += np.random.default_rng(3).normal(
         0, 0.1, network.theta[:, network.weights :].shape
     )
@@ -117,7 +118,7 @@ def test_deep_mixture_of_layers():
 
 
 def test_a_bias_without_effect_passes_too():
-    """Batch normalization takes any bias before it away: its gradient is 0, and rounding must not read as an error."""
+    """Batch normalization takes a bias away: its gradient is 0, and rounding is not an error."""
     for seed in range(20):
         network = network_of(
             [Dense(units=4), BatchNormalization(activation=Tanh()), Dense(units=3)], seeds=(seed,)
@@ -126,7 +127,8 @@ def test_a_bias_without_effect_passes_too():
         assert largest_error(checks) < 1e-6, f"seed {seed}"
 
 
-# The check can fail: each of these breaks one derivative, and the parameters that depend on it, no others, are named.
+# The check can fail: each of these breaks one derivative, and the parameters that depend on it, no
+# others, are named.
 
 
 def broken(checks):

@@ -1,4 +1,4 @@
-"""Initializers: moments, bounds and shapes of what they draw, and that it depends on the generator alone."""
+"""Initializers: moments, bounds and shapes of what they draw, from the generator only."""
 
 import math
 from typing import get_args

@@ -62,7 +62,7 @@ def test_dense_by_hand():
 
 
 def test_backpropagation_by_hand():
-    """The 2-2-1 network of sigmoids that textbooks draw, with half the squared error, to the last digit."""
+    """The 2-2-1 network of sigmoids in textbooks, with half the squared error, digit for digit."""
     network = network_of(
         [
             Dense(

@@ -1,4 +1,4 @@
-"""Losses: values worked by hand and from scikit-learn and SciPy, and the gradient of exactly the reported value."""
+"""Losses: values by hand and from scikit-learn and SciPy, and the gradient of exactly those."""
 
 import itertools
 from typing import get_args
@@ -22,7 +22,7 @@ ELEMENTWISE = (SquaredError, AbsoluteError, Huber)
 
 
 def bound(loss, y, t, w=None):
-    """The loss bound to scores y (R, O, B), with the same targets t (N, O) and weights w (N,) for each replica."""
+    """The loss bound to scores y (R, O, B), with targets t (N, O) and weights w (N,) for all."""
     t = loss.prepare(np.asarray(t, y.dtype)).T
     t = np.broadcast_to(t, (len(y), *t.shape))
     w = None if w is None else np.broadcast_to(np.asarray(w, y.dtype), (len(y), 1, y.shape[2]))
@@ -30,7 +30,7 @@ def bound(loss, y, t, w=None):
 
 
 def value(loss, y, t, w=None):
-    """What a batch costs each replica (R,); the rest of the world sees y as (N, O), so y is (R, N, O) here."""
+    """The loss (R,) of a batch; elsewhere y is (N, O), so it is (R, N, O) here."""
     y = np.array(y, np.float64)
     y = y[None] if y.ndim == 2 else y
     one = bound(loss, y.transpose(0, 2, 1).copy(), t, w)
@@ -55,12 +55,16 @@ def test_every_loss_is_in_the_tables():
     assert {type(loss) for loss in LOSSES} == set(get_args(AnyLoss)) == set(BY_HAND)
 
 
-# Two rows of two outputs: scores (1, 2) and (0, -1), targets (0, 4) and (1, 0); differences (1, -2) and (-1, -1).
+# Two rows of two outputs: scores (1, 2) and (0, -1), targets (0, 4) and (1, 0);
+# differences (1, -2) and (-1, -1).
 # squared: 1 + 4 and 1 + 1, over outputs 5/2 and 2/2, over rows 7/4; gradient 2e / 2 / 2 = e / 2.
 # absolute: 3 and 2, over outputs 3/2 and 1, over rows 5/4; gradient sign(e) / 4.
-# huber, delta 1: 1/2 + (2 - 1/2) and 1/2 + 1/2, that is 2 and 1; over outputs 1 and 1/2, over rows 3/4; clipped e / 4.
-# binary cross-entropy with targets (0, 1) and (1, 0): log(1 + e) + log(1 + e²) - 2, and log 2 + log(1 + 1/e).
-# cross-entropy with targets (0, 1) and (1, 0): -log(e² / (e + e²)) and -log(1 / (1 + 1/e)), both log(1 + 1/e).
+# huber, delta 1: 1/2 + (2 - 1/2) and 1/2 + 1/2, that is 2 and 1; over outputs 1 and 1/2,
+#     over rows 3/4; clipped e / 4.
+# binary cross-entropy with targets (0, 1) and (1, 0): log(1 + e) + log(1 + e²) - 2,
+#     and log 2 + log(1 + 1/e).
+# cross-entropy with targets (0, 1) and (1, 0): -log(e² / (e + e²)) and -log(1 / (1 + 1/e)),
+#     both log(1 + 1/e).
 E1, E2 = np.e, np.e**2
 S1, S2, S3 = E1 / (1 + E1), E2 / (1 + E2), 1 / (1 + E1)
 Y = [[1.0, 2.0], [0.0, -1.0]]
@@ -121,7 +125,8 @@ def test_scipys_huber(delta, weighted):
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_scikit_learns_losses(weighted):
-    # its weighted means divide by the sum of the weights: ours are the same where the mean weight is 1
+    # its weighted means divide by the sum of the weights: ours are the same where the mean weight
+    # is 1
     for loss, theirs in (
         (SquaredError(), metrics.mean_squared_error),
         (AbsoluteError(), metrics.mean_absolute_error),
@@ -186,7 +191,8 @@ def test_the_sum_is_the_mean_times_the_rows(loss):
 
 
 def test_label_smoothing_mixes_in_the_mean_over_all_labels():
-    # Σ t log p is linear in t: the smoothed loss is the same mix of the plain one and of that with every label
+    # Σ t log p is linear in t: the smoothed loss is the same mix of the plain one and of that with
+    # every label
     y, t, w = case(CrossEntropy())
     plain, every = (
         value(CrossEntropy(), y, t, w),
@@ -249,7 +255,7 @@ def test_the_gradient_is_that_of_the_reported_value(loss, rows, weighted, replic
 
 @pytest.mark.parametrize("loss", named(LOSSES))
 def test_logits_far_out_in_float32(loss):
-    """Floating-point errors raise here. A right answer costs nothing, a wrong one 1e4 or its square, all finite."""
+    """Floating-point errors raise. A right answer costs nothing, a wrong one 1e4 or its square."""
     for sign, truth in itertools.product((1.0, -1.0), ([1.0, 0.0], [0.0, 1.0])):
         y = np.array([[[1e4 * sign], [-1e4 * sign]]], np.float32)
         one = bound(loss, y, np.array([truth]), [0.5])

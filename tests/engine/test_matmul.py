@@ -1,4 +1,4 @@
-"""Bound products: what they write is what einsum and sum give, for every way in which they are carried out."""
+"""Bound products: they write what einsum and sum give, in whichever way they are carried out."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ WAYS = ["one replica", "shared b", "own b"]
 
 
 def arrays(way, m, k, n, dtype=np.float64):
-    """a (R, M, K), b (R, K, N), out (R, M, N); a and out are parts of flat vectors, as weights and gradients are."""
+    """a (R, M, K), b (R, K, N), out (R, M, N); a and out are parts of flat vectors."""
     rng = np.random.default_rng(0)
     replicas = 1 if way == "one replica" else 3
     a = rng.normal(size=(replicas, m * k + 2)).astype(dtype)[:, 1:-1].reshape(replicas, m, k)

@@ -131,7 +131,8 @@ def test_label_accuracy(outputs, loss, size, rng):
 
 
 def test_label_accuracy_by_hand():
-    # of the rows (1, 0), (1, 1) and (0, 0) the first is right, of the second one label, of the third none
+    # of the rows (1, 0), (1, 1) and (0, 0) the first is right, of the second one label, of the
+    # third none
     t = np.array([[1.0, 0], [1, 1], [0, 0]])
     figures = measure(LabelAccuracy(), np.array([[[0.9, 0.1], [0.9, 0.2], [0.8, 0.7]]]), t, 2)
     assert figures["accuracy"] == pytest.approx([1 / 3])
@@ -173,7 +174,8 @@ def test_by_hand():
 
 
 def test_several_outputs_by_hand():
-    # each in its own unit: errors of 1 in two rows of three and of 2 units of 10 in all; deviations Σ 2 and 8
+    # each in its own unit: errors of 1 in two rows of three and of 2 units of 10 in all;
+    # deviations Σ 2 and 8
     t = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
     y = t + np.array([[0.0, 2.0], [1.0, -2.0], [-1.0, 2.0]])
     figures = measure(RegressionError(scale=np.array([1.0, 10.0])).over(t), y[None], t, 2)

@@ -26,7 +26,8 @@ def test_predictions_do_not_depend_on_the_chunks(kind, monkeypatch):
     x = suited(kind, some_rows(SquaredError(), rows=23)).x
     whole = network.predict(x)
     assert whole.shape == (2, 23, 2)
-    # units of an equilibrium relax until those of every row have settled: other rows bring them nearer or less near
+    # units of an equilibrium relax until those of every row have settled: other rows bring them
+    # nearer or less near
     tolerance = {"rtol": 1e-13, "atol": 1e-12 if kind is Equilibrium else 0}
     for values in (1, 50, 100):
         monkeypatch.setattr(network_module, "CHUNK_VALUES", values)

@@ -1,4 +1,4 @@
-"""Optimizers: steps worked by hand, an independent reference from the definitions, convergence on a known quadratic."""
+"""Optimizers: steps by hand, a reference from the definitions, convergence on a quadratic."""
 
 import math
 from typing import get_args
@@ -53,15 +53,18 @@ def run(optimizer, theta, gradients, rate, *, weights=None, dtype=np.float64):
 # momentum 0.5: v = 2, then 1 - 1 = 0, then 0 + 4 = 4: 0.8; 0.8; 0.4.
 # nesterov 0.5: the same v = 2, 0, 4; steps g + v/2 = 3, -1, 6: 0.7; 0.8; 0.2.
 # rmsprop 0.75, epsilon 1: v = 4/4 = 1; 0.75 + 1/4 = 1; 0.75 + 16/4 = 4.75.
-#     steps 2/(1 + 1) = 1; -1/(1 + 1) = -1/2; 4/(√4.75 + 1): 0.9; 0.95; 0.95 - 0.4/3.179449471770337.
+#     steps 2/(1 + 1) = 1; -1/(1 + 1) = -1/2; 4/(√4.75 + 1):
+#     0.9; 0.95; 0.95 - 0.4/3.179449471770337.
 # adagrad, epsilon 1: v = 4; 5; 21. steps 2/3; -1/(√5 + 1) = -0.3090169943749474; 4/(√21 + 1).
 # adam ½ and ¾, epsilon 1: m = 1; 0; 2. v = 1; 1; 4.75.
-#     m̂ = 1/(1/2) = 2; 0/(3/4) = 0; 2/(7/8) = 16/7.  v̂ = 1/(1/4) = 4; 1/(7/16) = 16/7; 4.75/(37/64) = 304/37.
+#     m̂ = 1/(1/2) = 2; 0/(3/4) = 0; 2/(7/8) = 16/7.
+#     v̂ = 1/(1/4) = 4; 1/(7/16) = 16/7; 4.75/(37/64) = 304/37.
 #     steps 2/(2 + 1) = 2/3; 0; (16/7)/(√(304/37) + 1).
 # adamw is the same after theta has been multiplied by 1 - 0.1 · 0.5 = 0.95.
-# nadam ½ and ¾, epsilon 1, momentum_decay 250 so that 0.96^(t 250) = 3.6931e-5^t: here it is computed as q.
-# rprop 1.2 and 0.5: size 0.1 and 1 - 0.1 = 0.9; the sign turns: size 0.05 and a rest at 0.9; after the rest
-#     there is no sign to compare with: size 0.05, 0.9 - 0.05 = 0.85.
+# nadam ½ and ¾, epsilon 1, momentum_decay 250 so that 0.96^(t 250) = 3.6931e-5^t:
+#     here it is computed as q.
+# rprop 1.2 and 0.5: size 0.1 and 1 - 0.1 = 0.9; the sign turns: size 0.05 and a rest at 0.9;
+#     after the rest there is no sign to compare with: size 0.05, 0.9 - 0.05 = 0.85.
 Q = 0.96**250
 MU_1, MU_2, MU_3, MU_4 = (0.5 * (1 - 0.5 * Q**t) for t in (1, 2, 3, 4))
 NADAM_1 = ((1 - MU_1) * 2 / (1 - MU_1) + MU_2 * 1 / (1 - MU_1 * MU_2)) / (2 + 1)
@@ -105,7 +108,8 @@ def test_three_steps_worked_by_hand(kind):
 
 
 def test_rprop_grows_shrinks_and_keeps_to_its_bounds():
-    # same sign: 0.1, 0.12, then 0.144 is cut to 0.13; a turn halves it to 0.065 and rests; then 0.065, then 0.078
+    # same sign: 0.1, 0.12, then 0.144 is cut to 0.13; a turn halves it to 0.065 and rests; then
+    # 0.065, then 0.078
     optimizer = Rprop(largest_step=0.13)
     path = run(optimizer, [[0.0]], [[[g]] for g in (1.0, 3.0, 0.5, -2.0, -2.0, -2.0)], 0.1)
     np.testing.assert_allclose(
@@ -118,7 +122,8 @@ def test_rprop_grows_shrinks_and_keeps_to_its_bounds():
     np.testing.assert_allclose(path[:, 0, 0], [-0.1, -0.1, -0.05, -0.05, -0.09], rtol=1e-13)
 
 
-# From the definitions: moments as plain sums over the history of gradients, g_1 … g_t, never as recursions.
+# From the definitions: moments as plain sums over the history of gradients, g_1 … g_t, never as
+# recursions.
 
 
 def average(history, decay):
@@ -249,7 +254,8 @@ def test_scikit_learns_adam():
         np.testing.assert_allclose(position, theirs[0], rtol=1e-12, atol=1e-14)
 
 
-# f = Σ a (θ - c)² / 2, from 0, with curvatures 1 and 10: how near c the optimizer is after 2000 steps.
+# f = Σ a (θ - c)² / 2, from 0, with curvatures 1 and 10: how near c the optimizer is after 2000
+# steps.
 RATE = {
     GradientDescent: 0.1,
     Momentum: 0.02,

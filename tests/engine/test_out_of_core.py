@@ -1,4 +1,4 @@
-"""Windows: stored rows are trained on and measured as rows in memory are, each once an epoch, a window at a time."""
+"""Out of core: stored rows train and are measured like rows in memory, a window at a time."""
 
 import numpy as np
 import pytest

@@ -39,8 +39,8 @@ def squared_length(theta):
 
 
 def test_perturbation_by_hand():
-    # the first: 1 - 0.2 is better, 1 + 0.3 is not, 1 - 2 is as good and so not kept, and 0.8 - 0.3 is better;
-    # the second moves the other way round at its own pace
+    # the first: 1 - 0.2 is better, 1 + 0.3 is not, 1 - 2 is as good and so not kept, and 0.8 - 0.3
+    # is better; the second moves the other way round at its own pace
     draws = [
         Scripted((0, -2.0), (1, 3.0), (1, -20.0), (0, -3.0)),
         Scripted((1, 1.0), (0, -1.0), (0, 0.0), (1, -1.0)),

@@ -1,4 +1,4 @@
-"""Rows in sets: a replica that has rows of its own is the network that trains on these rows alone."""
+"""Rows in sets: a replica with rows of its own is the network trained on only those rows."""
 
 import numpy as np
 import pytest

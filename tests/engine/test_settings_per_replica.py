@@ -1,4 +1,4 @@
-"""Settings for each replica: optimizer, rate, schedule, penalties, clipping, dropout and first weights of its own."""
+"""Settings for each replica: optimizer, rate, schedule, penalties, clipping, dropout, weights."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A 4-16-3 network on iris goes step for step where scikit-learn's MLPClassifier goes, from the same weights."""
+"""A 4-16-3 network on iris takes the steps of scikit-learn's MLPClassifier, one by one."""
 
 import numpy as np
 import pytest
@@ -27,11 +27,12 @@ OPTIMIZERS = {
         Nesterov(momentum=0.8),
         {"solver": "sgd", "momentum": 0.8, "nesterovs_momentum": True},
     ),
-    # scikit-learn adds epsilon to √v, we to the corrected √v̂: with next to none of it both are the same
+    # scikit-learn adds epsilon to √v, we to the corrected √v̂: with next to none of it both are
+    # the same
     "adam": (Adam(epsilon=1e-300), {"solver": "adam", "epsilon": 1e-300}),
 }
-# batches of 40 end each epoch with one of 30; scikit-learn's penalty is alpha / 2 Σ w² / rows of the batch, which
-# one l2 can equal only where all batches have the same number of rows
+# batches of 40 end each epoch with one of 30; scikit-learn's penalty is alpha / 2 Σ w² / rows of
+# the batch, which one l2 can equal only where all batches have the same number of rows
 BATCHES = [pytest.param(size, alpha, id=f"{size}-{alpha}") for size, alpha in
            [("full", 0.0), ("full", 3.0), (40, 0.0), (50, 0.0), (50, 3.0)]]  # fmt: skip
 
@@ -123,8 +124,8 @@ def test_fifty_steps_with_weighted_rows():
     weights = np.random.default_rng(1).uniform(0.2, 3.0, len(x))
     network = network_4_16_3()
     classifier = FromTheSameWeights(
-        hidden_layer_sizes=(16,), solver="sgd", momentum=0.0, learning_rate_init=0.1, batch_size=len(x), alpha=0.0,
-        shuffle=False,
+        hidden_layer_sizes=(16,), solver="sgd", momentum=0.0, learning_rate_init=0.1,
+        batch_size=len(x), alpha=0.0, shuffle=False,
     ).begin_with(network)  # fmt: skip
     training = Training(
         loss=CrossEntropy(),

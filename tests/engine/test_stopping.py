@@ -1,4 +1,4 @@
-"""The end of a training: which epoch's parameters are kept, at which epoch each replica stops, and why."""
+"""The end of a training: the epoch whose parameters are kept, when each replica stops, and why."""
 
 import itertools
 
@@ -104,7 +104,7 @@ def test_the_best_by_a_figure_of_which_more_is_better():
 
 
 def test_the_best_training_loss_is_measured_after_the_epoch():
-    """The loss reported for an epoch is of weights that its steps have since replaced: the choice measures anew."""
+    """An epoch's reported loss is of weights since replaced: the choice measures it anew."""
     diary, records = run(validation=None, keep="best", learning_rate=0.3)
     for replica in range(3):
         after = []
@@ -140,7 +140,7 @@ def test_a_figure_that_is_never_a_number_does_not_leave_the_first_weights():
 
 
 def stops_at(values, patience, least):
-    """The rule by hand: the epoch that is `patience` after the last to improve on the value of that one by more."""
+    """The rule by hand: the epoch that comes `patience` after the last sufficient improvement."""
     reference, since = np.inf, 0
     for epoch, value in enumerate(values, start=1):
         if value < reference - least:
@@ -339,7 +339,8 @@ def test_stopping_midway_restores_what_was_kept(how, keep, epochs):
 
 @pytest.mark.parametrize("steps", [0, 2, 9])
 def test_an_interrupt_in_the_middle_of_an_epoch_restores_what_was_kept(steps, monkeypatch):
-    # 14 rows in batches of 4 are 4 steps an epoch: after 2 steps nothing has been kept yet, after 9 two epochs have
+    # 14 rows in batches of 4 are 4 steps an epoch: after 2 steps nothing has been kept yet, after
+    # 9 two epochs have
     whole, _ = run(keep="last", epochs=max(steps // 4, 1))
     expected = whole.theta[steps // 4]
     right, taken = GradientDescent.step, itertools.count()

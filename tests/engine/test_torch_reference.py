@@ -1,4 +1,4 @@
-"""PyTorch as an independent reference: whole networks forward and backward, and every optimizer it shares with us."""
+"""PyTorch as an independent reference: networks forward and backward, and shared optimizers."""
 
 from collections.abc import Callable
 
@@ -47,7 +47,7 @@ PRECISIONS = [
 
 @pytest.fixture(autouse=True)
 def _default_dtype(request):
-    """Torch keeps the counters of its optimizers, such as NAdam's product of momenta, in the default type."""
+    """Torch keeps its optimizers' counters, such as NAdam's momenta, in the default type."""
     before = torch.get_default_dtype()
     given = request.node.callspec.params if hasattr(request.node, "callspec") else {}
     torch.set_default_dtype(DTYPE[given.get("precision", "float64")])
@@ -72,7 +72,7 @@ ACTIVATIONS: list[tuple[object, Callable]] = [
 
 
 def weighted_mean(each):
-    """The mean over rows of the sum or mean over outputs that `each` leaves to do, times the rows' weights."""
+    """The weighted mean over rows of the sum or mean over outputs that `each` leaves to do."""
     return lambda y, t, w: (w * each(y, t)).mean()
 
 
@@ -338,7 +338,7 @@ def test_l2_is_torchs_weight_decay_on_weights():
 
 
 def test_mini_batches_with_batch_normalization_and_clipping():
-    """20 epochs of mini-batches in file order, the last one short; running statistics and clipping included."""
+    """20 epochs of mini-batches in file order, the last one short, with statistics and clipping."""
     from bpnet.engine.penalties import GradientClipping
 
     loss = CrossEntropy()

@@ -1,4 +1,4 @@
-"""Training: what fit() reports is what it did, a replica is its solo run, and the same seed gives the same bits."""
+"""Training: fit() reports what it did, a replica is its solo run, a seed gives the same bits."""
 
 import numpy as np
 import pytest
@@ -140,8 +140,9 @@ def test_a_replica_is_its_solo_run_with_every_layer(kind, batch_size, precision,
         return small(seeds, precision, kind)
 
     compare_replicas_with_solo_runs(
-        make, suited(kind, data(weighted=True)), suited(kind, data(9, seed=1)), precision, tolerance,
-        batch_size=batch_size, epochs=6, l1=0.001, l2=0.01, gradient_clipping=GradientClipping(norm=0.5),
+        make, suited(kind, data(weighted=True)), suited(kind, data(9, seed=1)), precision,
+        tolerance, batch_size=batch_size, epochs=6, l1=0.001, l2=0.01,
+        gradient_clipping=GradientClipping(norm=0.5),
     )  # fmt: skip
 
 
@@ -150,15 +151,17 @@ def test_a_replica_is_its_solo_run_with_every_layer(kind, batch_size, precision,
 def test_a_replica_is_its_solo_run_with_every_optimizer(optimizer, precision, tolerance):
     compare_replicas_with_solo_runs(
         small, data(), data(9, seed=1), precision, tolerance,
-        optimizer=optimizer, learning_rate=0.01, batch_size=8, epochs=6, schedule=Cosine(warmup_epochs=1.5),
+        optimizer=optimizer, learning_rate=0.01, batch_size=8, epochs=6,
+        schedule=Cosine(warmup_epochs=1.5),
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
 def test_a_replica_is_its_solo_run_where_each_stops_at_an_epoch_of_its_own(precision, tolerance):
     records = compare_replicas_with_solo_runs(
-        lambda seeds, precision: small(seeds, precision, Dropout), data(), data(9, seed=1), precision, tolerance,
-        learning_rate=0.3, batch_size=8, epochs=60, early_stopping=EarlyStopping(patience=2),
+        lambda seeds, precision: small(seeds, precision, Dropout), data(), data(9, seed=1),
+        precision, tolerance, learning_rate=0.3, batch_size=8, epochs=60,
+        early_stopping=EarlyStopping(patience=2),
     )  # fmt: skip
     assert records[-1].stops == ("early_stopping",) * 3
     assert len(set(records[-1].kept_epoch)) > 1
@@ -167,8 +170,9 @@ def test_a_replica_is_its_solo_run_where_each_stops_at_an_epoch_of_its_own(preci
 @pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
 def test_a_replica_is_its_solo_run_where_rates_are_reduced_one_by_one(precision, tolerance):
     records = compare_replicas_with_solo_runs(
-        lambda seeds, precision: small(seeds, precision, Dropout), data(), data(9, seed=1), precision, tolerance,
-        learning_rate=0.3, batch_size=8, epochs=30, schedule=ReduceOnPlateau(patience=1),
+        lambda seeds, precision: small(seeds, precision, Dropout), data(), data(9, seed=1),
+        precision, tolerance, learning_rate=0.3, batch_size=8, epochs=30,
+        schedule=ReduceOnPlateau(patience=1),
     )  # fmt: skip
     assert (
         len({tuple(record.learning_rate[replica] for record in records) for replica in range(3)})
@@ -254,7 +258,8 @@ def test_penalties_are_part_of_the_reported_losses_and_spare_biases(batch_size):
 
 
 def test_the_loss_of_an_epoch_is_that_of_each_batch_before_its_step():
-    # one weight at 1, no bias, targets 0, half squared error: a row x costs x² w² / 2 and its step is w (1 - η x²)
+    # one weight at 1, no bias, targets 0, half squared error: a row x costs x² w² / 2 and its step
+    # is w (1 - η x²)
     network = network_of(linear(1, bias=False), inputs=1)
     network.theta[:] = 1.0
     rows = Rows(np.array([[1.0], [2.0], [3.0]]), np.zeros((3, 1)))
@@ -267,7 +272,8 @@ def test_the_loss_of_an_epoch_is_that_of_each_batch_before_its_step():
         learning_rate=0.1,
         loss=SquaredError(half=True),
     )
-    # w = 1: 1/2, then 0.9: 4 · 0.81 / 2 = 1.62, then 0.9 · 0.6 = 0.54: 9 · 0.2916 / 2 = 1.3122, then 0.54 · 0.1
+    # w = 1: 1/2, then 0.9: 4 · 0.81 / 2 = 1.62, then 0.9 · 0.6 = 0.54: 9 · 0.2916 / 2 = 1.3122,
+    # then 0.54 · 0.1
     assert record.metrics["loss"][0] == pytest.approx((0.5 + 1.62 + 1.3122) / 3, rel=1e-14)
     assert network.theta[0, 0] == pytest.approx(0.054, rel=1e-14)
     # gradients x² w: 1, 3.6, 4.86
@@ -335,7 +341,8 @@ def test_a_batch_larger_than_the_table_is_the_whole_table():
 
 
 def test_the_gradient_of_a_short_last_batch_is_its_own_mean():
-    # rows 1, 1 and 4: the weight 1 goes to 1 - 0.1 · 1 = 0.9, and then by the mean over one row, not two
+    # rows 1, 1 and 4: the weight 1 goes to 1 - 0.1 · 1 = 0.9, and then by the mean over one row,
+    # not two
     network = network_of(linear(1, bias=False), inputs=1)
     network.theta[:] = 1.0
     rows = Rows(np.array([[1.0], [1.0], [4.0]]), np.zeros((3, 1)))
@@ -379,7 +386,8 @@ def test_the_scale_of_weights_does_not_matter():
 
 
 def test_the_rate_is_reduced_after_more_than_patience_epochs_without_improvement():
-    # nothing moves: epoch 1 is an improvement on nothing, 2, 3 and 4 are not; the rate of epoch 5 is the first reduced
+    # nothing moves: epoch 1 is an improvement on nothing, 2, 3 and 4 are not; the rate of epoch 5
+    # is the first reduced
     schedule = ReduceOnPlateau(patience=2, decay=0.5, smallest=0.2, warmup_epochs=1)
     for rows, validation in ((data(), data(9, seed=1)), (data(), None)):
         records = train(
@@ -450,7 +458,8 @@ def test_the_plateau_needs_more_than_the_least_improvement():
     records = train(
         network, rows, rows, batch_size="full", epochs=6, learning_rate=0.1, schedule=schedule
     )
-    # val_loss after each epoch: 0.64, 0.4096 (no), 0.2621 (0.64 - 0.2621 > 0.25: yes), 0.1678 (no), 0.1074 (no)
+    # val_loss after each epoch: 0.64, 0.4096 (no), 0.2621 (0.64 - 0.2621 > 0.25: yes), 0.1678
+    # (no), 0.1074 (no)
     assert [record.metrics["val_loss"][0] for record in records[:3]] == pytest.approx(
         [0.64, 0.4096, 0.262144]
     )
@@ -514,7 +523,10 @@ def test_nothing_happens_before_the_first_record_is_asked_for():
 def test_float32_stays_float32():
     network = small(precision="float32")
     rows = in_precision(data(weighted=True), "float32")
-    train(network, rows, rows, optimizer=Adam(), batch_size=8, epochs=2, l1=0.01, precision="float32",
-          gradient_clipping=GradientClipping(norm=1.0), schedule=ReduceOnPlateau(patience=0))  # fmt: skip
+    train(
+        network, rows, rows, optimizer=Adam(), batch_size=8, epochs=2, l1=0.01,
+        precision="float32", gradient_clipping=GradientClipping(norm=1.0),
+        schedule=ReduceOnPlateau(patience=0),
+    )  # fmt: skip
     assert network.theta.dtype == network.gradient.dtype == np.float32
     assert network.predict(rows.x).dtype == np.float32

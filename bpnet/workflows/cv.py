@@ -1,23 +1,18 @@
 """Cross-validation: a network for each fold, trained together where shapes agree, and estimates."""
 
 import time
-from collections.abc import Generator, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from bpnet.config.loading import LoadedConfig
-from bpnet.engine.loop.batches import stacked
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import Record
 from bpnet.errors import DivergedError, InterruptedRunError
-from bpnet.models.build import describe
 from bpnet.models.ensemble import Ensemble, separate
 from bpnet.models.model import Model
-from bpnet.models.training_metrics import measure_replicas, training_metrics
-from bpnet.preparation.folds import check_foldable, draw_folds
+from bpnet.models.training_metrics import measure_replicas
+from bpnet.preparation.folds import Fold, check_foldable, draw_folds
 from bpnet.preparation.prepare import Contents, Prepared, contents
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
@@ -29,14 +24,10 @@ from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_folds
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
+from bpnet.workflows.cv_pass import FoldPass
 from bpnet.workflows.cv_plan import PlannedFold, encoded, in_passes, plan
 from bpnet.workflows.out_of_fold import predict_fold
-from bpnet.workflows.session import (
-    FoldWatcher,
-    TrainingSession,
-    divergence_cause,
-    training_threads,
-)
+from bpnet.workflows.session import FoldWatcher, TrainingSession, divergence_cause
 
 
 @dataclass(frozen=True)
@@ -68,15 +59,9 @@ def cross_validate(
 ) -> CVResult:
     """Train a network for each fold of each repetition; the run's model is all of them.
 
-    Network k has the seed `seed` + k - 1. Parameters are those of `train`, with the number of
-    folds and of repetitions.
-
-    Raises
-    ------
-    ConfigError, DataError, RunError
-        Before the run directory exists.
-    DivergedError, InterruptedRunError
-        After what has been trained is saved; the first if every fold's network diverged.
+    Network k has the seed `seed` + k - 1. The other parameters are those of `train`. Raises
+    ConfigError, DataError or RunError before the run directory exists; DivergedError, if every
+    fold's network diverged, or InterruptedRunError after what has been trained is saved.
 
     """
     start = time.perf_counter()
@@ -87,9 +72,7 @@ def cross_validate(
     drawn = draw_folds(table, folds, repeats)
     passes = in_passes([plan(fold, config.seed + k, table) for k, fold in enumerate(drawn)])
     first = encoded(passes[0], runs)  # in most tables every bad cell is met here
-    run = RunPaths(directory.create(runs, name))
-    write_config(config, run_name(loaded), loaded.folder, run)
-    write_folds(run.splits, drawn, len(table.answers.values))
+    run = _new_run(loaded, drawn, len(table.answers.values), runs, name)
     run_file = RunFile(
         run.run,
         seed=config.seed,
@@ -101,11 +84,7 @@ def cross_validate(
     session = _CVSession(passes, first, table, run, run_file, runs, watcher)
     del first  # which the session frees once it has trained
     status = session.run()
-    if status == "interrupted":
-        raise InterruptedRunError(session.interrupted_message())
-    if status == "diverged":
-        cause = divergence_cause(config.training.learning_rate)
-        raise DivergedError(f"training diverged in every fold: {cause}")
+    session.raise_unless_finished(status, config.training.learning_rate)
     return CVResult(
         run=run.folder,
         folds=folds,
@@ -117,6 +96,16 @@ def cross_validate(
         seconds=time.perf_counter() - start,
         training_seconds=session.trained.seconds,
     )
+
+
+def _new_run(
+    loaded: LoadedConfig, folds: Sequence[Fold], rows: int, runs: Path, name: str
+) -> RunPaths:
+    """Create the next run directory of this name, with the config and the folds of the rows."""
+    run = RunPaths(directory.create(runs, name))
+    write_config(loaded.config, run_name(loaded), loaded.folder, run)
+    write_folds(run.splits, folds, rows)
+    return run
 
 
 class _TrainedFold(NamedTuple):
@@ -181,7 +170,7 @@ class _CVSession(TrainingSession):
     def _train_pass(self, number: int, group: Sequence[PlannedFold], log: MetricsLog) -> None:
         """Train the folds of a pass; an interrupted one leaves what it has learnt."""
         prepared = self._ready.pop() if self._ready else encoded(group, self._scratch)
-        training = _PassTraining(group, prepared, log)
+        training = FoldPass(group, prepared, log)
         self._begin_pass(
             self._run.folder,
             prepared[0],
@@ -200,11 +189,11 @@ class _CVSession(TrainingSession):
                 self._take_in(training, training.last)
             self.interruption.saving = False
 
-    def _take_in(self, training: "_PassTraining", last: Record) -> None:
+    def _take_in(self, training: FoldPass, last: Record) -> None:
         """Take in the networks of a pass, with their predictions and how they ended."""
         members = separate(training.model, training.descriptions)
         for k, (planned, prepared, member) in enumerate(
-            zip(training.group, training.prepared, members, strict=True)
+            zip(training.folds, training.prepared, members, strict=True)
         ):
             fold = planned.fold
             if last.diverged[k]:
@@ -256,67 +245,14 @@ class _CVSession(TrainingSession):
         self.estimates = estimate_metrics(results)
         files.write_json(self._run.metrics_json, metrics_document(self.estimates, results))
 
-    def interrupted_message(self) -> str:
-        """Return the error message of an interrupted cross-validation."""
-        count = len(self.trained.folds)
-        saved = f"the networks of {count} folds are saved in {self._run.folder}"
-        return f"interrupted; {saved if count else 'no fold had been trained'}"
-
-
-class _PassTraining:
-    """The training of a pass: a network whose replica k is the network of fold k."""
-
-    def __init__(
-        self, group: Sequence[PlannedFold], prepared: Sequence[Prepared], log: MetricsLog
-    ) -> None:
-        self.group, self.prepared, self._log = group, prepared, log
-        self.descriptions = [
-            replace(describe(data), seeds=[fold.seed])
-            for fold, data in zip(group, prepared, strict=True)
-        ]
-        description = replace(self.descriptions[0], seeds=[fold.seed for fold in group])
-        self.model = Model(description, description.network())
-        self.last: Record | None = None
-        """The record of the last epoch."""
-
-    def epochs(self) -> Generator[tuple[Record, dict[str, float]], None, None]:
-        """Train, log each epoch, and yield its record with the means over the folds."""
-        parts = [data.rows for data in self.prepared]
-        validation = None
-        if "validation" in parts[0]:
-            validation = stacked([rows["validation"] for rows in parts])
-        records = fit(
-            self.prepared[0].config.training,
-            self.model.network,
-            stacked([rows["train"] for rows in parts]),
-            validation,
-            training_metrics(*self.descriptions),
-        )
-        with closing(records), training_threads(self.prepared[0], self.model.network):
-            for record in records:
-                self.last = record
-                self._write(record)
-                yield record, _means(record)
-
-    def _write(self, record: Record) -> None:
-        values = np.array(
-            [*record.metrics.values(), record.learning_rate, record.gradient_norm]
-        )  # (C, R)
-        rows = [
-            [record.epoch, planned.fold.repeat, planned.fold.fold, *cells]
-            for planned, cells, running in zip(
-                self.group, values.T.tolist(), record.running.tolist(), strict=True
+    def raise_unless_finished(self, status: Status, learning_rate: float) -> None:
+        """Raise InterruptedRunError or DivergedError if the training ended so."""
+        if status == "interrupted":
+            count = len(self.trained.folds)
+            saved = f"the networks of {count} folds are saved in {self._run.folder}"
+            raise InterruptedRunError(
+                f"interrupted; {saved if count else 'no fold had been trained'}"
             )
-            if running
-        ]
-        self._log.append(*rows, now=time.perf_counter())
-
-
-def _means(record: Record) -> dict[str, float]:
-    """Return the means of an epoch's metrics over the folds that still train and are finite."""
-    counted = record.running & ~record.diverged
-    chosen = counted if counted.any() else ~counted
-    return {
-        "epoch": record.epoch,
-        **{name: float(values[chosen].mean()) for name, values in record.metrics.items()},
-    }
+        if status == "diverged":
+            cause = divergence_cause(learning_rate)
+            raise DivergedError(f"training diverged in every fold: {cause}")

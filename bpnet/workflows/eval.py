@@ -50,20 +50,11 @@ def evaluate(
     replica: str = "all",
     resamples: int = 1000,
 ) -> Evaluation:
-    """Evaluate a run on a table with the target, or on its own test rows.
+    """Evaluate a run, or a model folder copied out of one, on a table with the target.
 
-    Parameters
-    ----------
-    run
-        A run directory, or a model folder that was copied out of one.
-    data
-        A table, or None for the run's test rows.
-    baselines
-        Fit simple models to the run's training rows, where these are available, and score them too.
-    replica
-        The networks to evaluate: `all`, `best`, or a number from 1.
-    resamples
-        The number of bootstrap resamples for the intervals.
+    Without `data` the rows are the run's test rows. With `baselines`, simple models are fitted to
+    the run's training rows, where these are available, and scored too. `replica` is all, best or
+    a number from 1; `resamples` are those of the intervals.
 
     Raises
     ------

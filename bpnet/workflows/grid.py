@@ -53,14 +53,9 @@ def train_grid(
 
     A pass trains points whose networks have the same shape; its run keeps the model of its best
     point. The rows are split by the config's own seed for all points. The best run's grid.csv
-    holds the ranking. Parameters are those of `train`; `grids` are `KEY=V1,V2,…`.
-
-    Raises
-    ------
-    UsageError, ConfigError, DataError, RunError
-        Before anything trains.
-    DivergedError, InterruptedRunError
-        After what has been trained is saved.
+    holds the ranking. `grids` are KEY=V1,V2,…; the other parameters are those of `train`. Raises
+    UsageError, ConfigError, DataError or RunError before anything trains; DivergedError or
+    InterruptedRunError after what has been trained is saved.
 
     """
     start = time.perf_counter()
@@ -69,23 +64,8 @@ def train_grid(
     name = run_name(points[0].loaded) if name is None else directory.valid_name(name)
     passes = plan(points, common, source)
     metric, part = judged_by(passes)
-    sessions: list[_PassSession] = []
-    interrupted = False
-    try:
-        for group in passes:
-            prepared = encode(group.fitted, runs)
-            session = _PassSession(group, prepared, metric, runs, name, command, watcher)
-            sessions.append(session)
-            # an interruption while the pass was saved has waited: the next pass does not begin
-            interrupted = session.run() == "interrupted" or session.interruption.asked
-            session.warn_of_diverged_networks()
-            if interrupted:
-                break
-    except KeyboardInterrupt:  # between two passes
-        if not any(session.results for session in sessions):
-            raise
-        interrupted = True
-    ranked = rank([result for session in sessions for result in session.results], metric)
+    results, interrupted = _train_passes(passes, metric, runs, name, command, watcher)
+    ranked = rank(results, metric)
     write_grid(ranked[0].run / "grid.csv", ranked, metric)
     if interrupted:
         raise InterruptedRunError(
@@ -103,6 +83,37 @@ def train_grid(
         points=ranked,
         seconds=time.perf_counter() - start,
     )
+
+
+def _train_passes(
+    passes: Sequence[GridPass],
+    metric: str,
+    runs: Path,
+    name: str,
+    command: Sequence[str],
+    watcher: RunWatcher,
+) -> tuple[list[PointResult], bool]:
+    """Train one pass after another; return the points' results, and True if interrupted.
+
+    Raises KeyboardInterrupt if the interruption comes before any pass has trained.
+    """
+    results: list[PointResult] = []
+    interrupted = False
+    try:
+        for group in passes:
+            prepared = encode(group.fitted, runs)
+            session = _PassSession(group, prepared, metric, runs, name, command, watcher)
+            # an interruption while the pass was saved has waited: the next pass does not begin
+            interrupted = session.run() == "interrupted" or session.interruption.asked
+            results += session.results
+            session.warn_of_diverged_networks()
+            if interrupted:
+                break
+    except KeyboardInterrupt:  # between two passes
+        if not results:
+            raise
+        interrupted = True
+    return results, interrupted
 
 
 class _PassSession(ReplicaSession):

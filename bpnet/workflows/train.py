@@ -78,11 +78,7 @@ def train(
     session = _TrainSession(model, prepared, run, Journal(run, prepared, command), watcher)
     status = session.run()
     session.warn_of_diverged_replicas()
-    if status == "interrupted":
-        raise InterruptedRunError(session.interrupted_message())
-    if status == "diverged":
-        session.warn_of_causes()
-        raise DivergedError(session.diverged_message(loaded.config.training.learning_rate))
+    session.raise_unless_finished(status, loaded.config.training.learning_rate)
     return session.result(status)
 
 
@@ -121,30 +117,30 @@ class _TrainSession(ReplicaSession):
         for k in set(range(len(seeds))) - set(self._journal.survivors):
             self._watcher.warn(f"replica {k + 1} (seed {seeds[k]}) diverged and is left out")
 
-    def warn_of_causes(self) -> None:
-        """Repeat the doctor's advice as warnings."""
-        for advice in self._doctor.advice:
-            self._watcher.warn(advice)
+    def raise_unless_finished(self, status: Status, learning_rate: float) -> None:
+        """Raise InterruptedRunError or DivergedError if the training ended so.
 
-    def diverged_message(self, learning_rate: float) -> str:
-        """Return the error message of a training in which every replica diverged."""
-        epoch, cause = self._journal.epoch, divergence_cause(learning_rate)
-        kept = self._journal.kept_epoch
-        saved = (
-            f"the weights of epoch {kept} are saved"
-            if kept
-            else "no epoch was finite: the first weights are saved"
-        )
-        return f"training diverged in epoch {epoch}: {cause}. In {self._run.folder}, {saved}"
-
-    def interrupted_message(self) -> str:
-        """Return the error message of an interrupted training."""
-        run, kept = self._run.folder, self._journal.kept_epoch
-        saved = f"the weights of epoch {kept}" if kept else "the first weights"
-        return (
-            f"interrupted after {self._journal.epoch} epochs; {saved} are saved in {run}; "
-            f"next: bpnet eval {run}"
-        )
+        Before the latter, warn of the causes that the doctor has seen.
+        """
+        run, epoch, kept = self._run.folder, self._journal.epoch, self._journal.kept_epoch
+        if status == "interrupted":
+            weights = f"the weights of epoch {kept}" if kept else "the first weights"
+            raise InterruptedRunError(
+                f"interrupted after {epoch} epochs; {weights} are saved in {run}; "
+                f"next: bpnet eval {run}"
+            )
+        if status == "diverged":
+            for advice in self._doctor.advice:
+                self._watcher.warn(advice)
+            saved = (
+                f"the weights of epoch {kept} are saved"
+                if kept
+                else "no epoch was finite: the first weights are saved"
+            )
+            raise DivergedError(
+                f"training diverged in epoch {epoch}: {divergence_cause(learning_rate)}. "
+                f"In {run}, {saved}"
+            )
 
     def result(self, status: Status) -> TrainResult:
         """Return the result of a finished training."""

@@ -1,0 +1,77 @@
+"""A pass of a cross-validation: folds that train together as replicas of one network."""
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+
+from bpnet.engine.loop.batches import stacked
+from bpnet.engine.loop.fit import Record, fit
+from bpnet.models.build import describe
+from bpnet.models.model import Model
+from bpnet.models.training_metrics import training_metrics
+from bpnet.preparation.prepare import Prepared
+from bpnet.runs.metrics_log import MetricsLog
+from bpnet.workflows.cv_plan import PlannedFold
+from bpnet.workflows.session import training_threads
+
+
+class FoldPass:
+    """Folds with their data, and a network whose replica k is the network of fold k."""
+
+    def __init__(
+        self, folds: Sequence[PlannedFold], prepared: Sequence[Prepared], log: MetricsLog
+    ) -> None:
+        self.folds, self.prepared, self._log = folds, prepared, log
+        self.descriptions = [
+            replace(describe(data), seeds=[fold.seed])
+            for fold, data in zip(folds, prepared, strict=True)
+        ]
+        description = replace(self.descriptions[0], seeds=[fold.seed for fold in folds])
+        self.model = Model(description, description.network())
+        self.last: Record | None = None
+        """The record of the last epoch."""
+
+    def epochs(self) -> Generator[tuple[Record, dict[str, float]], None, None]:
+        """Train, log each epoch, and yield its record with the means over the folds."""
+        parts = [data.rows for data in self.prepared]
+        validation = None
+        if "validation" in parts[0]:
+            validation = stacked([rows["validation"] for rows in parts])
+        records = fit(
+            self.prepared[0].config.training,
+            self.model.network,
+            stacked([rows["train"] for rows in parts]),
+            validation,
+            training_metrics(*self.descriptions),
+        )
+        with closing(records), training_threads(self.prepared[0], self.model.network):
+            for record in records:
+                self.last = record
+                self._write(record)
+                yield record, _means(record)
+
+    def _write(self, record: Record) -> None:
+        values = np.array(
+            [*record.metrics.values(), record.learning_rate, record.gradient_norm]
+        )  # (C, R)
+        rows = [
+            [record.epoch, planned.fold.repeat, planned.fold.fold, *cells]
+            for planned, cells, running in zip(
+                self.folds, values.T.tolist(), record.running.tolist(), strict=True
+            )
+            if running
+        ]
+        self._log.append(*rows, now=time.perf_counter())
+
+
+def _means(record: Record) -> dict[str, float]:
+    """Return the means of an epoch's metrics over the folds that still train and are finite."""
+    counted = record.running & ~record.diverged
+    chosen = counted if counted.any() else ~counted
+    return {
+        "epoch": record.epoch,
+        **{name: float(values[chosen].mean()) for name, values in record.metrics.items()},
+    }

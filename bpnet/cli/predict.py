@@ -9,6 +9,7 @@ import typer
 
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import Replica, RunFolder
+from bpnet.cli.output import STDOUT, check_output
 from bpnet.data.formats import (
     WRITABLE,
     FileFormat,
@@ -16,6 +17,7 @@ from bpnet.data.formats import (
     format_to_write,
     suffixes,
 )
+from bpnet.errors import UsageError
 
 EXAMPLES = """\
 bpnet predict runs/iris-001 flowers.csv
@@ -80,27 +82,12 @@ def predict(
     """
     with exit_codes():
         from bpnet.cli import console
-        from bpnet.cli.output import STDOUT, check_output
-        from bpnet.errors import UsageError
         from bpnet.reports.predict import flags_text
         from bpnet.runs.files import replacing
         from bpnet.workflows.predict import Prediction, PredictOptions
 
         check_output(output, data)
-        if as_json and form is not None:
-            raise UsageError("--json and --format cannot both be given")
-        if as_json and output != STDOUT and Path(output).suffix.lower() != ".json":
-            raise UsageError(
-                f"--json writes one JSON document, and --output {output} names another format; "
-                "give one of them"
-            )
-        name = "json" if as_json else form and form.value
-        file_format = format_named(name) if name else _format_of(output)
-        if file_format.binary and output == STDOUT:
-            raise UsageError(
-                f"{file_format.title} cannot be written to standard output; "
-                "name a file with --output"
-            )
+        file_format = _chosen_format(output, form and form.value, as_json=as_json)
         columns = {"all": None, "none": []}.get(keep, [name.strip() for name in keep.split(",")])
         options = PredictOptions(
             keep=columns, probabilities=proba, top=top, strict=strict, replica=replica
@@ -118,12 +105,28 @@ def predict(
         sys.stdout.flush()
 
 
+def _chosen_format(output: str, name: str | None, *, as_json: bool) -> FileFormat:
+    """Return the format that the flags choose; raises UsageError where they contradict."""
+    if as_json and name is not None:
+        raise UsageError("--json and --format cannot both be given")
+    if as_json and output != STDOUT and Path(output).suffix.lower() != ".json":
+        raise UsageError(
+            f"--json writes one JSON document, and --output {output} names another format; "
+            "give one of them"
+        )
+    name = "json" if as_json else name
+    file_format = format_named(name) if name else _format_of(output)
+    if file_format.binary and output == STDOUT:
+        raise UsageError(
+            f"{file_format.title} cannot be written to standard output; name a file with --output"
+        )
+    return file_format
+
+
 def _format_of(output: str) -> FileFormat:
     """Return the format that the file's name ends in; raises UsageError for an unknown ending."""
-    file_format = format_to_write("" if output in ("-", "/dev/null") else output)
+    file_format = format_to_write("" if output in (STDOUT, "/dev/null") else output)
     if file_format is None:
-        from bpnet.errors import UsageError
-
         raise UsageError(
             f"--output {output}: names end in {suffixes(WRITABLE)}; name the format with --format"
         )

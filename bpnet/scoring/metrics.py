@@ -329,8 +329,8 @@ CALIBRATION_ERROR = Metric(
 )
 """Σ_bins |Σ_rows (p - right)| / N over 15 equal bins of the largest probability p.
 
-(Guo et al., On Calibration of Modern Neural Networks, 2017.) Chance alone makes it larger, and more
-so in resamples: its interval lies high.
+(Guo et al., On Calibration of Modern Neural Networks, 2017.) By chance it is never 0,
+and larger in resamples, so its interval is too high.
 """
 
 

@@ -40,6 +40,7 @@ class Scores:
 
     rows: int
     figures: list[Score]
+    """The metrics, under the name that `--json` has for them."""
     resamples: int
     note: str | None
 

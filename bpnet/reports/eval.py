@@ -5,14 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.reports.text import counted, interval_text, score_text, table
+from bpnet.reports.text import MAX_WIDTH, counted, interval_text, score_text, table
 from bpnet.scoring.metrics import METRICS, metric_title
 
 if TYPE_CHECKING:
     from bpnet.scoring.scores import Classification, Multilabel, Regression
     from bpnet.workflows.eval import Evaluation
 
-MAX_WIDTH = 80
 NARROWEST_HEAD = 8
 
 
@@ -75,7 +74,7 @@ def _class_lines(scores: "Classification") -> Iterator[str]:
 
 
 def _confusion_lines(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[str]:
-    """Return the confusion matrix, its column heads cut where it would be wider than 80 columns."""
+    """Return the confusion matrix, its heads cut where it would be wider than 80 columns."""
     rows = [[label, *map(str, counts)] for label, counts in zip(classes, confusion, strict=True)]
     lines = table(["", *classes], rows, numbers=True)
     if max(map(len, lines)) <= MAX_WIDTH:

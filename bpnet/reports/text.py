@@ -2,19 +2,36 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import wrap
+
+MAX_WIDTH = 80
+_HEAD_WIDTH = 12
 
 
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False
 ) -> list[str]:
-    """Return lines of aligned columns; with `numbers` all but the first are aligned right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    """Return lines of aligned columns; with `numbers` all but the first are aligned right.
+
+    The header takes several lines where the table would be wider than 80 columns.
+    """
+    lines = _aligned([header, *rows], numbers)
+    if max(map(len, lines)) <= MAX_WIDTH:
+        return lines
+    heads = [wrap(head, _HEAD_WIDTH, break_long_words=False) for head in header]
+    height = max(map(len, heads))
+    heads = [[""] * (height - len(head)) + head for head in heads]
+    return _aligned([*zip(*heads, strict=True), *rows], numbers)
+
+
+def _aligned(rows: Sequence[Sequence[str]], numbers: bool) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
             cell.rjust(width) if numbers and k else cell.ljust(width)
             for k, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
-        for row in [header, *rows]
+        for row in rows
     ]
 
 

@@ -18,7 +18,11 @@ def table(
     lines = _aligned([header, *rows], numbers)
     if max(map(len, lines)) <= MAX_WIDTH:
         return lines
-    heads = [wrap(head, _HEAD_WIDTH, break_long_words=False) for head in header]
+    widths = [max(_HEAD_WIDTH, *map(len, cells)) for cells in zip(*rows, strict=True)]
+    heads = [
+        wrap(head, width, break_long_words=False)
+        for head, width in zip(header, widths, strict=True)
+    ]
     height = max(map(len, heads))
     heads = [[""] * (height - len(head)) + head for head in heads]
     return _aligned([*zip(*heads, strict=True), *rows], numbers)

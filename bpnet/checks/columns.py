@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.column_stats import CategoryStats
 from bpnet.data.encoding.columns import BooleanColumn, EncodedColumn, NumericColumn
 from bpnet.data.encoding.dates import DateColumn
-from bpnet.data.encoding.fitting import Role
 from bpnet.data.targets import missing_targets
 from bpnet.preparation.prepare import Fitted
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bpnet.data.encoding.fitting import Role
+from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     AnyMissing,

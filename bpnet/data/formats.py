@@ -38,7 +38,7 @@ class FileFormat:
     extra: str | None = None
     """The extra of bpnet-cli that installs the package."""
     binary: bool = False
-    """Whether its bytes are of no use on a terminal, so that it is not written to standard output."""
+    """Whether it is not text, and so never written to standard output."""
 
     def load(self, entry: str | None, file: str = "") -> Any:
         """Return the class that `entry`, the format's reader or writer, names.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpnet.data.encoding.cell_errors import has_other_number_format
+from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.columns import FALSE_AND_TRUE
 from bpnet.data.encoding.dates import DATE_FORMATS, detect_format, likely_format
-from bpnet.data.encoding.fitting import Role
 from bpnet.data.reading.column import Column
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.engine.component import Array

@@ -8,7 +8,7 @@ import numpy as np
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
 from bpnet.config.yaml_tree import KeyPath
-from bpnet.data.encoding.fitting import ColumnOptions, Role
+from bpnet.data.encoding.column_options import ColumnOptions, Role
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     AnyScaling,

@@ -7,7 +7,7 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Architecture, Config, Output, Task
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.encoding import Encoder
-from bpnet.data.encoding.fitting import Role
+from bpnet.data.encoding.column_options import Role
 from bpnet.engine.activations import AnyActivation, Identity, LeakyRelu, Relu, Sigmoid, Softmax
 from bpnet.engine.layers import (
     AnyLayer,

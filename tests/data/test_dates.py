@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpnet.data.encoding import Encoder
-from bpnet.data.encoding.dates import ISO, DateColumn, parse_date, year_week_day_turn
-from bpnet.data.encoding.fitting import ColumnOptions, fit_encoder
+from bpnet.data.encoding.column_options import ColumnOptions
+from bpnet.data.encoding.dates import ISO, DateColumn, parse_date, share_passed
+from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.settings import Impute, OneHot, Refuse, Standardize
 from bpnet.data.reading import table_from_rows
@@ -92,9 +93,9 @@ def test_a_time_zone_moves_the_moment(when, hours):
 )
 def test_parts_by_hand(text, month, weekday, hour):
     days = np.array([parse_date(text, ISO)])
-    assert year_week_day_turn(days, "month")[0] == pytest.approx(month / 12)
-    assert year_week_day_turn(days, "weekday")[0] == pytest.approx(weekday / 7)
-    assert year_week_day_turn(days, "hour")[0] == pytest.approx(hour / 24, abs=1e-9)
+    assert share_passed(days, "month")[0] == pytest.approx(month / 12)
+    assert share_passed(days, "weekday")[0] == pytest.approx(weekday / 7)
+    assert share_passed(days, "hour")[0] == pytest.approx(hour / 24, abs=1e-9)
 
 
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
@@ -105,8 +106,8 @@ def test_parts_are_those_of_the_standard_library(when):
         59,
         59,
     ):  # a microsecond is beyond the precision of early years
-        assert year_week_day_turn(days, "month")[0] == pytest.approx((when.month - 1) / 12)
-        assert year_week_day_turn(days, "weekday")[0] == pytest.approx(when.weekday() / 7)
+        assert share_passed(days, "month")[0] == pytest.approx((when.month - 1) / 12)
+        assert share_passed(days, "weekday")[0] == pytest.approx(when.weekday() / 7)
 
 
 def test_inputs_by_hand():

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.column_options import ColumnOptions
 from bpnet.data.encoding.columns import NumericColumn, OneHotColumn
-from bpnet.data.encoding.fitting import ColumnOptions, fit_encoder
+from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.encoding.settings import (
     Embedded,
@@ -137,7 +138,7 @@ def test_a_given_order_is_kept_and_must_name_every_level():
     ]
     with pytest.raises(
         DataError,
-        match=r"column 'c': the level 'high' is not in the order that .*columns\.c\.order",
+        match=r"column 'c': the category 'high' is not in the order that .*columns\.c\.order",
     ):
         fitted(whole, plan("categorical", wish=Ordinal(order=["low", "mid"])))
 
@@ -336,7 +337,7 @@ def test_a_column_without_any_value_is_named(role):
         (["1", "inf", "3"], ("line 3 (row 2), column 'a': 'inf' is not a finite number",)),
         (
             ["1,234", "1", "2"],
-            ("line 2 (row 1)", "if ',' stands between thousands, set dataset.reading.thousands"),
+            ("line 2 (row 1)", "if ',' is between thousands, set dataset.reading.thousands"),
         ),
         (["1'234", "1", "2"], ("line 2 (row 1)", "set dataset.reading.thousands")),
         (
@@ -432,9 +433,9 @@ def test_a_model_part_that_contradicts_itself_is_refused():
     )
     with pytest.raises(FieldError, match="each column once"):
         Encoder(columns=[column, column])
-    with pytest.raises(FieldError, match="each level once"):
+    with pytest.raises(FieldError, match="each category once"):
         OneHotColumn(name="a", levels=["x", "x"], fill=None)
-    with pytest.raises(FieldError, match="none of the levels"):
+    with pytest.raises(FieldError, match="not one of the levels"):
         OneHotColumn(name="a", levels=["x", "y"], fill="z")
     with pytest.raises(ValueError, match="greater than 0"):
         LinearScaler(by="none", subtract=0.0, divide=0.0)

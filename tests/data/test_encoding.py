@@ -22,7 +22,8 @@ from sklearn.preprocessing import (
 from bpnet.config.loading import load_config
 from bpnet.config.source import parse
 from bpnet.data.encoding import Encoder
-from bpnet.data.encoding.fitting import ColumnOptions, fit_encoder
+from bpnet.data.encoding.column_options import ColumnOptions
+from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.settings import (
     Embedded,
     Impute,

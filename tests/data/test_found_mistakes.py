@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bpnet.data.encoding import Encoder, fitting
-from bpnet.data.encoding.fitting import ColumnOptions, fit_encoder
+from bpnet.data.encoding import Encoder, column_fitters
+from bpnet.data.encoding.column_options import ColumnOptions
+from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     Embedded,
@@ -286,7 +287,7 @@ def test_no_training_row_is_flagged_for_a_rare_level():
 def test_no_training_row_is_flagged_where_rare_levels_are_too_many_to_be_named(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(fitting, "_MOST_RARE", 10)
+    monkeypatch.setattr(column_fitters, "_MOST_RARE", 10)
     whole = rare_cities()
     assert not any(encoded(fitted(whole, plan("categorical")), whole)[1])
 

@@ -11,7 +11,7 @@ import pytest
 from mixed_tables import FEATURES, mixed_rows, write_mixed
 from workflow_runs import Watcher, predicted, read_json, train_text, written
 
-from bpnet.data.encoding.fitting import Role
+from bpnet.data.encoding.column_options import Role
 from bpnet.data.reading import delimited, open_table, streams
 from bpnet.errors import DataError
 from bpnet.workflows.eval import evaluate

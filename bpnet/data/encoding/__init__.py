@@ -1,4 +1,4 @@
-"""Encoding: columns of the table to inputs of the network, by figures of the training rows alone."""
+"""Encoding: from columns of the table to inputs of the network, fitted on the training rows."""
 
 from bpnet.data.encoding.encoder import Encoder
 

@@ -1,4 +1,4 @@
-"""Spots: where in the table a cell that cannot be used stands, and what to do about it."""
+"""Errors of cells: the place of a cell that cannot be used, and what to do about it."""
 
 import re
 from collections.abc import Callable
@@ -13,11 +13,15 @@ from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, quoted_cell, total_line
 
 Where = Callable[[int], str]
-"""Names the place of a row, counted from 0."""
+"""Returns the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""
+
+_FILL_IN = (
+    "fill it in, drop the row, or set dataset.preprocessing.missing to impute and train again"
+)
 
 
 class CellErrors:
-    """Turns what is wrong with cells of a feature, in a chunk, into a DataError that names them."""
+    """Context manager that turns errors in a feature's cells into a DataError that names them."""
 
     def __init__(self, chunk: Chunk, column: str) -> None:
         self._chunk, self._column = chunk, column
@@ -28,91 +32,78 @@ class CellErrors:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
+        name, where = self._column, self._chunk.where
         if isinstance(error, MissingValueError):
-            advice = "fill it in, drop the row, or set dataset.preprocessing.missing to impute and train again"
-            raise DataError(
-                _named(
-                    error.rows,
-                    self._chunk.where,
-                    self._column,
-                    lambda _: "is blank",
-                    advice,
-                    "are blank",
-                )
-            ) from None
-        if isinstance(error, CellParseError):
-            column = self._chunk.column(self._column)
-            problems = parse_problems(
-                error, column, self._column, self._chunk.where, "feature", _advice(self._column)
+            problems = _problems(
+                error.rows, where, name, lambda _: "is blank", _FILL_IN, "are blank"
             )
             raise DataError(problems) from None
+        if isinstance(error, CellParseError):
+            column = self._chunk.column(name)
+            advice = (
+                "correct it, list the word in dataset.reading.missing if it means a missing value, "
+                f"or set dataset.roles.{name} to categorical or ignored"
+            )
+            raise DataError(parse_problems(error, column, name, where, "feature", advice)) from None
 
 
 def parse_problems(
-    error: CellParseError, column: Column, name: str, where: Where, role: str, advice: str
+    error: CellParseError, column: Column, name: str, where: Where, purpose: str, advice: str
 ) -> list[str]:
-    """What to say of cells that are not what was meant; `role` is what the column is for, `advice` what may be done."""
+    """Return what to say of cells that could not be parsed.
+
+    `purpose` is that of the column, such as "feature"; `advice` is what the user may do.
+    """
     codes, categories = column.as_text()
-    others = sum(
-        1 for category in categories if not column.number_format.is_missing_number(category)
-    ) - len(error.texts)
-    if (
-        others == 0
-        and len(error.texts) > 1
-        and not any(re.search(r"\d", category) for category in error.texts)
-    ):
+    is_missing = column.number_format.is_missing_number
+    present = sum(not is_missing(category) for category in categories)
+    no_digits = not any(re.search(r"\d", text) for text in error.texts)
+    if present == len(error.texts) > 1 and no_digits:
         first = int(error.rows[0])
-        return [
-            f"{where(first)}: column '{name}', a {role}, holds text ({quoted_cell(categories[codes[first]])}); {advice}"
-        ]
-    return _named(
+        cell = quoted_cell(categories[codes[first]])
+        return [f"{where(first)}: column '{name}', a {purpose}, holds text ({cell}); {advice}"]
+    return _problems(
         error.rows,
         where,
         name,
         lambda row: f"{quoted_cell(categories[codes[row]])} is not {error.expected}",
-        _marks_advice(error.texts) or advice,
+        _number_format_advice(error.texts) or advice,
         f"are not {error.expected}",
     )
 
 
-def _advice(column: str) -> str:
-    return (
-        "correct it, list the word in dataset.reading.missing if it stands for a gap, or set "
-        f"dataset.roles.{column} to categorical or ignored"
-    )
-
-
-def _named(
+def _problems(
     rows: npt.NDArray[np.intp],
     where: Where,
     column: str,
-    what: Callable[[int], str],
+    problem: Callable[[int], str],
     advice: str,
-    all_of_them: str,
+    problem_of_all: str,
 ) -> list[str]:
+    """Return a line for each of the first rows, and the total where there are more."""
     return [
-        f"{where(row)}, column '{column}': {what(row)}; {advice}"
+        f"{where(row)}, column '{column}': {problem(row)}; {advice}"
         for row in rows[:MAX_PROBLEMS].tolist()
-    ] + total_line(len(rows), f"cells of column '{column}' {all_of_them}")
-
-
-def has_other_number_format(cell: str) -> bool:
-    """Whether a cell is a number but for a mark between its thousands, or a decimal comma."""
-    return bool(_THOUSANDS.fullmatch(cell) or _COMMA.fullmatch(cell))
-
-
-def _marks_advice(categories: list[str]) -> str:
-    """What to set where the numbers are written with other marks."""
-    advice = []
-    if all(_THOUSANDS.fullmatch(category) for category in categories):
-        mark = next(c for c in categories[0].lstrip("+-") if not c.isdigit())
-        advice.append(
-            f"if {mark!r} stands between thousands, set dataset.reading.thousands to {mark!r}"
-        )
-    if all(_COMMA.fullmatch(category) for category in categories):
-        advice.append("if the comma is the decimal mark, set dataset.reading.decimal to ','")
-    return "; ".join(advice)
+    ] + total_line(len(rows), f"cells of column '{column}' {problem_of_all}")
 
 
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}([,' _]\d{3})+(\.\d*)?")
 _COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
+
+
+def has_other_number_format(cell: str) -> bool:
+    """Return whether a cell is a number but for a thousands mark or a decimal comma."""
+    return bool(_THOUSANDS.fullmatch(cell) or _COMMA.fullmatch(cell))
+
+
+def _number_format_advice(texts: list[str]) -> str:
+    """Return what to set where all the texts are numbers of another format, else nothing."""
+    advice = []
+    if all(_THOUSANDS.fullmatch(text) for text in texts):
+        mark = next(character for character in texts[0].lstrip("+-") if not character.isdigit())
+        advice.append(
+            f"if {mark!r} is between thousands, set dataset.reading.thousands to {mark!r}"
+        )
+    if all(_COMMA.fullmatch(text) for text in texts):
+        advice.append("if the comma is the decimal mark, set dataset.reading.decimal to ','")
+    return "; ".join(advice)

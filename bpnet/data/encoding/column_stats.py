@@ -1,4 +1,4 @@
-"""Summaries: what a pass over the training rows learns of a column, chunk by chunk."""
+"""Statistics of a column's training rows, gathered chunk by chunk in one pass."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from bpnet.data.reading.column import Column, Floats
 from bpnet.engine.component import Array
 
 MAX_CATEGORIES = 500_000
-"""Levels that first stand after so many different ones are taken for rare."""
+"""Distinct categories that are counted; one that first occurs after them is taken for rare."""
 
 SAMPLE_SIZE = 100_000
-"""Medians and quantiles are those of at most so many training rows, drawn at random."""
+"""Training rows, drawn at random, that medians and quantiles are estimated from at most."""
 
 
 class NumericStats:
-    """Count, mean, deviation, smallest and largest of the numbers met, and a sample of them for quantiles.
+    """Count, mean, deviation and range of numbers, and a sample of them for quantiles.
 
-    Chunks are merged by Chan, Golub and LeVeque's update: with δ the difference of the means of A and B,
-    M2 = M2_A + M2_B + δ² n_A n_B / n.
+    Chunks A and B are merged by the update of Chan, Golub and LeVeque (1979): with δ the difference
+    of their means, M2 = M2_A + M2_B + δ² n_A n_B / n.
     """
 
     def __init__(self) -> None:
@@ -26,26 +26,26 @@ class NumericStats:
         self._sampled: list[Floats] = []
 
     def add(self, values: Floats, sampled: Array) -> None:
-        """Take in values (N,), nan for a gap; `sampled` (N,) says which of them the sample holds."""
-        there = ~np.isnan(values)
-        present, n = values[there], int(there.sum())
+        """Add values (N,), NaN for a missing one; the mask `sampled` (N,) is of the sample."""
+        present = ~np.isnan(values)
+        numbers, n = values[present], int(present.sum())
         self.missing += len(values) - n
         if not n:
             return
         with np.errstate(all="ignore"):
-            mean = float(present.mean())
-            m2 = float(((present - mean) ** 2).sum())
+            mean = float(numbers.mean())
+            m2 = float(((numbers - mean) ** 2).sum())
             delta, total = mean - self.mean, self.count + n
             self._m2 += m2 + delta * delta * self.count * n / total
             self.mean = self.mean + delta * n / total if self.count else mean
         self.count = total
-        self.lowest = min(self.lowest, float(present.min()))
-        self.highest = max(self.highest, float(present.max()))
-        self._sampled.append(values[sampled & there])
+        self.lowest = min(self.lowest, float(numbers.min()))
+        self.highest = max(self.highest, float(numbers.max()))
+        self._sampled.append(values[sampled & present])
 
     @property
     def deviation(self) -> float:
-        """The standard deviation, by the count."""
+        """The standard deviation, √(M2 / n)."""
         return float(np.sqrt(self._m2 / self.count))
 
     @property
@@ -55,44 +55,43 @@ class NumericStats:
             return self.highest - self.lowest <= 1e-12 * max(abs(self.lowest), abs(self.highest))
 
     def quantiles(self, shares: Floats) -> Floats:
-        """The sample's quantiles, interpolated linearly."""
-        sample, share = self.sample, shares * 100  # to the last bit as scikit-learn takes them
+        """Return the sample's quantiles at the shares (Q,), interpolated linearly."""
+        sample, percent = self.sample, shares * 100  # as scikit-learn takes them, to the last bit
         with np.errstate(all="ignore"):
-            shrunk = (
-                1.0 if np.isfinite(self.highest - self.lowest) else 0.25
-            )  # differences must not overflow
-            return np.asarray(np.percentile(sample * shrunk, share) / shrunk)
+            # shrunk where a difference of two numbers would overflow
+            factor = 1.0 if np.isfinite(self.highest - self.lowest) else 0.25
+            return np.asarray(np.percentile(sample * factor, percent) / factor)
 
     @property
     def sample(self) -> Floats:
-        """The sampled numbers; where none was sampled, the smallest and the largest."""
+        """The sampled numbers; the lowest and the highest where none was sampled."""
         drawn = np.concatenate([np.empty(0), *self._sampled])
         return drawn if len(drawn) else np.array([self.lowest, self.highest])
 
     @property
     def most_frequent(self) -> float:
-        """The number that the sample holds most often, the smallest of several."""
+        """The most frequent number of the sample, the smallest of several."""
         values, counts = np.unique(self.sample, return_counts=True)
         return float(values[np.argmax(counts)])
 
 
 class CategoryStats:
-    """How many rows have each level of a column of text."""
+    """Rows of each category of a text column, and rows without one."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
         self.missing = 0
 
     def add(self, column: Column, rows: Array) -> None:
-        """Take in the cells that rows (N,) says."""
+        """Add the cells of a mask of rows (N,)."""
         codes, categories = column.as_text()
         counted = np.bincount(codes[rows] + 1, minlength=len(categories) + 1)
-        self.missing += int(counted[0])
+        self.missing += int(counted[0])  # of the code -1
         for category, n in zip(categories, counted[1:].tolist(), strict=True):
             if n and (category in self.counts or len(self.counts) < MAX_CATEGORIES):
                 self.counts[category] = self.counts.get(category, 0) + n
 
     @property
     def most_frequent(self) -> str:
-        """The commonest level, the first by the alphabet of several."""
+        """The most frequent category, the first in the alphabet of several."""
         return min(self.counts, key=lambda category: (-self.counts[category], category))

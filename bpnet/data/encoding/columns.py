@@ -1,4 +1,4 @@
-"""Encoded columns: how each column of the table becomes inputs of the network, as model.json holds it."""
+"""Encoded columns: how a column of the table becomes inputs of the network, as in model.json."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
@@ -14,29 +14,29 @@ from bpnet.data.reading.column import Column, Floats
 from bpnet.engine.component import Array, Component, FieldError, choice
 
 FALSE_AND_TRUE = {"false": "true", "no": "yes", "n": "y", "f": "t", "off": "on", "0": "1"}
-"""The words that make a column boolean, in any case."""
+"""The pairs of words, in any case, that make a column boolean."""
 
 
 class MissingValueError(ValueError):
-    """Gaps in a column that may have none; `rows` (of the chunk) are where."""
+    """Missing values where none is allowed, in these rows of the chunk, counted from 0."""
 
     def __init__(self, rows: Array) -> None:
-        super().__init__("gaps")
+        super().__init__("missing values")
         self.rows = rows
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedColumn(Component):
-    """The base of all: a column, and an `indicator` input where a gap is to be told apart."""
+    """The base of all encoded columns; an `indicator` is an input that is 1 for a missing value."""
 
     name: str
     indicator: bool = False
     cell_type: ClassVar[CellType] = "text"
-    """What its cells are read as."""
+    """What the cells are read as."""
 
     @property
     def value_inputs(self) -> list[str]:
-        """The names of the inputs but for the indicator's."""
+        """The names of the inputs without the indicator's."""
         return [self.name]
 
     @property
@@ -46,24 +46,30 @@ class EncodedColumn(Component):
 
     @property
     def constant(self) -> bool:
-        """Whether every training row had the same."""
+        """Whether every training row has the same value."""
         return False
 
     def encode(self, column: Column, x: Array, flags: RowFlags) -> None:
-        """Write the inputs x (N, inputs) of N cells; raises CellParseError or MissingValueError."""
-        gaps = self.write(column, x, flags)
-        flags.add("imputed", self.name, np.flatnonzero(gaps))
+        """Write the inputs x (N, inputs) of N cells, and add their flags.
+
+        Raises CellParseError or MissingValueError.
+        """
+        missing = self.write(column, x, flags)
+        flags.add("imputed", self.name, np.flatnonzero(missing))
         if self.indicator:
-            x[:, -1] = gaps
+            x[:, -1] = missing
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
-        """Write all but the indicator, and return which cells are gaps (N,)."""
+        """Write all inputs but the indicator; return the mask (N,) of missing values."""
         raise TypeError(f"{type(self).__name__} writes nothing")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NumericColumn(EncodedColumn):
-    """A number, scaled; a gap becomes `fill`. `lowest` and `highest` are those of the training rows."""
+    """A scaled number; a missing value becomes `fill`.
+
+    `lowest` and `highest` are the range of the training rows.
+    """
 
     kind: Literal["numeric"] = "numeric"
     scale: AnyScaler = choice()
@@ -74,90 +80,88 @@ class NumericColumn(EncodedColumn):
 
     @property
     def constant(self) -> bool:
-        """Whether every training row had the same number."""
+        """Whether every training row has the same number."""
         spread = self.highest - self.lowest
         return not self.indicator and spread <= 1e-12 * max(abs(self.lowest), abs(self.highest))
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the scaled number."""
         values = column.as_numbers()
-        gaps = np.isnan(values)
-        if gaps.any():
-            values = np.where(gaps, _needed(self.fill, gaps), values)
+        missing = np.isnan(values)
+        if missing.any():
+            values = np.where(missing, _required(self.fill, missing), values)
         with np.errstate(all="ignore"):
             flags.add("outside", self.name, far_outside(values, self.lowest, self.highest))
             x[:, 0] = self.scale.apply(values)
-        return gaps
+        return missing
 
 
 @dataclass(frozen=True, kw_only=True)
 class CategoricalColumn(EncodedColumn):
-    """The base of what has levels: a gap becomes the level `fill`, unless gaps are refused.
+    """The base of columns of categories, each of which has a code.
 
-    A level that is not listed is pooled, or unseen.
+    A missing value becomes the category `fill`, unless it is refused. A category that is not listed
+    is pooled with the rare ones, or unseen.
     """
 
     levels: Annotated[list[str], Field(min_length=1)]
+    """The categories, in the order of their codes."""
     fill: str
-    """The commonest level of the training rows."""
+    """The most frequent category of the training rows."""
     refuses_gaps: bool = False
+    """Whether a missing value is an error."""
     pools: bool = False
-    """Whether rare levels, and those never seen, share a place after the others."""
+    """Whether rare categories, and those never seen, share the last code."""
     rare: list[str] = field(default_factory=list)
-    """The pooled levels of the training rows."""
+    """The pooled categories of the training rows."""
     names_all_rare: bool = True
-    """Whether no other level was pooled; else one that is not listed may have been, and is not flagged."""
+    """Whether `rare` lists all pooled categories; else one that is not listed may have been among
+    them, and is not flagged."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(set(self.levels)) < len(self.levels):
-            raise FieldError("levels", "must name each level once")
+            raise FieldError("levels", "must name each category once")
         if not self.pools and self.fill not in self.levels:
-            raise FieldError("fill", f"is '{self.fill}', which is none of the levels")
+            raise FieldError("fill", f"is '{self.fill}', which is not one of the levels")
 
     @property
     def constant(self) -> bool:
-        """Whether every training row had the same level."""
+        """Whether every training row has the same category."""
         return len(self.levels) == 1 and not self.pools and not self.indicator
 
     @property
     def code_count(self) -> int:
-        """How many places there are: one for each level, and one for the pooled."""
+        """The number of codes: one for each category, and one for the pooled."""
         return len(self.levels) + self.pools
 
     def category_codes(self, column: Column, flags: RowFlags) -> tuple[Array, Array]:
-        """The place (N,) of each cell's level, -1 where it has none, and which cells are gaps (N,)."""
+        """Return the code (N,) of each cell, -1 for an unseen one, and the mask of missing ones."""
         codes, texts = column.as_text()
-        number = {category: k for k, category in enumerate(self.levels)}
+        code = {category: k for k, category in enumerate(self.levels)}
         rare, pooled = set(self.rare), len(self.levels) if self.pools else -1
-        gaps = codes < 0
-        if gaps.any() and self.refuses_gaps:
-            raise MissingValueError(np.flatnonzero(gaps))
-        places = np.array(
-            [*(number.get(text, pooled) for text in texts), number.get(self.fill, pooled)]
+        missing = codes < 0
+        if missing.any() and self.refuses_gaps:
+            raise MissingValueError(np.flatnonzero(missing))
+        # the last entries are those of a missing value, whose code is -1
+        code_of = np.array(
+            [*(code.get(text, pooled) for text in texts), code.get(self.fill, pooled)]
         )
-        strange = np.array(
-            [
-                *(
-                    self.names_all_rare and text not in number and text not in rare
-                    for text in texts
-                ),
-                False,
-            ]
-        )
-        flags.add("unseen", self.name, np.flatnonzero(strange[codes]))
-        return places[codes], gaps
+        seen = [not self.names_all_rare or text in code or text in rare for text in texts]
+        unseen = ~np.array([*seen, True])
+        flags.add("unseen", self.name, np.flatnonzero(unseen[codes]))
+        return code_of[codes], missing
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneHotColumn(CategoricalColumn):
-    """An input for each place: 1 at the cell's own, 0 at the others; an unseen level is 0 everywhere."""
+    """An input for each code: 1 at that of the cell, else 0; all are 0 for an unseen category."""
 
     kind: Literal["one_hot"] = "one_hot"
 
     @property
     def value_inputs(self) -> list[str]:
-        """The names of the inputs."""
+        """The names of the inputs without the indicator's."""
         return [
             *(f"{self.name}={category}" for category in self.levels),
             *([f"{self.name}=rare"] if self.pools else []),
@@ -165,48 +169,50 @@ class OneHotColumn(CategoricalColumn):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write 0 and 1."""
-        places, gaps = self.category_codes(column, flags)
+        codes, missing = self.category_codes(column, flags)
         x[:, : self.code_count] = 0
-        known = np.flatnonzero(places >= 0)
-        x[known, places[known]] = 1
-        return gaps
+        known = np.flatnonzero(codes >= 0)
+        x[known, codes[known]] = 1
+        return missing
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrdinalColumn(CategoricalColumn):
-    """From 0, the first level, to 1, the last; an unseen level becomes `fill`."""
+    """An input from 0, the first category, to 1, the last; an unseen one becomes `fill`."""
 
     kind: Literal["ordinal"] = "ordinal"
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
-        """Write the place among the levels."""
-        places, gaps = self.category_codes(column, flags)
-        x[:, 0] = np.where(places < 0, _place_of(self.fill, self.levels), places) / max(
-            len(self.levels) - 1, 1
-        )
-        return gaps
+        """Write the position among the categories."""
+        codes, missing = self.category_codes(column, flags)
+        steps = max(len(self.levels) - 1, 1)
+        x[:, 0] = np.where(codes < 0, _code_of(self.fill, self.levels), codes) / steps
+        return missing
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingColumn(CategoricalColumn):
-    """The number of the place, which the network's first layer turns into a learned vector of `size` numbers.
+    """The code, of which the network's first layer makes a trained vector of `size` numbers.
 
-    An unseen level, where none were pooled, becomes `fill`.
+    An unseen category, where none was pooled, becomes `fill`.
     """
 
     kind: Literal["embedding"] = "embedding"
     size: int
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
-        """Write the place."""
-        places, gaps = self.category_codes(column, flags)
-        x[:, 0] = np.where(places < 0, _place_of(self.fill, self.levels), places)
-        return gaps
+        """Write the code."""
+        codes, missing = self.category_codes(column, flags)
+        x[:, 0] = np.where(codes < 0, _code_of(self.fill, self.levels), codes)
+        return missing
 
 
 @dataclass(frozen=True, kw_only=True)
 class BooleanColumn(EncodedColumn):
-    """0 and 1 for a pair of words such as no and yes, in any case; a gap becomes `fill`, another word ½."""
+    """0 and 1 for a pair of words such as no and yes, in any case.
+
+    A missing value becomes `fill`, another word ½.
+    """
 
     kind: Literal["boolean"] = "boolean"
     false: str
@@ -216,24 +222,24 @@ class BooleanColumn(EncodedColumn):
 
     @property
     def constant(self) -> bool:
-        """Whether every training row had the same word."""
+        """Whether every training row has the same word."""
         return not self.varies and not self.indicator
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write 0 and 1."""
         codes, texts = column.without_missing_words().as_text()
-        expected = {self.false: 0.0, self.true: 1.0}
-        gaps = codes < 0
-        values = np.array([*(expected.get(text.lower(), np.nan) for text in texts), np.nan])[codes]
-        strange = np.isnan(values) & ~gaps
-        flags.add("unseen", self.name, np.flatnonzero(strange))
-        fill = _needed(self.fill, gaps) if gaps.any() else 0.0
-        x[:, 0] = np.where(gaps, fill, np.where(strange, 0.5, values))
-        return gaps
+        value_of = {self.false: 0.0, self.true: 1.0}
+        missing = codes < 0
+        values = np.array([*(value_of.get(text.lower(), np.nan) for text in texts), np.nan])[codes]
+        unseen = np.isnan(values) & ~missing
+        flags.add("unseen", self.name, np.flatnonzero(unseen))
+        fill = _required(self.fill, missing) if missing.any() else 0.0
+        x[:, 0] = np.where(missing, fill, np.where(unseen, 0.5, values))
+        return missing
 
 
 def far_outside(values: Floats, lowest: float, highest: float) -> npt.NDArray[np.intp]:
-    """Which values lie farther outside a range than half its width."""
+    """Return the positions of values farther outside a range than half its width."""
     margin = (highest - lowest) / 2
     low, high = lowest - margin, highest + margin
     if len(values) and low <= values.min() and values.max() <= high:
@@ -241,11 +247,12 @@ def far_outside(values: Floats, lowest: float, highest: float) -> npt.NDArray[np
     return np.flatnonzero((values < low) | (values > high))
 
 
-def _needed(fill: float | None, gaps: Array) -> float:
+def _required(fill: float | None, missing: Array) -> float:
+    """Return the value for missing ones; raise MissingValueError where there is none."""
     if fill is None:
-        raise MissingValueError(np.flatnonzero(gaps))
+        raise MissingValueError(np.flatnonzero(missing))
     return fill
 
 
-def _place_of(fill: str, categories: list[str]) -> int:
+def _code_of(fill: str, categories: list[str]) -> int:
     return categories.index(fill) if fill in categories else 0

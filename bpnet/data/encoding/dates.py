@@ -1,4 +1,4 @@
-"""Dates: their texts read by one format, and the parts that a network can use."""
+"""Dates: parsed by one format, and encoded as the parts that a network can use."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,14 +31,15 @@ DATE_FORMATS = (
     "%d %b %Y",
     "%b %d, %Y",
 )
-"""The formats that are noticed; of those that differ in month and day alone, the first that fits every cell."""
+"""The formats that are detected, of which the first that fits every cell is taken."""
 
 DatePart = Literal["elapsed", "month", "weekday", "hour"]
+"""`elapsed` is one number; the others are angles, each a sine and a cosine."""
 _EPOCH = datetime(1970, 1, 1)
 
 
 def parse_date(text: str, form: str) -> float:
-    """Days since 1970-01-01 (in UTC where the text says a zone); raises ValueError."""
+    """Return days since 1970-01-01, in UTC where the text has a time zone; raise ValueError."""
     if form == ISO:
         if "-" not in text[1:] or len(text) < 8:
             raise ValueError(text)
@@ -54,14 +55,14 @@ def parse_date(text: str, form: str) -> float:
 
 
 def detect_format(texts: list[str]) -> str | None:
-    """The first format in which all the texts are dates."""
+    """Return the first format in which all the texts are dates, or None."""
     return next(
         (form for form in DATE_FORMATS if all(_is_date(text, form) for text in texts)), None
     )
 
 
 def likely_format(texts: list[str], share: float) -> str | None:
-    """The format in which most of the texts are dates, where those are more than a share of them."""
+    """Return the format in which most texts are dates; None where these are at most a `share`."""
     counts = {form: sum(_is_date(text, form) for text in texts) for form in DATE_FORMATS}
     best = max(counts, key=lambda form: counts[form])
     return best if counts[best] > share * len(texts) else None
@@ -75,8 +76,11 @@ def _is_date(text: str, form: str) -> bool:
     return True
 
 
-def year_week_day_turn(days: Floats, part: DatePart) -> Floats:
-    """The turn, from 0 to 1, of the month in its year, the weekday (from Monday) or the hour of the day."""
+def share_passed(days: Floats, part: DatePart) -> Floats:
+    """Return the share, from 0 to 1, of the year, the week or the day that has passed.
+
+    The year passes month by month, and the week, from Monday on, day by day.
+    """
     whole = np.floor(days)
     if part == "hour":
         return np.asarray(days - whole)
@@ -88,10 +92,10 @@ def year_week_day_turn(days: Floats, part: DatePart) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class DateColumn(EncodedColumn):
-    """A date: days `elapsed`, standardized, and (sin, cos) of 2π times its place in the year, the week and the day.
+    """A date: standardized days, and sine and cosine of 2π times the share of year, week and day.
 
-    `parts` are those in which the training rows differ. A gap becomes `fill`, which counts days since 1970-01-01, as
-    `lowest` and `highest` of the training rows do.
+    `parts` are those in which the training rows differ. `fill`, which replaces a missing value, and
+    `lowest` and `highest`, the range of the training rows, are days since 1970-01-01.
     """
 
     kind: Literal["date"] = "date"
@@ -111,28 +115,28 @@ class DateColumn(EncodedColumn):
 
     @property
     def value_inputs(self) -> list[str]:
-        """The names of the inputs."""
-        turning = [
+        """The names of the inputs without the indicator's."""
+        angles = [
             f"{self.name} {part} {wave}"
             for part in self.parts
             if part != "elapsed"
             for wave in ("sin", "cos")
         ]
-        return [*([f"{self.name} elapsed"] if "elapsed" in self.parts else []), *turning]
+        return [*([f"{self.name} elapsed"] if "elapsed" in self.parts else []), *angles]
 
     @property
     def constant(self) -> bool:
-        """Whether every training row had the same date."""
+        """Whether every training row has the same date."""
         return not self.parts and not self.indicator
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the parts."""
         days = column.parse(lambda text: parse_date(text, self.format), f"a date ({self.format})")
-        gaps = np.isnan(days)
-        if gaps.any():
+        missing = np.isnan(days)
+        if missing.any():
             if self.fill is None:
-                raise MissingValueError(np.flatnonzero(gaps))
-            days = np.where(gaps, self.fill, days)
+                raise MissingValueError(np.flatnonzero(missing))
+            days = np.where(missing, self.fill, days)
         flags.add("outside", self.name, far_outside(days, self.lowest, self.highest))
         k = 0
         for part in self.parts:
@@ -140,7 +144,7 @@ class DateColumn(EncodedColumn):
                 x[:, k] = (days - self.mean) / self.deviation
                 k += 1
             else:
-                turn = 2 * np.pi * year_week_day_turn(days, part)
-                x[:, k], x[:, k + 1] = np.sin(turn), np.cos(turn)
+                angle = 2 * np.pi * share_passed(days, part)
+                x[:, k], x[:, k + 1] = np.sin(angle), np.cos(angle)
                 k += 2
-        return gaps
+        return missing

@@ -1,4 +1,4 @@
-"""The encoder: all feature columns, in the order of the network's inputs."""
+"""The encoder: from a table's features to the inputs of the network."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +29,10 @@ AnyColumn = (
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder(Component):
-    """How each feature becomes inputs; with `unit_rows` the numeric inputs of each row are brought to length 1."""
+    """The encoded columns of all features, in the order of the network's inputs.
+
+    With `unit_rows` the numeric inputs of each row are scaled to length 1.
+    """
 
     columns: Annotated[list[Annotated[AnyColumn, Field(discriminator="kind")]], Field(min_length=1)]
     unit_rows: bool = False
@@ -58,7 +61,7 @@ class Encoder(Component):
 
     @property
     def column_types(self) -> ColumnTypes:
-        """What to read of a table."""
+        """The columns to read of a table, each with the type of its cells."""
         return {column.name: column.cell_type for column in self.columns}
 
     @cached_property
@@ -68,47 +71,51 @@ class Encoder(Component):
 
     @property
     def embedded(self) -> list[tuple[int, EmbeddingColumn]]:
-        """The columns whose inputs are numbers of levels, with the input's position."""
-        placed = zip(self._starts, self.columns, strict=True)
-        return [(start, column) for start, column in placed if isinstance(column, EmbeddingColumn)]
+        """The embedded columns, whose inputs are codes of categories, with the input's position."""
+        positions = zip(self._starts, self.columns, strict=True)
+        return [
+            (start, column) for start, column in positions if isinstance(column, EmbeddingColumn)
+        ]
 
     def encode(self, chunk: Chunk, dtype: str) -> tuple[Array, RowFlags]:
-        """The inputs (N, I) of a chunk's rows, and what is to be said of them; raises DataError that names cells."""
-        x = np.empty(
-            (len(chunk), self.width), dtype, order="F"
-        )  # for it is written column by column
+        """Return the inputs (N, I) of a chunk's rows, and their flags.
+
+        Raises DataError with the place of each cell that cannot be used.
+        """
+        # in column order, since it is written column by column
+        x = np.empty((len(chunk), self.width), dtype, order="F")
         flags = RowFlags()
-        start, problems = 0, []
-        for column in self.columns:
-            part = x[:, start : start + len(column.inputs)]
+        problems = []
+        for start, column in zip(self._starts, self.columns, strict=True):
+            inputs = x[:, start : start + len(column.inputs)]
             try:
                 with CellErrors(chunk, column.name), np.errstate(all="ignore"):
-                    column.encode(chunk.column(column.name), part, flags)
+                    column.encode(chunk.column(column.name), inputs, flags)
             except DataError as error:
                 problems += error.problems
-            start += len(column.inputs)
         if problems:
             raise DataError(problems)
         if self.unit_rows:
-            self._to_length_1(x)
+            self._scale_to_length_1(x)
         self._check_size(x, chunk)
         return x, flags
 
     @cached_property
     def _numeric(self) -> list[int]:
-        placed = zip(self._starts, self.columns, strict=True)
-        return [start for start, column in placed if isinstance(column, NumericColumn)]
+        """The positions of the numeric columns' inputs."""
+        positions = zip(self._starts, self.columns, strict=True)
+        return [start for start, column in positions if isinstance(column, NumericColumn)]
 
-    def _to_length_1(self, x: Array) -> None:
-        """Divide each row's numeric inputs by their length; by the largest first, so that no square overflows."""
+    def _scale_to_length_1(self, x: Array) -> None:
+        """Divide each row's numeric inputs by their length."""
         rows = x[:, self._numeric].astype(np.float64)
         largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
-        rows /= np.where(largest == 0, 1.0, largest)
+        rows /= np.where(largest == 0, 1.0, largest)  # so that no square overflows
         length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
         x[:, self._numeric] = rows / np.where(length == 0, 1.0, length)
 
     def _check_size(self, x: Array, chunk: Chunk) -> None:
-        # squares of what is encoded must fit too: the network multiplies and sums
+        """Raise DataError where an input is so large that its square overflows."""
         limit = np.sqrt(np.finfo(x.dtype).max)
         if x.size == 0 or (x.max() < limit and x.min() > -limit):
             return

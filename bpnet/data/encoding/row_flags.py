@@ -1,4 +1,4 @@
-"""Flags: what about a row makes its prediction less trustworthy."""
+"""Flags of rows: what makes a row's prediction less trustworthy."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,31 +11,30 @@ FlagKind = Literal["unseen", "imputed", "outside"]
 
 @dataclass
 class RowFlags:
-    """For each kind and column the rows (of one chunk, counted from 0) that it concerns.
+    """Rows, counted from 0 in a chunk, that are flagged, for each kind of flag and column.
 
-    `unseen`: a level that no training row had. `imputed`: a gap. `outside`: a number farther outside the training
-    range than half the range is wide.
+    `unseen` is a category that no training row had, `imputed` a missing value, and `outside` a
+    number farther outside the training range than half the width of the range.
     """
 
     entries: list[tuple[FlagKind, str, npt.NDArray[np.intp]]] = field(default_factory=list)
 
     def add(self, kind: FlagKind, column: str, rows: npt.NDArray[np.intp]) -> None:
-        """Note rows, if there are any."""
+        """Add an entry, where there are rows."""
         if len(rows):
             self.entries.append((kind, column, rows))
 
     def common(self, other: "RowFlags") -> "RowFlags":
-        """What both say of the same rows."""
-        theirs = {(kind, column): rows for kind, column, rows in other.entries}
+        """Return the flags that both have."""
+        rows_of = {(kind, column): rows for kind, column, rows in other.entries}
         both = RowFlags()
         for kind, column, rows in self.entries:
-            both.add(
-                kind, column, np.intersect1d(rows, theirs.get((kind, column), [])).astype(np.intp)
-            )
+            shared = np.intersect1d(rows, rows_of.get((kind, column), []))
+            both.add(kind, column, shared.astype(np.intp))
         return both
 
     def texts(self, rows: int) -> list[str]:
-        """The flags of each row: 'unseen city; imputed age', blank where there are none."""
+        """Return the flags of each of `rows` rows: 'unseen city; imputed age', blank for none."""
         texts = [""] * rows
         for kind, column, flagged in self.entries:
             text = f"{kind} {column}"

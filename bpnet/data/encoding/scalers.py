@@ -1,4 +1,4 @@
-"""Scales: a number of the table to an input of the network, by figures of the training rows."""
+"""Scalers: from a number of the table to an input of the network, fitted on training rows."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +21,7 @@ from bpnet.errors import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class LinearScaler(Component):
-    """x = (value - subtract) / divide; `by` says what the two are."""
+    """x = (value - subtract) / divide."""
 
     kind: Literal["linear"] = "linear"
     by: Literal["standardize", "robust", "min_max", "none"]
@@ -32,19 +32,20 @@ class LinearScaler(Component):
     """Number that is divided by afterwards."""
 
     def apply(self, values: Floats) -> Floats:
-        """Scale values."""
+        """Return the scaled values."""
         return np.asarray((values - self.subtract) / self.divide)
 
     def invert(self, x: Floats) -> Floats:
-        """The values that were scaled to x."""
+        """Return the values that are scaled to x."""
         return np.asarray(x * self.divide + self.subtract)
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuantileScaler(Component):
-    """x = Φ⁻¹(share of training values below), from their evenly spaced `quantiles`, between -5.2 and 5.2.
+    """x = Φ⁻¹(share of training values below), between -5.2 and 5.2.
 
-    As scikit-learn's QuantileTransformer: where several quantiles are equal, the middle of their shares counts.
+    As scikit-learn's QuantileTransformer: of several equal quantiles, the middle of their shares
+    counts.
     """
 
     kind: Literal["to_normal"] = "to_normal"
@@ -63,8 +64,8 @@ class QuantileScaler(Component):
             )
 
     def apply(self, values: Floats) -> Floats:
-        """Scale values."""
-        from scipy.special import ndtri  # takes a tenth of a second to import
+        """Return the scaled values."""
+        from scipy.special import ndtri  # Φ⁻¹; its import takes 0.1 s
 
         quantiles = np.array(self.quantiles)
         shares = np.linspace(0, 1, len(quantiles))
@@ -72,44 +73,12 @@ class QuantileScaler(Component):
         falling = np.interp(-values, -quantiles[::-1], -shares[::-1])
         share = 0.5 * (rising - falling)
         share = np.where(values <= quantiles[0], 0.0, np.where(values >= quantiles[-1], 1.0, share))
-        # a column that never varied tells nothing, and stays in the middle
+        # a constant column carries no information: its middle, 0
         share = np.where(quantiles[0] == quantiles[-1], 0.5, share)
         return np.asarray(np.where(np.isnan(values), np.nan, ndtri(np.clip(share, 1e-7, 1 - 1e-7))))
 
 
 AnyScaler = LinearScaler | QuantileScaler
-
-
-def fit_scaler(kind: AnyScaling, summary: NumericStats, column: str) -> AnyScaler:
-    """The scale of a column; raises DataError where its values are so large that the figures overflow."""
-    with np.errstate(all="ignore"):
-        subtract, divide = 0.0, 1.0
-        if isinstance(kind, Quantile):
-            shares = np.linspace(0, 1, min(kind.quantiles, max(summary.count, 2)))
-            return QuantileScaler(
-                quantiles=np.maximum.accumulate(summary.quantiles(shares)).tolist()
-            )
-        if isinstance(kind, Standardize):
-            subtract, divide = summary.mean, 1.0 if summary.constant else summary.deviation
-        elif isinstance(kind, MinMax):
-            subtract, divide = (
-                summary.lowest,
-                1.0 if summary.constant else summary.highest - summary.lowest,
-            )
-        elif isinstance(kind, Robust):
-            low, subtract, high = summary.quantiles(np.array([0.25, 0.5, 0.75])).tolist()
-            divide = high - low if high > low else 1.0
-    if not (np.isfinite([subtract, divide]).all() and divide > 0):
-        largest = max(abs(summary.lowest), abs(summary.highest))
-        raise DataError(
-            f"column '{column}' holds {largest:g}, too large to {_VERBS[kind.kind]}; "
-            "correct it, or give the column in another unit"
-        )
-    return LinearScaler(
-        by=kind.kind if not isinstance(kind, NoScaling) else "none",
-        subtract=subtract,
-        divide=divide,
-    )
 
 
 _VERBS = {
@@ -118,3 +87,30 @@ _VERBS = {
     "robust": "scale by its quartiles",
     "none": "use",
 }
+
+
+def fit_scaler(kind: AnyScaling, stats: NumericStats, column: str) -> AnyScaler:
+    """Return the scaler of a column; raise DataError where its numbers are so large to overflow."""
+    with np.errstate(all="ignore"):
+        subtract, divide = 0.0, 1.0
+        if isinstance(kind, Quantile):
+            shares = np.linspace(0, 1, min(kind.quantiles, max(stats.count, 2)))
+            # rounding of the interpolation may leave them out of order
+            quantiles = np.maximum.accumulate(stats.quantiles(shares))
+            return QuantileScaler(quantiles=quantiles.tolist())
+        if isinstance(kind, Standardize):
+            subtract, divide = stats.mean, 1.0 if stats.constant else stats.deviation
+        elif isinstance(kind, MinMax):
+            subtract = stats.lowest
+            divide = 1.0 if stats.constant else stats.highest - stats.lowest
+        elif isinstance(kind, Robust):
+            low, subtract, high = stats.quantiles(np.array([0.25, 0.5, 0.75])).tolist()
+            divide = high - low if high > low else 1.0
+    if not (np.isfinite([subtract, divide]).all() and divide > 0):
+        largest = max(abs(stats.lowest), abs(stats.highest))
+        raise DataError(
+            f"column '{column}' holds {largest:g}, too large to {_VERBS[kind.kind]}; "
+            "correct it, or give the column in another unit"
+        )
+    by = "none" if isinstance(kind, NoScaling) else kind.kind
+    return LinearScaler(by=by, subtract=subtract, divide=divide)

@@ -81,11 +81,10 @@ class Ordinal(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        twice = [
-            level for k, level in enumerate(self.order or []) if level in (self.order or [])[:k]
-        ]
+        order = self.order or []
+        twice = [category for k, category in enumerate(order) if category in order[:k]]
         if twice:
-            raise FieldError("order", f"names '{twice[0]}' twice; name each level once")
+            raise FieldError("order", f"names '{twice[0]}' twice; name each category once")
 
 
 @dataclass(frozen=True, kw_only=True)

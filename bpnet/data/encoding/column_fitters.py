@@ -1,0 +1,242 @@
+"""Column fitters: from the training rows of a column to the encoded column, one for each role."""
+
+from typing import Protocol
+
+import numpy as np
+
+from bpnet.data.category_order import sort_categories
+from bpnet.data.encoding.column_options import ColumnOptions
+from bpnet.data.encoding.column_stats import CategoryStats, NumericStats
+from bpnet.data.encoding.columns import (
+    FALSE_AND_TRUE,
+    BooleanColumn,
+    CategoricalColumn,
+    EmbeddingColumn,
+    EncodedColumn,
+    NumericColumn,
+    OneHotColumn,
+    OrdinalColumn,
+)
+from bpnet.data.encoding.dates import DateColumn, DatePart, parse_date, share_passed
+from bpnet.data.encoding.scalers import fit_scaler
+from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, Ordinal
+from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.column import Column
+from bpnet.engine.component import Array
+from bpnet.errors import DataError
+
+_MOST_RARE = 5_000
+"""Pooled categories that model.json lists by name."""
+
+_ANGLES: tuple[DatePart, ...] = ("month", "weekday", "hour")
+
+
+class ColumnFitter(Protocol):
+    """Gathers statistics of a column, chunk by chunk."""
+
+    cell_type: CellType
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        """Add the cells of a mask of rows (N,); those of the mask `sampled` (N,) may be kept."""
+
+    def encoded_column(self, name: str) -> EncodedColumn:
+        """Return the encoded column; raise DataError where the cells do not suit."""
+
+
+def column_fitter(options: ColumnOptions) -> ColumnFitter:
+    """Return the fitter for a column's role."""
+    if options.role == "numeric":
+        return NumericFitter(options)
+    if options.role == "date":
+        return DateFitter(options)
+    return BooleanFitter(options) if options.role == "boolean" else CategoryFitter(options)
+
+
+class NumericFitter:
+    """Fits a column of numbers."""
+
+    cell_type: CellType = "number"
+
+    def __init__(self, options: ColumnOptions) -> None:
+        self._options, self._stats = options, NumericStats()
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        """Add the cells of a mask of rows (N,)."""
+        self._stats.add(column.as_numbers()[rows], sampled[rows])
+
+    def encoded_column(self, name: str) -> NumericColumn:
+        """Return the encoded column."""
+        stats, missing = self._stats, self._options.missing
+        if not stats.count:
+            raise _no_values(name)
+        fill = None
+        if isinstance(missing, Impute):
+            fill = _median(stats) if missing.numeric == "median" else stats.most_frequent
+        return NumericColumn(
+            name=name,
+            indicator=_needs_indicator(missing, stats.missing),
+            scale=fit_scaler(self._options.scaling, stats, name),
+            fill=fill,
+            lowest=stats.lowest,
+            highest=stats.highest,
+        )
+
+
+class CategoryFitter:
+    """Fits a column of categories."""
+
+    cell_type: CellType = "text"
+
+    def __init__(self, options: ColumnOptions) -> None:
+        self._options, self._stats = options, CategoryStats()
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        """Add the cells of a mask of rows (N,)."""
+        self._stats.add(column, rows)
+
+    def encoded_column(self, name: str) -> CategoricalColumn:
+        """Return the encoded column."""
+        stats, options = self._stats, self._options.categorical
+        if not stats.counts:
+            raise _no_values(name)
+        if isinstance(options, Ordinal):
+            return self._ordinal(name, options)
+        one_hot = self._one_hot(name, options)
+        if isinstance(options, Embedded):
+            size = options.size or min(600, round(1.6 * one_hot.code_count**0.56))
+            return EmbeddingColumn(**{**vars(one_hot), "kind": "embedding"}, size=size)
+        return one_hot
+
+    def _ordinal(self, name: str, options: Ordinal) -> OrdinalColumn:
+        stats, missing = self._stats, self._options.missing
+        unlisted = [c for c in stats.counts if options.order and c not in options.order]
+        if unlisted:
+            raise DataError(
+                f"column '{name}': the category '{unlisted[0]}' is not in the order that "
+                f"dataset.preprocessing.columns.{name}.order gives; add it there"
+            )
+        return OrdinalColumn(
+            name=name,
+            indicator=_needs_indicator(missing, stats.missing),
+            levels=options.order or sort_categories(list(stats.counts)),
+            fill=stats.most_frequent,
+            refuses_gaps=not isinstance(missing, Impute),
+        )
+
+    def _one_hot(self, name: str, options: OneHot | Embedded) -> OneHotColumn:
+        """Return a column whose rare categories are pooled; the most frequent one never is."""
+        stats, missing = self._stats, self._options.missing
+        common = [c for c, count in stats.counts.items() if count >= options.rare]
+        common.sort(key=lambda category: (-stats.counts[category], category))
+        if isinstance(options, OneHot):
+            common = common[: options.most]
+        levels = sort_categories(common or [stats.most_frequent])
+        rare = sorted(set(stats.counts) - set(levels))
+        return OneHotColumn(
+            name=name,
+            indicator=_needs_indicator(missing, stats.missing),
+            levels=levels,
+            fill=stats.most_frequent,
+            refuses_gaps=not isinstance(missing, Impute),
+            pools=bool(rare),
+            rare=rare[:_MOST_RARE],
+            names_all_rare=len(rare) <= _MOST_RARE,
+        )
+
+
+class BooleanFitter:
+    """Fits a column of a pair of words such as no and yes."""
+
+    cell_type: CellType = "text"
+
+    def __init__(self, options: ColumnOptions) -> None:
+        self._options, self._stats = options, CategoryStats()
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        """Add the cells of a mask of rows (N,)."""
+        self._stats.add(column.without_missing_words(), rows)
+
+    def encoded_column(self, name: str) -> BooleanColumn:
+        """Return the encoded column; raise DataError where its words are not a pair."""
+        stats = self._stats
+        if not stats.counts:
+            raise _no_values(name)
+        words = {category.lower() for category in stats.counts}
+        pairs = (pair for pair in FALSE_AND_TRUE.items() if words <= set(pair))
+        pair = next(pairs, None)
+        if pair is None:
+            raise DataError(
+                f"column '{name}', a boolean, holds "
+                f"{', '.join(repr(word) for word in sorted(words)[:4])}; it must be one of "
+                f"{', '.join(f'{false}/{true}' for false, true in FALSE_AND_TRUE.items())}; "
+                "or give it another role in dataset.roles"
+            )
+        rows = sum(stats.counts.values())
+        true = sum(count for word, count in stats.counts.items() if word.lower() == pair[1])
+        fill = float(2 * true > rows) if isinstance(self._options.missing, Impute) else None
+        return BooleanColumn(
+            name=name,
+            indicator=_needs_indicator(self._options.missing, stats.missing),
+            false=pair[0],
+            true=pair[1],
+            fill=fill,
+            varies=len(words) > 1,
+        )
+
+
+class DateFitter:
+    """Fits a column of dates of one format."""
+
+    cell_type: CellType = "text"
+
+    def __init__(self, options: ColumnOptions) -> None:
+        assert options.date_format is not None
+        self._options, self._format = options, options.date_format
+        self._stats = NumericStats()
+        self._ranges: dict[DatePart, tuple[float, float]] = {}
+
+    def add(self, column: Column, rows: Array, sampled: Array) -> None:
+        """Add the cells of a mask of rows (N,)."""
+        days = column.parse(
+            lambda text: parse_date(text, self._format), f"a date ({self._format})"
+        )[rows]
+        self._stats.add(days, sampled[rows])
+        present = days[~np.isnan(days)]
+        if len(present):
+            for part in _ANGLES:
+                shares = share_passed(present, part)
+                low, high = self._ranges.get(part, (np.inf, -np.inf))
+                self._ranges[part] = min(low, float(shares.min())), max(high, float(shares.max()))
+
+    def encoded_column(self, name: str) -> DateColumn:
+        """Return the encoded column, with those parts of the dates that vary."""
+        stats, missing = self._stats, self._options.missing
+        if not stats.count:
+            raise _no_values(name)
+        varying: list[DatePart] = [part for part, (low, high) in self._ranges.items() if high > low]
+        return DateColumn(
+            name=name,
+            indicator=_needs_indicator(missing, stats.missing),
+            format=self._format,
+            parts=varying if stats.constant else ["elapsed", *varying],
+            mean=stats.mean,
+            deviation=1.0 if stats.constant else stats.deviation,
+            fill=_median(stats) if isinstance(missing, Impute) else None,
+            lowest=stats.lowest,
+            highest=stats.highest,
+        )
+
+
+def _median(stats: NumericStats) -> float:
+    return float(stats.quantiles(np.array([0.5]))[0])
+
+
+def _needs_indicator(options: AnyMissing, missing: int) -> bool:
+    return isinstance(options, Impute) and options.indicator and missing > 0
+
+
+def _no_values(name: str) -> DataError:
+    return DataError(
+        f"column '{name}' is blank in every training row; "
+        f"set dataset.roles.{name} to ignored, or fill it in"
+    )

@@ -62,7 +62,6 @@ def cross_validate(
     Network k has the seed `seed` + k - 1. The other parameters are those of `train`. Raises
     ConfigError, DataError or RunError before the run directory exists; DivergedError, if every
     fold's network diverged, or InterruptedRunError after what has been trained is saved.
-
     """
     start = time.perf_counter()
     config = loaded.config

@@ -56,7 +56,6 @@ def train_grid(
     holds the ranking. `grids` are KEY=V1,V2,…; the other parameters are those of `train`. Raises
     UsageError, ConfigError, DataError or RunError before anything trains; DivergedError or
     InterruptedRunError after what has been trained is saved.
-
     """
     start = time.perf_counter()
     points = points_of(source, grids)

@@ -1,4 +1,4 @@
-"""Class codes: a number for the class of each row, by which predictions are compared with targets."""
+"""Class codes: a number for the class of each row, to compare predictions with targets."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,10 +13,10 @@ FEW = 512
 
 
 class BoundClassCodes:
-    """The class of each row of values (R, O, B), in `codes` (R, B): that of the first largest value.
+    """The class of each row of values (R, O, B), that of the first largest, in `codes` (R, B).
 
-    A single output has class 1 where its value is above the threshold. Codes of one pair of arrays of
-    the same shape can be compared with one another; they are not class numbers in every case.
+    A single output has class 1 where its value is above the threshold. Codes can be compared with
+    those of an array of the same shape; they are not always class numbers.
 
     np.argmax takes a call for each row, which is best for a few: of 150 rows and 3 outputs it takes
     4 µs, and looking for the largest value 7 µs; but of 64 such replicas 127 µs and 34 µs, and of

@@ -10,7 +10,7 @@ from bpnet.engine.component import Array
 
 
 class BoundMatmul:
-    """The product out = a b of a (R, M, K) and b (R, K, N), with out (R, M, N) in C order for each replica.
+    """The product out = a b of a (R, M, K), b (R, K, N) and out (R, M, N), C-ordered by replica.
 
     np.matmul goes from replica to replica. A single replica has `dot`, which is called in half the
     time; and where all replicas share one b, their a on top of one another make one large product
@@ -20,7 +20,7 @@ class BoundMatmul:
     __slots__ = ("compute",)
 
     compute: Callable[[], object]
-    """Write the product of what a and b now hold into out: one call into C, without a frame of Python."""
+    """Write the product of what a and b now hold into out. For most shapes it is one call of C."""
 
     def __init__(self, a: Array, b: Array, out: Array) -> None:
         same_type = a.dtype == b.dtype == out.dtype  # only np.matmul casts
@@ -35,8 +35,8 @@ class BoundMatmul:
 class BoundSum(BoundMatmul):
     """The sums over the last axis of values (R, M, K), times a factor, in out (R, M).
 
-    A product with ones takes a fifth to a half of the time of np.add.reduce. Each replica has ones of
-    its own: one product of all replicas would add up in another order than a replica by itself.
+    A product with ones takes a fifth to a half of the time of np.add.reduce. Each replica has its
+    own ones: one product of all replicas would add up in another order than a replica by itself.
     """
 
     __slots__ = ()
@@ -70,7 +70,7 @@ class BoundTotal:
 
 
 class _StackedMatmul:
-    """The product of the a (R, M, K) of all replicas, on top of one another, and the b (K, N) they share."""
+    """The product of the a (R, M, K) of all replicas, stacked, and the b (K, N) that they share."""
 
     __slots__ = ("_a", "_a_stacked", "_multiply", "_out", "_out_stacked")
 

@@ -1,7 +1,7 @@
 """Metrics: how good predictions are, for each replica, summed up batch by batch.
 
-A metric is immutable settings. `over` gives it the targets that it is measured over, `bind` the buffers
-of one batch. To add a metric, write its class and name it in `METRICS`.
+A metric is immutable settings. `over` gives it the targets that it is measured over, `bind` the
+buffers of one batch. To add a metric, write its class and name it in `METRICS`.
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ PIECE = 1 << 18
 
 
 class BoundMetric:
-    """A metric over one batch's scores and targets, each (R, O, B); `add` allocates nothing of their size."""
+    """A metric over one batch's scores and targets, each (R, O, B), that `add` sums up."""
 
     __slots__ = ()
 
@@ -30,10 +30,10 @@ class BoundMetric:
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """The base of all metrics: M amounts are summed over rows, and `values` makes named metrics of them.
+    """Base of all metrics: M amounts are summed over rows, and `values` turns sums into metrics.
 
-    `threshold` is the score above which a single output, or each label, predicts 1. `scale` (O,), or
-    (S, O) where each replica has rows of its own, is what one unit of an output is in the user's unit;
+    `threshold` is the score above which a single output, or a label, predicts 1. `scale` (O,), or
+    (S, O) where each of S replicas has its own rows, is one unit of each output in the user's unit,
     by default 1.
     """
 
@@ -67,7 +67,7 @@ class Metric:
 
 
 class Accuracy(Metric):
-    """The share of rows whose class is predicted: that of the largest score, or score > threshold."""
+    """The share of rows whose class is right: that of the largest score, or score > threshold."""
 
     task = "classification"
     names = ("accuracy",)
@@ -107,9 +107,8 @@ class BoundAccuracy(BoundMetric):
             self._true.compute()
         np.equal(self._predicted.codes, self._true.codes, self._correct)
         if self._count is None:
-            sums[0, 0] += np.count_nonzero(
-                self._correct
-            )  # a third of the time, but slow along an axis
+            # a third of the time, but slow along an axis
+            sums[0, 0] += np.count_nonzero(self._correct)
             return
         self._floats[:, 0] = self._correct
         self._sum.compute()
@@ -119,7 +118,7 @@ class BoundAccuracy(BoundMetric):
 class Closeness(Metric):
     """1 - |y - t| averaged over outputs and rows: what some texts call accuracy.
 
-    It is not a share of correct rows: with three classes, outputs that are all 0 already score 0.67.
+    It is not a share of correct rows: with three classes, outputs that are all 0 score 0.67.
     """
 
     task = "classification"
@@ -154,7 +153,7 @@ class BoundCloseness(BoundMetric):
 
 
 class LabelAccuracy(Metric):
-    """Of O labels that are each 0 or 1: the share of rows with every label right, and of right labels.
+    """Of labels that are each 0 or 1: the share of rows with all of them right, and of right ones.
 
     A label is predicted to be 1 where its score is above the threshold.
     """
@@ -173,7 +172,7 @@ class LabelAccuracy(Metric):
 
 
 class BoundLabelAccuracy(BoundMetric):
-    """The counts of rows of scores and targets (R, O, B) with every label right, and of right labels / O."""
+    """The counts of right rows of scores and targets (R, O, B), and of right labels / O."""
 
     __slots__ = (
         "_all_right",
@@ -227,7 +226,7 @@ class RegressionError(Metric):
         return int(self._deviations().shape[1])
 
     def over(self, targets: Array) -> Metric:
-        """Return the metric with the deviation of these targets (N, O) or (S, N, O), of any type."""
+        """Return the metric with the deviation of targets (N, O) or (S, N, O), of any type."""
         sets = targets if targets.ndim == 3 else targets[None]
         return replace(self, deviation=np.array([_deviation(of_set) for of_set in sets]))
 
@@ -304,5 +303,5 @@ def task_metrics(task: str, requested: Collection[str] = ()) -> tuple[type[Metri
 
 
 def metric_names(task: str, requested: Collection[str] = ()) -> list[str]:
-    """Return the names of the metrics of a task, and of those measured on request the ones that are named."""
+    """Return the names of the metrics that `task_metrics` returns."""
     return [name for metric in task_metrics(task, requested) for name in metric.names]

@@ -14,19 +14,25 @@ from bpnet.engine.parameters import Vector, weights_first
 from bpnet.engine.randomness import Purpose, generator
 
 CHUNK_VALUES = 1 << 17
-"""How many values of the widest layer `scores` holds at once: 512 kB of float32, of which a core's cache has room for
-several. Of 64 units they are 2048 rows, a tenth faster than with four times as many."""
+"""The number of values of the widest layer that `scores` holds at once: 512 kB of float32, so that
+a core's cache has room for several. Of 64 units they are 2048 rows; four times as many take a tenth
+longer."""
 PRODUCT_ROWS = 256
-"""The rows that a product needs to be quick; a wide layer holds as many, though no more than four times the values."""
+"""The number of rows that a product needs to be fast. A wide layer holds as many, but at most four
+times the values."""
 
 
 class Network:
     """Layers, and the parameters of each replica, drawn from its seed.
 
-    `theta` and `gradient` are (R, P), with the `weights` first columns those that penalties and weight decay act on.
-    `output_activation` turns scores, the last layer's output, into predictions; training never applies it, for the
-    loss that reads scores has it built in. `each` gives the layers of every replica where these differ in their
-    initializers or dropout rates. Raises ValueError where a layer's explicit values do not fit.
+    `inputs` is I and `seeds` one for each of the R replicas, which are trained side by side;
+    `precision`, float32 or float64, is the type of all arrays. `output_activation` turns scores,
+    the last layer's output, into predictions; training never applies it, since the loss has it
+    built in. `each` gives the layers of every replica, where they differ in initializers or dropout
+    rates. Raises ValueError where a layer's explicit values do not fit.
+
+    `theta` and `gradient` are (R, P); penalties and weight decay act on their first `weights`
+    columns.
     """
 
     def __init__(
@@ -53,7 +59,7 @@ class Network:
         }
         ordered = weights_first(declared)
         shapes = {name: parameter.shape for name, parameter in ordered.items()}
-        kept = {
+        statistics = {
             f"layers.{k}.{name}": statistic
             for k, layer in enumerate(layers)
             for name, statistic in layer.statistics(self.widths[k]).items()
@@ -62,15 +68,15 @@ class Network:
         self.parameters = Vector(shapes, replicas, self.dtype)
         self.gradients = Vector(shapes, replicas, self.dtype)
         self.statistics = Vector(
-            {name: shape for name, (shape, _) in kept.items()}, replicas, self.dtype
+            {name: shape for name, (shape, _) in statistics.items()}, replicas, self.dtype
         )
-        for name, (_, value) in kept.items():
+        for name, (_, value) in statistics.items():
             self.statistics.views[name][...] = value
         self.weights = sum(int(np.prod(p.shape)) for p in ordered.values() if p.is_weight)
         self._generators: list[list[np.random.Generator]] = [[] for _ in layers]
         self._drawing = [k for k, layer in enumerate(layers) if layer.draws]
         self.warnings: dict[str, str] = {}
-        """What layers had to say, by layer; each speaks once."""
+        """Warnings by layer, of each its first."""
         self.initialize()
 
     @property
@@ -110,7 +116,7 @@ class Network:
         self.warnings.setdefault(name, f"{name}: {text}")
 
     def begin_epoch(self, epoch: int) -> None:
-        """Renew the generators that layers draw from, so that an epoch's chance depends on seed and epoch alone."""
+        """Renew the layers' generators, so that draws depend on seed and epoch only."""
         for k in self._drawing:
             self._generators[k][:] = [
                 generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds
@@ -118,28 +124,23 @@ class Network:
 
     @contextmanager
     def untouched(self) -> Iterator[None]:
-        """Put gradient, statistics, generators and warnings back as they were, after a pass that only looks."""
-        gradient, statistics, warnings = (
-            self.gradient.copy(),
-            self.statistics.flat.copy(),
-            dict(self.warnings),
-        )
-        generators = [list(own) for own in self._generators]  # begin_epoch makes new ones
+        """Restore gradient, statistics, generators and warnings after passes that only observe."""
+        gradient, statistics = self.gradient.copy(), self.statistics.flat.copy()
+        warnings = dict(self.warnings)
+        generators = [list(of_layer) for of_layer in self._generators]  # begin_epoch makes new ones
         try:
             yield
         finally:
-            self.gradient[:], self.statistics.flat[:], self.warnings = (
-                gradient,
-                statistics,
-                warnings,
-            )
-            for own, former in zip(self._generators, generators, strict=True):
-                own[:] = former
+            self.gradient[:], self.statistics.flat[:] = gradient, statistics
+            self.warnings = warnings
+            for of_layer, before in zip(self._generators, generators, strict=True):
+                of_layer[:] = before
 
     def bind(self, x: Array, *, training: bool, keeps_sums: bool = False) -> "BoundNetwork":
-        """The way through all layers from x (R or 1, I, B), one batch's input buffer.
+        """Bind all layers to one batch's input buffer x (R or 1, I, B).
 
-        With `keeps_sums` each layer's pre-activations stay readable after forward.
+        With `keeps_sums` each layer's pre-activations z stay readable after forward. Raises
+        ValueError where x does not have the network's inputs.
         """
         if x.shape[1] != self.inputs:
             raise ValueError(
@@ -160,7 +161,7 @@ class Network:
                 wants_input_gradient=trained_before,
                 keeps_sums=keeps_sums,
                 warn=partial(self._warn, k, layer),
-                each=[own[k] for own in self._each],
+                each=[layers[k] for layers in self._each],
             )
             trained_before = trained_before or bool(parameters)
             bound.append(layer.bind(wiring))
@@ -168,14 +169,15 @@ class Network:
         return BoundNetwork(bound, buffer)
 
     def scores(self, x: Array) -> Iterator[tuple[slice, Array]]:
-        """The scores of x (N, I) outside training, in pieces (rows, scores (R, O, rows)) that share one buffer."""
+        """Yield the scores of x (N, I), piece by piece, as (rows, scores (R, O, B)).
+
+        All pieces share one buffer. Layers work as outside training.
+        """
         size = chunk_rows(self)
         for start in range(0, len(x), size):
             rows = slice(start, min(start + size, len(x)))
             if start == 0 or rows.stop - start != size:
-                buffer = np.empty_like(
-                    x[rows], self.dtype
-                )  # in the order of x, by rows or by columns
+                buffer = np.empty_like(x[rows], self.dtype)  # (B, I), in C or Fortran order as x
                 chunk = self.bind(buffer.T[None], training=False)
             np.copyto(buffer, x[rows], casting="same_kind")
             with np.errstate():
@@ -184,15 +186,15 @@ class Network:
             yield rows, chunk.output
 
     def predict(self, x: Array) -> Array:
-        """The predictions (R, N, O) for the rows of x (N, I): probabilities where the output activation gives them."""
+        """Return the predictions (R, N, O) for x (N, I): the output activation of the scores."""
         predictions = np.empty((len(self.seeds), len(x), self.outputs), self.dtype)
         for rows, scores in self.scores(x):
             predictions[:, rows] = self.predictions_of(scores).transpose(0, 2, 1)
         return predictions
 
     def predictions_of(self, scores: Array) -> Array:
-        """What scores (R, O, B) mean: probabilities where the output activation gives them."""
-        # used once, so arrays that begin anywhere, which are made sooner, will do
+        """Return the predictions for scores, each (R, O, B): their output activation."""
+        # these arrays are used once, so it is not worth the time to align them
         scratch = [np.empty_like(scores) for _ in range(self.output_activation.scratch_arrays)]
         predictions = np.empty_like(scores)
         self.output_activation.forward(scores, predictions, scratch)
@@ -200,25 +202,28 @@ class Network:
 
 
 def chunk_rows(network: Network) -> int:
-    """How many rows the network takes at once outside training."""
+    """Return the number of rows that a network takes at once outside training."""
     rows = CHUNK_VALUES // (max(network.widths) * len(network.seeds))
     return max(rows, min(PRODUCT_ROWS, 4 * rows), 1)
 
 
 class BoundNetwork:
-    """The layers bound to the buffers of one batch shape."""
+    """A network over the buffers of one batch shape; forward and backward allocate nothing."""
 
     def __init__(self, layers: Sequence[BoundLayer], output: Array) -> None:
         self.layers, self.output = layers, output
         self._backward = tuple(reversed(layers))
 
     def forward(self) -> None:
-        """Write `output` (R, O, B) from the input buffer."""
+        """Write the scores, `output` (R, O, B), from the input buffer."""
         for layer in self.layers:
             layer.forward()
 
     def backward(self, delta: Array) -> None:
-        """From delta = dL/d output, which is overwritten, write the gradient of every parameter."""
+        """Write dL/dθ of every parameter from delta = dL/d output (R, O, B), which is overwritten.
+
+        Each layer's dL/dx is the delta of the one before; the first that is trained ends it.
+        """
         for layer in self._backward:
             layer.backward(delta)
             if layer.input_gradient is None:

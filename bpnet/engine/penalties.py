@@ -1,4 +1,4 @@
-"""Penalties and clipping: what is added to a loss for large weights, and what bounds a gradient."""
+"""Penalties on large weights, which are added to a loss, and bounds on a gradient."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from bpnet.engine.component import Array, Component, FieldError, number
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty(Component):
-    """l1 Σ |w| + l2 Σ w² / 2 over the weights, biases exempt; its derivative is l1 sign(w) + l2 w."""
+    """l1 Σ |w| + l2 Σ w² / 2 over the weights, biases exempt;  d/dw = l1 sign(w) + l2 w."""
 
     l1: float = number(0.0, ge=0)
     """Weight of Σ |w|."""
@@ -23,15 +23,16 @@ class Penalty(Component):
 
 
 class BoundPenalty:
-    """A penalty over one network's weights; without l1 and l2 it is 0 and costs nothing."""
+    """A penalty over one network's weights (R, W); without l1 and l2 it is 0 and costs nothing."""
 
     def __init__(self, penalty: Penalty, weights: Array, gradient: Array) -> None:
         self._penalty, self._weights, self._gradient = penalty, weights, gradient
         self._work = np.empty_like(weights)
         self.active = penalty.l1 > 0 or penalty.l2 > 0
+        """Whether the penalty is not 0."""
 
     def value(self) -> Array:
-        """The penalty (R,) of the present weights."""
+        """Return the penalty (R,) of the present weights."""
         total = np.zeros(len(self._weights), self._weights.dtype)
         if self._penalty.l1 > 0:
             np.abs(self._weights, out=self._work)
@@ -41,7 +42,7 @@ class BoundPenalty:
         return total
 
     def add_gradient(self) -> None:
-        """Add the derivative to the gradient."""
+        """Add the derivative l1 sign(w) + l2 w to the gradient."""
         if self._penalty.l1 > 0:
             np.sign(self._weights, out=self._work)
             np.multiply(self._work, self._penalty.l1, out=self._work)
@@ -51,37 +52,41 @@ class BoundPenalty:
             np.add(self._gradient, self._work, out=self._gradient)
 
 
-class _ReplicaPenalties(BoundPenalty):
-    """The penalties of replicas that have one each."""
+class BoundReplicaPenalties(BoundPenalty):
+    """Penalties of which each replica has its own."""
 
     def __init__(self, each: Sequence[BoundPenalty]) -> None:
         self._each = each
-        self.active = any(own.active for own in each)
+        self.active = any(penalty.active for penalty in each)
 
     def value(self) -> Array:
-        return np.concatenate([own.value() for own in self._each])
+        """Return the penalty (R,) of the present weights."""
+        return np.concatenate([penalty.value() for penalty in self._each])
 
     def add_gradient(self) -> None:
-        for own in self._each:
-            if own.active:
-                own.add_gradient()
+        """Add each derivative to its replica's gradient."""
+        for penalty in self._each:
+            if penalty.active:
+                penalty.add_gradient()
 
 
-def bind_each(
-    penalties: Sequence[Penalty], theta: Array, gradient: Array, weights: int
+def bind_penalties(
+    each: Sequence[Penalty], theta: Array, gradient: Array, weights: int
 ) -> BoundPenalty:
-    """Bind a penalty for each replica, or one of all where they are the same, as `Penalty.bind` does."""
-    if len(set(penalties)) == 1:
-        return penalties[0].bind(theta, gradient, weights)
-    rows = [slice(k, k + 1) for k in range(len(penalties))]
-    return _ReplicaPenalties(
-        [own.bind(theta[k], gradient[k], weights) for own, k in zip(penalties, rows, strict=True)]
+    """Bind the penalties of the replicas, as `Penalty.bind` does: as one where they are equal."""
+    if len(set(each)) == 1:
+        return each[0].bind(theta, gradient, weights)
+    return BoundReplicaPenalties(
+        [
+            penalty.bind(theta[k : k + 1], gradient[k : k + 1], weights)
+            for k, penalty in enumerate(each)
+        ]
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class GradientClipping(Component):
-    """Bounds on a replica's gradient: each entry within ±`value`, then its Euclidean norm at most `norm`."""
+    """Bounds on a replica's gradient: first on each entry, then on its Euclidean norm."""
 
     norm: float | None = number(None, gt=0)
     """Largest Euclidean norm of the gradient; a longer gradient is scaled down to it. By default
@@ -100,7 +105,7 @@ class GradientClipping(Component):
             )
 
     def clip(self, gradient: Array) -> None:
-        """Bound the gradient (R, P) in place."""
+        """Bound the gradient (R, P) in place: g = g norm / max(|g|, norm)."""
         if self.value is not None:
             np.maximum(gradient, -self.value, out=gradient)
             np.minimum(gradient, self.value, out=gradient)

@@ -17,7 +17,7 @@ from engine_cases import (
 from bpnet.engine.activations import Activation, Identity, Relu, Sigmoid, Tanh
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout, LayerNormalization
-from bpnet.engine.layers.dense import _BoundDense
+from bpnet.engine.layers.dense import BoundDense
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from bpnet.engine.network import BoundNetwork, Network
@@ -206,13 +206,13 @@ def test_one_wrong_entry_is_named_with_both_numbers(kind, monkeypatch):
 
 @pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
 def test_a_gradient_that_is_always_0_is_no_kink(monkeypatch, scale):
-    backward = _BoundDense.backward
+    backward = BoundDense.backward
 
     def wrong(self, delta):
         backward(self, delta)
         self._weight_gradient[...] = 0
 
-    monkeypatch.setattr(_BoundDense, "backward", wrong)
+    monkeypatch.setattr(BoundDense, "backward", wrong)
     for seed in range(20):
         rng = np.random.default_rng(seed)
         network = Network([Dense(units=1)], 1, seeds=[seed], precision="float64")

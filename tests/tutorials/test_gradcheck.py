@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from bpnet.cli.app import app
 from bpnet.engine.activations import Tanh
-from bpnet.engine.layers.dense import _BoundDense
+from bpnet.engine.layers.dense import BoundDense
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(path.relative_to(ROOT) for path in (ROOT / "configs").rglob("*.yaml"))
@@ -50,14 +50,14 @@ def test_a_broken_activation_fails_with_exit_code_5_and_names_the_layer(gradchec
 
 
 def test_a_broken_bias_gradient_of_the_last_layer_is_named(gradcheck, monkeypatch):
-    backward = _BoundDense.backward
+    backward = BoundDense.backward
 
     def wrong(self, delta):
         backward(self, delta)
         if self.output.shape[1] == 3:
             self._bias_gradient *= 1.001
 
-    monkeypatch.setattr(_BoundDense, "backward", wrong)
+    monkeypatch.setattr(BoundDense, "backward", wrong)
     result = gradcheck("configs/iris.yaml", "--json")
     assert result.exit_code == 5
     assert "layers.1.bias" in result.stderr

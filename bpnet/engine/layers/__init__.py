@@ -10,7 +10,7 @@ from bpnet.engine.layers.normalization import BatchNormalization, LayerNormaliza
 AnyLayer = Dense | Equilibrium | Dropout | BatchNormalization | LayerNormalization
 """The layers that a config may name."""
 AnyStoredLayer = Embedding | AnyLayer
-"""The layers that a network may have: the encoding of the data places an embedding before the config's own."""
+"""The layers that a network may have: the encoding of data puts an embedding before a config's."""
 
 __all__ = [
     "AnyLayer",

@@ -1,4 +1,4 @@
-"""A layer: frozen hyperparameters that say which parameters it has and bind it to one batch's buffers."""
+"""The base of all layers: immutable settings that declare parameters and bind to buffers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,34 +15,36 @@ from bpnet.engine.parameters import Parameter
 
 @dataclass(frozen=True)
 class Wiring:
-    """What a layer is bound to: the array it reads, its parameters, their gradients, and its place."""
+    """The arrays that a layer is bound to, and what it must know of its place in the network."""
 
     x: Array
     """The layer's input (R, I, B): the buffer that the layer before writes."""
     parameters: Mapping[str, Array]
+    """Views (R, *shape) into theta, by the names that the layer declares."""
     gradients: Mapping[str, Array]
+    """Views of the same shapes into the gradient."""
     statistics: Mapping[str, Array]
-    """What the layer learns without a gradient, such as running means; saved with the parameters."""
+    """Numbers that change without a gradient, such as running means; saved with the parameters."""
     generators: list[np.random.Generator]
-    """One for each replica, renewed by the network at the start of each epoch; none where the layer draws nothing."""
+    """One for each replica, renewed at the start of each epoch; empty where nothing is drawn."""
     training: bool
-    """Whether backward will be called, and chance and batch statistics apply."""
+    """Whether backward will be called, and random masks and batch statistics apply."""
     wants_input_gradient: bool
     """Whether a layer before this one needs dL/dx."""
     keeps_sums: bool
     """Whether z must stay readable after forward, rather than be overwritten by f(z)."""
     warn: Callable[[str], None]
-    """Tells the user something that happened in this layer."""
+    """Reports to the user something that happened in this layer."""
     each: Sequence["Layer"] = ()
-    """The layers of the replicas, where these differ in what leaves shapes alone."""
+    """The layer of each replica, where they differ in settings that change no shape."""
 
     def empty(self, units: int) -> Array:
-        """A new buffer (R, units, B) of the input's type."""
+        """Return a new buffer (R, units, B) of the input's type."""
         return empty_units(self.x.shape[0], units, self.x.shape[2], self.x.dtype)
 
 
 class BoundLayer:
-    """A layer wired to the buffers of one batch shape; forward and backward allocate nothing."""
+    """A layer over the buffers of one batch shape; forward and backward allocate nothing."""
 
     output: Array
     """(R, O, B); written by forward."""
@@ -53,26 +55,29 @@ class BoundLayer:
         """Write `output` from the input buffer."""
 
     def backward(self, delta: Array) -> None:
-        """From delta = dL/d output, which may be overwritten, write dL/dx and this layer's parameter gradients."""
+        """Write dL/dx and the gradients of the parameters from delta = dL/d output (R, O, B).
+
+        The delta may be overwritten.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer(Component):
-    """The base of all layers."""
+    """Base of all layers."""
 
     draws: ClassVar[bool] = False
     """Whether training draws random numbers in this layer."""
 
     def outputs(self, inputs: int) -> int:
-        """The number of outputs for so many inputs."""
+        """Return the number of outputs for a number of inputs."""
         return inputs
 
     def parameters(self, inputs: int) -> dict[str, Parameter]:
-        """What training changes, by name."""
+        """Return the arrays that training changes, by name."""
         return {}
 
     def statistics(self, inputs: int) -> dict[str, tuple[Shape, float]]:
-        """Shape and first value of what the layer keeps beside its parameters, by name."""
+        """Return the shape and first value of each of the layer's statistics, by name."""
         return {}
 
     def bind(self, wiring: Wiring) -> BoundLayer:
@@ -81,7 +86,10 @@ class Layer(Component):
 
 
 class BoundActivation:
-    """An activation over the pre-activations z of one batch shape; `output` is z itself where that is possible."""
+    """An activation over the pre-activations z (R, O, B) of one batch shape.
+
+    `output` (R, O, B) is z itself where the derivative follows from the output.
+    """
 
     def __init__(self, activation: Activation, z: Array, *, keeps_sums: bool) -> None:
         self._activation, self._z = activation, z
@@ -94,5 +102,5 @@ class BoundActivation:
         self._activation.forward(self._z, self.output, self._scratch)
 
     def backward(self, delta: Array) -> None:
-        """Turn delta from dL/d output into dL/dz, in place."""
+        """Turn delta from dL/d output into dL/dz = f'(z) dL/d output, in place."""
         self._activation.backward(self._z, self.output, delta, self._scratch)

@@ -27,7 +27,7 @@ from bpnet.engine.parameters import Parameter
 class Dense(Layer):
     """Every unit reads every input: z = W x + b, a = f(z), with W (O, I) and b (O,).
 
-    With delta = f'(z) dL/da:  dL/dW = delta xᵀ,  dL/db = delta summed over the rows,  dL/dx = Wᵀ delta.
+    With delta = f'(z) dL/da:  dL/dW = delta xᵀ,  dL/db = Σ delta over the rows,  dL/dx = Wᵀ delta.
     """
 
     kind: Literal["dense"] = "dense"
@@ -50,11 +50,11 @@ class Dense(Layer):
             object.__setattr__(self, "initializer", suited_initializer(self.activation))
 
     def outputs(self, inputs: int) -> int:
-        """The number of units."""
+        """Return the number of units."""
         return self.units
 
     def parameters(self, inputs: int) -> dict[str, Parameter]:
-        """W (O, I) and, unless `bias` is off, b (O,)."""
+        """Return W (O, I) as `weight` and, unless `bias` is off, b (O,) as `bias`."""
         assert self.initializer is not None
         made = {
             "weight": Parameter(
@@ -69,18 +69,21 @@ class Dense(Layer):
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers."""
-        return _BoundDense(self, wiring)
+        return BoundDense(self, wiring)
 
 
-class _BoundDense(BoundLayer):
+class BoundDense(BoundLayer):
+    """A dense layer over one batch's buffers."""
+
     def __init__(self, layer: Dense, wiring: Wiring) -> None:
         self._x, self._weight = wiring.x, wiring.parameters["weight"]
         bias = wiring.parameters.get("bias")
         self.z = wiring.empty(layer.units)
-        # NumPy takes the units first where both arrays have them first: twice as fast as the other way round
-        self._bias = None if bias is None else bias.T[:, :, None]
-        self._sums = self.z.transpose(1, 0, 2)
-        self._weigh = BoundMatmul(self._weight, wiring.x, self.z)
+        """W x + b (R, O, B)."""
+        # adding is twice as fast where both arrays have the units first
+        self._bias = None if bias is None else bias.T[:, :, None]  # (O, R, 1)
+        self._z_by_unit = self.z.transpose(1, 0, 2)  # (O, R, B)
+        self._weighted_sums = BoundMatmul(self._weight, wiring.x, self.z)
         self.activation = None
         self.output = self.z
         if not isinstance(layer.activation, Identity):
@@ -97,22 +100,27 @@ class _BoundDense(BoundLayer):
         self._products: list[BoundMatmul] = []
 
     def forward(self) -> None:
-        self._weigh.compute()
+        """Write a = f(W x + b)."""
+        self._weighted_sums.compute()
         if self._bias is not None:
-            np.add(self._sums, self._bias, self._sums)
+            np.add(self._z_by_unit, self._bias, self._z_by_unit)
         if self.activation is not None:
             self.activation.forward()
 
     def backward(self, delta: Array) -> None:
+        """Turn delta from dL/da into f'(z) dL/da, and write dL/dW, dL/db and dL/dx from it.
+
+        dL/dW = delta xᵀ,  dL/db = Σ delta over the rows,  dL/dx = Wᵀ delta.
+        """
         if delta is not self._delta:
             self._bind_backward(delta)
         if self.activation is not None:
             self.activation.backward(delta)
-        for multiply in self._products:
-            multiply.compute()
+        for product in self._products:
+            product.compute()
 
     def _bind_backward(self, delta: Array) -> None:
-        """Bind the products to the array in which dL/da arrives: it is the same in each step."""
+        """Bind the products to the array in which dL/da arrives, the same one in each step."""
         self._delta = delta
         self._products = [BoundMatmul(delta, self._x.transpose(0, 2, 1), self._weight_gradient)]
         if self._bias_gradient is not None:
@@ -124,7 +132,7 @@ class _BoundDense(BoundLayer):
 
 
 def suited_initializer(activation: AnyActivation) -> AnyInitializer:
-    """The initializer that keeps the signal's variance through a layer with this activation."""
+    """Return the initializer that keeps the signal's variance in a layer with this activation."""
     if isinstance(activation, Selu):
         return LecunNormal()
     if isinstance(activation, Relu | LeakyRelu | Elu | Gelu | Silu | Mish):

@@ -1,4 +1,4 @@
-"""Dropout: in training, each value is left out with a given probability."""
+"""Dropout: in training, each value is set to 0 with a given probability."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,11 @@ from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
 
 @dataclass(frozen=True, kw_only=True)
 class Dropout(Layer):
-    """y = m x / (1 - rate) with m = 0 with probability `rate`, else 1, drawn anew for each value and step.
+    """y = m x / (1 - rate);  dL/dx = m dL/dy / (1 - rate).
 
+    The mask m is 0 with probability `rate`, else 1, drawn anew for each value and step. Dividing by
+    1 - rate keeps the expected value, so that outside training y = x (Srivastava et al. 2014).
     Replicas may have rates of their own.
-
-    dL/dx = m dL/dy / (1 - rate). The division keeps the expected value, so that outside training y = x (Srivastava et
-    al. 2014).
     """
 
     kind: Literal["dropout"] = "dropout"
@@ -28,38 +27,44 @@ class Dropout(Layer):
     draws: ClassVar[bool] = True
 
     def bind(self, wiring: Wiring) -> BoundLayer:
-        """Bind the layer to these buffers; outside training it is its input."""
-        rates = [own.rate for own in wiring.each if isinstance(own, Dropout)] or [self.rate]
-        return (
-            _BoundDropout(rates, wiring) if wiring.training and any(rates) else _PassThrough(wiring)
-        )
+        """Bind the layer to these buffers; outside training its output is its input."""
+        rates = [layer.rate for layer in wiring.each if isinstance(layer, Dropout)] or [self.rate]
+        if wiring.training and any(rates):
+            return BoundDropout(rates, wiring)
+        return BoundPassThrough(wiring)
 
 
-class _PassThrough(BoundLayer):
+class BoundPassThrough(BoundLayer):
+    """Dropout outside training: y = x, dL/dx = dL/dy."""
+
     def __init__(self, wiring: Wiring) -> None:
         self.output = wiring.x
 
     def backward(self, delta: Array) -> None:
+        """Hand dL/dy on as dL/dx."""
         self.input_gradient = delta
 
 
-class _BoundDropout(BoundLayer):
+class BoundDropout(BoundLayer):
+    """Dropout in training, with one rate for all replicas or one for each."""
+
     def __init__(self, rates: Sequence[float], wiring: Wiring) -> None:
         self._x, self._generators = wiring.x, wiring.generators
-        self._rates = np.array(rates, wiring.x.dtype)[:, None, None]
+        self._rates = np.array(rates, wiring.x.dtype)[:, None, None]  # (1 or R, 1, 1)
         self._scales = np.array([1 / (1 - rate) for rate in rates], wiring.x.dtype)[:, None, None]
         self.output = wiring.empty(wiring.x.shape[1])
-        self._mask = np.empty(
-            self.output.shape, self.output.dtype
-        )  # generators fill each replica's part as one
+        # m / (1 - rate) (R, I, B), in C order since a generator fills each replica's part at once
+        self._mask = np.empty(self.output.shape, self.output.dtype)
 
     def forward(self) -> None:
+        """Draw a mask m and write y = m x / (1 - rate)."""
         for mask, generator in zip(self._mask, self._generators, strict=True):
             generator.random(out=mask, dtype=mask.dtype)
-        np.greater_equal(self._mask, self._rates, out=self._mask)
+        np.greater_equal(self._mask, self._rates, out=self._mask)  # uniform in [0, 1) -> 0 or 1
         np.multiply(self._mask, self._scales, out=self._mask)
         np.multiply(self._x, self._mask, out=self.output)
 
     def backward(self, delta: Array) -> None:
+        """Turn delta from dL/dy into dL/dx = m dL/dy / (1 - rate), in place."""
         np.multiply(delta, self._mask, out=delta)
         self.input_gradient = delta

@@ -1,4 +1,4 @@
-"""The equilibrium layer: units that feed each other until they settle, trained by recurrent backpropagation."""
+"""The equilibrium layer: units feed each other until they settle; recurrent backpropagation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,15 +60,16 @@ class Equilibrium(Layer):
         if not self.activation.elementwise:
             raise FieldError(
                 "activation",
-                f"is {self.activation.kind}, which is not a function of each unit alone; choose another",
+                f"is {self.activation.kind}, which is not a function of each unit alone; "
+                "choose another",
             )
 
     def outputs(self, inputs: int) -> int:
-        """The number of units that the next layer reads."""
+        """Return the number of units that the next layer reads."""
         return self.units if self.output_units is None else self.output_units
 
     def parameters(self, inputs: int) -> dict[str, Parameter]:
-        """W (O, O) as `recurrent`, U (O, I) as `weight` and, unless `bias` is off, b (O,)."""
+        """Return W (O, O) as `recurrent`, U (O, I) as `weight` and, if any, b (O,) as `bias`."""
         fans = {"fan_in": inputs, "fan_out": self.units}
         made = {
             "recurrent": Parameter(
@@ -86,10 +87,12 @@ class Equilibrium(Layer):
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers."""
-        return _BoundEquilibrium(self, wiring)
+        return BoundEquilibrium(self, wiring)
 
 
-class _BoundEquilibrium(BoundLayer):
+class BoundEquilibrium(BoundLayer):
+    """An equilibrium layer over one batch's buffers; all its work arrays are (R, units, B)."""
+
     def __init__(self, layer: Equilibrium, wiring: Wiring) -> None:
         self._layer, self._x, self._warn = layer, wiring.x, wiring.warn
         self._recurrent, self._weight = wiring.parameters["recurrent"], wiring.parameters["weight"]
@@ -115,6 +118,7 @@ class _BoundEquilibrium(BoundLayer):
                 self.input_gradient = wiring.empty(wiring.x.shape[1])
 
     def forward(self) -> None:
+        """Relax y = f(W y + U x + b) from 0."""
         layer = self._layer
         np.matmul(self._weight, self._x, out=self._drive)
         if self._bias is not None:
@@ -122,14 +126,18 @@ class _BoundEquilibrium(BoundLayer):
         self.y.fill(0)
         self._limit.fill(layer.tolerance)
         self._relax(self._step_forward, self.y, "the units")
-        # once more from what settled, so that what the activation leaves for its derivative belongs to y
+        # once more from the settled y, to which what f leaves for its derivative then belongs
         np.matmul(self._recurrent, self.y, out=self._z)
         np.add(self._z, self._drive, out=self._z)
         layer.activation.forward(self._z, self._next, self._scratch)
 
     def backward(self, delta: Array) -> None:
+        """Relax the adjoint v = Wᵀ (s v) + delta with s = f'(W y + U x + b), and write gradients.
+
+        dL/dW = (s v) yᵀ,  dL/dU = (s v) xᵀ,  dL/db = Σ s v over the rows,  dL/dx = Uᵀ (s v).
+        """
         layer = self._layer
-        self._slope.fill(1)
+        self._slope.fill(1)  # sent back through f, 1 becomes f' = s
         layer.activation.backward(self._z, self._next, self._slope, self._scratch)
         self._error.fill(0)
         np.copyto(self._error[:, self._first :], delta)
@@ -138,7 +146,7 @@ class _BoundEquilibrium(BoundLayer):
         np.maximum.reduce(self._work, axis=(1, 2), out=self._limit)
         np.multiply(self._limit, layer.tolerance, out=self._limit)
         self._relax(self._step_backward, self._adjoint, "the error")
-        np.multiply(self._slope, self._adjoint, out=self._work)
+        np.multiply(self._slope, self._adjoint, out=self._work)  # s v
         np.matmul(self._work, self.y.transpose(0, 2, 1), out=self._gradients["recurrent"])
         np.matmul(self._work, self._x.transpose(0, 2, 1), out=self._gradients["weight"])
         if self._bias is not None:
@@ -147,17 +155,22 @@ class _BoundEquilibrium(BoundLayer):
             np.matmul(self._weight.transpose(0, 2, 1), self._work, out=self.input_gradient)
 
     def _step_forward(self) -> None:
+        """Write f(W y + U x + b) into `_next`."""
         np.matmul(self._recurrent, self.y, out=self._z)
         np.add(self._z, self._drive, out=self._z)
         self._layer.activation.forward(self._z, self._next, self._scratch)
 
     def _step_backward(self) -> None:
+        """Write Wᵀ (s v) + delta into `_next`."""
         np.multiply(self._slope, self._adjoint, out=self._work)
         np.matmul(self._recurrent.transpose(0, 2, 1), self._work, out=self._next)
         np.add(self._next, self._error, out=self._next)
 
     def _relax(self, step: Callable[[], None], state: Array, what: str) -> None:
-        """Step, from `state` to `_next`, until each replica's largest change is within its limit; it then rests."""
+        """Step from `state` to `_next` until each replica's largest change is within its limit.
+
+        A replica that has settled rests while others go on.
+        """
         self._moving.fill(True)
         for _ in range(self._layer.max_steps):
             step()
@@ -171,6 +184,7 @@ class _BoundEquilibrium(BoundLayer):
         if np.isfinite(self._change).all():
             largest = float(np.max(self._change, where=self._moving, initial=0))
             self._warn(
-                f"{what} did not settle in {self._layer.max_steps} steps (the largest change is still {largest:.2g}): "
-                "lower training.learning_rate, or raise the layer's max_steps or tolerance"
+                f"{what} did not settle in {self._layer.max_steps} steps (the largest change is "
+                f"still {largest:.2g}): lower training.learning_rate, or raise the layer's "
+                "max_steps or tolerance"
             )

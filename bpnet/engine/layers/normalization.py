@@ -1,4 +1,4 @@
-"""Normalization: values brought to mean 0 and variance 1, over the rows of a batch or over the units of a row."""
+"""Normalization to mean 0 and variance 1, over the rows of a batch or over the units of a row."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,10 +14,10 @@ from bpnet.engine.parameters import Parameter
 
 @dataclass(frozen=True, kw_only=True)
 class _Normalization(Layer):
-    """a = f(gamma n + beta) with n = (x - mean) / √(variance + epsilon), gamma and beta trained, one a unit.
+    """a = f(γ n + β) with n = (x - mean) / √(variance + epsilon), and γ and β trained, one a unit.
 
-    With d = gamma f' dL/da, over the values that share a mean:
-    dL/dx = (d - mean(d) - n mean(d n)) / √(variance + epsilon).
+    With δ = f' dL/da:  dL/dγ = Σ δ n,  dL/dβ = Σ δ over the rows. With d = γ δ, and means over the
+    values that share a mean:  dL/dx = (d - mean(d) - n mean(d n)) / √(variance + epsilon).
     """
 
     epsilon: float = number(1e-5, gt=0)
@@ -26,7 +26,7 @@ class _Normalization(Layer):
     """Function f of the normalized values. Example: `activation: relu`."""
 
     def parameters(self, inputs: int) -> dict[str, Parameter]:
-        """Gamma (I,), from 1, and beta (I,), from 0."""
+        """Return γ (I,) as `gamma`, from 1, and β (I,) as `beta`, from 0."""
         return {
             "gamma": Parameter((inputs,), Constant(value=1.0), inputs, inputs, is_weight=False),
             "beta": Parameter((inputs,), Zeros(), inputs, inputs, is_weight=False),
@@ -37,8 +37,9 @@ class _Normalization(Layer):
 class BatchNormalization(_Normalization):
     """Mean and variance of each unit over the rows of the batch (Ioffe and Szegedy 2015).
 
-    Outside training the running mean and variance stand in for the batch's: running = momentum running +
-    (1 - momentum) batch, with the batch's variance unbiased. A batch of one row has no variance and moves neither.
+    Outside training it uses the running mean and variance: running = momentum running +
+    (1 - momentum) batch, with the batch's unbiased variance. A batch of one row has no variance and
+    changes neither.
     """
 
     kind: Literal["batch_normalization"] = "batch_normalization"
@@ -48,15 +49,15 @@ class BatchNormalization(_Normalization):
     """
 
     def statistics(self, inputs: int) -> dict[str, tuple[Shape, float]]:
-        """The running mean and variance, each (I,)."""
+        """Return the running mean and variance, each (I,)."""
         return {"running_mean": ((inputs,), 0.0), "running_variance": ((inputs,), 1.0)}
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers."""
         return (
-            _BoundBatchNormalization(self, wiring)
+            BoundBatchNormalization(self, wiring)
             if wiring.training
-            else _FixedNormalization(self, wiring)
+            else BoundRunningNormalization(self, wiring)
         )
 
 
@@ -68,21 +69,21 @@ class LayerNormalization(_Normalization):
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers."""
-        return _BoundNormalization(self, wiring, axis=1)
+        return BoundNormalization(self, wiring, axis=1)
 
 
-class _BoundNormalization(BoundLayer):
-    """Normalization by the batch's own mean and variance along one axis of (R, I, B)."""
+class BoundNormalization(BoundLayer):
+    """Normalization by the batch's mean and variance along one axis of x (R, I, B)."""
 
     def __init__(self, layer: _Normalization, wiring: Wiring, axis: int) -> None:
         units = wiring.x.shape[1]
         self._x, self._axis, self._epsilon = wiring.x, axis, layer.epsilon
-        self._gamma = wiring.parameters["gamma"][:, :, None]
+        self._gamma = wiring.parameters["gamma"][:, :, None]  # (R, I, 1)
         self._beta = wiring.parameters["beta"][:, :, None]
-        self._normalized = wiring.empty(units)
+        self._normalized = wiring.empty(units)  # n
         self._work = wiring.empty(units)
         shape = list(self._normalized.shape)
-        shape[axis] = 1
+        shape[axis] = 1  # (R, 1, B) or (R, I, 1)
         self._mean, self._variance, self._inverse = (
             np.empty(shape, wiring.x.dtype) for _ in range(3)
         )
@@ -96,28 +97,34 @@ class _BoundNormalization(BoundLayer):
             )
 
     def forward(self) -> None:
+        """Write f(γ n + β)."""
         self._average(self._x, self._mean)
         np.subtract(self._x, self._mean, out=self._normalized)
         np.multiply(self._normalized, self._normalized, out=self._work)
         self._average(self._work, self._variance)
         np.add(self._variance, self._epsilon, out=self._inverse)
         np.sqrt(self._inverse, out=self._inverse)
-        np.reciprocal(self._inverse, out=self._inverse)
+        np.reciprocal(self._inverse, out=self._inverse)  # 1 / √(variance + epsilon)
         np.multiply(self._normalized, self._inverse, out=self._normalized)
         np.multiply(self._normalized, self._gamma, out=self._z)
         np.add(self._z, self._beta, out=self._z)
         self._activation.forward()
 
     def backward(self, delta: Array) -> None:
+        """Turn delta from dL/da into dL/dx, in place, and write dL/dγ and dL/dβ.
+
+        With δ = f' dL/da and d = γ δ:  dL/dγ = Σ δ n,  dL/dβ = Σ δ,
+        dL/dx = (d - mean(d) - n mean(d n)) / √(variance + epsilon).
+        """
         self._activation.backward(delta)
         work, mean = self._work, self._mean
         np.add.reduce(delta, axis=2, out=self._beta_gradient)
-        np.multiply(delta, self._normalized, out=work)
+        np.multiply(delta, self._normalized, out=work)  # δ n
         np.add.reduce(work, axis=2, out=self._gamma_gradient)
-        np.multiply(delta, self._gamma, out=delta)
-        np.multiply(work, self._gamma, out=work)
+        np.multiply(delta, self._gamma, out=delta)  # d
+        np.multiply(work, self._gamma, out=work)  # d n
         self._average(work, mean)
-        np.multiply(self._normalized, mean, out=work)
+        np.multiply(self._normalized, mean, out=work)  # n mean(d n)
         self._average(delta, mean)
         np.subtract(delta, mean, out=delta)
         np.subtract(delta, work, out=delta)
@@ -125,34 +132,40 @@ class _BoundNormalization(BoundLayer):
         self.input_gradient = delta
 
     def _average(self, values: Array, out: Array) -> None:
+        """Write the mean along the axis into out."""
         np.add.reduce(values, axis=self._axis, out=out, keepdims=True)
         np.divide(out, values.shape[self._axis], out=out)
 
 
-class _BoundBatchNormalization(_BoundNormalization):
-    """Batch normalization in training: it also moves the running mean and variance."""
+class BoundBatchNormalization(BoundNormalization):
+    """Batch normalization in training, which also updates the running mean and variance."""
 
     def __init__(self, layer: BatchNormalization, wiring: Wiring) -> None:
         super().__init__(layer, wiring, axis=2)
         rows = wiring.x.shape[2]
-        self._keep = layer.momentum if rows > 1 else 1.0
-        self._unbiased = rows / max(rows - 1, 1)
+        self._momentum = layer.momentum if rows > 1 else 1.0
+        self._unbiased = rows / max(rows - 1, 1)  # factor of the batch's variance
         self._running_mean = wiring.statistics["running_mean"][:, :, None]
         self._running_variance = wiring.statistics["running_variance"][:, :, None]
 
     def forward(self) -> None:
+        """Write f(γ n + β), and running = momentum running + (1 - momentum) batch."""
         super().forward()
         for running, batch, factor in (
             (self._running_mean, self._mean, 1.0),
             (self._running_variance, self._variance, self._unbiased),
         ):
-            np.multiply(batch, factor * (1 - self._keep), out=batch)
-            np.multiply(running, self._keep, out=running)
+            np.multiply(batch, factor * (1 - self._momentum), out=batch)
+            np.multiply(running, self._momentum, out=running)
             np.add(running, batch, out=running)
 
 
-class _FixedNormalization(BoundLayer):
-    """Batch normalization outside training: gamma (x - running mean) / √(running variance + epsilon) + beta."""
+class BoundRunningNormalization(BoundLayer):
+    """Batch normalization outside training, by the running mean and variance.
+
+    z = scale x + shift with scale = γ / √(running variance + epsilon) and
+    shift = β - scale running mean.
+    """
 
     def __init__(self, layer: BatchNormalization, wiring: Wiring) -> None:
         self._x, self._epsilon = wiring.x, layer.epsilon
@@ -167,6 +180,7 @@ class _FixedNormalization(BoundLayer):
         self.output = self._activation.output
 
     def forward(self) -> None:
+        """Write f(z)."""
         np.add(self._running_variance, self._epsilon, out=self._scale)
         np.sqrt(self._scale, out=self._scale)
         np.divide(self._gamma, self._scale, out=self._scale)

@@ -1,4 +1,4 @@
-"""Batches: the rows of a table in each epoch's order, gathered into buffers that are reused."""
+"""Batches: encoded rows in each epoch's order, gathered into buffers that are reused."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +15,8 @@ from bpnet.engine.randomness import Purpose, generator
 class Rows:
     """Encoded rows: inputs x (N, I), targets y (N, O) and, optionally, a weight for each row (N,).
 
-    Classes are one-hot, or 0 and 1 in a single column. With several `sets` each replica has N rows of its own: those
-    of one set after another make x (S N, I), y (S N, O) and the weights (S N,), and there are as many replicas as sets.
+    Classes are one-hot, or 0 and 1 in a single column. With S `sets`, each of S replicas has N rows
+    of its own; the sets one after another make x (S N, I), y (S N, O) and the weights (S N,).
     Raises ValueError where the numbers of rows differ.
     """
 
@@ -30,7 +30,8 @@ class Rows:
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or self.y.ndim != 2 or len(self.x) != len(self.y):
             raise ValueError(
-                f"x is {self.x.shape} and y {self.y.shape}; they must be (rows, inputs) and (rows, outputs)"
+                f"x is {self.x.shape} and y {self.y.shape}; they must be (rows, inputs) "
+                "and (rows, outputs)"
             )
         if self.weights is not None and self.weights.shape != (len(self.x),):
             raise ValueError(f"the weights are {self.weights.shape}; they must be {(len(self.x),)}")
@@ -41,22 +42,25 @@ class Rows:
         return len(self.x) // self.sets
 
     def apart(self, values: Array) -> Array:
-        """What has an entry for each row of each set (S N, …), a set at a time (S, N, …)."""
+        """Return values (S N, …), one for each row of each set, as (S, N, …)."""
         return values.reshape(self.sets, len(self), *values.shape[1:])
 
     def normalized(self) -> "Rows":
-        """The same rows, each set's weights scaled to a mean of 1, so that the learning rate keeps its meaning."""
+        """Return the rows with each set's weights scaled to a mean of 1.
+
+        Steps are then as large as without weights.
+        """
         if self.weights is None:
             return self
         apart = self.apart(self.weights)
         return replace(self, weights=(apart / apart.mean(axis=1, keepdims=True)).ravel())
 
     def prepared(self, prepare: Callable[[Array], Array]) -> "Rows":
-        """The same rows with their targets as a loss compares them, by its `prepare`."""
+        """Return the rows with their targets as a loss compares them, by its `prepare`."""
         return replace(self, y=prepare(self.y))
 
     def picked(self, which: slice | Array) -> "Rows":
-        """Some of the rows of each set, in memory; `which` is a slice, or indices (K,) or a mask (N,)."""
+        """Return some rows of each set, in memory: a slice, indices (K,) or a mask (N,)."""
 
         def pick(values: Array) -> Array:
             return np.ascontiguousarray(self.apart(values)[:, which].reshape(-1, *values.shape[1:]))
@@ -69,7 +73,10 @@ class Rows:
         )
 
     def batches(self, size: int, seeds: Sequence[int], *, shuffle: bool) -> "Batches":
-        """The batches of so many rows for replicas with these seeds; raises ValueError where each lacks its set."""
+        """Return the batches of `size` rows for replicas with these seeds.
+
+        Raises ValueError where there are several sets and not one for each replica.
+        """
         if self.sets not in (1, len(seeds)):
             raise ValueError(
                 f"there are {self.sets} sets of rows for {len(seeds)} replicas; each needs one"
@@ -78,13 +85,15 @@ class Rows:
 
 
 def stacked(each: Sequence[Rows]) -> Rows:
-    """Rows of which each of several replicas has its own, as many; raises ValueError where the numbers differ."""
+    """Return the rows of several replicas as one set for each.
+
+    Raises ValueError where they are not as many for each.
+    """
     if len(each) == 1:
         return each[0]
     if len({len(rows) for rows in each}) > 1:
-        raise ValueError(
-            f"replicas cannot have {', '.join(str(len(rows)) for rows in each)} rows; each needs as many"
-        )
+        counts = ", ".join(str(len(rows)) for rows in each)
+        raise ValueError(f"replicas cannot have {counts} rows; each needs as many")
     weights = [rows.weights for rows in each if rows.weights is not None]
     return Rows(
         np.concatenate([rows.x for rows in each]),
@@ -113,7 +122,7 @@ class Batch:
         self.size = size
 
     def gather(self, order: Array) -> None:
-        """Fill the buffers with the rows that order (R, B) names."""
+        """Fill the buffers with the rows whose indices are in order (R, B)."""
         # mode="clip" writes straight into out; the default would go through a copy
         self._rows.x.take(order, 0, self._x, "clip")
         self._rows.y.take(order, 0, self._y, "clip")
@@ -123,19 +132,20 @@ class Batch:
 
 
 class WholeBatch(Batch):
-    """All rows, in file order: x is a view of them, y a read-only copy for each replica.
+    """All rows in file order: x is a view of them, y a read-only copy for each replica.
 
-    Of a single set every replica sees the same rows. Raises ValueError where the rows are not in memory.
+    Of a single set every replica has the same rows. Raises ValueError where rows are not in memory.
     """
 
     def __init__(self, rows: Rows, replicas: int) -> None:
         if not rows.in_memory:
             raise ValueError(
-                f"all {len(rows)} rows cannot be one batch, for they are not in memory; pick some of them"
+                f"all {len(rows)} rows cannot be one batch, for they are not in memory; "
+                "pick some of them"
             )
         self.size = len(rows)
         self.x = rows.apart(rows.x).transpose(0, 2, 1)
-        # each replica has targets of its own, in the order of what the loss compares them with
+        # a copy for each replica, since the loss is faster on the order that scores have
         self.y = empty_units(replicas, rows.y.shape[1], len(rows), rows.y.dtype)
         np.copyto(self.y, rows.apart(rows.y).transpose(0, 2, 1))
         self.y.setflags(write=False)
@@ -146,14 +156,14 @@ class WholeBatch(Batch):
             )
 
     def gather(self, order: Array) -> None:
-        """Nothing is left to do."""
+        """Do nothing: the buffers hold all rows from the start."""
 
 
 class Batches:
-    """The batches of every epoch, of `size` rows each; the last is shorter where the rows do not divide evenly.
+    """The batches of every epoch, of `size` rows each; the last may be shorter.
 
-    `shapes` holds one Batch for each size that occurs. With `shuffle`, each replica has an order of its own in each
-    epoch, drawn from its seed; a single batch of all rows is never shuffled.
+    `shapes` holds one Batch for each size that occurs. With `shuffle`, each replica has its own
+    order in each epoch, drawn from its seed; a single batch of all rows is never shuffled.
     """
 
     def __init__(self, rows: Rows, size: int, seeds: Sequence[int], *, shuffle: bool) -> None:
@@ -168,22 +178,19 @@ class Batches:
             self._shuffle = shuffle
         starts = np.arange(rows.sets) * len(rows)
         self._starts = np.broadcast_to(starts, replicas).tolist()
-        """Where the rows of each replica begin."""
+        """Index of each replica's first row."""
         self._order = np.array([start + np.arange(len(rows)) for start in self._starts])
         self.per_epoch = -(-len(rows) // self._size)
 
     def epoch(self, number: int) -> Iterable[int]:
-        """Gather each batch of this epoch in turn, and give which of `shapes` holds it."""
+        """Gather this epoch's batches in turn, and yield the index of the buffers in `shapes`."""
         return (0,) if self.per_epoch == 1 else self._gathered(number)
 
     def _gathered(self, number: int) -> Iterator[int]:
         if self._shuffle:
-            for own, seed, start in zip(self._order, self._seeds, self._starts, strict=True):
-                np.add(
-                    generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows),
-                    start,
-                    out=own,
-                )
+            for order, seed, start in zip(self._order, self._seeds, self._starts, strict=True):
+                drawn = generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows)
+                np.add(drawn, start, out=order)
         for start in range(0, self._rows, self._size):
             order = self._order[:, start : start + self._size]
             shape = 0 if order.shape[1] == self._size else 1

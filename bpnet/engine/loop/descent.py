@@ -1,4 +1,4 @@
-"""Descent: from the gradient of some replicas to a step, by the rate, the clipping and the optimizer of a training."""
+"""Descent: from a gradient to a step, by the learning rate, clipping and optimizer."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from bpnet.engine.schedules import ReduceOnPlateau
 
 
 class Descent:
-    """Moves the replicas of a network that a slice names, all with the same settings."""
+    """The descent of those replicas of a network that a slice names, all with the same settings."""
 
     def __init__(self, training: Training, network: Network, replicas: slice) -> None:
         self._training, self.replicas = training, replicas
@@ -36,7 +36,7 @@ class Descent:
         ]
 
     def begin_step(self, step: int, steps_per_epoch: int) -> bool:
-        """Set the learning rate of a step that counts from 0; whether it is another than before."""
+        """Set the learning rate of a step, from 0; return whether it has changed."""
         training = self._training
         factor = training.schedule.factor(step, steps_per_epoch, training.epochs)
         if factor == self._factor:
@@ -52,29 +52,31 @@ class Descent:
         self._optimizer.step(self._state, self.learning_rate)
 
     def search(self, loss: Array, evaluate: Callable[[], Array]) -> None:
-        """Let the optimizer try other parameters, whose loss `evaluate` measures."""
+        """Let the optimizer try other parameters, whose loss (R,) `evaluate` computes."""
         self._optimizer.search(self._state, self.learning_rate, loss, evaluate)
 
     def reduce_rate(self, plateau: ReduceOnPlateau, late: Array) -> None:
         """Reduce the rate of each of the network's replicas where `late` (R,) is true."""
-        own = late[self.replicas, None]
-        reduced = np.maximum(self._reduction * np.where(own, plateau.decay, 1.0), plateau.smallest)
+        factor = np.where(late[self.replicas, None], plateau.decay, 1.0)
+        reduced = np.maximum(self._reduction * factor, plateau.smallest)
         self._reduction = reduced.astype(self._dtype)
-        self._factor = math.nan  # the next step's rate is another
+        self._factor = math.nan  # so that the next step sets its rate anew
 
 
 def descents(each: Sequence[Training], network: Network) -> list[Descent]:
-    """What moves each replica by its own settings, those side by side with the same settings together.
+    """Return the descents of all replicas, one for neighbors with equal settings.
 
-    Raises ValueError where an optimizer that searches is not that of all: it measures all replicas at once.
+    Raises ValueError where only some replicas have an optimizer that searches: it evaluates all
+    replicas at once.
     """
-    found = [Descent(training, network, replicas) for replicas, training in _alike(each)]
-    if len(found) > 1 and any(training.optimizer.searches for training in each):
+    made = [Descent(training, network, replicas) for replicas, training in _alike(each)]
+    if len(made) > 1 and any(training.optimizer.searches for training in each):
         raise ValueError("an optimizer that searches must have the same settings for all replicas")
-    return found
+    return made
 
 
 def _alike(each: Sequence[Training]) -> Iterator[tuple[slice, Training]]:
+    """Yield the settings of neighboring replicas that are equal, with the replicas."""
     start = 0
     for k, training in enumerate(each):
         if k + 1 == len(each) or each[k + 1] != training:

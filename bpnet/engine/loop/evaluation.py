@@ -1,4 +1,4 @@
-"""Evaluation: loss and metrics of a network over rows, batch by batch, with sums for every replica."""
+"""Evaluation: a network's loss and metrics over rows, summed up batch by batch."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,7 @@ from bpnet.engine.penalties import BoundPenalty
 
 
 class Tally:
-    """Sums over the batches of one pass through some rows: of the losses, and of each metric's amounts.
-
-    The metrics are those over the rows.
-    """
+    """Sums over the batches of one pass through rows: of losses, and of each metric's amounts."""
 
     def __init__(self, rows: Rows, loss: Loss, metrics: Sequence[Metric], replicas: int) -> None:
         self._metrics, self._rows = metrics, len(rows)
@@ -75,7 +72,7 @@ class BoundBatch:
 
 
 class Evaluator:
-    """Loss and metrics of a network over fixed rows, outside training: no dropout, running batch statistics."""
+    """Loss and metrics of a network over fixed rows, with layers as they are outside training."""
 
     def __init__(
         self,
@@ -96,7 +93,7 @@ class Evaluator:
         self._penalty = penalty
 
     def evaluate(self) -> dict[str, Array]:
-        """Return the loss, penalty included, and the metrics, each (R,), of the network as it is now."""
+        """Return the loss, penalty included, and the metrics, each (R,), of the present network."""
         self._tally.clear()
         with np.errstate(over="ignore", invalid="ignore"):
             broadcast_unbuffered(self._bound[0].size)

@@ -14,15 +14,16 @@ from bpnet.engine.loop.steps import Steps
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
-from bpnet.engine.penalties import Penalty, bind_each
+from bpnet.engine.penalties import Penalty, bind_penalties
 from bpnet.engine.schedules import ReduceOnPlateau
 
 
 class Record(NamedTuple):
-    """One epoch: its metrics, each (R,), and, once training is over, why it ended.
+    """One epoch: its metrics, each (R,), and, in the last record, why training ended.
 
-    `loss` and the metric beside it are those of the epoch's batches as training met them; `val_` metrics are of the
-    parameters that the epoch left. The gradient norm is the root mean square over the epoch's steps, before clipping.
+    `loss` and the metrics of training rows are those of the epoch's batches, each computed before
+    its step; those that begin with `val_` are of the parameters after the epoch. The gradient norm
+    is the root mean square over the epoch's steps, before clipping.
     """
 
     epoch: int
@@ -31,17 +32,17 @@ class Record(NamedTuple):
     learning_rate: Array
     gradient_norm: Array
     kept_epoch: Array
-    """The epoch whose parameters each replica would be left with if training ended now; 0: those before training."""
+    """Epoch (R,) whose parameters are kept if training ends now; 0 for those before training."""
     running: Array
-    """Which replicas (R,) trained in this epoch; one that has stopped is taken along, but its metrics mean nothing."""
+    """Mask (R,) of the replicas that trained in this epoch; the metrics of others mean nothing."""
     diverged: Array
-    """Which replicas (R,) have diverged, in this epoch or before; what becomes of one that has stopped is no matter."""
+    """Mask (R,) of the replicas that have diverged, in this epoch or before, while they trained."""
     stops: tuple[Stop, ...] | None
-    """In the last record, why each replica ended."""
+    """In the last record, the reason why each replica stopped."""
     warnings: tuple[str, ...] = ()
-    """What layers had to say for the first time in this epoch."""
+    """Warnings of layers that are new in this epoch."""
     before: Array | None = None
-    """Where asked for, the parameters (R, P) before the epoch's last step; the next epoch writes over them."""
+    """With `keep_before`, θ (R, P) before the epoch's last step; the next epoch overwrites it."""
 
 
 def fit(
@@ -71,8 +72,8 @@ def fit(
     loss = training.loss or SquaredError()
     rows = rows.normalized()
     each = [training] * replicas if each is None else each
-    penalties = [Penalty(l1=own.l1, l2=own.l2) for own in each]
-    penalty = bind_each(penalties, network.theta, network.gradient, network.weights)
+    penalties = [Penalty(l1=one.l1, l2=one.l2) for one in each]
+    penalty = bind_penalties(penalties, network.theta, network.gradient, network.weights)
     steps = Steps(training, network, loss, rows, metrics, penalty, each)
     steps.before = np.empty_like(network.theta) if keep_before else None
     keeper = Keeper(network)
@@ -84,7 +85,7 @@ def fit(
     )
     remeasure = (monitor.reads_metric or plateau) and not monitor.metric.startswith("val_")
     again = Evaluator(network, loss, metrics, rows, penalty) if remeasure else None
-    said = len(network.warnings)
+    warned = len(network.warnings)
     try:
         for epoch in range(1, training.epochs + 1):
             measured = steps.run(epoch)
@@ -99,7 +100,7 @@ def fit(
             if plateau:
                 stalled.observe(monitored)
                 steps.reduce_rate(plateau, stalled)
-            told, said = said, len(network.warnings)
+            warned_before, warned = warned, len(network.warnings)
             ended = monitor.ended
             yield Record(
                 epoch=epoch,
@@ -111,7 +112,7 @@ def fit(
                 running=running,
                 diverged=monitor.diverged,
                 stops=tuple(stop for stop in monitor.stops if stop) if ended else None,
-                warnings=tuple(network.warnings.values())[told:] if said > told else (),
+                warnings=tuple(network.warnings.values())[warned_before:],
                 before=steps.before,
             )
             if ended:

@@ -1,4 +1,4 @@
-"""Monitoring: which epoch of each replica was the best, what it left, and when each replica is done."""
+"""Monitoring: the best epoch of each replica, its parameters, and when each replica stops."""
 
 from typing import Literal
 
@@ -18,27 +18,27 @@ class Best:
     def __init__(self, name: str, replicas: int, minimum_improvement: float = 0.0) -> None:
         self._higher = name.removeprefix("val_") in HIGHER_IS_BETTER
         self._least = minimum_improvement
-        self._value = np.full(replicas, np.inf)
+        self._best = np.full(replicas, np.inf)
         self.since = np.zeros(replicas, np.int64)
-        """How many epochs ago each replica improved last."""
+        """Epochs (R,) since each replica improved last."""
 
     @property
     def unknown(self) -> Array:
         """Whether no value (R,) was a number yet."""
-        return np.asarray(np.isinf(self._value))
+        return np.asarray(np.isinf(self._best))
 
-    def observe(self, figure: Array) -> Array:
-        """Whether each replica's figure (R,) improved by more than the least; a nan never does."""
-        value = -figure if self._higher else figure
-        improved = value < (self._value - self._least if self._least else self._value)
-        np.copyto(self._value, value, where=improved)
+    def observe(self, value: Array) -> Array:
+        """Return the mask (R,) of the replicas whose value improved enough; a nan never does."""
+        cost = -value if self._higher else value
+        improved = cost < (self._best - self._least if self._least else self._best)
+        np.copyto(self._best, cost, where=improved)
         self.since += 1
         self.since[improved] = 0
         return improved
 
 
 class Keeper:
-    """A copy of the parameters and statistics that each replica will be left with."""
+    """A copy of the parameters and statistics that each replica has after training."""
 
     def __init__(self, network: Network) -> None:
         present = [network.theta, network.statistics.flat]
@@ -59,13 +59,13 @@ class Keeper:
         self.epoch[replicas] = epoch
 
     def restore(self) -> None:
-        """Put what was kept back into the network."""
+        """Copy the kept parameters and statistics back into the network."""
         for present, kept in self._copies:
             np.copyto(present, kept)
 
 
 class Monitor:
-    """Watches every epoch's metrics, keeps the parameters worth keeping, and says when to stop."""
+    """Keeper of the best parameters and judge of when to stop, by the metrics of every epoch."""
 
     def __init__(
         self, training: Training, keeper: Keeper, replicas: int, *, validated: bool
@@ -80,11 +80,11 @@ class Monitor:
             Best(self.metric, replicas, stopping.minimum_improvement) if stopping else None
         )
         self.stops: list[Stop | None] = [None] * replicas
-        """Why each replica stopped, None while it trains."""
+        """Reason why each replica stopped, None while it trains."""
         self.running: Array = np.ones(replicas, np.bool_)
-        """Which replicas (R,) train; a new array whenever one stops."""
+        """Mask (R,) of the replicas that train; a new array whenever one stops."""
         self.diverged: Array = np.zeros(replicas, np.bool_)
-        """Which replicas (R,) stopped because they diverged; a new array whenever one does."""
+        """Mask (R,) of the replicas that stopped by diverging; a new array whenever one does."""
         self.ended = False
         """Whether no replica trains any more."""
 
@@ -94,14 +94,14 @@ class Monitor:
         return self._best is not None or self._stalled is not None
 
     def observe(self, epoch: int, loss: Array, monitored: Array, finite: Array) -> None:
-        """Take note of an epoch: its training loss, its monitored metric, and which replicas are finite, each (R,)."""
-        worth = self.running & finite
+        """Note an epoch's training loss, monitored metric, and mask of finite replicas (R,)."""
+        improved = self.running & finite
         if self._best is not None:
-            worth &= self._best.observe(monitored) | self._best.unknown
-        if all(worth.tolist()):  # as in nearly every epoch; then all are finite, too
+            improved &= self._best.observe(monitored) | self._best.unknown
+        if all(improved.tolist()):  # then all are finite, too
             self._keeper.keep_all(epoch)
         else:
-            self._keeper.keep(epoch, worth)
+            self._keeper.keep(epoch, improved)
             self._stop(~finite, "diverged")
         if self._training.target_loss is not None:
             self._stop(loss <= self._training.target_loss, "target_loss")

@@ -1,4 +1,4 @@
-"""Windows: rows larger than memory, of which so many at a time are copied in and trained on."""
+"""Out of core: rows in a file, of which one window at a time is in memory and trained on."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,17 +21,18 @@ def _nothing() -> None:
 
 @dataclass(frozen=True)
 class StoredRows(Rows):
-    """Rows whose x (N, I) and y (N, O) are mapped from a file, in a type that may be narrower than the network's.
+    """Rows whose x (N, I) and y (N, O) are mapped from a file, in any type.
 
-    At most `window` rows of them, or one batch where it is larger, are in memory at once, as `dtype`; the weights (N,)
-    always are, in that type already. `release` is called when a window has been copied, so that the owner of the
-    mapping may drop its pages.
+    At most `window` rows, or one batch where it is larger, are in memory at once, as `dtype`; the
+    weights (N,) always are, in that type already. `release` is called after each copy of a window,
+    so that the owner of the mapping may drop its pages.
 
-    An epoch reads blocks of `block` rows, each whole and once, in an order that all replicas share. 512 rows of 50
-    float32 are 100 kB, about what a disk's read-ahead fetches, and a window of the default size holds 128 blocks: of a
-    table sorted by two equal classes, the share of either in a window is 50 % ± 4.4 %.
+    An epoch reads blocks of `block` rows, each whole and once, in an order that all replicas share.
+    512 rows of 50 float32 are 100 kB, about as much as a disk reads ahead, and a window of the
+    default size holds 128 blocks: of a table sorted by two classes of equal size, the share of
+    either in a window is 50 % ± 4.4 %.
 
-    Raises ValueError where shapes differ, there are several sets, or window or block are below 1.
+    Raises ValueError where shapes differ, there are several sets, or window or block is below 1.
     """
 
     dtype: Any = np.float32
@@ -39,7 +40,7 @@ class StoredRows(Rows):
     block: int = 512
     release: Callable[[], None] = _nothing
     prepare: Callable[[Array], Array] = _as_they_are
-    """What makes of targets (K, O) those that the loss compares; it is applied to each window."""
+    """A loss's `prepare`, applied to the targets (K, O) of each copy."""
 
     in_memory: ClassVar[bool] = False
 
@@ -54,11 +55,11 @@ class StoredRows(Rows):
                 )
 
     def prepared(self, prepare: Callable[[Array], Array]) -> "StoredRows":
-        """The same rows, their targets to be prepared when they are copied."""
+        """Return the rows with their targets to be prepared when they are copied."""
         return replace(self, prepare=prepare)
 
     def picked(self, which: slice | Array) -> Rows:
-        """Some of the rows, in memory as `dtype`; `which` is a slice, or indices (K,) or a mask (N,)."""
+        """Return some rows, in memory as `dtype`: a slice, indices (K,) or a mask (N,)."""
         weights = None if self.weights is None else self.weights[which]
         # copied even where the type is right, or they would still be a view of the file
         x, y = np.array(self.x[which], self.dtype, order="C"), np.array(self.y[which], self.dtype)
@@ -66,11 +67,11 @@ class StoredRows(Rows):
         return Rows(x, self.prepare(y), weights)
 
     def batches(self, size: int, seeds: Sequence[int], *, shuffle: bool) -> Batches:
-        """The batches of so many rows for replicas with these seeds."""
+        """Return the batches of `size` rows for replicas with these seeds."""
         return WindowedBatches(self, size, seeds, shuffle=shuffle)
 
     def copy(self, rows: slice, into: Rows, place: slice) -> None:
-        """Copy some of the rows into a place of rows in memory, which have the type `dtype`."""
+        """Copy rows into a place of rows in memory, which have the type `dtype`."""
         into.x[place] = self.x[rows]
         into.y[place] = self.prepare(np.array(self.y[rows], self.dtype))
         if self.weights is not None and into.weights is not None:
@@ -80,9 +81,10 @@ class StoredRows(Rows):
 class WindowedBatches(Batches):
     """The batches of every epoch of stored rows, gathered from one window after another.
 
-    A window is as many whole batches as its rows allow. With `shuffle`, windows are filled from blocks in an order
-    drawn from the epoch alone, and within a window each replica has an order of its own, drawn from its seed and the
-    epoch. Where all rows are a single window, that order is the one that rows in memory have.
+    A window is as many whole batches as its rows allow. With `shuffle`, windows are filled from
+    blocks in an order drawn from the epoch only, and within a window each replica has its own
+    order, drawn from its seed and the epoch. Where one window holds all rows, that order is the one
+    of rows in memory.
     """
 
     def __init__(self, rows: StoredRows, size: int, seeds: Sequence[int], *, shuffle: bool) -> None:
@@ -101,12 +103,12 @@ class WindowedBatches(Batches):
         self.per_epoch = -(-len(rows) // self._size)
 
     def epoch(self, number: int) -> Iterator[int]:
-        """Gather each batch of this epoch in turn, and yield which of `shapes` holds it."""
+        """Gather this epoch's batches in turn, and yield the index of the buffers in `shapes`."""
         generators = [generator(seed, Purpose.ROW_ORDER, number) for seed in self._seeds]
         for rows in self._windows(number):
             if self._shuffle:
-                for replica, own in enumerate(generators):
-                    self._order[replica, :rows] = own.permutation(rows)
+                for replica, rng in enumerate(generators):
+                    self._order[replica, :rows] = rng.permutation(rows)
             for start in range(0, rows, self._size):
                 order = self._order[:, start : min(start + self._size, rows)]
                 shape = 0 if order.shape[1] == self._size else 1
@@ -114,7 +116,7 @@ class WindowedBatches(Batches):
                 yield shape
 
     def _windows(self, number: int) -> Iterator[int]:
-        """Fill the window from this epoch's blocks, and yield how many rows it holds, until all have been in it."""
+        """Fill the window from this epoch's blocks, and yield the number of rows each time."""
         filled = 0
         for first, end in self._blocks(number):
             start = first
@@ -133,7 +135,7 @@ class WindowedBatches(Batches):
             yield filled
 
     def _blocks(self, number: int) -> Iterator[tuple[int, int]]:
-        """Where each block begins and ends, in this epoch's order."""
+        """Yield the first row of each block and the one after its last, in this epoch's order."""
         rows, block = len(self._stored), self._stored.block
         order = np.arange(-(-rows // block))
         if self._shuffle and len(self._window) < rows:

@@ -100,10 +100,10 @@ class Training(Component):
         if self.batch_size != "full" and self.batch_size < 1:
             raise FieldError("batch_size", f"is {self.batch_size}; it must be at least 1, or full")
         if len(set(self.metrics)) < len(self.metrics):
-            raise FieldError("metrics", "names a figure twice; name each once")
+            raise FieldError("metrics", "names a metric twice; name each once")
 
     def monitor(self, *, validated: bool) -> str:
-        """The figure by which the best epoch is chosen, given whether there are validation rows."""
+        """Return the metric by which the best epoch is chosen, with or without validation rows."""
         chosen = self.early_stopping.monitor if self.early_stopping else None
         return chosen or ("val_loss" if validated else "loss")
 

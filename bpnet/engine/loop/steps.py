@@ -21,10 +21,10 @@ from bpnet.engine.schedules import ReduceOnPlateau
 
 
 class Steps:
-    """Takes a network through epochs over the training rows. `penalty` is bound to the network.
+    """The steps of a network through epochs over the training rows; `penalty` is bound to it.
 
-    What moves each replica is that of `each`; all else is that of `training`. Raises ValueError where rows that are not
-    in memory shall be a single batch.
+    Optimizer, learning rate, schedule and clipping are those of `each` replica's training; all else
+    is that of `training`. Raises ValueError where rows that are not in memory shall be one batch.
     """
 
     def __init__(
@@ -54,33 +54,27 @@ class Steps:
         ]
         self._tally = Tally(prepared, loss, metrics, replicas)
         self._descents = descents(each, network)
-        self._square, self._sum = (
-            np.zeros(replicas, network.dtype),
-            np.zeros(replicas, network.dtype),
-        )
+        self._square = np.zeros(replicas, network.dtype)  # |g|²
+        self._sum = np.zeros(replicas, network.dtype)  # Σ θ
         gradient = network.gradient
         self._square_gradient = BoundMatmul(
             gradient[:, None], gradient[:, :, None], self._square[:, None, None]
         )
         self._sum_theta = BoundSum(network.theta[:, None], self._sum[:, None])
-        self._squares = np.zeros(replicas)
+        self._squares = np.zeros(replicas)  # Σ |g|² over the epoch's steps
         self._rates: Array | None = None
         self.before: Array | None = None
-        """Theta (R, P) before the last step of the epoch; kept where an array is given."""
+        """θ (R, P) before the last step of the epoch, written where there is such an array."""
         self.count = 0
-        """How many steps have been taken."""
+        """Number of steps taken."""
         self.finite: Array = np.ones(replicas, np.bool_)
-        """Whether the last epoch's loss and gradients, and the parameters it left, are finite (R,)."""
+        """Mask (R,) of the replicas whose last epoch had only finite numbers."""
 
     @np.errstate(all="ignore")
     def run(self, epoch: int) -> dict[str, Array]:
-        """Take the steps of this epoch; the loss and the metric's values of its batches, each (R,)."""
-        network, tally, steps, penalty = (
-            self._network,
-            self._tally,
-            self._batches.per_epoch,
-            self._penalty,
-        )
+        """Take this epoch's steps; return the loss and metrics (R,) of its batches."""
+        network, tally, penalty = self._network, self._tally, self._penalty
+        steps = self._batches.per_epoch
         broadcast_unbuffered(self._batch_size)
         tally.clear()
         self._squares.fill(0)
@@ -110,7 +104,7 @@ class Steps:
         return measured
 
     def _descend(self, batch: BoundBatch) -> None:
-        """Backward, and a step along the gradient."""
+        """Run backward, and take a step along the gradient."""
         batch.network.backward(batch.loss.gradient)
         if self._penalty.active:
             self._penalty.add_gradient()
@@ -134,7 +128,7 @@ class Steps:
         return self._loss(batch)
 
     def learning_rates(self) -> Array:
-        """The learning rate (R,) of each replica's last step: the same array for as long as none changes."""
+        """Return the learning rate (R,) of the last step: the same array until one changes."""
         if self._rates is None:
             rates = np.empty((len(self._squares), 1))
             for descent in self._descents:
@@ -144,7 +138,10 @@ class Steps:
         return self._rates
 
     def gradient_norm(self) -> Array:
-        """The root mean square (R,) of the gradient's norm over the epoch's steps, before clipping; nan without one."""
+        """Return the root mean square (R,) of the gradient's norm over the epoch's steps.
+
+        The norm is that before clipping, and nan where the optimizer searches.
+        """
         if self._searches:
             return np.full(len(self._squares), np.nan)
         steps = self._batches.per_epoch
@@ -152,7 +149,7 @@ class Steps:
         return norm
 
     def reduce_rate(self, plateau: ReduceOnPlateau, stalled: Best) -> None:
-        """Reduce the rate of each replica that has stalled for more than the patience, which begins anew."""
+        """Reduce the rate of each replica that has stalled for longer than the patience."""
         late = stalled.since > plateau.patience
         if late.any():
             for descent in self._descents:

@@ -23,9 +23,16 @@ class UsageError(BpnetError):
 
 
 class ConfigError(BpnetError):
-    """The YAML config, or a `--set` override, does not describe a run."""
+    """The YAML config, or a `--set` override, does not describe a run.
+
+    `key` is the first unknown key or key with a bad value, as `bpnet explain` takes it.
+    """
 
     exit_code = 3
+
+    def __init__(self, problems: str | Sequence[str], key: str | None = None) -> None:
+        super().__init__(problems)
+        self.key = key
 
 
 class DataError(BpnetError):

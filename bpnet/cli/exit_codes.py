@@ -20,6 +20,10 @@ def exit_codes() -> Iterator[None]:
         from bpnet.cli import console
 
         console.print_errors(error.problems)
+        if isinstance(error, ConfigError) and error.key is not None:
+            from bpnet.config.places import nearest_key
+
+            console.print_note(f"Next: bpnet explain {nearest_key(error.key)}".rstrip())
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)

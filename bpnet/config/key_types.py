@@ -18,7 +18,7 @@ _WORDS = {
 
 
 def family_of(hint: Any) -> str | None:
-    """Return the name of what all components in a hint are: Optimizer, Layer; None where there is none."""
+    """Return the base class of all components in a hint by name, such as Optimizer, or None."""
     bases = set()
     for component in classes_in(hint):
         if kind_of(component):

@@ -84,7 +84,9 @@ def load_config(source: Source) -> LoadedConfig:
         places = {
             path: found for path, found in places.items() if not _fails_inside(path, found, places)
         }
-        raise ConfigError(_in_file_order(source, data, places)) from None
+        paths = _in_file_order(source, places)
+        problems = [f"{source.where(path)}: {_message(path, places[path], data)}" for path in paths]
+        raise ConfigError(problems, _with_kinds(paths[0], data)) from None
 
 
 @functools.cache
@@ -108,18 +110,29 @@ def as_data(config: Config) -> dict[str, Any]:
     return data
 
 
-def _in_file_order(
-    source: Source, data: Any, places: dict[KeyPath, list[ErrorDetails]]
-) -> list[str]:
-    keys = list(source.lines)
-    order = {path: k for k, path in enumerate(keys)}
-    ranked = sorted(
-        places,
+def _in_file_order(source: Source, paths: Iterable[KeyPath]) -> list[KeyPath]:
+    """Return key paths in the order in which the file has them, or what is around them."""
+    order = {path: k for k, path in enumerate(source.lines)}
+    return sorted(
+        paths,
         key=lambda path: next(
             (order[path[:n]] for n in range(len(path), 0, -1) if path[:n] in order), -1
         ),
     )
-    return [f"{source.where(path)}: {_message(path, places[path], data)}" for path in ranked]
+
+
+def _with_kinds(path: KeyPath, data: Any) -> str:
+    """Return a key path as `bpnet explain` takes it: a component by its kind, not by its position."""
+    names: list[str] = []
+    for part in path:
+        if isinstance(data, list) and isinstance(part, int):
+            data = data[part] if part < len(data) else None
+            continue
+        kind = data.get("kind") if isinstance(data, dict) else None
+        names += [kind] if isinstance(kind, str) and part != "kind" else []
+        names.append(str(part))
+        data = data.get(part) if isinstance(data, dict) else None
+    return ".".join(names)
 
 
 def _fails_inside(path: KeyPath, details: list[ErrorDetails], places: Iterable[KeyPath]) -> bool:

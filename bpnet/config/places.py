@@ -135,6 +135,11 @@ class Place:
 ROOT = Place("", None, Config)
 
 
+def nearest_key(path: str) -> str:
+    """Return a dotted path as far as a config has it: for an unknown key, the section it is in."""
+    return ROOT.descend(path.split("."))[0].dotted
+
+
 def classes_in(hint: Any) -> list[type]:
     """Return every dataclass in a type hint, also inside lists and mappings."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):

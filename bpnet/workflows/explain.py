@@ -137,7 +137,7 @@ def overview() -> list[Section]:
 
 
 def reference() -> Reference:
-    """Return every section and every kind of component, each kind in the first family that has it."""
+    """Return every section and every kind of component, a kind in the first family that has it."""
     families: dict[str, Family] = {}
     seen: set[object] = set()
     for place in ROOT.walk():
@@ -193,7 +193,7 @@ def _kind(place: Place) -> Kind:
 
 
 def _identity(place: Place) -> object:
-    """Return what two places share that are the same key, or the same kind, in different parents."""
+    """Return what is equal for two places that hold the same key or the same kind."""
     if place.is_kind:
         return place.hint
     assert place.owner is not None

@@ -13,6 +13,9 @@ from bpnet.config.source import override, parse
 from bpnet.reports.explain import explanation_lines
 from bpnet.workflows.explain import explain
 
+DOC = "Share λ, times the learning rate, by which a step shrinks each weight. With 0 it is adam."
+EMPTY = "KEY is empty; give a key such as training.epochs, or leave it out to list all sections"
+
 
 def test_a_key() -> None:
     said = bpnet("explain", "training.learning_rate")
@@ -106,10 +109,10 @@ def test_json_is_one_document() -> None:
     content = json.loads(bpnet("explain", "training.optimizer.adamw.weight_decay", "--json").out)
     assert content == {
         "key": "training.optimizer.adamw.weight_decay",
-        "doc": "Share λ, times the learning rate, by which a step shrinks each weight. With 0 it is adam.",
+        "doc": DOC,
         "setting": {
             "key": "training.optimizer.adamw.weight_decay",
-            "doc": "Share λ, times the learning rate, by which a step shrinks each weight. With 0 it is adam.",
+            "doc": DOC,
             "type": "number",
             "bounds": {"ge": 0},
             "required": False,
@@ -156,7 +159,7 @@ def test_the_reference_is_markdown_whose_links_lead_somewhere() -> None:
         ),
         (
             "",
-            "KEY is empty; give a key such as training.epochs, or leave it out to list all sections",
+            EMPTY,
         ),
         ("training.", "'training.' has a part that is empty; did you mean 'training'?"),
         ("17", "'17' is not a key of a config; bpnet explain lists all sections"),
@@ -173,3 +176,25 @@ def test_the_reference_goes_with_nothing_else(words: tuple[str, ...]) -> None:
     said = bpnet("explain", *words)
     assert (said.code, said.out) == (2, "")
     assert said.err == "error: --reference prints all keys; leave KEY and --json out with it\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "key"),
+    [
+        ("training.epoch=3", "training"),
+        ("training.learning_rate=0", "training.learning_rate"),
+        ("training.optimizer.beta_1=2", "training.optimizer.adam.beta_1"),
+        ("training.optimizer={kind: rprop, beta_1: 0}", "training.optimizer.rprop"),
+        ("training.optimizer=adm", "training.optimizer"),
+        ("architecture.layers=[{kind: equilibrium}]", "architecture.layers.equilibrium.units"),
+        ("architecture.layers=[dens]", "architecture.layers"),
+        ("dataset.roles={a.b: number}", "dataset.roles"),
+        ("trainin=3", ""),
+    ],
+)
+def test_a_wrong_config_ends_with_the_command_that_explains_the_key(setting: str, key: str) -> None:
+    said = bpnet("check", "configs/iris.yaml", "--set", setting)
+    *problems, last = said.err.splitlines()
+    assert (said.code, said.out, len(problems)) == (3, "", 1)
+    assert last == f"Next: bpnet explain {key}".rstrip()
+    assert bpnet(*last.split()[2:]).code == 0

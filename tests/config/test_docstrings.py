@@ -1,4 +1,4 @@
-"""The docstrings of the schema: every section, component and field has one, short and in the house's form."""
+"""The docstrings of the schema: every section, component and field has one, in the same form."""
 
 import dataclasses
 import re

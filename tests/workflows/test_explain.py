@@ -23,6 +23,8 @@ BOUNDED = [place for place in PLACES if not place.is_kind and explain(place.dott
 BASE = "dataset: {path: t.csv, target: y}\n"
 PAGE = Path(__file__).parents[2] / "bpnet" / "guide" / "config-reference.md"
 
+EMPTY = "KEY is empty; give a key such as training.epochs, or leave it out to list all sections"
+
 
 def base_of(settings: list[str]) -> Source:
     """A config to put an example into; a table written in the config has no path beside it."""
@@ -181,15 +183,15 @@ def test_the_same_kind_in_several_places_is_one() -> None:
     [
         (
             "",
-            "KEY is empty; give a key such as training.epochs, or leave it out to list all sections",
+            EMPTY,
         ),
         (
             " ",
-            "KEY is empty; give a key such as training.epochs, or leave it out to list all sections",
+            EMPTY,
         ),
         (
             ".",
-            "KEY is empty; give a key such as training.epochs, or leave it out to list all sections",
+            EMPTY,
         ),
         ("training.", "'training.' has a part that is empty; did you mean 'training'?"),
         ("a..b", "'a..b' has a part that is empty; give a key such as training.epochs"),

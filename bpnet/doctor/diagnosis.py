@@ -23,6 +23,7 @@ from bpnet.engine.loop.batches import Rows, WholeBatch
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss, SquaredError
 from bpnet.engine.network import Network
+from bpnet.engine.objective import Objective
 from bpnet.engine.penalties import Penalty
 
 ROWS = 128
@@ -106,22 +107,19 @@ class Examiner:
     """
 
     def __init__(self, training: Training, network: Network, rows: Rows) -> None:
-        self._network, self._loss = network, training.loss or SquaredError()
+        self._network = network
+        loss, penalty = training.loss or SquaredError(), Penalty(l1=training.l1, l2=training.l2)
         every = -(-len(rows) // ROWS)
         with np.errstate(all="ignore"):
             sample = rows.picked(slice(None, None, every)).normalized()
-            batch = WholeBatch(sample.prepared(self._loss.prepare), len(network.seeds))
-            self._pass = network.bind(batch.x, training=True)
-            self._cost = self._loss.bind(self._pass.output, batch.y, batch.weights)
-            self._penalty = Penalty(l1=training.l1, l2=training.l2).bind(
-                network.theta, network.gradient, network.weights
-            )
-            # what makes the reported losses those of a row
+            self._objective = Objective(network, loss, sample, penalty)
+            # they make the reported losses those of a row
             self._divisor, self._penalty_divisor = (
-                (len(sample), len(rows)) if self._loss.rows == "sum" else (1, 1)
+                (len(sample), len(rows)) if loss.rows == "sum" else (1, 1)
             )
             self._rows = len(sample)
-            self._chance = _chance(self._loss, self._pass.output, batch) / self._divisor
+            scores = self._objective.layers.output
+            self._chance = _chance(loss, scores, self._objective.batch) / self._divisor
             self._input_size = _input_size(network, sample.x)
         self._columns = [_weight_columns(network, k) for k in range(len(network.layers))]
 
@@ -131,21 +129,19 @@ class Examiner:
         Theta, gradient, statistics, generators and warnings are left as they were. Layers that
         draw, such as dropout, draw the same every time.
         """
-        network = self._network
+        network, objective = self._network, self._objective
         with np.errstate(all="ignore"), network.untouched():
-            network.begin_epoch(0)  # training counts from 1
-            self._pass.forward()
-            self._cost.evaluate()
-            self._pass.backward(self._cost.gradient)
+            objective.forward(epoch=0)  # training counts from 1
+            objective.layers.backward(objective.loss.gradient)  # without the penalty
             return Diagnosis(
                 rows=self._rows,
-                loss=float(self._cost.value().mean()) / self._divisor,
-                penalty=float(self._penalty.value().mean()) / self._penalty_divisor,
+                loss=float(objective.loss.value().mean()) / self._divisor,
+                penalty=float(objective.penalty.value().mean()) / self._penalty_divisor,
                 chance=self._chance,
                 input_size=self._input_size,
                 layers=tuple(
                     _report(network, k, layer.output, self._columns[k], before)
-                    for k, layer in enumerate(self._pass.layers)
+                    for k, layer in enumerate(objective.layers.layers)
                 ),
             )
 

@@ -1,4 +1,4 @@
-"""Roles: what each column is, read off its training rows, or as the user says."""
+"""Roles of columns: numeric, categorical, … as their training rows show, or as the user sets."""
 
 import re
 from dataclasses import dataclass
@@ -15,151 +15,157 @@ from bpnet.engine.component import Array
 from bpnet.messages import quoted_cell
 
 MAX_INTEGER_CLASSES = 20
-"""Whole numbers with more different values than these are a regression target unless `task` says otherwise."""
+"""Whole numbers with more distinct values are a regression target, unless `task` says otherwise."""
 
 BLANK_REASON = "it is blank in every training row"
 _MOSTLY = 0.9
-_FEWEST = 20
-"""Fewer rows than these are too few to call a column an id."""
+"""Share of the distinct texts that decides about a column in spite of the others."""
+_FEWEST_ROWS = 20
+"""Rows below which no column is taken for an ID."""
 
 
 @dataclass(frozen=True)
 class DetectedRole:
-    """What a column is, and for one that is left out the reason; `date_format` is that of a date."""
+    """The role of a column, with the `reason` where it is ignored, and the format of a date."""
 
     role: Role
     reason: str | None = None
     date_format: str | None = None
     note: str | None = None
-    """What the user should know of a column that is used."""
+    """What the user should know about a column that is used."""
 
 
 def detect_role(
     name: str, column: Column, rows: Array, given: Role | None, *, named: bool
 ) -> DetectedRole:
-    """What the cells that rows (N,) says are; `named` features are never left out for looking like ids."""
-    found = _own_role(name, column, rows, named=named)
-    if given is None or given == found.role:
-        return found
+    """Return the role of a column by its cells in a mask of rows (N,), unless one is `given`.
+
+    A feature that is `named` in the config is never ignored for looking like an ID.
+    """
+    detected = _detected(name, column, rows, named=named)
+    if given is None or given == detected.role:
+        return detected
     if given == "date":
-        _, categories = _present(column, rows)
-        return DetectedRole("date", date_format=likely_format(categories, 0.0) or DATE_FORMATS[0])
+        _, texts = _present(column, rows)
+        return DetectedRole("date", date_format=likely_format(texts, 0.0) or DATE_FORMATS[0])
     return DetectedRole(given, "as dataset.roles says" if given == "ignored" else None)
 
 
-def _own_role(name: str, column: Column, rows: Array, *, named: bool) -> DetectedRole:
-    if (
-        column.numbers is not None
-        and not _called_id(name)
-        and not np.isnan(column.numbers[rows]).all()
-    ):
+def _detected(name: str, column: Column, rows: Array, *, named: bool) -> DetectedRole:
+    numbers = column.numbers
+    if numbers is not None and not _is_id_name(name) and not np.isnan(numbers[rows]).all():
         return DetectedRole("numeric")
-    count, categories = _present(column, rows)
-    if not categories:
+    count, texts = _present(column, rows)
+    if not texts:
         return DetectedRole("ignored", BLANK_REASON)
-    values = [
-        category for category in categories if not column.number_format.is_missing_number(category)
-    ] or categories
-    numbers = [category for category in values if _reads_as_number(category, column.number_format)]
-    if len(numbers) == len(values):
-        if not named and _is_id(name, numbers, count):
+    number_format = column.number_format
+    # where all are words for a missing value, they are words
+    words = [text for text in texts if not number_format.is_missing_number(text)] or texts
+    numeric = [word for word in words if _reads_as_number(word, number_format)]
+    if len(numeric) == len(words):
+        if not named and _is_id(name, numeric, count):
             return DetectedRole(
                 "ignored", "it looks like an id: every row has another whole number"
             )
         return DetectedRole("numeric")
-    lowered = {category.lower() for category in values}
-    # of none and yes, none is a word
-    if (len(lowered) > 1 or len(values) == len(categories)) and any(
-        lowered <= {no, yes} for no, yes in FALSE_AND_TRUE.items()
-    ):
+    if _is_boolean(words, texts):
         return DetectedRole("boolean")
-    if form := detect_format(values):
-        return DetectedRole("date", date_format=form, note=_ambiguity(form, values))
-    if len(numbers) > max(MAX_INTEGER_CLASSES, _MOSTLY * len(values)):
-        return DetectedRole("numeric")  # a few words among numbers are found and named
-    if sum(map(has_other_number_format, values)) > _MOSTLY * len(values):
-        return DetectedRole("numeric")  # and so are marks that dataset.reading has to name
-    if len(values) > MAX_INTEGER_CLASSES and (form := likely_format(values[:2000], _MOSTLY)):
-        return DetectedRole("date", date_format=form)
-    if not named and count >= _FEWEST and len(categories) > count / 2:
-        spaces = sum(category.count(" ") for category in categories) / len(categories)
-        if spaces >= 3:
-            return DetectedRole("ignored", "it looks like free text")
-        return DetectedRole(
-            "ignored",
-            f"it looks like an id or a name: {len(categories)} different texts in {count} rows",
-        )
-    word = next(category for category in values if category not in set(numbers))
+    if date_format := detect_format(words):
+        note = _ambiguity(date_format, words)
+        return DetectedRole("date", date_format=date_format, note=note)
+    # a few words among numbers, or a number format that dataset.reading must name, are errors
+    # that fitting reports with their place
+    if len(numeric) > max(MAX_INTEGER_CLASSES, _MOSTLY * len(words)):
+        return DetectedRole("numeric")
+    if sum(map(has_other_number_format, words)) > _MOSTLY * len(words):
+        return DetectedRole("numeric")
+    many = len(words) > MAX_INTEGER_CLASSES
+    if many and (date_format := likely_format(words[:2000], _MOSTLY)):
+        return DetectedRole("date", date_format=date_format)
+    if not named and count >= _FEWEST_ROWS and len(texts) > count / 2:
+        return DetectedRole("ignored", _reason_to_ignore(texts, count))
+    word = next(word for word in words if word not in set(numeric))
     note = f"beside numbers it holds {quoted_cell(word)}, so it is taken as categories"
-    return DetectedRole("categorical", note=note if len(numbers) > len(values) / 2 else None)
+    return DetectedRole("categorical", note=note if len(numeric) > len(words) / 2 else None)
 
 
-def _reads_as_number(category: str, number_format: NumberFormat) -> bool:
-    """Whether a text is meant as a number, even one that is not finite."""
-    return number_format.is_number(category) or bool(
-        re.fullmatch(r"(?i)[-+]?(inf(inity)?|[0-9.]+e[0-9]+)", category)
+def _is_boolean(words: list[str], texts: list[str]) -> bool:
+    """Return whether the words are a pair such as no and yes."""
+    lowered = {word.lower() for word in words}
+    if len(lowered) == 1 and len(words) < len(texts):
+        return False  # of none and yes, none is a word too
+    return any(lowered <= set(pair) for pair in FALSE_AND_TRUE.items())
+
+
+def _reason_to_ignore(texts: list[str], count: int) -> str:
+    """Return the reason for which a column of mostly distinct texts is ignored."""
+    spaces = sum(text.count(" ") for text in texts) / len(texts)
+    if spaces >= 3:
+        return "it looks like free text"
+    return f"it looks like an id or a name: {len(texts)} different texts in {count} rows"
+
+
+def _reads_as_number(text: str, number_format: NumberFormat) -> bool:
+    """Return whether a text is meant as a number, even one that is not finite."""
+    return number_format.is_number(text) or bool(
+        re.fullmatch(r"(?i)[-+]?(inf(inity)?|[0-9.]+e[0-9]+)", text)
     )
 
 
 def _present(column: Column, rows: Array) -> tuple[int, list[str]]:
-    """How many cells are no gaps, and the different texts among them."""
-    codes, categories = column.as_text()
-    counts = np.bincount(codes[rows] + 1, minlength=len(categories) + 1)[1:]
-    there = [
-        k
-        for k in np.flatnonzero(counts).tolist()
-        if not column.number_format.is_missing_number(categories[k])
-    ]
-    texts = [categories[k] for k in there]
-    if any(column.number_format.is_number(text) for text in texts):
-        return int(counts[there].sum()), texts
-    there = np.flatnonzero(counts).tolist()  # among text, the words for gaps are words
-    return int(counts.sum()), [categories[k] for k in there]
+    """Return the number of cells that are not missing, and the distinct texts among them."""
+    codes, texts = column.as_text()
+    counts = np.bincount(codes[rows] + 1, minlength=len(texts) + 1)[1:]
+    used = np.flatnonzero(counts).tolist()
+    present = [k for k in used if not column.number_format.is_missing_number(texts[k])]
+    if not any(column.number_format.is_number(texts[k]) for k in present):
+        present = used  # among text, N/A and the like are words
+    return int(counts[present].sum()), [texts[k] for k in present]
 
 
-def _called_id(name: str) -> bool:
-    """Whether a column is called an id, or a row number."""
-    called = re.fullmatch(
-        r"(?i)(.*[_ .-])?(id|uuid|guid|key|index|row|rowid|row_?n(o|um|umber)|unnamed.*)", name
-    )
-    return bool(called or re.fullmatch(r"[a-z0-9]+I[Dd]|[A-Z][A-Za-z0-9]+I[Dd]", name))
+def _is_id_name(name: str) -> bool:
+    """Return whether a column's name is that of an ID or a row number."""
+    words = r"(?i)(.*[_ .-])?(id|uuid|guid|key|index|row|rowid|row_?n(o|um|umber)|unnamed.*)"
+    camel_case = r"[a-z0-9]+I[Dd]|[A-Z][A-Za-z0-9]+I[Dd]"
+    return bool(re.fullmatch(words, name) or re.fullmatch(camel_case, name))
 
 
-def _is_id(name: str, categories: list[str], count: int) -> bool:
-    """Whether a column of whole numbers is called an id, and differs in every row."""
-    differs = count >= _FEWEST and len(categories) == count
-    return differs and _called_id(name) and all(_is_whole(category) for category in categories)
+def _is_id(name: str, numbers: list[str], count: int) -> bool:
+    """Return whether a column of numbers is an ID: by its name, whole and distinct in all rows."""
+    distinct = count >= _FEWEST_ROWS and len(numbers) == count
+    return distinct and _is_id_name(name) and all(_is_whole(number) for number in numbers)
 
 
-def _is_whole(category: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?[0-9]+(\.0*)?", category))
+def _is_whole(text: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?[0-9]+(\.0*)?", text))
 
 
-def _ambiguity(form: str, categories: list[str]) -> str | None:
+def _ambiguity(date_format: str, texts: list[str]) -> str | None:
+    """Return what to say where day and month may be swapped in all dates, else None."""
     if (
-        form.startswith("%m/%d")
-        and detect_format(categories)
-        and all(_swapped_fits(category) for category in categories)
+        date_format.startswith("%m/%d")
+        and detect_format(texts)
+        and all(_day_may_be_month(text) for text in texts)
     ):
         return (
-            f"its dates are read as month/day/year ({form}), though every one would fit day/month/year too; "
-            "set their format in dataset.preprocessing.columns if that is wrong"
+            f"its dates are read as month/day/year ({date_format}), though every one would fit "
+            "day/month/year too; set their format in dataset.preprocessing.columns if that is wrong"
         )
     return None
 
 
-def _swapped_fits(category: str) -> bool:
-    day = re.match(r"\d+/(\d+)/", category)
+def _day_may_be_month(text: str) -> bool:
+    day = re.match(r"\d+/(\d+)/", text)
     return day is not None and int(day[1]) <= 12
 
 
 def looks_like_classes(column: Column, rows: Array | None = None) -> bool:
-    """Whether a target is classes: text, or at most 20 different whole numbers; else it is a quantity.
+    """Return whether a target is of classes: text, or at most 20 distinct whole numbers.
 
-    Numbers with a few words among them are a quantity too, so that those words are found and named.
+    Numbers with a few words among them are not, so that those words are reported with their place.
     """
-    _, categories = _present(column, np.ones(len(column), bool) if rows is None else rows)
-    numbers = [category for category in categories if column.number_format.is_number(category)]
-    if len(numbers) < len(categories):
-        return len(numbers) <= max(MAX_INTEGER_CLASSES, _MOSTLY * len(categories))
-    return all(_is_whole(category) for category in numbers) and len(numbers) <= MAX_INTEGER_CLASSES
+    _, texts = _present(column, np.ones(len(column), bool) if rows is None else rows)
+    numbers = [text for text in texts if column.number_format.is_number(text)]
+    if len(numbers) < len(texts):
+        return len(numbers) <= max(MAX_INTEGER_CLASSES, _MOSTLY * len(texts))
+    return all(_is_whole(number) for number in numbers) and len(numbers) <= MAX_INTEGER_CLASSES

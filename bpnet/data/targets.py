@@ -1,4 +1,4 @@
-"""Targets: what is to be predicted, as the network's outputs and back in the table's own words and units."""
+"""Targets: from the table's words and units to the network's outputs, and back."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -37,27 +37,28 @@ class Classes(Component):
         return [self.name]
 
     def numbers(self, column: Column, where: Where) -> Codes:
-        """The number (N,) of each cell's class; raises DataError where one is no class that the model knows."""
+        """Return the number (N,) of each cell's class; raise DataError for any other cell."""
         words = not all(map(column.number_format.is_number, self.classes))
         refuse_missing_targets(missing_targets(column, words=words), column, self.name, where)
-        codes, categories = column.as_text()
+        codes, labels = column.as_text()
         number = {label: k for k, label in enumerate(self.classes)}
-        written = without_fractions(categories)  # 1.0 is the class 1, unless 1.0 is one itself
+        spelling = without_fractions(labels)  # 1.0 is the class 1, unless 1.0 is a class itself
         numbers = np.array(
-            [number.get(k, number.get(written.get(k, k), -1)) for k in categories], np.int32
+            [number.get(label, number.get(spelling.get(label, label), -1)) for label in labels],
+            np.int32,
         )[codes]
         unknown = np.flatnonzero(numbers < 0)
         if len(unknown):
-            label = categories[codes[unknown[0]]]
+            label = labels[codes[unknown[0]]]
             raise DataError(
-                f"{where(int(unknown[0]))}, column '{self.name}': '{label}' is no class that the model knows; "
-                f"it knows {quoted_list(self.classes)}{did_you_mean(label, self.classes)} "
-                f"(rows like it: {len(unknown)})"
+                f"{where(int(unknown[0]))}, column '{self.name}': '{label}' is not a class of the "
+                f"model; its classes are {quoted_list(self.classes)}"
+                f"{did_you_mean(label, self.classes)} (rows like it: {len(unknown)})"
             )
         return numbers
 
     def encode(self, numbers: Codes, outputs: int, dtype: str) -> Array:
-        """One-hot rows (N, classes), or 0 and 1 for the second class (N, 1) where the network has one output."""
+        """Return one-hot rows (N, classes); of one output, 1 (N, 1) for the second class, or 0."""
         if outputs == 1:
             return numbers.astype(dtype)[:, None]
         one_hot: Array = np.eye(len(self.classes), dtype=dtype)[numbers]
@@ -66,7 +67,7 @@ class Classes(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Quantities(Component):
-    """One or more numbers, each with its scale."""
+    """One or more numbers, each with its scaler."""
 
     kind: Literal["quantities"] = "quantities"
     names: Names
@@ -79,11 +80,11 @@ class Quantities(Component):
 
     @property
     def divisors(self) -> Floats:
-        """What each is divided by (K,)."""
+        """The number that each is divided by (K,)."""
         return np.array([scale.divide for scale in self.scales])
 
     def encode(self, values: Floats, dtype: str, where: Where) -> Array:
-        """Scaled values (N, K); raises DataError where one overflows."""
+        """Return the scaled values (N, K); raise DataError where one is too large."""
         y = np.empty(values.shape, dtype)
         with np.errstate(all="ignore"):
             for k, scale in enumerate(self.scales):
@@ -92,20 +93,20 @@ class Quantities(Component):
         if too_large.any():
             row, k = (int(index) for index in np.argwhere(too_large)[0])
             raise DataError(
-                f"{where(row)}, column '{self.names[k]}': {values[row, k]:g} is too large to compute with; "
-                "correct it, or give the column in another unit"
+                f"{where(row)}, column '{self.names[k]}': {values[row, k]:g} is too large to "
+                "compute with; correct it, or give the column in another unit"
             )
         return y
 
     def decode(self, y: Array) -> Floats:
-        """The network's predictions (N, K) in the targets' own units."""
-        own = y.astype(np.float64)
-        return np.column_stack([scale.invert(own[:, k]) for k, scale in enumerate(self.scales)])
+        """Return the network's predictions (N, K) in the units of the targets."""
+        scaled = y.astype(np.float64)
+        return np.column_stack([scale.invert(scaled[:, k]) for k, scale in enumerate(self.scales)])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels(Component):
-    """Several things that are each true or not: a column for each, of 0 and 1 or of words such as no and yes."""
+    """Several labels, each true or not: columns of 0 and 1, or of words such as no and yes."""
 
     kind: Literal["labels"] = "labels"
     names: Names
@@ -123,53 +124,50 @@ _FALSE = {"0", "0.0", "false", "no", "n", "f", "off"}
 
 
 def class_codes(column: Column, name: str, where: Where) -> tuple[Codes, list[str]]:
-    """Codes (N,) into the labels of a classification target, whole numbers without a fraction.
+    """Return codes (N,) into the labels of a classification target, and the labels.
 
-    Raises DataError that names the rows with a blank label, or nan.
+    Whole numbers are labels without a fraction. Raises DataError with the rows whose label is
+    missing.
     """
-    refuse_missing_targets(
-        missing_targets(column, words=not is_numeric(column)), column, name, where
-    )
-    codes, categories = column.as_text()
-    used = np.unique(codes)
-    written = without_fractions([categories[k] for k in used.tolist()])
-    different = list(dict.fromkeys(written.values()))
-    number = {label: k for k, label in enumerate(different)}
-    new = np.zeros(len(categories), np.int32)
-    for k in used.tolist():
-        new[k] = number[written[categories[k]]]
-    return new[codes], different
+    missing = missing_targets(column, words=not is_numeric(column))
+    refuse_missing_targets(missing, column, name, where)
+    codes, texts = column.as_text()
+    used = np.unique(codes).tolist()
+    spelling = without_fractions([texts[k] for k in used])
+    labels = list(dict.fromkeys(spelling.values()))
+    number = {label: k for k, label in enumerate(labels)}
+    new = np.zeros(len(texts), np.int32)
+    for k in used:
+        new[k] = number[spelling[texts[k]]]
+    return new[codes], labels
 
 
 def missing_targets(column: Column, *, words: bool) -> npt.NDArray[np.bool_]:
-    """Which cells (N,) of a target are blank, or nan; where it is no `words`, also N/A and the like."""
+    """Return the mask (N,) of missing target values: blank, nan, and N/A unless it is a word."""
     if column.numbers is not None:
         return np.isnan(column.numbers)
-    codes, categories = column.as_text()
+    codes, texts = column.as_text()
     is_missing = (
-        (lambda category: category.lower() == "nan")
-        if words
-        else column.number_format.is_missing_number
+        (lambda text: text.lower() == "nan") if words else column.number_format.is_missing_number
     )
-    return (codes < 0) | np.isin(
-        codes, [k for k, category in enumerate(categories) if is_missing(category)]
-    )
+    return (codes < 0) | np.isin(codes, [k for k, text in enumerate(texts) if is_missing(text)])
 
 
 def refuse_missing_targets(
-    gaps: npt.NDArray[np.bool_],
+    missing: npt.NDArray[np.bool_],
     column: Column,
     name: str,
     where: Where,
     advice: str = "fill it in, or drop the row",
 ) -> None:
-    """Raise DataError that names the rows whose target is a gap, where there are any."""
-    rows = np.flatnonzero(gaps)
+    """Raise DataError with the places of the missing target values, where there are any."""
+    rows = np.flatnonzero(missing)
     if len(rows):
         cells = {row: column.cells()[row] for row in rows[:MAX_PROBLEMS].tolist()}
         raise DataError(
             [
-                f"{where(row)}, column '{name}': {quoted_cell(cell)} is no target; {advice}"
+                f"{where(row)}, column '{name}': {quoted_cell(cell)} is not a target value; "
+                f"{advice}"
                 for row, cell in cells.items()
             ]
             + total_line(len(rows), f"cells of the target '{name}' are blank")
@@ -177,44 +175,39 @@ def refuse_missing_targets(
 
 
 def is_binary(column: Column) -> bool:
-    """Whether every cell is 0 or 1, or a word such as no or yes."""
-    codes, categories = column.without_missing_words().as_text()
+    """Return whether every cell is 0 or 1, or a word such as no or yes."""
+    codes, texts = column.without_missing_words().as_text()
     used = np.unique(codes[codes >= 0]).tolist()
-    return bool(used) and {categories[k].lower() for k in used} <= _TRUE | _FALSE
+    return bool(used) and {texts[k].lower() for k in used} <= _TRUE | _FALSE
 
 
 def is_numeric(column: Column) -> bool:
-    """Whether all cells but for gaps are numbers, so that N/A and the like are gaps too, and no words."""
-    values = [
-        category
-        for category in column.categories
-        if not column.number_format.is_missing_number(category)
-    ]
-    return column.numbers is not None or (
-        bool(values) and all(map(column.number_format.is_number, values))
-    )
+    """Return whether all cells are numbers or missing; N/A and the like are then missing too."""
+    is_missing, is_number = column.number_format.is_missing_number, column.number_format.is_number
+    texts = [text for text in column.categories if not is_missing(text)]
+    return column.numbers is not None or (bool(texts) and all(map(is_number, texts)))
 
 
 def binary_values(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:
-    """0 and 1 (N,) of one label's column; raises DataError where a cell is neither."""
-    codes, categories = column.as_text()
-    expected = [
-        1 if category.lower() in _TRUE else 0 if category.lower() in _FALSE else 2
-        for category in categories
+    """Return 0 and 1 (N,) of one label's column; raise DataError where a cell is neither."""
+    codes, texts = column.as_text()
+    value_of = [
+        1 if text.lower() in _TRUE else 0 if text.lower() in _FALSE else 2 for text in texts
     ]
-    values = np.array([*expected, 2], np.uint8)[codes]
+    values = np.array([*value_of, 2], np.uint8)[codes]  # 2 where it is neither
     wrong = np.flatnonzero(values == 2)
     if len(wrong):
         cell = quoted_cell(column.take(wrong[:1]).cells()[0])
         raise DataError(
-            f"{where(int(wrong[0]))}, column '{name}': {cell} is neither 0 nor 1, nor a word such as no or yes; "
-            f"correct it, or leave '{name}' out of dataset.target (cells like it: {len(wrong)})"
+            f"{where(int(wrong[0]))}, column '{name}': {cell} is neither 0 nor 1, nor a word such "
+            f"as no or yes; correct it, or leave '{name}' out of dataset.target "
+            f"(cells like it: {len(wrong)})"
         )
     return values
 
 
 def regression_values(column: Column, name: str, where: Where) -> Floats:
-    """One regression target's numbers (N,); raises DataError where a cell is none."""
+    """Return one regression target's numbers (N,); raise DataError for any other cell."""
     refuse_missing_targets(missing_targets(column, words=False), column, name, where)
     try:
         return column.as_numbers()

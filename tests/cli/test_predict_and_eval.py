@@ -342,7 +342,9 @@ def test_a_target_with_a_gap_is_named(here: Path) -> None:
     (here / "u.csv").write_text(table([*ROWS[:3], [*ROWS[3][:4], ""]]))
     said = bpnet("eval", "runs/c-001", "u.csv", cwd=here)
     assert (said.code, said.out) == (4, "")
-    assert said.lacks("u.csv, line 5 (row 4), column 'kind': a blank cell is no target") == []
+    assert (
+        said.lacks("u.csv, line 5 (row 4), column 'kind': a blank cell is not a target value") == []
+    )
 
 
 # Tables in several files, or damaged

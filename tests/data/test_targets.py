@@ -81,7 +81,7 @@ def test_a_row_without_a_target_is_named(gap):
         (message,) = problems(read, column(cells), "y")
         for part in (
             "t.csv, line 3 (row 2), column 'y'",
-            "is no target",
+            "is not a target value",
             "fill it in, or drop the row",
         ):
             assert part in message

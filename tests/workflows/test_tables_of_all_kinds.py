@@ -193,7 +193,7 @@ def test_rows_without_a_target_are_dropped_and_said_to_be(tables: Path) -> None:
     assert len(caught.value.problems) == len(BLANK_TARGETS)
     for row, problem in zip(BLANK_TARGETS, caught.value.problems, strict=True):
         assert (
-            f"t.csv, line {row + 1} (row {row}), column 'grade': a blank cell is no target"
+            f"t.csv, line {row + 1} (row {row}), column 'grade': a blank cell is not a target value"
             in problem
         )
         assert "dataset.drop_missing_targets" in problem

@@ -1,0 +1,14 @@
+"""Splitting: which rows train, validate and test, drawn from one seed in `split.py`."""
+
+from bpnet.data.splitting.parts import PARTS, Indices, Part, PartNumbers, parts_from_words
+from bpnet.data.splitting.split import SplitOptions, split_rows
+
+__all__ = [
+    "PARTS",
+    "Indices",
+    "Part",
+    "PartNumbers",
+    "SplitOptions",
+    "parts_from_words",
+    "split_rows",
+]

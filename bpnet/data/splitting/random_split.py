@@ -1,0 +1,55 @@
+"""The random split, by classes in proportion where there are some."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from bpnet.data.splitting.parts import HELD_OUT, HeldOut, Indices
+from bpnet.errors import DataError
+
+
+def draw_rows(
+    free: Indices,
+    sizes: Mapping[HeldOut, int],
+    classes: Indices | None,
+    rng: np.random.Generator | None,
+) -> dict[HeldOut, Indices]:
+    """Return `sizes` of the free rows (F,) for each part, of each class (F,) in proportion.
+
+    Without `rng` they are the last rows. Raises DataError where each row left must train.
+    """
+    strata = [free]
+    if classes is not None:
+        by_class = free[np.argsort(classes, kind="stable")]
+        strata = np.split(by_class, np.cumsum(np.bincount(classes))[:-1])
+    left = [rng.permutation(stratum) if rng else stratum[::-1] for stratum in strata]
+    totals = np.array([len(stratum) for stratum in strata])
+    drawn: dict[HeldOut, Indices] = {}
+    for part in HELD_OUT:
+        must_train = 0 if classes is None else 1
+        spare = np.array([max(len(stratum) - must_train, 0) for stratum in left])
+        counts = _shares(totals, sizes[part], spare)
+        drawn[part] = np.concatenate([stratum[:n] for stratum, n in zip(left, counts, strict=True)])
+        if sizes[part] and not len(drawn[part]):
+            raise DataError(
+                f"dataset.split.{part}: every row left is the only one of its class, "
+                "which must train; "
+                f"name fewer rows, set stratify to false, or set {part} to 0"
+            )
+        left = [stratum[n:] for stratum, n in zip(left, counts, strict=True)]
+    return drawn
+
+
+def _shares(sizes: Indices, total: int, spare: Indices) -> Indices:
+    """Return `total` divided among strata by their sizes and largest remainders.
+
+    No stratum gives more than its `spare` rows.
+    """
+    ideal = sizes * (total / sizes.sum())
+    counts: Indices = np.minimum(np.floor(ideal).astype(np.intp), spare)
+    for k in np.argsort(counts - ideal, kind="stable"):
+        if counts.sum() < total and counts[k] < spare[k]:
+            counts[k] += 1
+    while counts.sum() < total and (counts < spare).any():
+        counts[np.argmax(spare - counts)] += 1
+    return counts

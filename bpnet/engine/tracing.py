@@ -138,8 +138,7 @@ class _Tracer:
 
     def step(self, step: int) -> StepTrace:
         """Take one step, counted from 0."""
-        network, objective = self._network, self._objective
-        epoch = step + 1  # training counts from 1
+        network, objective, epoch = self._network, self._objective, step + 1
         objective.forward(epoch)
         slopes = [_slopes(bound) for bound in self._layers]
         # again, for an activation may use up what its derivative is made of
@@ -156,24 +155,23 @@ class _Tracer:
         after = self._by_layer(network.parameters)
         loss_after = float(objective.forward(epoch)[0])
         forward_after = self._forward()
-        layers = [
-            LayerTrace(
-                layer=layer,
-                inputs=inputs[k],
-                sums=forward.sums[k],
-                outputs=forward.outputs[k],
-                slopes=slopes[k],
-                output_gradients=flows[k].output_gradients,
-                deltas=flows[k].deltas,
-                before=before[k],
-                gradients=gradients[k],
-                after=after[k],
-            )
-            for k, layer in enumerate(network.layers)
-        ]
         return StepTrace(
             learning_rate=learning_rate,
-            layers=layers,
+            layers=[
+                LayerTrace(
+                    layer=layer,
+                    inputs=inputs[k],
+                    sums=forward.sums[k],
+                    outputs=forward.outputs[k],
+                    slopes=slopes[k],
+                    output_gradients=flows[k].output_gradients,
+                    deltas=flows[k].deltas,
+                    before=before[k],
+                    gradients=gradients[k],
+                    after=after[k],
+                )
+                for k, layer in enumerate(network.layers)
+            ],
             scores=forward.scores,
             predictions=forward.predictions,
             targets=_by_row(objective.batch.y),

@@ -128,8 +128,9 @@ class _Elementwise(Loss):
 
 @dataclass(frozen=True, kw_only=True)
 class SquaredError(_Elementwise):
-    """l = Σ (y - t)², dl/dy = 2 (y - t);  with `half`, l = Σ (y - t)² / 2 and dl/dy = y - t.
+    """Squared difference from the target, for numbers.
 
+    l = Σ (y - t)², dl/dy = 2 (y - t);  with `half`, l = Σ (y - t)² / 2 and dl/dy = y - t.
     Over a row's outputs it is a mean by default, Σ with `outputs: sum`. The ½ and the sums give the
     numbers of any textbook: "half the sum of squares over all rows" is `half: true`,
     `outputs: sum`, `rows: sum`.
@@ -150,8 +151,9 @@ class SquaredError(_Elementwise):
 
 @dataclass(frozen=True, kw_only=True)
 class AbsoluteError(_Elementwise):
-    """l = Σ |y - t|, dl/dy = sign(y - t), which is 0 at the kink.
+    """Absolute difference from the target, for numbers.
 
+    l = Σ |y - t|, dl/dy = sign(y - t), which is 0 at the kink.
     Over a row's outputs it is a mean by default, Σ with `outputs: sum`.
     """
 
@@ -164,8 +166,9 @@ class AbsoluteError(_Elementwise):
 
 @dataclass(frozen=True, kw_only=True)
 class Huber(_Elementwise):
-    """l = e² / 2 where |e| ≤ delta, else delta (|e| - delta / 2), with e = y - t (Huber 1964).
+    """Small differences squared, large ones absolute (Huber 1964).
 
+    l = e² / 2 where |e| ≤ delta, else delta (|e| - delta / 2), with e = y - t;
     dl/dy = c, which is e clipped to ±delta, and both cases are l = c (e - c / 2).
     """
 
@@ -187,11 +190,11 @@ class Huber(_Elementwise):
 
 @dataclass(frozen=True, kw_only=True)
 class BinaryCrossEntropy(Loss):
-    """l = Σ log(1 + e^y) - t y over the outputs, from logits y;  dl/dy = sigmoid(y) - t.
+    """Log loss from logits, for two classes or for 0/1 labels.
 
-    For two classes, or for labels that are each 0 or 1. It is -t log p - (1 - t) log(1 - p) with
-    p = sigmoid(y), and finite for every finite y. Label smoothing s replaces t by
-    t (1 - s) + s / 2.
+    l = Σ log(1 + e^y) - t y over the outputs, from logits y;  dl/dy = sigmoid(y) - t.
+    It is -t log p - (1 - t) log(1 - p) with p = sigmoid(y), and finite for every finite y.
+    Label smoothing s replaces t by t (1 - s) + s / 2.
     """
 
     kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
@@ -224,10 +227,11 @@ class BinaryCrossEntropy(Loss):
 
 @dataclass(frozen=True, kw_only=True)
 class CrossEntropy(Loss):
-    """l = log Σ e^y - Σ t y over the outputs, from logits y;  dl/dy = softmax(y) - t.
+    """Log loss from logits, for one class of several.
 
-    For one class of several. It is -Σ t log p with p = softmax(y) and targets that sum to 1 over a
-    row's outputs. Label smoothing s replaces t by t (1 - s) + s / O (Szegedy et al. 2016).
+    l = log Σ e^y - Σ t y over the outputs, from logits y;  dl/dy = softmax(y) - t.
+    It is -Σ t log p with p = softmax(y) and targets that sum to 1 over a row's outputs.
+    Label smoothing s replaces t by t (1 - s) + s / O (Szegedy et al. 2016).
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"

@@ -12,11 +12,11 @@ from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
 
 @dataclass(frozen=True, kw_only=True)
 class Dropout(Layer):
-    """y = m x / (1 - rate);  dL/dx = m dL/dy / (1 - rate).
+    """Each value set to 0 at random, in training only (Srivastava et al. 2014).
 
-    The mask m is 0 with probability `rate`, else 1, drawn anew for each value and step. Dividing by
-    1 - rate keeps the expected value, so that outside training y = x (Srivastava et al. 2014).
-    Replicas may have rates of their own.
+    y = m x / (1 - rate);  dL/dx = m dL/dy / (1 - rate). The mask m is 0 with probability `rate`,
+    else 1, drawn anew for each value and step. Dividing by 1 - rate keeps the expected value, so
+    that outside training y = x. Replicas may have rates of their own.
     """
 
     kind: Literal["dropout"] = "dropout"

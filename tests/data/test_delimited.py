@@ -1,4 +1,4 @@
-"""Delimited text: in any dialect, encoding and compression the same table, and what is said of a damaged one."""
+"""Delimited text: any dialect, encoding and compression, and the place of what is damaged."""
 
 import csv
 import gzip
@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from bpnet.data.reading import delimited as delimited_module
 from bpnet.data.reading import open_table
 from bpnet.data.reading import streams as streams_module
+from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.column import CellParseError, Column
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener
@@ -278,3 +280,49 @@ def test_ten_thousand_columns_are_read_in_a_moment():
     read = whole_columns(table(text), dict.fromkeys(names, "number"))
     assert time.perf_counter() - began < 5
     assert [read[name].as_numbers()[19] for name in names] == list(range(10_000))
+
+
+# Read cell by cell and by pandas
+
+
+def column(content: bytes, name: str, kind: CellType, **settings: object) -> Column:
+    return whole_columns(table(content, **settings), {name: kind})[name]
+
+
+@pytest.mark.parametrize("cell", ["b", '3" b'])
+def test_a_quote_within_a_column_name_loses_no_rows(size: str, cell: str):
+    rows = [f"{k},{cell if k == 10 else 'b'},p" for k in range(60)]
+    read = table("\n".join(['id,5" pipe,y', *rows]).encode())
+    assert read.columns == ["id", '5" pipe', "y"]
+    assert whole_columns(read, {"id": "number"})["id"].as_numbers().tolist() == list(range(60))
+    assert read.where(20) == "t.csv, line 22 (row 21)"
+
+
+def test_a_header_of_several_lines_ends_where_its_quotes_do(size: str):
+    read = table(b'\n"a\nb",y\n1,2\n')
+    assert read.columns == ["a\nb", "y"]
+    assert read.where(0) == "t.csv, line 4 (row 1)"
+
+
+def test_a_mark_between_thousands_stands_before_three_digits(size: str):
+    assert column(
+        b"x;y\n3.101,5;1\n-1.000.000;1\n7;1\n", "x", "number", thousands="."
+    ).as_numbers().tolist() == [
+        3101.5,
+        -1_000_000,
+        7,
+    ]
+    for wrong in (b"0.5", b"1.0000", b"1234.567", b"1,000.5"):
+        with pytest.raises(CellParseError):
+            column(b"x;y\n" + wrong + b";1\n", "x", "number", thousands=".").as_numbers()
+
+
+def test_text_in_another_encoding_that_is_cut_short_is_refused():
+    whole = "x,y\n1,a\n2,b".encode("utf-16")
+    assert column(whole, "y", "text").cells() == ["a", "b"]
+    with pytest.raises(DataError, match=r"t\.csv, near line \d: is not utf-16 text"):
+        column(whole[:-1], "y", "text")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name():
+    assert table("\ufeffx,y\n1,a\n".encode("utf-16-le"), encoding="utf-16-le").columns == ["x", "y"]

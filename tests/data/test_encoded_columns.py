@@ -1,9 +1,8 @@
-"""Encoded columns: levels, words, flags, extremes, and the model part that keeps them."""
+"""Encoded columns: words, numbers, missing values, flags, and the part of model.json."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from encoded_tables import column_options, encoded, fitted, problems, table
 from pydantic import TypeAdapter
 
 from bpnet.data.encoding import Encoder
@@ -27,40 +26,6 @@ from bpnet.data.reading import Table, table_from_rows
 from bpnet.engine.component import FieldError
 from bpnet.errors import DataError
 
-
-def plan(
-    role: str, *, scaling=None, wish=None, missing=None, form: str | None = None
-) -> ColumnOptions:
-    return ColumnOptions(
-        role, scaling or Standardize(), wish or OneHot(), missing or Impute(), form
-    )  # type: ignore[arg-type]
-
-
-def table(**columns: list[object]) -> Table:
-    return table_from_rows("t.csv", list(columns), list(zip(*columns.values(), strict=True)))
-
-
-def fitted(
-    whole: Table, *plans: ColumnOptions, train: list[int] | None = None, unit_rows: bool = False
-) -> Encoder:
-    rows = np.ones(len(whole), bool) if train is None else np.isin(np.arange(len(whole)), train)
-    by_name = dict(zip(whole.columns, plans, strict=True))
-    return fit_encoder(whole, by_name, rows, unit_rows=unit_rows, rng=np.random.default_rng(0))
-
-
-def encoded(encoder: Encoder, whole: Table, dtype: str = "float64") -> tuple[np.ndarray, list[str]]:
-    (chunk,) = whole.chunks(encoder.column_types)
-    x, flags = encoder.encode(chunk, dtype)
-    return x, flags.texts(len(chunk))
-
-
-def problems(encoder: Encoder, whole: Table, dtype: str = "float64") -> list[str]:
-    with pytest.raises(DataError) as caught:
-        encoded(encoder, whole, dtype)
-    assert caught.value.exit_code == 4
-    return caught.value.problems
-
-
 # Booleans
 
 
@@ -68,7 +33,7 @@ def problems(encoder: Encoder, whole: Table, dtype: str = "float64") -> list[str
     ("no", "yes"), [("no", "yes"), ("FALSE", "True"), ("f", "T"), ("n", "y"), ("Off", "on")]
 )
 def test_words_are_0_and_1_in_any_case(no, yes):
-    encoder = fitted(table(b=[no, yes, "", yes.upper(), no]), plan("boolean"))
+    encoder = fitted(table(b=[no, yes, "", yes.upper(), no]), column_options("boolean"))
     assert encoder.inputs == ["b", "b missing"]
     x, flags = encoded(encoder, table(b=[no, yes.lower(), "", "maybe"]))
     assert x.tolist() == [[0, 0], [1, 0], [0, 1], [0.5, 0]]  # of equally frequent words the first
@@ -76,120 +41,24 @@ def test_words_are_0_and_1_in_any_case(no, yes):
 
 
 def test_a_gap_is_the_word_that_most_rows_mean():
-    encoder = fitted(table(b=["no", "no", "yes", "Yes", "YES"]), plan("boolean"))
+    encoder = fitted(table(b=["no", "no", "yes", "Yes", "YES"]), column_options("boolean"))
     assert encoded(encoder, table(b=["", "no"]))[0].tolist() == [[1], [0]]
 
 
 def test_numbers_may_be_boolean_where_the_user_says_so():
-    encoder = fitted(table(b=[0, 1, 1]), plan("boolean", missing=Refuse()))
+    encoder = fitted(table(b=[0, 1, 1]), column_options("boolean", missing=Refuse()))
     assert encoded(encoder, table(b=[1, 0, 0]))[0].tolist() == [[1], [0], [0]]
 
 
 def test_other_words_are_refused():
     with pytest.raises(DataError) as caught:
-        fitted(table(b=["yes", "no", "maybe"]), plan("boolean"))
+        fitted(table(b=["yes", "no", "maybe"]), column_options("boolean"))
     for part in (
         "t.csv: column 'b', a boolean, holds 'maybe', 'no', 'yes'",
         "no/yes",
         "dataset.roles",
     ):
         assert part in str(caught.value)
-
-
-# Levels
-
-
-def test_unseen_and_rare_levels_share_a_place_and_only_the_unseen_are_flagged():
-    whole = table(c=["a"] * 5 + ["b"] * 5 + ["x", "z"])
-    encoder = fitted(whole, plan("categorical"))
-    assert encoder.inputs == ["c=a", "c=b", "c=rare"]
-    x, flags = encoded(encoder, table(c=["b", "z", "new", "a"]))
-    assert x.tolist() == [[0, 1, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0]]
-    assert flags == ["", "", "unseen c", ""]
-
-
-def test_without_rare_levels_an_unseen_one_is_0_everywhere():
-    encoder = fitted(table(c=["a"] * 5 + ["b"] * 5), plan("categorical"))
-    assert encoded(encoder, table(c=["new", "b"])) == (
-        pytest.approx(np.array([[0, 0], [0, 1]])),
-        ["unseen c", ""],
-    )
-
-
-def test_where_all_levels_are_rare_the_commonest_is_kept():
-    assert fitted(table(c=["b", "a", "b", "c"]), plan("categorical")).inputs == ["c=b", "c=rare"]
-
-
-def test_levels_are_in_order_by_size_where_they_are_whole_numbers():
-    whole = table(c=["10", "9", "2", "9"])
-    assert fitted(whole, plan("categorical", wish=OneHot(rare=1))).inputs == ["c=2", "c=9", "c=10"]
-    x, _ = encoded(fitted(whole, plan("categorical", wish=Ordinal())), whole)
-    assert x.ravel().tolist() == [1, 0.5, 0, 0.5]
-
-
-def test_a_given_order_is_kept_and_must_name_every_level():
-    whole = table(c=["low", "high", "low"])
-    encoder = fitted(whole, plan("categorical", wish=Ordinal(order=["low", "mid", "high"])))
-    assert encoded(encoder, table(c=["high", "mid", "low", "new"]))[0].ravel().tolist() == [
-        1,
-        0.5,
-        0,
-        0,
-    ]
-    with pytest.raises(
-        DataError,
-        match=r"column 'c': the category 'high' is not in the order that .*columns\.c\.order",
-    ):
-        fitted(whole, plan("categorical", wish=Ordinal(order=["low", "mid"])))
-
-
-@given(
-    st.lists(st.sampled_from("abcdef"), min_size=1, max_size=40),
-    st.lists(st.sampled_from(["a", "c", "f", "", "new"]), min_size=1, max_size=9),
-    st.integers(1, 6),
-)
-def test_embedding_codes_are_within_the_places(train, others, rare):
-    encoder = fitted(
-        table(c=train, n=[1] * len(train)),
-        plan("categorical", wish=Embedded(rare=rare)),
-        plan("numeric"),
-    )
-    ((start, column),) = encoder.embedded
-    codes = encoded(encoder, table(c=others, n=[1] * len(others)))[0][:, start]
-    assert set(codes) <= set(range(column.code_count))
-    assert column.size == min(600, round(1.6 * column.code_count**0.56))
-
-
-def test_embedded_columns_are_found_where_they_stand():
-    whole = table(a=[1, "", 3], b=["x", "y", ""], c=[1, 2, 3], d=["p", "q", "p"])
-    wish = Embedded(rare=1, size=3)
-    encoder = fitted(
-        whole,
-        plan("numeric"),
-        plan("categorical", wish=wish),
-        plan("numeric"),
-        plan("categorical", wish=wish),
-    )
-    assert [(start, column.name) for start, column in encoder.embedded] == [(2, "b"), (5, "d")]
-    assert encoder.inputs == ["a", "a missing", "b", "b missing", "c", "d"]
-
-
-def test_a_hundred_thousand_levels():
-    levels = [f"l{k}" for k in range(100_000)]
-    whole = table(c=levels)
-    encoder = fitted(whole, plan("categorical", wish=Embedded(rare=1)))
-    (column,) = encoder.columns
-    assert column.size == 600
-    x, flags = encoded(encoder, whole, "float32")
-    assert len(np.unique(x)) == 100_000
-    assert x.max() == 99_999
-    assert not any(flags)
-    (pooled,) = fitted(whole, plan("categorical", wish=OneHot(rare=1))).columns
-    assert len(pooled.inputs) == 101
-    assert len(pooled.rare) == 5_000
-    assert not any(
-        encoded(fitted(whole, plan("categorical", wish=OneHot(rare=1))), whole, "float32")[1]
-    )
 
 
 # Numbers
@@ -199,7 +68,9 @@ def test_a_hundred_thousand_levels():
 @pytest.mark.parametrize("value", ["0", "7", "0.1", "-1e-9", "1e15", "1e30", "-1e100"])
 def test_a_constant_column_is_known_and_becomes_0(scaling, value):
     encoder = fitted(
-        table(a=[value] * 7, b=range(7)), plan("numeric", scaling=scaling), plan("numeric")
+        table(a=[value] * 7, b=range(7)),
+        column_options("numeric", scaling=scaling),
+        column_options("numeric"),
     )
     assert [column.constant for column in encoder.columns] == [True, False]
     assert abs(encoded(encoder, table(a=[value] * 2, b=[1, 2]))[0][:, 0]).max() <= 1e-12 * abs(
@@ -208,14 +79,14 @@ def test_a_constant_column_is_known_and_becomes_0(scaling, value):
 
 
 def test_rounding_alone_does_not_make_a_column_vary():
-    (column,) = fitted(table(a=[0.1 + 0.2, 0.3, 0.15 * 2]), plan("numeric")).columns
+    (column,) = fitted(table(a=[0.1 + 0.2, 0.3, 0.15 * 2]), column_options("numeric")).columns
     assert column.constant
 
 
 def test_a_small_deviation_around_a_large_mean_is_kept():
     whole = table(a=[1000000, 1000001, 1000002])
     np.testing.assert_allclose(
-        encoded(fitted(whole, plan("numeric")), whole)[0][:, 0],
+        encoded(fitted(whole, column_options("numeric")), whole)[0][:, 0],
         [-np.sqrt(1.5), 0, np.sqrt(1.5)],
         atol=1e-9,
     )
@@ -223,8 +94,10 @@ def test_a_small_deviation_around_a_large_mean_is_kept():
 
 def test_a_row_of_zeros_stays_and_a_huge_row_gets_length_1():
     whole = table(a=[0, "3e200", "3e-200"], b=[0, "4e200", "4e-200"], c=["x", "y", "x"])
-    none = plan("numeric", scaling=NoScaling())
-    encoder = fitted(whole, none, none, plan("categorical", wish=OneHot(rare=1)), unit_rows=True)
+    none = column_options("numeric", scaling=NoScaling())
+    encoder = fitted(
+        whole, none, none, column_options("categorical", categorical=OneHot(rare=1)), unit_rows=True
+    )
     np.testing.assert_allclose(
         encoded(encoder, table(a=[0, "3", "3e-200"], b=[0, 4, "4e-200"], c=["x"] * 3))[0],
         [[0, 0, 1, 0], [0.6, 0.8, 1, 0], [0.6, 0.8, 1, 0]],
@@ -238,12 +111,12 @@ def test_figures_that_overflow_are_refused_with_the_column(scaling):
     with pytest.raises(
         DataError, match=r"t\.csv: column 'b' holds 1e\+308, too large to .*another unit"
     ):
-        fitted(whole, plan("numeric"), plan("numeric", scaling=scaling))
+        fitted(whole, column_options("numeric"), column_options("numeric", scaling=scaling))
 
 
 def test_quantiles_of_the_largest_numbers_are_finite():
     whole = table(a=["1e308", "-1e308", "0", "1"])
-    x, _ = encoded(fitted(whole, plan("numeric", scaling=Quantile())), whole)
+    x, _ = encoded(fitted(whole, column_options("numeric", scaling=Quantile())), whole)
     assert x.ravel()[:2].tolist() == pytest.approx([5.2, -5.2], abs=0.01)
     assert (np.abs(x.ravel()[2:]) < 1).all()  # a quantile 1e-16 of the range away from 0 is past 1
 
@@ -252,12 +125,14 @@ def test_quantiles_of_the_largest_numbers_are_finite():
 def test_the_largest_numbers_never_become_nan(scaling):
     whole = table(a=["1e308", "-1e308", "1.7e308", "-1.7e308"])
     with pytest.raises(DataError, match="too large to"):
-        encoded(fitted(whole, plan("numeric", scaling=scaling)), whole)
+        encoded(fitted(whole, column_options("numeric", scaling=scaling)), whole)
 
 
 @pytest.mark.parametrize(("dtype", "largest"), [("float32", "1e25"), ("float64", "1e200")])
 def test_a_value_too_large_for_the_precision_is_named(dtype, largest):
-    encoder = fitted(table(a=[1, 2], b=[1, 3]), *[plan("numeric", scaling=NoScaling())] * 2)
+    encoder = fitted(
+        table(a=[1, 2], b=[1, 3]), *[column_options("numeric", scaling=NoScaling())] * 2
+    )
     assert encoded(encoder, table(a=[1e6], b=[1]), dtype)[0].dtype == dtype
     (message,) = problems(encoder, table(a=[1, 1], b=[1, largest]), dtype)
     for part in ("t.csv, line 3 (row 2)", "column 'b'", largest, "too large", "another unit"):
@@ -265,7 +140,7 @@ def test_a_value_too_large_for_the_precision_is_named(dtype, largest):
 
 
 def test_a_number_far_outside_is_flagged():
-    encoder = fitted(table(a=[0, 10]), plan("numeric"))
+    encoder = fitted(table(a=[0, 10]), column_options("numeric"))
     assert encoded(encoder, table(a=[-5, 15, -5.1, 15.1, ""]))[1] == [
         "",
         "",
@@ -277,7 +152,9 @@ def test_a_number_far_outside_is_flagged():
 
 def test_flags_of_a_row_stand_together():
     encoder = fitted(
-        table(a=[0, 10], c=["x", "y"]), plan("numeric"), plan("categorical", wish=OneHot(rare=1))
+        table(a=[0, 10], c=["x", "y"]),
+        column_options("numeric"),
+        column_options("categorical", categorical=OneHot(rare=1)),
     )
     assert encoded(encoder, table(a=[99, ""], c=["new", ""]))[1] == [
         "outside a; unseen c",
@@ -290,12 +167,14 @@ def test_flags_of_a_row_stand_together():
 
 def test_an_indicator_is_made_only_where_training_rows_had_gaps():
     whole = table(a=[1, 2, ""], b=["", 2, 3])
-    assert fitted(whole, plan("numeric"), plan("numeric"), train=[1, 2]).inputs == [
+    assert fitted(
+        whole, column_options("numeric"), column_options("numeric"), train=[1, 2]
+    ).inputs == [
         "a",
         "a missing",
         "b",
     ]
-    without = plan("numeric", missing=Impute(indicator=False))
+    without = column_options("numeric", missing=Impute(indicator=False))
     assert fitted(whole, without, without).inputs == ["a", "b"]
 
 
@@ -304,7 +183,11 @@ def test_an_indicator_is_made_only_where_training_rows_had_gaps():
     [("numeric", ["1", "2"]), ("categorical", ["x", "y"]), ("boolean", ["yes", "no"])],
 )
 def test_a_gap_that_is_refused_is_named(role, cells):
-    encoder = fitted(table(a=cells, n=["0", "1"]), plan(role, missing=Refuse()), plan("numeric"))
+    encoder = fitted(
+        table(a=cells, n=["0", "1"]),
+        column_options(role, missing=Refuse()),
+        column_options("numeric"),
+    )
     (message,) = problems(encoder, table(a=[cells[0], ""], n=["0", "1"]))
     for part in (
         "t.csv, line 3 (row 2), column 'a': is blank",
@@ -321,7 +204,34 @@ def test_a_column_without_any_value_is_named(role):
     with pytest.raises(
         DataError, match=r"t\.csv: column 'a' is blank in every training row; set dataset\.roles\.a"
     ):
-        fitted(table(a=["", "", "1"], b=[1, 2, 3]), plan(role), plan("numeric"), train=[0, 1])
+        fitted(
+            table(a=["", "", "1"], b=[1, 2, 3]),
+            column_options(role),
+            column_options("numeric"),
+            train=[0, 1],
+        )
+
+
+def test_an_indicator_and_a_column_of_one_name_are_told_apart():
+    whole = table_from_rows("t.csv", ["a", "a missing"], [[3, 4], ["", 0], [3, 8]])
+    encoder = fitted(
+        whole,
+        column_options("numeric", scaling=NoScaling()),
+        column_options("numeric", scaling=NoScaling()),
+        unit_rows=True,
+    )
+    assert encoder.inputs == ["a", "a missing", "a missing"]
+    x, _ = encoded(encoder, whole)
+    np.testing.assert_allclose(
+        x, [[0.6, 0, 0.8], [1, 1, 0], [3 / np.hypot(3, 8), 0, 8 / np.hypot(3, 8)]]
+    )
+    plain = fitted(
+        whole,
+        column_options("numeric", scaling=NoScaling()),
+        column_options("numeric", scaling=NoScaling()),
+    )
+    with pytest.raises(DataError, match="column 'a missing': 1e30 is too large"):
+        encoded(plain, table_from_rows("n.csv", ["a", "a missing"], [[3, "1e30"]]), "float32")
 
 
 # Bad cells
@@ -353,13 +263,15 @@ def test_a_column_without_any_value_is_named(role):
 )
 def test_a_cell_that_is_no_number_is_named_with_what_to_do(cells, parts):
     with pytest.raises(DataError) as caught:
-        fitted(table(a=cells), plan("numeric"))
+        fitted(table(a=cells), column_options("numeric"))
     (message,) = caught.value.problems
     assert [part for part in ("t.csv", "dataset.", *parts) if part not in message] == []
 
 
 def test_only_the_first_bad_cells_are_named_and_every_column_is_reported():
-    encoder = fitted(table(a=[1, 2], b=[1, 2]), plan("numeric"), plan("numeric"))
+    encoder = fitted(
+        table(a=[1, 2], b=[1, 2]), column_options("numeric"), column_options("numeric")
+    )
     found = problems(encoder, table(a=[1, *["?x"] * 9], b=[*["?y"] * 1, *range(9)]))
     assert found[5] == "in all, 9 cells of column 'a' are not a finite number"
     assert len(found) == 7
@@ -384,13 +296,13 @@ def mixed(rows: int = 60) -> tuple[Table, list[ColumnOptions]]:
         ],
     )
     plans = [
-        plan("numeric"),
-        plan("numeric", scaling=Quantile(quantiles=20)),
-        plan("categorical", wish=OneHot(rare=9)),
-        plan("categorical", wish=Embedded(rare=5)),
-        plan("categorical", wish=Ordinal()),
-        plan("boolean"),
-        plan("date", form="ISO 8601"),
+        column_options("numeric"),
+        column_options("numeric", scaling=Quantile(quantiles=20)),
+        column_options("categorical", categorical=OneHot(rare=9)),
+        column_options("categorical", categorical=Embedded(rare=5)),
+        column_options("categorical", categorical=Ordinal()),
+        column_options("boolean"),
+        column_options("date", form="ISO 8601"),
     ]
     return whole, plans
 

@@ -55,8 +55,8 @@ def numeric(scaling, missing=None) -> ColumnOptions:
     return ColumnOptions("numeric", scaling, OneHot(), missing or Impute())
 
 
-def categorical(wish, missing=None) -> ColumnOptions:
-    return ColumnOptions("categorical", Standardize(), wish, missing or Impute())
+def categorical(kind, missing=None) -> ColumnOptions:
+    return ColumnOptions("categorical", Standardize(), kind, missing or Impute())
 
 
 def table(*columns) -> Table:
@@ -199,16 +199,16 @@ def test_ordinal_inputs_are_those_of_scikit_learn(levels):
     )
 
 
-@pytest.mark.parametrize("wish", [OneHot(rare=2), Embedded(rare=2), Ordinal()])
+@pytest.mark.parametrize("kind", [OneHot(rare=2), Embedded(rare=2), Ordinal()])
 @given(st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=3, max_size=30))
-def test_gaps_among_levels_are_the_most_frequent_level(wish, levels):
+def test_gaps_among_categories_are_the_most_frequent_category(kind, levels):
     assume(any(levels))
     given_levels = [level or np.nan for level in levels]
     most = SimpleImputer(strategy="most_frequent").fit_transform(
         np.array(given_levels, object)[:, None]
     )[:, 0]
     holed, whole = table(levels), table(list(most))
-    encoder = fitted(holed, len(levels), categorical(wish, Impute(indicator=False)))
+    encoder = fitted(holed, len(levels), categorical(kind, Impute(indicator=False)))
     assert np.array_equal(encoded(encoder, holed), encoded(encoder, whole))
 
 

@@ -30,13 +30,13 @@ def test_no_group_is_in_two_parts_and_a_size_is_missed_by_no_more_than_the_large
     sizes, validation, test, seed
 ):
     groups = shuffled_groups(sizes, seed)
-    wish = SplitOptions(
+    options = SplitOptions(
         validation=max(1, round(validation * len(groups))), test=max(1, round(test * len(groups)))
     )
-    parts = split_rows(len(groups), wish, seed, groups=groups)
+    parts = split_rows(len(groups), options, seed, groups=groups)
     assert_partition_of_groups(parts, groups)
-    assert abs(len(parts["test"]) - wish.test) <= max(sizes)
-    assert abs(len(parts["validation"]) - wish.validation) <= max(sizes)
+    assert abs(len(parts["test"]) - options.test) <= max(sizes)
+    assert abs(len(parts["validation"]) - options.validation) <= max(sizes)
 
 
 @given(st.integers(4, 60), st.integers(1, 9), SHARES, SEEDS)
@@ -115,8 +115,8 @@ def test_classes_of_mixed_groups_are_nearer_to_proportion_than_those_of_scikit_l
 @given(GROUP_SIZES, SEEDS)
 def test_a_split_of_groups_follows_from_its_seed(sizes, seed):
     groups = shuffled_groups(sizes, 1)
-    wish = SplitOptions(validation=0.2, test=0.3)
-    one, same = (split_rows(len(groups), wish, seed, groups=groups) for _ in range(2))
+    options = SplitOptions(validation=0.2, test=0.3)
+    one, same = (split_rows(len(groups), options, seed, groups=groups) for _ in range(2))
     assert all(np.array_equal(one[part], same[part]) for part in PARTS)
 
 

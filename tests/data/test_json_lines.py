@@ -1,6 +1,7 @@
 """JSON lines: an object for each row, and the line of each that is none."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -124,3 +125,22 @@ def test_blocks_are_one_table(block):
                 "b": [("ü\n" * k).strip() for k in range(20)],
             }
             assert read.where(13) == "t.jsonl, line 14 (row 14)"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"a": 1, "b": "\\ud800"}', b'{"a": "x\\udfffy", "b": "r"}'],
+    ids=["alone", "within text"],
+)
+def test_half_of_a_surrogate_pair_is_refused(tmp_path: Path, line: bytes):
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b'{"a": 1, "b": "red"}\n' * 5 + line + b"\n")
+    with pytest.raises(DataError, match=r"t\.jsonl, line 6, column '[ab]': half .*surrogate pair"):
+        whole_columns(open_table(path), {"b": "text"})
+
+
+def test_half_of_a_surrogate_pair_is_no_name_either(tmp_path: Path):
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b'{"a": 1, "b": "red"}\n' * 5 + b'{"a": 1, "\\ud800": 2}\n')
+    with pytest.raises(DataError, match=r"t\.jsonl.* key .*surrogate pair"):
+        open_table(path)

@@ -114,3 +114,24 @@ def test_names_that_stand_twice_are_refused(tmp_path: Path):
 def test_an_infinite_number_is_text_to_be_named(tmp_path: Path):
     table = read(tmp_path / "t.parquet", {"a": pa.array([1.0, float("inf")])})
     assert whole_columns(table, {"a": "text"})["a"].cells()[1] == "inf"
+
+
+def test_whole_numbers_of_parquet_keep_every_digit(tmp_path: Path):
+    ids = [1234567890123456700, 1234567890123456701, 1234567890123456, None]
+    pq.write_table(
+        pa.table({"id": pa.array(ids), "y": ["a", "b", "a", "b"]}), tmp_path / "t.parquet"
+    )
+    read = open_table(tmp_path / "t.parquet")
+    texts = ["" if number is None else str(number) for number in ids]
+    assert whole_columns(read, {"id": "text"})["id"].cells() == texts
+    (chunk,) = read.chunks({"id": "number"})
+    assert [row[0] for row in chunk.rows()] == texts
+
+
+def test_bytes_in_parquet_that_are_no_text_are_named(tmp_path: Path):
+    pq.write_table(pa.table({"a": [1, 2], "by": [b"x", b"\xff"]}), tmp_path / "t.parquet")
+    with pytest.raises(
+        DataError, match=r"t\.parquet, column 'by': cannot be read as numbers or text"
+    ) as caught:
+        whole_columns(open_table(tmp_path / "t.parquet"), {"by": "any"})
+    assert caught.value.exit_code == 4

@@ -178,3 +178,18 @@ def test_a_date_that_the_user_says_has_the_likeliest_format():
 )
 def test_whether_a_target_is_classes(cells, classes):
     assert looks_like_classes(column_from_texts(cells, NumberFormat())) is classes
+
+
+def test_none_is_a_word_beside_yes():
+    def role(cells: list[str]) -> str:
+        return detect_role(
+            "b",
+            column_from_texts(cells, NumberFormat()),
+            np.ones(len(cells), bool),
+            None,
+            named=False,
+        ).role
+
+    assert role(["none", "yes"] * 20) == "categorical"
+    assert role(["no", "yes"] * 20) == "boolean"
+    assert role(["no", "yes", "NA"] * 20) == "boolean"

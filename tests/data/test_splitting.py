@@ -147,7 +147,7 @@ def test_named_rows_are_taken_and_the_rest_is_drawn_from_what_is_left():
 
 
 @pytest.mark.parametrize(
-    ("wish", "parts"),
+    ("options", "parts"),
     [
         (SplitOptions(test_rows=[10]), ("test_rows", "row 11", "10 rows")),
         (SplitOptions(test_rows=[3, 3]), ("test_rows", "row 4", "twice")),
@@ -155,9 +155,9 @@ def test_named_rows_are_taken_and_the_rest_is_drawn_from_what_is_left():
         (SplitOptions(test_rows=list(range(10))), ("none to train on",)),
     ],
 )
-def test_named_rows_that_make_no_sense_are_refused(wish, parts):
+def test_named_rows_that_make_no_sense_are_refused(options, parts):
     with pytest.raises(DataError) as caught:
-        split_rows(10, wish, 0)
+        split_rows(10, options, 0)
     assert [part for part in parts if part not in str(caught.value)] == []
 
 
@@ -203,9 +203,9 @@ def test_by_time_the_latest_rows_test_and_no_time_is_on_both_sides_of_a_cut(
     times = np.array(times, np.float64)
     assume(len(set(times)) >= 3)
     wanted = round(len(times) * test)
-    wish = SplitOptions(validation=max(1, round(len(times) * validation)), test=wanted)
-    assume(wanted and wish.validation + wanted < len(times))
-    parts = split_rows(len(times), wish, seed, times=times)
+    options = SplitOptions(validation=max(1, round(len(times) * validation)), test=wanted)
+    assume(wanted and options.validation + wanted < len(times))
+    parts = split_rows(len(times), options, seed, times=times)
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(times)))
     assert times[parts["train"]].max() < times[parts["validation"]].min()
     assert times[parts["validation"]].max() < times[parts["test"]].min()
@@ -217,12 +217,12 @@ def test_by_time_the_latest_rows_test_and_no_time_is_on_both_sides_of_a_cut(
 @given(st.permutations(range(30)), SHARES, SHARES)
 def test_times_that_all_differ_are_cut_at_the_exact_row(times, validation, test):
     times = np.array(times, np.float64)
-    wish = SplitOptions(validation=max(1, round(30 * validation)), test=max(1, round(30 * test)))
-    assume(wish.validation + wish.test < 30)
-    parts = split_rows(30, wish, 0, times=times)
-    assert sorted(times[parts["test"]]) == list(range(30 - wish.test, 30))
+    options = SplitOptions(validation=max(1, round(30 * validation)), test=max(1, round(30 * test)))
+    assume(options.validation + options.test < 30)
+    parts = split_rows(30, options, 0, times=times)
+    assert sorted(times[parts["test"]]) == list(range(30 - options.test, 30))
     assert sorted(times[parts["validation"]]) == list(
-        range(30 - wish.test - wish.validation, 30 - wish.test)
+        range(30 - options.test - options.validation, 30 - options.test)
     )
 
 
@@ -291,10 +291,10 @@ def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_al
     kept = np.flatnonzero(~dropped)
     assume(len(kept) >= 10)
     classes = np.where(dropped, -1, np.arange(len(dropped)) % 2) if stratify else None
-    wish = SplitOptions(validation=0.2, test=0.2)
+    options = SplitOptions(validation=0.2, test=0.2)
     assume(not stratify or min(np.bincount(classes[kept], minlength=2)) > 0)
-    ours = split_rows(len(dropped), wish, seed, classes, dropped=dropped)
-    alone = split_rows(len(kept), wish, seed, classes[kept] if stratify else None)
+    ours = split_rows(len(dropped), options, seed, classes, dropped=dropped)
+    alone = split_rows(len(kept), options, seed, classes[kept] if stratify else None)
     assert all(np.array_equal(ours[part], kept[alone[part]]) for part in PARTS)
 
 
@@ -340,7 +340,7 @@ def test_words_of_a_split_column_are_read_in_any_case():
     ]
 
 
-def test_a_level_that_no_row_has_does_not_matter():
+def test_a_category_that_no_row_has_does_not_matter():
     assert parts_from_words(np.array([1, 1]), ["holdout", "train"], place).tolist() == [0, 0]
 
 

@@ -218,3 +218,27 @@ def test_a_target_that_contradicts_itself_is_refused(make):
 def test_a_target_is_read_back_from_json(target):
     adapter: TypeAdapter[AnyTarget] = TypeAdapter(AnyTarget)
     assert adapter.validate_json(adapter.dump_json(target)) == target
+
+
+@pytest.mark.parametrize(
+    "cells", [["", "0", "1"], ["0", "1", ""], ["NA", "1", "0"], ["0", "1", "NA"]]
+)
+def test_a_gap_does_not_make_labels_quantities(cells: list[str]):
+    assert is_binary(column(cells))
+
+
+def test_what_is_no_label_is_none_with_a_gap_either():
+    assert not is_binary(column(["", "0", "2"]))
+    assert not is_binary(column(["", ""]))
+
+
+def test_classes_are_known_as_written_where_not_all_are_there():
+    target = Classes(name="y", classes=["1.0", "2.0", "other"])
+    assert target.numbers(column(["2.0", "1.0"]), where).tolist() == [
+        1,
+        0,
+    ]
+    assert Classes(name="y", classes=["1", "2"]).numbers(column(["2.0", "1"]), where).tolist() == [
+        1,
+        0,
+    ]

@@ -134,3 +134,46 @@ def test_parquet_is_read_back_by_pyarrow():
         "p": [0.1, 0.2, 0.3],
         "label": ["u", "v", "w"],
     }
+
+
+def text_table(content: bytes, **settings: object) -> Table:
+    return Table("t.csv", [DelimitedFile("t.csv", bytes_opener(content), Reading(**settings))])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "rows"),
+    [
+        (b"a,b\r\r\n1,2\r\r\n3,4\r\r\n", {}, [["1", "2"], ["3", "4"]]),
+        (b"a,b\n\"hello,2\n3,'4'\n", {"quote": "'"}, [['"hello', "2"], ["3", "4"]]),
+        (b'a,b\n"hello,2\nhe"llo,4\n', {"quote": "'"}, [['"hello', "2"], ['he"llo', "4"]]),
+    ],
+    ids=["cr cr lf", "another quote", "a quote that is none"],
+)
+def test_a_table_that_is_passed_on_has_the_rows_it_had(
+    size: str, content: bytes, settings: dict[str, str], rows
+):
+    stream = io.BytesIO()
+    columns = OutputColumns(["a", "b"], ["c"], 7)
+    writer = open_writer(format_named("csv"), stream, columns)
+    for chunk in text_table(content, **settings).chunks({"b": "any"}):
+        writer.write(chunk, {"c": ["new"] * len(chunk)})
+    writer.close()
+    back = list(csv.reader(io.StringIO(stream.getvalue().decode(), newline="")))
+    assert back == [["a", "b", "c"], *([*row, "new"] for row in rows)]
+    assert b"\r" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["jsonl", "json"])
+@pytest.mark.parametrize("cell", ["1e999", "12e4", "1.10", "0e1234", "7"])
+def test_text_that_looks_like_a_number_stays_text_in_json(form, cell: str):
+    stream = io.BytesIO()
+    columns = OutputColumns(["x", "label"], ["c"], 7, ["x"])
+    writer = open_writer(format_named(form), stream, columns)
+    for chunk in text_table(f"x,label\n2.5,{cell}\n".encode()).chunks({"x": "number"}):
+        writer.write(chunk, {"c": ["new"]})
+    writer.close()
+    content = json.loads(
+        stream.getvalue(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON")
+    )
+    (row,) = content["predictions"] if form == "json" else [content]
+    assert row == {"x": 2.5, "label": cell, "c": "new"}

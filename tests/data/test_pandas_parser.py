@@ -1,4 +1,4 @@
-"""A large table, read block by block by the fast reader, is what the careful reader makes of it in one piece."""
+"""Large tables: pandas, block by block, parses what reading cell by cell finds in one piece."""
 
 import csv
 import io
@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpnet.data.reading import delimited, streams
-from bpnet.data.reading.column import CellParseError
+from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.column import CellParseError, Column
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.dialect import Dialect
 from bpnet.data.reading.number_format import NumberFormat
@@ -239,3 +240,73 @@ def test_small_tables_do_not_import_pandas():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[1] == "False"
+
+
+# Blocks that are read in different ways
+
+
+@pytest.fixture
+def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of about 400 bytes, which pandas reads, but for a last one that is small."""
+    monkeypatch.setattr(streams, "BLOCK", 400)
+    monkeypatch.setattr(delimited, "LARGE", 300)
+
+
+def column(content: bytes, name: str, kind: CellType, **settings: object) -> Column:
+    return whole_columns(table(content, **settings), {name: kind})[name]
+
+
+@pytest.mark.usefixtures("blocks")
+def test_labels_like_007_stay_as_they_are_where_the_last_block_is_small():
+    labels = [f"00{k % 5 + 1}" for k in range(200)]
+    content = ("label,y\n" + "".join(f"{label},1\n" for label in labels)).encode()
+    assert column(content, "label", "text").cells() == labels
+    assert sorted(
+        {round(value) for value in column(content, "label", "any").as_numbers().tolist()}
+    ) == [1, 2, 3, 4, 5]
+    words = [*labels, "ZZ"]  # found last: what was read as numbers before it is read again
+    assert column(content + b"ZZ,1\n", "label", "any").cells() == words
+
+
+@pytest.mark.usefixtures("blocks")
+def test_labels_like_007_stay_as_they_are_where_one_block_of_pandas_has_a_word():
+    labels = ["ZZ" if k == 90 else f"00{k % 5 + 1}" for k in range(200)]
+    content = ("label,y\n" + "".join(f"{label},1\n" for label in labels)).encode()
+    assert column(content, "label", "any").cells() == labels
+
+
+@pytest.mark.usefixtures("blocks")
+def test_numbers_stay_numbers_where_the_last_block_is_small():
+    values = [k + 0.25 for k in range(200)]
+    read = column(("x,y\n" + "".join(f"{value},1\n" for value in values)).encode(), "x", "any")
+    assert read.numbers is not None
+    assert read.numbers.tolist() == values
+
+
+@pytest.mark.parametrize("cell", ["-999", "-999.0", "-999.00"])
+def test_a_missing_word_that_is_a_number_means_the_same_in_every_table(size: str, cell: str):
+    content = f"x,y\n1,1\n{cell},1\n2,1\n".encode()
+    for kind in ("number", "any"):
+        np.testing.assert_array_equal(
+            column(content, "x", kind, missing=["-999"]).as_numbers(), [1, np.nan, 2]
+        )
+    gap = cell == "-999"  # among texts, a word is but itself
+    codes, _ = column(content, "x", "text", missing=["-999"]).as_text()
+    assert (codes[1] < 0) == gap
+
+
+def test_true_and_false_are_no_numbers_in_any_table(size: str):
+    with pytest.raises(CellParseError):
+        column(b"x,y\nTRUE,1\nFALSE,1\n", "x", "number").as_numbers()
+    assert column(b"x,y\nTRUE,1\nFALSE,1\n", "x", "text").cells() == ["TRUE", "FALSE"]
+
+
+@pytest.mark.parametrize("large", [0, 4_000_000], ids=["large", "small"])
+def test_a_nul_byte_deep_in_a_table_is_named_with_its_line(
+    monkeypatch: pytest.MonkeyPatch, large: int
+):
+    monkeypatch.setattr(delimited, "LARGE", large)
+    monkeypatch.setattr(streams, "BLOCK", 50)
+    content = b"x,y\n" + b"1,a\n" * 60 + b"1,a\0b\n" + b"1,a\n" * 60
+    with pytest.raises(DataError, match="line 62: holds a NUL byte"):
+        column(content, "y", "text")

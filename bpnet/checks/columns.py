@@ -9,7 +9,7 @@ from bpnet.data.encoding.column_stats import CategoryStats
 from bpnet.data.encoding.columns import BooleanColumn, EncodedColumn, NumericColumn
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.targets import missing_targets
-from bpnet.preparation.prepare import Fitted
+from bpnet.preparation.fit import FittedDataset
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,17 @@ class ColumnDescription:
     constant: bool
 
 
-def describe_columns(fitted: Fitted) -> list[ColumnDescription]:
+def describe_columns(fitted: FittedDataset) -> list[ColumnDescription]:
     """Return each candidate for a feature, in the order of the table; raises DataError.
 
     The table is read once.
     """
-    surveyed = fitted.survey
-    findings, train = surveyed.profile.findings, surveyed.part("train")
+    split = fitted.split
+    findings, train = split.column_roles.detected, split.mask("train")
     encoded = {column.name: column for column in fitted.encoder.columns}
     missing = dict.fromkeys(findings, 0)
     categories = {name: CategoryStats() for name in findings}
-    for chunk in surveyed.table.chunks(
+    for chunk in split.table.chunks(
         {name: encoded[name].cell_type if name in encoded else "text" for name in findings}
     ):
         rows = train[chunk.start : chunk.start + len(chunk)]

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.preparation.target_values import Answers
+from bpnet.preparation.target_values import TargetValues
 
 MIN_ROWS = 40
 """With fewer training rows than these, no column is called a leak."""
@@ -38,26 +38,26 @@ class Leak:
 
 
 def find_leaks(
-    cells: Mapping[str, Array], answers: Answers, rows: Array, rng: np.random.Generator
+    cells: Mapping[str, Array], target_values: TargetValues, rows: Array, rng: np.random.Generator
 ) -> list[Leak]:
     """Return the columns, with cells (N,), that predict a target of the same training rows (N,)."""
     if len(rows) < MIN_ROWS:
         return []
     fitting = np.zeros(len(rows), bool)
     fitting[rng.permutation(len(rows))[: len(rows) // 2]] = True
-    evidence_of = _class_evidence if answers.task != "regression" else _quantity_evidence
+    evidence_of = _class_evidence if target_values.task != "regression" else _quantity_evidence
     return [
         Leak(column, target, *evidence)
-        for target, values in _targets(answers, rows)
+        for target, values in _targets(target_values, rows)
         for column, column_cells in cells.items()
         if (evidence := evidence_of(column_cells, values, fitting))
     ]
 
 
-def _targets(answers: Answers, rows: Array) -> Iterator[tuple[str, Array]]:
+def _targets(target_values: TargetValues, rows: Array) -> Iterator[tuple[str, Array]]:
     """Return the name and the values (N,) of each target, in the rows (N,)."""
-    values = answers.values[rows].reshape(len(rows), -1)
-    return ((name, values[:, k]) for k, name in enumerate(answers.names))
+    values = target_values.values[rows].reshape(len(rows), -1)
+    return ((name, values[:, k]) for k, name in enumerate(target_values.names))
 
 
 def _class_evidence(cells: Array, classes: Array, fitting: Array) -> _Evidence:

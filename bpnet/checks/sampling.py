@@ -9,7 +9,7 @@ from bpnet.data.encoding.dates import DateColumn, parse_date
 from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import Purpose, generator
-from bpnet.preparation.prepare import Fitted
+from bpnet.preparation.fit import FittedDataset
 
 MAX_ROWS = 50_000
 """Larger tables are checked by this number of rows, drawn at random."""
@@ -29,7 +29,7 @@ def max_rows(columns: int) -> int:
     return min(MAX_ROWS, max(1000, _MAX_CELLS // columns))
 
 
-def feature_cells(fitted: Fitted, rows: Indices) -> Mapping[str, Array]:
+def feature_cells(fitted: FittedDataset, rows: Indices) -> Mapping[str, Array]:
     """Return each feature's cells (N,) in these rows; raises DataError.
 
     Numbers are floats, with nan for a missing value, and dates are days; texts are objects, with
@@ -37,7 +37,7 @@ def feature_cells(fitted: Fitted, rows: Indices) -> Mapping[str, Array]:
     """
     encoder = fitted.encoder
     pieces: dict[str, list[Array]] = {name: [] for name in encoder.features}
-    for chunk in fitted.survey.table.chunks(encoder.column_types):
+    for chunk in fitted.split.table.chunks(encoder.column_types):
         inside = rows[(rows >= chunk.start) & (rows < chunk.start + len(chunk))] - chunk.start
         for column in encoder.columns:
             picked = chunk.column(column.name).take(inside)

@@ -11,27 +11,24 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.engine.network import Network
 from bpnet.models.description import Description
 from bpnet.models.model import Model
-from bpnet.preparation.prepare import Fitted, Prepared
-from bpnet.preparation.resolve import layers_of
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.preparation.fit import FittedDataset
 
 _BYTES_PER_REPLICA = 30_000
 """Bytes of each replica's generators and small arrays, measured with 8,000 replicas."""
 
 
-def describe(prepared: Prepared | Fitted) -> Description:
+def describe(prepared: FittedDataset) -> Description:
     """Describe the network of a prepared config; its only seed is the config's."""
-    config, loss = prepared.config, prepared.config.training.loss
-    assert loss is not None
-    assert config.task is not None
-    layers, output_activation = layers_of(config, prepared.survey.answers.wanted, prepared.encoder)
+    config, resolved = prepared.config, prepared.resolved
     return Description(
         bpnet=__version__,
-        task=config.task,
+        task=resolved.task,
         encoder=prepared.encoder,
         target=prepared.target,
-        layers=layers,
-        output_activation=output_activation,
-        loss=loss,
+        layers=resolved.layers,
+        output_activation=resolved.link,
+        loss=resolved.loss,
         metrics=config.training.metrics,
         l1=config.training.l1,
         l2=config.training.l2,
@@ -57,7 +54,7 @@ def architecture_errors(loaded: LoadedConfig) -> Iterator[None]:
         raise loaded.error(("architecture",), f"cannot be built: {error}") from None
 
 
-def build_model(prepared: Prepared) -> Model:
+def build_model(prepared: EncodedDataset) -> Model:
     """Build the config's network, one replica for each seed.
 
     Raises
@@ -66,7 +63,7 @@ def build_model(prepared: Prepared) -> Model:
         The network is too large, or explicit values do not fit its layers.
 
     """
-    config, description, loaded = prepared.config, describe(prepared), prepared.survey.loaded
+    config, description, loaded = prepared.config, describe(prepared), prepared.split.loaded
     with architecture_errors(loaded):
         single = description.network()
         if config.replicas == 1:

@@ -1,1 +1,1 @@
-"""Preparation: from a config to encoded rows, every default resolved and every contradiction refused."""
+"""Preparation: from a config to encoded rows, in four stages; prepare.py is the recipe."""

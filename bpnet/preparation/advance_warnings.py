@@ -1,65 +1,68 @@
-"""Foreseeing: what about a prepared table should be known before it trains."""
+"""Warnings in advance: what about an encoded dataset should be known before it trains."""
 
 import numpy as np
 
-from bpnet.config.schema import Config, Split
+from bpnet.config.schema import Split
 from bpnet.data.encoding import Encoder
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_list
-from bpnet.preparation.target_values import Answers
+from bpnet.preparation.resolved_config import ResolvedConfig
+from bpnet.preparation.target_values import TargetValues
 
 
 def advance_warnings(
-    config: Config, encoder: Encoder, answers: Answers, trained: Array
+    resolved: ResolvedConfig, encoder: Encoder, target_values: TargetValues, y: Array
 ) -> list[str]:
-    """A sentence for each thing that is harmless but surely not meant; `trained` (M, O) are the encoded targets."""
+    """Return a sentence for each thing that is harmless but surely not meant.
+
+    `y` (M, O) are the encoded targets of the training rows.
+    """
     return [
-        *(_constants(encoder) if len(trained) > 1 else []),
-        *_few(config.dataset.split, answers),
-        *_unreachable(config, trained),
+        *(_constant_columns(encoder) if len(y) > 1 else []),
+        *_small_classes(resolved.config.dataset.split, target_values),
+        *_unreachable_targets(resolved, y),
     ]
 
 
-def _constants(encoder: Encoder) -> list[str]:
+def _constant_columns(encoder: Encoder) -> list[str]:
+    """Warn of columns that have one value in the training rows."""
     constant = [column.name for column in encoder.columns if column.constant]
-    if not constant or encoder.unit_rows:  # by which a constant column comes to vary
+    if not constant or encoder.unit_rows:  # scaling rows to length 1 makes such a column vary
         return []
     one = len(constant) == 1
     return [
-        f"{'column' if one else 'columns'} {quoted_list(constant)} {'has' if one else 'have'} the same value in every "
-        "training row: harmless, but nothing can be learnt from it"
+        f"{'column' if one else 'columns'} {quoted_list(constant)} {'has' if one else 'have'} "
+        "the same value in every training row: harmless, but nothing can be learned from it"
     ]
 
 
-def _few(split: Split, answers: Answers) -> list[str]:
-    if (
-        answers.task != "classification"
-        or not split.stratify
-        or not (split.validation or split.test)
-    ):
+def _small_classes(split: Split, target_values: TargetValues) -> list[str]:
+    """Warn of classes with too few rows to be in every part of a stratified split."""
+    drawn = split.validation or split.test
+    if target_values.task != "classification" or not split.stratify or not drawn:
         return []
-    kept = answers.values if answers.dropped is None else answers.values[~answers.dropped]
-    counts = np.bincount(kept, minlength=len(answers.classes))
-    few = [label for label, n in zip(answers.classes, counts, strict=True) if n < 3]
-    return (
-        [f"class {quoted_list(few)} has fewer than 3 rows and cannot be in every part of the split"]
-        if few
-        else []
-    )
+    classes = target_values.classes
+    counts = np.bincount(target_values.values[target_values.kept_rows], minlength=len(classes))
+    small = [label for label, count in zip(classes, counts, strict=True) if count < 3]
+    if not small:
+        return []
+    return [
+        f"class {quoted_list(small)} has fewer than 3 rows and cannot be in every part of the split"
+    ]
 
 
-def _unreachable(config: Config, y: Array) -> list[str]:
-    """A warning where the output's activation cannot reach the values of a regression's target."""
-    output = config.architecture.output
-    if output is None or output.activation is None or config.task != "regression":
+def _unreachable_targets(resolved: ResolvedConfig, y: Array) -> list[str]:
+    """Warn if the output's activation cannot reach every target value of a regression."""
+    activation = resolved.output_activation
+    if not resolved.adds_output or resolved.task != "regression":
         return []
-    lowest, highest = _REACH.get(output.activation.kind, (-np.inf, np.inf))
+    lowest, highest = _REACH.get(activation.kind, (-np.inf, np.inf))
     if lowest <= y.min() and y.max() <= highest:
         return []
-    to = f"{lowest:g} to {highest:g}" if np.isfinite(highest) else f"{lowest:g} and above"
+    reach = f"{lowest:g} to {highest:g}" if np.isfinite(highest) else f"{lowest:g} and above"
     return [
-        f"the target goes from {y.min():g} to {y.max():g}, but the output's {output.activation.kind} "
-        f"only reaches {to}: use identity, or rescale the target"
+        f"the target goes from {y.min():g} to {y.max():g}, but the output's {activation.kind} "
+        f"only reaches {reach}: use identity, or rescale the target"
     ]
 
 

@@ -1,17 +1,13 @@
-"""Profiling: what role each column of a config's table has, and which of them are features."""
+"""The role of each column of a config's table, which are features, and how each is encoded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Config
-from bpnet.config.yaml_tree import KeyPath
+from bpnet.config.schema import Config, Preprocessing
 from bpnet.data.encoding.column_options import ColumnOptions, Role
 from bpnet.data.encoding.settings import (
-    AnyCategorical,
-    AnyScaling,
+    AnyOfColumn,
     DateParts,
     Embedded,
     L2Rows,
@@ -24,209 +20,160 @@ from bpnet.data.reading.chunk import CellType
 from bpnet.data.roles import BLANK_REASON, DetectedRole, detect_role
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
-from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
+from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
 
 
 @dataclass(frozen=True)
-class Profile:
-    """The candidates for features, with what each was found to be."""
+class ColumnRoles:
+    """The role detected for each candidate for a feature, in the order of the table."""
 
-    findings: Mapping[str, DetectedRole]
+    detected: Mapping[str, DetectedRole]
 
     @property
     def features(self) -> list[str]:
         """The columns to learn from."""
-        return [name for name, finding in self.findings.items() if finding.role != "ignored"]
+        return [name for name, column in self.detected.items() if column.role != "ignored"]
 
     def warnings(self, given: Mapping[str, Role]) -> list[str]:
-        """What the user should know: which columns are left out, and why."""
+        """Return which columns are left out and why, and notes on the others.
+
+        `given` are the roles that the config names.
+        """
         left_out: dict[str, list[str]] = {}
-        for name, finding in self.findings.items():
-            if finding.role == "ignored" and given.get(name) != "ignored":
-                left_out.setdefault(finding.reason or "", []).append(name)
+        for name, column in self.detected.items():
+            if column.role == "ignored" and given.get(name) != "ignored":
+                left_out.setdefault(column.reason or "", []).append(name)
         texts = [
-            f"left out, for {reason}: {quoted_list(names)}; to use one all the same, give it a role in dataset.roles"
+            f"left out, for {reason}: {quoted_list(names)}; "
+            "to use one all the same, give it a role in dataset.roles"
             for reason, names in left_out.items()
         ]
         notes = [
-            f"column '{name}': {finding.note}"
-            for name, finding in self.findings.items()
-            if finding.note
+            f"column '{name}': {column.note}"
+            for name, column in self.detected.items()
+            if column.note
         ]
         return texts + notes
 
 
-def candidates(loaded: LoadedConfig, table: Table) -> list[str]:
-    """The columns that may be features; raises DataError with each that is named but not there, or not fit."""
-    dataset, split, source = loaded.config.dataset, loaded.config.dataset.split, loaded.source
-    problems: list[str] = []
-    there = set(table.columns)
+def detect_roles(config: Config, table: Table, candidates: list[str], train: Array) -> ColumnRoles:
+    """Detect each column's role from its training rows in the first chunk with values.
 
-    def known(column: str, path: KeyPath, key: str) -> bool:
-        if column in there:
-            return True
-        problems.append(
-            f"{source.where(path)}: {key} '{column}' is no column of {table.name}; "
-            f"the columns are {quoted_list(table.columns)}{did_you_mean(column, table.columns)}{_table_hint(table)}"
-        )
-        return False
+    Parameters
+    ----------
+    config
+        The config, whose roles come first.
+    table
+        The table.
+    candidates
+        The columns that may become features.
+    train
+        Mask (N,) of the training rows.
 
-    apart: dict[str, str] = {}
-    for k, column in enumerate(dataset.targets):
-        known(
-            column,
-            ("dataset", "target") if isinstance(dataset.target, str) else ("dataset", "target", k),
-            "dataset.target",
-        )
-        apart[column] = "target"
-    for key, name, role in (
-        (("dataset", "sample_weight"), dataset.sample_weight, "sample weight"),
-        (("dataset", "split", "column"), split.column, "column of the split"),
-    ):
-        if name is not None and known(name, key, ".".join(key)):
-            if name in dataset.targets:
-                problems.append(
-                    f"{source.where(key)}: {'.'.join(key)} is the target; name another column"
-                )
-            apart[name] = role
-    for by, column_of in (("group", split.group), ("time", split.time)):
-        if column_of is not None:
-            known(column_of, ("dataset", "split", by), f"dataset.split.{by}")
-    for where, named in (
-        ("roles", dataset.roles),
-        ("preprocessing.columns", dataset.preprocessing.columns),
-    ):
-        for column in named:
-            path = ("dataset", *where.split("."), column)
-            if known(column, path, f"dataset.{where}") and column in dataset.targets:
-                problems.append(
-                    f"{source.where(path)}: dataset.{where} names '{column}', the target; set task, or remove it"
-                )
-    for k, column in enumerate(dataset.features or []):
-        place = ("dataset", "features", k)
-        if not known(column, place, "dataset.features"):
-            continue
-        if column in apart:
-            problems.append(
-                f"{source.where(place)}: dataset.features names '{column}', the {apart[column]}; remove it there"
-            )
-        elif column in (dataset.features or [])[:k]:
-            problems.append(
-                f"{source.where(place)}: dataset.features names '{column}' twice; remove one"
-            )
-    if problems:
-        raise DataError(problems)
-    # whom a row belongs to, or when it was, is a feature only where the config says so
-    apart |= {name: "split" for name in (split.group,) if name and name not in dataset.roles}
-    found = dataset.features or [column for column in table.columns if column not in apart]
-    if not found:
-        raise DataError(
-            f"{table.name}: no column is left to be a feature beside the target {quoted_list(dataset.targets)}"
-        )
-    return found
+    Raises
+    ------
+    DataError
+        No column is left to learn from.
 
-
-def profile(config: Config, table: Table, columns: list[str], train: Array) -> Profile:
-    """What the columns are, by their training rows (a mask, N) in the first chunk with values; raises DataError."""
-    roles, named = config.dataset.roles, set(config.dataset.features or ())
-    texts = ("categorical", "boolean", "date")
-    wanted: dict[str, CellType] = {
-        name: "text" if roles.get(name) in texts else "any" for name in columns
+    """
+    given, named = config.dataset.roles, set(config.dataset.features or ())
+    types: dict[str, CellType] = {
+        name: "text" if given.get(name) in ("categorical", "boolean", "date") else "any"
+        for name in candidates
     }
-    findings: dict[str, DetectedRole] = {}
-    blank = list(columns)
-    for chunk in table.chunks(wanted):
+    detected: dict[str, DetectedRole] = {}
+    blank = list(candidates)  # so far
+    for chunk in table.chunks(types):
         rows = train[chunk.start : chunk.start + len(chunk)]
         if rows.any():
             for name in blank:
-                findings[name] = detect_role(
-                    name, chunk.column(name), rows, roles.get(name), named=name in named
+                detected[name] = detect_role(
+                    name, chunk.column(name), rows, given.get(name), named=name in named
                 )
-            blank = [name for name in blank if findings[name].reason == BLANK_REASON]  # so far
+            blank = [name for name in blank if detected[name].reason == BLANK_REASON]
             if not blank:
                 break
-    found = Profile(findings)
-    if not found.features:
-        reasons = [f"'{name}': {finding.reason}" for name, finding in findings.items()]
-        raise DataError(
-            [
-                f"{table.name}: no column is left to learn from beside the target "
-                f"{quoted_list(config.dataset.targets)}; name roles in dataset.roles",
-                *reasons[:MAX_PROBLEMS],
-                *total_line(len(reasons), "columns are left out"),
-            ]
-        )
-    return found
+    roles = ColumnRoles(detected)
+    if not roles.features:
+        raise DataError(_no_feature_left(config, table, detected))
+    return roles
 
 
-def plans(loaded: LoadedConfig, found: Profile) -> dict[str, ColumnOptions]:
-    """What becomes of each feature; raises DataError where a column's own preprocessing does not suit its role."""
-    config, wishes = loaded.config, loaded.config.dataset.preprocessing
-    scaling: AnyScaling = NoScaling() if isinstance(wishes.numeric, L2Rows) else wishes.numeric
-    made: dict[str, ColumnOptions] = {}
+def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, ColumnOptions]:
+    """Return how each feature is encoded.
+
+    Raises DataError if a column's own preprocessing does not suit its role, or is given for a
+    column that is not a feature.
+    """
+    dataset = loaded.config.dataset
+    settings, features = dataset.preprocessing, roles.features
+    options: dict[str, ColumnOptions] = {}
     problems = []
-    for name in found.features:
-        finding = found.findings[name]
-        role, own = finding.role, wishes.columns.get(name)
-        suits = own is None or _role_for(own) == role
-        if not suits and name not in config.dataset.roles and _role_for(own) == "categorical":
-            role, suits = "categorical", True
-        if not suits:
-            assert own is not None
-            problems.append(
-                loaded.problem(
-                    ("dataset", "preprocessing", "columns", name),
-                    f"is {own.kind}, which is for a {_role_for(own)} column, but '{name}' is {role}; "
-                    f"change one, or set dataset.roles.{name}",
-                )
-            )
-            continue
-        categorical: AnyCategorical = (
-            own if isinstance(own, OneHot | Ordinal | Embedded) else wishes.categorical
+    for name in features:
+        column, override = roles.detected[name], settings.columns.get(name)
+        role = column.role
+        if override is not None and _role_of(override) != role:
+            if _role_of(override) != "categorical" or name in dataset.roles:
+                problems.append(_unsuited(loaded, name, override, role))
+                continue
+            role = "categorical"  # which any column can be
+        options[name] = _options(settings, override, role, column.date_format)
+    problems += [
+        loaded.problem(
+            ("dataset", "preprocessing", "columns", name),
+            f"is set, but '{name}' is not a feature here; "
+            "remove it, or give it a role in dataset.roles",
         )
-        made[name] = ColumnOptions(
-            role=role,
-            scaling=scaling if own is None or _role_for(own) != "numeric" else own,  # type: ignore[arg-type]
-            categorical=categorical,
-            missing=wishes.missing,
-            date_format=(own.format if isinstance(own, DateParts) else None) or finding.date_format,
-        )
-    for name in wishes.columns.keys() - set(found.features):
-        problems.append(
-            loaded.problem(
-                ("dataset", "preprocessing", "columns", name),
-                f"is set, but '{name}' is not a feature here; remove it, or give it a role in dataset.roles",
-            )
-        )
+        for name in settings.columns.keys() - set(features)
+    ]
     if problems:
         raise DataError(sorted(problems))
-    return made
+    return options
 
 
-def _role_for(wish: object) -> Role:
-    if isinstance(wish, DateParts):
+def _options(
+    settings: Preprocessing, override: AnyOfColumn | None, role: Role, date_format: str | None
+) -> ColumnOptions:
+    """Return the options of one feature, given its own preprocessing where it has one."""
+    scaling = NoScaling() if isinstance(settings.numeric, L2Rows) else settings.numeric
+    categorical = settings.categorical
+    if isinstance(override, OneHot | Ordinal | Embedded):
+        categorical = override
+    elif isinstance(override, DateParts):
+        date_format = override.format or date_format
+    elif override is not None:
+        scaling = override
+    return ColumnOptions(
+        role=role,
+        scaling=scaling,
+        categorical=categorical,
+        missing=settings.missing,
+        date_format=date_format,
+    )
+
+
+def _role_of(override: AnyOfColumn) -> Role:
+    """Return the role that a column's own preprocessing is for."""
+    if isinstance(override, DateParts):
         return "date"
-    return "categorical" if isinstance(wish, OneHot | Ordinal | Embedded) else "numeric"
+    return "categorical" if isinstance(override, OneHot | Ordinal | Embedded) else "numeric"
 
 
-def _table_hint(table: Table) -> str:
-    """What may be wrong with the table as a whole, where a column is not there."""
-    if np.all([_is_number(name) for name in table.columns]):
-        return "; is the line of column names missing?"
-    only = table.columns[0]
-    other = next(
-        (mark for mark in (",", ";", "\t", "|") if len(table.columns) == 1 and mark in only), None
-    )
-    return (
-        f"; the cells seem to be separated by {other!r}: set dataset.reading.separator to it"
-        if other
-        else ""
+def _unsuited(loaded: LoadedConfig, name: str, override: AnyOfColumn, role: Role) -> str:
+    return loaded.problem(
+        ("dataset", "preprocessing", "columns", name),
+        f"is {override.kind}, which is for a {_role_of(override)} column, but '{name}' is {role}; "
+        f"change one, or set dataset.roles.{name}",
     )
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _no_feature_left(
+    config: Config, table: Table, detected: Mapping[str, DetectedRole]
+) -> list[str]:
+    reasons = [f"'{name}': {column.reason}" for name, column in detected.items()]
+    return [
+        f"{table.name}: no column is left to learn from beside the target "
+        f"{quoted_list(config.dataset.targets)}; name roles in dataset.roles",
+        *reasons[:MAX_PROBLEMS],
+        *total_line(len(reasons), "columns are left out"),
+    ]

@@ -1,4 +1,4 @@
-"""Folding: the folds of a cross-validation, as scikit-learn draws them, each with validation rows of its own."""
+"""The folds of a cross-validation, as scikit-learn draws them, each with its validation rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +11,16 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
 from bpnet.data.splitting import Indices, Part, SplitOptions, split_rows
 from bpnet.errors import ConfigError, DataError
-from bpnet.preparation.prepare import Contents
-from bpnet.preparation.split import RowKeys, row_keys
+from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.row_keys import RowKeys, read_row_keys
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold of one repetition, both counted from 1, and the rows of each part: its own rows are the test part."""
+    """One fold of one repetition, both counted from 1, and the rows of each part.
+
+    The test part holds the fold's rows.
+    """
 
     repeat: int
     fold: int
@@ -25,55 +28,70 @@ class Fold:
 
 
 def check_foldable(loaded: LoadedConfig, folds: int, repeats: int) -> None:
-    """Raise ConfigError where a key contradicts drawing folds, with all of them."""
-    config, split = loaded.config, loaded.config.dataset.split
-    problems: list[str] = []
+    """Raise ConfigError with each key that contradicts drawing folds."""
+    config = loaded.config
+    keys = [*_other_splits(config), *_seeds_out_of_range(config, folds, repeats)]
+    problems = [loaded.problem(tuple(key.split(".")), text) for key, text in keys]
+    problems += _equal_repeats(config, repeats)
+    if problems:
+        raise ConfigError(problems)
 
-    def refuse(key: str, text: str) -> None:
-        problems.append(loaded.problem(tuple(key.split(".")), text))
 
+def _other_splits(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield the keys that already say which rows or how many networks train, and what to do."""
+    split, path = config.dataset.split, config.dataset.path
     if config.replicas > 1:
-        refuse(
-            "replicas", f"is {config.replicas}, but cv trains a network for each fold; leave it out"
+        yield (
+            "replicas",
+            f"is {config.replicas}, but cv trains a network for each fold; leave it out",
         )
     if split.column is not None:
-        refuse(
+        yield (
             "dataset.split.column",
             "says the part of each row, but cv draws the folds itself; leave it out",
         )
     for key in ("validation_rows", "test_rows"):
         if getattr(split, key) is not None:
-            refuse(
-                f"dataset.split.{key}", "names rows, but cv draws the folds itself; leave it out"
+            yield (
+                f"dataset.split.{key}",
+                "names rows, but cv draws the folds itself; leave it out",
             )
-    if config.dataset.path is not None and not isinstance(config.dataset.path, str):
-        refuse(
+    if path is not None and not isinstance(path, str):
+        yield (
             "dataset.path",
             "has a file for each part, but cv draws the folds itself; give it one path",
         )
-    last = 2**32 - 1
-    if config.seed + folds * repeats - 1 > last:
-        refuse(
+
+
+def _seeds_out_of_range(config: Config, folds: int, repeats: int) -> Iterator[tuple[str, str]]:
+    """Yield the seeds from which too few follow, and what to do."""
+    last, networks, seed = 2**32 - 1, folds * repeats, config.dataset.split.seed
+    if config.seed + networks - 1 > last:
+        yield (
             "seed",
-            f"is {config.seed}, but each of {folds * repeats} networks has the next one, up to {last}",
+            f"is {config.seed}, but each of {networks} networks has the next one, up to {last}",
         )
-    if split.seed is not None and split.seed + repeats - 1 > last:
-        refuse(
+    if seed is not None and seed + repeats - 1 > last:
+        yield (
             "dataset.split.seed",
-            f"is {split.seed}, but each of {repeats} repetitions has the next one, up to {last}",
+            f"is {seed}, but each of {repeats} repetitions has the next one, up to {last}",
         )
+
+
+def _equal_repeats(config: Config, repeats: int) -> Iterator[str]:
+    """Yield a problem if nothing is drawn at random, so that repetitions would be equal."""
+    split = config.dataset.split
     if repeats > 1 and (split.time is not None or not split.shuffle):
-        why = "time is set" if split.time is not None else "shuffle is false"
-        problems.append(
-            f"--repeats {repeats}: dataset.split.{why}, so that every repetition would be the same; give 1"
+        reason = "time is set" if split.time is not None else "shuffle is false"
+        yield (
+            f"--repeats {repeats}: dataset.split.{reason}, so that every repetition would be "
+            "the same; give 1"
         )
-    if problems:
-        raise ConfigError(problems)
 
 
 @contextmanager
-def errors_of(repeat: int, fold: int) -> Iterator[None]:
-    """Say of a DataError in which fold it occurred."""
+def fold_errors(repeat: int, fold: int) -> Iterator[None]:
+    """Name the fold in a DataError that is raised inside."""
     try:
         yield
     except DataError as error:
@@ -81,104 +99,110 @@ def errors_of(repeat: int, fold: int) -> Iterator[None]:
         raise DataError([f"{which}: {problem}" for problem in error.problems]) from None
 
 
-def draw_folds(found: Contents, folds: int, repeats: int) -> list[Fold]:
-    """The folds of each repetition; raises DataError where rows, classes or groups are too few for so many.
+def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
+    """Draw the folds of each repetition.
 
-    Test rows are those of scikit-learn's KFold, in a classification StratifiedKFold, with `shuffle=True` and the
-    `random_state` seed + repetition - 1, by the seed of the split; of GroupKFold or StratifiedGroupKFold where groups
-    are kept together; of TimeSeriesSplit over the distinct times, so that rows of the same time stay together.
-    Validation rows are drawn from the others as in any training.
+    Test rows are those of scikit-learn's KFold, in a classification StratifiedKFold, with
+    `shuffle=True` and the `random_state` seed + repetition - 1, by the seed of the split; of
+    GroupKFold or StratifiedGroupKFold where groups are kept together; of TimeSeriesSplit over the
+    distinct times, so that rows of the same time stay together. Validation rows are drawn from the
+    others as in any training.
+
+    Raises
+    ------
+    DataError
+        There are too few rows, classes or groups for the folds.
+
     """
-    config, answers, table = found.loaded.config, found.answers, found.opened.table
-    keys = row_keys(config, table, answers, found.aside)
-    kept = (
-        np.arange(len(answers.values))
-        if answers.dropped is None
-        else np.flatnonzero(~answers.dropped)
-    )
-    _check_enough(found, keys, kept, folds)
-    split = config.dataset.split
-    wish = SplitOptions(validation=split.amount("validation"), shuffle=split.shuffle)
+    config, keys = opened.loaded.config, read_row_keys(opened)
+    rows = opened.target_values.kept_rows
+    _check_enough(opened, keys, rows, folds)
     drawn = []
     for repeat in range(repeats):
-        for fold, (others, own) in enumerate(_splits(config, keys, kept, folds, repeat), start=1):
-            if not len(own):
+        pairs = _fold_rows(config, keys, rows, folds, repeat)
+        for fold, (others, tested) in enumerate(pairs, start=1):
+            if not len(tested):
                 raise DataError(
-                    f"{table.name}: fold {fold} of {folds} gets no group of rows; give fewer folds"
+                    f"{opened.table.name}: fold {fold} of {folds} gets no group of rows; "
+                    "give fewer folds"
                 )
-            out = np.ones(len(answers.values), bool)
-            out[others] = False
-            with errors_of(repeat + 1, fold):
-                parts = split_rows(
-                    len(out),
-                    wish,
-                    config.split_seed,
-                    keys.classes,
-                    groups=keys.groups,
-                    times=keys.times,
-                    dropped=out,
-                )
-            drawn.append(Fold(repeat + 1, fold, {**parts, "test": np.sort(own)}))
+            with fold_errors(repeat + 1, fold):
+                parts = _with_validation(opened, keys, others)
+            drawn.append(Fold(repeat + 1, fold, {**parts, "test": np.sort(tested)}))
     return drawn
 
 
-def _splits(
-    config: Config, keys: RowKeys, kept: Indices, folds: int, repeat: int
+def _with_validation(opened: OpenedDataset, keys: RowKeys, others: Indices) -> dict[Part, Indices]:
+    """Split the rows outside a fold into those that train and those that validate."""
+    config, split = opened.loaded.config, opened.loaded.config.dataset.split
+    dropped = np.ones(len(opened.target_values.values), bool)
+    dropped[others] = False
+    return split_rows(
+        len(dropped),
+        SplitOptions(validation=split.amount("validation"), shuffle=split.shuffle),
+        config.split_seed,
+        keys.classes,
+        groups=keys.groups,
+        times=keys.times,
+        dropped=dropped,
+    )
+
+
+def _fold_rows(
+    config: Config, keys: RowKeys, rows: Indices, folds: int, repeat: int
 ) -> Iterator[tuple[Indices, Indices]]:
-    """For each fold the other rows (…,) that train and validate, and its own (…,)."""
-    from sklearn import model_selection as sk
+    """Yield for each fold the other rows, which train and validate, and the fold's rows."""
+    from sklearn import model_selection as sk  # slow to import
 
     chance: dict[str, Any] = {"shuffle": True, "random_state": config.split_seed + repeat}
     if not config.dataset.split.shuffle:
         chance = {"shuffle": False}
     if keys.times is not None:
-        times, of_row = np.unique(keys.times[kept], return_inverse=True)
-        for earlier, own in sk.TimeSeriesSplit(folds).split(times):
-            yield kept[np.isin(of_row, earlier)], kept[np.isin(of_row, own)]
+        times, time_of_row = np.unique(keys.times[rows], return_inverse=True)
+        for earlier, tested in sk.TimeSeriesSplit(folds).split(times):
+            yield rows[np.isin(time_of_row, earlier)], rows[np.isin(time_of_row, tested)]
+        return
+    classes = None if keys.classes is None else keys.classes[rows]
+    groups = None if keys.groups is None else keys.groups[rows]
+    if groups is None:
+        splitter = (sk.KFold if classes is None else sk.StratifiedKFold)(folds, **chance)
     else:
-        labels = None if keys.classes is None else keys.classes[kept]
-        groups = None if keys.groups is None else keys.groups[kept]
-        if groups is None:
-            splitter = (sk.KFold if labels is None else sk.StratifiedKFold)(folds, **chance)
-        else:
-            splitter = (sk.GroupKFold if labels is None else sk.StratifiedGroupKFold)(
-                folds, **chance
-            )
-        for others, own in splitter.split(kept, labels, groups):
-            yield kept[others], kept[own]
+        by_group = sk.GroupKFold if classes is None else sk.StratifiedGroupKFold
+        splitter = by_group(folds, **chance)
+    for others, tested in splitter.split(rows, classes, groups):
+        yield rows[others], rows[tested]
 
 
-def _check_enough(found: Contents, keys: RowKeys, kept: Indices, folds: int) -> None:
-    name, wanted, split = (
-        found.opened.table.name,
-        f"--folds {folds}",
-        found.loaded.config.dataset.split,
-    )
-    if folds > len(kept):
-        raise DataError(f"{name}: has {len(kept)} rows, too few for {wanted}; give fewer folds")
-    if keys.times is not None and folds >= (times := len(np.unique(keys.times[kept]))):
+def _check_enough(opened: OpenedDataset, keys: RowKeys, rows: Indices, folds: int) -> None:
+    """Raise DataError if rows, times, groups or a class are too few for the folds."""
+    name, option, split = opened.table.name, f"--folds {folds}", opened.loaded.config.dataset.split
+    if folds > len(rows):
+        raise DataError(f"{name}: has {len(rows)} rows, too few for {option}; give fewer folds")
+    if keys.times is not None and folds >= (times := len(np.unique(keys.times[rows]))):
         raise DataError(
-            f"{name}: column '{split.time}' has {times} different times, too few for {wanted}, "
+            f"{name}: column '{split.time}' has {times} different times, too few for {option}, "
             f"which needs {folds + 1}; give fewer folds"
         )
-    if keys.groups is not None:
-        groups = len(np.unique(keys.groups[kept]))
-        if groups < folds:
-            column = split.group
-            raise DataError(
-                f"{name}: column '{column}' has {groups} groups, too few for {wanted}; give at most {groups} folds"
-            )
+    if keys.groups is not None and folds > (groups := len(np.unique(keys.groups[rows]))):
+        raise DataError(
+            f"{name}: column '{split.group}' has {groups} groups, too few for {option}; "
+            f"give at most {groups} folds"
+        )
     if keys.classes is not None:
-        counts = np.bincount(keys.classes[kept], minlength=len(found.answers.classes))
-        fewest = int(np.argmin(counts))
-        if counts[fewest] < folds:
-            label, target, rows = (
-                found.answers.classes[fewest],
-                found.answers.names[0],
-                int(counts[fewest]),
-            )
-            fewer = f"give at most --folds {rows}, " if rows > 1 else ""
-            raise DataError(
-                f"{name}: the class '{label}' of '{target}' has {rows} {'row' if rows == 1 else 'rows'}, fewer than "
-                f"{wanted}, and each fold needs one; {fewer}add rows, or set dataset.split.stratify to false"
-            )
+        _check_smallest_class(opened, keys.classes[rows], folds)
+
+
+def _check_smallest_class(opened: OpenedDataset, classes: Indices, folds: int) -> None:
+    """Raise DataError if the smallest class has fewer rows than there are folds."""
+    target_values = opened.target_values
+    counts = np.bincount(classes, minlength=len(target_values.classes))
+    smallest = int(np.argmin(counts))
+    rows = int(counts[smallest])
+    if rows < folds:
+        fewer = f"give at most --folds {rows}, " if rows > 1 else ""
+        raise DataError(
+            f"{opened.table.name}: the class '{target_values.classes[smallest]}' of "
+            f"'{target_values.names[0]}' has {rows} {'row' if rows == 1 else 'rows'}, fewer than "
+            f"--folds {folds}, and each fold needs one; {fewer}add rows, "
+            "or set dataset.split.stratify to false"
+        )

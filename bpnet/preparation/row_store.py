@@ -1,4 +1,4 @@
-"""Storing encoded rows while they train: in memory, or in a file that is mapped into it."""
+"""Where encoded rows are kept while they train: in memory, or in a file mapped into it."""
 
 import mmap
 import shutil
@@ -26,19 +26,20 @@ Storage = Literal["memory", "disk"]
 
 
 def storage_of(
-    rows: int, inputs: int, dtype: str, wish: Literal["auto", "memory", "disk"]
+    rows: int, inputs: int, dtype: str, setting: Literal["auto", "memory", "disk"]
 ) -> tuple[Storage, int]:
-    """Where so many encoded rows are kept, and their bytes in the network's type."""
+    """Return where the encoded rows are kept, and their bytes in the network's type."""
     size = rows * inputs * np.dtype(dtype).itemsize
-    if wish != "auto":
-        return wish, size
+    if setting != "auto":
+        return setting, size
     return ("disk" if size > MOST_IN_MEMORY else "memory"), size
 
 
 class RowStore:
-    """Takes in encoded rows x (…, I) in their order, and gives them to the trainer when all are there.
+    """Encoded rows x (…, I), appended in their order, and given to the trainer when complete.
 
-    On disk they lie in a file that has no name any more, below `folder`: it is gone when the process ends, however.
+    On disk they are in a file below `folder` that has no name any more: it is gone when the process
+    ends, however that happens.
     """
 
     def __init__(self, rows: int, inputs: int, dtype: str, folder: Path | None) -> None:
@@ -50,7 +51,8 @@ class RowStore:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise RunError(
-                    f"{folder}: the encoded rows cannot be kept here: {error.strerror}; choose a folder with --runs DIR"
+                    f"{folder}: the encoded rows cannot be kept here: {error.strerror}; "
+                    "choose a folder with --runs DIR"
                 ) from None
             self._folder = folder
             self._types: list[np.dtype[Any]] = [*_NARROW, self._dtype]
@@ -64,7 +66,7 @@ class RowStore:
             self._file.close()  # what was mapped of it stays
 
     def append(self, x: Array) -> None:
-        """Take in some rows."""
+        """Append some rows x (…, I)."""
         if self._memory is not None:
             self._memory[self._filled : self._filled + len(x)] = x
         else:
@@ -74,7 +76,10 @@ class RowStore:
         self._filled += len(x)
 
     def finish(self, y: Array, weights: Array | None) -> Rows:
-        """All the rows, with their targets y (N, O) and weights (N,); raises ValueError where some are missing."""
+        """Return all rows with their targets y (N, O) and weights (N,).
+
+        Raises ValueError if some rows are missing.
+        """
         if self._filled != self._rows:
             raise ValueError(f"{self._filled} of {self._rows} rows were appended")
         if self._memory is not None:
@@ -98,8 +103,9 @@ class RowStore:
         )
         if needed > free:
             raise DataError(
-                f"{self._folder}: the encoded rows need {needed / 1e9:.1f} GB beside the run, and {free / 1e9:.1f} GB "
-                "are free; choose another folder with --runs DIR, or fewer columns"
+                f"{self._folder}: the encoded rows need {needed / 1e9:.1f} GB beside the run, "
+                f"and {free / 1e9:.1f} GB are free; choose another folder with --runs DIR, "
+                "or fewer columns"
             )
         return tempfile.TemporaryFile(dir=self._folder, prefix=".rows-")  # type: ignore[return-value]
 
@@ -110,7 +116,7 @@ class RowStore:
             )
 
     def _widen(self) -> None:
-        """Go on in the next wider type, with what is there copied."""
+        """Change to the next wider type, and copy the rows that are there."""
         narrow, there = self._file, self._types.pop(0)
         self._file, step = self._new_file(), max(1, 10_000_000 // (self._inputs * there.itemsize))
         narrow.seek(0)

@@ -1,4 +1,4 @@
-"""Weights: how much each row counts, by its class and by a column of the table."""
+"""The weight of each row: that of its class times that in a column of the table."""
 
 from collections.abc import Mapping
 
@@ -16,9 +16,11 @@ from bpnet.messages import did_you_mean, quoted_list
 def class_weights(
     loaded: LoadedConfig, classes: list[str], trained: Array
 ) -> dict[str, float] | None:
-    """The weight of each class: as given, 1 where it is not; `balanced` gives each class the same sum of weights.
+    """Return the weight of each class by its name, or None if the config sets none.
 
-    `trained` are the class numbers of the training rows. Raises DataError where a class is named that is not there.
+    A class that is not named weighs 1; `balanced` gives each class the same sum of weights.
+    `trained` (M,) are the class numbers of the training rows. Raises DataError if the config names
+    a class that does not exist.
     """
     dataset, given = loaded.config.dataset, loaded.config.dataset.class_weight
     if given is None:
@@ -45,7 +47,10 @@ def class_weights(
 
 
 def column_weights(column: Column, name: str, where: Where) -> Floats:
-    """A column's weights (N,), to a factor; raises DataError where one is missing, no number, or below 0."""
+    """Return a column's weights (N,), up to a factor.
+
+    Raises DataError if one is missing, not a number, or below 0.
+    """
     try:
         weights = column.as_numbers()
     except CellParseError as error:
@@ -53,34 +58,40 @@ def column_weights(column: Column, name: str, where: Where) -> Floats:
         raise DataError(
             parse_problems(error, column, name, where, "sample weight", advice)
         ) from None
-    gaps, negative = np.isnan(weights), weights < 0
-    if gaps.any():
-        row = int(np.argmax(gaps))
+    missing, negative = np.isnan(weights), weights < 0
+    if missing.any():
+        row = int(np.argmax(missing))
         raise DataError(
             f"{where(row)}, column '{name}': the weight is blank; give a number of at least 0"
         )
     if negative.any():
         row = int(np.argmax(negative))
         raise DataError(f"{where(row)}, column '{name}': the weight {weights[row]:g} is below 0")
-    return np.asarray(
-        weights / max(weights.max(), np.finfo(np.float64).tiny)
-    )  # so that no sum of weights overflows
+    # at most 1, so that no sum of weights overflows
+    return np.asarray(weights / max(weights.max(), np.finfo(np.float64).tiny))
 
 
 def row_weights(
-    own: Floats | None, numbers: Array, classes: list[str], class_weight: Mapping[str, float] | None
+    weights: Floats | None,
+    numbers: Array,
+    classes: list[str],
+    class_weight: Mapping[str, float] | None,
 ) -> Floats | None:
-    """Each row's weight times its class's (N,), to a factor, or None where neither is set."""
+    """Return each row's weight times its class's (N,), up to a factor, or None if neither is set.
+
+    `numbers` (N,) are the rows' class numbers.
+    """
     if class_weight is None:
-        return own
+        return weights
     factors = np.array([class_weight[label] for label in classes]) / max(class_weight.values())
-    return factors[numbers] if own is None else own * factors[numbers]
+    return factors[numbers] if weights is None else weights * factors[numbers]
 
 
 def check_parts(weights: Floats, parts: Mapping[Part, Indices], where: str) -> None:
-    """Raise DataError where the rows of a part all weigh nothing."""
+    """Raise DataError if the rows of a part all weigh 0."""
     for part, rows in parts.items():
         if len(rows) and not weights[rows].sum() > 0:
             raise DataError(
-                f"{where}: the weights of the {part} rows are all 0; at least one row of each part must count"
+                f"{where}: the weights of the {part} rows are all 0; "
+                "at least one row of each part must count"
             )

@@ -1,7 +1,8 @@
-"""Answers: what the table says of its targets, and which task that makes."""
+"""The target values of all rows, and the task that they make."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -9,12 +10,14 @@ import numpy.typing as npt
 
 from bpnet.config.schema import Config, Task
 from bpnet.data.category_order import sort_categories
+from bpnet.data.encoding.cell_errors import Where
 from bpnet.data.encoding.column_stats import NumericStats
-from bpnet.data.encoding.scalers import fit_scaler
+from bpnet.data.encoding.scalers import AnyScaler, fit_scaler
 from bpnet.data.encoding.settings import NoScaling, Standardize
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Column
 from bpnet.data.roles import MAX_INTEGER_CLASSES, looks_like_classes
+from bpnet.data.splitting import Indices
 from bpnet.data.targets import (
     AnyTarget,
     Classes,
@@ -35,123 +38,90 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """The targets of all rows: `values` are class numbers (N,), or quantities (N, K), or labels 0 and 1 (N, K).
+class TargetValues:
+    """The target values of all rows, and the task.
 
-    Rows that are `dropped` (N,), for their target is a gap, have a value without meaning.
+    `values` are class numbers (N,), quantities (N, K) or labels 0 and 1 (N, K). Those of `dropped`
+    rows (N,), which lack a target, have no meaning.
     """
 
     task: Task
-    why: str
+    reason: str
+    """Why the task is this one."""
     names: list[str]
     classes: list[str]
+    """Names of the classes in the order of their numbers; empty unless the task is classification."""
     values: Array
     dropped: Mask | None
 
     @property
-    def wanted(self) -> int:
-        """How many answers a row has: a score for each class, quantity or label."""
+    def width(self) -> int:
+        """Number of classes, quantities or labels to predict for a row."""
         return len(self.classes) or len(self.names)
 
-    def target(
+    @cached_property
+    def kept_rows(self) -> Indices:
+        """Numbers of the rows that have a target, counted from 0."""
+        if self.dropped is None:
+            return np.arange(len(self.values))
+        return np.flatnonzero(~self.dropped)
+
+    def fit_target(
         self, train: Array, scaling: Literal["standardize", "none"], table: Table
     ) -> AnyTarget:
-        """The target as the model keeps it, scaled by the rows that train (indices); raises DataError."""
+        """Return the target as the model keeps it; quantities are scaled by the rows `train`.
+
+        Raises DataError if a quantity to standardize is the same in all of these rows.
+        """
         if self.task == "classification":
             return Classes(name=self.names[0], classes=self.classes)
         if self.task == "multilabel":
             return Labels(names=self.names)
-        scales = []
-        for k, name in enumerate(self.names):
-            values, summary = self.values[train, k], NumericStats()
-            summary.add(values, np.ones(len(values), bool))
-            if scaling == "standardize" and summary.constant:
-                raise DataError(
-                    f"{table.name}: the target '{name}' is {values[0]:g} in every training row; "
-                    "there is nothing to learn"
-                )
-            try:
-                scales.append(
-                    fit_scaler(
-                        Standardize() if scaling == "standardize" else NoScaling(), summary, name
-                    )
-                )
-            except DataError as error:
-                raise DataError(
-                    [f"{table.name}: {problem}" for problem in error.problems]
-                ) from None
+        scales = [
+            _fit_scale(self.values[train, k], name, scaling, table)
+            for k, name in enumerate(self.names)
+        ]
         return Quantities(names=self.names, scales=scales)  # type: ignore[arg-type]
 
     def encode(self, target: AnyTarget, outputs: int, dtype: str, table: Table) -> Array:
-        """What the network should say (N, outputs); raises DataError where a number is too large."""
+        """Return the targets y (N, O) of the network; raise DataError if a number is too large."""
         if isinstance(target, Classes):
             return target.encode(self.values, outputs, dtype)
-        return (
-            target.encode(self.values, dtype, table.where)
-            if isinstance(target, Quantities)
-            else self.values
-        )
+        if isinstance(target, Quantities):
+            return target.encode(self.values, dtype, table.where)
+        return self.values
 
 
-def read_answers(config: Config, table: Table, columns: Sequence[Column]) -> Answers:
-    """Read the targets' columns, of all rows, as the task wants them; raises DataError."""
+def read_target_values(config: Config, table: Table, columns: Sequence[Column]) -> TargetValues:
+    """Read the target values of all rows from the targets' columns.
+
+    Raises DataError if a target is missing and `drop_missing_targets` is false, or if the columns
+    do not suit the task.
+    """
     names = config.dataset.targets
-    task, why = (config.task, "as the config says") if config.task else task_of(columns)
+    task, reason = (config.task, "as the config says") if config.task else suggested_task(columns)
     words = task == "classification" and not all(map(is_numeric, columns))
-    gaps = np.logical_or.reduce([missing_targets(column, words=words) for column in columns])
-    dropped = gaps if config.dataset.drop_missing_targets and gaps.any() else None
+    missing = np.logical_or.reduce([missing_targets(column, words=words) for column in columns])
+    dropped = missing if config.dataset.drop_missing_targets and missing.any() else None
     if dropped is None:
-        for name, column in zip(names, columns, strict=True):
-            advice = "fill it in, drop the row, or set dataset.drop_missing_targets to true"
-            refuse_missing_targets(
-                missing_targets(column, words=words), column, name, table.where, advice
-            )
+        _refuse_missing(columns, names, table, words=words)
     elif dropped.all():
         raise DataError(
             f"{table.name}: every row's target is blank, and dataset.drop_missing_targets is true"
         )
-    kept = np.flatnonzero(~gaps) if dropped is not None else np.arange(len(gaps))
-    columns = [column.take(kept) for column in columns]
-
-    def where(row: int) -> str:
-        return table.where(int(kept[row]))
-
-    if task == "classification" and len(names) > 1:
-        raise DataError(
-            f"{table.name}: {len(names)} targets cannot be one classification; set task to multilabel (each true or "
-            "not) or regression, or name one target"
-        )
-    classes: list[str] = []
-    if task == "classification":
-        codes, levels = class_codes(columns[0], names[0], where)
-        classes = sort_categories(levels)
-        number = {label: k for k, label in enumerate(classes)}
-        values: Array = np.array([number[level] for level in levels], np.int32)[codes]
-        if len(classes) == 1:
-            raise DataError(
-                f"{table.name}: the target '{names[0]}' has one class only, '{classes[0]}'; "
-                "a classification needs two or more"
-            )
-    elif task == "multilabel":
-        values = np.column_stack(
-            [
-                binary_values(column, name, where)
-                for column, name in zip(columns, names, strict=True)
-            ]
-        )
-    else:
-        values = np.column_stack(
-            [regression_values(c, name, where) for c, name in zip(columns, names, strict=True)]
-        )
-    if dropped is not None:
-        spread = np.zeros((len(gaps), *values.shape[1:]), values.dtype)
-        spread[kept] = values
-        values = spread
-    return Answers(task, why, names, classes, values, dropped)
+    rows = np.flatnonzero(~missing)
+    classes, present = _values(
+        task, [column.take(rows) for column in columns], names, table, lambda k: int(rows[k])
+    )
+    if dropped is None:
+        return TargetValues(task, reason, names, classes, present, None)
+    values = np.zeros((len(missing), *present.shape[1:]), present.dtype)
+    values[rows] = present
+    return TargetValues(task, reason, names, classes, values, dropped)
 
 
-def task_of(columns: Sequence[Column]) -> tuple[Task, str]:
-    """The task that the targets suggest, and why."""
+def suggested_task(columns: Sequence[Column]) -> tuple[Task, str]:
+    """Return the task that the targets' columns suggest, and why."""
     if len(columns) > 1:
         if all(is_binary(column) for column in columns):
             return "multilabel", "every target is true or not"
@@ -163,10 +133,75 @@ def task_of(columns: Sequence[Column]) -> tuple[Task, str]:
             f"the target is numbers, more than {MAX_INTEGER_CLASSES} different or with fractions",
         )
     if column.numbers is not None or any(
-        column.number_format.is_number(level) for level in column.categories
+        column.number_format.is_number(text) for text in column.categories
     ):
         return (
             "classification",
             f"the target is at most {MAX_INTEGER_CLASSES} different whole numbers",
         )
     return "classification", "the target is text"
+
+
+def _refuse_missing(
+    columns: Sequence[Column], names: Sequence[str], table: Table, *, words: bool
+) -> None:
+    """Raise DataError if a target is missing."""
+    advice = "fill it in, drop the row, or set dataset.drop_missing_targets to true"
+    for name, column in zip(names, columns, strict=True):
+        missing = missing_targets(column, words=words)
+        refuse_missing_targets(missing, column, name, table.where, advice)
+
+
+def _values(
+    task: Task,
+    columns: Sequence[Column],
+    names: Sequence[str],
+    table: Table,
+    row_of: Callable[[int], int],
+) -> tuple[list[str], Array]:
+    """Return the classes and the values of the rows that have a target."""
+
+    def where(row: int) -> str:
+        return table.where(row_of(row))
+
+    if task == "classification":
+        if len(names) > 1:
+            raise DataError(
+                f"{table.name}: {len(names)} targets cannot be one classification; "
+                "set task to multilabel (each true or not) or regression, or name one target"
+            )
+        return _class_values(columns[0], names[0], table, where)
+    read = binary_values if task == "multilabel" else regression_values
+    each = [read(column, name, where) for column, name in zip(columns, names, strict=True)]
+    return [], np.column_stack(each)
+
+
+def _class_values(column: Column, name: str, table: Table, where: Where) -> tuple[list[str], Array]:
+    """Return the classes in order, and each row's class number (N,)."""
+    codes, labels = class_codes(column, name, where)
+    classes = sort_categories(labels)
+    if len(classes) == 1:
+        raise DataError(
+            f"{table.name}: the target '{name}' has only one class, '{classes[0]}'; "
+            "a classification needs two or more"
+        )
+    numbers = {label: k for k, label in enumerate(classes)}
+    return classes, np.array([numbers[label] for label in labels], np.int32)[codes]
+
+
+def _fit_scale(
+    values: Array, name: str, scaling: Literal["standardize", "none"], table: Table
+) -> AnyScaler:
+    """Return the scaler of one quantity, fitted to its training values (N,)."""
+    stats = NumericStats()
+    stats.add(values, np.ones(len(values), bool))
+    if scaling == "standardize" and stats.constant:
+        raise DataError(
+            f"{table.name}: the target '{name}' is {values[0]:g} in every training row; "
+            "there is nothing to learn"
+        )
+    settings = Standardize() if scaling == "standardize" else NoScaling()
+    try:
+        return fit_scaler(settings, stats, name)
+    except DataError as error:
+        raise DataError([f"{table.name}: {problem}" for problem in error.problems]) from None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bpnet.preparation.prepare import Prepared
+from bpnet.preparation.encode import EncodedDataset
 from bpnet.reports.text import closing_lines, counted, table
 from bpnet.runs.metrics import deviations
 
@@ -18,18 +18,18 @@ _ENDINGS = {
 }
 
 
-def start_line(name: str, prepared: Prepared, parameters: int) -> str:
+def start_line(name: str, prepared: EncodedDataset, parameters: int) -> str:
     """Return one line on the rows, features, targets and parameters before training starts."""
-    config, answers = prepared.config, prepared.survey.answers
+    config, target_values = prepared.config, prepared.split.target_values
     rows = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows))
-    task = f"{len(answers.classes)} classes" if answers.classes else config.task
+    task = f"{len(target_values.classes)} classes" if target_values.classes else config.task
     return (
-        f"{name}: {rows} rows; {_features_text(prepared)} -> {', '.join(answers.names)} "
-        f"({task}: {answers.why}); {parameters} parameters"
+        f"{name}: {rows} rows; {_features_text(prepared)} -> {', '.join(target_values.names)} "
+        f"({task}: {target_values.reason}); {parameters} parameters"
     )
 
 
-def storage_note(prepared: Prepared) -> str | None:
+def storage_note(prepared: EncodedDataset) -> str | None:
     """Return a note on the disk space that encoded rows take, where they are kept on disk."""
     if prepared.storage != "disk":
         return None
@@ -82,7 +82,7 @@ def train_data(result: "TrainResult") -> dict[str, Any]:
     }
 
 
-def _features_text(prepared: Prepared) -> str:
+def _features_text(prepared: EncodedDataset) -> str:
     """Return the number of features, by role, and of the inputs they are encoded to."""
     counts: dict[str, int] = {}
     for name in prepared.encoder.features:

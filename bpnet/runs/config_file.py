@@ -6,7 +6,7 @@ from pathlib import Path
 from bpnet.config.loading import as_data
 from bpnet.config.schema import Config
 from bpnet.config.source import write
-from bpnet.preparation.dataset import relocated
+from bpnet.preparation.table import relocated
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths
 

@@ -9,11 +9,9 @@ from typing import Self
 
 import numpy as np
 
-from bpnet.config.schema import Config
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Record
-from bpnet.engine.metrics import metric_names
-from bpnet.preparation.prepare import Prepared
+from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.metrics import PartMetrics
 from bpnet.runs.metrics_log import MetricsLog
@@ -58,7 +56,7 @@ class Journal:
     def __init__(
         self,
         run: RunPaths,
-        prepared: Prepared,
+        prepared: EncodedDataset,
         command: Sequence[str],
         seeds: Sequence[int] | None = None,
     ) -> None:
@@ -73,11 +71,11 @@ class Journal:
         self._diverged: Array = np.zeros(len(self.seeds), bool)
         self._stops: Sequence[str] | None = None
         self._run, self._warnings = run, list(prepared.warnings)
-        self._metrics = metric_columns(config, validated="validation" in prepared.rows)
+        self._metrics = prepared.resolved.metric_columns(validated="validation" in prepared.rows)
         self._file = RunFile(
             run.run,
             seed=config.seed,
-            data_sha256=prepared.survey.table.digest,
+            data_sha256=prepared.split.table.digest,
             command=command,
             stop_reason=None,
             best_epoch=None,
@@ -204,10 +202,3 @@ class Journal:
             advice=list(advice),
             replicas=[asdict(replica) for replica in replicas] if several else [],
         )
-
-
-def metric_columns(config: Config, *, validated: bool) -> list[str]:
-    """Return the names of the metrics that a resolved config's training measures each epoch."""
-    assert config.task is not None
-    names = ["loss", *metric_names(config.task, config.training.metrics)]
-    return [*names, *(f"val_{name}" for name in names if validated)]

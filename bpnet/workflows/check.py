@@ -19,8 +19,11 @@ from bpnet.engine.randomness import Purpose, generator
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import training_metrics
-from bpnet.preparation.prepare import Fitted, Prepared, encode, fit, survey
+from bpnet.preparation.encode import EncodedDataset, encode_dataset
+from bpnet.preparation.fit import FittedDataset, fit_dataset
+from bpnet.preparation.open import open_dataset
 from bpnet.preparation.row_store import Storage
+from bpnet.preparation.split import split_dataset
 
 
 @dataclass(frozen=True)
@@ -106,27 +109,27 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
     Raises ConfigError or DataError, as training would.
     """
     config = loaded.config
-    fitted = fit(survey(loaded))
-    surveyed, answers = fitted.survey, fitted.survey.answers
+    fitted = fit_dataset(split_dataset(open_dataset(loaded)))
+    split, target_values = fitted.split, fitted.split.target_values
     prepared = _encoded(fitted, config.seed)
     model = build_model(prepared)
     seed = config.seed
-    looked_at = sample_rows(surveyed.parts["train"], max_rows(len(fitted.encoder.columns)), seed)
+    looked_at = sample_rows(split.parts["train"], max_rows(len(fitted.encoder.columns)), seed)
     cells = feature_cells(fitted, looked_at)
     counts, spreads = _balance(fitted)
     return Inspection(
-        table=surveyed.table.name,
-        format=_format(surveyed.table, config),
-        rows=surveyed.rows,
-        parts={part: len(rows) for part, rows in surveyed.parts.items()},
-        task=answers.task,
-        why=answers.why,
-        targets=answers.names,
+        table=split.table.name,
+        format=_format(split.table, config),
+        rows=split.rows,
+        parts={part: len(rows) for part, rows in split.parts.items()},
+        task=target_values.task,
+        why=target_values.reason,
+        targets=target_values.names,
         counts=counts,
         spreads=spreads,
         columns=describe_columns(fitted),
         equal_columns=find_equal_columns(cells),
-        leaks=find_leaks(cells, answers, looked_at, generator(seed, Purpose.SPLIT, epoch=3)),
+        leaks=find_leaks(cells, target_values, looked_at, generator(seed, Purpose.SPLIT, epoch=3)),
         shared_rows=find_shared_rows(prepared.rows, prepared.parts),
         looked_at=Sampled(
             len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}
@@ -139,16 +142,16 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
     )
 
 
-def _encoded(fitted: Fitted, seed: int) -> Prepared:
+def _encoded(fitted: FittedDataset, seed: int) -> EncodedDataset:
     """Encode the rows in memory: all of them, or a sample where training keeps them on disk."""
     if fitted.storage == "disk":
         most = max_rows(fitted.encoder.width)
-        parts = {part: sample_rows(rows, most, seed) for part, rows in fitted.survey.parts.items()}
-        fitted = replace(fitted, survey=replace(fitted.survey, parts=parts), storage="memory")
-    return encode(fitted, None)
+        parts = {part: sample_rows(rows, most, seed) for part, rows in fitted.split.parts.items()}
+        fitted = replace(fitted, split=replace(fitted.split, parts=parts), storage="memory")
+    return encode_dataset(fitted)
 
 
-def _cost(fitted: Fitted, prepared: Prepared, model: Model) -> Cost:
+def _cost(fitted: FittedDataset, prepared: EncodedDataset, model: Model) -> Cost:
     training, theta = prepared.config.training, model.network.theta
     optimizer = training.optimizer
     # theta, its gradient, the best epoch's, and those before the last step
@@ -163,7 +166,7 @@ def _cost(fitted: Fitted, prepared: Prepared, model: Model) -> Cost:
             prepared.rows["train"],
             prepared.rows.get("validation"),
             training_metrics(model.description),
-            len(fitted.survey.parts["train"]),
+            len(fitted.split.parts["train"]),
         ),
         epochs=training.epochs,
     )
@@ -184,25 +187,31 @@ def _format(table: Table, config: Config) -> Format:
     )
 
 
-def _balance(fitted: Fitted) -> tuple[dict[Part, dict[str, int]], dict[Part, dict[str, Spread]]]:
+def _balance(
+    fitted: FittedDataset,
+) -> tuple[dict[Part, dict[str, int]], dict[Part, dict[str, Spread]]]:
     """Return the counts of classes or labels, and the distributions of quantities, by part."""
-    answers = fitted.survey.answers
+    target_values = fitted.split.target_values
     parts: Mapping[Part, np.ndarray] = {
-        part: answers.values[rows] for part, rows in fitted.survey.parts.items() if len(rows)
+        part: target_values.values[rows] for part, rows in fitted.split.parts.items() if len(rows)
     }
-    if answers.task == "regression":
+    if target_values.task == "regression":
         return {}, {
-            part: {name: _spread(values[:, k]) for k, name in enumerate(answers.names)}
+            part: {name: _spread(values[:, k]) for k, name in enumerate(target_values.names)}
             for part, values in parts.items()
         }
-    if answers.task == "multilabel":
+    if target_values.task == "multilabel":
         return {
-            part: dict(zip(answers.names, values.sum(axis=0, dtype=int).tolist(), strict=True))
+            part: dict(
+                zip(target_values.names, values.sum(axis=0, dtype=int).tolist(), strict=True)
+            )
             for part, values in parts.items()
         }, {}
-    count = len(answers.classes)
+    count = len(target_values.classes)
     return {
-        part: dict(zip(answers.classes, np.bincount(values, minlength=count).tolist(), strict=True))
+        part: dict(
+            zip(target_values.classes, np.bincount(values, minlength=count).tolist(), strict=True)
+        )
         for part, values in parts.items()
     }, {}
 

@@ -12,12 +12,12 @@ from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.ensemble import Ensemble, separate
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_replicas
+from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold, check_foldable, draw_folds
-from bpnet.preparation.prepare import Contents, Prepared, contents
+from bpnet.preparation.open import OpenedDataset, open_dataset
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
-from bpnet.runs.journal import metric_columns
 from bpnet.runs.metrics_log import MetricsLog
 from bpnet.runs.naming import run_name
 from bpnet.runs.predictions import FoldPredictions, write_predictions
@@ -67,20 +67,20 @@ def cross_validate(
     config = loaded.config
     check_foldable(loaded, folds, repeats)
     name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
-    table = contents(loaded)
-    drawn = draw_folds(table, folds, repeats)
-    passes = in_passes([plan(fold, config.seed + k, table) for k, fold in enumerate(drawn)])
+    opened = open_dataset(loaded)
+    drawn = draw_folds(opened, folds, repeats)
+    passes = in_passes([plan(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
     first = encoded(passes[0], runs)  # in most tables every bad cell is met here
-    run = _new_run(loaded, drawn, len(table.answers.values), runs, name)
+    run = _new_run(loaded, drawn, len(opened.target_values.values), runs, name)
     run_file = RunFile(
         run.run,
         seed=config.seed,
-        data_sha256=table.opened.table.digest,
+        data_sha256=opened.table.digest,
         command=command,
         start=start,
         folds=[],
     )
-    session = _CVSession(passes, first, table, run, run_file, runs, watcher)
+    session = _CVSession(passes, first, opened, run, run_file, runs, watcher)
     del first  # which the session frees once it has trained
     status = session.run()
     session.raise_unless_finished(status, config.training.learning_rate)
@@ -137,8 +137,8 @@ class _CVSession(TrainingSession):
     def __init__(
         self,
         passes: Sequence[Sequence[PlannedFold]],
-        first: list[Prepared],
-        table: Contents,
+        first: list[EncodedDataset],
+        opened: OpenedDataset,
         run: RunPaths,
         run_file: RunFile,
         scratch: Path,
@@ -146,7 +146,7 @@ class _CVSession(TrainingSession):
     ) -> None:
         super().__init__(watcher)
         self._begin_pass = watcher.begin_pass
-        self._passes, self._table = passes, table
+        self._passes, self._opened = passes, opened
         self._run, self._run_file, self._scratch = run, run_file, scratch
         self._ready = [first]
         """The encoded folds of the first pass, until they train."""
@@ -157,7 +157,7 @@ class _CVSession(TrainingSession):
         """Train every pass, whose epochs go to folds.csv; all have diverged if no fold is left."""
         first = self._passes[0][0]
         validated = bool(len(first.fold.parts["validation"]))
-        names = metric_columns(first.fitted.config, validated=validated)
+        names = first.fitted.resolved.metric_columns(validated=validated)
         columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
         with MetricsLog(self._run.folds_csv, columns) as log:
             for number, group in enumerate(self._passes, start=1):
@@ -237,7 +237,7 @@ class _CVSession(TrainingSession):
             self._run.predictions,
             [fold.predictions for fold in folds],
             description.target,
-            self._table.answers.values,
+            self._opened.target_values.values,
             digits=7 if description.precision == "float32" else 16,
         )
         results = [fold.result for fold in folds]

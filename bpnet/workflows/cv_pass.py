@@ -12,7 +12,7 @@ from bpnet.engine.loop.fit import Record, fit
 from bpnet.models.build import describe
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import training_metrics
-from bpnet.preparation.prepare import Prepared
+from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.metrics_log import MetricsLog
 from bpnet.workflows.cv_plan import PlannedFold
 from bpnet.workflows.session import training_threads
@@ -22,7 +22,7 @@ class FoldPass:
     """Folds with their data, and a network whose replica k is the network of fold k."""
 
     def __init__(
-        self, folds: Sequence[PlannedFold], prepared: Sequence[Prepared], log: MetricsLog
+        self, folds: Sequence[PlannedFold], prepared: Sequence[EncodedDataset], log: MetricsLog
     ) -> None:
         self.folds, self.prepared, self._log = folds, prepared, log
         self.descriptions = [

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.models.build import architecture_errors, describe, most_at_once
-from bpnet.preparation.folds import Fold, errors_of
-from bpnet.preparation.prepare import Contents, Fitted, Prepared, encode
-from bpnet.preparation.prepare import fit as fit_encoder
+from bpnet.preparation.encode import EncodedDataset, encode_dataset
+from bpnet.preparation.fit import FittedDataset, fit_dataset
+from bpnet.preparation.folds import Fold, fold_errors
+from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.row_store import MOST_IN_MEMORY
+from bpnet.preparation.split import split_dataset
 
 
 @dataclass(frozen=True)
@@ -17,16 +19,16 @@ class PlannedFold:
 
     fold: Fold
     seed: int
-    fitted: Fitted
+    fitted: FittedDataset
 
 
-def plan(fold: Fold, seed: int, contents: Contents) -> PlannedFold:
+def plan(fold: Fold, seed: int, opened: OpenedDataset) -> PlannedFold:
     """Fit the encoder to the fold's training rows.
 
     Raises ConfigError, or DataError that names the fold.
     """
-    with errors_of(fold.repeat, fold.fold):
-        fitted = fit_encoder(contents.survey(fold.parts))
+    with fold_errors(fold.repeat, fold.fold):
+        fitted = fit_dataset(split_dataset(opened, fold.parts))
         fitted.weights()  # raises if they are all 0 in a part
     return PlannedFold(fold, seed, fitted)
 
@@ -44,7 +46,7 @@ def in_passes(planned: Sequence[PlannedFold]) -> list[list[PlannedFold]]:
         alike.setdefault(key, []).append(fold)
     passes = []
     for group in alike.values():
-        first, loaded = group[0].fitted, group[0].fitted.survey.loaded
+        first, loaded = group[0].fitted, group[0].fitted.split.loaded
         with architecture_errors(loaded):
             single = describe(first).network()
         most = most_at_once(loaded, single, len(group[0].fold.parts["train"]))
@@ -55,10 +57,10 @@ def in_passes(planned: Sequence[PlannedFold]) -> list[list[PlannedFold]]:
     return passes
 
 
-def encoded(group: Sequence[PlannedFold], scratch: Path) -> list[Prepared]:
+def encoded(group: Sequence[PlannedFold], scratch: Path) -> list[EncodedDataset]:
     """Encode the rows of each fold; raises DataError that names the fold."""
     prepared = []
     for planned in group:
-        with errors_of(planned.fold.repeat, planned.fold.fold):
-            prepared.append(encode(planned.fitted, scratch))
+        with fold_errors(planned.fold.repeat, planned.fold.fold):
+            prepared.append(encode_dataset(planned.fitted, scratch))
     return prepared

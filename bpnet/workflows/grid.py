@@ -14,7 +14,7 @@ from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.build import architecture_errors
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts, measure_replicas, ranking_part
-from bpnet.preparation.prepare import Prepared, encode
+from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.runs import directory
 from bpnet.runs.config_file import write_config
 from bpnet.runs.journal import Journal
@@ -100,7 +100,7 @@ def _train_passes(
     interrupted = False
     try:
         for group in passes:
-            prepared = encode(group.fitted, runs)
+            prepared = encode_dataset(group.fitted, runs)
             session = _PassSession(group, prepared, metric, runs, name, command, watcher)
             # an interruption while the pass was saved has waited: the next pass does not begin
             interrupted = session.run() == "interrupted" or session.interruption.asked
@@ -121,7 +121,7 @@ class _PassSession(ReplicaSession):
     def __init__(
         self,
         group: GridPass,
-        prepared: Prepared,
+        prepared: EncodedDataset,
         metric: str,
         runs: Path,
         name: str,

@@ -12,10 +12,11 @@ from bpnet.engine.metrics import metric_names
 from bpnet.errors import ConfigError
 from bpnet.models.build import architecture_errors, describe, most_at_once
 from bpnet.models.description import Description
-from bpnet.preparation.dataset import Opened
-from bpnet.preparation.prepare import Fitted, contents, fit
+from bpnet.preparation.fit import FittedDataset, fit_dataset
+from bpnet.preparation.open import open_dataset
 from bpnet.preparation.resolve import resolve
-from bpnet.preparation.split import divide
+from bpnet.preparation.split import split_dataset
+from bpnet.preparation.table import DatasetTable
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class GridPass:
     """Points whose networks train as replicas of one network, on rows encoded for all of them."""
 
     points: Sequence[PlannedPoint]
-    fitted: Fitted
+    fitted: FittedDataset
 
 
 def plan(points: Sequence[Point], common: Sequence[str], source: Source) -> list[GridPass]:
@@ -45,19 +46,19 @@ def plan(points: Sequence[Point], common: Sequence[str], source: Source) -> list
     for k, shape in enumerate(common):
         groups.setdefault(shape, []).append(k)
     seed = _split_seed(source, points[0].loaded.config)
-    opened: dict[str, Opened] = {}
+    tables: dict[str, DatasetTable] = {}
     passes = []
     for group in groups.values():
         alike = [_with_split_seed(points[k], seed) for k in group]
         first, dataset = alike[0].loaded, alike[0].loaded.config.dataset
         key = repr((dataset.path, dataset.columns, dataset.rows, dataset.reading))
-        found = contents(first, opened.get(key))
-        opened[key] = found.opened
-        fitted = fit(found.survey(divide(first.config, found.opened, found.answers, found.aside)))
+        opened = open_dataset(first, tables.get(key))
+        tables[key] = opened.dataset_table
+        fitted = fit_dataset(split_dataset(opened))
         fitted.weights()  # raises if they are all 0 in a part
         with architecture_errors(first):
             single = describe(fitted).network()
-        rows = len(fitted.survey.parts["train"])
+        rows = len(fitted.split.parts["train"])
         most = min(most_at_once(point.loaded, single, rows) for point in alike)
         planned = [_planned(point, fitted) for point in alike]
         size = max(1, most // max(point.config.replicas for point in planned))
@@ -77,19 +78,18 @@ def _with_split_seed(point: Point, seed: int) -> Point:
     return replace(point, loaded=replace(point.loaded, config=replace(config, dataset=dataset)))
 
 
-def _planned(point: Point, fitted: Fitted) -> PlannedPoint:
-    dataset, answers = fitted.config.dataset, fitted.survey.answers
-    assert dataset.features is not None
+def _planned(point: Point, fitted: FittedDataset) -> PlannedPoint:
     resolved = resolve(
         point.loaded,
-        answers.task,
-        answers.wanted,
-        dataset.features,
-        dataset.roles,
+        fitted.resolved.task,
+        fitted.resolved.target_width,
+        fitted.split.column_roles.features,
+        fitted.config.dataset.roles,
         fitted.encoder,
     )
-    description = replace(describe(replace(fitted, config=resolved)), seeds=resolved.seeds)
-    return PlannedPoint(point, resolved, description)
+    description = describe(replace(fitted, resolved=resolved))
+    config = resolved.config
+    return PlannedPoint(point, config, replace(description, seeds=config.seeds))
 
 
 def _split_seed(source: Source, first: Config) -> int:
@@ -106,9 +106,9 @@ def judged_by(passes: Sequence[GridPass]) -> tuple[str, Part]:
     The metric is the loss, or the task's first metric if the points' losses are not comparable.
     Raises ConfigError if points predict different targets, or only some have validation rows.
     """
-    surveys = [group.fitted.survey for group in passes]
+    surveys = [group.fitted.split for group in passes]
     points = [point for group in passes for point in group.points]
-    targets = {(survey.answers.task, tuple(survey.answers.names)) for survey in surveys}
+    targets = {(survey.target_values.task, tuple(survey.target_values.names)) for survey in surveys}
     validated = {bool(len(survey.parts["validation"])) for survey in surveys}
     for problem, values in (
         ("predict different things", targets),

@@ -15,8 +15,10 @@ from bpnet.data.reading import open_table
 from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.errors import UsageError
-from bpnet.preparation.dataset import relocated
-from bpnet.preparation.prepare import fit, survey
+from bpnet.preparation.fit import fit_dataset
+from bpnet.preparation.open import open_dataset
+from bpnet.preparation.split import split_dataset
+from bpnet.preparation.table import relocated
 
 
 @dataclass(frozen=True)
@@ -107,24 +109,28 @@ def draft(
     probe = override(
         source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"]
     )
-    fitted = fit(survey(load_config(probe)))
-    answers, profile = fitted.survey.answers, fitted.survey.profile
-    without = 0 if answers.dropped is None else int(answers.dropped.sum())
-    kept = answers.values if answers.dropped is None else answers.values[~answers.dropped]
-    counts = np.bincount(kept, minlength=len(answers.classes)).tolist() if answers.classes else []
-    rows = len(fitted.survey.parts["train"])
+    fitted = fit_dataset(split_dataset(open_dataset(load_config(probe))))
+    target_values = fitted.split.target_values
+    without = 0 if target_values.dropped is None else int(target_values.dropped.sum())
+    kept = target_values.values[target_values.kept_rows]
+    counts = (
+        np.bincount(kept, minlength=len(target_values.classes)).tolist()
+        if target_values.classes
+        else []
+    )
+    rows = len(fitted.split.parts["train"])
     return Draft(
         path=dataset["path"],
         targets=list(targets),
         given_task=task,
-        task=answers.task,
-        why=answers.why,
-        rows=fitted.survey.rows,
+        task=target_values.task,
+        why=target_values.reason,
+        rows=fitted.split.rows,
         training_rows=rows,
         without_target=without,
-        classes=dict(zip(answers.classes, counts, strict=True)),
+        classes=dict(zip(target_values.classes, counts, strict=True)),
         columns=describe_columns(fitted),
-        warnings=profile.warnings({}),
+        warnings=fitted.split.column_roles.warnings({}),
         chosen=chosen,
         settings=settings_for(rows),
     )

@@ -4,20 +4,20 @@ from bpnet.engine.randomness import Purpose, generator
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_replicas
+from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold
-from bpnet.preparation.prepare import Prepared
 from bpnet.runs.predictions import FoldPredictions
 
 
 def predict_fold(
-    fold: Fold, member: Model, prepared: Prepared
+    fold: Fold, member: Model, prepared: EncodedDataset
 ) -> tuple[FoldPredictions, dict[str, float | None]]:
     """Return a fold's predictions for its test rows, and the metrics of its network there."""
     from bpnet.scoring.scores import score_predictions  # deferred: scikit-learn takes a second
 
     rows, ensemble = prepared.rows["test"].picked(slice(None)), Ensemble([member])
     predicted = ensemble.combine(ensemble.predict_each([rows.x]))
-    true = prepared.survey.answers.values[prepared.parts["test"]]
+    true = prepared.split.target_values.values[prepared.parts["test"]]
     rng = generator(member.description.seeds[0], Purpose.RESAMPLING)
     scores = score_predictions(member.description.target, true, predicted, rng, resamples=2)
     metrics: dict[str, float | None] = {"loss": float(measure_replicas(member, rows)["loss"][0])}

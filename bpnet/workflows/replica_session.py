@@ -8,7 +8,7 @@ from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.loop.settings import Training
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import ranking_part, training_metrics
-from bpnet.preparation.prepare import Prepared
+from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs import directory
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import EpochRow, Journal
@@ -18,10 +18,10 @@ from bpnet.runs.splits import write_splits
 from bpnet.workflows.session import RunWatcher, TrainingSession, training_threads
 
 
-def new_run(prepared: Prepared, runs: Path, name: str) -> RunPaths:
+def new_run(prepared: EncodedDataset, runs: Path, name: str) -> RunPaths:
     """Create the next run directory of this name, with the split of the rows."""
     run = RunPaths(directory.create(runs, name))
-    write_splits(run.splits, prepared.survey.part_numbers)
+    write_splits(run.splits, prepared.split.part_numbers)
     return run
 
 
@@ -35,7 +35,7 @@ class ReplicaSession(TrainingSession):
     def __init__(
         self,
         model: Model,
-        prepared: Prepared,
+        prepared: EncodedDataset,
         run: RunPaths,
         journal: Journal,
         watcher: RunWatcher,

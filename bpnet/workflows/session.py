@@ -9,7 +9,7 @@ from typing import Protocol
 from bpnet.engine.loop.fit import Record
 from bpnet.engine.network import Network
 from bpnet.models.threads import suited_threads
-from bpnet.preparation.prepare import Prepared
+from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.run_file import Status
 from bpnet.workflows.interruption import Interruption, interruptible_once
 
@@ -27,7 +27,7 @@ class Watcher(Protocol):
 class RunWatcher(Watcher, Protocol):
     """An observer of a training whose networks have the same rows."""
 
-    def begin(self, run: Path, prepared: Prepared, parameters: int, networks: int) -> None:
+    def begin(self, run: Path, prepared: EncodedDataset, parameters: int, networks: int) -> None:
         """Take the run directory, the data and the number of networks, before the first epoch."""
 
 
@@ -35,7 +35,7 @@ class FoldWatcher(Watcher, Protocol):
     """An observer of a cross-validation."""
 
     def begin_pass(
-        self, run: Path, first: Prepared, parameters: int, number: int, passes: Sequence[int]
+        self, run: Path, first: EncodedDataset, parameters: int, number: int, passes: Sequence[int]
     ) -> None:
         """Take the data of a pass's first fold, before the pass begins.
 
@@ -92,7 +92,7 @@ class TrainingSession(ABC):
         return ()
 
 
-def training_threads(prepared: Prepared, network: Network) -> AbstractContextManager[None]:
+def training_threads(prepared: EncodedDataset, network: Network) -> AbstractContextManager[None]:
     """Limit BLAS to the number of threads that suits the training's batches."""
     batch = prepared.config.training.batch_size
     return suited_threads(network, len(prepared.rows["train"]) if batch == "full" else batch)

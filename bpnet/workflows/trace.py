@@ -13,7 +13,8 @@ from bpnet.engine.tracing import LayerTrace, StepTrace, trace
 from bpnet.errors import DivergedError, UsageError
 from bpnet.models.build import build_model
 from bpnet.models.model import Model, load_model
-from bpnet.preparation.prepare import Prepared, prepare
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.preparation.prepare import prepare
 from bpnet.runs import directory
 from bpnet.workflows.training_table import reopen_table
 
@@ -66,8 +67,7 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
     prepared = prepare(loaded)
     model = (model or build_model(prepared)).select([0])
     numbers = _row_numbers(wanted, prepared)
-    training, loss = prepared.config.training, prepared.config.training.loss
-    assert loss is not None
+    training, loss = prepared.config.training, prepared.resolved.loss
     try:
         traced = trace(training, model.network, loss, _rows(prepared, numbers), steps)
     except ValueError as error:
@@ -96,7 +96,7 @@ def _open_run(run: Path) -> tuple[LoadedConfig, Model]:
     return read_config(paths.config), load_model(directory.model_folder(run))
 
 
-def _notes(model: Model, prepared: Prepared, numbers: list[int]) -> list[str]:
+def _notes(model: Model, prepared: EncodedDataset, numbers: list[int]) -> list[str]:
     """Return the layers' warnings, and a note about rows that are not training rows."""
     held_out = [number for number in numbers if number - 1 not in prepared.parts["train"]]
     notes = list(model.network.warnings.values())
@@ -106,10 +106,10 @@ def _notes(model: Model, prepared: Prepared, numbers: list[int]) -> list[str]:
     return notes
 
 
-def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
+def _row_numbers(wanted: str | None, prepared: EncodedDataset) -> list[int]:
     """Return the row numbers, counted from 1, that `--row` asks for; raise UsageError."""
     train = [int(row) + 1 for row in prepared.parts["train"]]
-    total = prepared.survey.rows
+    total = prepared.split.rows
     if wanted is None:
         return train[:1]
     if wanted == "all":
@@ -129,7 +129,7 @@ def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
             )
         if len(set(numbers)) < len(numbers):
             raise UsageError(f"--row {wanted}: names a row twice; name each once")
-    dropped = [number for number in numbers if prepared.survey.part_numbers[number - 1] < 0]
+    dropped = [number for number in numbers if prepared.split.part_numbers[number - 1] < 0]
     if dropped:
         raise UsageError(
             f"--row {wanted}: row {dropped[0]} has no target and is dropped; name another row"
@@ -142,7 +142,7 @@ def _row_numbers(wanted: str | None, prepared: Prepared) -> list[int]:
     return numbers
 
 
-def _rows(prepared: Prepared, numbers: list[int]) -> Rows:
+def _rows(prepared: EncodedDataset, numbers: list[int]) -> Rows:
     """Return the encoded rows with these numbers, from whichever part of the split."""
     picked = []
     for number in numbers:

@@ -12,7 +12,8 @@ from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts
-from bpnet.preparation.prepare import Prepared, prepare
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.preparation.prepare import prepare
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
@@ -88,7 +89,7 @@ class _TrainSession(ReplicaSession):
     def __init__(
         self,
         model: Model,
-        prepared: Prepared,
+        prepared: EncodedDataset,
         run: RunPaths,
         journal: Journal,
         watcher: RunWatcher,

@@ -10,7 +10,7 @@ from bpnet.data.reading import Table
 from bpnet.data.splitting import PARTS, Part, PartNumbers
 from bpnet.engine.component import Array
 from bpnet.errors import ConfigError, DataError, RunError
-from bpnet.preparation.dataset import open_dataset
+from bpnet.preparation.table import open_dataset_table
 from bpnet.runs import directory, files
 from bpnet.runs.splits import read_splits
 
@@ -68,7 +68,7 @@ def _open(loaded: LoadedConfig, paths: directory.RunPaths, advice: str) -> Table
             f"{paths.folder}: the run was trained on standard input, which is not kept{advice}"
         )
     try:
-        return open_dataset(loaded).table
+        return open_dataset_table(loaded).table
     except DataError as error:
         raise DataError(
             [f"{problem}; the run was trained on it{advice}" for problem in error.problems]

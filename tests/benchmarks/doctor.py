@@ -19,13 +19,14 @@ from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.settings import Training
 from bpnet.models.build import build_model
 from bpnet.models.training_metrics import training_metrics
-from bpnet.preparation.prepare import Prepared, prepare
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.preparation.prepare import prepare
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 def seconds(
-    prepared: Prepared, model, training: Training, *, with_doctor: bool
+    prepared: EncodedDataset, model, training: Training, *, with_doctor: bool
 ) -> tuple[float, float]:
     """The time of one training, and how much of it was the doctor's."""
     model.network.initialize()

@@ -36,7 +36,8 @@ from bpnet.data.encoding.settings import (
     Standardize,
 )
 from bpnet.data.reading import Table, delimited, streams, table_from_rows
-from bpnet.preparation.prepare import Prepared, prepare
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.preparation.prepare import prepare
 
 SCALERS = {
     "standardize": (Standardize(), StandardScaler),
@@ -257,7 +258,7 @@ def write_table(folder: Path, rows: list[list[object]]) -> None:
         csv.writer(file).writerows([["a", "b", "city", "day", "flag", "y"], *rows])
 
 
-def prepared(folder: Path, preprocessing: str, task: str) -> Prepared:
+def prepared(folder: Path, preprocessing: str, task: str) -> EncodedDataset:
     text = f"dataset: {{path: t.csv, target: y, preprocessing: {preprocessing}}}\ntask: {task}\n"
     return prepare(load_config(parse(text, "c.yaml", folder)))
 

@@ -22,7 +22,7 @@ from bpnet.config.source import override, parse
 from bpnet.engine.loop.batches import Rows
 from bpnet.errors import ConfigError, DataError
 from bpnet.preparation import row_store
-from bpnet.preparation.target_values import Answers
+from bpnet.preparation.target_values import TargetValues
 from bpnet.workflows.check import Inspection, inspect_config
 
 CONFIG = "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [5]}\ntraining: {epochs: 3}\n"
@@ -46,10 +46,12 @@ def inspected(folder: Path, table: pd.DataFrame, *wishes: str, config: str = CON
     return inspect_config(load_config(override(parse(config, "c.yaml", folder), wishes)))
 
 
-def answers(values: np.ndarray, *, classes: bool) -> Answers:
+def answers(values: np.ndarray, *, classes: bool) -> TargetValues:
     labels = [str(k) for k in range(int(values.max()) + 1)] if classes else []
     shaped = values if classes else values[:, None]
-    return Answers("classification" if classes else "regression", "", ["y"], labels, shaped, None)
+    return TargetValues(
+        "classification" if classes else "regression", "", ["y"], labels, shaped, None
+    )
 
 
 def leaking(cells: np.ndarray, values: np.ndarray, *, classes: bool) -> list[tuple[str, float]]:

@@ -21,7 +21,7 @@ from bpnet.errors import (
 )
 from bpnet.models.ensemble import load_ensemble
 from bpnet.preparation.folds import draw_folds
-from bpnet.preparation.prepare import contents
+from bpnet.preparation.open import open_dataset
 from bpnet.reports.cv import cv_lines
 from bpnet.workflows.cv import cross_validate
 from bpnet.workflows.eval import evaluate
@@ -55,7 +55,7 @@ def cv_text(folder, text, **how):
 
 
 def folds_of(config, *settings, folds=5, repeats=1):
-    return draw_folds(contents(read_config(config, settings)), folds, repeats)
+    return draw_folds(open_dataset(read_config(config, settings)), folds, repeats)
 
 
 IRIS, DIABETES = ROOT / "configs" / "iris.yaml", ROOT / "configs" / "diabetes.yaml"
@@ -177,7 +177,7 @@ def test_each_fold_is_what_a_run_of_its_own_gives(tmp_path, target, batch, preci
     assert sorted(watcher.passes) == [2, 3]  # 63 rows in 5 folds: of 12 and of 13
     members = load_ensemble(found.run / "model").members
     loaded = load_config(parse(text, folder=tmp_path))
-    for k, own in enumerate(draw_folds(contents(loaded), 5, 1)):
+    for k, own in enumerate(draw_folds(open_dataset(loaded), 5, 1)):
         named = ", ".join(
             f"{part}_rows: [{', '.join(str(row + 1) for row in own.parts[part])}]"
             for part in ("validation", "test")

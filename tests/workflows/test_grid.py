@@ -352,7 +352,7 @@ def test_networks_of_a_point_that_diverge_are_named(tmp_path, monkeypatch):
 def test_an_interruption_between_passes_ranks_what_is_done(tmp_path, monkeypatch):
     from bpnet.workflows import grid as grid_workflow
 
-    encode = grid_workflow.encode
+    encode = grid_workflow.encode_dataset
     calls = []
 
     def interrupted(*given):
@@ -361,7 +361,7 @@ def test_an_interruption_between_passes_ranks_what_is_done(tmp_path, monkeypatch
             raise KeyboardInterrupt
         return encode(*given)
 
-    monkeypatch.setattr(grid_workflow, "encode", interrupted)
+    monkeypatch.setattr(grid_workflow, "encode_dataset", interrupted)
     with pytest.raises(InterruptedRunError, match="the points that had begun are ranked in"):
         grid(tmp_path, "architecture.layers.0.units=3,4")
     assert len(pd.read_csv(tmp_path / "runs" / "c-001" / "grid.csv")) == 1

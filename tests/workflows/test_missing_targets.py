@@ -11,22 +11,24 @@ from bpnet.config.loading import load_config
 from bpnet.config.source import override, parse
 from bpnet.data.reading import delimited, streams
 from bpnet.errors import DataError, UsageError
-from bpnet.preparation.prepare import Survey, survey
+from bpnet.preparation.open import open_dataset
+from bpnet.preparation.split import SplitDataset, split_dataset
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.init import draft
 from bpnet.workflows.trace import trace_rows
 
 
-def surveyed(folder: Path, *settings: str) -> Survey:
+def split(folder: Path, *settings: str) -> SplitDataset:
     """What training would find in the table."""
-    return survey(load_config(override(parse(CONFIG, "case.yaml", folder), settings)))
+    loaded = load_config(override(parse(CONFIG, "case.yaml", folder), settings))
+    return split_dataset(open_dataset(loaded))
 
 
 def test_classes_are_not_doubled_by_blocks_that_are_read_in_different_ways(tmp_path, monkeypatch):
     monkeypatch.setattr(streams, "BLOCK", 400)
     monkeypatch.setattr(delimited, "LARGE", 300)
     write_labeled(tmp_path, [f"00{k % 5 + 1}" for k in range(100)])
-    found = surveyed(tmp_path).answers
+    found = split(tmp_path).target_values
     assert found.task == "classification"
     assert found.classes == ["001", "002", "003", "004", "005"]
     assert np.bincount(found.values).tolist() == [20] * 5
@@ -35,19 +37,21 @@ def test_classes_are_not_doubled_by_blocks_that_are_read_in_different_ways(tmp_p
 @pytest.mark.parametrize("gap", ["NA", "none", ""])
 def test_a_gap_among_whole_numbers_is_no_class(tmp_path, gap):
     write_labeled(tmp_path, [gap if k % 10 == 4 else k % 2 for k in range(60)])
-    found = surveyed(tmp_path, "dataset.drop_missing_targets=true").answers
+    found = split(tmp_path, "dataset.drop_missing_targets=true").target_values
     assert (found.task, found.classes) == ("classification", ["0", "1"])
     assert found.dropped is not None
     assert np.flatnonzero(found.dropped).tolist() == list(range(4, 60, 10))
     with pytest.raises(DataError, match=r"line 6 \(row 5\).*dataset\.drop_missing_targets"):
-        surveyed(tmp_path)
+        split(tmp_path)
 
 
 @pytest.mark.parametrize("row", [0, 50])
 def test_where_a_blank_stands_does_not_change_the_task(tmp_path, row):
     rows = [[k / 7, k % 2, "" if k == row else (k // 2) % 2] for k in range(60)]
     write_csv(tmp_path / "t.csv", ["a", "y", "z"], rows)
-    found = surveyed(tmp_path, "dataset.target=[y, z]", "dataset.drop_missing_targets=true").answers
+    found = split(
+        tmp_path, "dataset.target=[y, z]", "dataset.drop_missing_targets=true"
+    ).target_values
     assert found.task == "multilabel"
     assert found.dropped is not None
     assert np.flatnonzero(found.dropped).tolist() == [row]
@@ -81,13 +85,13 @@ def test_the_weight_and_the_part_of_a_dropped_row_may_be_blank(tmp_path):
     ]
     write_csv(tmp_path / "t.csv", ["a", "w", "part", "y"], rows)
     settings = ["dataset.sample_weight=w", "dataset.split.column=part"]
-    found = surveyed(tmp_path, "dataset.drop_missing_targets=true", *settings)
+    found = split(tmp_path, "dataset.drop_missing_targets=true", *settings)
     assert found.part_numbers[21] == -1
     assert sum(map(len, found.parts.values())) == 79
     rows[30][1] = ""  # of a row that is kept
     write_csv(tmp_path / "t.csv", ["a", "w", "part", "y"], rows)
     with pytest.raises(DataError, match=r"line 32 \(row 31\)"):
-        surveyed(tmp_path, "dataset.drop_missing_targets=true", *settings)
+        split(tmp_path, "dataset.drop_missing_targets=true", *settings)
 
 
 @pytest.mark.parametrize("row", ["21", "21,1", "1,21"])
@@ -104,7 +108,7 @@ def test_a_column_that_is_blank_in_the_first_block_is_used(tmp_path, monkeypatch
     monkeypatch.setattr(streams, "BLOCK", 400)
     rows = [[k / 7, "" if k < 150 else k % 9, "", "pq"[k % 2]] for k in range(200)]
     write_csv(tmp_path / "t.csv", ["a", "late", "never", "y"], rows)
-    findings = surveyed(tmp_path).profile.findings
+    findings = split(tmp_path).column_roles.detected
     assert {name: finding.role for name, finding in findings.items()} == {
         "a": "numeric",
         "late": "numeric",
@@ -116,9 +120,9 @@ def test_a_column_that_is_blank_in_the_first_block_is_used(tmp_path, monkeypatch
 def test_words_for_gaps_count_in_rows_within_the_config(tmp_path):
     cells = ", ".join(f"['-', {k % 2}]" if k % 5 == 0 else f"[{k % 7}, {k % 2}]" for k in range(40))
     dataset = f"{{columns: [a, y], rows: [{cells}], target: y, reading: {{missing: ['-']}}}}"
-    found = surveyed(tmp_path, f"dataset={dataset}")
-    assert found.profile.findings["a"].role == "numeric"
-    assert found.answers.classes == ["0", "1"]
+    found = split(tmp_path, f"dataset={dataset}")
+    assert found.column_roles.detected["a"].role == "numeric"
+    assert found.target_values.classes == ["0", "1"]
 
 
 def test_what_stands_in_a_dropped_row_is_not_looked_at(tmp_path):

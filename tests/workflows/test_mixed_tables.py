@@ -48,7 +48,7 @@ def test_each_column_has_its_role_and_what_is_left_out_is_told(mixed):
         "note": "ignored",
     }
     assert {
-        name: one.role for name, one in watcher.prepared.survey.profile.findings.items()
+        name: one.role for name, one in watcher.prepared.split.column_roles.detected.items()
     } == roles
     assert watcher.prepared.encoder.features == FEATURES
     told = read_json(trained.run / "run.json")["warnings"]

@@ -1,0 +1,114 @@
+"""The network of a config: its layers, its output layer, and the loss that suits it."""
+
+from dataclasses import replace
+
+from bpnet.config.schema import Architecture, Output, Task
+from bpnet.data.encoding import Encoder
+from bpnet.engine.activations import AnyActivation, Identity, Relu, Sigmoid, Softmax
+from bpnet.engine.layers import AnyLayer, AnyStoredLayer, CategoryTable, Dense, Embedding
+from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError
+
+DEFAULT_HIDDEN = (64, 64)
+"""Units of the hidden layers of a config that names none."""
+
+
+def hidden_layers(architecture: Architecture) -> list[AnyLayer]:
+    """Return the layers before the output, those of `hidden` written out."""
+    if architecture.layers is not None:
+        return architecture.layers
+    hidden = DEFAULT_HIDDEN if architecture.hidden is None else architecture.hidden
+    return [Dense(units=units, activation=architecture.activation or Relu()) for units in hidden]
+
+
+def given_activation(architecture: Architecture) -> AnyActivation | None:
+    """Return the activation that the config gives the output, or None."""
+    if architecture.output is not None:
+        return architecture.output.activation
+    last = architecture.layers[-1] if architecture.layers else None
+    activation: AnyActivation = getattr(last, "activation", Identity())
+    return None if isinstance(activation, Identity) else activation
+
+
+def suited_loss(architecture: Architecture, task: Task, target_width: int) -> AnyLoss:
+    """Return the loss that suits the output's activation, or the task if none is given."""
+    activation = given_activation(architecture)
+    in_last_layer = architecture.output is None and activation is not None
+    if task == "regression" or in_last_layer:
+        return SquaredError()
+    if not isinstance(activation, Softmax | Sigmoid | None):
+        return SquaredError()
+    if task == "multilabel":
+        return BinaryCrossEntropy()
+    if activation is None:
+        return BinaryCrossEntropy() if target_width == 2 else CrossEntropy()
+    return CrossEntropy() if isinstance(activation, Softmax) else BinaryCrossEntropy()
+
+
+def prediction_activation(architecture: Architecture, loss: AnyLoss, task: Task) -> AnyActivation:
+    """Return the activation that makes the predictions.
+
+    It is the one that the config gives, else the link of the loss; a loss without one, such as the
+    squared error, gets a sigmoid where the output predicts classes or labels.
+    """
+    activation = given_activation(architecture)
+    if activation is not None:
+        return activation
+    if architecture.output is not None and task != "regression" and isinstance(loss.link, Identity):
+        return Sigmoid()
+    return loss.link
+
+
+def resolved_output(output: Output, activation: AnyActivation) -> Output:
+    """Return the output with its activation, and the initializer that suits it."""
+    dense = Dense(units=1, activation=activation, initializer=output.initializer)
+    return replace(output, activation=activation, initializer=dense.initializer)
+
+
+def output_units(task: Task, target_width: int, activation: AnyActivation) -> int:
+    """Return the number of outputs: one for each class, quantity or label.
+
+    Two classes share one output, unless softmax gives each its own.
+    """
+    if task == "classification" and target_width == 2 and not isinstance(activation, Softmax):
+        return 1
+    return target_width
+
+
+def network_layers(
+    architecture: Architecture,
+    task: Task,
+    loss: AnyLoss,
+    activation: AnyActivation,
+    target_width: int,
+    encoder: Encoder,
+) -> tuple[list[AnyStoredLayer], AnyActivation]:
+    """Return all layers of the network, and the link from its scores to predictions.
+
+    The first looks up the vectors of categories, if a column is encoded so. The output's activation
+    is left out of the last layer if the loss, which reads logits, applies it.
+    """
+    tables = [
+        CategoryTable(position=position, levels=column.code_count, size=column.size)
+        for position, column in encoder.embedded
+    ]
+    layers: list[AnyStoredLayer] = [Embedding(tables=tables)] if tables else []
+    layers += hidden_layers(architecture)
+    output = architecture.output
+    if output is None:
+        return layers, loss.link
+    linked = activation == loss.link
+    last = Dense(
+        units=output_units(task, target_width, activation),
+        activation=Identity() if linked else activation,
+        bias=output.bias,
+        initializer=output.initializer,
+        bias_initializer=output.bias_initializer,
+    )
+    return [*layers, last], activation if linked else Identity()
+
+
+def count_outputs(layers: list[AnyStoredLayer], inputs: int) -> int:
+    """Return the number of outputs of the last layer."""
+    for layer in layers:
+        inputs = layer.outputs(inputs)
+    return inputs

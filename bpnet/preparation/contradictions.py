@@ -1,0 +1,238 @@
+"""Contradictions between keys of a config: one function a rule, and the tuple of all rules.
+
+A rule yields the path of the key to change and a text that follows it in the message.
+"""
+
+from collections.abc import Callable, Iterator
+
+from bpnet.config.yaml_tree import KeyPath
+from bpnet.engine.activations import Identity, LeakyRelu, Softmax
+from bpnet.engine.layers import BatchNormalization, Dropout
+from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy
+from bpnet.engine.optimizers import Perturbation, Rprop
+from bpnet.engine.schedules import ConstantRate
+from bpnet.messages import did_you_mean
+from bpnet.preparation.architecture import given_activation, hidden_layers, output_units
+from bpnet.preparation.resolved_config import ResolvedConfig
+
+Problem = tuple[KeyPath, str]
+Rule = Callable[[ResolvedConfig], Iterator[Problem]]
+
+_LOSS: KeyPath = ("training", "loss")
+
+
+def contradictions(resolved: ResolvedConfig) -> list[Problem]:
+    """Return every contradiction, in the order of the rules."""
+    return [problem for rule in RULES for problem in rule(resolved)]
+
+
+def _regression_with_class_loss(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.task == "regression" and _reads_logits(resolved):
+        yield (
+            _LOSS,
+            f"is {resolved.loss.kind}, which compares classes; for a regression it must be "
+            "squared_error, absolute_error or huber",
+        )
+
+
+def _regression_with_softmax(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.task != "regression" or _reads_logits(resolved):
+        return
+    if isinstance(resolved.output_activation, Softmax):
+        yield (
+            _output_key(resolved),
+            "is softmax, which makes shares of several classes; for a regression use identity",
+        )
+
+
+def _regression_out_of_reach(resolved: ResolvedConfig) -> Iterator[Problem]:
+    activation = resolved.output_activation
+    if resolved.task != "regression" or _reads_logits(resolved):
+        return
+    if resolved.config.dataset.preprocessing.target != "standardize":
+        return
+    if not isinstance(activation, Identity | LeakyRelu | Softmax):
+        yield (
+            _output_key(resolved),
+            f"is {activation.kind}, which cannot reach every value of a standardized target; "
+            "use identity, or set dataset.preprocessing.target to none where the target stays "
+            "in its range",
+        )
+
+
+def _labels_with_one_choice(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.task != "multilabel":
+        return
+    text = "is {}, which chooses one of several classes; where each target is true or not, use {}"
+    if isinstance(resolved.loss, CrossEntropy):
+        yield _LOSS, text.format(resolved.loss.kind, "binary_cross_entropy")
+    elif isinstance(resolved.output_activation, Softmax):
+        yield _output_key(resolved), text.format("softmax", "sigmoid")
+
+
+def _activation_before_logits(resolved: ResolvedConfig) -> Iterator[Problem]:
+    activation, loss = resolved.output_activation, resolved.loss
+    if resolved.task == "regression" or not _reads_logits(resolved):
+        return
+    if any(_labels_with_one_choice(resolved)):
+        return
+    in_last_layer = (
+        not resolved.adds_output and given_activation(resolved.config.architecture) is not None
+    )
+    if activation != loss.link or in_last_layer:
+        remedy = "leave the activation out" if resolved.adds_output else "make it identity"
+        yield (
+            _output_key(resolved),
+            f"is {activation.kind}, but the loss {loss.kind} applies {loss.link.kind} itself; "
+            f"{remedy}, or choose another loss such as squared_error",
+        )
+
+
+def _stratify_without_classes(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.task != "classification" and resolved.config.dataset.split.stratify:
+        yield (
+            ("dataset", "split", "stratify"),
+            f"is true, but the task is {resolved.task}, which has no classes; remove it",
+        )
+
+
+def _class_weight_without_classes(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.task != "classification" and resolved.config.dataset.class_weight is not None:
+        yield (
+            ("dataset", "class_weight"),
+            f"is set, but the task is {resolved.task}, which has no classes; remove it",
+        )
+
+
+def _dropout_as_output(resolved: ResolvedConfig) -> Iterator[Problem]:
+    layers = hidden_layers(resolved.config.architecture)
+    if not resolved.adds_output and isinstance(layers[-1], Dropout):
+        yield (
+            ("architecture", "output"),
+            "is null, but the last layer is dropout, which makes no output; leave it out",
+        )
+
+
+def _units_of_last_layer(resolved: ResolvedConfig) -> Iterator[Problem]:
+    width = resolved.target_width
+    allowed = {output_units(resolved.task, width, resolved.output_activation), width}
+    if not resolved.adds_output and resolved.outputs not in allowed:
+        needed = " or ".join(map(str, sorted(allowed)))
+        yield (
+            ("architecture", "output"),
+            f"is null, but the last layer has {resolved.outputs} outputs where the target needs "
+            f"{needed}; change its units",
+        )
+
+
+def _monitor_not_measured(resolved: ResolvedConfig) -> Iterator[Problem]:
+    stopping = resolved.config.training.early_stopping
+    names = resolved.metric_columns(validated=resolved.config.dataset.split.validates)
+    if stopping and stopping.monitor and stopping.monitor not in names:
+        yield (
+            ("training", "early_stopping", "monitor"),
+            f"is '{stopping.monitor}', which this run does not measure; allowed are "
+            f"{', '.join(names)}{did_you_mean(stopping.monitor, names)}",
+        )
+
+
+def _best_without_validation(resolved: ResolvedConfig) -> Iterator[Problem]:
+    training = resolved.config.training
+    if training.keep != "best" or resolved.config.dataset.split.validates:
+        return
+    if training.early_stopping is None:
+        yield (
+            ("training", "keep"),
+            "is best, but there are no validation rows to choose by; set dataset.split.validation "
+            "above 0, or name a training metric in training.early_stopping.monitor",
+        )
+
+
+def _closeness_without_outputs(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.config.training.metrics and (
+        resolved.task != "classification" or _reads_logits(resolved)
+    ):
+        yield (
+            ("training", "metrics"),
+            "asks for closeness, which compares classes with the outputs themselves: "
+            "it needs a classification with squared_error, absolute_error or huber",
+        )
+
+
+def _weights_with_summed_loss(resolved: ResolvedConfig) -> Iterator[Problem]:
+    dataset = resolved.config.dataset
+    weighted = dataset.class_weight is not None or dataset.sample_weight is not None
+    if weighted and resolved.loss.rows == "sum":
+        yield (
+            _LOSS,
+            "sums over the rows, but weights have no scale of their own; "
+            "use rows: mean with weights",
+        )
+
+
+def _perturbation_with_chance(resolved: ResolvedConfig) -> Iterator[Problem]:
+    random_layers = [
+        layer.kind
+        for layer in hidden_layers(resolved.config.architecture)
+        if isinstance(layer, Dropout | BatchNormalization)
+    ]
+    if isinstance(resolved.config.training.optimizer, Perturbation) and random_layers:
+        yield (
+            ("training", "optimizer"),
+            f"is perturbation, which compares losses, but {random_layers[0]} changes them "
+            "from pass to pass; leave it out",
+        )
+
+
+def _rprop_with_schedule(resolved: ResolvedConfig) -> Iterator[Problem]:
+    training = resolved.config.training
+    if isinstance(training.optimizer, Rprop) and training.schedule != ConstantRate():
+        yield (
+            ("training", "schedule"),
+            f"is {training.schedule.kind}, but rprop finds its own step sizes; "
+            "leave the schedule out",
+        )
+
+
+def _batch_normalization_of_one_row(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.config.training.batch_size == 1 and any(
+        isinstance(layer, BatchNormalization)
+        for layer in hidden_layers(resolved.config.architecture)
+    ):
+        yield (
+            ("training", "batch_size"),
+            "is 1, which leaves batch_normalization nothing to average; raise it",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    _regression_with_class_loss,
+    _regression_with_softmax,
+    _regression_out_of_reach,
+    _labels_with_one_choice,
+    _activation_before_logits,
+    _stratify_without_classes,
+    _class_weight_without_classes,
+    _dropout_as_output,
+    _units_of_last_layer,
+    _monitor_not_measured,
+    _best_without_validation,
+    _closeness_without_outputs,
+    _weights_with_summed_loss,
+    _perturbation_with_chance,
+    _rprop_with_schedule,
+    _batch_normalization_of_one_row,
+)
+
+
+def _reads_logits(resolved: ResolvedConfig) -> bool:
+    """Return whether the loss compares classes, reading logits."""
+    return isinstance(resolved.loss, CrossEntropy | BinaryCrossEntropy)
+
+
+def _output_key(resolved: ResolvedConfig) -> KeyPath:
+    """Return the path of the output's activation."""
+    if resolved.adds_output:
+        return ("architecture", "output", "activation")
+    last = len(hidden_layers(resolved.config.architecture)) - 1
+    return ("architecture", "layers", last, "activation")

@@ -1,0 +1,138 @@
+"""The third stage of preparation: the encoder and the target fitted to the training rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.config.schema import Config
+from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.fitting import fit_encoder
+from bpnet.data.encoding.settings import L2Rows
+from bpnet.data.reading.column import Floats
+from bpnet.data.targets import AnyTarget
+from bpnet.engine.randomness import Purpose, generator
+from bpnet.errors import DataError
+from bpnet.messages import quoted_list
+from bpnet.preparation.column_roles import column_options
+from bpnet.preparation.resolve import resolve
+from bpnet.preparation.resolved_config import ResolvedConfig
+from bpnet.preparation.row_store import Storage, storage_of
+from bpnet.preparation.sample_weights import check_parts, class_weights, row_weights
+from bpnet.preparation.split import SplitDataset
+
+
+@dataclass(frozen=True)
+class FittedDataset:
+    """A split dataset with the encoder fitted to its training rows, and the resolved config."""
+
+    split: SplitDataset
+    encoder: Encoder
+    target: AnyTarget
+    resolved: ResolvedConfig
+    class_weight: dict[str, float] | None
+    """Each class's weight by its name; None if the config sets none."""
+    storage: Storage
+    bytes: int
+    """Size of the encoded rows in the network's own type."""
+
+    @property
+    def config(self) -> Config:
+        """The config with every default written out."""
+        return self.resolved.config
+
+    def weights(self) -> Floats | None:
+        """Return each row's weight times its class's (N,), or None if no weights are set.
+
+        The training rows have the mean weight 1. Raises DataError if all rows of a part weigh 0.
+        """
+        split, target_values = self.split, self.split.target_values
+        weights = row_weights(
+            split.weights, target_values.values, target_values.classes, self.class_weight
+        )
+        if weights is None:
+            return None
+        column = self.config.dataset.sample_weight
+        check_parts(weights, split.parts, f"{split.table.name}, column '{column}'")
+        return np.asarray(weights / weights[split.parts["train"]].mean())
+
+
+def fit_dataset(split: SplitDataset) -> FittedDataset:
+    """Fit the encoder and the target to the training rows, and resolve the config.
+
+    Raises
+    ------
+    ConfigError
+        Keys of the config contradict each other, or the table.
+    DataError
+        A class does not train, or a column cannot be encoded as its role needs.
+
+    """
+    loaded, config, train = split.loaded, split.loaded.config, split.parts["train"]
+    target_values, settings = split.target_values, config.dataset.preprocessing
+    _check_classes(split)
+    options = column_options(loaded, split.column_roles)
+    encoder = fit_encoder(
+        split.table,
+        options,
+        split.mask("train"),
+        unit_rows=isinstance(settings.numeric, L2Rows),
+        rng=generator(config.split_seed, Purpose.SPLIT, epoch=1),
+        used=split.used,
+    )
+    resolved = resolve(
+        loaded,
+        target_values.task,
+        target_values.width,
+        split.column_roles.features,
+        {
+            name: options[name].role if name in options else "ignored"
+            for name in split.column_roles.detected
+        },
+        encoder,
+    )
+    storage, size = _storage(split, resolved)
+    classifies = target_values.task == "classification"
+    trained = target_values.values[train] if classifies else np.empty(0, np.int32)
+    return FittedDataset(
+        split=split,
+        encoder=encoder,
+        target=target_values.fit_target(train, settings.target, split.table),
+        resolved=resolved,
+        class_weight=class_weights(loaded, target_values.classes, trained),
+        storage=storage,
+        bytes=size,
+    )
+
+
+def _check_classes(split: SplitDataset) -> None:
+    """Raise DataError if a class has no training row."""
+    target_values = split.target_values
+    if target_values.task != "classification":
+        return
+    classes = target_values.classes
+    counts = np.bincount(target_values.values[split.parts["train"]], minlength=len(classes))
+    missing = [label for label, count in zip(classes, counts, strict=True) if count == 0]
+    if missing:
+        raise DataError(
+            f"{split.table.name}: no training row has the class {quoted_list(missing)} of "
+            f"'{target_values.names[0]}'; lower dataset.split.validation and test, "
+            "set dataset.split.stratify to true, or add rows"
+        )
+
+
+def _storage(split: SplitDataset, resolved: ResolvedConfig) -> tuple[Storage, int]:
+    """Return where the encoded rows are kept, and their bytes; raise ConfigError for full batches.
+
+    A full batch cannot be read from disk.
+    """
+    config, rows = resolved.config, sum(map(len, split.parts.values()))
+    storage, size = storage_of(
+        rows, resolved.inputs, config.training.precision, config.dataset.storage
+    )
+    if storage == "disk" and config.training.batch_size == "full":
+        raise split.loaded.error(
+            ("training", "batch_size"),
+            f"is full, but the {rows} encoded rows ({size / 1e6:.3g} MB) are kept on disk; "
+            "give it a number such as 1024, or set dataset.storage to memory",
+        )
+    return storage, size

@@ -1,0 +1,100 @@
+"""The first stage of preparation: a dataset opened, and what decides about its rows read whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bpnet.config.loading import LoadedConfig
+from bpnet.config.schema import Config
+from bpnet.data.reading import Table
+from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.column import Column, Floats
+from bpnet.data.reading.whole_columns import whole_columns
+from bpnet.preparation.named_columns import feature_candidates
+from bpnet.preparation.sample_weights import column_weights
+from bpnet.preparation.table import DatasetTable, open_dataset_table
+from bpnet.preparation.target_values import TargetValues, read_target_values
+
+
+@dataclass(frozen=True)
+class OpenedDataset:
+    """A config's table before its rows are split."""
+
+    loaded: LoadedConfig
+    dataset_table: DatasetTable
+    candidates: list[str]
+    """Columns that may become features."""
+    target_values: TargetValues
+    whole_columns: Mapping[str, Column]
+    """The columns that decide about rows, read whole: targets, weights, groups, times, parts."""
+    weights: Floats | None
+    """Each row's own weight (N,), up to a factor; None if the config names no column of weights."""
+
+    @property
+    def table(self) -> Table:
+        """The table itself."""
+        return self.dataset_table.table
+
+
+def open_dataset(loaded: LoadedConfig, dataset_table: DatasetTable | None = None) -> OpenedDataset:
+    """Open a config's table and read its target values.
+
+    Parameters
+    ----------
+    loaded
+        The config.
+    dataset_table
+        Its table, if it is open already.
+
+    Raises
+    ------
+    DataError
+        The table cannot be read, lacks a column that the config names, or has a target value or
+        weight that does not fit.
+
+    """
+    dataset_table = dataset_table or open_dataset_table(loaded)
+    config, table = loaded.config, dataset_table.table
+    candidates = feature_candidates(loaded, table)
+    columns = whole_columns(table, _cell_types(config))
+    target_values = _read_targets(config, table, columns)
+    weights, name = None, config.dataset.sample_weight
+    if name is not None:
+        weights = _read_weights(columns[name], name, target_values, table)
+    return OpenedDataset(loaded, dataset_table, candidates, target_values, columns, weights)
+
+
+def _cell_types(config: Config) -> dict[str, CellType]:
+    """Return the columns to read whole, and as what their cells are read."""
+    dataset, split = config.dataset, config.dataset.split
+    types: dict[str, CellType] = {}
+    if split.group:
+        types[split.group] = "text"
+    if split.column:
+        types[split.column] = "text"
+    if split.time:
+        types[split.time] = "any"
+    if dataset.sample_weight:
+        types[dataset.sample_weight] = "number"
+    for name in dataset.targets:
+        types[name] = "text" if config.task == "classification" else "any"
+    return types
+
+
+def _read_targets(config: Config, table: Table, columns: Mapping[str, Column]) -> TargetValues:
+    targets = config.dataset.targets
+    values = read_target_values(config, table, [columns[name] for name in targets])
+    if values.task != "classification" or columns[targets[0]].numbers is None:
+        return values
+    # read again, for classes are texts: 007 is not 7
+    texts = whole_columns(table, {targets[0]: "text"})
+    return replace(read_target_values(config, table, list(texts.values())), reason=values.reason)
+
+
+def _read_weights(column: Column, name: str, target_values: TargetValues, table: Table) -> Floats:
+    """Return a column's weights (N,), 0 in dropped rows, whose cells may hold anything."""
+    rows = target_values.kept_rows
+    weights = np.zeros(len(column))
+    weights[rows] = column_weights(column.take(rows), name, lambda row: table.where(int(rows[row])))
+    return weights

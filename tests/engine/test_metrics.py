@@ -37,10 +37,10 @@ def measure(metric, y, t, size):
         scores = y[:, start : start + size].transpose(0, 2, 1).copy()
         targets = t[start : start + size].T
         metric.bind(scores, np.broadcast_to(targets, scores.shape)).add(sums)
-    figures = metric.values(sums, len(t))
-    assert tuple(figures) == metric.names
-    assert all(figure.shape == (len(y),) for figure in figures.values())
-    return figures
+    values = metric.values(sums, len(t))
+    assert tuple(values) == metric.names
+    assert all(value.shape == (len(y),) for value in values.values())
+    return values
 
 
 SIZES = [1, 7, 23, 100]
@@ -54,9 +54,9 @@ def rng():
 @pytest.mark.parametrize("size", SIZES)
 def test_accuracy_of_several_classes(size, rng):
     y, classes = rng.normal(size=(3, 23, 4)), rng.integers(0, 4, 23)
-    figures = measure(Accuracy(), y, np.eye(4)[classes], size)
+    values = measure(Accuracy(), y, np.eye(4)[classes], size)
     expected = [accuracy_score(classes, y[replica].argmax(axis=1)) for replica in range(3)]
-    np.testing.assert_allclose(figures["accuracy"], expected, rtol=1e-14)
+    np.testing.assert_allclose(values["accuracy"], expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("outputs", [2, 5, 255, 256, 300])
@@ -66,9 +66,9 @@ def test_of_classes_with_equal_scores_the_first_is_said(rows, outputs, rng):
         rng.integers(0, 3, (2, rows, outputs)).astype(float),
         rng.integers(0, min(outputs, 3), rows),
     )
-    figures = measure(Accuracy(), y, np.eye(outputs)[classes], rows)
+    values = measure(Accuracy(), y, np.eye(outputs)[classes], rows)
     expected = [accuracy_score(classes, y[replica].argmax(axis=1)) for replica in range(2)]
-    np.testing.assert_allclose(figures["accuracy"], expected, rtol=1e-14)
+    np.testing.assert_allclose(values["accuracy"], expected, rtol=1e-14)
     assert np.mean(expected) > 0.05
 
 
@@ -91,10 +91,10 @@ def test_accuracy_sees_targets_that_change(rows, outputs):
 )
 def test_accuracy_of_a_single_output_has_the_losss_threshold(loss, size, rng):
     y, classes = rng.uniform(-1, 2, (3, 23, 1)), rng.integers(0, 2, 23)
-    figures = measure(Accuracy(loss.threshold), y, classes[:, None].astype(float), size)
+    values = measure(Accuracy(loss.threshold), y, classes[:, None].astype(float), size)
     limit = {SquaredError: 0.5, BinaryCrossEntropy: 0.0}[type(loss)]
     expected = [accuracy_score(classes, y[replica, :, 0] > limit) for replica in range(3)]
-    np.testing.assert_allclose(figures["accuracy"], expected, rtol=1e-14)
+    np.testing.assert_allclose(values["accuracy"], expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
@@ -118,14 +118,14 @@ def test_accuracy_reads_the_class_through_label_smoothing(smoothing, rng):
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_label_accuracy(outputs, loss, size, rng):
     y, labels = rng.uniform(-1, 2, (3, 23, outputs)), rng.integers(0, 2, (23, outputs))
-    figures = measure(LabelAccuracy(loss.threshold), y, loss.prepare(labels.astype(float)), size)
+    values = measure(LabelAccuracy(loss.threshold), y, loss.prepare(labels.astype(float)), size)
     said = y > {SquaredError: 0.5, BinaryCrossEntropy: 0.0}[type(loss)]
     for replica in range(3):
         # accuracy_score of several labels is the share of rows with all of them right
-        assert figures["accuracy"][replica] == pytest.approx(
+        assert values["accuracy"][replica] == pytest.approx(
             accuracy_score(labels, said[replica]), rel=1e-14
         )
-        assert figures["label_accuracy"][replica] == pytest.approx(
+        assert values["label_accuracy"][replica] == pytest.approx(
             1 - hamming_loss(labels, said[replica]), rel=1e-14
         )
 
@@ -134,9 +134,9 @@ def test_label_accuracy_by_hand():
     # of the rows (1, 0), (1, 1) and (0, 0) the first is right, of the second one label, of the
     # third none
     t = np.array([[1.0, 0], [1, 1], [0, 0]])
-    figures = measure(LabelAccuracy(), np.array([[[0.9, 0.1], [0.9, 0.2], [0.8, 0.7]]]), t, 2)
-    assert figures["accuracy"] == pytest.approx([1 / 3])
-    assert figures["label_accuracy"] == pytest.approx([3 / 6])
+    values = measure(LabelAccuracy(), np.array([[[0.9, 0.1], [0.9, 0.2], [0.8, 0.7]]]), t, 2)
+    assert values["accuracy"] == pytest.approx([1 / 3])
+    assert values["label_accuracy"] == pytest.approx([3 / 6])
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -145,32 +145,32 @@ def test_label_accuracy_by_hand():
 def test_rmse_and_r2(outputs, size, offset, rng):
     t = rng.normal(offset, 2, (23, outputs))
     y = t + rng.normal(0, 1, (3, 23, outputs))
-    figures = measure(RegressionError().over(t), y, t, size)
+    values = measure(RegressionError().over(t), y, t, size)
     for replica in range(3):
-        assert figures["rmse"][replica] == pytest.approx(
+        assert values["rmse"][replica] == pytest.approx(
             root_mean_squared_error(t, y[replica]), rel=1e-12
         )
-        assert figures["r2"][replica] == pytest.approx(r2_score(t, y[replica]), rel=1e-10)
+        assert values["r2"][replica] == pytest.approx(r2_score(t, y[replica]), rel=1e-10)
 
 
 def test_rmse_is_in_the_users_units_and_r2_has_none(rng):
     t = rng.normal(size=(23, 2))
     y = t + rng.normal(0, 1, (1, 23, 2))
     scale, shift = np.array([10.0, 0.3]), np.array([5.0, -7.0])
-    figures = measure(RegressionError(scale=scale).over(t), y, t, 7)
+    values = measure(RegressionError(scale=scale).over(t), y, t, 7)
     theirs, predicted = t * scale + shift, y[0] * scale + shift
-    assert figures["rmse"][0] == pytest.approx(
+    assert values["rmse"][0] == pytest.approx(
         root_mean_squared_error(theirs, predicted), rel=1e-12
     )
-    assert figures["r2"][0] == pytest.approx(r2_score(theirs, predicted), rel=1e-12)
+    assert values["r2"][0] == pytest.approx(r2_score(theirs, predicted), rel=1e-12)
 
 
 def test_by_hand():
     # targets 1, 2, 3 around 2: deviations 1, 0, 1. Errors 0, 1, -1: rmse √(2/3), r2 1 - 2/2 = 0
     t = np.array([[1.0], [2.0], [3.0]])
-    figures = measure(RegressionError().over(t), np.array([[[1.0], [3.0], [2.0]]]), t, 2)
-    assert figures["rmse"] == pytest.approx([np.sqrt(2 / 3)])
-    assert figures["r2"] == pytest.approx([0.0], abs=1e-15)
+    values = measure(RegressionError().over(t), np.array([[[1.0], [3.0], [2.0]]]), t, 2)
+    assert values["rmse"] == pytest.approx([np.sqrt(2 / 3)])
+    assert values["r2"] == pytest.approx([0.0], abs=1e-15)
 
 
 def test_several_outputs_by_hand():
@@ -178,9 +178,9 @@ def test_several_outputs_by_hand():
     # deviations Σ 2 and 8
     t = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
     y = t + np.array([[0.0, 2.0], [1.0, -2.0], [-1.0, 2.0]])
-    figures = measure(RegressionError(scale=np.array([1.0, 10.0])).over(t), y[None], t, 2)
-    assert figures["rmse"] == pytest.approx([(np.sqrt(2 / 3) + 20) / 2])
-    assert figures["r2"] == pytest.approx([((1 - 2 / 2) + (1 - 12 / 8)) / 2])
+    values = measure(RegressionError(scale=np.array([1.0, 10.0])).over(t), y[None], t, 2)
+    assert values["rmse"] == pytest.approx([(np.sqrt(2 / 3) + 20) / 2])
+    assert values["r2"] == pytest.approx([((1 - 2 / 2) + (1 - 12 / 8)) / 2])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
@@ -203,16 +203,16 @@ def test_targets_of_a_narrow_type_are_summed_as_float64_and_piece_by_piece(dtype
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_r2_is_nan_where_the_targets_do_not_vary(rows, constant, dtype):
     t = np.full((rows, 1), constant, dtype)
-    figures = measure(RegressionError().over(t), (t + np.ones(1, dtype))[None], t, 4)
-    assert np.isnan(figures["r2"]).all()
-    assert figures["rmse"] == pytest.approx([1.0], rel=0.1)
+    values = measure(RegressionError().over(t), (t + np.ones(1, dtype))[None], t, 4)
+    assert np.isnan(values["r2"]).all()
+    assert values["rmse"] == pytest.approx([1.0], rel=0.1)
 
 
 def test_float32_sums_lose_nothing_that_matters(rng):
     t = rng.normal(size=(2000, 1)).astype(np.float32)
     y = (t + rng.normal(0, 0.1, (1, 2000, 1))).astype(np.float32)
-    figures = measure(RegressionError().over(t), y, t, 32)
-    assert figures["rmse"][0] == pytest.approx(
+    values = measure(RegressionError().over(t), y, t, 32)
+    assert values["rmse"][0] == pytest.approx(
         root_mean_squared_error(t.astype(float), y[0].astype(float)), rel=1e-5
     )
 

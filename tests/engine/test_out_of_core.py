@@ -175,8 +175,8 @@ def test_rows_that_are_a_single_window_train_bit_by_bit_as_those_in_memory(
     )
     assert np.array_equal(theta, same)
     for one, other in zip(records, others, strict=True):
-        for name, figure in one.metrics.items():
-            assert np.array_equal(figure, other.metrics[name]), name
+        for name, values in one.metrics.items():
+            assert np.array_equal(values, other.metrics[name]), name
 
 
 @pytest.mark.parametrize("loss", named(LOSSES))
@@ -187,14 +187,14 @@ def test_file_order_is_that_of_memory_in_windows_too(loss, tmp_path):
 
 
 @pytest.mark.parametrize("loss", named(LOSSES))
-def test_figures_are_those_of_rows_in_memory(loss, tmp_path):
+def test_metrics_are_those_of_rows_in_memory(loss, tmp_path):
     network = network_of(LAYERS, seeds=(1, 2), precision="float32")
-    figures = [
+    measured = [
         Evaluator(network, loss, SOME_METRICS, rows).evaluate()
         for rows in pair(tmp_path, loss, weighted=True, window=7, block=3)
     ]
-    for name, figure in figures[0].items():
-        np.testing.assert_allclose(figures[1][name], figure, rtol=1e-6)
+    for name, values in measured[0].items():
+        np.testing.assert_allclose(measured[1][name], values, rtol=1e-6)
 
 
 def test_a_replica_is_its_solo_run(tmp_path):

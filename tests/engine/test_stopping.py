@@ -97,7 +97,7 @@ def test_the_last_weights_are_kept_where_asked_or_without_validation():
         )
 
 
-def test_the_best_by_a_figure_of_which_more_is_better():
+def test_the_best_by_a_metric_of_which_more_is_better():
     diary, records = run(early_stopping=EarlyStopping(monitor="val_r2", patience=100))
     best = [1 + int(np.argmax(column(records, "val_r2", replica))) for replica in range(3)]
     assert [diary.left_at(replica) for replica in range(3)] == best

@@ -17,57 +17,54 @@ class Tally:
     """Sums over the batches of one pass through rows: of losses, and of each metric's amounts."""
 
     def __init__(self, rows: Rows, loss: Loss, metrics: Sequence[Metric], replicas: int) -> None:
-        self._metrics, self._rows = metrics, len(rows)
+        self._rows = len(rows)
         weight: Array | float = float(len(rows))
         if rows.weights is not None:
             weight = rows.apart(rows.weights).sum(axis=1, dtype=np.float64)
         self._divisor = np.asarray(weight if loss.rows == "mean" else 1.0)  # () or (R,)
         self.loss = np.zeros(replicas)
         """Σ w l (R,)."""
-        self.amounts = [np.zeros((replicas, metric.width)) for metric in metrics]
-        """Of each metric its sums (R, M)."""
+        self.metrics = [(metric, np.zeros((replicas, metric.width))) for metric in metrics]
+        """Each metric with its sums (R, M)."""
 
     def clear(self) -> None:
         """Begin again at 0."""
         self.loss.fill(0)
-        for sums in self.amounts:
+        for _, sums in self.metrics:
             sums.fill(0)
 
     def add_penalty(self, penalty: Array, rows: int) -> None:
         """Add the penalty (R,) of the weights with which a batch of `rows` rows was computed."""
         self.loss += penalty * (self._divisor * rows / self._rows)
 
-    def metrics(self) -> dict[str, Array]:
+    def values(self) -> dict[str, Array]:
         """Return the loss, with the penalties added, and the metrics, each (R,)."""
         values = {"loss": self.loss / self._divisor}
-        for metric, sums in zip(self._metrics, self.amounts, strict=True):
-            values |= metric.values(sums, self._rows)
+        for metric, sums in self.metrics:
+            values.update(metric.values(sums, self._rows))
         return values
 
 
 class BoundBatch:
-    """A batch's buffers with the network, the loss and the metrics bound to them."""
+    """A batch's buffers with the network, the loss, the metrics and their tally bound to them."""
 
     def __init__(
-        self,
-        network: Network,
-        loss: Loss,
-        metrics: Sequence[Metric],
-        batch: Batch,
-        *,
-        training: bool,
+        self, network: Network, loss: Loss, tally: Tally, batch: Batch, *, training: bool
     ) -> None:
         self.size = batch.size
         self.network = network.bind(batch.x, training=training)
         self.loss = loss.bind(self.network.output, batch.y, batch.weights)
-        self._metrics = [metric.bind(self.network.output, batch.y) for metric in metrics]
+        self._loss_sums = tally.loss
+        self._metrics = [
+            (metric.bind(self.network.output, batch.y), sums) for metric, sums in tally.metrics
+        ]
 
-    def assess(self, tally: Tally) -> None:
+    def assess(self) -> None:
         """Run forward, compute the loss and its gradient by the scores, and add to the tally."""
         self.network.forward()
         self.loss.evaluate()
-        np.add(tally.loss, self.loss.total, tally.loss)
-        for metric, sums in zip(self._metrics, tally.amounts, strict=True):
+        np.add(self._loss_sums, self.loss.total, self._loss_sums)
+        for metric, sums in self._metrics:
             metric.add(sums)
 
 
@@ -84,12 +81,12 @@ class Evaluator:
     ) -> None:
         metrics = metrics_over(metrics, rows)
         prepared = rows.prepared(loss.prepare)
+        self._tally = Tally(prepared, loss, metrics, len(network.seeds))
         self._batches = prepared.batches(chunk_rows(network), network.seeds, shuffle=False)
         self._bound = [
-            BoundBatch(network, loss, metrics, batch, training=False)
+            BoundBatch(network, loss, self._tally, batch, training=False)
             for batch in self._batches.shapes
         ]
-        self._tally = Tally(prepared, loss, metrics, len(network.seeds))
         self._penalty = penalty
 
     def evaluate(self) -> dict[str, Array]:
@@ -98,11 +95,11 @@ class Evaluator:
         with np.errstate(over="ignore", invalid="ignore"):
             broadcast_unbuffered(self._bound[0].size)
             for shape in self._batches.epoch(0):
-                self._bound[shape].assess(self._tally)
-            metrics = self._tally.metrics()
+                self._bound[shape].assess()
+            values = self._tally.values()
             if self._penalty is not None and self._penalty.active:
-                metrics["loss"] = metrics["loss"] + self._penalty.value()
-        return metrics
+                values["loss"] = values["loss"] + self._penalty.value()
+        return values
 
 
 def metrics_over(metrics: Sequence[Metric], rows: Rows) -> list[Metric]:

@@ -112,7 +112,9 @@ def fit(
                 running=running,
                 diverged=monitor.diverged,
                 stops=tuple(stop for stop in monitor.stops if stop) if ended else None,
-                warnings=tuple(network.warnings.values())[warned_before:],
+                warnings=tuple(network.warnings.values())[warned_before:]
+                if warned > warned_before
+                else (),
                 before=steps.before,
             )
             if ended:

@@ -47,12 +47,12 @@ class Steps:
         self._network, self._penalty, self._searches = network, penalty, training.optimizer.searches
         size = len(rows) if training.batch_size == "full" else training.batch_size
         self._batch_size = min(size, len(rows))
+        self._tally = Tally(prepared, loss, metrics, replicas)
         self._batches = prepared.batches(size, network.seeds, shuffle=training.shuffle)
         self._bound = [
-            BoundBatch(network, loss, metrics, batch, training=True)
+            BoundBatch(network, loss, self._tally, batch, training=True)
             for batch in self._batches.shapes
         ]
-        self._tally = Tally(prepared, loss, metrics, replicas)
         self._descents = descents(each, network)
         self._square = np.zeros(replicas, network.dtype)  # |g|²
         self._sum = np.zeros(replicas, network.dtype)  # Σ θ
@@ -84,7 +84,7 @@ class Steps:
                 descent.begin_epoch(epoch)
         for shape in self._batches.epoch(epoch):
             batch = self._bound[shape]
-            batch.assess(tally)
+            batch.assess()
             if penalty.active:
                 tally.add_penalty(penalty.value(), batch.size)
             for descent in self._descents:
@@ -97,7 +97,7 @@ class Steps:
                 self._search(batch)
             else:
                 self._descend(batch)
-        measured = tally.metrics()
+        measured = tally.values()
         self._sum_theta.compute()
         # a sum is finite only where all its terms are
         self.finite = np.isfinite(self._squares + self._sum + measured["loss"])

@@ -159,9 +159,7 @@ def test_rmse_is_in_the_users_units_and_r2_has_none(rng):
     scale, shift = np.array([10.0, 0.3]), np.array([5.0, -7.0])
     values = measure(RegressionError(scale=scale).over(t), y, t, 7)
     theirs, predicted = t * scale + shift, y[0] * scale + shift
-    assert values["rmse"][0] == pytest.approx(
-        root_mean_squared_error(theirs, predicted), rel=1e-12
-    )
+    assert values["rmse"][0] == pytest.approx(root_mean_squared_error(theirs, predicted), rel=1e-12)
     assert values["r2"][0] == pytest.approx(r2_score(theirs, predicted), rel=1e-12)
 
 

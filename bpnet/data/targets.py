@@ -89,6 +89,7 @@ class Quantities(Component):
         with np.errstate(all="ignore"):
             for k, scale in enumerate(self.scales):
                 y[:, k] = scale.apply(values[:, k])
+        # the loss squares it; ~(a < b) holds for NaN too
         too_large = ~(np.abs(y) < np.sqrt(np.finfo(y.dtype).max))
         if too_large.any():
             row, k = (int(index) for index in np.argwhere(too_large)[0])
@@ -136,7 +137,7 @@ def class_codes(column: Column, name: str, where: Where) -> tuple[Codes, list[st
     spelling = without_fractions([texts[k] for k in used])
     labels = list(dict.fromkeys(spelling.values()))
     number = {label: k for k, label in enumerate(labels)}
-    new = np.zeros(len(texts), np.int32)
+    new = np.zeros(len(texts), np.int32)  # the label of each text
     for k in used:
         new[k] = number[spelling[texts[k]]]
     return new[codes], labels

@@ -1,4 +1,4 @@
-"""Cells as numbers, as texts and as gaps, and the marks that numbers are written with."""
+"""Columns: cells as numbers, as text and as missing values, in every number format."""
 
 import math
 

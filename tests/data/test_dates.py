@@ -1,4 +1,4 @@
-"""Dates: days and parts by hand, and what no date is."""
+"""Dates: days and parts worked by hand, and texts that are not dates."""
 
 from datetime import UTC, datetime, timedelta
 

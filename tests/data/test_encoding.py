@@ -1,4 +1,4 @@
-"""Encoding against scikit-learn, by figures of the training rows alone."""
+"""Encoding against scikit-learn's, fitted on the training rows only."""
 
 import csv
 from pathlib import Path
@@ -271,7 +271,8 @@ def prepared(folder: Path, preprocessing: str, task: str) -> EncodedDataset:
         "{numeric: min_max}",
         "{numeric: robust}",
         "{numeric: quantile, categorical: {kind: one_hot, rare: 1, most: 2}}",
-        "{categorical: {kind: embedding, rare: 4}, missing: {kind: impute, numeric: most_frequent}}",
+        "{categorical: {kind: embedding, rare: 4},"
+        " missing: {kind: impute, numeric: most_frequent}}",
     ],
 )
 def test_what_stands_in_rows_held_out_changes_nothing_of_the_model(tmp_path, preprocessing, task):

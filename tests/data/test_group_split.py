@@ -1,4 +1,4 @@
-"""Grouping: no group is in two parts, sizes are met as nearly as groups allow, and classes stay in proportion."""
+"""Splits by groups: whole groups, sizes as near as groups allow, classes in proportion."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_where_each_group_has_one_class_each_part_has_its_share_of_each(counts, 
 
 
 def mixed_table(seed):
-    """60 groups of 5 to 40 rows, where a row is of the rare class with a chance of its group's own: about 1 in 6."""
+    """Return 60 groups of 5 to 40 rows; each has its own share of the rare class, about 1 in 6."""
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(60), rng.integers(5, 41, 60))
     return groups, (rng.random(len(groups)) < rng.beta(0.5, 2.5, 60)[groups]).astype(np.intp)

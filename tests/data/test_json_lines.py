@@ -1,4 +1,4 @@
-"""JSON lines: an object for each row, and the line of each that is none."""
+"""JSON lines: an object for each row, and the line of what is not an object."""
 
 import json
 from pathlib import Path

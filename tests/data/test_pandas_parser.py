@@ -223,7 +223,7 @@ def test_no_cell_is_lost_or_made_up_in_a_large_table(rows):
     ],
 )
 def test_labels_are_not_changed_by_the_reader(cells):
-    """What a column may be is open until it is read: its texts must be kept where they are not all numbers."""
+    """A column of the type `any` keeps its texts as they are, unless all are numbers."""
     content = written({"label": cells * 3, "y": ["1"] * 6})
     with blocks_of(1000):
         column = whole_columns(table(content), {"label": "any"})["label"]

@@ -1,4 +1,4 @@
-"""Parquet: columns of every type as pyarrow writes them, and files that are damaged."""
+"""Parquet: columns of every type that pyarrow writes, and damaged files."""
 
 from datetime import date, datetime
 from decimal import Decimal

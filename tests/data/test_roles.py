@@ -1,4 +1,4 @@
-"""Roles: what each kind of column is taken for, why some are left out, and what the user says instead."""
+"""Roles: the one detected for a column, the reason to ignore it, and the one the user sets."""
 
 import numpy as np
 import pytest

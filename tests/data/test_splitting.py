@@ -1,4 +1,4 @@
-"""Splitting: parts that are disjoint and complete, of the right sizes, with every class in proportion."""
+"""Splits: parts are disjoint, complete and of the right sizes, with classes in proportion."""
 
 import csv
 from pathlib import Path
@@ -209,7 +209,7 @@ def test_by_time_the_latest_rows_test_and_no_time_is_on_both_sides_of_a_cut(
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(times)))
     assert times[parts["train"]].max() < times[parts["validation"]].min()
     assert times[parts["validation"]].max() < times[parts["test"]].min()
-    # no other cut between two times, which leaves two times before it, makes a test part nearer in size
+    # no other cut between two times, which leaves two before it, gives a test part nearer in size
     ends = [int((times > time).sum()) for time in sorted(set(times))[1:-1]]
     assert abs(len(parts["test"]) - wanted) == min(abs(size - wanted) for size in ends)
 
@@ -350,8 +350,8 @@ def test_a_category_that_no_row_has_does_not_matter():
         (
             [0, 1, 1],
             ["train", "tset"],
-            "t.csv, line 3: the cell of dataset.split.column is 'tset' (and 1 more such row); it must be train, "
-            "validation (or val, valid, dev) or test; did you mean 'test'?",
+            "t.csv, line 3: the cell of dataset.split.column is 'tset' (and 1 more such row); "
+            "it must be train, validation (or val, valid, dev) or test; did you mean 'test'?",
         ),
         (
             [0, 0, -1],

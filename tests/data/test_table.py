@@ -1,4 +1,4 @@
-"""Tables of several files, of standard input and of scikit-learn, and what is said where there is none."""
+"""Tables of several files, standard input and scikit-learn, and messages where there is none."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""Targets: classes, quantities and labels, there and back, and each cell that is none."""
+"""Targets: classes, quantities and labels, encoded and decoded, and cells that are not one."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Writing tables: CSV, JSON and Parquet that other programs read as they were meant."""
+"""Written CSV, JSON and Parquet, read back by other programs."""
 
 import csv
 import io

@@ -85,8 +85,9 @@ class CategoryStats:
     def add(self, column: Column, rows: Array) -> None:
         """Add the cells of a mask of rows (N,)."""
         codes, categories = column.as_text()
+        # counted from the code -1, a missing value, on
         counted = np.bincount(codes[rows] + 1, minlength=len(categories) + 1)
-        self.missing += int(counted[0])  # of the code -1
+        self.missing += int(counted[0])
         for category, n in zip(categories, counted[1:].tolist(), strict=True):
             if n and (category in self.counts or len(self.counts) < MAX_CATEGORIES):
                 self.counts[category] = self.counts.get(category, 0) + n

@@ -172,7 +172,7 @@ class OneHotColumn(CategoricalColumn):
         codes, missing = self.category_codes(column, flags)
         x[:, : self.code_count] = 0
         known = np.flatnonzero(codes >= 0)
-        x[known, codes[known]] = 1
+        x[known, codes[known]] = 1  # an entry of each row
         return missing
 
 
@@ -242,6 +242,7 @@ def far_outside(values: Floats, lowest: float, highest: float) -> npt.NDArray[np
     """Return the positions of values farther outside a range than half its width."""
     margin = (highest - lowest) / 2
     low, high = lowest - margin, highest + margin
+    # mostly none is, which two passes without an array show
     if len(values) and low <= values.min() and values.max() <= high:
         return np.empty(0, np.intp)
     return np.flatnonzero((values < low) | (values > high))

@@ -86,6 +86,7 @@ def share_passed(days: Floats, part: DatePart) -> Floats:
         return np.asarray(days - whole)
     if part == "weekday":
         return np.asarray((whole + 3) % 7 / 7)  # 1970-01-01 was a Thursday
+    # months since January 1970
     months = whole.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return np.asarray(months % 12 / 12)
 

@@ -119,7 +119,7 @@ class Encoder(Component):
         limit = np.sqrt(np.finfo(x.dtype).max)
         if x.size == 0 or (x.max() < limit and x.min() > -limit):
             return
-        row, k = (int(index) for index in np.argwhere(~(np.abs(x) < limit))[0])
+        row, k = (int(index) for index in np.argwhere(~(np.abs(x) < limit))[0])  # NaN as well
         column = self.columns[int(np.searchsorted(self._starts, k, side="right")) - 1]
         cell = chunk.column(column.name).cells()[row]
         raise DataError(

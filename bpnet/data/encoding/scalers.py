@@ -69,6 +69,7 @@ class QuantileScaler(Component):
 
         quantiles = np.array(self.quantiles)
         shares = np.linspace(0, 1, len(quantiles))
+        # of equal quantiles, `rising` takes the share of the last, `falling` that of the first
         rising = np.interp(values, quantiles, shares)
         falling = np.interp(-values, -quantiles[::-1], -shares[::-1])
         share = 0.5 * (rising - falling)

@@ -1,4 +1,4 @@
-"""Compressions: gzip and zstd, told by the first bytes of a file."""
+"""Compressions: gzip and zstd, recognized by the first bytes of a file."""
 
 import gzip
 import io

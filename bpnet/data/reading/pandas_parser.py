@@ -68,7 +68,7 @@ def _frame(
     words: dict[CellType, list[str]] = {
         "number": [*missing, *_SPELLINGS],
         "any": missing,
-        "text": [],  # missing values of text are told later
+        "text": [],  # Column.as_text recognizes those of text
     }
     # text is not read as "category": pandas would make categories of 007 into 7
     try:

@@ -52,7 +52,7 @@ def _renumbered(column: Column, number: dict[str, int]) -> Codes:
     """Return a chunk's codes by the numbers of the texts so far, adding those of new texts."""
     codes, categories = column.as_text()
     used: Iterable[int] = np.unique(codes[codes >= 0]).tolist()
-    new = np.full(len(categories) + 1, -1, np.int32)
+    new = np.full(len(categories) + 1, -1, np.int32)  # the last for the code -1
     for k in used:
         new[k] = number.setdefault(categories[k], len(number))
     return new[codes]

@@ -90,6 +90,7 @@ def _check_enough(groups: int, kinds: int, sizes: Mapping[HeldOut, int], *, by_c
 
 def _pairs(groups: Indices, classes: Indices) -> tuple[Indices, Indices, Indices]:
     """Return the groups and classes (P,) of the pairs that occur, in order, and their rows (P,)."""
+    # a pair as one number: group · K + class
     pairs, rows = np.unique(groups * (classes.max() + 1) + classes, return_counts=True)
     return *np.divmod(pairs, classes.max() + 1), rows
 
@@ -112,7 +113,7 @@ def _draw(
             aim += shares[k] * sizes[part]
             most = min(len(kind) - 1, spare - parts_after)
             after = taken + np.concatenate([[0], np.cumsum(rows[kind[:most]])])
-            n = int(np.argmin(np.abs(after - aim)))
+            n = int(np.argmin(np.abs(after - aim)))  # groups whose rows come nearest to the aim
             drawn[part][kind[:n]] = True
             left[k], taken, spare = kind[n:], int(after[n]), spare - n
         if not taken:  # a part is never empty

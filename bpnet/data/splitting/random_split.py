@@ -20,6 +20,7 @@ def draw_rows(
     """
     strata = [free]
     if classes is not None:
+        # the rows of each class, cut where the next class begins
         by_class = free[np.argsort(classes, kind="stable")]
         strata = np.split(by_class, np.cumsum(np.bincount(classes))[:-1])
     left = [rng.permutation(stratum) if rng else stratum[::-1] for stratum in strata]
@@ -47,9 +48,10 @@ def _shares(sizes: Indices, total: int, spare: Indices) -> Indices:
     """
     ideal = sizes * (total / sizes.sum())
     counts: Indices = np.minimum(np.floor(ideal).astype(np.intp), spare)
-    for k in np.argsort(counts - ideal, kind="stable"):
+    for k in np.argsort(counts - ideal, kind="stable"):  # the largest remainder first
         if counts.sum() < total and counts[k] < spare[k]:
             counts[k] += 1
+    # where a stratum had no row to spare, another gives one more
     while counts.sum() < total and (counts < spare).any():
         counts[np.argmax(spare - counts)] += 1
     return counts

@@ -18,7 +18,7 @@ def draw_latest(
     DataError where the times are too few for each part to have its own.
     """
     order = np.argsort(times, kind="stable")
-    changes = np.flatnonzero(np.diff(times[order])) + 1
+    changes = np.flatnonzero(np.diff(times[order])) + 1  # positions at which a new time begins
     parts_left = sum(size > 0 for size in sizes.values())
     if len(changes) < parts_left:
         raise DataError(

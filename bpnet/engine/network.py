@@ -25,14 +25,30 @@ times the values."""
 class Network:
     """Layers, and the parameters of each replica, drawn from its seed.
 
-    `inputs` is I and `seeds` one for each of the R replicas, which are trained side by side;
-    `precision`, float32 or float64, is the type of all arrays. `output_activation` turns scores,
-    the last layer's output, into predictions; training never applies it, since the loss has it
-    built in. `each` gives the layers of every replica, where they differ in initializers or dropout
-    rates. Raises ValueError where a layer's explicit values do not fit.
-
     `theta` and `gradient` are (R, P); penalties and weight decay act on their first `weights`
     columns.
+
+    Parameters
+    ----------
+    layers
+        The layers, from the inputs to the scores.
+    inputs
+        The number of inputs I.
+    seeds
+        One seed for each of the R replicas, which are trained side by side.
+    precision
+        float32 or float64, the type of all arrays.
+    output_activation
+        Turns scores, the last layer's output, into predictions. Training never applies it, since
+        the loss has it built in.
+    each
+        The layers of each replica, where they differ in initializers or dropout rates.
+
+    Raises
+    ------
+    ValueError
+        If layers do not fit one another, or explicit values their layer.
+
     """
 
     def __init__(
@@ -186,7 +202,10 @@ class Network:
             yield rows, chunk.output
 
     def predict(self, x: Array) -> Array:
-        """Return the predictions (R, N, O) for x (N, I): the output activation of the scores."""
+        """Return the predictions (R, N, O) for x (N, I): the output activation of the scores.
+
+        Raises ValueError where x does not have the network's inputs.
+        """
         predictions = np.empty((len(self.seeds), len(x), self.outputs), self.dtype)
         for rows, scores in self.scores(x):
             predictions[:, rows] = self.predictions_of(scores).transpose(0, 2, 1)

@@ -1,4 +1,4 @@
-"""Tables that tests share: one instance or more of every component, read off the unions, and small data for them.
+"""Tables that tests share: instances of every component, read off the unions, and small data.
 
 A class that its union gains and these tables lack fails wherever they are used.
 """
@@ -76,8 +76,8 @@ def stack(
 ) -> list[Layer]:
     """A small network whose hidden part holds a layer of the given kind and the activation.
 
-    A bias straight before batch normalization has no effect, so there is none. Recurrent weights of norm 0.3 let units
-    settle whatever their activation: the steepest, selu, has the slope 1.76.
+    A bias straight before batch normalization has no effect, so there is none. Recurrent weights of
+    norm 0.3 let units settle whatever their activation: the steepest, selu, has the slope 1.76.
     """
     hidden: dict[type, list[Layer]] = {
         Dense: [Dense(units=units, activation=activation)],
@@ -103,7 +103,7 @@ def stack(
 
 
 def fits(kind: type, activation: Any) -> bool:
-    """Whether layers of this kind take the activation: units that feed each other take none that mixes them."""
+    """Whether layers of this kind take the activation: an equilibrium none that mixes units."""
     return not (kind is Equilibrium and isinstance(activation, Softmax))
 
 
@@ -163,7 +163,7 @@ def train(
     each: Callable[[Record], None] | None = None,
     **how: Any,
 ) -> list[Record]:
-    """All records of a training; plain float64 squared-error gradient descent unless `how` says otherwise."""
+    """All records of a training, by default gradient descent on the squared error in float64."""
     training = Training(
         **{"loss": SquaredError(), "optimizer": GradientDescent(), "learning_rate": 0.05, **how}
     )

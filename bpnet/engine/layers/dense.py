@@ -56,16 +56,12 @@ class Dense(Layer):
     def parameters(self, inputs: int) -> dict[str, Parameter]:
         """Return W (O, I) as `weight` and, unless `bias` is off, b (O,) as `bias`."""
         assert self.initializer is not None
-        made = {
-            "weight": Parameter(
-                (self.units, inputs), self.initializer, inputs, self.units, is_weight=True
-            )
-        }
-        if self.bias:
-            made["bias"] = Parameter(
-                (self.units,), self.bias_initializer, inputs, self.units, is_weight=False
-            )
-        return made
+        shape, fans = (self.units, inputs), (inputs, self.units)
+        weight = Parameter(shape, self.initializer, *fans, is_weight=True)
+        if not self.bias:
+            return {"weight": weight}
+        bias = Parameter((self.units,), self.bias_initializer, *fans, is_weight=False)
+        return {"weight": weight, "bias": bias}
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers."""

@@ -70,20 +70,17 @@ class Equilibrium(Layer):
 
     def parameters(self, inputs: int) -> dict[str, Parameter]:
         """Return W (O, O) as `recurrent`, U (O, I) as `weight` and, if any, b (O,) as `bias`."""
-        fans = {"fan_in": inputs, "fan_out": self.units}
-        made = {
-            "recurrent": Parameter(
-                (self.units, self.units),
-                self.recurrent_initializer,
-                self.units,
-                self.units,
-                is_weight=True,
-            ),
-            "weight": Parameter((self.units, inputs), self.initializer, **fans, is_weight=True),
+        shape, fans = (self.units, inputs), (inputs, self.units)
+        square = (self.units, self.units)
+        parameters = {
+            "recurrent": Parameter(square, self.recurrent_initializer, *square, is_weight=True),
+            "weight": Parameter(shape, self.initializer, *fans, is_weight=True),
         }
         if self.bias:
-            made["bias"] = Parameter((self.units,), self.bias_initializer, **fans, is_weight=False)
-        return made
+            parameters["bias"] = Parameter(
+                (self.units,), self.bias_initializer, *fans, is_weight=False
+            )
+        return parameters
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers."""
@@ -105,10 +102,8 @@ class BoundEquilibrium(BoundLayer):
         first = layer.units - layer.outputs(wiring.x.shape[1])
         self.output = self.y[:, first:]
         replicas = len(wiring.x)
-        self._change, self._limit = (
-            np.empty(replicas, wiring.x.dtype),
-            np.empty(replicas, wiring.x.dtype),
-        )
+        self._change = np.empty(replicas, wiring.x.dtype)  # largest of a replica in this step
+        self._limit = np.empty(replicas, wiring.x.dtype)  # at or below it a replica has settled
         self._moving = np.empty(replicas, np.bool_)
         if wiring.training:
             self._first = first

@@ -91,10 +91,8 @@ class BoundNormalization(BoundLayer):
         self._activation = BoundActivation(layer.activation, self._z, keeps_sums=wiring.keeps_sums)
         self.output = self._activation.output
         if wiring.training:
-            self._gamma_gradient, self._beta_gradient = (
-                wiring.gradients["gamma"],
-                wiring.gradients["beta"],
-            )
+            self._gamma_gradient = wiring.gradients["gamma"]
+            self._beta_gradient = wiring.gradients["beta"]
 
     def forward(self) -> None:
         """Write f(γ n + β)."""
@@ -170,10 +168,8 @@ class BoundRunningNormalization(BoundLayer):
     def __init__(self, layer: BatchNormalization, wiring: Wiring) -> None:
         self._x, self._epsilon = wiring.x, layer.epsilon
         self._gamma, self._beta = wiring.parameters["gamma"], wiring.parameters["beta"]
-        self._running_mean, self._running_variance = (
-            wiring.statistics["running_mean"],
-            wiring.statistics["running_variance"],
-        )
+        self._running_mean = wiring.statistics["running_mean"]
+        self._running_variance = wiring.statistics["running_variance"]
         self._scale, self._shift = np.empty_like(self._gamma), np.empty_like(self._gamma)
         self._z = wiring.empty(wiring.x.shape[1])
         self._activation = BoundActivation(layer.activation, self._z, keeps_sums=wiring.keeps_sums)

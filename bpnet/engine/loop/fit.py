@@ -55,18 +55,40 @@ def fit(
     each: Sequence[Training] | None = None,
     keep_before: bool = False,
 ) -> Generator[Record, None, None]:
-    """Train the network in place, yielding a record after each epoch.
-
-    `metrics` are measured on the rows and on the validation rows. `each` gives each replica an
-    optimizer, a learning rate, a schedule, penalties and a clipping of its own; all else, and
-    whether the schedule waits for a plateau, is `training`'s. With `keep_before` each record has
-    the parameters before the epoch's last step.
+    """Train a network in place, and yield a record after each epoch.
 
     When the iterator ends, is closed or is interrupted, the network holds the parameters that
-    `training.keep` asks for. A monitored training metric is measured anew after the epoch, as
+    `training.keep` asks for. A monitored training metric is computed again after the epoch, as
     validation metrics are, so that it belongs to the parameters that may be kept.
 
-    Raises ValueError where rows and network do not fit together.
+    Parameters
+    ----------
+    training
+        The settings. Without a loss it is the squared error.
+    network
+        The network, with its R replicas.
+    rows
+        The training rows x (N, I), y (N, O); their weights are scaled to a mean of 1.
+    validation
+        Rows to measure after each epoch.
+    metrics
+        Metrics beside the loss.
+    each
+        An optimizer, learning rate, schedule, penalty and clipping for each replica; all else, and
+        whether the schedule waits for a plateau, is `training`'s.
+    keep_before
+        Whether records have the parameters before the epoch's last step.
+
+    Yields
+    ------
+    Record
+        One for each epoch; the last has the reasons for stopping.
+
+    Raises
+    ------
+    ValueError
+        If rows, loss and network do not fit together.
+
     """
     replicas, validated = len(network.seeds), validation is not None
     loss = training.loss or SquaredError()

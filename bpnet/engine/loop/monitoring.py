@@ -65,7 +65,7 @@ class Keeper:
 
 
 class Monitor:
-    """Keeper of the best parameters and judge of when to stop, by the metrics of every epoch."""
+    """The decision, after each epoch, what to keep and when each replica stops."""
 
     def __init__(
         self, training: Training, keeper: Keeper, replicas: int, *, validated: bool
@@ -114,6 +114,7 @@ class Monitor:
             self._stop(self.running, "epochs")
 
     def _stop(self, which: Array, reason: Stop) -> None:
+        """Stop those replicas of a mask (R,) that still train."""
         if np.count_nonzero(which):
             stopped = which & self.running
             self.running = self.running & ~stopped

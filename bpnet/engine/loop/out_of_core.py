@@ -11,12 +11,13 @@ from bpnet.engine.loop.batches import Batch, Batches, Rows
 from bpnet.engine.randomness import Purpose, generator
 
 
-def _as_they_are(targets: Array) -> Array:
+def _unchanged(targets: Array) -> Array:
+    """Return the targets, where the loss compares them as they are."""
     return targets
 
 
 def _nothing() -> None:
-    pass
+    """Do nothing, where no mapping is to be released."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class StoredRows(Rows):
     window: int = 65_536
     block: int = 512
     release: Callable[[], None] = _nothing
-    prepare: Callable[[Array], Array] = _as_they_are
+    prepare: Callable[[Array], Array] = _unchanged
     """A loss's `prepare`, applied to the targets (K, O) of each copy."""
 
     in_memory: ClassVar[bool] = False

@@ -23,8 +23,9 @@ from bpnet.engine.schedules import ReduceOnPlateau
 class Steps:
     """The steps of a network through epochs over the training rows; `penalty` is bound to it.
 
-    Optimizer, learning rate, schedule and clipping are those of `each` replica's training; all else
-    is that of `training`. Raises ValueError where rows that are not in memory shall be one batch.
+    Optimizer, learning rate, schedule and clipping are those of each replica's training in `each`;
+    all else is that of `training`. Raises ValueError where rows that are not in memory shall be one
+    batch.
     """
 
     def __init__(

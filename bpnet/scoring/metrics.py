@@ -6,89 +6,14 @@ it is for.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from bpnet.config.schema import Task
-from bpnet.scoring.bootstrap import (
-    Blocks,
-    Floats,
-    MetricValues,
-    RankStatistic,
-    mean_of_defined,
-    ratio,
-)
-from bpnet.scoring.samples import (
-    AnySample,
-    ClassSample,
-    ClassSums,
-    LabelSample,
-    LabelSums,
-    QuantitySums,
-    clipped,
-)
-
-Rows = TypeVar("Rows")
-Sums = TypeVar("Sums")
-
-
-class TargetRows(NamedTuple):
-    """The rows of one target of a regression: true values (N,) and predicted ones (N,)."""
-
-    true: Floats
-    predicted: Floats
-
-
-@dataclass(frozen=True)
-class Formula(Generic[Rows, Sums]):
-    """How a metric is computed for a task: on the rows themselves, and on S resamples' sums (S,).
-
-    `of_rows` returns None where the rows leave the metric undefined; of a regression it sees one
-    target at a time. Without `of_sums`, only a metric that the sample ranks has an interval.
-    """
-
-    of_rows: Callable[[Rows], float | None]
-    of_sums: Callable[[Sums], Floats] | None = None
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric: `name` is its key in JSON, `title` what reports call it."""
-
-    name: str
-    title: str
-    computed_from: Literal["classes", "probabilities", "values"]
-    """The predictions it looks at: classes or labels, their probabilities, or quantities."""
-    lowest: float = 0.0
-    highest: float = 1.0
-    higher_is_better: bool = True
-    classification: Formula[ClassSample, ClassSums] | None = None
-    multilabel: Formula[LabelSample, LabelSums] | None = None
-    regression: Formula[TargetRows, QuantitySums] | None = None
-
-    def formula(self, task: Task) -> Formula[Any, Any]:
-        """Return the formula for a task; raises ValueError where the metric is not for it."""
-        formula: Formula[Any, Any] | None = getattr(self, task)
-        if formula is None:
-            raise ValueError(f"{self.name} is not a metric of {task}")
-        return formula
-
-
-def _sklearn() -> Any:
-    """Return scikit-learn's metrics, which take a second to import: only scoring waits for them."""
-    from sklearn import metrics
-
-    return metrics
-
-
-def mean_or_none(values: Sequence[float | None]) -> float | None:
-    """Return the mean of the values that are defined, or None where none is."""
-    defined = [value for value in values if value is not None]
-    return float(np.mean(defined)) if defined else None
-
+from bpnet.scoring.bootstrap import Floats, mean_of_defined, ratio
+from bpnet.scoring.metric import Formula, Metric, mean_or_none, sklearn_metrics
+from bpnet.scoring.samples import ClassSample, ClassSums, LabelSample, clipped
 
 # Shares of right predictions
 
@@ -98,7 +23,7 @@ ACCURACY = Metric(
     "accuracy",
     "classes",
     classification=Formula(
-        lambda sample: _sklearn().accuracy_score(sample.true, sample.predicted),
+        lambda sample: sklearn_metrics().accuracy_score(sample.true, sample.predicted),
         lambda sums: sums.all_right / sums.rows,
     ),
 )
@@ -109,7 +34,7 @@ BALANCED_ACCURACY = Metric(
     "balanced accuracy",
     "classes",
     classification=Formula(
-        lambda sample: _sklearn().recall_score(
+        lambda sample: sklearn_metrics().recall_score(
             sample.true, sample.predicted, labels=np.unique(sample.true), average="macro"
         ),
         lambda sums: mean_of_defined(ratio(sums.right, sums.true)),
@@ -123,7 +48,7 @@ SUBSET_ACCURACY = Metric(
     "subset accuracy",
     "classes",
     multilabel=Formula(
-        lambda sample: _sklearn().accuracy_score(sample.true, sample.predicted),
+        lambda sample: sklearn_metrics().accuracy_score(sample.true, sample.predicted),
         lambda sums: sums.every_right / sums.rows,
     ),
 )
@@ -135,7 +60,9 @@ LABEL_ACCURACY = Metric(
     "label accuracy",
     "classes",
     multilabel=Formula(
-        lambda sample: 1 - _sklearn().hamming_loss(sample.true.ravel(), sample.predicted.ravel()),
+        lambda sample: (
+            1 - sklearn_metrics().hamming_loss(sample.true.ravel(), sample.predicted.ravel())
+        ),
         lambda sums: (
             1 - (sums.true_and_predicted - 2 * sums.right).sum(axis=1) / (sums.rows * sums.labels)
         ),
@@ -155,7 +82,7 @@ def _macro_f1_of_labels(sample: LabelSample) -> float | None:
 def _micro_f1_of_labels(sample: LabelSample) -> float | None:
     if not (sample.true.any() or sample.predicted.any()):
         return None
-    f1: float = _sklearn().f1_score(sample.true.ravel(), sample.predicted.ravel())
+    f1: float = sklearn_metrics().f1_score(sample.true.ravel(), sample.predicted.ravel())
     return f1
 
 
@@ -169,7 +96,7 @@ F1_MACRO = Metric(
     "macro F1",
     "classes",
     classification=Formula(
-        lambda sample: _sklearn().f1_score(
+        lambda sample: sklearn_metrics().f1_score(
             sample.true, sample.predicted, average="macro", zero_division=0
         ),
         lambda sums: mean_of_defined(sums.f1),
@@ -196,7 +123,7 @@ F1_WEIGHTED = Metric(
     "weighted F1",
     "classes",
     classification=Formula(
-        lambda sample: _sklearn().f1_score(
+        lambda sample: sklearn_metrics().f1_score(
             sample.true, sample.predicted, average="weighted", zero_division=0
         ),
         lambda sums: (np.nan_to_num(sums.f1) * sums.true).sum(axis=1) / sums.rows,
@@ -212,7 +139,7 @@ F1_WEIGHTED = Metric(
 def _matthews(sample: ClassSample) -> float | None:
     if len(np.unique(sample.true)) == 1:
         return None
-    correlation: float = _sklearn().matthews_corrcoef(sample.true, sample.predicted)
+    correlation: float = sklearn_metrics().matthews_corrcoef(sample.true, sample.predicted)
     return correlation
 
 
@@ -245,7 +172,7 @@ LOG_LOSS = Metric(
     highest=math.inf,
     higher_is_better=False,
     classification=Formula(
-        lambda sample: _sklearn().log_loss(
+        lambda sample: sklearn_metrics().log_loss(
             sample.true, clipped(sample.probabilities), labels=list(range(sample.classes))
         ),
         lambda sums: sums.log_loss / sums.rows,
@@ -253,7 +180,7 @@ LOG_LOSS = Metric(
     multilabel=Formula(
         lambda sample: mean_or_none(
             [
-                _sklearn().log_loss(sample.true[:, k], sample.both(k), labels=[0, 1])
+                sklearn_metrics().log_loss(sample.true[:, k], sample.both(k), labels=[0, 1])
                 for k in range(sample.labels)
             ]
         ),
@@ -294,7 +221,7 @@ ROC_AUC = Metric(
     "ROC AUC",
     "probabilities",
     classification=Formula(
-        lambda sample: _mean_over_columns(sample, _sklearn().roc_auc_score),
+        lambda sample: _mean_over_columns(sample, sklearn_metrics().roc_auc_score),
     ),
     multilabel=Formula(lambda sample: mean_or_none(sample.roc_auc)),
 )
@@ -306,10 +233,10 @@ AVERAGE_PRECISION = Metric(
     "average precision",
     "probabilities",
     classification=Formula(
-        lambda sample: _mean_over_columns(sample, _sklearn().average_precision_score),
+        lambda sample: _mean_over_columns(sample, sklearn_metrics().average_precision_score),
     ),
     multilabel=Formula(
-        lambda sample: _mean_over_columns(sample, _sklearn().average_precision_score),
+        lambda sample: _mean_over_columns(sample, sklearn_metrics().average_precision_score),
     ),
 )
 """Averaged like ROC AUC."""
@@ -344,7 +271,7 @@ RMSE = Metric(
     highest=math.inf,
     higher_is_better=False,
     regression=Formula(
-        lambda rows: float(_sklearn().root_mean_squared_error(*rows)),
+        lambda rows: float(sklearn_metrics().root_mean_squared_error(*rows)),
         lambda sums: np.sqrt(sums.squares / sums.rows).mean(axis=1),
     ),
 )
@@ -357,7 +284,7 @@ MAE = Metric(
     highest=math.inf,
     higher_is_better=False,
     regression=Formula(
-        lambda rows: float(_sklearn().mean_absolute_error(*rows)),
+        lambda rows: float(sklearn_metrics().mean_absolute_error(*rows)),
         lambda sums: (sums.errors / sums.rows).mean(axis=1),
     ),
 )
@@ -369,7 +296,7 @@ R2 = Metric(
     "values",
     lowest=-math.inf,
     regression=Formula(
-        lambda rows: float(_sklearn().r2_score(*rows)) if np.ptp(rows.true) > 0 else None,
+        lambda rows: float(sklearn_metrics().r2_score(*rows)) if np.ptp(rows.true) > 0 else None,
         lambda sums: mean_of_defined(1 - ratio(sums.squares, sums.around_mean)),
     ),
 )
@@ -382,7 +309,7 @@ MEDIAN_ABSOLUTE_ERROR = Metric(
     "values",
     highest=math.inf,
     higher_is_better=False,
-    regression=Formula(lambda rows: float(_sklearn().median_absolute_error(*rows))),
+    regression=Formula(lambda rows: float(sklearn_metrics().median_absolute_error(*rows))),
 )
 
 
@@ -394,7 +321,9 @@ MAPE = Metric(
     higher_is_better=False,
     regression=Formula(
         lambda rows: (
-            float(_sklearn().mean_absolute_percentage_error(*rows)) if rows.true.all() else None
+            float(sklearn_metrics().mean_absolute_percentage_error(*rows))
+            if rows.true.all()
+            else None
         ),
         lambda sums: mean_of_defined(sums.relative / sums.rows),
     ),
@@ -444,33 +373,3 @@ def metric_range(name: str) -> tuple[float, float]:
     if name == "loss":
         return 0.0, math.inf
     return _BY_NAME[name].lowest, _BY_NAME[name].highest
-
-
-class TaskMetrics:
-    """The metrics of a sample's task as a statistic for the bootstrap."""
-
-    def __init__(self, sample: AnySample) -> None:
-        self.rows, self.width = sample.rows, sample.width
-        self.ranked: RankStatistic = sample.ranked
-        self._sample = sample
-        self._task, self._sums = _task_and_sums(sample)
-
-    def amounts(self, blocks: Blocks) -> Mapping[str, Floats]:
-        """Return what each block of the sample's rows adds to the sums."""
-        return self._sample.amounts(blocks)
-
-    def of_sums(self, sums: Mapping[str, Floats]) -> MetricValues:
-        """Return the metrics (S,) that are functions of the sums."""
-        named_sums = self._sums(sums)
-        formulas = {
-            metric.name: metric.formula(self._task).of_sums for metric in METRICS[self._task]
-        }
-        return {name: of_sums(named_sums) for name, of_sums in formulas.items() if of_sums}
-
-
-def _task_and_sums(sample: AnySample) -> tuple[Task, Callable[[Mapping[str, Floats]], Any]]:
-    if isinstance(sample, ClassSample):
-        return "classification", ClassSums
-    if isinstance(sample, LabelSample):
-        return "multilabel", LabelSums
-    return "regression", QuantitySums

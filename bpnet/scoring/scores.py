@@ -9,8 +9,10 @@ from sklearn import metrics
 
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.scoring.bootstrap import RESAMPLES, Floats, Score, bootstrap
-from bpnet.scoring.metrics import METRICS, TargetRows, TaskMetrics, mean_or_none
+from bpnet.scoring.metric import TargetRows, mean_or_none
+from bpnet.scoring.metrics import METRICS
 from bpnet.scoring.samples import ClassSample, Integers, LabelSample, QuantitySample
+from bpnet.scoring.task_metrics import TaskMetrics
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from scipy import stats
 
 from bpnet.scoring import bootstrap as module
 from bpnet.scoring.bootstrap import Means, bootstrap, metrics_at
-from bpnet.scoring.metrics import TaskMetrics
 from bpnet.scoring.samples import ClassSample, LabelSample, QuantitySample
 from bpnet.scoring.scores import score_classes, score_quantities
+from bpnet.scoring.task_metrics import TaskMetrics
 
 
 def agrees(sample, expected, counts, *arrays):

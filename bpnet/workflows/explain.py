@@ -1,5 +1,6 @@
 """Explain: look up a key of a config, or a kind of component, in the schema."""
 
+import functools
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -160,7 +161,7 @@ def _section(place: Place) -> Section:
 
 
 def _explanation(place: Place) -> Explanation:
-    same = [other.dotted for other in ROOT.walk() if _identity(other) == _identity(place)]
+    same = _everywhere()[_identity(place)]
     return Explanation(
         key=place.dotted,
         doc=class_doc(place.hint) if place.is_kind else place.doc.text,
@@ -199,6 +200,15 @@ def _identity(place: Place) -> object:
     assert place.owner is not None
     declares = [base for base in place.owner.__mro__ if place.name in inspect.get_annotations(base)]
     return declares[-1], place.name
+
+
+@functools.cache
+def _everywhere() -> Mapping[object, Sequence[str]]:
+    """Return, for each key and kind, every place where a config may have it."""
+    found: dict[object, list[str]] = {}
+    for place in ROOT.walk():
+        found.setdefault(_identity(place), []).append(place.dotted)
+    return found
 
 
 def _search(names: Sequence[str]) -> list[Place]:

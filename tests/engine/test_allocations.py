@@ -23,7 +23,7 @@ from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.out_of_core import StoredRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.metrics import Accuracy, Closeness, LabelAccuracy, RegressionError
+from bpnet.engine.metrics import METRICS, Accuracy, Closeness, LabelAccuracy, RegressionError
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import GradientDescent
 from bpnet.engine.penalties import GradientClipping
@@ -111,6 +111,11 @@ def test_penalties_clipping_validation_and_the_copy_of_the_best():
         gradient_clipping=GradientClipping(norm=1.0, value=0.5),
         validation=True,
     )
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_metrics(kind):
+    few([Dense(units=OUTPUTS)], metrics=[kind()])
 
 
 def test_several_metrics():

@@ -25,11 +25,11 @@ class CsvWriter:
         new = [_texts(values, self._columns.digits) for values in added.values()]
         lines = chunk.lines() if list(self._columns.kept) == chunk.columns else None
         if lines is None:
+            rows, positions = self._columns.rows(chunk), self._columns.positions(chunk)
+            kept = ([_cell(row[k]) for k in positions] for row in rows)
             text = "\n".join(
-                ",".join([*map(_cell, cells), *row])
-                for cells, row in zip(
-                    self._columns.kept_cells(chunk), zip(*new, strict=True), strict=True
-                )
+                ",".join([*row, *cells])
+                for row, cells in zip(kept, zip(*new, strict=True), strict=True)
             )
         else:
             text = "\n".join(map(",".join, zip(lines, *new, strict=True)))

@@ -32,20 +32,16 @@ class JsonLinesWriter:
             values if isinstance(values, list) else _rounded(values, self._columns.digits)
             for values in added.values()
         ]
+        kept = list(zip(self._columns.kept, self._columns.positions(chunk), strict=True))
         return [
             json.dumps(
                 {
-                    **{
-                        name: self._value(name, cell)
-                        for name, cell in zip(self._columns.kept, cells, strict=True)
-                    },
-                    **dict(zip(added, row, strict=True)),
+                    **{name: self._value(name, row[k]) for name, k in kept},
+                    **dict(zip(added, cells, strict=True)),
                 },
                 ensure_ascii=False,
             )
-            for cells, row in zip(
-                self._columns.kept_cells(chunk), zip(*new, strict=True), strict=True
-            )
+            for row, cells in zip(self._columns.rows(chunk), zip(*new, strict=True), strict=True)
         ]
 
     def _value(self, column: str, cell: str) -> str | float | int | None:

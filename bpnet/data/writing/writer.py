@@ -1,6 +1,6 @@
 """What the writers of all formats have in common."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -25,13 +25,14 @@ class OutputColumns:
     digits: int
     numeric: Sequence[str] = ()
 
-    def kept_cells(self, chunk: Chunk) -> Iterable[Sequence[str]]:
-        """Return the cells of the kept columns as text, row by row."""
-        if not self.kept:
-            return [()] * len(chunk)
+    def rows(self, chunk: Chunk) -> Sequence[Sequence[str]]:
+        """Return every row's cells as text, none where no column is kept."""
+        return chunk.rows() if self.kept else [()] * len(chunk)
+
+    def positions(self, chunk: Chunk) -> list[int]:
+        """Return the positions of the kept columns among those of a chunk."""
         position = {name: k for k, name in enumerate(chunk.columns)}
-        positions = [position[name] for name in self.kept]
-        return ([row[k] for k in positions] for row in chunk.rows())
+        return [position[name] for name in self.kept]
 
 
 class Writer(Protocol):

@@ -44,7 +44,7 @@ def test_every_name_is_in_its_file(page: Document) -> None:
             if files:
                 assert any(defines(ROOT / file, name) for file in files), (files, name)
                 checked += 1
-    assert checked or page is ARCHITECTURE
+    assert checked > 3
 
 
 def test_the_files_of_a_section_are_in_its_package() -> None:

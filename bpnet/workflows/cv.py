@@ -25,7 +25,7 @@ from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_folds
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
 from bpnet.workflows.cv_pass import FoldPass
-from bpnet.workflows.cv_plan import PlannedFold, encoded, in_passes, plan
+from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan
 from bpnet.workflows.out_of_fold import predict_fold
 from bpnet.workflows.session import FoldWatcher, TrainingSession, divergence_cause
 
@@ -70,7 +70,7 @@ def cross_validate(
     opened = open_dataset(loaded)
     drawn = draw_folds(opened, folds, repeats)
     passes = in_passes([plan(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
-    first = encoded(passes[0], runs)  # in most tables every bad cell is met here
+    first = encode_pass(passes[0], runs)  # in most tables every bad cell is met here
     run = _new_run(loaded, drawn, len(opened.target_values.values), runs, name)
     run_file = RunFile(
         run.run,
@@ -167,8 +167,8 @@ class _CVSession(TrainingSession):
         return "finished" if self.trained.folds else "diverged"
 
     def _train_pass(self, number: int, group: Sequence[PlannedFold], log: MetricsLog) -> None:
-        """Train the folds of a pass; an interrupted one leaves what it has learnt."""
-        prepared = self._ready.pop() if self._ready else encoded(group, self._scratch)
+        """Train the folds of a pass; an interrupted pass leaves its networks, too."""
+        prepared = self._ready.pop() if self._ready else encode_pass(group, self._scratch)
         training = FoldPass(group, prepared, log)
         self._begin_pass(
             self._run.folder,

@@ -57,7 +57,7 @@ def in_passes(planned: Sequence[PlannedFold]) -> list[list[PlannedFold]]:
     return passes
 
 
-def encoded(group: Sequence[PlannedFold], scratch: Path) -> list[EncodedDataset]:
+def encode_pass(group: Sequence[PlannedFold], scratch: Path) -> list[EncodedDataset]:
     """Encode the rows of each fold; raises DataError that names the fold."""
     prepared = []
     for planned in group:

@@ -100,16 +100,16 @@ def _split_seed(source: Source, first: Config) -> int:
         return first.split_seed
 
 
-def judged_by(passes: Sequence[GridPass]) -> tuple[str, Part]:
+def ranking_of(passes: Sequence[GridPass]) -> tuple[str, Part]:
     """Return the metric and the part of the split that rank the points.
 
     The metric is the loss, or the task's first metric if the points' losses are not comparable.
     Raises ConfigError if points predict different targets, or only some have validation rows.
     """
-    surveys = [group.fitted.split for group in passes]
+    splits = [group.fitted.split for group in passes]
     points = [point for group in passes for point in group.points]
-    targets = {(survey.target_values.task, tuple(survey.target_values.names)) for survey in surveys}
-    validated = {bool(len(survey.parts["validation"])) for survey in surveys}
+    targets = {(split.target_values.task, tuple(split.target_values.names)) for split in splits}
+    validated = {bool(len(split.parts["validation"])) for split in splits}
     for problem, values in (
         ("predict different things", targets),
         ("do not all have validation rows", validated),

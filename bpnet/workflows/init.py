@@ -91,15 +91,7 @@ def draft(
     the dataset. Raises UsageError if the table is standard input or another key is set, DataError
     if the table cannot be trained on.
     """
-    if data == "-":
-        raise UsageError(
-            "standard input cannot be read again by a training; save the table, and name its file"
-        )
-    other = [text for text in assignments if not text.startswith("dataset.")]
-    if other:
-        raise UsageError(
-            f"--set {other[0]}: init takes only keys of dataset; edit the config for the others"
-        )
+    _check_arguments(data, assignments)
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
     source = override(Source(data, {"task": task, "dataset": dataset}, {}, folder), assignments)
     chosen = {key: value for key, value in source.data["dataset"].items() if key not in dataset}
@@ -134,6 +126,18 @@ def draft(
         chosen=chosen,
         settings=settings_for(rows),
     )
+
+
+def _check_arguments(data: str, assignments: Sequence[str]) -> None:
+    if data == "-":
+        raise UsageError(
+            "standard input cannot be read again by a training; save the table, and name its file"
+        )
+    other = [text for text in assignments if not text.startswith("dataset.")]
+    if other:
+        raise UsageError(
+            f"--set {other[0]}: init takes only keys of dataset; edit the config for the others"
+        )
 
 
 def default_name(data: str) -> str:

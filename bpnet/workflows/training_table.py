@@ -52,12 +52,12 @@ def reopen_table(paths: directory.RunPaths, advice: str = "") -> Table:
     trained_on = content.get("data_sha256") if isinstance(content, dict) else None
     if trained_on is None:
         raise RunError(
-            f"{paths.run}: lacks data_sha256, by which the table is known; restore it{advice}"
+            f"{paths.run}: lacks data_sha256, by which the table is recognized; restore it{advice}"
         )
     if table.digest != trained_on:
         raise DataError(
             f"{table.name}: the file has changed since the run was trained on it, "
-            f"so its rows are not known now; restore it{advice}"
+            f"so it is unknown which rows trained; restore it{advice}"
         )
     return table
 

@@ -38,7 +38,7 @@ def test_every_path_exists(page: Document) -> None:
 def test_every_name_is_in_its_file(page: Document) -> None:
     checked = 0
     for row in page.rows():
-        quoted = re.findall(r"`([\w./]+)`", " ".join(row[1:]))
+        quoted = re.findall(r"`([\w./]+)`", " ".join(row))
         files = [word for word in quoted if word.endswith(".py")]
         for name in [word for word in quoted if "/" not in word]:
             if files:

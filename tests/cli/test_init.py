@@ -1,4 +1,4 @@
-"""`bpnet init`: the config it writes trains as it stands, says what the table holds, and replaces nothing unasked."""
+"""`bpnet init`: its config trains as it stands and describes the table; nothing is overwritten."""
 
 import json
 import re

@@ -26,7 +26,8 @@ def test_train_prints_figures_to_stdout_and_progress_to_stderr(here: Path) -> No
         assert part in said.out
     lines = said.err.splitlines()
     assert lines[0].startswith(
-        "c-001: 42 train, 9 validation, 9 test rows; 2 features -> c (2 classes: the target is text); 17 parameters"
+        "c-001: 42 train, 9 validation, 9 test rows; 2 features -> c "
+        "(2 classes: the target is text); 17 parameters"
     )
     shown = [line.split("  ")[0] for line in lines if line.startswith("epoch ")]
     assert shown == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]

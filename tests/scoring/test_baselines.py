@@ -1,4 +1,4 @@
-"""Baselines are scikit-learn's models and the training rows' shares; the verdict knows noise from a difference."""
+"""Baselines are scikit-learn's models and the training rows' shares; a verdict minds the noise."""
 
 import numpy as np
 import pytest
@@ -128,7 +128,8 @@ def test_a_network_that_is_better_by_chance(rng):
     assert sentence.endswith("a difference within the noise of 100 rows")
     (sentence,) = judged(baseline, network, rng)
     assert sentence.startswith(
-        "the network does not beat logistic regression: accuracy 0.97 against 0.98 (within the noise)"
+        "the network does not beat logistic regression: "
+        "accuracy 0.97 against 0.98 (within the noise)"
     )
 
 
@@ -139,7 +140,7 @@ def test_the_same_predictions_do_not_beat_each_other(rng):
 
 
 def test_the_comparison_is_paired(rng):
-    # a gain on 12 rows of 1,000 that the baseline gets no row back for is clear, though either accuracy varies by 0.03
+    # better on 12 rows of 1,000 and worse on none is clear, though either accuracy varies by 0.03
     network = np.arange(1000) >= 300
     baseline = np.arange(1000) >= 312
     assert judged(network, baseline, rng) == []

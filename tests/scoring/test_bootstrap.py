@@ -1,4 +1,4 @@
-"""Resampled figures are scikit-learn's on the rows repeated as often as drawn; intervals are scipy's."""
+"""Metrics of resamples are scikit-learn's of the repeated rows; intervals are SciPy's."""
 
 import time
 

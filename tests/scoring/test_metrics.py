@@ -1,4 +1,4 @@
-"""Every metric of the table is scikit-learn's, lies in its range, and is best for a perfect prediction."""
+"""Every metric of the table is scikit-learn's, in its range, and best for a perfect prediction."""
 
 import numpy as np
 import pytest

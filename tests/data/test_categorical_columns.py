@@ -82,7 +82,7 @@ def test_embedding_codes_are_within_the_places(train, others, rare):
     assert column.size == min(600, round(1.6 * column.code_count**0.56))
 
 
-def test_embedded_columns_are_found_where_they_stand():
+def test_embedded_columns_have_the_position_of_their_input():
     whole = table(a=[1, "", 3], b=["x", "y", ""], c=[1, 2, 3], d=["p", "q", "p"])
     categorical = Embedded(rare=1, size=3)
     encoder = fitted(
@@ -143,7 +143,7 @@ def test_no_training_row_is_flagged_where_rare_categories_are_too_many_to_be_nam
 @pytest.mark.parametrize(
     "categorical", [Ordinal(order=["S", "M", "L"]), Ordinal(), Embedded(rare=1)]
 )
-def test_an_unseen_category_is_the_commonest_where_gaps_are_refused_too(
+def test_an_unseen_category_is_the_most_frequent_where_missing_values_are_refused_too(
     categorical: AnyCategorical,
 ):
     whole = table_from_rows("t.csv", ["size"], [["S"], ["M"], ["M"], ["L"], ["S"], ["M"]])

@@ -31,7 +31,7 @@ def test_numbers_come_in_many_forms():
 @pytest.mark.parametrize(
     "cell", ["", *MISSING_WORDS, "NA", "NaN", "N/A", "None", "NULL", "#N/A", "?"]
 )
-def test_gaps_among_numbers(cell):
+def test_missing_values_among_numbers(cell):
     assert math.isnan(numbers([cell])[0])
     assert not NumberFormat().is_number(cell)
 
@@ -73,18 +73,18 @@ def test_a_cell_that_is_no_finite_number_is_named(cell):
         ({"thousands": " "}, "1 234", 1234),
     ],
 )
-def test_marks(marks, cell, value):
+def test_number_formats(marks, cell, value):
     assert numbers([cell], **marks) == [value]
 
 
 @pytest.mark.parametrize(
     ("marks", "cell"), [({"decimal": ","}, "1.5"), ({"decimal": ","}, "1,2,3"), ({}, "1'000")]
 )
-def test_other_marks_are_refused(marks, cell):
+def test_other_number_formats_are_refused(marks, cell):
     assert not NumberFormat(**marks).is_number(cell)
 
 
-def test_words_may_be_named_gaps_in_any_column():
+def test_words_may_be_set_as_missing_in_any_column():
     marks = NumberFormat(missing=frozenset(["-999", "unknown"]))
     column = column_from_texts(["-999", "5", "unknown", "NA"], marks)
     np.testing.assert_array_equal(column.as_numbers(), [np.nan, 5, np.nan, np.nan])
@@ -92,7 +92,7 @@ def test_words_may_be_named_gaps_in_any_column():
 
 
 @given(st.lists(st.sampled_from(["", "a", "b", "NA", "1"]), min_size=1))
-def test_codes_point_at_the_cells_and_blanks_are_gaps(cells):
+def test_codes_point_at_the_cells_and_blanks_are_missing(cells):
     codes, levels = column_from_texts(cells, NumberFormat()).as_text()
     assert [levels[code] if code >= 0 else "" for code in codes] == cells
     assert len(set(levels)) == len(levels)

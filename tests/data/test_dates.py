@@ -129,7 +129,7 @@ def test_parts_that_never_differ_are_left_out():
     assert (constant.parts, constant.inputs) == ([], ["d missing"])
 
 
-def test_gaps_and_dates_far_outside_are_told():
+def test_missing_dates_and_dates_far_outside_are_flagged():
     (column,) = fitted(["2020-01-01", "", "2020-01-03", "2020-01-02"]).columns
     flags = RowFlags()
     x = np.empty((4, len(column.inputs)))
@@ -172,14 +172,14 @@ def test_another_format_is_named():
     assert "line 3 (row 2), column 'd': '2020-01-01' is not a date (%d.%m.%Y)" in message
 
 
-def test_a_gap_where_none_may_be_is_named():
+def test_a_missing_value_where_none_is_allowed_is_named():
     encoder = fitted(["2020-01-01", "2020-01-02"], missing=Refuse())
     (chunk,) = table_from_rows("n.csv", ["d"], [["2020-01-01"], ["?"]]).chunks(encoder.column_types)
     with pytest.raises(DataError, match=r"n\.csv, line 3 \(row 2\), column 'd': is blank"):
         encoder.encode(chunk, "float32")
 
 
-def test_a_column_of_gaps_is_named():
+def test_a_column_of_missing_values_is_named():
     assert "column 'd' is blank in every training row; set dataset.roles.d to ignored" in problem(
         ["NA", "?"]
     )

@@ -175,7 +175,7 @@ def test_quoted_commas_and_newlines_belong_to_the_cell_and_lines_are_those_of_th
         ("a,b\n-999,2\n3,4\n", {"missing": ["-999"]}, [np.nan, 3]),
     ],
 )
-def test_marks_of_numbers(text, settings, numbers):
+def test_number_formats(text, settings, numbers):
     np.testing.assert_array_equal(
         whole_columns(table(text, **settings), {"a": "number"})["a"].as_numbers(), numbers
     )
@@ -304,7 +304,7 @@ def test_a_header_of_several_lines_ends_where_its_quotes_do(size: str):
     assert read.where(0) == "t.csv, line 4 (row 1)"
 
 
-def test_a_mark_between_thousands_stands_before_three_digits(size: str):
+def test_a_thousands_mark_precedes_three_digits(size: str):
     assert column(
         b"x;y\n3.101,5;1\n-1.000.000;1\n7;1\n", "x", "number", thousands="."
     ).as_numbers().tolist() == [

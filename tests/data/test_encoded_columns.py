@@ -40,7 +40,7 @@ def test_words_are_0_and_1_in_any_case(no, yes):
     assert flags == ["", "", "imputed b", "unseen b"]
 
 
-def test_a_gap_is_the_word_that_most_rows_mean():
+def test_a_missing_value_becomes_the_most_frequent_word():
     encoder = fitted(table(b=["no", "no", "yes", "Yes", "YES"]), column_options("boolean"))
     assert encoded(encoder, table(b=["", "no"]))[0].tolist() == [[1], [0]]
 
@@ -106,7 +106,7 @@ def test_a_row_of_zeros_stays_and_a_huge_row_gets_length_1():
 
 
 @pytest.mark.parametrize("scaling", [Standardize(), MinMax()])
-def test_figures_that_overflow_are_refused_with_the_column(scaling):
+def test_statistics_that_overflow_are_refused_with_the_column(scaling):
     whole = table(a=[1, 2], b=["1e308", "-1e308"])
     with pytest.raises(
         DataError, match=r"t\.csv: column 'b' holds 1e\+308, too large to .*another unit"
@@ -150,7 +150,7 @@ def test_a_number_far_outside_is_flagged():
     ]
 
 
-def test_flags_of_a_row_stand_together():
+def test_flags_of_a_row_are_joined():
     encoder = fitted(
         table(a=[0, 10], c=["x", "y"]),
         column_options("numeric"),
@@ -165,7 +165,7 @@ def test_flags_of_a_row_stand_together():
 # Gaps
 
 
-def test_an_indicator_is_made_only_where_training_rows_had_gaps():
+def test_an_indicator_is_made_only_where_training_rows_had_missing_values():
     whole = table(a=[1, 2, ""], b=["", 2, 3])
     assert fitted(
         whole, column_options("numeric"), column_options("numeric"), train=[1, 2]
@@ -182,7 +182,7 @@ def test_an_indicator_is_made_only_where_training_rows_had_gaps():
     ("role", "cells"),
     [("numeric", ["1", "2"]), ("categorical", ["x", "y"]), ("boolean", ["yes", "no"])],
 )
-def test_a_gap_that_is_refused_is_named(role, cells):
+def test_a_missing_value_that_is_refused_is_named(role, cells):
     encoder = fitted(
         table(a=cells, n=["0", "1"]),
         column_options(role, missing=Refuse()),
@@ -212,7 +212,7 @@ def test_a_column_without_any_value_is_named(role):
         )
 
 
-def test_an_indicator_and_a_column_of_one_name_are_told_apart():
+def test_an_indicator_and_a_column_of_one_name_are_distinct():
     whole = table_from_rows("t.csv", ["a", "a missing"], [[3, 4], ["", 0], [3, 8]])
     encoder = fitted(
         whole,

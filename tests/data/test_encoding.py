@@ -150,7 +150,7 @@ def test_without_preprocessing_values_pass_unchanged(values):
 
 @pytest.mark.parametrize("by", ["median", "most_frequent"])
 @given(TABLES, st.data())
-def test_gaps_are_filled_and_told_as_by_scikit_learn(by, values, data):
+def test_missing_values_are_filled_and_indicated_as_by_scikit_learn(by, values, data):
     gaps = data.draw(arrays.arrays(bool, values.shape))
     train = (len(values) + 1) // 2
     holed = np.where(gaps, np.nan, values)
@@ -202,7 +202,7 @@ def test_ordinal_inputs_are_those_of_scikit_learn(levels):
 
 @pytest.mark.parametrize("kind", [OneHot(rare=2), Embedded(rare=2), Ordinal()])
 @given(st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=3, max_size=30))
-def test_gaps_among_categories_are_the_most_frequent_category(kind, levels):
+def test_missing_values_among_categories_become_the_most_frequent_category(kind, levels):
     assume(any(levels))
     given_levels = [level or np.nan for level in levels]
     most = SimpleImputer(strategy="most_frequent").fit_transform(
@@ -275,7 +275,7 @@ def prepared(folder: Path, preprocessing: str, task: str) -> EncodedDataset:
         " missing: {kind: impute, numeric: most_frequent}}",
     ],
 )
-def test_what_stands_in_rows_held_out_changes_nothing_of_the_model(tmp_path, preprocessing, task):
+def test_cells_of_held_out_rows_change_nothing_of_the_model(tmp_path, preprocessing, task):
     rng = np.random.default_rng(0)
     rows: list[list[object]] = [
         [

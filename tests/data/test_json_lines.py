@@ -50,7 +50,7 @@ def test_what_json_writes_is_read_back(rows, as_ascii):
             )
 
 
-def test_keys_are_columns_and_what_is_absent_a_gap():
+def test_keys_are_columns_and_an_absent_key_is_a_missing_value():
     read = table(
         '{"b": 1, "a": "x"}\n\n{"a": null}\n{"c": true, "b": 2.50}\r\n{"a": "y", "c": false}'
     )
@@ -69,7 +69,7 @@ def test_keys_are_columns_and_what_is_absent_a_gap():
     assert numbers[[0, 2]].tolist() == [1, 2.5]
 
 
-def test_nan_is_a_gap_among_numbers_and_words_may_be_named_gaps():
+def test_nan_is_a_missing_number_and_words_may_be_set_as_missing():
     column = whole_columns(
         table('{"a": NaN}\n{"a": 1}\n{"a": "-"}\n', missing=["-"]), {"a": "number"}
     )["a"]

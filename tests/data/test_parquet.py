@@ -102,7 +102,7 @@ def test_what_is_no_table_of_cells_is_named(tmp_path: Path):
         read(tmp_path / "u.parquet", {"a": pa.array([], pa.int64())})
 
 
-def test_names_that_stand_twice_are_refused(tmp_path: Path):
+def test_names_that_occur_twice_are_refused(tmp_path: Path):
     twice = pa.Table.from_arrays(
         [pa.array([1]), pa.array([2]), pa.array([3])], names=["a", "b", "a"]
     )

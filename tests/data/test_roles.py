@@ -80,7 +80,7 @@ def test_what_is_no_date(cells):
     assert found(cells).role != "date"
 
 
-def test_dates_that_fit_two_orders_are_read_as_month_first_and_said_so():
+def test_dates_that_fit_two_orders_are_read_as_month_first_with_a_note():
     finding = found(["1/2/2020", "3/4/2021", "12/12/2020"])
     assert finding.date_format == "%m/%d/%Y"
     assert finding.note is not None

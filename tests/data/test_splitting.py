@@ -284,7 +284,7 @@ def test_named_parts_stay_and_the_others_are_drawn_from_the_rest(named, share, s
 
 
 @given(st.lists(st.booleans(), min_size=20, max_size=80), SEEDS, st.booleans())
-def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_alone(
+def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_all(
     dropped, seed, stratify
 ):
     dropped = np.array(dropped)
@@ -298,7 +298,7 @@ def test_dropped_rows_are_in_no_part_and_the_others_are_split_as_if_they_were_al
     assert all(np.array_equal(ours[part], kept[alone[part]]) for part in PARTS)
 
 
-def test_a_validation_part_of_the_latest_rows_leaves_a_test_file_alone():
+def test_a_validation_part_of_the_latest_rows_leaves_a_test_file_as_it_is():
     named = np.array([0, 0, 0, 0, 2, 2], np.int8)
     parts = split_rows(
         6,

@@ -87,13 +87,13 @@ def test_a_row_without_a_target_is_named(gap):
             assert part in message
 
 
-def test_many_gaps_are_counted():
+def test_many_missing_values_are_counted():
     found = problems(regression_values, column(["1", *[""] * 9]), "y")
     assert len(found) == 6
     assert found[-1] == "in all, 9 cells of the target 'y' are blank"
 
 
-def test_words_for_gaps_are_classes_but_no_numbers():
+def test_words_for_missing_values_are_classes_but_not_numbers():
     cells = column(["1", "NA", "nan", "", "none"])
     assert missing_targets(cells, words=True).tolist() == [False, False, True, True, False]
     assert missing_targets(cells, words=False).tolist() == [False, True, True, True, True]
@@ -223,11 +223,11 @@ def test_a_target_is_read_back_from_json(target):
 @pytest.mark.parametrize(
     "cells", [["", "0", "1"], ["0", "1", ""], ["NA", "1", "0"], ["0", "1", "NA"]]
 )
-def test_a_gap_does_not_make_labels_quantities(cells: list[str]):
+def test_a_missing_value_does_not_make_labels_quantities(cells: list[str]):
     assert is_binary(column(cells))
 
 
-def test_what_is_no_label_is_none_with_a_gap_either():
+def test_a_cell_that_is_not_a_label_is_not_one_beside_a_missing_value_either():
     assert not is_binary(column(["", "0", "2"]))
     assert not is_binary(column(["", ""]))
 

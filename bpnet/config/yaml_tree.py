@@ -14,6 +14,7 @@ from yaml.reader import ReaderError
 from bpnet.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
+"""The keys and list positions on the way to a value."""
 
 TAG = "tag:yaml.org,2002:"
 _DEEPEST, _MOST_VALUES = 50, 100_000  # a few nested aliases can stand for billions of values
@@ -48,6 +49,11 @@ _PLAIN_WORDS = {  # part of the parser's complaint -> what the writer can do abo
     "cannot start any token": "text cannot begin with this character; put it in quotes",
     "node content": "a value is missing in front of this",
 }
+
+
+def dotted(path: KeyPath) -> str:
+    """Return a key path as `--set` takes it, such as architecture.layers.0.units."""
+    return ".".join(str(part) for part in path)
 
 
 def shortened(text: str) -> str:

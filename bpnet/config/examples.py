@@ -38,7 +38,7 @@ def example_of(place: Place) -> Example:
 
 
 def _levels(place: Place) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """Return a key and the values beside it, then the same of each key around it, the top one last."""
+    """Yield a key and the values beside it, then the same for each key around it, the top last."""
     if place.is_kind:
         place, entries = _with_kind(place, _kind_value(place))
     else:

@@ -18,51 +18,57 @@ EXAMPLE = "--grid training.learning_rate=0.01,0.03,0.1"
 
 @dataclass(frozen=True)
 class Point:
-    """One combination: the text of each key's value, and the config with them."""
+    """One point of a grid: the text of each key's value, and the config with these values."""
 
     values: Mapping[str, str]
     loaded: LoadedConfig
 
 
 def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
-    """The points of `KEY.PATH=VALUE,VALUE,…` assignments, the last key varying fastest; values are read as YAML.
+    """Return every combination of the values that `KEY.PATH=VALUE,VALUE,…` assignments list.
 
-    Raises UsageError where one is not of that form, ConfigError where a key cannot be set or a point is no config.
+    The last key varies fastest; values are read as YAML. Raises UsageError if an assignment is not
+    of that form, ConfigError if a key cannot be set or a point's config is not valid.
     """
     values: dict[str, list[str]] = {}
-    set_already = {str(place).partition("=")[0] for place in source.lines.values()}
     for grid in grids:
-        key, equals, text = grid.partition("=")
-        key, found = key.strip(), _values(text)
-        if not equals or not key or not found:
-            raise UsageError(
-                f"--grid {grid}: is not of the form KEY.PATH=VALUE,VALUE,…, such as {EXAMPLE}"
-            )
+        key, listed = _assignment(source, grid)
         if key in values:
             raise UsageError(f"--grid {grid}: {key} is given twice; give all of its values at once")
-        if f"--set {key}" in set_already:
-            raise UsageError(
-                f"--grid {grid}: the key is given to --set, too; leave one of them out"
-            )
-        if key == "name":
-            raise UsageError(
-                f"--grid {grid}: name only names the run; give keys that change the training"
-            )
-        twice = [value for k, value in enumerate(found) if value in found[:k]]
-        if twice:
-            raise UsageError(f"--grid {grid}: names {twice[0]} twice; give each value once")
-        values[key] = found
+        values[key] = listed
     combinations = itertools.product(*values.values())
     points = [dict(zip(values, combination, strict=True)) for combination in combinations]
     sources = [
         override(source, [f"{key}={value}" for key, value in point.items()], "--grid")
         for point in points
     ]
-    return [Point(point, load_config(own)) for point, own in zip(points, sources, strict=True)]
+    return [
+        Point(point, load_config(config)) for point, config in zip(points, sources, strict=True)
+    ]
+
+
+def _assignment(source: Source, grid: str) -> tuple[str, list[str]]:
+    """Return the key and the values of one assignment; raise UsageError if it makes no grid."""
+    key, equals, text = grid.partition("=")
+    key, values = key.strip(), _values(text)
+    if not equals or not key or not values:
+        raise UsageError(
+            f"--grid {grid}: is not of the form KEY.PATH=VALUE,VALUE,…, such as {EXAMPLE}"
+        )
+    if any(str(place).partition("=")[0] == f"--set {key}" for place in source.lines.values()):
+        raise UsageError(f"--grid {grid}: the key is given to --set, too; leave one of them out")
+    if key == "name":
+        raise UsageError(
+            f"--grid {grid}: name only names the run; give keys that change the training"
+        )
+    twice = [value for k, value in enumerate(values) if value in values[:k]]
+    if twice:
+        raise UsageError(f"--grid {grid}: names {twice[0]} twice; give each value once")
+    return key, values
 
 
 def _values(text: str) -> list[str] | None:
-    """The texts between the commas that stand outside brackets and quotes; None where that is no YAML."""
+    """Split at the commas outside brackets and quotes; return None if the text is not YAML."""
     listed = f"[{text}]"
     try:
         root = yaml.compose(listed, Loader=yaml.SafeLoader)
@@ -74,11 +80,12 @@ def _values(text: str) -> list[str] | None:
 
 
 def in_common(config: Config) -> str:
-    """What configs must have in common for their networks to train as replicas in one pass.
+    """Return what configs must have in common for their networks to train as replicas in one pass.
 
-    Free are what leaves the shapes, rows and batches alone: seed, learning rate, optimizer, schedule, penalties and
-    clipping, the rates of dropout, and initializers. An optimizer that searches looks at all replicas at once, and a
-    schedule that waits for a plateau too: their settings are not free.
+    Left out is what changes no shape, row or batch: seed, learning rate, optimizer, schedule,
+    penalties and clipping, the rates of dropout, and initializers. An optimizer that searches looks
+    at all replicas at once, and so does a schedule that waits for a plateau: their settings must
+    agree.
     """
     data = as_data(config)
     del data["seed"], data["name"]
@@ -96,13 +103,16 @@ def in_common(config: Config) -> str:
 
 
 def dividing_keys(points: Sequence[Point], common: Sequence[str]) -> list[str]:
-    """The keys whose values alone keep points from training in one pass, given what each has `in_common`."""
-    found = []
+    """Return the keys that by themselves keep points from training in one pass.
+
+    `common` is the result of `in_common` for each point.
+    """
+    dividing = []
     for key in points[0].values:
         by_others: dict[tuple[str, ...], set[str]] = {}
         for point, shape in zip(points, common, strict=True):
             others = tuple(value for name, value in point.values.items() if name != key)
             by_others.setdefault(others, set()).add(shape)
         if any(len(shapes) > 1 for shapes in by_others.values()):
-            found.append(key)
-    return found
+            dividing.append(key)
+    return dividing

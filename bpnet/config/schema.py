@@ -86,7 +86,8 @@ class Split(Component):
             if not (0 <= amount < 1 or (isinstance(amount, int) and amount >= 1)):
                 raise FieldError(
                     key,
-                    f"is {amount}; it must be a share, at least 0 and less than 1, or a whole number of rows",
+                    f"is {amount}; it must be a share, at least 0 and less than 1, "
+                    "or a whole number of rows",
                 )
         if self.share("validation") + self.share("test") >= 1:
             raise FieldError(
@@ -136,18 +137,21 @@ class Split(Component):
             )
 
     def amount(self, part: Literal["validation", "test"]) -> int | float:
-        """What to draw for a part: a share of the rows, or as an int their count; 0 where its rows are named."""
+        """Return how many rows to draw for a part: a share, or as an int their number.
+
+        It is 0 if the part's rows are named.
+        """
         named = self.validation_rows if part == "validation" else self.test_rows
         amount: int | float = getattr(self, part)
         return 0.0 if named is not None or self.column is not None else amount
 
     def share(self, part: Literal["validation", "test"]) -> float:
-        """The share of rows to draw for a part: 0 where its rows are named or counted."""
+        """Return the share of rows to draw for a part: 0 if its rows are named or counted."""
         amount = self.amount(part)
         return amount if isinstance(amount, float) else 0.0
 
     def stratifies(self, task: Task) -> bool:
-        """Whether every part drawn keeps the share of each class."""
+        """Return whether every part drawn keeps the share of each class."""
         if self.stratify is not None:
             return self.stratify
         return (
@@ -156,7 +160,7 @@ class Split(Component):
 
     @property
     def validates(self) -> bool:
-        """Whether there will be validation rows; a `column` is taken to have some."""
+        """True if there will be validation rows; a `column` is taken to have some."""
         return self.validation_rows is not None or self.column is not None or self.validation > 0
 
 
@@ -298,7 +302,8 @@ class Dataset(Component):
             cells = len(self.rows[ragged[0]])
             raise FieldError(
                 "rows",
-                f"has {cells} cells in row {ragged[0] + 1}, but dataset.columns has {len(columns)} names",
+                f"has {cells} cells in row {ragged[0] + 1}, "
+                f"but dataset.columns has {len(columns)} names",
             )
 
 
@@ -350,7 +355,8 @@ class Architecture(Component):
             other = "activation" if self.hidden is None else "hidden"
             raise FieldError(
                 "layers",
-                f"and {other} are both set; keep one of the two (--set architecture.layers=null takes the layers away, "
+                f"and {other} are both set; keep one of the two "
+                "(--set architecture.layers=null takes the layers away, "
                 f"--set architecture.{other}=null takes {other} away)",
             )
         if self.output is None and not self.layers:
@@ -407,5 +413,5 @@ class Config(Component):
     @property
     def split_seed(self) -> int:
         """The seed that draws the rows of each part."""
-        own = self.dataset.split.seed
-        return self.seed if own is None else own
+        seed = self.dataset.split.seed
+        return self.seed if seed is None else seed

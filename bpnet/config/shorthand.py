@@ -1,4 +1,4 @@
-"""Shorthand: a component written as a bare word, and what a place in the schema may hold."""
+"""Components written in short, as a bare word, and what a key of the schema may hold."""
 
 import dataclasses
 import types
@@ -10,7 +10,7 @@ from bpnet.config.yaml_tree import KeyPath
 
 
 def dataclasses_in(hint: Any) -> Iterator[type]:
-    """Every dataclass that a type hint allows, through unions, lists and annotations."""
+    """Yield every dataclass that a type hint allows, through unions, lists and annotations."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         yield hint
     elif typing.get_origin(hint) in (typing.Union, types.UnionType, typing.Annotated):
@@ -20,19 +20,19 @@ def dataclasses_in(hint: Any) -> Iterator[type]:
 
 
 def kind_of(component: type) -> str | None:
-    """The word that tells a component apart, or None for a section, which has none."""
+    """Return the word that names a component, or None for a section."""
     hint = hints(component).get("kind")
     return typing.get_args(hint)[0] if typing.get_origin(hint) is Literal else None
 
 
 def hints(section: type) -> dict[str, Any]:
-    """The type hint of each of a dataclass's fields."""
-    known = typing.get_type_hints(section, include_extras=True)
-    return {field.name: known[field.name] for field in dataclasses.fields(section)}
+    """Return the type hint of each field of a dataclass."""
+    all_hints = typing.get_type_hints(section, include_extras=True)
+    return {field.name: all_hints[field.name] for field in dataclasses.fields(section)}
 
 
 def member(hint: Any, value: Any) -> type | None:
-    """The dataclass that a value at a place with this hint is meant to be, or None where that cannot be told."""
+    """Return the dataclass that a value with this hint is meant to be, or None if it is unclear."""
     allowed = list(dataclasses_in(hint))
     kinds = {kind_of(one): one for one in allowed}
     if None in kinds:
@@ -42,7 +42,10 @@ def member(hint: Any, value: Any) -> type | None:
 
 
 def spell_out(value: Any, hint: Any) -> Any:
-    """The value with every component in full: a bare word as {kind: word}, and a default's kind where none is given."""
+    """Return the value with every component in full.
+
+    A bare word becomes {kind: word}; a mapping without a kind gets that of the default.
+    """
     if isinstance(value, str):
         return {"kind": value} if any(kind_of(one) for one in dataclasses_in(hint)) else value
     if isinstance(value, Mapping):
@@ -65,13 +68,16 @@ def spell_out(value: Any, hint: Any) -> Any:
 
 
 def _default_kinds(section: type) -> dict[str, str]:
-    """The kind of each component that a section has by default: `optimizer: {beta_1: 0.8}` means adam's."""
+    """Return the kind of each component that a section has by default.
+
+    So `optimizer: {beta_1: 0.8}` means adam's.
+    """
     defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(section)}
     return {name: default.kind for name, default in defaults.items() if hasattr(default, "kind")}
 
 
 def hint_at(path: KeyPath, data: Any, hint: Any) -> Any:
-    """The hint that the schema has at a key path of this data, None where it has none."""
+    """Return the hint that the schema has at a key path of this data, or None."""
     for part in path:
         if isinstance(data, list) and isinstance(part, int):
             data, hint = data[part], item_hint(hint)
@@ -85,7 +91,7 @@ def hint_at(path: KeyPath, data: Any, hint: Any) -> Any:
 
 
 def section_at(path: KeyPath, data: Any, hint: Any) -> type | None:
-    """The dataclass that the schema has at a key path of this data."""
+    """Return the dataclass that the schema has at a key path of this data."""
     place: Any = data
     for part in path:
         place = place.get(part) if isinstance(place, Mapping) else place[part]
@@ -93,12 +99,12 @@ def section_at(path: KeyPath, data: Any, hint: Any) -> type | None:
 
 
 def value_hint(hint: Any) -> Any:
-    """The hint of the values of a mapping from names, None where it allows no such mapping."""
+    """Return the hint of the values of a mapping from names, or None if it allows none."""
     return typing.get_args(hint)[1] if typing.get_origin(hint) is dict else None
 
 
 def item_hint(hint: Any) -> Any:
-    """The hint of a list's items, None where it allows no list."""
+    """Return the hint of a list's items, or None if it allows no list."""
     if typing.get_origin(hint) is list:
         return typing.get_args(hint)[0]
     if typing.get_origin(hint) in (typing.Union, types.UnionType):

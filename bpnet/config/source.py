@@ -19,7 +19,8 @@ Lines = Mapping[KeyPath, int | str]
 class Source:
     """The plain data of a config, and where each key path of it was written.
 
-    `lines` gives, for a key path, its line in the file, or the option, such as `--set KEY=VALUE`, that it came from.
+    `lines` gives, for a key path, its line in the file, or the option that it came from, such as
+    `--set KEY=VALUE`.
     """
 
     name: str  # the file as the user typed it
@@ -61,19 +62,24 @@ def read(path: Path) -> Source:
 
 
 def parse(text: str, name: str = "<text>", folder: Path = Path()) -> Source:
-    """Read a config from its text; `name` stands for the file in messages, and paths start at `folder`."""
+    """Read a config from its text.
+
+    `name` is the file's name in messages, `folder` the folder that the config's paths are relative
+    to.
+    """
     tree = Tree(lambda line: f"{name}, line {line}")
     root = tree.compose(text)
     if root is None or root.tag == TAG + "null":
         raise ConfigError(f"{name}: is empty or holds only comments; see configs/ for examples")
     if not isinstance(root, yaml.MappingNode):
-        found = (
+        top = (
             "a list"
             if isinstance(root, yaml.SequenceNode)
             else f"the value {shortened(root.value)}"
         )
         raise ConfigError(
-            f"{tree.place(root)}: the top level is {found}; a config is a mapping of keys such as `dataset:`"
+            f"{tree.place(root)}: the top level is {top}; "
+            "a config is a mapping of keys such as `dataset:`"
         )
     return Source(name, tree.build(root), tree.lines, folder)
 
@@ -119,7 +125,7 @@ def _assign(
             and child.isidentifier()
             and (path[0] != "dataset" or "preprocessing" in path)
         ):
-            # `optimizer: adam` is {kind: adam}; of a dataset the preprocessing alone holds components
+            # `optimizer: adam` is {kind: adam}; in a dataset only preprocessing holds components
             lines[*path, "kind"] = _closest(lines, path) or place
             child, lines[path] = {"kind": child}, place
         elif not isinstance(child, dict | list):

@@ -89,7 +89,7 @@ def _with_kinds(path: KeyPath, data: Any) -> str:
 
 
 def _fails_inside(path: KeyPath, details: list[ErrorDetails], paths: Iterable[KeyPath]) -> bool:
-    """Return whether a mapping or list is refused for a key inside it, which has its own message."""
+    """Return whether a mapping or list is refused for a key inside it, which has a message."""
     container = isinstance(details[0]["input"], dict | list) and details[0]["type"] != "value_error"
     return container and any(
         len(other) > len(path) and other[: len(path)] == path for other in paths

@@ -1,7 +1,7 @@
 """YAML text as plain data: the scalar rules of YAML 1.2, and the line of each key.
 
-PyYAML's own loaders follow YAML 1.1, where `1e-3` is text and `no` is false; here `1e-3` is a number, `no` is text, and
-so is a date.
+PyYAML's own loaders follow YAML 1.1, where `1e-3` is text and `no` is false; here `1e-3` is a
+number, `no` is text, and so is a date.
 """
 
 import re
@@ -18,7 +18,7 @@ KeyPath = tuple[str | int, ...]
 
 TAG = "tag:yaml.org,2002:"
 _DEEPEST, _MOST_VALUES = 50, 100_000  # a few nested aliases can stand for billions of values
-_SCALARS = {  # type -> its form and first characters; an integer fits both numbers, and is tried first
+_SCALARS = {  # type -> its form and first characters; "int" is before "float", which it fits too
     "null": (r"(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     "bool": (r"(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
     "int": (r"(?:[-+]?[0-9]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
@@ -39,10 +39,13 @@ _READERS: dict[str, Callable[[str], Any]] = {  # type -> the value of its text
 }
 _PLAIN_WORDS = {  # part of the parser's complaint -> what the writer can do about it
     "\\t": "YAML does not allow tabs for indentation or between values; use spaces",
-    "mapping values": "a ': ' that does not belong here; check the indentation, quote text that holds ': '",
+    "mapping values": "a ': ' that does not belong here; "
+    "check the indentation, quote text that holds ': '",
     "expected ':'": "a key without ': ' after it",
-    "<document start>": "this does not belong to what is above; check the indentation and the brackets",
-    "<block end>": "this does not fit the lines above; check the indentation, the brackets and the quotes",
+    "<document start>": "this does not belong to what is above; "
+    "check the indentation and the brackets",
+    "<block end>": "this does not fit the lines above; "
+    "check the indentation, the brackets and the quotes",
     "expected ','": "a ',' or a closing bracket is missing",
     "end of stream": "a quote that is never closed",
     "escape ": "inside double quotes a backslash starts an escape; use single quotes",
@@ -76,7 +79,7 @@ _LINE_BREAKS = "\r\x85\u2028\u2029"  # beside the newline, by YAML 1.1
 
 
 class Dumper(yaml.SafeDumper):
-    """Quotes text that would read as something else by the rules of this module or by PyYAML's own."""
+    """Quotes text that would read as something else by this module's rules or by PyYAML's own."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 (annotated in the base class)
         first: [
@@ -130,7 +133,8 @@ class Tree:
             ) from None
         if second is not None:
             raise ConfigError(
-                f"{self.place(second)}: a second document begins; a config is one, without `---` inside"
+                f"{self.place(second)}: a second document begins; "
+                "a config is one, without `---` inside"
             )
         return root
 
@@ -144,7 +148,8 @@ class Tree:
             if start and start.line < mark.line
             else ""
         )
-        return f"{self.locate(mark.line + 1)}: not valid YAML at column {mark.column + 1}{inside}: {words}"
+        place = f"{self.locate(mark.line + 1)}: not valid YAML at column {mark.column + 1}"
+        return f"{place}{inside}: {words}"
 
     def build(self, node: yaml.Node, path: KeyPath = ()) -> Any:
         """Return the plain data of a node and note the line of every key path inside it."""
@@ -176,7 +181,10 @@ class Tree:
         return built if isinstance(node, yaml.MappingNode) else list(built.values())
 
     def _pairs(self, node: yaml.MappingNode) -> dict[str, tuple[int, yaml.Node]]:
-        """Return the line and the value of each key of a mapping; its own keys win over those of `<<`."""
+        """Return the line and the value of each key of a mapping.
+
+        Its own keys come before those of `<<`.
+        """
         pairs: dict[str, tuple[int, yaml.Node]] = {}
         bases: list[yaml.Node] = []
         for key, value in node.value:
@@ -191,7 +199,8 @@ class Tree:
             if key.value in pairs:
                 line = pairs[key.value][0]
                 raise ConfigError(
-                    f"{self.place(key)}: the key '{key.value}' is on line {line} already; keep one of the two"
+                    f"{self.place(key)}: the key '{key.value}' is on line {line} already; "
+                    "keep one of the two"
                 )
             pairs[key.value] = (key.start_mark.line + 1, value)
         for base in bases:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bpnet.config.schema import Architecture, Output, Task
+from bpnet.config.schema import Architecture, Task
 from bpnet.data.encoding import Encoder
 from bpnet.engine.activations import AnyActivation, Identity, Relu, Sigmoid, Softmax
 from bpnet.engine.layers import AnyLayer, AnyStoredLayer, CategoryTable, Dense, Embedding
@@ -58,10 +58,14 @@ def prediction_activation(architecture: Architecture, loss: AnyLoss, task: Task)
     return loss.link
 
 
-def resolved_output(output: Output, activation: AnyActivation) -> Output:
-    """Return the output with its activation, and the initializer that suits it."""
+def with_output(architecture: Architecture, activation: AnyActivation) -> Architecture:
+    """Return the architecture with the output's activation, and the initializer that suits it."""
+    output = architecture.output
+    if output is None:
+        return architecture
     dense = Dense(units=1, activation=activation, initializer=output.initializer)
-    return replace(output, activation=activation, initializer=dense.initializer)
+    output = replace(output, activation=activation, initializer=dense.initializer)
+    return replace(architecture, output=output)
 
 
 def output_units(task: Task, target_width: int, activation: AnyActivation) -> int:

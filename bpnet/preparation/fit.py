@@ -121,9 +121,9 @@ def _check_classes(split: SplitDataset) -> None:
 
 
 def _storage(split: SplitDataset, resolved: ResolvedConfig) -> tuple[Storage, int]:
-    """Return where the encoded rows are kept, and their bytes; raise ConfigError for full batches.
+    """Return where the encoded rows are kept, and their bytes.
 
-    A full batch cannot be read from disk.
+    Raises ConfigError if they are kept on disk and a batch is all of them.
     """
     config, rows = resolved.config, sum(map(len, split.parts.values()))
     storage, size = storage_of(

@@ -107,8 +107,8 @@ def _check_roles_and_preprocessing(lookup: _Lookup) -> Iterator[str]:
             yield from lookup.unknown(path, f"dataset.{key}", column)
             if column in lookup.names and column in dataset.targets:
                 yield (
-                    f"{lookup.loaded.source.where(path)}: dataset.{key} names '{column}', the target; "
-                    "set task, or remove it"
+                    f"{lookup.loaded.source.where(path)}: dataset.{key} names '{column}', "
+                    "the target; set task, or remove it"
                 )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Dataset, Task
+from bpnet.config.schema import Config, Dataset, Task
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.column_options import Role
 from bpnet.engine.loop.settings import Training
@@ -14,8 +14,8 @@ from bpnet.preparation.architecture import (
     hidden_layers,
     network_layers,
     prediction_activation,
-    resolved_output,
     suited_loss,
+    with_output,
 )
 from bpnet.preparation.contradictions import contradictions
 from bpnet.preparation.resolved_config import ResolvedConfig
@@ -56,9 +56,7 @@ def resolve(
     )
     loss = config.training.loss or suited_loss(architecture, task, target_width)
     activation = prediction_activation(architecture, loss, task)
-    if architecture.output is not None:
-        output = resolved_output(architecture.output, activation)
-        architecture = replace(architecture, output=output)
+    architecture = with_output(architecture, activation)
     layers, link = network_layers(architecture, task, loss, activation, target_width, encoder)
     resolved = ResolvedConfig(
         config=replace(
@@ -66,9 +64,7 @@ def resolve(
             task=task,
             dataset=_resolved_dataset(config.dataset, task, features, roles),
             architecture=architecture,
-            training=_resolved_training(
-                config.training, loss, validated=config.dataset.split.validates
-            ),
+            training=_resolved_training(config, loss),
         ),
         task=task,
         loss=loss,
@@ -97,6 +93,6 @@ def _resolved_dataset(
     return replace(dataset, features=features, roles=roles, split=split)
 
 
-def _resolved_training(training: Training, loss: AnyLoss, *, validated: bool) -> Training:
-    keeps_best = training.keeps_best(validated=validated)
-    return replace(training, loss=loss, keep="best" if keeps_best else "last")
+def _resolved_training(config: Config, loss: AnyLoss) -> Training:
+    keeps_best = config.training.keeps_best(validated=config.dataset.split.validates)
+    return replace(config.training, loss=loss, keep="best" if keeps_best else "last")

@@ -34,7 +34,7 @@ class ResolvedConfig:
 
     @property
     def adds_output(self) -> bool:
-        """Whether an output layer follows the config's layers."""
+        """True if an output layer follows the config's layers."""
         return self.config.architecture.output is not None
 
     def metric_columns(self, *, validated: bool) -> list[str]:

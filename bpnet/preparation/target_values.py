@@ -50,7 +50,7 @@ class TargetValues:
     """Why the task is this one."""
     names: list[str]
     classes: list[str]
-    """Names of the classes in the order of their numbers; empty unless the task is classification."""
+    """Class names in the order of their numbers; empty unless the task is classification."""
     values: Array
     dropped: Mask | None
 

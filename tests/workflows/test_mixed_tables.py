@@ -192,7 +192,7 @@ def test_a_table_read_in_many_blocks_is_the_same(fast, mixed, tmp_path, monkeypa
     monkeypatch.setattr(streams, "BLOCK", 1000)
     monkeypatch.setattr(delimited, "LARGE", 0)
     if not fast:
-        monkeypatch.setattr(delimited.TextChunk, "_fast", lambda *_: None)
+        monkeypatch.setattr(delimited.TextChunk, "_parse_by_pandas", lambda *_: None)
     chunks = list(open_table(table).chunks({"age": "number"}))
     assert len(chunks) > 5
     assert sum(map(len, chunks)) == len(mixed_rows())

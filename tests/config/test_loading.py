@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from bpnet.config.loading import as_data, load_config
+from bpnet.config.loading import as_data, load_config, read_config
 from bpnet.config.schema import Config, Dataset
 from bpnet.config.shorthand import hints, kind_of
 from bpnet.config.source import override, parse, read, write
@@ -629,3 +629,20 @@ dataset:
         "dataset.preprocessing.numeric.quantiles=9",
     )
     assert inside.dataset.preprocessing.numeric == Quantile(quantiles=9)
+
+
+# The loaded config
+
+
+def test_a_loaded_config_names_a_keys_file_line_and_path(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("dataset: {path: t.csv, target: y}\ntraining:\n  epochs: 5\n")
+    read = read_config(file, ["seed=3"])
+    assert read.folder == tmp_path
+    error = read.error(("training", "epochs"), "is 5")
+    assert isinstance(error, ConfigError)
+    assert error.problems == [f"{file}, line 3: training.epochs is 5"]
+    assert read.problem(("seed",), "is 3") == "--set seed=3: seed is 3"
+    changed = read.override(["training.epochs=7"])
+    assert (changed.config.training.epochs, changed.config.seed) == (7, 3)
+    assert (changed.folder, read.config.training.epochs) == (tmp_path, 5)

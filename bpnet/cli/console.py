@@ -9,13 +9,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from bpnet.errors import RunError
-from bpnet.preparation.encode import EncodedDataset
 from bpnet.reports.text import counted
 from bpnet.reports.train import start_line, storage_note
 from bpnet.runs.files import json_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from bpnet.preparation.encode import EncodedDataset
 
 PROGRESS_LINES = 10
 """The number of lines that show the progress of a training where there is no terminal."""
@@ -45,7 +46,7 @@ class TrainingView:
     ) -> None:
         self._remove_bar()
 
-    def begin(self, run: Path, prepared: EncodedDataset, parameters: int, networks: int) -> None:
+    def begin(self, run: Path, prepared: "EncodedDataset", parameters: int, networks: int) -> None:
         """Show what will be trained on which rows, with the warnings about the table."""
         self._remove_bar()
         _describe(run.name, prepared, parameters)
@@ -54,7 +55,12 @@ class TrainingView:
         self._start(prepared.config.training.epochs)
 
     def begin_pass(
-        self, run: Path, first: EncodedDataset, parameters: int, number: int, passes: Sequence[int]
+        self,
+        run: Path,
+        first: "EncodedDataset",
+        parameters: int,
+        number: int,
+        passes: Sequence[int],
     ) -> None:
         """Show before each pass of a cross-validation how many folds train; describe the first."""
         self._remove_bar()
@@ -163,7 +169,7 @@ def stdout() -> Iterator[BinaryIO]:
         raise RunError(f"standard output: cannot be written: {error.strerror}") from None
 
 
-def _describe(name: str, prepared: EncodedDataset, parameters: int) -> None:
+def _describe(name: str, prepared: "EncodedDataset", parameters: int) -> None:
     print_note(start_line(name, prepared, parameters))
     if note := storage_note(prepared):
         print_note(note)

@@ -70,7 +70,7 @@ def init(
         from bpnet.cli import console
         from bpnet.cli.output import STDOUT, check_new, check_output
         from bpnet.errors import UsageError
-        from bpnet.reports.init import config_text, init_lines, warning_lines
+        from bpnet.reports.init import config_text, draft_warnings, init_lines
         from bpnet.runs.files import write_text
         from bpnet.workflows.init import default_name, draft
 
@@ -84,7 +84,7 @@ def init(
             check_new(name)
         folder = Path() if name == STDOUT else Path(name).parent
         first = draft(data, target, task.value if task else None, folder, settings or [])
-        for warning in warning_lines(first):
+        for warning in draft_warnings(first):
             console.print_warning(warning)
         if name == STDOUT:
             console.print_result(config_text(first, default_name(data)).removesuffix("\n"))

@@ -26,7 +26,7 @@ cat flowers.csv | bpnet predict runs/iris-001 - --format jsonl --strict
 """
 
 
-class Format(StrEnum):
+class OutputFormat(StrEnum):
     """The file formats of predictions."""
 
     vars().update({file_format.name: file_format.name for file_format in WRITABLE})
@@ -45,11 +45,11 @@ def predict(
         ),
     ] = "-",
     form: Annotated[
-        Format | None,
+        OutputFormat | None,
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help=f"Write {', '.join(Format)}; by default as FILE's name ends, else csv.",
+            help=f"Write {', '.join(OutputFormat)}; by default as FILE's name ends, else csv.",
         ),
     ] = None,
     keep: Annotated[

@@ -1,7 +1,7 @@
 """Metrics: how good predictions are, for each replica, summed up batch by batch.
 
 A metric is immutable settings. `over` gives it the targets that it is measured over, `bind` the
-buffers of one batch. To add a metric, write its class and name it in `METRICS`.
+buffers of one batch. To add a metric, write its class and name it in `TRAINING_METRICS`.
 """
 
 from collections.abc import Collection
@@ -278,17 +278,19 @@ class BoundRegressionError(BoundMetric):
         np.add(sums, self._squares, out=sums)
 
 
-METRICS: tuple[type[Metric], ...] = (Accuracy, Closeness, LabelAccuracy, RegressionError)
+TRAINING_METRICS: tuple[type[Metric], ...] = (Accuracy, Closeness, LabelAccuracy, RegressionError)
 """Every metric. A task's are measured, and logged, in this order."""
 
-HIGHER_IS_BETTER = frozenset(name for metric in METRICS for name in metric.higher_is_better)
+HIGHER_IS_BETTER = frozenset(
+    name for metric in TRAINING_METRICS for name in metric.higher_is_better
+)
 """The names of metrics of which a higher value is better."""
 
 if TYPE_CHECKING:
     MetricName = str
 else:  # type checkers cannot read a Literal that is computed
     MetricName = Literal[
-        tuple(name for metric in METRICS if metric.on_request for name in metric.names)
+        tuple(name for metric in TRAINING_METRICS if metric.on_request for name in metric.names)
     ]
     """The metrics that are measured only when asked for."""
 
@@ -297,7 +299,7 @@ def task_metrics(task: str, requested: Collection[str] = ()) -> tuple[type[Metri
     """Return the metrics of a task, and of those measured on request the ones that are named."""
     return tuple(
         metric
-        for metric in METRICS
+        for metric in TRAINING_METRICS
         if metric.task == task and (not metric.on_request or set(metric.names) & set(requested))
     )
 

@@ -8,7 +8,7 @@ from bpnet.checks.duplicates import SharedRows
 from bpnet.checks.leaks import MIN_ROWS, Leak
 from bpnet.messages import quoted_list
 from bpnet.reports.text import counted, duration, table
-from bpnet.workflows.check import Format, Inspection
+from bpnet.workflows.check import Inspection, TableFormat
 
 MAX_COLUMNS = 40
 """With more columns than these, those that are used are summed up by role."""
@@ -79,7 +79,7 @@ def _table_lines(inspection: Inspection) -> list[str]:
     ]
 
 
-def _format_lines(read: Format) -> list[str]:
+def _format_lines(read: TableFormat) -> list[str]:
     """Return a line on how the file is read, where that is unusual."""
     unusual = [f"{counted(read.files, 'file')}"] if read.files > 1 else []
     if read.separator not in (None, ","):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpnet.reports.text import MAX_WIDTH, counted, interval_text, score_text, table
-from bpnet.scoring.metrics import METRICS, metric_title
+from bpnet.scoring.metrics import EVALUATION_METRICS, metric_title
 
 if TYPE_CHECKING:
     from bpnet.scoring.scores import Classification, Multilabel, Regression
@@ -95,7 +95,7 @@ def _label_lines(scores: "Multilabel") -> Iterator[str]:
 
 def _target_lines(scores: "Regression") -> Iterator[str]:
     yield ""
-    metrics = METRICS["regression"]
+    metrics = EVALUATION_METRICS["regression"]
     rows = [
         [target["target"], *(score_text(target[metric.name]) for metric in metrics)]
         for target in scores.per_target

@@ -31,7 +31,7 @@ def init_lines(draft: Draft, file: str) -> list[str]:
     ]
 
 
-def warning_lines(draft: Draft) -> list[str]:
+def draft_warnings(draft: Draft) -> list[str]:
     """Return the columns that are left out, and the rows that will be dropped."""
     if not draft.without_target:
         return draft.warnings

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bpnet.preparation.encode import EncodedDataset
 from bpnet.reports.text import closing_lines, counted, table
 from bpnet.runs.metrics import deviations
 
 if TYPE_CHECKING:
+    from bpnet.preparation.encode import EncodedDataset
     from bpnet.workflows.train import TrainResult
 
 _ENDINGS = {
@@ -18,7 +18,7 @@ _ENDINGS = {
 }
 
 
-def start_line(name: str, prepared: EncodedDataset, parameters: int) -> str:
+def start_line(name: str, prepared: "EncodedDataset", parameters: int) -> str:
     """Return one line on the rows, features, targets and parameters before training starts."""
     config, target_values = prepared.config, prepared.split.target_values
     rows = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows))
@@ -29,7 +29,7 @@ def start_line(name: str, prepared: EncodedDataset, parameters: int) -> str:
     )
 
 
-def storage_note(prepared: EncodedDataset) -> str | None:
+def storage_note(prepared: "EncodedDataset") -> str | None:
     """Return a note on the disk space that encoded rows take, where they are kept on disk."""
     if prepared.storage != "disk":
         return None
@@ -82,7 +82,7 @@ def train_data(result: "TrainResult") -> dict[str, Any]:
     }
 
 
-def _features_text(prepared: EncodedDataset) -> str:
+def _features_text(prepared: "EncodedDataset") -> str:
     """Return the number of features, by role, and of the inputs they are encoded to."""
     counts: dict[str, int] = {}
     for name in prepared.encoder.features:

@@ -34,7 +34,7 @@ class Formula(Generic[Rows, Sums]):
 
 
 @dataclass(frozen=True)
-class Metric:
+class EvaluationMetric:
     """A metric: `name` is its key in JSON, `title` what reports call it."""
 
     name: str

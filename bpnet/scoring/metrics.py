@@ -12,13 +12,13 @@ import numpy as np
 
 from bpnet.config.schema import Task
 from bpnet.scoring.bootstrap import Floats, mean_of_defined, ratio
-from bpnet.scoring.metric import Formula, Metric, mean_or_none, sklearn_metrics
+from bpnet.scoring.metric import EvaluationMetric, Formula, mean_or_none, sklearn_metrics
 from bpnet.scoring.samples import ClassSample, ClassSums, LabelSample, clipped
 
 # Shares of right predictions
 
 
-ACCURACY = Metric(
+ACCURACY = EvaluationMetric(
     "accuracy",
     "accuracy",
     "classes",
@@ -29,7 +29,7 @@ ACCURACY = Metric(
 )
 
 
-BALANCED_ACCURACY = Metric(
+BALANCED_ACCURACY = EvaluationMetric(
     "balanced_accuracy",
     "balanced accuracy",
     "classes",
@@ -43,7 +43,7 @@ BALANCED_ACCURACY = Metric(
 """The mean recall of the classes that occur."""
 
 
-SUBSET_ACCURACY = Metric(
+SUBSET_ACCURACY = EvaluationMetric(
     "subset_accuracy",
     "subset accuracy",
     "classes",
@@ -55,7 +55,7 @@ SUBSET_ACCURACY = Metric(
 """The share of rows with every label right."""
 
 
-LABEL_ACCURACY = Metric(
+LABEL_ACCURACY = EvaluationMetric(
     "label_accuracy",
     "label accuracy",
     "classes",
@@ -91,7 +91,7 @@ def _weighted_f1_of_labels(sample: LabelSample) -> float | None:
     return float(sample.precision_recall_f1[:, 2] @ rows / rows.sum()) if rows.any() else None
 
 
-F1_MACRO = Metric(
+F1_MACRO = EvaluationMetric(
     "f1_macro",
     "macro F1",
     "classes",
@@ -106,7 +106,7 @@ F1_MACRO = Metric(
 """The mean F1 of the classes, or labels, that occur or are predicted."""
 
 
-F1_MICRO = Metric(
+F1_MICRO = EvaluationMetric(
     "f1_micro",
     "micro F1",
     "classes",
@@ -118,7 +118,7 @@ F1_MICRO = Metric(
 """F1 of all single labels together."""
 
 
-F1_WEIGHTED = Metric(
+F1_WEIGHTED = EvaluationMetric(
     "f1_weighted",
     "weighted F1",
     "classes",
@@ -152,7 +152,7 @@ def _matthews_of_sums(sums: ClassSums) -> Floats:
     return ratio(sums.all_right * sums.rows - (sums.true * sums.predicted).sum(axis=1), spread)
 
 
-MATTHEWS = Metric(
+MATTHEWS = EvaluationMetric(
     "matthews",
     "Matthews correlation",
     "classes",
@@ -165,7 +165,7 @@ MATTHEWS = Metric(
 # Probabilities
 
 
-LOG_LOSS = Metric(
+LOG_LOSS = EvaluationMetric(
     "log_loss",
     "log loss",
     "probabilities",
@@ -190,7 +190,7 @@ LOG_LOSS = Metric(
 """The mean of -ln p of the true class, or of each label's true value, in nats."""
 
 
-BRIER = Metric(
+BRIER = EvaluationMetric(
     "brier",
     "Brier score",
     "probabilities",
@@ -216,7 +216,7 @@ def _mean_over_columns(
     )
 
 
-ROC_AUC = Metric(
+ROC_AUC = EvaluationMetric(
     "roc_auc",
     "ROC AUC",
     "probabilities",
@@ -228,7 +228,7 @@ ROC_AUC = Metric(
 """Of two classes the second's; else the mean over labels, or classes, each against the rest."""
 
 
-AVERAGE_PRECISION = Metric(
+AVERAGE_PRECISION = EvaluationMetric(
     "average_precision",
     "average precision",
     "probabilities",
@@ -242,7 +242,7 @@ AVERAGE_PRECISION = Metric(
 """Averaged like ROC AUC."""
 
 
-CALIBRATION_ERROR = Metric(
+CALIBRATION_ERROR = EvaluationMetric(
     "calibration_error",
     "expected calibration error",
     "probabilities",
@@ -264,7 +264,7 @@ and larger in resamples, so its interval is too high.
 # Errors of quantities, each in the unit of its target
 
 
-RMSE = Metric(
+RMSE = EvaluationMetric(
     "rmse",
     "RMSE",
     "values",
@@ -277,7 +277,7 @@ RMSE = Metric(
 )
 
 
-MAE = Metric(
+MAE = EvaluationMetric(
     "mae",
     "MAE",
     "values",
@@ -290,7 +290,7 @@ MAE = Metric(
 )
 
 
-R2 = Metric(
+R2 = EvaluationMetric(
     "r2",
     "R²",
     "values",
@@ -303,7 +303,7 @@ R2 = Metric(
 """Undefined for a target that does not vary."""
 
 
-MEDIAN_ABSOLUTE_ERROR = Metric(
+MEDIAN_ABSOLUTE_ERROR = EvaluationMetric(
     "median_absolute_error",
     "median absolute error",
     "values",
@@ -313,7 +313,7 @@ MEDIAN_ABSOLUTE_ERROR = Metric(
 )
 
 
-MAPE = Metric(
+MAPE = EvaluationMetric(
     "mape",
     "MAPE",
     "values",
@@ -331,7 +331,7 @@ MAPE = Metric(
 """The mean of |error| / |true| as a share; undefined for a target with a true value of 0."""
 
 
-METRICS: Mapping[Task, tuple[Metric, ...]] = {
+EVALUATION_METRICS: Mapping[Task, tuple[EvaluationMetric, ...]] = {
     "classification": (
         ACCURACY,
         BALANCED_ACCURACY,
@@ -360,7 +360,7 @@ METRICS: Mapping[Task, tuple[Metric, ...]] = {
 """The metrics of each task, in the order of JSON and of reports."""
 
 
-_BY_NAME = {metric.name: metric for metrics in METRICS.values() for metric in metrics}
+_BY_NAME = {metric.name: metric for metrics in EVALUATION_METRICS.values() for metric in metrics}
 
 
 def metric_title(name: str) -> str:

@@ -10,7 +10,7 @@ from sklearn import metrics
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.scoring.bootstrap import RESAMPLES, Floats, Score, bootstrap
 from bpnet.scoring.metric import TargetRows, mean_or_none
-from bpnet.scoring.metrics import METRICS
+from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.scoring.samples import ClassSample, Integers, LabelSample, QuantitySample
 from bpnet.scoring.task_metrics import TaskMetrics
 
@@ -87,7 +87,7 @@ def score_classes(
 ) -> Classification:
     """Score finite probabilities (N, C) against class numbers (N,).
 
-    The prediction is the most probable class. The metrics are METRICS["classification"].
+    The prediction is the most probable class. The metrics are EVALUATION_METRICS["classification"].
     """
     sample = ClassSample(true, np.clip(probabilities.astype(np.float64), 0, 1))
     numbers = list(range(len(classes)))
@@ -96,7 +96,7 @@ def score_classes(
     )
     values = {
         metric.name: metric.formula("classification").of_rows(sample)
-        for metric in METRICS["classification"]
+        for metric in EVALUATION_METRICS["classification"]
     }
     scored = bootstrap(TaskMetrics(sample), values, generator, resamples)
     return Classification(
@@ -122,12 +122,12 @@ def score_labels(
 ) -> Multilabel:
     """Score finite probabilities (N, L) against labels (N, L) of 0 and 1.
 
-    A label is predicted where p > 0.5. The metrics are METRICS["multilabel"].
+    A label is predicted where p > 0.5. The metrics are EVALUATION_METRICS["multilabel"].
     """
     sample = LabelSample(true, np.clip(probabilities.astype(np.float64), 0, 1))
     values = {
         metric.name: metric.formula("multilabel").of_rows(sample)
-        for metric in METRICS["multilabel"]
+        for metric in EVALUATION_METRICS["multilabel"]
     }
     scored = bootstrap(TaskMetrics(sample), values, generator, resamples)
     return Multilabel(
@@ -154,7 +154,7 @@ def score_quantities(
 ) -> Regression:
     """Score finite values (N, K) against true ones (N, K), in the unit of each target.
 
-    The metrics are METRICS["regression"]: those of each target, and of all of them the mean over
+    The metrics are EVALUATION_METRICS["regression"]: those of each target, and of all of them the mean over
     the targets for which a metric is defined.
     """
     per_target = [
@@ -162,13 +162,13 @@ def score_quantities(
             metric.name: metric.formula("regression").of_rows(
                 TargetRows(true[:, k], predicted[:, k])
             )
-            for metric in METRICS["regression"]
+            for metric in EVALUATION_METRICS["regression"]
         }
         for k in range(len(targets))
     ]
     values = {
         metric.name: mean_or_none([target[metric.name] for target in per_target])
-        for metric in METRICS["regression"]
+        for metric in EVALUATION_METRICS["regression"]
     }
     scored = bootstrap(TaskMetrics(QuantitySample(true, predicted)), values, generator, resamples)
     return Regression(

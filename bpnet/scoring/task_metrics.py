@@ -5,7 +5,7 @@ from typing import Any
 
 from bpnet.config.schema import Task
 from bpnet.scoring.bootstrap import Blocks, Floats, MetricValues, RankStatistic
-from bpnet.scoring.metrics import METRICS
+from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.scoring.samples import (
     AnySample,
     ClassSample,
@@ -33,7 +33,8 @@ class TaskMetrics:
         """Return the metrics (S,) that are functions of the sums."""
         named_sums = self._sums(sums)
         formulas = {
-            metric.name: metric.formula(self._task).of_sums for metric in METRICS[self._task]
+            metric.name: metric.formula(self._task).of_sums
+            for metric in EVALUATION_METRICS[self._task]
         }
         return {name: of_sums(named_sums) for name, of_sums in formulas.items() if of_sums}
 

@@ -27,7 +27,7 @@ from bpnet.preparation.split import split_dataset
 
 
 @dataclass(frozen=True)
-class Format:
+class TableFormat:
     """The format of the table's first file; of a delimited text also its number format."""
 
     files: int
@@ -79,7 +79,7 @@ class Inspection:
     """All that can be known about a training before it begins."""
 
     table: str
-    format: Format
+    format: TableFormat
     rows: int
     parts: dict[Part, int]
     task: Task
@@ -172,12 +172,12 @@ def _cost(fitted: FittedDataset, prepared: EncodedDataset, model: Model) -> Cost
     )
 
 
-def _format(table: Table, config: Config) -> Format:
+def _format(table: Table, config: Config) -> TableFormat:
     first = table.files[0]
     if not isinstance(first, DelimitedFile):
-        return Format(len(table.files), first.kind)
+        return TableFormat(len(table.files), first.kind)
     dialect = first.dialect
-    return Format(
+    return TableFormat(
         len(table.files),
         first.kind,
         separator=dialect.separator,

@@ -25,7 +25,7 @@ from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_folds
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
 from bpnet.workflows.cv_pass import FoldPass
-from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan
+from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan_fold
 from bpnet.workflows.out_of_fold import predict_fold
 from bpnet.workflows.session import FoldWatcher, TrainingSession, divergence_cause
 
@@ -69,7 +69,7 @@ def cross_validate(
     name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
     opened = open_dataset(loaded)
     drawn = draw_folds(opened, folds, repeats)
-    passes = in_passes([plan(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
+    passes = in_passes([plan_fold(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
     first = encode_pass(passes[0], runs)  # in most tables every bad cell is met here
     run = _new_run(loaded, drawn, len(opened.target_values.values), runs, name)
     run_file = RunFile(

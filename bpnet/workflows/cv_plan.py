@@ -22,7 +22,7 @@ class PlannedFold:
     fitted: FittedDataset
 
 
-def plan(fold: Fold, seed: int, opened: OpenedDataset) -> PlannedFold:
+def plan_fold(fold: Fold, seed: int, opened: OpenedDataset) -> PlannedFold:
     """Fit the encoder to the fold's training rows.
 
     Raises ConfigError, or DataError that names the fold.

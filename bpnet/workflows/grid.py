@@ -21,7 +21,7 @@ from bpnet.runs.journal import Journal
 from bpnet.runs.metrics import PartMetrics, deviations, mean_metrics
 from bpnet.runs.naming import run_name
 from bpnet.runs.run_file import Status
-from bpnet.workflows.grid_plan import GridPass, PlannedPoint, plan, ranking_of
+from bpnet.workflows.grid_plan import GridPass, PlannedPoint, plan_points, ranking_of
 from bpnet.workflows.grid_ranking import PointResult, rank, write_grid
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.session import RunWatcher, divergence_cause
@@ -61,7 +61,7 @@ def train_grid(
     points = points_of(source, grids)
     common = [in_common(point.loaded.config) for point in points]
     name = run_name(points[0].loaded) if name is None else directory.valid_name(name)
-    passes = plan(points, common, source)
+    passes = plan_points(points, common, source)
     metric, part = ranking_of(passes)
     results, interrupted = _train_passes(passes, metric, runs, name, command, watcher)
     ranked = rank(results, metric)

@@ -36,7 +36,7 @@ class GridPass:
     fitted: FittedDataset
 
 
-def plan(points: Sequence[Point], common: Sequence[str], source: Source) -> list[GridPass]:
+def plan_points(points: Sequence[Point], common: Sequence[str], source: Source) -> list[GridPass]:
     """Plan the passes, and check every point against the table.
 
     `common` has a text for each point; points with equal texts can train together. Raises

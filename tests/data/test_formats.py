@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from bpnet.cli.predict import Format
+from bpnet.cli.predict import OutputFormat
 from bpnet.data.formats import (
     FORMATS,
     READABLE,
@@ -166,14 +166,14 @@ def test_what_is_written_is_the_table(file_format: FileFormat, tmp_path: Path) -
 
 @named(WRITABLE)
 def test_predict_offers_each_format_that_is_written(file_format: FileFormat) -> None:
-    assert file_format.name in list(Format)
+    assert file_format.name in list(OutputFormat)
     for suffix in file_format.suffixes:
         assert format_to_write(f"out{suffix}") is file_format
         assert format_to_write(f"folder.x/OUT{suffix.upper()}") is file_format
 
 
 def test_a_format_that_is_not_written_is_not_guessed() -> None:
-    assert list(Format) == [file_format.name for file_format in WRITABLE]
+    assert list(OutputFormat) == [file_format.name for file_format in WRITABLE]
     assert format_to_write("out.tsv") is None
     assert format_to_write("out.csv.gz") is None
     assert format_to_write("out") is format_named("csv")

@@ -23,7 +23,13 @@ from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.out_of_core import StoredRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.metrics import METRICS, Accuracy, Closeness, LabelAccuracy, RegressionError
+from bpnet.engine.metrics import (
+    TRAINING_METRICS,
+    Accuracy,
+    Closeness,
+    LabelAccuracy,
+    RegressionError,
+)
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import GradientDescent
 from bpnet.engine.penalties import GradientClipping
@@ -113,7 +119,7 @@ def test_penalties_clipping_validation_and_the_copy_of_the_best():
     )
 
 
-@pytest.mark.parametrize("kind", METRICS)
+@pytest.mark.parametrize("kind", TRAINING_METRICS)
 def test_metrics(kind):
     few([Dense(units=OUTPUTS)], metrics=[kind()])
 

@@ -20,7 +20,7 @@ from bpnet.engine.loop.evaluation import Evaluator
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
 from bpnet.engine.metrics import (
     HIGHER_IS_BETTER,
-    METRICS,
+    TRAINING_METRICS,
     Accuracy,
     Closeness,
     LabelAccuracy,
@@ -253,7 +253,7 @@ def targets_of(task, rng):
 
 
 @pytest.mark.parametrize("size", [1, 7])
-@pytest.mark.parametrize("kind", METRICS)
+@pytest.mark.parametrize("kind", TRAINING_METRICS)
 def test_a_replica_is_its_solo_run_and_batches_are_the_whole_table(kind, size, rng):
     y, t = rng.normal(size=(3, 23, 4)), targets_of(kind.task, rng)
     metric = kind().over(t)
@@ -265,7 +265,7 @@ def test_a_replica_is_its_solo_run_and_batches_are_the_whole_table(kind, size, r
             assert value == pytest.approx(whole[name][replica], rel=1e-12), name
 
 
-@pytest.mark.parametrize("kind", METRICS)
+@pytest.mark.parametrize("kind", TRAINING_METRICS)
 def test_perfect_scores_are_better_than_others(kind, rng):
     t = targets_of(kind.task, rng)
     y = np.stack([t, rng.normal(size=t.shape)])
@@ -274,22 +274,22 @@ def test_perfect_scores_are_better_than_others(kind, rng):
 
 
 def test_which_metrics_are_better_when_higher():
-    names = {name for metric in METRICS for name in metric.names}
+    names = {name for metric in TRAINING_METRICS for name in metric.names}
     assert names - HIGHER_IS_BETTER == {"rmse"}
     assert names >= HIGHER_IS_BETTER
-    assert all(set(metric.names) >= metric.higher_is_better for metric in METRICS)
+    assert all(set(metric.names) >= metric.higher_is_better for metric in TRAINING_METRICS)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_names_of_a_task_are_different_and_end_with_those_asked_for(task):
-    requested = [name for metric in METRICS if metric.on_request for name in metric.names]
+    requested = [name for metric in TRAINING_METRICS if metric.on_request for name in metric.names]
     names, more = metric_names(task), metric_names(task, requested)
     assert len(set(more)) == len(more)
     assert more[: len(names)] == names != []
 
 
 def test_every_metric_belongs_to_a_task():
-    assert {metric.task for metric in METRICS} == set(TASKS)
+    assert {metric.task for metric in TRAINING_METRICS} == set(TASKS)
 
 
 def test_a_regression_error_without_targets_says_so():

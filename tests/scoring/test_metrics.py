@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from expected_metrics import EXPECTED
 
-from bpnet.scoring.metrics import METRICS, metric_range, metric_title
+from bpnet.scoring.metrics import EVALUATION_METRICS, metric_range, metric_title
 from bpnet.scoring.scores import score_classes, score_labels, score_quantities
 
 CASES = [
     pytest.param(task, metric, id=f"{task}-{metric.name}")
-    for task, metrics in METRICS.items()
+    for task, metrics in EVALUATION_METRICS.items()
     for metric in metrics
 ]
 
@@ -71,7 +71,9 @@ def test_a_metric_of_classes_does_not_see_how_certain_a_prediction_is(task, metr
 
 
 def test_names_and_their_order_are_those_of_json():
-    assert {task: [metric.name for metric in metrics] for task, metrics in METRICS.items()} == {
+    assert {
+        task: [metric.name for metric in metrics] for task, metrics in EVALUATION_METRICS.items()
+    } == {
         "classification": [
             "accuracy",
             "balanced_accuracy",

@@ -1,13 +1,14 @@
 """Compare what bpnet computes with recorded SHA-256 digests, bit for bit.
 
-    python tests/bit_identity.py record                    # write bit_identity.json with this version's digests
-    python tests/bit_identity.py compare                   # run again and compare with bit_identity.json
-    python tests/bit_identity.py compare --python OTHER    # the same with the bpnet of another environment
+    python tests/bit_identity.py record                  # write this version's bit_identity.json
+    python tests/bit_identity.py compare                 # run again and compare with that file
+    python tests/bit_identity.py compare --python OTHER  # the same with another environment's bpnet
 
-Every shipped config is trained, and so are a grid, two cross-validations, runs with replicas and tables of every
-kind; each file of the run directories and each number of `eval`, `predict`, `trace` and `gradcheck` is hashed.
-Clock times, versions and texts are left out. Bits depend on the processor and on NumPy's BLAS: compare only on the
-machine that recorded (the file names it), and record there from the commit that is to be matched.
+Every shipped config is trained, and so are grids, cross-validations, runs with replicas and tables
+with columns of every kind. Each file of the run directories and each number of `eval`, `predict`,
+`trace` and `gradcheck` is hashed; clock times, versions and texts are left out. Bits depend on the
+processor and on NumPy's BLAS: compare only on the machine that recorded (the file names it), and
+record there from the commit that is to be matched.
 """
 
 import argparse
@@ -35,8 +36,8 @@ training: {{epochs: 6, batch_size: 16, learning_rate: 0.01, {training}}}
 """
 DENSE = "{kind: dense, units: 8, activation: relu}, {kind: dropout, rate: 0.2}"
 NORMALIZED = (
-    "{kind: dense, units: 8}, {kind: batch_normalization, activation: relu}, {kind: dense, units: 6},"
-    " {kind: layer_normalization, activation: gelu}"
+    "{kind: dense, units: 8}, {kind: batch_normalization, activation: relu},"
+    " {kind: dense, units: 6}, {kind: layer_normalization, activation: gelu}"
 )
 CONFIGS = {
     "groups": MIXED.format(
@@ -54,7 +55,8 @@ CONFIGS = {
     ),
     "targets": MIXED.format(
         target="[amount, other]",
-        dataset="preprocessing: {numeric: min_max, categorical: ordinal}, drop_missing_targets: true",
+        dataset="preprocessing: {numeric: min_max, categorical: ordinal},"
+        " drop_missing_targets: true",
         layers=DENSE,
         training="optimizer: {kind: momentum, momentum: 0.8}, early_stopping: {patience: 2}",
     ),
@@ -68,19 +70,24 @@ CONFIGS = {
 FEW = ["--set", "training.epochs=20"]
 JOBS: dict[str, list[str]] = {
     **{
-        str(config.relative_to(ROOT / "configs").with_suffix("")): ["train", str(config.relative_to(ROOT))]
+        str(config.relative_to(ROOT / "configs").with_suffix("")): [
+            "train", str(config.relative_to(ROOT)),
+        ]
         for config in sorted((ROOT / "configs").glob("**/*.yaml"))
     },
     **{f"mixed-{name}": ["train", f"{name}.yaml"] for name in CONFIGS},
     "replicas": ["train", "configs/wine.yaml", *FEW, "--set", "replicas=4"],
-    "replicas-mixed": ["train", "groups.yaml", "--set", "replicas=3", "--set", "training.keep=last"],
+    "replicas-mixed": [
+        "train", "groups.yaml", "--set", "replicas=3", "--set", "training.keep=last",
+    ],
     "disk": ["train", "configs/digits.yaml", *FEW, "--set", "dataset.storage=disk"],
     "grid": [
         "train", "configs/iris.yaml", *FEW,
         "--grid", "training.learning_rate=0.01,0.05", "--grid", "training.batch_size=16,32",
     ],
     "grid-optimizers": [
-        "train", "configs/diabetes.yaml", *FEW, "--grid", "training.optimizer=adam,gradient_descent,rprop",
+        "train", "configs/diabetes.yaml", *FEW,
+        "--grid", "training.optimizer=adam,gradient_descent,rprop",
     ],
     "cv": ["cv", "configs/iris.yaml", *FEW, "--folds", "5"],
     "cv-penguins": ["cv", "configs/penguins.yaml", *FEW, "--folds", "3", "--repeats", "2"],
@@ -121,23 +128,31 @@ def write_inputs(folder: Path) -> None:
             amount = round((k * 7919 % 1009) / 50 + (k * 31 % 101 % 4) + (k * 13 % 7) / 10, 3)
             writer.writerow(
                 [
-                    f"s{k * 17 % 24}", size, city, "yes" if k % 3 else "no", f"2024-{k % 12 + 1:02}-{k % 28 + 1:02}",
-                    k % 5 + 1, "big" if amount > 12 else "small", amount, "" if k % 50 == 9 else round(amount**0.5, 4),
-                    int(amount > 9), int(k % 3 == 0),
+                    f"s{k * 17 % 24}",
+                    size,
+                    city,
+                    "yes" if k % 3 else "no",
+                    f"2024-{k % 12 + 1:02}-{k % 28 + 1:02}",
+                    k % 5 + 1,
+                    "big" if amount > 12 else "small",
+                    amount,
+                    "" if k % 50 == 9 else round(amount**0.5, 4),
+                    int(amount > 9),
+                    int(k % 3 == 0),
                 ]
-            )  # fmt: skip
+            )
     for name, text in CONFIGS.items():
         (folder / f"{name}.yaml").write_text(text)
 
 
 def digests(python: str) -> Iterator[tuple[str, str]]:
-    """Run every job; the name and digest of each thing it computed."""
+    """Run every job, and yield the name and digest of each thing it computed."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_inputs(folder)
         for job, arguments in JOBS.items():
             name = job.replace("/", "-")
-            # a job may end with a run of diverged weights on purpose (exit code 6), which are compared as well
+            # some jobs diverge on purpose (exit code 6); their weights are compared as well
             bpnet(python, folder, [*arguments, "--runs", f"runs-{name}"], allowed=(0, 6))
             runs = folder / f"runs-{name}"
             for file in sorted(path for path in runs.rglob("*") if path.is_file()):
@@ -151,7 +166,7 @@ def digests(python: str) -> Iterator[tuple[str, str]]:
 
 
 def answers(python: str, folder: Path, job: str, run: Path) -> Iterator[tuple[str, str]]:
-    """The digests of a run's evaluation, and of its predictions for a shipped table."""
+    """Yield the digests of a run's evaluation and of its predictions for a shipped table."""
     place = str(run.relative_to(folder))
     evaluated = bpnet(python, folder, ["eval", place, "--json"], allowed=(0, 4, 5))
     yield f"{job}: eval of {run.name}", digest(numbers(evaluated) if evaluated else b"refused")
@@ -170,7 +185,7 @@ def answers(python: str, folder: Path, job: str, run: Path) -> Iterator[tuple[st
 def bpnet(
     python: str, folder: Path, arguments: list[str], allowed: tuple[int, ...] = (0,)
 ) -> bytes:
-    """What a bpnet command prints to standard output."""
+    """Run a bpnet command and return its standard output."""
     command = [
         python,
         "-c",
@@ -186,7 +201,7 @@ def bpnet(
 
 
 def comparable(file: Path) -> bytes | None:
-    """A file's bytes without clock times and versions; None where it holds little else."""
+    """Return a file's bytes without clock times and versions; None if it holds little else."""
     if file.name in ("run.json", "README.md"):
         return None
     content = file.read_bytes()
@@ -204,7 +219,7 @@ def comparable(file: Path) -> bytes | None:
 
 
 def numbers(document: bytes) -> bytes:
-    """A JSON document with its keys and numbers, and without its texts, which may be reworded."""
+    """Return a JSON document without its texts, which may be reworded."""
 
     def bare(value: Any) -> Any:
         if isinstance(value, dict):
@@ -221,12 +236,12 @@ def numbers(document: bytes) -> bytes:
 
 
 def digest(content: bytes) -> str:
-    """The SHA-256 of bytes, in hexadecimal."""
+    """Return the SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def machine(python: str) -> dict[str, str]:
-    """What the bits depend on."""
+    """Describe the processor, system and versions that the bits depend on."""
     code = "import numpy, sklearn; print(numpy.__version__, sklearn.__version__)"
     versions = subprocess.run(
         [python, "-c", code], capture_output=True, text=True, check=True
@@ -270,9 +285,8 @@ def main() -> int:
     for name in differing:
         state = "missing" if name not in found else "new" if name not in expected else "differs"
         print(f"{state}: {name}")
-    print(
-        f"{len(expected) - len(set(differing) & set(expected))} of {len(expected)} digests are identical"
-    )
+    identical = len(expected) - len(set(differing) & set(expected))
+    print(f"{identical} of {len(expected)} digests are identical")
     return 1 if differing else 0
 
 

@@ -1,4 +1,4 @@
-"""The accuracy that the shipped configs promise: a mean over seeds, each with its own split and first weights."""
+"""The accuracy that the shipped configs promise, a mean over seeds of split and first weights."""
 
 from pathlib import Path
 from statistics import mean

@@ -149,7 +149,8 @@ def test_readme_has_the_target(name):
     else:
         values = np.array([label for label in labels if label != "NA"], dtype=float)
         facts = (
-            f"mean {values.mean():.2f}, standard deviation {values.std(ddof=1):.2f} (divisor n − 1), "
+            f"mean {values.mean():.2f}, "
+            f"standard deviation {values.std(ddof=1):.2f} (divisor n − 1), "
             f"minimum {values.min():.0f}, maximum {values.max():.0f}"
         )
         assert facts in target

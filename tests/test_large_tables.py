@@ -1,7 +1,7 @@
 """Tables larger than the memory that is wanted for them, at a size that a test can afford.
 
-`tests/benchmarks/predicting.py` and `large_table.py` show the same at full size. A process's peak counts what its
-parent held when it started it, so each is started by a small interpreter of its own.
+`tests/benchmarks/predicting.py` and `large_table.py` show the same at full size. A process's peak
+counts the memory its parent held when it started it, so a small interpreter starts each.
 """
 
 import json

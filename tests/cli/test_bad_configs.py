@@ -68,7 +68,8 @@ CONFIGS = [
     written(
         "explicit weights of another shape",
         LAYERS
-        + "{kind: dense, units: 2, initializer: {kind: explicit, values: [[1, 2, 3], [1, 2, 3]]}}\n",
+        + "{kind: dense, units: 2, "
+        + "initializer: {kind: explicit, values: [[1, 2, 3], [1, 2, 3]]}}\n",
         "architecture",
         "(2, 3)",
         "(2, 2)",

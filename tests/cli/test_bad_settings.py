@@ -22,31 +22,66 @@ def run(*words):
 @pytest.mark.parametrize(
     ("words", "code", "parts"),
     [
-        (["train", IRIS, "--set", f"dataset.split.test_rows=[{10**23}]"], 3, ["test_rows.0", "at most 1000000000000"]),
-        (["train", IRIS, "--set", "dataset.split.test_rows=[1, 1]"], 3, ["--set", "test_rows names row 1 twice"]),
+        (
+            ["train", IRIS, "--set", f"dataset.split.test_rows=[{10**23}]"],
+            3,
+            ["test_rows.0", "at most 1000000000000"],
+        ),
+        (
+            ["train", IRIS, "--set", "dataset.split.test_rows=[1, 1]"],
+            3,
+            ["--set", "test_rows names row 1 twice"],
+        ),
         (
             ["train", IRIS, "--set", "dataset.split={test_rows: [1, 2], validation_rows: [2, 3]}"],
             3,
             ["--set", "names row 2", "validation_rows"],
         ),
-        (["train", IRIS, "--set", "dataset.split.test_rows=[151]"], 4, ["names row 151", "150 rows"]),
+        (
+            ["train", IRIS, "--set", "dataset.split.test_rows=[151]"],
+            4,
+            ["names row 151", "150 rows"],
+        ),
         (["train", XOR, "--set", "dataset.rows.1=[0, 1]"], 3, ["2 cells in row 2", "3 names"]),
-        (["train", XOR, "--set", "dataset.columns=[a, a, y]"], 3, ["--set", "dataset.columns names 'a' twice"]),
+        (
+            ["train", XOR, "--set", "dataset.columns=[a, a, y]"],
+            3,
+            ["--set", "dataset.columns names 'a' twice"],
+        ),
         (["train", XOR, "--set", "dataset.rows.1=[]"], 3, ["dataset.rows.1 is empty"]),
         (["train", XOR, "--set", "dataset.rows=null"], 3, ["dataset.rows is missing"]),
         (
-            ["train", IRIS, "--set", "training.optimizer={kind: rprop, smallest_step: 1, largest_step: 0.1}"],
+            [
+                "train",
+                IRIS,
+                "--set",
+                "training.optimizer={kind: rprop, smallest_step: 1, largest_step: 0.1}",
+            ],
             3,
             ["smallest_step", "largest_step"],
         ),
-        (["train", IRIS, "--set", "training.optimizer=rprop"], 3, ["training.schedule is cosine", "rprop"]),
         (
-            ["train", IRIS, "--set", "architecture={output: null, layers: [{kind: dense, units: 3}, {kind: dropout}]}"],
+            ["train", IRIS, "--set", "training.optimizer=rprop"],
+            3,
+            ["training.schedule is cosine", "rprop"],
+        ),
+        (
+            [
+                "train",
+                IRIS,
+                "--set",
+                "architecture={output: null, layers: [{kind: dense, units: 3}, {kind: dropout}]}",
+            ],
             3,
             ["architecture.output is null", "dropout"],
         ),
         (
-            ["train", str(ROOT / "configs" / "digits.yaml"), "--set", "training.optimizer=perturbation"],
+            [
+                "train",
+                str(ROOT / "configs" / "digits.yaml"),
+                "--set",
+                "training.optimizer=perturbation",
+            ],
             3,
             ["perturbation", "dropout"],
         ),
@@ -60,8 +95,16 @@ def run(*words):
         (["trace", IRIS, "--row", "1,1"], 2, ["names a row twice"]),
         (["trace", "runs/nope"], 5, ["runs/nope", "no such run directory"]),
         (
-            ["trace", DIABETES, "--set", "training.learning_rate=1e30", "--set", "training.optimizer=gradient_descent",
-             "--steps", "5"],
+            [
+                "trace",
+                DIABETES,
+                "--set",
+                "training.learning_rate=1e30",
+                "--set",
+                "training.optimizer=gradient_descent",
+                "--steps",
+                "5",
+            ],
             6,
             ["no longer a finite number"],
         ),

@@ -70,7 +70,7 @@ def test_a_reader_that_has_had_enough_is_no_error(trained: Path) -> None:
 
 
 def interrupted(folder: Path, *signals: int, words: tuple[str, ...] = ()) -> tuple[int, str]:
-    """Train for ever, send the signals once the first epochs are over, and give the exit code and stderr."""
+    """Train without end, send the signals after the first epochs; return exit code and stderr."""
     forever = ("train", "c.yaml", "--set", "training.epochs=100000000", *words)
     process = start(*forever, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:

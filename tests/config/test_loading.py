@@ -1,4 +1,4 @@
-"""Loading a config: what each mistake is answered with, shorthand, `--set`, and the way back to YAML."""
+"""Loading a config: the message for each mistake, shorthand, `--set`, and writing YAML again."""
 
 import dataclasses
 from pathlib import Path
@@ -310,7 +310,8 @@ def test_numbers_and_words_are_what_they_look_like() -> None:
         ),
         (
             SMALL
-            + "architecture:\n  layers:\n    - {kind: dense, units: 2,\n       initializer: explicit}",
+            + "architecture:\n  layers:\n"
+            + "    - {kind: dense, units: 2,\n       initializer: explicit}",
             ("line 7", "architecture.layers.0.initializer.values is missing"),
         ),
         (SMALL + "training: 7", ("line 4", "training is 7", "mapping")),
@@ -523,7 +524,8 @@ def test_a_setting_reaches_inside_a_bare_word_and_inside_a_default() -> None:
     default = loaded(SMALL, "training.optimizer.beta_1=0.8").training.optimizer
     assert (default.kind, default.beta_1) == ("adam", 0.8)  # type: ignore[union-attr]
     layers = SMALL + "architecture: {layers: [{kind: dense, units: 2}]}\n"
-    assert loaded(layers, "architecture.layers.0.units=5").architecture.layers[0].units == 5  # type: ignore
+    set_to_5 = loaded(layers, "architecture.layers.0.units=5")
+    assert set_to_5.architecture.layers[0].units == 5  # type: ignore
 
 
 def test_a_problem_names_the_setting_it_came_from_and_only_that() -> None:
@@ -603,7 +605,10 @@ dataset:
     numeric: robust
     categorical: {kind: embedding, size: 3}
     missing: refuse
-    columns: {size: {kind: ordinal, order: [S, M, L]}, age: {kind: quantile, quantiles: 10}, day: date}
+    columns:
+      size: {kind: ordinal, order: [S, M, L]}
+      age: {kind: quantile, quantiles: 10}
+      day: date
 """
     config = loaded(text)
     dataset, wishes = config.dataset, config.dataset.preprocessing

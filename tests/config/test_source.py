@@ -141,7 +141,7 @@ plain = st.recursive(
 @settings(deadline=None)
 @example({"<<": {"a": 1}})
 def test_what_pyyaml_writes_reads_back_the_same(value: object) -> None:
-    # Text is quoted here, because PyYAML leaves text bare that only YAML 1.2 takes for a number: 1e-3.
+    # Text is quoted: PyYAML leaves text bare that only YAML 1.2 takes for a number, such as 1e-3.
     for flow in (False, True):
         text = yaml.safe_dump(
             {"key": value}, default_flow_style=flow, default_style='"', sort_keys=False
@@ -158,7 +158,8 @@ def test_what_is_written_reads_back_the_same(data: dict[str, object]) -> None:
 
 @given(st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none())
 def test_numbers_as_python_and_json_write_them(value: object) -> None:
-    text = {None: "null", math.inf: ".inf", -math.inf: "-.inf"}.get(value, str(value))  # type: ignore[call-overload]
+    words = {None: "null", math.inf: ".inf", -math.inf: "-.inf"}
+    text = words.get(value, str(value))  # type: ignore[call-overload]
     assert same(config(f"key: {text}").data["key"], value)
 
 
@@ -360,7 +361,8 @@ def test_the_top_level_must_be_a_mapping(text: str, found: str) -> None:
 @pytest.mark.parametrize("text", ["a: 1\n---\nb: 2\n", "a: 1\n---\n{}", "---\n---\n"])
 def test_several_documents(text: str) -> None:
     assert re.fullmatch(
-        r"configs/iris\.yaml, line [23]: a second document begins; a config is one, without `---` inside",
+        r"configs/iris\.yaml, line [23]: a second document begins; "
+        r"a config is one, without `---` inside",
         problem_of(text),
     )
 

@@ -1,4 +1,4 @@
-"""The guide against what it describes: verbs, options, keys, components, exit codes, files, links."""
+"""The guide against bpnet itself: verbs, options, keys, components, exit codes, files, links."""
 
 import dataclasses
 import re
@@ -57,7 +57,7 @@ def components(hint: Any = Config) -> Iterator[type]:
 
 
 def is_key(path: list[str], hint: Any = Config) -> bool:
-    """Return whether a path leads to a key; it may pass through positions, kinds and names of columns."""
+    """Return whether a path leads to a key, through positions, kinds or names of columns."""
     if not path:
         return True
     first, *rest = path

@@ -1,4 +1,4 @@
-"""Stored rows: in memory and on disk the same, in no wider type than they need, and gone afterwards."""
+"""Stored rows: the same in memory and on disk, in the narrowest type, and deleted afterwards."""
 
 import shutil
 from collections import namedtuple

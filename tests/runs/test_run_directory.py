@@ -128,7 +128,8 @@ def test_a_parent_that_cannot_be_written(
     )
     for parent in (tmp_path / "runs", tmp_path / "iris" / "runs"):
         assert refused(parent) == (
-            f"{parent}: a run directory cannot be made here: {os.strerror(code)}; choose a folder with --runs DIR"
+            f"{parent}: a run directory cannot be made here: {os.strerror(code)}; "
+            "choose a folder with --runs DIR"
         )
 
 
@@ -217,6 +218,6 @@ def test_require(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         run.require("config.yaml", "run.json", "splits.csv", "model/weights.safetensors")
     assert str(caught.value) == (
-        f"{run.folder}: the run is not complete, it lacks config.yaml, splits.csv, model/weights.safetensors; "
-        "train again, or restore the files"
+        f"{run.folder}: the run is not complete, it lacks config.yaml, splits.csv, "
+        "model/weights.safetensors; train again, or restore the files"
     )

@@ -1,7 +1,8 @@
 """Runs made by bpnet 0.1.0 still predict, evaluate, trace and train again.
 
-`made_by_0_1_0` holds runs of commit 27899f4: three classes; replicas with embeddings; two quantities with quantile
-scaling; and a cross-validation. `expected_predictions.csv` is what that version predicted for the table's first rows.
+`made_by_0_1_0` holds runs of commit 27899f4: three classes; replicas with embeddings; two
+quantities with quantile scaling; and a cross-validation. `expected_predictions.csv` holds that
+version's predictions for the table's first rows.
 """
 
 import csv

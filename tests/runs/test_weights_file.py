@@ -83,7 +83,8 @@ def test_loaded_arrays_are_ready_for_training(tmp_path: Path) -> None:
 def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
     code = (
         "import sys, numpy, pathlib; from bpnet.runs.weights import write_weights;"
-        "write_weights(pathlib.Path(sys.argv[1]), {'w': numpy.ones(3)}, {key: key for key in 'qwertzuiop'})"
+        "write_weights(pathlib.Path(sys.argv[1]), {'w': numpy.ones(3)}, "
+        "{key: key for key in 'qwertzuiop'})"
     )
     digests = set()
     for number in range(3):

@@ -1,4 +1,4 @@
-"""Vanishing and exploding gradients and overfitting: the figures show each, the doctor names it, and the cure cures."""
+"""Vanishing and exploding gradients and overfitting: their metrics, the doctor's name, the cure."""
 
 import json
 import math
@@ -96,8 +96,8 @@ def test_exploding_gradients(tmp_path):
     told = log.warnings[0]
     assert told.startswith("the loss is no longer finite in epoch ")
     assert (
-        "exploding gradients; set training.gradient_clipping: {norm: 1} or lower training.learning_rate"
-        in told
+        "exploding gradients; set training.gradient_clipping: {norm: 1} "
+        "or lower training.learning_rate" in told
     )
     (run,) = tmp_path.iterdir()
     assert (

@@ -1,4 +1,4 @@
-"""Recurrent backpropagation solves XOR and Iris as in the reference; perturbation learns, and costs what it costs."""
+"""Recurrent backpropagation and perturbation against the reference: solutions and their cost."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def fit_all(network, **settings):
 
 
 def reference_starts(network, seeds):
-    """Put the reference's first weights into the replicas: W, U and b drawn in this order from -1 to 1."""
+    """Put the reference's first weights into the replicas: W, U, b, drawn in order from -1 to 1."""
     for replica, seed in enumerate(seeds):
         rng = np.random.default_rng(seed)
         for name in ("recurrent", "weight", "bias"):
@@ -55,8 +55,8 @@ def test_recurrent_xor_is_solved_on_all_of_the_reference_runs(reference, learnin
     # the epoch whose loss is below the target is one more than the number of updates before it
     found = [int(epoch) - 1 for epoch in last.kept_epoch]
     expected = [run["stats"]["first_half_sq_loss_below_0_01"] for run in runs]
-    # the reference stops its adjoint at an absolute change of 1e-6, this layer at one relative to the error, which is
-    # tighter: at rate 5 the paths part by up to 3 updates of 276
+    # the reference stops its adjoint at an absolute change of 1e-6, this layer at one relative to
+    # the error, which is tighter: at rate 5 the paths part by up to 3 updates of 276
     np.testing.assert_allclose(found, expected, atol=1, rtol=0.025)
     assert network.warnings == {}
 
@@ -133,7 +133,7 @@ def test_perturbation_changes_one_parameter_at_a_time():
 
 
 def test_on_xor_perturbation_needs_fewer_passes_than_the_text_s_learning_rate(reference):
-    """The claim that perturbation is inefficient fails here, by the factor that the reference found."""
+    """Refute that perturbation is inefficient, by the factor that the reference measured."""
     expected = reference["003"]["perturbation_vs_backprop"]["results"]["xor"]
     layers = [
         Dense(units=4, activation=Sigmoid(), initializer=Normal()),
@@ -150,7 +150,7 @@ def test_on_xor_perturbation_needs_fewer_passes_than_the_text_s_learning_rate(re
         )
         passes[name] = np.median(last.kept_epoch)
         hits = expected[name]["hits"] if isinstance(expected[name], dict) else expected[name]
-        # the fourth level is 0.01; the starts are others than the reference's, and the passes vary from start to start
+        # the fourth level is 0.01; the starts are not the reference's, and the passes vary by start
         assert hits[3]["min"] <= passes[name] <= hits[3]["max"]
     assert (
         passes["perturb random sigma 1.0"] * 5 < passes["backprop seed lr 0.1 (=0.2 on the mean)"]

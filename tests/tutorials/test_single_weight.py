@@ -1,4 +1,4 @@
-"""The single weight: its table, its path to 2, and the learning rates that converge, swing and diverge."""
+"""The single weight: its table, its path to 2, and rates that converge, swing and diverge."""
 
 from pathlib import Path
 

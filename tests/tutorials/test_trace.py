@@ -1,4 +1,4 @@
-"""`bpnet trace`: its text, its JSON, what it leaves out, and that its numbers are those of a training step."""
+"""`bpnet trace`: its text, its JSON, its omissions, and its numbers, those of a training step."""
 
 import json
 import subprocess
@@ -110,7 +110,7 @@ def test_a_large_network_shows_its_largest_contributions_and_says_what_is_left_o
     ],
 )
 def test_every_number_is_what_training_does(tmp_path, config, settings):
-    """The weights before and after each traced step, and the losses, are those of a training on the same rows."""
+    """Weights before and after each traced step, and losses, are those of training on the rows."""
     path = ROOT / config
     loaded = read_config(path, [*settings, "training.precision=float64"])
     rows = []

@@ -1,4 +1,4 @@
-"""The trace where it is easily wrong: weights, clipping, dropout over rows and steps, a table that has changed."""
+"""The trace where it is easily wrong: weights, clipping, dropout, a table that has changed."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The two worked examples: every quantity of the reference, as the trace shows it and as training does it."""
+"""The two worked examples: every quantity of the reference, in the trace and in training."""
 
 from pathlib import Path
 
@@ -29,14 +29,18 @@ def test_sigmoid_2_2_1_has_every_quantity_of_the_reference(reference):
         "a1": hidden.sums[0, 0], "a2": hidden.sums[0, 1], "a3": output.sums[0, 0],
         "y3": hidden.outputs[0, 0], "y4": hidden.outputs[0, 1], "y5": output.outputs[0, 0],
         "error": step.targets[0, 0] - step.predictions[0, 0],
-        "delta5": -output.deltas[0, 0], "delta3": -hidden.deltas[0, 0], "delta4": -hidden.deltas[0, 1],
-        "d_w11": changes[0][0, 0], "d_w21": changes[0][0, 1], "d_w12": changes[0][1, 0], "d_w22": changes[0][1, 1],
+        "delta5": -output.deltas[0, 0],
+        "delta3": -hidden.deltas[0, 0], "delta4": -hidden.deltas[0, 1],
+        "d_w11": changes[0][0, 0], "d_w21": changes[0][0, 1],
+        "d_w12": changes[0][1, 0], "d_w22": changes[0][1, 1],
         "d_w13": changes[1][0, 0], "d_w23": changes[1][0, 1],
         "w11_new": weights[0][0, 0], "w21_new": weights[0][0, 1],
         "w12_new": weights[0][1, 0], "w22_new": weights[0][1, 1],
         "w13_new": weights[1][0, 0], "w23_new": weights[1][0, 1],
-        "a1_2": step.sums_after[0][0, 0], "a2_2": step.sums_after[0][0, 1], "a3_2": step.sums_after[1][0, 0],
-        "y3_2": step.outputs_after[0][0, 0], "y4_2": step.outputs_after[0][0, 1], "y5_2": step.outputs_after[1][0, 0],
+        "a1_2": step.sums_after[0][0, 0], "a2_2": step.sums_after[0][0, 1],
+        "a3_2": step.sums_after[1][0, 0],
+        "y3_2": step.outputs_after[0][0, 0], "y4_2": step.outputs_after[0][0, 1],
+        "y5_2": step.outputs_after[1][0, 0],
         "error_2": step.targets[0, 0] - step.predictions_after[0, 0],
         "half_sq_error": step.loss, "half_sq_error_2": step.loss_after,
     }  # fmt: skip
@@ -71,7 +75,8 @@ def test_linear_2_2_1_has_every_quantity_of_the_reference(reference):
     (g1, g2), (g3, g4) = hidden.gradients["weight"]
     ((g5, g6),) = output.gradients["weight"]
     found = {
-        "h1": hidden.outputs[0, 0], "h2": hidden.outputs[0, 1], "prediction": step.predictions[0, 0],
+        "h1": hidden.outputs[0, 0], "h2": hidden.outputs[0, 1],
+        "prediction": step.predictions[0, 0],
         "delta": output.deltas[0, 0], "error": step.loss,
         "grad_w1": g1, "grad_w2": g2, "grad_w3": g3, "grad_w4": g4, "grad_w5": g5, "grad_w6": g6,
         "w1_new": w1, "w2_new": w2, "w3_new": w3, "w4_new": w4, "w5_new": w5, "w6_new": w6,

@@ -1,4 +1,4 @@
-"""Cross-validation: scikit-learn's folds, each network what a run of its own gives, and estimates worked by hand."""
+"""Cross-validation: scikit-learn's folds, each network as in a run of its own, and estimates."""
 
 import json
 
@@ -145,9 +145,14 @@ dataset:
   target: {target}
   {task}
   split: {{{split}}}
-architecture: {{layers: [{{kind: dense, units: 6, activation: tanh}}, {{kind: dropout, rate: 0.2}}]}}
+architecture:
+  layers: [{{kind: dense, units: 6, activation: tanh}}, {{kind: dropout, rate: 0.2}}]
 training:
-  {{epochs: 8, batch_size: {batch}, learning_rate: 0.05, precision: {precision}, early_stopping: {{patience: 3}}}}
+  epochs: 8
+  batch_size: {batch}
+  learning_rate: 0.05
+  precision: {precision}
+  early_stopping: {{patience: 3}}
 """
 
 
@@ -270,12 +275,15 @@ def test_the_ensemble_of_the_folds_predicts(tmp_path):
 
 
 def planted(tmp_path):
-    """A cross-validation of a table of which one row holds an enormous number and a level that no other has."""
+    """Cross-validate a table in which one row holds an enormous number and a unique category."""
     rows = [[k, "b" if k % 2 else "c", k % 2] for k in range(40)]
     rows[7] = [1e6, "planted", 1]
     write_csv(tmp_path / "t.csv", ["a", "b", "y"], rows)
     one_hot = "preprocessing: {categorical: {kind: one_hot, rare: 1}}"
-    text = f"dataset: {{path: t.csv, target: y, {one_hot}, split: {{validation: 0}}}}\ntraining: {{epochs: 1}}\n"
+    text = (
+        f"dataset: {{path: t.csv, target: y, {one_hot}, split: {{validation: 0}}}}\n"
+        "training: {epochs: 1}\n"
+    )
     return cv_text(tmp_path, text, folds=4)
 
 

@@ -1,4 +1,4 @@
-"""Grids: each point is what its config gives alone, whichever way it was run, and the best is kept."""
+"""Grids: each point is the run that its config gives by itself, and the best is kept."""
 
 import json
 
@@ -17,9 +17,14 @@ from bpnet.workflows.grid import train_grid
 
 CONFIG = """
 seed: 3
-dataset: {path: t.csv, target: y, split: {validation_rows: [1, 2, 3, 4, 5, 6], test_rows: [10, 20, 30]}}
+dataset:
+  path: t.csv
+  target: y
+  split: {validation_rows: [1, 2, 3, 4, 5, 6], test_rows: [10, 20, 30]}
 architecture:
-  layers: [{kind: dense, units: 6, activation: tanh, initializer: glorot_normal}, {kind: dropout, rate: 0.2}]
+  layers:
+    - {kind: dense, units: 6, activation: tanh, initializer: glorot_normal}
+    - {kind: dropout, rate: 0.2}
 training: {epochs: 8, batch_size: 16, precision: float64, early_stopping: {patience: 4}}
 """
 FREE = [
@@ -274,8 +279,10 @@ def test_a_grid_of_one_point_is_a_training(tmp_path):
         ),
         ("task=classification,regression", "the points predict different things"),
         (
-            "dataset.split={validation_rows: [1, 2], test_rows: [3]},{validation: 0, test_rows: [3]}",
-            "--grid dataset.split: the points do not all have validation rows, and cannot be ranked",
+            "dataset.split={validation_rows: [1, 2], test_rows: [3]},"
+            "{validation: 0, test_rows: [3]}",
+            "--grid dataset.split: the points do not all have validation rows, "
+            "and cannot be ranked",
         ),
         (
             "training.early_stopping.monitor=val_loss,val_rmse",

@@ -21,7 +21,8 @@ from workflow_runs import (
             "training.learning_rate=1.5",
         ),
         (
-            "architecture={layers: [{kind: dense, units: 9}, batch_normalization, {kind: dropout, rate: 0.4}]}",
+            "architecture={layers: [{kind: dense, units: 9}, batch_normalization, "
+            "{kind: dropout, rate: 0.4}]}",
         ),
     ],
     ids=["plain", "penalty", "jumpy", "batch normalization and dropout"],

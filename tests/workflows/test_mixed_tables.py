@@ -1,4 +1,4 @@
-"""A run on a table with columns of every kind, and what it predicts for tables that look otherwise."""
+"""A run on a table with columns of every kind, and its predictions for differing tables."""
 
 import contextlib
 import csv
@@ -171,7 +171,8 @@ def test_a_cell_of_another_kind_is_named(mixed, tmp_path):
         predicted(trained.run, write_mixed(tmp_path / "u.csv", FEATURES, rows))
     assert [problem.split(";")[0] for problem in caught.value.problems] == [
         f"{tmp_path / 'u.csv'}, line 8 (row 7), column 'age': 'old' is not a finite number",
-        f"{tmp_path / 'u.csv'}, line 11 (row 10), column 'joined': 'in May' is not a date (ISO 8601)",
+        f"{tmp_path / 'u.csv'}, line 11 (row 10), column 'joined': "
+        "'in May' is not a date (ISO 8601)",
     ]
 
 

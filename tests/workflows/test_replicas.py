@@ -1,4 +1,4 @@
-"""Several networks in one training: each is the one that its seed gives alone, and together they predict."""
+"""Several networks in one training: each is its seed's own run, and together they predict."""
 
 import json
 
@@ -18,9 +18,18 @@ HEADER = ["a", "b", "c", "y"]
 CONFIG = """
 seed: {seed}
 replicas: {replicas}
-dataset: {{path: t.csv, target: y, split: {{validation_rows: [1, 2, 3, 4, 5, 6], test_rows: [10, 20, 30]}}}}
-architecture: {{layers: [{{kind: dense, units: 6, activation: tanh}}, {{kind: dropout, rate: 0.2}}]}}
-training: {{epochs: 12, batch_size: 16, learning_rate: {rate}, precision: {precision}, early_stopping: {{patience: 4}}}}
+dataset:
+  path: t.csv
+  target: y
+  split: {{validation_rows: [1, 2, 3, 4, 5, 6], test_rows: [10, 20, 30]}}
+architecture:
+  layers: [{{kind: dense, units: 6, activation: tanh}}, {{kind: dropout, rate: 0.2}}]
+training:
+  epochs: 12
+  batch_size: 16
+  learning_rate: {rate}
+  precision: {precision}
+  early_stopping: {{patience: 4}}
 """
 
 

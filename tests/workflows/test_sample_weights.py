@@ -19,7 +19,12 @@ dataset:
   split: {validation: 0, test: 0}
   preprocessing: {numeric: none, target: none}
 architecture: {hidden: [5], activation: tanh}
-training: {optimizer: gradient_descent, learning_rate: 0.3, epochs: 40, batch_size: full, precision: float64}
+training:
+  optimizer: gradient_descent
+  learning_rate: 0.3
+  epochs: 40
+  batch_size: full
+  precision: float64
 """
 
 

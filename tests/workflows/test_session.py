@@ -1,4 +1,4 @@
-"""The training session: it saves once, however the training ends, and an interruption waits for that."""
+"""The training session: it saves once, however training ends; an interruption waits for that."""
 
 import signal
 from collections.abc import Callable

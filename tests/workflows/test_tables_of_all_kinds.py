@@ -60,7 +60,8 @@ KINDS = {
     "min_max": ("dataset.preprocessing.numeric=min_max",),
     "l2_rows": ("dataset.preprocessing.numeric=l2_rows",),
     "each column its own": (
-        "dataset.preprocessing.columns={age: quantile, height: robust, city: embedding, size: ordinal, joined: date}",
+        "dataset.preprocessing.columns={age: quantile, height: robust, city: embedding, "
+        "size: ordinal, joined: date}",
     ),
     "numbers as categories": ("dataset.preprocessing.columns.age={kind: one_hot, rare: 2}",),
     "roles": ("dataset.roles={age: categorical, city: ignored}",),
@@ -413,7 +414,10 @@ def test_a_category_of_a_hundred_thousand_levels(tmp_path: Path) -> None:
         for k in range(120_000)
     ]
     write_csv(tmp_path / "t.csv", "aby", rows)
-    text = "dataset: {path: t.csv, target: y, roles: {a: categorical}}\ntraining: {epochs: 1, batch_size: 4096}\n"
+    text = (
+        "dataset: {path: t.csv, target: y, roles: {a: categorical}}\n"
+        "training: {epochs: 1, batch_size: 4096}\n"
+    )
     watcher = Watcher()
     run = train_text(tmp_path, text, watcher=watcher).run
     assert [name for name in watcher.prepared.encoder.inputs if name != "b"] == [

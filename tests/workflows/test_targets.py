@@ -70,7 +70,10 @@ def test_a_constant_column_is_warned_of_and_does_no_harm(tmp_path):
 
 def test_two_rows_are_enough_where_none_is_held_out(tmp_path):
     write_csv(tmp_path / "t.csv", "aby", [[1, 2, "p"], [2, 1, "q"]])
-    text = "dataset: {path: t.csv, target: y, split: {validation: 0, test: 0}}\ntraining: {epochs: 3}\n"
+    text = (
+        "dataset: {path: t.csv, target: y, split: {validation: 0, test: 0}}\n"
+        "training: {epochs: 3}\n"
+    )
     trained = train_text(tmp_path, text)
     assert list(trained.figures) == ["train"]
     with pytest.raises(DataError, match=r"held out no test rows .*; name a table"):

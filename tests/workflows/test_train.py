@@ -34,7 +34,10 @@ def without_clock(run: Path) -> list[dict[str, str]]:
 def test_a_run_directory_holds_the_files_that_the_readme_names(name, request):
     run = request.getfixturevalue(name).run
     files = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
-    wanted = "config.yaml metrics.csv metrics.json run.json splits.csv model/model.json model/weights.safetensors"
+    wanted = (
+        "config.yaml metrics.csv metrics.json run.json splits.csv model/model.json "
+        "model/weights.safetensors"
+    )
     assert set(wanted.split()) <= files
     for file in files:  # each is in the guide
         assert f"`{file}`" in RUN_DIRECTORY or f"`{file.split('/')[0]}/`" in RUN_DIRECTORY, file
@@ -70,7 +73,10 @@ def test_metrics_csv_has_a_row_for_each_epoch_and_these_columns(name, task, requ
 
 def test_run_json_says_what_was_done(iris):
     content = read_json(iris.run / "run.json")
-    wanted = "status stop_reason best_epoch epochs seed command started finished seconds rows data_sha256 warnings "
+    wanted = (
+        "status stop_reason best_epoch epochs seed command started finished seconds rows "
+        "data_sha256 warnings "
+    )
     assert set(wanted.split()) | {"versions", "platform"} <= set(content)
     assert (content["status"], content["stop_reason"], content["epochs"]) == (
         "finished",

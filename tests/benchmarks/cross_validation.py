@@ -1,10 +1,12 @@
-"""How long a cross-validation takes beside a single training of the same config.
+"""Time of a cross-validation, compared with a single training of the same config.
 
-    python tests/benchmarks/cross_validation.py [--config configs/iris.yaml] [--folds 10] [--repeats 7]
+    python tests/benchmarks/cross_validation.py [--config configs/iris.yaml] [--folds 10]
+                                                [--repeats 7]
 
-In turn (A B A B …), after a turn that is not counted: `cv` and `train` by the functions that the command line calls,
-in one process. Two ratios, the median over the turns of each: the time in which networks trained (the goal on Iris with
-ten folds: at most 3), and all of it, from the config to the last file (which for cv includes scikit-learn's figures).
+`cv` and `train` run in turn (A B A B …) in one process, by the functions that the command line
+calls; the first turn is not counted. Two ratios are printed, each the median over the turns: of the
+time in which networks trained (goal on Iris with ten folds: at most 3), and of all of it, from the
+config to the last file (for cv this includes scikit-learn's metrics).
 """
 
 import argparse
@@ -24,7 +26,7 @@ from bpnet.workflows.train import train
 
 
 class Nobody:
-    """A watcher that looks away."""
+    """A watcher that ignores every call."""
 
     def begin(self, run: Path, prepared: Any, parameters: int, networks: int) -> None: ...
     def begin_pass(
@@ -35,7 +37,7 @@ class Nobody:
 
 
 def turn(config: Path, folds: int, runs: Path) -> tuple[float, float]:
-    """Both ratios."""
+    """Run both once, and return the ratios of training time and of whole time."""
     shared: dict[str, Any] = {"runs": runs, "name": None, "command": [], "watcher": Nobody()}
     start = time.perf_counter()
     folded = cross_validate(read_config(config), folds=folds, repeats=1, **shared)
@@ -57,10 +59,8 @@ if __name__ == "__main__":
     parser.add_argument("--repeats", type=int, default=7)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        turns = [turn(given.config, given.folds, Path(folder)) for _ in range(given.repeats + 1)][
-            1:
-        ]
+        turns = [turn(given.config, given.folds, Path(folder)) for _ in range(given.repeats + 1)]
     print(f"{machine()}; {given.config.name}, {given.folds} folds, {given.repeats} turns")
-    for name, ratios in zip(("training", "all of it"), zip(*turns, strict=True), strict=True):
+    for name, ratios in zip(("training", "all of it"), zip(*turns[1:], strict=True), strict=True):
         median = statistics.median(ratios)
         print(f"cv / train, {name}: {median:.2f} ({min(ratios):.2f} to {max(ratios):.2f})")

@@ -1,10 +1,11 @@
-"""What the training doctor costs: trainings without it, with its looks at start and end, and with one every ten epochs.
+"""Cost of the training doctor: without it, with its checks at both ends, and every ten epochs.
 
     python tests/benchmarks/doctor.py [RUNS]
 
-The three are trained in turn RUNS times (default 25) after one round that is not counted; OMP_NUM_THREADS=1 keeps them
-to one thread. The figure is the ratio of the medians, goal at most 1.02 on configs/digits.yaml with diagnose_every: 10.
-Beside it stands the share of the time that was spent inside the doctor, which noise from elsewhere disturbs less.
+The three are trained in turn RUNS times (default 25) after one round that is not counted;
+OMP_NUM_THREADS=1 keeps them to one thread. The result is the ratio of the medians; the goal is at
+most 1.02 on configs/digits.yaml with diagnose_every: 10. Beside it is the share of the time spent
+inside the doctor, which other processes disturb less.
 """
 
 import statistics
@@ -28,7 +29,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 def seconds(
     prepared: EncodedDataset, model, training: Training, *, with_doctor: bool
 ) -> tuple[float, float]:
-    """The time of one training, and how much of it was the doctor's."""
+    """Return the time of one training, and the doctor's part of it."""
     model.network.initialize()
     rows, validation = prepared.rows["train"], prepared.rows.get("validation")
     spent = 0.0

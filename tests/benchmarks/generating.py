@@ -1,14 +1,16 @@
-"""A table of any size for the benchmarks: numbers, text categories, gaps, and a target that depends on them all.
+"""A table of any size for the benchmarks: numbers, categories, missing values, and a target.
 
-    python tests/benchmarks/generating.py FILE [--rows 100000] [--columns 20] [--seed 0] [--target classes]
+    python tests/benchmarks/generating.py FILE [--rows 100000] [--columns 20] [--seed 0]
+                                          [--target classes]
 
-Of every five columns four hold numbers (normal, log-normal and whole ones in turn, to 6 significant digits) and the
-fifth text, of 3, 10, 30 and 100 levels in turn, the first of which are the most frequent. In every fourth column 2 % of
-the cells are blank. The target is "no" or "yes" (--target classes), a number (number), or left out (none).
+Of every five columns four hold numbers (normal, log-normal and whole ones in turn, to 6 significant
+digits) and the fifth text, of 3, 10, 30 and 100 categories in turn, the first of which are the most
+frequent. In every fourth column 2 % of the cells are blank. The target depends on all columns; it
+is "no" or "yes" (--target classes), a number (number), or left out (none).
 
-The table follows from the seed alone, and is the beginning of a longer one with the same seed and columns. It is
-written in blocks of 65,536 rows. A column's cells are drawn from as many texts, which are formatted once: that is what
-makes it fast.
+The table depends only on the seed, and is the beginning of a longer one with the same seed and
+columns. It is written in blocks of 65,536 rows. For speed a column's cells are drawn from 65,536
+texts that are formatted once.
 """
 
 import argparse
@@ -20,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 BLOCK = 65_536
-"""Rows of a block, and texts that a column's cells are drawn from."""
+"""Rows of a block, and number of texts that a column's cells are drawn from."""
 
 LEVELS = (3, 10, 30, 100)
 GAPS = 0.02
@@ -29,7 +31,10 @@ TARGETS = ("classes", "number", "none")
 
 @dataclass(frozen=True)
 class Column:
-    """What a column's cells are drawn from: `texts` (BLOCK,), and what each does to the target, `effects` (BLOCK,)."""
+    """The `texts` (BLOCK,) that a column's cells are drawn from, and their `effects` (BLOCK,).
+
+    An effect is what a text adds to the score that the target is made from.
+    """
 
     name: str
     texts: np.ndarray
@@ -37,7 +42,7 @@ class Column:
 
 
 def make_column(k: int, columns: int, seed: int, end: bytes) -> Column:
-    """Column k, counted from 0; `end` follows each cell."""
+    """Draw column k, counted from 0; `end` follows each cell."""
     random = np.random.default_rng([seed, 1, k])
     if k % 5 == 4:
         levels = LEVELS[k // 5 % len(LEVELS)]
@@ -59,7 +64,7 @@ def make_column(k: int, columns: int, seed: int, end: bytes) -> Column:
 
 
 def target_cells(score: np.ndarray, target: str, random: np.random.Generator) -> np.ndarray:
-    """The target's cells for the sums of effects (rows,), with noise."""
+    """Return the target's cells for the sums of effects (rows,), with noise."""
     if target == "classes":
         yes = random.random(len(score)) < 1 / (1 + np.exp(-3 * score))
         return np.array([b"no\n", b"yes\n"])[yes.astype(int)]
@@ -69,7 +74,7 @@ def target_cells(score: np.ndarray, target: str, random: np.random.Generator) ->
 
 
 def blocks(rows: int, columns: int, seed: int, target: str) -> Iterator[bytes]:
-    """The table as pieces of CSV, the header first."""
+    """Yield the table as pieces of CSV, the header first."""
     with_target = target != "none"
     made = [
         make_column(k, columns, seed, b"," if with_target or k < columns - 1 else b"\n")
@@ -97,7 +102,7 @@ def blocks(rows: int, columns: int, seed: int, target: str) -> Iterator[bytes]:
 def write_table(
     path: Path, rows: int, columns: int = 20, seed: int = 0, target: str = "classes"
 ) -> None:
-    """Write a table of so many feature columns, and the target behind them."""
+    """Write a table with `columns` feature columns, followed by the target."""
     with path.open("wb") as file:
         file.writelines(blocks(rows, columns, seed, target))
 
@@ -118,5 +123,6 @@ if __name__ == "__main__":
     write_table(given.file, given.rows, given.columns, given.seed, given.target)
     size, seconds = given.file.stat().st_size / 1e6, time.perf_counter() - start
     print(
-        f"{given.file}: {given.rows} rows, {size:.0f} MB in {seconds:.1f} s, {size / seconds:.0f} MB/s"
+        f"{given.file}: {given.rows} rows, {size:.0f} MB in {seconds:.1f} s, "
+        f"{size / seconds:.0f} MB/s"
     )

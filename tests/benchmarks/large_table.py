@@ -1,16 +1,18 @@
-"""What training on a table larger than memory costs: its peak memory, and its speed beside rows held in memory.
+"""Peak memory and speed of training on a table larger than memory.
 
-    python tests/benchmarks/large_table.py [--gigabytes 4] [--columns 50] [--memory-rows 1000000] [--repeats 2]
-                                           [--folder DIR] [--keep]
+    python tests/benchmarks/large_table.py [--gigabytes 4] [--columns 50] [--memory-rows 1000000]
+                                           [--repeats 2] [--folder DIR] [--keep]
 
-A CSV of so many gigabytes is made and trained on for three epochs with `storage: disk`, a whole process. Then a table
-of MEMORY_ROWS rows, which fits into memory, is trained on with `storage: disk` and `storage: memory` in turn, REPEATS
-times each. The network has hidden layers of 64 and 64 units, batches of 256 rows, and 5 % of the rows validate.
+A process of its own trains on a CSV of GIGABYTES for three epochs with `storage: disk`. Then a
+table of MEMORY_ROWS rows, which fits into memory, is trained on with `storage: disk` and
+`storage: memory` in turn, REPEATS times each. The network has hidden layers of 64 and 64 units and
+batches of 256 rows; 5 % of the rows validate.
 
-Training rows per second are those of the second and third epoch, by the differences of `seconds` in metrics.csv: the
-median, validation included. Goals: a peak below 1 GB on the large table; on the smaller one `disk` at least 0.70 times
-as fast as `memory`. The peak counts mapped pages of the encoded rows, but not the system's cache of their file; a
-machine with memory to spare reads them from that cache rather than from the disk.
+The training rows per second are the median of the second and third epoch, validation included, by
+the differences of `seconds` in metrics.csv. Goals: a peak below 1 GB on the large table; on the
+smaller one `disk` at least 0.70 times as fast as `memory`. The peak counts mapped pages of the
+encoded rows, but not the system's cache of their file; a machine with memory to spare reads them
+from that cache rather than from the disk.
 """
 
 import argparse
@@ -23,7 +25,7 @@ from pathlib import Path
 from measuring import Cost, generate, machine, scratch, show, train
 
 TRAINED = 0.9
-"""The share of the rows that is trained on."""
+"""The share of the rows in the training part."""
 
 CONFIG = """
 dataset:
@@ -42,14 +44,14 @@ training:
 
 @dataclass(frozen=True)
 class Trained:
-    """A training's cost, and the training rows per second of each epoch but the first."""
+    """The cost of a training, and the training rows per second of each epoch after the first."""
 
     cost: Cost
     rates: list[float]
 
 
 def trained(table: Path, rows: int, storage: str, name: str) -> Trained:
-    """Train on a table of so many rows; the run's folder goes beside it, under this name."""
+    """Train on a table of `rows` rows; the run's folder is made beside it, under `name`."""
     config = table.with_name(f"{name}.yaml")
     config.write_text(CONFIG.format(table=table.name, storage=storage))
     run, cost = train(config, table.parent)
@@ -59,7 +61,7 @@ def trained(table: Path, rows: int, storage: str, name: str) -> Trained:
 
 
 def row(table: Path, rows: int, storage: str, runs: list[Trained]) -> list[str]:
-    """A row of the table that is printed."""
+    """Return a row of the printed table."""
     seconds = statistics.median(run.cost.seconds for run in runs)
     peak = max(run.cost.peak for run in runs)
     figures = [f"{rate_of(runs):,.0f}", f"{seconds:.1f} s", f"{peak / 1e6:,.0f} MB"]
@@ -67,12 +69,12 @@ def row(table: Path, rows: int, storage: str, runs: list[Trained]) -> list[str]:
 
 
 def rate_of(runs: list[Trained]) -> float:
-    """The median of the runs' rows per second."""
+    """Return the median of the runs' rows per second."""
     return statistics.median(rate for run in runs for rate in run.rates)
 
 
 def measure(folder: Path, gigabytes: float, columns: int, memory_rows: int, repeats: int) -> None:
-    """Make both tables, train on them, and print what it took."""
+    """Make both tables, train on them, and print time and memory."""
     sample, small, large = folder / "sample.csv", folder / "small.csv", folder / "large.csv"
     generate(sample, 50_000, "--columns", str(columns))
     rows = int(gigabytes * 1e9 / (sample.stat().st_size / 50_000))
@@ -114,7 +116,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--keep", action="store_true", help="do not delete that folder in the end")
     given = parser.parse_args()
-    # beside a CSV stand its encoded rows, which may take as much again, in each run
+    # each run writes encoded rows beside the CSV, which may take as much room again
     room = 3e9 * given.gigabytes + given.memory_rows * given.columns * 10 * (1 + given.repeats)
     with scratch(given.folder, room, keep=given.keep) as made:
         measure(made, given.gigabytes, given.columns, given.memory_rows, given.repeats)

@@ -1,16 +1,18 @@
-"""What writing the logs costs: the training loop of `bpnet train` beside the same `fit` without a journal.
+"""Cost of writing the logs: the training loop of `bpnet train` against `fit` without a journal.
 
     python tests/benchmarks/logging_cost.py [CONFIG] [--repeats 9] [--seconds 5]
 
-The default is the 5,000 full batches of configs/tutorials/iris-4-2-3.yaml, whose steps are as small as they get. Four
-loops take turns, in one process: `fit` alone; with the parameters before each last step, which the doctor wants; with
-the journal too; and with all that training does, the watcher of a stderr that is no terminal and the doctor. The figure
-is the median over the rounds of how much longer the third takes than the second, goal at most 5 %; then what each part
-takes when the same records are given to it alone. Times are the thread's CPU time, which other processes disturb least;
-the wall time's figure, which has the waiting for the disk, stands beside it.
+The default is the 5,000 full batches of configs/tutorials/iris-4-2-3.yaml, whose steps are as small
+as they get. Four loops take turns in one process: only `fit`; with the parameters before each last
+step, which the doctor needs; with the journal too; and with everything that training does,
+including the doctor and the watcher of a stderr that is not a terminal. The result is how much
+longer the third takes than the second, the median over the rounds; the goal is at most 5 %. Then
+comes the time of each part when it is given the same records by itself. Times are the thread's CPU
+time, which other processes disturb least; the wall time, which includes the waiting for the disk,
+is printed too.
 
-Last, how late rows reach the disk: trainings that pause in each epoch, for SECONDS each, while a second thread reads
-the file; goal at most 1.1 s.
+Last comes the delay until rows reach the disk: trainings that pause in each epoch run for SECONDS
+each, while a second thread reads the file; the goal is at most 1.1 s.
 """
 
 import argparse
@@ -40,11 +42,11 @@ from bpnet.runs.metrics_log import MetricsLog
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "tutorials" / "iris-4-2-3.yaml"
 PAUSES = (0.01, 0.3, 0.7)
-"""Seconds that an epoch pauses, to see when its row is on disk."""
+"""Pauses in each epoch (seconds), to see when its row is on disk."""
 
 
 class Job:
-    """A prepared config, trained again and again into one run directory."""
+    """A prepared config, trained repeatedly into one run directory."""
 
     def __init__(self, loaded: LoadedConfig, folder: Path) -> None:
         self.prepared = prepare(loaded)
@@ -56,7 +58,7 @@ class Job:
         )
 
     def fit(self, *, keep_before: bool = True) -> Iterator[Record]:
-        """The records of a training from the start."""
+        """Train from the start, and yield the records."""
         network = self.model.network
         network.initialize()
         metrics = training_metrics(self.model.description)
@@ -65,15 +67,15 @@ class Job:
         )
 
     def doctor(self) -> Doctor:
-        """A doctor who has looked at the start."""
+        """Return a doctor that has made its check at the start."""
         return Doctor(self.training, self.model.network, self.rows, self.validation)
 
     def journal(self) -> Journal:
-        """A journal that begins."""
+        """Return a new journal."""
         return Journal(self.run, self.prepared, [])
 
     def view(self) -> TrainingView:
-        """A watcher that has begun."""
+        """Return a watcher after its `begin`."""
         view = TrainingView()
         view.begin(self.run.folder, self.prepared, self.model.network.theta.shape[1], 1)
         return view
@@ -87,19 +89,19 @@ class Time(NamedTuple):
 
 
 def timed(work: Callable[[], object]) -> Time:
-    """The time of a call."""
+    """Return the time of a call."""
     wall, cpu = time.perf_counter(), time.thread_time()
     work()
     return Time(time.thread_time() - cpu, time.perf_counter() - wall)
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """The CPU time of a call."""
+    """Return the CPU time of a call."""
     return timed(work).cpu
 
 
 def drained(job: Job, *, keep_before: bool) -> Time:
-    """The time of `fit` alone."""
+    """Return the time of only `fit`."""
 
     def work() -> None:
         for _ in job.fit(keep_before=keep_before):
@@ -109,7 +111,7 @@ def drained(job: Job, *, keep_before: bool) -> Time:
 
 
 def journaled(job: Job, *, watched: bool) -> Time:
-    """The time of `fit` with the journal, and with the watcher and the doctor too."""
+    """Return the time of `fit` with the journal, and if `watched` with watcher and doctor."""
     journal, view, doctor = job.journal(), job.view(), job.doctor()
 
     def work() -> None:
@@ -124,7 +126,7 @@ def journaled(job: Job, *, watched: bool) -> Time:
 
 
 def alone(job: Job) -> dict[str, float]:
-    """The seconds that each part takes for the records of a whole training, given to it without one."""
+    """Return the seconds that each part takes for the records of a whole training, by itself."""
     records = [record._replace(before=None) for record in job.fit()]
     journal, view, doctor = job.journal(), job.view(), job.doctor()
     rows: list[Mapping[str, float]] = []
@@ -142,15 +144,14 @@ def alone(job: Job) -> dict[str, float]:
     return {
         "Journal.note: the row": noted - appended,
         "MetricsLog.append": appended,
-        "Doctor.note": seconds(
-            lambda: [doctor.note(record) for record in records[:-1]]
-        ),  # the last is a look
+        # at the last record the doctor makes its check
+        "Doctor.note": seconds(lambda: [doctor.note(record) for record in records[:-1]]),
         "TrainingView.epoch": seconds(lambda: [view.epoch(row) for row in rows]),
     }
 
 
 def measure(job: Job, repeats: int) -> None:
-    """Print the share, and what it is made of."""
+    """Print the share of the logs, and the parts that it is made of."""
     loops: dict[str, Callable[[], Time]] = {
         "fit alone": lambda: drained(job, keep_before=False),
         "with keep_before": lambda: drained(job, keep_before=True),
@@ -180,25 +181,29 @@ def measure(job: Job, repeats: int) -> None:
     )
     share, wall = added(times["and the journal"], times["with keep_before"])
     print(
-        f"\nwriting the logs costs {share:.1%} of fit, goal at most 5 %: {'met' if share <= 0.05 else 'MISSED'}"
+        f"\nwriting the logs costs {share:.1%} of fit, goal at most 5 %: "
+        f"{'met' if share <= 0.05 else 'MISSED'}"
     )
     print(f"by wall time, the disk included: {wall:.1%}")
     share, wall = added(times["and watcher, doctor"], times["fit alone"])
     print(
-        f"all that training does beside fit, the doctor's last look included: {share:.1%}, by wall time {wall:.1%}"
+        f"all that training does beside fit, the doctor's last look included: {share:.1%}, "
+        f"by wall time {wall:.1%}"
     )
 
 
 def added(longer: Sequence[Time], shorter: Sequence[Time]) -> tuple[float, float]:
-    """How much longer some took than others, the median over the rounds: by CPU and by wall time."""
+    """Return by which share one took longer than the other, in CPU and in wall time.
+
+    Both are medians over the rounds.
+    """
     pairs = list(zip(longer, shorter, strict=True))
-    return statistics.median(a.cpu / b.cpu for a, b in pairs) - 1, statistics.median(
-        a.wall / b.wall for a, b in pairs
-    ) - 1
+    cpu = statistics.median(a.cpu / b.cpu for a, b in pairs)
+    return cpu - 1, statistics.median(a.wall / b.wall for a, b in pairs) - 1
 
 
 def figures(times: Sequence[float], epochs: int, beside: Sequence[float]) -> list[str]:
-    """Median, range, microseconds an epoch, and the median ratio to other times."""
+    """Format median, range, microseconds an epoch, and the median ratio to other times."""
     median = statistics.median(times)
     ratio = statistics.median(a / b for a, b in zip(times, beside, strict=True))
     spread = f"{min(times):.4f} to {max(times):.4f}"
@@ -206,7 +211,10 @@ def figures(times: Sequence[float], epochs: int, beside: Sequence[float]) -> lis
 
 
 def lateness(job: Job, pause: float, length: float) -> list[float]:
-    """For each row of a training that pauses in every epoch, how late another reader found it in the file (seconds)."""
+    """Return the delay (seconds) after which a second reader sees each row in the file.
+
+    The training pauses in every epoch.
+    """
     journal, seen, over = job.journal(), [], threading.Event()
 
     def look() -> None:
@@ -232,7 +240,7 @@ def lateness(job: Job, pause: float, length: float) -> list[float]:
 
 
 def measure_lateness(job: Job, length: float) -> None:
-    """Print how late rows reach the disk while a training runs."""
+    """Print the delay until rows reach the disk while a training runs."""
     body, worst = [], 0.0
     for pause in PAUSES:
         late = lateness(job, pause, length)
@@ -248,7 +256,8 @@ def measure_lateness(job: Job, length: float) -> None:
     print()
     show(["an epoch takes", "rows seen", "late: median", "most"], body)
     print(
-        f"\nrows are on disk at most {worst:.2f} s late, goal 1.1 s: {'met' if worst <= 1.1 else 'MISSED'}"
+        f"\nrows are on disk at most {worst:.2f} s late, goal 1.1 s: "
+        f"{'met' if worst <= 1.1 else 'MISSED'}"
     )
 
 

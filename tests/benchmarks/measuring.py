@@ -1,4 +1,4 @@
-"""What the benchmarks of large tables share: the time and memory of a whole process, its folder, a table of figures."""
+"""Helpers of the benchmarks: time and memory of a whole process, its folder, printed tables."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ GENERATING = str(Path(__file__).with_name("generating.py"))
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took: wall and CPU time, the most memory it held (bytes); and its standard output."""
+    """Wall and CPU time (seconds) and peak memory (bytes) of one process, and its output."""
 
     seconds: float
     cpu_seconds: float
@@ -28,8 +28,8 @@ class Cost:
 def cost(command: Sequence[str]) -> Cost:
     """Run a process that must succeed.
 
-    Its peak counts what its parent held when it was started, so this process must stay small: tables are made, and
-    peers fitted, in processes of their own.
+    Its peak counts the memory that its parent held when it was started, so this process must stay
+    small: tables are made, and peers fitted, in processes of their own.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         start = time.perf_counter()
@@ -40,7 +40,8 @@ def cost(command: Sequence[str]) -> Cost:
         output.seek(0), errors.seek(0)
         if child.returncode:
             sys.exit(
-                f"{' '.join(command[:4])[:200]} … ended with {child.returncode}:\n{errors.read()[-2000:]}"
+                f"{' '.join(command[:4])[:200]} … ended with {child.returncode}:\n"
+                f"{errors.read()[-2000:]}"
             )
         unit = 1 if sys.platform == "darwin" else 1024
         return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit, output.read())
@@ -56,20 +57,27 @@ def generate(path: Path, rows: int, *options: str) -> None:
 
 
 def train(config: Path, runs: Path) -> tuple[Path, Cost]:
-    """Train with `bpnet train`, and give the run's folder; `runs` must not hold one of this config's yet."""
+    """Train with `bpnet train`, and return the run's folder and the cost.
+
+    `runs` must not yet hold a run of this config.
+    """
     spent = cost([BPNET, "train", str(config), "--runs", str(runs), "--name", config.stem])
     return runs / f"{config.stem}-001", spent
 
 
 @contextlib.contextmanager
 def scratch(folder: Path | None, room: float, *, keep: bool = False) -> Iterator[Path]:
-    """A new folder with `room` bytes free, below `folder` or the system's temporary one; deleted in the end."""
+    """Make a folder with `room` bytes free, and delete it in the end unless `keep`.
+
+    It is made in `folder`, by default the system's temporary folder.
+    """
     made = Path(tempfile.mkdtemp(prefix="bpnet-benchmark-", dir=folder))
     try:
         free = shutil.disk_usage(made).free
         if free < room:
             sys.exit(
-                f"{made.parent} has {free / 1e9:.1f} GB free, {room / 1e9:.1f} are needed; name another --folder"
+                f"{made.parent} has {free / 1e9:.1f} GB free, {room / 1e9:.1f} are needed; "
+                "name another --folder"
             )
         yield made
     finally:
@@ -94,6 +102,9 @@ def show(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def machine() -> str:
-    """The machine's cores, and how many processes want one now: more than cores, and wall times are too long."""
+    """Describe the machine: its cores, its load and its Python.
+
+    If the load exceeds the cores, wall times are too long.
+    """
     load, python = os.getloadavg()[0], sys.version.split()[0]
     return f"{os.cpu_count()} cores, {os.uname().machine}, load {load:.1f}, Python {python}"

@@ -1,12 +1,13 @@
-"""Whether training needs no more memory than it says: the peak of whole `bpnet train` processes beside a formula.
+"""Peak memory of whole `bpnet train` processes, compared with what a formula allows.
 
     python tests/benchmarks/memory.py [--only NAME] [--folder DIR]
 
-Allowed are the encoded table, 2 × (parameters × (2 + the optimizer's arrays) × bytes of a number), one batch's
-activations (its rows × the widths of all layers, inputs and outputs too) and 150 MB; the imports' part of these, and
-what was held beyond them, are printed too. The numbers of parameters are those of the saved weights. The jobs are Iris;
-a table of 200,000 × 50; networks of 2.3 and 9.1 million parameters with optimizers of 2, 1 and 0 arrays; a batch of
-8,192 rows; and 64 replicas. Ends with 1 where a peak is above what is allowed.
+Allowed are the encoded table, 2 × (parameters × (2 + the optimizer's arrays) × bytes of a number),
+one batch's activations (its rows × the widths of all layers, inputs and outputs too) and 150 MB.
+The memory of the imports, and the peak beyond it, are printed too. Parameters are counted in the
+saved weights. The jobs are Iris; a table of 200,000 × 50; networks of 2.3 and 9.1 million
+parameters with optimizers of 2, 1 and 0 arrays; a batch of 8,192 rows; and 64 replicas. The exit
+code is 1 if a peak is above what is allowed.
 """
 
 import argparse
@@ -45,7 +46,10 @@ training:
 
 @dataclass(frozen=True)
 class Job:
-    """A training: a table of so many rows and numeric columns (0 columns: Iris), and a network with two classes."""
+    """A training on a table of `rows` rows and `columns` numeric columns, with two classes.
+
+    With 0 columns the table is Iris.
+    """
 
     name: str
     rows: int
@@ -68,7 +72,7 @@ JOBS = (
 
 
 def write_table(path: Path, rows: int, columns: int) -> None:
-    """Write numbers between 0 and 1, and whether their sum is above what is expected, row by row."""
+    """Write rows of numbers between 0 and 1; the target says if their sum exceeds its mean."""
     draw = random.Random(0).random
     with path.open("w") as file:
         file.write(",".join([*(f"number_{k + 1}" for k in range(columns)), "target"]) + "\n")
@@ -79,7 +83,7 @@ def write_table(path: Path, rows: int, columns: int) -> None:
 
 
 def layers_of(run: Path) -> list[tuple[int, ...]]:
-    """The shape of each saved array, (replicas, …), by the header of the weights' file; in order of the layers."""
+    """Return the shape (replicas, …) of each saved array, in the order of the layers."""
     with (run / "model" / "weights.safetensors").open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     return [
@@ -88,7 +92,7 @@ def layers_of(run: Path) -> list[tuple[int, ...]]:
 
 
 def measured(job: Job, folder: Path) -> list[float]:
-    """The parts of what a job is allowed, and its peak (bytes)."""
+    """Train, and return the parts of the allowed memory, and the peak (bytes)."""
     table, target = Path(__file__).resolve().parents[2] / "datasets" / "iris.csv", "species"
     if job.columns:
         table, target = folder / f"{job.rows}x{job.columns}.csv", "target"
@@ -108,7 +112,7 @@ def measured(job: Job, folder: Path) -> list[float]:
 
 
 def measure(folder: Path, jobs: list[Job]) -> bool:
-    """Print each job's parts, and whether all keep to what is allowed."""
+    """Print each job's parts; return whether every peak is within what is allowed."""
     imports = cost([sys.executable, "-c", IMPORTS]).peak
     body, kept = [], True
     for job in jobs:

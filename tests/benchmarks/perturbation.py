@@ -1,10 +1,11 @@
-"""How many passes over the table backpropagation and random perturbation need to reach a loss, as medians over starts.
+"""Passes that backpropagation and random perturbation need to reach a loss, medians over starts.
 
     python tests/benchmarks/perturbation.py [STARTS]
 
-XOR (2-4-1, 17 weights), Iris (4-5-3 without biases, rows of length 1, 35 weights) and the first 500 digits
-(64-32-10, 2,410 weights), full batch, sigmoid, mean squared error. A pass is an update for backpropagation, which costs
-one forward and one backward pass, and a trial for perturbation. `-`: the median start does not get there.
+XOR (2-4-1, 17 weights), Iris (4-5-3 without biases, rows of length 1, 35 weights) and the first 500
+digits (64-32-10, 2,410 weights), full batch, sigmoid, mean squared error. A pass over the table is
+an update for backpropagation, which costs one forward and one backward pass, and a trial for
+perturbation. `-`: the median start does not reach the loss.
 """
 
 import sys
@@ -31,7 +32,7 @@ DATASETS = Path(__file__).parents[2] / "datasets"
 
 
 def classes(name: str, target: str, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The features and one-hot targets of a shipped table's first rows."""
+    """Return the features and one-hot targets of a shipped table's first rows."""
     table = open_table(DATASETS / f"{name}.csv")
     columns = whole_columns(table, dict.fromkeys(table.columns, "text"))
     x = np.column_stack(
@@ -53,12 +54,17 @@ def passes(
     starts: int,
     most: int,
 ) -> list[str]:
-    """The median number of passes to each level."""
+    """Return the median number of passes to each level of the loss."""
     network = Network(layers, rows.x.shape[1], seeds=range(starts), precision="float64")
     training = Training(
-        loss=SquaredError(), optimizer=optimizer, learning_rate=rate, epochs=most, batch_size="full",
-        target_loss=levels[-1], precision="float64",
-    )  # fmt: skip
+        loss=SquaredError(),
+        optimizer=optimizer,
+        learning_rate=rate,
+        epochs=most,
+        batch_size="full",
+        target_loss=levels[-1],
+        precision="float64",
+    )
     reached = np.full((len(levels), starts), np.inf)
     for record in fit(training, network, rows, None, [Accuracy()]):
         for level, epochs in zip(levels, reached, strict=True):
@@ -97,7 +103,7 @@ def table(
 def network(
     hidden: int, outputs: int, *, bias: bool, initializers: tuple[AnyInitializer, AnyInitializer]
 ) -> list[Dense]:
-    """Two sigmoid layers."""
+    """Return two sigmoid layers."""
     first, second = initializers
     return [
         Dense(units=hidden, activation=Sigmoid(), bias=bias, initializer=first),

@@ -1,15 +1,18 @@
-"""What predicting on a large CSV costs: `bpnet predict` beside a script of pandas and scikit-learn.
+"""Cost of predicting on a large CSV: `bpnet predict` against a script of pandas and scikit-learn.
 
-    python tests/benchmarks/predicting.py [--rows 1000000] [--large-rows 5000000] [--repeats 3] [--folder DIR]
+    python tests/benchmarks/predicting.py [--rows 1000000] [--large-rows 5000000] [--repeats 3]
+                                          [--folder DIR]
 
-Both networks have hidden layers of 64 and 64 units and are trained, for a few epochs only, on 100,000 rows of 20
-columns: 16 of numbers and 4 of text, a quarter of them with gaps. Then each, a whole process, reads a CSV without the
-target and writes it with the predicted label and the probabilities of both classes beside it, in turn (A B A B …)
-REPEATS times; bpnet alone does so as often with LARGE_ROWS rows.
+Both networks have hidden layers of 64 and 64 units and are trained, for only a few epochs, on
+100,000 rows of 20 columns: 16 of numbers and 4 of text, a quarter of them with missing values. Then
+each, a process of its own, reads a CSV without the target and writes it with the predicted label
+and the probabilities of both classes, in turn (A B A B …) REPEATS times; only bpnet does the same
+with LARGE_ROWS rows.
 
-Goals with 1,000,000 rows: the ratio of the median times at least 2.5, bpnet's peak memory below 600 MB, and its peak
-with 5,000,000 rows at most 10 % above that. The script's times of reading, transforming, predicting and writing stand
-beside the table. Whether pyarrow is installed is said, for pandas uses it where it is: it moves the script's figures.
+Goals with 1,000,000 rows: the ratio of the median times at least 2.5, bpnet's peak memory below
+600 MB, and its peak with 5,000,000 rows at most 10 % above that. The script's times of reading,
+transforming, predicting and writing are printed below the table. The first line says if pyarrow is
+installed, because pandas then uses it, which changes the script's times.
 """
 
 import argparse
@@ -24,7 +27,7 @@ from measuring import BPNET, Cost, cost, generate, machine, scratch, show, train
 
 TRAINING_ROWS = 100_000
 BYTES = 600
-"""Of disk for each row: the table, and both predicted ones."""
+"""Disk space for each row: of the table and of both tables with predictions."""
 
 CONFIG = """
 dataset:
@@ -52,7 +55,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 warnings.simplefilter("ignore")  # three epochs do not converge, nor need they
 table = pd.read_csv(sys.argv[1])
 numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-categories = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+categories = make_pipeline(
+    SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")
+)
 columns = make_column_transformer(
     (numbers, make_column_selector(dtype_include="number")),
     (categories, make_column_selector(dtype_exclude="number")),
@@ -89,7 +94,7 @@ print(json.dumps({part: b - a for part, a, b in zip(parts, times, times[1:])}))
 
 
 def predicted(command: Sequence[str], output: Path, rows: int) -> Cost:
-    """The cost of a process that must write so many predicted rows to `output`, which is then deleted."""
+    """Run a process that must write `rows` predicted rows to `output`, which is then deleted."""
     spent = cost(command)
     with output.open("rb") as file:
         lines = sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
@@ -100,7 +105,7 @@ def predicted(command: Sequence[str], output: Path, rows: int) -> Cost:
 
 
 def row(name: str, rows: int, costs: Sequence[Cost]) -> list[str]:
-    """A row of the table that is printed."""
+    """Return a row of the printed table."""
     seconds = [spent.seconds for spent in costs]
     spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
     cpu = f"{statistics.median(spent.cpu_seconds for spent in costs):.2f} s"
@@ -109,7 +114,7 @@ def row(name: str, rows: int, costs: Sequence[Cost]) -> list[str]:
 
 
 def measure(folder: Path, rows: int, large_rows: int, repeats: int) -> None:
-    """Train both, let both predict in turn, and print what it took."""
+    """Train both, let both predict in turn, and print time and memory."""
     table, large, output = folder / "rows.csv", folder / "large.csv", folder / "predicted.csv"
     generate(folder / "train.csv", TRAINING_ROWS)
     generate(table, rows, "--target", "none")
@@ -144,15 +149,15 @@ def measure(folder: Path, rows: int, large_rows: int, repeats: int) -> None:
     ratio = statistics.median(spent.seconds for spent in b) / statistics.median(
         spent.seconds for spent in a
     )
-    # two threads overlap a little differently each time, so peaks differ by a tenth: the medians are compared
+    # two threads overlap a little differently each time and peaks differ by a tenth: take medians
     peak, large_peak = (statistics.median(spent.peak for spent in costs) for costs in (a, alone))
     print(f"\nscript: {split}")
     print(f"ratio of the medians {ratio:.2f}, goal at least 2.5")
+    largest = max(spent.peak for spent in [*a, *alone])
+    print(f"largest peak of bpnet {largest / 1e6:.0f} MB, goal below 600 MB")
     print(
-        f"largest peak of bpnet {max(spent.peak for spent in [*a, *alone]) / 1e6:.0f} MB, goal below 600 MB"
-    )
-    print(
-        f"median peak with {large_rows:,} rows / with {rows:,} {large_peak / peak:.2f}, goal at most 1.10"
+        f"median peak with {large_rows:,} rows / with {rows:,} {large_peak / peak:.2f}, "
+        "goal at most 1.10"
     )
 
 

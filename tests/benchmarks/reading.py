@@ -1,4 +1,4 @@
-"""How long bpnet's two CSV readers take over the same large table: the careful one, and pandas' parser.
+"""Time of bpnet's two CSV readers on the same large table: the careful one and pandas' parser.
 
     python tests/benchmarks/reading.py [ROWS]
 
@@ -17,7 +17,7 @@ from bpnet.data.reading.streams import bytes_opener
 
 
 def seconds(content: bytes, large: int) -> float:
-    """The time to read all columns as numbers, with pandas from `large` bytes on."""
+    """Return the time to read all columns as numbers, with pandas from `large` bytes on."""
     delimited.LARGE = large
     start = time.perf_counter()
     table = Table("big.csv", [delimited.DelimitedFile("big.csv", bytes_opener(content), Reading())])
@@ -40,5 +40,6 @@ if __name__ == "__main__":
     careful, fast = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
     print(
-        f"{rows} rows, {len(text) / 1e6:.0f} MB: careful {careful:.2f} s, pandas {fast:.2f} s, ratio {ratio:.1f}"
+        f"{rows} rows, {len(text) / 1e6:.0f} MB: careful {careful:.2f} s, pandas {fast:.2f} s, "
+        f"ratio {ratio:.1f}"
     )

@@ -1,17 +1,19 @@
-"""Whether cost grows linearly: time and peak memory of training by rows, by parameters and by replicas.
+"""Growth of the cost of training, time and peak memory, by rows, parameters and replicas.
 
     python tests/benchmarks/scaling.py [--series rows] [--share 1] [--plot FILE.png] [--folder DIR]
 
-Five series: `rows`, encoded in memory, 10³ to 10⁶ of 20 columns through 64-64 in batches of 256 by the engine's `fit`;
-`table`, the same by a whole `bpnet train` of a CSV (16 numbers and 4 texts a row, kept in memory); `parameters`, 10² to
-10⁷ in two equal hidden layers; `iris`, 1 to 256 replicas of 4-2-3 on full batches; and `replicas`, the same of
-20-64-64-2 in batches of 32. float32, one BLAS thread.
+Five series: `rows`, encoded in memory, 10³ to 10⁶ of 20 columns through 64-64 in batches of 256 by
+the engine's `fit`; `table`, the same by a whole `bpnet train` of a CSV (16 numbers and 4 texts a
+row, kept in memory); `parameters`, 10² to 10⁷ in two equal hidden layers; `iris`, 1 to 256 replicas
+of 4-2-3 on full batches; and `replicas`, the same of 20-64-64-2 in batches of 32. float32, one BLAS
+thread.
 
-Each point is a process of its own. Time is CPU time, which other processes disturb least: of an epoch or a step the
-median after the first epoch, of `table` the whole process. Memory is the process's peak less that of one that only
-imports. Beside each stands the local exponent, the slope between neighbours on logarithmic axes; a series is linear
-where the slope over the upper half of its range is at most 1.1. Below that fixed costs keep exponents under 1.
---share is the part of each range that is measured: 0.7 leaves the slow end out.
+Each point is a process of its own. Time is CPU time, which other processes disturb least: of an
+epoch or a step the median after the first epoch, of `table` the whole process. Memory is the
+process's peak less that of one that only imports. Beside each is the local exponent, the slope
+between neighbors on logarithmic axes; a series is linear if the slope over the upper half of its
+range is at most 1.1. In the lower half fixed costs keep exponents under 1. --share is the part of
+each range that is measured: 0.7 leaves the slow end out.
 """
 
 import argparse
@@ -30,7 +32,7 @@ MOST = 1.1
 """The largest slope that counts as linear."""
 
 REPEATS = 3
-"""How often each point is measured, in rounds over all sizes; the medians count."""
+"""Measurements of each point, in rounds over all sizes; the medians count."""
 
 FIT = """
 import json
@@ -56,7 +58,9 @@ if job:
     y[np.arange(len(y)), rng.integers(outputs, size=len(y))] = 1
     layers = [*(Dense(units=units, activation=Relu()) for units in hidden), Dense(units=outputs)]
     network = Network(layers, inputs, seeds=range(job["replicas"]))
-    training = Training(epochs=job["epochs"], batch_size=job["batch"], loss=CrossEntropy(), learning_rate=1e-4)
+    training = Training(
+        epochs=job["epochs"], batch_size=job["batch"], loss=CrossEntropy(), learning_rate=1e-4
+    )
     ends, steps = [], []
     for record in fit(training, network, Rows(x, y), None, [Accuracy()]):
         ends.append(time.process_time())
@@ -77,7 +81,7 @@ TRAIN_IMPORTS = "import bpnet.cli.train, bpnet.cli.console, bpnet.workflows.trai
 
 @dataclass(frozen=True)
 class Point:
-    """A size, what it took in all (seconds, bytes), and what was counted: rows, parameters or replicas."""
+    """A size (rows, parameters or replicas), and its time (seconds) and peak memory (bytes)."""
 
     size: int
     seconds: float
@@ -86,7 +90,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """Points that are measured, and how they are called: the time is that of `per`."""
+    """A series of sizes with the function that measures one; its time is that of `per`."""
 
     name: str
     unit: str
@@ -98,7 +102,7 @@ class Series:
 def fitted(
     widths: Sequence[int], rows: int, batch: int | str, epochs: int, replicas: int = 1
 ) -> tuple[dict, float]:
-    """What FIT printed, and its peak less that of imports."""
+    """Run FIT, and return what it printed, and its peak less that of the imports."""
     job = {
         "widths": list(widths),
         "rows": rows,
@@ -111,13 +115,13 @@ def fitted(
 
 
 def by_rows(rows: int, _: Path) -> Point:
-    """An epoch of encoded rows."""
+    """Measure an epoch of encoded rows."""
     figures, peak = fitted([20, 64, 64, 2], rows, 256, max(4, min(40, 100_000 // rows)))
     return Point(rows, figures["epoch"], peak)
 
 
 def by_table(rows: int, folder: Path) -> Point:
-    """A whole training on a CSV, which is made the first time."""
+    """Measure a whole training on a CSV, which is made the first time."""
     table, config = folder / f"{rows}.csv", folder / f"table-{rows}.yaml"
     if not table.exists():
         cost([sys.executable, GENERATING, str(table), "--rows", str(rows)])
@@ -130,7 +134,7 @@ def by_table(rows: int, folder: Path) -> Point:
 
 
 def by_parameters(parameters: int, _: Path) -> Point:
-    """A step of a network of about so many parameters: 20 inputs, two layers of as many units, 2 outputs."""
+    """Measure a step of a network with 20 inputs, two equal hidden layers and 2 outputs."""
     units = max(1, round(math.sqrt(parameters + 144) - 12))  # u² + 24 u + 2
     steps = 200 if parameters < 100_000 else 8
     figures, peak = fitted([20, units, units, 2], 256 * steps, 256, 4)
@@ -138,19 +142,19 @@ def by_parameters(parameters: int, _: Path) -> Point:
 
 
 def by_iris_replicas(replicas: int, _: Path) -> Point:
-    """A step of 4-2-3 on 130 rows at once."""
+    """Measure a step of 4-2-3 on 130 rows at once."""
     figures, peak = fitted([4, 2, 3], 130, "full", 500, replicas)
     return Point(replicas, figures["step"], peak)
 
 
 def by_replicas(replicas: int, _: Path) -> Point:
-    """A step of 20-64-64-2 on 32 rows for each replica."""
+    """Measure a step of 20-64-64-2 on 32 rows for each replica."""
     figures, peak = fitted([20, 64, 64, 2], 1024, 32, max(4, 64 // replicas), replicas)
     return Point(replicas, figures["step"], peak)
 
 
 def half_decades(low: int, high: int) -> tuple[int, ...]:
-    """Two sizes in each decade, from 10^low to 10^high."""
+    """Return two sizes in each decade, from 10^low to 10^high."""
     return tuple(round(10 ** (k / 2)) for k in range(2 * low, 2 * high + 1))
 
 
@@ -165,20 +169,20 @@ SERIES = (
 
 
 def exponent(points: Sequence[Point], figure: str) -> float:
-    """The slope of a figure by size, both logarithmic: least squares."""
+    """Return the slope of a figure by size, both logarithmic, by least squares."""
     x = [math.log(point.size) for point in points]
     y = [math.log(max(getattr(point, figure), 1e-9)) for point in points]
     return statistics.linear_regression(x, y).slope
 
 
 def upper(points: Sequence[Point]) -> list[Point]:
-    """The points in the upper half of the range, on a logarithmic axis."""
+    """Return the points in the upper half of the range, on a logarithmic axis."""
     middle = math.sqrt(points[0].size * points[-1].size)
     return [point for point in points if point.size >= middle * 0.99]
 
 
 def median(found: Sequence[Point]) -> Point:
-    """The medians of a point that was measured several times."""
+    """Return the medians of a point that was measured several times."""
     seconds, peak = ([getattr(point, figure) for point in found] for figure in ("seconds", "peak"))
     return Point(found[0].size, statistics.median(seconds), statistics.median(peak))
 
@@ -204,14 +208,15 @@ def measure(series: Series, share: float, folder: Path) -> list[Point]:
         slope, last = exponent(upper(points), figure), exponent(points[-2:], figure)
         verdict = "linear" if slope <= MOST else "MORE THAN LINEAR"
         print(
-            f"{name}: slope over the upper half {slope:.3f}, goal at most {MOST}: {verdict}; at the end {last:.2f}"
+            f"{name}: slope over the upper half {slope:.3f}, goal at most {MOST}: {verdict}; "
+            f"at the end {last:.2f}"
         )
     sys.stdout.flush()
     return points
 
 
 def draw(found: dict[str, list[Point]], path: Path) -> None:
-    """Draw time (above) and memory (below) by rows, parameters and replicas, with lines of slope 1."""
+    """Draw time (above) and memory (below) by rows, parameters and replicas, and linear growth."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -226,19 +231,15 @@ def draw(found: dict[str, list[Point]], path: Path) -> None:
             for series in SERIES:
                 if series.unit == unit and series.name in found:
                     points = found[series.name]
-                    x, y = (
-                        [p.size for p in points],
-                        [max(getattr(p, figure_name), 1e-9) for p in points],
-                    )
+                    x = [p.size for p in points]
+                    y = [max(getattr(p, figure_name), 1e-9) for p in points]
                     (drawn,) = ax.loglog(x, y, "o-", label=f"{series.name}, {series.per}")
                     straight = [y[-1] * size / x[-1] for size in x]
                     ax.loglog(x, straight, ":", color=drawn.get_color(), alpha=0.6)
-            (
-                ax.set_xlabel(f"{unit}s"),
-                ax.set_ylabel(label),
-                ax.grid(alpha=0.3),
-                ax.legend(fontsize=8),
-            )
+            ax.set_xlabel(f"{unit}s")
+            ax.set_ylabel(label)
+            ax.grid(alpha=0.3)
+            ax.legend(fontsize=8)
     figure.suptitle("Training: cost by size; dotted: linear through the largest")
     figure.savefig(path, dpi=110)
     print(f"\n{path}")

@@ -1,17 +1,20 @@
-"""Training and predicting with bpnet, PyTorch and scikit-learn side by side: how many times faster bpnet is.
+"""Speed of training and predicting with bpnet, compared with PyTorch and scikit-learn.
 
-    python tests/benchmarks/suite.py [--repeats 5] [--job NAME ...] [--threads 1,2] [--json FILE] [--quick]
+    python tests/benchmarks/suite.py [--repeats 5] [--job NAME ...] [--threads 1,2] [--json FILE]
+                                     [--quick]
 
-Each job (suite_jobs.py) is done by the three in turn, in an order that rotates, after a warm-up of each: on the same
-rows, from the same first weights, with the same layers, loss, batch size, optimizer and epochs, in float32, with at
-most so many threads. Timed is the whole training: shuffling, gathering, steps, and a row of CSV for each epoch; of
-scikit-learn it is `fit`, which writes none. bpnet chooses among the permitted threads as `bpnet train` does. PyTorch's
-loop is eager, with its defaults.
+The three do each job (suite_jobs.py) in turn, in an order that rotates, after a warm-up of each: on
+the same rows, from the same first weights, with the same layers, loss, batch size, optimizer and
+epochs, in float32, with at most THREADS threads. The time is that of the whole training: shuffling,
+gathering, steps, and a row of CSV for each epoch; for scikit-learn it is `fit`, which writes no
+CSV. bpnet chooses among the permitted threads as `bpnet train` does. PyTorch's loop is eager, with
+its defaults.
 
-The figures are the medians of peer / bpnet, turn by turn, with their range, beside the goals. The share of the matmul
-rate is the rate of the training's products over that of a large product, measured right before and after. The command
-ends with 1 where the losses at the end differ by more than the job's tolerance, as its figures cannot be compared then.
-With --quick each job is about a tenth, and no figure of worth.
+The ratios are the medians of peer / bpnet, turn by turn, with their range, beside the goals. The
+share of the matmul rate is the rate of the training's products over that of a large product,
+measured right before and after. The exit code is 1 if the losses at the end differ by more than the
+job's tolerance, because its times cannot be compared then. With --quick each job is about a tenth,
+and its times mean nothing.
 """
 
 import argparse
@@ -34,7 +37,7 @@ from measuring import machine
 from suite_jobs import JOBS, Job, Table
 
 SIDE = 2048
-"""Of the square matrices whose product gives the machine's rate."""
+"""Rows and columns of the matrices whose product gives the machine's rate."""
 RIVALS = ("torch", "sklearn")
 SIDES = ("bpnet", *RIVALS)
 
@@ -43,29 +46,29 @@ Result = float | np.ndarray
 
 @dataclass
 class Outcome:
-    """What one job with so many threads came to: for each side the seconds and the losses of every turn."""
+    """The seconds and losses of every turn of one job, for each side."""
 
     job: str
     threads: int
     steps: int
     replicas: int
     seconds: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
-    """bpnet's are those of all its replicas."""
+    """Seconds of each turn; those of bpnet are of all its replicas together."""
     losses: dict[str, list[float]] = field(default_factory=lambda: {side: [] for side in SIDES})
     matmul_shares: list[float] = field(default_factory=list)
 
     def ratios(self, rival: str) -> list[float]:
-        """How many times longer the rival took, turn by turn."""
+        """Return how many times longer the rival took, turn by turn."""
         pairs = zip(self.seconds["bpnet"], self.seconds[rival], strict=True)
         return [theirs / (ours / self.replicas) for ours, theirs in pairs]
 
     def step_time(self, side: str) -> float:
-        """The median microseconds of a step."""
+        """Return the median microseconds of a step."""
         parts = self.steps * (self.replicas if side == "bpnet" else 1)
         return statistics.median(self.seconds[side]) / parts * 1e6
 
     def difference(self) -> float:
-        """The largest relative difference of a rival's loss from bpnet's."""
+        """Return the largest relative difference of a rival's loss from bpnet's."""
         pairs = [
             (a, b)
             for rival in RIVALS
@@ -75,7 +78,7 @@ class Outcome:
 
 
 def matmul_rate() -> float:
-    """GFLOP/s of a large product in float32 by the BLAS of NumPy, with the threads now permitted."""
+    """Measure the GFLOP/s of a large float32 product by NumPy, with the permitted threads."""
     a, b = np.random.default_rng(0).standard_normal((2, SIDE, SIDE), np.float32)
     out = a @ b
     times = []
@@ -87,7 +90,7 @@ def matmul_rate() -> float:
 
 
 def made_ready(side: str, job: Job, table: Table, log_path: Path) -> Callable[[], Result]:
-    """What is timed, with everything ready that is not."""
+    """Prepare a job, and return the function to be timed."""
     network = suite_bpnet.make_network(job, table)
     if side == "bpnet":
         return (suite_bpnet.predicting if job.predicts else suite_bpnet.training)(
@@ -98,7 +101,7 @@ def made_ready(side: str, job: Job, table: Table, log_path: Path) -> Callable[[]
 
 
 def timed(side: str, job: Job, table: Table, log_path: Path) -> tuple[float, float]:
-    """The seconds of one turn, and its loss; of a prediction that is the cross-entropy of all rows."""
+    """Return the seconds and loss of one turn; for a prediction the cross-entropy of all rows."""
     run = made_ready(side, job, table, log_path)
     gc.collect()
     time.sleep(0.05)  # until the threads of the one before have gone to sleep
@@ -132,7 +135,7 @@ def compare(job: Job, table: Table, threads: int, repeats: int, log_path: Path) 
 
 
 def spread(values: Sequence[float], form: str = "{:.2f}") -> str:
-    """The median, and the range."""
+    """Format the median and the range."""
     low, middle, high = (
         form.format(value) for value in (min(values), statistics.median(values), max(values))
     )
@@ -140,31 +143,32 @@ def spread(values: Sequence[float], form: str = "{:.2f}") -> str:
 
 
 def misses(job: Job, outcome: Outcome) -> list[str]:
-    """What is short of the job's goals."""
+    """Return a line for each of the job's goals that is missed."""
     found = []
     for rival, goal in job.goals.items():
         ratio = statistics.median(outcome.ratios(rival))
         if ratio < goal:
             found.append(
-                f"{job.title}, {threads_text(outcome.threads)}: {ratio:.2f} × {rival}, goal {goal:g}"
+                f"{job.title}, {threads_text(outcome.threads)}: "
+                f"{ratio:.2f} × {rival}, goal {goal:g}"
             )
     if job.matmul_share is not None:
         share = statistics.median(outcome.matmul_shares)
         if share < job.matmul_share:
-            goal = f"goal {job.matmul_share:.0%}"
             found.append(
-                f"{job.title}, {threads_text(outcome.threads)}: {share:.1%} of the matmul rate, {goal}"
+                f"{job.title}, {threads_text(outcome.threads)}: "
+                f"{share:.1%} of the matmul rate, goal {job.matmul_share:.0%}"
             )
     return found
 
 
 def threads_text(threads: int) -> str:
-    """So many threads."""
+    """Return the number of threads in words."""
     return f"{threads} thread" + "s" * (threads != 1)
 
 
 def table_row(job: Job, outcome: Outcome) -> list[str]:
-    """A row of the table that is printed."""
+    """Return a row of the printed table."""
     ratios = [
         cell
         for rival in RIVALS
@@ -177,7 +181,7 @@ def table_row(job: Job, outcome: Outcome) -> list[str]:
 
 
 def report(done: Sequence[tuple[Job, Outcome]], rates: dict[int, list[float]]) -> bool:
-    """Print the table and what is short of the goals; whether all losses agree."""
+    """Print the table and the missed goals; return whether all losses agree."""
     names = {
         "torch": f"PyTorch {torch.__version__}",
         "sklearn": f"scikit-learn {sklearn.__version__}",
@@ -185,13 +189,15 @@ def report(done: Sequence[tuple[Job, Outcome]], rates: dict[int, list[float]]) -
     print(f"{machine()}, NumPy {np.__version__}, {', '.join(names.values())}\n")
     for threads, measured in rates.items():
         print(
-            f"- float32 matmul {SIDE}, {threads_text(threads)}: {spread(measured, '{:.0f}')} GFLOP/s"
+            f"- float32 matmul {SIDE}, {threads_text(threads)}: "
+            f"{spread(measured, '{:.0f}')} GFLOP/s"
         )
     for job, outcome in done:
         if job.matmul_share is not None:
             share = spread(outcome.matmul_shares, "{:.1%}")
             print(
-                f"- {job.name}, {threads_text(outcome.threads)}: {share} of it, goal {job.matmul_share:.0%}"
+                f"- {job.name}, {threads_text(outcome.threads)}: {share} of it, "
+                f"goal {job.matmul_share:.0%}"
             )
     header = [
         "job",
@@ -218,7 +224,7 @@ def report(done: Sequence[tuple[Job, Outcome]], rates: dict[int, list[float]]) -
 
 
 def run(jobs: Sequence[Job], given: argparse.Namespace) -> bool:
-    """Do the jobs, and report; whether all losses agree."""
+    """Do the jobs and print the report; return whether all losses agree."""
     rates: dict[int, list[float]] = {threads: [] for threads in given.threads}
     done: list[tuple[Job, Outcome]] = []
     with tempfile.TemporaryDirectory() as folder:

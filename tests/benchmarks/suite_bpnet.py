@@ -1,4 +1,4 @@
-"""bpnet's side of suite.py: the network, which all begin with, and what is timed."""
+"""bpnet's side of suite.py: the network that all sides start from, training and predicting."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Weights = list[tuple[np.ndarray, np.ndarray]]
 
 
 def make_network(job: Job, table: Table) -> Network:
-    """The job's network with its first weights, which are the same each time."""
+    """Build the job's network with its first weights, which are the same each time."""
     layers = [Dense(units=units, activation=ACTIVATIONS[job.activation]) for units in job.hidden]
     link = BinaryCrossEntropy.link if table.classes == 2 else CrossEntropy.link
     every = [*layers, Dense(units=outputs(table))]
@@ -35,18 +35,21 @@ def make_network(job: Job, table: Table) -> Network:
 
 
 def weights(network: Network) -> Weights:
-    """Copies of the first replica's weights."""
+    """Copy the first replica's weights."""
     parts = [network.parameters.part(f"layers.{k}") for k in range(len(network.layers))]
     return [(part["weight"][0].copy(), part["bias"][0].copy()) for part in parts]
 
 
 def mean(values: np.ndarray) -> float:
-    """The mean over the replicas (R,)."""
+    """Return the mean over the replicas (R,)."""
     return values.item() if len(values) == 1 else float(values.mean())
 
 
 def training(job: Job, table: Table, network: Network, log_path: Path) -> Callable[[], float]:
-    """What trains, with a row of metrics.csv for each epoch, and gives the first replica's last loss."""
+    """Return a function that trains and returns the first replica's last loss.
+
+    It writes a row of metrics.csv for each epoch.
+    """
     one_hot = np.eye(table.classes, dtype=np.float32)[table.labels]
     rows = Rows(table.x, one_hot[:, 1:] if table.classes == 2 else one_hot)
     loss = BinaryCrossEntropy() if table.classes == 2 else CrossEntropy()
@@ -77,5 +80,5 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
 def predicting(
     job: Job, table: Table, network: Network, log_path: Path
 ) -> Callable[[], np.ndarray]:
-    """What gives the probabilities (N, O)."""
+    """Return a function that returns the probabilities (N, O)."""
     return lambda: network.predict(table.x)[0]

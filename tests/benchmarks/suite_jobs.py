@@ -1,8 +1,8 @@
-"""The jobs of suite.py: what is trained or predicted, on which rows, and the goals.
+"""The jobs of suite.py: networks to train or predict with, their tables, and the goals.
 
-A tolerance is the largest relative difference of the last epoch's training loss from bpnet's. Where all rows are one
-batch, all three take the same steps from the same weights, and only rounding tells them apart. With batches, each
-shuffles the rows in an order of its own.
+A tolerance is the largest relative difference of the last epoch's training loss from bpnet's. If
+all rows are one batch, all three take the same steps from the same weights and differ only by
+rounding. With batches, each shuffles the rows in an order of its own.
 """
 
 import csv
@@ -19,21 +19,22 @@ DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 
 @dataclass(frozen=True)
 class Table:
-    """Inputs x (N, I) of float32, and the number of each row's class (N,), of so many classes."""
+    """Inputs x (N, I) of float32, the number of each row's class (N,), and the count of classes."""
 
     x: np.ndarray
     labels: np.ndarray
     classes: int
 
     def first(self, rows: int) -> "Table":
-        """The first rows alone."""
+        """Return a table of only the first rows."""
         return Table(self.x[:rows], self.labels[:rows], self.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A training, or with `predicts` a prediction; two classes have one output, all others one for each.
+    """A training, or with `predicts` a prediction.
 
+    Two classes have one output, more classes one output each.
     `goals` are the factors by which bpnet shall be faster than each peer.
     """
 
@@ -50,21 +51,21 @@ class Job:
     """None: all rows are one batch."""
     epochs: int = 1
     replicas: int = 1
-    """How many bpnet trains in one pass, whose time is divided by as many."""
+    """Replicas that bpnet trains in one pass; its time is divided by their number."""
     predicts: bool = False
     matmul_share: float | None = None
-    """The share of the machine's rate of matrix products that bpnet shall reach."""
+    """The goal for bpnet's share of the machine's rate of matrix products."""
 
     def at_once(self, rows: int) -> int:
-        """The rows of a batch, of so many in all."""
+        """Return the rows of a batch, given those of the table."""
         return min(self.batch_size or rows, rows)
 
     def steps(self, rows: int) -> int:
-        """The steps of the whole training over so many rows; a prediction is one."""
+        """Return the steps of the whole training over `rows` rows; a prediction is one step."""
         return self.epochs * -(-rows // self.at_once(rows))
 
     def operations(self, table: Table) -> int:
-        """The floating-point operations of a training's products: forward, and both backward.
+        """Count the floating-point operations of a training's products, forward and backward.
 
         The gradient of the first layer's input is not needed.
         """
@@ -76,7 +77,7 @@ class Job:
         return self.epochs * len(table.x) * sum(each)
 
     def warm_up(self, table: Table) -> tuple["Job", Table]:
-        """A small part of the job, with batches of the same size."""
+        """Return a small part of the job, with batches of the same size."""
         if self.predicts:
             return self, table.first(len(table.x) // 10)
         if self.batch_size is None:
@@ -84,19 +85,19 @@ class Job:
         return replace(self, epochs=min(self.epochs, 5)), table.first(10 * self.batch_size)
 
     def quick(self, table: Table) -> tuple["Job", Table]:
-        """About a tenth of the job."""
+        """Return about a tenth of the job."""
         if self.epochs >= 10:
             return replace(self, epochs=self.epochs // 10), table
         return self, table.first(max(len(table.x) // 10, 5 * (self.batch_size or 1)))
 
 
 def outputs(table: Table) -> int:
-    """The number of the network's outputs."""
+    """Return the number of the network's outputs."""
     return 1 if table.classes == 2 else table.classes
 
 
 def from_file(name: str) -> Table:
-    """A dataset of this project, whose last column is the class."""
+    """Read a dataset of this project; its last column is the class."""
     with open(DATASETS / f"{name}.csv", encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
     x = np.array([row[:-1] for row in rows], np.float32)
@@ -105,19 +106,19 @@ def from_file(name: str) -> Table:
 
 
 def iris() -> Table:
-    """Iris, standardized."""
+    """Return Iris, standardized."""
     table = from_file("iris")
     return replace(table, x=(table.x - table.x.mean(axis=0)) / table.x.std(axis=0))
 
 
 def digits() -> Table:
-    """The digits, their pixels between 0 and 1."""
+    """Return the digits, their pixels between 0 and 1."""
     table = from_file("digits")
     return replace(table, x=table.x / np.float32(16))
 
 
 def generated(rows: int, inputs: int, classes: int) -> Table:
-    """Normal inputs, and the classes that a small network with chance weights, the teacher, finds likeliest."""
+    """Draw normal inputs, and label them by a small network with random weights."""
     random = np.random.default_rng(0)
     x = random.standard_normal((rows, inputs), np.float32)
     hidden = random.standard_normal((inputs, 32), np.float32) / np.float32(np.sqrt(inputs))

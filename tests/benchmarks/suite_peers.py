@@ -20,7 +20,7 @@ from torch import nn
 
 MODULES = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "relu": nn.ReLU}
 CHUNK = 8192
-"""Rows that PyTorch predicts at once: of 2,048 to 262,144 the fastest here, or within 5 % of it."""
+"""Rows that PyTorch predicts at once: the fastest, or within 5 %, of 2,048 to 262,144."""
 
 SCIKIT_LEARN_NAMES = {
     "tanh": "tanh",
@@ -33,14 +33,14 @@ SCIKIT_LEARN_NAMES = {
 
 @contextmanager
 def limited(threads: int) -> Iterator[None]:
-    """Let nothing use more threads than that."""
+    """Limit NumPy, scikit-learn and PyTorch to this number of threads."""
     with threadpool_limits(threads):
         torch.set_num_threads(threads)
         yield
 
 
 def make_module(job: Job, table: Table, start: Weights) -> nn.Sequential:
-    """The network with these weights."""
+    """Build the network with these weights."""
     widths = [table.x.shape[1], *job.hidden]
     layers: list[nn.Module] = []
     for inputs, units in zip(widths, job.hidden, strict=False):
@@ -55,10 +55,10 @@ def make_module(job: Job, table: Table, start: Weights) -> nn.Sequential:
 
 
 def torch_training(job: Job, table: Table, start: Weights, log_path: Path) -> Callable[[], float]:
-    """What trains with PyTorch, writes a row of CSV for each epoch, and gives the last loss.
+    """Return a function that trains with PyTorch and returns the last loss.
 
-    Sums stay in tensors until the epoch is over; a single batch of all rows is neither shuffled nor copied, and has
-    nothing to sum up.
+    It writes a row of CSV for each epoch. Sums stay in tensors until the epoch is over; a single
+    batch of all rows is neither shuffled nor copied, and needs no sums.
     """
     binary = table.classes == 2
     rows, size = len(table.x), job.at_once(len(table.x))
@@ -99,7 +99,8 @@ def torch_training(job: Job, table: Table, start: Weights, log_path: Path) -> Ca
             for number in range(1, job.epochs + 1):
                 loss, right = epoch()
                 file.write(
-                    f"{number},{number * per_epoch},{loss!r},{right / rows!r},{job.learning_rate!r}\n"
+                    f"{number},{number * per_epoch},{loss!r},{right / rows!r},"
+                    f"{job.learning_rate!r}\n"
                 )
         return loss
 
@@ -109,7 +110,7 @@ def torch_training(job: Job, table: Table, start: Weights, log_path: Path) -> Ca
 def torch_predicting(
     job: Job, table: Table, start: Weights, log_path: Path
 ) -> Callable[[], np.ndarray]:
-    """What predicts with PyTorch, and gives the probabilities (N, O)."""
+    """Return a function that predicts with PyTorch and returns the probabilities (N, O)."""
     module, x = make_module(job, table, start).eval(), torch.from_numpy(table.x)
 
     def run() -> np.ndarray:
@@ -120,9 +121,9 @@ def torch_predicting(
 
 
 def fitted(job: Job, table: Table, start: Weights) -> MLPClassifier:
-    """A classifier that begins with these weights when it is next fitted, as if it never had been.
+    """Return a classifier whose next fit starts from these weights, as if it were its first.
 
-    It has been fitted to a row of each class, for without that it draws its own.
+    It has been fitted to a row of each class, because otherwise `fit` would draw its own weights.
     """
     model = MLPClassifier(
         job.hidden,
@@ -150,11 +151,11 @@ def fitted(job: Job, table: Table, start: Weights) -> MLPClassifier:
 
 
 def sklearn_training(job: Job, table: Table, start: Weights, log_path: Path) -> Callable[[], float]:
-    """What trains with scikit-learn, and gives the last loss."""
+    """Return a function that trains with scikit-learn and returns the last loss."""
     model = fitted(job, table, start)
 
     def run() -> float:
-        with warnings.catch_warnings(action="ignore"):  # it says that it has not converged
+        with warnings.catch_warnings(action="ignore"):  # of not having converged
             model.fit(table.x, table.labels)
         if model.n_iter_ != job.epochs or model.coefs_[0].dtype != np.float32:
             sys.exit(f"scikit-learn took {model.n_iter_} epochs in {model.coefs_[0].dtype}")
@@ -166,6 +167,6 @@ def sklearn_training(job: Job, table: Table, start: Weights, log_path: Path) -> 
 def sklearn_predicting(
     job: Job, table: Table, start: Weights, log_path: Path
 ) -> Callable[[], np.ndarray]:
-    """What predicts with scikit-learn, and gives the probabilities (N, O)."""
+    """Return a function that predicts with scikit-learn and returns the probabilities (N, O)."""
     model = fitted(job, table, start)
     return lambda: model.predict_proba(table.x)

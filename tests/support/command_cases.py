@@ -26,7 +26,7 @@ WEIGHTED = "a,b,w,c\n" + "".join(f"{k % 7},{k % 5},{1 + k % 3},{'xy'[k % 2]}\n" 
 
 @dataclass(frozen=True)
 class Case:
-    """A command in a folder with c.yaml and t.csv, its exit code, and what its answer must hold."""
+    """A command in a folder with c.yaml and t.csv, its exit code, and the parts of its message."""
 
     name: str
     code: int
@@ -69,7 +69,7 @@ class RunCase:
 
 
 def check_refusal(case: Case, folder: Path) -> None:
-    """Run a case, and assert that it is refused as it says and that the folder is left as it was."""
+    """Run a case, and assert that it is refused as expected and leaves the folder unchanged."""
     folder = folder / "inner"  # the folder above is empty
     folder.mkdir()
     for name, content in (("c.yaml", case.config), ("t.csv", case.table)):

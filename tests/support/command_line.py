@@ -16,14 +16,14 @@ BPNET = [sys.executable, "-c", "from bpnet.cli import main; main()"]
 
 @dataclass(frozen=True)
 class Said:
-    """What a command left: its exit code and both streams."""
+    """The exit code of a command and its output on both streams."""
 
     code: int
     out: str
     err: str
 
     def lacks(self, *parts: str) -> list[str]:
-        """The parts that neither stream holds."""
+        """Return the parts that neither stream holds."""
         return [part for part in parts if part not in self.out + self.err]
 
 

@@ -1,4 +1,4 @@
-"""The README and the pages of the guide, taken apart: headings, links, code, and the commands they show."""
+"""The README and the pages of the guide, parsed: headings, links, code, and shown commands."""
 
 import re
 import shlex
@@ -47,24 +47,24 @@ class Document:
         return re.sub(r"^```.*?^```$", "", self.text, flags=re.DOTALL | re.MULTILINE)
 
     def blocks(self, language: str) -> list[str]:
-        """The fenced blocks of a language, in order."""
+        """Return the fenced blocks of a language, in order."""
         return re.findall(rf"^```{language}\n(.*?)^```$", self.text, re.DOTALL | re.MULTILINE)
 
     def anchors(self) -> set[str]:
-        """The anchors of the headings, as GitHub makes them."""
+        """Return the anchors of the headings, as GitHub makes them."""
         titles = re.findall(r"^#+ (.+)$", self.prose, re.MULTILINE)
         return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
     def links(self) -> list[str]:
-        """The targets of all links."""
+        """Return the targets of all links."""
         return re.findall(r"\]\(([^)\s]+)\)", self.prose)
 
     def quoted(self) -> list[str]:
-        """Everything in backquotes outside the fenced blocks."""
+        """Return everything in backquotes outside the fenced blocks."""
         return re.findall(r"`([^`\n]+)`", self.prose)
 
     def rows(self) -> list[list[str]]:
-        """The cells of every row of every table."""
+        """Return the cells of every row of every table."""
         return [
             [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
             for line in self.prose.splitlines()
@@ -72,7 +72,7 @@ class Document:
         ]
 
     def shown(self) -> list[Shown]:
-        """The commands of the `console` blocks with their output, in order."""
+        """Return the commands of the `console` blocks with their output, in order."""
         found: list[Shown] = []
         for block in self.blocks("console"):
             assert block.startswith("$ "), f"{self}: a console block begins with a command"
@@ -91,6 +91,6 @@ def guide_pages() -> list[Document]:
 
 @cache
 def documents() -> list[Document]:
-    """All that a user or contributor reads."""
+    """Return the README, the guide and every other document for users and contributors."""
     others = [README, CONTRIBUTING, ROOT / "datasets" / "README.md"]
     return [*(Document(path) for path in others if path.exists()), *guide_pages()]

@@ -49,7 +49,7 @@ LOSSES = [
     CrossEntropy(label_smoothing=0.2),
 ]
 SOME_METRICS = [RegressionError()]
-"""Where a test does not look at metrics."""
+"""For tests that do not look at metrics."""
 OPTIMIZERS = [kind() for kind in get_args(AnyOptimizer)]
 DESCENDING = [one for one in OPTIMIZERS if not one.searches]
 LAYERS = get_args(AnyStoredLayer)
@@ -58,7 +58,7 @@ CODED = Embedding(tables=[CategoryTable(position=1, levels=3, size=2)])
 
 
 def named(components: Sequence[Any]) -> list[Any]:
-    """Parameters for pytest, each with its kind and the settings that differ from the defaults."""
+    """Make pytest parameters named by kind and by the settings that differ from the defaults."""
     params = []
     for one in components:
         default = {name: field.default for name, field in one.__dataclass_fields__.items()}
@@ -74,7 +74,7 @@ def named(components: Sequence[Any]) -> list[Any]:
 def stack(
     kind: type, activation: Any, outputs: int, units: int = 4, tolerance: float = 1e-13
 ) -> list[Layer]:
-    """A small network whose hidden part holds a layer of the given kind and the activation.
+    """Build a small network with a hidden layer of the given kind, and the activation.
 
     A bias straight before batch normalization has no effect, so there is none. Recurrent weights of
     norm 0.3 let units settle whatever their activation: the steepest, selu, has the slope 1.76.
@@ -103,12 +103,12 @@ def stack(
 
 
 def fits(kind: type, activation: Any) -> bool:
-    """Whether layers of this kind take the activation: an equilibrium none that mixes units."""
+    """Return whether this kind takes the activation: an equilibrium needs an elementwise one."""
     return not (kind is Equilibrium and isinstance(activation, Softmax))
 
 
 def targets_for(loss: Loss, rng: np.random.Generator, rows: int, outputs: int) -> Array:
-    """Targets (N, O) that suit the loss."""
+    """Return targets (N, O) that suit the loss."""
     if isinstance(loss, CrossEntropy):
         return np.eye(outputs)[np.arange(rows) % outputs]
     if isinstance(loss, BinaryCrossEntropy):
@@ -125,7 +125,7 @@ def some_rows(
     *,
     weighted: bool = False,
 ) -> Rows:
-    """Random rows whose targets suit the loss."""
+    """Draw random rows with targets that suit the loss."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, inputs))
     y = targets_for(loss, rng, rows, outputs)
@@ -133,7 +133,7 @@ def some_rows(
 
 
 def suited(kind: type, rows: Rows) -> Rows:
-    """The same rows, with level numbers where a layer of this kind reads them."""
+    """Return the rows, with category numbers where a layer of this kind reads them."""
     if kind is not Embedding:
         return rows
     x = rows.x.copy()
@@ -142,7 +142,7 @@ def suited(kind: type, rows: Rows) -> Rows:
 
 
 def in_precision(rows: Rows, precision: str) -> Rows:
-    """The same rows in another type."""
+    """Return the same rows in another type."""
     weights = None if rows.weights is None else rows.weights.astype(precision)
     return Rows(rows.x.astype(precision), rows.y.astype(precision), weights)
 
@@ -163,7 +163,7 @@ def train(
     each: Callable[[Record], None] | None = None,
     **how: Any,
 ) -> list[Record]:
-    """All records of a training, by default gradient descent on the squared error in float64."""
+    """Train, by default by gradient descent on the squared error, and return all records."""
     training = Training(
         **{"loss": SquaredError(), "optimizer": GradientDescent(), "learning_rate": 0.05, **how}
     )
@@ -176,5 +176,5 @@ def train(
 
 
 def linear(outputs: int = 1, **settings: Any) -> list[Layer]:
-    """One layer without an activation: a linear model."""
+    """Build one layer without an activation: a linear model."""
     return [Dense(units=outputs, activation=Identity(), **settings)]

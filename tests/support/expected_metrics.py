@@ -1,4 +1,4 @@
-"""What each metric of a task should be, by scikit-learn's functions called independently of bpnet."""
+"""The expected metrics of each task, by scikit-learn's functions called without bpnet."""
 
 import numpy as np
 from sklearn import metrics

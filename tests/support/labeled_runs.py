@@ -17,13 +17,13 @@ EMBEDDED = "dataset.preprocessing.columns={b: {kind: embedding, rare: 1}}"
 
 
 def write_labeled(folder: Path, labels: list[object]) -> Path:
-    """A table with a number, a word, a weight and these labels."""
+    """Write a table with a number, a word, a weight and these labels."""
     rows = [[k % 13 + k / 100, "uvw"[k % 3], 1 + k % 2, label] for k, label in enumerate(labels)]
     return write_csv(folder / "t.csv", ["a", "b", "w", "y"], rows)
 
 
 def invoked(*words: object) -> tuple[int, str]:
-    """The exit code of a command, and what it said."""
+    """Run a command, and return its exit code and output."""
     result = CliRunner().invoke(app, list(map(str, words)))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.output

@@ -28,7 +28,7 @@ BLANK_TARGETS = [4, 30, 99]
 
 
 def mixed_rows() -> list[dict[str, Any]]:
-    """Rows with an id, free text, numbers, categories, words, dates and gaps, and targets of each kind."""
+    """Make rows with columns of every kind, missing values, and targets of each kind."""
     draw = random.Random(7)
     rows: list[dict[str, Any]] = []
     for k in range(ROWS):

@@ -23,7 +23,7 @@ IRIS = ROOT / "datasets" / "iris.csv"
 
 @dataclass
 class Watcher:
-    """Keeps what it is shown, and calls `after` with the number of each epoch."""
+    """A watcher that records its calls, and calls `after` with the number of each epoch."""
 
     after: Callable[[int], None] = lambda epoch: None
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Watcher:
 def train_file(
     config: Path, runs: Path, *settings: str, watcher: Watcher | None = None
 ) -> TrainResult:
-    """Train as a config file says."""
+    """Train on a config file."""
     loaded = read_config(config, settings)
     return train(loaded, runs=runs, name=None, command=["bpnet"], watcher=watcher or Watcher())
 
@@ -51,7 +51,7 @@ def train_file(
 def train_text(
     folder: Path, text: str, *settings: str, watcher: Watcher | None = None
 ) -> TrainResult:
-    """Train as a config's text says, whose table is in the folder."""
+    """Train on the text of a config; its table is in the folder."""
     source = override(parse(text, str(folder / "case.yaml"), folder), settings)
     return train(
         load_config(source),
@@ -70,18 +70,18 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a table by column name."""
+    """Return the rows of a table by column name."""
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file."""
+    """Return the value of a JSON file."""
     return json.loads(path.read_text("utf-8"))
 
 
 def predicted(run: Path, data: Path | str, **wish: Any) -> dict[str, list[Any]]:
-    """What a run adds to a table's rows, column by column."""
+    """Return the columns that a run's predictions add to a table."""
     stream = io.BytesIO()
     summary = Prediction(run, str(data), PredictOptions(**{"keep": [], **wish})).write(
         format_named("jsonl"), stream
@@ -92,17 +92,17 @@ def predicted(run: Path, data: Path | str, **wish: Any) -> dict[str, list[Any]]:
 
 
 def written(run: Path, data: Path | str, **wish: Any) -> tuple[str, Summary]:
-    """A table with its predictions as CSV, and what was counted."""
+    """Return a table with its predictions as CSV, and the summary."""
     stream = io.BytesIO()
     summary = Prediction(run, str(data), PredictOptions(**wish)).write(format_named("csv"), stream)
     return stream.getvalue().decode(), summary
 
 
 def weights_of(run: Path) -> dict[str, np.ndarray]:
-    """The arrays of a run's weights file, by name."""
+    """Return the arrays of a run's weights file, by name."""
     return weights.read_weights(run / "model" / "weights.safetensors")
 
 
 def log_of(run: Path) -> list[dict[str, str]]:
-    """The rows of a run's metrics.csv."""
+    """Return the rows of a run's metrics.csv."""
     return read_csv(run / "metrics.csv")

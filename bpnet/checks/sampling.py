@@ -8,10 +8,10 @@ from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.dates import DateColumn, parse_date
 from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
-from bpnet.engine.randomness import Purpose, generator
+from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.preparation.fit import FittedDataset
 
-MAX_ROWS = 50_000
+MAX_CHECKED_ROWS = 50_000
 """Larger tables are checked by this number of rows, drawn at random."""
 
 _MAX_CELLS = 20_000_000
@@ -21,12 +21,13 @@ def sample_rows(rows: Indices, most: int, seed: int) -> Indices:
     """Return at most `most` of the rows, drawn at random, in their order."""
     if len(rows) <= most:
         return rows
-    return np.sort(generator(seed, Purpose.SPLIT, epoch=2).choice(rows, most, replace=False))
+    rng = split_generator(seed, SplitUse.CHECKED_ROWS)
+    return np.sort(rng.choice(rows, most, replace=False))
 
 
 def max_rows(columns: int) -> int:
     """Return the number of rows to check of a table with this number of columns, or inputs."""
-    return min(MAX_ROWS, max(1000, _MAX_CELLS // columns))
+    return min(MAX_CHECKED_ROWS, max(1000, _MAX_CELLS // columns))
 
 
 def feature_cells(fitted: FittedDataset, rows: Indices) -> Mapping[str, Array]:

@@ -21,7 +21,7 @@ def exit_codes() -> Iterator[None]:
 
         console.print_errors(error.problems)
         if isinstance(error, ConfigError) and error.key is not None:
-            from bpnet.config.places import nearest_key
+            from bpnet.config.key_tree import nearest_key
 
             console.print_note(f"Next: bpnet explain {nearest_key(error.key)}".rstrip())
         raise typer.Exit(error.exit_code) from None

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import yaml
 
-from bpnet.config.places import Place, alternatives, classes_in
+from bpnet.config.key_tree import Place, alternatives, classes_in
 from bpnet.config.source import parse, write
 from bpnet.config.yaml_tree import Dumper
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
-from bpnet.config.places import alternatives, classes_in
+from bpnet.config.key_tree import alternatives, classes_in
 from bpnet.config.shorthand import kind_of
 from bpnet.engine.component import BOUNDS, Component
 

@@ -43,7 +43,7 @@ SATURATED = 0.8
 Networks that have become sure, with reason, reach 0.1 to 0.6.
 """
 
-FEW_ROWS = 10
+LEAST_ROWS = 10
 """Number of rows below which a unit may be dead or saturated by accident."""
 
 LARGE_STEP, SMALL_STEP = 0.1, 1e-5
@@ -156,7 +156,7 @@ def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[F
     """Find gradients that vanish or explode on the way back, in a network that is not yet good."""
     goal = LEARNED * min(now.chance, start.loss)
     learned = len(history) > 0 and _latest(history.loss) - now.penalty < goal
-    if learned or now.rows < FEW_ROWS:  # a network that has learned well has small gradients too
+    if learned or now.rows < LEAST_ROWS:  # a network that has learned well has small gradients too
         return
     # an embedding's vector has a gradient only on the rows of its category: not to be compared
     layers = [
@@ -191,7 +191,7 @@ def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[F
 
 def _units(now: Diagnosis) -> Iterator[Finding]:
     """Find units that pass no gradient: dead ones, and hidden ones at their limits."""
-    if now.rows < FEW_ROWS:
+    if now.rows < LEAST_ROWS:
         return
     first = next((layer for layer in now.layers if layer.kind != "embedding"), None)
     for layer in now.layers:

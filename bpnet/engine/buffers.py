@@ -13,8 +13,8 @@ In an array that begins elsewhere every vector of 64 bytes lies across two lines
 arrays into a third takes up to twice as long.
 """
 
-FEW_ROWS = 16
-"""Number of rows below which a batch is in the order of its axes."""
+UNITS_FIRST_ROWS = 16
+"""Number of rows from which a batch has its units first in memory."""
 
 LONG_ROWS = 256
 """Number of rows from which a smaller ufunc buffer makes a difference."""
@@ -48,7 +48,7 @@ def empty_units(replicas: int, units: int, rows: int, dtype: np.dtype) -> Array:
     order that depends on whether a replica's units are next to one another, so a replica would
     differ from its solo run in the last bit.
     """
-    if rows < FEW_ROWS:
+    if rows < UNITS_FIRST_ROWS:
         return empty((replicas, units, rows), dtype)
     return empty((units, replicas, rows), dtype).transpose(1, 0, 2)
 

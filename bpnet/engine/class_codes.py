@@ -54,7 +54,7 @@ class _LargestByArgmax:
 
     def compute(self) -> None:
         """Write the indices."""
-        # argmax along any axis but the last would make this copy anew in each step
+        # argmax along any axis but the last would make this copy again in each step
         self._by_row[...] = self._values
         self._by_row.argmax(2, self.codes)
 

@@ -147,7 +147,7 @@ class GlorotUniform(_Glorot):
 
 @dataclass(frozen=True, kw_only=True)
 class HeNormal(_He):
-    """Normal, variance 2 / fan_in: for relu and its kin (He et al. 2015)."""
+    """Normal, variance 2 / fan_in: for relu and its variants (He et al. 2015)."""
 
     kind: Literal["he_normal"] = "he_normal"
     uniform: ClassVar[bool] = False
@@ -155,7 +155,7 @@ class HeNormal(_He):
 
 @dataclass(frozen=True, kw_only=True)
 class HeUniform(_He):
-    """Uniform, variance 2 / fan_in: for relu and its kin (He et al. 2015)."""
+    """Uniform, variance 2 / fan_in: for relu and its variants (He et al. 2015)."""
 
     kind: Literal["he_uniform"] = "he_uniform"
     uniform: ClassVar[bool] = True

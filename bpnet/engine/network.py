@@ -111,7 +111,7 @@ class Network:
         return self.widths[-1]
 
     def initialize(self) -> None:
-        """Draw every parameter anew from the seeds."""
+        """Draw every parameter again from the seeds."""
         for k in range(len(self.layers)):
             for replica, seed in enumerate(self.seeds):
                 rng = generator(seed, Purpose.INITIAL_WEIGHTS, layer=k)

@@ -17,9 +17,23 @@ class Purpose(IntEnum):
     RESAMPLING = 6
 
 
+class SplitUse(IntEnum):
+    """The uses of chance around the split; each number takes the epoch's place and never changes."""
+
+    PARTS = 0
+    FITTED_ROWS = 1
+    CHECKED_ROWS = 2
+    LEAK_HALVES = 3
+
+
 def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np.random.Generator:
     """Return a generator that depends only on the arguments.
 
     Training can therefore resume at any epoch without a saved generator.
     """
     return np.random.default_rng([seed, purpose, epoch, layer])
+
+
+def split_generator(seed: int, use: SplitUse) -> np.random.Generator:
+    """Return the generator of one use of chance around the split."""
+    return generator(seed, Purpose.SPLIT, epoch=use)

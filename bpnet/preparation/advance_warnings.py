@@ -56,7 +56,7 @@ def _unreachable_targets(resolved: ResolvedConfig, y: Array) -> list[str]:
     activation = resolved.output_activation
     if not resolved.adds_output or resolved.task != "regression":
         return []
-    lowest, highest = _REACH.get(activation.kind, (-np.inf, np.inf))
+    lowest, highest = activation.reach
     if lowest <= y.min() and y.max() <= highest:
         return []
     reach = f"{lowest:g} to {highest:g}" if np.isfinite(highest) else f"{lowest:g} and above"
@@ -64,17 +64,3 @@ def _unreachable_targets(resolved: ResolvedConfig, y: Array) -> list[str]:
         f"the target goes from {y.min():g} to {y.max():g}, but the output's {activation.kind} "
         f"only reaches {reach}: use identity, or rescale the target"
     ]
-
-
-_REACH = {
-    "sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "relu": (0.0, np.inf),
-    "softplus": (0.0, np.inf),
-    "elu": (-1.0, np.inf),
-    "selu": (-1.7581, np.inf),
-    "gelu": (-0.17, np.inf),
-    "silu": (-0.2785, np.inf),
-    "mish": (-0.3089, np.inf),
-}
-"""The smallest and largest value of each activation that has one."""

@@ -10,7 +10,7 @@ from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.settings import L2Rows
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget
-from bpnet.engine.randomness import Purpose, generator
+from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.errors import DataError
 from bpnet.messages import quoted_list
 from bpnet.preparation.column_roles import column_options
@@ -76,7 +76,7 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
         options,
         split.mask("train"),
         unit_rows=isinstance(settings.numeric, L2Rows),
-        rng=generator(config.split_seed, Purpose.SPLIT, epoch=1),
+        rng=split_generator(config.split_seed, SplitUse.FITTED_ROWS),
         used=split.used,
     )
     resolved = resolve(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.scoring.bootstrap import Blocks, Floats, ratio
-from bpnet.scoring.ranking import Medians, Rankings
+from bpnet.scoring.rank_metrics import Medians, Rankings
 
 Integers = npt.NDArray[np.intp]
 

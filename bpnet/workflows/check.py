@@ -15,7 +15,7 @@ from bpnet.config.schema import Config, Task
 from bpnet.data.reading import Table
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.splitting import Part
-from bpnet.engine.randomness import Purpose, generator
+from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import training_metrics
@@ -129,7 +129,12 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
         spreads=spreads,
         columns=describe_columns(fitted),
         equal_columns=find_equal_columns(cells),
-        leaks=find_leaks(cells, target_values, looked_at, generator(seed, Purpose.SPLIT, epoch=3)),
+        leaks=find_leaks(
+            cells,
+            target_values,
+            looked_at,
+            split_generator(seed, SplitUse.LEAK_HALVES),
+        ),
         shared_rows=find_shared_rows(prepared.rows, prepared.parts),
         looked_at=Sampled(
             len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}

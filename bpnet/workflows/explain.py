@@ -9,9 +9,9 @@ from typing import Any
 
 from bpnet.config.docstrings import class_doc, summary
 from bpnet.config.examples import Example, example_of
+from bpnet.config.key_tree import ROOT, Place
 from bpnet.config.key_types import bounds_in, family_of, type_words
 from bpnet.config.other_names import OTHER_NAMES
-from bpnet.config.places import ROOT, Place
 from bpnet.config.yaml_tree import shortened
 from bpnet.errors import UsageError
 from bpnet.messages import closest_match

@@ -18,7 +18,7 @@ from bpnet.errors import DataError, UsageError
 from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
 from bpnet.models.ensemble import Inputs, load_ensemble
 from bpnet.runs import directory
-from bpnet.workflows.prediction_columns import AddedColumns, prediction_columns
+from bpnet.workflows.prediction_columns import PredictionColumns, prediction_columns
 
 FLAGS = "flags"
 
@@ -110,7 +110,7 @@ class Prediction:
                 "give at most that number"
             )
 
-    def _columns(self, x: Inputs) -> AddedColumns:
+    def _columns(self, x: Inputs) -> PredictionColumns:
         top, probabilities = self._options.top, self._options.probabilities
         return prediction_columns(self._model, x, top=top, probabilities=probabilities)
 

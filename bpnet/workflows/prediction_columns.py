@@ -10,13 +10,13 @@ from bpnet.engine.component import Array
 from bpnet.errors import RunError
 from bpnet.models.ensemble import Ensemble, Inputs
 
-AddedColumns: TypeAlias = dict[str, list[str] | Array]
+PredictionColumns: TypeAlias = dict[str, list[str] | Array]
 """Texts or numbers (N,), by column name."""
 
 
 def prediction_columns(
     model: Ensemble, x: Inputs, *, top: int | None, probabilities: bool
-) -> AddedColumns:
+) -> PredictionColumns:
     """Return the columns for encoded rows; raises RunError if a prediction is not finite.
 
     `top` asks for the most probable classes instead of one prediction.
@@ -44,9 +44,9 @@ def prediction_columns(
     return columns
 
 
-def _class_columns(target: Classes, predictions: Array, probabilities: bool) -> AddedColumns:
+def _class_columns(target: Classes, predictions: Array, probabilities: bool) -> PredictionColumns:
     labels = [target.classes[k] for k in predictions.argmax(axis=1).tolist()]
-    columns: AddedColumns = {f"predicted_{target.name}": labels}
+    columns: PredictionColumns = {f"predicted_{target.name}": labels}
     if probabilities:
         columns |= {
             f"probability_{label}": predictions[:, k] for k, label in enumerate(target.classes)
@@ -56,8 +56,8 @@ def _class_columns(target: Classes, predictions: Array, probabilities: bool) -> 
 
 def _top_columns(
     target: Classes, predictions: Array, top: int, probabilities: bool
-) -> AddedColumns:
-    columns: AddedColumns = {}
+) -> PredictionColumns:
+    columns: PredictionColumns = {}
     order = np.argsort(-predictions, axis=1, kind="stable")[:, :top]  # (N, top) class numbers
     for k in range(top):
         labels = [target.classes[number] for number in order[:, k].tolist()]
@@ -68,8 +68,10 @@ def _top_columns(
     return columns
 
 
-def _label_columns(names: Sequence[str], predictions: Array, probabilities: bool) -> AddedColumns:
-    columns: AddedColumns = {
+def _label_columns(
+    names: Sequence[str], predictions: Array, probabilities: bool
+) -> PredictionColumns:
+    columns: PredictionColumns = {
         f"predicted_{name}": ["1" if p > 0.5 else "0" for p in predictions[:, k].tolist()]
         for k, name in enumerate(names)
     }
@@ -78,7 +80,7 @@ def _label_columns(names: Sequence[str], predictions: Array, probabilities: bool
     return columns
 
 
-def _disagreement_columns(names: Sequence[str], disagreement: Array) -> AddedColumns:
+def _disagreement_columns(names: Sequence[str], disagreement: Array) -> PredictionColumns:
     if disagreement.shape[1] == 1:
         return {"disagreement": disagreement[:, 0]}
     return {f"disagreement_{name}": disagreement[:, k] for k, name in enumerate(names)}

@@ -18,7 +18,7 @@ from bpnet.preparation.prepare import prepare
 from bpnet.runs import directory
 from bpnet.workflows.training_table import reopen_table
 
-MAX_ROWS = 16
+MAX_TRACED_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,10 @@ def _row_numbers(wanted: str | None, prepared: EncodedDataset) -> list[int]:
         raise UsageError(
             f"--row {wanted}: row {dropped[0]} has no target and is dropped; name another row"
         )
-    if len(numbers) > MAX_ROWS:
+    if len(numbers) > MAX_TRACED_ROWS:
         raise UsageError(
             f"--row {wanted}: {len(numbers)} rows are too many to follow number by number; "
-            f"name at most {MAX_ROWS}"
+            f"name at most {MAX_TRACED_ROWS}"
         )
     return numbers
 

@@ -7,8 +7,8 @@ import shlex
 import pytest
 from command_line import bpnet
 
+from bpnet.config.key_tree import ROOT
 from bpnet.config.loading import load_config
-from bpnet.config.places import ROOT
 from bpnet.config.source import override, parse
 from bpnet.reports.explain import explanation_lines
 from bpnet.workflows.explain import explain

@@ -83,7 +83,9 @@ def test_rows_are_picked_from_each_set():
 
 def test_sets_that_do_not_fit():
     three, four = some_rows(LOSSES[0], 3), some_rows(LOSSES[0], 4)
-    with pytest.raises(ValueError, match="replicas cannot have 3, 4 rows; each needs as many"):
+    with pytest.raises(
+        ValueError, match="replicas cannot have 3, 4 rows; the numbers must be equal"
+    ):
         stacked([three, four])
     with pytest.raises(ValueError, match="4 rows cannot be 3 sets"):
         Rows(four.x, four.y, None, 3)

@@ -303,7 +303,7 @@ def test_nothing_is_written_and_disk_rows_are_sampled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(row_store, "MOST_IN_MEMORY", 100)
-    monkeypatch.setattr(sampling, "MAX_ROWS", 50)
+    monkeypatch.setattr(sampling, "MAX_CHECKED_ROWS", 50)
     monkeypatch.chdir(tmp_path)
     found = inspected(tmp_path, frame())
     assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]

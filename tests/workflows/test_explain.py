@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from bpnet.config.docstrings import summary
+from bpnet.config.key_tree import ROOT, Place
 from bpnet.config.key_types import bounds_words
 from bpnet.config.loading import load_config
-from bpnet.config.places import ROOT, Place
 from bpnet.config.schema import Config
 from bpnet.config.source import Source, override, parse, write
 from bpnet.errors import ConfigError, UsageError

@@ -19,7 +19,7 @@ from bpnet.data.splitting.parts import (
 )
 from bpnet.data.splitting.random_split import draw_rows
 from bpnet.data.splitting.time_split import draw_latest
-from bpnet.engine.randomness import Purpose, generator
+from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.errors import DataError
 
 
@@ -89,7 +89,7 @@ def split_rows(
     _check_filled(parts, filled)
     free = np.flatnonzero(parts == TRAIN)
     _check_some_train(sizes, len(free), int(np.count_nonzero(parts != DROPPED)))
-    rng = generator(seed, Purpose.SPLIT)
+    rng = split_generator(seed, SplitUse.PARTS)
     free_classes = None if classes is None else classes[free]
     if times is not None:
         _check_given("time", free, np.isfinite(times[free]))

@@ -6,6 +6,7 @@ may be that of z. Nothing is allocated in a step: `scratch` makes the work array
 `backward` may read what `forward` left in them.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -26,6 +27,11 @@ class Activation(Component):
     """Whether f' follows from a, so that a may overwrite z."""
     elementwise: ClassVar[bool] = True
     """Whether a unit's value depends on no other unit's z."""
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The smallest and largest output, infinite where there is none."""
+        return -math.inf, math.inf
 
     def scratch(self, z: Array) -> tuple[Array, ...]:
         """Return the arrays that forward and backward work in, usually like z."""

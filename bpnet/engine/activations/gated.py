@@ -25,6 +25,11 @@ class Gelu(Activation):
     scratch_arrays: ClassVar[int] = 2
     derivative_from_output: ClassVar[bool] = False
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The smallest and largest output."""
+        return -0.17, math.inf
+
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write f(z); t stays in scratch."""
         t, _ = scratch
@@ -67,6 +72,11 @@ class Silu(Activation):
     scratch_arrays: ClassVar[int] = 2
     derivative_from_output: ClassVar[bool] = False
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The smallest and largest output."""
+        return -0.2785, math.inf
+
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write z s; s stays in scratch."""
         sigmoid(z, scratch[0], scratch[1])
@@ -88,6 +98,11 @@ class Mish(Activation):
     kind: Literal["mish"] = "mish"
     scratch_arrays: ClassVar[int] = 3
     derivative_from_output: ClassVar[bool] = False
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The smallest and largest output."""
+        return -0.3089, math.inf
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write z t; t and the sigmoid s, which is 1 - e^-softplus(z), stay in scratch."""

@@ -1,5 +1,6 @@
 """Rectifiers: near z where z is positive, and near a constant or a small multiple of z below."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -17,6 +18,11 @@ class Relu(Activation):
 
     kind: Literal["relu"] = "relu"
     scratch_arrays: ClassVar[int] = 1
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The smallest and largest output."""
+        return 0.0, math.inf
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write max(z, 0)."""
@@ -64,6 +70,12 @@ class _ExponentialLinear(Activation):
     def _constants(self) -> tuple[float, float]:
         """Return λ and α."""
         raise TypeError(f"{type(self).__name__} has no constants")
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The smallest and largest output: -λ α, and no limit above."""
+        scale, alpha = self._constants()
+        return -scale * alpha, math.inf
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write λ (max(z, 0) + α (e^min(z, 0) - 1))."""
@@ -119,6 +131,11 @@ class Softplus(Activation):
 
     kind: Literal["softplus"] = "softplus"
     scratch_arrays: ClassVar[int] = 1
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The smallest and largest output."""
+        return 0.0, math.inf
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write log(1 + e^z)."""

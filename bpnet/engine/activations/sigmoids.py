@@ -17,6 +17,11 @@ class Sigmoid(Activation):
     kind: Literal["sigmoid"] = "sigmoid"
     scratch_arrays: ClassVar[int] = 1
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The smallest and largest output."""
+        return 0.0, 1.0
+
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write the sigmoid."""
         sigmoid(z, a, scratch[0])
@@ -35,6 +40,11 @@ class Tanh(Activation):
 
     kind: Literal["tanh"] = "tanh"
     scratch_arrays: ClassVar[int] = 1
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The smallest and largest output."""
+        return -1.0, 1.0
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write tanh z."""

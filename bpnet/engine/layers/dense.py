@@ -38,7 +38,8 @@ class Dense(Layer):
     bias: bool = True
     """Add a trained bias to each unit."""
     initializer: AnyInitializer | None = choice(None)
-    """First values of W. By default they suit the activation: he_normal for relu and its kin,
+    """First values of W. By default they suit the activation: he_normal for relu and its
+    variants,
     lecun_normal for selu, else glorot_uniform. Example: `initializer: he_normal`.
     """
     bias_initializer: AnyInitializer = choice(Zeros())

@@ -15,7 +15,7 @@ class Dropout(Layer):
     """Each value set to 0 at random, in training only (Srivastava et al. 2014).
 
     y = m x / (1 - rate);  dL/dx = m dL/dy / (1 - rate). The mask m is 0 with probability `rate`,
-    else 1, drawn anew for each value and step. Dividing by 1 - rate keeps the expected value, so
+    else 1, drawn again for each value and step. Dividing by 1 - rate keeps the expected value, so
     that outside training y = x. Replicas may have rates of their own.
     """
 

@@ -47,20 +47,22 @@ class Equilibrium(Layer):
     tolerance: float = number(1e-6, gt=0)
     """Largest change of a unit in a step at which the units count as settled."""
     max_steps: int = number(10_000, ge=1)
-    """Most steps that the units take to settle, and the error likewise; a warning says when they
-    were not enough.
+    """Most steps that the units take to settle, and the backward error, too; a warning says when
+    they were not enough.
     """
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.output_units is not None and self.output_units > self.units:
             raise FieldError(
-                "output_units", f"is {self.output_units}, but the layer has {self.units} units"
+                "output_units",
+                f"is {self.output_units}, but the layer has {self.units} units; "
+                "lower it, or raise units",
             )
         if not self.activation.elementwise:
             raise FieldError(
                 "activation",
-                f"is {self.activation.kind}, which is not a function of each unit alone; "
+                f"is {self.activation.kind}, which does not act on each unit separately; "
                 "choose another",
             )
 
@@ -161,7 +163,7 @@ class BoundEquilibrium(BoundLayer):
         np.matmul(self._recurrent.transpose(0, 2, 1), self._work, out=self._next)
         np.add(self._next, self._error, out=self._next)
 
-    def _relax(self, step: Callable[[], None], state: Array, what: str) -> None:
+    def _relax(self, step: Callable[[], None], state: Array, quantity: str) -> None:
         """Step from `state` to `_next` until each replica's largest change is within its limit.
 
         A replica that has settled rests while others go on.
@@ -179,7 +181,7 @@ class BoundEquilibrium(BoundLayer):
         if np.isfinite(self._change).all():
             largest = float(np.max(self._change, where=self._moving, initial=0))
             self._warn(
-                f"{what} did not settle in {self._layer.max_steps} steps (the largest change is "
+                f"{quantity} did not settle in {self._layer.max_steps} steps (the largest change is "
                 f"still {largest:.2g}): lower training.learning_rate, or raise the layer's "
                 "max_steps or tolerance"
             )

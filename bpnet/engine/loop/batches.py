@@ -17,7 +17,7 @@ class Rows:
 
     Classes are one-hot, or 0 and 1 in a single column. With S `sets`, each of S replicas has N rows
     of its own; the sets one after another make x (S N, I), y (S N, O) and the weights (S N,).
-    Raises ValueError where the numbers of rows differ.
+    Raises ValueError if the numbers of rows differ.
     """
 
     x: Array
@@ -36,7 +36,7 @@ class Rows:
         if self.weights is not None and self.weights.shape != (len(self.x),):
             raise ValueError(f"the weights are {self.weights.shape}; they must be {(len(self.x),)}")
         if self.sets < 1 or len(self.x) % self.sets:
-            raise ValueError(f"{len(self.x)} rows cannot be {self.sets} sets of as many rows each")
+            raise ValueError(f"{len(self.x)} rows cannot be {self.sets} sets of equal size")
 
     def __len__(self) -> int:
         return len(self.x) // self.sets
@@ -75,7 +75,7 @@ class Rows:
     def batches(self, size: int, seeds: Sequence[int], *, shuffle: bool) -> "Batches":
         """Return the batches of `size` rows for replicas with these seeds.
 
-        Raises ValueError where there are several sets and not one for each replica.
+        Raises ValueError if there are several sets, but not one for each replica.
         """
         if self.sets not in (1, len(seeds)):
             raise ValueError(
@@ -87,13 +87,13 @@ class Rows:
 def stacked(each: Sequence[Rows]) -> Rows:
     """Return the rows of several replicas as one set for each.
 
-    Raises ValueError where they are not as many for each.
+    Raises ValueError if their numbers of rows differ.
     """
     if len(each) == 1:
         return each[0]
     if len({len(rows) for rows in each}) > 1:
         counts = ", ".join(str(len(rows)) for rows in each)
-        raise ValueError(f"replicas cannot have {counts} rows; each needs as many")
+        raise ValueError(f"replicas cannot have {counts} rows; the numbers must be equal")
     weights = [rows.weights for rows in each if rows.weights is not None]
     return Rows(
         np.concatenate([rows.x for rows in each]),
@@ -134,13 +134,14 @@ class Batch:
 class WholeBatch(Batch):
     """All rows in file order: x is a view of them, y a read-only copy for each replica.
 
-    Of a single set every replica has the same rows. Raises ValueError where rows are not in memory.
+    If there is a single set, every replica has the same rows. Raises ValueError if the rows are not
+    in memory.
     """
 
     def __init__(self, rows: Rows, replicas: int) -> None:
         if not rows.in_memory:
             raise ValueError(
-                f"all {len(rows)} rows cannot be one batch, for they are not in memory; "
+                f"all {len(rows)} rows cannot be one batch, because they are not in memory; "
                 "pick some of them"
             )
         self.size = len(rows)

@@ -90,56 +90,83 @@ def fit(
         If rows, loss and network do not fit together.
 
     """
-    replicas, validated = len(network.seeds), validation is not None
-    loss = training.loss or SquaredError()
-    rows = rows.normalized()
-    each = [training] * replicas if each is None else each
-    penalties = [Penalty(l1=one.l1, l2=one.l2) for one in each]
-    penalty = bind_penalties(penalties, network.theta, network.gradient, network.weights)
-    steps = Steps(training, network, loss, rows, metrics, penalty, each)
-    steps.before = np.empty_like(network.theta) if keep_before else None
-    keeper = Keeper(network)
-    monitor = Monitor(training, keeper, replicas, validated=validated)
-    plateau = training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
-    stalled = Best(monitor.metric, replicas, plateau.minimum_improvement if plateau else 0.0)
-    evaluator = (
-        None if validation is None else Evaluator(network, loss, metrics, validation, penalty)
-    )
-    remeasure = (monitor.reads_metric or plateau) and not monitor.metric.startswith("val_")
-    again = Evaluator(network, loss, metrics, rows, penalty) if remeasure else None
-    warned = len(network.warnings)
+    each = [training] * len(network.seeds) if each is None else each
+    epochs = _Epochs(training, network, rows.normalized(), validation, metrics, each)
+    epochs.steps.before = np.empty_like(network.theta) if keep_before else None
     try:
         for epoch in range(1, training.epochs + 1):
-            measured = steps.run(epoch)
-            if evaluator:
-                measured |= {f"val_{name}": value for name, value in evaluator.evaluate().items()}
-            finite = steps.finite
-            if evaluator:
-                finite &= np.isfinite(measured["val_loss"])
-            monitored = (again.evaluate() if again else measured)[monitor.metric]
-            running = monitor.running
-            monitor.observe(epoch, measured["loss"], monitored, finite)
-            if plateau:
-                stalled.observe(monitored)
-                steps.reduce_rate(plateau, stalled)
-            warned_before, warned = warned, len(network.warnings)
-            ended = monitor.ended
-            yield Record(
-                epoch=epoch,
-                step=steps.count,
-                metrics=measured,
-                learning_rate=steps.learning_rates(),
-                gradient_norm=steps.gradient_norm(),
-                kept_epoch=keeper.epoch.copy(),
-                running=running,
-                diverged=monitor.diverged,
-                stops=tuple(stop for stop in monitor.stops if stop) if ended else None,
-                warnings=tuple(network.warnings.values())[warned_before:]
-                if warned > warned_before
-                else (),
-                before=steps.before,
-            )
-            if ended:
+            record = epochs.run(epoch)
+            yield record
+            if record.stops:
                 return
     finally:
-        keeper.restore()
+        epochs.keeper.restore()
+
+
+class _Epochs:
+    """The epochs of one training: its steps, measurements and monitors, bound to the network."""
+
+    def __init__(
+        self,
+        training: Training,
+        network: Network,
+        rows: Rows,
+        validation: Rows | None,
+        metrics: Sequence[Metric],
+        each: Sequence[Training],
+    ) -> None:
+        replicas, validated = len(network.seeds), validation is not None
+        loss = training.loss or SquaredError()
+        penalties = [Penalty(l1=one.l1, l2=one.l2) for one in each]
+        penalty = bind_penalties(penalties, network.theta, network.gradient, network.weights)
+        self._network = network
+        self.steps = Steps(training, network, loss, rows, metrics, penalty, each)
+        self.keeper = Keeper(network)
+        self._monitor = Monitor(training, self.keeper, replicas, validated=validated)
+        metric = self._monitor.metric
+        self._plateau = (
+            training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
+        )
+        least = self._plateau.minimum_improvement if self._plateau else 0.0
+        self._stalled = Best(metric, replicas, least)
+        self._validation = (
+            None if validation is None else Evaluator(network, loss, metrics, validation, penalty)
+        )
+        # the batches' metrics are of the parameters before each step, not of those to be kept
+        remeasure = (self._monitor.reads_metric or self._plateau) and not metric.startswith("val_")
+        self._again = Evaluator(network, loss, metrics, rows, penalty) if remeasure else None
+        self._warned = len(network.warnings)
+
+    def run(self, epoch: int) -> Record:
+        """Train for one epoch, measure it, and decide what is kept and which replicas stop."""
+        steps, monitor = self.steps, self._monitor
+        measured = steps.run(epoch)
+        finite = steps.finite
+        if self._validation:
+            scores = self._validation.evaluate()
+            measured |= {f"val_{name}": value for name, value in scores.items()}
+            finite &= np.isfinite(measured["val_loss"])
+        monitored = (self._again.evaluate() if self._again else measured)[monitor.metric]
+        running = monitor.running
+        monitor.observe(epoch, measured["loss"], monitored, finite)
+        if self._plateau:
+            self._stalled.observe(monitored)
+            steps.reduce_rate(self._plateau, self._stalled)
+        return Record(
+            epoch=epoch,
+            step=steps.count,
+            metrics=measured,
+            learning_rate=steps.learning_rates(),
+            gradient_norm=steps.gradient_norm(),
+            kept_epoch=self.keeper.epoch.copy(),
+            running=running,
+            diverged=monitor.diverged,
+            stops=tuple(stop for stop in monitor.stops if stop) if monitor.ended else None,
+            warnings=self._new_warnings(),
+            before=steps.before,
+        )
+
+    def _new_warnings(self) -> tuple[str, ...]:
+        """Return the warnings of layers since the last call."""
+        before, self._warned = self._warned, len(self._network.warnings)
+        return tuple(self._network.warnings.values())[before:] if self._warned > before else ()

@@ -8,9 +8,9 @@ import numpy as np
 from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
-from bpnet.engine.loop.descent import descents
 from bpnet.engine.loop.evaluation import BoundBatch, Tally, metrics_over
 from bpnet.engine.loop.monitoring import Best
+from bpnet.engine.loop.replica_optimizer import replica_optimizers
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
 from bpnet.engine.matmul import BoundMatmul, BoundSum
@@ -24,8 +24,8 @@ class Steps:
     """The steps of a network through epochs over the training rows; `penalty` is bound to it.
 
     Optimizer, learning rate, schedule and clipping are those of each replica's training in `each`;
-    all else is that of `training`. Raises ValueError where rows that are not in memory shall be one
-    batch.
+    all else is that of `training`. Raises ValueError if the batch size is full and the rows are not
+    in memory.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Steps:
             BoundBatch(network, loss, self._tally, batch, training=True)
             for batch in self._batches.shapes
         ]
-        self._descents = descents(each, network)
+        self._optimizers = replica_optimizers(each, network)
         self._square = np.zeros(replicas, network.dtype)  # |g|²
         self._sum = np.zeros(replicas, network.dtype)  # Σ θ
         gradient = network.gradient
@@ -81,15 +81,15 @@ class Steps:
         self._squares.fill(0)
         network.begin_epoch(epoch)
         if self._searches:
-            for descent in self._descents:
-                descent.begin_epoch(epoch)
+            for optimizer in self._optimizers:
+                optimizer.begin_epoch(epoch)
         for shape in self._batches.epoch(epoch):
             batch = self._bound[shape]
             batch.assess()
             if penalty.active:
                 tally.add_penalty(penalty.value(), batch.size)
-            for descent in self._descents:
-                if descent.begin_step(self.count, steps):
+            for optimizer in self._optimizers:
+                if optimizer.begin_step(self.count, steps):
                     self._rates = None
             self.count += 1
             if self.before is not None and self.count % steps == 0:
@@ -97,32 +97,32 @@ class Steps:
             if self._searches:
                 self._search(batch)
             else:
-                self._descend(batch)
+                self._follow_gradient(batch)
         measured = tally.values()
         self._sum_theta.compute()
         # a sum is finite only where all its terms are
         self.finite = np.isfinite(self._squares + self._sum + measured["loss"])
         return measured
 
-    def _descend(self, batch: BoundBatch) -> None:
+    def _follow_gradient(self, batch: BoundBatch) -> None:
         """Run backward, and take a step along the gradient."""
         batch.network.backward(batch.loss.gradient)
         if self._penalty.active:
             self._penalty.add_gradient()
         self._square_gradient.compute()
         np.add(self._squares, self._square, self._squares)
-        for descent in self._descents:
-            descent.move()
+        for optimizer in self._optimizers:
+            optimizer.move()
 
     def _search(self, batch: BoundBatch) -> None:
         """Let the optimizer try other parameters on this batch."""
-        self._descents[0].search(self._loss(batch), partial(self._loss_anew, batch))
+        self._optimizers[0].search(self._loss(batch), partial(self._recompute_loss, batch))
 
     def _loss(self, batch: BoundBatch) -> Array:
         """Return the loss (R,) that was computed last, penalty included."""
         return batch.loss.value() + self._penalty.value()
 
-    def _loss_anew(self, batch: BoundBatch) -> Array:
+    def _recompute_loss(self, batch: BoundBatch) -> Array:
         """Compute and return the loss (R,) of the network's present parameters."""
         batch.network.forward()
         batch.loss.evaluate()
@@ -132,8 +132,8 @@ class Steps:
         """Return the learning rate (R,) of the last step: the same array until one changes."""
         if self._rates is None:
             rates = np.empty((len(self._squares), 1))
-            for descent in self._descents:
-                rates[descent.replicas] = descent.learning_rate
+            for optimizer in self._optimizers:
+                rates[optimizer.replicas] = optimizer.learning_rate
             self._rates = rates[:, 0]
             self._rates.setflags(write=False)
         return self._rates
@@ -153,6 +153,6 @@ class Steps:
         """Reduce the rate of each replica that has stalled for longer than the patience."""
         late = stalled.since > plateau.patience
         if late.any():
-            for descent in self._descents:
-                descent.reduce_rate(plateau, late)
+            for optimizer in self._optimizers:
+                optimizer.reduce_rate(plateau, late)
             stalled.since[late] = 0

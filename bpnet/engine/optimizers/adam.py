@@ -14,7 +14,7 @@ from bpnet.engine.optimizers.state import Rate, State
 
 @dataclass(frozen=True, kw_only=True)
 class _Moments(Optimizer):
-    """The moments of Adam and its kin: m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g².
+    """The moments of Adam and its variants: m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g².
 
     The slots hold m / (1 - β1) and v / (1 - β2), which saves two passes over the parameters;
     `_rate_and_epsilon` makes up for it.

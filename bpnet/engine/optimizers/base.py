@@ -50,5 +50,5 @@ class Optimizer(Component):
     def search(
         self, state: State, learning_rate: Rate, loss: Array, evaluate: Callable[[], Array]
     ) -> None:
-        """Change theta in place, given its loss (R,) and a function that measures it anew."""
+        """Change theta in place, given its loss (R,) and a function that measures it again."""
         raise TypeError(f"{type(self).__name__} does not search")

@@ -36,7 +36,9 @@ class Rprop(Optimizer):
         super().__post_init__()
         if self.smallest_step > self.largest_step:
             raise FieldError(
-                "smallest_step", f"is {self.smallest_step}, above largest_step, {self.largest_step}"
+                "smallest_step",
+                f"is {self.smallest_step}, above largest_step, {self.largest_step}; "
+                "lower it, or raise largest_step",
             )
 
     def _move(self, state: State, learning_rate: Rate) -> None:

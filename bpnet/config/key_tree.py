@@ -1,4 +1,4 @@
-"""Places: the keys of a config, and the kinds of component at a key, as one tree."""
+"""The key tree: the keys of a config, and the kinds of component at each, as one tree."""
 
 import dataclasses
 import functools

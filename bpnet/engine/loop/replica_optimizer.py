@@ -1,4 +1,4 @@
-"""Descent: from a gradient to a step, by the learning rate, clipping and optimizer."""
+"""Optimizers of replicas: from a gradient to a step, by learning rate, clipping and optimizer."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +12,8 @@ from bpnet.engine.randomness import Purpose, generator
 from bpnet.engine.schedules import ReduceOnPlateau
 
 
-class Descent:
-    """The descent of those replicas of a network that a slice names, all with the same settings."""
+class ReplicaOptimizer:
+    """The optimizer of neighboring replicas, a slice of the network's, with the same settings."""
 
     def __init__(self, training: Training, network: Network, replicas: slice) -> None:
         self._training, self.replicas = training, replicas
@@ -60,19 +60,21 @@ class Descent:
         factor = np.where(late[self.replicas, None], plateau.decay, 1.0)
         reduced = np.maximum(self._reduction * factor, plateau.smallest)
         self._reduction = reduced.astype(self._dtype)
-        self._factor = math.nan  # so that the next step sets its rate anew
+        self._factor = math.nan  # so that the next step sets its rate again
 
 
-def descents(each: Sequence[Training], network: Network) -> list[Descent]:
-    """Return the descents of all replicas, one for neighbors with equal settings.
+def replica_optimizers(each: Sequence[Training], network: Network) -> list[ReplicaOptimizer]:
+    """Return the optimizers of all replicas, one for neighbors with equal settings.
 
-    Raises ValueError where only some replicas have an optimizer that searches: it evaluates all
+    Raises ValueError if only some replicas have an optimizer that searches, since it evaluates all
     replicas at once.
     """
-    made = [Descent(training, network, replicas) for replicas, training in _alike(each)]
-    if len(made) > 1 and any(training.optimizer.searches for training in each):
+    optimizers = [
+        ReplicaOptimizer(training, network, replicas) for replicas, training in _alike(each)
+    ]
+    if len(optimizers) > 1 and any(training.optimizer.searches for training in each):
         raise ValueError("an optimizer that searches must have the same settings for all replicas")
-    return made
+    return optimizers
 
 
 def _alike(each: Sequence[Training]) -> Iterator[tuple[slice, Training]]:

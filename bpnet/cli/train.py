@@ -48,11 +48,12 @@ def train(
 
         command = ["bpnet", *sys.argv[1:]]
         if grid:
-            from bpnet.config.source import override, read
+            from bpnet.config.overrides import apply_overrides
+            from bpnet.config.source import read_source
             from bpnet.reports.grid import grid_lines
             from bpnet.workflows.grid import train_grid
 
-            source = override(read(config), settings or [])
+            source = apply_overrides(read_source(config), settings or [])
             with console.TrainingView() as view:
                 ranked = train_grid(
                     source, grid, runs=runs, name=name, command=command, watcher=view

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FieldDoc:
-    """The docstring of a field: its text, and the keys that its last sentence sets as example."""
+    """The docstring of a field: its text, and the keys that its last sentence sets as an example."""
 
     text: str
     example: str | None = None
@@ -43,8 +43,8 @@ def field_docs(component: type) -> dict[str, FieldDoc]:
 
 
 def _parted(doc: str) -> FieldDoc:
-    text, found, example = doc.partition(" Example: `")
-    return FieldDoc(text, re.sub("`.$", "", example) if found else None)
+    text, marker, example = doc.partition(" Example: `")
+    return FieldDoc(text, re.sub("`.$", "", example) if marker else None)
 
 
 @functools.cache

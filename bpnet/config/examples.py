@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 
 from bpnet.config.key_tree import Place, alternatives, classes_in
-from bpnet.config.source import parse, write
+from bpnet.config.source import parse_source, yaml_text
 from bpnet.config.yaml_tree import Dumper
 
 NAME = "NAME"
@@ -25,8 +25,8 @@ class Example:
 def example_of(place: Place) -> Example:
     """Return an example of a key, or of a kind at its key.
 
-    It is the one of the key's docstring, or another value than the default. Raises LookupError for
-    a key that has neither.
+    It is the example in the key's docstring, or a value other than the default. Raises LookupError
+    for a key that has neither.
     """
     levels = list(_levels(place))
     written = levels[-1][1]
@@ -34,7 +34,7 @@ def example_of(place: Place) -> Example:
     inside = ".".join(one.name for one in _ancestors(key) if not one.is_kind and one.name)
     prefix = f"{inside}." if inside else ""
     settings = [f"{prefix}{name}={one_line(value)}" for name, value in entries.items()]
-    return Example(write(written), settings)
+    return Example(yaml_text(written), settings)
 
 
 def _levels(place: Place) -> Iterator[tuple[Place, Mapping[str, Any]]]:
@@ -67,7 +67,7 @@ def _ancestors(place: Place) -> list[Place]:
 
 
 def _settable(key: Place) -> bool:
-    """Return whether `--set` reaches a key in a config that says nothing of what is around it."""
+    """Return whether `--set` reaches a key in a config without the keys around it."""
     return all(
         around.parent is None
         or (around.is_kind and around.parent.default_kind == around.name)
@@ -86,7 +86,7 @@ def _key_values(key: Place) -> dict[str, Any]:
     """Return an example of a key, with what it needs beside it."""
     example = key.doc.example
     if example is not None:
-        return parse(f"{{{example}}}").data
+        return parse_source(f"{{{example}}}").data
     if key.kinds:
         other = next(kind for kind in key.kinds if kind.name != key.default_kind)
         return {key.name: _shaped(key.hint, _kind_value(other))}

@@ -1,4 +1,4 @@
-"""A grid: every combination of the values given for some keys, each a config of its own."""
+"""A grid: every combination of the values given for some keys, each with its own config."""
 
 import itertools
 import json
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import yaml
 
 from bpnet.config.loading import LoadedConfig, as_data, load_config
+from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
-from bpnet.config.source import Source, override
+from bpnet.config.source import Source
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.errors import UsageError
 
@@ -24,11 +25,11 @@ class Point:
     loaded: LoadedConfig
 
 
-def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
+def expand_grid(source: Source, grids: Sequence[str]) -> list[Point]:
     """Return every combination of the values that `KEY.PATH=VALUE,VALUE,…` assignments list.
 
     The last key varies fastest; values are read as YAML. Raises UsageError if an assignment is not
-    of that form, ConfigError if a key cannot be set or a point's config is not valid.
+    of that form, ConfigError if a key cannot be set or a point is not a valid config.
     """
     values: dict[str, list[str]] = {}
     for grid in grids:
@@ -39,7 +40,7 @@ def points_of(source: Source, grids: Sequence[str]) -> list[Point]:
     combinations = itertools.product(*values.values())
     points = [dict(zip(values, combination, strict=True)) for combination in combinations]
     sources = [
-        override(source, [f"{key}={value}" for key, value in point.items()], "--grid")
+        apply_overrides(source, [f"{key}={value}" for key, value in point.items()], "--grid")
         for point in points
     ]
     return [
@@ -68,7 +69,7 @@ def _assignment(source: Source, grid: str) -> tuple[str, list[str]]:
 
 
 def _values(text: str) -> list[str] | None:
-    """Split at the commas outside brackets and quotes; return None if the text is not YAML."""
+    """Split at commas outside brackets and quotes; return None if the text is not YAML."""
     listed = f"[{text}]"
     try:
         root = yaml.compose(listed, Loader=yaml.SafeLoader)
@@ -79,10 +80,10 @@ def _values(text: str) -> list[str] | None:
     return [listed[node.start_mark.index : node.end_mark.index].strip() for node in root.value]
 
 
-def in_common(config: Config) -> str:
-    """Return what configs must have in common for their networks to train as replicas in one pass.
+def pass_key(config: Config) -> str:
+    """Return a key that is equal for configs whose networks can train as replicas in one pass.
 
-    Left out is what changes no shape, row or batch: seed, learning rate, optimizer, schedule,
+    It leaves out what changes no shape, row or batch: seed, learning rate, optimizer, schedule,
     penalties and clipping, the rates of dropout, and initializers. An optimizer that searches looks
     at all replicas at once, and so does a schedule that waits for a plateau: their settings must
     agree.
@@ -102,17 +103,17 @@ def in_common(config: Config) -> str:
     return json.dumps(data, sort_keys=True)
 
 
-def dividing_keys(points: Sequence[Point], common: Sequence[str]) -> list[str]:
+def dividing_keys(points: Sequence[Point], pass_keys: Sequence[str]) -> list[str]:
     """Return the keys that by themselves keep points from training in one pass.
 
-    `common` is the result of `in_common` for each point.
+    `pass_keys` are the results of `pass_key` for each point.
     """
     dividing = []
     for key in points[0].values:
         by_others: dict[tuple[str, ...], set[str]] = {}
-        for point, shape in zip(points, common, strict=True):
+        for point, shared in zip(points, pass_keys, strict=True):
             others = tuple(value for name, value in point.values.items() if name != key)
-            by_others.setdefault(others, set()).add(shape)
-        if any(len(shapes) > 1 for shapes in by_others.values()):
+            by_others.setdefault(others, set()).add(shared)
+        if any(len(shared) > 1 for shared in by_others.values()):
             dividing.append(key)
     return dividing

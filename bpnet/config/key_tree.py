@@ -1,4 +1,4 @@
-"""The key tree: the keys of a config, and the kinds of component at each, as one tree."""
+"""The tree of keys: every key of a config, and the kinds of component at a key, as places."""
 
 import dataclasses
 import functools
@@ -16,7 +16,7 @@ from bpnet.engine.activations import Softmax
 from bpnet.engine.layers import Equilibrium
 
 _REFUSED: dict[tuple[type | None, str], type] = {(Equilibrium, "activation"): Softmax}
-"""Kinds that the check of a component refuses at a key, although the key's type has them."""
+"""Kinds that a component refuses at a key, although the type of the key allows them."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,12 @@ class Place:
     def kinds(self) -> "list[Place]":
         """The kinds of component that a key takes."""
         refused = _REFUSED.get((self.owner, self.name))
-        found = [] if self.is_kind else [one for one in classes_in(self.hint) if one is not refused]
-        return [Place(kind, self, one) for one in found if (kind := kind_of(one))]
+        components = [] if self.is_kind else classes_in(self.hint)
+        return [
+            Place(kind, self, component)
+            for component in components
+            if component is not refused and (kind := kind_of(component))
+        ]
 
     def child(self, name: str) -> "Place | None":
         """Return the key or kind of this name; a key of several kinds is the default kind's."""
@@ -126,7 +130,7 @@ class Place:
         return place, ()
 
     def walk(self) -> "Iterator[Place]":
-        """Return every place inside, a key before what is inside it."""
+        """Yield every place inside, each key before the places inside it."""
         for place in (*self.keys, *self.kinds):
             yield place
             yield from place.walk()
@@ -146,12 +150,12 @@ def classes_in(hint: Any) -> list[type]:
         return [hint]
     if typing.get_origin(hint) is Literal:
         return []
-    found = [one for argument in typing.get_args(hint) for one in classes_in(argument)]
-    return list(dict.fromkeys(found))
+    classes = [one for argument in typing.get_args(hint) for one in classes_in(argument)]
+    return list(dict.fromkeys(classes))
 
 
 def alternatives(hint: Any) -> Iterator[tuple[Any, Sequence[Any]]]:
-    """Return each member of a union with the annotations that it has, such as its bounds."""
+    """Yield each member of a union with its annotations, such as bounds."""
     if typing.get_origin(hint) is Annotated:
         bare, *annotations = typing.get_args(hint)
         for member, inner in alternatives(bare):
@@ -164,7 +168,7 @@ def alternatives(hint: Any) -> Iterator[tuple[Any, Sequence[Any]]]:
 
 
 def plain(value: Any) -> Any:
-    """Return a default as a config would have it: a component as its kind, with what differs."""
+    """Return a default as plain data: a component as its kind, with the settings that differ."""
     if not dataclasses.is_dataclass(value):
         return value
     changed = {

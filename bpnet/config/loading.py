@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import spell_out
-from bpnet.config.source import Source, override, read
+from bpnet.config.source import Source, read_source
 from bpnet.config.validation_errors import config_error
 from bpnet.config.yaml_tree import KeyPath, dotted
 from bpnet.errors import ConfigError
@@ -32,7 +33,7 @@ class LoadedConfig:
 
     def override(self, assignments: Sequence[str]) -> "LoadedConfig":
         """Return the config with each `KEY.PATH=VALUE` applied in order; raises ConfigError."""
-        return load_config(override(self.source, assignments))
+        return load_config(apply_overrides(self.source, assignments))
 
     def problem(self, path: KeyPath, text: str) -> str:
         """Return a message about the key at `path`: file and line, dotted key, `text`."""
@@ -45,15 +46,15 @@ class LoadedConfig:
 
 def read_config(path: Path, assignments: Sequence[str] = ()) -> LoadedConfig:
     """Read a config file, with each `--set KEY.PATH=VALUE` applied in order; raises ConfigError."""
-    return load_config(override(read(path), assignments))
+    return load_config(apply_overrides(read_source(path), assignments))
 
 
 def load_config(source: Source) -> LoadedConfig:
     """Validate a source; raise ConfigError with a message for each problem, in the file's order."""
     data = spell_out(source.data, Config)
     try:
-        # strict, so that text is not a number and 1 is not true; of JSON, for with Python data
-        # strict asks for instances of the dataclasses
+        # strict, so that text is not a number and 1 is not true; from JSON, since strict Python
+        # input must be instances of the dataclasses
         return LoadedConfig(_schema().validate_json(json.dumps(data), strict=True), source)
     except ValidationError as error:
         raise config_error(error, source, data) from None

@@ -1,4 +1,4 @@
-"""Components written in short, as a bare word, and what a key of the schema may hold."""
+"""Shorthand: components written as a bare word, and the type hints of the schema's keys."""
 
 import dataclasses
 import types
@@ -20,7 +20,7 @@ def dataclasses_in(hint: Any) -> Iterator[type]:
 
 
 def kind_of(component: type) -> str | None:
-    """Return the word that names a component, or None for a section."""
+    """Return the `kind` of a component class, or None for a section."""
     hint = hints(component).get("kind")
     return typing.get_args(hint)[0] if typing.get_origin(hint) is Literal else None
 
@@ -32,7 +32,7 @@ def hints(section: type) -> dict[str, Any]:
 
 
 def member(hint: Any, value: Any) -> type | None:
-    """Return the dataclass that a value with this hint is meant to be, or None if it is unclear."""
+    """Return the dataclass that a value is meant to be, or None if the value does not determine it."""
     allowed = list(dataclasses_in(hint))
     kinds = {kind_of(one): one for one in allowed}
     if None in kinds:
@@ -42,16 +42,16 @@ def member(hint: Any, value: Any) -> type | None:
 
 
 def spell_out(value: Any, hint: Any) -> Any:
-    """Return the value with every component in full.
+    """Return the value with every component written out.
 
     A bare word becomes {kind: word}; a mapping without a kind gets that of the default.
     """
     if isinstance(value, str):
         return {"kind": value} if any(kind_of(one) for one in dataclasses_in(hint)) else value
     if isinstance(value, Mapping):
-        named = value_hint(hint)
-        if named is not None:
-            return {key: spell_out(item, named) for key, item in value.items()}
+        values_hint = value_hint(hint)
+        if values_hint is not None:
+            return {key: spell_out(item, values_hint) for key, item in value.items()}
         section = member(hint, value)
         inside = hints(section) if section else {}
         kinds = _default_kinds(section) if section else {}
@@ -70,14 +70,14 @@ def spell_out(value: Any, hint: Any) -> Any:
 def _default_kinds(section: type) -> dict[str, str]:
     """Return the kind of each component that a section has by default.
 
-    So `optimizer: {beta_1: 0.8}` means adam's.
+    `optimizer: {beta_1: 0.8}` therefore sets adam's.
     """
     defaults: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(section)}
     return {name: default.kind for name, default in defaults.items() if hasattr(default, "kind")}
 
 
 def hint_at(path: KeyPath, data: Any, hint: Any) -> Any:
-    """Return the hint that the schema has at a key path of this data, or None."""
+    """Return the type hint of the schema at a key path of this data, or None if it has none."""
     for part in path:
         if isinstance(data, list) and isinstance(part, int):
             data, hint = data[part], item_hint(hint)
@@ -91,7 +91,7 @@ def hint_at(path: KeyPath, data: Any, hint: Any) -> Any:
 
 
 def section_at(path: KeyPath, data: Any, hint: Any) -> type | None:
-    """Return the dataclass that the schema has at a key path of this data."""
+    """Return the dataclass of the schema at a key path of this data, or None."""
     place: Any = data
     for part in path:
         place = place.get(part) if isinstance(place, Mapping) else place[part]

@@ -1,6 +1,6 @@
-"""What is wrong with a config that does not fit the schema: a message for each problem.
+"""Errors of a config that does not fit the schema: a message for each problem.
 
-An unknown key is refused here, and so is a value of the wrong type, out of bounds or of an unknown
+Problems are unknown and missing keys, and values of the wrong type, out of bounds or of an unknown
 kind.
 """
 
@@ -41,7 +41,7 @@ _BOUNDS = {
 
 
 Problems = Mapping[KeyPath, list[ErrorDetails]]
-"""What pydantic found at each key path."""
+"""The errors of pydantic at each key path."""
 
 
 def config_error(error: ValidationError, source: Source, data: Any) -> ConfigError:
@@ -52,7 +52,7 @@ def config_error(error: ValidationError, source: Source, data: Any) -> ConfigErr
     problems: dict[KeyPath, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         problems.setdefault(_key_path(details, data), []).append(details)
-    # where a value fits one member of a union but for its inside, the other members are no matter
+    # if a member of a union failed inside, ignore the errors of the other members
     problems = {
         path: details
         for path, details in problems.items()
@@ -64,7 +64,7 @@ def config_error(error: ValidationError, source: Source, data: Any) -> ConfigErr
 
 
 def _in_file_order(source: Source, paths: Iterable[KeyPath]) -> list[KeyPath]:
-    """Return key paths in the order in which the file has them, or what is around them."""
+    """Return key paths in the order of the file: a missing key's place is the key around it."""
     order = {path: k for k, path in enumerate(source.lines)}
     return sorted(
         paths,
@@ -89,7 +89,7 @@ def _with_kinds(path: KeyPath, data: Any) -> str:
 
 
 def _fails_inside(path: KeyPath, details: list[ErrorDetails], paths: Iterable[KeyPath]) -> bool:
-    """Return whether a mapping or list is refused for a key inside it, which has a message."""
+    """Return whether a mapping or list is invalid because of a key inside, with its own message."""
     container = isinstance(details[0]["input"], dict | list) and details[0]["type"] != "value_error"
     return container and any(
         len(other) > len(path) and other[: len(path)] == path for other in paths
@@ -103,7 +103,7 @@ def _key_path(detail: ErrorDetails, data: Any) -> KeyPath:
     """
     path: list[str | int] = []
     location = list(detail["loc"])
-    tagged = False  # whether the kind of the component that `data` is has been passed
+    tagged = False  # whether the kind of the component `data` has been passed
     for k, part in enumerate(location):
         if isinstance(data, dict) and data.get("kind") == part and not tagged:
             tagged = True
@@ -120,7 +120,7 @@ def _key_path(detail: ErrorDetails, data: Any) -> KeyPath:
 
 
 def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
-    """Return what is wrong at one key, what is allowed there, and what to do."""
+    """Return the problem at one key, what is allowed there, and what to do."""
     name, value = dotted(path), details[0]["input"]
     types = {detail["type"] for detail in details}
     if "unexpected_keyword_argument" in types:
@@ -215,10 +215,10 @@ def _kinds(path: KeyPath, data: Any) -> list[str]:
 def _purpose(key: str) -> str:
     """Return what a missing key is for."""
     return {
-        "dataset": "it says which table to read: `dataset: {path: ..., target: ...}`",
+        "dataset": "it names the table to read: `dataset: {path: ..., target: ...}`",
         "path": "it names the table file, relative to the config",
         "target": "it names the column to predict",
-        "train": "it names the file of the rows that train",
+        "train": "it names the file of the training rows",
         "units": "it is the number of the layer's units",
         "values": "it holds the numbers themselves",
     }.get(key, "it has no default")

@@ -17,7 +17,7 @@ KeyPath = tuple[str | int, ...]
 """The keys and list positions on the way to a value."""
 
 TAG = "tag:yaml.org,2002:"
-_DEEPEST, _MOST_VALUES = 50, 100_000  # a few nested aliases can stand for billions of values
+_DEEPEST, _MOST_VALUES = 50, 100_000  # a few nested aliases can make billions of values
 _SCALARS = {  # type -> its form and first characters; "int" is before "float", which it fits too
     "null": (r"(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     "bool": (r"(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
@@ -37,7 +37,7 @@ _READERS: dict[str, Callable[[str], Any]] = {  # type -> the value of its text
     "merge": str,  # `<<` where it is not a key
     "str": str,
 }
-_PLAIN_WORDS = {  # part of the parser's complaint -> what the writer can do about it
+_PLAIN_WORDS = {  # part of the parser's message -> a plainer one
     "\\t": "YAML does not allow tabs for indentation or between values; use spaces",
     "mapping values": "a ': ' that does not belong here; "
     "check the indentation, quote text that holds ': '",
@@ -103,19 +103,19 @@ Dumper.add_representer(str, Dumper.represent_str)
 
 
 class Tree:
-    """One YAML text: its nodes, the data they stand for, and the line of each key path."""
+    """One YAML text: its nodes, their data, and the line of each key path."""
 
     def __init__(self, locate: Callable[[int], str]) -> None:
-        self.locate = locate  # a line -> the place to name in messages
+        self.locate = locate  # line -> its place in messages
         self.lines: dict[KeyPath, int | str] = {}
         self._open: list[yaml.Node] = []  # the nodes around the one being built
 
     def place(self, node: yaml.Node) -> str:
-        """Name the place of a node."""
+        """Return the place of a node for messages."""
         return self.locate(node.start_mark.line + 1)
 
     def compose(self, text: str) -> yaml.Node | None:
-        """Return the root node of the one document in the text, or None when there is none."""
+        """Return the root node of the one document in the text, or None if it is empty."""
         try:
             loader = _Loader(text)
             root = loader.get_node() if loader.check_node() else None
@@ -139,7 +139,7 @@ class Tree:
         return root
 
     def _explain(self, error: yaml.MarkedYAMLError) -> str:
-        """Say in plain words what the parser stumbled over, and where."""
+        """Return the parser's problem in plain words, with its place."""
         mark, start, problem = error.problem_mark, error.context_mark, str(error.problem)
         assert mark is not None  # every error in composing has one
         words = next((words for part, words in _PLAIN_WORDS.items() if part in problem), problem)
@@ -152,7 +152,7 @@ class Tree:
         return f"{place}{inside}: {words}"
 
     def build(self, node: yaml.Node, path: KeyPath = ()) -> Any:
-        """Return the plain data of a node and note the line of every key path inside it."""
+        """Return the plain data of a node, and record the line of every key path inside it."""
         if node in self._open:
             raise ConfigError(
                 f"{self.place(node)}: this value contains itself through an alias; write it out"

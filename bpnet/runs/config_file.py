@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bpnet.config.loading import as_data
 from bpnet.config.schema import Config
-from bpnet.config.source import write
+from bpnet.config.source import yaml_text
 from bpnet.preparation.table import relocated
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths
@@ -13,7 +13,7 @@ from bpnet.runs.directory import RunPaths
 
 def write_config(config: Config, name: str, folder: Path, run: RunPaths) -> None:
     """Write a resolved config, whose paths are relative to `folder`, into the run directory."""
-    files.write_text(run.config, write(as_data(_relocated(config, name, folder, run.folder))))
+    files.write_text(run.config, yaml_text(as_data(_relocated(config, name, folder, run.folder))))
 
 
 def _relocated(config: Config, name: str, folder: Path, run: Path) -> Config:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.config.grid import dividing_keys, in_common, points_of
+from bpnet.config.grid import dividing_keys, expand_grid, pass_key
 from bpnet.config.source import Source
 from bpnet.data.splitting import Part
 from bpnet.errors import DivergedError, InterruptedRunError
@@ -58,10 +58,10 @@ def train_grid(
     InterruptedRunError after what has been trained is saved.
     """
     start = time.perf_counter()
-    points = points_of(source, grids)
-    common = [in_common(point.loaded.config) for point in points]
+    points = expand_grid(source, grids)
+    keys = [pass_key(point.loaded.config) for point in points]
     name = run_name(points[0].loaded) if name is None else directory.valid_name(name)
-    passes = plan_points(points, common, source)
+    passes = plan_points(points, keys, source)
     metric, part = ranking_of(passes)
     results, interrupted = _train_passes(passes, metric, runs, name, command, watcher)
     ranked = rank(results, metric)
@@ -78,7 +78,7 @@ def train_grid(
         ranked_by=metric,
         part=part,
         passes=len(passes),
-        dividing_keys=dividing_keys(points, common),
+        dividing_keys=dividing_keys(points, keys),
         points=ranked,
         seconds=time.perf_counter() - start,
     )

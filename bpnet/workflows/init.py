@@ -9,8 +9,9 @@ import numpy as np
 
 from bpnet.checks.columns import ColumnDescription, describe_columns
 from bpnet.config.loading import load_config
+from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Task
-from bpnet.config.source import Source, override
+from bpnet.config.source import Source
 from bpnet.data.reading import open_table
 from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
@@ -93,12 +94,14 @@ def draft(
     """
     _check_arguments(data, assignments)
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
-    source = override(Source(data, {"task": task, "dataset": dataset}, {}, folder), assignments)
+    source = apply_overrides(
+        Source(data, {"task": task, "dataset": dataset}, {}, folder), assignments
+    )
     chosen = {key: value for key, value in source.data["dataset"].items() if key not in dataset}
     table = open_table(data, load_config(source).config.dataset.reading)
     for target in targets:
         table.require(target, wanted_for="is to be predicted")
-    probe = override(
+    probe = apply_overrides(
         source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"]
     )
     fitted = fit_dataset(split_dataset(open_dataset(load_config(probe))))

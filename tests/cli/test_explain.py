@@ -9,7 +9,8 @@ from command_line import bpnet
 
 from bpnet.config.key_tree import ROOT
 from bpnet.config.loading import load_config
-from bpnet.config.source import override, parse
+from bpnet.config.overrides import apply_overrides
+from bpnet.config.source import parse_source
 from bpnet.reports.explain import explanation_lines
 from bpnet.workflows.explain import explain
 
@@ -102,7 +103,7 @@ def test_every_text_fits_80_columns_and_its_options_can_be_typed(place: object) 
         else "dataset: {path: t, target: y}"
     )
     assert settings
-    load_config(override(parse(whole), settings))
+    load_config(apply_overrides(parse_source(whole), settings))
 
 
 def test_json_is_one_document() -> None:

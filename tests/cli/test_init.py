@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bpnet.config.loading import load_config, read_config
-from bpnet.config.source import parse
+from bpnet.config.source import parse_source
 from bpnet.reports.init import config_text
 from bpnet.workflows.init import Draft, default_name, settings_for
 
@@ -81,7 +81,7 @@ def test_the_comments_say_what_each_column_is(here: Path) -> None:
 def test_the_keys_that_are_commented_out_are_keys(here: Path) -> None:
     text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
     body = text[text.index("# task:") :].replace("NAME: categorical", "a: categorical")
-    config = load_config(parse(re.sub(r"(?m)^( *)# ", r"\1", body))).config
+    config = load_config(parse_source(re.sub(r"(?m)^( *)# ", r"\1", body))).config
     assert (config.dataset.class_weight, config.training.schedule.kind, config.seed) == (
         "balanced",
         "constant",
@@ -243,7 +243,7 @@ def test_any_name_is_a_yaml_that_reads_back(path: str, target: list[str], label:
         settings_for(9),
     )
     text = config_text(draft, path)
-    dataset = load_config(parse(text)).config.dataset
+    dataset = load_config(parse_source(text)).config.dataset
     assert dataset.path == path
     assert dataset.targets == target
     assert yaml.safe_load(text)["training"]["batch_size"] == draft.settings.batch_size

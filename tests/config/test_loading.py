@@ -7,9 +7,10 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from bpnet.config.loading import as_data, load_config, read_config
+from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config, Dataset
 from bpnet.config.shorthand import hints, kind_of
-from bpnet.config.source import override, parse, read, write
+from bpnet.config.source import parse_source, read_source, yaml_text
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     AnyMissing,
@@ -33,7 +34,7 @@ dataset:
   path: flowers.csv
   target: species
 """
-PLACES: dict[str, Any] = {  # where a component of each family stands in a config
+PLACES: dict[str, Any] = {  # the keys that hold a component of each family
     "training.optimizer": AnyOptimizer,
     "training.schedule": AnySchedule,
     "training.loss": AnyLoss,
@@ -48,7 +49,7 @@ PLACES: dict[str, Any] = {  # where a component of each family stands in a confi
 
 
 def loaded(text: str = SMALL, *settings: str) -> Config:
-    return load_config(override(parse(text, "flowers.yaml"), settings)).config
+    return load_config(apply_overrides(parse_source(text, "flowers.yaml"), settings)).config
 
 
 def problems(text: str, *settings: str) -> list[str]:
@@ -90,13 +91,13 @@ def needed(component: type) -> dict[str, Any]:
 
 def config_with(place: str, value: Any) -> str:
     if place == "architecture.layers.0":
-        return SMALL + write({"architecture": {"layers": [value]}})
+        return SMALL + yaml_text({"architecture": {"layers": [value]}})
     *sections, key = place.split(".")
     nested: Any = {key: value}
     for section in reversed(sections):
         nested = {section: nested}
-    small: dict[str, Any] = parse(SMALL).data
-    return write({**nested, "dataset": {**small["dataset"], **nested.get("dataset", {})}})
+    small: dict[str, Any] = parse_source(SMALL).data
+    return yaml_text({**nested, "dataset": {**small["dataset"], **nested.get("dataset", {})}})
 
 
 def value_at(config: Config, place: str) -> Any:
@@ -108,7 +109,7 @@ def value_at(config: Config, place: str) -> Any:
 
 
 def round_trip(config: Config) -> Config:
-    return load_config(parse(write(as_data(config)), "again.yaml")).config
+    return load_config(parse_source(yaml_text(as_data(config)), "again.yaml")).config
 
 
 # Defaults, words and mappings
@@ -550,7 +551,7 @@ def test_a_batch_size_from_a_setting_is_blamed_on_the_setting() -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configs_come_back_the_same(path: Path) -> None:
-    config = load_config(read(path)).config
+    config = load_config(read_source(path)).config
     assert round_trip(config) == config
     assert as_data(round_trip(config)) == as_data(config)
 
@@ -585,7 +586,7 @@ def test_awkward_words_and_numbers_come_back_the_same() -> None:
         },
         "training": {"learning_rate": 1e-7, "l2": 0.1 + 0.2, "epochs": 12},
     }
-    config = load_config(parse(write(data), "awkward.yaml")).config
+    config = load_config(parse_source(yaml_text(data), "awkward.yaml")).config
     assert config.dataset.features == data["dataset"]["features"]  # type: ignore[index]
     assert config.training.l2 == 0.1 + 0.2
     assert round_trip(config) == config

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bpnet.config.source import Source, override, parse, read, write
+from bpnet.config.overrides import apply_overrides
+from bpnet.config.source import Source, parse_source, read_source, yaml_text
 from bpnet.errors import ConfigError
 from bpnet.messages import closest_match, did_you_mean
 
@@ -36,7 +37,7 @@ training:
 
 
 def config(text: str = CONFIG) -> Source:
-    return parse(text, "configs/iris.yaml")
+    return parse_source(text, "configs/iris.yaml")
 
 
 def problem_of(text: str) -> str:
@@ -49,7 +50,7 @@ def problem_of(text: str) -> str:
 
 def problem_of_set(*assignments: str, text: str = CONFIG) -> str:
     with pytest.raises(ConfigError) as caught:
-        override(config(text), assignments)
+        apply_overrides(config(text), assignments)
     return str(caught.value)
 
 
@@ -153,7 +154,7 @@ def test_what_pyyaml_writes_reads_back_the_same(value: object) -> None:
 @example({"column\x85name": "\x85", "b\u2028": "\u2029 a", "c\r": "\r\n", "d\n": "\n"})
 def test_what_is_written_reads_back_the_same(data: dict[str, object]) -> None:
     if data:
-        assert same(dict(config(write(data)).data), data)
+        assert same(dict(config(yaml_text(data)).data), data)
 
 
 @given(st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none())
@@ -195,7 +196,7 @@ def test_where_names_the_line_of_the_closest_key(path: tuple[str | int, ...], li
 def test_where_names_the_file_alone_when_nothing_around_was_written() -> None:
     assert config().where(("seed",)) == "configs/iris.yaml"
     assert config().where(()) == "configs/iris.yaml"
-    assert parse("a: 1").where(("a",)) == "<text>, line 1"
+    assert parse_source("a: 1").where(("a",)) == "<text>, line 1"
 
 
 def test_every_value_has_a_line() -> None:
@@ -278,14 +279,14 @@ def test_deep_nesting_is_refused(text: str) -> None:
 def test_read_gives_the_name_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("iris.yaml").write_bytes("\ufeffname: größe\r\nseed: 7\r\n".encode())
-    source = read(Path("iris.yaml"))
+    source = read_source(Path("iris.yaml"))
     assert source.data == {"name": "größe", "seed": 7}
     assert source.where(("seed",)) == "iris.yaml, line 2"
 
 
 def reading(path: Path) -> str:
     with pytest.raises(ConfigError) as caught:
-        read(path)
+        read_source(path)
     return str(caught.value)
 
 
@@ -522,7 +523,7 @@ def test_any_text_gives_data_or_one_config_error(text: str) -> None:
 
 def test_set_changes_a_value_and_leaves_the_source_alone() -> None:
     source = config()
-    changed = override(source, ["training.epochs=-3", "name=no", "training.rate=1e-3"])
+    changed = apply_overrides(source, ["training.epochs=-3", "name=no", "training.rate=1e-3"])
     assert changed.data["training"] == {
         "optimizer": "adam",
         "epochs": -3,
@@ -548,11 +549,11 @@ def test_set_changes_a_value_and_leaves_the_source_alone() -> None:
     ],
 )
 def test_set_reads_the_value_as_yaml(text: str, value: object) -> None:
-    assert override(config(), [f"new={text}"]).data["new"] == value
+    assert apply_overrides(config(), [f"new={text}"]).data["new"] == value
 
 
 def test_set_makes_missing_mappings() -> None:
-    changed = override(config(), ["a.b.c=1", "training.schedule.kind=cosine"])
+    changed = apply_overrides(config(), ["a.b.c=1", "training.schedule.kind=cosine"])
     assert changed.data["a"] == {"b": {"c": 1}}
     assert changed.data["training"]["schedule"] == {"kind": "cosine"}
     assert changed.where(("a",)) == changed.where(("a", "b", "d")) == "--set a.b.c=1"
@@ -560,20 +561,20 @@ def test_set_makes_missing_mappings() -> None:
 
 
 def test_set_replaces_what_is_inside() -> None:
-    changed = override(config(), ["dataset={path: x.csv}"])
+    changed = apply_overrides(config(), ["dataset={path: x.csv}"])
     assert changed.data["dataset"] == {"path": "x.csv"}
     assert changed.where(("dataset", "features", 1)) == "--set dataset={path: x.csv}"
 
 
 def test_a_later_set_wins() -> None:
-    changed = override(config(), ["a.b=1", "a={b: 2, c: 3}", "a.c=4"])
+    changed = apply_overrides(config(), ["a.b=1", "a={b: 2, c: 3}", "a.c=4"])
     assert changed.data["a"] == {"b": 2, "c": 4}
     assert changed.where(("a", "b")) == "--set a={b: 2, c: 3}"
     assert changed.where(("a", "c")) == "--set a.c=4"
 
 
 def test_set_reaches_into_lists() -> None:
-    changed = override(config(), ["architecture.layers.0.units=8", "dataset.features.1=x"])
+    changed = apply_overrides(config(), ["architecture.layers.0.units=8", "dataset.features.1=x"])
     assert changed.data["architecture"]["layers"][0] == {"kind": "dense", "units": 8}
     assert changed.data["dataset"]["features"] == ["sepal_length", "x"]
     assert (
@@ -584,19 +585,19 @@ def test_set_reaches_into_lists() -> None:
 
 
 def test_a_digit_is_a_key_where_there_is_no_list() -> None:
-    assert override(config(), ["a.0=x"]).data["a"] == {"0": "x"}
+    assert apply_overrides(config(), ["a.0=x"]).data["a"] == {"0": "x"}
 
 
 @pytest.mark.parametrize("text", ["a: {b: adam}", "a: {b: {kind: adam}}"])
 def test_set_inside_a_bare_word_keeps_it_as_the_kind(text: str) -> None:
-    changed = override(config(text), ["a.b.beta_1=0.8"])
+    changed = apply_overrides(config(text), ["a.b.beta_1=0.8"])
     assert changed.data["a"]["b"] == {"kind": "adam", "beta_1": 0.8}
     assert changed.where(("a", "b", "beta_1")) == "--set a.b.beta_1=0.8"
     assert changed.where(("a", "b", "kind")) == "configs/iris.yaml, line 1"
 
 
 def test_set_inside_a_bare_word_that_was_set() -> None:
-    changed = override(
+    changed = apply_overrides(
         config(), ["t={optimizer: sgd}", "t.optimizer.momentum=0.9", "l=[relu]", "l.0.slope=1"]
     )
     assert changed.data["t"] == {"optimizer": {"kind": "sgd", "momentum": 0.9}}

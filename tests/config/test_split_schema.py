@@ -4,7 +4,7 @@ import pytest
 
 from bpnet.config.loading import as_data, load_config
 from bpnet.config.schema import Split
-from bpnet.config.source import parse, write
+from bpnet.config.source import parse_source, yaml_text
 from bpnet.engine.component import FieldError
 from bpnet.errors import ConfigError
 
@@ -12,7 +12,7 @@ AMOUNT = "it must be a share, at least 0 and less than 1, or a whole number of r
 
 
 def source_of(split: str):
-    return parse(f"dataset:\n  path: t.csv\n  target: y\n  split: {split}\n", "t.yaml")
+    return parse_source(f"dataset:\n  path: t.csv\n  target: y\n  split: {split}\n", "t.yaml")
 
 
 def loaded(split: str) -> Split:
@@ -43,7 +43,7 @@ def test_what_is_drawn_is_a_share_or_a_count_and_comes_back_the_same(split, amou
     assert (parts.share("validation"), parts.share("test")) == tuple(
         amount if amount < 1 else 0 for amount in amounts
     )
-    assert load_config(parse(write(as_data(config)), "again.yaml")).config == config
+    assert load_config(parse_source(yaml_text(as_data(config)), "again.yaml")).config == config
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from sklearn.preprocessing import (
 )
 
 from bpnet.config.loading import load_config
-from bpnet.config.source import parse
+from bpnet.config.source import parse_source
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.column_options import ColumnOptions
 from bpnet.data.encoding.fitting import fit_encoder
@@ -260,7 +260,7 @@ def write_table(folder: Path, rows: list[list[object]]) -> None:
 
 def prepared(folder: Path, preprocessing: str, task: str) -> EncodedDataset:
     text = f"dataset: {{path: t.csv, target: y, preprocessing: {preprocessing}}}\ntask: {task}\n"
-    return prepare(load_config(parse(text, "c.yaml", folder)))
+    return prepare(load_config(parse_source(text, "c.yaml", folder)))
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

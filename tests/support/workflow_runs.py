@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from bpnet.config.loading import load_config, read_config
-from bpnet.config.source import override, parse
+from bpnet.config.overrides import apply_overrides
+from bpnet.config.source import parse_source
 from bpnet.data.formats import format_named
 from bpnet.runs import weights
 from bpnet.workflows.predict import Prediction, PredictOptions, Summary
@@ -52,7 +53,7 @@ def train_text(
     folder: Path, text: str, *settings: str, watcher: Watcher | None = None
 ) -> TrainResult:
     """Train on the text of a config; its table is in the folder."""
-    source = override(parse(text, str(folder / "case.yaml"), folder), settings)
+    source = apply_overrides(parse_source(text, str(folder / "case.yaml"), folder), settings)
     return train(
         load_config(source),
         runs=folder / "runs",

@@ -11,7 +11,7 @@ import pytest
 
 from bpnet.cli import main
 from bpnet.config.loading import read_config
-from bpnet.config.source import read
+from bpnet.config.source import read_source
 from bpnet.errors import DivergedError
 from bpnet.reports.train import train_lines
 from bpnet.runs.journal import Replica
@@ -153,7 +153,7 @@ def test_overfitting_cured(run_tutorial):
 def test_a_cure_changes_what_it_is_about_and_nothing_else():
     for name in ("vanishing-gradients", "exploding-gradients", "overfitting"):
         ill, cured = (
-            read(CONFIGS / "tutorials" / f"{name}{end}.yaml").data for end in ("", "-cured")
+            read_source(CONFIGS / "tutorials" / f"{name}{end}.yaml").data for end in ("", "-cured")
         )
         assert ill["dataset"] == cured["dataset"]
         assert ill["seed"] == cured["seed"]

@@ -18,7 +18,8 @@ from bpnet.checks import sampling
 from bpnet.checks.duplicates import find_equal_columns, find_shared_rows
 from bpnet.checks.leaks import _ranks, find_leaks
 from bpnet.config.loading import load_config
-from bpnet.config.source import override, parse
+from bpnet.config.overrides import apply_overrides
+from bpnet.config.source import parse_source
 from bpnet.engine.loop.batches import Rows
 from bpnet.errors import ConfigError, DataError
 from bpnet.preparation import row_store
@@ -43,7 +44,9 @@ def frame(rows: int = 200, seed: int = 0) -> pd.DataFrame:
 
 def inspected(folder: Path, table: pd.DataFrame, *wishes: str, config: str = CONFIG) -> Inspection:
     table.to_csv(folder / "t.csv", index=False)
-    return inspect_config(load_config(override(parse(config, "c.yaml", folder), wishes)))
+    return inspect_config(
+        load_config(apply_overrides(parse_source(config, "c.yaml", folder), wishes))
+    )
 
 
 def answers(values: np.ndarray, *, classes: bool) -> TargetValues:
@@ -149,7 +152,7 @@ def test_several_labels_are_counted_apart(tmp_path: Path) -> None:
 
 def test_how_the_file_is_written_is_told(tmp_path: Path) -> None:
     frame().to_csv(tmp_path / "t.csv", index=False, sep=";", decimal=",", encoding="utf-16")
-    read = inspect_config(load_config(parse(CONFIG + "", "c.yaml", tmp_path))).format
+    read = inspect_config(load_config(parse_source(CONFIG + "", "c.yaml", tmp_path))).format
     assert (read.kind, read.separator, read.decimal, read.thousands, read.files) == (
         "Delimited",
         ";",

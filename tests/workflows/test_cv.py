@@ -10,7 +10,7 @@ from sklearn import model_selection as sk
 from workflow_runs import ROOT, Watcher, predicted, train_text, write_csv
 
 from bpnet.config.loading import load_config, read_config
-from bpnet.config.source import parse
+from bpnet.config.source import parse_source
 from bpnet.errors import (
     ConfigError,
     DataError,
@@ -181,7 +181,7 @@ def test_each_fold_is_what_a_run_of_its_own_gives(tmp_path, target, batch, preci
     found = cv_text(tmp_path, text, folds=5, watcher=watcher)
     assert sorted(watcher.passes) == [2, 3]  # 63 rows in 5 folds: of 12 and of 13
     members = load_ensemble(found.run / "model").members
-    loaded = load_config(parse(text, folder=tmp_path))
+    loaded = load_config(parse_source(text, folder=tmp_path))
     for k, own in enumerate(draw_folds(open_dataset(loaded), 5, 1)):
         named = ", ".join(
             f"{part}_rows: [{', '.join(str(row + 1) for row in own.parts[part])}]"

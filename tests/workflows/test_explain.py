@@ -12,8 +12,9 @@ from bpnet.config.docstrings import summary
 from bpnet.config.key_tree import ROOT, Place
 from bpnet.config.key_types import bounds_words
 from bpnet.config.loading import load_config
+from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
-from bpnet.config.source import Source, override, parse, write
+from bpnet.config.source import Source, parse_source, yaml_text
 from bpnet.errors import ConfigError, UsageError
 from bpnet.reports.config_reference import reference_text
 from bpnet.workflows.explain import Explanation, Key, Kind, Matches, explain, overview, reference
@@ -29,7 +30,7 @@ EMPTY = "KEY is empty; give a key such as training.epochs, or leave it out to li
 def base_of(settings: list[str]) -> Source:
     """A config to put an example into; a table written in the config has no path beside it."""
     whole = any(setting.startswith("dataset.rows=") for setting in settings)
-    return parse("dataset: {target: y}\n" if whole else BASE)
+    return parse_source("dataset: {target: y}\n" if whole else BASE)
 
 
 def merged(data: Any, into: Any) -> Any:
@@ -69,8 +70,10 @@ def test_every_key_and_kind_is_found_and_its_example_loads(place: Place) -> None
     assert found.key == place.dotted
     assert found.doc
     source = base_of(found.example.settings)
-    in_file = load_config(parse(write(merged(parse(found.example.yaml).data, source.data)))).config
-    assert load_config(override(source, found.example.settings)).config == in_file
+    in_file = load_config(
+        parse_source(yaml_text(merged(parse_source(found.example.yaml).data, source.data)))
+    ).config
+    assert load_config(apply_overrides(source, found.example.settings)).config == in_file
     if not place.is_kind:
         assert place.name in found.example.yaml
 
@@ -81,9 +84,9 @@ def test_a_value_at_a_bound_is_refused_in_the_words_of_the_explanation(place: Pl
     assert found.setting is not None
     outside = {"gt": 0, "lt": 0, "ge": -1, "le": 1}
     for kind, bound in found.setting.bounds.items():
-        data = parse(found.example.yaml).data
+        data = parse_source(found.example.yaml).data
         wrong = with_value(copy.deepcopy(data), place.name, bound + outside[kind])
-        source = parse(write(merged(wrong, parse(BASE).data)))
+        source = parse_source(yaml_text(merged(wrong, parse_source(BASE).data)))
         with pytest.raises(ConfigError) as caught:
             load_config(source)
         assert bounds_words({kind: bound}).replace(",", "") in str(caught.value)

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from workflow_runs import ROOT, Watcher, predicted, train_file, train_text, write_csv
 
-from bpnet.config.grid import points_of
+from bpnet.config.grid import expand_grid
 from bpnet.config.loading import read_config
-from bpnet.config.source import override, parse, read
+from bpnet.config.overrides import apply_overrides
+from bpnet.config.source import parse_source, read_source
 from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError, UsageError
 from bpnet.models.model import load_model
 from bpnet.reports.grid import grid_lines
@@ -61,7 +62,7 @@ def table(folder):
 def grid(folder, *grids, text=CONFIG, watcher=None, settings=()):
     table(folder)
     return train_grid(
-        override(parse(text, str(folder / "c.yaml"), folder), settings),
+        apply_overrides(parse_source(text, str(folder / "c.yaml"), folder), settings),
         grids,
         runs=folder / "runs",
         name=None,
@@ -164,10 +165,10 @@ def test_losses_that_cannot_be_compared_are_ranked_by_the_metric(tmp_path):
 
 
 def test_a_point_that_diverges_is_ranked_last(tmp_path):
-    source = read(ROOT / "configs" / "diabetes.yaml")
+    source = read_source(ROOT / "configs" / "diabetes.yaml")
     how = {"runs": tmp_path, "name": "d", "command": [], "watcher": Watcher()}
     ranked = train_grid(
-        override(source, ["training.optimizer=gradient_descent", "training.epochs=20"]),
+        apply_overrides(source, ["training.optimizer=gradient_descent", "training.epochs=20"]),
         ["training.learning_rate=1.0e+30,0.01"],
         **how,
     )
@@ -177,7 +178,7 @@ def test_a_point_that_diverges_is_ranked_last(tmp_path):
     assert np.isfinite(load_model(ranked.run / "model").network.theta).all()
     with pytest.raises(DivergedError, match="training diverged at every point"):
         train_grid(
-            override(source, ["training.optimizer=gradient_descent"]),
+            apply_overrides(source, ["training.optimizer=gradient_descent"]),
             ["training.learning_rate=1.0e+30,1.0e+31"],
             **how,
         )
@@ -198,8 +199,8 @@ def test_an_interruption_keeps_the_best_so_far(tmp_path):
 
 
 def test_values_are_read_as_yaml():
-    points = points_of(
-        parse("dataset: {path: t.csv, target: y}"),
+    points = expand_grid(
+        parse_source("dataset: {path: t.csv, target: y}"),
         ["architecture.hidden=[8],[16, 8]", "training.optimizer=adam,{kind: adamw, beta_1: 0.5}"],
     )
     assert [list(point.values.values()) for point in points] == [

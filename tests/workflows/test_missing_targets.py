@@ -8,7 +8,8 @@ from labeled_runs import CONFIG, invoked, write_labeled
 from workflow_runs import train_text, write_csv
 
 from bpnet.config.loading import load_config
-from bpnet.config.source import override, parse
+from bpnet.config.overrides import apply_overrides
+from bpnet.config.source import parse_source
 from bpnet.data.reading import delimited, streams
 from bpnet.errors import DataError, UsageError
 from bpnet.preparation.open import open_dataset
@@ -20,7 +21,7 @@ from bpnet.workflows.trace import trace_rows
 
 def split(folder: Path, *settings: str) -> SplitDataset:
     """What training would find in the table."""
-    loaded = load_config(override(parse(CONFIG, "case.yaml", folder), settings))
+    loaded = load_config(apply_overrides(parse_source(CONFIG, "case.yaml", folder), settings))
     return split_dataset(open_dataset(loaded))
 
 
@@ -98,7 +99,7 @@ def test_the_weight_and_the_part_of_a_dropped_row_may_be_blank(tmp_path):
 def test_a_dropped_row_cannot_be_traced(tmp_path, row):
     write_labeled(tmp_path, ["" if k == 20 else "pq"[k % 2] for k in range(60)])
     text = CONFIG.replace("target: y", "target: y, drop_missing_targets: true")
-    loaded = load_config(parse(text, "case.yaml", tmp_path))
+    loaded = load_config(parse_source(text, "case.yaml", tmp_path))
     with pytest.raises(UsageError, match="row 21 has no target and is dropped"):
         trace_rows(loaded, row, 1)
     assert trace_rows(loaded, "20,22", 1).rows == [20, 22]

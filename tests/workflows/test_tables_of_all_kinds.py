@@ -11,7 +11,8 @@ from sklearn.metrics import accuracy_score, r2_score, root_mean_squared_error
 from workflow_runs import Watcher, predicted, read_csv, read_json, train_file, train_text, write_csv
 
 from bpnet.config.loading import load_config
-from bpnet.config.source import override, parse
+from bpnet.config.overrides import apply_overrides
+from bpnet.config.source import parse_source
 from bpnet.data.splitting import PARTS
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.out_of_core import StoredRows
@@ -288,8 +289,8 @@ def test_the_column_that_decides_is_no_feature_unless_it_is_asked_for(tables: Pa
     "kind", ["embedded", "ordinal", "quantile", "robust", "each column its own"]
 )
 def test_the_gradient_of_each_encoding_is_right(kind: str, tables: Path) -> None:
-    source = override(
-        parse(CONFIG, "case.yaml", tables), [*KINDS[kind], "architecture.activation=tanh"]
+    source = apply_overrides(
+        parse_source(CONFIG, "case.yaml", tables), [*KINDS[kind], "architecture.activation=tanh"]
     )
     report = check_config(load_config(source), 8)
     assert report.agrees, report.worst

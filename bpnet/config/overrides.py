@@ -1,0 +1,73 @@
+"""Overrides: `KEY.PATH=VALUE` assignments, such as those of `--set`, applied to a config's source."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from bpnet.config.source import Source, closest_place
+from bpnet.config.yaml_tree import KeyPath, Tree
+from bpnet.errors import ConfigError
+
+
+def apply_overrides(source: Source, assignments: Sequence[str], option: str = "--set") -> Source:
+    """Return the source with each `KEY.PATH=VALUE` applied in order; values are read as YAML.
+
+    `option` is the option that the user gave them to. Raises ConfigError if one cannot be set.
+    """
+    data, lines = copy.deepcopy(source.data), dict(source.lines)
+    for assignment in assignments:
+        _assign(data, lines, assignment, f"{option} {assignment}")
+    return replace(source, data=data, lines=lines)
+
+
+def _assign(
+    data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: str, place: str
+) -> None:
+    """Set one value in place, and make the mappings on the way to it that are missing."""
+    dotted, equals, text = assignment.partition("=")
+    parts = dotted.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError(f"{place}: is not of the form KEY.PATH=VALUE, such as training.epochs=50")
+    tree = Tree(lambda _: place)
+    root = tree.compose(text)
+
+    holder: Any = data
+    path: KeyPath = (parts[0],)
+    for part in parts[1:]:
+        child = holder.get(path[-1]) if isinstance(holder, dict) else holder[path[-1]]
+        owner = ".".join(map(str, path))
+        if child is None:
+            child, lines[path] = {}, place
+        elif (
+            isinstance(child, str)
+            and child.isidentifier()
+            and (path[0] != "dataset" or "preprocessing" in path)
+        ):
+            # `optimizer: adam` is {kind: adam}; inside dataset, only preprocessing holds components
+            lines[*path, "kind"] = closest_place(lines, path) or place
+            child, lines[path] = {"kind": child}, place
+        elif not isinstance(child, dict | list):
+            raise ConfigError(
+                f"{place}: {owner} is {child!r}, which has no keys inside; set {owner} itself"
+            )
+        holder[path[-1]] = child
+        holder = child
+        path = (*path, _position(holder, part, owner, place) if isinstance(holder, list) else part)
+    holder[path[-1]] = None if root is None else tree.build(root)
+    for inside in [written for written in lines if written[: len(path)] == path]:
+        del lines[inside]
+    lines[path] = place
+
+
+def _position(items: list[Any], part: str, owner: str, place: str) -> int:
+    """Return one part of a key path as a position in a list; raise ConfigError otherwise."""
+    positions = [str(index) for index in range(len(items))]
+    if part in positions:
+        return int(part)
+    allowed = (
+        f"allowed is 0 to {len(items) - 1}" if items else f"set the whole list with {owner}=[…]"
+    )
+    raise ConfigError(
+        f"{place}: '{part}' is not a position in {owner}, a list of {len(items)}; {allowed}"
+    )

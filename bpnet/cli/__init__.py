@@ -1,4 +1,4 @@
-"""The command line: one file a verb, which turns flags into a call and its result into output."""
+"""The command line: one file per verb, which turns flags into a call and its result into output."""
 
 from bpnet.cli.app import main
 

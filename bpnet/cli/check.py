@@ -3,7 +3,7 @@
 import dataclasses
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Settings
+from bpnet.cli.options import AsJson, ConfigFile, Overrides
 
 EXAMPLES = """\
 bpnet check configs/iris.yaml
@@ -14,7 +14,7 @@ bpnet check flowers.yaml --json
 
 def check(
     config: ConfigFile,
-    settings: Settings = None,
+    settings: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Inspect a table before training: columns, leaks, cost.

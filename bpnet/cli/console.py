@@ -1,4 +1,4 @@
-"""The terminal: results on stdout, progress and warnings on stderr; all that imports rich."""
+"""The terminal: results on stdout, progress and warnings on stderr; the only importer of rich."""
 
 import contextlib
 import sys
@@ -111,7 +111,7 @@ def print_result(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise RunError(f"standard output: cannot be written: {error.strerror}") from None
+        raise _cannot_write_stdout(error) from None
 
 
 def print_markdown(text: str) -> None:
@@ -166,7 +166,14 @@ def stdout() -> Iterator[BinaryIO]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise RunError(f"standard output: cannot be written: {error.strerror}") from None
+        raise _cannot_write_stdout(error) from None
+
+
+def _cannot_write_stdout(error: OSError) -> RunError:
+    return RunError(
+        f"standard output: cannot be written: {error.strerror}; "
+        "redirect it to where there is space left"
+    )
 
 
 def _describe(name: str, prepared: "EncodedDataset", parameters: int) -> None:
@@ -178,7 +185,7 @@ def _describe(name: str, prepared: "EncodedDataset", parameters: int) -> None:
 
 
 def _metrics_text(row: Mapping[str, float]) -> str:
-    """Return the metrics that tell how a training goes, for a line of progress."""
+    """Return the metrics that show progress, on one line."""
     names = [*_PROGRESS_METRICS, *(f"val_{name}" for name in _PROGRESS_METRICS)]
     return "  ".join(f"{name} {row[name]:.4g}" for name in names if name in row)
 

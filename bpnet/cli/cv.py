@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Runs, Settings
+from bpnet.cli.options import AsJson, ConfigFile, Overrides, Runs
 
 EXAMPLES = """\
 bpnet cv configs/iris.yaml --folds 10
@@ -25,7 +25,7 @@ def cv(
     repeats: Annotated[
         int, typer.Option(metavar="N", min=1, help="Repeat N times, each time with new folds.")
     ] = 1,
-    settings: Settings = None,
+    settings: Overrides = None,
     runs: Runs = Path("runs"),
     name: Annotated[
         str | None,

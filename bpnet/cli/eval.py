@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, Replica, RunFolder
+from bpnet.cli.options import AsJson, ReplicaChoice, RunFolder
 
 EXAMPLES = """\
 bpnet eval runs/iris-001
@@ -22,7 +22,7 @@ def evaluate(
             help="Table with the target, or - for standard input; by default the test rows.",
         ),
     ] = None,
-    replica: Replica = "all",
+    replica: ReplicaChoice = "all",
     baselines: Annotated[
         bool,
         typer.Option(
@@ -34,8 +34,8 @@ def evaluate(
 ) -> None:
     """Score a run on its test rows, or on a table with the target.
 
-    Prints each metric with its 95 % interval beside those of simple models, and tells which of
-    these the network does not clearly beat.
+    Prints each metric with its 95 % interval beside those of simple models, and reports which of
+    them it does not clearly beat.
     """
     with exit_codes():
         from bpnet.cli import console

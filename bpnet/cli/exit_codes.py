@@ -1,4 +1,4 @@
-"""Exit codes: how an error becomes a message and the code that the process ends with."""
+"""Errors become messages and exit codes; each error class in `bpnet/errors.py` holds its code."""
 
 import os
 import sys

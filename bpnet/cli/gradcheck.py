@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Settings
+from bpnet.cli.options import AsJson, ConfigFile, Overrides
 
 EXAMPLES = """\
 bpnet gradcheck configs/iris.yaml
@@ -20,7 +20,7 @@ def gradcheck(
         int,
         typer.Option(metavar="N", min=1, help="Use N training rows, evenly spread, as a batch."),
     ] = 8,
-    settings: Settings = None,
+    settings: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare backpropagation's gradients with central differences.

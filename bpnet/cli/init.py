@@ -1,4 +1,4 @@
-"""`bpnet init`: a table in, a config out that trains as it stands."""
+"""`bpnet init`: a table in, a config out that trains without changes."""
 
 import dataclasses
 from enum import StrEnum
@@ -63,8 +63,8 @@ def init(
 ) -> None:
     """Write a first config for a table, with comments on its columns.
 
-    The config trains as it stands, with settings that suit the size of the table. Its comments list
-    the role that each column was given, and the columns that are left out and why.
+    The config trains without changes, with settings that suit the size of the table. Its comments
+    list the role that each column was given, and the columns that are left out and why.
     """
     with exit_codes():
         from bpnet.cli import console
@@ -78,7 +78,8 @@ def init(
         check_output(name, data)
         if as_json and name == STDOUT:
             raise UsageError(
-                "--json and --output - cannot both be given, for both write to standard output"
+                "--json and --output - cannot be combined: both write to standard output; "
+                "give one of them, or --output FILE"
             )
         if not force:
             check_new(name)

@@ -11,14 +11,14 @@ ConfigFile = Annotated[
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="Run directory made by `bpnet train` or `bpnet cv`.")
 ]
-Settings = Annotated[
+Overrides = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Override a key of the config; may be repeated."
     ),
 ]
 Runs = Annotated[Path, typer.Option(metavar="DIR", help="Make the run directory in DIR.")]
-Replica = Annotated[
+ReplicaChoice = Annotated[
     str,
     typer.Option(
         metavar="all|best|N",

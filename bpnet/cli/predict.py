@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import Replica, RunFolder
+from bpnet.cli.options import ReplicaChoice, RunFolder
 from bpnet.cli.output import STDOUT, check_output
 from bpnet.data.formats import (
     WRITABLE,
@@ -68,7 +68,7 @@ def predict(
             "--top-k", metavar="K", min=1, help="Add the K most probable classes instead."
         ),
     ] = None,
-    replica: Replica = "all",
+    replica: ReplicaChoice = "all",
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where a row would be flagged.")
     ] = False,
@@ -108,7 +108,7 @@ def predict(
 def _chosen_format(output: str, name: str | None, *, as_json: bool) -> FileFormat:
     """Return the format that the flags choose; raises UsageError where they contradict."""
     if as_json and name is not None:
-        raise UsageError("--json and --format cannot both be given")
+        raise UsageError("--json and --format cannot be combined; give one of them")
     if as_json and output != STDOUT and Path(output).suffix.lower() != ".json":
         raise UsageError(
             f"--json writes one JSON document, and --output {output} names another format; "

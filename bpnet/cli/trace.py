@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import Settings
+from bpnet.cli.options import Overrides
 
 EXAMPLES = """\
 bpnet trace configs/tutorials/sigmoid-2-2-1.yaml
@@ -36,7 +36,7 @@ def trace(
     digits: Annotated[
         int, typer.Option(metavar="D", min=1, max=17, help="Show D significant digits.")
     ] = 10,
-    settings: Settings = None,
+    settings: Overrides = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every number as one JSON document.")
     ] = False,
@@ -57,10 +57,13 @@ def trace(
         from bpnet.workflows.trace import trace_rows
 
         if as_json and markdown:
-            raise UsageError("--json and --markdown cannot both be given")
+            raise UsageError("--json and --markdown cannot be combined; give one of them")
         is_run = subject.is_dir() or not (subject.is_file() or subject.suffix in {".yaml", ".yml"})
         if is_run and settings:
-            raise UsageError("--set changes a config; a run is traced as it is")
+            raise UsageError(
+                f"--set changes a config, but {subject} is a run, which is traced unchanged; "
+                "leave --set out, or trace a config"
+            )
         traced = trace_rows(subject if is_run else read_config(subject, settings or []), row, steps)
         for warning in traced.warnings:
             console.print_warning(warning)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Runs, Settings
+from bpnet.cli.options import AsJson, ConfigFile, Overrides, Runs
 
 EXAMPLES = """\
 bpnet train configs/iris.yaml
@@ -20,7 +20,7 @@ bpnet train configs/digits.yaml --runs /tmp/runs --name trial --json
 
 def train(
     config: ConfigFile,
-    settings: Settings = None,
+    settings: Overrides = None,
     runs: Runs = Path("runs"),
     name: Annotated[
         str | None,

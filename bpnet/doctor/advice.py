@@ -175,7 +175,7 @@ def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[F
     trouble = f"layer {first.layer}: gradients {ratio:.0e} of layer {last.layer}'s"
     if not SMALLEST_INPUT <= now.input_size <= LARGEST_INPUT:
         yield Finding(
-            "gradients", f"{trouble}, for the inputs are about {now.input_size:.0e}; set {SCALE}"
+            "gradients", f"{trouble}: the inputs are about {now.input_size:.0e}; set {SCALE}"
         )
     elif ratio < VANISHED:
         bounded = any(layer.saturated is not None for layer in now.layers[:-1])

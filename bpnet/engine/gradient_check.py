@@ -96,8 +96,8 @@ def check_gradient(
 class _CentralDifferences:
     """The central differences of an objective beside its gradient, which backward has just written.
 
-    Where the two disagree, a smaller step tells whether the first crossed a kink, for then the two
-    agree, or θ is on one, for then the slopes on either side differ.
+    If the two disagree, a smaller step shows whether the first crossed a kink (the two then agree)
+    or θ is on one (the slopes on either side then differ).
     """
 
     def __init__(self, objective: Objective, step: float) -> None:

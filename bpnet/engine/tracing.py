@@ -141,7 +141,7 @@ class _Tracer:
         network, objective, epoch = self._network, self._objective, step + 1
         objective.forward(epoch)
         slopes = [_slopes(bound) for bound in self._layers]
-        # again, for an activation may use up what its derivative is made of
+        # again, since an activation may use up what its derivative is made of
         loss = float(objective.forward(epoch)[0])
         score_gradients = _by_row(objective.loss.gradient)
         before = self._by_layer(network.parameters)

@@ -207,4 +207,6 @@ def _notes(inspection: Inspection) -> Iterator[str]:
 def _size_text(size: int) -> str:
     if size >= 1e9:
         return f"{size / 1e9:.2g} GB"
-    return f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.3g} kB"
+    if size >= 1e6:
+        return f"{size / 1e6:.3g} MB"
+    return f"{size / 1e3:.3g} kB" if size >= 1000 else counted(size, "byte")

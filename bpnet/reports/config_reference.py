@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from bpnet.config.examples import one_line
 from bpnet.config.key_types import bounds_words, plural
+from bpnet.reports.text import MAX_WIDTH
 from bpnet.workflows.explain import Explanation, Family, Key, Reference, Section
 
-WIDTH = 80
 _INTRODUCTION = """\
 # Config reference
 
@@ -116,7 +116,7 @@ def _text(text: str) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(text, MAX_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ NARROWEST_HEAD = 8
 
 
 def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
-    """Yield the metrics, those of each class, label or target, and the verdict on the baselines."""
+    """Yield the metrics, those of each class, label or target, and the comparison with the baselines."""
     from bpnet.scoring.scores import Classification, Multilabel  # deferred: scikit-learn is slow
 
     scores = evaluation.scores
@@ -47,7 +47,7 @@ def eval_data(run: Path, evaluation: "Evaluation") -> dict[str, Any]:
 
 
 def _metric_lines(evaluation: "Evaluation") -> list[str]:
-    """Return the table of metrics, one a line, with the baselines' beside them."""
+    """Return the table of metrics, one per line, with the baselines' beside them."""
     baselines = evaluation.baselines
     rows = [
         [

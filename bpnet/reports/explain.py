@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from bpnet.config.examples import one_line
 from bpnet.config.key_types import bounds_words
+from bpnet.reports.text import MAX_WIDTH
 from bpnet.workflows.explain import Explanation, Key, Kind, Matches, Section
 
-WIDTH = 80
 _MOST_OTHERS = 6
 """Other places of a key that are listed by name."""
 
@@ -119,7 +119,8 @@ def _list(pairs: Sequence[tuple[str, str]]) -> list[str]:
     """Return names and the first sentences of their texts, one line each."""
     width = max((len(name) for name, _ in pairs), default=0)
     return [
-        f"{name:<{width}}  {_cut(_first_sentence(doc), WIDTH - width - 2)}" for name, doc in pairs
+        f"{name:<{width}}  {_cut(_first_sentence(doc), MAX_WIDTH - width - 2)}"
+        for name, doc in pairs
     ]
 
 
@@ -136,7 +137,7 @@ def _wrapped(text: str, indent: str = "", following: str | None = None) -> list[
     """Return the text in lines of at most 80 columns."""
     return textwrap.wrap(
         text,
-        WIDTH,
+        MAX_WIDTH,
         initial_indent=indent,
         subsequent_indent=indent if following is None else following,
         break_long_words=False,

@@ -19,7 +19,7 @@ _HEADER = [
 
 
 def gradcheck_lines(report: "GradientReport") -> Iterator[str]:
-    """Yield each parameter's largest relative error, and the verdict."""
+    """Yield each parameter's largest relative error, and whether all agree."""
     yield f"{counted(report.rows, 'row')}, float64, tolerance {report.tolerance:g}\n"
     rows = [
         [

@@ -8,7 +8,7 @@ from bpnet.config.yaml_tree import Dumper
 from bpnet.messages import quoted_list
 from bpnet.reports.check import column_lines
 from bpnet.reports.text import counted
-from bpnet.workflows.init import Draft, Settings
+from bpnet.workflows.init import Draft, DraftSettings
 
 IMBALANCE = 5
 """A class that is this many times as common as another deserves a comment."""
@@ -18,7 +18,7 @@ _COMMENT_WIDTH = 76
 
 
 def config_text(draft: Draft, file: str) -> str:
-    """Return a config that trains as it stands; `file` is the name it will have."""
+    """Return a config that trains without changes; `file` is the name it will have."""
     return "\n".join([*_heading(draft, file), "", *_keys(draft)]) + "\n"
 
 
@@ -102,7 +102,7 @@ def _dataset_keys(draft: Draft) -> list[str]:
     return lines
 
 
-def _layer(units: int, settings: Settings) -> list[str]:
+def _layer(units: int, settings: DraftSettings) -> list[str]:
     return [
         f"    - {{kind: dense, units: {units}, activation: {settings.activation}}}",
         f"    - {{kind: dropout, rate: {settings.dropout:g}}}   # the share of units left out",

@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import wrap
 
 MAX_WIDTH = 80
+"""Columns of a terminal, and of a line of Markdown."""
 _HEAD_WIDTH = 12
 
 

@@ -27,17 +27,17 @@ class RunPaths:
 
     @property
     def metrics_csv(self) -> Path:
-        """The metrics, one row an epoch."""
+        """The metrics, one row per epoch."""
         return self.folder / "metrics.csv"
 
     @property
     def replicas_csv(self) -> Path:
-        """The metrics of several replicas, one row an epoch and replica."""
+        """The metrics of several replicas, one row per epoch and replica."""
         return self.folder / "replicas.csv"
 
     @property
     def folds_csv(self) -> Path:
-        """The metrics of a cross-validation, one row an epoch and fold."""
+        """The metrics of a cross-validation, one row per epoch and fold."""
         return self.folder / "folds.csv"
 
     @property
@@ -125,7 +125,9 @@ def open_run(path: Path) -> RunPaths:
     try:
         is_run, is_folder, is_there = _is_run(path), path.is_dir(), path.exists()
     except OSError as error:
-        raise RunError(f"{path}: cannot be looked into: {error.strerror}") from error
+        raise RunError(
+            f"{path}: cannot be opened: {error.strerror}; check the name, and the permissions of its folder"
+        ) from error
     if is_run:
         return RunPaths(path)
     if not is_there:

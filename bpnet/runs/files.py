@@ -97,7 +97,9 @@ def open_text(path: Path) -> Iterator[TextIO]:
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such file; {_RESTORE}") from None
     except OSError as error:
-        raise RunError(f"{path}: cannot be read: {error.strerror}") from error
+        raise RunError(
+            f"{path}: cannot be read: {error.strerror}; check its permissions"
+        ) from error
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: is not UTF-8 text at byte {error.start + 1}; {_RESTORE}") from None
 

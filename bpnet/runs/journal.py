@@ -1,4 +1,4 @@
-"""The journal of a run: run.json at its begin and end, and metrics.csv epoch by epoch."""
+"""The journal of a run: run.json at its start and end, and metrics.csv epoch by epoch."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from bpnet.runs.run_file import RunFile, Status
 
 
 @dataclass(frozen=True)
-class Replica:
+class ReplicaResult:
     """How one network ended: why, with which epoch's weights, and with which final metrics."""
 
     seed: int
@@ -111,7 +111,7 @@ class Journal:
     ) -> None:
         self._logs.__exit__(kind, error, trace)
 
-    def note(self, record: Record) -> EpochRow:
+    def log_epoch(self, record: Record) -> EpochRow:
         """Log an epoch, and return its row of metrics.csv.
 
         The means of several replicas are over those that still train and are finite.
@@ -121,7 +121,7 @@ class Journal:
         if self._replica_log is None:
             means: Iterable[float] = map(np.ndarray.item, values)
         else:
-            means, spread = self._note_replicas(record, self._replica_log, np.array(values))
+            means, spread = self._log_replicas(record, self._replica_log, np.array(values))
         now = time.perf_counter()
         row = [record.epoch, record.step, *means, now - self.start, *spread]
         self._log.append(row, now=now)
@@ -132,7 +132,7 @@ class Journal:
             self._stops = record.stops
         return EpochRow(self._columns, row)
 
-    def _note_replicas(
+    def _log_replicas(
         self, record: Record, log: MetricsLog, values: Array
     ) -> tuple[list[float], list[float]]:
         """Log each replica's values (C, R); return the means (C,) and deviations (M,) to log.
@@ -164,7 +164,7 @@ class Journal:
             return self.chosen
         return np.flatnonzero(self.finite).tolist() or list(range(len(self.seeds)))
 
-    def ending(self, replica: int) -> tuple[str | None, int]:
+    def stop_and_epoch(self, replica: int) -> tuple[str | None, int]:
         """Return why a replica stopped, and the epoch whose weights it keeps.
 
         The reason is None if the training was interrupted.
@@ -174,22 +174,24 @@ class Journal:
     @property
     def stop_reason(self) -> str | None:
         """Why the first survivor stopped, which run.json reports for the run."""
-        return self.ending(self.survivors[0])[0]
+        return self.stop_and_epoch(self.survivors[0])[0]
 
     @property
     def kept_epoch(self) -> int:
         """The epoch whose weights the first survivor keeps."""
-        return self.ending(self.survivors[0])[1]
+        return self.stop_and_epoch(self.survivors[0])[1]
 
-    def replicas(self, metrics: Sequence[PartMetrics], status: Status) -> list[Replica]:
+    def replicas(self, metrics: Sequence[PartMetrics], status: Status) -> list[ReplicaResult]:
         """Return how each survivor ended, given its final metrics."""
-        endings = [(k, *self.ending(k)) for k in self.survivors]
+        endings = [(k, *self.stop_and_epoch(k)) for k in self.survivors]
         return [
-            Replica(self.seeds[k], stop or status, epoch, final)
+            ReplicaResult(self.seeds[k], stop or status, epoch, final)
             for (k, stop, epoch), final in zip(endings, metrics, strict=True)
         ]
 
-    def close(self, status: Status, advice: Sequence[str], replicas: Sequence[Replica]) -> None:
+    def close(
+        self, status: Status, advice: Sequence[str], replicas: Sequence[ReplicaResult]
+    ) -> None:
         """Write how the run ended, and the doctor's advice, into run.json."""
         details = {"seed": self.seeds[self.survivors[0]]} if self.chosen else {}
         several = len(replicas) > 1 or len(self.seeds) > 1

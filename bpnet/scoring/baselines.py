@@ -9,7 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from bpnet.config.schema import Task
-from bpnet.scoring.bootstrap import Floats, Means, Score, bootstrap
+from bpnet.data.reading.column import Floats
+from bpnet.scoring.bootstrap import Means, Score, bootstrap
 from bpnet.scoring.metrics import ACCURACY, LOG_LOSS, R2, RMSE
 from bpnet.scoring.samples import Integers, clipped, log_losses
 
@@ -68,7 +69,7 @@ def fit_baselines(
     return _class_baselines(x, y, w, x_eval, classes)
 
 
-def verdict(
+def describe_comparison(
     task: Task,
     true: np.ndarray,
     network: Floats,
@@ -78,7 +79,7 @@ def verdict(
     """Return a sentence for each baseline that the network does not clearly beat.
 
     `true` and `network` are shaped as for scoring. Compared are accuracy (multilabel: over all
-    labels) and log loss, or R² (RMSE where no target varies). The network is clearly better where
+    labels) and log loss, or R² (RMSE if no target varies). The network is clearly better where
     the 95 % bootstrap interval of the rows' mean gain, the same rows drawn for both, is above 0.
     """
     sentences = []
@@ -90,7 +91,9 @@ def verdict(
             assert gain.low is not None
             assert gain.high is not None
             both = f"{comparison.metric} {_both_text(comparison.network, comparison.baseline)}"
-            if gain.value <= 0:
+            if comparison.network == comparison.baseline:
+                behind.append(both)
+            elif gain.value <= 0:
                 behind.append(both if gain.high < 0 else f"{both} (within the noise)")
             elif gain.low <= 0:
                 unclear.append(both)
@@ -195,13 +198,13 @@ def _compared_errors(true: Floats, network: Floats, baseline: Floats) -> _Compar
     varies = np.ptp(true, axis=0) > 0
     errors = [(predicted - true) ** 2 for predicted in (network, baseline)]
     if not varies.any():
-        ours, theirs = (error.mean(axis=1) for error in errors)
-        rmse, other_rmse = (float(np.sqrt(each.mean())) for each in (ours, theirs))
-        return _Comparison(RMSE.title, rmse, other_rmse, theirs - ours)
+        network_error, baseline_error = (error.mean(axis=1) for error in errors)
+        rmse, other_rmse = (float(np.sqrt(each.mean())) for each in (network_error, baseline_error))
+        return _Comparison(RMSE.title, rmse, other_rmse, baseline_error - network_error)
     variance = true[:, varies].var(axis=0)
-    ours, theirs = ((error[:, varies] / variance).mean(axis=1) for error in errors)
-    r2, other_r2 = (float(1 - each.mean()) for each in (ours, theirs))
-    return _Comparison(R2.title, r2, other_r2, theirs - ours)
+    network_error, baseline_error = ((error[:, varies] / variance).mean(axis=1) for error in errors)
+    r2, other_r2 = (float(1 - each.mean()) for each in (network_error, baseline_error))
+    return _Comparison(R2.title, r2, other_r2, baseline_error - network_error)
 
 
 def _label_losses(true: Integers, probabilities: Floats) -> Floats:
@@ -212,7 +215,9 @@ def _label_losses(true: Integers, probabilities: Floats) -> Floats:
     return np.asarray(-np.log(both[..., 0]).mean(axis=1))
 
 
-def _both_text(ours: float, theirs: float) -> str:
-    """Return both values, with as many digits as it takes to see them differ."""
-    digits = next((d for d in range(2, 6) if f"{ours:.{d}f}" != f"{theirs:.{d}f}"), 2)
-    return f"{ours:.{digits}f} against {theirs:.{digits}f}"
+def _both_text(network: float, baseline: float) -> str:
+    """Return both values, to as many digits as it takes to see them differ."""
+    if network == baseline:
+        return f"{network:.2f} (equal)"
+    digits = next((d for d in range(2, 6) if f"{network:.{d}f}" != f"{baseline:.{d}f}"), 2)
+    return f"{network:.{digits}f} against {baseline:.{digits}f}"

@@ -13,13 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from bpnet.data.reading.column import Floats
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
 
 _MAX_BLOCKS = 20_000
-_MAX_AMOUNTS = 5_000_000
+_MAX_CONTRIBUTIONS = 5_000_000
 _MAX_RANKED = 200_000
 _SLICE = 2**18
 
@@ -87,7 +87,7 @@ class RankStatistic(Protocol):
 class Statistic(Protocol):
     """Metrics of N rows that are functions of sums over the rows, apart from those in `ranked`.
 
-    `width` is the number of columns of all amounts together.
+    `width` is the number of columns of all contributions together.
     """
 
     rows: int
@@ -98,7 +98,7 @@ class Statistic(Protocol):
         """The metrics that are not a function of sums."""
         ...
 
-    def amounts(self, blocks: Blocks) -> Mapping[str, Floats]:
+    def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:
         """Return what each block adds (G, ·) to the sums, by name."""
         ...
 
@@ -116,7 +116,7 @@ class Means:
         self.rows, self.width = values.shape
         self._names, self._values = names, values
 
-    def amounts(self, blocks: Blocks) -> Mapping[str, Floats]:
+    def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:
         """Return the sums of the values."""
         return {"values": blocks.sums(self._values)}
 
@@ -127,7 +127,7 @@ class Means:
 
 @dataclass(frozen=True)
 class Bootstrapped:
-    """Scores with intervals from `resamples` resamples; `note` tells which are approximate."""
+    """Scores with intervals from `resamples` resamples; `note` names those that are approximate."""
 
     scores: list[Score]
     resamples: int
@@ -150,12 +150,12 @@ def bootstrap(
     rows, ranked = statistic.rows, statistic.ranked
     blocks = _blocks(rows, statistic.width, generator)
     exact = ranked is None or (blocks.count == rows and rows * ranked.width <= _MAX_RANKED)
-    amounts = _amounts(statistic, blocks)
+    contributions = _contributions(statistic, blocks)
     slopes = {} if ranked is None or exact else ranked.slopes()
     block_slopes = {name: blocks.sums(slope[:, None])[:, 0] for name, slope in slopes.items()}
     drawn: dict[str, list[Floats]] = {name: [] for name in values}
     for counts in _draws(blocks.count, generator, resamples):
-        metrics = _metrics(statistic, amounts, counts, with_ranks=exact)
+        metrics = _metrics(statistic, contributions, counts, with_ranks=exact)
         for name, slope in block_slopes.items():
             value = values[name]
             metrics[name] = (
@@ -178,7 +178,7 @@ def bootstrap(
 def metrics_at(statistic: Statistic, counts: Floats) -> MetricValues:
     """Return every metric (S,) where row n counts counts[:, n] times, counts (S, N)."""
     blocks = Blocks(np.arange(statistic.rows), statistic.rows)
-    return _metrics(statistic, _amounts(statistic, blocks), counts, with_ranks=True)
+    return _metrics(statistic, _contributions(statistic, blocks), counts, with_ranks=True)
 
 
 def ratio(above: Floats, below: Floats) -> Floats:
@@ -195,16 +195,16 @@ def mean_of_defined(values: Floats) -> Floats:
 
 def _blocks(rows: int, width: int, generator: np.random.Generator) -> Blocks:
     """Return each row as a block, or random blocks where rows · width would be too much."""
-    most = min(_MAX_BLOCKS, max(_MAX_AMOUNTS // width, 1000))
+    most = min(_MAX_BLOCKS, max(_MAX_CONTRIBUTIONS // width, 1000))
     if rows <= most:
         return Blocks(np.arange(rows), rows)
     return Blocks(generator.permutation(rows) % most, most)
 
 
-def _amounts(statistic: Statistic, blocks: Blocks) -> dict[str, Floats]:
+def _contributions(statistic: Statistic, blocks: Blocks) -> dict[str, Floats]:
     """Return what each block adds (G, ·) to the sums, and its number of rows (G, 1)."""
     rows = np.bincount(blocks.number, minlength=blocks.count)[:, None]
-    return {"rows": rows.astype(np.float64), **statistic.amounts(blocks)}
+    return {"rows": rows.astype(np.float64), **statistic.contributions(blocks)}
 
 
 def _draws(size: int, generator: np.random.Generator, resamples: int) -> Iterator[Floats]:
@@ -222,10 +222,12 @@ def _draws(size: int, generator: np.random.Generator, resamples: int) -> Iterato
 
 
 def _metrics(
-    statistic: Statistic, amounts: Mapping[str, Floats], counts: Floats, *, with_ranks: bool
+    statistic: Statistic, contributions: Mapping[str, Floats], counts: Floats, *, with_ranks: bool
 ) -> MetricValues:
     """Return the metrics (S,) of the counts (S, G); those of ranks only on request."""
-    values = statistic.of_sums({name: counts @ amount for name, amount in amounts.items()})
+    values = statistic.of_sums(
+        {name: counts @ contribution for name, contribution in contributions.items()}
+    )
     if with_ranks and statistic.ranked is not None:
         values |= statistic.ranked.at(counts)
     return values

@@ -7,10 +7,10 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from bpnet.config.schema import Task
-from bpnet.scoring.bootstrap import Floats
+from bpnet.data.reading.column import Floats
 from bpnet.scoring.samples import ClassSample, ClassSums, LabelSample, LabelSums, QuantitySums
 
-Rows = TypeVar("Rows")
+Sample = TypeVar("Sample")
 Sums = TypeVar("Sums")
 
 
@@ -22,14 +22,14 @@ class TargetRows(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Formula(Generic[Rows, Sums]):
+class Formula(Generic[Sample, Sums]):
     """How a metric is computed for a task: on the rows themselves, and on S resamples' sums (S,).
 
     `of_rows` returns None where the rows leave the metric undefined; of a regression it sees one
     target at a time. Without `of_sums`, only a metric that the sample ranks has an interval.
     """
 
-    of_rows: Callable[[Rows], float | None]
+    of_rows: Callable[[Sample], float | None]
     of_sums: Callable[[Sums], Floats] | None = None
 
 

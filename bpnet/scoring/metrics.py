@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from bpnet.config.schema import Task
-from bpnet.scoring.bootstrap import Floats, mean_of_defined, ratio
+from bpnet.data.reading.column import Floats
+from bpnet.scoring.bootstrap import mean_of_defined, ratio
 from bpnet.scoring.metric import EvaluationMetric, Formula, mean_or_none, sklearn_metrics
 from bpnet.scoring.samples import ClassSample, ClassSums, LabelSample, clipped
 

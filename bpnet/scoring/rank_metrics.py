@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.scoring.bootstrap import Floats, MetricValues, mean_of_defined, ratio
+from bpnet.data.reading.column import Floats
+from bpnet.scoring.bootstrap import MetricValues, mean_of_defined, ratio
 
 
 class Rankings:
@@ -36,7 +37,7 @@ class Rankings:
 
     def slopes(self) -> MetricValues:
         """Return the means of the columns' slopes; empty where no column has rows of both kinds."""
-        # one column at a time, for all of them sorted would not fit into memory
+        # one column at a time: all of them, sorted, would not fit into memory
         total, defined = np.zeros((2, 1)), 0
         for k in range(self.width):
             positive, scores = self._column(k)

@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.scoring.bootstrap import Blocks, Floats, ratio
+from bpnet.data.reading.column import Floats
+from bpnet.scoring.bootstrap import Blocks, ratio
 from bpnet.scoring.rank_metrics import Medians, Rankings
 
 Integers = npt.NDArray[np.intp]
@@ -41,7 +42,7 @@ class ClassSample:
         k = 1 if self.classes == 2 else k
         return self.true == k, self.probabilities[:, k]
 
-    def amounts(self, blocks: Blocks) -> Mapping[str, Floats]:
+    def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:
         """Return each class's true, predicted and right rows, losses, and overconfidence by bin."""
         right = (self.predicted == self.true).astype(np.float64)
         return {
@@ -116,7 +117,7 @@ class LabelSample:
             for k in range(self.labels)
         ]
 
-    def amounts(self, blocks: Blocks) -> Mapping[str, Floats]:
+    def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:
         """Return true, predicted and right rows of each label, fully right rows, and losses."""
         every = (self.predicted == self.true).all(axis=1)
         return {
@@ -157,7 +158,7 @@ class QuantitySample:
         self._relative = self._error[:, nonzero] / np.abs(true[:, nonzero])
         self.ranked = Medians("median_absolute_error", self._error)
 
-    def amounts(self, blocks: Blocks) -> Mapping[str, Floats]:
+    def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:
         """Return errors, their squares and shares, and the targets' deviations and squares."""
         return {
             "errors": blocks.sums(self._error),

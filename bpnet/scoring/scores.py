@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
+from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Labels
-from bpnet.scoring.bootstrap import RESAMPLES, Floats, Score, bootstrap
+from bpnet.scoring.bootstrap import RESAMPLES, Score, bootstrap
 from bpnet.scoring.metric import TargetRows, mean_or_none
 from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.scoring.samples import ClassSample, Integers, LabelSample, QuantitySample

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bpnet.config.schema import Task
-from bpnet.scoring.bootstrap import Blocks, Floats, MetricValues, RankStatistic
+from bpnet.data.reading.column import Floats
+from bpnet.scoring.bootstrap import Blocks, MetricValues, RankStatistic
 from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.scoring.samples import (
     AnySample,
@@ -25,9 +26,9 @@ class TaskMetrics:
         self._sample = sample
         self._task, self._sums = _task_and_sums(sample)
 
-    def amounts(self, blocks: Blocks) -> Mapping[str, Floats]:
+    def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:
         """Return what each block of the sample's rows adds to the sums."""
-        return self._sample.amounts(blocks)
+        return self._sample.contributions(blocks)
 
     def of_sums(self, sums: Mapping[str, Floats]) -> MetricValues:
         """Return the metrics (S,) that are functions of the sums."""

@@ -162,7 +162,7 @@ class _CVSession(TrainingSession):
         with MetricsLog(self._run.folds_csv, columns) as log:
             for number, group in enumerate(self._passes, start=1):
                 self._train_pass(number, group, log)
-                if self.interruption.asked:  # while the pass was taken in
+                if self.interruption.requested:  # while its results were collected
                     raise KeyboardInterrupt
         return "finished" if self.trained.folds else "diverged"
 
@@ -185,11 +185,11 @@ class _CVSession(TrainingSession):
             self.trained.seconds += time.perf_counter() - start
             log.flush()
             if training.last is not None:
-                self._take_in(training, training.last)
+                self._collect_networks(training, training.last)
             self.interruption.saving = False
 
-    def _take_in(self, training: FoldPass, last: Record) -> None:
-        """Take in the networks of a pass, with their predictions and how they ended."""
+    def _collect_networks(self, training: FoldPass, last: Record) -> None:
+        """Collect the networks of a pass, with their predictions and how they ended."""
         members = separate(training.model, training.descriptions)
         for k, (planned, prepared, member) in enumerate(
             zip(training.folds, training.prepared, members, strict=True)

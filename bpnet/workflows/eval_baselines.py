@@ -52,7 +52,10 @@ def compare_with_baselines(
 def _fit_and_score(
     scored: ScoredModel, training: TrainingTable, mask: Array
 ) -> tuple[list[BaselineScores], list[str]]:
-    from bpnet.scoring.baselines import fit_baselines, verdict  # deferred: imports scikit-learn
+    from bpnet.scoring.baselines import (  # deferred: imports scikit-learn
+        describe_comparison,
+        fit_baselines,
+    )
 
     model, rows = scored.model, scored.rows
     description = model.description
@@ -70,7 +73,7 @@ def _fit_and_score(
         metrics = scored.score(baseline.predicted, resamples=2).figures
         values = {metric.name: metric.value for metric in metrics}
         scores.append(BaselineScores(baseline.name, values, baseline.note))
-    sentences = verdict(
+    sentences = describe_comparison(
         description.task, rows.values, scored.predicted, fitted, scored.generator(2)
     )
     return scores, sentences

@@ -103,7 +103,7 @@ def _train_passes(
             prepared = encode_dataset(group.fitted, runs)
             session = _PassSession(group, prepared, metric, runs, name, command, watcher)
             # an interruption while the pass was saved has waited: the next pass does not begin
-            interrupted = session.run() == "interrupted" or session.interruption.asked
+            interrupted = session.run() == "interrupted" or session.interruption.requested
             results += session.results
             session.warn_of_diverged_networks()
             if interrupted:
@@ -169,7 +169,7 @@ class _PassSession(ReplicaSession):
         return points
 
     def _result(self, point: "_TrainedPoint", status: Status) -> PointResult:
-        stop, epoch = self._journal.ending(point.kept[0])
+        stop, epoch = self._journal.stop_and_epoch(point.kept[0])
         return PointResult(
             values=point.planned.point.values,
             run=self._run.folder,

@@ -1,4 +1,4 @@
-"""The guide: Markdown pages that are shipped with bpnet, one a topic."""
+"""The guide: Markdown pages that are shipped with bpnet, one per topic."""
 
 import re
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ from bpnet.preparation.table import relocated
 
 
 @dataclass(frozen=True)
-class Settings:
+class DraftSettings:
     """The settings of a first config that depend on the table's size."""
 
     hidden: tuple[int, ...]
@@ -57,10 +57,10 @@ class Draft:
     warnings: list[str]
     chosen: dict[str, Any]
     """The keys of the dataset that the user has set."""
-    settings: Settings
+    settings: DraftSettings
 
 
-def settings_for(rows: int) -> Settings:
+def settings_for(rows: int) -> DraftSettings:
     """Return the settings for a number of training rows.
 
     Two relu layers of 128 units, with a little dropout and weight decay for tables that are small
@@ -71,7 +71,7 @@ def settings_for(rows: int) -> Settings:
     epochs, batch_size, patience = (
         (200, 32, 30) if rows < 2000 else (100, 128, 20) if rows < 20_000 else (50, 256, 10)
     )
-    return Settings(
+    return DraftSettings(
         hidden=(128, 128),
         activation="relu",
         dropout=0.1,

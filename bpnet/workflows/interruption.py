@@ -12,7 +12,7 @@ from types import FrameType
 class Interruption:
     """The state of an interruption; set `saving` to postpone one while files are written."""
 
-    asked: bool = False
+    requested: bool = False
     saving: bool = False
 
 
@@ -29,7 +29,7 @@ def interruptible_once() -> Iterator[Interruption]:
         return
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        first, interruption.asked = not interruption.asked, True
+        first, interruption.requested = not interruption.requested, True
         if first and not interruption.saving:
             raise KeyboardInterrupt
 

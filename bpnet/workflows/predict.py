@@ -68,9 +68,10 @@ class Prediction:
         self._added = [*self._columns(self._model.blank_row()), FLAGS]
         taken = [name for name in self._added if name in self._kept]
         if taken:
+            columns, them = ("the column", "it") if len(taken) == 1 else ("the columns", "them")
             raise DataError(
-                f"{self._table.name}: the table already has a column {quoted_list(taken)}; "
-                "rename or remove it, or leave it out with --keep"
+                f"{self._table.name}: the table already has {columns} {quoted_list(taken)}; "
+                f"rename or remove {them}, or leave {them} out with --keep"
             )
 
     def write(self, file_format: FileFormat, stream: BinaryIO) -> Summary:

@@ -74,7 +74,7 @@ class ReplicaSession(TrainingSession):
         )
         with self._journal as journal, closing(records):
             for record in records:
-                yield record, journal.note(record)
+                yield record, journal.log_epoch(record)
 
     def save_model(self, model: Model, metrics: Sequence[PartMetrics]) -> None:
         """Write the networks that the run keeps, and metrics.json with each one's metrics."""

@@ -43,5 +43,5 @@ class ScoredModel:
         return score_predictions(target, self.rows.values, predicted, self.generator(1), resamples)
 
     def generator(self, number: int) -> np.random.Generator:
-        """Return the generator of a series of resamples: 1 for scores, 2 for the verdict."""
+        """Return the generator of a series of resamples: 1 for scores, 2 for the comparison."""
         return generator(self.model.description.seeds[0], Purpose.RESAMPLING, number)

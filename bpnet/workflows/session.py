@@ -65,7 +65,7 @@ class TrainingSession(ABC):
         """Train, save, and return how the training ended.
 
         Ctrl-C or SIGTERM ends the training with the status "interrupted"; one that arrives while
-        the training is saved is only noted in `interruption.asked`. Any other exception is raised
+        the training is saved is only noted in `interruption.requested`. Any other exception is raised
         again after saving, with the status "failed".
         """
         status: Status = "failed"

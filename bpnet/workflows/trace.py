@@ -101,8 +101,8 @@ def _notes(model: Model, prepared: EncodedDataset, numbers: list[int]) -> list[s
     held_out = [number for number in numbers if number - 1 not in prepared.parts["train"]]
     notes = list(model.network.warnings.values())
     if held_out:
-        rows = ", ".join(map(str, held_out))
-        notes.append(f"held out from training, but traced as if used for it: row {rows}")
+        rows = ("row " if len(held_out) == 1 else "rows ") + ", ".join(map(str, held_out))
+        notes.append(f"held out from training, but traced as if used for it: {rows}")
     return notes
 
 

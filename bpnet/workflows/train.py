@@ -17,7 +17,7 @@ from bpnet.preparation.prepare import prepare
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
-from bpnet.runs.journal import Journal, Replica
+from bpnet.runs.journal import Journal, ReplicaResult
 from bpnet.runs.metrics import PartMetrics, mean_metrics
 from bpnet.runs.naming import run_name
 from bpnet.runs.run_file import Status
@@ -36,7 +36,7 @@ class TrainResult:
     seconds: float
     figures: PartMetrics
     """The means over the replicas."""
-    replicas: list[Replica]
+    replicas: list[ReplicaResult]
     advice: list[str]
 
 

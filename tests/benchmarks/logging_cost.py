@@ -117,7 +117,7 @@ def journaled(job: Job, *, watched: bool) -> Time:
     def work() -> None:
         with journal:
             for record in job.fit():
-                row = journal.note(record)
+                row = journal.log_epoch(record)
                 if watched:
                     view.epoch(row)
                     doctor.note(record)
@@ -131,7 +131,7 @@ def alone(job: Job) -> dict[str, float]:
     journal, view, doctor = job.journal(), job.view(), job.doctor()
     rows: list[Mapping[str, float]] = []
     with journal:
-        noted = seconds(lambda: rows.extend([journal.note(record) for record in records]))
+        noted = seconds(lambda: rows.extend([journal.log_epoch(record) for record in records]))
     logged = [list(row.values()) for row in rows]
     log = MetricsLog(job.run.metrics_csv, list(rows[0]))
 
@@ -230,7 +230,7 @@ def lateness(job: Job, pause: float, length: float) -> list[float]:
         reader = threading.Thread(target=look)
         reader.start()
         for record in job.fit():
-            journal.note(record)
+            journal.log_epoch(record)
             time.sleep(pause)
             if time.perf_counter() - journal.start > length:
                 break

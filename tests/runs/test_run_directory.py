@@ -208,7 +208,10 @@ def test_a_file_elsewhere(tmp_path: Path) -> None:
 
 def test_a_path_that_the_system_refuses(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 300)
-    assert problem_of(path) == f"{path}: cannot be looked into: File name too long"
+    assert (
+        problem_of(path)
+        == f"{path}: cannot be opened: File name too long; check the name, and the permissions of its folder"
+    )
 
 
 def test_require(tmp_path: Path) -> None:

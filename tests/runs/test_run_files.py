@@ -167,4 +167,4 @@ def test_damaged_json(tmp_path: Path, content: bytes | None, words: str) -> None
 def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         read_text(tmp_path)
-    assert str(caught.value) == f"{tmp_path}: cannot be read: Is a directory"
+    assert str(caught.value) == f"{tmp_path}: cannot be read: Is a directory; check its permissions"

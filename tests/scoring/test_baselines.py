@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from bpnet.scoring import baselines as module
-from bpnet.scoring.baselines import Baseline, fit_baselines, verdict
+from bpnet.scoring.baselines import Baseline, describe_comparison, fit_baselines
 
 
 @pytest.fixture
@@ -101,7 +101,9 @@ def probabilities(right, true, confidence=0.8):
 def judged(network_right, baseline_right, rng):
     true = np.arange(len(network_right)) % 2
     baseline = Baseline("logistic regression", probabilities(baseline_right, true), None)
-    return verdict("classification", true, probabilities(network_right, true), [baseline], rng)
+    return describe_comparison(
+        "classification", true, probabilities(network_right, true), [baseline], rng
+    )
 
 
 def test_a_network_that_beats_all_gets_no_sentence(rng):
@@ -136,7 +138,7 @@ def test_a_network_that_is_better_by_chance(rng):
 def test_the_same_predictions_do_not_beat_each_other(rng):
     right = np.arange(50) > 3
     (sentence,) = judged(right, right, rng)
-    assert "accuracy 0.92 against 0.92 (within the noise)" in sentence
+    assert "accuracy 0.92 (equal)" in sentence
 
 
 def test_the_comparison_is_paired(rng):
@@ -152,11 +154,18 @@ def test_quantities_are_compared_by_r2_of_targets_in_their_own_units(rng):
         true + 0.3 * rng.normal(size=(300, 2)) * [1, 1000],
         true + rng.normal(size=(300, 2)) * [1, 1000],
     )
-    assert verdict("regression", true, near, [Baseline("ridge regression", far, None)], rng) == []
-    (sentence,) = verdict("regression", true, far, [Baseline("ridge regression", near, None)], rng)
+    assert (
+        describe_comparison(
+            "regression", true, near, [Baseline("ridge regression", far, None)], rng
+        )
+        == []
+    )
+    (sentence,) = describe_comparison(
+        "regression", true, far, [Baseline("ridge regression", near, None)], rng
+    )
     assert sentence.startswith("the network does not beat ridge regression: R² ")
     still = np.ones((5, 1))
-    (sentence,) = verdict(
+    (sentence,) = describe_comparison(
         "regression", still, still + 0.25, [Baseline("the mean", still, None)], rng
     )
     assert sentence == "the network does not beat the mean: RMSE 0.25 against 0.00"
@@ -166,10 +175,12 @@ def test_labels_are_compared_by_accuracy_and_log_loss(rng):
     true = rng.integers(0, 2, (300, 2))
     good, bad = 0.6 * true + 0.2, np.full((300, 2), 0.4, np.float32)
     assert (
-        verdict("multilabel", true, good, [Baseline("the most frequent values", bad, None)], rng)
+        describe_comparison(
+            "multilabel", true, good, [Baseline("the most frequent values", bad, None)], rng
+        )
         == []
     )
-    (sentence,) = verdict("multilabel", true, bad, [Baseline("x", good, None)], rng)
+    (sentence,) = describe_comparison("multilabel", true, bad, [Baseline("x", good, None)], rng)
     assert "accuracy" in sentence
     assert "log loss" in sentence
     assert "against 0.22" in sentence

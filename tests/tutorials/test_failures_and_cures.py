@@ -14,7 +14,7 @@ from bpnet.config.loading import read_config
 from bpnet.config.source import read_source
 from bpnet.errors import DivergedError
 from bpnet.reports.train import train_lines
-from bpnet.runs.journal import Replica
+from bpnet.runs.journal import ReplicaResult
 from bpnet.workflows.train import TrainResult, train
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -218,7 +218,7 @@ def test_advice_is_part_of_the_json(tmp_path, capsys, monkeypatch):
 def test_advice_is_printed_below_the_table_and_only_where_there_is_any(capsys):
     def shown(advice: list[str]) -> str:
         figures = {"train": {"loss": 1.0}, "test": {"loss": 2.0}}
-        replicas = [Replica(0, "epochs", 3, figures)]
+        replicas = [ReplicaResult(0, "epochs", 3, figures)]
         return "\n".join(
             train_lines(
                 TrainResult(Path("runs/a-001"), "epochs", 3, 5, 0.1, figures, replicas, advice)

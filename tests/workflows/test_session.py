@@ -48,7 +48,7 @@ def test_a_training_is_saved_once_with_its_status(step, save, status, asked):
     session = Session(step, save)
     assert session.run() == status
     assert session.saved == [status]
-    assert session.interruption.asked is asked
+    assert session.interruption.requested is asked
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

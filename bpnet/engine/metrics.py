@@ -46,7 +46,7 @@ class Metric:
     higher_is_better: ClassVar[frozenset[str]] = frozenset()
     """Those of its names of which a higher value is better; of the others a lower one is."""
     on_request: ClassVar[bool] = False
-    """Whether it is measured only where `training.metrics` names it."""
+    """True if it is measured only where `training.metrics` names it."""
 
     @property
     def width(self) -> int:

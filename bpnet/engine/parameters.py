@@ -26,7 +26,7 @@ class Parameter:
     fan_in: int
     fan_out: int
     is_weight: bool
-    """Whether penalties and weight decay act on it: on weights, not on biases or scales."""
+    """True if penalties and weight decay act on it: for weights, not for biases or scales."""
 
 
 class Vector:

@@ -29,7 +29,7 @@ class BoundPenalty:
         self._penalty, self._weights, self._gradient = penalty, weights, gradient
         self._work = np.empty_like(weights)
         self.active = penalty.l1 > 0 or penalty.l2 > 0
-        """Whether the penalty is not 0."""
+        """True if the penalty is not 0."""
 
     def value(self) -> Array:
         """Return the penalty (R,) of the present weights."""

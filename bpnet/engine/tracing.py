@@ -26,7 +26,7 @@ class LayerTrace:
 
     layer: Layer
     inputs: Array
-    """What the layer reads (B, I)."""
+    """The layer's inputs (B, I)."""
     sums: Array | None
     """z, before the activation; None where the layer has no such sums."""
     outputs: Array

@@ -25,7 +25,7 @@ mapping with that word as its `kind`: `optimizer: {kind: adam, beta_1: 0.8}`."""
 
 _TOP = "Top of a config"
 _SPECIAL = re.compile(r"[*<]|(?<!\w)_|_(?!\w)")
-"""What Markdown would take for a mark: `*`, `<`, and `_` unless it is inside a word."""
+"""Characters that Markdown would take for a mark: `*`, `<`, and `_` unless it is inside a word."""
 
 
 def reference_text(reference: Reference) -> str:

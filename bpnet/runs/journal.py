@@ -20,7 +20,7 @@ from bpnet.runs.run_file import RunFile, Status
 
 @dataclass(frozen=True)
 class ReplicaResult:
-    """How one network ended: why, with which epoch's weights, and with which final metrics."""
+    """The result of one network: why it stopped, the epoch of its weights, its final metrics."""
 
     seed: int
     stop_reason: str

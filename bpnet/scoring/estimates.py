@@ -11,9 +11,9 @@ from bpnet.scoring.metrics import metric_range
 
 @dataclass(frozen=True)
 class FoldResult:
-    """How the network of one fold ended, and its metrics on the fold's test rows.
+    """The result of one fold: the end of its network, and the metrics on the fold's test rows.
 
-    A metric is None where it is undefined.
+    A metric is None if it is undefined.
     """
 
     repeat: int

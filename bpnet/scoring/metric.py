@@ -1,4 +1,4 @@
-"""A metric: its name, title and range, and how it is computed for each task."""
+"""A metric: its name, title and range, and its formula for each task."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class TargetRows(NamedTuple):
 
 @dataclass(frozen=True)
 class Formula(Generic[Sample, Sums]):
-    """How a metric is computed for a task: on the rows themselves, and on S resamples' sums (S,).
+    """The formula of a metric for a task: on the rows themselves, and on S resamples' sums (S,).
 
     `of_rows` returns None where the rows leave the metric undefined; of a regression it sees one
     target at a time. Without `of_sums`, only a metric that the sample ranks has an interval.

@@ -55,7 +55,7 @@ class ClassSample:
 
 
 class ClassSums:
-    """What S resamples of a classification sum up to: counts (S, C), losses (S,), bins (S, 15)."""
+    """The sums over S resamples of a classification: counts (S, C), losses (S,), bins (S, 15)."""
 
     def __init__(self, sums: Mapping[str, Floats]) -> None:
         self.rows = sums["rows"][:, 0]
@@ -129,7 +129,7 @@ class LabelSample:
 
 
 class LabelSums:
-    """What S resamples of a multilabel task sum up to: counts (S, L), and losses (S,)."""
+    """The sums over S resamples of a multilabel task: counts (S, L), and losses (S,)."""
 
     def __init__(self, sums: Mapping[str, Floats]) -> None:
         self.rows = sums["rows"][:, 0]
@@ -170,7 +170,7 @@ class QuantitySample:
 
 
 class QuantitySums:
-    """What S resamples of a regression sum up to for each target (S, K); `rows` is (S, 1)."""
+    """The sums over S resamples of a regression, for each target (S, K); `rows` is (S, 1)."""
 
     def __init__(self, sums: Mapping[str, Floats]) -> None:
         self.rows = sums["rows"]

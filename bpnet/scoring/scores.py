@@ -18,7 +18,7 @@ from bpnet.scoring.task_metrics import TaskMetrics
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How well one class is recognized; `rows` counts the rows that are of this class."""
+    """Scores of one class; `rows` counts the rows that are of this class."""
 
     label: str
     precision: float
@@ -29,7 +29,7 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class LabelScores(ClassScores):
-    """How well one label is predicted; roc_auc is None where all rows have it, or none has."""
+    """Scores of one label; `roc_auc` is None if all rows have it, or none has."""
 
     roc_auc: float | None
 

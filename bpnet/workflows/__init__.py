@@ -1,5 +1,5 @@
-"""What each verb of the command line does: plain functions that return results, a module a verb.
+"""The verbs of the command line as plain functions that return results, one module per verb.
 
-`session` has what every training shares. Nothing here prints: `bpnet.reports` turns results into
+`session` is the base of every training. Nothing here prints: `bpnet.reports` turns results into
 text.
 """

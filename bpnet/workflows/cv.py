@@ -127,7 +127,7 @@ class _TrainedFolds:
 
     @property
     def results(self) -> list[FoldResult]:
-        """How each fold ended."""
+        """The results of the folds."""
         return [fold.result for fold in self.folds]
 
 

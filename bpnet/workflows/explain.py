@@ -41,7 +41,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What `bpnet explain KEY` tells: of a key itself, its kinds and the keys inside it.
+    """The explanation of a key or a kind: its text, its kinds and the keys inside it.
 
     `doc` is the docstring of a key, or the whole one of a kind. `setting` is None for a kind.
     `also` are other places where the same key or kind can be.

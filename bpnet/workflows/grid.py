@@ -131,7 +131,7 @@ class _PassSession(ReplicaSession):
         self._points, self._metric, self._name = group.points, metric, name
         self._point_of = [point for point in group.points for _ in point.config.seeds]
         self.results: list[PointResult] = []
-        """How each point ended, once the pass is saved."""
+        """The results of the points, once the pass is saved."""
         seeds = [seed for point in group.points for seed in point.config.seeds]
         with architecture_errors(group.points[0].point.loaded):
             description = replace(group.points[0].description, seeds=seeds)

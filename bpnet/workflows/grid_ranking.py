@@ -14,7 +14,7 @@ from bpnet.runs.metrics import PartMetrics
 
 @dataclass(frozen=True)
 class PointResult:
-    """How the networks of one point ended, and their mean metrics.
+    """The result of one point: the end of its networks, and their mean metrics.
 
     `networks` are their numbers in replicas.csv, and `survivors` those that did not diverge, whose
     metrics these are. `stop_reason` and `best_epoch` are the first survivor's. `score` is the

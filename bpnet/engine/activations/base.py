@@ -24,9 +24,9 @@ class Activation(Component):
     scratch_arrays: ClassVar[int] = 0
     """Number of work arrays."""
     derivative_from_output: ClassVar[bool] = True
-    """Whether f' follows from a, so that a may overwrite z."""
+    """True if f' follows from a, so that a may overwrite z."""
     elementwise: ClassVar[bool] = True
-    """Whether a unit's value depends on no other unit's z."""
+    """True if a unit's value depends on no other unit's z."""
 
     @property
     def reach(self) -> tuple[float, float]:

@@ -28,11 +28,11 @@ class Wiring:
     generators: list[np.random.Generator]
     """One for each replica, renewed at the start of each epoch; empty where nothing is drawn."""
     training: bool
-    """Whether backward will be called, and random masks and batch statistics apply."""
+    """True if backward will be called, and random masks and batch statistics apply."""
     wants_input_gradient: bool
-    """Whether a layer before this one needs dL/dx."""
+    """True if a layer before this one needs dL/dx."""
     keeps_sums: bool
-    """Whether z must stay readable after forward, rather than be overwritten by f(z)."""
+    """True if z must stay readable after forward, rather than be overwritten by f(z)."""
     warn: Callable[[str], None]
     """Reports to the user something that happened in this layer."""
     each: Sequence["Layer"] = ()
@@ -66,7 +66,7 @@ class Layer(Component):
     """Base of all layers."""
 
     draws: ClassVar[bool] = False
-    """Whether training draws random numbers in this layer."""
+    """True if training draws random numbers in this layer."""
 
     def outputs(self, inputs: int) -> int:
         """Return the number of outputs for a number of inputs."""

@@ -24,7 +24,7 @@ class Best:
 
     @property
     def unknown(self) -> Array:
-        """Whether no value (R,) was a number yet."""
+        """Mask (R,) of the replicas none of whose values was a number yet."""
         return np.asarray(np.isinf(self._best))
 
     def observe(self, value: Array) -> Array:
@@ -86,11 +86,11 @@ class Monitor:
         self.diverged: Array = np.zeros(replicas, np.bool_)
         """Mask (R,) of the replicas that stopped by diverging; a new array whenever one does."""
         self.ended = False
-        """Whether no replica trains any more."""
+        """True if no replica trains any more."""
 
     @property
     def reads_metric(self) -> bool:
-        """Whether the monitored metric decides anything."""
+        """True if the monitored metric decides anything."""
         return self._best is not None or self._stalled is not None
 
     def observe(self, epoch: int, loss: Array, monitored: Array, finite: Array) -> None:

@@ -22,7 +22,7 @@ class Optimizer(Component):
     work_arrays: ClassVar[int] = 1
     """Number of arrays that the rule needs within a step."""
     searches: ClassVar[bool] = False
-    """Whether the rule tries parameters out by their loss, with `search`, and needs no gradient."""
+    """True if the rule tries parameters out by their loss, with `search`, and needs no gradient."""
 
     def bind(self, theta: Array, gradient: Array, weights: int) -> State:
         """Return a fresh state over theta and gradient (R, P).

@@ -93,7 +93,7 @@ class Diagnosis:
     the variance of the targets for the squared error.
     """
     input_size: float
-    """The largest root mean square of an input column, category codes apart.
+    """The largest root mean square of an input column that is not of category codes.
 
     It is 1 if the inputs are standardized, or all codes.
     """
@@ -147,7 +147,7 @@ class Examiner:
 
 
 def _input_size(network: Network, x: Array) -> float:
-    """Return the largest root mean square of a column of x (N, I), embeddings' codes apart."""
+    """Return the largest root mean square of a column of x (N, I) that is not of category codes."""
     first = network.layers[0] if network.layers else None
     quantities = x[:, first.others(network.inputs)] if isinstance(first, Embedding) else x
     return float(np.sqrt(np.square(quantities).mean(axis=0).max())) if quantities.shape[1] else 1.0

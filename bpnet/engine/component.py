@@ -42,7 +42,7 @@ def number(default: Any = dataclasses.MISSING, **bounds: float) -> Any:
 
 
 def choice(default: Any = dataclasses.MISSING) -> Any:
-    """Declare a field for another component, whose class its `kind` tells."""
+    """Declare a field for another component, whose `kind` names its class."""
     return dataclasses.field(default=default, metadata={"discriminator": "kind"})
 
 

@@ -15,11 +15,11 @@ from bpnet.engine.randomness import Purpose, generator
 
 CHUNK_VALUES = 1 << 17
 """The number of values of the widest layer that `scores` holds at once: 512 kB of float32, so that
-a core's cache has room for several. Of 64 units they are 2048 rows; four times as many take a tenth
-longer."""
+a core's cache has room for several. A layer of 64 units has them in 2048 rows; chunks of four times
+that size take a tenth longer."""
 PRODUCT_ROWS = 256
-"""The number of rows that a product needs to be fast. A wide layer holds as many, but at most four
-times the values."""
+"""The number of rows that a product needs to be fast. A wide layer holds this number, unless that
+is more than four times the values."""
 
 
 class Network:

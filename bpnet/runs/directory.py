@@ -126,7 +126,8 @@ def open_run(path: Path) -> RunPaths:
         is_run, is_folder, is_there = _is_run(path), path.is_dir(), path.exists()
     except OSError as error:
         raise RunError(
-            f"{path}: cannot be opened: {error.strerror}; check the name, and the permissions of its folder"
+            f"{path}: cannot be opened: {error.strerror}; "
+            "check the name, and the permissions of its folder"
         ) from error
     if is_run:
         return RunPaths(path)

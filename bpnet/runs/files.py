@@ -81,7 +81,7 @@ def json_text(value: Any) -> str:
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:
-    """Return the error that says why a file could not be written."""
+    """Return the error for a file that could not be written."""
     advice = "check that its folder exists, is writable and has space left"
     if isinstance(error, IsADirectoryError):
         advice = "give the name of a file"

@@ -80,7 +80,7 @@ def read_evaluation_set(
     if weights is not None and not weights.sum() > 0:
         raise DataError(
             f"{table.name}, column '{weight_column}': the weights are all 0; "
-            "at least one row must count"
+            "give at least one row a weight above 0"
         )
     return EvaluationSet(values, _inputs(model, table, mask), weights, sample_weights, where)
 

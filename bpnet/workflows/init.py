@@ -40,7 +40,7 @@ class DraftSettings:
 
 @dataclass(frozen=True)
 class Draft:
-    """A first config: what it says about the table in comments, and what it sets."""
+    """A first config: the findings about the table, for its comments, and the keys that it sets."""
 
     path: str
     """The table's path, relative to the config's folder."""
@@ -134,7 +134,7 @@ def draft(
 def _check_arguments(data: str, assignments: Sequence[str]) -> None:
     if data == "-":
         raise UsageError(
-            "standard input cannot be read again by a training; save the table, and name its file"
+            "training cannot read standard input again; save the table, and name its file"
         )
     other = [text for text in assignments if not text.startswith("dataset.")]
     if other:

@@ -46,7 +46,7 @@ class FoldWatcher(Watcher, Protocol):
 class TrainingSession(ABC):
     """A training that can be interrupted once, and is saved however it ends.
 
-    A subclass says how to train and what to save; `run` does both.
+    A subclass defines how to train and what to save; `run` does both.
     """
 
     def __init__(self, watcher: Watcher) -> None:

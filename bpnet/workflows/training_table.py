@@ -57,7 +57,7 @@ def reopen_table(paths: directory.RunPaths, advice: str = "") -> Table:
     if table.digest != trained_on:
         raise DataError(
             f"{table.name}: the file has changed since the run was trained on it, "
-            f"so it is unknown which rows trained; restore it{advice}"
+            f"so its training rows are unknown; restore it{advice}"
         )
     return table
 

@@ -66,7 +66,7 @@ def test_a_replica_with_rows_of_its_own_is_its_solo_run(
 def test_each_sets_weights_have_a_mean_of_1():
     sets = [some_rows(LOSSES[0], 6, seed=seed, weighted=True) for seed in (1, 2)]
     normalized = stacked(sets).normalized()
-    for own, apart in zip(sets, normalized.apart(normalized.weights), strict=True):
+    for own, apart in zip(sets, normalized.by_set(normalized.weights), strict=True):
         np.testing.assert_allclose(apart, own.weights / own.weights.mean(), rtol=1e-15)
 
 
@@ -75,7 +75,7 @@ def test_rows_are_picked_from_each_set():
     picked = stacked(sets).picked(np.array([4, 1]))
     assert (len(picked), picked.sets) == (2, 2)
     for own, x, weights in zip(
-        sets, picked.apart(picked.x), picked.apart(picked.weights), strict=True
+        sets, picked.by_set(picked.x), picked.by_set(picked.weights), strict=True
     ):
         np.testing.assert_array_equal(x, own.x[[4, 1]])
         np.testing.assert_array_equal(weights, own.weights[[4, 1]])

@@ -209,8 +209,8 @@ def test_a_file_elsewhere(tmp_path: Path) -> None:
 def test_a_path_that_the_system_refuses(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 300)
     assert (
-        problem_of(path)
-        == f"{path}: cannot be opened: File name too long; check the name, and the permissions of its folder"
+        problem_of(path) == f"{path}: cannot be opened: File name too long; "
+        "check the name, and the permissions of its folder"
     )
 
 

@@ -41,7 +41,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.x) // self.sets
 
-    def apart(self, values: Array) -> Array:
+    def by_set(self, values: Array) -> Array:
         """Return values (S N, …), one for each row of each set, as (S, N, …)."""
         return values.reshape(self.sets, len(self), *values.shape[1:])
 
@@ -52,8 +52,8 @@ class Rows:
         """
         if self.weights is None:
             return self
-        apart = self.apart(self.weights)
-        return replace(self, weights=(apart / apart.mean(axis=1, keepdims=True)).ravel())
+        weights = self.by_set(self.weights)
+        return replace(self, weights=(weights / weights.mean(axis=1, keepdims=True)).ravel())
 
     def prepared(self, prepare: Callable[[Array], Array]) -> "Rows":
         """Return the rows with their targets as a loss compares them, by its `prepare`."""
@@ -63,7 +63,9 @@ class Rows:
         """Return some rows of each set, in memory: a slice, indices (K,) or a mask (N,)."""
 
         def pick(values: Array) -> Array:
-            return np.ascontiguousarray(self.apart(values)[:, which].reshape(-1, *values.shape[1:]))
+            return np.ascontiguousarray(
+                self.by_set(values)[:, which].reshape(-1, *values.shape[1:])
+            )
 
         return Rows(
             pick(self.x),
@@ -145,15 +147,15 @@ class WholeBatch(Batch):
                 "pick some of them"
             )
         self.size = len(rows)
-        self.x = rows.apart(rows.x).transpose(0, 2, 1)
+        self.x = rows.by_set(rows.x).transpose(0, 2, 1)
         # a copy for each replica, since the loss is faster on the order that scores have
         self.y = empty_units(replicas, rows.y.shape[1], len(rows), rows.y.dtype)
-        np.copyto(self.y, rows.apart(rows.y).transpose(0, 2, 1))
+        np.copyto(self.y, rows.by_set(rows.y).transpose(0, 2, 1))
         self.y.setflags(write=False)
         self.weights = None
         if rows.weights is not None:
             self.weights = np.broadcast_to(
-                rows.apart(rows.weights)[:, None], (replicas, 1, len(rows))
+                rows.by_set(rows.weights)[:, None], (replicas, 1, len(rows))
             )
 
     def gather(self, order: Array) -> None:

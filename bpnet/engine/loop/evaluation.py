@@ -20,7 +20,7 @@ class Tally:
         self._rows = len(rows)
         weight: Array | float = float(len(rows))
         if rows.weights is not None:
-            weight = rows.apart(rows.weights).sum(axis=1, dtype=np.float64)
+            weight = rows.by_set(rows.weights).sum(axis=1, dtype=np.float64)
         self._divisor = np.asarray(weight if loss.rows == "mean" else 1.0)  # () or (R,)
         self.loss = np.zeros(replicas)
         """Σ w l (R,)."""
@@ -104,5 +104,5 @@ class Evaluator:
 
 def metrics_over(metrics: Sequence[Metric], rows: Rows) -> list[Metric]:
     """Return the metrics for these rows."""
-    targets = rows.apart(rows.y) if rows.sets > 1 else rows.y  # (S, N, O), or (N, O)
+    targets = rows.by_set(rows.y) if rows.sets > 1 else rows.y  # (S, N, O), or (N, O)
     return [metric.over(targets) for metric in metrics]

@@ -82,7 +82,7 @@ class StoredRows(Rows):
 class WindowedBatches(Batches):
     """The batches of every epoch of stored rows, gathered from one window after another.
 
-    A window is as many whole batches as its rows allow. With `shuffle`, windows are filled from
+    A window holds whole batches, up to its number of rows. With `shuffle`, windows are filled from
     blocks in an order drawn from the epoch only, and within a window each replica has its own
     order, drawn from its seed and the epoch. Where one window holds all rows, that order is the one
     of rows in memory.

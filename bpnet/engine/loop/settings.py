@@ -108,5 +108,5 @@ class Training(Component):
         return chosen or ("val_loss" if validated else "loss")
 
     def keeps_best(self, *, validated: bool) -> bool:
-        """True if the best epoch's parameters are kept, rather than the last one's."""
+        """Return True if the best epoch's parameters are kept, rather than the last one's."""
         return self.keep == "best" if self.keep else validated

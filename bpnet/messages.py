@@ -1,4 +1,4 @@
-"""Parts of messages: quoted names and cells, totals, and suggestions for a misspelt word."""
+"""Parts of messages: quoted names and cells, totals, and suggestions for a misspelled word."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -7,9 +7,9 @@ MAX_PROBLEMS = 5
 """The number of problems of one kind that are listed one by one."""
 
 
-def total_line(count: int, what: str) -> list[str]:
-    """Return one line with the total where more than `MAX_PROBLEMS` were found, or no line."""
-    return [f"in all, {count} {what}"] if count > MAX_PROBLEMS else []
+def total_line(count: int, problem: str) -> list[str]:
+    """Return one line with the total if more than `MAX_PROBLEMS` were found, or no line."""
+    return [f"in all, {count} {problem}"] if count > MAX_PROBLEMS else []
 
 
 def quoted_list(names: Sequence[str], most: int = 12) -> str:
@@ -24,7 +24,7 @@ def quoted_cell(cell: str) -> str:
 
 
 def closest_match(word: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed word closest to `word`, ignoring case, or None when none is close."""
+    """Return the allowed word closest to `word`, ignoring case, or None if none is close."""
     by_folded = {choice.casefold(): choice for choice in allowed}
     matches = difflib.get_close_matches(word.casefold(), by_folded, n=1)
     return by_folded[matches[0]] if matches else None

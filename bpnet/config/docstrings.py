@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FieldDoc:
-    """The docstring of a field: its text, and the keys that its last sentence sets as an example."""
+    """The docstring of a field: its text, and the keys that its last sentence gives as example."""
 
     text: str
     example: str | None = None

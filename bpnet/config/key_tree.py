@@ -68,7 +68,7 @@ class Place:
 
     @property
     def default(self) -> Any:
-        """The default of a key as plain data; None where it has none."""
+        """The default of a key as plain data; None if it has none."""
         field = self.field
         if field.default_factory is not dataclasses.MISSING:
             return plain(field.default_factory())

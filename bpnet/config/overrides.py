@@ -1,4 +1,4 @@
-"""Overrides: `KEY.PATH=VALUE` assignments, such as those of `--set`, applied to a config's source."""
+"""Overrides: `KEY.PATH=VALUE` assignments, as `--set` takes them, applied to a config's source."""
 
 import copy
 from collections.abc import Sequence

@@ -49,8 +49,8 @@ class Split(Component):
     Example: `test: 200`.
     """
     shuffle: bool = True
-    """Draw the rows at random. With false the last rows test, those before them validate, and the
-    first train.
+    """Draw the rows at random. With false the last rows are the test rows, those before them the
+    validation rows, and the first the training rows.
     """
     stratify: bool | None = None
     """Keep the share of each class in every part. By default true for a classification whose rows
@@ -69,8 +69,8 @@ class Split(Component):
     Example: `group: customer`.
     """
     time: Annotated[str, Field(min_length=1)] | None = None
-    """Column of dates or numbers that orders the rows: the latest test, those before them validate,
-    and the earliest train. Example: `time: ordered_on`.
+    """Column of dates or numbers that orders the rows: the latest are the test rows, those before
+    them the validation rows, and the earliest the training rows. Example: `time: ordered_on`.
     """
     column: Annotated[str, Field(min_length=1)] | None = None
     """Column whose cells name the part of each row: train, validation or test.
@@ -125,21 +125,21 @@ class Split(Component):
                 raise FieldError(rows, f"and {key} are both set; keep one of the two")
         if self.stratify and key != "group":
             order = (
-                "takes the rows in order of time" if key == "time" else "says the part of each row"
+                "takes the rows in order of time" if key == "time" else "assigns each row to a part"
             )
             raise FieldError(
                 "stratify", f"is true, but {key} is set, which {order}; remove one of them"
             )
         if not self.shuffle and key != "time":
-            how = "draws whole groups at random" if key == "group" else "says the part of each row"
+            how = "draws whole groups at random" if key == "group" else "assigns each row to a part"
             raise FieldError(
                 "shuffle", f"is false, but {key} is set, which {how}; remove one of them"
             )
 
     def amount(self, part: Literal["validation", "test"]) -> int | float:
-        """Return how many rows to draw for a part: a share, or as an int their number.
+        """Return the rows to draw for a part: a share as a float, or a number of rows as an int.
 
-        It is 0 if the part's rows are named.
+        It is 0 if the rows of the part are named.
         """
         named = self.validation_rows if part == "validation" else self.test_rows
         amount: int | float = getattr(self, part)
@@ -160,7 +160,7 @@ class Split(Component):
 
     @property
     def validates(self) -> bool:
-        """True if there will be validation rows; a `column` is taken to have some."""
+        """True if there will be validation rows; a `column` is assumed to name some."""
         return self.validation_rows is not None or self.column is not None or self.validation > 0
 
 
@@ -242,7 +242,7 @@ class Dataset(Component):
     """Leave out rows whose target is missing. By default such a row is an error."""
     features: Annotated[list[str], Field(min_length=1)] | None = None
     """Columns to learn from. By default all that are not used otherwise and do not look like IDs or
-    free text; a column named here is never left out for its looks.
+    free text; a column named here is used even then.
     Example: `features: [age, income]`.
     """
     roles: dict[str, Role] = field(default_factory=dict)

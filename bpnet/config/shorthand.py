@@ -32,7 +32,7 @@ def hints(section: type) -> dict[str, Any]:
 
 
 def member(hint: Any, value: Any) -> type | None:
-    """Return the dataclass that a value is meant to be, or None if the value does not determine it."""
+    """Return the dataclass of a value with this hint, or None if it is not determined."""
     allowed = list(dataclasses_in(hint))
     kinds = {kind_of(one): one for one in allowed}
     if None in kinds:

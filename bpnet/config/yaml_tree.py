@@ -34,7 +34,7 @@ _READERS: dict[str, Callable[[str], Any]] = {  # type -> the value of its text
     "bool": lambda text: text.lower() == "true",
     "int": lambda text: int(text, 16 if text.startswith("0x") else 10),
     "float": lambda text: float(text.lower().replace(".inf", "inf").replace(".nan", "nan")),
-    "merge": str,  # `<<` where it is not a key
+    "merge": str,  # `<<` if it is not a key
     "str": str,
 }
 _PLAIN_WORDS = {  # part of the parser's message -> a plainer one

@@ -12,7 +12,7 @@ def sort_categories(labels: Iterable[str]) -> list[str]:
 
 
 def without_fractions(labels: Iterable[str]) -> dict[str, str]:
-    """Return the spelling of each distinct label: 1 for 1.0 where all are whole numbers."""
+    """Return the spelling of each distinct label: 1 for 1.0 if all are whole numbers."""
     distinct = set(labels)
     whole = {
         label: match[1]

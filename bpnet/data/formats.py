@@ -43,7 +43,7 @@ class FileFormat:
     def load(self, entry: str | None, file: str = "") -> Any:
         """Return the class that `entry`, the format's reader or writer, names.
 
-        Raises UsageError, with the name of the `file`, where the package it needs is missing.
+        Raises UsageError, with the name of the `file`, if the package it needs is missing.
         """
         assert entry is not None, f"{self.title} has no such class"
         module, _, name = entry.partition(":")
@@ -119,7 +119,7 @@ def format_to_read(file: str, head: bytes) -> FileFormat:
 
 
 def format_to_write(file: str) -> FileFormat | None:
-    """Return the format to write by a file's name; None where its suffix is that of no format."""
+    """Return the format to write by a file's name; None if its suffix is that of no format."""
     suffix = Path(file).suffix.lower()
     if not suffix:
         return DEFAULT

@@ -1,4 +1,4 @@
-"""Roles of columns: numeric, categorical, … as their training rows show, or as the user sets."""
+"""Roles of columns: numeric, categorical, …, detected from training rows or set by the user."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _FEWEST_ROWS = 20
 
 @dataclass(frozen=True)
 class DetectedRole:
-    """The role of a column, with the `reason` where it is ignored, and the format of a date."""
+    """The role of a column, with the `reason` if it is ignored, and the format of a date."""
 
     role: Role
     reason: str | None = None
@@ -59,13 +59,13 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     if not texts:
         return DetectedRole("ignored", BLANK_REASON)
     number_format = column.number_format
-    # where all are words for a missing value, they are words
+    # if all of them are words for a missing value, they are categories
     words = [text for text in texts if not number_format.is_missing_number(text)] or texts
     numeric = [word for word in words if _reads_as_number(word, number_format)]
     if len(numeric) == len(words):
         if not named and _is_id(name, numeric, count):
             return DetectedRole(
-                "ignored", "it looks like an id: every row has another whole number"
+                "ignored", "it looks like an ID: a different whole number in every row"
             )
         return DetectedRole("numeric")
     if _is_boolean(words, texts):
@@ -98,11 +98,11 @@ def _is_boolean(words: list[str], texts: list[str]) -> bool:
 
 
 def _reason_to_ignore(texts: list[str], count: int) -> str:
-    """Return the reason for which a column of mostly distinct texts is ignored."""
+    """Return the reason to ignore a column of mostly distinct texts."""
     spaces = sum(text.count(" ") for text in texts) / len(texts)
     if spaces >= 3:
         return "it looks like free text"
-    return f"it looks like an id or a name: {len(texts)} different texts in {count} rows"
+    return f"it looks like an ID or a name: {len(texts)} different texts in {count} rows"
 
 
 def _reads_as_number(text: str, number_format: NumberFormat) -> bool:
@@ -141,7 +141,7 @@ def _is_whole(text: str) -> bool:
 
 
 def _ambiguity(date_format: str, texts: list[str]) -> str | None:
-    """Return what to say where day and month may be swapped in all dates, else None."""
+    """Return a note if day and month may be swapped in all dates, else None."""
     if (
         date_format.startswith("%m/%d")
         and detect_format(texts)

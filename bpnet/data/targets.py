@@ -84,7 +84,7 @@ class Quantities(Component):
         return np.array([scale.divide for scale in self.scales])
 
     def encode(self, values: Floats, dtype: str, where: Where) -> Array:
-        """Return the scaled values (N, K); raise DataError where one is too large."""
+        """Return the scaled values (N, K); raise DataError if one is too large."""
         y = np.empty(values.shape, dtype)
         with np.errstate(all="ignore"):
             for k, scale in enumerate(self.scales):
@@ -161,7 +161,7 @@ def refuse_missing_targets(
     where: Where,
     advice: str = "fill it in, or drop the row",
 ) -> None:
-    """Raise DataError with the places of the missing target values, where there are any."""
+    """Raise DataError with the places of the missing target values, if there are any."""
     rows = np.flatnonzero(missing)
     if len(rows):
         cells = {row: column.cells()[row] for row in rows[:MAX_PROBLEMS].tolist()}
@@ -171,7 +171,7 @@ def refuse_missing_targets(
                 f"{advice}"
                 for row, cell in cells.items()
             ]
-            + total_line(len(rows), f"cells of the target '{name}' are blank")
+            + total_line(len(rows), f"target values of '{name}' are missing")
         )
 
 
@@ -190,12 +190,12 @@ def is_numeric(column: Column) -> bool:
 
 
 def binary_values(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:
-    """Return 0 and 1 (N,) of one label's column; raise DataError where a cell is neither."""
+    """Return 0 and 1 (N,) of one label's column; raise DataError if a cell is neither."""
     codes, texts = column.as_text()
     value_of = [
         1 if text.lower() in _TRUE else 0 if text.lower() in _FALSE else 2 for text in texts
     ]
-    values = np.array([*value_of, 2], np.uint8)[codes]  # 2 where it is neither
+    values = np.array([*value_of, 2], np.uint8)[codes]  # 2 if it is neither
     wrong = np.flatnonzero(values == 2)
     if len(wrong):
         cell = quoted_cell(column.take(wrong[:1]).cells()[0])

@@ -1,4 +1,4 @@
-"""Warnings in advance: what about an encoded dataset should be known before it trains."""
+"""Warnings in advance: harmless problems of an encoded dataset, reported before training."""
 
 import numpy as np
 
@@ -46,8 +46,10 @@ def _small_classes(split: Split, target_values: TargetValues) -> list[str]:
     small = [label for label, count in zip(classes, counts, strict=True) if count < 3]
     if not small:
         return []
+    one = len(small) == 1
     return [
-        f"class {quoted_list(small)} has fewer than 3 rows and cannot be in every part of the split"
+        f"{'class' if one else 'classes'} {quoted_list(small)} {'has' if one else 'have'} "
+        "fewer than 3 rows and cannot be in every part of the split"
     ]
 
 

@@ -48,7 +48,7 @@ def prediction_activation(architecture: Architecture, loss: AnyLoss, task: Task)
     """Return the activation that makes the predictions.
 
     It is the one that the config gives, else the link of the loss; a loss without one, such as the
-    squared error, gets a sigmoid where the output predicts classes or labels.
+    squared error, gets a sigmoid if the output predicts classes or labels.
     """
     activation = given_activation(architecture)
     if activation is not None:

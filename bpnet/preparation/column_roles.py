@@ -35,7 +35,7 @@ class ColumnRoles:
         return [name for name, column in self.detected.items() if column.role != "ignored"]
 
     def warnings(self, given: Mapping[str, Role]) -> list[str]:
-        """Return which columns are left out and why, and notes on the others.
+        """Return the columns that are left out, with the reason, and notes on the others.
 
         `given` are the roles that the config names.
         """
@@ -43,11 +43,14 @@ class ColumnRoles:
         for name, column in self.detected.items():
             if column.role == "ignored" and given.get(name) != "ignored":
                 left_out.setdefault(column.reason or "", []).append(name)
-        texts = [
-            f"left out, for {reason}: {quoted_list(names)}; "
-            "to use one all the same, give it a role in dataset.roles"
-            for reason, names in left_out.items()
-        ]
+        texts = []
+        for reason, names in left_out.items():
+            one = len(names) == 1
+            each = reason if one else f"each {reason.removeprefix('it ')}"
+            texts.append(
+                f"left out: {quoted_list(names)} ({each}); "
+                f"to use {'it' if one else 'one'} anyway, set its role in dataset.roles"
+            )
         notes = [
             f"column '{name}': {column.note}"
             for name, column in self.detected.items()
@@ -100,7 +103,7 @@ def detect_roles(config: Config, table: Table, candidates: list[str], train: Arr
 
 
 def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, ColumnOptions]:
-    """Return how each feature is encoded.
+    """Return the options by which each feature is encoded.
 
     Raises DataError if a column's own preprocessing does not suit its role, or is given for a
     column that is not a feature.
@@ -134,7 +137,7 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
 def _options(
     settings: Preprocessing, override: AnyOfColumn | None, role: Role, date_format: str | None
 ) -> ColumnOptions:
-    """Return the options of one feature, given its own preprocessing where it has one."""
+    """Return the options of one feature, given its own preprocessing if it has one."""
     scaling = NoScaling() if isinstance(settings.numeric, L2Rows) else settings.numeric
     categorical = settings.categorical
     if isinstance(override, OneHot | Ordinal | Embedded):

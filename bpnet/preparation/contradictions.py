@@ -1,4 +1,4 @@
-"""Contradictions between keys of a config: one function a rule, and the tuple of all rules.
+"""Contradictions between keys of a config: one function per rule, and the tuple of all rules.
 
 A rule yields the path of the key to change and a text that follows it in the message.
 """
@@ -41,11 +41,11 @@ def _regression_with_softmax(resolved: ResolvedConfig) -> Iterator[Problem]:
     if isinstance(resolved.output_activation, Softmax):
         yield (
             _output_key(resolved),
-            "is softmax, which makes shares of several classes; for a regression use identity",
+            "is softmax, which outputs class probabilities; for a regression use identity",
         )
 
 
-def _regression_out_of_reach(resolved: ResolvedConfig) -> Iterator[Problem]:
+def _bounded_output_in_regression(resolved: ResolvedConfig) -> Iterator[Problem]:
     activation = resolved.output_activation
     if resolved.task != "regression" or _reads_logits(resolved):
         return
@@ -55,15 +55,15 @@ def _regression_out_of_reach(resolved: ResolvedConfig) -> Iterator[Problem]:
         yield (
             _output_key(resolved),
             f"is {activation.kind}, which cannot reach every value of a standardized target; "
-            "use identity, or set dataset.preprocessing.target to none where the target stays "
+            "use identity, or set dataset.preprocessing.target to none if the target stays "
             "in its range",
         )
 
 
-def _labels_with_one_choice(resolved: ResolvedConfig) -> Iterator[Problem]:
+def _multilabel_with_single_choice_output(resolved: ResolvedConfig) -> Iterator[Problem]:
     if resolved.task != "multilabel":
         return
-    text = "is {}, which chooses one of several classes; where each target is true or not, use {}"
+    text = "is {}, which chooses one of several classes; if each target is true or not, use {}"
     if isinstance(resolved.loss, CrossEntropy):
         yield _LOSS, text.format(resolved.loss.kind, "binary_cross_entropy")
     elif isinstance(resolved.output_activation, Softmax):
@@ -74,13 +74,13 @@ def _activation_before_logits(resolved: ResolvedConfig) -> Iterator[Problem]:
     activation, loss = resolved.output_activation, resolved.loss
     if resolved.task == "regression" or not _reads_logits(resolved):
         return
-    if any(_labels_with_one_choice(resolved)):
+    if any(_multilabel_with_single_choice_output(resolved)):
         return
     in_last_layer = (
         not resolved.adds_output and given_activation(resolved.config.architecture) is not None
     )
     if activation != loss.link or in_last_layer:
-        remedy = "leave the activation out" if resolved.adds_output else "make it identity"
+        remedy = "remove the activation" if resolved.adds_output else "make it identity"
         yield (
             _output_key(resolved),
             f"is {activation.kind}, but the loss {loss.kind} applies {loss.link.kind} itself; "
@@ -109,7 +109,8 @@ def _dropout_as_output(resolved: ResolvedConfig) -> Iterator[Problem]:
     if not resolved.adds_output and isinstance(layers[-1], Dropout):
         yield (
             ("architecture", "output"),
-            "is null, but the last layer is dropout, which makes no output; leave it out",
+            "is null, so the last layer is the output, but it is dropout; "
+            "remove that layer, or set output",
         )
 
 
@@ -165,23 +166,23 @@ def _weights_with_summed_loss(resolved: ResolvedConfig) -> Iterator[Problem]:
     if weighted and resolved.loss.rows == "sum":
         yield (
             _LOSS,
-            "sums over the rows, but weights have no scale of their own; "
+            "sums over the rows, but class and sample weights are only relative; "
             "use rows: mean with weights",
         )
 
 
-def _perturbation_with_chance(resolved: ResolvedConfig) -> Iterator[Problem]:
-    random_layers = [
-        layer.kind
-        for layer in hidden_layers(resolved.config.architecture)
-        if isinstance(layer, Dropout | BatchNormalization)
-    ]
-    if isinstance(resolved.config.training.optimizer, Perturbation) and random_layers:
-        yield (
-            ("training", "optimizer"),
-            f"is perturbation, which compares losses, but {random_layers[0]} changes them "
-            "from pass to pass; leave it out",
-        )
+def _perturbation_with_random_layer(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if not isinstance(resolved.config.training.optimizer, Perturbation):
+        return
+    for layer in hidden_layers(resolved.config.architecture):
+        if isinstance(layer, Dropout | BatchNormalization):
+            effect = "random" if isinstance(layer, Dropout) else "depend on the batch"
+            yield (
+                ("training", "optimizer"),
+                f"is perturbation, which compares losses, but {layer.kind} makes them {effect}; "
+                "remove the layer, or choose another optimizer",
+            )
+            return
 
 
 def _rprop_with_schedule(resolved: ResolvedConfig) -> Iterator[Problem]:
@@ -189,8 +190,7 @@ def _rprop_with_schedule(resolved: ResolvedConfig) -> Iterator[Problem]:
     if isinstance(training.optimizer, Rprop) and training.schedule != ConstantRate():
         yield (
             ("training", "schedule"),
-            f"is {training.schedule.kind}, but rprop finds its own step sizes; "
-            "leave the schedule out",
+            f"is {training.schedule.kind}, but rprop finds its own step sizes; remove the schedule",
         )
 
 
@@ -208,8 +208,8 @@ def _batch_normalization_of_one_row(resolved: ResolvedConfig) -> Iterator[Proble
 RULES: tuple[Rule, ...] = (
     _regression_with_class_loss,
     _regression_with_softmax,
-    _regression_out_of_reach,
-    _labels_with_one_choice,
+    _bounded_output_in_regression,
+    _multilabel_with_single_choice_output,
     _activation_before_logits,
     _stratify_without_classes,
     _class_weight_without_classes,
@@ -219,7 +219,7 @@ RULES: tuple[Rule, ...] = (
     _best_without_validation,
     _closeness_without_outputs,
     _weights_with_summed_loss,
-    _perturbation_with_chance,
+    _perturbation_with_random_layer,
     _rprop_with_schedule,
     _batch_normalization_of_one_row,
 )

@@ -48,7 +48,9 @@ def encode_dataset(fitted: FittedDataset, scratch: Path | None = None) -> Encode
     Raises
     ------
     DataError
-        A cell does not fit its column, or the disk is full.
+        A cell does not fit its column.
+    RunError
+        The rows cannot be written to disk.
 
     """
     split, target_values = fitted.split, fitted.split.target_values

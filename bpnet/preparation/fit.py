@@ -64,7 +64,7 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
     ConfigError
         Keys of the config contradict each other, or the table.
     DataError
-        A class does not train, or a column cannot be encoded as its role needs.
+        A class has no training rows, or a column cannot be encoded as its role needs.
 
     """
     loaded, config, train = split.loaded, split.loaded.config, split.parts["train"]
@@ -114,14 +114,15 @@ def _check_classes(split: SplitDataset) -> None:
     missing = [label for label, count in zip(classes, counts, strict=True) if count == 0]
     if missing:
         raise DataError(
-            f"{split.table.name}: no training row has the class {quoted_list(missing)} of "
+            f"{split.table.name}: no training row has the "
+            f"{'class' if len(missing) == 1 else 'classes'} {quoted_list(missing)} of "
             f"'{target_values.names[0]}'; lower dataset.split.validation and test, "
             "set dataset.split.stratify to true, or add rows"
         )
 
 
 def _storage(split: SplitDataset, resolved: ResolvedConfig) -> tuple[Storage, int]:
-    """Return where the encoded rows are kept, and their bytes.
+    """Return the storage of the encoded rows, and their bytes.
 
     Raises ConfigError if they are kept on disk and a batch is all of them.
     """

@@ -38,23 +38,23 @@ def check_foldable(loaded: LoadedConfig, folds: int, repeats: int) -> None:
 
 
 def _other_splits(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield the keys that already say which rows or how many networks train, and what to do."""
+    """Yield each key that fixes the split or the number of networks, with the advice."""
     split, path = config.dataset.split, config.dataset.path
     if config.replicas > 1:
         yield (
             "replicas",
-            f"is {config.replicas}, but cv trains a network for each fold; leave it out",
+            f"is {config.replicas}, but cv trains one network per fold; remove it",
         )
     if split.column is not None:
         yield (
             "dataset.split.column",
-            "says the part of each row, but cv draws the folds itself; leave it out",
+            "assigns each row to a part, but cv draws the folds itself; remove it",
         )
     for key in ("validation_rows", "test_rows"):
         if getattr(split, key) is not None:
             yield (
                 f"dataset.split.{key}",
-                "names rows, but cv draws the folds itself; leave it out",
+                "names rows, but cv draws the folds itself; remove it",
             )
     if path is not None and not isinstance(path, str):
         yield (
@@ -64,17 +64,19 @@ def _other_splits(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _seeds_out_of_range(config: Config, folds: int, repeats: int) -> Iterator[tuple[str, str]]:
-    """Yield the seeds from which too few follow, and what to do."""
+    """Yield each seed that is too near the largest one, with the advice."""
     last, networks, seed = 2**32 - 1, folds * repeats, config.dataset.split.seed
     if config.seed + networks - 1 > last:
         yield (
             "seed",
-            f"is {config.seed}, but each of {networks} networks has the next one, up to {last}",
+            f"is {config.seed}, but the {networks} networks take it and the seeds after it, "
+            f"at most {last}; lower it",
         )
     if seed is not None and seed + repeats - 1 > last:
         yield (
             "dataset.split.seed",
-            f"is {seed}, but each of {repeats} repetitions has the next one, up to {last}",
+            f"is {seed}, but the {repeats} repetitions take it and the seeds after it, "
+            f"at most {last}; lower it",
         )
 
 
@@ -84,7 +86,7 @@ def _equal_repeats(config: Config, repeats: int) -> Iterator[str]:
     if repeats > 1 and (split.time is not None or not split.shuffle):
         reason = "time is set" if split.time is not None else "shuffle is false"
         yield (
-            f"--repeats {repeats}: dataset.split.{reason}, so that every repetition would be "
+            f"--repeats {repeats}: dataset.split.{reason}, so every repetition would be "
             "the same; give 1"
         )
 
@@ -106,7 +108,7 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
     `shuffle=True` and the `random_state` seed + repetition - 1, by the seed of the split; of
     GroupKFold or StratifiedGroupKFold where groups are kept together; of TimeSeriesSplit over the
     distinct times, so that rows of the same time stay together. Validation rows are drawn from the
-    others as in any training.
+    others as `train` draws them.
 
     Raises
     ------
@@ -133,7 +135,7 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
 
 
 def _with_validation(opened: OpenedDataset, keys: RowKeys, others: Indices) -> dict[Part, Indices]:
-    """Split the rows outside a fold into those that train and those that validate."""
+    """Split the rows outside a fold into training and validation rows."""
     config, split = opened.loaded.config, opened.loaded.config.dataset.split
     dropped = np.ones(len(opened.target_values.values), bool)
     dropped[others] = False
@@ -151,7 +153,7 @@ def _with_validation(opened: OpenedDataset, keys: RowKeys, others: Indices) -> d
 def _fold_rows(
     config: Config, keys: RowKeys, rows: Indices, folds: int, repeat: int
 ) -> Iterator[tuple[Indices, Indices]]:
-    """Yield for each fold the other rows, which train and validate, and the fold's rows."""
+    """Yield for each fold the other rows, for training and validation, and the fold's rows."""
     from sklearn import model_selection as sk  # slow to import
 
     chance: dict[str, Any] = {"shuffle": True, "random_state": config.split_seed + repeat}

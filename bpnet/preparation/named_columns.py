@@ -25,12 +25,12 @@ def feature_candidates(loaded: LoadedConfig, table: Table) -> list[str]:
     dataset, group = loaded.config.dataset, loaded.config.dataset.split.group
     reserved = set(_reserved(dataset))
     if group and group not in dataset.roles:
-        reserved.add(group)  # who a row belongs to is a feature only if the config says so
+        reserved.add(group)  # the group is a feature only if the config gives it a role
     candidates = dataset.features or [name for name in table.columns if name not in reserved]
     if not candidates:
         raise DataError(
             f"{table.name}: no column is left to be a feature beside the target "
-            f"{quoted_list(dataset.targets)}"
+            f"{quoted_list(dataset.targets)}; add a column to the table"
         )
     return candidates
 
@@ -59,7 +59,7 @@ class _Lookup:
 
 
 def _reserved(dataset: Dataset) -> dict[str, str]:
-    """Return what each column is that cannot be a feature."""
+    """Return the columns that cannot be features, each with its use."""
     reserved = dict.fromkeys(dataset.targets, "target")
     if dataset.sample_weight is not None:
         reserved[dataset.sample_weight] = "sample weight"
@@ -138,7 +138,7 @@ _CHECKS = (
 
 
 def _table_hint(table: Table) -> str:
-    """Return a hint at what may be wrong with the table as a whole, or the empty string."""
+    """Return a hint at a problem of the table as a whole, or the empty string."""
     if all(map(_is_number, table.columns)):
         return "; is the line of column names missing?"
     if len(table.columns) == 1:

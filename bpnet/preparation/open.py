@@ -1,4 +1,4 @@
-"""The first stage of preparation: a dataset opened, and what decides about its rows read whole."""
+"""The first stage of preparation: the table opened, and the columns that decide about rows read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ class OpenedDataset:
     whole_columns: Mapping[str, Column]
     """The columns that decide about rows, read whole: targets, weights, groups, times, parts."""
     weights: Floats | None
-    """Each row's own weight (N,), up to a factor; None if the config names no column of weights."""
+    """Each row's weight (N,) in its column, up to a factor; None if the config names no column."""
 
     @property
     def table(self) -> Table:
@@ -87,7 +87,7 @@ def _read_targets(config: Config, table: Table, columns: Mapping[str, Column]) -
     values = read_target_values(config, table, [columns[name] for name in targets])
     if values.task != "classification" or columns[targets[0]].numbers is None:
         return values
-    # read again, for classes are texts: 007 is not 7
+    # read again, because classes are texts: 007 is not 7
     texts = whole_columns(table, {targets[0]: "text"})
     return replace(read_target_values(config, table, list(texts.values())), reason=values.reason)
 

@@ -1,7 +1,7 @@
-"""The recipe from a config to encoded rows: open, split, fit, encode, one module a stage.
+"""The recipe from a config to encoded rows: open, split, fit, encode, one module per stage.
 
 open.py     the table, its target values, and the columns that decide about rows
-split.py    which rows train, validate and test, drawn from the seed; each column's role
+split.py    the training, validation and test rows, drawn from the seed; each column's role
 fit.py      the encoder and the target, fitted to the training rows; the resolved config
 encode.py   the rows of each part as arrays, in memory or on disk
 """
@@ -32,6 +32,8 @@ def prepare(loaded: LoadedConfig, *, scratch: Path | None = None) -> EncodedData
         Keys of the config contradict each other, or the table.
     DataError
         The table cannot be read, or does not fit the config.
+    RunError
+        The encoded rows cannot be written to disk.
 
     """
     opened = open_dataset(loaded)

@@ -1,4 +1,4 @@
-"""Where encoded rows are kept while they train: in memory, or in a file mapped into it."""
+"""The store of encoded rows during training: in memory, or in a file mapped into it."""
 
 import mmap
 import shutil
@@ -11,7 +11,7 @@ import numpy as np
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.out_of_core import StoredRows
-from bpnet.errors import DataError, RunError
+from bpnet.errors import RunError
 
 MOST_IN_MEMORY = 512_000_000
 """Encoded rows of more bytes are kept on disk, unless the config says otherwise."""
@@ -28,7 +28,7 @@ Storage = Literal["memory", "disk"]
 def storage_of(
     rows: int, inputs: int, dtype: str, setting: Literal["auto", "memory", "disk"]
 ) -> tuple[Storage, int]:
-    """Return where the encoded rows are kept, and their bytes in the network's type."""
+    """Return the storage of the encoded rows, and their bytes in the network's type."""
     size = rows * inputs * np.dtype(dtype).itemsize
     if setting != "auto":
         return setting, size
@@ -38,8 +38,8 @@ def storage_of(
 class RowStore:
     """Encoded rows x (…, I), appended in their order, and given to the trainer when complete.
 
-    On disk they are in a file below `folder` that has no name any more: it is gone when the process
-    ends, however that happens.
+    On disk they are in a file below `folder` without a name, which the system deletes when the
+    process ends, however that happens. Raises RunError if the file cannot be written.
     """
 
     def __init__(self, rows: int, inputs: int, dtype: str, folder: Path | None) -> None:
@@ -63,7 +63,7 @@ class RowStore:
 
     def __exit__(self, *_: object) -> None:
         if self._memory is None:
-            self._file.close()  # what was mapped of it stays
+            self._file.close()  # its mapping stays valid
 
     def append(self, x: Array) -> None:
         """Append some rows x (…, I)."""
@@ -102,10 +102,10 @@ class RowStore:
             shutil.disk_usage(self._folder).free,
         )
         if needed > free:
-            raise DataError(
+            raise RunError(
                 f"{self._folder}: the encoded rows need {needed / 1e9:.1f} GB beside the run, "
                 f"and {free / 1e9:.1f} GB are free; choose another folder with --runs DIR, "
-                "or fewer columns"
+                "or use fewer columns"
             )
         return tempfile.TemporaryFile(dir=self._folder, prefix=".rows-")  # type: ignore[return-value]
 
@@ -129,8 +129,9 @@ class RowStore:
         try:
             self._file.write(np.ascontiguousarray(x, self._types[0]).data)
         except OSError as error:
-            raise DataError(
-                f"{self._folder}: the encoded rows cannot be written: {error.strerror}"
+            raise RunError(
+                f"{self._folder}: the encoded rows cannot be written: {error.strerror}; "
+                "free disk space, or choose another folder with --runs DIR"
             ) from None
 
     def _map(self) -> tuple[mmap.mmap, Array]:

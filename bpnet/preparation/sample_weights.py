@@ -66,7 +66,10 @@ def column_weights(column: Column, name: str, where: Where) -> Floats:
         )
     if negative.any():
         row = int(np.argmax(negative))
-        raise DataError(f"{where(row)}, column '{name}': the weight {weights[row]:g} is below 0")
+        raise DataError(
+            f"{where(row)}, column '{name}': the weight {weights[row]:g} is below 0; "
+            "give a number of at least 0"
+        )
     # at most 1, so that no sum of weights overflows
     return np.asarray(weights / max(weights.max(), np.finfo(np.float64).tiny))
 
@@ -93,5 +96,5 @@ def check_parts(weights: Floats, parts: Mapping[Part, Indices], where: str) -> N
         if len(rows) and not weights[rows].sum() > 0:
             raise DataError(
                 f"{where}: the weights of the {part} rows are all 0; "
-                "at least one row of each part must count"
+                "give at least one row of each part a weight above 0"
             )

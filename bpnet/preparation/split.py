@@ -1,4 +1,4 @@
-"""The second stage of preparation: rows split into train, validation and test, from the seed."""
+"""The second stage of preparation: the rows split into training, validation and test rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class SplitDataset:
     """Row numbers of each part, counted from 0, in ascending order."""
     column_roles: ColumnRoles
     weights: Floats | None
-    """Each row's own weight (N,), up to a factor; None if the config names no column of weights."""
+    """Each row's weight (N,) in its column, up to a factor; None if the config names no column."""
 
     @property
     def rows(self) -> int:
@@ -46,7 +46,7 @@ class SplitDataset:
 
     @cached_property
     def part_numbers(self) -> PartNumbers:
-        """Each row's part (N,), an index of PARTS; -1 where a row is in none."""
+        """Each row's part (N,), an index of PARTS; -1 if a row is in none."""
         numbers = np.full(self.rows, -1, np.int8)
         for k, part in enumerate(PARTS):
             numbers[self.parts[part]] = k
@@ -65,19 +65,19 @@ class SplitDataset:
 def split_dataset(
     opened: OpenedDataset, parts: Mapping[Part, Indices] | None = None
 ) -> SplitDataset:
-    """Split the rows, and find the role of each column from those that train.
+    """Split the rows, and detect the role of each column from the training rows.
 
     Parameters
     ----------
     opened
         The dataset.
     parts
-        The rows of each part; by default they are drawn as `dataset.split` says, from its seed.
+        The rows of each part; by default those that `dataset.split` draws or names.
 
     Raises
     ------
     DataError
-        The rows cannot be split so, or no column is left to learn from.
+        The rows cannot be split this way, or no column is left to learn from.
 
     """
     if parts is None:
@@ -97,7 +97,7 @@ def split_dataset(
 def draw_split(opened: OpenedDataset) -> dict[Part, Indices]:
     """Draw the rows of each part from the split's seed, or take them from files or a column.
 
-    Raises DataError if a part would be empty or a class could not train.
+    Raises DataError if a part would be empty or there are more classes than training rows.
     """
     config, target_values = opened.loaded.config, opened.target_values
     _check_class_count(opened)
@@ -115,7 +115,7 @@ def draw_split(opened: OpenedDataset) -> dict[Part, Indices]:
 
 
 def _given_parts(opened: OpenedDataset) -> PartNumbers | None:
-    """Return each row's part (N,) where a column or the files give it, else None."""
+    """Return each row's part (N,) if a column or the files give it, else None."""
     name, table = opened.loaded.config.dataset.split.column, opened.table
     if name is None:
         return opened.dataset_table.part_numbers()
@@ -144,7 +144,7 @@ def _split_options(split: Split) -> SplitOptions:
 
 
 def _check_class_count(opened: OpenedDataset) -> None:
-    """Raise DataError if there are more classes than rows to train on."""
+    """Raise DataError if there are more classes than training rows."""
     split, target_values = opened.loaded.config.dataset.split, opened.target_values
     if target_values.task != "classification" or isinstance(split.amount("validation"), int):
         return
@@ -152,7 +152,7 @@ def _check_class_count(opened: OpenedDataset) -> None:
     if len(target_values.classes) > rows * (1 - held_out):
         raise DataError(
             f"{opened.table.name}: the target '{target_values.names[0]}' has "
-            f"{len(target_values.classes)} classes, more than the rows left to train on, "
-            f"of {rows} in all; give it more rows, or lower dataset.split.validation and test; "
+            f"{len(target_values.classes)} classes, more than the training rows left of its "
+            f"{rows} rows; add rows, or lower dataset.split.validation and test; "
             "if it is a quantity, set task: regression"
         )

@@ -1,4 +1,4 @@
-"""The target values of all rows, and the task that they make."""
+"""The target values of all rows, and the task that they suggest."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class TargetValues:
     def fit_target(
         self, train: Array, scaling: Literal["standardize", "none"], table: Table
     ) -> AnyTarget:
-        """Return the target as the model keeps it; quantities are scaled by the rows `train`.
+        """Return the target as the model stores it; quantities are scaled by the rows `train`.
 
         Raises DataError if a quantity to standardize is the same in all of these rows.
         """
@@ -107,7 +107,8 @@ def read_target_values(config: Config, table: Table, columns: Sequence[Column]) 
         _refuse_missing(columns, names, table, words=words)
     elif dropped.all():
         raise DataError(
-            f"{table.name}: every row's target is blank, and dataset.drop_missing_targets is true"
+            f"{table.name}: every row's target is missing, "
+            "and dataset.drop_missing_targets is true; fill in the targets, or name another column"
         )
     rows = np.flatnonzero(~missing)
     classes, present = _values(
@@ -197,8 +198,8 @@ def _fit_scale(
     stats.add(values, np.ones(len(values), bool))
     if scaling == "standardize" and stats.constant:
         raise DataError(
-            f"{table.name}: the target '{name}' is {values[0]:g} in every training row; "
-            "there is nothing to learn"
+            f"{table.name}: the target '{name}' is {values[0]:g} in every training row, so "
+            "there is nothing to learn; name another target, or add rows"
         )
     settings = Standardize() if scaling == "standardize" else NoScaling()
     try:

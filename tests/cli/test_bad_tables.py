@@ -253,7 +253,7 @@ TABLES = [
     reads(
         "more held out than there is",
         TABLE,
-        "of 60 rows 109 are held out",
+        "109 of 60 rows are held out",
         settings=("dataset.split.validation=100",),
     ),
     Case(

@@ -38,7 +38,7 @@ def test_all_that_is_treacherous_is_warned_of(here: Path) -> None:
     assert (said.code, said.err) == (0, "")
     warnings = [line for line in said.out.splitlines() if line.startswith("warning: ")]
     expected = (
-        ("'id'", "looks like an id"),
+        ("'id'", "looks like an ID"),
         ("'one'", "same value"),
         (
             "'told'",

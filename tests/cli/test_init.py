@@ -72,7 +72,7 @@ def test_the_comments_say_what_each_column_is(here: Path) -> None:
         assert any(
             line.split()[1:2] == words[:1] and all(w in line for w in words) for line in comments
         ), words
-    assert any("'id' is left out: it looks like an id" in line for line in comments)
+    assert any("'id' is left out: it looks like an ID" in line for line in comments)
     for key in ("split:", "preprocessing:", "class_weight:", "schedule:", "roles:"):
         assert any(line.strip().startswith(f"# {key}") for line in text.splitlines()), key
     assert [file.name for file in here.iterdir()] == ["t.csv"]
@@ -193,7 +193,7 @@ def test_many_columns_are_told_by_role(here: Path) -> None:
     table.to_csv(here / "t.csv", index=False)
     text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
     assert "#   50 numeric columns, 1 with missing values: 51 inputs" in text
-    assert "#   'id' is left out: it looks like an id" in text
+    assert "#   'id' is left out: it looks like an ID" in text
     assert "x12" not in text
 
 

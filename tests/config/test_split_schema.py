@@ -120,7 +120,7 @@ def test_what_is_drawn_at_random_is_stratified_by_default_in_a_classification(
         ),
         (
             "{column: a, stratify: true}",
-            "stratify is true, but column is set, which says the part of each row",
+            "stratify is true, but column is set, which assigns each row to a part",
         ),
         (
             "{group: a, shuffle: false}",
@@ -128,7 +128,7 @@ def test_what_is_drawn_at_random_is_stratified_by_default_in_a_classification(
         ),
         (
             "{column: a, shuffle: false}",
-            "shuffle is false, but column is set, which says the part of each row",
+            "shuffle is false, but column is set, which assigns each row to a part",
         ),
         ("{shuffle: false, stratify: true}", "stratify is true, but shuffle is false"),
     ],

@@ -155,12 +155,17 @@ def test_gaps_between_group_numbers_and_rows_that_are_dropped_do_not_matter():
         (
             [0, 0, 0, 1, 1, 1],
             None,
-            ("dataset.split.group", "2 groups 1 must train", "2 must be held out", "finer"),
+            (
+                "dataset.split.group",
+                "1 of 2 groups must be in",
+                "2 must be held out",
+                "more distinct values",
+            ),
         ),
         (
             [0, 0, 1, 1, 2, 2],
             [0, 0, 1, 1, 2, 2],
-            ("3 groups 3 must train, one of each", "stratify to false"),
+            ("3 of 3 groups must be in the training part, one for each", "stratify to false"),
         ),
         ([0, 1, 2, 3, -1, -1], None, ("dataset.split.group", "row 5 has no group")),
     ],

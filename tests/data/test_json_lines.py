@@ -87,7 +87,13 @@ def test_the_format_is_known_by_name_or_by_the_first_bytes(tmp_path):
     [
         ("", ("the table is empty",)),
         ("\n \n", ("the table is empty",)),
-        ("{}\n", ("the objects have no keys",)),
+        (
+            "{}\n",
+            (
+                "the objects have no keys",
+                "each line must hold a row",
+            ),
+        ),
         ('{"a": 1}\n[1]\n', ("line 2: is a list, not an object",)),
         ('{"a": 1}\n\n7\n', ("line 3: is 7, not an object",)),
         ('{"a": 1}\n{"a": 1,}\n', ("line 2: not a JSON object", "each line must hold one")),
@@ -109,7 +115,7 @@ def test_a_line_that_is_no_row_is_named(text, parts):
 def test_a_key_that_comes_after_the_first_block_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(streams, "BLOCK", 100)
     content = '{"a": 1}\n' * 50 + '{"b": 1}\n'
-    with pytest.raises(DataError, match=r"line 51: the key 'b' is new here; .* 'a'$"):
+    with pytest.raises(DataError, match=r"line 51: the key 'b' is not a column; .* 'a'; remove"):
         cells(table(content))
 
 

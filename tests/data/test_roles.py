@@ -101,7 +101,7 @@ def test_an_id_is_left_out_unless_it_is_named(name):
     finding = found(IDS, name)
     assert (finding.role, finding.reason) == (
         "ignored",
-        "it looks like an id: every row has another whole number",
+        "it looks like an ID: a different whole number in every row",
     )
     assert found(IDS, name, named=True).role == "numeric"
     assert found([*IDS[:-1], IDS[0]], name).role == "numeric"  # one stands twice
@@ -127,7 +127,7 @@ def test_a_name_that_merely_ends_so_is_none(name):
     ("cells", "reason"),
     [
         (TEXTS, "it looks like free text"),
-        (NAMES, "it looks like an id or a name: 30 different texts in 30 rows"),
+        (NAMES, "it looks like an ID or a name: 30 different texts in 30 rows"),
         (["", "", ""], "it is blank in every training row"),
     ],
 )

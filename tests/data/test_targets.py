@@ -90,7 +90,7 @@ def test_a_row_without_a_target_is_named(gap):
 def test_many_missing_values_are_counted():
     found = problems(regression_values, column(["1", *[""] * 9]), "y")
     assert len(found) == 6
-    assert found[-1] == "in all, 9 cells of the target 'y' are blank"
+    assert found[-1] == "in all, 9 target values of 'y' are missing"
 
 
 def test_words_for_missing_values_are_classes_but_not_numbers():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from bpnet.engine.loop.out_of_core import StoredRows
-from bpnet.errors import DataError, RunError
+from bpnet.errors import RunError
 from bpnet.preparation.row_store import MOST_IN_MEMORY, RowStore, storage_of
 
 Usage = namedtuple("Usage", "total used free")
@@ -101,7 +101,7 @@ def test_too_little_space_is_said_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**12, 10**12 - 10**9, 10**9))
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(RunError) as caught:
         RowStore(1_000_000, 2000, "float32", tmp_path)
     for part in (str(tmp_path), "need 2.0 GB", "1.0 GB are free", "--runs DIR"):
         assert part in str(caught.value)
@@ -113,7 +113,7 @@ def test_space_that_runs_out_while_rows_widen_is_said(
     with RowStore(100, 10, "float32", tmp_path) as store:
         store.append(np.ones((50, 10), np.float32))
         monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(1, 0, 1500))
-        with pytest.raises(DataError, match="the encoded rows need"):
+        with pytest.raises(RunError, match="the encoded rows need"):
             store.append(np.full((50, 10), 0.5, np.float32))
 
 

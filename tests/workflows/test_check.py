@@ -100,7 +100,7 @@ def test_columns_are_described_by_the_training_rows(tmp_path: Path) -> None:
     assert (columns["b"].lowest, columns["b"].highest) == (0, 4)
     assert (columns["when"].lowest, columns["when"].highest) == ("2024-01-30", "2024-05-08")
     assert (columns["c"].levels, columns["id"].levels, columns["a"].levels) == (2, 100, None)
-    assert "looks like an id" in (columns["id"].reason or "")
+    assert "looks like an ID" in (columns["id"].reason or "")
     assert (
         columns["a"].inputs,
         columns["b"].inputs,

@@ -360,13 +360,13 @@ def test_an_interruption_keeps_what_was_learnt(tmp_path):
             ["replicas=2"],
             5,
             ConfigError,
-            "replicas is 2, but cv trains a network for each fold; leave it out",
+            "replicas is 2, but cv trains one network per fold; remove it",
         ),
         (
             ["dataset.split.column=species"],
             5,
             ConfigError,
-            "says the part of each row, but cv draws the folds itself",
+            "assigns each row to a part, but cv draws the folds itself",
         ),
         (
             ["dataset.split.test_rows=[1]"],
@@ -402,9 +402,7 @@ def test_what_cannot_be_folded(tmp_path, settings, folds, error, text):
 
 
 def test_repetitions_that_would_be_the_same(tmp_path):
-    with pytest.raises(
-        ConfigError, match=r"--repeats 2: dataset\.split\.time is set, so that every"
-    ):
+    with pytest.raises(ConfigError, match=r"--repeats 2: dataset\.split\.time is set, so every"):
         cv(IRIS, tmp_path, "dataset.split.time=petal_width", repeats=2)
 
 
@@ -472,7 +470,8 @@ def test_rows_of_the_same_time_stay_together(tmp_path):
 def test_seeds_that_would_run_out(tmp_path, seed):
     with pytest.raises(
         ConfigError,
-        match=f"seed is {seed}, but each of 6 networks has the next one, up to 4294967295",
+        match=f"seed is {seed}, but the 6 networks take it and the seeds after it, "
+        "at most 4294967295; lower it",
     ):
         cv(IRIS, tmp_path, f"seed={seed}", folds=3, repeats=2)
 

@@ -1,4 +1,4 @@
-"""Errors of cells: the place of a cell that cannot be used, and what to do about it."""
+"""Errors of cells: the place of a cell that cannot be used, and advice."""
 
 import re
 from collections.abc import Callable
@@ -50,9 +50,9 @@ class CellErrors:
 def parse_problems(
     error: CellParseError, column: Column, name: str, where: Where, purpose: str, advice: str
 ) -> list[str]:
-    """Return what to say of cells that could not be parsed.
+    """Return the problems of cells that could not be parsed.
 
-    `purpose` is that of the column, such as "feature"; `advice` is what the user may do.
+    `purpose` is that of the column, such as "feature"; `advice` follows each problem.
     """
     codes, categories = column.as_text()
     is_missing = column.number_format.is_missing_number
@@ -80,7 +80,7 @@ def _problems(
     advice: str,
     problem_of_all: str,
 ) -> list[str]:
-    """Return a line for each of the first rows, and the total where there are more."""
+    """Return a line for each of the first rows, and the total if there are more."""
     return [
         f"{where(row)}, column '{column}': {problem(row)}; {advice}"
         for row in rows[:MAX_PROBLEMS].tolist()
@@ -92,12 +92,12 @@ _COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 
 
 def has_other_number_format(cell: str) -> bool:
-    """Return whether a cell is a number but for a thousands mark or a decimal comma."""
+    """Return whether a cell is a number with a thousands mark or a decimal comma."""
     return bool(_THOUSANDS.fullmatch(cell) or _COMMA.fullmatch(cell))
 
 
 def _number_format_advice(texts: list[str]) -> str:
-    """Return what to set where all the texts are numbers of another format, else nothing."""
+    """Return the settings to change if all texts are numbers of another format, or nothing."""
     advice = []
     if all(_THOUSANDS.fullmatch(text) for text in texts):
         mark = next(character for character in texts[0].lstrip("+-") if not character.isdigit())

@@ -40,7 +40,7 @@ class ColumnFitter(Protocol):
         """Add the cells of a mask of rows (N,); those of the mask `sampled` (N,) may be kept."""
 
     def encoded_column(self, name: str) -> EncodedColumn:
-        """Return the encoded column; raise DataError where the cells do not suit."""
+        """Return the encoded column; raise DataError if the cells do not suit."""
 
 
 def column_fitter(options: ColumnOptions) -> ColumnFitter:
@@ -157,7 +157,7 @@ class BooleanFitter:
         self._stats.add(column.without_missing_words(), rows)
 
     def encoded_column(self, name: str) -> BooleanColumn:
-        """Return the encoded column; raise DataError where its words are not a pair."""
+        """Return the encoded column; raise DataError if its words are not a pair."""
         stats = self._stats
         if not stats.counts:
             raise _no_values(name)

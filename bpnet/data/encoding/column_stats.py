@@ -58,13 +58,13 @@ class NumericStats:
         """Return the sample's quantiles at the shares (Q,), interpolated linearly."""
         sample, percent = self.sample, shares * 100  # as scikit-learn takes them, to the last bit
         with np.errstate(all="ignore"):
-            # shrunk where a difference of two numbers would overflow
+            # shrunk if a difference of two numbers would overflow
             factor = 1.0 if np.isfinite(self.highest - self.lowest) else 0.25
             return np.asarray(np.percentile(sample * factor, percent) / factor)
 
     @property
     def sample(self) -> Floats:
-        """The sampled numbers; the lowest and the highest where none was sampled."""
+        """The sampled numbers; the lowest and the highest if none was sampled."""
         drawn = np.concatenate([np.empty(0), *self._sampled])
         return drawn if len(drawn) else np.array([self.lowest, self.highest])
 

@@ -32,7 +32,7 @@ class EncodedColumn(Component):
     name: str
     indicator: bool = False
     cell_type: ClassVar[CellType] = "text"
-    """What the cells are read as."""
+    """The type that the cells are read as."""
 
     @property
     def value_inputs(self) -> list[str]:
@@ -61,7 +61,7 @@ class EncodedColumn(Component):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write all inputs but the indicator; return the mask (N,) of missing values."""
-        raise TypeError(f"{type(self).__name__} writes nothing")
+        raise TypeError(f"{type(self).__name__} must implement write")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +171,8 @@ class OneHotColumn(CategoricalColumn):
         """Write 0 and 1."""
         codes, missing = self.category_codes(column, flags)
         x[:, : self.code_count] = 0
-        known = np.flatnonzero(codes >= 0)
-        x[known, codes[known]] = 1  # an entry of each row
+        listed = np.flatnonzero(codes >= 0)
+        x[listed, codes[listed]] = 1  # one entry per row
         return missing
 
 
@@ -192,9 +192,9 @@ class OrdinalColumn(CategoricalColumn):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingColumn(CategoricalColumn):
-    """The code, of which the network's first layer makes a trained vector of `size` numbers.
+    """The code, for which the network's first layer looks up a trained vector of `size` numbers.
 
-    An unseen category, where none was pooled, becomes `fill`.
+    An unseen category becomes `fill`, unless categories were pooled.
     """
 
     kind: Literal["embedding"] = "embedding"
@@ -242,14 +242,14 @@ def far_outside(values: Floats, lowest: float, highest: float) -> npt.NDArray[np
     """Return the positions of values farther outside a range than half its width."""
     margin = (highest - lowest) / 2
     low, high = lowest - margin, highest + margin
-    # mostly none is, which two passes without an array show
+    # usually there are none: two passes without a temporary array
     if len(values) and low <= values.min() and values.max() <= high:
         return np.empty(0, np.intp)
     return np.flatnonzero((values < low) | (values > high))
 
 
 def _required(fill: float | None, missing: Array) -> float:
-    """Return the value for missing ones; raise MissingValueError where there is none."""
+    """Return the value for missing ones; raise MissingValueError if there is none."""
     if fill is None:
         raise MissingValueError(np.flatnonzero(missing))
     return fill

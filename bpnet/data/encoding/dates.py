@@ -39,7 +39,7 @@ _EPOCH = datetime(1970, 1, 1)
 
 
 def parse_date(text: str, form: str) -> float:
-    """Return days since 1970-01-01, in UTC where the text has a time zone; raise ValueError."""
+    """Return days since 1970-01-01, in UTC if the text has a time zone; raise ValueError."""
     if form == ISO:
         if "-" not in text[1:] or len(text) < 8:
             raise ValueError(text)

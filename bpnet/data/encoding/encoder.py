@@ -115,7 +115,7 @@ class Encoder(Component):
         x[:, self._numeric] = rows / np.where(length == 0, 1.0, length)
 
     def _check_size(self, x: Array, chunk: Chunk) -> None:
-        """Raise DataError where an input is so large that its square overflows."""
+        """Raise DataError if an input is so large that its square overflows."""
         limit = np.sqrt(np.finfo(x.dtype).max)
         if x.size == 0 or (x.max() < limit and x.min() > -limit):
             return

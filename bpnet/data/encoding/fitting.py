@@ -39,7 +39,7 @@ def fit_encoder(
     unit_rows
         Whether the numeric inputs of each row are scaled to length 1.
     rng
-        Draws the rows that medians and quantiles are estimated from, where there are many.
+        Draws the rows that medians and quantiles are estimated from, if there are many.
     used
         The mask (N,) of the rows whose cells must be valid; by default all.
 
@@ -74,7 +74,7 @@ def _encoder(table: Table, fitters: Mapping[str, ColumnFitter], *, unit_rows: bo
 
 
 def _sampled(train: Array, columns: int, rng: np.random.Generator) -> Array:
-    """Return the mask (N,) of the rows to sample: all training rows, or as many as fit memory."""
+    """Return the mask (N,) of the rows to sample: all training rows, or at most the sample size."""
     most = min(SAMPLE_SIZE, max(1000, _MOST_SAMPLED // max(columns, 1)))
     rows = np.flatnonzero(train)
     if len(rows) <= most:

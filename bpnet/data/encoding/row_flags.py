@@ -1,4 +1,4 @@
-"""Flags of rows: what makes a row's prediction less trustworthy."""
+"""Flags of rows: reasons to trust a row's prediction less."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,7 +20,7 @@ class RowFlags:
     entries: list[tuple[FlagKind, str, npt.NDArray[np.intp]]] = field(default_factory=list)
 
     def add(self, kind: FlagKind, column: str, rows: npt.NDArray[np.intp]) -> None:
-        """Add an entry, where there are rows."""
+        """Add an entry, if there are rows."""
         if len(rows):
             self.entries.append((kind, column, rows))
 

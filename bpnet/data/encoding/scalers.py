@@ -91,7 +91,7 @@ _VERBS = {
 
 
 def fit_scaler(kind: AnyScaling, stats: NumericStats, column: str) -> AnyScaler:
-    """Return the scaler of a column; raise DataError where its numbers are so large to overflow."""
+    """Return the scaler of a column; raise DataError if its numbers overflow."""
     with np.errstate(all="ignore"):
         subtract, divide = 0.0, 1.0
         if isinstance(kind, Quantile):

@@ -35,11 +35,11 @@ class Chunk:
         raise TypeError(f"{type(self).__name__} has no cells")
 
     def lines(self) -> list[str] | None:
-        """Return the rows as lines of CSV where they were read as such, else None."""
+        """Return the rows as lines of CSV if they were read as such, else None."""
         return None
 
     def place(self, row: int) -> str | None:
-        """Return the line of a row, counted from 0 in the chunk; None where there are no lines."""
+        """Return the line of a row, counted from 0 in the chunk; None if there are no lines."""
         return None
 
     def where(self, row: int) -> str:
@@ -70,7 +70,7 @@ class ChunkSelection(Chunk):
 
 
 class ColumnChunk(Chunk):
-    """A chunk of columns in memory; `lines` are those its rows are on, where there are any."""
+    """A chunk of columns in memory; `lines` are those its rows are on, if there are any."""
 
     def __init__(
         self,

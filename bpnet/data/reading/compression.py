@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 class _ZstdStream(io.RawIOBase):
     """A zstd stream, frame after frame.
 
-    Raises EOFError where the stream is cut short, as gzip does and zstandard does not.
+    Raises EOFError if the stream is cut short, as gzip does and zstandard does not.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -69,7 +69,7 @@ COMPRESSIONS = (
 
 
 def decompressed(stream: BinaryIO) -> BinaryIO:
-    """Return the stream, decompressed where its first bytes are those of a compression."""
+    """Return the stream, decompressed if its first bytes are those of a compression."""
     head = stream.read(4)
     stream.seek(0)
     for compression in COMPRESSIONS:

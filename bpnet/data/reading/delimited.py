@@ -1,6 +1,7 @@
 """Delimited text, such as CSV: read block by block, a large block by pandas.
 
-A small block, and one in which something is amiss, is read cell by cell, which names the line.
+A small block, and one that pandas cannot parse, is read cell by cell, which names the line of an
+error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ class DelimitedFile:
     """A delimited table that begins with a line of column names.
 
     Blank lines are skipped, and white space around a cell is not part of it. `lines` are those the
-    rows are on in the file `name`, where the content is not the file itself. Raises DataError.
+    rows are on in the file `name`, if the content is not the file itself. Raises DataError.
     """
 
     kind = "Delimited"
@@ -67,7 +68,7 @@ class DelimitedFile:
             row += len(chunk)
             blocks += 1
         if row == start:
-            raise DataError(f"{self.name}: the table has column names but no rows")
+            raise DataError(f"{self.name}: the table has column names but no rows; add rows")
         if blocks == 1 and len(content) < LARGE:
             self._whole = chunk  # a small table is parsed once
 
@@ -146,7 +147,7 @@ class TextChunk(Chunk):
     def _records(self) -> tuple[list[list[str]], list[int]]:
         """The cells of each row, and the line on which it begins.
 
-        Raises DataError where a row has too many or too few cells.
+        Raises DataError if a row has too many or too few cells.
         """
         text = _decoded(self._content, self._line, self.name)
         if "\0" in text:

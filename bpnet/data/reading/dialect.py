@@ -26,7 +26,7 @@ class Dialect:
     def header(self, text: str, name: str) -> tuple[int, list[str], int]:
         """Return the first record's line, its cells, and the line it ends on.
 
-        There are no cells where the text has no record.
+        There are no cells if the text has no record.
         """
         for line, cells, end in self._read(text, 1, name):
             return line, cells, end
@@ -73,7 +73,7 @@ def detect_dialect(head: str, name: str, settings: Reading) -> Dialect:
 def _separator(head: str, name: str, quote: str) -> str:
     """Return the separator that gives the first records equally many cells, and the most.
 
-    Where none does, it is the one that gives the most column names.
+    If none does, it is the one that gives the most column names.
     """
     best, most = ",", (False, 1)
     candidates = ("\t", *_SEPARATORS) if ".tsv" in name.lower() else _SEPARATORS

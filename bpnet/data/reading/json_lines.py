@@ -35,7 +35,10 @@ class JsonLinesFile:
                 f"{name}: a key holds half of a surrogate pair, which is not text; correct it"
             )
         if not self.columns:
-            raise DataError(f"{name}: the objects have no keys, which are the columns")
+            raise DataError(
+                f"{name}: the objects have no keys, which are the columns; "
+                f"each line must hold a row, such as {_EXAMPLE}"
+            )
 
     @property
     def digest(self) -> str:
@@ -59,13 +62,14 @@ class JsonLinesFile:
             start += len(objects)
 
     def _check_keys(self, objects: list[tuple[int, dict[str, Any]]]) -> None:
-        """Raise DataError where an object has a key that is not a column."""
+        """Raise DataError if an object has a key that is not a column."""
         columns = set(self.columns)
         for line, row in objects:
             if new := sorted(row.keys() - columns):
                 raise DataError(
-                    f"{self.name}, line {line}: the key {quoted_list(new)} is new here; "
-                    f"the columns are the keys of the first 6 MB: {quoted_list(self.columns)}"
+                    f"{self.name}, line {line}: the key '{new[0]}' is not a column; "
+                    f"the columns are the keys of the first 6 MB: {quoted_list(self.columns)}; "
+                    "remove the key, or add it to the first line"
                 )
 
     def _objects(self) -> Iterator[list[tuple[int, dict[str, Any]]]]:
@@ -89,9 +93,9 @@ class JsonLinesFile:
                 f"each line must hold one, such as {_EXAMPLE}"
             ) from None
         if not isinstance(row, dict):
-            found = "a list" if isinstance(row, list) else repr(row)[:40]
+            shown = "a list" if isinstance(row, list) else repr(row)[:40]
             raise DataError(
-                f"{self.name}, line {line}: is {found}, not an object; "
+                f"{self.name}, line {line}: is {shown}, not an object; "
                 f"each line must hold one row, such as {_EXAMPLE}"
             )
         return row
@@ -112,11 +116,11 @@ class JsonLinesFile:
         if isinstance(value, str) and not _is_text(value):
             raise DataError(
                 f"{self.name}, line {line}, column '{column}': "
-                "half a surrogate pair is not text; correct it"
+                "half of a surrogate pair is not text; correct it"
             )
         return str(value).strip()
 
 
 def _is_text(value: str) -> bool:
-    """Return whether UTF-8 can hold a string: not where half of a surrogate pair is in it."""
+    """Return whether UTF-8 can hold a string: not if half of a surrogate pair is in it."""
     return not any("\ud800" <= character <= "\udfff" for character in value)

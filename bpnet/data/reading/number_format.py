@@ -37,7 +37,7 @@ class NumberFormat:
     def number(self, cell: str) -> float:
         """Return a cell's number, NaN for a missing value.
 
-        Raises ValueError where the cell holds anything else, an infinite number included.
+        Raises ValueError if the cell holds anything else, an infinite number included.
         """
         if self.is_missing_number(cell):
             return math.nan

@@ -20,9 +20,9 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
     Raises
     ------
     DataError
-        Where there is no such table, or its column names cannot be read.
+        There is no such table, or its column names cannot be read.
     UsageError
-        Where a package that the file's format needs is not installed.
+        A package that the file's format needs is not installed.
 
     """
     settings = settings or Reading()

@@ -19,9 +19,9 @@ _SPELLINGS = sorted(
 def parse_columns(
     content: bytes, columns: list[str], dialect: Dialect, types: ColumnTypes
 ) -> dict[str, Column] | None:
-    """Return the columns of `types`; None where anything is amiss.
+    """Return the columns of `types`; None if anything is invalid.
 
-    Reading cell by cell then finds what is amiss, and names it.
+    Reading cell by cell then finds the invalid cell, and names its line.
     """
     if b"\0" in content:
         return None
@@ -63,7 +63,7 @@ def parse_columns(
 def _frame(
     content: bytes, columns: list[str], dialect: Dialect, types: ColumnTypes
 ) -> pd.DataFrame | None:
-    """Parse the columns of `types`; None where pandas cannot."""
+    """Parse the columns of `types`; None if pandas cannot."""
     missing = sorted(dialect.number_format.missing)
     words: dict[CellType, list[str]] = {
         "number": [*missing, *_SPELLINGS],
@@ -99,7 +99,7 @@ def _line_count(content: bytes) -> int:
 
 
 def _row_count(content: bytes, width: int, dialect: Dialect) -> int | None:
-    """Return the number of rows; None where one is short or long, or a quote is inside a cell.
+    """Return the number of rows; None if one is short or long, or a quote is inside a cell.
 
     pandas accepts such quotes.
     """

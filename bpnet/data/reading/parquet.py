@@ -23,7 +23,7 @@ _ROWS = 50_000
 class ParquetFile:
     """A Parquet file of numbers, text, booleans, dates and times.
 
-    Raises DataError where the file is damaged, or its columns are nested or not of one name each.
+    Raises DataError if the file is damaged, or its columns are nested or not of one name each.
     """
 
     kind = "Parquet"
@@ -45,7 +45,7 @@ class ParquetFile:
                 "flatten it, or drop it, before training"
             )
         if not rows:
-            raise DataError(f"{name}: the table has column names but no rows")
+            raise DataError(f"{name}: the table has column names but no rows; add rows")
 
     @property
     def digest(self) -> str:
@@ -53,7 +53,7 @@ class ParquetFile:
         return sha256(self._opener, self.name)
 
     def chunks(self, types: ColumnTypes, start: int) -> Iterator[Chunk]:
-        """Yield the rows in order; raise DataError where the file is damaged."""
+        """Yield the rows in order; raise DataError if the file is damaged."""
         with stream_errors(self.name), self._opener() as stream:
             file = self._open(stream)
             try:
@@ -100,7 +100,7 @@ class ParquetChunk(Chunk):
         return int(self._batch.num_rows)
 
     def column(self, name: str) -> Column:
-        """Return one of the columns; raise DataError where it holds neither numbers nor text."""
+        """Return one of the columns; raise DataError if it holds neither numbers nor text."""
         return self._column(name, as_text=self._types.get(name, "text") == "text")
 
     def _column(self, name: str, *, as_text: bool) -> Column:

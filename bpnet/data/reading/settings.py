@@ -1,4 +1,4 @@
-"""Settings of reading: how a text table is written, where that cannot be read off it."""
+"""Settings of reading: the form of a text table, if it cannot be detected."""
 
 import codecs
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Reading(Component):
     quote: str = '"'
     """Character around cells that hold the separator or a line break. Example: `quote: "'"`."""
     encoding: str | None = None
-    """Encoding of the text, such as cp1252. By default UTF-8, or UTF-16 where the file begins with
+    """Encoding of the text, such as cp1252. By default UTF-8, or UTF-16 if the file begins with
     its mark. Example: `encoding: cp1252`.
     """
     decimal: Literal[".", ","] | None = None

@@ -14,7 +14,7 @@ _NAMES = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
 
 
 def sklearn_table(name: str) -> Table:
-    """Return a table of scikit-learn's; raise DataError where it has none of that name.
+    """Return a table of scikit-learn's; raise DataError if it has none of that name.
 
     The target is the last column, named `target`; classes are given by name.
     """

@@ -28,7 +28,7 @@ Opener = Callable[[], BinaryIO]
 
 
 def file_opener(path: str | Path) -> Opener:
-    """Return what opens a file, or standard input where the path is `-`; raise DataError."""
+    """Return an opener of a file, or of standard input for the path `-`; raise DataError."""
     if str(path) == "-":
         return _standard_input_opener()
     name = str(path)
@@ -37,7 +37,7 @@ def file_opener(path: str | Path) -> Opener:
 
 
 def bytes_opener(content: bytes) -> Opener:
-    """Return what opens bytes in memory."""
+    """Return an opener of bytes in memory."""
     return lambda: io.BytesIO(content)
 
 
@@ -91,7 +91,7 @@ def record_blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[
     """Yield blocks of whole records, each with the line it begins on, counted from 1.
 
     Pieces are joined and cut where a line ends outside of quotes. The last block is all that is
-    left, so that a table of one piece is one block. Raises DataError where a record is longer than
+    left, so that a table of one piece is one block. Raises DataError if a record is longer than
     `LONGEST_RECORD`.
     """
     line, held, following = 1, b"", next(pieces, b"")
@@ -116,7 +116,7 @@ def record_blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[
 
 
 def _end_of_records(content: bytes, quote: bytes) -> int:
-    """Return the position at which the last whole record ends; 0 where none does."""
+    """Return the position at which the last whole record ends; 0 if none does."""
     end = content.rfind(b"\n") + 1
     if quote not in content:
         return end
@@ -165,7 +165,7 @@ class stream_errors:  # noqa: N801 (a context manager)
 
 
 def _standard_input_opener() -> Opener:
-    """Return what opens standard input, which is copied first, to disk where it is large.
+    """Return an opener of standard input, which is copied first, to disk if it is large.
 
     Standard input itself can be read only once.
     """
@@ -208,7 +208,7 @@ class _Unclosed(io.BufferedIOBase, BinaryIO):
 
 
 def _open(path: Path, name: str) -> BinaryIO:
-    """Open a file; raise DataError, with the closest name in its folder where it is not there."""
+    """Open a file; raise DataError, with the closest name in its folder if it does not exist."""
     try:
         return open(path, "rb")
     except FileNotFoundError:

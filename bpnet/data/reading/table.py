@@ -99,7 +99,7 @@ class Table:
         return hashlib.sha256("".join(file.digest for file in self.files).encode()).hexdigest()
 
     def require(self, column: str, *, wanted_for: str) -> None:
-        """Raise DataError, with the closest name, where there is no such column."""
+        """Raise DataError, with the closest name, if there is no such column."""
         if column not in self.columns:
             raise DataError(
                 f"{self.name}: there is no column '{column}', which {wanted_for}; "
@@ -107,7 +107,7 @@ class Table:
             )
 
     def cells(self, column: str, *, wanted_for: str) -> list[str]:
-        """Return one column's cells as text; raise DataError where there is no such column."""
+        """Return one column's cells as text; raise DataError if there is no such column."""
         self.require(column, wanted_for=wanted_for)
         return [
             cell for chunk in self.chunks({column: "text"}) for cell in chunk.column(column).cells()

@@ -12,7 +12,7 @@ from bpnet.data.reading.table import Table
 def whole_columns(table: Table, types: ColumnTypes) -> dict[str, Column]:
     """Return each column of `types` with all the table's rows; raise DataError.
 
-    A column of the type `any` is numbers where all its cells can be, else text.
+    A column of the type `any` is numbers if all its cells can be, else text.
     """
     parts: dict[str, list[Column]] = {name: [] for name in types}
     for chunk in table.chunks(types):

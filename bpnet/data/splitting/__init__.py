@@ -1,4 +1,4 @@
-"""Splitting: which rows train, validate and test, drawn from one seed in `split.py`."""
+"""Splitting: the training, validation and test rows, drawn from one seed in `split.py`."""
 
 from bpnet.data.splitting.parts import PARTS, Indices, Part, PartNumbers, parts_from_words
 from bpnet.data.splitting.split import SplitOptions, split_rows

@@ -48,15 +48,17 @@ def draw_groups(
     classes: Indices | None,
     rng: np.random.Generator,
 ) -> dict[HeldOut, Indices]:
-    """Return some of the free rows (F,) for each part, in whole groups, about as many as `sizes`.
+    """Return some of the free rows (F,) for each part, in whole groups, of about these `sizes`.
 
-    Groups are drawn at random; the number of rows is as a rule within the largest group of a size.
+    Groups are drawn at random. A part's size usually differs from the requested one by less than
+    the largest group.
 
     With `classes` (F,), each part has its share of the groups of each kind, where the kind of a
-    group is the class of which it has the largest share, and one group of each kind trains. Of up
-    to 100 draws, fewer where there are many groups, the one nearest to each class's share is taken.
+    group is the class of which it has the largest share, and one group of each kind is in the
+    training part. Of up to 100 draws, fewer if there are many groups, the one nearest to the shares
+    of the classes is taken.
 
-    Raises DataError where there are too few `groups` (F,) for each part to have one.
+    Raises DataError if there are too few `groups` (F,) for each part to have one.
     """
     rows = np.bincount(groups)
     counts = _GroupCounts(*_pairs(groups, np.zeros_like(groups) if classes is None else classes))
@@ -77,14 +79,16 @@ def draw_groups(
 
 
 def _check_enough(groups: int, kinds: int, sizes: Mapping[HeldOut, int], *, by_class: bool) -> None:
-    """Raise DataError where there are too few groups for training and each part to draw."""
+    """Raise DataError if there are too few groups for training and each part to draw."""
     needed = sum(size > 0 for size in sizes.values())
     if groups - kinds < needed:
+        reason, advice = "", "or set validation or test to 0"
+        if by_class:
+            reason = ", one for each main class of a group,"
+            advice = "set validation or test to 0, or set stratify to false"
         raise DataError(
-            f"dataset.split.group: of {groups} groups {kinds} must train"
-            + (", one of each kind of class," if by_class else "")
-            + f" and {needed} must be held out; take a finer column, set validation or test to 0"
-            + (", or stratify to false" if by_class else "")
+            f"dataset.split.group: {kinds} of {groups} groups must be in the training part{reason} "
+            f"and {needed} must be held out; use a column with more distinct values, {advice}"
         )
 
 

@@ -30,8 +30,8 @@ def parts_from_words(
     """Return the part (N,) of each row by the words of `dataset.split.column`, in any case.
 
     `codes` (N,) are positions in `words`, the distinct ones, or -1 for a blank cell; `where`
-    returns the place of a row. Raises DataError where a word is not one of train, validation (or
-    val, valid, dev) and test, and where no row trains.
+    returns the place of a row. Raises DataError if a word is not one of train, validation (or
+    val, valid, dev) and test, or if there is no training row.
     """
     # the last entry is that of the code -1
     numbers = [*(_WORDS.get(word.strip().casefold(), -1) for word in words), -1]
@@ -50,7 +50,6 @@ def parts_from_words(
         )
     if not (parts == TRAIN).any():
         raise DataError(
-            "dataset.split.column: no row has the word train there; "
-            "mark the rows to train on with it"
+            "dataset.split.column: no row has the word train there; put it in the training rows"
         )
     return parts

@@ -1,4 +1,4 @@
-"""The random split, by classes in proportion where there are some."""
+"""The random split, of each class in proportion if the rows have classes."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,8 @@ def draw_rows(
 ) -> dict[HeldOut, Indices]:
     """Return `sizes` of the free rows (F,) for each part, of each class (F,) in proportion.
 
-    Without `rng` they are the last rows. Raises DataError where each row left must train.
+    Without `rng` they are the last rows. Raises DataError if every remaining row is the only one of
+    its class.
     """
     strata = [free]
     if classes is not None:
@@ -33,8 +34,8 @@ def draw_rows(
         drawn[part] = np.concatenate([stratum[:n] for stratum, n in zip(left, counts, strict=True)])
         if sizes[part] and not len(drawn[part]):
             raise DataError(
-                f"dataset.split.{part}: every row left is the only one of its class, "
-                "which must train; "
+                f"dataset.split.{part}: every remaining row is the only one of its class, and "
+                "each class needs a training row; "
                 f"name fewer rows, set stratify to false, or set {part} to 0"
             )
         left = [stratum[n:] for stratum, n in zip(left, counts, strict=True)]
@@ -51,7 +52,7 @@ def _shares(sizes: Indices, total: int, spare: Indices) -> Indices:
     for k in np.argsort(counts - ideal, kind="stable"):  # the largest remainder first
         if counts.sum() < total and counts[k] < spare[k]:
             counts[k] += 1
-    # where a stratum had no row to spare, another gives one more
+    # if a stratum had no row to spare, another gives one more
     while counts.sum() < total and (counts < spare).any():
         counts[np.argmax(spare - counts)] += 1
     return counts

@@ -1,4 +1,4 @@
-"""The split: rows for validation and test, named or drawn with the seed; the others train."""
+"""The split: validation and test rows, named or drawn with the seed; the others for training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,13 +61,13 @@ def split_rows(
         Seed of the draw.
     classes
         Class numbers (N,): every part drawn has its share of each class, by largest remainders, and
-        at least one row of each class trains.
+        at least one row of each class is a training row.
     groups
         Group numbers (N,): whole groups are drawn, so that no group is in two parts and shares are
         approximate; `classes` then count as `draw_groups` explains.
     times
-        Times (N,): the latest rows test, those before them validate, the earliest train. Rows of
-        the same time stay together.
+        Times (N,): the latest rows are the test rows, those before them the validation rows, the
+        earliest the training rows. Rows of the same time stay together.
     named
         Parts (N,) named row by row, -1 for none: rows named for validation or test are in that
         part, no more are drawn for it, and the shares of other parts are of the other rows.
@@ -77,7 +77,7 @@ def split_rows(
     Raises
     ------
     DataError
-        Where a part would be empty, a row does not exist, or a time or group is missing.
+        A part would be empty, a row does not exist, or a time or group is missing.
 
     """
     parts = np.zeros(rows, np.int8) if named is None else np.maximum(named, TRAIN)
@@ -88,7 +88,7 @@ def split_rows(
     filled += _enter_listed_rows(parts, options)
     _check_filled(parts, filled)
     free = np.flatnonzero(parts == TRAIN)
-    _check_some_train(sizes, len(free), int(np.count_nonzero(parts != DROPPED)))
+    _check_some_left(sizes, len(free), int(np.count_nonzero(parts != DROPPED)))
     rng = split_generator(seed, SplitUse.PARTS)
     free_classes = None if classes is None else classes[free]
     if times is not None:
@@ -113,7 +113,7 @@ def _sizes(options: SplitOptions, filled: Sequence[HeldOut], rows: int) -> dict[
 
 
 def _size(part: HeldOut, amount: int | float, rows: int) -> int:
-    """Return the number of rows to draw from `rows` for a part; raise DataError for none."""
+    """Return the number of rows to draw from `rows` for a part; raise DataError if it is 0."""
     if isinstance(amount, int):
         return amount
     size = round(rows * amount)
@@ -122,8 +122,8 @@ def _size(part: HeldOut, amount: int | float, rows: int) -> int:
         if rows > 3:
             advice = f"raise it to at least {1 / rows:.3g}, or {advice}"
         raise DataError(
-            f"dataset.split.{part} is {amount}, which of {rows} rows leaves the {part} part empty; "
-            + advice
+            f"dataset.split.{part} is {amount}, which leaves the {part} part empty: "
+            f"it is drawn from {rows} rows; {advice}"
         )
     return size
 
@@ -148,7 +148,7 @@ def _enter(parts: PartNumbers, part: HeldOut, rows: Indices) -> None:
         outside = rows[np.argmax(rows >= len(parts))]
         raise DataError(
             f"dataset.split.{part}_rows names row {outside + 1}, "
-            f"but the table has {len(parts)} rows"
+            f"but the table has {len(parts)} rows; name rows from 1 to {len(parts)}"
         )
     twice = rows[1:][np.diff(rows) == 0]
     if len(twice):
@@ -164,28 +164,28 @@ def _enter(parts: PartNumbers, part: HeldOut, rows: Indices) -> None:
 
 
 def _check_filled(parts: PartNumbers, filled: Sequence[HeldOut]) -> None:
-    """Raise DataError where all rows named for a part are dropped."""
+    """Raise DataError if all rows named for a part are dropped."""
     for part in filled:
         if not (parts == NUMBERS[part]).any():
             raise DataError(
-                f"dataset.split: all rows of the {part} part are left out; name other rows for it"
+                f"dataset.split: all rows named for the {part} part are dropped; name other rows"
             )
 
 
-def _check_some_train(sizes: dict[HeldOut, int], free: int, rows: int) -> None:
-    """Raise DataError where no row is left to train on."""
+def _check_some_left(sizes: dict[HeldOut, int], free: int, rows: int) -> None:
+    """Raise DataError if no training row is left."""
     held_out = rows - free + sum(sizes.values())
     if held_out >= rows:
         raise DataError(
-            f"dataset.split: of {rows} rows {held_out} are held out for validation and test, which "
-            "leaves none to train on; lower the shares or counts, or name fewer rows"
+            f"dataset.split: {held_out} of {rows} rows are held out for validation and test, so "
+            "none are left to train on; lower the shares or counts, or name fewer rows"
         )
 
 
 def _check_given(key: str, free: Indices, given: npt.NDArray[np.bool_]) -> None:
-    """Raise DataError where a row has no time, or no group."""
+    """Raise DataError if a row has no time, or no group."""
     if not given.all():
         raise DataError(
             f"dataset.split.{key}: row {free[np.argmin(given)] + 1} has no {key}; "
-            "give it one, or take the row out"
+            "give it one, or remove the row"
         )

@@ -1,4 +1,4 @@
-"""The split by time: the latest rows test, those before them validate, the earliest train."""
+"""The split by time: the latest rows for test, those before for validation, then training."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ def draw_latest(
     """Return the latest of the free rows (F,) with these times (F,), about `sizes` for each part.
 
     A cut moves to the nearest change of the time, the earlier of two that are as near. Raises
-    DataError where the times are too few for each part to have its own.
+    DataError if the times are too few for each part to have its own.
     """
     order = np.argsort(times, kind="stable")
     changes = np.flatnonzero(np.diff(times[order])) + 1  # positions at which a new time begins
@@ -24,7 +24,7 @@ def draw_latest(
         raise DataError(
             f"dataset.split.time: the rows have {len(changes) + 1} different times, "
             f"too few for {parts_left + 1} parts of different times; "
-            "take a finer column, or set validation or test to 0"
+            "use a column with more distinct values, or set validation or test to 0"
         )
     drawn: dict[HeldOut, Indices] = {}
     end = len(free)

@@ -1,4 +1,4 @@
-"""JSON: an object for each row, one a line or all in one document."""
+"""JSON: an object for each row, one per line or all in one document."""
 
 import json
 import math
@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 
 class JsonLinesWriter:
-    """Writes one object a line."""
+    """Writes one object per line."""
 
     def __init__(self, stream: BinaryIO, columns: OutputColumns) -> None:
         self._stream, self._columns = stream, columns
@@ -45,9 +45,9 @@ class JsonLinesWriter:
         ]
 
     def _value(self, column: str, cell: str) -> str | float | int | None:
-        """Return a cell as a JSON value: null where it is blank.
+        """Return a cell as a JSON value: null if it is blank.
 
-        A cell of a numeric column is a number where it is written as JSON writes numbers.
+        A cell of a numeric column is a number if it is written as JSON writes numbers.
         """
         if column in self._numeric and _NUMBER.fullmatch(cell):
             value: float | int = json.loads(cell)

@@ -10,7 +10,7 @@ from bpnet.data.writing.writer import AddedColumns, OutputColumns
 
 
 class ParquetWriter:
-    """Writes one row group a chunk; numeric columns are float64, the others strings."""
+    """Writes one row group per chunk; numeric columns are float64, the others strings."""
 
     def __init__(self, stream: BinaryIO, columns: OutputColumns) -> None:
         self._stream, self._columns = stream, columns

@@ -26,7 +26,7 @@ class OutputColumns:
     numeric: Sequence[str] = ()
 
     def rows(self, chunk: Chunk) -> Sequence[Sequence[str]]:
-        """Return every row's cells as text, none where no column is kept."""
+        """Return every row's cells as text, none if no column is kept."""
         return chunk.rows() if self.kept else [()] * len(chunk)
 
     def positions(self, chunk: Chunk) -> list[int]:
@@ -46,6 +46,6 @@ class Writer(Protocol):
 
 
 def open_writer(file_format: FileFormat, stream: BinaryIO, columns: OutputColumns) -> Writer:
-    """Return a writer of the columns in a format; raise UsageError where a package is missing."""
+    """Return a writer of the columns in a format; raise UsageError if a package is missing."""
     writer: Writer = file_format.load(file_format.writer)(stream, columns)
     return writer

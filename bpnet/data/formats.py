@@ -35,8 +35,6 @@ class FileFormat:
     """A class like `writing.csv_writer:CsvWriter`, called with (stream, columns)."""
     package: str | None = None
     """The package that the format needs beyond those of a plain installation."""
-    extra: str | None = None
-    """The extra of bpnet-cli that installs the package."""
     binary: bool = False
     """Whether it is not text, and so never written to standard output."""
 
@@ -50,11 +48,11 @@ class FileFormat:
         try:
             return getattr(import_module(f"bpnet.data.{module}"), name)
         except ImportError:
-            if self.extra is None:
+            if self.package is None:
                 raise
             raise UsageError(
                 f"{file and f'{file}: '}{self.title} needs {self.package}; "
-                f"install it with: pip install 'bpnet-cli[{self.extra}]'"
+                f"install it with: pip install {self.package}"
             ) from None
 
 
@@ -95,7 +93,6 @@ FORMATS = (
         reader="reading.parquet:ParquetFile",
         writer="writing.parquet_writer:ParquetWriter",
         package="pyarrow",
-        extra="parquet",
         binary=True,
     ),
 )

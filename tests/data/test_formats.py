@@ -194,7 +194,7 @@ def test_a_package_that_is_missing_is_named(
         monkeypatch.delitem(sys.modules, module, raising=False)
     advice = (
         f"{file_format.title} needs {file_format.package}; "
-        f"install it with: pip install 'bpnet-cli[{file_format.extra}]'"
+        f"install it with: pip install {file_format.package}"
     )
     with pytest.raises(UsageError) as caught:
         open_table(path)

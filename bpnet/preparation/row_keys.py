@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.data.encoding.dates import likely_format, parse_date
+from bpnet.data.encoding.dates import expected_date, likely_format, parse_date
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.splitting import Indices
@@ -46,7 +46,7 @@ def _refuse_missing(missing: Mask, key: str, column: str, opened: OpenedDataset)
     if missing.any():
         raise DataError(
             f"{opened.table.where(int(np.argmax(missing)))}, column '{column}': is blank, but "
-            f"dataset.split.{key} needs it of every row; fill it in, or drop the row "
+            f"dataset.split.{key} needs it in every row; fill it in, or drop the row "
             f"(rows like it: {int(missing.sum())})"
         )
 
@@ -61,7 +61,7 @@ def _read_times(column: Column, name: str, table: Table) -> Floats:
         parse = column.number_format.number
     else:
         date_format = likely_format(list(texts[:2000]), 0.0) or ""
-        expected = f"a date ({date_format})" if date_format else "a date or a number"
+        expected = expected_date(date_format) if date_format else "a date or a number"
 
         def parse(cell: str) -> float:
             return parse_date(cell, date_format)

@@ -175,7 +175,7 @@ TABLES = [
         "a day that is none",
         rows_of("{'2024-02-30' if k == 3 else f'2024-02-{k % 28 + 1:02}'},{k},{'xy'[k % 2]}"),
         "line 5 (row 4), column 'a'",
-        "'2024-02-30' is not a date (ISO 8601)",
+        "'2024-02-30' is not a date like 2024-12-31 (ISO 8601)",
     ),
     reads(
         "a year beyond 9999",

@@ -161,7 +161,7 @@ def test_what_is_no_date_is_named_with_its_line(cell):
     for part in (
         "t.csv, line 3 (row 2)",
         "column 'd'",
-        f"'{cell}' is not a date (ISO 8601)",
+        f"'{cell}' is not a date like 2024-12-31 (ISO 8601)",
         "dataset.roles.d",
     ):
         assert part in message
@@ -169,7 +169,10 @@ def test_what_is_no_date_is_named_with_its_line(cell):
 
 def test_another_format_is_named():
     message = problem(["01.02.2020", "2020-01-01"], "%d.%m.%Y")
-    assert "line 3 (row 2), column 'd': '2020-01-01' is not a date (%d.%m.%Y)" in message
+    assert (
+        "line 3 (row 2), column 'd': '2020-01-01' is not a date like 31.12.2024 (%d.%m.%Y)"
+        in message
+    )
 
 
 def test_a_missing_value_where_none_is_allowed_is_named():

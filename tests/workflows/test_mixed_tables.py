@@ -172,7 +172,7 @@ def test_a_cell_of_another_kind_is_named(mixed, tmp_path):
     assert [problem.split(";")[0] for problem in caught.value.problems] == [
         f"{tmp_path / 'u.csv'}, line 8 (row 7), column 'age': 'old' is not a finite number",
         f"{tmp_path / 'u.csv'}, line 11 (row 10), column 'joined': "
-        "'in May' is not a date (ISO 8601)",
+        "'in May' is not a date like 2024-12-31 (ISO 8601)",
     ]
 
 

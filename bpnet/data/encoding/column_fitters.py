@@ -17,7 +17,7 @@ from bpnet.data.encoding.columns import (
     OneHotColumn,
     OrdinalColumn,
 )
-from bpnet.data.encoding.dates import DateColumn, DatePart, parse_date, share_passed
+from bpnet.data.encoding.dates import DateColumn, DatePart, expected_date, parse_date, share_passed
 from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, Ordinal
 from bpnet.data.reading.chunk import CellType
@@ -198,7 +198,7 @@ class DateFitter:
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         """Add the cells of a mask of rows (N,)."""
         days = column.parse(
-            lambda text: parse_date(text, self._format), f"a date ({self._format})"
+            lambda text: parse_date(text, self._format), expected_date(self._format)
         )[rows]
         self._stats.add(days, sampled[rows])
         present = days[~np.isnan(days)]

@@ -54,6 +54,12 @@ def parse_date(text: str, form: str) -> float:
     return (when - _EPOCH).total_seconds() / 86_400
 
 
+def expected_date(form: str) -> str:
+    """Return what a cell must be, with an example: `a date like 31.12.2024 (%d.%m.%Y)`."""
+    example = datetime(2024, 12, 31, 18, 30).strftime("%Y-%m-%d" if form == ISO else form)
+    return f"a date like {example} ({form})"
+
+
 def detect_format(texts: list[str]) -> str | None:
     """Return the first format in which all the texts are dates, or None."""
     return next(
@@ -132,7 +138,7 @@ class DateColumn(EncodedColumn):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the parts."""
-        days = column.parse(lambda text: parse_date(text, self.format), f"a date ({self.format})")
+        days = column.parse(lambda text: parse_date(text, self.format), expected_date(self.format))
         missing = np.isnan(days)
         if missing.any():
             if self.fill is None:

@@ -94,7 +94,8 @@ def describe_comparison(
             if comparison.network == comparison.baseline:
                 behind.append(both)
             elif gain.value <= 0:
-                behind.append(both if gain.high < 0 else f"{both} (within the noise)")
+                remark = "clearly worse" if gain.high < 0 else "within the noise"
+                behind.append(f"{both} ({remark})")
             elif gain.low <= 0:
                 unclear.append(both)
         if behind:

@@ -113,8 +113,10 @@ def test_a_network_that_beats_all_gets_no_sentence(rng):
 def test_a_network_that_is_clearly_worse(rng):
     (sentence,) = judged(np.arange(200) >= 60, np.arange(200) >= 10, rng)
     assert sentence.startswith(
-        "the network does not beat logistic regression: accuracy 0.70 against 0.95, log loss 0.64"
+        "the network does not beat logistic regression: "
+        "accuracy 0.70 against 0.95 (clearly worse), log loss 0.64"
     )
+    assert sentence.count("(clearly worse)") == 2
     assert "noise" not in sentence
 
 
@@ -168,7 +170,7 @@ def test_quantities_are_compared_by_r2_of_targets_in_their_own_units(rng):
     (sentence,) = describe_comparison(
         "regression", still, still + 0.25, [Baseline("the mean", still, None)], rng
     )
-    assert sentence == "the network does not beat the mean: RMSE 0.25 against 0.00"
+    assert sentence == "the network does not beat the mean: RMSE 0.25 against 0.00 (clearly worse)"
 
 
 def test_labels_are_compared_by_accuracy_and_log_loss(rng):

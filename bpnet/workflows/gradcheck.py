@@ -69,7 +69,7 @@ def check_config(loaded: LoadedConfig, rows: int) -> GradientReport:
             f"of larger parameters, {MAX_ENTRIES} entries each were checked, evenly spaced"
         )
     notes += network.warnings.values()
-    return GradientReport(len(picked), TOLERANCE, checks, notes)
+    return GradientReport(len(picked), TOLERANCE, checks, list(dict.fromkeys(notes)))
 
 
 def _exact(layer: Layer, notes: list[str]) -> Layer:

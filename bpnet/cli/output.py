@@ -1,19 +1,29 @@
 """The `--output` of a verb: checks before anything is written to it."""
 
+import shlex
 from pathlib import Path
 
-from bpnet.errors import UsageError
+from bpnet.errors import RunError, UsageError
 
 STDOUT = "-"
 
 
 def check_output(output: str, data: str) -> None:
-    """Raise UsageError where `output` is empty, or is the table `data` that is to be read."""
+    """Check that `output` can be written, and is not the table `data` that is to be read.
+
+    Raises UsageError, or RunError where its folder does not exist.
+    """
     if not output:
         raise UsageError("--output is empty; give the name of a file, or - for standard output")
-    if output == STDOUT or not (Path(output).exists() and Path(data).exists()):
+    if output == STDOUT:
         return
-    if Path(output).samefile(data):
+    folder = Path(output).parent
+    if not folder.exists():
+        raise RunError(
+            f"{output}: cannot be written, for the folder does not exist; "
+            f"make the folder first: mkdir -p {shlex.quote(str(folder))}"
+        )
+    if Path(output).exists() and Path(data).exists() and Path(output).samefile(data):
         raise UsageError(f"--output {output} is the table to read; give the name of another file")
 
 

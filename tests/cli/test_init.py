@@ -124,7 +124,12 @@ def test_a_target_that_is_not_there_is_named_with_the_nearest(here: Path) -> Non
         (["t.csv", "--target", "y", "-o", ""], 2, "--output is empty"),
         (["t.csv", "--target", "y", "-o", "-", "--json"], 2, "cannot be combined: both write"),
         (["t.csv", "--target", "y", "--task", "ranking"], 2, "classification"),
-        (["t.csv", "--target", "y", "-o", "no/such/folder.yaml"], 5, "cannot be written"),
+        (
+            ["t.csv", "--target", "y", "-o", "no/such/t.yaml"],
+            5,
+            "error: no/such/t.yaml: cannot be written, for the folder does not exist; "
+            "make the folder first: mkdir -p no/such\n",
+        ),
         (["t.csv", "--target", "y", "--task", "regression"], 4, "a regression target"),
     ],
 )

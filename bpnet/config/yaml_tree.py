@@ -5,7 +5,7 @@ number, `no` is text, and so is a date.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
@@ -52,6 +52,20 @@ _PLAIN_WORDS = {  # part of the parser's message -> a plainer one
     "cannot start any token": "text cannot begin with this character; put it in quotes",
     "node content": "a value is missing in front of this",
 }
+
+
+_AFTER_MISSING_COLON = ("mapping values", "expected ':'", "<block end>")
+"""Parts of the parser's messages where the line before may lack its colon."""
+
+
+def _key_without_colon(lines: Sequence[str]) -> tuple[int, str | None]:
+    """Return the number of the last line that has content, and its key if no colon follows it."""
+    number = len(lines)
+    while number and not lines[number - 1].partition("#")[0].strip():
+        number -= 1
+    last = lines[number - 1] if number else ""
+    key = re.fullmatch(r"\s*([A-Za-z_]\w*)(\s+[^\s:#][^:#]*)?\s*(\s#.*)?", last)
+    return number, key[1] if key else None
 
 
 def dotted(path: KeyPath) -> str:
@@ -126,7 +140,7 @@ class Tree:
                 f"{self.locate(line)}: the character U+{code:04X} is not allowed in YAML; remove it"
             ) from None
         except yaml.MarkedYAMLError as error:
-            raise ConfigError(self._explain(error)) from None
+            raise ConfigError(self._explain(error, text)) from None
         except RecursionError:
             raise ConfigError(
                 f"{self.locate(1)}: brackets or lists are nested too deeply"
@@ -138,10 +152,17 @@ class Tree:
             )
         return root
 
-    def _explain(self, error: yaml.MarkedYAMLError) -> str:
-        """Return the parser's problem in plain words, with its place."""
+    def _explain(self, error: yaml.MarkedYAMLError, text: str) -> str:
+        """Return the parser's problem in plain words, with its place in the text."""
         mark, start, problem = error.problem_mark, error.context_mark, str(error.problem)
         assert mark is not None  # every error in composing has one
+        if any(part in problem for part in _AFTER_MISSING_COLON):
+            line, key = _key_without_colon(text.split("\n")[: mark.line])
+            if key:
+                return (
+                    f"{self.locate(line)}: not valid YAML: '{key}' has no ': ' after it; "
+                    "is a colon missing?"
+                )
         words = next((words for part, words in _PLAIN_WORDS.items() if part in problem), problem)
         inside = (
             f" (in what begins on line {start.line + 1})"

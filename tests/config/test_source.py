@@ -399,9 +399,9 @@ def test_tabs_inside_text_are_text() -> None:
         ("a: b: c", "line 1: not valid YAML at column 5", "a ': ' that does not belong here"),
         ("a: 1\n  b: 2", "line 2: not valid YAML at column 4", "check the indentation"),
         (
-            "a:\n  b: 1\nc\n",
-            "line 4: not valid YAML at column 1 (in what begins on line 3)",
-            "a key without ': '",
+            "a: 1\n? [b\n",
+            "line 3: not valid YAML at column 1 (in what begins on line 2)",
+            "a ',' or a closing bracket is missing",
         ),
         (
             "a:\n  b: 1\n c: 2",
@@ -439,6 +439,23 @@ def test_syntax_errors_in_plain_words(text: str, place: str, words: str) -> None
     assert words in problem
     assert "<block" not in problem
     assert "token" not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("training:\n  epochs 200\n  batch_size: 32\n", 2, "epochs"),
+        ("training:\n  batch_size: 32\n  epochs 200   # at most: 300\n  seed: 1\n", 3, "epochs"),
+        ("training:\n  epochs 200   # at most: 300\n\n  # a comment\n  seed: 1\n", 2, "epochs"),
+        ("training\n  epochs: 200\n", 1, "training"),
+        ("a:\n  b: 1\nc\n", 3, "c"),
+    ],
+)
+def test_a_key_without_a_colon_is_reported_at_its_own_line(text: str, line: int, key: str) -> None:
+    assert problem_of(text) == (
+        f"configs/iris.yaml, line {line}: not valid YAML: '{key}' has no ': ' after it; "
+        "is a colon missing?"
+    )
 
 
 def test_a_control_character() -> None:

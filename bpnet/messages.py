@@ -1,6 +1,7 @@
 """Parts of messages: quoted names and cells, totals, and suggestions for a misspelled word."""
 
 import difflib
+import shlex
 from collections.abc import Iterable, Sequence
 
 MAX_PROBLEMS = 5
@@ -16,6 +17,13 @@ def quoted_list(names: Sequence[str], most: int = 12) -> str:
     """Return the names in quotes: all of them, or the first `most` and the number of others."""
     shown = ", ".join(f"'{name}'" for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def shell_quoted(word: str) -> str:
+    """Return a word as it is typed in a shell: in double quotes where it holds single ones."""
+    if "'" in word and not any(mark in word for mark in '"$`\\!'):
+        return f'"{word}"'
+    return shlex.quote(word)
 
 
 def quoted_cell(cell: str) -> str:

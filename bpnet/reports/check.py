@@ -22,6 +22,7 @@ def check_lines(inspection: Inspection) -> list[str]:
     sections = [
         _table_lines(inspection),
         column_lines(inspection.columns),
+        _input_lines(inspection.columns),
         _target_lines(inspection),
         [f"warning: {text}" for text in warning_lines(inspection)],
         [f"note: {text}" for text in _notes(inspection)],
@@ -71,7 +72,9 @@ def _table_lines(inspection: Inspection) -> list[str]:
     """Return the rows of each part, how the file is read, and the task with its reason."""
     parts = ", ".join(f"{count:,} {part}" for part, count in inspection.parts.items() if count)
     dropped = inspection.rows - sum(inspection.parts.values())
-    without = f"; {dropped} without a target are dropped" if dropped else ""
+    without = (
+        f"; {dropped} without a target {'is' if dropped == 1 else 'are'} dropped" if dropped else ""
+    )
     return [
         f"{inspection.table}: {counted(inspection.rows, 'row')}: {parts}{without}",
         *_format_lines(inspection.format),
@@ -104,6 +107,25 @@ def _role_lines(columns: Sequence[ColumnDescription]) -> list[str]:
             inputs = counted(sum(column.inputs for column in with_role), "input")
             lines.append(f"{counted(len(with_role), f'{role} column')}{some}: {inputs}")
     return lines
+
+
+def _input_lines(columns: Sequence[ColumnDescription]) -> list[str]:
+    """Return a line on the numbers of inputs where they differ from those of the values."""
+    indicated = any(
+        c.inputs == 2 if c.role in ("numeric", "boolean") else c.inputs > (c.levels or c.inputs)
+        for c in columns
+    )
+    # two inputs, where values are missing, may also be an ordinal and its indicator
+    pooled = any(
+        (1 if c.missing == 0 else 2) < c.inputs < (c.levels or 0)
+        for c in columns
+        if c.role == "categorical"
+    )
+    reasons = [
+        *(["missing values add an input"] if indicated else []),
+        *(["rare categories share one"] if pooled else []),
+    ]
+    return [f"inputs: {'; '.join(reasons)}"] if reasons else []
 
 
 def _target_lines(inspection: Inspection) -> list[str]:

@@ -1,12 +1,12 @@
 """The text of an explanation, in 80 columns, and the config reference as Markdown."""
 
 import re
-import shlex
 import textwrap
 from collections.abc import Sequence
 
 from bpnet.config.examples import one_line
 from bpnet.config.key_types import bounds_words
+from bpnet.messages import shell_quoted
 from bpnet.reports.text import MAX_WIDTH
 from bpnet.workflows.explain import Explanation, Key, Kind, Matches, Section
 
@@ -74,7 +74,7 @@ def _others(places: Sequence[str]) -> str:
 
 
 def _keys_inside(explained: Explanation) -> list[str]:
-    """Return the keys of a section, one line each, or those of a kind in full."""
+    """Return the keys of a section with a sentence each, or those of a kind in full."""
     if explained.setting is not None:
         return _list([(_last(key), key.doc) for key in explained.keys])
     lines = []
@@ -92,7 +92,7 @@ def _keys_inside(explained: Explanation) -> list[str]:
 
 
 def _example(explained: Explanation) -> list[str]:
-    options = [f"--set {shlex.quote(setting)}" for setting in explained.example.settings]
+    options = [f"--set {shell_quoted(setting)}" for setting in explained.example.settings]
     return [
         "",
         "In the config:",
@@ -116,21 +116,19 @@ def _last(key: Key) -> str:
 
 
 def _list(pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """Return names and the first sentences of their texts, one line each."""
+    """Return names, with the first sentences of their texts beside them."""
     width = max((len(name) for name, _ in pairs), default=0)
     return [
-        f"{name:<{width}}  {_cut(_first_sentence(doc), MAX_WIDTH - width - 2)}"
+        line
         for name, doc in pairs
+        for line in _wrapped(
+            f"{name:<{width}}  {_first_sentence(doc)}", following=" " * (width + 2)
+        )
     ]
 
 
 def _first_sentence(text: str) -> str:
     return re.split(r"(?<=\.)\s+(?=[A-Z\[`-])", text, maxsplit=1)[0]
-
-
-def _cut(text: str, width: int) -> str:
-    """Return the text, shortened at a blank where it is too wide."""
-    return text if len(text) <= width else text[: width - 1].rpartition(" ")[0] + " …"
 
 
 def _wrapped(text: str, indent: str = "", following: str | None = None) -> list[str]:

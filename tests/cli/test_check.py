@@ -76,6 +76,18 @@ def test_what_training_would_do_is_told(here: Path) -> None:
     assert sorted(file.name for file in here.iterdir()) == ["c.yaml", "t.csv"]
 
 
+def test_inputs_that_the_values_do_not_explain_are_explained(here: Path) -> None:
+    made = frame()
+    made.loc[:2, "a"] = None
+    made["c"] = [*["p", "q", "s"] * 39, "w", "x", "z"]
+    made.loc[119, "y"] = None
+    made.to_csv(here / "t.csv", index=False)
+    dropping = ("--set", "dataset.drop_missing_targets=true")
+    lines = bpnet("check", "c.yaml", *dropping, cwd=here).out.splitlines()
+    assert lines[0].endswith("; 1 without a target is dropped")
+    assert "inputs: missing values add an input; rare categories share one" in lines
+
+
 def test_json_has_the_numbers(here: Path) -> None:
     said = bpnet("check", "c.yaml", "--json", "--set", "training.epochs=7", cwd=here)
     content = json.loads(said.out)

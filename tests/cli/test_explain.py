@@ -60,10 +60,18 @@ def test_a_kind_shows_its_equation_and_keys() -> None:
     assert "\n  --set training.optimizer=adam\n" in out
 
 
-def test_a_section_lists_its_keys_one_line_each() -> None:
+def test_a_section_lists_its_keys_with_their_first_sentences() -> None:
     lines = bpnet("explain", "training.early_stopping").out.splitlines()
-    assert "patience             Epochs in a row without an improvement after which …" in lines
+    first = lines.index(
+        "patience             Epochs in a row without an improvement after which training"
+    )
+    assert lines[first + 1] == " " * 21 + "stops."
     assert lines[-1] == "Next: bpnet explain training.early_stopping.monitor"
+
+
+def test_an_option_whose_value_holds_single_quotes_is_in_double_quotes() -> None:
+    lines = bpnet("explain", "dataset.reading.missing").out.splitlines()
+    assert """  --set "dataset.reading.missing=[unknown, '-999']\"""" in lines
 
 
 def test_a_word_of_several_keys_lists_them() -> None:
@@ -84,7 +92,10 @@ def test_without_a_key_the_sections_are_listed() -> None:
     lines = said.out.splitlines()
     assert (said.code, said.err) == (0, "")
     assert lines[:2] == ["Keys at the top of a config:", ""]
-    assert "replicas  Number of networks to train in one pass, with the seeds `seed`, …" in lines
+    assert (
+        "replicas  Number of networks to train in one pass, with the seeds `seed`, `seed`" in lines
+    )
+    assert not any(line.endswith("…") for line in lines)
     assert lines[lines.index("dataset.path") + 1] == "  train, validation, test"
     assert lines[-1] == "Next: bpnet explain training"
     assert max(map(len, lines)) <= 80

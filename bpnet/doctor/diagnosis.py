@@ -58,7 +58,7 @@ class LayerReport:
     saturated: float | None
     """Share of the outputs that are at a limit, for sigmoid and tanh."""
     dead: float | None
-    """Share of the units at their lower limit, flat, on every row, for relu's variants and softplus."""
+    """Share of the units that are flat at their lower limit on every row (relu, softplus, …)."""
     weights: int
     """Number of weights, without biases and the like."""
     gradient_norm: float | None

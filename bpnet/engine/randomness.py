@@ -18,7 +18,7 @@ class Purpose(IntEnum):
 
 
 class SplitUse(IntEnum):
-    """The uses of chance around the split; each number takes the epoch's place and never changes."""
+    """The uses of chance around the split; each number takes the epoch's place, and is fixed."""
 
     PARTS = 0
     FITTED_ROWS = 1

@@ -16,7 +16,7 @@ NARROWEST_HEAD = 8
 
 
 def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
-    """Yield the metrics, those of each class, label or target, and the comparison with the baselines."""
+    """Yield the metrics, those of each class, label or target, and the comparison."""
     from bpnet.scoring.scores import Classification, Multilabel  # deferred: scikit-learn is slow
 
     scores = evaluation.scores

@@ -155,8 +155,8 @@ def score_quantities(
 ) -> Regression:
     """Score finite values (N, K) against true ones (N, K), in the unit of each target.
 
-    The metrics are EVALUATION_METRICS["regression"]: those of each target, and of all of them the mean over
-    the targets for which a metric is defined.
+    The metrics are EVALUATION_METRICS["regression"]: those of each target, and of all of them
+    the mean over the targets for which a metric is defined.
     """
     per_target = [
         {

@@ -65,8 +65,8 @@ class TrainingSession(ABC):
         """Train, save, and return how the training ended.
 
         Ctrl-C or SIGTERM ends the training with the status "interrupted"; one that arrives while
-        the training is saved is only noted in `interruption.requested`. Any other exception is raised
-        again after saving, with the status "failed".
+        the training is saved is only noted in `interruption.requested`. Any other exception is
+        raised again after saving, with the status "failed".
         """
         status: Status = "failed"
         with interruptible_once() as self.interruption:

@@ -181,7 +181,7 @@ class BoundEquilibrium(BoundLayer):
         if np.isfinite(self._change).all():
             largest = float(np.max(self._change, where=self._moving, initial=0))
             self._warn(
-                f"{quantity} did not settle in {self._layer.max_steps} steps (the largest change is "
-                f"still {largest:.2g}): lower training.learning_rate, or raise the layer's "
+                f"{quantity} did not settle in {self._layer.max_steps} steps (the largest change "
+                f"is still {largest:.2g}): lower training.learning_rate, or raise the layer's "
                 "max_steps or tolerance"
             )

@@ -27,7 +27,7 @@ def trace(
         str | None,
         typer.Option(
             metavar="N",
-            help="Trace row N, rows separated by commas, or all; by default the first training row.",
+            help="Trace row N, several rows (1,5,9), or all; by default the first training row.",
         ),
     ] = None,
     steps: Annotated[

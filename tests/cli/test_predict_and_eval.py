@@ -284,7 +284,8 @@ def test_eval_says_when_the_network_beats_nothing(here: Path) -> None:
     said = bpnet("eval", "runs/c-002", "t.csv", cwd=here)
     assert said.code == 0
     assert re.search(
-        r"does not beat logistic regression: accuracy 0\.33 against 0\.9\d \(clearly worse\), log loss 1\.10",
+        r"does not beat logistic regression: accuracy 0\.33 against 0\.9\d \(clearly worse\), "
+        r"log loss 1\.10",
         said.out,
     )
     assert "the network does not beat the majority class: accuracy 0.33 (equal)" in said.out

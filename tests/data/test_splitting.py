@@ -183,7 +183,7 @@ def test_a_whole_number_is_a_count_of_rows(rows, data, seed):
 def test_counts_that_leave_nothing_to_train_on_are_refused():
     with pytest.raises(
         DataError,
-        match=r"10 of 10 rows are held out .* none are left to train on; lower the shares",
+        match=r"10 of 10 rows .* none are left to train on; lower the shares or counts",
     ):
         split_rows(10, SplitOptions(validation=4, test=6), 0)
 

@@ -266,8 +266,8 @@ class Dataset(Component):
     Example: `preprocessing: {numeric: robust, missing: refuse}`.
     """
     storage: Literal["auto", "memory", "disk"] = "auto"
-    """Where encoded rows are during training. With auto up to 512 MB are in memory, and more on
-    disk.
+    """Storage of the encoded rows during training. With auto they are in memory if they take at
+    most 512 MB, else on disk.
     """
 
     @property

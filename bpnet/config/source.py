@@ -16,7 +16,7 @@ Lines = Mapping[KeyPath, int | str]
 
 @dataclass(frozen=True)
 class Source:
-    """The plain data of a config, and where each key path of it was written.
+    """The plain data of a config, and the place where each key path was written.
 
     `lines` gives, for a key path, its line in the file, or the option that it came from, such as
     `--set KEY=VALUE`.

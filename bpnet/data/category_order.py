@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def sort_categories(labels: Iterable[str]) -> list[str]:
-    """Return the distinct labels in order: of size for whole numbers, else of the alphabet."""
+    """Return the distinct labels in order: whole numbers by size, others by the alphabet."""
     distinct = set(labels)
     whole = all(re.fullmatch(r"[-+]?[0-9]+", label) for label in distinct)
     return sorted(distinct, key=(lambda label: (int(label), label)) if whole else str)

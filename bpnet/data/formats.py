@@ -36,7 +36,7 @@ class FileFormat:
     package: str | None = None
     """The package that the format needs beyond those of a plain installation."""
     binary: bool = False
-    """Whether it is not text, and so never written to standard output."""
+    """True if it is not text, and so never written to standard output."""
 
     def load(self, entry: str | None, file: str = "") -> Any:
         """Return the class that `entry`, the format's reader or writer, names.

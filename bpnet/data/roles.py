@@ -32,7 +32,7 @@ class DetectedRole:
     reason: str | None = None
     date_format: str | None = None
     note: str | None = None
-    """What the user should know about a column that is used."""
+    """A remark to the user about a column that is used."""
 
 
 def detect_role(

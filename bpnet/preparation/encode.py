@@ -21,7 +21,7 @@ class EncodedDataset(FittedDataset):
     rows: Mapping[Part, Rows]
     """The encoded rows of each part that has any."""
     warnings: list[str]
-    """What the user should know before training."""
+    """Sentences that the user should read before training."""
 
     @property
     def parts(self) -> Mapping[Part, Indices]:

@@ -106,7 +106,7 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
 
     Test rows are those of scikit-learn's KFold, in a classification StratifiedKFold, with
     `shuffle=True` and the `random_state` seed + repetition - 1, by the seed of the split; of
-    GroupKFold or StratifiedGroupKFold where groups are kept together; of TimeSeriesSplit over the
+    GroupKFold or StratifiedGroupKFold if groups are kept together; of TimeSeriesSplit over the
     distinct times, so that rows of the same time stay together. Validation rows are drawn from the
     others as `train` draws them.
 

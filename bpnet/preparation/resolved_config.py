@@ -20,9 +20,9 @@ class ResolvedConfig:
     layers: list[AnyStoredLayer]
     """All layers of the network, from the embedding of categories to the output layer."""
     link: AnyActivation
-    """What turns the scores of the last layer into predictions.
+    """The function from the scores of the last layer to predictions.
 
-    Where the loss reads logits, it is the output's activation, which the last layer then lacks.
+    If the loss reads logits, it is the output's activation, which the last layer then lacks.
     """
     output_activation: AnyActivation
     """The activation that makes the predictions, whether of the last layer or as the link."""

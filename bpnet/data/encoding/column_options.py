@@ -1,4 +1,4 @@
-"""Options of a column: its role, and how its cells are to be encoded."""
+"""Options of a column: its role, and the encoding of its cells."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ Role = Literal["numeric", "categorical", "boolean", "date", "ignored"]
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """How a column is to be encoded; those that do not suit its role do not count."""
+    """The options of one column; those that do not suit its role are ignored."""
 
     role: Role
     scaling: AnyScaling

@@ -6,7 +6,7 @@ from bpnet.data.reading.column import Column, Floats
 from bpnet.engine.component import Array
 
 MAX_CATEGORIES = 500_000
-"""Distinct categories that are counted; one that first occurs after them is taken for rare."""
+"""Distinct categories that are counted; one that first occurs after them counts as rare."""
 
 SAMPLE_SIZE = 100_000
 """Training rows, drawn at random, that medians and quantiles are estimated from at most."""
@@ -50,7 +50,7 @@ class NumericStats:
 
     @property
     def constant(self) -> bool:
-        """Whether the numbers differ by no more than rounding does."""
+        """True if the numbers differ by no more than rounding does."""
         with np.errstate(all="ignore"):
             return self.highest - self.lowest <= 1e-12 * max(abs(self.lowest), abs(self.highest))
 

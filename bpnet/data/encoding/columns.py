@@ -18,7 +18,7 @@ FALSE_AND_TRUE = {"false": "true", "no": "yes", "n": "y", "f": "t", "off": "on",
 
 
 class MissingValueError(ValueError):
-    """Missing values where none is allowed, in these rows of the chunk, counted from 0."""
+    """Missing values that are not allowed, in these rows of the chunk, counted from 0."""
 
     def __init__(self, rows: Array) -> None:
         super().__init__("missing values")
@@ -46,7 +46,7 @@ class EncodedColumn(Component):
 
     @property
     def constant(self) -> bool:
-        """Whether every training row has the same value."""
+        """True if every training row has the same value."""
         return False
 
     def encode(self, column: Column, x: Array, flags: RowFlags) -> None:
@@ -80,7 +80,7 @@ class NumericColumn(EncodedColumn):
 
     @property
     def constant(self) -> bool:
-        """Whether every training row has the same number."""
+        """True if every training row has the same number."""
         spread = self.highest - self.lowest
         return not self.indicator and spread <= 1e-12 * max(abs(self.lowest), abs(self.highest))
 
@@ -109,14 +109,14 @@ class CategoricalColumn(EncodedColumn):
     fill: str
     """The most frequent category of the training rows."""
     refuses_gaps: bool = False
-    """Whether a missing value is an error."""
+    """True if a missing value is an error."""
     pools: bool = False
-    """Whether rare categories, and those never seen, share the last code."""
+    """True if rare categories, and those never seen, share the last code."""
     rare: list[str] = field(default_factory=list)
     """The pooled categories of the training rows."""
     names_all_rare: bool = True
-    """Whether `rare` lists all pooled categories; else one that is not listed may have been among
-    them, and is not flagged."""
+    """True if `rare` lists all pooled categories; else one that is not listed may be among them,
+    and is not flagged."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,7 +127,7 @@ class CategoricalColumn(EncodedColumn):
 
     @property
     def constant(self) -> bool:
-        """Whether every training row has the same category."""
+        """True if every training row has the same category."""
         return len(self.levels) == 1 and not self.pools and not self.indicator
 
     @property
@@ -222,7 +222,7 @@ class BooleanColumn(EncodedColumn):
 
     @property
     def constant(self) -> bool:
-        """Whether every training row has the same word."""
+        """True if every training row has the same word."""
         return not self.varies and not self.indicator
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:

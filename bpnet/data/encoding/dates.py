@@ -55,7 +55,7 @@ def parse_date(text: str, form: str) -> float:
 
 
 def expected_date(form: str) -> str:
-    """Return what a cell must be, with an example: `a date like 31.12.2024 (%d.%m.%Y)`."""
+    """Return the expected cell with an example: `a date like 31.12.2024 (%d.%m.%Y)`."""
     example = datetime(2024, 12, 31, 18, 30).strftime("%Y-%m-%d" if form == ISO else form)
     return f"a date like {example} ({form})"
 
@@ -68,7 +68,7 @@ def detect_format(texts: list[str]) -> str | None:
 
 
 def likely_format(texts: list[str], share: float) -> str | None:
-    """Return the format in which most texts are dates; None where these are at most a `share`."""
+    """Return the format in which most texts are dates, or None if these are at most a `share`."""
     counts = {form: sum(_is_date(text, form) for text in texts) for form in DATE_FORMATS}
     best = max(counts, key=lambda form: counts[form])
     return best if counts[best] > share * len(texts) else None
@@ -133,7 +133,7 @@ class DateColumn(EncodedColumn):
 
     @property
     def constant(self) -> bool:
-        """Whether every training row has the same date."""
+        """True if every training row has the same date."""
         return not self.parts and not self.indicator
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:

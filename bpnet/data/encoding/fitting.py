@@ -33,11 +33,11 @@ def fit_encoder(
     table
         The table, of N rows.
     options
-        How each feature is to be encoded, by name.
+        The options of each feature, by name.
     train
         The mask (N,) of the training rows.
     unit_rows
-        Whether the numeric inputs of each row are scaled to length 1.
+        Scale the numeric inputs of each row to length 1.
     rng
         Draws the rows that medians and quantiles are estimated from, if there are many.
     used

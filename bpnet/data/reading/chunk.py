@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bpnet.data.reading.column import Column
 
 CellType = Literal["number", "text", "any"]
-"""What cells are read as; `any` is numbers where every cell is one, else text."""
+"""The type that cells are read as; `any` is numbers if every cell is one, else text."""
 
 ColumnTypes = Mapping[str, CellType]
 """The columns to read, each with the type of its cells."""
@@ -95,5 +95,5 @@ class ColumnChunk(Chunk):
         return list(zip(*(column.cells() for column in self._columns.values()), strict=True))
 
     def place(self, row: int) -> str | None:
-        """Return the line of a row, where lines are known."""
+        """Return the line of a row, if lines are known."""
         return f"line {self._lines[row]}" if self._lines else None

@@ -83,7 +83,7 @@ class Column:
     def without_missing_words(self) -> "Column":
         """Return the column with NA and the like as missing values.
 
-        So they are where numbers, dates, or yes and no are expected; as text they are categories.
+        They are missing among numbers, dates, or yes and no; as text they are categories.
         """
         codes, categories = self.as_text()
         is_missing = self.number_format.is_missing_number

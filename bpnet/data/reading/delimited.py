@@ -181,8 +181,8 @@ def _decoded(content: bytes, line: int, name: str) -> str:
         line += content.count(b"\n", 0, error.start)
         raise DataError(
             f"{name}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8 text; "
-            "save the table as UTF-8, or set dataset.reading.encoding to what it was saved in "
-            "(cp1252 is usual on Windows, utf-16 in spreadsheets)"
+            "save the table as UTF-8, or set its encoding, for example with "
+            "--set dataset.reading.encoding=cp1252 (usual on Windows; spreadsheets use utf-16)"
         ) from None
 
 

@@ -35,7 +35,7 @@ class Dialect:
     def records(self, text: str, first_line: int, name: str) -> Iterator[tuple[int, list[str]]]:
         """Yield the line and the cells, without white space around them, of each record.
 
-        Blank lines are skipped. Raises DataError where quotes do not match.
+        Blank lines are skipped. Raises DataError if quotes do not match.
         """
         return ((line, cells) for line, cells, _ in self._read(text, first_line, name))
 
@@ -71,7 +71,7 @@ def detect_dialect(head: str, name: str, settings: Reading) -> Dialect:
 
 
 def _separator(head: str, name: str, quote: str) -> str:
-    """Return the separator that gives the first records equally many cells, and the most.
+    """Return the separator that splits the first records into the same number of cells, the most.
 
     If none does, it is the one that gives the most column names.
     """
@@ -106,9 +106,9 @@ def _first_records(head: str, separator: str, quote: str) -> list[list[str]]:
 
 
 def _decimal(head: str, separator: str, settings: Reading) -> str:
-    """Return a comma where commas are in numbers, and neither separate cells nor points are.
+    """Return a comma if numbers hold commas, none holds a point, and commas do not separate cells.
 
-    Where three digits follow each comma, it may be the mark between thousands, and is not taken.
+    If three digits follow each comma, it may be the thousands mark, and a point is returned.
     """
     if settings.thousands == ".":
         return ","

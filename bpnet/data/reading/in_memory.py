@@ -17,7 +17,7 @@ def table_from_rows(
     lines: list[int] | None = None,
     missing: list[str] | None = None,
 ) -> Table:
-    """Return a table of rows in memory; raise DataError if its column names are not usable.
+    """Return a table of rows in memory; raise DataError if its column names are not valid.
 
     `lines` are those the rows are on in the file `name`, for messages, and `missing` the words for
     a missing value.

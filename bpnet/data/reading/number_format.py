@@ -31,7 +31,7 @@ class NumberFormat:
         return not cell or cell in self.missing
 
     def is_missing_number(self, cell: str) -> bool:
-        """Return whether a cell is a missing value where numbers or dates are expected."""
+        """Return whether a cell is a missing value in a column of numbers or dates."""
         return self.is_missing(cell) or cell.lower() in MISSING_WORDS
 
     def number(self, cell: str) -> float:

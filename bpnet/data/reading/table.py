@@ -31,7 +31,7 @@ class TableFile(Protocol):
 class Table:
     """Files that have the same columns, in any order, as one table.
 
-    Raises DataError where their columns differ.
+    Raises DataError if their columns differ.
     """
 
     def __init__(self, name: str, files: Sequence[TableFile]) -> None:
@@ -44,7 +44,7 @@ class Table:
             raise DataError([*problems[:MAX_PROBLEMS], *total])
 
     def _differences(self, file: TableFile) -> list[str]:
-        """Return what to say of a file whose columns are not those of the first one."""
+        """Return the problems of a file whose columns are not those of the first one."""
         lacks = [column for column in self.columns if column not in set(file.columns)]
         adds = [column for column in file.columns if column not in set(self.columns)]
         words = [

@@ -1,4 +1,4 @@
-"""Columns read whole: those needed of all rows at once, such as the target."""
+"""Columns read whole: those that are needed for all rows at once, such as the target."""
 
 from collections.abc import Iterable
 
@@ -30,7 +30,7 @@ def whole_columns(table: Table, types: ColumnTypes) -> dict[str, Column]:
 
 
 def _joined(columns: list[Column]) -> Column | None:
-    """Join the columns of all chunks; None where some are numbers and others are not."""
+    """Join the columns of all chunks; return None if only some of them are numbers."""
     if len(columns) == 1:
         return columns[0]
     number_format = columns[0].number_format

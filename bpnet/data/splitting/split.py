@@ -25,7 +25,7 @@ from bpnet.errors import DataError
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """What to hold out for validation and test, and whether at random.
+    """The rows to hold out for validation and test, and whether at random.
 
     Of each part, the number of rows as a count (an int) or a share (a float), or the rows
     themselves, counted from 0. Without `shuffle`, the last rows are held out.
@@ -56,7 +56,7 @@ def split_rows(
     rows
         The number of rows of the table, N; each array has an entry for each row.
     options
-        What to hold out.
+        The rows to hold out.
     seed
         Seed of the draw.
     classes

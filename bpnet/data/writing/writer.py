@@ -1,4 +1,4 @@
-"""What the writers of all formats have in common."""
+"""Writers of tables: their protocol, the columns that they write, and how to open one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Writer(Protocol):
         """Write a chunk's rows, with the added columns at their end."""
 
     def close(self) -> None:
-        """Write what ends the table."""
+        """Write the end of the table."""
 
 
 def open_writer(file_format: FileFormat, stream: BinaryIO, columns: OutputColumns) -> Writer:

@@ -78,9 +78,9 @@ class Description(Component):
         needed = len(classes or self.target.names)
         # two classes may share one output, the probability of the second
         if outputs != needed and not (outputs == 1 and len(classes or []) == 2):
-            what = "classes" if classes else "columns"
+            noun = "classes" if classes else "columns"
             raise FieldError(
-                "target", f"has {needed} {what}, but the network has {outputs} outputs"
+                "target", f"has {needed} {noun}, but the network has {outputs} outputs"
             )
 
     def _check_loss(self, outputs: int) -> None:

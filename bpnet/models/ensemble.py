@@ -174,11 +174,11 @@ def load_ensemble(folder: Path) -> Ensemble:
     first = members[0].description
     for name, member in zip(names, members, strict=True):
         description = member.description
-        for what in ("task", "classes", "precision"):
+        for field in ("task", "classes", "precision"):
             same_names = description.target.names == first.target.names
-            if getattr(description, what) != getattr(first, what) or not same_names:
+            if getattr(description, field) != getattr(first, field) or not same_names:
                 raise RunError(
-                    f"{folder / name}: its target or {what} differs from that of {names[0]}; "
+                    f"{folder / name}: its target or {field} differs from that of {names[0]}; "
                     "train again"
                 )
     return Ensemble(members)

@@ -1,4 +1,4 @@
-"""Inspection: what a training would make of a config and its table, and problems of the table."""
+"""Inspection: what training would do with a config and its table, and problems of the table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

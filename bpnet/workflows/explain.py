@@ -43,7 +43,7 @@ class Kind:
 class Explanation:
     """The explanation of a key or a kind: its text, its kinds and the keys inside it.
 
-    `doc` is the docstring of a key, or the whole one of a kind. `setting` is None for a kind.
+    `doc` is the docstring of the key, or the whole docstring of the kind. `setting` is None for a kind.
     `also` are other places where the same key or kind can be.
     """
 

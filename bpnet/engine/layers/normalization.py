@@ -14,7 +14,7 @@ from bpnet.engine.parameters import Parameter
 
 @dataclass(frozen=True, kw_only=True)
 class _Normalization(Layer):
-    """a = f(γ n + β) with n = (x - mean) / √(variance + epsilon), and γ and β trained, one a unit.
+    """a = f(γ n + β) with n = (x - mean) / √(variance + epsilon), and γ and β trained per unit.
 
     With δ = f' dL/da:  dL/dγ = Σ δ n,  dL/dβ = Σ δ over the rows. With d = γ δ, and means over the
     values that share a mean:  dL/dx = (d - mean(d) - n mean(d n)) / √(variance + epsilon).

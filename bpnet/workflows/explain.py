@@ -43,8 +43,8 @@ class Kind:
 class Explanation:
     """The explanation of a key or a kind: its text, its kinds and the keys inside it.
 
-    `doc` is the docstring of the key, or the whole docstring of the kind. `setting` is None for a kind.
-    `also` are other places where the same key or kind can be.
+    `doc` is the docstring of the key, or the whole docstring of the kind. `setting` is None for a
+    kind. `also` are other places where the same key or kind can be.
     """
 
     key: str

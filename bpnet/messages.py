@@ -20,7 +20,7 @@ def quoted_list(names: Sequence[str], most: int = 12) -> str:
 
 
 def shell_quoted(word: str) -> str:
-    """Return a word as it is typed in a shell: in double quotes where it holds single ones."""
+    """Return a word as it is typed in a shell: in double quotes if it holds single ones."""
     if "'" in word and not any(mark in word for mark in '"$`\\!'):
         return f'"{word}"'
     return shlex.quote(word)

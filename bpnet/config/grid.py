@@ -57,7 +57,7 @@ def _assignment(source: Source, grid: str) -> tuple[str, list[str]]:
             f"--grid {grid}: is not of the form KEY.PATH=VALUE,VALUE,…, such as {EXAMPLE}"
         )
     if any(str(place).partition("=")[0] == f"--set {key}" for place in source.lines.values()):
-        raise UsageError(f"--grid {grid}: the key is given to --set, too; leave one of them out")
+        raise UsageError(f"--grid {grid}: the key is given to --set, too; remove one of them")
     if key == "name":
         raise UsageError(
             f"--grid {grid}: name only names the run; give keys that change the training"

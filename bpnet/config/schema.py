@@ -303,7 +303,7 @@ class Dataset(Component):
             raise FieldError(
                 "rows",
                 f"has {cells} cells in row {ragged[0] + 1}, "
-                f"but dataset.columns has {len(columns)} names",
+                f"but dataset.columns has {len(columns)} names; give each row one cell per name",
             )
 
 
@@ -356,8 +356,8 @@ class Architecture(Component):
             raise FieldError(
                 "layers",
                 f"and {other} are both set; keep one of the two "
-                "(--set architecture.layers=null takes the layers away, "
-                f"--set architecture.{other}=null takes {other} away)",
+                "(--set architecture.layers=null removes the layers, "
+                f"--set architecture.{other}=null removes {other})",
             )
         if self.output is None and not self.layers:
             raise FieldError(

@@ -49,7 +49,10 @@ def read_source(path: Path) -> Source:
             f"{path}: is a folder; give a YAML file{', such as ' if inside else ''}{inside}"
         ) from None
     except OSError as error:
-        raise ConfigError(f"{path}: the config file cannot be read: {error.strerror}") from None
+        raise ConfigError(
+            f"{path}: the config file cannot be read: {error.strerror}; "
+            "check its path and permissions"
+        ) from None
     try:
         return parse_source(content.decode("utf-8-sig"), str(path), path.parent)
     except UnicodeDecodeError as error:

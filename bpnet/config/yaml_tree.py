@@ -55,7 +55,7 @@ _PLAIN_WORDS = {  # part of the parser's message -> a plainer one
 
 
 _AFTER_MISSING_COLON = ("mapping values", "expected ':'", "<block end>")
-"""Parts of the parser's messages where the line before may lack its colon."""
+"""Parts of the parser's messages after which the line before may lack its colon."""
 
 
 def _key_without_colon(lines: Sequence[str]) -> tuple[int, str | None]:
@@ -148,7 +148,7 @@ class Tree:
         if second is not None:
             raise ConfigError(
                 f"{self.place(second)}: a second document begins; "
-                "a config is one, without `---` inside"
+                "a config is one document: remove the `---`"
             )
         return root
 

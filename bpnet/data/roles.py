@@ -85,7 +85,7 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     if not named and count >= _FEWEST_ROWS and len(texts) > count / 2:
         return DetectedRole("ignored", _reason_to_ignore(texts, count))
     word = next(word for word in words if word not in set(numeric))
-    note = f"beside numbers it holds {quoted_cell(word)}, so it is taken as categories"
+    note = f"besides numbers it holds {quoted_cell(word)}, so it is read as categories"
     return DetectedRole("categorical", note=note if len(numeric) > len(words) / 2 else None)
 
 

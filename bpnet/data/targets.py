@@ -29,7 +29,7 @@ class Classes(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
-            raise FieldError("classes", "must be at least two, and each once")
+            raise FieldError("classes", "must be two or more, each named once")
 
     @property
     def names(self) -> list[str]:

@@ -13,7 +13,7 @@ from bpnet.preparation.target_values import TargetValues
 def advance_warnings(
     resolved: ResolvedConfig, encoder: Encoder, target_values: TargetValues, y: Array
 ) -> list[str]:
-    """Return a sentence for each thing that is harmless but surely not meant.
+    """Return a sentence for each property that is harmless but hardly intended.
 
     `y` (M, O) are the encoded targets of the training rows.
     """

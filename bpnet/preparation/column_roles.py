@@ -175,7 +175,7 @@ def _no_feature_left(
 ) -> list[str]:
     reasons = [f"'{name}': {column.reason}" for name, column in detected.items()]
     return [
-        f"{table.name}: no column is left to learn from beside the target "
+        f"{table.name}: no column is left to learn from besides the target "
         f"{quoted_list(config.dataset.targets)}; name roles in dataset.roles",
         *reasons[:MAX_PROBLEMS],
         *total_line(len(reasons), "columns are left out"),

@@ -29,7 +29,7 @@ def feature_candidates(loaded: LoadedConfig, table: Table) -> list[str]:
     candidates = dataset.features or [name for name in table.columns if name not in reserved]
     if not candidates:
         raise DataError(
-            f"{table.name}: no column is left to be a feature beside the target "
+            f"{table.name}: no column is left to be a feature besides the target "
             f"{quoted_list(dataset.targets)}; add a column to the table"
         )
     return candidates

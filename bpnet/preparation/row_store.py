@@ -103,7 +103,7 @@ class RowStore:
         )
         if needed > free:
             raise RunError(
-                f"{self._folder}: the encoded rows need {needed / 1e9:.1f} GB beside the run, "
+                f"{self._folder}: the encoded rows need {needed / 1e9:.1f} GB next to the run, "
                 f"and {free / 1e9:.1f} GB are free; choose another folder with --runs DIR, "
                 "or use fewer columns"
             )

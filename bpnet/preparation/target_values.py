@@ -184,7 +184,7 @@ def _class_values(column: Column, name: str, table: Table, where: Where) -> tupl
     if len(classes) == 1:
         raise DataError(
             f"{table.name}: the target '{name}' has only one class, '{classes[0]}'; "
-            "a classification needs two or more"
+            "a classification needs two or more: add rows of another class, or name another target"
         )
     numbers = {label: k for k, label in enumerate(classes)}
     return classes, np.array([numbers[label] for label in labels], np.int32)[codes]

@@ -316,13 +316,15 @@ def test_a_folder(tmp_path: Path) -> None:
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "iris.yaml"
-    assert reading(path) == f"{path}: the config file cannot be read: Not a directory"
+    advice = "check its path and permissions"
+    assert reading(path) == f"{path}: the config file cannot be read: Not a directory; {advice}"
 
     def refuse(self: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert reading(path) == f"{path}: the config file cannot be read: Permission denied"
+    advice = "check its path and permissions"
+    assert reading(path) == f"{path}: the config file cannot be read: Permission denied; {advice}"
 
 
 def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
@@ -363,7 +365,7 @@ def test_the_top_level_must_be_a_mapping(text: str, found: str) -> None:
 def test_several_documents(text: str) -> None:
     assert re.fullmatch(
         r"configs/iris\.yaml, line [23]: a second document begins; "
-        r"a config is one, without `---` inside",
+        r"a config is one document: remove the `---`",
         problem_of(text),
     )
 

@@ -247,7 +247,7 @@ def test_grids_that_make_no_sense(tmp_path, grids, error, text):
 
 def test_a_key_that_is_set_too(tmp_path):
     with pytest.raises(
-        UsageError, match=r"--grid training\.l1=0,1: the key is given to --set, too; leave one"
+        UsageError, match=r"--grid training\.l1=0,1: the key is given to --set, too; remove one"
     ):
         grid(tmp_path, "training.l1=0,1", settings=["training.l1=0.5"])
 

@@ -30,7 +30,7 @@ class Reading(Component):
     """
     missing: Annotated[list[str], Field(min_length=1)] | None = None
     """Words that mean a missing value in any column. A blank cell always does, and NA, N/A, NaN,
-    null, none and ? do where numbers or dates are meant. Example: `missing: [unknown, "-999"]`.
+    null, none and ? do in columns of numbers or dates. Example: `missing: [unknown, "-999"]`.
     """
 
     def __post_init__(self) -> None:

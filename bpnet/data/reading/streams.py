@@ -219,7 +219,9 @@ def _open(path: Path, name: str) -> BinaryIO:
     except IsADirectoryError:
         raise DataError(f"{name}: is a folder; give a table file") from None
     except OSError as error:
-        raise DataError(f"{name}: the table cannot be read: {error.strerror}") from None
+        raise DataError(
+            f"{name}: the table cannot be read: {error.strerror}; check its path and permissions"
+        ) from None
 
 
 def _decompressed(stream: BinaryIO, name: str) -> BinaryIO:

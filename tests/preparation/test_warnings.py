@@ -1,0 +1,44 @@
+"""Warnings before training: columns that are left out, and classes with few rows."""
+
+from pathlib import Path
+
+import pytest
+
+from bpnet.config.loading import load_config
+from bpnet.config.source import parse_source
+from bpnet.preparation.prepare import prepare
+
+
+def warnings(folder: Path, header: str, rows: list[str]) -> list[str]:
+    """Return the warnings for a table with the target y."""
+    (folder / "t.csv").write_text("\n".join([header, *rows]) + "\n")
+    text = "dataset: {path: t.csv, target: y}\n"
+    return prepare(load_config(parse_source(text, "c.yaml", folder))).warnings
+
+
+def test_a_column_that_is_left_out_is_named_with_its_reason(tmp_path: Path):
+    rows = [f"{100 + k},{k % 7},{'ab'[k % 2]}" for k in range(40)]
+    assert warnings(tmp_path, "id,x,y", rows) == [
+        "left out: 'id' (it looks like an ID: a different whole number in every row); "
+        "to use it anyway, set its role in dataset.roles"
+    ]
+
+
+def test_columns_left_out_for_the_same_reason_share_a_warning(tmp_path: Path):
+    rows = [f",,{k % 7},{'ab'[k % 2]}" for k in range(40)]
+    assert warnings(tmp_path, "p,q,x,y", rows) == [
+        "left out: 'p', 'q' (each is blank in every training row); "
+        "to use one anyway, set its role in dataset.roles"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rare", "words"),
+    [(["N/A", "N/A"], "class 'N/A' has"), (["c", "c", "d", "d"], "classes 'c', 'd' have")],
+)
+def test_classes_with_fewer_than_three_rows_are_named(tmp_path: Path, rare, words):
+    classes = [*("ab"[k % 2] for k in range(40)), *rare]
+    rows = [f"{k % 7},{label}" for k, label in enumerate(classes)]
+    assert warnings(tmp_path, "x,y", rows) == [
+        f"{words} fewer than 3 rows and cannot be in every part of the split"
+    ]

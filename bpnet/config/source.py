@@ -1,5 +1,6 @@
 """The source of a config: its plain data, and the line or the `--set` that each key came from."""
 
+import glob
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 import yaml
 
 from bpnet.config.yaml_tree import TAG, Dumper, KeyPath, Tree, shortened
+from bpnet.data.formats import READABLE
+from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.errors import ConfigError
-from bpnet.messages import closest_match
+from bpnet.messages import closest_match, shell_quoted
 
 Lines = Mapping[KeyPath, int | str]
 
@@ -37,12 +40,12 @@ class Source:
 
 def read_source(path: Path) -> Source:
     """Read a config file; raise ConfigError if it cannot be read or is not YAML."""
+    if _is_table(path):
+        raise ConfigError(f"{path}: is a table, not a config; write a config with: {_init(path)}")
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        near = closest_match(path.name, (file.name for file in _configs(path.parent)))
-        hint = f"did you mean '{path.with_name(near)}'?" if near else "see configs/ for examples"
-        raise ConfigError(f"{path}: no such config file; {hint}") from None
+        raise ConfigError(f"{path}: no such config file; {_hint(path)}") from None
     except IsADirectoryError:
         inside = ", ".join(f"'{file}'" for file in _configs(path)[:3])
         raise ConfigError(
@@ -72,7 +75,7 @@ def parse_source(text: str, name: str = "<text>", folder: Path = Path()) -> Sour
     tree = Tree(lambda line: f"{name}, line {line}")
     root = tree.compose(text)
     if root is None or root.tag == TAG + "null":
-        raise ConfigError(f"{name}: is empty or holds only comments; see configs/ for examples")
+        raise ConfigError(f"{name}: is empty or holds only comments; {_examples()}")
     if not isinstance(root, yaml.MappingNode):
         top = (
             "a list"
@@ -96,6 +99,38 @@ def yaml_text(data: Mapping[str, Any]) -> str:
 def closest_place(lines: Lines, path: KeyPath) -> int | str | None:
     """Return the place of the longest beginning of `path` that has one, or None."""
     return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), None)
+
+
+def _is_table(path: Path) -> bool:
+    """Return whether a file exists and is a table by its name."""
+    endings = [suffix for file_format in READABLE for suffix in file_format.suffixes]
+    endings.remove(".txt")  # which may be a config too
+    name = without_compression_suffix(path.name).lower()
+    return name.endswith(tuple(endings)) and path.is_file()
+
+
+def _hint(path: Path) -> str:
+    """Return what to do about a config that does not exist."""
+    near = closest_match(path.name, (file.name for file in _configs(path.parent)))
+    if near:
+        return f"did you mean '{path.with_name(near)}'?"
+    beside = path.parent.glob(f"{glob.escape(path.stem)}.*")
+    table = next((file for file in sorted(beside) if _is_table(file)), None)
+    if table is None:
+        return _examples()
+    output = "" if path == Path(f"{path.stem}.yaml") else f" -o {shell_quoted(str(path))}"
+    return f"write one for {table} with: {_init(table)}{output}"
+
+
+def _examples() -> str:
+    """Return where to find a config to start from."""
+    if Path("configs").is_dir():
+        return "see configs/ for examples"
+    return "write one with: bpnet init TABLE --target COLUMN"
+
+
+def _init(table: Path) -> str:
+    return f"bpnet init {shell_quoted(str(table))} --target COLUMN"
 
 
 def _configs(folder: Path) -> list[Path]:

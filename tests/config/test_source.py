@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -302,6 +303,38 @@ def test_a_missing_file_suggests_a_near_one(typed: str, tmp_path: Path) -> None:
 def test_a_missing_file_without_a_near_one(tmp_path: Path) -> None:
     path = tmp_path / "nowhere" / "iris.yaml"
     assert reading(path) == f"{path}: no such config file; see configs/ for examples"
+
+
+@pytest.mark.parametrize("name", ["churn.csv", "churn.CSV.gz", "churn.parquet", "a b.tsv"])
+def test_a_table_in_place_of_a_config(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"a,b\n1,2\n")
+    assert reading(path) == (
+        f"{path}: is a table, not a config; "
+        f"write a config with: bpnet init {shlex.quote(str(path))} --target COLUMN"
+    )
+
+
+def test_a_missing_config_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("houses.csv").touch()
+    advice = "write one for houses.csv with: bpnet init houses.csv --target COLUMN"
+    assert reading(Path("houses.yaml")) == f"houses.yaml: no such config file; {advice}"
+    assert reading(Path("houses.yml")) == (
+        f"houses.yml: no such config file; {advice} -o houses.yml"
+    )
+
+
+def test_examples_are_named_only_where_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    advice = "write one with: bpnet init TABLE --target COLUMN"
+    assert reading(Path("iris.yaml")) == f"iris.yaml: no such config file; {advice}"
+    Path("configs").mkdir()
+    assert reading(Path("iris.yaml")) == (
+        "iris.yaml: no such config file; see configs/ for examples"
+    )
 
 
 def test_a_folder(tmp_path: Path) -> None:

@@ -72,8 +72,9 @@ def init(
         from bpnet.errors import UsageError
         from bpnet.reports.init import config_text, draft_warnings, init_lines
         from bpnet.runs.files import write_text
-        from bpnet.workflows.init import default_name, draft
+        from bpnet.workflows.init import check_input, default_name, draft
 
+        check_input(data, target, settings or [])
         name = default_name(data) if output is None else output
         check_output(name, data)
         if as_json and name == STDOUT:

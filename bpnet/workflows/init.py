@@ -15,7 +15,8 @@ from bpnet.config.source import Source
 from bpnet.data.reading import open_table
 from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
-from bpnet.errors import UsageError
+from bpnet.errors import DataError, UsageError
+from bpnet.messages import did_you_mean, quoted_list
 from bpnet.preparation.fit import fit_dataset
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.split import split_dataset
@@ -92,15 +93,12 @@ def draft(
     the dataset. Raises UsageError if the table is standard input or another key is set, DataError
     if the table cannot be trained on.
     """
-    _check_arguments(data, assignments)
+    check_input(data, targets, assignments)
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
     source = apply_overrides(
         Source(data, {"task": task, "dataset": dataset}, {}, folder), assignments
     )
     chosen = {key: value for key, value in source.data["dataset"].items() if key not in dataset}
-    table = open_table(data, load_config(source).config.dataset.reading)
-    for target in targets:
-        table.require(target, wanted_for="is to be predicted")
     probe = apply_overrides(
         source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"]
     )
@@ -131,11 +129,27 @@ def draft(
     )
 
 
+def check_input(data: str, targets: Sequence[str], assignments: Sequence[str]) -> None:
+    """Check that the table can be opened and has the targets; raise an error otherwise."""
+    _check_arguments(data, assignments)
+    dataset = {"path": data, "target": list(targets)}
+    loaded = load_config(apply_overrides(Source(data, {"dataset": dataset}, {}), assignments))
+    table = open_table(data, loaded.config.dataset.reading)
+    for target in targets:
+        if target not in table.columns:
+            raise DataError(
+                f"{table.name}: there is no target column '{target}'; the columns are "
+                f"{quoted_list(table.columns)}{did_you_mean(target, table.columns)}"
+            )
+
+
 def _check_arguments(data: str, assignments: Sequence[str]) -> None:
     if data == "-":
         raise UsageError(
             "training cannot read standard input again; save the table, and name its file"
         )
+    if Path(data).suffix.lower() in {".yaml", ".yml"}:
+        raise UsageError(f"{data}: is a config; give the table")
     other = [text for text in assignments if not text.startswith("dataset.")]
     if other:
         raise UsageError(

@@ -95,6 +95,8 @@ def test_a_file_is_replaced_only_by_force(here: Path) -> None:
     assert (said.code, said.out) == (2, "")
     assert said.lacks("t.yaml exists already", "--force", "-o") == []
     assert (here / "t.yaml").read_text() == "mine"
+    said = bpnet("init", "t.csv", "--target", "z", cwd=here)
+    assert said.err.startswith("error: t.csv: there is no target column 'z'; ")
     assert bpnet("init", "t.csv", "--target", "y", "--force", cwd=here).code == 0
     assert read_config(here / "t.yaml").config.dataset.target == "y"
     said = bpnet("init", "t.csv", "--target", "y", "-o", "t.csv", "--force", cwd=here)
@@ -108,7 +110,8 @@ def test_a_target_that_is_not_there_is_named_with_the_nearest(here: Path) -> Non
     assert (said.code, said.out) == (4, "")
     assert (
         said.lacks(
-            "t.csv: there is no column 'anser'", "'a', 'b', 'id', 'answer'", "did you mean 'answer'"
+            "t.csv: there is no target column 'anser'; the columns are 'a', 'b', 'id', 'answer'; "
+            "did you mean 'answer'?"
         )
         == []
     )
@@ -121,6 +124,7 @@ def test_a_target_that_is_not_there_is_named_with_the_nearest(here: Path) -> Non
         (["-", "--target", "y"], 2, "standard input"),
         (["nope.csv", "--target", "y"], 4, "no such file"),
         (["t.csv"], 2, "--target"),
+        (["t.yaml", "--target", "y"], 2, "error: t.yaml: is a config; give the table\n"),
         (["t.csv", "--target", "y", "-o", ""], 2, "--output is empty"),
         (["t.csv", "--target", "y", "-o", "-", "--json"], 2, "cannot be combined: both write"),
         (["t.csv", "--target", "y", "--task", "ranking"], 2, "classification"),

@@ -1,5 +1,6 @@
 """Targets: from the table's words and units to the network's outputs, and back."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -8,12 +9,19 @@ import numpy.typing as npt
 from pydantic import Field
 
 from bpnet.data.category_order import without_fractions
-from bpnet.data.encoding.cell_errors import Where, parse_problems
+from bpnet.data.encoding.cell_errors import Where, number_format_advice, parse_problems
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.reading.column import CellParseError, Codes, Column, Floats
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
-from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_cell, quoted_list, total_line
+from bpnet.messages import (
+    MAX_PROBLEMS,
+    did_you_mean,
+    quoted_cell,
+    quoted_list,
+    shell_quoted,
+    total_line,
+)
 
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -207,16 +215,60 @@ def binary_values(column: Column, name: str, where: Where) -> npt.NDArray[np.uin
     return values
 
 
-def regression_values(column: Column, name: str, where: Where) -> Floats:
-    """Return one regression target's numbers (N,); raise DataError for any other cell."""
+def regression_values(column: Column, name: str, where: Where, *, settable: bool = True) -> Floats:
+    """Return one regression target's numbers (N,); raise DataError for any other cell.
+
+    Where keys of the config are `settable`, the error advises on them.
+    """
     refuse_missing_targets(missing_targets(column, words=False), column, name, where)
     try:
         return column.as_numbers()
     except CellParseError as error:
+        raise DataError(_not_numbers(error, column, name, where, settable=settable)) from None
+
+
+def _not_numbers(
+    error: CellParseError, column: Column, name: str, where: Where, *, settable: bool
+) -> list[str]:
+    """Return one problem for a few words among numbers, or more where most cells are words."""
+    number_format = number_format_advice(error.texts) if settable else ""
+    count = len(error.rows)
+    if settable and not number_format and 2 * count > len(column):
         advice = (
             "give a number, or drop the row; if it is true or not, set task to multilabel, "
             "if a class to classification"
         )
-        raise DataError(
-            parse_problems(error, column, name, where, "regression target", advice)
-        ) from None
+        return parse_problems(error, column, name, where, "regression target", advice)
+    first = int(error.rows[0])
+    text = column.take(error.rows[:1]).cells()[0]
+    infinite = re.fullmatch(r"(?i)[-+]?(inf(inity)?|[0-9.]+e[0-9]+)", text)
+    wanted = error.expected if infinite else "a number"
+    like_it = f" (cells like it: {count})" if count > 1 else ""
+    advice = number_format or _word_advice(error.texts if settable else [], column, count)
+    return [
+        f"{where(first)}, column '{name}': {quoted_cell(text)} is not {wanted}{like_it}; {advice}"
+    ]
+
+
+def _word_advice(texts: list[str], column: Column, count: int) -> str:
+    """Return advice on cells that are words; few words may be set to mean missing values."""
+    correct, drop = (
+        ("correct them", "drop the rows") if count > 1 else ("correct it", "drop the row")
+    )
+    if not 1 <= len(texts) <= MAX_PROBLEMS or not all(text.isprintable() for text in texts):
+        return f"{correct}, or {drop}"
+    words = [*sorted(column.number_format.missing), *texts]
+    missing = f"dataset.reading.missing=[{', '.join(map(_yaml_word, words))}]"
+    means = "they mean" if len(texts) > 1 else "it means"
+    return (
+        f"{correct}, or if {means} a missing value, {drop}: "
+        f"--set {shell_quoted(missing)} --set dataset.drop_missing_targets=true"
+    )
+
+
+def _yaml_word(word: str) -> str:
+    """Return a word as an item of a YAML list, in quotes where it may be read as something else."""
+    plain = re.fullmatch(r"[^\W\d_]([\w ./-]*[\w./-])?", word)
+    if plain and word.lower() not in ("null", "true", "false"):
+        return word
+    return "'" + word.replace("'", "''") + "'"

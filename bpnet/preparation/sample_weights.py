@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.data.encoding.cell_errors import Where, parse_problems
+from bpnet.data.encoding.cell_errors import Where, number_format_advice, parse_problems
 from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.splitting import Indices, Part
 from bpnet.engine.component import Array
@@ -54,7 +54,7 @@ def column_weights(column: Column, name: str, where: Where) -> Floats:
     try:
         weights = column.as_numbers()
     except CellParseError as error:
-        advice = "give a number of at least 0"
+        advice = number_format_advice(error.texts) or "give a number of at least 0"
         raise DataError(
             parse_problems(error, column, name, where, "sample weight", advice)
         ) from None

@@ -112,7 +112,9 @@ def _values(model: Ensemble, columns: Mapping[str, Column], where: Where) -> Arr
         return target.numbers(columns[target.name], where)
     if isinstance(target, Labels):
         return np.column_stack([binary_values(columns[name], name, where) for name in target.names])
-    return np.column_stack([regression_values(columns[name], name, where) for name in target.names])
+    return np.column_stack(
+        [regression_values(columns[name], name, where, settable=False) for name in target.names]
+    )
 
 
 def _inputs(model: Ensemble, table: Table, mask: Array) -> Inputs:

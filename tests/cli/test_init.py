@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,27 @@ def test_what_cannot_be_done_is_said(here: Path, words: list[str], code: int, pa
     assert (said.code, said.out) == (code, "")
     assert part in said.err
     assert "Traceback" not in said.err
+
+
+def test_a_few_words_in_a_target_of_numbers(tmp_path: Path) -> None:
+    prices = [f"{k + 0.5}" for k in range(60)]
+    prices[11] = prices[40] = "auf Anfrage"
+    table = pd.DataFrame({"a": np.random.default_rng(0).normal(size=60), "Preis": prices})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    said = bpnet("init", "t.csv", "--target", "Preis", cwd=tmp_path)
+    advice = (
+        "--set 'dataset.reading.missing=[auf Anfrage]' --set dataset.drop_missing_targets=true\n"
+    )
+    assert said.err == (
+        "error: t.csv, line 13 (row 12), column 'Preis': 'auf Anfrage' is not a number "
+        "(cells like it: 2); correct them, or if it means a missing value, drop the rows: " + advice
+    )
+    options = shlex.split(advice)
+    assert bpnet("init", "t.csv", "--target", "Preis", *options, cwd=tmp_path).code == 0
+    (tmp_path / "c.yaml").write_text("dataset: {path: t.csv, target: Preis}\n")
+    assert bpnet("check", "c.yaml", cwd=tmp_path).err == said.err
+    for verb in (["check"], ["train", "--set", "training.epochs=1"]):
+        assert bpnet(*verb, "c.yaml", *options, cwd=tmp_path).code == 0
 
 
 def test_the_path_is_relative_to_the_config(here: Path) -> None:

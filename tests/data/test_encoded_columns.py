@@ -278,6 +278,32 @@ def test_only_the_first_bad_cells_are_named_and_every_column_is_reported():
     assert "line 2 (row 1), column 'b'" in found[6]
 
 
+@pytest.mark.parametrize(
+    ("name", "imputed", "advice"),
+    [
+        (
+            "a b",
+            True,
+            "correct it, or leave the cell blank, which is imputed; to change the role, "
+            "train again with --set 'dataset.roles.a b=categorical'",
+        ),
+        (
+            "a",
+            False,
+            "correct it; to change the role, train again with --set dataset.roles.a=categorical",
+        ),
+        ("a.b", False, "correct it; to change the role, set dataset.roles and train again"),
+    ],
+)
+def test_after_training_the_advice_is_what_can_still_be_done(name, imputed, advice):
+    missing = Impute() if imputed else Refuse()
+    encoder = fitted(table(**{name: [1, 2]}), column_options("numeric", missing=missing))
+    (message,) = problems(encoder, table(**{name: ["x"]}))
+    assert message == (
+        f"t.csv, line 2 (row 1), column '{name}': 'x' is not a finite number; {advice}"
+    )
+
+
 # The model part
 
 

@@ -110,15 +110,55 @@ def test_words_for_missing_values_are_classes_but_not_numbers():
     [
         (
             ["1.5", "x2", "3"],
-            ("line 3 (row 2)", "'x2' is not a finite number", "give a number, or drop the row"),
+            (
+                "line 3 (row 2), column 'y': 'x2' is not a number; correct it, or if it means a "
+                "missing value, drop the row: --set 'dataset.reading.missing=[x2]' "
+                "--set dataset.drop_missing_targets=true",
+            ),
         ),
+        (
+            ["1", "it's", "2", "True", "- x", "3", "- x", "4"],
+            (
+                "line 3 (row 2), column 'y': \"it's\" is not a number (cells like it: 4); "
+                "correct them, or if they mean a missing value, drop the rows: "
+                "--set \"dataset.reading.missing=['it''s', 'True', '- x']\" "
+                "--set dataset.drop_missing_targets=true",
+            ),
+        ),
+        (
+            [*"1234567", *"abcdef"],
+            ("line 9 (row 8)", "(cells like it: 6); correct them, or drop the rows"),
+        ),
+        (["1", "inf"], ("line 3 (row 2), column 'y': 'inf' is not a finite number; correct it",)),
         (["1,500.5", "2"], ("line 2 (row 1)", "set dataset.reading.thousands")),
-        (["red", "blue"], ("line 2 (row 1)", "a regression target, holds text ('red')")),
+        (
+            ["red", "blue"],
+            (
+                "line 2 (row 1)",
+                "a regression target, holds text ('red')",
+                "if it is true or not, set task to multilabel, if a class to classification",
+            ),
+        ),
     ],
 )
 def test_a_target_that_is_no_number_is_named(cells, parts):
     (message,) = problems(regression_values, column(cells), "y")
     assert [part for part in ("t.csv", "column 'y'", *parts) if part not in message] == []
+
+
+def test_a_word_keeps_those_that_are_missing_values_already():
+    cells = column_from_texts(["1", "2", "x", "-999"], NumberFormat(missing=frozenset(["-999"])))
+    with pytest.raises(DataError) as caught:
+        regression_values(cells.take(np.arange(3)), "y", lambda row: f"line {row + 2}")
+    assert "--set \"dataset.reading.missing=['-999', x]\" --set" in str(caught.value)
+
+
+def test_without_a_config_to_set_a_word_in_a_target_can_only_be_corrected():
+    with pytest.raises(DataError) as caught:
+        regression_values(column(["1", "x", "x"]), "y", lambda row: f"line {row}", settable=False)
+    assert str(caught.value) == (
+        "line 1, column 'y': 'x' is not a number (cells like it: 2); correct them, or drop the rows"
+    )
 
 
 def test_classes_are_one_hot_and_two_of_them_one_column():

@@ -10,7 +10,7 @@ from bpnet.data.encoding.columns import MissingValueError
 from bpnet.data.reading.chunk import Chunk
 from bpnet.data.reading.column import CellParseError, Column
 from bpnet.errors import DataError
-from bpnet.messages import MAX_PROBLEMS, quoted_cell, total_line
+from bpnet.messages import MAX_PROBLEMS, quoted_cell, shell_quoted, total_line
 
 Where = Callable[[int], str]
 """Returns the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""
@@ -21,10 +21,13 @@ _FILL_IN = (
 
 
 class CellErrors:
-    """Context manager that turns errors in a feature's cells into a DataError that names them."""
+    """Context manager that turns errors in a feature's cells into a DataError that names them.
 
-    def __init__(self, chunk: Chunk, column: str) -> None:
-        self._chunk, self._column = chunk, column
+    `advice` is about cells that are no numbers or dates; by default, what to set in the config.
+    """
+
+    def __init__(self, chunk: Chunk, column: str, advice: str | None = None) -> None:
+        self._chunk, self._column, self._advice = chunk, column, advice
 
     def __enter__(self) -> None:
         return None
@@ -40,11 +43,24 @@ class CellErrors:
             raise DataError(problems) from None
         if isinstance(error, CellParseError):
             column = self._chunk.column(name)
-            advice = (
+            advice = self._advice or (
                 "correct it, list the word in dataset.reading.missing if it means a missing value, "
                 f"or set dataset.roles.{name} to categorical or ignored"
             )
+            if self._advice is None:
+                advice = number_format_advice(error.texts) or advice
             raise DataError(parse_problems(error, column, name, where, "feature", advice)) from None
+
+
+def advice_after_training(column: str, *, imputed: bool) -> str:
+    """Return advice on a cell for a verb that cannot change the config, such as predict."""
+    role = shell_quoted(f"dataset.roles.{column}=categorical")
+    typed = not set(column) & set(".=")  # of which the key of --set is made
+    return (
+        f"correct it{', or leave the cell blank, which is imputed' if imputed else ''}; "
+        "to change the role, "
+        + (f"train again with --set {role}" if typed else "set dataset.roles and train again")
+    )
 
 
 def parse_problems(
@@ -67,7 +83,7 @@ def parse_problems(
         where,
         name,
         lambda row: f"{quoted_cell(categories[codes[row]])} is not {error.expected}",
-        _number_format_advice(error.texts) or advice,
+        advice,
         f"are not {error.expected}",
     )
 
@@ -96,7 +112,7 @@ def has_other_number_format(cell: str) -> bool:
     return bool(_THOUSANDS.fullmatch(cell) or _COMMA.fullmatch(cell))
 
 
-def _number_format_advice(texts: list[str]) -> str:
+def number_format_advice(texts: list[str]) -> str:
     """Return the settings to change if all texts are numbers of another format, or nothing."""
     advice = []
     if all(_THOUSANDS.fullmatch(text) for text in texts):

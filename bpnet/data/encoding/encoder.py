@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from bpnet.data.encoding.cell_errors import CellErrors
+from bpnet.data.encoding.cell_errors import CellErrors, advice_after_training
 from bpnet.data.encoding.columns import (
     BooleanColumn,
     EmbeddingColumn,
@@ -89,7 +89,8 @@ class Encoder(Component):
         for start, column in zip(self._starts, self.columns, strict=True):
             inputs = x[:, start : start + len(column.inputs)]
             try:
-                with CellErrors(chunk, column.name), np.errstate(all="ignore"):
+                advice = advice_after_training(column.name, imputed=column.fill is not None)
+                with CellErrors(chunk, column.name, advice), np.errstate(all="ignore"):
                     column.encode(chunk.column(column.name), inputs, flags)
             except DataError as error:
                 problems += error.problems

@@ -105,7 +105,7 @@ class TrainingView:
 
 
 def print_result(text: str) -> None:
-    """Write a result to stdout; raises RunError where that fails, as on a full disk."""
+    """Write a result to stdout; raises RunError if that fails, as on a full disk."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -159,7 +159,7 @@ def print_errors(problems: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def stdout() -> Iterator[BinaryIO]:
-    """Yield stdout as a stream of bytes; raises RunError where writing fails, as on a full disk."""
+    """Yield stdout as a stream of bytes; raises RunError if writing fails, as on a full disk."""
     try:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

@@ -11,7 +11,7 @@ STDOUT = "-"
 def check_output(output: str, data: str) -> None:
     """Check that `output` can be written, and is not the table `data` that is to be read.
 
-    Raises UsageError, or RunError where its folder does not exist.
+    Raises UsageError, or RunError if its folder does not exist.
     """
     if not output:
         raise UsageError("--output is empty; give the name of a file, or - for standard output")
@@ -28,7 +28,7 @@ def check_output(output: str, data: str) -> None:
 
 
 def check_new(output: str) -> None:
-    """Raise UsageError where the file exists."""
+    """Raise UsageError if the file exists."""
     if output != STDOUT and Path(output).exists():
         raise UsageError(
             f"{output} exists already; overwrite it with --force, or give another name with -o FILE"

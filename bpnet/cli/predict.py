@@ -106,7 +106,7 @@ def predict(
 
 
 def _chosen_format(output: str, name: str | None, *, as_json: bool) -> FileFormat:
-    """Return the format that the flags choose; raises UsageError where they contradict."""
+    """Return the format that the flags choose; raises UsageError if they contradict."""
     if as_json and name is not None:
         raise UsageError("--json and --format cannot be combined; give one of them")
     if as_json and output != STDOUT and Path(output).suffix.lower() != ".json":

@@ -48,7 +48,7 @@ class Loss(Component):
     def bind(self, scores: Array, targets: Array, weights: Array | None) -> "BoundLoss":
         """Bind the loss to scores and targets (R, O, B) and weights (R, 1, B).
 
-        Raises ValueError where their shapes do not fit together.
+        Raises ValueError if their shapes do not fit together.
         """
         return BoundLoss(self, scores, targets, weights)
 

@@ -204,7 +204,7 @@ class Network:
     def predict(self, x: Array) -> Array:
         """Return the predictions (R, N, O) for x (N, I): the output activation of the scores.
 
-        Raises ValueError where x does not have the network's inputs.
+        Raises ValueError if x does not have the network's inputs.
         """
         predictions = np.empty((len(self.seeds), len(x), self.outputs), self.dtype)
         for rows, scores in self.scores(x):

@@ -10,7 +10,7 @@ from bpnet.engine.penalties import Penalty
 class Objective:
     """L(θ) of the rows in training, penalty included; its parts are `layers`, `loss`, `penalty`.
 
-    Raises ValueError where the rows do not fit the network, or are not in memory.
+    Raises ValueError if the rows do not fit the network, or are not in memory.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class EvaluationMetric:
     regression: Formula[TargetRows, QuantitySums] | None = None
 
     def formula(self, task: Task) -> Formula[Any, Any]:
-        """Return the formula for a task; raises ValueError where the metric is not for it."""
+        """Return the formula for a task; raises ValueError if the metric is not for it."""
         formula: Formula[Any, Any] | None = getattr(self, task)
         if formula is None:
             raise ValueError(f"{self.name} is not a metric of {task}")

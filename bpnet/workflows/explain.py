@@ -116,7 +116,7 @@ def explain(key: str) -> Explanation | Matches:
 
 
 def _names(key: str) -> list[str]:
-    """Return the parts of a key; raises UsageError where one is empty."""
+    """Return the parts of a key; raises UsageError if one is empty."""
     names = key.strip().split(".")
     whole = [name for name in names if name]
     if not whole:

@@ -53,7 +53,7 @@ def pages() -> list[Page]:
 def find_page(topic: str) -> Page:
     """Return the page of a topic, ignoring case.
 
-    Raises UsageError where there is no such page; the message names the closest one, or the pages
+    Raises UsageError if there is no such page; the message names the closest one, or the pages
     that mention the word.
     """
     by_topic = {page.topic: page for page in pages()}

@@ -52,7 +52,7 @@ class Summary:
 class Prediction:
     """A run's predictions for a table, ready to be written.
 
-    Raises RunError, DataError, or UsageError where options do not suit the model.
+    Raises RunError, DataError, or UsageError if options do not suit the model.
     """
 
     def __init__(self, run: Path, data: str, options: PredictOptions) -> None:

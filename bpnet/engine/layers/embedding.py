@@ -46,7 +46,7 @@ class Embedding(Layer):
     def others(self, inputs: int) -> list[int]:
         """Return the positions of the inputs that are not codes.
 
-        Raises ValueError where the positions of the tables do not fit the number of inputs.
+        Raises ValueError if the positions of the tables do not fit the number of inputs.
         """
         positions = [table.position for table in self.tables]
         if len(set(positions)) < len(positions):

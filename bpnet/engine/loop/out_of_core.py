@@ -33,7 +33,7 @@ class StoredRows(Rows):
     default size holds 128 blocks: of a table sorted by two classes of equal size, the share of
     either in a window is 50 % ± 4.4 %.
 
-    Raises ValueError where shapes differ, there are several sets, or window or block is below 1.
+    Raises ValueError if shapes differ, there are several sets, or window or block is below 1.
     """
 
     dtype: Any = np.float32

@@ -1,6 +1,7 @@
 """The terminal: results on stdout, progress and warnings on stderr; the only importer of rich."""
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ PROGRESS_LINES = 10
 
 _PROGRESS_METRICS = ("loss", "accuracy", "rmse")
 _SECONDS_BETWEEN_DRAWINGS = 0.1
+_BAR_WIDTH = 10
 
 
 class TrainingView:
@@ -78,7 +80,8 @@ class TrainingView:
             waited = time.monotonic() - self._last_drawn
             if waited > _SECONDS_BETWEEN_DRAWINGS or epoch == self._epochs:
                 self._last_drawn = time.monotonic()
-                self._progress.update(self._task, completed=epoch, metrics=_metrics_text(row))
+                text = _metrics_text(row, self._progress.console.width - self._width)
+                self._progress.update(self._task, completed=epoch, metrics=text)
         elif epoch * PROGRESS_LINES // self._epochs > (epoch - 1) * PROGRESS_LINES // self._epochs:
             print_note(f"epoch {epoch}/{self._epochs}  {_metrics_text(row)}")
 
@@ -95,6 +98,8 @@ class TrainingView:
         self._epochs = epochs
         if sys.stderr.isatty():
             self._progress = _progress_bar()
+            # "epoch 12/200 ", the bar and " 0:00:00", with blanks around the metrics
+            self._width = len(f"epoch {epochs}/{epochs} ") + _BAR_WIDTH + len("  0:00:00")
             self._task = self._progress.add_task("", total=self._epochs, metrics="")
             self._progress.start()
 
@@ -184,10 +189,23 @@ def _describe(name: str, prepared: "EncodedDataset", parameters: int) -> None:
         print_warning(warning)
 
 
-def _metrics_text(row: Mapping[str, float]) -> str:
-    """Return the metrics that show progress, on one line."""
-    names = [*_PROGRESS_METRICS, *(f"val_{name}" for name in _PROGRESS_METRICS)]
-    return "  ".join(f"{name} {row[name]:.4g}" for name in names if name in row)
+def _metrics_text(row: Mapping[str, float], room: float = math.inf) -> str:
+    """Return the metrics that show progress, on one line.
+
+    Where they do not fit the room, those of the training rows give way to those of validation.
+    """
+    validation = [f"val_{name}" for name in _PROGRESS_METRICS]
+    choices = [
+        [*_PROGRESS_METRICS, *validation],
+        ["loss", *validation],
+        validation,
+        ["val_loss"],
+        ["loss"],
+    ]
+    texts = [
+        "  ".join(f"{name} {row[name]:.4g}" for name in names if name in row) for names in choices
+    ]
+    return next((text for text in texts if text and len(text) <= room), "")
 
 
 def _progress_bar() -> "Progress":
@@ -203,7 +221,7 @@ def _progress_bar() -> "Progress":
     columns = (
         TextColumn("epoch"),
         MofNCompleteColumn(),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=_BAR_WIDTH),
         TextColumn("{task.fields[metrics]}"),
         TimeRemainingColumn(),
     )

@@ -10,8 +10,21 @@ LAYERS = "dataset: {path: t.csv, target: c}\narchitecture:\n  layers:\n    - "
 CONFIGS = [
     Case("no such config", 3, ("d.yaml", "did you mean 'c.yaml'?"), ("train", "d.yaml")),
     Case("a folder as config", 3, (".: is a folder", "'c.yaml'"), ("train", ".")),
-    Case("a table as config", 3, ("t.csv, line 1", "mapping"), ("train", "t.csv")),
-    written("empty", "", "c.yaml", "empty", "configs/"),
+    Case(
+        "a table as config",
+        3,
+        (
+            "t.csv: is a table, not a config; "
+            "write a config with: bpnet init t.csv --target COLUMN\n",
+        ),
+        ("train", "t.csv"),
+    ),
+    written(
+        "empty",
+        "",
+        "c.yaml: is empty or holds only comments; "
+        "write one with: bpnet init TABLE --target COLUMN\n",
+    ),
     written("comments", "# nothing\n", "c.yaml", "comments"),
     written("not YAML", "a: [1, 2\nb: }{", "c.yaml, line 2", "not valid YAML", "bracket"),
     written("tab", "dataset:\n\tpath: t.csv\n", "c.yaml, line 2", "tab", "spaces"),

@@ -78,7 +78,6 @@ def check_gradient(
     ------
     ValueError
         If the rows do not fit the network, or are not in memory.
-
     """
     objective = Objective(network, loss, rows, penalty or Penalty())
     gradient, statistics = network.gradient.copy(), network.statistics.flat.copy()

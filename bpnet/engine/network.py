@@ -48,7 +48,6 @@ class Network:
     ------
     ValueError
         If layers do not fit one another, or explicit values their layer.
-
     """
 
     def __init__(

@@ -99,7 +99,6 @@ def trace(
     ------
     ValueError
         If the optimizer follows no gradient, or the rows do not fit the network.
-
     """
     if training.optimizer.searches:
         raise ValueError(

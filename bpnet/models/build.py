@@ -61,7 +61,6 @@ def build_model(prepared: EncodedDataset) -> Model:
     ------
     ConfigError
         The network is too large, or explicit values do not fit its layers.
-
     """
     config, description, loaded = prepared.config, describe(prepared), prepared.split.loaded
     with architecture_errors(loaded):

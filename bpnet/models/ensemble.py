@@ -162,7 +162,6 @@ def load_ensemble(folder: Path) -> Ensemble:
     ------
     RunError
         A file is missing or damaged, or the members do not fit together.
-
     """
     path = folder / "model.json"
     content = files.read_json(path)

@@ -89,7 +89,6 @@ def load_model(folder: Path) -> Model:
     ------
     RunError
         A file is missing or damaged, or of another format than this bpnet reads.
-
     """
     path = folder / "model.json"
     content = files.read_json(path)

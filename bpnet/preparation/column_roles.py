@@ -77,7 +77,6 @@ def detect_roles(config: Config, table: Table, candidates: list[str], train: Arr
     ------
     DataError
         No column is left to learn from.
-
     """
     given, named = config.dataset.roles, set(config.dataset.features or ())
     types: dict[str, CellType] = {

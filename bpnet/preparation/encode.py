@@ -51,7 +51,6 @@ def encode_dataset(fitted: FittedDataset, scratch: Path | None = None) -> Encode
         A cell does not fit its column.
     RunError
         The rows cannot be written to disk.
-
     """
     split, target_values = fitted.split, fitted.split.target_values
     y = _encoded_targets(fitted)

@@ -65,7 +65,6 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
         Keys of the config contradict each other, or the table.
     DataError
         A class has no training rows, or a column cannot be encoded as its role needs.
-
     """
     loaded, config, train = split.loaded, split.loaded.config, split.parts["train"]
     target_values, settings = split.target_values, config.dataset.preprocessing

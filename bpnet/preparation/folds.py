@@ -114,7 +114,6 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
     ------
     DataError
         There are too few rows, classes or groups for the folds.
-
     """
     config, keys = opened.loaded.config, read_row_keys(opened)
     rows = opened.target_values.kept_rows

@@ -52,7 +52,6 @@ def open_dataset(loaded: LoadedConfig, dataset_table: DatasetTable | None = None
     DataError
         The table cannot be read, lacks a column that the config names, or has a target value or
         weight that does not fit.
-
     """
     dataset_table = dataset_table or open_dataset_table(loaded)
     config, table = loaded.config, dataset_table.table

@@ -34,7 +34,6 @@ def prepare(loaded: LoadedConfig, *, scratch: Path | None = None) -> EncodedData
         The table cannot be read, or does not fit the config.
     RunError
         The encoded rows cannot be written to disk.
-
     """
     opened = open_dataset(loaded)
     split = split_dataset(opened)

@@ -48,7 +48,6 @@ def resolve(
     ------
     ConfigError
         Keys contradict each other; the error lists every contradiction.
-
     """
     config, architecture = loaded.config, loaded.config.architecture
     architecture = replace(

@@ -78,7 +78,6 @@ def split_dataset(
     ------
     DataError
         The rows cannot be split this way, or no column is left to learn from.
-
     """
     if parts is None:
         parts = draw_split(opened)

@@ -62,7 +62,6 @@ def evaluate(
         The run is damaged, or its loss is not finite.
     DataError
         The table cannot be read, or does not suit the model.
-
     """
     model = load_ensemble(directory.model_folder(run)).select(replica)
     warnings: list[str] = []

@@ -58,7 +58,6 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         A row does not exist, or there are too many.
     DivergedError
         The loss is no longer a finite number.
-
     """
     if isinstance(subject, LoadedConfig):
         loaded, model = subject, None

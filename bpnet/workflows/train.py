@@ -69,7 +69,6 @@ def train(
         Before the run directory exists.
     DivergedError, InterruptedRunError
         After what has been trained is saved.
-
     """
     prepared = prepare(loaded, scratch=runs)
     model = build_model(prepared)

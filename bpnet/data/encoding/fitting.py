@@ -47,7 +47,6 @@ def fit_encoder(
     ------
     DataError
         With the place of each cell that cannot be used, or the column that cannot be encoded.
-
     """
     fitters = {name: column_fitter(column) for name, column in options.items()}
     sampled = _sampled(train, len(options), rng)

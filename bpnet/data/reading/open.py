@@ -23,7 +23,6 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
         There is no such table, or its column names cannot be read.
     UsageError
         A package that the file's format needs is not installed.
-
     """
     settings = settings or Reading()
     text = str(path)

@@ -78,7 +78,6 @@ def split_rows(
     ------
     DataError
         A part would be empty, a row does not exist, or a time or group is missing.
-
     """
     parts = np.zeros(rows, np.int8) if named is None else np.maximum(named, TRAIN)
     filled = [part for part, number in NUMBERS.items() if (parts == number).any()]

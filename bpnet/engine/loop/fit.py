@@ -88,7 +88,6 @@ def fit(
     ------
     ValueError
         If rows, loss and network do not fit together.
-
     """
     each = [training] * len(network.seeds) if each is None else each
     epochs = _Epochs(training, network, rows.normalized(), validation, metrics, each)

@@ -111,13 +111,11 @@ def _is_table(path: Path) -> bool:
 
 def _hint(path: Path) -> str:
     """Return what to do about a config that does not exist."""
-    near = closest_match(path.name, (file.name for file in _configs(path.parent)))
-    if near:
-        return f"did you mean '{path.with_name(near)}'?"
     beside = path.parent.glob(f"{glob.escape(path.stem)}.*")
     table = next((file for file in sorted(beside) if _is_table(file)), None)
     if table is None:
-        return _examples()
+        near = closest_match(path.name, (file.name for file in _configs(path.parent)))
+        return f"did you mean '{path.with_name(near)}'?" if near else _examples()
     output = "" if path == Path(f"{path.stem}.yaml") else f" -o {shell_quoted(str(path))}"
     return f"write one for {table} with: {_init(table)}{output}"
 

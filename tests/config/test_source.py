@@ -293,7 +293,7 @@ def reading(path: Path) -> str:
 
 @pytest.mark.parametrize("typed", ["irsi.yaml", "iris", "IRIS.YAML", "iris.yml"])
 def test_a_missing_file_suggests_a_near_one(typed: str, tmp_path: Path) -> None:
-    for name in ("iris.yaml", "housing.yaml", "irsi.csv"):
+    for name in ("iris.yaml", "housing.yaml", "irsi.txt"):
         (tmp_path / name).touch()
     assert reading(tmp_path / typed) == (
         f"{tmp_path / typed}: no such config file; did you mean '{tmp_path / 'iris.yaml'}'?"
@@ -317,7 +317,8 @@ def test_a_table_in_place_of_a_config(name: str, tmp_path: Path) -> None:
 
 def test_a_missing_config_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("houses.csv").touch()
+    for name in ("houses.csv", "house.yaml"):
+        Path(name).touch()
     advice = "write one for houses.csv with: bpnet init houses.csv --target COLUMN"
     assert reading(Path("houses.yaml")) == f"houses.yaml: no such config file; {advice}"
     assert reading(Path("houses.yml")) == (

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bpnet.config.schema import Task
+from bpnet.config.task import Task
 from bpnet.data.encoding import Encoder
 from bpnet.data.reading.settings import Reading
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities

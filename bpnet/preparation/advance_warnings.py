@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bpnet.config.schema import Split
+from bpnet.config.split_schema import Split
 from bpnet.data.encoding import Encoder
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_list

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bpnet.config.schema import Architecture, Task
+from bpnet.config.schema import Architecture
+from bpnet.config.task import Task
 from bpnet.data.encoding import Encoder
 from bpnet.engine.activations import AnyActivation, Identity, Relu, Sigmoid, Softmax
 from bpnet.engine.layers import AnyLayer, AnyStoredLayer, CategoryTable, Dense, Embedding

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Config, Dataset, Task
+from bpnet.config.schema import Config, Dataset
+from bpnet.config.task import Task
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.column_options import Role
 from bpnet.engine.loop.settings import Training

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bpnet.config.schema import Config, Task
+from bpnet.config.schema import Config
+from bpnet.config.task import Task
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.layers import AnyStoredLayer
 from bpnet.engine.losses import AnyLoss

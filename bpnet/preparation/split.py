@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Split
+from bpnet.config.split_schema import Split
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Floats
 from bpnet.data.splitting import (

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.config.schema import Config, Task
+from bpnet.config.schema import Config
+from bpnet.config.task import Task
 from bpnet.data.category_order import sort_categories
 from bpnet.data.encoding.cell_errors import Where
 from bpnet.data.encoding.column_stats import NumericStats

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from bpnet.config.schema import Task
+from bpnet.config.task import Task
 from bpnet.data.reading.column import Floats
 from bpnet.scoring.bootstrap import Means, Score, bootstrap
 from bpnet.scoring.metrics import ACCURACY, LOG_LOSS, R2, RMSE

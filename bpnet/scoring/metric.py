@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from bpnet.config.schema import Task
+from bpnet.config.task import Task
 from bpnet.data.reading.column import Floats
 from bpnet.scoring.samples import ClassSample, ClassSums, LabelSample, LabelSums, QuantitySums
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from bpnet.config.schema import Task
+from bpnet.config.task import Task
 from bpnet.data.reading.column import Floats
 from bpnet.scoring.bootstrap import mean_of_defined, ratio
 from bpnet.scoring.metric import EvaluationMetric, Formula, mean_or_none, sklearn_metrics

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bpnet.config.schema import Task
+from bpnet.config.task import Task
 from bpnet.data.reading.column import Floats
 from bpnet.scoring.bootstrap import Blocks, MetricValues, RankStatistic
 from bpnet.scoring.metrics import EVALUATION_METRICS

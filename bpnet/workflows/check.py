@@ -11,7 +11,8 @@ from bpnet.checks.leaks import Leak, find_leaks
 from bpnet.checks.sampling import feature_cells, max_rows, sample_rows
 from bpnet.checks.timing import seconds_per_epoch
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Config, Task
+from bpnet.config.schema import Config
+from bpnet.config.task import Task
 from bpnet.data.reading import Table
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.splitting import Part

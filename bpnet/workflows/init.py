@@ -10,8 +10,8 @@ import numpy as np
 from bpnet.checks.columns import ColumnDescription, describe_columns
 from bpnet.config.loading import load_config
 from bpnet.config.overrides import apply_overrides
-from bpnet.config.schema import Task
 from bpnet.config.source import Source
+from bpnet.config.task import Task
 from bpnet.data.reading import open_table
 from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX

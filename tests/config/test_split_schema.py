@@ -3,8 +3,8 @@
 import pytest
 
 from bpnet.config.loading import as_data, load_config
-from bpnet.config.schema import Split
 from bpnet.config.source import parse_source, yaml_text
+from bpnet.config.split_schema import Split
 from bpnet.engine.component import FieldError
 from bpnet.errors import ConfigError
 

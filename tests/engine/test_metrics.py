@@ -12,7 +12,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from bpnet.config.schema import Task
+from bpnet.config.task import Task
 from bpnet.engine import metrics
 from bpnet.engine.class_codes import FEW
 from bpnet.engine.loop.batches import Rows

@@ -121,7 +121,7 @@ def _beginning(start: Diagnosis, history: History) -> Iterator[Finding]:
     """Find a loss far above chance before the first step, or after the first epoch."""
     chance, limit = start.chance, FAR_ABOVE * start.chance
     first = history.loss[0] - start.penalty if len(history) else math.nan
-    if not chance > 0:
+    if not chance > 0:  # nan, too
         return
     if start.loss > limit:
         cure = "choose a smaller initializer, or set dataset.preprocessing.target: standardize"
@@ -167,6 +167,7 @@ def _gradients(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[F
     if len(layers) < 2 or any(layer.dead == 1 for layer in now.layers):
         return
     first, last = layers[0], layers[-1]
+    # a norm of nan fails the comparison
     if not (0 < last.gradient_size < math.inf and first.gradient_size < math.inf):
         return
     ratio = first.gradient_size / last.gradient_size
@@ -220,6 +221,7 @@ def _steps(start: Diagnosis, now: Diagnosis, history: History) -> Iterator[Findi
         return
     most, layer = max(moved)
     usual = "of their size, where 0.001 is usual"
+    # `not <`, so that a loss of nan counts as no fall
     if most > LARGE_STEP and not history.loss[-1] < min(history.loss[:-LATEST]):
         text = (
             f"layer {layer}: the last step changed its weights by {most:.2g} {usual}; lower {RATE}"

@@ -109,7 +109,7 @@ class Examiner:
     def __init__(self, training: Training, network: Network, rows: Rows) -> None:
         self._network = network
         loss, penalty = training.loss or SquaredError(), Penalty(l1=training.l1, l2=training.l2)
-        every = -(-len(rows) // ROWS)
+        every = -(-len(rows) // ROWS)  # rounded up, for at most ROWS rows
         with np.errstate(all="ignore"):
             sample = rows.picked(slice(None, None, every)).normalized()
             self._objective = Objective(network, loss, sample, penalty)
@@ -155,9 +155,10 @@ def _input_size(network: Network, x: Array) -> float:
 
 def _chance(loss: Loss, scores: Array, batch: WholeBatch) -> float:
     """Return the loss of scores that are all 0 if it reads logits, else the targets' mean."""
-    constant = np.zeros_like(scores)
+    constant = np.zeros_like(scores)  # as logits: the same probability for all classes
     if loss.link.kind == "identity":
         weights = None if batch.weights is None else np.broadcast_to(batch.weights, batch.y.shape)
+        # mean of each output's targets (R, O, 1)
         constant += np.average(batch.y, axis=2, weights=weights, keepdims=True)
     bound = loss.bind(constant, batch.y, batch.weights)
     bound.evaluate()
@@ -193,6 +194,7 @@ def _weight_columns(network: Network, k: int) -> list[slice]:
     columns, start = [], 0
     for name, view in network.parameters.views.items():
         stop = start + view[0].size
+        # weights come first in theta
         if name.startswith(f"layers.{k}.") and stop <= network.weights:
             columns.append(slice(start, stop))
         start = stop
@@ -232,6 +234,6 @@ def _dead(activation: Activation | None, a: Array) -> float | None:
     """
     if not isinstance(activation, Relu | Elu | Selu | Gelu | Silu | Mish | Softplus):
         return None
-    top, bottom = a.max(axis=2), a.min(axis=2)
+    top, bottom = a.max(axis=2), a.min(axis=2)  # (R, O), over the rows
     lowest = LIMIT if isinstance(activation, Softplus) else 0
     return float(((top <= lowest) & (top - bottom <= LIMIT)).mean())

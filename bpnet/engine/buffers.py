@@ -35,7 +35,7 @@ def empty(shape: Sequence[int], dtype: np.dtype) -> Array:
     """Return an array in C order that begins where a cache line does."""
     size = int(np.prod(shape)) * dtype.itemsize
     room = np.empty(size + CACHE_LINE, np.uint8)
-    start = -room.ctypes.data % CACHE_LINE
+    start = -room.ctypes.data % CACHE_LINE  # bytes to the next cache line
     return room[start : start + size].view(dtype).reshape(shape)
 
 
@@ -50,11 +50,12 @@ def empty_units(replicas: int, units: int, rows: int, dtype: np.dtype) -> Array:
     """
     if rows < UNITS_FIRST_ROWS:
         return empty((replicas, units, rows), dtype)
-    return empty((units, replicas, rows), dtype).transpose(1, 0, 2)
+    return empty((units, replicas, rows), dtype).transpose(1, 0, 2)  # seen as (R, O, B)
 
 
 def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:
     """Return an array of the same shape and order that begins where a cache line does."""
+    # axes by falling stride: the order in which they lie in memory
     order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
     made = empty([array.shape[axis] for axis in order], dtype or array.dtype)
-    return made.transpose(np.argsort(order).tolist())
+    return made.transpose(np.argsort(order).tolist())  # argsort inverts a permutation

@@ -36,6 +36,7 @@ class BoundClassCodes:
             limit = constant(threshold, values.dtype)
             self.compute = partial(np.greater, values[:, 0], limit, self.codes)
             return
+        # codes found by comparison are uint8, for up to 255 outputs
         few = replicas * rows <= FEW or outputs > np.iinfo(np.uint8).max
         way = _LargestByArgmax(values) if few else _LargestByComparison(values)
         self.codes, self.compute = way.codes, way.compute
@@ -48,7 +49,7 @@ class _LargestByArgmax:
 
     def __init__(self, values: Array) -> None:
         replicas, outputs, rows = values.shape
-        self._values = values.transpose(0, 2, 1)
+        self._values = values.transpose(0, 2, 1)  # (R, B, O)
         self._by_row = np.empty((replicas, rows, outputs), values.dtype)
         self.codes = np.empty((replicas, rows), np.intp)
 
@@ -69,7 +70,7 @@ class _LargestByComparison:
         self._values = values
         self._largest = np.empty((replicas, 1, rows), values.dtype)
         self._is_largest = empty_units(replicas, outputs, rows, np.dtype(np.bool_))
-        self._coded = self._is_largest.view(np.uint8)
+        self._coded = self._is_largest.view(np.uint8)  # the same bytes as 0 and 1
         self._descending = np.arange(outputs, 0, -1).astype(np.uint8)[:, None]  # (O, 1)
         self.codes = np.empty((replicas, rows), np.uint8)
 

@@ -67,11 +67,11 @@ class Component:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if value is None or "allow_inf_nan" not in field.metadata:
+            if value is None or "allow_inf_nan" not in field.metadata:  # not made by `number`
                 continue
             name = f"{type(self).__name__}.{field.name}"
             if (
-                isinstance(value, bool)
+                isinstance(value, bool)  # which is an int, too
                 or not isinstance(value, (int, float, np.number))
                 or not math.isfinite(value)
             ):

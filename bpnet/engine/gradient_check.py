@@ -116,7 +116,7 @@ class _CentralDifferences:
         """Measure dL/dθ_p of every replica."""
         analytic = self.analytic[:, p]
         above, below = self._slopes(p, self._step)
-        numeric = self.numeric[:, p] = (above + below) / 2
+        numeric = self.numeric[:, p] = (above + below) / 2  # (L(θ + h) - L(θ - h)) / 2h
         error = np.abs(numeric - analytic)
         if (error > SUSPECT * np.maximum(np.abs(analytic), self.floor)).any():
             above, below = self._slopes(p, self._step * SMALLER_STEP)
@@ -128,13 +128,13 @@ class _CentralDifferences:
 
     def _slopes(self, p: int, h: float) -> tuple[Array, Array]:
         """Return the slopes (R,) of the loss above and below θ_p."""
-        theta_p, forward = self._theta[:, p], self._objective.forward
+        theta_p, forward = self._theta[:, p], self._objective.forward  # a view (R,)
         original = theta_p.copy()
         theta_p[:] = original + h
         above = (forward() - self._here) / h
         theta_p[:] = original - h
         below = (self._here - forward()) / h
-        theta_p[:] = original
+        theta_p[:] = original  # exactly; θ - h + h may round
         return above, below
 
 
@@ -154,6 +154,7 @@ def _compare(
 ) -> list[ParameterCheck]:
     """Return the largest disagreement in each parameter array, kinks left out."""
     checks, start = [], 0
+    # an entry at a kink then has an error of 0
     smooth = np.where(differences.kinks, differences.analytic, differences.numeric)
     for (name, view), checked in zip(network.parameters.views.items(), columns, strict=True):
         part = slice(start, start := start + view[0].size)

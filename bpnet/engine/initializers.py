@@ -102,6 +102,7 @@ class _Scaled(Initializer):
 
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """Draw normal values of that variance, or uniform ones in ±√(3 variance), of the same."""
+        # a uniform value in ±c has the variance c² / 3
         deviation = self.gain * math.sqrt(self.variance(fan_in, fan_out))
         if self.uniform:
             return rng.uniform(-math.sqrt(3) * deviation, math.sqrt(3) * deviation, shape)

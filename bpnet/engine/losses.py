@@ -76,6 +76,7 @@ class BoundLoss:
         self.gradient = empty_like(self.losses)
         self.row = empty((replicas, 1, rows), scores.dtype)
         """Work array with one number for each row."""
+        # 1ᵀ g: (R, 1, O) (R, O, B) = (R, 1, B)
         self.sum_outputs = BoundMatmul(
             np.ones((replicas, 1, outputs), scores.dtype), self.gradient, self.row
         )
@@ -84,9 +85,9 @@ class BoundLoss:
         scale, slope = loss.scales(outputs)
         self.sum_losses = BoundTotal(self.losses, self.total, scale)
         """Writes the sum of `losses` into `total`; then `losses` may be overwritten."""
-        self._share = 1 / rows if loss.rows == "mean" else 1.0
+        self._share = 1 / rows if loss.rows == "mean" else 1.0  # L = share Σ w l
         self._factor = constant(slope * self._share, scores.dtype)
-        self._scales = slope * self._share != 1.0
+        self._scales = slope * self._share != 1.0  # a factor of 1 would cost a pass
 
     def evaluate(self) -> None:
         """Compute `total`, and the `gradient` of the batch's loss with respect to the scores."""
@@ -119,10 +120,10 @@ class _Elementwise(Loss):
         """Write w l and w dl/dy, with dl/dy = dl/de since e = y - t."""
         value, gradient, weight = bound.losses, bound.gradient, bound.w
         np.subtract(bound.y, bound.t, gradient)  # e
-        self._element(gradient, value)
+        self._element(gradient, value)  # l, and dl/de in place of e
         if weight is not None:
-            np.multiply(value, weight, value)
-            np.multiply(gradient, weight, gradient)
+            np.multiply(value, weight, value)  # w l
+            np.multiply(gradient, weight, gradient)  # w dl/dy
         bound.sum_losses.compute()
 
 
@@ -161,7 +162,7 @@ class AbsoluteError(_Elementwise):
 
     def _element(self, e: Array, value: Array) -> None:
         np.abs(e, out=value)
-        np.sign(e, out=e)
+        np.sign(e, out=e)  # last, as it overwrites e
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,12 +180,12 @@ class Huber(_Elementwise):
     """
 
     def _element(self, e: Array, value: Array) -> None:
-        np.copyto(value, e)
+        np.copyto(value, e)  # e, before c overwrites it
         np.maximum(e, -self.delta, out=e)
         np.minimum(e, self.delta, out=e)  # c
         np.multiply(value, 2, out=value)  # l = c (2e - c) / 2
-        np.subtract(value, e, out=value)
-        np.multiply(value, e, out=value)
+        np.subtract(value, e, out=value)  # 2e - c
+        np.multiply(value, e, out=value)  # c (2e - c)
         np.multiply(value, 0.5, out=value)
 
 
@@ -214,13 +215,13 @@ class BinaryCrossEntropy(Loss):
         """Write w l with log(1 + e^y) = max(y, 0) + log(1 + e^-|y|), and w (sigmoid(y) - t)."""
         value, gradient, weight = bound.losses, bound.gradient, bound.w
         softplus(bound.y, value, gradient)  # log(1 + e^y); gradient is a work array until below
-        np.multiply(bound.t, bound.y, gradient)
-        np.subtract(value, gradient, value)
+        np.multiply(bound.t, bound.y, gradient)  # t y
+        np.subtract(value, gradient, value)  # l = log(1 + e^y) - t y
         if weight is not None:
-            np.multiply(value, weight, value)
+            np.multiply(value, weight, value)  # w l
         bound.sum_losses.compute()
         sigmoid(bound.y, gradient, value)  # value is a work array from here on
-        np.subtract(gradient, bound.t, gradient)
+        np.subtract(gradient, bound.t, gradient)  # dl/dy = sigmoid(y) - t
         if weight is not None:
             np.multiply(gradient, weight, gradient)
 
@@ -253,17 +254,17 @@ class CrossEntropy(Loss):
     def evaluate(self, bound: BoundLoss) -> None:
         """Write -w l and w (softmax(y) - t), from z = y less the largest logit of its row."""
         value, gradient, row, weight = bound.losses, bound.gradient, bound.row, bound.w
-        np.maximum.reduce(bound.y, axis=1, out=row, keepdims=True)
+        np.maximum.reduce(bound.y, axis=1, out=row, keepdims=True)  # max y (R, 1, B)
         np.subtract(bound.y, row, gradient)  # z, so that no power is infinite
-        np.multiply(gradient, bound.t, value)
-        np.exp(gradient, gradient)
+        np.multiply(gradient, bound.t, value)  # t z
+        np.exp(gradient, gradient)  # e^z
         bound.sum_outputs.compute()  # row = Σ e^z
         np.divide(gradient, row, gradient)  # softmax
-        np.subtract(gradient, bound.t, gradient)
-        np.log(row, row)
+        np.subtract(gradient, bound.t, gradient)  # dl/dy = softmax(y) - t
+        np.log(row, row)  # log Σ e^z
         np.subtract(bound.first, row, bound.first)  # a row now sums to Σ t z - log Σ e^z = -l
         if weight is not None:
-            np.multiply(value, weight, value)
+            np.multiply(value, weight, value)  # -w l
             np.multiply(gradient, weight, gradient)
         bound.sum_losses.compute()
 

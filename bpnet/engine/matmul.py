@@ -26,7 +26,7 @@ class BoundMatmul:
         same_type = a.dtype == b.dtype == out.dtype  # only np.matmul casts
         if same_type and len(out) == 1:
             self.compute = partial(a[0].dot, b[0], out[0])
-        elif same_type and b.strides[0] == 0:
+        elif same_type and b.strides[0] == 0:  # broadcast: all replicas share b
             self.compute = _StackedMatmul(a, b[0], out).compute
         else:
             self.compute = partial(np.matmul, a, b, out)
@@ -43,8 +43,8 @@ class BoundSum(BoundMatmul):
 
     def __init__(self, values: Array, out: Array, factor: float = 1.0) -> None:
         replicas, _, length = values.shape
-        ones = np.full((replicas, length, 1), factor, values.dtype)
-        super().__init__(values, ones, out[..., None])
+        ones = np.full((replicas, length, 1), factor, values.dtype)  # (R, K, 1)
+        super().__init__(values, ones, out[..., None])  # (R, M, K) (R, K, 1) = (R, M, 1)
 
 
 class BoundTotal:
@@ -56,6 +56,7 @@ class BoundTotal:
         replicas, units, _ = values.shape
         self._out, self._ones = out, None
         if replicas == 1:
+            # a view, as one replica's values are one run of memory: (1, 1, O B)
             self._sum_rows = BoundSum(values.reshape(1, 1, -1), out[:, None], factor)
         else:
             self._of_units = np.empty((replicas, units), values.dtype)
@@ -66,7 +67,7 @@ class BoundTotal:
         """Write the sums of what values now holds into out."""
         self._sum_rows.compute()
         if self._ones is not None:
-            np.matmul(self._of_units, self._ones, self._out)
+            np.matmul(self._of_units, self._ones, self._out)  # (R, O) (O,) = (R,)
 
 
 class _StackedMatmul:

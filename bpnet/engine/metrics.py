@@ -90,10 +90,11 @@ class BoundAccuracy(BoundMetric):
     def __init__(self, scores: Array, targets: Array, threshold: float) -> None:
         replicas, _, rows = scores.shape
         self._predicted = BoundClassCodes(scores, threshold)
-        self._true = BoundClassCodes(targets, 0.5)
+        self._true = BoundClassCodes(targets, 0.5)  # ½ divides 0 and 1, smoothed ones too
         self._correct = np.empty((replicas, rows), np.bool_)
         self._count: Array | None = None
         if replicas > 1:
+            # as float64, in which a product with ones counts exactly
             self._floats, self._count = np.empty((replicas, 1, rows)), np.empty((replicas, 1))
             self._sum = BoundSum(self._floats, self._count)
         self._fixed = not targets.flags.writeable
@@ -149,7 +150,7 @@ class BoundCloseness(BoundMetric):
         """Add the sum to sums (R, 1)."""
         np.subtract(self._scores, self._targets, out=self._error)
         np.abs(self._error, out=self._error)
-        sums[:, 0] += self._error.sum(axis=(1, 2)) / self._outputs
+        sums[:, 0] += self._error.sum(axis=(1, 2)) / self._outputs  # Σ |y - t| / O
 
 
 class LabelAccuracy(Metric):
@@ -196,12 +197,12 @@ class BoundLabelAccuracy(BoundMetric):
         """Add both counts to sums (R, 2)."""
         right, count = self._right, self._count
         np.greater(self._scores, self._threshold, out=self._predicted)
-        np.greater(self._targets, 0.5, out=right)
-        np.equal(self._predicted, right, out=right)
-        np.logical_and.reduce(right, axis=1, out=self._all_right)
+        np.greater(self._targets, 0.5, out=right)  # true labels, for now
+        np.equal(self._predicted, right, out=right)  # (R, O, B)
+        np.logical_and.reduce(right, axis=1, out=self._all_right)  # (R, B)
         np.add.reduce(self._all_right, axis=1, out=count[:, 0])
         np.add.reduce(right, axis=(1, 2), out=count[:, 1])
-        np.divide(count[:, 1], right.shape[1], out=count[:, 1])
+        np.divide(count[:, 1], right.shape[1], out=count[:, 1])  # right labels / O
         np.add(sums, count, out=sums)
 
 
@@ -227,7 +228,7 @@ class RegressionError(Metric):
 
     def over(self, targets: Array) -> Metric:
         """Return the metric with the deviation of targets (N, O) or (S, N, O), of any type."""
-        sets = targets if targets.ndim == 3 else targets[None]
+        sets = targets if targets.ndim == 3 else targets[None]  # (S, N, O)
         return replace(self, deviation=np.array([_deviation(of_set) for of_set in sets]))
 
     def bind(self, scores: Array, targets: Array) -> BoundMetric:
@@ -236,10 +237,11 @@ class RegressionError(Metric):
 
     def values(self, sums: Array, rows: int) -> dict[str, Array]:
         """Return the RMSE in the user's unit, and R²."""
-        rmse = np.sqrt(sums / rows)
+        rmse = np.sqrt(sums / rows)  # (R, O)
         if self.scale is not None:
             rmse *= self.scale
         deviation = self._deviations()
+        # Σ (y - t)² / Σ (t - mean t)², nan where an output's targets do not vary
         ratio = np.divide(sums, deviation, out=np.full_like(sums, np.nan), where=deviation > 0)
         return {"rmse": rmse.mean(axis=1), "r2": (1 - ratio).mean(axis=1)}
 
@@ -256,6 +258,7 @@ def _deviation(targets: Array) -> Array:
     pieces = [targets[start : start + PIECE] for start in range(0, len(targets), PIECE)]
     # from the first row rather than from 0, so that targets which do not vary deviate by exactly 0
     first = targets[:1].astype(np.float64)
+    # mean of t - first (O,)
     mean = sum((piece.astype(np.float64) - first).sum(axis=0) for piece in pieces) / len(targets)
     squares = sum(((piece.astype(np.float64) - first - mean) ** 2).sum(axis=0) for piece in pieces)
     return np.asarray(squares)
@@ -274,7 +277,7 @@ class BoundRegressionError(BoundMetric):
     def add(self, sums: Array) -> None:
         """Add the squares to sums (R, O)."""
         np.subtract(self._scores, self._targets, out=self._error)
-        np.vecdot(self._error, self._error, out=self._squares)
+        np.vecdot(self._error, self._error, out=self._squares)  # Σ (y - t)² over the rows
         np.add(sums, self._squares, out=sums)
 
 

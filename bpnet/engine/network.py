@@ -113,6 +113,7 @@ class Network:
         """Draw every parameter again from the seeds."""
         for k in range(len(self.layers)):
             for replica, seed in enumerate(self.seeds):
+                # by seed and layer only: a replica starts as it would in a run of its own
                 rng = generator(seed, Purpose.INITIAL_WEIGHTS, layer=k)
                 layer = self._each[replica][k] if self._each else self.layers[k]
                 declared = layer.parameters(self.widths[k])
@@ -124,7 +125,7 @@ class Network:
                         )
                     except ValueError as error:
                         raise ValueError(f"layer {k + 1}, {name}: {error}") from None
-                    view[replica] = drawn
+                    view[replica] = drawn  # float64, cast to the network's type
 
     def _warn(self, k: int, layer: Layer, text: str) -> None:
         name = f"layer {k + 1} ({getattr(layer, 'kind', type(layer).__name__)})"
@@ -161,6 +162,7 @@ class Network:
             raise ValueError(
                 f"the network has {self.inputs} inputs but the rows have {x.shape[1]} columns"
             )
+        # stride 0 over R where replicas share x, which makes one product of all
         buffer = np.broadcast_to(x, (len(self.seeds), *x.shape[1:]))
         bound: list[BoundLayer] = []
         trained_before = False
@@ -173,7 +175,7 @@ class Network:
                 statistics=self.statistics.part(f"layers.{k}"),
                 generators=self._generators[k],
                 training=training,
-                wants_input_gradient=trained_before,
+                wants_input_gradient=trained_before,  # else nothing would use dL/dx
                 keeps_sums=keeps_sums,
                 warn=partial(self._warn, k, layer),
                 each=[layers[k] for layers in self._each],
@@ -191,11 +193,12 @@ class Network:
         size = chunk_rows(self)
         for start in range(0, len(x), size):
             rows = slice(start, min(start + size, len(x)))
+            # the last piece may be shorter
             if start == 0 or rows.stop - start != size:
                 buffer = np.empty_like(x[rows], self.dtype)  # (B, I), in C or Fortran order as x
                 chunk = self.bind(buffer.T[None], training=False)
             np.copyto(buffer, x[rows], casting="same_kind")
-            with np.errstate():
+            with np.errstate():  # restores the buffer size
                 broadcast_unbuffered(size)
                 chunk.forward()
             yield rows, chunk.output

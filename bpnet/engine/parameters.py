@@ -39,6 +39,7 @@ class Vector:
         self.views: dict[str, Array] = {}
         start = 0
         for name, shape in shapes.items():
+            # splitting the columns of a slice needs no copy, so this stays a view
             self.views[name] = self.flat[:, start : start + sizes[name]].reshape(replicas, *shape)
             start += sizes[name]
 
@@ -54,4 +55,5 @@ class Vector:
 
 def weights_first(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
     """Return the parameters with weights before all others, else in the given order."""
+    # sorted is stable, and False comes before True
     return dict(sorted(parameters.items(), key=lambda item: not item[1].is_weight))

@@ -36,19 +36,19 @@ class BoundPenalty:
         total = np.zeros(len(self._weights), self._weights.dtype)
         if self._penalty.l1 > 0:
             np.abs(self._weights, out=self._work)
-            total += self._penalty.l1 * self._work.sum(axis=1)
+            total += self._penalty.l1 * self._work.sum(axis=1)  # l1 Σ |w|
         if self._penalty.l2 > 0:
-            total += self._penalty.l2 / 2 * np.vecdot(self._weights, self._weights)
+            total += self._penalty.l2 / 2 * np.vecdot(self._weights, self._weights)  # l2 Σ w² / 2
         return total
 
     def add_gradient(self) -> None:
         """Add the derivative l1 sign(w) + l2 w to the gradient."""
         if self._penalty.l1 > 0:
             np.sign(self._weights, out=self._work)
-            np.multiply(self._work, self._penalty.l1, out=self._work)
+            np.multiply(self._work, self._penalty.l1, out=self._work)  # l1 sign(w)
             np.add(self._gradient, self._work, out=self._gradient)
         if self._penalty.l2 > 0:
-            np.multiply(self._weights, self._penalty.l2, out=self._work)
+            np.multiply(self._weights, self._penalty.l2, out=self._work)  # l2 w
             np.add(self._gradient, self._work, out=self._gradient)
 
 
@@ -110,5 +110,6 @@ class GradientClipping(Component):
             np.maximum(gradient, -self.value, out=gradient)
             np.minimum(gradient, self.value, out=gradient)
         if self.norm is not None:
-            norm = np.sqrt(np.vecdot(gradient, gradient))[:, None]
+            norm = np.sqrt(np.vecdot(gradient, gradient))[:, None]  # |g| (R, 1)
+            # a gradient that is short enough is multiplied by exactly 1
             np.multiply(gradient, self.norm / np.maximum(norm, self.norm), out=gradient)

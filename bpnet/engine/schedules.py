@@ -23,8 +23,10 @@ class Schedule(Component):
     def factor(self, step: int, steps_per_epoch: int, epochs: int) -> float:
         """Return the factor at a step, counted from 0 over all epochs."""
         warmup = self.warmup_epochs * steps_per_epoch
+        # never 0, since schedules divide by it
         rest = epochs - self.warmup_epochs if epochs > self.warmup_epochs else 1.0
         if step < warmup:
+            # at most 1 where the warm-up ends within a step
             return min(1.0, (step + 1) / warmup) * self.after_warmup(0.0, rest)
         return self.after_warmup((step - warmup) / steps_per_epoch, rest)
 

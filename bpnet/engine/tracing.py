@@ -148,7 +148,7 @@ class _Tracer:
         objective.penalty.add_gradient()
         gradients = self._by_layer(network.gradients)
         forward = self._forward()
-        inputs = [_by_row(objective.batch.x), *forward.outputs[:-1]]
+        inputs = [_by_row(objective.batch.x), *forward.outputs[:-1]]  # of each layer
         gradient_norm, clipped_norm = self._clip()
         learning_rate = self._update(step)
         after = self._by_layer(network.parameters)
@@ -206,6 +206,7 @@ class _Tracer:
         for bound in reversed(self._layers):
             arriving = _by_row(delta)
             bound.backward(delta)
+            # where there is z, backward has turned delta into dL/dz in place
             flows.append(_Backward(arriving, _by_row(delta) if hasattr(bound, "z") else None))
             if bound.input_gradient is None:  # no layer before this one has parameters
                 rest = self._layers[: -len(flows)]
@@ -226,6 +227,7 @@ class _Tracer:
     def _update(self, step: int) -> float:
         """Let the optimizer move the parameters, and return the learning rate of the step."""
         training = self._training
+        # one step an epoch, since all rows are one batch
         rate = training.learning_rate * training.schedule.factor(step, 1, training.epochs)
         training.optimizer.step(self._state, rate)
         return rate

@@ -34,30 +34,30 @@ class Gelu(Activation):
         """Write f(z); t stays in scratch."""
         t, _ = scratch
         np.multiply(z, z, out=t)  # z²
-        np.multiply(t, 0.044715, out=t)
+        np.multiply(t, 0.044715, out=t)  # k z²
         np.add(t, 1, out=t)
         np.multiply(t, z, out=t)  # z + k z³
         np.multiply(t, math.sqrt(2 / math.pi), out=t)
-        np.tanh(t, out=t)
-        np.add(t, 1, out=a)
-        np.multiply(a, z, out=a)
+        np.tanh(t, out=t)  # tanh(c (z + k z³))
+        np.add(t, 1, out=a)  # 1 + t
+        np.multiply(a, z, out=a)  # z (1 + t)
         np.multiply(a, 0.5, out=a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by f', with 1 - t² as (1 - t)(1 + t), which is 0 where t is ±1."""
         t, slope = scratch
-        np.multiply(z, z, out=slope)
+        np.multiply(z, z, out=slope)  # z²
         np.multiply(slope, 3 * 0.044715, out=slope)
         np.add(slope, 1, out=slope)  # 1 + 3 k z²
         np.multiply(slope, z, out=slope)
-        np.multiply(slope, math.sqrt(2 / math.pi), out=slope)
+        np.multiply(slope, math.sqrt(2 / math.pi), out=slope)  # c z (1 + 3 k z²)
         np.multiply(slope, delta, out=slope)
         np.add(t, 1, out=t)  # 1 + t
         np.multiply(slope, t, out=slope)
-        np.multiply(delta, t, out=delta)
+        np.multiply(delta, t, out=delta)  # (1 + t) dL/da
         np.subtract(2, t, out=t)  # 1 - t
-        np.multiply(slope, t, out=slope)
-        np.add(delta, slope, out=delta)
+        np.multiply(slope, t, out=slope)  # c z (1 + 3 k z²) (1 - t²) dL/da
+        np.add(delta, slope, out=delta)  # 2 f' dL/da
         np.multiply(delta, 0.5, out=delta)
 
 
@@ -86,8 +86,8 @@ class Silu(Activation):
         """Multiply by s + a (1 - s)."""
         s, slope = scratch
         np.subtract(1, s, out=slope)
-        np.multiply(slope, a, out=slope)
-        np.add(slope, s, out=slope)
+        np.multiply(slope, a, out=slope)  # a (1 - s)
+        np.add(slope, s, out=slope)  # f'
         np.multiply(delta, slope, out=delta)
 
 
@@ -107,9 +107,9 @@ class Mish(Activation):
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write z t; t and the sigmoid s, which is 1 - e^-softplus(z), stay in scratch."""
         t, s, _ = scratch
-        softplus(z, t, s)
+        softplus(z, t, s)  # into t, with s as scratch
         np.negative(t, out=s)
-        np.expm1(s, out=s)
+        np.expm1(s, out=s)  # accurate where softplus(z) is near 0
         np.negative(s, out=s)  # 1 - e^-softplus(z)
         np.tanh(t, out=t)
         np.multiply(z, t, out=a)
@@ -120,6 +120,6 @@ class Mish(Activation):
         np.multiply(t, t, out=slope)
         np.subtract(constant(1, a.dtype), slope, out=slope)  # 1 - t²
         np.multiply(slope, z, out=slope)
-        np.multiply(slope, s, out=slope)
-        np.add(slope, t, out=slope)
+        np.multiply(slope, s, out=slope)  # z (1 - t²) s
+        np.add(slope, t, out=slope)  # f'
         np.multiply(delta, slope, out=delta)

@@ -55,9 +55,9 @@ class LeakyRelu(Activation):
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by slope + (1 - slope) [a > 0]."""
         slope = scratch[0]
-        np.greater(a, 0, out=slope)
+        np.greater(a, 0, out=slope)  # 1 where z > 0, else 0
         np.multiply(slope, 1 - self.slope, out=slope)
-        np.add(slope, self.slope, out=slope)
+        np.add(slope, self.slope, out=slope)  # 1 where z > 0, else the slope
         np.multiply(delta, slope, out=delta)
 
 
@@ -81,8 +81,8 @@ class _ExponentialLinear(Activation):
         """Write λ (max(z, 0) + α (e^min(z, 0) - 1))."""
         scale, alpha = self._constants()
         below = scratch[0]
-        np.minimum(z, 0, out=below)
-        np.expm1(below, out=below)
+        np.minimum(z, 0, out=below)  # e^z of a large z would overflow
+        np.expm1(below, out=below)  # 0 where z > 0
         np.multiply(below, scale * alpha, out=below)
         np.maximum(z, constant(0, z.dtype), out=a)  # λ z where z > 0, added to the other part
         np.multiply(a, scale, out=a)
@@ -93,10 +93,10 @@ class _ExponentialLinear(Activation):
         scale, alpha = self._constants()
         slope, above = scratch
         np.greater(a, 0, out=above)
-        np.multiply(above, scale - scale * alpha, out=above)
+        np.multiply(above, scale - scale * alpha, out=above)  # (λ - λ α) [a > 0]
         np.minimum(a, 0, out=slope)
-        np.add(slope, scale * alpha, out=slope)
-        np.add(slope, above, out=slope)
+        np.add(slope, scale * alpha, out=slope)  # a + λ α, or λ α where a > 0
+        np.add(slope, above, out=slope)  # λ where a > 0
         np.multiply(delta, slope, out=delta)
 
 
@@ -153,7 +153,7 @@ class Softplus(Activation):
 def softplus(z: Array, out: Array, scratch: Array) -> None:
     """Write log(1 + e^z) as max(z, 0) + log(1 + e^-|z|), which cannot overflow; out may be z."""
     np.copysign(z, constant(-1, z.dtype), out=scratch)  # -|z|
-    np.exp(scratch, out=scratch)
-    np.log1p(scratch, out=scratch)
-    np.maximum(z, constant(0, z.dtype), out=out)
+    np.exp(scratch, out=scratch)  # e^-|z|
+    np.log1p(scratch, out=scratch)  # accurate where e^-|z| is near 0
+    np.maximum(z, constant(0, z.dtype), out=out)  # z is not read after this: out may be z
     np.add(out, scratch, out=out)

@@ -53,7 +53,7 @@ class Tanh(Activation):
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by 1 - a²."""
         slope = scratch[0]
-        np.multiply(a, a, out=slope)
+        np.multiply(a, a, out=slope)  # a²
         np.subtract(constant(1, a.dtype), slope, out=slope)
         np.multiply(delta, slope, out=delta)
 
@@ -62,6 +62,6 @@ def sigmoid(z: Array, out: Array, scratch: Array) -> None:
     """Write e^z / (e^z + 1); out may be z. Large z are cut, so that e^z stays finite."""
     # float32 holds e^88 but not e^89, float64 e^709 but not e^710
     np.minimum(z, constant(88 if z.dtype == np.float32 else 709, z.dtype), out=out)
-    np.exp(out, out=out)
+    np.exp(out, out=out)  # e^z
     np.add(out, constant(1, z.dtype), out=scratch)
     np.divide(out, scratch, out=out)

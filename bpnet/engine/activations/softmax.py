@@ -23,17 +23,17 @@ class Softmax(Activation):
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write the softmax, after subtracting a row's largest z, so that nothing overflows."""
-        total = scratch[0][:, :1]
+        total = scratch[0][:, :1]  # (R, 1, B)
         np.maximum.reduce(z, axis=1, out=total, keepdims=True)
         np.subtract(z, total, out=a)
         np.exp(a, out=a)
-        np.add.reduce(a, axis=1, out=total, keepdims=True)
+        np.add.reduce(a, axis=1, out=total, keepdims=True)  # Σ_j e^z_j
         np.divide(a, total, out=a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Subtract Σ_j a_j dL/da_j, then multiply by a."""
         product, total = scratch[0], scratch[1][:, :1]
-        np.multiply(delta, a, out=delta)
-        np.add.reduce(delta, axis=1, out=total, keepdims=True)
+        np.multiply(delta, a, out=delta)  # a dL/da
+        np.add.reduce(delta, axis=1, out=total, keepdims=True)  # Σ_j a_j dL/da_j
         np.multiply(a, total, out=product)
         np.subtract(delta, product, out=delta)

@@ -94,6 +94,7 @@ class BoundActivation:
     def __init__(self, activation: Activation, z: Array, *, keeps_sums: bool) -> None:
         self._activation, self._z = activation, z
         self.elementwise = activation.elementwise
+        # a overwrites z where f' follows from a and nobody reads z
         self.output = z if activation.derivative_from_output and not keeps_sums else empty_like(z)
         self._scratch = activation.scratch(z)
 

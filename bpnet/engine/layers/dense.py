@@ -80,7 +80,7 @@ class BoundDense(BoundLayer):
         # adding is twice as fast where both arrays have the units first
         self._bias = None if bias is None else bias.T[:, :, None]  # (O, R, 1)
         self._z_by_unit = self.z.transpose(1, 0, 2)  # (O, R, B)
-        self._weighted_sums = BoundMatmul(self._weight, wiring.x, self.z)
+        self._weighted_sums = BoundMatmul(self._weight, wiring.x, self.z)  # (R, O, I) (R, I, B)
         self.activation = None
         self.output = self.z
         if not isinstance(layer.activation, Identity):
@@ -112,18 +112,20 @@ class BoundDense(BoundLayer):
         if delta is not self._delta:
             self._bind_backward(delta)
         if self.activation is not None:
-            self.activation.backward(delta)
+            self.activation.backward(delta)  # delta = f'(z) dL/da
         for product in self._products:
             product.compute()
 
     def _bind_backward(self, delta: Array) -> None:
         """Bind the products to the array in which dL/da arrives, the same one in each step."""
         self._delta = delta
+        # (R, O, B) (R, B, I) = (R, O, I)
         self._products = [BoundMatmul(delta, self._x.transpose(0, 2, 1), self._weight_gradient)]
         if self._bias_gradient is not None:
             self._products.append(BoundSum(delta, self._bias_gradient))
         if self.input_gradient is not None:
             self._products.append(
+                # (R, I, O) (R, O, B) = (R, I, B)
                 BoundMatmul(self._weight.transpose(0, 2, 1), delta, self.input_gradient)
             )
 

@@ -61,7 +61,7 @@ class BoundDropout(BoundLayer):
         for mask, generator in zip(self._mask, self._generators, strict=True):
             generator.random(out=mask, dtype=mask.dtype)
         np.greater_equal(self._mask, self._rates, out=self._mask)  # uniform in [0, 1) -> 0 or 1
-        np.multiply(self._mask, self._scales, out=self._mask)
+        np.multiply(self._mask, self._scales, out=self._mask)  # m / (1 - rate)
         np.multiply(self._x, self._mask, out=self.output)
 
     def backward(self, delta: Array) -> None:

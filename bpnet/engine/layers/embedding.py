@@ -95,21 +95,21 @@ class BoundTable:
         self._codes = wiring.x[:, table.position]  # (R, B), in the network's type
         self._rows = np.empty((replicas, rows), np.intp)  # of the table, for each row of the batch
         self._index = np.empty((replicas, size, rows), np.intp)  # into the flat table
-        self._entry = np.arange(size)[:, None]
+        self._entry = np.arange(size)[:, None]  # s (size, 1)
         self._vectors = wiring.parameters[name].reshape(replicas, -1)  # (R, levels size)
         if wiring.training:
             self._gradient = wiring.gradients[name].reshape(replicas, -1)
 
     def forward(self) -> None:
         """Write the vectors (R, size, B) of the batch's codes."""
-        np.copyto(self._rows, self._codes, casting="unsafe")
+        np.copyto(self._rows, self._codes, casting="unsafe")  # whole numbers held as floats
         if self._rows.min() < 0 or self._rows.max() >= self._table.levels:
             raise ValueError(
                 f"input {self._table.position} holds levels {self._rows.min()} to "
                 f"{self._rows.max()}; its embedding has those of 0 to {self._table.levels - 1}"
             )
         np.multiply(self._rows[:, None], self._table.size, out=self._index)
-        np.add(self._index, self._entry, out=self._index)
+        np.add(self._index, self._entry, out=self._index)  # c size + s
         for vectors, index, output in zip(self._vectors, self._index, self._output, strict=True):
             # every index exists; with the default mode, take would go through a copy
             np.take(vectors, index, out=output, mode="clip")
@@ -118,6 +118,7 @@ class BoundTable:
         """Write dL/dE[c] = Σ delta (R, size, B) over the rows that hold code c."""
         self._gradient.fill(0)
         for gradient, index, change in zip(self._gradient, self._index, delta, strict=True):
+            # `gradient[index] += change` would count a code that occurs twice only once
             np.add.at(gradient, index.reshape(-1), change.reshape(-1))
 
 
@@ -129,7 +130,7 @@ class BoundEmbedding(BoundLayer):
         self._x, self.output = wiring.x, wiring.empty(layer.outputs(inputs))
         self._runs = _runs(layer.others(inputs))
         self._tables: list[tuple[slice, BoundTable]] = []  # with their part of the outputs
-        start = len(layer.others(inputs))
+        start = len(layer.others(inputs))  # they come first in the output
         for k, table in enumerate(layer.tables):
             columns = slice(start, start := start + table.size)
             self._tables.append(

@@ -96,13 +96,14 @@ class BoundEquilibrium(BoundLayer):
         self._layer, self._x, self._warn = layer, wiring.x, wiring.warn
         self._recurrent, self._weight = wiring.parameters["recurrent"], wiring.parameters["weight"]
         bias = wiring.parameters.get("bias")
-        self._bias = None if bias is None else bias[:, :, None]
+        self._bias = None if bias is None else bias[:, :, None]  # (R, O, 1)
+        # U x + b, W y + U x + b, y, the y of the next step, and scratch
         self._drive, self._z, self.y, self._next, self._work = (
             wiring.empty(layer.units) for _ in range(5)
         )
         self._scratch = layer.activation.scratch(self._z)
         first = layer.units - layer.outputs(wiring.x.shape[1])
-        self.output = self.y[:, first:]
+        self.output = self.y[:, first:]  # a view
         replicas = len(wiring.x)
         self._change = np.empty(replicas, wiring.x.dtype)  # largest of a replica in this step
         self._limit = np.empty(replicas, wiring.x.dtype)  # at or below it a replica has settled
@@ -117,7 +118,7 @@ class BoundEquilibrium(BoundLayer):
     def forward(self) -> None:
         """Relax y = f(W y + U x + b) from 0."""
         layer = self._layer
-        np.matmul(self._weight, self._x, out=self._drive)
+        np.matmul(self._weight, self._x, out=self._drive)  # U x + b is the same in every step
         if self._bias is not None:
             np.add(self._drive, self._bias, out=self._drive)
         self.y.fill(0)
@@ -137,11 +138,11 @@ class BoundEquilibrium(BoundLayer):
         self._slope.fill(1)  # sent back through f, 1 becomes f' = s
         layer.activation.backward(self._z, self._next, self._slope, self._scratch)
         self._error.fill(0)
-        np.copyto(self._error[:, self._first :], delta)
-        np.copyto(self._adjoint, self._error)
+        np.copyto(self._error[:, self._first :], delta)  # dL/dy, 0 for units that are not read
+        np.copyto(self._adjoint, self._error)  # v starts at dL/dy
         np.abs(self._error, out=self._work)
         np.maximum.reduce(self._work, axis=(1, 2), out=self._limit)
-        np.multiply(self._limit, layer.tolerance, out=self._limit)
+        np.multiply(self._limit, layer.tolerance, out=self._limit)  # tolerance max |dL/dy| (R,)
         self._relax(self._step_backward, self._adjoint, "the error")
         np.multiply(self._slope, self._adjoint, out=self._work)  # s v
         np.matmul(self._work, self.y.transpose(0, 2, 1), out=self._gradients["recurrent"])
@@ -160,7 +161,7 @@ class BoundEquilibrium(BoundLayer):
     def _step_backward(self) -> None:
         """Write Wᵀ (s v) + delta into `_next`."""
         np.multiply(self._slope, self._adjoint, out=self._work)
-        np.matmul(self._recurrent.transpose(0, 2, 1), self._work, out=self._next)
+        np.matmul(self._recurrent.transpose(0, 2, 1), self._work, out=self._next)  # Wᵀ (s v)
         np.add(self._next, self._error, out=self._next)
 
     def _relax(self, step: Callable[[], None], state: Array, quantity: str) -> None:
@@ -174,7 +175,9 @@ class BoundEquilibrium(BoundLayer):
             np.subtract(self._next, state, out=self._work)
             np.abs(self._work, out=self._work)
             np.maximum.reduce(self._work, axis=(1, 2), out=self._change)
+            # before `_moving` changes, so that a replica takes the step in which it settles
             np.copyto(state, self._next, where=self._moving[:, None, None])
+            # false for nan: a replica that has lost its numbers rests, too
             np.logical_and(self._moving, self._change > self._limit, out=self._moving)
             if not self._moving.any():
                 return

@@ -97,13 +97,13 @@ class BoundNormalization(BoundLayer):
     def forward(self) -> None:
         """Write f(γ n + β)."""
         self._average(self._x, self._mean)
-        np.subtract(self._x, self._mean, out=self._normalized)
-        np.multiply(self._normalized, self._normalized, out=self._work)
+        np.subtract(self._x, self._mean, out=self._normalized)  # x - mean
+        np.multiply(self._normalized, self._normalized, out=self._work)  # (x - mean)²
         self._average(self._work, self._variance)
         np.add(self._variance, self._epsilon, out=self._inverse)
         np.sqrt(self._inverse, out=self._inverse)
         np.reciprocal(self._inverse, out=self._inverse)  # 1 / √(variance + epsilon)
-        np.multiply(self._normalized, self._inverse, out=self._normalized)
+        np.multiply(self._normalized, self._inverse, out=self._normalized)  # n
         np.multiply(self._normalized, self._gamma, out=self._z)
         np.add(self._z, self._beta, out=self._z)
         self._activation.forward()
@@ -115,17 +115,17 @@ class BoundNormalization(BoundLayer):
         dL/dx = (d - mean(d) - n mean(d n)) / √(variance + epsilon).
         """
         self._activation.backward(delta)
-        work, mean = self._work, self._mean
-        np.add.reduce(delta, axis=2, out=self._beta_gradient)
+        work, mean = self._work, self._mean  # scratch: forward's means are used up
+        np.add.reduce(delta, axis=2, out=self._beta_gradient)  # Σ δ (R, I)
         np.multiply(delta, self._normalized, out=work)  # δ n
-        np.add.reduce(work, axis=2, out=self._gamma_gradient)
+        np.add.reduce(work, axis=2, out=self._gamma_gradient)  # Σ δ n (R, I)
         np.multiply(delta, self._gamma, out=delta)  # d
         np.multiply(work, self._gamma, out=work)  # d n
-        self._average(work, mean)
+        self._average(work, mean)  # mean(d n)
         np.multiply(self._normalized, mean, out=work)  # n mean(d n)
-        self._average(delta, mean)
-        np.subtract(delta, mean, out=delta)
-        np.subtract(delta, work, out=delta)
+        self._average(delta, mean)  # mean(d)
+        np.subtract(delta, mean, out=delta)  # d - mean(d)
+        np.subtract(delta, work, out=delta)  # d - mean(d) - n mean(d n)
         np.multiply(delta, self._inverse, out=delta)
         self.input_gradient = delta
 
@@ -141,7 +141,7 @@ class BoundBatchNormalization(BoundNormalization):
     def __init__(self, layer: BatchNormalization, wiring: Wiring) -> None:
         super().__init__(layer, wiring, axis=2)
         rows = wiring.x.shape[2]
-        self._momentum = layer.momentum if rows > 1 else 1.0
+        self._momentum = layer.momentum if rows > 1 else 1.0  # with 1, running stays as it is
         self._unbiased = rows / max(rows - 1, 1)  # factor of the batch's variance
         self._running_mean = wiring.statistics["running_mean"][:, :, None]
         self._running_variance = wiring.statistics["running_variance"][:, :, None]
@@ -153,6 +153,7 @@ class BoundBatchNormalization(BoundNormalization):
             (self._running_mean, self._mean, 1.0),
             (self._running_variance, self._variance, self._unbiased),
         ):
+            # in place, since backward reads n and the inverse but not the batch's mean or variance
             np.multiply(batch, factor * (1 - self._momentum), out=batch)
             np.multiply(running, self._momentum, out=running)
             np.add(running, batch, out=running)
@@ -177,11 +178,12 @@ class BoundRunningNormalization(BoundLayer):
 
     def forward(self) -> None:
         """Write f(z)."""
+        # computed in each pass: between two, training may change all four
         np.add(self._running_variance, self._epsilon, out=self._scale)
-        np.sqrt(self._scale, out=self._scale)
-        np.divide(self._gamma, self._scale, out=self._scale)
+        np.sqrt(self._scale, out=self._scale)  # √(running variance + epsilon)
+        np.divide(self._gamma, self._scale, out=self._scale)  # scale (R, I)
         np.multiply(self._running_mean, self._scale, out=self._shift)
-        np.subtract(self._beta, self._shift, out=self._shift)
+        np.subtract(self._beta, self._shift, out=self._shift)  # β - scale running mean
         np.multiply(self._x, self._scale[:, :, None], out=self._z)
         np.add(self._z, self._shift[:, :, None], out=self._z)
         self._activation.forward()

@@ -52,7 +52,7 @@ class Rows:
         """
         if self.weights is None:
             return self
-        weights = self.by_set(self.weights)
+        weights = self.by_set(self.weights)  # (S, N)
         return replace(self, weights=(weights / weights.mean(axis=1, keepdims=True)).ravel())
 
     def prepared(self, prepare: Callable[[Array], Array]) -> "Rows":
@@ -63,6 +63,7 @@ class Rows:
         """Return some rows of each set, in memory: a slice, indices (K,) or a mask (N,)."""
 
         def pick(values: Array) -> Array:
+            # (S N, …) -> (S, N, …) -> (S, K, …) -> (S K, …)
             return np.ascontiguousarray(
                 self.by_set(values)[:, which].reshape(-1, *values.shape[1:])
             )
@@ -119,8 +120,9 @@ class Batch:
             None if rows.weights is None else np.empty((replicas, size), rows.weights.dtype)
         )
         self.x = self._x.transpose(0, 2, 1)
+        # a second buffer, since the loss is faster on the order that scores have
         self.y = empty_units(replicas, rows.y.shape[1], size, rows.y.dtype)
-        self.weights = None if self._weights is None else self._weights[:, None]
+        self.weights = None if self._weights is None else self._weights[:, None]  # (R, 1, B)
         self.size = size
 
     def gather(self, order: Array) -> None:
@@ -147,11 +149,11 @@ class WholeBatch(Batch):
                 "pick some of them"
             )
         self.size = len(rows)
-        self.x = rows.by_set(rows.x).transpose(0, 2, 1)
+        self.x = rows.by_set(rows.x).transpose(0, 2, 1)  # (S, I, B)
         # a copy for each replica, since the loss is faster on the order that scores have
         self.y = empty_units(replicas, rows.y.shape[1], len(rows), rows.y.dtype)
         np.copyto(self.y, rows.by_set(rows.y).transpose(0, 2, 1))
-        self.y.setflags(write=False)
+        self.y.setflags(write=False)  # so that metrics compute true classes once
         self.weights = None
         if rows.weights is not None:
             self.weights = np.broadcast_to(
@@ -179,11 +181,12 @@ class Batches:
             rest = len(rows) % self._size
             self.shapes = [Batch(rows, n, replicas) for n in (self._size, rest) if n]
             self._shuffle = shuffle
-        starts = np.arange(rows.sets) * len(rows)
+        starts = np.arange(rows.sets) * len(rows)  # (S,)
         self._starts = np.broadcast_to(starts, replicas).tolist()
         """Index of each replica's first row."""
+        # (R, N)
         self._order = np.array([start + np.arange(len(rows)) for start in self._starts])
-        self.per_epoch = -(-len(rows) // self._size)
+        self.per_epoch = -(-len(rows) // self._size)  # rounded up
 
     def epoch(self, number: int) -> Iterable[int]:
         """Gather this epoch's batches in turn, and yield the index of the buffers in `shapes`."""
@@ -195,7 +198,7 @@ class Batches:
                 drawn = generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows)
                 np.add(drawn, start, out=order)
         for start in range(0, self._rows, self._size):
-            order = self._order[:, start : start + self._size]
+            order = self._order[:, start : start + self._size]  # (R, B)
             shape = 0 if order.shape[1] == self._size else 1
             self.shapes[shape].gather(order)
             yield shape

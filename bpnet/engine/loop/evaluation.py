@@ -21,7 +21,7 @@ class Tally:
         weight: Array | float = float(len(rows))
         if rows.weights is not None:
             weight = rows.by_set(rows.weights).sum(axis=1, dtype=np.float64)
-        self._divisor = np.asarray(weight if loss.rows == "mean" else 1.0)  # () or (R,)
+        self._divisor = np.asarray(weight if loss.rows == "mean" else 1.0)  # () or (S,)
         self.loss = np.zeros(replicas)
         """Σ w l (R,)."""
         self.metrics = [(metric, np.zeros((replicas, metric.width))) for metric in metrics]
@@ -35,6 +35,7 @@ class Tally:
 
     def add_penalty(self, penalty: Array, rows: int) -> None:
         """Add the penalty (R,) of the weights with which a batch of `rows` rows was computed."""
+        # `values` divides by the divisor; what remains is the penalties' mean over the rows
         self.loss += penalty * (self._divisor * rows / self._rows)
 
     def values(self) -> dict[str, Array]:

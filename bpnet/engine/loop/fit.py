@@ -146,7 +146,7 @@ class _Epochs:
             measured |= {f"val_{name}": value for name, value in scores.items()}
             finite &= np.isfinite(measured["val_loss"])
         monitored = (self._again.evaluate() if self._again else measured)[monitor.metric]
-        running = monitor.running
+        running = monitor.running  # in this epoch; `observe` may stop some
         monitor.observe(epoch, measured["loss"], monitored, finite)
         if self._plateau:
             self._stalled.observe(monitored)

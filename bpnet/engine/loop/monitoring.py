@@ -29,6 +29,7 @@ class Best:
 
     def observe(self, value: Array) -> Array:
         """Return the mask (R,) of the replicas whose value improved enough; a nan never does."""
+        # lower is better
         cost = -value if self._higher else value
         improved = cost < (self._best - self._least if self._least else self._best)
         np.copyto(self._best, cost, where=improved)
@@ -97,12 +98,14 @@ class Monitor:
         """Note an epoch's training loss, monitored metric, and mask of finite replicas (R,)."""
         improved = self.running & finite
         if self._best is not None:
+            # `unknown` after `observe`: until a value is a number, each epoch is kept
             improved &= self._best.observe(monitored) | self._best.unknown
         if all(improved.tolist()):  # then all are finite, too
             self._keeper.keep_all(epoch)
         else:
             self._keeper.keep(epoch, improved)
             self._stop(~finite, "diverged")
+        # a replica's first reason stands: `_stop` changes only those that train
         if self._training.target_loss is not None:
             self._stop(loss <= self._training.target_loss, "target_loss")
         if self._stalled is not None and self._training.early_stopping is not None:
@@ -117,6 +120,7 @@ class Monitor:
         """Stop those replicas of a mask (R,) that still train."""
         if np.count_nonzero(which):
             stopped = which & self.running
+            # not in place, since records hold the old masks
             self.running = self.running & ~stopped
             if reason == "diverged":
                 self.diverged = self.diverged | stopped

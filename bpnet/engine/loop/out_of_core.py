@@ -91,6 +91,7 @@ class WindowedBatches(Batches):
     def __init__(self, rows: StoredRows, size: int, seeds: Sequence[int], *, shuffle: bool) -> None:
         self._stored, self._seeds, self._size = rows, seeds, min(size, len(rows))
         replicas = len(seeds)
+        # a multiple of the batch size, so that a window ends where a batch does
         length = min(max(rows.window // self._size, 1) * self._size, len(rows))
         self._window = Rows(
             np.empty((length, rows.x.shape[1]), rows.dtype),
@@ -105,6 +106,7 @@ class WindowedBatches(Batches):
 
     def epoch(self, number: int) -> Iterator[int]:
         """Gather this epoch's batches in turn, and yield the index of the buffers in `shapes`."""
+        # once for all windows, so that each is shuffled differently
         generators = [generator(seed, Purpose.ROW_ORDER, number) for seed in self._seeds]
         for rows in self._windows(number):
             if self._shuffle:
@@ -122,6 +124,7 @@ class WindowedBatches(Batches):
         for first, end in self._blocks(number):
             start = first
             while start < end:
+                # a block that does not fit goes on in the next window
                 stop = min(end, start + len(self._window) - filled)
                 self._stored.copy(
                     slice(start, stop), self._window, slice(filled, filled + stop - start)
@@ -139,7 +142,9 @@ class WindowedBatches(Batches):
         """Yield the first row of each block and the one after its last, in this epoch's order."""
         rows, block = len(self._stored), self._stored.block
         order = np.arange(-(-rows // block))
+        # a window of all rows needs no order of blocks
         if self._shuffle and len(self._window) < rows:
+            # seed 0: replicas share the window, whatever their seeds
             order = generator(0, Purpose.BLOCK_ORDER, number).permutation(len(order))
         for k in order.tolist():
             yield k * block, min((k + 1) * block, rows)

@@ -18,14 +18,14 @@ class ReplicaOptimizer:
     def __init__(self, training: Training, network: Network, replicas: slice) -> None:
         self._training, self.replicas = training, replicas
         self._seeds, self._dtype = network.seeds[replicas], network.dtype
-        self._gradient = network.gradient[replicas]
+        self._gradient = network.gradient[replicas]  # a view, as that of theta
         self._optimizer = training.optimizer
         self._state = self._optimizer.bind(network.theta[replicas], self._gradient, network.weights)
         plateau = isinstance(training.schedule, ReduceOnPlateau)
         self._reduction: Array | float = (
             np.ones((len(self._seeds), 1), network.dtype) if plateau else 1.0
         )
-        self._factor = math.nan
+        self._factor = math.nan  # unequal to any factor, so that the first step sets the rate
         self.learning_rate: Array | float = training.learning_rate
         """The learning rate of the present step: a number, or (R, 1)."""
 
@@ -58,7 +58,7 @@ class ReplicaOptimizer:
     def reduce_rate(self, plateau: ReduceOnPlateau, late: Array) -> None:
         """Reduce the rate of each of the network's replicas where `late` (R,) is true."""
         factor = np.where(late[self.replicas, None], plateau.decay, 1.0)
-        reduced = np.maximum(self._reduction * factor, plateau.smallest)
+        reduced = np.maximum(self._reduction * factor, plateau.smallest)  # float64, by np.where
         self._reduction = reduced.astype(self._dtype)
         self._factor = math.nan  # so that the next step sets its rate again
 

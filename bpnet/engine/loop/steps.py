@@ -58,6 +58,7 @@ class Steps:
         self._square = np.zeros(replicas, network.dtype)  # |g|²
         self._sum = np.zeros(replicas, network.dtype)  # Σ θ
         gradient = network.gradient
+        # g·g: (R, 1, P) (R, P, 1) = (R, 1, 1)
         self._square_gradient = BoundMatmul(
             gradient[:, None], gradient[:, :, None], self._square[:, None, None]
         )
@@ -76,7 +77,7 @@ class Steps:
         """Take this epoch's steps; return the loss and metrics (R,) of its batches."""
         network, tally, penalty = self._network, self._tally, self._penalty
         steps = self._batches.per_epoch
-        broadcast_unbuffered(self._batch_size)
+        broadcast_unbuffered(self._batch_size)  # until errstate ends
         tally.clear()
         self._squares.fill(0)
         network.begin_epoch(epoch)
@@ -92,6 +93,7 @@ class Steps:
                 if optimizer.begin_step(self.count, steps):
                     self._rates = None
             self.count += 1
+            # the step about to be taken is the epoch's last
             if self.before is not None and self.count % steps == 0:
                 np.copyto(self.before, network.theta)
             if self._searches:
@@ -109,6 +111,7 @@ class Steps:
         batch.network.backward(batch.loss.gradient)
         if self._penalty.active:
             self._penalty.add_gradient()
+        # before clipping, which `move` does
         self._square_gradient.compute()
         np.add(self._squares, self._square, self._squares)
         for optimizer in self._optimizers:
@@ -116,6 +119,7 @@ class Steps:
 
     def _search(self, batch: BoundBatch) -> None:
         """Let the optimizer try other parameters on this batch."""
+        # the only one: a search has the same settings in all replicas
         self._optimizers[0].search(self._loss(batch), partial(self._recompute_loss, batch))
 
     def _loss(self, batch: BoundBatch) -> Array:
@@ -146,6 +150,7 @@ class Steps:
         if self._searches:
             return np.full(len(self._squares), np.nan)
         steps = self._batches.per_epoch
+        # √(Σ |g|² / steps)
         norm: Array = np.sqrt(self._squares if steps == 1 else self._squares / steps)
         return norm
 

@@ -34,18 +34,19 @@ class _Moments(Optimizer):
         np.multiply(mean, constant(self.beta_1, mean.dtype), mean)
         np.add(mean, state.gradient, mean)  # m / (1 - β1)
         np.multiply(square, constant(self.beta_2, mean.dtype), square)
-        np.multiply(state.gradient, state.gradient, work)
+        np.multiply(state.gradient, state.gradient, work)  # g²
         np.add(square, work, square)  # v / (1 - β2)
 
     def _rate_and_epsilon(self, state: State, learning_rate: Rate) -> tuple[Rate, float]:
         """Return η and ε times √((1 - β2ᵗ) / (1 - β2)), which turns the slot of v into v̂."""
+        # √v̂ = √slot / correction: η m̂ / (√v̂ + ε) = η correction m̂ / (√slot + ε correction)
         correction = math.sqrt((1 - self.beta_2**state.count) / (1 - self.beta_2))
         return learning_rate * correction, self.epsilon * correction
 
     def _adam_step(self, state: State, learning_rate: Rate) -> None:
         """Move theta -= η m̂ / (√v̂ + ε), with both corrections 1 - βᵗ moved into η and ε."""
         rate, epsilon = self._rate_and_epsilon(state, learning_rate)
-        rate = rate * ((1 - self.beta_1) / (1 - self.beta_1**state.count))
+        rate = rate * ((1 - self.beta_1) / (1 - self.beta_1**state.count))  # m̂ over its slot
         scaled_step(state, state.slots["mean"], state.slots["square"], rate, epsilon, state.work[0])
 
 
@@ -78,7 +79,7 @@ class AdamW(_Moments):
     """
 
     def _move(self, state: State, learning_rate: Rate) -> None:
-        weights = state.theta[:, : state.weights]
+        weights = state.theta[:, : state.weights]  # weights come first in theta
         np.multiply(weights, 1 - learning_rate * self.weight_decay, out=weights)
         self._update_moments(state)
         self._adam_step(state, learning_rate)
@@ -99,17 +100,18 @@ class NAdam(_Moments):
 
     def step(self, state: State, learning_rate: Rate) -> None:
         """Move theta one step by the gradient, in place."""
-        state.momentum_product *= self._momentum(state.count + 1)
+        state.momentum_product *= self._momentum(state.count + 1)  # Π_t: count is still t - 1
         super().step(state, learning_rate)
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         self._update_moments(state)
         work, look_ahead = state.work
-        now, following = self._momentum(state.count), self._momentum(state.count + 1)
+        now, following = self._momentum(state.count), self._momentum(state.count + 1)  # μ_t, μ_t+1
+        # (1 - μ_t) g / (1 - Π_t)
         np.multiply(state.gradient, (1 - now) / (1 - state.momentum_product), out=look_ahead)
         # the slot is m / (1 - β1)
         ahead = (1 - self.beta_1) * following / (1 - state.momentum_product * following)
-        np.multiply(state.slots["mean"], ahead, out=work)
+        np.multiply(state.slots["mean"], ahead, out=work)  # μ_t+1 m / (1 - Π_t+1)
         np.add(look_ahead, work, out=look_ahead)
         scaled_step(
             state,

@@ -45,14 +45,14 @@ class Adagrad(Optimizer):
     def _move(self, state: State, learning_rate: Rate) -> None:
         square, (work,) = state.slots["square"], state.work
         np.multiply(state.gradient, state.gradient, out=work)
-        np.add(square, work, out=square)
+        np.add(square, work, out=square)  # v + g²
         scaled_step(state, state.gradient, square, learning_rate, self.epsilon, work)
 
 
 def _average_square(square: Array, gradient: Array, decay: float, work: Array) -> None:
     """Update v = decay v + (1 - decay) g², in place."""
     np.multiply(square, constant(decay, square.dtype), square)
-    np.multiply(gradient, gradient, work)
+    np.multiply(gradient, gradient, work)  # g²
     np.multiply(work, constant(1 - decay, square.dtype), work)
     np.add(square, work, square)
 
@@ -61,8 +61,8 @@ def scaled_step(
     state: State, direction: Array, square: Array, rate: Rate, epsilon: float, work: Array
 ) -> None:
     """Move theta -= rate direction / (√v + epsilon), in place."""
-    np.sqrt(square, work)
+    np.sqrt(square, work)  # √v
     np.add(work, state.as_array(epsilon), work)
-    np.divide(direction, work, work)
+    np.divide(direction, work, work)  # direction / (√v + ε)
     np.multiply(work, state.as_array(rate), work)
     np.subtract(state.theta, work, state.theta)

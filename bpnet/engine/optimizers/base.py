@@ -39,6 +39,7 @@ class Optimizer(Component):
     def step(self, state: State, learning_rate: Rate) -> None:
         """Move theta one step by the gradient, in place."""
         state.count += 1
+        # part by part, so that the passes over one find it in the cache
         for part in state.parts:
             part.count, part.momentum_product = state.count, state.momentum_product
             self._move(part, learning_rate)

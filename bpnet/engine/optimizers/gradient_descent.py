@@ -18,7 +18,7 @@ class GradientDescent(Optimizer):
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         (work,) = state.work
-        np.multiply(state.gradient, state.as_array(learning_rate), work)
+        np.multiply(state.gradient, state.as_array(learning_rate), work)  # η g
         np.subtract(state.theta, work, out=state.theta)
 
 
@@ -37,8 +37,8 @@ class Momentum(Optimizer):
     def _move(self, state: State, learning_rate: Rate) -> None:
         velocity, (work,) = state.slots["velocity"], state.work
         np.multiply(velocity, constant(self.momentum, velocity.dtype), out=velocity)
-        np.add(velocity, state.gradient, out=velocity)
-        np.multiply(velocity, state.as_array(learning_rate), work)
+        np.add(velocity, state.gradient, out=velocity)  # v = μ v + g
+        np.multiply(velocity, state.as_array(learning_rate), work)  # η v
         np.subtract(state.theta, work, out=state.theta)
 
 

@@ -38,7 +38,7 @@ class Perturbation(Optimizer):
             chosen = np.full(replicas, state.count % parameters)
         state.count += 1
         noise = np.array([rng.standard_normal() for rng in state.generators])
-        before = theta[rows, chosen]
-        theta[rows, chosen] = before + np.ravel(learning_rate) * noise
+        before = theta[rows, chosen]  # (R,), a copy, since the index is an array
+        theta[rows, chosen] = before + np.ravel(learning_rate) * noise  # η is a number or (R, 1)
         worse = ~(evaluate() < loss)  # a loss of nan is worse
         theta[rows[worse], chosen[worse]] = before[worse]

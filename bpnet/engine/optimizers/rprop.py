@@ -46,20 +46,20 @@ class Rprop(Optimizer):
         turned, factor = state.work
         if state.count == 1:
             np.copyto(size, learning_rate)
-        np.multiply(state.gradient, previous, out=turned)
+        np.multiply(state.gradient, previous, out=turned)  # below 0 where the sign turned
         np.sign(turned, out=turned)
         np.maximum(turned, 0, out=factor)  # 1 where the sign stayed
         np.minimum(turned, 0, out=turned)  # -1 where it turned
         np.multiply(factor, self.increase - 1, out=factor)
-        np.add(factor, 1, out=factor)
+        np.add(factor, 1, out=factor)  # `increase` where the sign stayed, else 1
         np.multiply(size, factor, out=size)
         np.multiply(turned, 1 - self.decrease, out=factor)
-        np.add(factor, 1, out=factor)
+        np.add(factor, 1, out=factor)  # `decrease` where the sign turned, else 1
         np.multiply(size, factor, out=size)
         np.maximum(size, self.smallest_step, out=size)
         np.minimum(size, self.largest_step, out=size)
-        np.add(turned, 1, out=turned)
+        np.add(turned, 1, out=turned)  # 0 where it turned, else 1
         np.multiply(state.gradient, turned, out=previous)  # 0 where it turned: no step there
         np.sign(previous, out=turned)
-        np.multiply(turned, size, out=turned)
+        np.multiply(turned, size, out=turned)  # Δ sign(g)
         np.subtract(state.theta, turned, out=state.theta)

@@ -27,7 +27,7 @@ class State:
         self.theta, self.gradient, self.weights, self.slots = theta, gradient, weights, slots
         parameters = theta.shape[1]
         width = _part_width(theta)
-        self.work = tuple(array[:, :parameters] for array in work)
+        self.work = tuple(array[:, :parameters] for array in work)  # the last part may be narrower
         self._number = np.empty((), theta.dtype)
         self.parts = [self]
         if parameters > width:
@@ -45,6 +45,7 @@ class State:
     def _part(self, columns: slice, work: Work) -> "State":
         """Return the state over these columns, as views; all parts share the work arrays."""
         slots = {name: array[:, columns] for name, array in self.slots.items()}
+        # may exceed the part's columns, which a slice `[:, :weights]` allows
         weights = max(self.weights - columns.start, 0)
         return State(self.theta[:, columns], self.gradient[:, columns], weights, slots, work)
 

@@ -66,6 +66,7 @@ def _class_evidence(cells: Array, classes: Array, fitting: Array) -> _Evidence:
     bins, held_out = _bins(cells, fitting), ~fitting
     count, commonest = int(classes.max()) + 1, int(np.bincount(classes[fitting]).argmax())
     predicted = np.full(bins.max() + 1, commonest)
+    # a pair as one number: bin · classes + class
     pairs, rows = np.unique(bins[fitting] * count + classes[fitting], return_counts=True)
     ascending = pairs[np.argsort(rows, kind="stable")]
     # of several classes in a bin the last assigned stays, which is the most common
@@ -111,6 +112,7 @@ def _bins(cells: Array, fitting: Array) -> Array:
     if len(values) > _MAX_BINS:
         values = np.unique(np.quantile(present, np.linspace(0, 1, _MAX_BINS)))
     edges = values[:-1] / 2 + values[1:] / 2  # halved first, so that the sum cannot overflow
+    # missing values are a bin of their own, the last
     return np.where(np.isnan(cells), len(values), np.searchsorted(edges, cells, side="right"))
 
 
@@ -125,4 +127,5 @@ def _pearson(a: Array, b: Array) -> float:
 def _ranks(values: Array) -> Array:
     """Return the rank (N,) of each value, the mean rank of those that are equal."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    # n equal values have the ranks from cumsum - n + 1 to cumsum
     return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])

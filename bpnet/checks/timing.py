@@ -30,11 +30,13 @@ def seconds_per_epoch(
 
     The network is trained, and so changed.
     """
+    # only the budget may end the epochs
     training = replace(training, early_stopping=None, target_loss=None, epochs=1_000_000)
     size = len(train) if training.batch_size == "full" else training.batch_size
     first = min(len(train), _WARM_UP * size)
     with suited_threads(network, size):
         spent = _fastest_epoch(training, network, train, validation, metrics, first, BUDGET / 5)
+        # as many batches as fit into a third of the budget
         steps = max(_WARM_UP, int(BUDGET / 3 / spent * _WARM_UP))
         count = min(len(train), steps * size)
         if count > first:

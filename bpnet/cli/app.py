@@ -84,5 +84,6 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     give_back_large_blocks()
+    # SIGTERM raises KeyboardInterrupt, as Ctrl-C does
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()

@@ -24,6 +24,7 @@ def check(
     away, and of rows that occur in two parts of the split. Writes no file.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.config.loading import read_config
         from bpnet.reports.check import check_lines

@@ -14,6 +14,7 @@ from bpnet.reports.text import counted
 from bpnet.reports.train import start_line, storage_note
 from bpnet.runs.files import json_text
 
+# rich is imported where it is used: it takes long, and few commands need it
 if TYPE_CHECKING:
     from rich.progress import Progress
 

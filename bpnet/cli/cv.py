@@ -41,6 +41,7 @@ def cv(
     folds' networks as an ensemble, which `bpnet predict` averages.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.config.loading import read_config
         from bpnet.reports.cv import cv_lines

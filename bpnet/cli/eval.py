@@ -38,6 +38,7 @@ def evaluate(
     them it does not clearly beat.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.reports.eval import eval_data, eval_lines
         from bpnet.workflows.eval import evaluate as run_evaluation

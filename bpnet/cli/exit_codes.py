@@ -17,11 +17,12 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except BpnetError as error:
+        # deferred: only an error needs it
         from bpnet.cli import console
 
         console.print_errors(error.problems)
         if isinstance(error, ConfigError) and error.key is not None:
-            from bpnet.config.key_tree import nearest_key
+            from bpnet.config.key_tree import nearest_key  # deferred: imports the schema
 
             console.print_note(f"Next: bpnet explain {nearest_key(error.key)}".rstrip())
         raise typer.Exit(error.exit_code) from None

@@ -35,6 +35,7 @@ def explain(
     meaning, type, bounds, default and allowed kinds, and how the key is set.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.errors import UsageError
         from bpnet.reports import explain as report

@@ -29,6 +29,7 @@ def gradcheck(
     than the tolerance.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.config.loading import read_config
         from bpnet.errors import RunError

@@ -23,6 +23,7 @@ def guide(
     A page is formatted on a terminal and plain Markdown where the output is piped.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.reports.guide import page_lines
         from bpnet.workflows.guide import find_page, pages

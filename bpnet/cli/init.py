@@ -67,6 +67,7 @@ def init(
     list the role that each column was given, and the columns that are left out and why.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.output import STDOUT, check_new, check_output
         from bpnet.errors import UsageError

@@ -29,6 +29,7 @@ cat flowers.csv | bpnet predict runs/iris-001 - --format jsonl --strict
 class OutputFormat(StrEnum):
     """The file formats of predictions."""
 
+    # a member for each format in the table of formats
     vars().update({file_format.name: file_format.name for file_format in WRITABLE})
 
 
@@ -81,6 +82,7 @@ def predict(
     the training range.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.reports.predict import flags_text
         from bpnet.runs.files import replacing
@@ -102,7 +104,7 @@ def predict(
             console.print_note(f"{summary.rows} rows written to {output}")
         if summary.flagged:
             console.print_warning(flags_text(summary))
-        sys.stdout.flush()
+        sys.stdout.flush()  # here, where a closed pipe is caught
 
 
 def _chosen_format(output: str, name: str | None, *, as_json: bool) -> FileFormat:

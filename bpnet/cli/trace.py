@@ -49,6 +49,7 @@ def trace(
     contributions are shown, and the number of others.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.config.loading import read_config
         from bpnet.errors import UsageError

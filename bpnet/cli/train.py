@@ -41,6 +41,7 @@ def train(
     config with every default written out.
     """
     with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.config.loading import read_config
         from bpnet.reports.train import train_data, train_lines
@@ -48,6 +49,7 @@ def train(
 
         command = ["bpnet", *sys.argv[1:]]
         if grid:
+            # deferred: only for a grid
             from bpnet.config.overrides import apply_overrides
             from bpnet.config.source import read_source
             from bpnet.reports.grid import grid_lines

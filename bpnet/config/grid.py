@@ -70,11 +70,13 @@ def _assignment(source: Source, grid: str) -> tuple[str, list[str]]:
 
 def _values(text: str) -> list[str] | None:
     """Split at commas outside brackets and quotes; return None if the text is not YAML."""
+    # as one YAML list, whose parser knows brackets and quotes
     listed = f"[{text}]"
     try:
         root = yaml.compose(listed, Loader=yaml.SafeLoader)
     except yaml.YAMLError:
         return None
+    # a `]` in the text may close the list early
     if not isinstance(root, yaml.SequenceNode) or root.end_mark.index != len(listed):
         return None
     return [listed[node.start_mark.index : node.end_mark.index].strip() for node in root.value]

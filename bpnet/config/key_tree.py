@@ -107,6 +107,7 @@ class Place:
         """Return the key or kind of this name; a key of several kinds is the default kind's."""
         if name == "kind":
             return self if self.kinds else self.parent if self.is_kind else None
+        # the default kind first, so that its key wins over one of the same name
         kinds = sorted(self.kinds, key=lambda kind: kind.name != self.default_kind)
         inside = [*self.keys, *kinds, *(key for kind in kinds for key in kind.keys)]
         return next((place for place in inside if place.name == name), None)
@@ -122,6 +123,7 @@ class Place:
         """Return the place that the names lead to, and the names that lead nowhere."""
         place, item = self, False
         for k, name in enumerate(names):
+            # after a position or a name comes a key
             item = not item and place.takes_item(name)
             following = place if item else place.child(name)
             if following is None:

@@ -79,6 +79,7 @@ def as_data(config: Config) -> dict[str, Any]:
         return [tidy(item) for item in value] if isinstance(value, list) else value
 
     data: dict[str, Any] = tidy(dataclasses.asdict(config))
+    # the two ways to give layers exclude each other: drop the unused one
     short = ("hidden", "activation") if config.architecture.layers is not None else ("layers",)
     for key in short:
         del data["architecture"][key]

@@ -55,6 +55,7 @@ def _assign(
         holder = child
         path = (*path, _position(holder, part, owner, place) if isinstance(holder, list) else part)
     holder[path[-1]] = None if root is None else tree.build(root)
+    # forget the places of the keys inside the value that was replaced
     for inside in [written for written in lines if written[: len(path)] == path]:
         del lines[inside]
     lines[path] = place

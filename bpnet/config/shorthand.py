@@ -15,6 +15,7 @@ def dataclasses_in(hint: Any) -> Iterator[type]:
         yield hint
     elif typing.get_origin(hint) in (typing.Union, types.UnionType, typing.Annotated):
         arguments = typing.get_args(hint)
+        # of Annotated only the type: the rest are bounds
         for argument in arguments[:1] if typing.get_origin(hint) is typing.Annotated else arguments:
             yield from dataclasses_in(argument)
 

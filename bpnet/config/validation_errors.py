@@ -145,8 +145,10 @@ def _message(path: KeyPath, details: list[ErrorDetails], data: Any) -> str:
 def _unknown_key(path: KeyPath, data: Any) -> str:
     """Return the message for a key that its section does not have."""
     section, key = section_at(path[:-1], data, Config), str(path[-1])
+    # `kind` first, the others as declared
     keys = sorted(hints(section) if section else [], key=lambda key: key != "kind")
     suggestion = did_you_mean(key, keys)
+    # at the top, perhaps a key of a section, such as epochs
     if len(path) == 1:
         homes = [name for name, hint in hints(Config).items() if key in _keys_in(hint)]
         suggestion = f"; did you mean '{homes[0]}.{key}'?" if homes else suggestion
@@ -166,6 +168,7 @@ def _unfit_value(name: str, value: Any, details: list[ErrorDetails]) -> str:
     """Return the message for a value of the wrong type or out of bounds."""
     expected = list(dict.fromkeys(_expected(detail) for detail in details))
     if "a number" in expected:
+        # a whole number is a number, too
         expected = [words for words in expected if words != "a whole number"]
     hint = ""
     if isinstance(value, str):

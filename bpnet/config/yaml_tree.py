@@ -196,6 +196,7 @@ class Tree:
         self._open.append(node)
         built = {}
         for key, (line, child) in children.items():
+            # before the keys inside, so that `lines` is in the order of the file
             self.lines[*path, key] = line
             built[key] = self.build(child, (*path, key))
         self._open.pop()
@@ -229,7 +230,7 @@ class Tree:
                 raise ConfigError(
                     f"{self.place(node)}: `<<` takes another mapping, such as `<<: *defaults`"
                 )
-            pairs = self._pairs(base) | pairs
+            pairs = self._pairs(base) | pairs  # of a key in both, the mapping's own value
         return pairs
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:

@@ -8,6 +8,7 @@ def sort_categories(labels: Iterable[str]) -> list[str]:
     """Return the distinct labels in order: whole numbers by size, others by the alphabet."""
     distinct = set(labels)
     whole = all(re.fullmatch(r"[-+]?[0-9]+", label) for label in distinct)
+    # 1 and 01 are of equal size: the text decides
     return sorted(distinct, key=(lambda label: (int(label), label)) if whole else str)
 
 

@@ -110,7 +110,7 @@ def format_named(name: str) -> FileFormat:
 
 def format_to_read(file: str, head: bytes) -> FileFormat:
     """Return the format of a file by its first bytes, else by its name without `.gz` or `.zst`."""
-    by_bytes = (f for f in READABLE if head.startswith(f.first_bytes))
+    by_bytes = (f for f in READABLE if head.startswith(f.first_bytes))  # () matches none
     by_name = (f for f in READABLE if file.lower().endswith(f.suffixes))
     return next(by_bytes, next(by_name, DEFAULT))
 

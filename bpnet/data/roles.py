@@ -53,6 +53,7 @@ def detect_role(
 
 def _detected(name: str, column: Column, rows: Array, *, named: bool) -> DetectedRole:
     numbers = column.numbers
+    # parsed as numbers already: nothing else to decide, unless it may be an ID
     if numbers is not None and not _is_id_name(name) and not np.isnan(numbers[rows]).all():
         return DetectedRole("numeric")
     count, texts = _present(column, rows)
@@ -115,7 +116,7 @@ def _reads_as_number(text: str, number_format: NumberFormat) -> bool:
 def _present(column: Column, rows: Array) -> tuple[int, list[str]]:
     """Return the number of cells that are not missing, and the distinct texts among them."""
     codes, texts = column.as_text()
-    counts = np.bincount(codes[rows] + 1, minlength=len(texts) + 1)[1:]
+    counts = np.bincount(codes[rows] + 1, minlength=len(texts) + 1)[1:]  # first: missing
     used = np.flatnonzero(counts).tolist()
     present = [k for k in used if not column.number_format.is_missing_number(texts[k])]
     if not any(column.number_format.is_number(texts[k]) for k in present):
@@ -125,6 +126,7 @@ def _present(column: Column, rows: Array) -> tuple[int, list[str]]:
 
 def _is_id_name(name: str) -> bool:
     """Return whether a column's name is that of an ID or a row number."""
+    # order_id, row_no, Unnamed: 0
     words = r"(?i)(.*[_ .-])?(id|uuid|guid|key|index|row|rowid|row_?n(o|um|umber)|unnamed.*)"
     camel_case = r"[a-z0-9]+I[Dd]|[A-Z][A-Za-z0-9]+I[Dd]"
     return bool(re.fullmatch(words, name) or re.fullmatch(camel_case, name))

@@ -46,6 +46,7 @@ class Classes(Component):
 
     def numbers(self, column: Column, where: Where) -> Codes:
         """Return the number (N,) of each cell's class; raise DataError for any other cell."""
+        # among classes that are words, N/A and the like are words too
         words = not all(map(column.number_format.is_number, self.classes))
         refuse_missing_targets(missing_targets(column, words=words), column, self.name, where)
         codes, labels = column.as_text()
@@ -69,7 +70,7 @@ class Classes(Component):
         """Return one-hot rows (N, classes); of one output, 1 (N, 1) for the second class, or 0."""
         if outputs == 1:
             return numbers.astype(dtype)[:, None]
-        one_hot: Array = np.eye(len(self.classes), dtype=dtype)[numbers]
+        one_hot: Array = np.eye(len(self.classes), dtype=dtype)[numbers]  # (N, classes)
         return one_hot
 
 
@@ -141,6 +142,7 @@ def class_codes(column: Column, name: str, where: Where) -> tuple[Codes, list[st
     missing = missing_targets(column, words=not is_numeric(column))
     refuse_missing_targets(missing, column, name, where)
     codes, texts = column.as_text()
+    # only texts that occur: the others may be of rows that were not taken
     used = np.unique(codes).tolist()
     spelling = without_fractions([texts[k] for k in used])
     labels = list(dict.fromkeys(spelling.values()))

@@ -132,6 +132,7 @@ class Ensemble:
         mean = each.mean(axis=0)
         if isinstance(target, Labels) or each.shape[2] == 1:
             return np.asarray(((each > 0.5) != (mean > 0.5)).mean(axis=0))
+        # (R, N) against (N,), averaged over the networks, as one column
         return np.asarray((each.argmax(axis=2) != mean.argmax(axis=1)).mean(axis=0)[:, None])
 
     def combine(self, each: np.ndarray) -> np.ndarray:

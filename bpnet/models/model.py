@@ -46,6 +46,7 @@ class Model:
             description, seeds=[description.seeds[k] for k in numbers], losses=losses
         )
         network = selected.network()
+        # in place, because the network's arrays are views of these
         network.theta[:] = self.network.theta[numbers]
         network.statistics.flat[:] = self.network.statistics.flat[numbers]
         return Model(selected, network)

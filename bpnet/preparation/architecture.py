@@ -64,6 +64,7 @@ def with_output(architecture: Architecture, activation: AnyActivation) -> Archit
     output = architecture.output
     if output is None:
         return architecture
+    # only for the initializer, which Dense chooses by the activation if none is given
     dense = Dense(units=1, activation=activation, initializer=output.initializer)
     output = replace(output, activation=activation, initializer=dense.initializer)
     return replace(architecture, output=output)

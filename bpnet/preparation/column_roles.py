@@ -129,7 +129,7 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
         for name in settings.columns.keys() - set(features)
     ]
     if problems:
-        raise DataError(sorted(problems))
+        raise DataError(sorted(problems))  # a difference of sets has no order
     return options
 
 

@@ -74,6 +74,7 @@ def _activation_before_logits(resolved: ResolvedConfig) -> Iterator[Problem]:
     activation, loss = resolved.output_activation, resolved.loss
     if resolved.task == "regression" or not _reads_logits(resolved):
         return
+    # reported by that rule already
     if any(_multilabel_with_single_choice_output(resolved)):
         return
     in_last_layer = (

@@ -85,6 +85,7 @@ def _encoded_rows(fitted: FittedDataset, y: Array, scratch: Path | None) -> dict
     weights = fitted.weights()
     if weights is not None:
         weights = weights.astype(dtype)
+    # the files of all parts are closed, however this ends; their mappings stay valid
     with ExitStack() as open_stores:
         stores: dict[Part, RowStore] = {}
         for part, numbers in split.parts.items():

@@ -68,7 +68,7 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
     """
     loaded, config, train = split.loaded, split.loaded.config, split.parts["train"]
     target_values, settings = split.target_values, config.dataset.preprocessing
-    _check_classes(split)
+    _check_classes(split)  # before the table is read again
     options = column_options(loaded, split.column_roles)
     encoder = fit_encoder(
         split.table,

@@ -136,6 +136,7 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
 def _with_validation(opened: OpenedDataset, keys: RowKeys, others: Indices) -> dict[Part, Indices]:
     """Split the rows outside a fold into training and validation rows."""
     config, split = opened.loaded.config, opened.loaded.config.dataset.split
+    # the fold's rows, and those without a target, are in neither part
     dropped = np.ones(len(opened.target_values.values), bool)
     dropped[others] = False
     return split_rows(
@@ -159,6 +160,7 @@ def _fold_rows(
     if not config.dataset.split.shuffle:
         chance = {"shuffle": False}
     if keys.times is not None:
+        # folds of the distinct times, then the rows of those times
         times, time_of_row = np.unique(keys.times[rows], return_inverse=True)
         for earlier, tested in sk.TimeSeriesSplit(folds).split(times):
             yield rows[np.isin(time_of_row, earlier)], rows[np.isin(time_of_row, tested)]

@@ -76,6 +76,7 @@ def _cell_types(config: Config) -> dict[str, CellType]:
         types[split.time] = "any"
     if dataset.sample_weight:
         types[dataset.sample_weight] = "number"
+    # last: a target that is also the group or the time is read as a target
     for name in dataset.targets:
         types[name] = "text" if config.task == "classification" else "any"
     return types

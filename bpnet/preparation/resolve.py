@@ -54,6 +54,7 @@ def resolve(
     architecture = replace(
         architecture, layers=hidden_layers(architecture), hidden=None, activation=None
     )
+    # in this order: the loss suits the activation that is given, and the activation, if none is
     loss = config.training.loss or suited_loss(architecture, task, target_width)
     activation = prediction_activation(architecture, loss, task)
     architecture = with_output(architecture, activation)

@@ -85,11 +85,13 @@ class RowStore:
         if self._memory is not None:
             return Rows(self._memory, np.ascontiguousarray(y, self._dtype), weights)
         mapped, x = self._map()
+        # targets such as 0 and 1 are stored as bytes, if nothing is lost
         with np.errstate(all="ignore"):
             small = y.astype(np.uint8)
         y = small if np.array_equal(small, y) else np.ascontiguousarray(y, self._dtype)
 
         def release() -> None:
+            # give back the pages that were read; not every system has madvise
             if hasattr(mapped, "madvise"):
                 mapped.madvise(mmap.MADV_DONTNEED)
 
@@ -111,6 +113,7 @@ class RowStore:
 
     def _fits(self, x: Array) -> bool:
         with np.errstate(all="ignore"):
+            # it fits if all numbers are the same after the way there and back
             return self._types[0] == self._dtype or bool(
                 (x.astype(self._types[0]).astype(x.dtype) == x).all()
             )
@@ -120,6 +123,7 @@ class RowStore:
         narrow, there = self._file, self._types.pop(0)
         self._file, step = self._new_file(), max(1, 10_000_000 // (self._inputs * there.itemsize))
         narrow.seek(0)
+        # about 10 MB at a time
         for start in range(0, self._filled, step):
             count = min(step, self._filled - start) * self._inputs
             self._write(np.frombuffer(narrow.read(count * there.itemsize), there))

@@ -26,6 +26,7 @@ def class_weights(
     if given is None:
         return None
     if given == "balanced":
+        # M / (K n_k) for class k: the weights of its n_k rows sum to M / K
         counts = np.bincount(trained, minlength=len(classes))
         return {
             label: len(trained) / (len(classes) * int(n))
@@ -71,7 +72,7 @@ def column_weights(column: Column, name: str, where: Where) -> Floats:
             "give a number of at least 0"
         )
     # at most 1, so that no sum of weights overflows
-    return np.asarray(weights / max(weights.max(), np.finfo(np.float64).tiny))
+    return np.asarray(weights / max(weights.max(), np.finfo(np.float64).tiny))  # all may be 0
 
 
 def row_weights(

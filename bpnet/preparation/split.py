@@ -120,6 +120,7 @@ def _given_parts(opened: OpenedDataset) -> PartNumbers | None:
         return opened.dataset_table.part_numbers()
     codes, words = opened.whole_columns[name].as_text()
     rows = opened.target_values.kept_rows
+    # in rows without a target the column may hold anything
     numbers = np.full(len(codes), -1, np.int8)
     numbers[rows] = parts_from_words(
         codes[rows].astype(np.intp), list(words), lambda row: table.where(int(rows[row]))

@@ -101,6 +101,7 @@ def read_target_values(config: Config, table: Table, columns: Sequence[Column]) 
     """
     names = config.dataset.targets
     task, reason = (config.task, "as the config says") if config.task else suggested_task(columns)
+    # among words, N/A and the like are classes
     words = task == "classification" and not all(map(is_numeric, columns))
     missing = np.logical_or.reduce([missing_targets(column, words=words) for column in columns])
     dropped = missing if config.dataset.drop_missing_targets and missing.any() else None
@@ -117,6 +118,7 @@ def read_target_values(config: Config, table: Table, columns: Sequence[Column]) 
     )
     if dropped is None:
         return TargetValues(task, reason, names, classes, present, None)
+    # one entry per row of the table: 0 in the dropped ones
     values = np.zeros((len(missing), *present.shape[1:]), present.dtype)
     values[rows] = present
     return TargetValues(task, reason, names, classes, values, dropped)

@@ -33,10 +33,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         except OSError as error:
             raise cannot_write(path, error) from error
         return
+    # in the same folder, since a rename cannot cross file systems
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
             yield file
+            # on disk before the rename, else a power cut may leave an empty file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -44,7 +46,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise cannot_write(path, error) from error
     finally:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            temporary.unlink()  # there only after an error
     _sync_folder(path.parent)
 
 

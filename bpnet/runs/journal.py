@@ -119,7 +119,7 @@ class Journal:
         spread: Iterable[float] = ()
         values = (*record.metrics.values(), record.learning_rate, record.gradient_norm)
         if self._replica_log is None:
-            means: Iterable[float] = map(np.ndarray.item, values)
+            means: Iterable[float] = map(np.ndarray.item, values)  # each (1,)
         else:
             means, spread = self._log_replicas(record, self._replica_log, np.array(values))
         now = time.perf_counter()
@@ -147,6 +147,7 @@ class Journal:
         ]
         log.append(*rows, now=time.perf_counter())
         counted = record.running & ~record.diverged
+        # where none is left, the first replica's
         chosen = values[:, counted] if counted.any() else values[:, :1]
         metrics = chosen[: len(self._metrics)]
         spread = metrics.std(axis=1, ddof=1) if metrics.shape[1] > 1 else np.zeros(len(metrics))

@@ -48,6 +48,7 @@ class MetricsLog:
         if not self._rows:
             self._oldest = now
         self._rows += rows
+        # now + (now - latest) is when the next epoch would end
         if 2 * now - self._latest - self._oldest >= _MAX_DELAY:
             self.flush()
         self._latest = now

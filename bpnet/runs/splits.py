@@ -54,7 +54,7 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
                     f"{path}, line {row + 1}: the part {cells[1]!r} is unknown; "
                     f"allowed are {', '.join(_WRITTEN)}"
                 )
-            if row <= rows:
+            if row <= rows:  # too many are reported below
                 parts[row - 1] = numbers[cells[1]]
     if row != rows:
         raise RunError(

@@ -161,6 +161,7 @@ def _logistic(
         return shares, "all training rows are of one class"
     model = LogisticRegression(max_iter=MAX_ITERATIONS)
     with warnings.catch_warnings(record=True) as caught:
+        # else Python reports the same warning only once
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(x, y, sample_weight=w)
     probabilities = np.zeros((len(x_eval), classes))
@@ -202,6 +203,7 @@ def _compared_errors(true: Floats, network: Floats, baseline: Floats) -> _Compar
         network_error, baseline_error = (error.mean(axis=1) for error in errors)
         rmse, other_rmse = (float(np.sqrt(each.mean())) for each in (network_error, baseline_error))
         return _Comparison(RMSE.title, rmse, other_rmse, baseline_error - network_error)
+    # 1 - R² is the mean of error² / variance
     variance = true[:, varies].var(axis=0)
     network_error, baseline_error = ((error[:, varies] / variance).mean(axis=1) for error in errors)
     r2, other_r2 = (float(1 - each.mean()) for each in (network_error, baseline_error))
@@ -212,7 +214,7 @@ def _label_losses(true: Integers, probabilities: Floats) -> Floats:
     """Return log losses (N,), averaged over the labels."""
     p = probabilities.astype(np.float64)
     of_true = np.where(true > 0, p, 1 - p)
-    both = clipped(np.stack([of_true, 1 - of_true], axis=-1))
+    both = clipped(np.stack([of_true, 1 - of_true], axis=-1))  # (N, L, 2)
     return np.asarray(-np.log(both[..., 0]).mean(axis=1))
 
 

@@ -18,10 +18,10 @@ from bpnet.data.reading.column import Floats
 CONFIDENCE = 0.95
 RESAMPLES = 1000
 
-_MAX_BLOCKS = 20_000
-_MAX_CONTRIBUTIONS = 5_000_000
-_MAX_RANKED = 200_000
-_SLICE = 2**18
+_MAX_BLOCKS = 20_000  # with more rows, a block has several
+_MAX_CONTRIBUTIONS = 5_000_000  # numbers in the contributions of all blocks
+_MAX_RANKED = 200_000  # rows times columns that are still ranked in each resample
+_SLICE = 2**18  # draws at once
 
 MetricValues = dict[str, Floats]
 """The values (S,) of each metric by name, nan where one is undefined."""
@@ -62,6 +62,7 @@ class Blocks:
         self, group: npt.NDArray[np.intp], groups: int, values: Floats | None = None
     ) -> Floats:
         """Return the sums (G, groups) of values (N,), or of 1, by the group (N,) of each row."""
+        # one bincount over the pairs of block and group, each as one number
         size = self.count * groups
         return (
             np.bincount(self.number * groups + group, values, size)
@@ -156,6 +157,7 @@ def bootstrap(
     drawn: dict[str, list[Floats]] = {name: [] for name in values}
     for counts in _draws(blocks.count, generator, resamples):
         metrics = _metrics(statistic, contributions, counts, with_ranks=exact)
+        # equal counts change no metric, so the slopes sum to about 0: counts @ slope is the change
         for name, slope in block_slopes.items():
             value = values[name]
             metrics[name] = (
@@ -198,7 +200,7 @@ def _blocks(rows: int, width: int, generator: np.random.Generator) -> Blocks:
     most = min(_MAX_BLOCKS, max(_MAX_CONTRIBUTIONS // width, 1000))
     if rows <= most:
         return Blocks(np.arange(rows), rows)
-    return Blocks(generator.permutation(rows) % most, most)
+    return Blocks(generator.permutation(rows) % most, most)  # sizes differ by 1 at most
 
 
 def _contributions(statistic: Statistic, blocks: Blocks) -> dict[str, Floats]:
@@ -225,6 +227,7 @@ def _metrics(
     statistic: Statistic, contributions: Mapping[str, Floats], counts: Floats, *, with_ranks: bool
 ) -> MetricValues:
     """Return the metrics (S,) of the counts (S, G); those of ranks only on request."""
+    # the sums of each resample: (S, G) @ (G, ·)
     values = statistic.of_sums(
         {name: counts @ contribution for name, contribution in contributions.items()}
     )

@@ -62,6 +62,7 @@ def _estimate(name: str, results: Sequence[FoldResult]) -> Estimate:
     if len(values) == 1:
         return Estimate(mean, None, None, None, 1)
     trained = [result.rows["train"] + result.rows["validation"] for result in defined]
+    # n_test / n_train; validation rows count as training rows
     overlap = float(
         np.mean([result.rows["test"] / n for result, n in zip(defined, trained, strict=True)])
     )

@@ -127,6 +127,7 @@ F1_WEIGHTED = EvaluationMetric(
         lambda sample: sklearn_metrics().f1_score(
             sample.true, sample.predicted, average="weighted", zero_division=0
         ),
+        # F1 is nan only for a class without a true row, whose weight is 0
         lambda sums: (np.nan_to_num(sums.f1) * sums.true).sum(axis=1) / sums.rows,
     ),
     multilabel=Formula(
@@ -145,6 +146,7 @@ def _matthews(sample: ClassSample) -> float | None:
 
 
 def _matthews_of_sums(sums: ClassSums) -> Floats:
+    # (c s - Σ t_k p_k) / √((s² - Σ t_k²)(s² - Σ p_k²)), where c of s rows are right
     spread_true, spread_predicted = (
         sums.rows**2 - (counts**2).sum(axis=1) for counts in (sums.true, sums.predicted)
     )

@@ -57,8 +57,8 @@ class _Ranking:
     def __init__(self, positive: npt.NDArray[np.bool_], scores: Floats) -> None:
         self._order = np.argsort(-scores, kind="stable")
         ordered, self._positive = scores[self._order], positive[self._order]
-        new = np.flatnonzero(np.diff(ordered, prepend=np.nan) != 0)
-        rank = np.repeat(np.arange(len(new)), np.diff(new, append=len(ordered)))
+        new = np.flatnonzero(np.diff(ordered, prepend=np.nan) != 0)  # first place of a score
+        rank = np.repeat(np.arange(len(new)), np.diff(new, append=len(ordered)))  # (N,)
         self._start, self._end = new[rank], np.append(new[1:], len(ordered))[rank]
 
     def at(self, counts: Floats) -> tuple[Floats, Floats]:
@@ -69,15 +69,15 @@ class _Ranking:
         where the square removes the pairs of two positive rows;
         AP = Σ_positive w · (positives upto) / upto / positives.
         """
-        places = np.flatnonzero(self._positive)
+        places = np.flatnonzero(self._positive)  # (P,) of the positive rows
         start, end = self._start[places], self._end[places]
-        total = _running(counts[:, self._order])
-        weight = counts[:, self._order[places]]
+        total = _running(counts[:, self._order])  # (S, N + 1)
+        weight = counts[:, self._order[places]]  # (S, P)
         right = _running(weight)
         rows, positives = total[:, -1], right[:, -1]
         before, upto = total[:, start], total[:, end]
         pairs = (weight * (rows[:, None] - (before + upto) / 2)).sum(axis=1) - positives**2 / 2
-        right_upto = right[:, np.searchsorted(places, end)]
+        right_upto = right[:, np.searchsorted(places, end)]  # (S, P)
         precision = np.divide(
             weight * right_upto, upto, out=np.zeros_like(weight), where=upto > 0
         ).sum(axis=1)
@@ -97,9 +97,10 @@ class _Ranking:
         where i runs over the rows of a score no higher than row j's.
         """
         t = self._positive.astype(np.float64)
-        right = _running(t[None])[0]
-        others = np.arange(len(t) + 1) - right
+        right = _running(t[None])[0]  # (N + 1,) positive rows before each place
+        others = np.arange(len(t) + 1) - right  # negative rows
         positives, negatives = right[-1], others[-1]
+        # negatives below a positive row, positives above a negative one; equal scores count half
         above = np.where(
             self._positive,
             negatives - (others[self._start] + others[self._end]) / 2,
@@ -111,11 +112,12 @@ class _Ranking:
         )
         precision = right[self._end] / self._end
         mean = (t * precision).sum() / positives
+        # sums from the first row of the same score to the end
         below = _running((t / self._end)[None, ::-1])[0, ::-1][self._start]
         below_squared = _running((t * precision / self._end)[None, ::-1])[0, ::-1][self._start]
         precision_slope = (t * (precision - mean) + t * below - below_squared) / positives
         slopes = np.empty((2, len(t)))
-        slopes[:, self._order] = auc_slope, precision_slope
+        slopes[:, self._order] = auc_slope, precision_slope  # back to the original order
         return slopes[0], slopes[1]
 
 
@@ -132,7 +134,8 @@ class Medians:
         rows = counts.sum(axis=1)
         each = np.zeros(len(counts))
         for k in range(self.width):
-            upto = np.cumsum(counts[:, self._order[:, k]], axis=1)
+            upto = np.cumsum(counts[:, self._order[:, k]], axis=1)  # (S, N)
+            # the two places in the middle, which are one if the number of rows is odd
             for middle in ((rows - 1) // 2, rows // 2):
                 each += self._sorted[(upto <= middle[:, None]).sum(axis=1), k] / 2
         return {self._name: each / self.width}
@@ -145,6 +148,7 @@ class Medians:
         rows, reach = len(self._sorted), 1 / np.sqrt(len(self._sorted))
         low, middle, high = np.quantile(self._sorted, [0.5 - reach, 0.5, 0.5 + reach], axis=0)
         slopes = np.empty_like(self._sorted)
+        # density = 2 reach / (high - low)
         below = (self._sorted <= middle) - 0.5
         np.put_along_axis(slopes, self._order, -below * (high - low) / (2 * reach * rows), axis=0)
         return {self._name: slopes.mean(axis=1)}

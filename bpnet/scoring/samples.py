@@ -27,10 +27,12 @@ class ClassSample:
         of_true = probabilities[np.arange(self.rows), true]
         # Σ_k (p_k - t_k)² = Σ_k p_k² - 2 p_true + 1
         self.brier = np.vecdot(probabilities, probabilities) - 2 * of_true + 1
+        # of two classes the second's only, by convention: half of the sum
         if self.classes == 2:
             self.brier = (probabilities[:, 1] - true) ** 2
         self.log_loss = log_losses(true, probabilities)
         confidence = probabilities.max(axis=1)
+        # bins are closed above: (0, 1/15], (1/15, 2/15], …
         self.bin = np.clip(
             np.ceil(confidence * CALIBRATION_BINS).astype(np.intp) - 1, 0, CALIBRATION_BINS - 1
         )
@@ -109,7 +111,7 @@ class LabelSample:
     @cached_property
     def roc_auc(self) -> list[float | None]:
         """The ROC AUC of each label, None where all rows have it, or none has."""
-        from sklearn import metrics
+        from sklearn import metrics  # deferred: see above
 
         varies = [0 < self.true[:, k].sum() < self.rows for k in range(self.labels)]
         return [
@@ -154,7 +156,7 @@ class QuantitySample:
         # around the mean, so that the sum of squares below loses no digits
         self._deviation = true - true.mean(axis=0)
         self._error = np.abs(predicted - true)
-        nonzero = (true != 0).all(axis=0)
+        nonzero = (true != 0).all(axis=0)  # for other targets MAPE is undefined
         self._relative = self._error[:, nonzero] / np.abs(true[:, nonzero])
         self.ranked = Medians("median_absolute_error", self._error)
 

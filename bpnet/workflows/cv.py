@@ -181,6 +181,7 @@ class _CVSession(TrainingSession):
         try:
             self.watch(training.epochs())
         finally:
+            # an interruption waits until the networks are collected
             self.interruption.saving = True
             self.trained.seconds += time.perf_counter() - start
             log.flush()
@@ -218,6 +219,7 @@ class _CVSession(TrainingSession):
     def save(self, status: Status) -> None:
         """Write the model, the predictions, the metrics and the end of run.json."""
         try:
+            # passes group folds by shape, not by number
             self.trained.folds.sort(key=lambda fold: (fold.result.repeat, fold.result.fold))
             if self.trained.folds:
                 self._save_folds(self.trained.folds)

@@ -70,7 +70,7 @@ class FoldPass:
 def _means(record: Record) -> dict[str, float]:
     """Return the means of an epoch's metrics over the folds that still train and are finite."""
     counted = record.running & ~record.diverged
-    chosen = counted if counted.any() else ~counted
+    chosen = counted if counted.any() else ~counted  # if none is left, all
     return {
         "epoch": record.epoch,
         **{name: float(values[chosen].mean()) for name, values in record.metrics.items()},

@@ -51,6 +51,7 @@ def in_passes(planned: Sequence[PlannedFold]) -> list[list[PlannedFold]]:
             single = describe(first).network()
         most = most_at_once(loaded, single, len(group[0].fold.parts["train"]))
         size = int(max(1, min(most, MOST_IN_MEMORY // first.bytes, len(group))))
+        # folds are stacked in memory
         if first.storage == "disk":
             size = 1
         passes += [group[start : start + size] for start in range(0, len(group), size)]

@@ -51,6 +51,7 @@ def plan_points(points: Sequence[Point], common: Sequence[str], source: Source) 
     for group in groups.values():
         alike = [_with_split_seed(points[k], seed) for k in group]
         first, dataset = alike[0].loaded, alike[0].loaded.config.dataset
+        # groups that agree in these keys share the table
         key = repr((dataset.path, dataset.columns, dataset.rows, dataset.reading))
         opened = open_dataset(first, tables.get(key))
         tables[key] = opened.dataset_table
@@ -61,6 +62,7 @@ def plan_points(points: Sequence[Point], common: Sequence[str], source: Source) 
         rows = len(fitted.split.parts["train"])
         most = min(most_at_once(point.loaded, single, rows) for point in alike)
         planned = [_planned(point, fitted) for point in alike]
+        # as many points as fit into memory together
         size = max(1, most // max(point.config.replicas for point in planned))
         passes += [
             GridPass(planned[start : start + size], fitted)

@@ -99,6 +99,7 @@ def draft(
         Source(data, {"task": task, "dataset": dataset}, {}, folder), assignments
     )
     chosen = {key: value for key, value in source.data["dataset"].items() if key not in dataset}
+    # rows without a target are to be counted, not refused
     probe = apply_overrides(
         source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"]
     )

@@ -118,6 +118,7 @@ class Prediction:
     def _encoded(self) -> Iterator[tuple[Chunk, Inputs, RowFlags]]:
         """Yield the table's chunks with their encoded rows and flags, one read ahead."""
         others: dict[str, CellType] = dict.fromkeys(self._kept, "text")
+        # if all columns are kept, rows are copied as they are, and no other column is parsed
         chunks = self._table.chunks(
             {**(others if self._options.keep else {}), **self._model.wanted}
         )

@@ -75,12 +75,13 @@ class TrainingSession(ABC):
             except KeyboardInterrupt:
                 status = "interrupted"
             finally:
-                self.interruption.saving = True
+                self.interruption.saving = True  # from now on an interruption is only noted
                 self.save(status)
         return status
 
     def watch(self, epochs: Generator[tuple[Record, Mapping[str, float]], None, None]) -> None:
         """Train through the epochs, and show the watcher each one's metrics and warnings."""
+        # closed even after an error, which ends the logs that the generator writes
         with closing(epochs) as records:
             for record, row in records:
                 self._watcher.epoch(row)

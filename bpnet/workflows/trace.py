@@ -146,6 +146,7 @@ def _rows(prepared: EncodedDataset, numbers: list[int]) -> Rows:
     picked = []
     for number in numbers:
         for part, indices in prepared.parts.items():
+            # the row's place in the part, or where it would be
             position = int(np.searchsorted(indices, number - 1))
             if position < len(indices) and indices[position] == number - 1:
                 picked.append(prepared.rows[part].picked(np.array([position])))

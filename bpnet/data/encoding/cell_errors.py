@@ -74,6 +74,7 @@ def parse_problems(
     is_missing = column.number_format.is_missing_number
     present = sum(not is_missing(category) for category in categories)
     no_digits = not any(re.search(r"\d", text) for text in error.texts)
+    # no cell is a number: a column of text, for which one cell is enough
     if present == len(error.texts) > 1 and no_digits:
         first = int(error.rows[0])
         cell = quoted_cell(categories[codes[first]])

@@ -62,6 +62,7 @@ class NumericFitter:
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         """Add the cells of a mask of rows (N,)."""
+        # all cells are parsed, so that a bad one in any used row is an error
         self._stats.add(column.as_numbers()[rows], sampled[rows])
 
     def encoded_column(self, name: str) -> NumericColumn:
@@ -103,7 +104,9 @@ class CategoryFitter:
             return self._ordinal(name, options)
         one_hot = self._one_hot(name, options)
         if isinstance(options, Embedded):
+            # the rule of fastai: see Embedded
             size = options.size or min(600, round(1.6 * one_hot.code_count**0.56))
+            # vars() holds the kind too, which would stay one_hot
             return EmbeddingColumn(**{**vars(one_hot), "kind": "embedding"}, size=size)
         return one_hot
 
@@ -127,6 +130,7 @@ class CategoryFitter:
         """Return a column whose rare categories are pooled; the most frequent one never is."""
         stats, missing = self._stats, self._options.missing
         common = [c for c, count in stats.counts.items() if count >= options.rare]
+        # the most frequent first, equals by the alphabet, for the cut at `most`
         common.sort(key=lambda category: (-stats.counts[category], category))
         if isinstance(options, OneHot):
             common = common[: options.most]
@@ -173,6 +177,7 @@ class BooleanFitter:
             )
         rows = sum(stats.counts.values())
         true = sum(count for word, count in stats.counts.items() if word.lower() == pair[1])
+        # the more frequent word; false if both are as frequent
         fill = float(2 * true > rows) if isinstance(self._options.missing, Impute) else None
         return BooleanColumn(
             name=name,
@@ -213,6 +218,7 @@ class DateFitter:
         stats, missing = self._stats, self._options.missing
         if not stats.count:
             raise _no_values(name)
+        # a part that is the same in every training row carries no information
         varying: list[DatePart] = [part for part, (low, high) in self._ranges.items() if high > low]
         return DateColumn(
             name=name,

@@ -32,11 +32,13 @@ class NumericStats:
         self.missing += len(values) - n
         if not n:
             return
+        # an overflow becomes inf, which fit_scaler refuses where it is used
         with np.errstate(all="ignore"):
             mean = float(numbers.mean())
             m2 = float(((numbers - mean) ** 2).sum())
             delta, total = mean - self.mean, self.count + n
             self._m2 += m2 + delta * delta * self.count * n / total
+            # the first chunk's mean as it is: δ n / n may round
             self.mean = self.mean + delta * n / total if self.count else mean
         self.count = total
         self.lowest = min(self.lowest, float(numbers.min()))
@@ -65,14 +67,14 @@ class NumericStats:
     @property
     def sample(self) -> Floats:
         """The sampled numbers; the lowest and the highest if none was sampled."""
-        drawn = np.concatenate([np.empty(0), *self._sampled])
+        drawn = np.concatenate([np.empty(0), *self._sampled])  # of no arrays it would raise
         return drawn if len(drawn) else np.array([self.lowest, self.highest])
 
     @property
     def most_frequent(self) -> float:
         """The most frequent number of the sample, the smallest of several."""
         values, counts = np.unique(self.sample, return_counts=True)
-        return float(values[np.argmax(counts)])
+        return float(values[np.argmax(counts)])  # argmax takes the first, values are sorted
 
 
 class CategoryStats:

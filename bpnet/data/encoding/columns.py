@@ -90,6 +90,7 @@ class NumericColumn(EncodedColumn):
         missing = np.isnan(values)
         if missing.any():
             values = np.where(missing, _required(self.fill, missing), values)
+        # an overflow is refused by the encoder, with the cell's place
         with np.errstate(all="ignore"):
             flags.add("outside", self.name, far_outside(values, self.lowest, self.highest))
             x[:, 0] = self.scale.apply(values)
@@ -147,6 +148,7 @@ class CategoricalColumn(EncodedColumn):
         code_of = np.array(
             [*(code.get(text, pooled) for text in texts), code.get(self.fill, pooled)]
         )
+        # where not all rare categories are listed, no text is known to be unseen
         seen = [not self.names_all_rare or text in code or text in rare for text in texts]
         unseen = ~np.array([*seen, True])
         flags.add("unseen", self.name, np.flatnonzero(unseen[codes]))
@@ -185,7 +187,7 @@ class OrdinalColumn(CategoricalColumn):
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the position among the categories."""
         codes, missing = self.category_codes(column, flags)
-        steps = max(len(self.levels) - 1, 1)
+        steps = max(len(self.levels) - 1, 1)  # of one category: 0 / 1
         x[:, 0] = np.where(codes < 0, _code_of(self.fill, self.levels), codes) / steps
         return missing
 
@@ -230,6 +232,7 @@ class BooleanColumn(EncodedColumn):
         codes, texts = column.without_missing_words().as_text()
         value_of = {self.false: 0.0, self.true: 1.0}
         missing = codes < 0
+        # the value of each text, NaN for another word and for the code -1, the last entry
         values = np.array([*(value_of.get(text.lower(), np.nan) for text in texts), np.nan])[codes]
         unseen = np.isnan(values) & ~missing
         flags.add("unseen", self.name, np.flatnonzero(unseen))

@@ -41,6 +41,7 @@ _EPOCH = datetime(1970, 1, 1)
 def parse_date(text: str, form: str) -> float:
     """Return days since 1970-01-01, in UTC if the text has a time zone; raise ValueError."""
     if form == ISO:
+        # fromisoformat reads 20241231 too, which may be a number
         if "-" not in text[1:] or len(text) < 8:
             raise ValueError(text)
         when = datetime.fromisoformat(text)
@@ -48,6 +49,7 @@ def parse_date(text: str, form: str) -> float:
         when = datetime.strptime(text, form)
     if when.tzinfo is not None:
         try:
+            # to UTC; when - when is a timedelta of 0
             when = when.replace(tzinfo=None) - (when.utcoffset() or when - when)
         except OverflowError:  # before the year 1, or after 9999, in UTC
             raise ValueError(text) from None
@@ -87,7 +89,7 @@ def share_passed(days: Floats, part: DatePart) -> Floats:
 
     The year passes month by month, and the week, from Monday on, day by day.
     """
-    whole = np.floor(days)
+    whole = np.floor(days)  # without the time of day
     if part == "hour":
         return np.asarray(days - whole)
     if part == "weekday":
@@ -145,7 +147,7 @@ class DateColumn(EncodedColumn):
                 raise MissingValueError(np.flatnonzero(missing))
             days = np.where(missing, self.fill, days)
         flags.add("outside", self.name, far_outside(days, self.lowest, self.highest))
-        k = 0
+        k = 0  # the next input
         for part in self.parts:
             if part == "elapsed":
                 x[:, k] = (days - self.mean) / self.deviation

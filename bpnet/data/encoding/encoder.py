@@ -90,6 +90,7 @@ class Encoder(Component):
             inputs = x[:, start : start + len(column.inputs)]
             try:
                 advice = advice_after_training(column.name, imputed=column.fill is not None)
+                # an overflow is refused by _check_size
                 with CellErrors(chunk, column.name, advice), np.errstate(all="ignore"):
                     column.encode(chunk.column(column.name), inputs, flags)
             except DataError as error:
@@ -121,6 +122,7 @@ class Encoder(Component):
         if x.size == 0 or (x.max() < limit and x.min() > -limit):
             return
         row, k = (int(index) for index in np.argwhere(~(np.abs(x) < limit))[0])  # NaN as well
+        # the column whose first input is the last one up to k
         column = self.columns[int(np.searchsorted(self._starts, k, side="right")) - 1]
         cell = chunk.column(column.name).cells()[row]
         raise DataError(

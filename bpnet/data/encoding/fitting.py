@@ -74,6 +74,7 @@ def _encoder(table: Table, fitters: Mapping[str, ColumnFitter], *, unit_rows: bo
 
 def _sampled(train: Array, columns: int, rng: np.random.Generator) -> Array:
     """Return the mask (N,) of the rows to sample: all training rows, or at most the sample size."""
+    # the more columns, the fewer rows, but 1,000 at least
     most = min(SAMPLE_SIZE, max(1000, _MOST_SAMPLED // max(columns, 1)))
     rows = np.flatnonzero(train)
     if len(rows) <= most:

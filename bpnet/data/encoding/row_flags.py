@@ -30,7 +30,7 @@ class RowFlags:
         both = RowFlags()
         for kind, column, rows in self.entries:
             shared = np.intersect1d(rows, rows_of.get((kind, column), []))
-            both.add(kind, column, shared.astype(np.intp))
+            both.add(kind, column, shared.astype(np.intp))  # float64 where [] was joined
         return both
 
     def texts(self, rows: int) -> list[str]:

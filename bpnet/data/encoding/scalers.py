@@ -73,9 +73,11 @@ class QuantileScaler(Component):
         rising = np.interp(values, quantiles, shares)
         falling = np.interp(-values, -quantiles[::-1], -shares[::-1])
         share = 0.5 * (rising - falling)
+        # 0 and 1 at the ends, also where several quantiles equal the lowest or highest
         share = np.where(values <= quantiles[0], 0.0, np.where(values >= quantiles[-1], 1.0, share))
         # a constant column carries no information: its middle, 0
         share = np.where(quantiles[0] == quantiles[-1], 0.5, share)
+        # clipped, since Φ⁻¹ is infinite at 0 and 1
         return np.asarray(np.where(np.isnan(values), np.nan, ndtri(np.clip(share, 1e-7, 1 - 1e-7))))
 
 
@@ -92,9 +94,11 @@ _VERBS = {
 
 def fit_scaler(kind: AnyScaling, stats: NumericStats, column: str) -> AnyScaler:
     """Return the scaler of a column; raise DataError if its numbers overflow."""
+    # an overflow is refused below
     with np.errstate(all="ignore"):
         subtract, divide = 0.0, 1.0
         if isinstance(kind, Quantile):
+            # no more quantiles than values, but two, to interpolate between
             shares = np.linspace(0, 1, min(kind.quantiles, max(stats.count, 2)))
             # rounding of the interpolation may leave them out of order
             quantiles = np.maximum.accumulate(stats.quantiles(shares))

@@ -63,7 +63,7 @@ class Column:
                 wrong.append(k)
         rows = np.flatnonzero(np.isin(codes, wrong))
         if len(rows):  # else the texts are of rows that were not taken
-            texts = [categories[k] for k in dict.fromkeys(codes[rows].tolist())]
+            texts = [categories[k] for k in dict.fromkeys(codes[rows].tolist())]  # in row order
             raise CellParseError(texts, rows, expected)
         return values[codes]
 
@@ -75,7 +75,8 @@ class Column:
             codes = self._without(self.codes, missing) if missing else self.codes
             return codes.astype(np.int32, copy=False), self.categories
         assert self.numbers is not None
-        distinct, positions = np.unique(self.numbers, return_inverse=True)
+        distinct, positions = np.unique(self.numbers, return_inverse=True)  # (D,), (N,)
+        # NaN is sorted last: the positions of the others fit `texts` without it
         is_nan = np.isnan(distinct)
         texts = [number_text(value) for value in distinct[~is_nan].tolist()]
         return np.where(is_nan[positions], -1, positions).astype(np.int32), texts
@@ -105,13 +106,13 @@ class Column:
     def cells(self) -> list[str]:
         """Return each cell as text, blank for a missing value."""
         codes, categories = self.as_text()
-        texts = [*categories, ""]
+        texts = [*categories, ""]  # the last for the code -1
         return [texts[code] for code in codes.tolist()]
 
 
 def column_from_texts(cells: Iterable[str], number_format: NumberFormat) -> Column:
     """Return a column of cells that are texts in memory."""
-    number: dict[str, int] = {}
+    number: dict[str, int] = {}  # the code of each text, by first occurrence
     codes = np.fromiter((number.setdefault(cell, len(number)) for cell in cells), np.int32)
     if "" in number:
         codes[codes == number[""]] = -1

@@ -32,7 +32,7 @@ class _ZstdStream(io.RawIOBase):
                 return 0
             frame = self._frame or self._decompressor.decompressobj()
             self._content = frame.decompress(piece)
-            self._compressed = frame.unused_data if frame.eof else b""
+            self._compressed = frame.unused_data if frame.eof else b""  # of the next frame
             self._frame = None if frame.eof else frame
         count = min(len(buffer), len(self._content))
         buffer[:count], self._content = self._content[:count], self._content[count:]

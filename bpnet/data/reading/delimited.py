@@ -37,6 +37,7 @@ class DelimitedFile:
     ) -> None:
         self.name, self._opener, self._settings, self._lines = name, opener, settings, lines
         first = next(self._blocks(), (1, b""))[1]
+        # cut at a line end, so that no character of UTF-8 is split
         head = _decoded(first if len(first) <= _HEAD else first[: _line_end(first)], 1, name)
         self.dialect = detect_dialect(head, name, settings)
         self.columns, self._header_end = _header(name, head, self.dialect)
@@ -55,6 +56,7 @@ class DelimitedFile:
 
     def chunks(self, types: ColumnTypes, start: int) -> Iterator[Chunk]:
         """Yield the rows in order, a block at a time; raise DataError."""
+        # a small table, which an earlier pass has parsed
         if self._whole is not None and self._whole.start == start:
             yield self._whole.with_columns(types)
             return
@@ -75,8 +77,9 @@ class DelimitedFile:
     def _without_header(self, content: bytes) -> tuple[bytes, int]:
         """Return the first block without the column names, and the line it then begins on."""
         start = 0
+        # several lines, if a quoted column name holds a line break
         for _ in range(self._header_end):
-            start = content.find(b"\n", start) + 1 or len(content)
+            start = content.find(b"\n", start) + 1 or len(content)  # -1 + 1: no line end
         return content[start:], self._header_end + 1
 
     def line(self, row: int, line: int) -> int:
@@ -104,7 +107,7 @@ class TextChunk(Chunk):
     def with_columns(self, types: ColumnTypes) -> "TextChunk":
         """Return the same rows with other columns; columns parsed cell by cell are kept."""
         if not self._parsed_by_pandas:
-            return self
+            return self  # which parses each column when it is asked for
         return TextChunk(self._file, self._content, self._line, self.start, types)
 
     def _parse_by_pandas(self, types: ColumnTypes) -> dict[str, Column] | None:
@@ -132,11 +135,13 @@ class TextChunk(Chunk):
     def lines(self) -> list[str] | None:
         """Return the lines of the block where each is a row of CSV, else None."""
         dialect = self._file.dialect
+        # with quotes, a row may span lines, or not be CSV as it stands
         quoted = dialect.quote.encode() in self._content or b'"' in self._content
         if dialect.separator != "," or quoted:
             return None
         text = _decoded(self._content, self._line, self.name).replace("\r\n", "\n")
         lines = text.removesuffix("\n").split("\n")
+        # a blank line, or a lone \r, would shift the lines against the rows
         return lines if len(lines) == len(self) and "\r" not in text else None
 
     def place(self, row: int) -> str:

@@ -50,7 +50,7 @@ class Dialect:
         line = first_line
         try:
             for row in reader:
-                end = first_line + reader.line_num - 1
+                end = first_line + reader.line_num - 1  # line_num counts from 1
                 if row:
                     yield line, [cell.strip() for cell in row], end
                 line = end + 1
@@ -76,9 +76,11 @@ def _separator(head: str, name: str, quote: str) -> str:
     If none does, it is the one that gives the most column names.
     """
     best, most = ",", (False, 1)
+    # of a .tsv the tab comes first, and wins a tie
     candidates = ("\t", *_SEPARATORS) if ".tsv" in name.lower() else _SEPARATORS
     for separator in candidates:
         widths = [len(cells) for cells in _first_records(head, separator, quote)]
+        # the same number of cells in each record counts before many cells
         if widths and (len(set(widths)) == 1, widths[0]) > most and widths[0] > 1:
             best, most = separator, (len(set(widths)) == 1, widths[0])
     return best
@@ -111,7 +113,7 @@ def _decimal(head: str, separator: str, settings: Reading) -> str:
     If three digits follow each comma, it may be the thousands mark, and a point is returned.
     """
     if settings.thousands == ".":
-        return ","
+        return ","  # as the point is the thousands mark
     if separator == "," or settings.thousands == ",":
         return "."
     records = _first_records(head, separator, settings.quote)

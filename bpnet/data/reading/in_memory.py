@@ -22,6 +22,7 @@ def table_from_rows(
     `lines` are those the rows are on in the file `name`, for messages, and `missing` the words for
     a missing value.
     """
+    # written as CSV, so that these cells are read just as those of a file
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows([columns, *rows])
     opener = bytes_opener(text.getvalue().encode())

@@ -42,6 +42,7 @@ class NumberFormat:
         if self.is_missing_number(cell):
             return math.nan
         if self.thousands and self.thousands in cell:
+            # 1,234,567 is a number; 1,23 and 1.234,5 are not
             whole, mark, fraction = cell.partition(self.decimal)
             first, *groups = whole.lstrip("+-").split(self.thousands)
             if (
@@ -52,7 +53,7 @@ class NumberFormat:
                 raise ValueError(cell)
             cell = whole.replace(self.thousands, "") + mark + fraction
         if self.decimal != ".":
-            if "." in cell:
+            if "." in cell:  # 1.5 is not a number where the decimal mark is a comma
                 raise ValueError(cell)
             cell = cell.replace(self.decimal, ".")
         value = float(cell)

@@ -46,7 +46,9 @@ def _files(path: Path) -> list[Path]:
                 f"or in one of these followed by {compressed}"
             )
         return files
+    # a file of that very name comes before the pattern
     if not path.exists() and any(wildcard in str(path) for wildcard in "*?["):
+        # Path.glob takes relative patterns only
         anchor = Path(path.anchor)
         pattern = str(path.relative_to(anchor)) if path.is_absolute() else str(path)
         files = sorted(file for file in anchor.glob(pattern) if file.is_file())
@@ -65,6 +67,7 @@ def _is_table(file: Path) -> bool:
 
 def _file(name: str, opener: Opener, settings: Reading) -> TableFile:
     """Open one file with the reader of its format."""
+    # opened twice: here for the first bytes, by which the format is known, then by its reader
     with stream_errors(name), opener() as stream:
         head = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     file_format = format_to_read(without_compression_suffix(name), head)

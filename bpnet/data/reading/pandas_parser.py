@@ -27,6 +27,7 @@ def parse_columns(
         return None
     if dialect.number_format.thousands and any(kind != "text" for kind in types.values()):
         return None  # pandas removes the thousands mark wherever it is
+    # without quotes every separator and line end counts, and rows are checked by their sums
     unquoted = dialect.quote.encode() not in content and len(types) == len(columns)
     rows = _line_count(content) if unquoted else _row_count(content, len(columns), dialect)
     if rows is None:
@@ -109,6 +110,7 @@ def _row_count(content: bytes, width: int, dialect: Dialect) -> int | None:
     if dialect.quote.encode() in content:
         quotes = np.flatnonzero(text == ord(dialect.quote))
         opening, closing = quotes[::2], quotes[1::2]
+        # shifted by one: around[k] is the byte before byte k, around[k + 2] the one after it
         around = np.frombuffer(b"\n" + content + b"\n", np.uint8)
         beside = [ord(dialect.quote), separator, line_end]
         before, after = around[opening], around[closing + 2]
@@ -118,13 +120,15 @@ def _row_count(content: bytes, width: int, dialect: Dialect) -> int | None:
         ):
             return None
         # separators inside quotes end no cell: an odd number of quotes precedes them
+        # a count that wraps around at 256 keeps its parity
         ends_cell &= np.cumsum(text == ord(dialect.quote), dtype=np.uint8) % 2 == 0
-    ends_row = text[ends_cell] == line_end
+    ends_row = text[ends_cell] == line_end  # (cells,)
     if not content.endswith(b"\n"):
         ends_row = np.append(ends_row, True)
     if len(ends_row) % width:
         return None
     cells = ends_row.reshape(-1, width)
+    # every row must end with its last cell, and with no earlier one
     return len(cells) if cells[:, -1].all() and not cells[:, :-1].any() else None
 
 
@@ -134,6 +138,7 @@ def _stripped(codes: Codes, categories: list[str], number_format: NumberFormat) 
     if stripped == categories:
         return Column(number_format, codes=codes, categories=categories)
     number: dict[str, int] = {}
+    # the new code of each old one; -1 for a blank text, and for the code -1, the last entry
     new = np.array(
         [*(number.setdefault(text, len(number)) if text else -1 for text in stripped), -1],
         np.int32,

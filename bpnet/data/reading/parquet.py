@@ -124,8 +124,10 @@ def _column(array: Any, number_format: NumberFormat, *, as_text: bool) -> Column
     if as_text and pa.types.is_integer(kind):
         array = array.cast(pa.string())  # float64 holds whole numbers only up to 2^53
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        # not safe: whole numbers beyond 2^53 are rounded
         floats = array.cast(pa.float64(), safe=False)
         numbers = floats.to_numpy(zero_copy_only=False).astype(np.float64)
+        # a column with infinity goes on as text, whose parsing names the row
         if not np.isinf(numbers).any():
             return Column(number_format, numbers=numbers)
     if pa.types.is_dictionary(kind):
@@ -135,6 +137,7 @@ def _column(array: Any, number_format: NumberFormat, *, as_text: bool) -> Column
     texts = array.cast(pa.string()).dictionary_encode()
     codes = texts.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     categories = [str(text).strip() for text in texts.dictionary.to_pylist()]
+    # without white space, texts may be blank or equal: give them new codes
     if "" in categories or len(set(categories)) < len(categories):
         cells = ("" if code < 0 else categories[code] for code in codes.tolist())
         return column_from_texts(cells, number_format)

@@ -32,7 +32,7 @@ def file_opener(path: str | Path) -> Opener:
     if str(path) == "-":
         return _standard_input_opener()
     name = str(path)
-    _open(Path(path), name).close()
+    _open(Path(path), name).close()  # a missing file is reported now, not at the first read
     return lambda: _decompressed(_open(Path(path), name), name)
 
 
@@ -59,6 +59,7 @@ def _converted(stream: BinaryIO, head: bytes, encoding: str, name: str) -> Itera
     """Yield the first piece and the rest of the stream, converted to UTF-8."""
     decoder = codecs.getincrementaldecoder(encoding)()
     piece, line, more = head, 1, True
+    # one piece is read ahead, since the decoder must know the last
     while more:
         following = stream.read(BLOCK)
         more = bool(following)
@@ -94,6 +95,7 @@ def record_blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[
     left, so that a table of one piece is one block. Raises DataError if a record is longer than
     `LONGEST_RECORD`.
     """
+    # one piece is read ahead, since the last block is all that is left
     line, held, following = 1, b"", next(pieces, b"")
     while following:
         held, following = held + following, next(pieces, b"")
@@ -120,7 +122,8 @@ def _end_of_records(content: bytes, quote: bytes) -> int:
     end = content.rfind(b"\n") + 1
     if quote not in content:
         return end
-    inside = content.count(quote, 0, end) % 2
+    inside = content.count(quote, 0, end) % 2  # an odd number of quotes: within one
+    # go back, line end by line end, to one outside of quotes
     for _ in range(1000):  # line ends within quotes are few
         if not end or not inside:
             break
@@ -181,7 +184,7 @@ def _standard_input_opener() -> Opener:
         copy.seek(0)
         return _decompressed(_Unclosed(copy), "standard input")
 
-    weakref.finalize(opener, copy.close)
+    weakref.finalize(opener, copy.close)  # once nothing can read the copy
     return opener
 
 

@@ -67,7 +67,7 @@ class Table:
                 yield chunk
                 start += len(chunk)
             sizes.append(start - before)
-        self._sizes = sizes
+        self._sizes = sizes  # only after a complete pass
 
     def selected(
         self, types: ColumnTypes, mask: npt.NDArray[np.bool_]
@@ -84,7 +84,7 @@ class Table:
         """The number of rows of each file."""
         if self._sizes is None:
             for _ in self.chunks({self.columns[0]: "text"}):
-                pass
+                pass  # a complete pass sets the sizes
         assert self._sizes is not None
         return self._sizes
 

@@ -27,13 +27,13 @@ class _GroupCounts:
 
     def class_shares(self, groups: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
         """Return the share (K,) of each class's rows that are in a mask of groups (G,)."""
-        rows = np.bincount(self.of_class, self.rows * groups[self.group])
+        rows = np.bincount(self.of_class, self.rows * groups[self.group])  # (K,)
         return np.asarray(rows / np.maximum(np.bincount(self.of_class, self.rows), 1))
 
     def main_classes(self, groups: int) -> Indices:
         """Return the class (G,) of which each group has the largest share."""
-        share = self.rows / np.bincount(self.of_class, self.rows)[self.of_class]
-        by_share = np.lexsort((share, self.group))
+        share = self.rows / np.bincount(self.of_class, self.rows)[self.of_class]  # (P,)
+        by_share = np.lexsort((share, self.group))  # by group, then by share
         # the last pair of each group is that of its largest share
         largest = by_share[np.append(np.diff(self.group[by_share]) > 0, True)]
         main = np.zeros(groups, np.intp)
@@ -60,10 +60,10 @@ def draw_groups(
 
     Raises DataError if there are too few `groups` (F,) for each part to have one.
     """
-    rows = np.bincount(groups)
+    rows = np.bincount(groups)  # (G,)
     counts = _GroupCounts(*_pairs(groups, np.zeros_like(groups) if classes is None else classes))
     kinds = counts.main_classes(len(rows))
-    present = np.flatnonzero(rows)
+    present = np.flatnonzero(rows)  # a group may have no free row
     _check_enough(len(present), len(np.unique(kinds[present])), sizes, by_class=classes is not None)
 
     def distance(drawn: _DrawnGroups) -> float:
@@ -103,10 +103,11 @@ def _draw(
     rows: Indices, sizes: Mapping[HeldOut, int], kinds: Indices, shuffled: Indices
 ) -> _DrawnGroups:
     """Return the groups of each part: of each kind the first ones of those shuffled."""
+    # the groups of each kind; the stable sort keeps them shuffled
     by_kind = shuffled[np.argsort(kinds[shuffled], kind="stable")]
     left = np.split(by_kind, np.flatnonzero(np.diff(kinds[by_kind])) + 1)
     shares = [rows[kind].sum() / rows.sum() for kind in left]
-    spare = len(shuffled) - len(left)
+    spare = len(shuffled) - len(left)  # one of each kind stays for training
     parts: list[HeldOut] = [part for part in HELD_OUT if sizes[part]]
     drawn: _DrawnGroups = {}
     for parts_after, part in zip(reversed(range(len(parts))), parts, strict=True):
@@ -115,7 +116,8 @@ def _draw(
         # the next kind makes up for the rows that one kind misses of its share
         for k, kind in enumerate(left):
             aim += shares[k] * sizes[part]
-            most = min(len(kind) - 1, spare - parts_after)
+            most = min(len(kind) - 1, spare - parts_after)  # each later part needs one
+            # (most + 1,) rows of the part with the first 0, 1, … groups
             after = taken + np.concatenate([[0], np.cumsum(rows[kind[:most]])])
             n = int(np.argmin(np.abs(after - aim)))  # groups whose rows come nearest to the aim
             drawn[part][kind[:n]] = True

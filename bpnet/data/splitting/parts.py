@@ -41,7 +41,7 @@ def parts_from_words(
         row = int(np.argmax(parts == -1))
         word = "" if codes[row] < 0 else words[codes[row]].strip()
         shown = f"'{word}'" if word else "blank"
-        rows = "row" if wrong == 2 else "rows"
+        rows = "row" if wrong == 2 else "rows"  # besides the one that is shown
         others = f" (and {wrong - 1} more such {rows})" if wrong > 1 else ""
         raise DataError(
             f"{where(row)}: the cell of dataset.split.column is {shown}{others}; it must be "

@@ -24,6 +24,7 @@ def draw_rows(
         # the rows of each class, cut where the next class begins
         by_class = free[np.argsort(classes, kind="stable")]
         strata = np.split(by_class, np.cumsum(np.bincount(classes))[:-1])
+    # rows are taken from the start: reversed, the last ones
     left = [rng.permutation(stratum) if rng else stratum[::-1] for stratum in strata]
     totals = np.array([len(stratum) for stratum in strata])
     drawn: dict[HeldOut, Indices] = {}
@@ -47,7 +48,7 @@ def _shares(sizes: Indices, total: int, spare: Indices) -> Indices:
 
     No stratum gives more than its `spare` rows.
     """
-    ideal = sizes * (total / sizes.sum())
+    ideal = sizes * (total / sizes.sum())  # (K,) with fractions
     counts: Indices = np.minimum(np.floor(ideal).astype(np.intp), spare)
     for k in np.argsort(counts - ideal, kind="stable"):  # the largest remainder first
         if counts.sum() < total and counts[k] < spare[k]:

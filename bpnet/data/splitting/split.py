@@ -79,10 +79,13 @@ def split_rows(
     DataError
         A part would be empty, a row does not exist, or a time or group is missing.
     """
+    # rows that are named for no part may be drawn, and train otherwise
     parts = np.zeros(rows, np.int8) if named is None else np.maximum(named, TRAIN)
+    # before rows are dropped: _check_filled refuses a part that then has none
     filled = [part for part, number in NUMBERS.items() if (parts == number).any()]
     if dropped is not None:
         parts[dropped] = DROPPED
+    # before listed rows are entered: shares are of those, too
     sizes = _sizes(options, filled, int(np.count_nonzero(parts == TRAIN)))
     filled += _enter_listed_rows(parts, options)
     _check_filled(parts, filled)
@@ -159,7 +162,7 @@ def _enter(parts: PartNumbers, part: HeldOut, rows: Indices) -> None:
         raise DataError(
             f"dataset.split names row {both[0] + 1} for validation and for test; choose one"
         )
-    parts[rows[parts[rows] == TRAIN]] = NUMBERS[part]
+    parts[rows[parts[rows] == TRAIN]] = NUMBERS[part]  # dropped rows stay dropped
 
 
 def _check_filled(parts: PartNumbers, filled: Sequence[HeldOut]) -> None:

@@ -36,7 +36,7 @@ class CsvWriter:
         self._stream.write(self._header)
         self._stream.write(text.encode())
         self._stream.write(b"\n")
-        self._header = b""
+        self._header = b""  # only before the first rows
 
     def close(self) -> None:
         """Write nothing: a CSV table ends with its last row."""
@@ -54,6 +54,7 @@ def _cell(text: str) -> str:
 def _texts(values: list[str] | Floats, digits: int) -> list[str]:
     """Return a column's cells as CSV, numbers with `digits` significant digits."""
     if isinstance(values, list):
+        # each distinct text is quoted once
         cells = {text: _cell(text) for text in set(values)}
         return [cells[text] for text in values]
     number_format = f"%.{digits}g"

@@ -51,7 +51,7 @@ class JsonLinesWriter:
         """
         if column in self._numeric and _NUMBER.fullmatch(cell):
             value: float | int = json.loads(cell)
-            return value if math.isfinite(value) else cell
+            return value if math.isfinite(value) else cell  # 1e999 is infinite
         return cell or None
 
 

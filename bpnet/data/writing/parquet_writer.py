@@ -22,6 +22,7 @@ class ParquetWriter:
         for name, values in added.items():
             arrays[name] = pa.array(values, pa.string() if isinstance(values, list) else None)
         table = pa.table(arrays)
+        # not in __init__: the first chunk shows the types of the added columns
         if self._writer is None:
             self._writer = pa.parquet.ParquetWriter(self._stream, table.schema)
         self._writer.write_table(table)

@@ -14,7 +14,6 @@ from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import spell_out
 from bpnet.config.source import Source, read_source
-from bpnet.config.validation_errors import config_error
 from bpnet.config.yaml_tree import KeyPath, dotted
 from bpnet.errors import ConfigError
 
@@ -57,6 +56,8 @@ def load_config(source: Source) -> LoadedConfig:
         # input must be instances of the dataclasses
         return LoadedConfig(_schema().validate_json(json.dumps(data), strict=True), source)
     except ValidationError as error:
+        from bpnet.config.validation_errors import config_error  # seldom needed
+
         raise config_error(error, source, data) from None
 
 

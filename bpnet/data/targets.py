@@ -11,7 +11,7 @@ from pydantic import Field
 from bpnet.data.category_order import without_fractions
 from bpnet.data.encoding.cell_errors import Where, number_format_advice, parse_problems
 from bpnet.data.encoding.scalers import LinearScaler
-from bpnet.data.reading.column import CellParseError, Codes, Column, Floats
+from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
 from bpnet.messages import (
@@ -142,8 +142,7 @@ def class_codes(column: Column, name: str, where: Where) -> tuple[Codes, list[st
     missing = missing_targets(column, words=not is_numeric(column))
     refuse_missing_targets(missing, column, name, where)
     codes, texts = column.as_text()
-    # only texts that occur: the others may be of rows that were not taken
-    used = np.unique(codes).tolist()
+    used = used_codes(codes)  # other texts may be of rows that were not taken
     spelling = without_fractions([texts[k] for k in used])
     labels = list(dict.fromkeys(spelling.values()))
     number = {label: k for k, label in enumerate(labels)}
@@ -188,7 +187,7 @@ def refuse_missing_targets(
 def is_binary(column: Column) -> bool:
     """Return whether every cell is 0 or 1, or a word such as no or yes."""
     codes, texts = column.without_missing_words().as_text()
-    used = np.unique(codes[codes >= 0]).tolist()
+    used = used_codes(codes)
     return bool(used) and {texts[k].lower() for k in used} <= _TRUE | _FALSE
 
 

@@ -3,20 +3,23 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.engine.component import Array
-from bpnet.preparation.folds import Fold
 from bpnet.runs import files
+
+if TYPE_CHECKING:
+    from bpnet.preparation.folds import Fold
 
 
 @dataclass(frozen=True)
 class FoldPredictions:
     """A fold, and its network's predictions (N, K) for the fold's test rows."""
 
-    fold: Fold
+    fold: "Fold"
     predicted: Array
 
 

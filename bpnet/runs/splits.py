@@ -3,13 +3,16 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bpnet.data.splitting import PARTS, PartNumbers
 from bpnet.errors import RunError
-from bpnet.preparation.folds import Fold
 from bpnet.runs.files import open_text, replacing, write_csv
+
+if TYPE_CHECKING:
+    from bpnet.preparation.folds import Fold
 
 DROPPED = -1
 """The number that marks a row in no part."""
@@ -64,7 +67,7 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
     return parts
 
 
-def write_folds(path: Path, folds: Sequence[Fold], rows: int) -> None:
+def write_folds(path: Path, folds: Sequence["Fold"], rows: int) -> None:
     """Write the fold of each row in each repetition.
 
     The columns are row,fold or row,fold_1,fold_2,… A cell is blank if the row is in no fold.

@@ -119,6 +119,11 @@ def column_from_texts(cells: Iterable[str], number_format: NumberFormat) -> Colu
     return Column(number_format, codes=codes, categories=list(number))
 
 
+def used_codes(codes: Codes) -> list[int]:
+    """Return the codes that occur, in ascending order, without -1."""
+    return np.unique(codes[codes >= 0]).tolist()
+
+
 def number_text(value: float) -> str:
     """Return a number as text, a whole number without a fraction."""
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

@@ -1,11 +1,9 @@
 """Columns read whole: those that are needed for all rows at once, such as the target."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from bpnet.data.reading.chunk import CellType, ColumnTypes
-from bpnet.data.reading.column import CellParseError, Codes, Column
+from bpnet.data.reading.column import CellParseError, Codes, Column, used_codes
 from bpnet.data.reading.table import Table
 
 
@@ -51,8 +49,7 @@ def _joined(columns: list[Column]) -> Column | None:
 def _renumbered(column: Column, number: dict[str, int]) -> Codes:
     """Return a chunk's codes by the numbers of the texts so far, adding those of new texts."""
     codes, categories = column.as_text()
-    used: Iterable[int] = np.unique(codes[codes >= 0]).tolist()
     new = np.full(len(categories) + 1, -1, np.int32)  # the last for the code -1
-    for k in used:
+    for k in used_codes(codes):
         new[k] = number.setdefault(categories[k], len(number))
     return new[codes]

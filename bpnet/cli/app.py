@@ -12,8 +12,8 @@ import typer
 from bpnet import __version__
 from bpnet.cli import check, cv, explain, gradcheck, guide, init, predict, trace, train
 from bpnet.cli import eval as evaluate
-from bpnet.cli.allocator import give_back_large_blocks
 from bpnet.cli.exit_codes import null_stream
+from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_blocks
 
 FIRST_STEPS = """\
 bpnet init flowers.csv --target species
@@ -83,6 +83,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    collect_cycles_seldom()
     give_back_large_blocks()
     # SIGTERM raises KeyboardInterrupt, as Ctrl-C does
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -121,7 +121,8 @@ def column_from_texts(cells: Iterable[str], number_format: NumberFormat) -> Colu
 
 def used_codes(codes: Codes) -> list[int]:
     """Return the codes that occur, in ascending order, without -1."""
-    return np.unique(codes[codes >= 0]).tolist()
+    used: list[int] = np.unique(codes[codes >= 0]).tolist()
+    return used
 
 
 def number_text(value: float) -> str:

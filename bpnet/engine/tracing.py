@@ -209,8 +209,8 @@ class _Tracer:
             # where there is z, backward has turned delta into dL/dz in place
             flows.append(_Backward(arriving, _by_row(delta) if hasattr(bound, "z") else None))
             if bound.input_gradient is None:  # no layer before this one has parameters
-                rest = self._layers[: -len(flows)]
-                flows += [_Backward(_by_row(other.output) * 0, None) for other in rest]
+                before = self._layers[: -len(flows)]
+                flows += [_Backward(_by_row(other.output) * 0, None) for other in reversed(before)]
                 break
             delta = bound.input_gradient
         return flows[::-1]

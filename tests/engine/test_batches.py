@@ -144,3 +144,10 @@ def test_shapes_that_do_not_fit_are_refused(x, y, weights, text):
 
 def test_length():
     assert len(numbered(7)) == 7
+
+
+def test_inputs_that_are_not_floating_point_are_refused_with_the_cast_to_type():
+    x, y = np.array([[0, 1], [1, 0]]), np.array([[0.0], [1.0]])
+    with pytest.raises(ValueError, match=r"x is int64; it must be floating point, as x\.astype"):
+        Rows(x, y)
+    assert len(Rows(x.astype(np.float32), y)) == 2

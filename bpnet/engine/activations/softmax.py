@@ -31,7 +31,7 @@ class Softmax(Activation):
         np.divide(a, total, out=a)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
-        """Subtract Σ_j a_j dL/da_j, then multiply by a."""
+        """Write a dL/da - a Σ_j a_j dL/da_j into delta."""
         product, total = scratch[0], scratch[1][:, :1]
         np.multiply(delta, a, out=delta)  # a dL/da
         np.add.reduce(delta, axis=1, out=total, keepdims=True)  # Σ_j a_j dL/da_j

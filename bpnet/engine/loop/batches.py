@@ -17,7 +17,7 @@ class Rows:
 
     Classes are one-hot, or 0 and 1 in a single column. With S `sets`, each of S replicas has N rows
     of its own; the sets one after another make x (S N, I), y (S N, O) and the weights (S N,).
-    Raises ValueError if the numbers of rows differ.
+    Raises ValueError if the numbers of rows differ, or x is not floating point.
     """
 
     x: Array
@@ -32,6 +32,11 @@ class Rows:
             raise ValueError(
                 f"x is {self.x.shape} and y {self.y.shape}; they must be (rows, inputs) "
                 "and (rows, outputs)"
+            )
+        # stored rows may be narrower: they are cast as they are gathered
+        if self.in_memory and not np.issubdtype(self.x.dtype, np.floating):
+            raise ValueError(
+                f"x is {self.x.dtype}; it must be floating point, as x.astype(np.float32) is"
             )
         if self.weights is not None and self.weights.shape != (len(self.x),):
             raise ValueError(f"the weights are {self.weights.shape}; they must be {(len(self.x),)}")
@@ -109,7 +114,7 @@ def stacked(each: Sequence[Rows]) -> Rows:
 class Batch:
     """The buffers of one batch shape: x (R, I, B), y (R, O, B), weights (R, 1, B) or None.
 
-    Rows are gathered whole, so x and y are transposed views of (R, B, I) and (R, B, O).
+    Rows are gathered whole: x is a transposed view of (R, B, I), y a copy of (R, B, O).
     """
 
     def __init__(self, rows: Rows, size: int, replicas: int) -> None:

@@ -15,6 +15,7 @@ from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError
 from bpnet.models.ensemble import Ensemble, load_ensemble
 from bpnet.runs import directory
+from bpnet.runs.splits import DROPPED, read_splits
 from bpnet.workflows.eval_baselines import BaselineScores, compare_with_baselines
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.scored_model import ScoredModel
@@ -141,10 +142,21 @@ def _test_rows(run: Path, training: TrainingTable) -> _Subject:
 
 def _whole_table(run: Path, data: str, model: Ensemble, warnings: list[str]) -> _Subject:
     table = open_table(data, model.description.reading)
-    subject = _Subject(table, np.ones(len(table), bool), table.name)
-    if directory.data_sha256(run) == table.digest:
-        warnings.append(
-            f"{table.name} is the table that the run was trained on: "
-            "the rows it was trained on make its scores look better"
-        )
-    return subject
+    if directory.data_sha256(run) != table.digest:
+        return _Subject(table, np.ones(len(table), bool), table.name)
+    warnings.append(
+        f"{table.name} is the table that the run was trained on: "
+        "the rows it was trained on make its scores look better"
+    )
+    mask = _rows_not_dropped(run, len(table))
+    if dropped := len(table) - int(mask.sum()):
+        warnings.append(f"rows without a target, which the run dropped, are left out: {dropped}")
+    return _Subject(table, mask, table.name)
+
+
+def _rows_not_dropped(run: Path, rows: int) -> Array:
+    """Return the mask (N,) of the rows of a run's own table that are in a part of its split."""
+    paths = directory.RunPaths(run)
+    if not paths.splits.is_file() or paths.folds_csv.is_file():  # or splits.csv has the folds
+        return np.ones(rows, bool)
+    return np.asarray(read_splits(paths.splits, rows) != DROPPED)

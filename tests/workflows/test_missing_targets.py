@@ -133,3 +133,20 @@ def test_what_stands_in_a_dropped_row_is_not_looked_at(tmp_path):
     dropped = train_text(tmp_path, text)
     assert (dropped.run / "splits.csv").read_text().splitlines()[-1] == "61,dropped"
     assert evaluate(dropped.run, None).rows == 9
+
+
+def test_eval_on_the_run_s_own_table_leaves_out_the_rows_that_the_run_dropped(tmp_path):
+    table = write_labeled(tmp_path, ["" if k % 10 == 4 else "pq"[k % 2] for k in range(60)])
+    run = train_text(tmp_path, CONFIG, "dataset.drop_missing_targets=true").run
+    for baselines in (True, False):
+        found = evaluate(run, str(table), baselines=baselines, resamples=20)
+        assert found.rows == 54
+        assert found.warnings == [
+            f"{table} is the table that the run was trained on: "
+            "the rows it was trained on make its scores look better",
+            "rows without a target, which the run dropped, are left out: 6",
+        ]
+    with table.open("a") as file:
+        file.write("1,u,1,\n")  # another table, of which a row without a target is refused
+    with pytest.raises(DataError, match=r"line 6 \(row 5\)"):
+        evaluate(run, str(table), baselines=False, resamples=20)

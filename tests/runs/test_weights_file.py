@@ -151,7 +151,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
 
 
 def test_the_expected_arrays_pass() -> None:
-    check_shapes(Path("w"), ARRAYS, SHAPES, np.float32)
+    assert check_shapes(Path("w"), ARRAYS, SHAPES, np.float32) is None
 
 
 @pytest.mark.parametrize(

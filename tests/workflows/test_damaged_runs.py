@@ -8,15 +8,12 @@ import pytest
 from workflow_runs import (
     IRIS,
     predicted,
-    read_json,
 )
 
 from bpnet.errors import (
-    BpnetError,
     RunError,
 )
 from bpnet.workflows.eval import evaluate
-from bpnet.workflows.train import TrainResult
 
 
 def edited(path: Path, change: dict[str, object]) -> None:
@@ -118,19 +115,3 @@ def test_what_a_run_lacks_is_named(missing, iris, tmp_path):
     (run / missing).unlink()
     with pytest.raises(RunError, match=missing):
         evaluate(run, None)
-
-
-def test_errors_of_every_kind_have_their_own_exit_code():
-    codes = {kind.__name__: kind.exit_code for kind in BpnetError.__subclasses__()}
-    assert codes == {
-        "UsageError": 2,
-        "ConfigError": 3,
-        "DataError": 4,
-        "RunError": 5,
-        "DivergedError": 6,
-        "InterruptedRunError": 130,
-    }
-
-
-def test_trained_is_what_the_run_directory_says(iris: TrainResult):
-    assert iris.figures == read_json(iris.run / "metrics.json")

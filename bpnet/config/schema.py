@@ -122,6 +122,11 @@ class Dataset(Component):
     """Weight of each class in the loss: balanced gives all classes the same total, a mapping names
     weights, and a class that it leaves out weighs 1. Example: `class_weight: balanced`.
     """
+    positive: str | None = None
+    """Class, of two, that average precision, the threshold and the like are about, such as the one
+    to find. By default the rarer one of the training rows; of two equally frequent ones the last in
+    order. Example: `positive: fraud`.
+    """
     split: Split = field(default_factory=Split)
     """Rows held out for validation and test. Example: `split: {validation: 0.2, test: 0.1}`."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)

@@ -1,6 +1,7 @@
 """Shorthand: components written as a bare word, and the type hints of the schema's keys."""
 
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -45,10 +46,13 @@ def member(hint: Any, value: Any) -> type | None:
 def spell_out(value: Any, hint: Any) -> Any:
     """Return the value with every component written out.
 
-    A bare word becomes {kind: word}; a mapping without a kind gets that of the default.
+    A bare word becomes {kind: word}; a mapping without a kind gets that of the default. A number
+    where only text is allowed, such as a class or a column named 2, is that text.
     """
     if isinstance(value, str):
         return {"kind": value} if any(kind_of(one) for one in dataclasses_in(hint)) else value
+    if isinstance(value, int | float) and _takes_only_text(hint):
+        return json.dumps(value)  # true for True
     if isinstance(value, Mapping):
         values_hint = value_hint(hint)
         if values_hint is not None:
@@ -66,6 +70,23 @@ def spell_out(value: Any, hint: Any) -> Any:
     if isinstance(value, list):
         return [spell_out(item, item_hint(hint)) for item in value]
     return value
+
+
+def _takes_only_text(hint: Any) -> bool:
+    """Return whether a hint allows text, but no number and no true or false."""
+    members = list(_members(hint))
+    return str in members and not {int, float, bool}.intersection(members)
+
+
+def _members(hint: Any) -> Iterator[Any]:
+    """Yield the types that a hint allows, through unions and annotations."""
+    if typing.get_origin(hint) is typing.Annotated:
+        yield from _members(typing.get_args(hint)[0])
+    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
+        for one in typing.get_args(hint):
+            yield from _members(one)
+    else:
+        yield hint
 
 
 def _default_kinds(section: type) -> dict[str, str]:
@@ -106,8 +127,6 @@ def value_hint(hint: Any) -> Any:
 
 def item_hint(hint: Any) -> Any:
     """Return the hint of a list's items, or None if it allows no list."""
-    if typing.get_origin(hint) is list:
-        return typing.get_args(hint)[0]
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return next(filter(None, map(item_hint, typing.get_args(hint))), None)
-    return None
+    return next(
+        (typing.get_args(one)[0] for one in _members(hint) if typing.get_origin(one) is list), None
+    )

@@ -1,7 +1,7 @@
 """YAML text as plain data: the scalar rules of YAML 1.2, and the line of each key.
 
 PyYAML's own loaders follow YAML 1.1, where `1e-3` is text and `no` is false; here `1e-3` is a
-number, `no` is text, and so is a date.
+number, `no` is text, and so are a date and a code with leading zeros such as 007.
 """
 
 import re
@@ -17,13 +17,15 @@ KeyPath = tuple[str | int, ...]
 """The keys and list positions on the way to a value."""
 
 TAG = "tag:yaml.org,2002:"
+_KEY_TAGS = {TAG + kind for kind in ("str", "int", "float", "bool")}
+"""The tags of a key, which is always taken as text: a class may be 1.0 or true."""
 _DEEPEST, _MOST_VALUES = 50, 100_000  # a few nested aliases can make billions of values
 _SCALARS = {  # type -> its form and first characters; "int" is before "float", which it fits too
     "null": (r"(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     "bool": (r"(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
-    "int": (r"(?:[-+]?[0-9]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
+    "int": (r"(?:[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+)$", list("-+0123456789")),
     "float": (
-        r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"(?:[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
         r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
         list("-+.0123456789"),
     ),
@@ -213,7 +215,7 @@ class Tree:
             if key.tag == TAG + "merge":
                 bases += value.value if isinstance(value, yaml.SequenceNode) else [value]
                 continue
-            if not isinstance(key, yaml.ScalarNode) or key.tag not in {TAG + "str", TAG + "int"}:
+            if not isinstance(key, yaml.ScalarNode) or key.tag not in _KEY_TAGS:
                 shown = shortened(key.value) if isinstance(key, yaml.ScalarNode) else "in brackets"
                 raise ConfigError(
                     f"{self.place(key)}: the key {shown} is not text; put it in quotes"

@@ -33,11 +33,22 @@ class Classes(Component):
     kind: Literal["classes"] = "classes"
     name: str
     classes: list[str]
+    positive: str | None = None
+    """The class, of two, that average precision and the like are about; by default the second."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise FieldError("classes", "must be two or more, each named once")
+        if self.positive is not None and (
+            len(self.classes) > 2 or self.positive not in self.classes
+        ):
+            raise FieldError("positive", "must be one of two classes, or null")
+
+    @property
+    def positive_number(self) -> int:
+        """The number of the positive class, of two: 0 or 1."""
+        return 1 if self.positive is None else self.classes.index(self.positive)
 
     @property
     def names(self) -> list[str]:

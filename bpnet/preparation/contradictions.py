@@ -105,6 +105,22 @@ def _class_weight_without_classes(resolved: ResolvedConfig) -> Iterator[Problem]
         )
 
 
+def _positive_without_two_classes(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.config.dataset.positive is None:
+        return
+    if resolved.task != "classification":
+        yield (
+            ("dataset", "positive"),
+            f"is set, but the task is {resolved.task}, which has no classes; remove it",
+        )
+    elif resolved.target_width != 2:
+        yield (
+            ("dataset", "positive"),
+            f"is set, but the target has {resolved.target_width} classes, and only one of two can "
+            "be the positive one; remove it",
+        )
+
+
 def _dropout_as_output(resolved: ResolvedConfig) -> Iterator[Problem]:
     layers = hidden_layers(resolved.config.architecture)
     if not resolved.adds_output and isinstance(layers[-1], Dropout):
@@ -214,6 +230,7 @@ RULES: tuple[Rule, ...] = (
     _activation_before_logits,
     _stratify_without_classes,
     _class_weight_without_classes,
+    _positive_without_two_classes,
     _dropout_as_output,
     _units_of_last_layer,
     _monitor_not_measured,

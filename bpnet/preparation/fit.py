@@ -14,6 +14,7 @@ from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.errors import DataError
 from bpnet.messages import quoted_list
 from bpnet.preparation.column_roles import column_options
+from bpnet.preparation.positive_class import positive_class
 from bpnet.preparation.resolve import resolve
 from bpnet.preparation.resolved_config import ResolvedConfig
 from bpnet.preparation.row_store import Storage, storage_of
@@ -78,6 +79,7 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
         rng=split_generator(config.split_seed, SplitUse.FITTED_ROWS),
         used=split.used,
     )
+    positive = positive_class(loaded, target_values, train)
     resolved = resolve(
         loaded,
         target_values.task,
@@ -88,6 +90,7 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
             for name in split.column_roles.detected
         },
         encoder,
+        positive,
     )
     storage, size = _storage(split, resolved)
     classifies = target_values.task == "classification"
@@ -95,7 +98,7 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
     return FittedDataset(
         split=split,
         encoder=encoder,
-        target=target_values.fit_target(train, settings.target, split.table),
+        target=target_values.fit_target(train, settings.target, split.table, positive),
         resolved=resolved,
         class_weight=class_weights(loaded, target_values.classes, trained),
         storage=storage,

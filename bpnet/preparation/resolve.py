@@ -29,6 +29,7 @@ def resolve(
     features: list[str],
     roles: dict[str, Role],
     encoder: Encoder,
+    positive: str | None,
 ) -> ResolvedConfig:
     """Fill in every default of a config for its table.
 
@@ -44,6 +45,8 @@ def resolve(
         The columns to learn from, and the role of each column.
     encoder
         The encoder of these columns.
+    positive
+        The positive class, if there are two.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def resolve(
         config=replace(
             config,
             task=task,
-            dataset=_resolved_dataset(config.dataset, task, features, roles),
+            dataset=_resolved_dataset(config.dataset, task, features, roles, positive),
             architecture=architecture,
             training=_resolved_training(config, loss),
         ),
@@ -83,7 +86,11 @@ def resolve(
 
 
 def _resolved_dataset(
-    dataset: Dataset, task: Task, features: list[str], roles: dict[str, Role]
+    dataset: Dataset,
+    task: Task,
+    features: list[str],
+    roles: dict[str, Role],
+    positive: str | None,
 ) -> Dataset:
     split = replace(
         dataset.split,
@@ -91,7 +98,9 @@ def _resolved_dataset(
         test=dataset.split.amount("test"),
         stratify=dataset.split.stratifies(task),
     )
-    return replace(dataset, features=features, roles=roles, split=split)
+    # one that does not suit the task stays, for the contradictions to refuse
+    positive = positive or dataset.positive
+    return replace(dataset, features=features, roles=roles, split=split, positive=positive)
 
 
 def _resolved_training(config: Config, loss: AnyLoss) -> Training:

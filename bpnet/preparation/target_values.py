@@ -68,14 +68,20 @@ class TargetValues:
         return np.flatnonzero(~self.dropped)
 
     def fit_target(
-        self, train: Array, scaling: Literal["standardize", "none"], table: Table
+        self,
+        train: Array,
+        scaling: Literal["standardize", "none"],
+        table: Table,
+        positive: str | None,
     ) -> AnyTarget:
         """Return the target as the model stores it; quantities are scaled by the rows `train`.
+
+        `positive` is the positive class, if there are two.
 
         Raises DataError if a quantity to standardize is the same in all of these rows.
         """
         if self.task == "classification":
-            return Classes(name=self.names[0], classes=self.classes)
+            return Classes(name=self.names[0], classes=self.classes, positive=positive)
         if self.task == "multilabel":
             return Labels(names=self.names)
         scales = [

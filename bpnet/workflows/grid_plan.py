@@ -88,6 +88,7 @@ def _planned(point: Point, fitted: FittedDataset) -> PlannedPoint:
         fitted.split.column_roles.features,
         fitted.config.dataset.roles,
         fitted.encoder,
+        fitted.config.dataset.positive,
     )
     description = describe(replace(fitted, resolved=resolved))
     config = resolved.config
@@ -139,4 +140,6 @@ def _loss_key(point: PlannedPoint) -> str:
 def _without_columns(dataset: Dataset) -> Dataset:
     """Return what changes the losses of a dataset: its rows, weights and the target's scale."""
     target = Preprocessing(target=dataset.preprocessing.target)
-    return replace(dataset, features=None, roles={}, preprocessing=target, storage="auto")
+    return replace(
+        dataset, features=None, roles={}, preprocessing=target, storage="auto", positive=None
+    )

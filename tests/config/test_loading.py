@@ -163,6 +163,22 @@ def test_numbers_and_words_are_what_they_look_like() -> None:
     assert loaded(SMALL.replace("species", "no")).dataset.target == "no"
 
 
+def test_a_number_is_text_where_only_text_is_allowed() -> None:
+    text = SMALL + (
+        "  class_weight: {1.0: 2, true: 3, 007: 4}\n  positive: 1\n"
+        "  features: [2, 007, 1.5, true]\n"
+        "  preprocessing: {columns: {2: {kind: ordinal, order: [2, 1, 007]}}}\nname: 7"
+    )
+    config = loaded(text.replace("target: species", "target: 2020"))
+    assert config.dataset.target == "2020"
+    assert config.name == "7"
+    assert config.dataset.features == ["2", "007", "1.5", "true"]
+    assert config.dataset.class_weight == {"1.0": 2.0, "true": 3.0, "007": 4.0}
+    assert config.dataset.positive == "1"
+    assert config.dataset.preprocessing.columns["2"].order == ["2", "1", "007"]
+    assert round_trip(config) == config
+
+
 # What each mistake is answered with
 
 
@@ -188,14 +204,14 @@ def test_numbers_and_words_are_what_they_look_like() -> None:
         (SMALL + "seed: 1.5", ("line 4", "seed is 1.5", "whole number")),
         (SMALL + "seed: true", ("line 4", "seed is true", "whole number")),
         (SMALL + "seed: 4294967296", ("line 4", "seed is 4294967296", "less than 4294967296")),
-        (SMALL + "name: 7", ("line 4", "name is 7", "text")),
+        (SMALL + "name: [7]", ("line 4", "name is a list", "text")),
         (
             SMALL + "task: guess",
             ("line 4", "task is 'guess'", "classification, regression or multilabel"),
         ),
         (SMALL + "  features: []", ("line 4", "dataset.features is empty", "at least one")),
         (SMALL + "  features: a", ("line 4", "dataset.features is 'a'", "list")),
-        (SMALL + "  features: [a, 3]", ("line 4", "dataset.features.1 is 3", "text")),
+        (SMALL + "  features: [a, [3]]", ("line 4", "dataset.features.1 is a list", "text")),
         (
             SMALL + "  class_weight: {x: 0}",
             ("line 4", "dataset.class_weight.x is 0", "greater than 0"),
@@ -385,7 +401,7 @@ def test_every_problem_is_reported_at_once_in_the_order_of_the_file() -> None:
 trainning: {}
 seed: -1
 dataset: {path: t.csv,
-  target: 3,
+  target: {a: 3},
   featurs: [a]}
 architecture:
   layers:

@@ -68,7 +68,7 @@ def problem_of_set(*assignments: str, text: str = CONFIG) -> str:
         ("0", 0),
         ("-3", -3),
         ("+7", 7),
-        ("0123", 123),
+        ("0123", "0123"),
         ("0x1F", 31),
         ("123456789012345678901234567890", 123456789012345678901234567890),
         ("1e-3", 0.001),
@@ -511,8 +511,6 @@ def test_a_duplicate_key_names_both_lines() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("a:\n  1.5: x", "'1.5'"),
-        ("a:\n  true: x", "'true'"),
         ("a:\n  ~: x", "'~'"),
         ("a:\n  ? [b]\n  : x", "in brackets"),
         ("\na: {{ x }}", "in brackets"),
@@ -527,6 +525,7 @@ def test_a_key_must_be_text(text: str, shown: str) -> None:
 
 def test_words_that_yaml_1_1_takes_for_booleans_are_fine_keys() -> None:
     assert config("no: 1\non: 2\n'1': 3").data == {"no": 1, "on": 2, "1": 3}
+    assert config("true: 1\n1.0: 2\n007: 3").data == {"true": 1, "1.0": 2, "007": 3}
 
 
 @pytest.mark.parametrize(
@@ -684,7 +683,7 @@ def test_set_inside_a_bare_word_that_was_set() -> None:
         ("a=[1", "not valid YAML at column 3: a ',' or a closing bracket is missing"),
         ("a=b: c: d", "not valid YAML at column 5: a ': ' that does not belong here"),
         ("a={b: 1, b: 2}", "the key 'b' is on line 1 already"),
-        ("a={1.5: 2}", "the key '1.5' is not text"),
+        ("a={~: 2}", "the key '~' is not text"),
         ("a=!!python/name:os.system", "the tag '!!python/name:os.system' is not allowed"),
         ("a=1\n---\n2", "a second document begins"),
     ],

@@ -104,7 +104,7 @@ def test_what_is_drawn_at_random_is_stratified_by_default_in_a_classification(
             "validation is 0.5 and test is 0.5, which leaves no rows to train on",
         ),
         ("{group: ''}", "group is ''; it must be text that is not empty"),
-        ("{time: 3}", "time is 3; it must be text"),
+        ("{time: [3]}", "time is a list; it must be text"),
         ("{group: a, time: b}", "time and group are both set; keep one of the two"),
         ("{group: a, column: b}", "column and group are both set; keep one of the two"),
         ("{time: a, column: b}", "column and time are both set; keep one of the two"),

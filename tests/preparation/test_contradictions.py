@@ -79,6 +79,18 @@ CASES: list[Case] = [
         ["dataset.class_weight=balanced"],
     ),
     (
+        "_positive_without_two_classes",
+        "quantity",
+        "dataset.positive",
+        ["dataset.positive=x"],
+    ),
+    (
+        "_positive_without_two_classes",
+        "classes",
+        "dataset.positive",
+        ["dataset.positive=x"],
+    ),
+    (
         "_dropout_as_output",
         "classes",
         "architecture.output",

@@ -1,7 +1,7 @@
 """The table of a config's dataset: one path, a file for each part, or rows in the config itself."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Files
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table, open_table, table_from_rows
+from bpnet.data.reading.kept import kept_table
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.data.splitting import PARTS, Part, PartNumbers
 from bpnet.errors import DataError
@@ -28,6 +29,10 @@ class DatasetTable:
             return None
         parts = [PARTS.index(part) for part, files in self.files.items() for _ in range(files)]
         return np.repeat(np.array(parts, np.int8), self.table.sizes)
+
+    def kept(self) -> "DatasetTable":
+        """Return the same table for several passes, which parses each cell once."""
+        return replace(self, table=kept_table(self.table))
 
 
 def open_dataset_table(loaded: LoadedConfig) -> DatasetTable:

@@ -16,6 +16,7 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold, check_foldable, draw_folds
 from bpnet.preparation.open import OpenedDataset, open_dataset
 from bpnet.preparation.positive_class import with_positive_class
+from bpnet.preparation.table import open_dataset_table
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
@@ -68,7 +69,7 @@ def cross_validate(
     config = loaded.config
     check_foldable(loaded, folds, repeats)
     name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
-    opened = with_positive_class(open_dataset(loaded))
+    opened = with_positive_class(open_dataset(loaded, open_dataset_table(loaded).kept()))
     drawn = draw_folds(opened, folds, repeats)
     passes = in_passes([plan_fold(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
     first = encode_pass(passes[0], runs)  # in most tables every bad cell is met here

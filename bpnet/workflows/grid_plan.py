@@ -16,7 +16,7 @@ from bpnet.preparation.fit import FittedDataset, fit_dataset
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.resolve import resolve
 from bpnet.preparation.split import split_dataset
-from bpnet.preparation.table import DatasetTable
+from bpnet.preparation.table import DatasetTable, open_dataset_table
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ def plan_points(points: Sequence[Point], common: Sequence[str], source: Source) 
         first, dataset = alike[0].loaded, alike[0].loaded.config.dataset
         # groups that agree in these keys share the table
         key = repr((dataset.path, dataset.columns, dataset.rows, dataset.reading))
-        opened = open_dataset(first, tables.get(key))
-        tables[key] = opened.dataset_table
+        if key not in tables:
+            table = open_dataset_table(first)
+            tables[key] = table.kept() if len(groups) > 1 else table
+        opened = open_dataset(first, tables[key])
         fitted = fit_dataset(split_dataset(opened))
         fitted.weights()  # raises if they are all 0 in a part
         with architecture_errors(first):

@@ -1,7 +1,8 @@
 """A column of a chunk: its cells as numbers, or as codes into their distinct texts."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,9 @@ class Column:
     """Positions (N,) in `categories`, -1 for a blank cell."""
     categories: Sequence[str] = ()
     """The distinct texts of the cells."""
+    memo: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What has been read of the categories; columns of other rows, which `take` returns, share it.
+    """
 
     def __len__(self) -> int:
         cells = self.codes if self.numbers is None else self.numbers
@@ -50,9 +54,30 @@ class Column:
         """Return each cell as `parse` reads its text, NaN for a missing value.
 
         `parse` raises ValueError for a text that is not `expected`; CellParseError is then raised.
+        Each text is parsed once: `expected` must be another one for another `parse`.
         """
         codes, categories = self.as_text()
-        values = np.full(len(categories) + 1, np.nan)  # the code -1 points at the last
+        key = (self.number_format, expected)
+        if self.codes is None:  # the texts of numbers depend on the rows
+            values, wrong = self._parsed(categories, parse)
+        else:
+            if key not in self.memo:
+                self.memo[key] = self._parsed(categories, parse)
+            values, wrong = self.memo[key]
+        rows = np.flatnonzero(np.isin(codes, wrong))
+        if len(rows):  # else the texts are of rows that were not taken
+            texts = [categories[k] for k in dict.fromkeys(codes[rows].tolist())]  # in row order
+            raise CellParseError(texts, rows, expected)
+        return values[codes]
+
+    def _parsed(
+        self, categories: Sequence[str], parse: Callable[[str], float]
+    ) -> tuple[Floats, list[int]]:
+        """Return the categories' values, NaN for one that is missing, and the wrong categories.
+
+        A last value of NaN is that of the code -1.
+        """
+        values = np.full(len(categories) + 1, np.nan)
         wrong = []
         for k, category in enumerate(categories):
             if self.number_format.is_missing_number(category):
@@ -61,11 +86,7 @@ class Column:
                 values[k] = parse(category)
             except ValueError:
                 wrong.append(k)
-        rows = np.flatnonzero(np.isin(codes, wrong))
-        if len(rows):  # else the texts are of rows that were not taken
-            texts = [categories[k] for k in dict.fromkeys(codes[rows].tolist())]  # in row order
-            raise CellParseError(texts, rows, expected)
-        return values[codes]
+        return values, wrong
 
     def as_text(self) -> tuple[Codes, Sequence[str]]:
         """Return codes (N,), -1 for a missing value, and the distinct texts they point into."""

@@ -3,6 +3,9 @@
 import difflib
 import shlex
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+_Value = TypeVar("_Value", str, int)
 
 MAX_PROBLEMS = 5
 """The number of problems of one kind that are listed one by one."""
@@ -11,6 +14,16 @@ MAX_PROBLEMS = 5
 def total_line(count: int, problem: str) -> list[str]:
     """Return one line with the total if more than `MAX_PROBLEMS` were found, or no line."""
     return [f"in all, {count} {problem}"] if count > MAX_PROBLEMS else []
+
+
+def first_repeated(values: Iterable[_Value]) -> list[_Value]:
+    """Return a list of the first value that occurs a second time, or an empty list."""
+    seen: set[_Value] = set()
+    for value in values:
+        if value in seen:
+            return [value]
+        seen.add(value)
+    return []
 
 
 def quoted_list(names: Sequence[str], most: int = 12) -> str:

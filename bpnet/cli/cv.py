@@ -23,7 +23,8 @@ def cv(
         int, typer.Option(metavar="K", min=2, help="Split the rows into K folds.")
     ] = 10,
     repeats: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Repeat N times, each time with new folds.")
+        int,
+        typer.Option(metavar="N", min=1, max=1000, help="Repeat N times, each with new folds."),
     ] = 1,
     settings: Overrides = None,
     runs: Runs = Path("runs"),

@@ -2,18 +2,23 @@
 
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import yaml
 
+from bpnet.config.assignments import split_assignment
 from bpnet.config.loading import LoadedConfig, as_data, load_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
 from bpnet.config.source import Source
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.errors import UsageError
+from bpnet.messages import first_repeated
 
+MAX_POINTS = 10_000
+"""The most combinations of values: each is a config, and a network to train."""
 EXAMPLE = "--grid training.learning_rate=0.01,0.03,0.1"
 
 
@@ -28,8 +33,9 @@ class Point:
 def expand_grid(source: Source, grids: Sequence[str]) -> list[Point]:
     """Return every combination of the values that `KEY.PATH=VALUE,VALUE,…` assignments list.
 
-    The last key varies fastest; values are read as YAML. Raises UsageError if an assignment is not
-    of that form, ConfigError if a key cannot be set or a point is not a valid config.
+    The last key varies fastest; values are read as `--set` reads them. Raises UsageError if an
+    assignment is not of that form or there are too many combinations, ConfigError if a key cannot
+    be set or a point is not a valid config.
     """
     values: dict[str, list[str]] = {}
     for grid in grids:
@@ -37,6 +43,11 @@ def expand_grid(source: Source, grids: Sequence[str]) -> list[Point]:
         if key in values:
             raise UsageError(f"--grid {grid}: {key} is given twice; give all of its values at once")
         values[key] = listed
+    count = math.prod(map(len, values.values()))
+    if count > MAX_POINTS:
+        raise UsageError(
+            f"--grid: {count:,} combinations are more than {MAX_POINTS:,}; give fewer values"
+        )
     combinations = itertools.product(*values.values())
     points = [dict(zip(values, combination, strict=True)) for combination in combinations]
     sources = [
@@ -50,32 +61,44 @@ def expand_grid(source: Source, grids: Sequence[str]) -> list[Point]:
 
 def _assignment(source: Source, grid: str) -> tuple[str, list[str]]:
     """Return the key and the values of one assignment; raise UsageError if it makes no grid."""
-    key, equals, text = grid.partition("=")
-    key, values = key.strip(), _values(text)
-    if not equals or not key or not values:
+    assignment = split_assignment(grid, source.data)
+    values = _values(assignment.text) if assignment else None
+    if assignment is None or not values:
         raise UsageError(
             f"--grid {grid}: is not of the form KEY.PATH=VALUE,VALUE,…, such as {EXAMPLE}"
         )
-    if any(str(place).partition("=")[0] == f"--set {key}" for place in source.lines.values()):
+    # as it was typed, and as `apply_overrides` splits it again
+    key = grid.removesuffix(assignment.text).removesuffix("=").strip()
+    if any(_sets(source, str(place), assignment.parts) for place in set(source.lines.values())):
         raise UsageError(f"--grid {grid}: the key is given to --set, too; remove one of them")
     if key == "name":
         raise UsageError(
             f"--grid {grid}: name only names the run; give keys that change the training"
         )
-    twice = [value for k, value in enumerate(values) if value in values[:k]]
+    twice = first_repeated(values)
     if twice:
         raise UsageError(f"--grid {grid}: names {twice[0]} twice; give each value once")
     return key, values
 
 
+def _sets(source: Source, place: str, parts: Sequence[str]) -> bool:
+    """Return whether a place of the source is a `--set` of this key path."""
+    given = split_assignment(place.removeprefix("--set "), source.data)
+    return place.startswith("--set ") and given is not None and given.parts == parts
+
+
 def _values(text: str) -> list[str] | None:
-    """Split at commas outside brackets and quotes; return None if the text is not YAML."""
+    """Split at commas outside brackets and quotes; at every comma if the text is not YAML.
+
+    Return None if a value would be empty.
+    """
     # as one YAML list, whose parser knows brackets and quotes
     listed = f"[{text}]"
     try:
         root = yaml.compose(listed, Loader=yaml.SafeLoader)
     except yaml.YAMLError:
-        return None
+        values = [value.strip() for value in text.split(",")]
+        return values if all(values) and not set(text) & set("[]{}") else None
     # a `]` in the text may close the list early
     if not isinstance(root, yaml.SequenceNode) or root.end_mark.index != len(listed):
         return None

@@ -14,6 +14,7 @@ from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import spell_out
 from bpnet.config.source import Source, read_source
+from bpnet.config.written_texts import with_texts
 from bpnet.config.yaml_tree import KeyPath, dotted
 from bpnet.errors import ConfigError
 
@@ -50,7 +51,7 @@ def read_config(path: Path, assignments: Sequence[str] = ()) -> LoadedConfig:
 
 def load_config(source: Source) -> LoadedConfig:
     """Validate a source; raise ConfigError with a message for each problem, in the file's order."""
-    data = spell_out(source.data, Config)
+    data = spell_out(with_texts(source.data, Config, source.texts), Config)
     try:
         # strict, so that text is not a number and 1 is not true; from JSON, since strict Python
         # input must be instances of the dataclasses

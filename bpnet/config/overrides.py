@@ -5,38 +5,43 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from bpnet.config.assignments import split_assignment
 from bpnet.config.source import Source, closest_place
-from bpnet.config.yaml_tree import KeyPath, Tree
+from bpnet.config.yaml_tree import KeyPath, dotted
 from bpnet.errors import ConfigError
 
 
 def apply_overrides(source: Source, assignments: Sequence[str], option: str = "--set") -> Source:
-    """Return the source with each `KEY.PATH=VALUE` applied in order; values are read as YAML.
+    """Return the source with each `KEY.PATH=VALUE` applied in order.
 
+    Values are read as YAML, and as plain text where a key takes text and they are not YAML.
     `option` is the option that the user gave them to. Raises ConfigError if one cannot be set.
     """
-    data, lines = copy.deepcopy(source.data), dict(source.lines)
+    data, lines, texts = copy.deepcopy(source.data), dict(source.lines), dict(source.texts)
     for assignment in assignments:
-        _assign(data, lines, assignment, f"{option} {assignment}")
-    return replace(source, data=data, lines=lines)
+        _assign(data, lines, texts, assignment, f"{option} {assignment}")
+    return replace(source, data=data, lines=lines, texts=texts)
 
 
 def _assign(
-    data: dict[str, Any], lines: dict[KeyPath, int | str], assignment: str, place: str
+    data: dict[str, Any],
+    lines: dict[KeyPath, int | str],
+    texts: dict[KeyPath, str],
+    text: str,
+    place: str,
 ) -> None:
     """Set one value in place, and make the mappings on the way to it that are missing."""
-    dotted, equals, text = assignment.partition("=")
-    parts = dotted.strip().split(".")
-    if not equals or not all(parts):
+    assignment = split_assignment(text, data)
+    if assignment is None:
         raise ConfigError(f"{place}: is not of the form KEY.PATH=VALUE, such as training.epochs=50")
-    tree = Tree(lambda _: place)
-    root = tree.compose(text)
+    parts = assignment.parts
+    value, written = assignment.value(place)
 
     holder: Any = data
     path: KeyPath = (parts[0],)
     for part in parts[1:]:
         child = holder.get(path[-1]) if isinstance(holder, dict) else holder[path[-1]]
-        owner = ".".join(map(str, path))
+        owner = dotted(path)
         if child is None:
             child, lines[path] = {}, place
         elif (
@@ -54,11 +59,17 @@ def _assign(
         holder[path[-1]] = child
         holder = child
         path = (*path, _position(holder, part, owner, place) if isinstance(holder, list) else part)
-    holder[path[-1]] = None if root is None else tree.build(root)
-    # forget the places of the keys inside the value that was replaced
-    for inside in [written for written in lines if written[: len(path)] == path]:
-        del lines[inside]
+    present = holder.get(path[-1]) if isinstance(holder, dict) else holder[path[-1]]
+    if isinstance(value, str) and isinstance(present, dict) and present.get("kind") == value:
+        return  # a component of this kind is there already, and keeps its settings
+    holder[path[-1]] = value
+    # forget what was written for the keys inside the value that was replaced
+    records: tuple[dict[KeyPath, Any], ...] = (lines, texts)
+    for record in records:
+        for inside in [key for key in record if key[: len(path)] == path]:
+            del record[inside]
     lines[path] = place
+    texts |= {(*path, *inside): text for inside, text in written.items()}
 
 
 def _position(items: list[Any], part: str, owner: str, place: str) -> int:

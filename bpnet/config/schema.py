@@ -25,6 +25,7 @@ from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.initializers import AnyInitializer, Zeros
 from bpnet.engine.layers import AnyLayer
 from bpnet.engine.loop.settings import Training
+from bpnet.messages import first_repeated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,11 +158,11 @@ class Dataset(Component):
             raise FieldError("path", "and a table of rows are both given; keep one of the two")
         if self.rows is not None and self.columns is None:
             raise FieldError("columns", "is missing; it names the columns of dataset.rows")
-        repeated = [name for k, name in enumerate(self.targets) if name in self.targets[:k]]
+        repeated = first_repeated(self.targets)
         if repeated:
             raise FieldError("target", f"names '{repeated[0]}' twice; name each column once")
         columns = self.columns or []
-        twice = [name for k, name in enumerate(columns) if name in columns[:k]]
+        twice = first_repeated(columns)
         if twice or not all(columns):
             fault = f"names '{twice[0]}' twice" if twice else "has a name that is empty"
             raise FieldError("columns", f"{fault}; each column needs a name of its own")

@@ -1,7 +1,7 @@
 """Shorthand: components written as a bare word, and the type hints of the schema's keys."""
 
 import dataclasses
-import json
+import functools
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,8 @@ def kind_of(component: type) -> str | None:
     return typing.get_args(hint)[0] if typing.get_origin(hint) is Literal else None
 
 
-def hints(section: type) -> dict[str, Any]:
+@functools.cache
+def hints(section: type) -> Mapping[str, Any]:
     """Return the type hint of each field of a dataclass."""
     all_hints = typing.get_type_hints(section, include_extras=True)
     return {field.name: all_hints[field.name] for field in dataclasses.fields(section)}
@@ -46,17 +47,18 @@ def member(hint: Any, value: Any) -> type | None:
 def spell_out(value: Any, hint: Any) -> Any:
     """Return the value with every component written out.
 
-    A bare word becomes {kind: word}; a mapping without a kind gets that of the default. A number
-    where only text is allowed, such as a class or a column named 2, is that text.
+    A bare word becomes {kind: word}; a mapping without a kind gets that of the default, or, under
+    a name, that of the one component with these keys.
     """
     if isinstance(value, str):
         return {"kind": value} if any(kind_of(one) for one in dataclasses_in(hint)) else value
-    if isinstance(value, int | float) and _takes_only_text(hint):
-        return json.dumps(value)  # true for True
     if isinstance(value, Mapping):
         values_hint = value_hint(hint)
         if values_hint is not None:
-            return {key: spell_out(item, values_hint) for key, item in value.items()}
+            return {
+                key: spell_out(_with_kind(item, values_hint), values_hint)
+                for key, item in value.items()
+            }
         section = member(hint, value)
         inside = hints(section) if section else {}
         kinds = _default_kinds(section) if section else {}
@@ -72,21 +74,12 @@ def spell_out(value: Any, hint: Any) -> Any:
     return value
 
 
-def _takes_only_text(hint: Any) -> bool:
-    """Return whether a hint allows text, but no number and no true or false."""
-    members = list(_members(hint))
-    return str in members and not {int, float, bool}.intersection(members)
-
-
-def _members(hint: Any) -> Iterator[Any]:
-    """Yield the types that a hint allows, through unions and annotations."""
-    if typing.get_origin(hint) is typing.Annotated:
-        yield from _members(typing.get_args(hint)[0])
-    elif typing.get_origin(hint) in (typing.Union, types.UnionType):
-        for one in typing.get_args(hint):
-            yield from _members(one)
-    else:
-        yield hint
+def _with_kind(value: Any, hint: Any) -> Any:
+    """Return a mapping with the kind of the only component that has its keys, if it names none."""
+    if not isinstance(value, Mapping) or not value or "kind" in value:
+        return value
+    kinds = [kind_of(one) for one in dataclasses_in(hint) if set(value) <= set(hints(one))]
+    return {"kind": kinds[0], **value} if len(kinds) == 1 and kinds[0] else value
 
 
 def _default_kinds(section: type) -> dict[str, str]:
@@ -127,6 +120,10 @@ def value_hint(hint: Any) -> Any:
 
 def item_hint(hint: Any) -> Any:
     """Return the hint of a list's items, or None if it allows no list."""
-    return next(
-        (typing.get_args(one)[0] for one in _members(hint) if typing.get_origin(one) is list), None
-    )
+    if typing.get_origin(hint) is list:
+        return typing.get_args(hint)[0]
+    if typing.get_origin(hint) is typing.Annotated:
+        return item_hint(typing.get_args(hint)[0])
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return next(filter(None, map(item_hint, typing.get_args(hint))), None)
+    return None

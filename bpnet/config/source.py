@@ -2,7 +2,7 @@
 
 import glob
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Source:
     data: dict[str, Any]
     lines: Lines
     folder: Path = Path()  # the config's paths are relative to it
+    texts: Mapping[KeyPath, str] = field(default_factory=dict)  # of values that are not text
 
     def where(self, path: KeyPath) -> str:
         """Return the place of `path`, or of the closest key around it that was written."""
@@ -86,7 +87,7 @@ def parse_source(text: str, name: str = "<text>", folder: Path = Path()) -> Sour
             f"{tree.place(root)}: the top level is {top}; "
             "a config is a mapping of keys such as `dataset:`"
         )
-    return Source(name, tree.build(root), tree.lines, folder)
+    return Source(name, tree.build(root), tree.lines, folder, tree.texts)
 
 
 def yaml_text(data: Mapping[str, Any]) -> str:

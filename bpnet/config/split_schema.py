@@ -7,6 +7,7 @@ from pydantic import Field
 
 from bpnet.config.task import Task
 from bpnet.engine.component import Component, FieldError, number
+from bpnet.messages import first_repeated
 
 RowNumbers = Annotated[list[Annotated[int, Field(ge=1, le=10**12)]], Field(min_length=1)]
 Amount = Annotated[int, Field(le=10**12)] | float
@@ -78,7 +79,7 @@ class Split(Component):
             )
         for key in ("validation_rows", "test_rows"):
             named = getattr(self, key) or []
-            twice = [row for k, row in enumerate(named) if row in named[:k]]
+            twice = first_repeated(named)
             if twice:
                 raise FieldError(key, f"names row {twice[0]} twice; name each row once")
         both = sorted(set(self.validation_rows or []) & set(self.test_rows or []))

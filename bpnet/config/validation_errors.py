@@ -40,6 +40,9 @@ _BOUNDS = {
 }
 
 
+_MOST_MESSAGES = 20
+"""Problems of a config that are listed one by one."""
+
 Problems = Mapping[KeyPath, list[ErrorDetails]]
 """The errors of pydantic at each key path."""
 
@@ -59,7 +62,12 @@ def config_error(error: ValidationError, source: Source, data: Any) -> ConfigErr
         if not _fails_inside(path, details, problems)
     }
     paths = _in_file_order(source, problems)
-    messages = [f"{source.where(path)}: {_message(path, problems[path], data)}" for path in paths]
+    messages = [
+        f"{source.where(path)}: {_message(path, problems[path], data)}"
+        for path in paths[:_MOST_MESSAGES]
+    ]
+    if len(paths) > _MOST_MESSAGES:
+        messages.append(f"{source.name}: {len(paths)} problems in all; the first are above")
     return ConfigError(messages, _with_kinds(paths[0], data))
 
 

@@ -5,7 +5,7 @@ number, `no` is text, and so are a date and a code with leading zeros such as 00
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -17,9 +17,9 @@ KeyPath = tuple[str | int, ...]
 """The keys and list positions on the way to a value."""
 
 TAG = "tag:yaml.org,2002:"
-_KEY_TAGS = {TAG + kind for kind in ("str", "int", "float", "bool")}
-"""The tags of a key, which is always taken as text: a class may be 1.0 or true."""
 _DEEPEST, _MOST_VALUES = 50, 100_000  # a few nested aliases can make billions of values
+_MOST_DIGITS = 300
+"""Digits of a whole number: more do not fit a float, which JSON and arrays may make of it."""
 _SCALARS = {  # type -> its form and first characters; "int" is before "float", which it fits too
     "null": (r"(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     "bool": (r"(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
@@ -118,13 +118,21 @@ class Dumper(yaml.SafeDumper):
 Dumper.add_representer(str, Dumper.represent_str)
 
 
+_Pairs = Mapping[str, tuple[int, yaml.Node]]
+"""The line and the value of each key of a mapping."""
+
+
 class Tree:
     """One YAML text: its nodes, their data, and the line of each key path."""
 
     def __init__(self, locate: Callable[[int], str]) -> None:
         self.locate = locate  # line -> its place in messages
         self.lines: dict[KeyPath, int | str] = {}
+        self.texts: dict[KeyPath, str] = {}  # what was written for a value that is not text
         self._open: list[yaml.Node] = []  # the nodes around the one being built
+        self._pairs_of: dict[yaml.Node, _Pairs] = {}
+        self._merging: set[yaml.Node] = set()
+        self._merged = 0  # keys that came from `<<`
 
     def place(self, node: yaml.Node) -> str:
         """Return the place of a node for messages."""
@@ -181,14 +189,15 @@ class Tree:
                 f"{self.place(node)}: this value contains itself through an alias; write it out"
             )
         if len(path) > _DEEPEST or len(self.lines) > _MOST_VALUES:
-            raise ConfigError(
-                f"{self.place(node)}: too many or too deeply nested values; check the aliases"
-            )
+            raise self._too_many(node)
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node)
+            value = self._scalar(node)
+            if not isinstance(value, str):
+                self.texts[path] = node.value
+            return value
         if node.tag not in {TAG + "map", TAG + "seq"}:
             raise self._bad_tag(node)
-        children: dict[Any, tuple[int, yaml.Node]]
+        children: Mapping[Any, tuple[int, yaml.Node]]
         if isinstance(node, yaml.MappingNode):
             children = self._pairs(node)
         else:
@@ -204,22 +213,32 @@ class Tree:
         self._open.pop()
         return built if isinstance(node, yaml.MappingNode) else list(built.values())
 
-    def _pairs(self, node: yaml.MappingNode) -> dict[str, tuple[int, yaml.Node]]:
+    def _pairs(self, node: yaml.MappingNode) -> _Pairs:
         """Return the line and the value of each key of a mapping.
 
-        Its own keys come before those of `<<`.
+        Its own keys come before those of `<<`. A mapping is merged once, however many aliases of it
+        there are: without that a few lines of merges take for ever.
         """
+        if node in self._pairs_of:
+            return self._pairs_of[node]
+        self._merging.add(node)
         pairs: dict[str, tuple[int, yaml.Node]] = {}
-        bases: list[yaml.Node] = []
+        bases: dict[yaml.Node, None] = {}
         for key, value in node.value:
             if key.tag == TAG + "merge":
-                bases += value.value if isinstance(value, yaml.SequenceNode) else [value]
-                continue
-            if not isinstance(key, yaml.ScalarNode) or key.tag not in _KEY_TAGS:
-                shown = shortened(key.value) if isinstance(key, yaml.ScalarNode) else "in brackets"
-                raise ConfigError(
-                    f"{self.place(key)}: the key {shown} is not text; put it in quotes"
+                bases |= dict.fromkeys(
+                    value.value if isinstance(value, yaml.SequenceNode) else [value]
                 )
+                continue
+            # a column may be named 2 or true: a key is the text that is written
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(
+                    f"{self.place(key)}: the key in brackets is not text; put it in quotes"
+                )
+            if key.tag.removeprefix(TAG) not in _READERS:
+                raise self._bad_tag(key)
+            if not key.value and key.tag == TAG + "null":
+                raise ConfigError(f"{self.place(key)}: a key is empty; put it in front of its ':'")
             if key.value in pairs:
                 line = pairs[key.value][0]
                 raise ConfigError(
@@ -228,12 +247,24 @@ class Tree:
                 )
             pairs[key.value] = (key.start_mark.line + 1, value)
         for base in bases:
-            if not isinstance(base, yaml.MappingNode) or base is node or base in self._open:
+            inside = base in self._merging or base in self._open
+            if not isinstance(base, yaml.MappingNode) or inside:
                 raise ConfigError(
                     f"{self.place(node)}: `<<` takes another mapping, such as `<<: *defaults`"
                 )
-            pairs = self._pairs(base) | pairs  # of a key in both, the mapping's own value
+            # of a key in both, the mapping's own value
+            pairs = {**self._pairs(base), **pairs}
+            self._merged += len(pairs)
+            if self._merged > _MOST_VALUES:
+                raise self._too_many(node)
+        self._merging.remove(node)
+        self._pairs_of[node] = pairs
         return pairs
+
+    def _too_many(self, node: yaml.Node) -> ConfigError:
+        return ConfigError(
+            f"{self.place(node)}: too many or too deeply nested values; check the aliases"
+        )
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         kind = node.tag.removeprefix(TAG)
@@ -245,12 +276,11 @@ class Tree:
             raise ConfigError(
                 f"{self.place(node)}: {shortened(node.value)} is not of the type !!{kind}"
             )
-        try:
-            return _READERS[kind](node.value)
-        except ValueError:
+        if kind == "int" and len(node.value) > _MOST_DIGITS:
             raise ConfigError(
                 f"{self.place(node)}: {shortened(node.value)} is too long for a number"
-            ) from None
+            )
+        return _READERS[kind](node.value)
 
     def _bad_tag(self, node: yaml.Node) -> ConfigError:
         tag = node.tag.replace(TAG, "!!")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Dataset
@@ -10,6 +11,9 @@ from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table
 from bpnet.errors import DataError
 from bpnet.messages import did_you_mean, quoted_list
+
+_MOST_PROBLEMS = 20
+"""Columns that a config should not name, listed one by one."""
 
 
 def feature_candidates(loaded: LoadedConfig, table: Table) -> list[str]:
@@ -19,9 +23,14 @@ def feature_candidates(loaded: LoadedConfig, table: Table) -> list[str]:
     cannot be what it is named for.
     """
     lookup = _Lookup(loaded, table)
-    problems = [problem for check in _CHECKS for problem in check(lookup)]
+    found = (problem for check in _CHECKS for problem in check(lookup))
+    # a wide table's columns may all be misnamed: the search for similar names takes long
+    problems = list(islice(found, _MOST_PROBLEMS))
     if problems:
-        raise DataError(problems)
+        more = next(found, None) is not None
+        raise DataError(
+            [*problems, *([f"{loaded.source.name}: names more such columns"] if more else [])]
+        )
     dataset, group = loaded.config.dataset, loaded.config.dataset.split.group
     reserved = set(_reserved(dataset))
     if group and group not in dataset.roles:
@@ -117,6 +126,7 @@ def _check_features(lookup: _Lookup) -> Iterator[str]:
         lookup.loaded.config.dataset.features or [],
         _reserved(lookup.loaded.config.dataset),
     )
+    first = {column: k for k, column in reversed(list(enumerate(features)))}
     for k, column in enumerate(features):
         path = ("dataset", "features", k)
         where = f"{lookup.loaded.source.where(path)}: dataset.features names '{column}'"
@@ -124,7 +134,7 @@ def _check_features(lookup: _Lookup) -> Iterator[str]:
             yield from lookup.unknown(path, "dataset.features", column)
         elif column in reserved:
             yield f"{where}, the {reserved[column]}; remove it there"
-        elif column in features[:k]:
+        elif first[column] < k:
             yield f"{where} twice; remove one"
 
 

@@ -511,16 +511,24 @@ def test_a_duplicate_key_names_both_lines() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("a:\n  ~: x", "'~'"),
-        ("a:\n  ? [b]\n  : x", "in brackets"),
-        ("\na: {{ x }}", "in brackets"),
+        ("a:\n  ? [b]\n  : x", "the key in brackets is not text; put it in quotes"),
+        ("\na: {{ x }}", "the key in brackets is not text; put it in quotes"),
+        ("a:\n  ?\n  : x", "a key is empty; put it in front of its ':'"),
+        ("a:\n  !b c: x", "the tag '!b' is not allowed in a config; remove it"),
     ],
 )
 def test_a_key_must_be_text(text: str, shown: str) -> None:
-    assert (
-        problem_of(text)
-        == f"configs/iris.yaml, line 2: the key {shown} is not text; put it in quotes"
-    )
+    assert problem_of(text) == f"configs/iris.yaml, line 2: {shown}"
+
+
+def test_a_key_is_the_text_that_is_written() -> None:
+    assert config("{1.50: a, True: b, ~: c, 0x1F: d, 007: e}").data == {
+        "1.50": "a",
+        "True": "b",
+        "~": "c",
+        "0x1F": "d",
+        "007": "e",
+    }
 
 
 def test_words_that_yaml_1_1_takes_for_booleans_are_fine_keys() -> None:
@@ -683,7 +691,7 @@ def test_set_inside_a_bare_word_that_was_set() -> None:
         ("a=[1", "not valid YAML at column 3: a ',' or a closing bracket is missing"),
         ("a=b: c: d", "not valid YAML at column 5: a ': ' that does not belong here"),
         ("a={b: 1, b: 2}", "the key 'b' is on line 1 already"),
-        ("a={~: 2}", "the key '~' is not text"),
+        ("a={[1]: 2}", "the key in brackets is not text"),
         ("a=!!python/name:os.system", "the tag '!!python/name:os.system' is not allowed"),
         ("a=1\n---\n2", "a second document begins"),
     ],

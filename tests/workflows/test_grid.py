@@ -221,6 +221,11 @@ def test_values_are_read_as_yaml():
         ),
         (["training.learning_rate="], UsageError, "is not of the form"),
         (["training.learning_rate=0.1,[2"], UsageError, "is not of the form"),
+        (
+            [f"{key}={','.join(map(str, range(1, 101)))}" for key in "abcde"],
+            UsageError,
+            "10,000,000,000 combinations are more than 10,000; give fewer values",
+        ),
         (["training.l1=0,0.1,0.1"], UsageError, "names 0.1 twice; give each value once"),
         (
             ["training.l1=0", "training.l1=0.1"],

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bpnet.engine.component import Component, FieldError, number
+from bpnet.messages import first_repeated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ class Ordinal(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         order = self.order or []
-        twice = [category for k, category in enumerate(order) if category in order[:k]]
+        twice = first_repeated(order)
         if twice:
             raise FieldError("order", f"names '{twice[0]}' twice; name each category once")
 

@@ -39,7 +39,7 @@ class Reading(Component):
             mark = getattr(self, key)
             if mark is not None and (len(mark) != 1 or mark in "\r\n" or not mark.isascii()):
                 raise FieldError(
-                    key, f"is {mark!r}; it must be a single character, such as ',' or '\\t'"
+                    key, f'is {mark!r}; it must be a single character, such as ";" or "\\t"'
                 )
         if self.separator == self.quote:
             raise FieldError("quote", "is the separator too; the two must differ")

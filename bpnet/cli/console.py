@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TextIO
 
 from bpnet.errors import RunError
+from bpnet.reports.terminal import visible, wrapped
 from bpnet.reports.text import counted
 from bpnet.reports.train import start_line, storage_note
 from bpnet.runs.files import json_text
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from bpnet.preparation.encode import EncodedDataset
 
+MIN_WIDTH = 40
+"""Text is not wrapped at fewer columns than these."""
 PROGRESS_LINES = 10
 """The number of lines that show the progress of a training where there is no terminal."""
 
@@ -90,7 +94,10 @@ class TrainingView:
         """Show a warning, above the bar if there is one."""
         if self._progress is not None:
             self._progress.console.print(
-                f"warning: {text}", markup=False, highlight=False, soft_wrap=True
+                _shown(f"warning: {text}", sys.stderr),
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
             )
         else:
             print_warning(text)
@@ -110,10 +117,13 @@ class TrainingView:
             self._progress = None
 
 
-def print_result(text: str) -> None:
-    """Write a result to stdout; raises RunError if that fails, as on a full disk."""
+def print_result(text: str, *, verbatim: bool = False) -> None:
+    """Write a result to stdout: on a terminal wrapped at its width, unless it is `verbatim`.
+
+    Raises RunError if that fails, as on a full disk.
+    """
     try:
-        print(text, flush=True)
+        print(_shown(text, sys.stdout, verbatim=verbatim), flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -135,13 +145,13 @@ def print_markdown(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Write one JSON document to stdout."""
-    print_result(json_text(value))
+    print_result(json_text(value), verbatim=True)
 
 
 def print_note(text: str) -> None:
     """Write a line to stderr; a closed stderr stops nothing."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(_shown(text, sys.stderr), file=sys.stderr, flush=True)
 
 
 def print_warning(text: str) -> None:
@@ -156,8 +166,9 @@ def print_errors(problems: Sequence[str]) -> None:
 
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         for problem in problems:
-            console.print("[bold red]error:[/] ", end="")
-            console.print(problem, markup=False)
+            label, _, text = _shown(f"error: {problem}", sys.stderr).partition(" ")
+            console.print(label, style="bold red", end=" ")
+            console.print(text, markup=False)
     else:
         for problem in problems:
             print_note(f"error: {problem}")
@@ -180,6 +191,14 @@ def _cannot_write_stdout(error: OSError) -> RunError:
         f"standard output: cannot be written: {error.strerror}; "
         "redirect it to where there is space left"
     )
+
+
+def _shown(text: str, stream: TextIO, *, verbatim: bool = False) -> str:
+    """Return text as a stream shows it: on a terminal without control characters, and wrapped."""
+    if not stream.isatty():
+        return text
+    text = visible(text)
+    return text if verbatim else wrapped(text, max(MIN_WIDTH, get_terminal_size().columns))
 
 
 def _describe(name: str, prepared: "EncodedDataset", parameters: int) -> None:

@@ -45,7 +45,8 @@ def explain(
         if reference:
             if key is not None or as_json:
                 raise UsageError("--reference prints all keys; leave KEY and --json out with it")
-            console.print_result(reference_text(lookup.reference()).removesuffix("\n"))
+            text = reference_text(lookup.reference()).removesuffix("\n")
+            console.print_result(text, verbatim=True)
         elif key is None:
             sections = lookup.overview()
             if as_json:

@@ -90,7 +90,8 @@ def init(
         for warning in draft_warnings(first):
             console.print_warning(warning)
         if name == STDOUT:
-            console.print_result(config_text(first, default_name(data)).removesuffix("\n"))
+            text = config_text(first, default_name(data)).removesuffix("\n")
+            console.print_result(text, verbatim=True)
             return
         write_text(Path(name), config_text(first, name))
         if as_json:

@@ -72,4 +72,5 @@ def trace(
             console.print_json({"subject": str(subject), **traced.as_data()})
             return
         lines = trace_lines(str(subject), traced, digits)
-        console.print_result((as_markdown if markdown else as_text)(lines).removesuffix("\n"))
+        text = (as_markdown if markdown else as_text)(lines).removesuffix("\n")
+        console.print_result(text, verbatim=markdown)

@@ -1,0 +1,90 @@
+"""On a terminal: lines fit its width, commands and paths stay whole, control codes are shown."""
+
+import contextlib
+import fcntl
+import os
+import struct
+import subprocess
+import termios
+from pathlib import Path
+
+import pytest
+from command_line import BPNET
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpnet.reports.terminal import visible, wrapped
+
+
+def on_terminal(*words: str, cwd: Path, columns: int = 80) -> str:
+    """Return what a command shows on a terminal, results and messages."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    process = subprocess.Popen(
+        [*BPNET, *words],
+        cwd=cwd,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment | {"TERM": "dumb"},
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end, on Linux
+        while piece := os.read(ours, 65_536):
+            shown += piece
+    os.close(ours)
+    process.wait()
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three", ["one two three"]),
+        (
+            "flowers.csv: is a table, not a config; write a config with: "
+            "bpnet init 'my data/all the flowers.csv' --target COLUMN",
+            [
+                "flowers.csv: is a table, not a config;",
+                "  write a config with:",
+                "  bpnet init 'my data/all the flowers.csv' --target COLUMN",
+            ],
+        ),
+        (
+            "keep one of the two layers, (--set architecture.layers=null removes them)",
+            ["keep one of the two layers,", "  (--set architecture.layers=null", "  removes them)"],
+        ),
+        (
+            "the columns are 'petal length', 'petal width', 'a b'",
+            ["the columns are 'petal length',", "  'petal width', 'a b'"],
+        ),
+        ("a  row of a table that is much wider than the terminal", None),
+        ("  an indented line that is much wider than the terminal", None),
+    ],
+)
+def test_lines_are_wrapped_at_words(text: str, lines: list[str] | None) -> None:
+    assert wrapped(text, 40).split("\n") == (lines or [text])
+
+
+@given(st.text(), st.integers(10, 90))
+def test_wrapping_changes_nothing_but_blanks(text: str, width: int) -> None:
+    assert wrapped(text, width).split() == text.split()
+
+
+@given(st.text())
+def test_what_is_shown_holds_no_control_code(text: str) -> None:
+    shown = visible(text)
+    assert not any(ord(c) < 32 and c not in "\n\t" for c in shown)
+    assert not set(shown) & set("\x7f\x9b\u202e\u2066\u2028\u200f")
+    assert shown == text or "\\u" in shown
+
+
+def test_a_terminal_gets_short_lines_without_control_codes(tmp_path: Path) -> None:
+    words = [f"name number {k}" for k in range(9)]
+    (tmp_path / "t.csv").write_text(",".join([*words, "\x1b[2Jy\x07\u202ez"]) + "\n" + "1," * 9)
+    (tmp_path / "c.yaml").write_text("dataset: {path: t.csv, target: missing}\n")
+    shown = on_terminal("check", "c.yaml", cwd=tmp_path)
+    assert "\\u001b[2Jy\\u0007\\u202ez" in shown
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+    assert max(map(len, shown.split("\n"))) <= 80

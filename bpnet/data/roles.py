@@ -1,11 +1,11 @@
 """Roles of columns: numeric, categorical, …, detected from training rows or set by the user."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bpnet.data.encoding.cell_errors import has_other_number_format
+from bpnet.data.encoding.cell_errors import ambiguity_note, has_other_number_format
 from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.columns import FALSE_AND_TRUE
 from bpnet.data.encoding.dates import DATE_FORMATS, detect_format, likely_format
@@ -33,6 +33,7 @@ class DetectedRole:
     date_format: str | None = None
     note: str | None = None
     """A remark to the user about a column that is used."""
+    number_format: NumberFormat | None = None
 
 
 def detect_role(
@@ -42,13 +43,24 @@ def detect_role(
 
     A feature that is `named` in the config is never ignored for looking like an ID.
     """
-    detected = _detected(name, column, rows, named=named)
+    numbers = column.detect_format(rows)
+    column = column.read_by(numbers.number_format)
+    detected = replace(
+        _detected(name, column, rows, named=named), number_format=numbers.number_format
+    )
+    if detected.role == "numeric" and numbers.other is not None:
+        detected = replace(detected, note=ambiguity_note(numbers))
     if given is None or given == detected.role:
         return detected
     if given == "date":
         _, texts = _present(column, rows)
         return DetectedRole("date", date_format=likely_format(texts, 0.0) or DATE_FORMATS[0])
-    return DetectedRole(given, "as dataset.roles says" if given == "ignored" else None)
+    return DetectedRole(
+        given,
+        "as dataset.roles says" if given == "ignored" else None,
+        number_format=numbers.number_format,
+        note=ambiguity_note(numbers) if given == "numeric" and numbers.other is not None else None,
+    )
 
 
 def _detected(name: str, column: Column, rows: Array, *, named: bool) -> DetectedRole:

@@ -9,7 +9,7 @@ from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.settings import L2Rows
 from bpnet.data.reading.column import Floats
-from bpnet.data.targets import AnyTarget
+from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.errors import DataError
 from bpnet.messages import quoted_list
@@ -18,7 +18,7 @@ from bpnet.preparation.positive_class import positive_class
 from bpnet.preparation.resolve import resolve
 from bpnet.preparation.resolved_config import ResolvedConfig
 from bpnet.preparation.row_store import Storage, storage_of
-from bpnet.preparation.sample_weights import check_parts, class_weights, row_weights
+from bpnet.preparation.sample_weights import check_parts, class_weights, row_weights, weights_differ
 from bpnet.preparation.split import SplitDataset
 
 
@@ -40,6 +40,19 @@ class FittedDataset:
     def config(self) -> Config:
         """The config with every default written out."""
         return self.resolved.config
+
+    @property
+    def positive(self) -> str | None:
+        """The positive class of two; None of more, or of another task."""
+        target = self.target
+        if not isinstance(target, Classes) or len(target.classes) > 2:
+            return None
+        return target.classes[target.positive_number]
+
+    @property
+    def class_weighted(self) -> bool:
+        """True if the classes have different weights."""
+        return weights_differ(self.class_weight)
 
     def weights(self) -> Floats | None:
         """Return each row's weight times its class's (N,), or None if no weights are set.

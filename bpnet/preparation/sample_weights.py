@@ -47,6 +47,11 @@ def class_weights(
     return {label: float(given.get(label, 1.0)) for label in classes}
 
 
+def weights_differ(class_weight: Mapping[str, float] | None) -> bool:
+    """Return whether classes have different weights, so that probabilities follow the weights."""
+    return class_weight is not None and len(set(class_weight.values())) > 1
+
+
 def column_weights(column: Column, name: str, where: Where) -> Floats:
     """Return a column's weights (N,), up to a factor.
 

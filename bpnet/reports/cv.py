@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bpnet.reports.text import closing_lines, counted, interval_text, score_text, table
+from bpnet.reports.text import (
+    CLASS_WEIGHT_NOTE,
+    closing_lines,
+    counted,
+    interval_text,
+    score_text,
+    table,
+)
 from bpnet.scoring.metrics import metric_title
 
 if TYPE_CHECKING:
@@ -18,7 +25,7 @@ def cv_lines(result: "CVResult") -> Iterator[str]:
     yield f"\n{networks} of {result.folds} folds{again}, trained in {times}\n"
     rows = [
         [
-            metric_title(name),
+            metric_title(name, result.positive),
             score_text(estimate.mean),
             "" if estimate.deviation is None else f"± {estimate.deviation:.2g}",
             interval_text(estimate.low, estimate.high),
@@ -30,4 +37,6 @@ def cv_lines(result: "CVResult") -> Iterator[str]:
     if not any(row[-1] for row in rows):  # every metric is defined in every fold
         header, rows = header[:-1], [row[:-1] for row in rows]
     yield from table(header, rows, numbers=True)
+    if result.class_weighted:
+        yield f"\nnote: {CLASS_WEIGHT_NOTE}"
     yield from closing_lines("Run directory", result.run, f"bpnet predict {result.run} DATA.csv")

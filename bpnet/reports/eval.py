@@ -5,10 +5,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.reports.text import MAX_WIDTH, counted, interval_text, score_text, table
+from bpnet.reports.text import (
+    CLASS_WEIGHT_NOTE,
+    MAX_WIDTH,
+    counted,
+    interval_text,
+    score_text,
+    table,
+)
 from bpnet.scoring.metrics import EVALUATION_METRICS, metric_title
 
 if TYPE_CHECKING:
+    from bpnet.scoring.comparison import Comparison
     from bpnet.scoring.scores import Classification, Multilabel, Regression
     from bpnet.workflows.eval import Evaluation
 
@@ -30,6 +38,7 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
     elif len(scores.per_target) > 1:
         yield from _target_lines(scores)
     notes = [
+        CLASS_WEIGHT_NOTE if evaluation.class_weighted else None,
         scores.note,
         *(f"{b.name}: {b.note}" if b.note else None for b in evaluation.baselines),
     ]
@@ -48,18 +57,36 @@ def eval_data(run: Path, evaluation: "Evaluation") -> dict[str, Any]:
 
 def _metric_lines(evaluation: "Evaluation") -> list[str]:
     """Return the table of metrics, one per line, with the baselines' beside them."""
-    baselines = evaluation.baselines
+    baselines, positive = evaluation.baselines, getattr(evaluation.scores, "positive", None)
     rows = [
         [
-            metric_title(score.name),
+            metric_title(score.name, positive),
             score_text(score.value),
             interval_text(score.low, score.high),
             *(score_text(baseline.figures.get(score.name)) for baseline in baselines),
         ]
         for score in evaluation.scores.figures
     ]
+    rows += _weighted_rows(evaluation.comparisons)
     header = ["", "network", "95 % interval", *(baseline.name for baseline in baselines)]
     return table(header, rows, numbers=True)
+
+
+def _weighted_rows(comparisons: Sequence["Comparison"]) -> list[list[str]]:
+    """Return the weighted metrics that the network is judged by, which have no interval."""
+    weighted: dict[str, list[Comparison]] = {}
+    for comparison in comparisons:
+        if comparison.weighted:
+            weighted.setdefault(comparison.metric, []).append(comparison)
+    return [
+        [
+            metric,
+            score_text(each[0].network_value),
+            "",
+            *(score_text(comparison.baseline_value) for comparison in each),
+        ]
+        for metric, each in weighted.items()
+    ]
 
 
 def _class_lines(scores: "Classification") -> Iterator[str]:
@@ -70,6 +97,8 @@ def _class_lines(scores: "Classification") -> Iterator[str]:
         [c.label, *map(score_text, (c.precision, c.recall, c.f1)), str(c.rows)]
         for c in scores.per_class
     ]
+    for row in rows:
+        row[0] += " (positive)" if row[0] == scores.positive else ""
     yield from table(["", "precision", "recall", "F1", "rows"], rows, numbers=True)
 
 

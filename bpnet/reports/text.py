@@ -8,6 +8,12 @@ MAX_WIDTH = 80
 """Columns of a terminal, and of a line of Markdown."""
 _HEAD_WIDTH = 12
 
+CLASS_WEIGHT_NOTE = (
+    "the classes were weighted in training (dataset.class_weight), so the probabilities are not "
+    "calibrated to the class shares of the table: log loss, Brier score and calibration error "
+    "suffer from it"
+)
+
 
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False

@@ -75,7 +75,7 @@ def _estimate(name: str, results: Sequence[FoldResult]) -> Estimate:
 
 
 def metrics_document(
-    estimates: Mapping[str, Estimate], results: Sequence[FoldResult]
+    estimates: Mapping[str, Estimate], results: Sequence[FoldResult], positive: str | None
 ) -> dict[str, object]:
     """Return what metrics.json holds of a cross-validation."""
     return {
@@ -88,4 +88,5 @@ def metrics_document(
             {"repeat": result.repeat, "fold": result.fold, "test": result.figures}
             for result in results
         ],
+        "positive": positive,
     }

@@ -206,7 +206,7 @@ BRIER = EvaluationMetric(
         lambda sample: float(sample.brier.mean()), lambda sums: sums.brier / sums.rows
     ),
 )
-"""The mean of (p - t)² of each label or the second of two classes; of more, Σ_k (p_k - t_k)²."""
+"""The mean of (p - t)² of each label, or either of two classes; of more, Σ_k (p_k - t_k)²."""
 
 
 def _mean_over_columns(
@@ -228,7 +228,7 @@ ROC_AUC = EvaluationMetric(
     ),
     multilabel=Formula(lambda sample: mean_or_none(sample.roc_auc)),
 )
-"""Of two classes the second's; else the mean over labels, or classes, each against the rest."""
+"""The mean over labels, or over more than two classes, each against the rest; of two, either's."""
 
 
 AVERAGE_PRECISION = EvaluationMetric(
@@ -242,7 +242,7 @@ AVERAGE_PRECISION = EvaluationMetric(
         lambda sample: _mean_over_columns(sample, sklearn_metrics().average_precision_score),
     ),
 )
-"""Averaged like ROC AUC."""
+"""That of the positive class of two; of more classes, or of labels, the mean over them."""
 
 
 CALIBRATION_ERROR = EvaluationMetric(
@@ -366,9 +366,14 @@ EVALUATION_METRICS: Mapping[Task, tuple[EvaluationMetric, ...]] = {
 _BY_NAME = {metric.name: metric for metrics in EVALUATION_METRICS.values() for metric in metrics}
 
 
-def metric_title(name: str) -> str:
-    """Return what reports call a metric, or another number with a name, such as the loss."""
-    return _BY_NAME[name].title if name in _BY_NAME else name.replace("_", " ")
+def metric_title(name: str, positive: str | None = None) -> str:
+    """Return what reports call a metric, or another number with a name, such as the loss.
+
+    A metric that depends on the `positive` class names it.
+    """
+    title = _BY_NAME[name].title if name in _BY_NAME else name.replace("_", " ")
+    depends = positive is not None and name == AVERAGE_PRECISION.name
+    return f"{title} of '{positive}'" if depends else title
 
 
 def metric_range(name: str) -> tuple[float, float]:

@@ -17,17 +17,20 @@ _LEAST_PROBABILITY = 1e-15
 
 
 class ClassSample:
-    """Rows of a classification: true class numbers (N,) and probabilities (N, C) from 0 to 1."""
+    """Rows of a classification: true class numbers (N,) and probabilities (N, C) from 0 to 1.
 
-    def __init__(self, true: Integers, probabilities: Floats) -> None:
+    Of two classes, `positive` is the number of the one that rankings are about.
+    """
+
+    def __init__(self, true: Integers, probabilities: Floats, positive: int = 1) -> None:
         self.rows, self.classes = probabilities.shape
         self.width = 3 * self.classes + CALIBRATION_BINS + 2
-        self.true, self.probabilities = true, probabilities
+        self.true, self.probabilities, self.positive = true, probabilities, positive
         self.predicted = probabilities.argmax(axis=1)
         of_true = probabilities[np.arange(self.rows), true]
         # Σ_k (p_k - t_k)² = Σ_k p_k² - 2 p_true + 1
         self.brier = np.vecdot(probabilities, probabilities) - 2 * of_true + 1
-        # of two classes the second's only, by convention: half of the sum
+        # of two classes one term only, by convention: half of the sum, the same for either class
         if self.classes == 2:
             self.brier = (probabilities[:, 1] - true) ** 2
         self.log_loss = log_losses(true, probabilities)
@@ -40,8 +43,11 @@ class ClassSample:
         self.ranked = Rankings(1 if self.classes == 2 else self.classes, self.column)
 
     def column(self, k: int) -> tuple[npt.NDArray[np.bool_], Floats]:
-        """Return a mask (N,) of class k's rows and its probabilities (N,); of two, the second's."""
-        k = 1 if self.classes == 2 else k
+        """Return a mask (N,) of class k's rows and its probabilities (N,).
+
+        Of two classes there is one column, the positive class's.
+        """
+        k = self.positive if self.classes == 2 else k
         return self.true == k, self.probabilities[:, k]
 
     def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:

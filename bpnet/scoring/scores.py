@@ -54,9 +54,13 @@ class Scores:
 
 @dataclass(frozen=True)
 class Classification(Scores):
-    """Scores of classes; confusion[i][j] counts the rows of class i predicted as class j."""
+    """Scores of classes; confusion[i][j] counts the rows of class i predicted as class j.
+
+    `positive` is the class, of two, whose average precision it is; None of more.
+    """
 
     classes: list[str]
+    positive: str | None
     confusion: list[list[int]]
     per_class: list[ClassScores]
 
@@ -85,12 +89,13 @@ def score_classes(
     classes: Sequence[str],
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
+    positive: int = 1,
 ) -> Classification:
-    """Score finite probabilities (N, C) against class numbers (N,).
+    """Score finite probabilities (N, C) against class numbers (N,), of which one is `positive`.
 
     The prediction is the most probable class. The metrics are EVALUATION_METRICS["classification"].
     """
-    sample = ClassSample(true, np.clip(probabilities.astype(np.float64), 0, 1))
+    sample = ClassSample(true, np.clip(probabilities.astype(np.float64), 0, 1), positive)
     numbers = list(range(len(classes)))
     precision, recall, f1, rows = metrics.precision_recall_fscore_support(
         true, sample.predicted, labels=numbers, zero_division=0
@@ -106,6 +111,7 @@ def score_classes(
         resamples=scored.resamples,
         note=scored.note,
         classes=list(classes),
+        positive=classes[positive] if len(classes) == 2 else None,
         confusion=metrics.confusion_matrix(true, sample.predicted, labels=numbers).tolist(),
         per_class=[
             ClassScores(label, float(p), float(r), float(f), int(n))
@@ -195,7 +201,9 @@ def score_predictions(
     The true values are class numbers (N,), labels (N, K) or quantities (N, K).
     """
     if isinstance(target, Classes):
-        return score_classes(true, predicted, target.classes, generator, resamples)
+        return score_classes(
+            true, predicted, target.classes, generator, resamples, target.positive_number
+        )
     if isinstance(target, Labels):
         return score_labels(true, predicted, target.names, generator, resamples)
     return score_quantities(true, predicted, target.names, generator, resamples)

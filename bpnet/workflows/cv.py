@@ -41,6 +41,10 @@ class CVResult:
     repeats: int
     passes: int
     estimates: dict[str, Estimate]
+    positive: str | None
+    """The class, of two, whose average precision it is; None of more, or of other tasks."""
+    class_weighted: bool
+    """True if classes had different weights in training: probabilities then follow the weights."""
     results: list[FoldResult]
     left_out: list[dict[str, int]]
     """Repetition and number of each fold whose network diverged."""
@@ -92,6 +96,8 @@ def cross_validate(
         repeats=repeats,
         passes=len(passes),
         estimates=session.estimates,
+        positive=passes[0][0].fitted.positive,
+        class_weighted=passes[0][0].fitted.class_weighted,
         results=session.trained.results,
         left_out=session.trained.left_out,
         seconds=time.perf_counter() - start,
@@ -246,7 +252,10 @@ class _CVSession(TrainingSession):
         )
         results = [fold.result for fold in folds]
         self.estimates = estimate_metrics(results)
-        files.write_json(self._run.metrics_json, metrics_document(self.estimates, results))
+        files.write_json(
+            self._run.metrics_json,
+            metrics_document(self.estimates, results, self._passes[0][0].fitted.positive),
+        )
 
     def raise_unless_finished(self, status: Status, learning_rate: float) -> None:
         """Raise InterruptedRunError or DivergedError if the training ended so."""

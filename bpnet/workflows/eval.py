@@ -14,14 +14,16 @@ from bpnet.data.reading import Table, open_table
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError
 from bpnet.models.ensemble import Ensemble, load_ensemble
+from bpnet.preparation.sample_weights import weights_differ
 from bpnet.runs import directory
 from bpnet.runs.splits import DROPPED, read_splits
-from bpnet.workflows.eval_baselines import BaselineScores, compare_with_baselines
+from bpnet.workflows.eval_baselines import BaselineScores, Compared, compare_with_baselines
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.scored_model import ScoredModel
 from bpnet.workflows.training_table import TrainingTable, open_training_table
 
 if TYPE_CHECKING:  # imports scikit-learn, which takes a second
+    from bpnet.scoring.comparison import Comparison
     from bpnet.scoring.scores import AnyScores
 
 
@@ -29,7 +31,8 @@ if TYPE_CHECKING:  # imports scikit-learn, which takes a second
 class Evaluation:
     """The scores of a run's networks on some rows, beside those of baselines.
 
-    `verdict` has a sentence for each baseline that the network does not clearly beat.
+    `verdict` has a sentence for each baseline that the network does not clearly beat, and before
+    these the metrics that it is judged by, if rows are weighted.
     """
 
     data: str
@@ -39,6 +42,9 @@ class Evaluation:
     """The mean of the networks' losses, as training minimizes them, penalty included."""
     scores: "AnyScores"
     baselines: list[BaselineScores]
+    comparisons: list["Comparison"]
+    class_weighted: bool
+    """True if classes had different weights in training: probabilities then follow the weights."""
     verdict: list[str]
     warnings: list[str]
 
@@ -75,7 +81,7 @@ def evaluate(
     rows = read_evaluation_set(model, subject.table, subject.mask, warnings)
     scored = ScoredModel(model, rows)
     scores = scored.score(scored.predicted, resamples)
-    compared: tuple[list[BaselineScores], list[str]] = [], []
+    compared = Compared()
     if baselines and training is not None:
         compared = compare_with_baselines(scored, training, warnings)
     return Evaluation(
@@ -84,8 +90,10 @@ def evaluate(
         networks=model.networks,
         loss=scored.loss,
         scores=scores,
-        baselines=compared[0],
-        verdict=compared[1],
+        baselines=compared.baselines,
+        comparisons=compared.comparisons,
+        class_weighted=weights_differ(model.description.class_weight),
+        verdict=compared.verdict,
         warnings=warnings,
     )
 

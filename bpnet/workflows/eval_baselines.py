@@ -1,16 +1,22 @@
 """The baselines of an evaluation: simple models fitted to the run's training rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.reading.column import Floats
+from bpnet.data.targets import Classes
 from bpnet.engine.component import Array
 from bpnet.preparation.row_store import MOST_IN_MEMORY
+from bpnet.preparation.sample_weights import weights_differ
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.scored_model import ScoredModel
 from bpnet.workflows.training_table import TrainingTable
+
+if TYPE_CHECKING:  # imports scikit-learn, which takes a second
+    from bpnet.scoring.comparison import Comparison, Truth
 
 _MAX_TRAINING_ROWS = 50_000
 
@@ -24,10 +30,23 @@ class BaselineScores:
     note: str | None
 
 
+@dataclass(frozen=True)
+class Compared:
+    """The scores of the baselines, and how the network compares with each.
+
+    `verdict` says by what the network is judged, if rows are weighted, and has a sentence for each
+    baseline that it does not clearly beat.
+    """
+
+    baselines: list[BaselineScores] = field(default_factory=list)
+    comparisons: list["Comparison"] = field(default_factory=list)
+    verdict: list[str] = field(default_factory=list)
+
+
 def compare_with_baselines(
     scored: ScoredModel, training: TrainingTable, warnings: list[str]
-) -> tuple[list[BaselineScores], list[str]]:
-    """Return the baselines' scores, and a sentence for each that the model does not clearly beat.
+) -> Compared:
+    """Compare a model with baselines, fitted to the same rows with the same weights.
 
     Where one-hot columns of the rows would be too large there are no baselines, and many training
     rows are thinned out; both add a warning to the list.
@@ -35,7 +54,7 @@ def compare_with_baselines(
     encoder, rows = scored.model.description.encoder, len(scored.rows.values)
     if _one_hot_bytes(encoder, rows) > MOST_IN_MEMORY:
         warnings.append(f"no baselines: {rows} rows are too many to compare on")
-        return [], []
+        return Compared()
     mask = training.mask("train")
     numbers = np.flatnonzero(mask)
     if len(numbers) > _MAX_TRAINING_ROWS:
@@ -49,13 +68,10 @@ def compare_with_baselines(
     return _fit_and_score(scored, training, mask)
 
 
-def _fit_and_score(
-    scored: ScoredModel, training: TrainingTable, mask: Array
-) -> tuple[list[BaselineScores], list[str]]:
-    from bpnet.scoring.baselines import (  # deferred: imports scikit-learn
-        describe_comparison,
-        fit_baselines,
-    )
+def _fit_and_score(scored: ScoredModel, training: TrainingTable, mask: Array) -> Compared:
+    # deferred: imports scikit-learn
+    from bpnet.scoring.baselines import fit_baselines
+    from bpnet.scoring.comparison import compare, verdict
 
     model, rows = scored.model, scored.rows
     description = model.description
@@ -64,19 +80,42 @@ def _fit_and_score(
         description.task,
         one_hot_codes(description.encoder, train.x[0]),
         train.values,
-        train.sample_weights,  # without class weights, which would hide the majority class
+        train.weights,
         one_hot_codes(description.encoder, rows.x[0]),
         len(description.classes) if description.classes else None,
+        class_weighted=weights_differ(description.class_weight),
     )
     scores = []
     for baseline in fitted:
         metrics = scored.score(baseline.predicted, resamples=2).figures
         values = {metric.name: metric.value for metric in metrics}
         scores.append(BaselineScores(baseline.name, values, baseline.note))
-    sentences = describe_comparison(
-        description.task, rows.values, scored.predicted, fitted, scored.generator(2)
-    )
-    return scores, sentences
+    truth = _truth(scored)
+    comparisons = compare(truth, scored.predicted, fitted, scored.generator(2))
+    sentences = verdict(comparisons, len(rows.values))
+    if truth.weights is not None:
+        keys = ["dataset.class_weight"] if weights_differ(description.class_weight) else []
+        keys += ["dataset.sample_weight"] if rows.sample_weights is not None else []
+        sentences.insert(
+            0,
+            "judged by the weighted metrics, in which rows weigh as in training "
+            f"({' and '.join(keys)}), as the network and the baselines were fitted",
+        )
+    return Compared(scores, comparisons, sentences)
+
+
+def _truth(scored: ScoredModel) -> "Truth":
+    """Return what the predictions are compared with, weighted as training weighs the rows."""
+    from bpnet.scoring.comparison import Truth  # deferred: see above
+
+    target, weights = scored.model.description.target, scored.rows.weights
+    if weights is not None:
+        weights = None if np.ptp(weights) == 0 else weights / weights.mean()
+    task = scored.model.description.task
+    if isinstance(target, Classes):
+        positive = target.positive_number if len(target.classes) == 2 else 0
+        return Truth(task, scored.rows.values, weights, target.classes, positive)
+    return Truth(task, scored.rows.values, weights)
 
 
 def one_hot_codes(encoder: Encoder, x: Array) -> Floats:

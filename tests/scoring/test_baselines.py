@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from bpnet.scoring import baselines as module
-from bpnet.scoring.baselines import Baseline, describe_comparison, fit_baselines
+from bpnet.scoring.baselines import fit_baselines
 
 
 @pytest.fixture
@@ -92,97 +92,11 @@ def test_a_fit_that_does_not_converge_is_noted_and_does_not_warn(monkeypatch, rn
     assert logistic.note == "did not converge in 2 iterations"
 
 
-def probabilities(right, true, confidence=0.8):
-    """Two classes, predicted rightly where `right` (N,)."""
-    said = np.where(right, true, 1 - true)
-    return np.where(np.arange(2) == said[:, None], confidence, 1 - confidence)
-
-
-def judged(network_right, baseline_right, rng):
-    true = np.arange(len(network_right)) % 2
-    baseline = Baseline("logistic regression", probabilities(baseline_right, true), None)
-    return describe_comparison(
-        "classification", true, probabilities(network_right, true), [baseline], rng
-    )
-
-
-def test_a_network_that_beats_all_gets_no_sentence(rng):
-    assert judged(np.arange(200) >= 10, np.arange(200) >= 60, rng) == []
-
-
-def test_a_network_that_is_clearly_worse(rng):
-    (sentence,) = judged(np.arange(200) >= 60, np.arange(200) >= 10, rng)
-    assert sentence.startswith(
-        "the network does not beat logistic regression: "
-        "accuracy 0.70 against 0.95 (clearly worse), log loss 0.64"
-    )
-    assert sentence.count("(clearly worse)") == 2
-    assert "noise" not in sentence
-
-
-def test_a_network_that_is_better_by_chance(rng):
-    # right on 3 rows where the baseline is wrong, wrong on 2 where it is right
-    network = np.ones(100, bool)
-    baseline = network.copy()
-    network[:2] = baseline[2:5] = False
-    (sentence,) = judged(network, baseline, rng)
-    assert sentence.startswith(
-        "the network is not clearly better than logistic regression: accuracy 0.98 against 0.97"
-    )
-    assert sentence.endswith("a difference within the noise of 100 rows")
-    (sentence,) = judged(baseline, network, rng)
-    assert sentence.startswith(
-        "the network does not beat logistic regression: "
-        "accuracy 0.97 against 0.98 (within the noise)"
-    )
-
-
-def test_the_same_predictions_do_not_beat_each_other(rng):
-    right = np.arange(50) > 3
-    (sentence,) = judged(right, right, rng)
-    assert "accuracy 0.92 (equal)" in sentence
-
-
-def test_the_comparison_is_paired(rng):
-    # better on 12 rows of 1,000 and worse on none is clear, though either accuracy varies by 0.03
-    network = np.arange(1000) >= 300
-    baseline = np.arange(1000) >= 312
-    assert judged(network, baseline, rng) == []
-
-
-def test_quantities_are_compared_by_r2_of_targets_in_their_own_units(rng):
-    true = rng.normal(size=(300, 2)) * [1, 1000]
-    near, far = (
-        true + 0.3 * rng.normal(size=(300, 2)) * [1, 1000],
-        true + rng.normal(size=(300, 2)) * [1, 1000],
-    )
-    assert (
-        describe_comparison(
-            "regression", true, near, [Baseline("ridge regression", far, None)], rng
-        )
-        == []
-    )
-    (sentence,) = describe_comparison(
-        "regression", true, far, [Baseline("ridge regression", near, None)], rng
-    )
-    assert sentence.startswith("the network does not beat ridge regression: R² ")
-    still = np.ones((5, 1))
-    (sentence,) = describe_comparison(
-        "regression", still, still + 0.25, [Baseline("the mean", still, None)], rng
-    )
-    assert sentence == "the network does not beat the mean: RMSE 0.25 against 0.00 (clearly worse)"
-
-
-def test_labels_are_compared_by_accuracy_and_log_loss(rng):
-    true = rng.integers(0, 2, (300, 2))
-    good, bad = 0.6 * true + 0.2, np.full((300, 2), 0.4, np.float32)
-    assert (
-        describe_comparison(
-            "multilabel", true, good, [Baseline("the most frequent values", bad, None)], rng
-        )
-        == []
-    )
-    (sentence,) = describe_comparison("multilabel", true, bad, [Baseline("x", good, None)], rng)
-    assert "accuracy" in sentence
-    assert "log loss" in sentence
-    assert "against 0.22" in sentence
+def test_equal_weighted_shares_predict_the_most_frequent_class(rng):
+    y = np.array([0, 1, 1, 1, 1, 2, 2])
+    weights = np.array([4, 1, 1, 1, 1, 2, 2.0])
+    x = rng.normal(size=(7, 2))
+    shares, _ = fit_baselines("classification", x, y, weights, x, 3, class_weighted=True)
+    assert shares.name == "the weighted class shares"
+    np.testing.assert_allclose(shares.predicted, np.full((7, 3), 1 / 3), atol=1e-8)
+    assert set(shares.predicted.argmax(axis=1)) == {1}

@@ -50,7 +50,7 @@ def test_folds_where_a_metric_is_undefined_are_left_out() -> None:
 
 def test_the_document_has_means_deviations_intervals_and_folds() -> None:
     results = folds("rmse", 1.0, 3.0)
-    document = metrics_document(estimate_metrics(results), results)
+    document = metrics_document(estimate_metrics(results), results, "yes")
     assert document["test"] == {"rmse": 2.0}
     assert document["deviation"] == {"test": {"rmse": math.sqrt(2)}}
     assert document["folds"] == [

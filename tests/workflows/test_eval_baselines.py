@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from labeled_runs import CONFIG, write_labeled
-from workflow_runs import read_csv, train_text, write_csv
+from workflow_runs import train_text, write_csv
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.columns import EmbeddingColumn, NumericColumn
@@ -22,16 +22,6 @@ def test_the_rows_that_baselines_are_fitted_to_are_told(classes, monkeypatch):
     (warning,) = evaluate(classes.run, None, resamples=20).warnings
     assert "the baselines are fitted to 20 of" in warning
     assert "training rows, evenly spaced" in warning
-
-
-def test_the_majority_is_that_of_the_rows_and_not_of_the_class_weights(classes):
-    found = evaluate(classes.run, None, resamples=20)
-    majority = next(
-        baseline for baseline in found.baselines if baseline.name == "the majority class"
-    )
-    parts = [row["part"] for row in read_csv(classes.run / "splits.csv")]
-    test = [k for k, part in enumerate(parts) if part == "test"]
-    assert majority.figures["accuracy"] == pytest.approx(np.mean([k % 5 != 0 for k in test]))
 
 
 def test_the_majority_weighs_the_rows_by_their_own_weights(tmp_path):

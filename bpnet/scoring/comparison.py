@@ -1,0 +1,228 @@
+"""The comparison of a network with baselines: by which metrics, and whether it clearly beats them.
+
+Each comparison is paired, row by row: the network is clearly better where the 95 % bootstrap
+interval of the rows' mean gain, the same rows drawn for both, is above 0.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from bpnet.config.task import Task
+from bpnet.data.reading.column import Floats
+from bpnet.scoring.baselines import Baseline
+from bpnet.scoring.bootstrap import Means, Score, bootstrap
+from bpnet.scoring.metrics import (
+    ACCURACY,
+    AVERAGE_PRECISION,
+    LABEL_ACCURACY,
+    LOG_LOSS,
+    R2,
+    RMSE,
+    metric_title,
+)
+from bpnet.scoring.samples import ClassSample, Integers, clipped, log_losses
+
+Outcome = Literal["better", "better within the noise", "equal", "worse within the noise", "worse"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A metric of the network beside a baseline's; `weighted` if rows weigh as in training."""
+
+    baseline: str
+    metric: str
+    weighted: bool
+    network_value: float
+    baseline_value: float
+    outcome: Outcome
+
+
+class Truth(NamedTuple):
+    """What predictions are compared with: true values, and each row's weight (N,) in training.
+
+    The weights have the mean 1, or are None where all rows weigh the same. Of two classes,
+    `classes` are their names and `positive` the number of the positive one.
+    """
+
+    task: Task
+    values: np.ndarray
+    weights: Floats | None = None
+    classes: Sequence[str] = ()
+    positive: int = 1
+
+
+class _Gain(NamedTuple):
+    """A metric of both, and how much better the network is on each row (N,): its mean counts."""
+
+    metric: str
+    weighted: bool
+    network: float
+    baseline: float
+    rows: Floats
+
+
+def compare(
+    truth: Truth, network: Floats, baselines: Sequence[Baseline], generator: np.random.Generator
+) -> list[Comparison]:
+    """Compare a network's predictions with those of each baseline, both shaped as for scoring.
+
+    Metrics are accuracy (multilabel: over all labels) and log loss, of two classes also average
+    precision; or R² (RMSE if no target varies). All but average precision are weighted as the rows
+    are in training: a network is judged by what it was trained for.
+    """
+    return [
+        Comparison(
+            baseline.name,
+            gain.metric,
+            gain.weighted,
+            gain.network,
+            gain.baseline,
+            _outcome(gain, generator),
+        )
+        for baseline in baselines
+        for gain in _gains(truth, network, baseline.predicted)
+    ]
+
+
+def verdict(comparisons: Sequence[Comparison], rows: int) -> list[str]:
+    """Return a sentence for each baseline that the network does not clearly beat on `rows` rows."""
+    sentences = []
+    for name in dict.fromkeys(comparison.baseline for comparison in comparisons):
+        behind, unclear = [], []
+        for comparison in comparisons:
+            if comparison.baseline != name:
+                continue
+            both = f"{comparison.metric} {_both_text(comparison)}"
+            if comparison.outcome == "better within the noise":
+                unclear.append(both)
+            elif comparison.outcome == "equal":
+                behind.append(both)
+            elif comparison.outcome != "better":
+                remark = "clearly worse" if comparison.outcome == "worse" else "within the noise"
+                behind.append(f"{both} ({remark})")
+        if behind:
+            sentences.append(f"the network does not beat {name}: {', '.join(behind)}")
+        if unclear:
+            sentences.append(
+                f"the network is not clearly better than {name}: {', '.join(unclear)}, "
+                f"a difference within the noise of {rows} rows"
+            )
+    return sentences
+
+
+def _outcome(gain: _Gain, generator: np.random.Generator) -> Outcome:
+    score = _mean_gain(gain.rows, generator)
+    assert score.value is not None
+    assert score.low is not None
+    assert score.high is not None
+    if gain.network == gain.baseline:
+        return "equal"
+    if score.value <= 0:
+        return "worse" if score.high < 0 else "worse within the noise"
+    return "better within the noise" if score.low <= 0 else "better"
+
+
+def _mean_gain(rows: Floats, generator: np.random.Generator) -> Score:
+    """Return the mean gain of the rows with its 95 % interval."""
+    means = Means(["gain"], rows[:, None])
+    return bootstrap(means, {"gain": float(rows.mean())}, generator).scores[0]
+
+
+def _gains(truth: Truth, network: Floats, baseline: Floats) -> Iterator[_Gain]:
+    """Yield the metrics that the network and a baseline are compared by."""
+    if truth.task == "regression":
+        yield _gain_in_errors(truth, network, baseline)
+        return
+    true = truth.values
+    if truth.task == "classification":
+        title = ACCURACY.title
+        right = [(p.argmax(axis=1) == true).astype(np.float64) for p in (network, baseline)]
+        losses = [log_losses(true, p) for p in (network, baseline)]
+    else:
+        title = LABEL_ACCURACY.title
+        right = [((p > 0.5) == true).mean(axis=1) for p in (network, baseline)]
+        losses = [_label_losses(true, p) for p in (network, baseline)]
+    yield _weighted_gain(truth, title, right[0], right[1], sign=1)
+    yield _weighted_gain(truth, LOG_LOSS.title, losses[0], losses[1], sign=-1)
+    if len(truth.classes) == 2 and 0 < true.sum() < len(true):
+        yield _gain_in_precision(truth, network, baseline)
+
+
+def _weighted_gain(
+    truth: Truth, title: str, of_network: Floats, of_baseline: Floats, sign: int
+) -> _Gain:
+    """Return the gain in the weighted mean of the rows' values (N,), higher better for sign 1."""
+    weights = truth.weights
+    if weights is not None:
+        of_network, of_baseline = weights * of_network, weights * of_baseline
+    network, baseline = float(of_network.mean()), float(of_baseline.mean())
+    return _named(truth, title, network, baseline, sign * (of_network - of_baseline))
+
+
+def _named(truth: Truth, title: str, network: float, baseline: float, rows: Floats) -> _Gain:
+    weighted = truth.weights is not None
+    return _Gain(f"weighted {title}" if weighted else title, weighted, network, baseline, rows)
+
+
+def _gain_in_precision(truth: Truth, network: Floats, baseline: Floats) -> _Gain:
+    """Compare by average precision, whose gain is taken to first order in the rows' counts.
+
+    precision ≈ value + Σ_rows (count - 1) · ∂ precision / ∂ count, and the derivatives sum to 0.
+    """
+    name, rows = AVERAGE_PRECISION.name, len(truth.values)
+    values, slopes = [], []
+    for predicted in (network, baseline):
+        sample = ClassSample(truth.values, predicted, truth.positive)
+        value = AVERAGE_PRECISION.formula("classification").of_rows(sample)
+        assert value is not None  # both classes occur
+        values.append(value)
+        slopes.append(sample.ranked.slopes()[name])
+    gain = values[0] - values[1] + rows * (slopes[0] - slopes[1])
+    title = metric_title(name, truth.classes[truth.positive])
+    return _Gain(title, False, values[0], values[1], gain)
+
+
+def _gain_in_errors(truth: Truth, network: Floats, baseline: Floats) -> _Gain:
+    """Compare by R²: squared errors over each target's variance, averaged over those that vary."""
+    true = truth.values
+    weights = np.ones(len(true)) if truth.weights is None else truth.weights
+    varies = np.ptp(true[weights > 0], axis=0) > 0
+    w = weights[:, None]
+    errors = [w * (predicted - true) ** 2 for predicted in (network, baseline)]
+    if not varies.any():
+        network_error, baseline_error = (error.mean(axis=1) for error in errors)
+        rmse, other_rmse = (float(np.sqrt(each.mean())) for each in (network_error, baseline_error))
+        return _named(truth, RMSE.title, rmse, other_rmse, baseline_error - network_error)
+    # 1 - R² is the mean of error² / variance
+    around = true[:, varies] - (w * true[:, varies]).mean(axis=0)
+    variance = (w * around**2).mean(axis=0)
+    network_error, baseline_error = ((error[:, varies] / variance).mean(axis=1) for error in errors)
+    r2, other_r2 = (float(1 - each.mean()) for each in (network_error, baseline_error))
+    return _named(truth, R2.title, r2, other_r2, baseline_error - network_error)
+
+
+def _label_losses(true: Integers, probabilities: Floats) -> Floats:
+    """Return log losses (N,), averaged over the labels."""
+    p = probabilities.astype(np.float64)
+    of_true = np.where(true > 0, p, 1 - p)
+    both = clipped(np.stack([of_true, 1 - of_true], axis=-1))  # (N, L, 2)
+    return np.asarray(-np.log(both[..., 0]).mean(axis=1))
+
+
+def _both_text(comparison: Comparison) -> str:
+    """Return both values, to as many digits as it takes to see them differ."""
+    network, baseline = comparison.network_value, comparison.baseline_value
+    if comparison.outcome == "equal":
+        return f"{_rounded(network, 2)} (equal)"
+    digits = next((d for d in range(2, 6) if _rounded(network, d) != _rounded(baseline, d)), 2)
+    return f"{_rounded(network, digits)} against {_rounded(baseline, digits)}"
+
+
+def _rounded(value: float, digits: int) -> str:
+    """Return a number with decimals; one that is 10 or more, or small, with significant digits."""
+    if 0 < abs(value) < 0.1**digits or abs(value) >= 1e6:
+        return f"{value:.{digits}g}"
+    return f"{value:.{digits}f}"

@@ -1,0 +1,169 @@
+"""A verdict compares by the metrics that training weighs, and minds the noise."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from bpnet.scoring.baselines import Baseline
+from bpnet.scoring.comparison import Truth, compare, verdict
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def probabilities(right, true, confidence=0.8):
+    """Two classes, predicted rightly where `right` (N,)."""
+    said = np.where(right, true, 1 - true)
+    return np.where(np.arange(2) == said[:, None], confidence, 1 - confidence)
+
+
+def judged(network_right, baseline_right, rng):
+    true = np.arange(len(network_right)) % 2
+    baseline = Baseline("logistic regression", probabilities(baseline_right, true), None)
+    truth = Truth("classification", true)
+    return verdict(compare(truth, probabilities(network_right, true), [baseline], rng), len(true))
+
+
+def test_a_network_that_beats_all_gets_no_sentence(rng):
+    assert judged(np.arange(200) >= 10, np.arange(200) >= 60, rng) == []
+
+
+def test_a_network_that_is_clearly_worse(rng):
+    (sentence,) = judged(np.arange(200) >= 60, np.arange(200) >= 10, rng)
+    assert sentence.startswith(
+        "the network does not beat logistic regression: "
+        "accuracy 0.70 against 0.95 (clearly worse), log loss 0.64"
+    )
+    assert sentence.count("(clearly worse)") == 2
+    assert "noise" not in sentence
+
+
+def test_a_network_that_is_better_by_chance(rng):
+    # right on 3 rows where the baseline is wrong, wrong on 2 where it is right
+    network = np.ones(100, bool)
+    baseline = network.copy()
+    network[:2] = baseline[2:5] = False
+    (sentence,) = judged(network, baseline, rng)
+    assert sentence.startswith(
+        "the network is not clearly better than logistic regression: accuracy 0.98 against 0.97"
+    )
+    assert sentence.endswith("a difference within the noise of 100 rows")
+    (sentence,) = judged(baseline, network, rng)
+    assert sentence.startswith(
+        "the network does not beat logistic regression: "
+        "accuracy 0.97 against 0.98 (within the noise)"
+    )
+
+
+def test_the_same_predictions_do_not_beat_each_other(rng):
+    right = np.arange(50) > 3
+    (sentence,) = judged(right, right, rng)
+    assert "accuracy 0.92 (equal)" in sentence
+
+
+def test_the_comparison_is_paired(rng):
+    # better on 12 rows of 1,000 and worse on none is clear, though either accuracy varies by 0.03
+    network = np.arange(1000) >= 300
+    baseline = np.arange(1000) >= 312
+    assert judged(network, baseline, rng) == []
+
+
+def sentences(task, true, network, baseline, rng, name="a baseline"):
+    compared = compare(Truth(task, true), network, [Baseline(name, baseline, None)], rng)
+    return verdict(compared, len(true))
+
+
+def test_quantities_are_compared_by_r2_of_targets_in_their_own_units(rng):
+    true = rng.normal(size=(300, 2)) * [1, 1000]
+    near, far = (
+        true + 0.3 * rng.normal(size=(300, 2)) * [1, 1000],
+        true + rng.normal(size=(300, 2)) * [1, 1000],
+    )
+    assert sentences("regression", true, near, far, rng) == []
+    (sentence,) = sentences("regression", true, far, near, rng)
+    assert sentence.startswith("the network does not beat a baseline: R² ")
+    still = np.ones((5, 1))
+    assert sentences("regression", still, still + 0.25, still, rng, "the mean") == [
+        "the network does not beat the mean: RMSE 0.25 against 0.00 (clearly worse)"
+    ]
+
+
+def test_tiny_errors_are_not_shown_as_zeros(rng):
+    still = np.full((5, 1), 1e-6)
+    (sentence,) = sentences("regression", still, still * 1.25, still * 1.12, rng)
+    assert "RMSE 2.5e-07 against 1.2e-07" in sentence
+
+
+def test_labels_are_compared_by_accuracy_and_log_loss(rng):
+    true = rng.integers(0, 2, (300, 2))
+    good, bad = 0.6 * true + 0.2, np.full((300, 2), 0.4, np.float32)
+    assert sentences("multilabel", true, good, bad, rng) == []
+    (sentence,) = sentences("multilabel", true, bad, good, rng)
+    assert "label accuracy" in sentence
+    assert "log loss" in sentence
+    assert "against 0.22" in sentence
+
+
+def test_classes_are_compared_by_what_scikit_learn_says_with_the_same_weights(rng):
+    true, weights = rng.integers(0, 2, 80), rng.uniform(0.1, 4, 80)
+    network, baseline = rng.dirichlet(np.ones(2), 80), rng.dirichlet(np.ones(2), 80)
+    for positive in (0, 1):
+        truth = Truth("classification", true, weights / weights.mean(), ["ok", "bad"], positive)
+        accuracy, loss, precision = compare(truth, network, [Baseline("x", baseline, None)], rng)
+        assert (accuracy.metric, accuracy.weighted) == ("weighted accuracy", True)
+        assert (loss.metric, loss.weighted) == ("weighted log loss", True)
+        label = ["ok", "bad"][positive]
+        assert (precision.metric, precision.weighted) == (f"average precision of '{label}'", False)
+        for p, found in ((network, "network_value"), (baseline, "baseline_value")):
+            expected = (
+                metrics.accuracy_score(true, p.argmax(axis=1), sample_weight=weights),
+                metrics.log_loss(true, p, sample_weight=weights),
+                metrics.average_precision_score(true, p[:, positive], pos_label=positive),
+            )
+            shown = [getattr(each, found) for each in (accuracy, loss, precision)]
+            np.testing.assert_allclose(shown, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("targets", [1, 3])
+def test_quantities_are_compared_by_weighted_r2(targets, rng):
+    true, weights = rng.normal(size=(50, targets)), rng.uniform(0, 3, 50)
+    network, baseline = true + rng.normal(size=true.shape), np.zeros_like(true)
+    truth = Truth("regression", true, weights / weights.mean())
+    (found,) = compare(truth, network, [Baseline("x", baseline, None)], rng)
+    assert found.metric == "weighted R²"
+    for p, value in ((network, found.network_value), (baseline, found.baseline_value)):
+        assert value == pytest.approx(metrics.r2_score(true, p, sample_weight=weights))
+
+
+def test_balanced_weights_make_weighted_accuracy_the_balanced_one(rng):
+    true = np.array([0] * 90 + [1] * 10)
+    weights = np.where(true == 0, 100 / 180, 100 / 20)
+    p = rng.dirichlet(np.ones(2), 100)
+    constant = np.tile([0.9, 0.1], (100, 1))
+    truth = Truth("classification", true, weights, ["a", "b"])
+    accuracy, *_ = compare(truth, p, [Baseline("x", constant, None)], rng)
+    balanced = metrics.balanced_accuracy_score(true, p.argmax(axis=1))
+    assert accuracy.network_value == pytest.approx(balanced)
+    assert accuracy.baseline_value == pytest.approx(0.5)
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_the_mean_gain_is_the_difference_of_the_metrics(seed, weighted, ties):
+    """So an outcome never contradicts the values beside it."""
+    rng = np.random.default_rng(seed)
+    true = np.arange(30) % 2
+    network, baseline = rng.dirichlet(np.ones(2), 30), rng.dirichlet(np.ones(2), 30)
+    if ties:
+        network, baseline = network.round(1), baseline.round(1)
+    weights = rng.uniform(0.2, 2, 30) if weighted else None
+    truth = Truth("classification", true, weights, ["a", "b"], int(rng.integers(2)))
+    for each in compare(truth, network, [Baseline("x", baseline, None)], rng):
+        sign = -1 if "loss" in each.metric else 1
+        difference = sign * (each.network_value - each.baseline_value)
+        if abs(difference) > 1e-12:
+            assert (difference > 0) == each.outcome.startswith("better")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bpnet.data.encoding.columns import NumericColumn
-from bpnet.data.encoding.dates import DateColumn, parse_date
+from bpnet.data.encoding.dates import DateColumn, read_days
 from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import SplitUse, split_generator
@@ -45,8 +45,7 @@ def feature_cells(fitted: FittedDataset, rows: Indices) -> Mapping[str, Array]:
             if isinstance(column, NumericColumn):
                 cells: Array = picked.as_numbers()
             elif isinstance(column, DateColumn):
-                form = column.format
-                cells = picked.parse(lambda text, form=form: parse_date(text, form), "a date")  # type: ignore[misc]
+                cells = read_days(picked, column.format)
             else:
                 codes, categories = picked.as_text()
                 cells = np.array([*categories, None], object)[codes]  # code -1 takes the None

@@ -1,15 +1,22 @@
 """Roles of columns: numeric, categorical, …, detected from training rows or set by the user."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.data.encoding.cell_errors import ambiguity_note, has_other_number_format
+from bpnet.data.dates.advice import compact_dates_note, reading_note
+from bpnet.data.dates.date_format import ISO
+from bpnet.data.dates.detection import (
+    DetectedFormat,
+    detect_format,
+    likely_format,
+    several_formats,
+)
+from bpnet.data.encoding.cell_errors import has_other_number_format
 from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.columns import FALSE_AND_TRUE
-from bpnet.data.encoding.dates import DATE_FORMATS, detect_format, likely_format
-from bpnet.data.reading.column import Column
+from bpnet.data.reading.column import Column, Floats, number_text
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_cell
@@ -33,33 +40,58 @@ class DetectedRole:
     date_format: str | None = None
     note: str | None = None
     """A remark to the user about a column that is used."""
-    number_format: NumberFormat | None = None
+    other_formats: tuple[str, ...] = ()
+    """The formats that fit every date so far, too, with another order of day, month and year."""
+
+    def narrowed(self, name: str, column: Column, rows: Array) -> "DetectedRole":
+        """Return the role of a date once further rows, of the same mask, have been seen."""
+        assert self.date_format is not None
+        _, texts = _present(column, rows)
+        before = DetectedFormat(self.date_format, self.other_formats)
+        after = before.narrowed(texts)
+        return self if after == before else _date_role(name, after, texts)
 
 
 def detect_role(
-    name: str, column: Column, rows: Array, given: Role | None, *, named: bool
+    name: str,
+    column: Column,
+    rows: Array,
+    given: Role | None,
+    *,
+    named: bool,
+    date_format: str | None = None,
 ) -> DetectedRole:
     """Return the role of a column by its cells in a mask of rows (N,), unless one is `given`.
 
-    A feature that is `named` in the config is never ignored for looking like an ID.
+    A feature that is `named` in the config is never ignored for looking like an ID. A date has the
+    `date_format`, if there is one.
     """
-    numbers = column.detect_format(rows)
-    column = column.read_by(numbers.number_format)
-    detected = replace(
-        _detected(name, column, rows, named=named), number_format=numbers.number_format
-    )
-    if detected.role == "numeric" and numbers.other is not None:
-        detected = replace(detected, note=ambiguity_note(numbers))
-    if given is None or given == detected.role:
-        return detected
     if given == "date":
         _, texts = _present(column, rows)
-        return DetectedRole("date", date_format=likely_format(texts, 0.0) or DATE_FORMATS[0])
+        return _date_role(name, _given_date(texts, date_format), texts)
+    detected = _detected(name, column, rows, named=named)
+    if given is None or given == detected.role:
+        return detected
+    return DetectedRole(given, "as dataset.roles says" if given == "ignored" else None)
+
+
+def _given_date(texts: list[str], date_format: str | None) -> DetectedFormat:
+    """Return the format of a column that the config says is a date: ISO if none fits a cell."""
+    if date_format is not None:
+        return DetectedFormat(date_format)
+    return (
+        detect_format(texts, numbers=True)
+        or likely_format(texts, 0.0, numbers=True)
+        or DetectedFormat(ISO)
+    )
+
+
+def _date_role(name: str, detected: DetectedFormat, texts: list[str]) -> DetectedRole:
     return DetectedRole(
-        given,
-        "as dataset.roles says" if given == "ignored" else None,
-        number_format=numbers.number_format,
-        note=ambiguity_note(numbers) if given == "numeric" and numbers.other is not None else None,
+        "date",
+        date_format=detected.text,
+        note=reading_note(name, detected, texts),
+        other_formats=detected.others,
     )
 
 
@@ -67,7 +99,7 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     numbers = column.numbers
     # parsed as numbers already: nothing else to decide, unless it may be an ID
     if numbers is not None and not _is_id_name(name) and not np.isnan(numbers[rows]).all():
-        return DetectedRole("numeric")
+        return DetectedRole("numeric", note=_compact_dates(name, numbers[rows]))
     count, texts = _present(column, rows)
     if not texts:
         return DetectedRole("ignored", BLANK_REASON)
@@ -80,12 +112,11 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
             return DetectedRole(
                 "ignored", "it looks like an ID: a different whole number in every row"
             )
-        return DetectedRole("numeric")
+        return DetectedRole("numeric", note=compact_dates_note(name, numeric))
     if _is_boolean(words, texts):
         return DetectedRole("boolean")
     if date_format := detect_format(words):
-        note = _ambiguity(date_format, words)
-        return DetectedRole("date", date_format=date_format, note=note)
+        return _date_role(name, date_format, words)
     # a few words among numbers, or a number format that dataset.reading must name, are errors
     # that fitting reports with their place
     if len(numeric) > max(MAX_INTEGER_CLASSES, _MOSTLY * len(words)):
@@ -93,13 +124,24 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     if sum(map(has_other_number_format, words)) > _MOSTLY * len(words):
         return DetectedRole("numeric")
     many = len(words) > MAX_INTEGER_CLASSES
-    if many and (date_format := likely_format(words[:2000], _MOSTLY)):
-        return DetectedRole("date", date_format=date_format)
+    if many and (date_format := likely_format(words, _MOSTLY)):
+        return _date_role(name, date_format, words)
+    if reason := several_formats(words):
+        return DetectedRole("ignored", reason)
     if not named and count >= _FEWEST_ROWS and len(texts) > count / 2:
         return DetectedRole("ignored", _reason_to_ignore(texts, count))
     word = next(word for word in words if word not in set(numeric))
     note = f"besides numbers it holds {quoted_cell(word)}, so it is read as categories"
     return DetectedRole("categorical", note=note if len(numeric) > len(words) / 2 else None)
+
+
+def _compact_dates(name: str, numbers: Floats) -> str | None:
+    """Return a note if all numbers (N,) are like 20190105, else None."""
+    lowest, highest = np.nanmin(numbers), np.nanmax(numbers)
+    if lowest < 1900_01_01 or highest > 2099_12_31:
+        return None  # without making texts of them
+    distinct = np.unique(numbers[~np.isnan(numbers)]).tolist()
+    return compact_dates_note(name, list(map(number_text, distinct)))
 
 
 def _is_boolean(words: list[str], texts: list[str]) -> bool:
@@ -152,25 +194,6 @@ def _is_id(name: str, numbers: list[str], count: int) -> bool:
 
 def _is_whole(text: str) -> bool:
     return bool(re.fullmatch(r"[-+]?[0-9]+(\.0*)?", text))
-
-
-def _ambiguity(date_format: str, texts: list[str]) -> str | None:
-    """Return a note if day and month may be swapped in all dates, else None."""
-    if (
-        date_format.startswith("%m/%d")
-        and detect_format(texts)
-        and all(_day_may_be_month(text) for text in texts)
-    ):
-        return (
-            f"its dates are read as month/day/year ({date_format}), though every one would fit "
-            "day/month/year too; set their format in dataset.preprocessing.columns if that is wrong"
-        )
-    return None
-
-
-def _day_may_be_month(text: str) -> bool:
-    day = re.match(r"\d+/(\d+)/", text)
-    return day is not None and int(day[1]) <= 12
 
 
 def looks_like_classes(column: Column, rows: Array | None = None) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 
 from bpnet.config.split_schema import Split
 from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.dates import DateColumn
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_list
 from bpnet.preparation.resolved_config import ResolvedConfig
@@ -19,6 +20,7 @@ def advance_warnings(
     """
     return [
         *(_constant_columns(encoder) if len(y) > 1 else []),
+        *_mixed_zones(encoder),
         *_small_classes(resolved.config.dataset.split, target_values),
         *_unreachable_targets(resolved, y),
     ]
@@ -33,6 +35,16 @@ def _constant_columns(encoder: Encoder) -> list[str]:
     return [
         f"{'column' if one else 'columns'} {quoted_list(constant)} {'has' if one else 'have'} "
         "the same value in every training row: harmless, but nothing can be learned from it"
+    ]
+
+
+def _mixed_zones(encoder: Encoder) -> list[str]:
+    """Warn of dates of which some have a time zone."""
+    return [
+        f"column '{column.name}': some of its dates have a time zone and others none, which are "
+        "read as UTC; write all with a time zone, or all without"
+        for column in encoder.columns
+        if isinstance(column, DateColumn) and column.zones == "some"
     ]
 
 

@@ -1,7 +1,7 @@
 """The role of each column of a config's table, which are features, and how each is encoded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config, Preprocessing
@@ -21,6 +21,7 @@ from bpnet.data.roles import BLANK_REASON, DetectedRole, detect_role
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
+from bpnet.preparation.row_times import RowTimes, date_formats
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class ColumnRoles:
     """The role detected for each candidate for a feature, in the order of the table."""
 
     detected: Mapping[str, DetectedRole]
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Remarks on columns, by name, that come before those of `detected`."""
 
     @property
     def features(self) -> list[str]:
@@ -51,16 +54,20 @@ class ColumnRoles:
                 f"left out: {quoted_list(names)} ({each}); "
                 f"to use {'it' if one else 'one'} anyway, set its role in dataset.roles"
             )
-        notes = [
-            f"column '{name}': {column.note}"
-            for name, column in self.detected.items()
-            if column.note
-        ]
-        return texts + notes
+        noted = {name: column.note for name, column in self.detected.items()} | dict(self.notes)
+        return texts + [f"column '{name}': {note}" for name, note in noted.items() if note]
 
 
-def detect_roles(config: Config, table: Table, candidates: list[str], train: Array) -> ColumnRoles:
+def detect_roles(
+    config: Config,
+    table: Table,
+    candidates: list[str],
+    train: Array,
+    times: RowTimes | None = None,
+) -> ColumnRoles:
     """Detect each column's role from its training rows in the first chunk with values.
+
+    Of dates whose day and month may be swapped, the chunks after it are looked at, too.
 
     Parameters
     ----------
@@ -72,30 +79,44 @@ def detect_roles(config: Config, table: Table, candidates: list[str], train: Arr
         The columns that may become features.
     train
         Mask (N,) of the training rows.
+    times
+        The times that the rows are split by; a feature of dates has the same format.
 
     Raises
     ------
     DataError
         No column is left to learn from.
     """
-    given, named = config.dataset.roles, set(config.dataset.features or ())
+    named, formats = set(config.dataset.features or ()), date_formats(config, times)
+    given: dict[str, Role] = {**dict.fromkeys(formats, "date"), **config.dataset.roles}
     types: dict[str, CellType] = {
         name: "text" if given.get(name) in ("categorical", "boolean", "date") else "any"
         for name in candidates
     }
     detected: dict[str, DetectedRole] = {}
     blank = list(candidates)  # so far
+    ambiguous: list[str] = []
     for chunk in table.chunks(types):
         rows = train[chunk.start : chunk.start + len(chunk)]
         if rows.any():
+            for name in ambiguous:
+                detected[name] = detected[name].narrowed(name, chunk.column(name), rows)
             for name in blank:
                 detected[name] = detect_role(
-                    name, chunk.column(name), rows, given.get(name), named=name in named
+                    name,
+                    chunk.column(name),
+                    rows,
+                    given.get(name),
+                    named=name in named,
+                    date_format=formats.get(name),
                 )
+            ambiguous = [name for name, column in detected.items() if column.other_formats]
             blank = [name for name in blank if detected[name].reason == BLANK_REASON]
-            if not blank:
+            if not blank and not ambiguous:
                 break
-    roles = ColumnRoles(detected)
+    # the note on the dates that the rows are split by comes in place of that on the feature
+    notes = {} if times is None or times.note is None else {times.column: times.note}
+    roles = ColumnRoles(detected, notes)
     if not roles.features:
         raise DataError(_no_feature_left(config, table, detected))
     return roles
@@ -119,7 +140,7 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
                 problems.append(_unsuited(loaded, name, override, role))
                 continue
             role = "categorical"  # which any column can be
-        options[name] = _options(settings, override, role, column)
+        options[name] = _options(settings, override, role, column.date_format)
     problems += [
         loaded.problem(
             ("dataset", "preprocessing", "columns", name),
@@ -127,6 +148,7 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
             "remove it, or give it a role in dataset.roles",
         )
         for name in settings.columns.keys() - set(features)
+        if name != dataset.split.time or not isinstance(settings.columns[name], DateParts)
     ]
     if problems:
         raise DataError(sorted(problems))  # a difference of sets has no order
@@ -134,11 +156,11 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
 
 
 def _options(
-    settings: Preprocessing, override: AnyOfColumn | None, role: Role, detected: DetectedRole
+    settings: Preprocessing, override: AnyOfColumn | None, role: Role, date_format: str | None
 ) -> ColumnOptions:
     """Return the options of one feature, given its own preprocessing if it has one."""
     scaling = NoScaling() if isinstance(settings.numeric, L2Rows) else settings.numeric
-    categorical, date_format = settings.categorical, detected.date_format
+    categorical = settings.categorical
     if isinstance(override, OneHot | Ordinal | Embedded):
         categorical = override
     elif isinstance(override, DateParts):
@@ -151,7 +173,7 @@ def _options(
         categorical=categorical,
         missing=settings.missing,
         date_format=date_format,
-        number_format=detected.number_format,
+        names_date=isinstance(override, DateParts),
     )
 
 

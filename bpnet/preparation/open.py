@@ -12,6 +12,7 @@ from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.preparation.named_columns import feature_candidates
+from bpnet.preparation.row_times import RowTimes, read_times, time_cell_type
 from bpnet.preparation.sample_weights import column_weights
 from bpnet.preparation.table import DatasetTable, open_dataset_table
 from bpnet.preparation.target_values import TargetValues, read_target_values
@@ -30,6 +31,8 @@ class OpenedDataset:
     """The columns that decide about rows, read whole: targets, weights, groups, times, parts."""
     weights: Floats | None
     """Each row's weight (N,) in its column, up to a factor; None if the config names no column."""
+    times: RowTimes | None
+    """The times that the rows are split by; None if the config names no column of them."""
 
     @property
     def table(self) -> Table:
@@ -50,18 +53,21 @@ def open_dataset(loaded: LoadedConfig, dataset_table: DatasetTable | None = None
     Raises
     ------
     DataError
-        The table cannot be read, lacks a column that the config names, or has a target value or
-        weight that does not fit.
+        The table cannot be read, lacks a column that the config names, or has a target value,
+        weight or time that does not fit.
     """
     dataset_table = dataset_table or open_dataset_table(loaded)
     config, table = loaded.config, dataset_table.table
     candidates = feature_candidates(loaded, table)
-    columns = _in_own_formats(config, whole_columns(table, _cell_types(config)))
+    columns = whole_columns(table, _cell_types(config))
     target_values = _read_targets(config, table, columns)
     weights, name = None, config.dataset.sample_weight
     if name is not None:
         weights = _read_weights(columns[name], name, target_values, table)
-    return OpenedDataset(loaded, dataset_table, candidates, target_values, columns, weights)
+    times, name = None, config.dataset.split.time
+    if name is not None:
+        times = read_times(config, columns[name], target_values.kept_rows, table)
+    return OpenedDataset(loaded, dataset_table, candidates, target_values, columns, weights, times)
 
 
 def _cell_types(config: Config) -> dict[str, CellType]:
@@ -73,7 +79,7 @@ def _cell_types(config: Config) -> dict[str, CellType]:
     if split.column:
         types[split.column] = "text"
     if split.time:
-        types[split.time] = "any"
+        types[split.time] = time_cell_type(config)
     if dataset.sample_weight:
         types[dataset.sample_weight] = "number"
     # last: a target that is also the group or the time is read as a target
@@ -82,23 +88,13 @@ def _cell_types(config: Config) -> dict[str, CellType]:
     return types
 
 
-def _in_own_formats(config: Config, columns: Mapping[str, Column]) -> dict[str, Column]:
-    """Return the columns, those of numbers with the number formats that their cells show."""
-    dataset = config.dataset
-    numbers = {*dataset.targets, dataset.sample_weight, dataset.split.time}
-    return {
-        name: column.in_own_format()[0] if name in numbers else column
-        for name, column in columns.items()
-    }
-
-
 def _read_targets(config: Config, table: Table, columns: Mapping[str, Column]) -> TargetValues:
     targets = config.dataset.targets
     values = read_target_values(config, table, [columns[name] for name in targets])
     if values.task != "classification" or columns[targets[0]].numbers is None:
         return values
     # read again, because classes are texts: 007 is not 7
-    texts = _in_own_formats(config, whole_columns(table, {targets[0]: "text"}))
+    texts = whole_columns(table, {targets[0]: "text"})
     return replace(read_target_values(config, table, list(texts.values())), reason=values.reason)
 
 

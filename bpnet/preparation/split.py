@@ -23,6 +23,7 @@ from bpnet.errors import DataError
 from bpnet.preparation.column_roles import ColumnRoles, detect_roles
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.row_keys import read_row_keys
+from bpnet.preparation.row_times import RowTimes
 from bpnet.preparation.target_values import Mask, TargetValues
 
 
@@ -38,6 +39,8 @@ class SplitDataset:
     column_roles: ColumnRoles
     weights: Floats | None
     """Each row's weight (N,) in its column, up to a factor; None if the config names no column."""
+    times: RowTimes | None = None
+    """The times that the rows are split by; None if the config names no column of them."""
 
     @property
     def rows(self) -> int:
@@ -88,8 +91,11 @@ def split_dataset(
         table=opened.table,
         target_values=opened.target_values,
         parts=parts,
-        column_roles=detect_roles(opened.loaded.config, opened.table, opened.candidates, train),
+        column_roles=detect_roles(
+            opened.loaded.config, opened.table, opened.candidates, train, opened.times
+        ),
         weights=opened.weights,
+        times=opened.times,
     )
 
 

@@ -137,6 +137,21 @@ TABLES = [
         "dataset.reading.encoding",
         settings=("dataset.reading.encoding=ascii",),
     ),
+    reads(
+        "thousands",
+        "a,b,c\n" + "".join(f'"{k + 1},{100 + k}",{k},{"xy"[k % 2]}\n' for k in range(40)),
+        "line 2 (row 1), column 'a'",
+        "'1,100'",
+        "dataset.reading.thousands to ','",
+    ),
+    reads(
+        "thousands or decimals",
+        "a;b;c\n" + "".join(f"{k + 1},{100 + k};{k};{'xy'[k % 2]}\n" for k in range(40)),
+        "line 2 (row 1), column 'a'",
+        "'1,100'",
+        "dataset.reading.thousands to ','",
+        "dataset.reading.decimal to ','",
+    ),
     Case(
         "a full batch on disk",
         3,
@@ -208,8 +223,16 @@ TABLES = [
     reads(
         "the preprocessing of another role",
         TABLE,
-        "--set dataset.preprocessing.columns.b=date",
+        "--set dataset.preprocessing.columns.b=one_hot",
         "'b' is numeric",
+        settings=("dataset.roles.b=numeric", "dataset.preprocessing.columns.b=one_hot"),
+    ),
+    reads(
+        "numbers that the config says are dates",
+        TABLE,
+        "line 2 (row 1), column 'b': '0' is not a date",
+        "--set dataset.preprocessing.columns.b.format=%d.%m.%Y",
+        "remove dataset.preprocessing.columns.b if it is not a date",
         settings=("dataset.preprocessing.columns.b=date",),
     ),
     reads(

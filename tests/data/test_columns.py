@@ -51,6 +51,7 @@ def test_missing_values_among_numbers(cell):
         "true",
         "1.2.3",
         "--1",
+        "-",
         "1\x00",
     ],
 )

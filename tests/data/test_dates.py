@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet.data.dates.date_format import ISO, parse_date
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.column_options import ColumnOptions
-from bpnet.data.encoding.dates import ISO, DateColumn, parse_date, share_passed
+from bpnet.data.encoding.dates import DateColumn, share_passed
 from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.settings import Impute, OneHot, Refuse, Standardize

@@ -61,7 +61,7 @@ def test_texts(tmp_path: Path, array, cells):
 
 
 def test_nanoseconds_are_a_date_still(tmp_path: Path):
-    from bpnet.data.encoding.dates import ISO, parse_date
+    from bpnet.data.dates.date_format import ISO, parse_date
 
     array = pa.array([0, 86_400_000_000_001], pa.timestamp("ns"))
     cells = read(tmp_path / "t.parquet", {"a": array}).cells("a", wanted_for="is read")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bpnet.data.encoding.dates import ISO
+from bpnet.data.dates.date_format import ISO
 from bpnet.data.reading.column import Column, column_from_texts
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.roles import DetectedRole, detect_role, looks_like_classes
@@ -74,7 +74,7 @@ def test_dates_of_every_format(cells, form):
 
 
 @pytest.mark.parametrize(
-    "cells", [["2021-02-30"], ["20200229"], ["12:30"], ["2020"], ["32.01.2020"], ["2020-02"]]
+    "cells", [["2021-02-30"], ["20200229"], ["12:30"], ["2020"], ["32.01.2020"], ["2020-13"]]
 )
 def test_what_is_no_date(cells):
     assert found(cells).role != "date"
@@ -84,7 +84,11 @@ def test_dates_that_fit_two_orders_are_read_as_month_first_with_a_note():
     finding = found(["1/2/2020", "3/4/2021", "12/12/2020"])
     assert finding.date_format == "%m/%d/%Y"
     assert finding.note is not None
-    assert "every one would fit day/month/year too" in finding.note
+    assert "'1/2/2020' is 2020-01-02" in finding.note
+    assert (
+        "every one would fit day/month/year (%d/%m/%Y), by which it is 2020-02-01" in finding.note
+    )
+    assert "--set dataset.preprocessing.columns.x.format=%d/%m/%Y" in finding.note
     assert found(["1/2/2020", "3/14/2021"]).note is None
 
 

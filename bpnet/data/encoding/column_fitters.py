@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from bpnet.data.category_order import sort_categories
+from bpnet.data.dates.advice import training_dates_advice
 from bpnet.data.encoding.column_options import ColumnOptions
 from bpnet.data.encoding.column_stats import CategoryStats, NumericStats
 from bpnet.data.encoding.columns import (
@@ -17,12 +18,18 @@ from bpnet.data.encoding.columns import (
     OneHotColumn,
     OrdinalColumn,
 )
-from bpnet.data.encoding.dates import DateColumn, DatePart, expected_date, parse_date, share_passed
+from bpnet.data.encoding.dates import (
+    DateColumn,
+    DatePart,
+    Zones,
+    read_days,
+    read_zones,
+    share_passed,
+)
 from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, Ordinal
 from bpnet.data.reading.chunk import CellType
-from bpnet.data.reading.column import Column
-from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.reading.column import CellParseError, Column
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
 
@@ -60,15 +67,11 @@ class NumericFitter:
 
     def __init__(self, options: ColumnOptions) -> None:
         self._options, self._stats = options, NumericStats()
-        self._number_format: NumberFormat | None = None
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         """Add the cells of a mask of rows (N,)."""
         # all cells are parsed, so that a bad one in any used row is an error
-        values, number_format = column.numbers_like(self._options.number_format)
-        self._stats.add(values[rows], sampled[rows])
-        if self._number_format is None and rows.any():
-            self._number_format = number_format.without_words
+        self._stats.add(column.as_numbers()[rows], sampled[rows])
 
     def encoded_column(self, name: str) -> NumericColumn:
         """Return the encoded column."""
@@ -85,7 +88,6 @@ class NumericFitter:
             fill=fill,
             lowest=stats.lowest,
             highest=stats.highest,
-            number_format=self._number_format,
         )
 
 
@@ -205,12 +207,20 @@ class DateFitter:
         self._options, self._format = options, options.date_format
         self._stats = NumericStats()
         self._ranges: dict[DatePart, tuple[float, float]] = {}
+        self._zones: set[float] = set()
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         """Add the cells of a mask of rows (N,)."""
-        days = column.parse(
-            lambda text: parse_date(text, self._format), expected_date(self._format)
-        )[rows]
+        try:
+            days = read_days(column, self._format)[rows]
+        except CellParseError as error:
+            texts = column.present_texts()
+            error.advice = lambda name: training_dates_advice(
+                name, self._format, texts, given=self._options.names_date
+            )
+            raise
+        zones = read_zones(column, self._format)[rows]
+        self._zones.update(np.unique(zones[~np.isnan(zones)]).tolist())
         self._stats.add(days, sampled[rows])
         present = days[~np.isnan(days)]
         if len(present):
@@ -236,7 +246,13 @@ class DateFitter:
             fill=_median(stats) if isinstance(missing, Impute) else None,
             lowest=stats.lowest,
             highest=stats.highest,
+            zones=self._zones_of_all(),
         )
+
+    def _zones_of_all(self) -> Zones | None:
+        if not self._zones:
+            return None
+        return "some" if len(self._zones) > 1 else "all" if 1.0 in self._zones else "none"
 
 
 def _median(stats: NumericStats) -> float:

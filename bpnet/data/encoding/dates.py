@@ -1,87 +1,41 @@
-"""Dates: parsed by one format, and encoded as the parts that a network can use."""
+"""Dates: read by one format, and encoded as the parts that a network can use."""
 
+import contextlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar, Literal
 
 import numpy as np
 
+from bpnet.data.dates.advice import expected_date, new_dates_advice
+from bpnet.data.dates.date_format import ISO, FormatError, date_format
 from bpnet.data.encoding.columns import EncodedColumn, MissingValueError, far_outside
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.reading.chunk import CellType
-from bpnet.data.reading.column import Column, Floats
+from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.engine.component import Array, FieldError, number
-
-ISO = "ISO 8601"
-DATE_FORMATS = (
-    ISO,
-    "%d.%m.%Y",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y %H:%M:%S",
-    "%Y/%m/%d",
-    "%Y/%m/%d %H:%M",
-    "%Y/%m/%d %H:%M:%S",
-    "%m/%d/%Y",
-    "%m/%d/%Y %H:%M",
-    "%m/%d/%Y %H:%M:%S",
-    "%d/%m/%Y",
-    "%d/%m/%Y %H:%M",
-    "%d/%m/%Y %H:%M:%S",
-    "%d-%m-%Y",
-    "%d %b %Y",
-    "%b %d, %Y",
-)
-"""The formats that are detected, of which the first that fits every cell is taken."""
 
 DatePart = Literal["elapsed", "month", "weekday", "hour"]
 """`elapsed` is one number; the others are angles, each a sine and a cosine."""
-_EPOCH = datetime(1970, 1, 1)
+Zones = Literal["all", "none", "some"]
+"""The training rows whose dates have a time zone, among those with a time of day."""
 
 
-def parse_date(text: str, form: str) -> float:
-    """Return days since 1970-01-01, in UTC if the text has a time zone; raise ValueError."""
-    if form == ISO:
-        # fromisoformat reads 20241231 too, which may be a number
-        if "-" not in text[1:] or len(text) < 8:
-            raise ValueError(text)
-        when = datetime.fromisoformat(text)
-    else:
-        when = datetime.strptime(text, form)
-    if when.tzinfo is not None:
-        try:
-            # to UTC; when - when is a timedelta of 0
-            when = when.replace(tzinfo=None) - (when.utcoffset() or when - when)
-        except OverflowError:  # before the year 1, or after 9999, in UTC
-            raise ValueError(text) from None
-    return (when - _EPOCH).total_seconds() / 86_400
+def read_days(column: Column, form: str) -> Floats:
+    """Return days since 1970-01-01 (N,), NaN for a missing value; raise CellParseError."""
+    compiled = date_format(form)
+    return column.parse(lambda cell: compiled.moment(cell).days, expected_date(form))
 
 
-def expected_date(form: str) -> str:
-    """Return the expected cell with an example: `a date like 31.12.2024 (%d.%m.%Y)`."""
-    example = datetime(2024, 12, 31, 18, 30).strftime("%Y-%m-%d" if form == ISO else form)
-    return f"a date like {example} ({form})"
+def read_zones(column: Column, form: str) -> Floats:
+    """Return 1 for a date with a time zone, 0 for one without, and NaN if it has no time of day.
 
-
-def detect_format(texts: list[str]) -> str | None:
-    """Return the first format in which all the texts are dates, or None."""
-    return next(
-        (form for form in DATE_FORMATS if all(_is_date(text, form) for text in texts)), None
-    )
-
-
-def likely_format(texts: list[str], share: float) -> str | None:
-    """Return the format in which most texts are dates, or None if these are at most a `share`."""
-    counts = {form: sum(_is_date(text, form) for text in texts) for form in DATE_FORMATS}
-    best = max(counts, key=lambda form: counts[form])
-    return best if counts[best] > share * len(texts) else None
-
-
-def _is_date(text: str, form: str) -> bool:
-    try:
-        parse_date(text, form)
-    except ValueError:
-        return False
-    return True
+    Raises CellParseError.
+    """
+    compiled = date_format(form)
+    number = {True: 1.0, False: 0.0, None: np.nan}
+    # another `expected` than that of the days, by which a column keeps what it has parsed
+    expected = f"{expected_date(form)} with a time zone or without"
+    return column.parse(lambda cell: number[compiled.moment(cell).aware], expected)
 
 
 def share_passed(days: Floats, part: DatePart) -> Floats:
@@ -115,10 +69,16 @@ class DateColumn(EncodedColumn):
     fill: float | None
     lowest: float
     highest: float
+    zones: Zones | None = None
+    """None if no training row has a time of day, or the model is older than this field."""
     cell_type: ClassVar[CellType] = "text"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        try:
+            date_format(self.format)
+        except FormatError as error:
+            raise FieldError("format", str(error)) from None
         if len(set(self.parts)) < len(self.parts):
             raise FieldError("parts", "must name each part once")
 
@@ -140,7 +100,7 @@ class DateColumn(EncodedColumn):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the parts."""
-        days = column.parse(lambda text: parse_date(text, self.format), expected_date(self.format))
+        days = self._days(column)
         missing = np.isnan(days)
         if missing.any():
             if self.fill is None:
@@ -157,3 +117,39 @@ class DateColumn(EncodedColumn):
                 x[:, k], x[:, k + 1] = np.sin(angle), np.cos(angle)
                 k += 2
         return missing
+
+    def _days(self, column: Column) -> Floats:
+        """Return the days (N,) of the cells; raise CellParseError with advice."""
+        form = self.format
+        try:
+            days = read_days(column, form)
+        except CellParseError as error:
+            form = ISO
+            # dates of Parquet and spreadsheets come as ISO, which cannot be mistaken for another
+            # format, unless that begins with the year as well
+            days = np.empty(0)
+            if not self.format.startswith("%Y-") and self.format != ISO:
+                with contextlib.suppress(CellParseError):
+                    days = read_days(column, ISO)
+            if len(days) < len(column):
+                texts = column.present_texts()
+                error.advice = lambda _: new_dates_advice(self.format, texts)
+                raise
+        self._check_zones(column, form)
+        return days
+
+    def _check_zones(self, column: Column, form: str) -> None:
+        """Raise CellParseError if cells have a time zone and training rows none, or the reverse."""
+        if self.zones not in ("all", "none"):
+            return
+        zones = read_zones(column, form)
+        rows = np.flatnonzero(zones == (0 if self.zones == "all" else 1))
+        if len(rows):
+            texts = list(dict.fromkeys(column.take(rows).cells()))
+            which = "with" if self.zones == "all" else "without"
+            raise CellParseError(
+                texts,
+                rows,
+                f"a date {which} a time zone, as those of the training rows are",
+                lambda _: f"write the dates {which} one, or train again on such dates",
+            )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bpnet.data.dates.date_format import FormatError, date_format
 from bpnet.engine.component import Component, FieldError, number
 from bpnet.messages import first_repeated
 
@@ -112,9 +113,17 @@ class DateParts(Component):
 
     kind: Literal["date"] = "date"
     format: str | None = None
-    """Format of the dates, as strptime takes it. By default the training rows show it.
-    Example: `format: "%d.%m.%Y"`.
+    """Format of the dates in the notation of strptime, with %q for a quarter, or `ISO 8601`. By
+    default the training rows show it. Example: `format: "%d.%m.%Y"`.
     """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.format is not None:
+            try:
+                date_format(self.format)
+            except FormatError as error:
+                raise FieldError("format", f"is '{self.format}', which {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,12 @@
 """A column of a chunk: its cells as numbers, or as codes into their distinct texts."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.data.reading.number_detection import (
-    DetectedFormat,
-    TableNumberFormat,
-    detect_number_format,
-)
 from bpnet.data.reading.number_format import NumberFormat
 
 Floats = npt.NDArray[np.float64]
@@ -22,12 +16,19 @@ Codes = npt.NDArray[np.int32]
 class CellParseError(ValueError):
     """Cells that are not `expected`, such as "a finite number".
 
-    `texts` are their distinct texts and `rows` their rows, counted from 0 in the chunk.
+    `texts` are their distinct texts and `rows` their rows, counted from 0 in the chunk. `advice`
+    returns what to do about these cells by the column's name, where that is known here.
     """
 
-    def __init__(self, texts: list[str], rows: npt.NDArray[np.intp], expected: str) -> None:
+    def __init__(
+        self,
+        texts: list[str],
+        rows: npt.NDArray[np.intp],
+        expected: str,
+        advice: Callable[[str], str] | None = None,
+    ) -> None:
         super().__init__(texts[0])
-        self.texts, self.rows, self.expected = texts, rows, expected
+        self.texts, self.rows, self.expected, self.advice = texts, rows, expected, advice
 
 
 @dataclass(frozen=True)
@@ -55,45 +56,6 @@ class Column:
         if self.numbers is not None:
             return self.numbers
         return self.parse(self.number_format.number, "a finite number")
-
-    def read_by(self, number_format: NumberFormat) -> "Column":
-        """Return the column with a number format, but its own words for a missing value."""
-        missing = self.number_format.missing
-        return replace(self, number_format=replace(number_format, missing=missing))
-
-    def detect_format(self, rows: npt.NDArray[np.bool_] | None = None) -> DetectedFormat:
-        """Return the number format of the cells in a mask of rows (N,); by default of all."""
-        if self.numbers is not None:
-            return detect_number_format([], self.number_format)
-        assert self.codes is not None
-        used = used_codes(self.codes if rows is None else self.codes[rows])
-        return detect_number_format([self.categories[k] for k in used], self.number_format)
-
-    def in_own_format(self) -> tuple["Column", DetectedFormat]:
-        """Return the column with the number format that its cells show."""
-        detected = self.detect_format()
-        return self.read_by(detected.number_format), detected
-
-    def numbers_like(self, expected: NumberFormat | None) -> tuple[Floats, NumberFormat]:
-        """Return the numbers (N,) and their format, the expected one if all cells fit it.
-
-        Else they are read in a format of their own, if that is certain. Raises CellParseError.
-        """
-        own = self.number_format
-        if not isinstance(own, TableNumberFormat):
-            return self.as_numbers(), own
-        first = own.of_column if expected is None else replace(expected, missing=own.missing)
-        if self.numbers is not None:
-            return self.numbers, first
-        if not own.contradictions(first):
-            with suppress(CellParseError):
-                return self.read_by(first).as_numbers(), first
-        detected = self.detect_format()
-        if detected.other is None and first.may_have(detected.number_format.unit):
-            with suppress(CellParseError):
-                second = detected.number_format
-                return self.read_by(second).as_numbers(), second
-        return self.read_by(first).as_numbers(), first  # which names the cells that do not fit
 
     def parse(self, parse: Callable[[str], float], expected: str) -> Floats:
         """Return each cell as `parse` reads its text, NaN for a missing value.
@@ -168,6 +130,12 @@ class Column:
             return replace(self, numbers=self.numbers[rows])
         assert self.codes is not None
         return replace(self, codes=self.codes[rows])
+
+    def present_texts(self) -> list[str]:
+        """Return the distinct texts of the cells that are not missing."""
+        codes, categories = self.as_text()
+        is_missing = self.number_format.is_missing_number
+        return [categories[k] for k in used_codes(codes) if not is_missing(categories[k])]
 
     def cells(self) -> list[str]:
         """Return each cell as text, blank for a missing value."""

@@ -1,0 +1,143 @@
+"""Parts of messages about dates: the expected cell, the readings of a column, what to type."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bpnet.data.dates.candidates import date_order
+from bpnet.data.dates.date_format import ISO, date_format, iso_text
+from bpnet.data.dates.detection import DetectedFormat, detect_format
+from bpnet.messages import quoted_cell, shell_quoted
+
+_PARTS = {"d": "day", "m": "month", "q": "quarter", "y": "year"}
+
+
+def expected_date(form: str) -> str:
+    """Return the expected cell with an example: `a date like 31.12.2024 (%d.%m.%Y)`."""
+    return f"a date like {date_format(form).example} ({form})"
+
+
+def set_format(column: str, form: str) -> str:
+    """Return the option that gives a column's format, as it is typed."""
+    plain = column.strip() == column and not set(column) & set("=\"'")
+    name = column if plain else f'"{column}"'
+    return "--set " + shell_quoted(f"dataset.preprocessing.columns.{name}.format={form}")
+
+
+def reading(form: str) -> str:
+    """Return how a format reads a date, in words: `day/month/year (%d-%m-%Y)`."""
+    return f"{'/'.join(_PARTS[part] for part in date_order(form))} ({form})"
+
+
+def reading_note(column: str, detected: DetectedFormat, texts: Sequence[str]) -> str | None:
+    """Return a note on how a column's dates, `texts`, are read if that may be wrong, else None."""
+    notes = (
+        _ambiguity(column, detected, texts),
+        _day_or_year(column, detected, texts),
+        _future(detected, texts),
+    )
+    return "; ".join(filter(None, notes)) or None
+
+
+def _ambiguity(column: str, detected: DetectedFormat, texts: Sequence[str]) -> str | None:
+    """Return a note with the readings if the dates fit another order of their parts, too."""
+    if not detected.others:
+        return None
+    form, others = detected.text, detected.others
+    cell = next(
+        (text for text in texts if any(_day(text, o) != _day(text, form) for o in others)), texts[0]
+    )
+    as_others = " and ".join(
+        f"{reading(other)}, by which it is {_day(cell, other)}" for other in others
+    )
+    return (
+        f"its dates are read as {reading(form)}, by which {quoted_cell(cell)} is "
+        f"{_day(cell, form)}, though every one would fit {as_others}, too; "
+        f"give the format if that is right: {set_format(column, others[0])}"
+    )
+
+
+def _day_or_year(column: str, detected: DetectedFormat, texts: Sequence[str]) -> str | None:
+    """Return a note if a two-digit year beside a month's name may be a day instead."""
+    letters = date_format(detected.text).directives
+    if "y" not in letters or len(letters) != 2 or not {"b", "B"} & set(letters):
+        return None
+    if any(int(text.strip("'- ")[-2:]) > 31 for text in texts if text[-2:].isdigit()):
+        return None
+    return (
+        f"{quoted_cell(texts[0])} is read as a month and a year, {_day(texts[0], detected.text)}; "
+        f"if it is a day without a year, set dataset.roles.{column} to categorical"
+    )
+
+
+def _future(detected: DetectedFormat, texts: Sequence[str]) -> str | None:
+    """Return a note if a year of two digits makes a date that is still to come."""
+    form = date_format(detected.text)
+    if "y" not in form.directives:
+        return None
+    now = (datetime.now() - datetime(1970, 1, 1)).days
+    latest = max((text for text in texts if form.fits(text)), key=lambda t: form.moment(t).days)
+    if form.moment(latest).days <= now:
+        return None
+    return (
+        f"{quoted_cell(latest)} is read as {_day(latest, detected.text)}, which is still to come: "
+        "years of two digits are 1969 to 2068; if they are earlier ones, write four digits"
+    )
+
+
+def compact_dates_note(column: str, texts: Sequence[str]) -> str | None:
+    """Return a note if numbers such as 20190105, at least three, are probably dates, else None."""
+    form = date_format("%Y%m%d")
+    if len(texts) < 3 or not all(
+        len(text) == 8 and text[:2] in ("19", "20") and form.fits(text) for text in texts
+    ):
+        return None
+    return (
+        f"its numbers look like dates ({texts[0]}), but are used as numbers; if they are dates, "
+        f"{set_format(column, form.text)}"
+    )
+
+
+def other_formats(texts: Sequence[str]) -> list[str]:
+    """Return the formats that fit all of a column's cells, one for each order of the parts."""
+    detected = detect_format(texts, numbers=True)
+    return [] if detected is None else [detected.text, *detected.others]
+
+
+def new_dates_advice(form: str, texts: Sequence[str]) -> str:
+    """Return advice on the dates of a new table, `texts`, that a model's format does not fit."""
+    example = date_format(form).example
+    others = [other for other in other_formats(texts) if other != form]
+    if not others:
+        return f"write it like {example}, or leave the cell blank if the date is not known"
+    unsure = "; the table does not tell which is right" if len(others) > 1 else ""
+    return (
+        f"every date of the column fits {' and '.join(map(reading, others))}{unsure}; "
+        f"write the dates like {example}"
+        + (", or like 2024-12-31, which is read whatever the format" if form != ISO else "")
+    )
+
+
+def training_dates_advice(column: str, form: str, texts: Sequence[str], *, given: bool) -> str:
+    """Return advice on cells that are not of the format of a column's training rows.
+
+    `given` is true if the config says in `dataset.preprocessing.columns` that they are dates.
+    """
+    others = [other for other in other_formats(texts) if other != form]
+    if others:
+        typed = ", or ".join(set_format(column, other) for other in others)
+        return f"every date fits {' and '.join(map(reading, others))}: {typed}"
+    other_form = "%d.%m.%Y" if form == ISO else form
+    no_date = (
+        f"remove dataset.preprocessing.columns.{column} if it is not a date"
+        if given
+        else f"set dataset.roles.{column} to categorical or ignored"
+    )
+    return (
+        f"correct it, or give the format if it is another, as in {set_format(column, other_form)}; "
+        f"list the word in dataset.reading.missing if it means a missing value, or {no_date}"
+    )
+
+
+def _day(text: str, form: str) -> str:
+    """Return a cell's date in ISO form, as a format reads it."""
+    return iso_text(date_format(form).moment(text).days)

@@ -39,6 +39,12 @@ def shell_quoted(word: str) -> str:
     return shlex.quote(word)
 
 
+def shell_path(path: object) -> str:
+    """Return a path as it is typed in a shell, where it must not look like an option."""
+    text = str(path)
+    return shell_quoted(f"./{text}" if text.startswith("-") else text)
+
+
 def quoted_cell(cell: str) -> str:
     """Return a cell in quotes, cut after 40 characters, or `a blank cell`."""
     return repr(cell if len(cell) <= 40 else cell[:39] + "…") if cell else "a blank cell"

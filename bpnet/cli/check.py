@@ -27,6 +27,7 @@ def check(
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.config.loading import read_config
+        from bpnet.messages import shell_path, shell_quoted
         from bpnet.reports.check import check_lines
         from bpnet.workflows.check import inspect_config
 
@@ -34,5 +35,7 @@ def check(
         if as_json:
             console.print_json({"config": str(config), **dataclasses.asdict(inspection)})
         else:
-            lines = [*check_lines(inspection), "", f"Next: bpnet train {config}"]
+            given = "".join(f" --set {shell_quoted(setting)}" for setting in settings or [])
+            command = f"bpnet train {shell_path(config)}{given}"
+            lines = [*check_lines(inspection), "", f"Next: {command}"]
             console.print_result("\n".join(lines))

@@ -10,6 +10,7 @@ import typer
 from bpnet.cli.exit_codes import exit_codes
 
 EXAMPLES = """\
+bpnet init flowers.csv
 bpnet init flowers.csv --target species
 bpnet init houses/ --target price --task regression -o configs/houses.yaml
 bpnet init sklearn:wine --target target -o -
@@ -30,9 +31,13 @@ def init(
         typer.Argument(metavar="DATA", help="Table: a file, folder, pattern or sklearn:NAME."),
     ],
     target: Annotated[
-        list[str],
-        typer.Option("--target", metavar="COLUMN", help="Predict this column; may be repeated."),
-    ],
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="COLUMN",
+            help="Predict this column; may be repeated. Without it the columns are listed.",
+        ),
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -64,18 +69,27 @@ def init(
     """Write a first config for a table, with comments on its columns.
 
     The config trains without changes, with settings that suit the size of the table. Its comments
-    list the role that each column was given, and the columns that are left out and why.
+    list the role that each column was given, and the columns that are left out and why. Without
+    --target nothing is written: the columns are listed to choose from.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.output import STDOUT, check_new, check_output
         from bpnet.errors import UsageError
-        from bpnet.reports.init import config_text, draft_warnings, init_lines
+        from bpnet.reports.init import config_text, draft_warnings, init_lines, listing_lines
         from bpnet.runs.files import write_text
         from bpnet.workflows.init import check_input, default_name, draft
+        from bpnet.workflows.list_columns import list_columns
 
-        check_input(data, target, settings or [])
+        table = check_input(data, target or [], settings or [])
+        if not target:
+            listed = list_columns(table)
+            if as_json:
+                console.print_json(dataclasses.asdict(listed))
+            else:
+                console.print_result("\n".join(listing_lines(listed, data, settings or [])))
+            return
         name = default_name(data) if output is None else output
         check_output(name, data)
         if as_json and name == STDOUT:

@@ -82,7 +82,7 @@ def as_data(config: Config) -> dict[str, Any]:
 
     data: dict[str, Any] = tidy(dataclasses.asdict(config))
     # the two ways to give layers exclude each other: drop the unused one
-    short = ("hidden", "activation") if config.architecture.layers is not None else ("layers",)
-    for key in short:
+    layers = config.architecture.layers is not None
+    for key in ("hidden", "activation", "dropout") if layers else ("layers",):
         del data["architecture"][key]
     return data

@@ -198,13 +198,13 @@ class Output(Component):
 class Architecture(Component):
     """The network between the columns and the target.
 
-    Either `layers`, or in short `hidden`, the units of each dense layer, with one `activation` for
-    all.
+    Either `layers`, or in short `hidden`, the units of each dense layer, with one `activation` and
+    one rate of `dropout` for all.
     """
 
     layers: list[Annotated[AnyLayer, Field(discriminator="kind")]] | None = None
-    """Hidden layers from the inputs on, instead of `hidden` and `activation`. With --set the first
-    is layers.0, and layers.0.units are its units.
+    """Hidden layers from the inputs on, instead of `hidden` and what goes with it. With --set the
+    first is layers.0, and layers.0.units are its units.
     Example: `layers: [{kind: dense, units: 32, activation: relu}, dropout]`.
     """
     hidden: list[Annotated[int, Field(ge=1)]] | None = None
@@ -213,6 +213,10 @@ class Architecture(Component):
     """
     activation: AnyActivation | None = choice(None)
     """Activation of every layer of `hidden`. By default relu. Example: `activation: tanh`."""
+    dropout: float = number(0.0, ge=0, lt=1)
+    """Rate of dropout after every layer of `hidden`: the probability that a unit is left out of a
+    step of training. Example: `dropout: 0.1`.
+    """
     output: Output | None = field(default_factory=Output)
     """Output layer, whose units follow from the target. With null none is added: the last of
     `layers` is the output, and needs as many units as the target. Example: `output: {bias: false}`.
@@ -220,13 +224,17 @@ class Architecture(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.layers is not None and (self.hidden is not None or self.activation is not None):
-            other = "activation" if self.hidden is None else "hidden"
+        short = {"hidden": self.hidden, "activation": self.activation, "dropout": self.dropout}
+        others = [name for name, value in short.items() if value]
+        if self.layers is not None and others:
+            removed = " ".join(
+                f"--set architecture.{name}={'0' if name == 'dropout' else 'null'}"
+                for name in others
+            )
             raise FieldError(
                 "layers",
-                f"and {other} are both set; keep one of the two "
-                "(--set architecture.layers=null removes the layers, "
-                f"--set architecture.{other}=null removes {other})",
+                f"and {others[0]} are both set; keep one of the two: "
+                f"--set architecture.layers=null removes the layers, {removed} removes the other",
             )
         if self.output is None and not self.layers:
             raise FieldError(

@@ -12,7 +12,7 @@ from bpnet.config.yaml_tree import TAG, Dumper, KeyPath, Tree, shortened
 from bpnet.data.formats import READABLE
 from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.errors import ConfigError
-from bpnet.messages import closest_match, shell_quoted
+from bpnet.messages import closest_match, shell_path
 
 Lines = Mapping[KeyPath, int | str]
 
@@ -117,7 +117,7 @@ def _hint(path: Path) -> str:
     if table is None:
         near = closest_match(path.name, (file.name for file in _configs(path.parent)))
         return f"did you mean '{path.with_name(near)}'?" if near else _examples()
-    output = "" if path == Path(f"{path.stem}.yaml") else f" -o {shell_quoted(str(path))}"
+    output = "" if path == Path(f"{path.stem}.yaml") else f" -o {shell_path(path)}"
     return f"write one for {table} with: {_init(table)}{output}"
 
 
@@ -129,7 +129,7 @@ def _examples() -> str:
 
 
 def _init(table: Path) -> str:
-    return f"bpnet init {shell_quoted(str(table))} --target COLUMN"
+    return f"bpnet init {shell_path(table)} --target COLUMN"
 
 
 def _configs(folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from bpnet.config.schema import Architecture
 from bpnet.config.task import Task
 from bpnet.data.encoding import Encoder
 from bpnet.engine.activations import AnyActivation, Identity, Relu, Sigmoid, Softmax
-from bpnet.engine.layers import AnyLayer, AnyStoredLayer, CategoryTable, Dense, Embedding
+from bpnet.engine.layers import AnyLayer, AnyStoredLayer, CategoryTable, Dense, Dropout, Embedding
 from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError
 
 DEFAULT_HIDDEN = (64, 64)
@@ -18,7 +18,12 @@ def hidden_layers(architecture: Architecture) -> list[AnyLayer]:
     if architecture.layers is not None:
         return architecture.layers
     hidden = DEFAULT_HIDDEN if architecture.hidden is None else architecture.hidden
-    return [Dense(units=units, activation=architecture.activation or Relu()) for units in hidden]
+    layers: list[AnyLayer] = []
+    for units in hidden:
+        layers.append(Dense(units=units, activation=architecture.activation or Relu()))
+        if architecture.dropout:
+            layers.append(Dropout(rate=architecture.dropout))
+    return layers
 
 
 def given_activation(architecture: Architecture) -> AnyActivation | None:

@@ -55,7 +55,11 @@ def resolve(
     """
     config, architecture = loaded.config, loaded.config.architecture
     architecture = replace(
-        architecture, layers=hidden_layers(architecture), hidden=None, activation=None
+        architecture,
+        layers=hidden_layers(architecture),
+        hidden=None,
+        activation=None,
+        dropout=0.0,
     )
     # in this order: the loss suits the activation that is given, and the activation, if none is
     loss = config.training.loss or suited_loss(architecture, task, target_width)

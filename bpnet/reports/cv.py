@@ -39,4 +39,4 @@ def cv_lines(result: "CVResult") -> Iterator[str]:
     yield from table(header, rows, numbers=True)
     if result.class_weighted:
         yield f"\nnote: {CLASS_WEIGHT_NOTE}"
-    yield from closing_lines("Run directory", result.run, f"bpnet predict {result.run} DATA.csv")
+    yield from closing_lines("Run directory", result.run, "predict", "DATA.csv")

@@ -33,7 +33,7 @@ def grid_lines(result: "GridResult") -> Iterator[str]:
         for rank, point in enumerate(points, start=1)
     ]
     yield from table(header, rows, numbers=True)
-    yield from closing_lines("Best run", result.run, f"bpnet eval {result.run}")
+    yield from closing_lines("Best run", result.run, "eval")
 
 
 def _passes_text(result: "GridResult") -> str:

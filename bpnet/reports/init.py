@@ -1,17 +1,21 @@
 """The text of a first config: what the table holds as comments, the settings as keys."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import yaml
 
 from bpnet.config.yaml_tree import Dumper
-from bpnet.messages import quoted_list
+from bpnet.messages import quoted_list, shell_path, shell_quoted
 from bpnet.reports.check import column_lines
-from bpnet.reports.text import counted
-from bpnet.workflows.init import Draft, DraftSettings
+from bpnet.reports.text import counted, table
+from bpnet.workflows.init import Draft
+from bpnet.workflows.list_columns import ColumnList
 
 IMBALANCE = 5
 """A class that is this many times as common as another deserves a comment."""
+
+_NAME_WIDTH, _EXAMPLES_WIDTH = 24, 20
+"""Columns for a name, and for examples of values, where the columns are listed."""
 
 _COMMENT_WIDTH = 76
 """Columns for the text of a comment, after `#` and the indent."""
@@ -27,7 +31,30 @@ def init_lines(draft: Draft, file: str) -> list[str]:
     features = sum(column.role != "ignored" for column in draft.columns)
     return [
         f"{file}: {draft.task}, {counted(draft.rows, 'row')}, {counted(features, 'feature')}",
-        f"Next: bpnet check {file}",
+        f"Next: bpnet check {shell_path(file)}",
+    ]
+
+
+def listing_lines(listed: ColumnList, data: str, settings: Sequence[str]) -> list[str]:
+    """Return a line for each column that may be the target, and the command that names one."""
+    rows = [
+        [
+            _printable(_cut(column.name, _NAME_WIDTH)),
+            column.role,
+            f"{100 * column.missing:.3g} %" if column.missing else "",
+            column.as_target,
+            _printable(_cut(", ".join(column.examples), _EXAMPLES_WIDTH)),
+        ]
+        for column in listed.columns
+    ]
+    given = "".join(f" --set {shell_quoted(setting)}" for setting in settings)
+    return [
+        f"{listed.table}: {counted(len(rows), 'column')}, by {counted(listed.rows, 'row')}",
+        "",
+        *table(["column", "role", "missing", "as the target", "for example"], rows),
+        "",
+        "Give the column to predict; if it is the one below:",
+        f"Next: bpnet init {shell_path(data)} --target {shell_quoted(listed.suggestion)}{given}",
     ]
 
 
@@ -49,8 +76,8 @@ def _heading(draft: Draft, file: str) -> list[str]:
     lines = [
         f"{draft.task} of {quoted_list(draft.targets)}{classes}: {draft.why}",
         "",
-        f"  bpnet check {file}",
-        f"  bpnet train {file}",
+        f"  bpnet check {shell_path(file)}",
+        f"  bpnet train {shell_path(file)}",
         "",
         f"{rows}. The columns, as the {counted(draft.training_rows, 'training row')} show them:",
         "",
@@ -71,8 +98,9 @@ def _keys(draft: Draft) -> list[str]:
         *_dataset_keys(draft),
         "",
         "architecture:",
-        "  layers:",
-        *(line for units in settings.hidden for line in _layer(units, settings)),
+        f"  hidden: {list(settings.hidden)}   # units of each hidden layer",
+        f"  activation: {settings.activation}",
+        f"  dropout: {settings.dropout:g}   # share of their units left out of each step",
         "",
         "training:",
         f"  epochs: {settings.epochs}   # at most: early stopping usually ends training sooner",
@@ -102,13 +130,6 @@ def _dataset_keys(draft: Draft) -> list[str]:
     return lines
 
 
-def _layer(units: int, settings: DraftSettings) -> list[str]:
-    return [
-        f"    - {{kind: dense, units: {units}, activation: {settings.activation}}}",
-        f"    - {{kind: dropout, rate: {settings.dropout:g}}}   # the share of units left out",
-    ]
-
-
 def _balance(classes: Mapping[str, int]) -> str:
     """Return how unequal the classes are, or what balanced class weights do."""
     rarest = min(classes, key=lambda name: classes[name])
@@ -130,6 +151,10 @@ def _yaml_lines(keys: Mapping[str, object]) -> list[str]:
         width=10_000,
     )
     return text.splitlines()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _comment(line: str) -> str:

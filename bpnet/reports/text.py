@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
 
+from bpnet.messages import shell_path
+
 MAX_WIDTH = 80
 """Columns of a terminal, and of a line of Markdown."""
 _HEAD_WIDTH = 12
@@ -75,8 +77,8 @@ def interval_text(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{score_text(low)} … {score_text(high)}"
 
 
-def closing_lines(title: str, folder: Path, following: str) -> Iterator[str]:
-    """Yield where the result is, and the command to type next."""
+def closing_lines(title: str, run: Path, verb: str, *others: str) -> Iterator[str]:
+    """Yield where the run is, and the command to type next: a verb, the run and other words."""
     yield ""
-    yield f"{title + ':':<15}{folder}"
-    yield f"{'Next:':<15}{following}"
+    yield f"{title + ':':<15}{run}"
+    yield f"{'Next:':<15}{' '.join(['bpnet', verb, shell_path(run), *others])}"

@@ -61,11 +61,9 @@ def train_lines(result: "TrainResult") -> Iterator[str]:
         yield "\nThe doctor's advice:"
         yield from (f"- {line}" for line in result.advice)
     if "test" in result.figures:
-        yield from closing_lines("Run directory", result.run, f"bpnet eval {result.run}")
+        yield from closing_lines("Run directory", result.run, "eval")
     else:
-        yield from closing_lines(
-            "Run directory", result.run, f"bpnet predict {result.run} DATA.csv"
-        )
+        yield from closing_lines("Run directory", result.run, "predict", "DATA.csv")
 
 
 def train_data(result: "TrainResult") -> dict[str, Any]:

@@ -12,7 +12,7 @@ from bpnet.config.loading import load_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import Source
 from bpnet.config.task import Task
-from bpnet.data.reading import open_table
+from bpnet.data.reading import Table, open_table
 from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.errors import DataError, UsageError
@@ -130,10 +130,11 @@ def draft(
     )
 
 
-def check_input(data: str, targets: Sequence[str], assignments: Sequence[str]) -> None:
-    """Check that the table can be opened and has the targets; raise an error otherwise."""
+def check_input(data: str, targets: Sequence[str], assignments: Sequence[str]) -> Table:
+    """Return the table, opened; raise an error if it cannot be, or lacks one of the targets."""
     _check_arguments(data, assignments)
-    dataset = {"path": data, "target": list(targets)}
+    # without targets, any text stands for one: it only has to fit the schema
+    dataset = {"path": data, "target": list(targets) or data}
     loaded = load_config(apply_overrides(Source(data, {"dataset": dataset}, {}), assignments))
     table = open_table(data, loaded.config.dataset.reading)
     for target in targets:
@@ -142,6 +143,7 @@ def check_input(data: str, targets: Sequence[str], assignments: Sequence[str]) -
                 f"{table.name}: there is no target column '{target}'; the columns are "
                 f"{quoted_list(table.columns)}{did_you_mean(target, table.columns)}"
             )
+    return table
 
 
 def _check_arguments(data: str, assignments: Sequence[str]) -> None:

@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 from bpnet.config.loading import load_config, read_config
 from bpnet.config.source import parse_source
+from bpnet.engine.activations import Relu
+from bpnet.engine.layers import Dense, Dropout
+from bpnet.preparation.architecture import hidden_layers
 from bpnet.reports.init import config_text
 from bpnet.workflows.init import Draft, default_name, settings_for
 
@@ -39,7 +42,8 @@ def here(tmp_path: Path) -> Path:
 
 def next_command(out: str) -> list[str]:
     """The arguments of bpnet in the command that a report advises last."""
-    return out.splitlines()[-1].removeprefix("Next: bpnet ").split()
+    command = out.splitlines()[-1].removeprefix("Next:").strip()
+    return shlex.split(command.removeprefix("bpnet "))
 
 
 def test_the_config_trains_with_no_edit(here: Path) -> None:
@@ -90,6 +94,48 @@ def test_the_keys_that_are_commented_out_are_keys(here: Path) -> None:
     )
 
 
+def test_without_a_target_the_columns_are_listed(here: Path) -> None:
+    frame().rename(columns={"y": "the answer"}).to_csv(here / "my t.csv", index=False)
+    said = bpnet("init", "my t.csv", cwd=here)
+    assert (said.code, said.err) == (0, "")
+    lines = [line.split("  ") for line in said.out.splitlines()]
+    rows = {cells[0]: [cell.strip() for cell in cells[1:] if cell] for cells in lines}
+    assert rows["b"] == ["categorical", "classification", "w, u, v"]
+    assert rows["id"] == ["ignored", "regression", "0, 1, 2"]
+    assert rows["a"][:2] == ["numeric", "regression"]
+    assert said.out.endswith("Next: bpnet init 'my t.csv' --target 'the answer'\n")
+    assert not list(here.glob("*.yaml"))
+    followed = bpnet(*next_command(said.out), cwd=here)
+    assert (followed.code, next_command(followed.out)) == (0, ["check", "my t.yaml"])
+    listed = json.loads(bpnet("init", "my t.csv", "--json", cwd=here).out)
+    assert [column["role"] for column in listed["columns"]] == [
+        "numeric",
+        "categorical",
+        "ignored",
+        "boolean",
+    ]
+    assert listed["suggestion"] == "the answer"
+
+
+@pytest.mark.parametrize("name", ["-t.csv", "it's.csv", 'a"b.csv', "$x `y`.csv", "a;b&c.csv"])
+def test_each_command_that_is_advised_can_be_typed(tmp_path: Path, name: str) -> None:
+    frame().to_csv(tmp_path / name, index=False)
+    said = bpnet("init", f"./{name}", "--target", "y", cwd=tmp_path)
+    checked = bpnet(*next_command(said.out), cwd=tmp_path)
+    assert (said.code, checked.code) == (0, 0)
+    trained = bpnet(*next_command(checked.out), "--set", "training.epochs=1", cwd=tmp_path)
+    assert trained.code == 0
+    evaluated = bpnet(*next_command(trained.out), "--no-baselines", cwd=tmp_path)
+    assert evaluated.code == 0
+
+
+def test_the_layers_are_written_in_short(here: Path) -> None:
+    assert bpnet("init", "t.csv", "--target", "y", cwd=here).code == 0
+    config = read_config(here / "t.yaml", ["architecture.hidden=[8]"]).config
+    layers = hidden_layers(config.architecture)
+    assert layers == [Dense(units=8, activation=Relu()), Dropout(rate=0.1)]
+
+
 def test_a_file_is_replaced_only_by_force(here: Path) -> None:
     (here / "t.yaml").write_text("mine")
     said = bpnet("init", "t.csv", "--target", "y", cwd=here)
@@ -124,7 +170,6 @@ def test_a_target_that_is_not_there_is_named_with_the_nearest(here: Path) -> Non
     [
         (["-", "--target", "y"], 2, "standard input"),
         (["nope.csv", "--target", "y"], 4, "no such file"),
-        (["t.csv"], 2, "--target"),
         (["t.yaml", "--target", "y"], 2, "error: t.yaml: is a config; give the table\n"),
         (["t.csv", "--target", "y", "-o", ""], 2, "--output is empty"),
         (["t.csv", "--target", "y", "-o", "-", "--json"], 2, "cannot be combined: both write"),

@@ -119,10 +119,27 @@ class Quantities(Component):
             )
         return y
 
-    def decode(self, y: Array) -> Floats:
-        """Return the network's predictions (N, K) in the units of the targets."""
-        scaled = y.astype(np.float64)
-        return np.column_stack([scale.invert(scaled[:, k]) for k, scale in enumerate(self.scales)])
+    @property
+    def offsets(self) -> Floats:
+        """The number that is subtracted from each first (K,)."""
+        return np.array([scale.subtract for scale in self.scales])
+
+    def decode(self, y: Array, origin: Floats | None = None) -> Floats:
+        """Return the network's predictions y (N, K) in the units of the targets.
+
+        They count from `origin` (K,), by default 0: from near the offsets, they keep digits that
+        are lost beside a large offset.
+        """
+        start = self.offsets if origin is None else self.offsets - origin
+        return np.asarray(y.astype(np.float64) * self.divisors + start)
+
+    def resolution(self, differences: Floats, dtype: str) -> Floats:
+        """Return the resolution of differences (N, K) between quantities, in their units.
+
+        It is the distance from each to the next that a network which computes in `dtype` can make.
+        """
+        y = np.abs(differences / self.divisors).astype(dtype)
+        return np.asarray(np.spacing(y) * self.divisors)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import numpy as np
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, Chunk
+from bpnet.data.reading.column import Floats
 from bpnet.data.targets import Labels, Quantities
 from bpnet.errors import RunError, UsageError
 from bpnet.models.description import FORMAT, Description
@@ -116,9 +117,39 @@ class Ensemble:
         ]
 
     def predict_each(self, x: Inputs) -> np.ndarray:
-        """Return the outputs (R, N, K) of every network, member by member: see `Model`."""
-        outputs = [member.predict_each(rows) for member, rows in zip(self.members, x, strict=True)]
+        """Return the outputs (R, N, K) of every network, member by member: see `Model`.
+
+        Quantities count from the offsets of the first member's target.
+        """
+        outputs = [
+            member.predict_each(rows, self._origin)
+            for member, rows in zip(self.members, x, strict=True)
+        ]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    @property
+    def _origin(self) -> Floats | None:
+        """The offset (K,) of each quantity; None for other targets."""
+        target = self.description.target
+        return target.offsets if isinstance(target, Quantities) else None
+
+    def resolution(self, values: Floats, *, differences: bool = False) -> Floats:
+        """Return the distance (N, K) from each value to the next that can occur, in its unit.
+
+        It is that of the numbers in which the networks compute. The values (N, K) are predictions,
+        or, of quantities, `differences` between them.
+        """
+        dtype = self.description.precision
+        each = []
+        with np.errstate(all="ignore"):  # what overflows has no resolution
+            for member in self.members:
+                target = member.description.target
+                if isinstance(target, Quantities):
+                    lengths = values if differences else values - target.offsets
+                    each.append(target.resolution(lengths, dtype))
+                else:
+                    each.append(np.spacing(values.astype(dtype)).astype(np.float64))
+        return np.asarray(np.minimum.reduce(each))
 
     def disagreement(self, each: np.ndarray) -> np.ndarray:
         """Return how far the networks, with outputs `each` (R, N, K), disagree (N, targets).
@@ -128,7 +159,9 @@ class Ensemble:
         """
         target = self.description.target
         if isinstance(target, Quantities):
-            return np.asarray(each.std(axis=0, ddof=1))
+            # of scaled values, since squares of large or tiny ones are no floats
+            scale = target.divisors
+            return np.asarray((each / scale).std(axis=0, ddof=1) * scale)
         mean = each.mean(axis=0)
         if isinstance(target, Labels) or each.shape[2] == 1:
             return np.asarray(((each > 0.5) != (mean > 0.5)).mean(axis=0))
@@ -143,8 +176,8 @@ class Ensemble:
         sum. Labels: the probability that each is true. Quantities: values in the targets' units.
         """
         mean = each.mean(axis=0)
-        if isinstance(self.description.target, Quantities):
-            return np.asarray(mean)
+        if self._origin is not None:
+            return np.asarray(mean + self._origin)
         shares = np.clip(mean.astype(np.float64), 0, 1)
         classes = self.description.classes
         if classes is None:

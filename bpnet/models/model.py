@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from bpnet.data.reading import Table
+from bpnet.data.reading.column import Floats
 from bpnet.data.targets import Quantities
 from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
@@ -70,16 +71,16 @@ class Model:
                 + total_line(len(missing), "columns that the model reads are not there")
             )
 
-    def predict_each(self, x: np.ndarray) -> np.ndarray:
+    def predict_each(self, x: np.ndarray, origin: Floats | None = None) -> np.ndarray:
         """Return each replica's outputs (R, N, K) for encoded rows x (N, I).
 
-        Quantities are in the targets' own units.
+        Quantities are in the targets' own units, and count from `origin` (K,), by default 0.
         """
         target = self.description.target
         with np.errstate(all="ignore"):  # the caller checks that predictions are finite
             outputs = self.network.predict(x)
             if isinstance(target, Quantities):
-                outputs = np.stack([target.decode(replica) for replica in outputs])
+                outputs = np.stack([target.decode(replica, origin) for replica in outputs])
         return outputs
 
 

@@ -37,6 +37,9 @@ from bpnet.errors import DataError
 
 Mask = npt.NDArray[np.bool_]
 
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)
+"""A target may be small beside its offset: only one that differs in its last bits is constant."""
+
 
 @dataclass(frozen=True)
 class TargetValues:
@@ -203,7 +206,7 @@ def _fit_scale(
     values: Array, name: str, scaling: Literal["standardize", "none"], table: Table
 ) -> AnyScaler:
     """Return the scaler of one quantity, fitted to its training values (N,)."""
-    stats = NumericStats()
+    stats = NumericStats(rounding=_ROUNDING)
     stats.add(values, np.ones(len(values), bool))
     if scaling == "standardize" and stats.constant:
         raise DataError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bpnet.data.targets import AnyTarget, Classes, Labels
+from bpnet.data.writing import Numbers
 from bpnet.engine.component import Array
 from bpnet.runs import files
 
@@ -21,6 +22,8 @@ class FoldPredictions:
 
     fold: "Fold"
     predicted: Array
+    numbers: Sequence[Numbers]
+    """The K columns of predictions as they are written."""
 
 
 def write_predictions(
@@ -28,12 +31,11 @@ def write_predictions(
     predictions: Sequence[FoldPredictions],
     target: AnyTarget,
     values: Array,
-    digits: int,
 ) -> None:
     """Write a line for each test row and repetition: the true values beside the predictions.
 
     `values` are the target values of the whole table: class numbers (N,), labels or quantities
-    (N, K). Numbers have `digits` significant digits.
+    (N, K).
     """
     names = target.names
     probabilities: list[str] = []
@@ -45,10 +47,11 @@ def write_predictions(
     def lines() -> Iterator[list[object]]:
         for of_fold in predictions:
             fold, rows = of_fold.fold, of_fold.fold.parts["test"]
-            for row, true, predicted in zip(
-                rows.tolist(), values[rows].tolist(), of_fold.predicted, strict=True
+            texts = zip(*(column.texts() for column in of_fold.numbers), strict=True)
+            for row, true, predicted, numbers in zip(
+                rows.tolist(), values[rows].tolist(), of_fold.predicted, texts, strict=True
             ):
-                cells = _cells(target, true, predicted, digits)
+                cells = _cells(target, true, predicted, numbers)
                 yield [row + 1, fold.repeat, fold.fold, *cells]
 
     header = [
@@ -61,10 +64,9 @@ def write_predictions(
 
 
 def _cells(
-    target: AnyTarget, true: int | list[float], predicted: np.ndarray, digits: int
+    target: AnyTarget, true: int | list[float], predicted: np.ndarray, numbers: Sequence[str]
 ) -> list[str]:
     """Return the true values, the predicted ones, and the probabilities of a row."""
-    numbers = [f"{value:.{digits}g}" for value in predicted.tolist()]
     if isinstance(true, int):
         assert isinstance(target, Classes)
         return [target.classes[true], target.classes[int(predicted.argmax())], *numbers]

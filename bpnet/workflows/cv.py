@@ -248,7 +248,6 @@ class _CVSession(TrainingSession):
             [fold.predictions for fold in folds],
             description.target,
             self._opened.target_values.values,
-            digits=7 if description.precision == "float32" else 16,
         )
         results = [fold.result for fold in folds]
         self.estimates = estimate_metrics(results)

@@ -7,6 +7,7 @@ from bpnet.models.training_metrics import measure_replicas
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold
 from bpnet.runs.predictions import FoldPredictions
+from bpnet.workflows.prediction_columns import numbers
 
 
 def predict_fold(
@@ -22,4 +23,4 @@ def predict_fold(
     scores = score_predictions(member.description.target, true, predicted, rng, resamples=2)
     metrics: dict[str, float | None] = {"loss": float(measure_replicas(member, rows)["loss"][0])}
     metrics |= {score.name: score.value for score in scores.figures}
-    return FoldPredictions(fold, predicted), metrics
+    return FoldPredictions(fold, predicted, numbers(ensemble, predicted)), metrics

@@ -79,13 +79,12 @@ class Prediction:
         if self._options.strict:
             self._refuse_flags()
         description, summary = self._model.description, Summary()
-        digits = 7 if description.precision == "float32" else 16
         numeric = [
             column.name
             for column in description.encoder.columns
             if isinstance(column, NumericColumn)
         ]
-        columns = OutputColumns(self._kept, self._added, digits, numeric)
+        columns = OutputColumns(self._kept, self._added, numeric)
         writer = open_writer(file_format, stream, columns)
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):

@@ -1,17 +1,20 @@
 """The columns that `bpnet predict` adds to a table: predictions, probabilities, disagreement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
 from bpnet.data.targets import Classes, Labels
+from bpnet.data.writing import Numbers
 from bpnet.engine.component import Array
 from bpnet.errors import RunError
 from bpnet.models.ensemble import Ensemble, Inputs
 
-PredictionColumns: TypeAlias = dict[str, list[str] | Array]
-"""Texts or numbers (N,), by column name."""
+PredictionColumns: TypeAlias = dict[str, list[str] | Numbers]
+"""Texts (N,) or numbers, by column name."""
+
+_NamedColumns: TypeAlias = Iterator[tuple[str, list[str] | Numbers]]
 
 
 def prediction_columns(
@@ -28,59 +31,82 @@ def prediction_columns(
             "a prediction is not a finite number; "
             "the model's weights, or the table's values, are too large"
         )
-    target = model.description.target
+    columns = _columns(model, each, predictions, top, probabilities)
+    names, values = zip(*columns, strict=True)
+    return dict(zip(distinct(names), values, strict=True))
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Return the names with _2, _3, … after one that an earlier column has already."""
+    taken: dict[str, None] = {}
+    for name in names:
+        number, free = 1, name
+        while free in taken:
+            number += 1
+            free = f"{name}_{number}"
+        taken[free] = None
+    return list(taken)
+
+
+def numbers(model: Ensemble, values: Array, *, differences: bool = False) -> list[Numbers]:
+    """Return predictions (N, K), or differences between them, as K columns of numbers."""
+    values = values.astype(np.float64)
+    resolution = model.resolution(values, differences=differences)
+    return [Numbers(values[:, k], resolution[:, k]) for k in range(values.shape[1])]
+
+
+def _columns(
+    model: Ensemble, each: Array, predictions: Array, top: int | None, probabilities: bool
+) -> _NamedColumns:
+    target, shares = model.description.target, numbers(model, predictions)
     if isinstance(target, Classes):
-        columns = (
-            _class_columns(target, predictions, probabilities)
-            if top is None
-            else _top_columns(target, predictions, top, probabilities)
-        )
+        if top is None:
+            yield from _class_columns(target, predictions, shares if probabilities else [])
+        else:
+            yield from _top_columns(model, target, predictions, top, probabilities)
     elif isinstance(target, Labels):
-        columns = _label_columns(target.names, predictions, probabilities)
+        yield from _label_columns(target.names, shares, probabilities)
     else:
-        columns = {f"predicted_{name}": predictions[:, k] for k, name in enumerate(target.names)}
+        yield from ((f"predicted_{name}", shares[k]) for k, name in enumerate(target.names))
     if model.networks > 1:
-        columns |= _disagreement_columns(target.names, model.disagreement(each))
-    return columns
+        disagreement = numbers(model, model.disagreement(each), differences=True)
+        yield from _disagreement_columns(target.names, disagreement)
 
 
-def _class_columns(target: Classes, predictions: Array, probabilities: bool) -> PredictionColumns:
+def _class_columns(
+    target: Classes, predictions: Array, probabilities: Sequence[Numbers]
+) -> _NamedColumns:
     labels = [target.classes[k] for k in predictions.argmax(axis=1).tolist()]
-    columns: PredictionColumns = {f"predicted_{target.name}": labels}
-    if probabilities:
-        columns |= {
-            f"probability_{label}": predictions[:, k] for k, label in enumerate(target.classes)
-        }
-    return columns
+    yield f"predicted_{target.name}", labels
+    for label, values in zip(target.classes, probabilities, strict=False):
+        yield f"probability_{label}", values
 
 
 def _top_columns(
-    target: Classes, predictions: Array, top: int, probabilities: bool
-) -> PredictionColumns:
-    columns: PredictionColumns = {}
+    model: Ensemble, target: Classes, predictions: Array, top: int, probabilities: bool
+) -> _NamedColumns:
     order = np.argsort(-predictions, axis=1, kind="stable")[:, :top]  # (N, top) class numbers
+    chosen = numbers(model, np.take_along_axis(predictions, order, axis=1))
     for k in range(top):
         labels = [target.classes[number] for number in order[:, k].tolist()]
-        columns[f"top_{k + 1}_{target.name}"] = labels
+        yield f"top_{k + 1}_{target.name}", labels
         if probabilities:
-            chosen = np.take_along_axis(predictions, order[:, k : k + 1], axis=1)
-            columns[f"top_{k + 1}_probability"] = chosen[:, 0]
-    return columns
+            yield f"top_{k + 1}_probability", chosen[k]
 
 
 def _label_columns(
-    names: Sequence[str], predictions: Array, probabilities: bool
-) -> PredictionColumns:
-    columns: PredictionColumns = {
-        f"predicted_{name}": ["1" if p > 0.5 else "0" for p in predictions[:, k].tolist()]
-        for k, name in enumerate(names)
-    }
+    names: Sequence[str], shares: Sequence[Numbers], probabilities: bool
+) -> _NamedColumns:
+    for name, values in zip(names, shares, strict=True):
+        yield f"predicted_{name}", ["1" if p > 0.5 else "0" for p in values.values.tolist()]
     if probabilities:
-        columns |= {f"probability_{name}": predictions[:, k] for k, name in enumerate(names)}
-    return columns
+        for name, values in zip(names, shares, strict=True):
+            yield f"probability_{name}", values
 
 
-def _disagreement_columns(names: Sequence[str], disagreement: Array) -> PredictionColumns:
-    if disagreement.shape[1] == 1:
-        return {"disagreement": disagreement[:, 0]}
-    return {f"disagreement_{name}": disagreement[:, k] for k, name in enumerate(names)}
+def _disagreement_columns(names: Sequence[str], disagreement: Sequence[Numbers]) -> _NamedColumns:
+    if len(disagreement) == 1:
+        yield "disagreement", disagreement[0]
+        return
+    for name, values in zip(names, disagreement, strict=True):
+        yield f"disagreement_{name}", values

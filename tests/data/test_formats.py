@@ -147,7 +147,7 @@ def test_what_is_written_is_the_table(file_format: FileFormat, tmp_path: Path) -
     table = table_from_rows("t", list(COLUMNS), cells)
     path = tmp_path / f"out{file_format.suffixes[0]}"
     with path.open("wb") as stream:
-        columns = OutputColumns(["a", "b"], ["c"], digits=6, numeric=["a"])
+        columns = OutputColumns(["a", "b"], ["c"], numeric=["a"])
         writer = open_writer(file_format, stream, columns)
         for chunk in table.chunks(dict.fromkeys(COLUMNS, "text")):
             writer.write(chunk, {"c": ["u", "v", "w"]})
@@ -200,5 +200,5 @@ def test_a_package_that_is_missing_is_named(
         open_table(path)
     assert str(caught.value) == f"{path}: {advice}"
     with pytest.raises(UsageError) as caught:
-        open_writer(file_format, io.BytesIO(), OutputColumns([], [], digits=6))
+        open_writer(file_format, io.BytesIO(), OutputColumns([], []))
     assert str(caught.value) == advice

@@ -16,7 +16,7 @@ from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.table import Table
-from bpnet.data.writing import OutputColumns, open_writer
+from bpnet.data.writing import Numbers, OutputColumns, open_writer
 
 CELLS = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n,\"';"), max_size=6
@@ -24,15 +24,24 @@ CELLS = st.text(
 
 
 def written(
-    table: Table, form: str, kept: list[str], added: dict, *, digits: int = 6, numeric=()
+    table: Table, form: str, kept: list[str], added: dict, *, numeric=(), resolution: float = 1e-6
 ) -> bytes:
     stream = io.BytesIO()
-    columns = OutputColumns(kept, list(added), digits, numeric)
+    columns = OutputColumns(kept, list(added), numeric)
     writer = open_writer(format_named(form), stream, columns)
     start = 0
     for chunk in table.chunks(dict.fromkeys(table.columns, "text")):
         end = start + len(chunk)
-        writer.write(chunk, {name: values[start:end] for name, values in added.items()})
+        rows = slice(start, end)
+        writer.write(
+            chunk,
+            {
+                name: values[rows]
+                if isinstance(values, list)
+                else Numbers(values[rows], np.full(len(chunk), resolution))
+                for name, values in added.items()
+            },
+        )
         start = end
     writer.close()
     return stream.getvalue()
@@ -75,26 +84,28 @@ def test_other_dialects_become_csv(content):
 
 
 @pytest.mark.parametrize(
-    ("digits", "text"), [(3, "0.333"), (6, "0.333333"), (17, "0.33333333333333331")]
+    ("resolution", "text"), [(1e-3, "0.333"), (1e-6, "0.333333"), (0, "0.3333333333333333")]
 )
-def test_numbers_have_so_many_digits(digits, text):
+def test_numbers_have_the_digits_of_their_resolution(resolution, text):
     table = table_from_rows("t.csv", ["a"], [[1]])
     added = {"p": np.array([1 / 3])}
-    assert rows_of(written(table, "csv", [], added, digits=digits))[1] == [text]
-    assert json.loads(written(table, "jsonl", [], added, digits=digits)) == {"p": float(text)}
+    assert rows_of(written(table, "csv", [], added, resolution=resolution))[1] == [text]
+    assert json.loads(written(table, "jsonl", [], added, resolution=resolution)) == {
+        "p": float(text)
+    }
 
 
 def test_json_has_numbers_and_nulls():
     cells = [["1", "1"], ["-2.50e3", ""], ["007", "größe"], ["1e999", "1.10"], ["", 'q"']]
     table = table_from_rows("t.csv", ["a", "b"], cells)
-    added = {"p": np.array([0.1, 1e-9, 2, 3, 4]), "label": ["u", "v", "w", "x", "y"]}
+    added = {"p": np.array([0.1, 1e-4, 2, 3, 4]), "label": ["u", "v", "w", "x", "y"]}
     lines = [
         json.loads(line)
         for line in written(table, "jsonl", ["a", "b"], added, numeric=["a"]).decode().splitlines()
     ]
     assert lines == [
         {"a": 1, "b": "1", "p": 0.1, "label": "u"},
-        {"a": -2500.0, "b": None, "p": 1e-9, "label": "v"},
+        {"a": -2500.0, "b": None, "p": 1e-4, "label": "v"},
         {"a": "007", "b": "größe", "p": 2, "label": "w"},
         {"a": "1e999", "b": "1.10", "p": 3, "label": "x"},
         {"a": None, "b": 'q"', "p": 4, "label": "y"},
@@ -153,7 +164,7 @@ def test_a_table_that_is_passed_on_has_the_rows_it_had(
     size: str, content: bytes, settings: dict[str, str], rows
 ):
     stream = io.BytesIO()
-    columns = OutputColumns(["a", "b"], ["c"], 7)
+    columns = OutputColumns(["a", "b"], ["c"])
     writer = open_writer(format_named("csv"), stream, columns)
     for chunk in text_table(content, **settings).chunks({"b": "any"}):
         writer.write(chunk, {"c": ["new"] * len(chunk)})
@@ -167,7 +178,7 @@ def test_a_table_that_is_passed_on_has_the_rows_it_had(
 @pytest.mark.parametrize("cell", ["1e999", "12e4", "1.10", "0e1234", "7"])
 def test_text_that_looks_like_a_number_stays_text_in_json(form, cell: str):
     stream = io.BytesIO()
-    columns = OutputColumns(["x", "label"], ["c"], 7, ["x"])
+    columns = OutputColumns(["x", "label"], ["c"], ["x"])
     writer = open_writer(format_named(form), stream, columns)
     for chunk in text_table(f"x,label\n2.5,{cell}\n".encode()).chunks({"x": "number"}):
         writer.write(chunk, {"c": ["new"]})

@@ -16,12 +16,15 @@ class NumericStats:
     """Count, mean, deviation and range of numbers, and a sample of them for quantiles.
 
     Chunks A and B are merged by the update of Chan, Golub and LeVeque (1979): with δ the difference
-    of their means, M2 = M2_A + M2_B + δ² n_A n_B / n.
+    of their means, M2 = M2_A + M2_B + δ² n_A n_B / n. Squares are of differences divided by a power
+    of two, so that none overflows, or loses digits below the smallest float. Numbers whose range is
+    no more than `rounding` times the largest are constant.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rounding: float = 1e-12) -> None:
+        self._rounding = rounding
         self.count, self.missing = 0, 0
-        self.mean, self._m2 = 0.0, 0.0
+        self.mean, self._m2, self._unit = 0.0, 0.0, 0.0
         self.lowest, self.highest = np.inf, -np.inf
         self._sampled: list[Floats] = []
 
@@ -34,27 +37,32 @@ class NumericStats:
             return
         # an overflow becomes inf, which fit_scaler refuses where it is used
         with np.errstate(all="ignore"):
-            mean = float(numbers.mean())
-            m2 = float(((numbers - mean) ** 2).sum())
-            delta, total = mean - self.mean, self.count + n
-            self._m2 += m2 + delta * delta * self.count * n / total
+            mean, lowest, highest = map(float, (numbers.mean(), numbers.min(), numbers.max()))
+            delta, total = mean - self.mean if self.count else 0.0, self.count + n
+            unit = max(self._unit, _power_of_two(max(highest - mean, mean - lowest, abs(delta))))
+            differences = numbers - mean
+            differences /= unit
+            m2 = float(np.square(differences, out=differences).sum())
+            self._m2 *= (self._unit / unit) ** 2
+            self._m2 += m2 + (delta / unit) * (delta / unit) * self.count * n / total
+            self._unit = unit
             # the first chunk's mean as it is: δ n / n may round
             self.mean = self.mean + delta * n / total if self.count else mean
         self.count = total
-        self.lowest = min(self.lowest, float(numbers.min()))
-        self.highest = max(self.highest, float(numbers.max()))
+        self.lowest, self.highest = min(self.lowest, lowest), max(self.highest, highest)
         self._sampled.append(values[sampled & present])
 
     @property
     def deviation(self) -> float:
         """The standard deviation, √(M2 / n)."""
-        return float(np.sqrt(self._m2 / self.count))
+        return float(self._unit * np.sqrt(self._m2 / self.count))
 
     @property
     def constant(self) -> bool:
         """True if the numbers differ by no more than rounding does."""
         with np.errstate(all="ignore"):
-            return self.highest - self.lowest <= 1e-12 * max(abs(self.lowest), abs(self.highest))
+            largest = max(abs(self.lowest), abs(self.highest))
+            return self.highest - self.lowest <= self._rounding * largest
 
     def quantiles(self, shares: Floats) -> Floats:
         """Return the sample's quantiles at the shares (Q,), interpolated linearly."""
@@ -75,6 +83,12 @@ class NumericStats:
         """The most frequent number of the sample, the smallest of several."""
         values, counts = np.unique(self.sample, return_counts=True)
         return float(values[np.argmax(counts)])  # argmax takes the first, values are sorted
+
+
+def _power_of_two(size: float) -> float:
+    """Return the power of two that is next to a size, and normal itself; of infinity, 1."""
+    exponent = int(np.frexp(size)[1]) if size else -1000
+    return float(np.ldexp(1.0, max(exponent, -1000)))
 
 
 class CategoryStats:

@@ -35,10 +35,6 @@ class LinearScaler(Component):
         """Return the scaled values."""
         return np.asarray((values - self.subtract) / self.divide)
 
-    def invert(self, x: Floats) -> Floats:
-        """Return the values that are scaled to x."""
-        return np.asarray(x * self.divide + self.subtract)
-
 
 @dataclass(frozen=True, kw_only=True)
 class QuantileScaler(Component):

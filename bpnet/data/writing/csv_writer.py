@@ -6,7 +6,7 @@ import re
 from typing import BinaryIO
 
 from bpnet.data.reading.chunk import Chunk
-from bpnet.data.reading.column import Floats
+from bpnet.data.writing.numbers import Numbers
 from bpnet.data.writing.writer import AddedColumns, OutputColumns
 
 _NEEDS_QUOTES = re.compile(r'[,"\r\n]|^\s|\s$')
@@ -22,7 +22,7 @@ class CsvWriter:
 
     def write(self, chunk: Chunk, added: AddedColumns) -> None:
         """Write a chunk's rows."""
-        new = [_texts(values, self._columns.digits) for values in added.values()]
+        new = [_texts(values) for values in added.values()]
         lines = chunk.lines() if list(self._columns.kept) == chunk.columns else None
         if lines is None:
             rows, positions = self._columns.rows(chunk), self._columns.positions(chunk)
@@ -51,11 +51,10 @@ def _cell(text: str) -> str:
     return line.getvalue()
 
 
-def _texts(values: list[str] | Floats, digits: int) -> list[str]:
-    """Return a column's cells as CSV, numbers with `digits` significant digits."""
-    if isinstance(values, list):
-        # each distinct text is quoted once
-        cells = {text: _cell(text) for text in set(values)}
-        return [cells[text] for text in values]
-    number_format = f"%.{digits}g"
-    return [number_format % value for value in values.tolist()]
+def _texts(values: list[str] | Numbers) -> list[str]:
+    """Return a column's cells as CSV."""
+    if isinstance(values, Numbers):
+        return values.texts()
+    # each distinct text is quoted once
+    cells = {text: _cell(text) for text in set(values)}
+    return [cells[text] for text in values]

@@ -6,7 +6,7 @@ import re
 from typing import BinaryIO
 
 from bpnet.data.reading.chunk import Chunk
-from bpnet.data.reading.column import Floats
+from bpnet.data.writing.numbers import Numbers
 from bpnet.data.writing.writer import AddedColumns, OutputColumns
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
@@ -29,7 +29,7 @@ class JsonLinesWriter:
     def _objects(self, chunk: Chunk, added: AddedColumns) -> list[str]:
         """Return each row as a JSON object."""
         new = [
-            values if isinstance(values, list) else _rounded(values, self._columns.digits)
+            values.rounded().tolist() if isinstance(values, Numbers) else values
             for values in added.values()
         ]
         kept = list(zip(self._columns.kept, self._columns.positions(chunk), strict=True))
@@ -70,9 +70,3 @@ class JsonDocumentWriter(JsonLinesWriter):
     def close(self) -> None:
         """End the document."""
         self._stream.write(b"\n]}\n")
-
-
-def _rounded(values: Floats, digits: int) -> list[float]:
-    """Return numbers rounded to `digits` significant digits."""
-    number_format = f"%.{digits}g"
-    return [float(number_format % value) for value in values.tolist()]

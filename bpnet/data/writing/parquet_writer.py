@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from bpnet.data.reading.chunk import Chunk
+from bpnet.data.writing.numbers import Numbers
 from bpnet.data.writing.writer import AddedColumns, OutputColumns
 
 
@@ -20,7 +21,9 @@ class ParquetWriter:
         """Write a chunk's rows."""
         arrays = {name: self._kept(chunk, name) for name in self._columns.kept}
         for name, values in added.items():
-            arrays[name] = pa.array(values, pa.string() if isinstance(values, list) else None)
+            arrays[name] = (
+                pa.array(values.values) if isinstance(values, Numbers) else pa.array(values)
+            )
         table = pa.table(arrays)
         # not in __init__: the first chunk shows the types of the added columns
         if self._writer is None:

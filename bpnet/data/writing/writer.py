@@ -6,23 +6,21 @@ from typing import BinaryIO, Protocol
 
 from bpnet.data.formats import FileFormat
 from bpnet.data.reading.chunk import Chunk
-from bpnet.data.reading.column import Floats
+from bpnet.data.writing.numbers import Numbers
 
-AddedColumns = Mapping[str, list[str] | Floats]
-"""New columns by name: texts, or numbers (N,)."""
+AddedColumns = Mapping[str, list[str] | Numbers]
+"""New columns by name: texts (N,), or numbers."""
 
 
 @dataclass(frozen=True)
 class OutputColumns:
     """The columns to write: the `kept` ones of the table, then the `added` ones.
 
-    `numeric` are the kept columns that hold numbers in every chunk. Added numbers are written with
-    `digits` significant digits.
+    `numeric` are the kept columns that hold numbers in every chunk.
     """
 
     kept: Sequence[str]
     added: Sequence[str]
-    digits: int
     numeric: Sequence[str] = ()
 
     def rows(self, chunk: Chunk) -> Sequence[Sequence[str]]:

@@ -1,7 +1,7 @@
 """Roles of columns: numeric, categorical, …, detected from training rows or set by the user."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from bpnet.data.dates.detection import (
     likely_format,
     several_formats,
 )
-from bpnet.data.encoding.cell_errors import has_other_number_format
+from bpnet.data.encoding.cell_errors import ambiguity_note, has_other_number_format
 from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.columns import FALSE_AND_TRUE
 from bpnet.data.reading.column import Column, Floats, number_text
@@ -40,6 +40,7 @@ class DetectedRole:
     date_format: str | None = None
     note: str | None = None
     """A remark to the user about a column that is used."""
+    number_format: NumberFormat | None = None
     other_formats: tuple[str, ...] = ()
     """The formats that fit every date so far, too, with another order of day, month and year."""
 
@@ -69,10 +70,21 @@ def detect_role(
     if given == "date":
         _, texts = _present(column, rows)
         return _date_role(name, _given_date(texts, date_format), texts)
-    detected = _detected(name, column, rows, named=named)
+    numbers = column.detect_format(rows)
+    column = column.read_by(numbers.number_format)
+    detected = replace(
+        _detected(name, column, rows, named=named), number_format=numbers.number_format
+    )
+    if detected.role == "numeric" and numbers.other is not None:
+        detected = replace(detected, note=ambiguity_note(numbers))
     if given is None or given == detected.role:
         return detected
-    return DetectedRole(given, "as dataset.roles says" if given == "ignored" else None)
+    return DetectedRole(
+        given,
+        "as dataset.roles says" if given == "ignored" else None,
+        number_format=numbers.number_format,
+        note=ambiguity_note(numbers) if given == "numeric" and numbers.other is not None else None,
+    )
 
 
 def _given_date(texts: list[str], date_format: str | None) -> DetectedFormat:

@@ -1,7 +1,7 @@
 """Targets: from the table's words and units to the network's outputs, and back."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from bpnet.data.category_order import without_fractions
 from bpnet.data.encoding.cell_errors import Where, number_format_advice, parse_problems
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
 from bpnet.messages import (
@@ -92,11 +93,19 @@ class Quantities(Component):
     kind: Literal["quantities"] = "quantities"
     names: Names
     scales: list[LinearScaler]
+    number_formats: list[NumberFormat | None] = field(default_factory=list)
+    """The format of each one's numbers in the table; empty if they were not recorded."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.scales) != len(self.names) or len(set(self.names)) < len(self.names):
             raise FieldError("scales", "must be one for each of the names, which must differ")
+        if len(self.number_formats) not in (0, len(self.names)):
+            raise FieldError("number_formats", "must be one for each of the names, or none")
+
+    def number_format(self, name: str) -> NumberFormat | None:
+        """Return the format of a target's numbers, None if it was not recorded."""
+        return self.number_formats[self.names.index(name)] if self.number_formats else None
 
     @property
     def divisors(self) -> Floats:
@@ -244,14 +253,22 @@ def binary_values(column: Column, name: str, where: Where) -> npt.NDArray[np.uin
     return values
 
 
-def regression_values(column: Column, name: str, where: Where, *, settable: bool = True) -> Floats:
+def regression_values(
+    column: Column,
+    name: str,
+    where: Where,
+    expected: NumberFormat | None = None,
+    *,
+    settable: bool = True,
+) -> Floats:
     """Return one regression target's numbers (N,); raise DataError for any other cell.
 
-    Where keys of the config are `settable`, the error advises on them.
+    They are `expected` to be in a format, and may be in one of their own. Where keys of the config
+    are `settable`, the error advises on them.
     """
     refuse_missing_targets(missing_targets(column, words=False), column, name, where)
     try:
-        return column.as_numbers()
+        return column.numbers_like(expected)[0]
     except CellParseError as error:
         raise DataError(_not_numbers(error, column, name, where, settable=settable)) from None
 

@@ -140,7 +140,7 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
                 problems.append(_unsuited(loaded, name, override, role))
                 continue
             role = "categorical"  # which any column can be
-        options[name] = _options(settings, override, role, column.date_format)
+        options[name] = _options(settings, override, role, column)
     problems += [
         loaded.problem(
             ("dataset", "preprocessing", "columns", name),
@@ -156,11 +156,11 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
 
 
 def _options(
-    settings: Preprocessing, override: AnyOfColumn | None, role: Role, date_format: str | None
+    settings: Preprocessing, override: AnyOfColumn | None, role: Role, detected: DetectedRole
 ) -> ColumnOptions:
     """Return the options of one feature, given its own preprocessing if it has one."""
     scaling = NoScaling() if isinstance(settings.numeric, L2Rows) else settings.numeric
-    categorical = settings.categorical
+    categorical, date_format = settings.categorical, detected.date_format
     if isinstance(override, OneHot | Ordinal | Embedded):
         categorical = override
     elif isinstance(override, DateParts):
@@ -173,6 +173,7 @@ def _options(
         categorical=categorical,
         missing=settings.missing,
         date_format=date_format,
+        number_format=detected.number_format,
         names_date=isinstance(override, DateParts),
     )
 

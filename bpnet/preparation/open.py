@@ -59,7 +59,7 @@ def open_dataset(loaded: LoadedConfig, dataset_table: DatasetTable | None = None
     dataset_table = dataset_table or open_dataset_table(loaded)
     config, table = loaded.config, dataset_table.table
     candidates = feature_candidates(loaded, table)
-    columns = whole_columns(table, _cell_types(config))
+    columns = _in_own_formats(config, whole_columns(table, _cell_types(config)))
     target_values = _read_targets(config, table, columns)
     weights, name = None, config.dataset.sample_weight
     if name is not None:
@@ -88,13 +88,23 @@ def _cell_types(config: Config) -> dict[str, CellType]:
     return types
 
 
+def _in_own_formats(config: Config, columns: Mapping[str, Column]) -> dict[str, Column]:
+    """Return the columns, those of numbers with the number formats that their cells show."""
+    dataset = config.dataset
+    numbers = {*dataset.targets, dataset.sample_weight, dataset.split.time}
+    return {
+        name: column.in_own_format()[0] if name in numbers else column
+        for name, column in columns.items()
+    }
+
+
 def _read_targets(config: Config, table: Table, columns: Mapping[str, Column]) -> TargetValues:
     targets = config.dataset.targets
     values = read_target_values(config, table, [columns[name] for name in targets])
     if values.task != "classification" or columns[targets[0]].numbers is None:
         return values
     # read again, because classes are texts: 007 is not 7
-    texts = whole_columns(table, {targets[0]: "text"})
+    texts = _in_own_formats(config, whole_columns(table, {targets[0]: "text"}))
     return replace(read_target_values(config, table, list(texts.values())), reason=values.reason)
 
 

@@ -17,6 +17,7 @@ from bpnet.data.encoding.scalers import AnyScaler, fit_scaler
 from bpnet.data.encoding.settings import NoScaling, Standardize
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Column
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.roles import MAX_INTEGER_CLASSES, looks_like_classes
 from bpnet.data.splitting import Indices
 from bpnet.data.targets import (
@@ -57,6 +58,8 @@ class TargetValues:
     """Class names in the order of their numbers; empty unless the task is classification."""
     values: Array
     dropped: Mask | None
+    number_formats: Sequence[NumberFormat] = ()
+    """The format of each target's numbers in the table."""
 
     @property
     def width(self) -> int:
@@ -91,7 +94,11 @@ class TargetValues:
             _fit_scale(self.values[train, k], name, scaling, table)
             for k, name in enumerate(self.names)
         ]
-        return Quantities(names=self.names, scales=scales)  # type: ignore[arg-type]
+        return Quantities(
+            names=self.names,
+            scales=scales,  # type: ignore[arg-type]
+            number_formats=[each.without_words for each in self.number_formats],
+        )
 
     def encode(self, target: AnyTarget, outputs: int, dtype: str, table: Table) -> Array:
         """Return the targets y (N, O) of the network; raise DataError if a number is too large."""
@@ -125,12 +132,13 @@ def read_target_values(config: Config, table: Table, columns: Sequence[Column]) 
     classes, present = _values(
         task, [column.take(rows) for column in columns], names, table, lambda k: int(rows[k])
     )
+    formats = [column.number_format for column in columns]
     if dropped is None:
-        return TargetValues(task, reason, names, classes, present, None)
+        return TargetValues(task, reason, names, classes, present, None, formats)
     # one entry per row of the table: 0 in the dropped ones
     values = np.zeros((len(missing), *present.shape[1:]), present.dtype)
     values[rows] = present
-    return TargetValues(task, reason, names, classes, values, dropped)
+    return TargetValues(task, reason, names, classes, values, dropped, formats)
 
 
 def suggested_task(columns: Sequence[Column]) -> tuple[Task, str]:

@@ -113,7 +113,12 @@ def _values(model: Ensemble, columns: Mapping[str, Column], where: Where) -> Arr
     if isinstance(target, Labels):
         return np.column_stack([binary_values(columns[name], name, where) for name in target.names])
     return np.column_stack(
-        [regression_values(columns[name], name, where, settable=False) for name in target.names]
+        [
+            regression_values(
+                columns[name], name, where, target.number_format(name), settable=False
+            )
+            for name in target.names
+        ]
     )
 
 

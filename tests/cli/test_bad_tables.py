@@ -137,21 +137,6 @@ TABLES = [
         "dataset.reading.encoding",
         settings=("dataset.reading.encoding=ascii",),
     ),
-    reads(
-        "thousands",
-        "a,b,c\n" + "".join(f'"{k + 1},{100 + k}",{k},{"xy"[k % 2]}\n' for k in range(40)),
-        "line 2 (row 1), column 'a'",
-        "'1,100'",
-        "dataset.reading.thousands to ','",
-    ),
-    reads(
-        "thousands or decimals",
-        "a;b;c\n" + "".join(f"{k + 1},{100 + k};{k};{'xy'[k % 2]}\n" for k in range(40)),
-        "line 2 (row 1), column 'a'",
-        "'1,100'",
-        "dataset.reading.thousands to ','",
-        "dataset.reading.decimal to ','",
-    ),
     Case(
         "a full batch on disk",
         3,

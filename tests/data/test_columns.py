@@ -51,7 +51,6 @@ def test_missing_values_among_numbers(cell):
         "true",
         "1.2.3",
         "--1",
-        "-",
         "1\x00",
     ],
 )

@@ -246,15 +246,6 @@ def test_an_indicator_and_a_column_of_one_name_are_distinct():
         ),
         (["1", "inf", "3"], ("line 3 (row 2), column 'a': 'inf' is not a finite number",)),
         (
-            ["1,234", "1", "2"],
-            ("line 2 (row 1)", "if ',' is between thousands, set dataset.reading.thousands"),
-        ),
-        (["1'234", "1", "2"], ("line 2 (row 1)", "set dataset.reading.thousands")),
-        (
-            ["1,5", "1", "2"],
-            ("line 2 (row 1)", "the comma is the decimal mark, set dataset.reading.decimal to ','"),
-        ),
-        (
             ["red", "blue", "red"],
             ("line 2 (row 1)", "column 'a', a feature, holds text ('red')", "categorical or"),
         ),

@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from bpnet.data.encoding.columns import MissingValueError
 from bpnet.data.reading.chunk import Chunk
-from bpnet.data.reading.column import CellParseError, Column
+from bpnet.data.reading.column import CellParseError, Column, number_text
+from bpnet.data.reading.number_detection import DetectedFormat
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, quoted_cell, shell_quoted, total_line
 
@@ -113,6 +115,25 @@ _COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 def has_other_number_format(cell: str) -> bool:
     """Return whether a cell is a number with a thousands mark or a decimal comma."""
     return bool(_THOUSANDS.fullmatch(cell) or _COMMA.fullmatch(cell))
+
+
+def ambiguity_note(detected: DetectedFormat) -> str:
+    """Return a note on a column whose numbers could also be read in another format."""
+    chosen, other = detected.number_format, detected.other
+    assert other is not None
+    cell = detected.example
+    return (
+        f"{quoted_cell(cell)} is read as {number_text(chosen.number(cell))}; if it means "
+        f"{number_text(other.number(cell))}, use {_setting(chosen, other)}, "
+        f"else {_setting(other, chosen)} ends this warning"
+    )
+
+
+def _setting(chosen: NumberFormat, other: NumberFormat) -> str:
+    """Return the option that reads a column in the other format."""
+    if other.thousands is not None and other.thousands != chosen.thousands:
+        return f"--set {shell_quoted(f'dataset.reading.thousands={other.thousands}')}"
+    return f"--set {shell_quoted(f'dataset.reading.decimal={other.decimal}')}"
 
 
 def number_format_advice(texts: list[str]) -> str:

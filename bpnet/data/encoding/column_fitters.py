@@ -30,6 +30,7 @@ from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, Ordinal
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import CellParseError, Column
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
 
@@ -67,11 +68,15 @@ class NumericFitter:
 
     def __init__(self, options: ColumnOptions) -> None:
         self._options, self._stats = options, NumericStats()
+        self._number_format: NumberFormat | None = None
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         """Add the cells of a mask of rows (N,)."""
         # all cells are parsed, so that a bad one in any used row is an error
-        self._stats.add(column.as_numbers()[rows], sampled[rows])
+        values, number_format = column.numbers_like(self._options.number_format)
+        self._stats.add(values[rows], sampled[rows])
+        if self._number_format is None and rows.any():
+            self._number_format = number_format.without_words
 
     def encoded_column(self, name: str) -> NumericColumn:
         """Return the encoded column."""
@@ -88,6 +93,7 @@ class NumericFitter:
             fill=fill,
             lowest=stats.lowest,
             highest=stats.highest,
+            number_format=self._number_format,
         )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bpnet.data.encoding.settings import AnyCategorical, AnyMissing, AnyScaling
+from bpnet.data.reading.number_format import NumberFormat
 
 Role = Literal["numeric", "categorical", "boolean", "date", "ignored"]
 
@@ -17,5 +18,6 @@ class ColumnOptions:
     categorical: AnyCategorical
     missing: AnyMissing
     date_format: str | None = None
+    number_format: NumberFormat | None = None
     names_date: bool = False
     """True if the config names the encoding of this column, as a date."""

@@ -11,6 +11,7 @@ from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.scalers import AnyScaler
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
+from bpnet.data.reading.number_format import NumberFormat
 from bpnet.engine.component import Array, Component, FieldError, choice
 
 FALSE_AND_TRUE = {"false": "true", "no": "yes", "n": "y", "f": "t", "off": "on", "0": "1"}
@@ -76,6 +77,8 @@ class NumericColumn(EncodedColumn):
     fill: float | None
     lowest: float
     highest: float
+    number_format: NumberFormat | None = None
+    """The format of the numbers in the training rows; None if it was not recorded."""
     cell_type: ClassVar[CellType] = "number"
 
     @property
@@ -86,7 +89,7 @@ class NumericColumn(EncodedColumn):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the scaled number."""
-        values = column.as_numbers()
+        values, _ = column.numbers_like(self.number_format)
         missing = np.isnan(values)
         if missing.any():
             values = np.where(missing, _required(self.fill, missing), values)

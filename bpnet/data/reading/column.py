@@ -1,12 +1,18 @@
 """A column of a chunk: its cells as numbers, or as codes into their distinct texts."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bpnet.data.reading.number_detection import (
+    DetectedFormat,
+    TableNumberFormat,
+    detect_number_format,
+)
 from bpnet.data.reading.number_format import NumberFormat
 
 Floats = npt.NDArray[np.float64]
@@ -56,6 +62,45 @@ class Column:
         if self.numbers is not None:
             return self.numbers
         return self.parse(self.number_format.number, "a finite number")
+
+    def read_by(self, number_format: NumberFormat) -> "Column":
+        """Return the column with a number format, but its own words for a missing value."""
+        missing = self.number_format.missing
+        return replace(self, number_format=replace(number_format, missing=missing))
+
+    def detect_format(self, rows: npt.NDArray[np.bool_] | None = None) -> DetectedFormat:
+        """Return the number format of the cells in a mask of rows (N,); by default of all."""
+        if self.numbers is not None:
+            return detect_number_format([], self.number_format)
+        assert self.codes is not None
+        used = used_codes(self.codes if rows is None else self.codes[rows])
+        return detect_number_format([self.categories[k] for k in used], self.number_format)
+
+    def in_own_format(self) -> tuple["Column", DetectedFormat]:
+        """Return the column with the number format that its cells show."""
+        detected = self.detect_format()
+        return self.read_by(detected.number_format), detected
+
+    def numbers_like(self, expected: NumberFormat | None) -> tuple[Floats, NumberFormat]:
+        """Return the numbers (N,) and their format, the expected one if all cells fit it.
+
+        Else they are read in a format of their own, if that is certain. Raises CellParseError.
+        """
+        own = self.number_format
+        if not isinstance(own, TableNumberFormat):
+            return self.as_numbers(), own
+        first = own.of_column if expected is None else replace(expected, missing=own.missing)
+        if self.numbers is not None:
+            return self.numbers, first
+        if not own.contradictions(first):
+            with suppress(CellParseError):
+                return self.read_by(first).as_numbers(), first
+        detected = self.detect_format()
+        if detected.other is None and first.may_have(detected.number_format.unit):
+            with suppress(CellParseError):
+                second = detected.number_format
+                return self.read_by(second).as_numbers(), second
+        return self.read_by(first).as_numbers(), first  # which names the cells that do not fit
 
     def parse(self, parse: Callable[[str], float], expected: str) -> Floats:
         """Return each cell as `parse` reads its text, NaN for a missing value.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.reading.number_format import DecimalMark, NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.errors import DataError
 
@@ -65,9 +65,8 @@ class Dialect:
 def detect_dialect(head: str, name: str, settings: Reading) -> Dialect:
     """Return the dialect of a table that begins with `head`; `settings` come first."""
     separator = settings.separator or _separator(head, name, settings.quote)
-    decimal = settings.decimal or _decimal(head, separator, settings)
-    missing = frozenset(settings.missing or ())
-    return Dialect(separator, settings.quote, NumberFormat(decimal, settings.thousands, missing))
+    number_format = settings.number_format(_decimal(head, separator, settings.quote))
+    return Dialect(separator, settings.quote, number_format)
 
 
 def _separator(head: str, name: str, quote: str) -> str:
@@ -107,22 +106,17 @@ def _first_records(head: str, separator: str, quote: str) -> list[list[str]]:
     return records
 
 
-def _decimal(head: str, separator: str, settings: Reading) -> str:
-    """Return a comma if numbers hold commas, none holds a point, and commas do not separate cells.
+def _decimal(head: str, separator: str, quote: str) -> DecimalMark | None:
+    """Return the decimal mark that the numbers of the first lines show, None if they do not.
 
-    If three digits follow each comma, it may be the thousands mark, and a point is returned.
+    A mark that three digits follow may be between thousands.
     """
-    if settings.thousands == ".":
-        return ","  # as the point is the thousands mark
-    if separator == "," or settings.thousands == ",":
-        return "."
-    records = _first_records(head, separator, settings.quote)
-    cells = [cell.strip() for row in records for cell in row]
-    fractions = [
-        match[1]
-        for cell in cells
-        if (match := re.fullmatch(r"[-+]?\d+,(\d+)([eE][-+]?\d+)?", cell))
-    ]
-    commas = any(len(digits) != 3 for digits in fractions)
-    points = any(re.fullmatch(r"[-+]?\d+\.\d+([eE][-+]?\d+)?", cell) for cell in cells)
-    return "," if commas and not points else "."
+    cells = [cell.strip() for row in _first_records(head, separator, quote) for cell in row]
+    comma, point = (
+        any(
+            re.fullmatch(rf"[-+]?(0{mark}\d+|\d+{mark}(\d\d?|\d{{4,}}))([eE][-+]?\d+)?", cell)
+            for cell in cells
+        )
+        for mark in (",", r"\.")
+    )
+    return None if comma == point else "," if comma else "."

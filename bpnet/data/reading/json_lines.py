@@ -6,7 +6,6 @@ from typing import Any
 
 from bpnet.data.reading.chunk import Chunk, ColumnChunk, ColumnTypes
 from bpnet.data.reading.column import column_from_texts, number_text
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, record_blocks, sha256, utf8_pieces
 from bpnet.errors import DataError
@@ -25,7 +24,7 @@ class JsonLinesFile:
 
     def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
         self.name, self._opener, self._encoding = name, opener, settings.encoding
-        self._number_format = NumberFormat(missing=frozenset(settings.missing or ()))
+        self._number_format = settings.number_format()
         first = next(self._objects(), [])
         if not first:
             raise DataError(f"{name}: the table is empty; each line must hold a JSON object")

@@ -2,20 +2,38 @@
 
 import contextlib
 import math
-from dataclasses import dataclass
-from functools import cached_property
+import re
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Literal
 
-MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "#n/a", "?")
+from bpnet.data.reading.number_cells import split_number, with_plain_marks
+from bpnet.engine.component import Component, FieldError
+
+MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "#n/a", "?", "-", "–", "—")
 """Words, in any case, for a missing number or date; in a column of text they are categories."""
 
+DecimalMark = Literal[".", ","]
+ThousandsMark = Literal[",", ".", "'", " ", "_"]
 
-@dataclass(frozen=True)
-class NumberFormat:
-    """The decimal and thousands marks, and the words for a missing value in any column."""
 
-    decimal: str = "."
-    thousands: str | None = None
+@dataclass(frozen=True, kw_only=True)
+class NumberFormat(Component):
+    """The marks and the unit of numbers, and the words for a missing value in any column.
+
+    White space of any kind between thousands is a space, and ’ is an apostrophe.
+    """
+
+    decimal: DecimalMark = "."
+    thousands: ThousandsMark | None = None
+    unit: str | None = None
+    """The percent sign, which every number then has, or a currency, which a number may have."""
     missing: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.thousands == self.decimal:
+            raise FieldError("thousands", "is the decimal mark too; the two must differ")
 
     @cached_property
     def _missing_numbers(self) -> frozenset[float]:
@@ -23,8 +41,14 @@ class NumberFormat:
         numbers = set()
         for word in self.missing:
             with contextlib.suppress(ValueError):
-                numbers.add(float(word))
+                plain = _PLAIN._plain_number(word)
+                numbers.add(self._marked_number(word) if plain is None else plain)
         return frozenset(numbers)
+
+    @property
+    def without_words(self) -> "NumberFormat":
+        """The same format without words for a missing value, which a table has for all columns."""
+        return replace(self, missing=frozenset())
 
     def is_missing(self, cell: str) -> bool:
         """Return whether a cell of text is a missing value."""
@@ -41,25 +65,12 @@ class NumberFormat:
         """
         if self.is_missing_number(cell):
             return math.nan
-        if self.thousands and self.thousands in cell:
-            # 1,234,567 is a number; 1,23 and 1.234,5 are not
-            whole, mark, fraction = cell.partition(self.decimal)
-            first, *groups = whole.lstrip("+-").split(self.thousands)
-            if (
-                not 1 <= len(first) <= 3
-                or any(len(group) != 3 for group in groups)
-                or self.thousands in fraction
-            ):
-                raise ValueError(cell)
-            cell = whole.replace(self.thousands, "") + mark + fraction
-        if self.decimal != ".":
-            if "." in cell:  # 1.5 is not a number where the decimal mark is a comma
-                raise ValueError(cell)
-            cell = cell.replace(self.decimal, ".")
-        value = float(cell)
+        value = self._plain_number(cell)
+        if value is None:
+            value = self._marked_number(cell)
         if value in self._missing_numbers:
             return math.nan
-        if not math.isfinite(value) or "_" in cell:  # float() reads 1_000
+        if not math.isfinite(value):
             raise ValueError(cell)
         return value
 
@@ -69,3 +80,55 @@ class NumberFormat:
             return not math.isnan(self.number(cell))
         except ValueError:
             return False
+
+    def may_have(self, unit: str | None) -> bool:
+        """Return whether numbers with a unit, or without one, may be in a column of this format.
+
+        Numbers without a unit have the column's own.
+        """
+        return unit in (None, self.unit) or (self.unit is None and unit != "%")
+
+    def _plain_number(self, cell: str) -> float | None:
+        """Return the number of a cell without other marks than the decimal one, else None."""
+        # float() reads 1_000 and digits of all scripts
+        if self.unit == "%" or "_" in cell or not cell.isascii():
+            return None
+        if self.decimal == ",":
+            if "." in cell:
+                return None
+            cell = cell.replace(",", ".")
+        try:
+            return float(cell)
+        except ValueError:
+            return None
+
+    def _marked_number(self, cell: str) -> float:
+        parts = split_number(with_plain_marks(cell))
+        if parts is None or not self.has_marks_of(parts.digits) or not self._has_unit(parts.unit):
+            raise ValueError(cell)
+        digits = parts.digits.replace(self.thousands, "") if self.thousands else parts.digits
+        return parts.sign * float(digits.replace(self.decimal, "."))
+
+    def has_marks_of(self, digits: str) -> bool:
+        """Return whether digits with marks, but without sign and unit, are a number."""
+        return _digits_pattern(self.decimal, self.thousands).fullmatch(digits) is not None
+
+    def _has_unit(self, unit: str | None) -> bool:
+        return unit == self.unit or (unit is None and self.unit != "%")
+
+
+_PLAIN = NumberFormat()
+
+
+@cache
+def _digits_pattern(decimal: str, thousands: str | None) -> re.Pattern[str]:
+    """Return the pattern of digits: 1234, 1,234.5, .5, 1e3, and the Indian 1,23,456."""
+    point = re.escape(decimal)
+    forms = [rf"(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]+)?"]
+    if thousands is not None:
+        mark = re.escape(thousands)
+        # 0,123 is a fraction
+        forms.append(rf"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+(?:{point}[0-9]*)?")
+        if thousands == ",":
+            forms.append(rf"[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}}(?:{point}[0-9]*)?")
+    return re.compile("|".join(forms))

@@ -30,7 +30,7 @@ class ParquetFile:
 
     def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
         self.name, self._opener = name, opener
-        self._number_format = NumberFormat(missing=frozenset(settings.missing or ()))
+        self._number_format = settings.number_format()
         with stream_errors(name), opener() as stream:
             file = self._open(stream)
             schema, rows = file.schema_arrow, file.metadata.num_rows

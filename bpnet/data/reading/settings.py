@@ -2,10 +2,12 @@
 
 import codecs
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from bpnet.data.reading.number_detection import TableNumberFormat
+from bpnet.data.reading.number_format import DecimalMark, ThousandsMark
 from bpnet.engine.component import Component, FieldError
 
 
@@ -23,9 +25,9 @@ class Reading(Component):
     """Encoding of the text, such as cp1252. By default UTF-8, or UTF-16 if the file begins with
     its mark. Example: `encoding: cp1252`.
     """
-    decimal: Literal[".", ","] | None = None
+    decimal: DecimalMark | None = None
     """Decimal mark of the numbers. By default the first lines show it. Example: `decimal: ","`."""
-    thousands: Literal[",", ".", "'", " ", "_"] | None = None
+    thousands: ThousandsMark | None = None
     """Mark between the thousands of a number. By default there is none. Example: `thousands: "'"`.
     """
     missing: Annotated[list[str], Field(min_length=1)] | None = None
@@ -53,3 +55,14 @@ class Reading(Component):
                 f"is '{self.encoding}', which is not an encoding; "
                 "use one such as utf-8, cp1252, latin-1 or utf-16",
             ) from None
+
+    def number_format(self, shown: DecimalMark | None = None) -> TableNumberFormat:
+        """Return the number format of a table whose first lines have `shown` the decimal mark."""
+        decimal = self.decimal or ({",": ".", ".": ","}.get(self.thousands or "") or shown or ".")
+        return TableNumberFormat(
+            decimal=decimal,  # type: ignore[arg-type]
+            thousands=self.thousands,
+            missing=frozenset(self.missing or ()),
+            given=frozenset(key for key in ("decimal", "thousands") if getattr(self, key)),
+            shown=shown is not None,
+        )

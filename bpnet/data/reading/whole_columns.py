@@ -19,7 +19,7 @@ def whole_columns(table: Table, types: ColumnTypes) -> dict[str, Column]:
     whole: dict[str, Column] = {}
     as_text: dict[str, CellType] = {}
     for name, columns in parts.items():
-        joined = _joined(columns)
+        joined = _joined(columns, types[name])
         if joined is None:
             as_text[name] = "text"  # read again: 007 was read as 7 in some chunks
         else:
@@ -27,16 +27,17 @@ def whole_columns(table: Table, types: ColumnTypes) -> dict[str, Column]:
     return whole | (whole_columns(table, as_text) if as_text else {})
 
 
-def _joined(columns: list[Column]) -> Column | None:
+def _joined(columns: list[Column], kind: CellType) -> Column | None:
     """Join the columns of all chunks; return None if only some of them are numbers."""
     if len(columns) == 1:
         return columns[0]
     number_format = columns[0].number_format
     numeric = [column.numbers is not None for column in columns]
     # several formats: the files write their numbers in different ways
-    if any(numeric) or len({column.number_format for column in columns}) > 1:
+    several = kind != "text" and len({column.number_format for column in columns}) > 1
+    if any(numeric) or several:
         try:
-            numbers = np.concatenate([column.as_numbers() for column in columns])
+            numbers = np.concatenate([column.numbers_like(None)[0] for column in columns])
             return Column(number_format, numbers=numbers)
         except CellParseError:
             if any(numeric):

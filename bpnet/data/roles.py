@@ -15,9 +15,9 @@ from bpnet.data.dates.detection import (
 )
 from bpnet.data.encoding.cell_errors import ambiguity_note, has_other_number_format
 from bpnet.data.encoding.column_options import Role
-from bpnet.data.encoding.columns import FALSE_AND_TRUE
 from bpnet.data.reading.column import Column, Floats, number_text
 from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.spelling import FALSE_AND_TRUE, Spelling, number_spelling
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_cell
 
@@ -158,7 +158,8 @@ def _compact_dates(name: str, numbers: Floats) -> str | None:
 
 def _is_boolean(words: list[str], texts: list[str]) -> bool:
     """Return whether the words are a pair such as no and yes."""
-    lowered = {word.lower() for word in words}
+    spelling = Spelling(words)
+    lowered = {spelling(word).lower() for word in words}
     if len(lowered) == 1 and len(words) < len(texts):
         return False  # of none and yes, none is a word too
     return any(lowered <= set(pair) for pair in FALSE_AND_TRUE.items())
@@ -205,7 +206,8 @@ def _is_id(name: str, numbers: list[str], count: int) -> bool:
 
 
 def _is_whole(text: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?[0-9]+(\.0*)?", text))
+    """Return whether a number is whole, also one written 1.0 or 1e0."""
+    return re.fullmatch(r"[-+]?[0-9]+", number_spelling(text) or text) is not None
 
 
 def looks_like_classes(column: Column, rows: Array | None = None) -> bool:

@@ -4,89 +4,133 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-_NUMBER = re.compile(r"([-+]?)(\d+)(?:\.(\d*))?(?:[eE]([-+]?\d{1,4}))?|([-+]?)\.(\d+)")
-_SPACES = re.compile(r"[^\S\n]+")
-MEANINGS = {
-    "false": ("false", "0", "no", "n", "f", "off"),
-    "true": ("true", "1", "yes", "y", "t", "on"),
+FALSE_AND_TRUE = {"false": "true", "no": "yes", "n": "y", "f": "t", "off": "on", "0": "1"}
+"""The pairs of words, in any case, that mean false and true."""
+
+_MEANING = {
+    word: meaning
+    for pair in FALSE_AND_TRUE.items()
+    for word, meaning in zip(pair, ("false", "true"), strict=True)
 }
-"""Words that mean false and true, of which a column has one pair; in any case."""
-_MEANING = {word: meaning for meaning, words in MEANINGS.items() for word in words}
+_NUMBER = re.compile(r"([-+]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([-+]?[0-9]{1,4}))?")
+_CODE = re.compile(r"(0[0-9]+)(\.0*)?")
+_WHOLE = re.compile(r"-?[0-9]+(\.0*)?")
+_NO_BREAK = re.compile("[\u00a0\u2007\u202f]")
 
 
 def tidy(text: str) -> str:
-    """Return a text in Unicode's composed form (NFC), with single plain spaces inside only."""
-    if text.isascii() and "  " not in text and text == text.strip():
-        return text
-    return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
+    """Return a text in Unicode's composed form (NFC), with plain spaces and none around it."""
+    if text.isascii():
+        return text.strip()
+    return _NO_BREAK.sub(" ", unicodedata.normalize("NFC", text)).strip()
 
 
 def number_spelling(text: str) -> str | None:
-    """Return the one spelling of a number: 1 for 1.0, +1 and 1e0; None for other texts.
+    """Return the one spelling of a number: 1 for 1.0, +1 and 1e0; None for any other text.
 
     Codes with leading zeros, such as 007, are not numbers. Digits are never rounded.
     """
     match = _NUMBER.fullmatch(text)
-    if match is None or not text.isascii():
+    if match is None or _CODE.fullmatch(text):
         return None
-    sign, whole, fraction, exponent, short_sign, short_fraction = match.groups()
-    if short_fraction is not None:  # .5
-        sign, whole, fraction = short_sign, "0", short_fraction
-    if len(whole) > 1 and whole[0] == "0":
-        return None
+    sign, whole, fraction, only_fraction, exponent = match.groups()
+    if whole is None:
+        whole, fraction = "0", only_fraction
+    # the number is 0.DIGITS times ten to the power of `point`
     digits, point = whole + (fraction or ""), len(whole) + int(exponent or 0)
-    stripped = digits.lstrip("0")
-    point -= len(digits) - len(stripped)
-    stripped = stripped.rstrip("0")
-    if not stripped:
+    significant = digits.lstrip("0")
+    point -= len(digits) - len(significant)
+    significant = significant.rstrip("0")
+    if not significant:
         return "0"
     minus = "-" if sign == "-" else ""
-    if len(stripped) <= point <= 40:
-        return minus + stripped.ljust(point, "0")
-    if 0 < point <= 40:
-        return f"{minus}{stripped[:point]}.{stripped[point:]}"
-    if -6 < point <= 0:
-        return f"{minus}0.{'0' * -point}{stripped}"
-    mantissa = stripped[0] + (f".{stripped[1:]}" if len(stripped) > 1 else "")
-    return f"{minus}{mantissa}e{point - 1}"
+    if not -5 < point <= 40:
+        fraction = f".{significant[1:]}" if len(significant) > 1 else ""
+        return f"{minus}{significant[0]}{fraction}e{point - 1}"
+    if point <= 0:
+        return f"{minus}0.{'0' * -point}{significant}"
+    if point >= len(significant):
+        return minus + significant.ljust(point, "0")
+    return f"{minus}{significant[:point]}.{significant[point:]}"
 
 
-def spelling(text: str) -> str:
-    """Return the one spelling of a text's value: 1 for 1.0 and 1e0, true for True and TRUE."""
-    text = tidy(text)
-    lowered = text.lower()
-    return lowered if lowered in ("true", "false") else number_spelling(text) or text
+class Spelling:
+    """The one spelling of each value of a column, by the distinct texts of its cells.
+
+    White space and Unicode forms do not matter, nor does the case of true and false, and 1.0 is 1.
+    If all texts are numbers, 1e0 and 1.50 are 1 and 1.5 too; in a column of words they may be
+    versions or codes. Where true and 1 are in one column, they are the same value.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        distinct = {tidy(text) for text in texts}
+        self._numeric = all(number_spelling(text) or _CODE.fullmatch(text) for text in distinct)
+        spelled = {self._spelled(text) for text in distinct} if len(distinct) < 100 else set()
+        words, bits = {"true", "false"}, {"1", "0"}
+        self._reads_bits = spelled <= words | bits and bool(spelled & words)
+
+    def __call__(self, text: str) -> str:
+        """Return the spelling of a text's value."""
+        spelled = self._spelled(tidy(text))
+        return _MEANING.get(spelled, spelled) if self._reads_bits else spelled
+
+    def _spelled(self, text: str) -> str:
+        if text[:1] in "tTfF" and (lowered := text.lower()) in ("true", "false"):
+            return lowered
+        if match := _CODE.fullmatch(text):
+            return match[1]  # 007.0, as a spreadsheet may write it
+        if self._numeric or _WHOLE.fullmatch(text):
+            return number_spelling(text) or text
+        return text
 
 
 class KnownValues:
     """Values by the texts that they are known by, found however a cell writes them.
 
-    A cell's own text comes first, then its one spelling, then its meaning: of the values no and
-    yes, TRUE is yes.
+    A cell's own text comes first, then its one spelling, then its meaning: of the two values no
+    and yes, TRUE is yes.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
+        self._spelling = Spelling(texts)
         self._positions: dict[str, int] = {}
-        for read in (str, spelling):  # a value's own text comes before the spelling of another
+        for read in (str, self._spelling):  # a value's own text before the spelling of another
             for k, text in enumerate(texts):
                 self._positions.setdefault(read(text), k)
-        words = {_MEANING.get(spelling(text).lower()): k for k, text in enumerate(texts)}
-        two = len(texts) == 2 and None not in words and len(words) == 2
-        self._by_meaning = words if two else {}
+        self._by_meaning: dict[str | None, int] = {}
+        if len(texts) == 2:
+            meanings = {meaning(text): k for k, text in enumerate(texts)}
+            if meanings.keys() == {"false", "true"}:
+                self._by_meaning = meanings
 
     def find(self, text: str) -> int | None:
-        """Return the position of a value among the known ones, None for any other."""
-        if (position := self._positions.get(text)) is not None:
-            return position
-        one = spelling(text)
-        if (position := self._positions.get(one)) is not None:
-            return position
-        return self._by_meaning.get(_MEANING.get(one.lower())) if self._by_meaning else None
+        """Return the position of a cell's value among the known ones, None for any other."""
+        position = self._positions.get(text)
+        if position is None:
+            position = self._positions.get(self._spelling(text))
+        return self._by_meaning.get(meaning(text)) if position is None else position
 
 
-def sort_values(labels: Iterable[str]) -> list[str]:
-    """Return the distinct labels in order: whole numbers by size, others by the alphabet."""
-    distinct = set(labels)
-    whole = all(re.fullmatch(r"[-+]?[0-9]+", label) for label in distinct)
+def meaning(text: str) -> str | None:
+    """Return false or true for a word that means it, such as no, T or 1.0; None for any other."""
+    text = tidy(text)
+    return _MEANING.get(number_spelling(text) or text.lower())
+
+
+def differing_in_case(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the pairs of texts that differ only in case, such as FR and fr."""
+    first: dict[str, str] = {}
+    pairs = []
+    for text in texts:
+        other = first.setdefault(text.casefold(), text)
+        if other != text:
+            pairs.append((other, text))
+    return pairs
+
+
+def sort_values(values: Iterable[str]) -> list[str]:
+    """Return the distinct values in order: whole numbers by size, others by the alphabet."""
+    distinct = set(values)
+    whole = all(re.fullmatch(r"[-+]?[0-9]+", value) for value in distinct)
     # 1 and 01 are of equal size: the text decides
-    return sorted(distinct, key=(lambda label: (int(label), label)) if whole else str)
+    return sorted(distinct, key=(lambda value: (int(value), value)) if whole else str)

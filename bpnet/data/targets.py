@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from bpnet.data.category_order import without_fractions
 from bpnet.data.encoding.cell_errors import Where, number_format_advice, parse_problems
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
 from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.spelling import KnownValues, meaning
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
 from bpnet.messages import (
@@ -62,12 +62,8 @@ class Classes(Component):
         words = not all(map(column.number_format.is_number, self.classes))
         refuse_missing_targets(missing_targets(column, words=words), column, self.name, where)
         codes, labels = column.as_text()
-        number = {label: k for k, label in enumerate(self.classes)}
-        spelling = without_fractions(labels)  # 1.0 is the class 1, unless 1.0 is a class itself
-        numbers = np.array(
-            [number.get(label, number.get(spelling.get(label, label), -1)) for label in labels],
-            np.int32,
-        )[codes]
+        found = column.in_own_format()[0].positions(KnownValues(self.classes), labels)
+        numbers = np.array([-1 if k is None else k for k in found], np.int32)[codes]
         unknown = np.flatnonzero(numbers < 0)
         if len(unknown):
             label = labels[codes[unknown[0]]]
@@ -166,27 +162,16 @@ class Labels(Component):
 
 AnyTarget = Classes | Quantities | Labels
 
-_TRUE = {"1", "1.0", "true", "yes", "y", "t", "on"}
-_FALSE = {"0", "0.0", "false", "no", "n", "f", "off"}
-
 
 def class_codes(column: Column, name: str, where: Where) -> tuple[Codes, list[str]]:
     """Return codes (N,) into the labels of a classification target, and the labels.
 
-    Whole numbers are labels without a fraction. Raises DataError with the rows whose label is
-    missing.
+    A label has one spelling, however its cells are written. Raises DataError with the rows whose
+    label is missing.
     """
     missing = missing_targets(column, words=not is_numeric(column))
     refuse_missing_targets(missing, column, name, where)
-    codes, texts = column.as_text()
-    used = used_codes(codes)  # other texts may be of rows that were not taken
-    spelling = without_fractions([texts[k] for k in used])
-    labels = list(dict.fromkeys(spelling.values()))
-    number = {label: k for k, label in enumerate(labels)}
-    new = np.zeros(len(texts), np.int32)  # the label of each text
-    for k in used:
-        new[k] = number[spelling[texts[k]]]
-    return new[codes], labels
+    return column.as_values()
 
 
 def missing_targets(column: Column, *, words: bool) -> npt.NDArray[np.bool_]:
@@ -225,7 +210,7 @@ def is_binary(column: Column) -> bool:
     """Return whether every cell is 0 or 1, or a word such as no or yes."""
     codes, texts = column.without_missing_words().as_text()
     used = used_codes(codes)
-    return bool(used) and {texts[k].lower() for k in used} <= _TRUE | _FALSE
+    return bool(used) and all(meaning(texts[k]) for k in used)
 
 
 def is_numeric(column: Column) -> bool:
@@ -238,9 +223,8 @@ def is_numeric(column: Column) -> bool:
 def binary_values(column: Column, name: str, where: Where) -> npt.NDArray[np.uint8]:
     """Return 0 and 1 (N,) of one label's column; raise DataError if a cell is neither."""
     codes, texts = column.as_text()
-    value_of = [
-        1 if text.lower() in _TRUE else 0 if text.lower() in _FALSE else 2 for text in texts
-    ]
+    number = {"false": 0, "true": 1, None: 2}
+    value_of = [number[meaning(text)] for text in column.plain(texts)]
     values = np.array([*value_of, 2], np.uint8)[codes]  # 2 if it is neither
     wrong = np.flatnonzero(values == 2)
     if len(wrong):

@@ -27,7 +27,7 @@ def read_row_keys(opened: OpenedDataset) -> RowKeys:
     if split.stratifies(target_values.task) and target_values.classes:
         classes = target_values.values.astype(np.intp)
     if split.group is not None:
-        groups = opened.whole_columns[split.group].as_text()[0].astype(np.intp)
+        groups = opened.whole_columns[split.group].as_values()[0].astype(np.intp)
     if opened.times is not None:
         times = opened.times.values
     if split.group is not None and groups is not None:

@@ -7,6 +7,7 @@ import numpy as np
 from bpnet.config.loading import LoadedConfig
 from bpnet.data.encoding.cell_errors import Where, number_format_advice, parse_problems
 from bpnet.data.reading.column import CellParseError, Column, Floats
+from bpnet.data.spelling import KnownValues
 from bpnet.data.splitting import Indices, Part
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
@@ -32,7 +33,9 @@ def class_weights(
             label: len(trained) / (len(classes) * int(n))
             for label, n in zip(classes, counts, strict=True)
         }
-    unknown = [label for label in given if label not in classes]
+    known = KnownValues(classes)
+    numbers = {label: known.find(label) for label in given}
+    unknown = [label for label, k in numbers.items() if k is None]
     if unknown:
         raise DataError(
             [
@@ -44,7 +47,19 @@ def class_weights(
                 for label in unknown
             ]
         )
-    return {label: float(given.get(label, 1.0)) for label in classes}
+    weights = dict.fromkeys(classes, 1.0)
+    for label, k in numbers.items():
+        assert k is not None
+        twice = [other for other in given if numbers[other] == k and other != label]
+        if twice:
+            raise DataError(
+                loaded.problem(
+                    ("dataset", "class_weight", label),
+                    f"names the class '{classes[k]}', as '{twice[0]}' does; keep one of the two",
+                )
+            )
+        weights[classes[k]] = float(given[label])
+    return weights
 
 
 def weights_differ(class_weight: Mapping[str, float] | None) -> bool:

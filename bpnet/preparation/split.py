@@ -124,7 +124,7 @@ def _given_parts(opened: OpenedDataset) -> PartNumbers | None:
     name, table = opened.loaded.config.dataset.split.column, opened.table
     if name is None:
         return opened.dataset_table.part_numbers()
-    codes, words = opened.whole_columns[name].as_text()
+    codes, words = opened.whole_columns[name].as_values()
     rows = opened.target_values.kept_rows
     # in rows without a target the column may hold anything
     numbers = np.full(len(codes), -1, np.int8)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from bpnet.config.schema import Config
 from bpnet.config.task import Task
-from bpnet.data.category_order import sort_categories
 from bpnet.data.encoding.cell_errors import Where
 from bpnet.data.encoding.column_stats import NumericStats
 from bpnet.data.encoding.scalers import AnyScaler, fit_scaler
@@ -19,6 +18,7 @@ from bpnet.data.reading import Table
 from bpnet.data.reading.column import Column
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.roles import MAX_INTEGER_CLASSES, looks_like_classes
+from bpnet.data.spelling import sort_values
 from bpnet.data.splitting import Indices
 from bpnet.data.targets import (
     AnyTarget,
@@ -200,7 +200,7 @@ def _values(
 def _class_values(column: Column, name: str, table: Table, where: Where) -> tuple[list[str], Array]:
     """Return the classes in order, and each row's class number (N,)."""
     codes, labels = class_codes(column, name, where)
-    classes = sort_categories(labels)
+    classes = sort_values(labels)
     if len(classes) == 1:
         raise DataError(
             f"{table.name}: the target '{name}' has only one class, '{classes[0]}'; "

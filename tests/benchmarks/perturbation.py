@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.data.category_order import sort_categories
 from bpnet.data.reading import open_table
 from bpnet.data.reading.whole_columns import whole_columns
+from bpnet.data.spelling import sort_values
 from bpnet.data.targets import class_codes
 from bpnet.engine.activations import Sigmoid
 from bpnet.engine.initializers import AnyInitializer, Normal, Uniform
@@ -39,9 +39,7 @@ def classes(name: str, target: str, most: int | None = None) -> tuple[np.ndarray
         [columns[column].as_numbers() for column in table.columns if column != target]
     )
     codes, levels = class_codes(columns[target], target, table.where)
-    y = np.eye(len(levels))[
-        np.array([sort_categories(levels).index(level) for level in levels])[codes]
-    ]
+    y = np.eye(len(levels))[np.array([sort_values(levels).index(level) for level in levels])[codes]]
     return x[:most], y[:most]
 
 

@@ -370,3 +370,5 @@ def test_a_model_part_that_contradicts_itself_is_refused():
         LinearScaler(by="none", subtract=0.0, divide=0.0)
     with pytest.raises(FieldError, match="names 'x' twice"):
         Ordinal(order=["x", "y", "x"])
+    with pytest.raises(FieldError, match=r"names '1\.0' twice, also as '1'"):
+        Ordinal(order=["1", "2", "1.0"])

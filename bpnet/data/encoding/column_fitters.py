@@ -4,12 +4,10 @@ from typing import Protocol
 
 import numpy as np
 
-from bpnet.data.category_order import sort_categories
 from bpnet.data.dates.advice import training_dates_advice
 from bpnet.data.encoding.column_options import ColumnOptions
 from bpnet.data.encoding.column_stats import CategoryStats, NumericStats
 from bpnet.data.encoding.columns import (
-    FALSE_AND_TRUE,
     BooleanColumn,
     CategoricalColumn,
     EmbeddingColumn,
@@ -31,6 +29,7 @@ from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, O
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import CellParseError, Column
 from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.spelling import FALSE_AND_TRUE, KnownValues, meaning, sort_values
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
 
@@ -114,6 +113,7 @@ class CategoryFitter:
         stats, options = self._stats, self._options.categorical
         if not stats.counts:
             raise _no_values(name)
+        stats.merge_spellings()
         if isinstance(options, Ordinal):
             return self._ordinal(name, options)
         one_hot = self._one_hot(name, options)
@@ -126,17 +126,18 @@ class CategoryFitter:
 
     def _ordinal(self, name: str, options: Ordinal) -> OrdinalColumn:
         stats, missing = self._stats, self._options.missing
-        unlisted = [c for c in stats.counts if options.order and c not in options.order]
-        if unlisted:
-            raise DataError(
-                f"column '{name}': the category '{unlisted[0]}' is not in the order that "
-                f"dataset.preprocessing.columns.{name}.order gives; add it there"
-            )
+        levels, fill = sort_values(stats.counts), stats.most_frequent
+        if options.order:
+            levels, known = options.order, KnownValues(options.order)
+            unlisted = [c for c in stats.counts if known.find(c) is None]
+            if unlisted:
+                raise _unlisted(name, unlisted[0])
+            fill = levels[known.find(fill) or 0]
         return OrdinalColumn(
             name=name,
             indicator=_needs_indicator(missing, stats.missing),
-            levels=options.order or sort_categories(list(stats.counts)),
-            fill=stats.most_frequent,
+            levels=levels,
+            fill=fill,
             refuses_gaps=not isinstance(missing, Impute),
         )
 
@@ -148,7 +149,7 @@ class CategoryFitter:
         common.sort(key=lambda category: (-stats.counts[category], category))
         if isinstance(options, OneHot):
             common = common[: options.most]
-        levels = sort_categories(common or [stats.most_frequent])
+        levels = sort_values(common or [stats.most_frequent])
         rare = sorted(set(stats.counts) - set(levels))
         return OneHotColumn(
             name=name,
@@ -179,9 +180,9 @@ class BooleanFitter:
         stats = self._stats
         if not stats.counts:
             raise _no_values(name)
+        stats.merge_spellings()
         words = {category.lower() for category in stats.counts}
-        pairs = (pair for pair in FALSE_AND_TRUE.items() if words <= set(pair))
-        pair = next(pairs, None)
+        pair = next((pair for pair in FALSE_AND_TRUE.items() if words <= set(pair)), None)
         if pair is None:
             raise DataError(
                 f"column '{name}', a boolean, holds "
@@ -190,7 +191,7 @@ class BooleanFitter:
                 "or give it another role in dataset.roles"
             )
         rows = sum(stats.counts.values())
-        true = sum(count for word, count in stats.counts.items() if word.lower() == pair[1])
+        true = sum(count for word, count in stats.counts.items() if meaning(word) == "true")
         # the more frequent word; false if both are as frequent
         fill = float(2 * true > rows) if isinstance(self._options.missing, Impute) else None
         return BooleanColumn(
@@ -267,6 +268,13 @@ def _median(stats: NumericStats) -> float:
 
 def _needs_indicator(options: AnyMissing, missing: int) -> bool:
     return isinstance(options, Impute) and options.indicator and missing > 0
+
+
+def _unlisted(name: str, category: str) -> DataError:
+    return DataError(
+        f"column '{name}': the category '{category}' is not in the order that "
+        f"dataset.preprocessing.columns.{name}.order gives; add it there"
+    )
 
 
 def _no_values(name: str) -> DataError:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bpnet.data.reading.column import Column, Floats
+from bpnet.data.spelling import Spelling
 from bpnet.engine.component import Array
 
 MAX_CATEGORIES = 500_000
@@ -100,13 +101,22 @@ class CategoryStats:
 
     def add(self, column: Column, rows: Array) -> None:
         """Add the cells of a mask of rows (N,)."""
-        codes, categories = column.as_text()
+        codes, texts = column.as_text()
+        categories = column.plain(texts)
         # counted from the code -1, a missing value, on
         counted = np.bincount(codes[rows] + 1, minlength=len(categories) + 1)
         self.missing += int(counted[0])
         for category, n in zip(categories, counted[1:].tolist(), strict=True):
             if n and (category in self.counts or len(self.counts) < MAX_CATEGORIES):
                 self.counts[category] = self.counts.get(category, 0) + n
+
+    def merge_spellings(self) -> None:
+        """Count the categories that are one value, such as 1 and 1.0, as one."""
+        spelling, counts = Spelling(self.counts), self.counts
+        self.counts = {}
+        for category, n in counts.items():
+            spelled = spelling(category)
+            self.counts[spelled] = self.counts.get(spelled, 0) + n
 
     @property
     def most_frequent(self) -> str:

@@ -1,6 +1,7 @@
 """Encoded columns: how a column of the table becomes inputs of the network, as in model.json."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -12,10 +13,8 @@ from bpnet.data.encoding.scalers import AnyScaler
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.spelling import KnownValues
 from bpnet.engine.component import Array, Component, FieldError, choice
-
-FALSE_AND_TRUE = {"false": "true", "no": "yes", "n": "y", "f": "t", "off": "on", "0": "1"}
-"""The pairs of words, in any case, that make a column boolean."""
 
 
 class MissingValueError(ValueError):
@@ -142,20 +141,23 @@ class CategoricalColumn(EncodedColumn):
     def category_codes(self, column: Column, flags: RowFlags) -> tuple[Array, Array]:
         """Return the code (N,) of each cell, -1 for an unseen one, and the mask of missing ones."""
         codes, texts = column.as_text()
-        code = {category: k for k, category in enumerate(self.levels)}
-        rare, pooled = set(self.rare), len(self.levels) if self.pools else -1
         missing = codes < 0
         if missing.any() and self.refuses_gaps:
             raise MissingValueError(np.flatnonzero(missing))
+        pooled = len(self.levels) if self.pools else -1
+        found = column.positions(self._known, texts)
         # the last entries are those of a missing value, whose code is -1
-        code_of = np.array(
-            [*(code.get(text, pooled) for text in texts), code.get(self.fill, pooled)]
-        )
+        found.append(self._known.find(self.fill))
+        code_of = np.array([pooled if k is None or k >= len(self.levels) else k for k in found])
         # where not all rare categories are listed, no text is known to be unseen
-        seen = [not self.names_all_rare or text in code or text in rare for text in texts]
-        unseen = ~np.array([*seen, True])
+        unseen = np.array([k is None and self.names_all_rare for k in [*found[:-1], 0]])
         flags.add("unseen", self.name, np.flatnonzero(unseen[codes]))
         return code_of[codes], missing
+
+    @cached_property
+    def _known(self) -> KnownValues:
+        """The categories, first those with a code of their own, then the rare ones."""
+        return KnownValues([*self.levels, *self.rare])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +218,8 @@ class EmbeddingColumn(CategoricalColumn):
 class BooleanColumn(EncodedColumn):
     """0 and 1 for a pair of words such as no and yes, in any case.
 
-    A missing value becomes `fill`, another word ½.
+    A word of another pair, such as TRUE, is read by its meaning. A missing value becomes `fill`,
+    another word ½.
     """
 
     kind: Literal["boolean"] = "boolean"
@@ -233,10 +236,10 @@ class BooleanColumn(EncodedColumn):
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write 0 and 1."""
         codes, texts = column.without_missing_words().as_text()
-        value_of = {self.false: 0.0, self.true: 1.0}
         missing = codes < 0
+        found = column.positions(KnownValues([self.false, self.true]), texts)
         # the value of each text, NaN for another word and for the code -1, the last entry
-        values = np.array([*(value_of.get(text.lower(), np.nan) for text in texts), np.nan])[codes]
+        values = np.array([*(np.nan if k is None else float(k) for k in found), np.nan])[codes]
         unseen = np.isnan(values) & ~missing
         flags.add("unseen", self.name, np.flatnonzero(unseen))
         fill = _required(self.fill, missing) if missing.any() else 0.0

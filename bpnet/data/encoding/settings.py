@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bpnet.data.dates.date_format import FormatError, date_format
+from bpnet.data.spelling import Spelling
 from bpnet.engine.component import Component, FieldError, number
-from bpnet.messages import first_repeated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +84,15 @@ class Ordinal(Component):
     def __post_init__(self) -> None:
         super().__post_init__()
         order = self.order or []
-        twice = first_repeated(order)
-        if twice:
-            raise FieldError("order", f"names '{twice[0]}' twice; name each category once")
+        spelling = Spelling(order)
+        first: dict[str, str] = {}
+        for category in order:
+            if (spelled := spelling(category)) in first:
+                also = "" if first[spelled] == category else f", also as '{first[spelled]}'"
+                raise FieldError(
+                    "order", f"names '{category}' twice{also}; name each category once"
+                )
+            first[spelled] = category
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A column of a chunk: its cells as numbers, or as codes into their distinct texts."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,9 +15,14 @@ from bpnet.data.reading.number_detection import (
     detect_number_format,
 )
 from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.spelling import KnownValues, Spelling
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
+
+
+MAX_EXACT = 2**53
+"""Whole numbers beyond it are not exact as floats: they are read as text unless they are scaled."""
 
 
 class CellParseError(ValueError):
@@ -153,6 +159,44 @@ class Column:
         is_nan = np.isnan(distinct)
         texts = [number_text(value) for value in distinct[~is_nan].tolist()]
         return np.where(is_nan[positions], -1, positions).astype(np.int32), texts
+
+    def as_values(self) -> tuple[Codes, list[str]]:
+        """Return codes (N,), -1 for a missing value, and the values they point into.
+
+        A value has one spelling, however its cells are written. Texts that do not occur in these
+        rows have no part in it.
+        """
+        codes, texts = self.as_text()
+        plain, used = self.plain(texts), used_codes(codes)
+        spelling = Spelling(plain[k] for k in used)
+        number: dict[str, int] = {}  # the new code of each value
+        new = np.full(len(texts) + 1, -1, np.int32)  # the last for the code -1
+        for k in used:
+            new[k] = number.setdefault(spelling(plain[k]), len(number))
+        return new[codes], list(number)
+
+    def positions(self, known: KnownValues, texts: Sequence[str]) -> list[int | None]:
+        """Return the position of each text of the column among known values, None for others."""
+        found = [known.find(text) for text in texts]
+        plain = self.plain(texts)
+        if plain is not texts:  # a value that is known as 1,5 comes before 1.5
+            pairs = zip(found, plain, strict=True)
+            found = [known.find(text) if k is None else k for k, text in pairs]
+        return found
+
+    def plain(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return texts with the numbers among them in plain notation: 1.5 for 1,5."""
+        number_format = self.number_format
+        marks = {number_format.decimal, number_format.thousands} - {".", None}
+        if not marks:
+            return texts
+        marked = re.compile(f"[{re.escape(''.join(map(str, marks)))}.]")
+        return [
+            number_text(number_format.number(text))
+            if marked.search(text) and number_format.is_number(text)
+            else text
+            for text in texts
+        ]
 
     def without_missing_words(self) -> "Column":
         """Return the column with NA and the like as missing values.

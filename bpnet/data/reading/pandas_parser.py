@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bpnet.data.reading.chunk import CellType, ColumnTypes
-from bpnet.data.reading.column import Codes, Column
+from bpnet.data.reading.column import MAX_EXACT, Codes, Column
 from bpnet.data.reading.dialect import Dialect
 from bpnet.data.reading.number_format import MISSING_WORDS, NumberFormat
 
@@ -45,6 +45,8 @@ def parse_columns(
             numbers = series.to_numpy(np.float64)
             if np.isinf(numbers).any():
                 return None
+            if kind == "any" and (np.abs(numbers) > MAX_EXACT).any():
+                continue  # parsed again as text
             parsed[name] = Column(dialect.number_format, numbers=numbers)
         elif kind == "number":
             return None  # a cell is not a number

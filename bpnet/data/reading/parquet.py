@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from bpnet.data.reading.chunk import Chunk, ColumnTypes
-from bpnet.data.reading.column import Column, column_from_texts
+from bpnet.data.reading.chunk import CellType, Chunk, ColumnTypes
+from bpnet.data.reading.column import MAX_EXACT, Column, column_from_texts
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, sha256, stream_errors
@@ -101,11 +101,11 @@ class ParquetChunk(Chunk):
 
     def column(self, name: str) -> Column:
         """Return one of the columns; raise DataError if it holds neither numbers nor text."""
-        return self._column(name, as_text=self._types.get(name, "text") == "text")
+        return self._column(name, self._types.get(name, "text"))
 
-    def _column(self, name: str, *, as_text: bool) -> Column:
+    def _column(self, name: str, kind: CellType) -> Column:
         try:
-            return _column(self._batch.column(name), self._number_format, as_text=as_text)
+            return _column(self._batch.column(name), self._number_format, kind)
         except pa.ArrowException as error:
             raise DataError(
                 f"{self.name}, column '{name}': cannot be read as numbers or text: "
@@ -114,16 +114,20 @@ class ParquetChunk(Chunk):
 
     def rows(self) -> Sequence[Sequence[str]]:
         """Return every row's cells as text."""
-        columns = (self._column(name, as_text=True).cells() for name in self.columns)
+        columns = (self._column(name, "text").cells() for name in self.columns)
         return list(zip(*columns, strict=True))
 
 
-def _column(array: Any, number_format: NumberFormat, *, as_text: bool) -> Column:
-    """Convert an Arrow array (N,): numbers to float64, unless `as_text`, all else to text."""
+def _column(array: Any, number_format: NumberFormat, cells: CellType) -> Column:
+    """Convert an Arrow array (N,): numbers to float64, unless `cells` are text, all else to text.
+
+    Whole numbers that are not exact in float64 are text too, unless `cells` are numbers.
+    """
     kind = array.type
-    if as_text and pa.types.is_integer(kind):
-        array = array.cast(pa.string())  # float64 holds whole numbers only up to 2^53
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    exact = pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+    if exact and (cells == "text" or (cells == "any" and _beyond_exact(array))):
+        array = array.cast(pa.string())
+    elif exact or pa.types.is_floating(kind):
         # not safe: whole numbers beyond 2^53 are rounded
         floats = array.cast(pa.float64(), safe=False)
         numbers = floats.to_numpy(zero_copy_only=False).astype(np.float64)
@@ -139,6 +143,12 @@ def _column(array: Any, number_format: NumberFormat, *, as_text: bool) -> Column
     categories = [str(text).strip() for text in texts.dictionary.to_pylist()]
     # without white space, texts may be blank or equal: give them new codes
     if "" in categories or len(set(categories)) < len(categories):
-        cells = ("" if code < 0 else categories[code] for code in codes.tolist())
-        return column_from_texts(cells, number_format)
+        stripped = ("" if code < 0 else categories[code] for code in codes.tolist())
+        return column_from_texts(stripped, number_format)
     return Column(number_format, codes=codes, categories=categories)
+
+
+def _beyond_exact(array: Any) -> bool:
+    """Return whether a number of an Arrow array is beyond the whole numbers that float64 holds."""
+    floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return bool((np.abs(floats) > MAX_EXACT).any())

@@ -1,5 +1,7 @@
 """Columns read whole: those that are needed for all rows at once, such as the target."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from bpnet.data.reading.chunk import CellType, ColumnTypes
@@ -34,8 +36,8 @@ def _joined(columns: list[Column], kind: CellType) -> Column | None:
     number_format = columns[0].number_format
     numeric = [column.numbers is not None for column in columns]
     # several formats: the files write their numbers in different ways
-    several = kind != "text" and len({column.number_format for column in columns}) > 1
-    if any(numeric) or several:
+    several = len({column.number_format for column in columns}) > 1
+    if any(numeric) or (several and kind != "text"):
         try:
             numbers = np.concatenate([column.numbers_like(None)[0] for column in columns])
             return Column(number_format, numbers=numbers)
@@ -43,13 +45,20 @@ def _joined(columns: list[Column], kind: CellType) -> Column | None:
             if any(numeric):
                 return None
     number: dict[str, int] = {}
-    codes = np.concatenate([_renumbered(column, number) for column in columns])
+    codes = np.concatenate([_renumbered(column, number, plain=several) for column in columns])
+    if several:
+        number_format = replace(number_format, decimal=".", thousands=None)
     return Column(number_format, codes=codes, categories=list(number))
 
 
-def _renumbered(column: Column, number: dict[str, int]) -> Codes:
-    """Return a chunk's codes by the numbers of the texts so far, adding those of new texts."""
+def _renumbered(column: Column, number: dict[str, int], *, plain: bool) -> Codes:
+    """Return a chunk's codes by the numbers of the texts so far, adding those of new texts.
+
+    `plain` texts have numbers in plain notation.
+    """
     codes, categories = column.as_text()
+    if plain:
+        categories = column.plain(categories)
     new = np.full(len(categories) + 1, -1, np.int32)  # the last for the code -1
     for k in used_codes(codes):
         new[k] = number.setdefault(categories[k], len(number))

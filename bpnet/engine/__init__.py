@@ -114,7 +114,7 @@ from bpnet.engine.schedules import (
     Schedule,
     StepDecay,
 )
-from bpnet.engine.tracing import LayerTrace, StepTrace, trace
+from bpnet.engine.tracing import LayerTrace, Position, StepTrace, trace
 
 __all__ = [
     "AbsoluteError",
@@ -170,6 +170,7 @@ __all__ = [
     "ParameterCheck",
     "Penalty",
     "Perturbation",
+    "Position",
     "Record",
     "ReduceOnPlateau",
     "RegressionError",

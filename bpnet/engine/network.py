@@ -152,6 +152,22 @@ class Network:
             for of_layer, before in zip(self._generators, generators, strict=True):
                 of_layer[:] = before
 
+    @contextmanager
+    def rehearsed(self) -> Iterator[None]:
+        """Set statistics and generators back after a pass, so that the next one repeats it."""
+        statistics = self.statistics.flat.copy()
+        states = [
+            (drawing, drawing.bit_generator.state)
+            for of_layer in self._generators
+            for drawing in of_layer
+        ]
+        try:
+            yield
+        finally:
+            self.statistics.flat[:] = statistics
+            for drawing, state in states:
+                drawing.bit_generator.state = state
+
     def bind(self, x: Array, *, training: bool, keeps_sums: bool = False) -> "BoundNetwork":
         """Bind all layers to one batch's input buffer x (R or 1, I, B).
 

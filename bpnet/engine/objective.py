@@ -31,6 +31,10 @@ class Objective:
     def forward(self, epoch: int = 0) -> Array:
         """Return L (R,) of the present parameters; what layers draw depends on the epoch only."""
         self.network.begin_epoch(epoch)
+        return self.forward_again()
+
+    def forward_again(self) -> Array:
+        """Return L (R,) of the present parameters, with what layers draw next in the epoch."""
         self.layers.forward()
         self.loss.evaluate()
         return self.loss.value() + self.penalty.value()

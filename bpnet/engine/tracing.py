@@ -11,6 +11,7 @@ import numpy as np
 from bpnet.engine.component import Array
 from bpnet.engine.layers import Layer
 from bpnet.engine.layers.base import BoundActivation
+from bpnet.engine.layers.dropout import BoundDropout
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
@@ -42,12 +43,25 @@ class LayerTrace:
     """dL/dw of each parameter, penalty included, before clipping."""
     after: dict[str, Array]
     """Each parameter after the step."""
+    left_out: Array | None
+    """Mask (B, I) of the values that dropout set to 0; None for other layers."""
+    statistics_before: dict[str, Array]
+    """Each running statistic by name, before the step."""
+    statistics_after: dict[str, Array]
+    """Each running statistic after the step."""
 
 
 @dataclass(frozen=True)
 class StepTrace:
-    """One step of the only replica: forward, backward, update, and the forward pass after it."""
+    """One step of the only replica: forward, backward, update, and the forward pass after it.
 
+    The pass after it leaves out what the first one did, and changes no statistic.
+    """
+
+    epoch: int
+    """The epoch, from 1, whose step it is."""
+    number: int
+    """The number of the step, from 1, within its epoch."""
     learning_rate: float
     layers: list[LayerTrace]
     scores: Array
@@ -74,8 +88,25 @@ class StepTrace:
     """Outputs (B, O) of each layer."""
 
 
+@dataclass(frozen=True)
+class Position:
+    """A place in a training: epochs that are done, and the length of an epoch in steps.
+
+    `reduction` is the factor to which a schedule that waits for a plateau has come.
+    """
+
+    epochs_done: int = 0
+    steps_per_epoch: int = 1
+    reduction: float = 1.0
+
+
 def trace(
-    training: Training, network: Network, loss: Loss, rows: Rows, steps: int
+    training: Training,
+    network: Network,
+    loss: Loss,
+    rows: Rows,
+    steps: int,
+    position: Position | None = None,
 ) -> list[StepTrace]:
     """Take training steps and return all their numbers.
 
@@ -89,6 +120,9 @@ def trace(
         The loss to lower, of these rows.
     steps
         Number of steps.
+    position
+        The place in the training of the first step, by which rates are scheduled and layers draw;
+        by default the start of a training whose epochs are a step each.
 
     Returns
     -------
@@ -104,7 +138,7 @@ def trace(
         raise ValueError(
             f"the optimizer {getattr(training.optimizer, 'kind', '')} follows no gradient"
         )
-    tracer = _Tracer(training, network, loss, rows)
+    tracer = _Tracer(training, network, loss, rows, position or Position())
     with np.errstate(all="ignore"):
         return [tracer.step(step) for step in range(steps)]
 
@@ -128,8 +162,11 @@ class _Backward(NamedTuple):
 class _Tracer:
     """A network in training whose every step is copied, number by number."""
 
-    def __init__(self, training: Training, network: Network, loss: Loss, rows: Rows) -> None:
+    def __init__(
+        self, training: Training, network: Network, loss: Loss, rows: Rows, position: Position
+    ) -> None:
         self._training, self._network, self._rows = training, network, rows
+        self._position = position
         penalty = Penalty(l1=training.l1, l2=training.l2)
         self._objective = Objective(network, loss, rows, penalty, keeps_sums=True)
         self._layers = self._objective.layers.layers
@@ -137,11 +174,20 @@ class _Tracer:
 
     def step(self, step: int) -> StepTrace:
         """Take one step, counted from 0."""
-        network, objective, epoch = self._network, self._objective, step + 1
-        objective.forward(epoch)
-        slopes = [_slopes(bound) for bound in self._layers]
-        # again, since an activation may use up what its derivative is made of
-        loss = float(objective.forward(epoch)[0])
+        network, objective, position = self._network, self._objective, self._position
+        epochs, within = divmod(step, position.steps_per_epoch)
+        epoch = position.epochs_done + epochs + 1
+        if within == 0:
+            network.begin_epoch(epoch)
+        statistics_before = self._by_layer(network.statistics)
+        with network.rehearsed():
+            objective.forward_again()
+            slopes = [_slopes(bound) for bound in self._layers]
+        with network.rehearsed():  # for the pass after the step, which draws the same
+            # again, since an activation may use up what its derivative is made of
+            loss = float(objective.forward_again()[0])
+            statistics_after = self._by_layer(network.statistics)
+            statistics = network.statistics.flat.copy()
         score_gradients = _by_row(objective.loss.gradient)
         before = self._by_layer(network.parameters)
         flows = self._backward(objective.loss.gradient)
@@ -150,11 +196,15 @@ class _Tracer:
         forward = self._forward()
         inputs = [_by_row(objective.batch.x), *forward.outputs[:-1]]  # of each layer
         gradient_norm, clipped_norm = self._clip()
+        left_out = [_left_out(bound) for bound in self._layers]
         learning_rate = self._update(step)
         after = self._by_layer(network.parameters)
-        loss_after = float(objective.forward(epoch)[0])
+        loss_after = float(objective.forward_again()[0])
+        network.statistics.flat[:] = statistics
         forward_after = self._forward()
         return StepTrace(
+            epoch=epoch,
+            number=within + 1,
             learning_rate=learning_rate,
             layers=[
                 LayerTrace(
@@ -168,6 +218,9 @@ class _Tracer:
                     before=before[k],
                     gradients=gradients[k],
                     after=after[k],
+                    left_out=left_out[k],
+                    statistics_before=statistics_before[k],
+                    statistics_after=statistics_after[k],
                 )
                 for k, layer in enumerate(network.layers)
             ],
@@ -226,9 +279,10 @@ class _Tracer:
 
     def _update(self, step: int) -> float:
         """Let the optimizer move the parameters, and return the learning rate of the step."""
-        training = self._training
-        # one step an epoch, since all rows are one batch
-        rate = training.learning_rate * training.schedule.factor(step, 1, training.epochs)
+        training, position = self._training, self._position
+        place = position.epochs_done * position.steps_per_epoch + step
+        factor = training.schedule.factor(place, position.steps_per_epoch, training.epochs)
+        rate = training.learning_rate * factor * position.reduction
         training.optimizer.step(self._state, rate)
         return rate
 
@@ -241,6 +295,13 @@ def _slopes(bound: object) -> Array | None:
     ones = np.ones_like(activation.output)
     activation.backward(ones)
     return _by_row(ones)
+
+
+def _left_out(bound: object) -> Array | None:
+    """Return the mask (B, I) of the values that a dropout layer has set to 0, else None."""
+    if isinstance(bound, BoundDropout):
+        return _by_row(bound.left_out)
+    return None
 
 
 def _by_row(values: Array) -> Array:

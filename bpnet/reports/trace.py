@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bpnet.engine.layers import Dense, Dropout
+from bpnet.engine.component import Array
+from bpnet.engine.layers import BatchNormalization, Dense
+from bpnet.engine.schedules import ConstantRate
 from bpnet.engine.tracing import LayerTrace, StepTrace
 from bpnet.reports.equations import MAX_TERMS, Equations, largest, loss_equation
 from bpnet.reports.outline import Heading, Line
@@ -30,6 +32,7 @@ def trace_lines(name: str, traced: Trace, digits: int) -> Iterator[Line]:
     report = _TraceReport(traced, digits)
     yield from report.row_lines(traced.steps[0])
     yield _SIGN
+    yield from (f"note: {note}" for note in traced.notes)
     for number, step in enumerate(traced.steps, start=1):
         yield Heading(1, f"Step {number}")
         yield from report.step_lines(step)
@@ -46,6 +49,9 @@ class _TraceReport:
         self._features = description.encoder.inputs
         self._loss = description.loss
         self._optimizer = training.optimizer.kind
+        self._scheduled = not isinstance(training.schedule, ConstantRate) or bool(
+            training.schedule.warmup_epochs
+        )
         self._penalized = training.l1 > 0 or training.l2 > 0
 
     def row_lines(self, step: StepTrace) -> Iterator[Line]:
@@ -73,6 +79,8 @@ class _TraceReport:
             yield from self._backward(k, step)
         rate = self._n(step.learning_rate)
         yield Heading(2, f"Gradient and update ({self._optimizer}, learning rate {rate})")
+        if self._scheduled:
+            yield f"the rate is that of step {step.number} of epoch {step.epoch}"
         if step.clipped_norm != step.gradient_norm:
             before, after = self._n(step.gradient_norm), self._n(step.clipped_norm)
             yield f"g is clipped before the step: its norm goes from {before} to {after}"
@@ -82,9 +90,13 @@ class _TraceReport:
 
     def _forward(self, k: int, layer: LayerTrace) -> Iterator[Line]:
         yield Heading(3, _layer_title(k, layer))
-        if isinstance(layer.layer, Dropout):
-            yield from self._dropped_units(layer, layer.layer.rate)
+        if layer.left_out is not None:
+            yield from self._dropped_units(layer.left_out, layer.layer.rate)  # type: ignore[attr-defined]
         shown, others = largest(np.abs(layer.outputs).max(axis=0), MAX_UNITS)
+        if isinstance(layer.layer, BatchNormalization):
+            yield "a = f(gamma·n + beta) with n = (x - mean) / √(variance + epsilon)"
+            for unit in shown:
+                yield from self._normalization(layer, unit)
         for row, prefix in self._prefixes():
             for unit in shown:
                 output = self._n(layer.outputs[row, unit])
@@ -97,13 +109,28 @@ class _TraceReport:
                     yield f"    a = {layer.layer.activation.kind}({z}) = {output}"
         yield from _omitted(others, "units", "smaller outputs")
 
-    def _dropped_units(self, layer: LayerTrace, rate: float) -> Iterator[Line]:
+    def _dropped_units(self, left_out: Array, rate: float) -> Iterator[Line]:
         yield f"a = x / (1 - {rate:g}), or 0 where left out"
         for row, prefix in self._prefixes():
-            dropped = np.flatnonzero((layer.outputs[row] == 0) & (layer.inputs[row] != 0)) + 1
-            units = ", ".join(map(str, dropped[:MAX_WEIGHTS])) or "none"
-            others = max(len(dropped) - MAX_WEIGHTS, 0)
-            yield f"{prefix}units left out: {units}" + (f" and {others} more" if others else "")
+            units = ", ".join(map(str, np.flatnonzero(left_out[row]) + 1)) or "none"
+            count, of = int(left_out[row].sum()), left_out.shape[1]
+            yield f"{prefix}units left out, {count} of {of}: {units}"
+
+    def _normalization(self, layer: LayerTrace, unit: int) -> Iterator[Line]:
+        """Yield the mean and variance that a unit is normalized by, and its running ones."""
+        x = layer.inputs[:, unit]
+        mean, variance = self._n(x.mean()), self._n(x.var())
+        gamma, beta = (self._n(layer.before[name][unit]) for name in ("gamma", "beta"))
+        yield (
+            f"unit {unit + 1}: mean of the batch = {mean}, variance = {variance}; "
+            f"gamma = {gamma}, beta = {beta}"
+        )
+        running = [
+            f"{name.replace('_', ' ')} {self._n(before[unit])} -> "
+            f"{self._n(layer.statistics_after[name][unit])}"
+            for name, before in layer.statistics_before.items()
+        ]
+        yield f"    {', '.join(running)}"
 
     def _weighted_sum(self, layer: LayerTrace, row: int, unit: int) -> str:
         """Return Σ w·x + b of a dense layer's unit."""
@@ -136,6 +163,9 @@ class _TraceReport:
     def _backward(self, k: int, step: StepTrace) -> Iterator[Line]:
         layer = step.layers[k]
         yield Heading(3, _layer_title(k, layer))
+        if layer.left_out is not None:
+            yield "dL/dx = dL/da / (1 - rate), or 0 where left out"
+            return
         if layer.deltas is None:
             yield "its derivative is part of the engine's; see the gradient of its parameters below"
             return

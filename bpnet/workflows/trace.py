@@ -9,13 +9,20 @@ import numpy as np
 from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.settings import Training
-from bpnet.engine.tracing import LayerTrace, StepTrace, trace
+from bpnet.engine.tracing import LayerTrace, Position, StepTrace, trace
 from bpnet.errors import DivergedError, UsageError
 from bpnet.models.build import build_model
 from bpnet.models.model import Model, load_model
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare
 from bpnet.runs import directory
+from bpnet.workflows.trace_position import (
+    kept_weights,
+    notes_on_batch,
+    notes_on_run,
+    position_after,
+    steps_per_epoch,
+)
 from bpnet.workflows.training_table import reopen_table
 
 MAX_TRACED_ROWS = 16
@@ -30,11 +37,17 @@ class Trace:
     rows: list[int]
     """Row numbers, counted from 1."""
     steps: list[StepTrace]
+    notes: list[str]
+    """How the steps differ from those of the training itself, and what layers do with the rows."""
     warnings: list[str]
 
     def as_data(self) -> dict[str, Any]:
         """Return every number as plain data."""
-        return {"rows": self.rows, "steps": [_step(step) for step in self.steps]}
+        return {
+            "rows": self.rows,
+            "notes": self.notes,
+            "steps": [_step(step) for step in self.steps],
+        }
 
 
 def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> Trace:
@@ -59,16 +72,24 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
     DivergedError
         The loss is no longer a finite number.
     """
+    paths: directory.RunPaths | None = None
     if isinstance(subject, LoadedConfig):
         loaded, model = subject, None
     else:
-        loaded, model = _open_run(subject)
+        paths, loaded, model = _open_run(subject)
     prepared = prepare(loaded)
     model = (model or build_model(prepared)).select([0])
     numbers = _row_numbers(wanted, prepared)
     training, loss = prepared.config.training, prepared.resolved.loss
+    train_rows = len(prepared.parts["train"])
+    position, notes = Position(0, steps_per_epoch(training, train_rows)), list[str]()
+    if paths is not None:
+        kept = kept_weights(paths)
+        position, notes = position_after(kept, prepared.config, position.steps_per_epoch, paths)
+        notes = [*notes_on_run(kept, training), *notes]
+    notes += notes_on_batch(model.network, training, train_rows, numbers)
     try:
-        traced = trace(training, model.network, loss, _rows(prepared, numbers), steps)
+        traced = trace(training, model.network, loss, _rows(prepared, numbers), steps, position)
     except ValueError as error:
         raise loaded.error(
             ("training", "optimizer"), f"cannot be traced: {error}: there is nothing to trace"
@@ -79,10 +100,10 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
                 f"in step {k} the loss is no longer a finite number; "
                 "trace fewer steps (--steps), or lower training.learning_rate"
             )
-    return Trace(model, training, numbers, traced, _notes(model, prepared, numbers))
+    return Trace(model, training, numbers, traced, notes, _warnings(model, prepared, numbers))
 
 
-def _open_run(run: Path) -> tuple[LoadedConfig, Model]:
+def _open_run(run: Path) -> tuple[directory.RunPaths, LoadedConfig, Model]:
     """Open a run's config and model; the table must be unchanged, or its encoding would not be."""
     paths = directory.open_run(run)
     if paths.folds_csv.is_file():
@@ -92,10 +113,10 @@ def _open_run(run: Path) -> tuple[LoadedConfig, Model]:
         )
     paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
     reopen_table(paths)
-    return read_config(paths.config), load_model(directory.model_folder(run))
+    return paths, read_config(paths.config), load_model(directory.model_folder(run))
 
 
-def _notes(model: Model, prepared: EncodedDataset, numbers: list[int]) -> list[str]:
+def _warnings(model: Model, prepared: EncodedDataset, numbers: list[int]) -> list[str]:
     """Return the layers' warnings, and a note about rows that are not training rows."""
     held_out = [number for number in numbers if number - 1 not in prepared.parts["train"]]
     notes = list(model.network.warnings.values())
@@ -160,6 +181,8 @@ def _rows(prepared: EncodedDataset, numbers: list[int]) -> Rows:
 
 def _step(step: StepTrace) -> dict[str, Any]:
     return {
+        "epoch": step.epoch,
+        "step": step.number,
         "learning_rate": step.learning_rate,
         "layers": [_layer(layer) for layer in step.layers],
         "predictions": step.predictions.tolist(),
@@ -190,4 +213,14 @@ def _layer(layer: LayerTrace) -> dict[str, Any]:
         }
         for name in layer.before
     }
-    return {"kind": layer.layer.kind, **arrays, "parameters": parameters}  # type: ignore[attr-defined]
+    statistics = {
+        name: {"before": before.tolist(), "after": layer.statistics_after[name].tolist()}
+        for name, before in layer.statistics_before.items()
+    }
+    return {
+        "kind": layer.layer.kind,  # type: ignore[attr-defined]
+        **arrays,
+        "left_out": None if layer.left_out is None else layer.left_out.tolist(),
+        "parameters": parameters,
+        "statistics": statistics,
+    }

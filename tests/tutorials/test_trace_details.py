@@ -45,16 +45,26 @@ def test_clipping_is_said():
     assert "to 0.001\n" in text
 
 
-def test_dropout_draws_anew_in_each_step_and_is_shown_row_by_row():
+def test_dropout_draws_anew_in_each_step_and_every_unit_left_out_is_shown():
     path = ROOT / "configs" / "digits.yaml"
     loaded = read_config(path, ["training.precision=float64"])
     steps = trace_rows(loaded, "1,2", 2).steps
-    masks = [(step.layers[1].outputs == 0) & (step.layers[1].inputs != 0) for step in steps]
+    masks = [step.layers[1].left_out for step in steps]
     assert (masks[0] != masks[1]).any()
     text = trace(path, "--row", "1,2", "--set", "training.precision=float64")
+    for step, mask in zip(steps, masks, strict=True):
+        # also those whose input, after relu, is 0 anyway
+        assert (mask & (step.layers[1].inputs == 0)).any()
+        np.testing.assert_array_equal(
+            step.layers[1].outputs == 0, mask | (step.layers[1].inputs == 0)
+        )
     for row, mask in enumerate(masks[0], start=1):
-        first = ", ".join(str(unit) for unit in (np.flatnonzero(mask) + 1)[:16])
-        assert f"row {row}, units left out: {first}" in text
+        units = ", ".join(str(unit) for unit in np.flatnonzero(mask) + 1)
+        assert mask.sum() > 10
+        assert f"row {row}, units left out, {mask.sum()} of {len(mask)}: {units}\n" in text
+    document = json.loads(trace(path, "--row", "1,2", "--json"))
+    left_out = document["steps"][0]["layers"][1]["left_out"]
+    assert np.shape(left_out) == masks[0].shape
 
 
 def test_a_run_whose_table_has_changed_is_not_traced(tmp_path):

@@ -64,6 +64,11 @@ class BoundDropout(BoundLayer):
         np.multiply(self._mask, self._scales, out=self._mask)  # m / (1 - rate)
         np.multiply(self._x, self._mask, out=self.output)
 
+    @property
+    def left_out(self) -> Array:
+        """Mask (R, I, B) of the values that the last forward pass set to 0."""
+        return np.asarray(self._mask == 0)
+
     def backward(self, delta: Array) -> None:
         """Turn delta from dL/dy into dL/dx = m dL/dy / (1 - rate), in place."""
         np.multiply(delta, self._mask, out=delta)

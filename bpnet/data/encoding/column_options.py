@@ -21,3 +21,4 @@ class ColumnOptions:
     number_format: NumberFormat | None = None
     names_date: bool = False
     """True if the config names the encoding of this column, as a date."""
+    number_format: NumberFormat | None = None

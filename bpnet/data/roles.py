@@ -13,8 +13,8 @@ from bpnet.data.dates.detection import (
     likely_format,
     several_formats,
 )
-from bpnet.data.encoding.cell_errors import ambiguity_note, has_other_number_format
 from bpnet.data.encoding.column_options import Role
+from bpnet.data.encoding.number_advice import ambiguity_note, looks_like_number
 from bpnet.data.reading.column import Column, Floats, number_text
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import FALSE_AND_TRUE, Spelling, number_spelling
@@ -70,20 +70,20 @@ def detect_role(
     if given == "date":
         _, texts = _present(column, rows)
         return _date_role(name, _given_date(texts, date_format), texts)
-    numbers = column.detect_format(rows)
+    numbers = column.detect_format()
     column = column.read_by(numbers.number_format)
     detected = replace(
         _detected(name, column, rows, named=named), number_format=numbers.number_format
     )
-    if detected.role == "numeric" and numbers.other is not None:
-        detected = replace(detected, note=ambiguity_note(numbers))
+    if detected.role == "numeric":
+        detected = replace(detected, note=ambiguity_note(numbers) or detected.note)
     if given is None or given == detected.role:
         return detected
     return DetectedRole(
         given,
         "as dataset.roles says" if given == "ignored" else None,
         number_format=numbers.number_format,
-        note=ambiguity_note(numbers) if given == "numeric" and numbers.other is not None else None,
+        note=ambiguity_note(numbers) if given == "numeric" else None,
     )
 
 
@@ -120,7 +120,7 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     words = [text for text in texts if not number_format.is_missing_number(text)] or texts
     numeric = [word for word in words if _reads_as_number(word, number_format)]
     if len(numeric) == len(words):
-        if not named and _is_id(name, numeric, count):
+        if not named and _is_id(name, numeric, count, number_format):
             return DetectedRole(
                 "ignored", "it looks like an ID: a different whole number in every row"
             )
@@ -129,11 +129,9 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
         return DetectedRole("boolean")
     if date_format := detect_format(words):
         return _date_role(name, date_format, words)
-    # a few words among numbers, or a number format that dataset.reading must name, are errors
-    # that fitting reports with their place
-    if len(numeric) > max(MAX_INTEGER_CLASSES, _MOSTLY * len(words)):
-        return DetectedRole("numeric")
-    if sum(map(has_other_number_format, words)) > _MOSTLY * len(words):
+    # a few words among numbers, or numbers in several formats, are errors that fitting reports
+    # with their place
+    if _are_mostly_numbers(words, len(numeric)):
         return DetectedRole("numeric")
     many = len(words) > MAX_INTEGER_CLASSES
     if many and (date_format := likely_format(words, _MOSTLY)):
@@ -154,6 +152,17 @@ def _compact_dates(name: str, numbers: Floats) -> str | None:
         return None  # without making texts of them
     distinct = np.unique(numbers[~np.isnan(numbers)]).tolist()
     return compact_dates_note(name, list(map(number_text, distinct)))
+
+
+def _are_mostly_numbers(words: list[str], numeric: int) -> bool:
+    """Return whether many of the words are numbers, or most are, in one format or several.
+
+    `numeric` is the number of those in the column's format.
+    """
+    most = _MOSTLY * len(words)
+    return numeric > max(MAX_INTEGER_CLASSES, most) or (
+        numeric < len(words) and most < sum(map(looks_like_number, words)) > numeric
+    )
 
 
 def _is_boolean(words: list[str], texts: list[str]) -> bool:
@@ -199,15 +208,15 @@ def _is_id_name(name: str) -> bool:
     return bool(re.fullmatch(words, name) or re.fullmatch(camel_case, name))
 
 
-def _is_id(name: str, numbers: list[str], count: int) -> bool:
+def _is_id(name: str, numbers: list[str], count: int, number_format: NumberFormat) -> bool:
     """Return whether a column of numbers is an ID: by its name, whole and distinct in all rows."""
     distinct = count >= _FEWEST_ROWS and len(numbers) == count
-    return distinct and _is_id_name(name) and all(_is_whole(number) for number in numbers)
-
-
-def _is_whole(text: str) -> bool:
-    """Return whether a number is whole, also one written 1.0 or 1e0."""
-    return re.fullmatch(r"[-+]?[0-9]+", number_spelling(text) or text) is not None
+    return (
+        distinct
+        and _is_id_name(name)
+        and all(map(number_format.is_number, numbers))
+        and all(number_format.number(number).is_integer() for number in numbers)
+    )
 
 
 def looks_like_classes(column: Column, rows: Array | None = None) -> bool:
@@ -218,5 +227,6 @@ def looks_like_classes(column: Column, rows: Array | None = None) -> bool:
     _, texts = _present(column, np.ones(len(column), bool) if rows is None else rows)
     numbers = [text for text in texts if column.number_format.is_number(text)]
     if len(numbers) < len(texts):
-        return len(numbers) <= max(MAX_INTEGER_CLASSES, _MOSTLY * len(texts))
-    return all(_is_whole(number) for number in numbers) and len(numbers) <= MAX_INTEGER_CLASSES
+        return not _are_mostly_numbers(texts, len(numbers))
+    values = {column.number_format.number(text) for text in texts}
+    return all(map(float.is_integer, values)) and len(values) <= MAX_INTEGER_CLASSES

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from bpnet.data.encoding.cell_errors import Where, number_format_advice, parse_problems
+from bpnet.data.encoding.cell_errors import Where, parse_problems
+from bpnet.data.encoding.number_advice import number_problem
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
 from bpnet.data.reading.number_format import NumberFormat
@@ -254,16 +255,18 @@ def regression_values(
     try:
         return column.numbers_like(expected)[0]
     except CellParseError as error:
-        raise DataError(_not_numbers(error, column, name, where, settable=settable)) from None
+        raise DataError(
+            number_problem(error, column, name, where)
+            or _not_numbers(error, column, name, where, settable=settable)
+        ) from None
 
 
 def _not_numbers(
     error: CellParseError, column: Column, name: str, where: Where, *, settable: bool
 ) -> list[str]:
     """Return one problem for a few words among numbers, or more where most cells are words."""
-    number_format = number_format_advice(error.texts) if settable else ""
     count = len(error.rows)
-    if settable and not number_format and 2 * count > len(column):
+    if settable and 2 * count > len(column):
         advice = (
             "give a number, or drop the row; if it is true or not, set task to multilabel, "
             "if a class to classification"
@@ -274,7 +277,7 @@ def _not_numbers(
     infinite = re.fullmatch(r"(?i)[-+]?(inf(inity)?|[0-9.]+e[0-9]+)", text)
     wanted = error.expected if infinite else "a number"
     like_it = f" (cells like it: {count})" if count > 1 else ""
-    advice = number_format or _word_advice(error.texts if settable else [], column, count)
+    advice = _word_advice(error.texts if settable else [], column, count)
     return [
         f"{where(first)}, column '{name}': {quoted_cell(text)} is not {wanted}{like_it}; {advice}"
     ]

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.data.encoding.cell_errors import Where, number_format_advice, parse_problems
+from bpnet.data.encoding.cell_errors import Where, parse_problems
+from bpnet.data.encoding.number_advice import number_problem
 from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.spelling import KnownValues
 from bpnet.data.splitting import Indices, Part
@@ -73,11 +74,12 @@ def column_weights(column: Column, name: str, where: Where) -> Floats:
     Raises DataError if one is missing, not a number, or below 0.
     """
     try:
-        weights = column.as_numbers()
+        weights, _ = column.numbers_like(None)
     except CellParseError as error:
-        advice = number_format_advice(error.texts) or "give a number of at least 0"
+        advice = "give a number of at least 0"
         raise DataError(
-            parse_problems(error, column, name, where, "sample weight", advice)
+            number_problem(error, column, name, where)
+            or parse_problems(error, column, name, where, "sample weight", advice)
         ) from None
     missing, negative = np.isnan(weights), weights < 0
     if missing.any():

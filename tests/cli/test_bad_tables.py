@@ -118,8 +118,32 @@ TABLES = [
     reads(
         "a comma in place of a point",
         rows_of("{k};{k}.{k % 7};{'xy'[k % 2]}").replace(",", ";").replace(";3.3;", ";3,3;"),
-        "line 5 (row 4), column 'b'",
-        "'3,3' is not a finite number",
+        "line 5 (row 4), column 'b': '3,3' is not written like '0.0' (t.csv, line 2 (row 1))",
+        "--set dataset.roles.b=ignored",
+    ),
+    reads(
+        "percent signs in some cells",
+        rows_of("{k}{'%' if k % 3 else ''},{k},{'xy'[k % 2]}"),
+        "line 2 (row 1), column 'a': '0' lacks a percent sign, unlike '1%' (t.csv, line 3 (row 2))",
+        "--set dataset.roles.a=ignored",
+    ),
+    reads(
+        "two currencies",
+        rows_of("{'€$'[k % 2]}{k},{k},{'xy'[k % 2]}"),
+        "line 3 (row 2), column 'a': '$1' is an amount in $, unlike '€0' (t.csv, line 2 (row 1))",
+    ),
+    reads(
+        "points and commas",
+        rows_of("{k + 1}{'.;'[k % 2]}500{';.'[k % 2]}25,{k},{'xy'[k % 2]}")
+        .replace(",", "|")
+        .replace(";", ","),
+        "column 'a': '1.500,25' is not written like '2,500.25' (t.csv, line 3 (row 2))",
+        "(cells like it: 20)",
+    ),
+    reads(
+        "digits of another script",
+        rows_of("{k},{k}{'٣' if k == 7 else ''},{'xy'[k % 2]}"),
+        "line 9 (row 8), column 'b': '7٣' has digits other than 0 to 9",
     ),
     reads(
         "another separator set",

@@ -136,7 +136,7 @@ def test_words_for_missing_values_are_classes_but_not_numbers():
             ("line 9 (row 8)", "(cells like it: 6); correct them, or drop the rows"),
         ),
         (["1", "inf"], ("line 3 (row 2), column 'y': 'inf' is not a finite number; correct it",)),
-        (["1,500.5", "2"], ("line 2 (row 1)", "set dataset.reading.thousands")),
+        (["1,500.5", "2"], ("line 2 (row 1)", "'1,500.5' is not written like '2'")),
         (
             ["red", "blue"],
             (

@@ -7,15 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.encoding.columns import MissingValueError
+from bpnet.data.encoding.number_advice import Where as Where
+from bpnet.data.encoding.number_advice import number_problem
 from bpnet.data.reading.chunk import Chunk
-from bpnet.data.reading.column import CellParseError, Column, number_text
-from bpnet.data.reading.number_detection import DetectedFormat
-from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.reading.column import CellParseError, Column
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, quoted_cell, shell_quoted, total_line
-
-Where = Callable[[int], str]
-"""Returns the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""
 
 _FILL_IN = (
     "fill it in, drop the row, or set dataset.preprocessing.missing to impute and train again"
@@ -44,16 +41,20 @@ class CellErrors:
             )
             raise DataError(problems) from None
         if isinstance(error, CellParseError):
-            column = self._chunk.column(name)
-            advice = self._advice or (
-                "correct it, list the word in dataset.reading.missing if it means a missing value, "
-                f"or set dataset.roles.{name} to categorical or ignored"
-            )
+            column, advice, way_out = self._chunk.column(name), self._advice, ""
+            if advice is None:
+                advice = (
+                    "correct it, list the word in dataset.reading.missing if it means a missing "
+                    f"value, or set dataset.roles.{name} to categorical or ignored"
+                )
+                ignored = shell_quoted(f"dataset.roles.{name}=ignored")
+                way_out = f", or leave the column out with --set {ignored}"
             if error.advice is not None:
                 advice = error.advice(name)
-            elif self._advice is None:
-                advice = number_format_advice(error.texts) or advice
-            raise DataError(parse_problems(error, column, name, where, "feature", advice)) from None
+            raise DataError(
+                number_problem(error, column, name, where, way_out)
+                or parse_problems(error, column, name, where, "feature", advice)
+            ) from None
 
 
 def advice_after_training(column: str, *, imputed: bool) -> str:
@@ -106,44 +107,3 @@ def _problems(
         f"{where(row)}, column '{column}': {problem(row)}; {advice}"
         for row in rows[:MAX_PROBLEMS].tolist()
     ] + total_line(len(rows), f"cells of column '{column}' {problem_of_all}")
-
-
-_THOUSANDS = re.compile(r"[-+]?\d{1,3}([,' _]\d{3})+(\.\d*)?")
-_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
-
-
-def has_other_number_format(cell: str) -> bool:
-    """Return whether a cell is a number with a thousands mark or a decimal comma."""
-    return bool(_THOUSANDS.fullmatch(cell) or _COMMA.fullmatch(cell))
-
-
-def ambiguity_note(detected: DetectedFormat) -> str:
-    """Return a note on a column whose numbers could also be read in another format."""
-    chosen, other = detected.number_format, detected.other
-    assert other is not None
-    cell = detected.example
-    return (
-        f"{quoted_cell(cell)} is read as {number_text(chosen.number(cell))}; if it means "
-        f"{number_text(other.number(cell))}, use {_setting(chosen, other)}, "
-        f"else {_setting(other, chosen)} ends this warning"
-    )
-
-
-def _setting(chosen: NumberFormat, other: NumberFormat) -> str:
-    """Return the option that reads a column in the other format."""
-    if other.thousands is not None and other.thousands != chosen.thousands:
-        return f"--set {shell_quoted(f'dataset.reading.thousands={other.thousands}')}"
-    return f"--set {shell_quoted(f'dataset.reading.decimal={other.decimal}')}"
-
-
-def number_format_advice(texts: list[str]) -> str:
-    """Return the settings to change if all texts are numbers of another format, or nothing."""
-    advice = []
-    if all(_THOUSANDS.fullmatch(text) for text in texts):
-        mark = next(character for character in texts[0].lstrip("+-") if not character.isdigit())
-        advice.append(
-            f"if {mark!r} is between thousands, set dataset.reading.thousands to {mark!r}"
-        )
-    if all(_COMMA.fullmatch(text) for text in texts):
-        advice.append("if the comma is the decimal mark, set dataset.reading.decimal to ','")
-    return "; ".join(advice)

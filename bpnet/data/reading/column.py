@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.reading.number_detection import (
-    DetectedFormat,
+    DetectedNumbers,
     TableNumberFormat,
     detect_number_format,
 )
@@ -20,6 +20,9 @@ from bpnet.data.spelling import KnownValues, Spelling
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int32]
 
+A_NUMBER = "a finite number"
+"""The expected cell of a column of numbers."""
+
 
 MAX_EXACT = 2**53
 """Whole numbers beyond it are not exact as floats: they are read as text unless they are scaled."""
@@ -28,8 +31,9 @@ MAX_EXACT = 2**53
 class CellParseError(ValueError):
     """Cells that are not `expected`, such as "a finite number".
 
-    `texts` are their distinct texts and `rows` their rows, counted from 0 in the chunk. `advice`
-    returns what to do about these cells by the column's name, where that is known here.
+    `texts` are their distinct texts and `rows` their rows, counted from 0 in the chunk; the other
+    cells are in the number format. `advice` returns what to do about these cells by the column's
+    name, where that is known here.
     """
 
     def __init__(
@@ -38,9 +42,11 @@ class CellParseError(ValueError):
         rows: npt.NDArray[np.intp],
         expected: str,
         advice: Callable[[str], str] | None = None,
+        number_format: NumberFormat | None = None,
     ) -> None:
         super().__init__(texts[0])
         self.texts, self.rows, self.expected, self.advice = texts, rows, expected, advice
+        self.number_format = number_format or NumberFormat()
 
 
 @dataclass(frozen=True)
@@ -67,22 +73,25 @@ class Column:
         """Return the numbers (N,), NaN for a missing value; raise CellParseError."""
         if self.numbers is not None:
             return self.numbers
-        return self.parse(self.number_format.number, "a finite number")
+        return self.parse(self.number_format.number, A_NUMBER)
 
     def read_by(self, number_format: NumberFormat) -> "Column":
         """Return the column with a number format, but its own words for a missing value."""
         missing = self.number_format.missing
         return replace(self, number_format=replace(number_format, missing=missing))
 
-    def detect_format(self, rows: npt.NDArray[np.bool_] | None = None) -> DetectedFormat:
-        """Return the number format of the cells in a mask of rows (N,); by default of all."""
-        if self.numbers is not None:
-            return detect_number_format([], self.number_format)
-        assert self.codes is not None
-        used = used_codes(self.codes if rows is None else self.codes[rows])
-        return detect_number_format([self.categories[k] for k in used], self.number_format)
+    def detect_format(self) -> DetectedNumbers:
+        """Return the number format that the cells show, those of rows that were not taken too."""
+        own = self.number_format
+        if self.codes is None or not isinstance(own, TableNumberFormat):
+            return detect_number_format((), own)
+        if own not in self.memo:
+            _, wrong = self.read_by(own.of_column)._parsed_texts(own.of_column.number, A_NUMBER)
+            self.memo[own] = detect_number_format(self.categories if wrong else (), own)
+        detected: DetectedNumbers = self.memo[own]
+        return detected
 
-    def in_own_format(self) -> tuple["Column", DetectedFormat]:
+    def in_own_format(self) -> tuple["Column", DetectedNumbers]:
         """Return the column with the number format that its cells show."""
         detected = self.detect_format()
         return self.read_by(detected.number_format), detected
@@ -115,26 +124,25 @@ class Column:
         Each text is parsed once: `expected` must be another one for another `parse`.
         """
         codes, categories = self.as_text()
-        key = (self.number_format, expected)
-        if self.codes is None:  # the texts of numbers depend on the rows
-            values, wrong = self._parsed(categories, parse)
-        else:
-            if key not in self.memo:
-                self.memo[key] = self._parsed(categories, parse)
-            values, wrong = self.memo[key]
+        values, wrong = self._parsed_texts(parse, expected)
         rows = np.flatnonzero(np.isin(codes, wrong))
         if len(rows):  # else the texts are of rows that were not taken
             texts = [categories[k] for k in dict.fromkeys(codes[rows].tolist())]  # in row order
-            raise CellParseError(texts, rows, expected)
+            raise CellParseError(texts, rows, expected, number_format=self.number_format)
         return values[codes]
 
-    def _parsed(
-        self, categories: Sequence[str], parse: Callable[[str], float]
+    def _parsed_texts(
+        self, parse: Callable[[str], float], expected: str
     ) -> tuple[Floats, list[int]]:
-        """Return the categories' values, NaN for one that is missing, and the wrong categories.
+        """Return the value of each distinct text, NaN for one that is missing, and the wrong texts.
 
         A last value of NaN is that of the code -1.
         """
+        key = (self.number_format, expected)
+        if key in self.memo:
+            values, wrong = self.memo[key]
+            return values, wrong
+        _, categories = self.as_text()
         values = np.full(len(categories) + 1, np.nan)
         wrong = []
         for k, category in enumerate(categories):
@@ -144,6 +152,8 @@ class Column:
                 values[k] = parse(category)
             except ValueError:
                 wrong.append(k)
+        if self.codes is not None:  # the texts of numbers depend on the rows
+            self.memo[key] = values, wrong
         return values, wrong
 
     def as_text(self) -> tuple[Codes, Sequence[str]]:

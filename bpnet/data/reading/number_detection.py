@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bpnet.data.reading.number_cells import NumberParts, split_number, with_plain_marks
 from bpnet.data.reading.number_format import NumberFormat
 
-_FORMATS = (
+FORMATS = (
     NumberFormat(),
     NumberFormat(thousands=","),
     NumberFormat(thousands=" "),
@@ -50,7 +50,7 @@ class TableNumberFormat(NumberFormat):
 
 
 @dataclass(frozen=True)
-class DetectedFormat:
+class DetectedNumbers:
     """The number format of a column.
 
     Where the cells do not tell, `other` is a format that fits them too, and `example` one of the
@@ -62,21 +62,21 @@ class DetectedFormat:
     example: str = ""
 
 
-def detect_number_format(texts: Iterable[str], table_format: NumberFormat) -> DetectedFormat:
+def detect_number_format(texts: Iterable[str], table_format: NumberFormat) -> DetectedNumbers:
     """Return the format in which the most of the distinct texts are numbers.
 
     Settings of the user, and then the format that the table shows, come first where all texts fit.
     A format that is not a table's is a column's own, and is returned as it is.
     """
     if not isinstance(table_format, TableNumberFormat):
-        return DetectedFormat(table_format)
+        return DetectedNumbers(table_format)
     base = table_format.of_column
     words = [text for text in texts if not base.is_missing_number(text)]
     if all(map(base.is_number, words)):
-        return DetectedFormat(base)
+        return DetectedNumbers(base)
     numbers = _numbers(words)
     formats = sorted(
-        (replace(each, missing=base.missing) for each in _FORMATS),
+        (replace(each, missing=base.missing) for each in FORMATS),
         key=lambda each: (table_format.contradictions(each), each.decimal != base.decimal),
     )
     counts = [
@@ -84,7 +84,7 @@ def detect_number_format(texts: Iterable[str], table_format: NumberFormat) -> De
     ]
     most = max(counts)
     if not most:
-        return DetectedFormat(base)
+        return DetectedNumbers(base)
     unit = _unit(numbers)
     fitting = [
         replace(each, unit=unit)
@@ -101,8 +101,8 @@ def detect_number_format(texts: Iterable[str], table_format: NumberFormat) -> De
                 and other.is_number(example)
                 and chosen.number(example) != other.number(example)
             ):
-                return DetectedFormat(chosen, other, example)
-    return DetectedFormat(chosen)
+                return DetectedNumbers(chosen, other, example)
+    return DetectedNumbers(chosen)
 
 
 def _numbers(texts: Iterable[str]) -> list[tuple[NumberParts, str, int]]:

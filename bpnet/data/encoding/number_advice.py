@@ -1,0 +1,97 @@
+"""Advice on numbers in another format than the column's, or in one that is not certain."""
+
+from collections.abc import Callable
+
+from bpnet.data.reading.column import A_NUMBER, CellParseError, Column, number_text
+from bpnet.data.reading.number_cells import split_number, with_plain_marks
+from bpnet.data.reading.number_detection import FORMATS, DetectedNumbers
+from bpnet.data.reading.number_format import NumberFormat
+from bpnet.messages import quoted_cell, shell_quoted
+
+Where = Callable[[int], str]
+"""Returns the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""
+
+
+def looks_like_number(cell: str) -> bool:
+    """Return whether a cell is a number in any format."""
+    parts = split_number(with_plain_marks(cell))
+    return parts is not None and any(each.has_marks_of(parts.digits) for each in FORMATS)
+
+
+def ambiguity_note(detected: DetectedNumbers) -> str | None:
+    """Return a note on a column whose numbers could also be read in another format, else None."""
+    chosen, other = detected.number_format, detected.other
+    if other is None:
+        return None
+    first, second = (number_text(each.number(detected.example)) for each in (chosen, other))
+    return (
+        f"{quoted_cell(detected.example)} is read as {first}; if it means {second}, add "
+        f"{_setting(other, chosen)}; if not, {_setting(chosen, other)} ends this warning"
+    )
+
+
+def number_problem(
+    error: CellParseError, column: Column, name: str, where: Where, way_out: str = ""
+) -> list[str]:
+    """Return the problem of cells that are numbers, but not in the column's format, or no line.
+
+    `way_out` is what to do if they cannot be written in another way.
+    """
+    if error.expected != A_NUMBER:
+        return []
+    first, count = int(error.rows[0]), len(error.rows)
+    cell = column.take(error.rows[:1]).cells()[0]
+    place = f"{where(first)}, column '{name}': {quoted_cell(cell)}"
+    like_it = f" (cells like it: {count})" if count > 1 else ""
+    if any(map(_has_other_digits, error.texts)):
+        return [f"{place} has digits other than 0 to 9{like_it}; write it with these{way_out}"]
+    if not all(map(looks_like_number, error.texts)):
+        return []
+    detected = column.detect_format()
+    chosen, other = detected.number_format, detected.other
+    if other is not None:
+        first_number, second = (
+            number_text(each.number(detected.example)) for each in (chosen, other)
+        )
+        return [
+            f"{where(first)}, column '{name}': {quoted_cell(detected.example)} may be "
+            f"{first_number} or {second}{like_it}; add {_setting(chosen, other)} for the one, "
+            f"or {_setting(other, chosen)} for the other"
+        ]
+    difference = _difference(cell, column, error.number_format, where)
+    return [f"{place} {difference}{like_it}; write all numbers of the column in one way{way_out}"]
+
+
+def _difference(cell: str, column: Column, number_format: NumberFormat, where: Where) -> str:
+    """Return how a number differs from those in the column's format, of which one is named."""
+    parts = split_number(with_plain_marks(cell))
+    unit = parts.unit if parts else None
+    other = _example(column, number_format)
+    like = f" like {other[0]!r} ({where(other[1])})" if other else ""
+    unlike = f", unlike {other[0]!r} ({where(other[1])})" if other else ", unlike the training rows"
+    if "%" in (unit, number_format.unit) and unit != number_format.unit:
+        return f"{'has' if unit == '%' else 'lacks'} a percent sign{unlike}"
+    if unit is not None and unit != number_format.unit:
+        return f"is an amount in {unit}{unlike}"
+    return f"is not written{like or ' as in the training rows'}"
+
+
+def _example(column: Column, number_format: NumberFormat) -> tuple[str, int] | None:
+    """Return a cell in the column's format, rather one with marks, and its row."""
+    cells, plain = column.cells(), NumberFormat()
+    rows = [row for row, cell in enumerate(cells) if cell and number_format.is_number(cell)]
+    if not rows:
+        return None
+    row = next((row for row in rows if not plain.is_number(cells[row])), rows[0])
+    return cells[row], row
+
+
+def _has_other_digits(text: str) -> bool:
+    return any(character.isdecimal() and not character.isascii() for character in text)
+
+
+def _setting(number_format: NumberFormat, other: NumberFormat) -> str:
+    """Return the option by which a column is read in a format rather than in the other one."""
+    if number_format.thousands not in (None, other.thousands):
+        return f"--set {shell_quoted(f'dataset.reading.thousands={number_format.thousands}')}"
+    return f"--set {shell_quoted(f'dataset.reading.decimal={number_format.decimal}')}"

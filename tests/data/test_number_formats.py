@@ -1,0 +1,182 @@
+"""Number formats of columns: detected from the cells, kept in the model, and used for new cells."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bpnet.data.encoding.number_advice import ambiguity_note
+from bpnet.data.reading.column import CellParseError, Column, column_from_texts
+from bpnet.data.reading.number_detection import TableNumberFormat
+from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.reading.settings import Reading
+
+
+def column(cells: list[str], **settings: str) -> Column:
+    return column_from_texts(cells, Reading(**settings).number_format())  # type: ignore[arg-type]
+
+
+def numbers(cells: list[str], **settings: str) -> list[float]:
+    own, _ = column(cells, **settings).in_own_format()
+    return own.as_numbers().tolist()
+
+
+NBSP, NARROW, THIN, MINUS, EN_DASH = "\u00a0", "\u202f", "\u2009", "\u2212", "\u2013"
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["610", "1,410"], [610, 1410]),
+        (["1,234.5", "12"], [1234.5, 12]),
+        (["1.234,5", "12"], [1234.5, 12]),
+        (["0,5", "12"], [0.5, 12]),
+        (["0,125", "1,250"], [0.125, 1.25]),
+        (["1,234", "1,234,567"], [1234, 1234567]),
+        (["1.234.567", "8"], [1234567, 8]),
+        (["1'234.5", "8"], [1234.5, 8]),
+        (["1’234", "8"], [1234, 8]),
+        (["1 234,5", "8"], [1234.5, 8]),
+        ([f"1{NBSP}234,5", f"2{NARROW}345{NARROW}678", f"3{THIN}456"], [1234.5, 2345678, 3456]),
+        (["12_345", "8"], [12345, 8]),
+        (["1,23,456", "12,34,567.5", "99"], [123456, 1234567.5, 99]),
+        (["2.5%", "10 %", "-3%"], [2.5, 10, -3]),
+        (["2,5 %", f"10{NBSP}%"], [2.5, 10]),
+        (["$1,410.50", "$3"], [1410.5, 3]),
+        (["1.410,50 €", f"7{NBSP}€"], [1410.5, 7]),
+        (["EUR 12", "EUR 1,250.75"], [12, 1250.75]),
+        (["12 kr", "15 kr."], [12, 15]),
+        (["-$5", "$-6", "$7", "8"], [-5, -6, 7, 8]),
+        ([f"{MINUS}5", f"{EN_DASH}6.5", "7"], [-5, -6.5, 7]),
+        (["(1,234.50)", "1,000.25"], [-1234.5, 1000.25]),
+        (["($5)", "$(6)", "$7"], [-5, -6, 7]),
+        (["1", "-", EN_DASH, "—", "2"], [1, math.nan, math.nan, math.nan, 2]),
+        (["+5", ".5", "-.25", "5.", "1e3", "1E-2"], [5, 0.5, -0.25, 5, 1000, 0.01]),
+        ([",5", "1,25"], [0.5, 1.25]),
+        (["1.234", "5.678"], [1.234, 5.678]),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(cells, expected):
+    np.testing.assert_array_equal(numbers(cells), expected)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1,2,3", "4"],
+        ["1.2.3", "4"],
+        ["192.168.0.1"],
+        ["1-2", "3"],
+        ["5 kg", "6 kg"],
+        ["12,34", "1.5"],
+        ["1.234,5", "1,234.5"],
+        ["2.5%", "3"],
+        ["$1", "€2"],
+        ["--1"],
+        ["-(5)", "1"],
+        ["$5 €"],
+        ["1٣", "2"],
+        ["5%%"],
+        ["1 2", "3"],
+        ["2021-01-05"],
+        ["12:30"],
+        ["9" * 400],
+    ],
+)
+def test_cells_that_are_not_numbers_of_one_format_are_refused(cells):
+    with pytest.raises(CellParseError):
+        numbers(cells)
+
+
+@pytest.mark.parametrize(
+    ("cells", "settings", "expected"),
+    [
+        (["1,234", "5"], {"decimal": ","}, [1.234, 5]),
+        (["1,234", "5"], {"decimal": "."}, [1234, 5]),
+        (["1,234", "5"], {"thousands": ","}, [1234, 5]),
+        (["1.234", "5"], {"thousands": "."}, [1234, 5]),
+        (["1.234", "5"], {"decimal": ","}, [1234, 5]),
+        ([f"1{NBSP}234,5", "5"], {"thousands": " "}, [1234.5, 5]),
+        (["1,234", "5"], {"thousands": " "}, [1.234, 5]),
+        (["1.5", "2.25"], {"decimal": ","}, [1.5, 2.25]),
+    ],
+)
+def test_settings_decide_between_formats_that_fit(cells, settings, expected):
+    assert numbers(cells, **settings) == expected
+    assert column(cells, **settings).detect_format().other is None
+
+
+def test_a_column_whose_marks_may_be_either_is_read_with_a_note_that_names_both_settings():
+    detected = column(["1,234", "610", "12,500"]).detect_format()
+    assert detected.number_format == NumberFormat(thousands=",")
+    assert ambiguity_note(detected) == (
+        "'1,234' is read as 1234; if it means 1.234, add --set dataset.reading.decimal=,; "
+        "if not, --set dataset.reading.thousands=, ends this warning"
+    )
+    for settings, number in (({"decimal": ","}, 1.234), ({"thousands": ","}, 1234)):
+        assert numbers(["1,234"], **settings) == [number]
+
+
+@pytest.mark.parametrize(
+    ("shown", "cell", "number", "certain"),
+    [
+        (".", "1,234", 1234, True),
+        (",", "1,234", 1.234, True),
+        (",", "1.234", 1234, False),
+        (".", "1.234", 1.234, True),
+        (None, "1,234", 1234, False),
+    ],
+)
+def test_other_columns_of_the_table_show_what_a_mark_means(shown, cell, number, certain):
+    read = column_from_texts([cell], Reading().number_format(shown))
+    own, detected = read.in_own_format()
+    assert own.as_numbers().tolist() == [number]
+    assert (detected.other is None) == certain
+
+
+@pytest.mark.parametrize(
+    ("expected", "cells", "values"),
+    [
+        (NumberFormat(decimal=","), ["0,250", "1,125"], [0.25, 1.125]),
+        (NumberFormat(decimal=","), ["1,125"], [1.125]),
+        (NumberFormat(decimal=","), ["0.25", "1.5"], [0.25, 1.5]),
+        (NumberFormat(thousands=","), ["1,125"], [1125]),
+        (NumberFormat(thousands=","), ["1125", "1.5"], [1125, 1.5]),
+        (NumberFormat(), ["1,5"], [1.5]),
+        (NumberFormat(unit="%"), ["2.5%"], [2.5]),
+        (NumberFormat(unit="%"), ["2.5", "3"], [2.5, 3]),
+        (NumberFormat(unit="$"), ["3"], [3]),
+        (NumberFormat(), ["$3"], [3]),
+    ],
+)
+def test_new_cells_are_read_by_the_format_of_the_model_or_by_one_that_is_certain(
+    expected, cells, values
+):
+    assert column(cells).numbers_like(expected)[0].tolist() == values
+
+
+@pytest.mark.parametrize(
+    ("expected", "cells"),
+    [
+        (NumberFormat(), ["1,125"]),
+        (None, ["1,125"]),
+        (NumberFormat(), ["2.5%"]),
+        (NumberFormat(unit="$"), ["€3"]),
+        (NumberFormat(unit="%"), ["2.5%", "3"]),
+        (NumberFormat(unit="%"), ["$3"]),
+    ],
+)
+def test_new_cells_that_may_mean_something_else_are_refused(expected, cells):
+    with pytest.raises(CellParseError):
+        column(cells).numbers_like(expected)
+
+
+def test_a_setting_for_new_cells_comes_before_the_format_of_the_model():
+    read = column(["1.125"], decimal=".")
+    assert read.numbers_like(NumberFormat(decimal=",", thousands="."))[0].tolist() == [1.125]
+
+
+@pytest.mark.parametrize("cell", ["-999", "-999.0", "-999.00", "(999)", f"{MINUS}999", "-9.99e2"])
+def test_a_number_for_a_missing_value_may_be_written_in_any_way(cell):
+    read = column_from_texts(["1", cell, "1,000.5"], TableNumberFormat(missing=frozenset(["-999"])))
+    np.testing.assert_array_equal(read.numbers_like(None)[0], [1, math.nan, 1000.5])

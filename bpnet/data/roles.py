@@ -17,7 +17,7 @@ from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.number_advice import ambiguity_note, looks_like_number
 from bpnet.data.reading.column import Column, Floats, number_text
 from bpnet.data.reading.number_format import NumberFormat
-from bpnet.data.spelling import FALSE_AND_TRUE, Spelling, number_spelling
+from bpnet.data.spelling import FALSE_AND_TRUE, Spelling
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_cell
 

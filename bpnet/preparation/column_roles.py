@@ -175,7 +175,6 @@ def _options(
         date_format=date_format,
         number_format=detected.number_format,
         names_date=isinstance(override, DateParts),
-        number_format=detected.number_format,
     )
 
 

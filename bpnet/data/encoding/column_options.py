@@ -21,4 +21,3 @@ class ColumnOptions:
     number_format: NumberFormat | None = None
     names_date: bool = False
     """True if the config names the encoding of this column, as a date."""
-    number_format: NumberFormat | None = None

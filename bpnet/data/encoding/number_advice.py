@@ -50,12 +50,11 @@ def number_problem(
     detected = column.detect_format()
     chosen, other = detected.number_format, detected.other
     if other is not None:
-        first_number, second = (
-            number_text(each.number(detected.example)) for each in (chosen, other)
-        )
+        example = detected.example
+        one, another = (number_text(each.number(example)) for each in (chosen, other))
         return [
-            f"{where(first)}, column '{name}': {quoted_cell(detected.example)} may be "
-            f"{first_number} or {second}{like_it}; add {_setting(chosen, other)} for the one, "
+            f"{where(column.cells().index(example))}, column '{name}': {quoted_cell(example)} may "
+            f"be {one} or {another}{like_it}; add {_setting(chosen, other)} for the one, "
             f"or {_setting(other, chosen)} for the other"
         ]
     difference = _difference(cell, column, error.number_format, where)

@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bpnet.data.dates.advice import compact_dates_note, reading_note
+from bpnet.data.dates.advice import compact_dates_note, reading_note, set_format
 from bpnet.data.dates.date_format import ISO
 from bpnet.data.dates.detection import (
     DetectedFormat,
     detect_format,
     likely_format,
     several_formats,
+    suggested_format,
+    unknown_month,
 )
 from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.number_advice import ambiguity_note, looks_like_number
@@ -134,12 +136,15 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     if _are_mostly_numbers(words, len(numeric)):
         return DetectedRole("numeric")
     many = len(words) > MAX_INTEGER_CLASSES
-    if many and (date_format := likely_format(words, _MOSTLY)):
+    reason = several_formats(words)
+    # the cells of other formats are reported by fitting, if the config names the column
+    least = 0.0 if reason and named else _MOSTLY
+    if (many or not least) and (date_format := likely_format(words, least)):
         return _date_role(name, date_format, words)
-    if reason := several_formats(words):
+    if reason:
         return DetectedRole("ignored", reason)
     if not named and count >= _FEWEST_ROWS and len(texts) > count / 2:
-        return DetectedRole("ignored", _reason_to_ignore(texts, count))
+        return DetectedRole("ignored", _reason_to_ignore(name, texts, count))
     word = next(word for word in words if word not in set(numeric))
     note = f"besides numbers it holds {quoted_cell(word)}, so it is read as categories"
     return DetectedRole("categorical", note=note if len(numeric) > len(words) / 2 else None)
@@ -174,8 +179,15 @@ def _is_boolean(words: list[str], texts: list[str]) -> bool:
     return any(lowered <= set(pair) for pair in FALSE_AND_TRUE.items())
 
 
-def _reason_to_ignore(texts: list[str], count: int) -> str:
+def _reason_to_ignore(name: str, texts: list[str], count: int) -> str:
     """Return the reason to ignore a column of mostly distinct texts."""
+    if form := suggested_format(texts):
+        return f"if it holds dates or times ({form}), give their format: {set_format(name, form)}"
+    if word := unknown_month(texts):
+        return (
+            f"if it holds dates, '{word}' is no month's name that is known; "
+            "write months as numbers, or in English"
+        )
     spaces = sum(text.count(" ") for text in texts) / len(texts)
     if spaces >= 3:
         return "it looks like free text"

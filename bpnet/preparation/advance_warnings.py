@@ -3,6 +3,7 @@
 import numpy as np
 
 from bpnet.config.split_schema import Split
+from bpnet.data.dates.advice import MIXED_ZONES
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.engine.component import Array
@@ -41,8 +42,7 @@ def _constant_columns(encoder: Encoder) -> list[str]:
 def _mixed_zones(encoder: Encoder) -> list[str]:
     """Warn of dates of which some have a time zone."""
     return [
-        f"column '{column.name}': some of its dates have a time zone and others none, which are "
-        "read as UTC; write all with a time zone, or all without"
+        f"column '{column.name}': {MIXED_ZONES}"
         for column in encoder.columns
         if isinstance(column, DateColumn) and column.zones == "some"
     ]

@@ -55,17 +55,12 @@ def encode_dataset(fitted: FittedDataset, scratch: Path | None = None) -> Encode
     split, target_values = fitted.split, fitted.split.target_values
     y = _encoded_targets(fitted)
     rows = _encoded_rows(fitted, y, scratch)
-    roles = split.loaded.config.dataset.roles
-    return EncodedDataset(
-        **vars(fitted),
-        rows=rows,
-        warnings=[
-            *split.column_roles.warnings(roles),
-            *advance_warnings(
-                fitted.resolved, fitted.encoder, target_values, y[split.parts["train"]]
-            ),
-        ],
-    )
+    warnings = [
+        *split.column_roles.warnings(split.loaded.config.dataset.roles),
+        *advance_warnings(fitted.resolved, fitted.encoder, target_values, y[split.parts["train"]]),
+    ]
+    # a column may be noted as a feature and as the time of the split
+    return EncodedDataset(**vars(fitted), rows=rows, warnings=list(dict.fromkeys(warnings)))
 
 
 def _encoded_targets(fitted: FittedDataset) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 
 from bpnet.config.schema import Config
 from bpnet.data.dates.advice import (
+    MIXED_ZONES,
     expected_date,
     other_formats,
     reading,
@@ -132,10 +133,7 @@ def _note(name: str, detected: DetectedFormat, column: Column, texts: list[str])
     notes = [reading_note(name, detected, texts)]
     zones = read_zones(column, detected.text)
     if (zones == 0).any() and (zones == 1).any():
-        notes.append(
-            "some of its dates have a time zone and others none, which are read as UTC; "
-            "write all with a time zone, or all without"
-        )
+        notes.append(MIXED_ZONES)
     return "; ".join(filter(None, notes)) or None
 
 

@@ -8,6 +8,12 @@ from bpnet.data.dates.date_format import ISO, date_format, iso_text
 from bpnet.data.dates.detection import DetectedFormat, detect_format
 from bpnet.messages import quoted_cell, shell_quoted
 
+MIXED_ZONES = (
+    "some of its dates have a time zone and others none, which are read as UTC; "
+    "write all with a time zone, or all without"
+)
+"""A note on a column of dates."""
+
 _PARTS = {"d": "day", "m": "month", "q": "quarter", "y": "year"}
 
 
@@ -65,7 +71,7 @@ def _day_or_year(column: str, detected: DetectedFormat, texts: Sequence[str]) ->
         return None
     return (
         f"{quoted_cell(texts[0])} is read as a month and a year, {_day(texts[0], detected.text)}; "
-        f"if it is a day without a year, set dataset.roles.{column} to categorical"
+        f"if it is a day without a year, {set_format(column, detected.text.replace('%y', '%d'))}"
     )
 
 

@@ -47,7 +47,22 @@ def candidate_formats(text: str, *, numbers: bool = False) -> list[str]:
         forms = list(_DIGITS_ONLY.get(len(text), ())) if numbers else []
     else:
         forms = [ISO, *dict.fromkeys(_formats(text))]
-    return [form for form in forms if date_format(form).fits(text)]
+    return [form for form in forms if _fits(form, text)]
+
+
+def _fits(form: str, text: str) -> bool:
+    return date_format(form).fits(text)
+
+
+def unusual_formats(text: str) -> list[str]:
+    """Return the formats of a text that are never taken for it, but may be suggested.
+
+    They are a day before the month after the year, a day without a year, and a time of day.
+    """
+    text = text.strip()
+    if not 4 <= len(text) <= 60 or not text[0].isalnum() or text.isdigit():
+        return []
+    return [form for form in dict.fromkeys(_formats(text, usual=False)) if _fits(form, text)]
 
 
 def date_order(form: str) -> str:
@@ -58,7 +73,7 @@ def date_order(form: str) -> str:
     return "".join(parts.get(letter, "") for letter in date_format(form).directives)
 
 
-def _formats(text: str) -> Iterator[str]:
+def _formats(text: str, *, usual: bool = True) -> Iterator[str]:
     """Yield the formats of a text that is not only digits."""
     if compact := _COMPACT.fullmatch(text):
         yield "%Y%m%dT%H%M" + ("%S" if compact["second"] else "") + _zone_of(compact)
@@ -70,7 +85,7 @@ def _formats(text: str) -> Iterator[str]:
         before, after = _parts(text[: match.start()]), _parts(text[match.end() :])
         parts = None if before is None or after is None else [*before, _time_of(match), *after]
     if parts is not None:
-        for directives in _assignments(parts):
+        for directives in _assignments(parts, usual=usual):
             given = iter(directives)
             yield "".join(f"%{next(given)}" if isinstance(p, _Number) else p for p in parts)
 
@@ -120,18 +135,21 @@ def _parts(text: str) -> list[str | _Number] | None:
     return parts
 
 
-def _assignments(parts: list[str | _Number]) -> Iterator[list[str]]:
-    """Yield the directives that the numbers may have, the likelier first."""
+def _assignments(parts: list[str | _Number], *, usual: bool) -> Iterator[list[str]]:
+    """Yield the directives that the numbers may have, the likelier first; or unusual ones."""
     numbers = [part.digits for part in parts if isinstance(part, _Number)]
     literals = [part for part in parts if isinstance(part, str)]
     lowered = [literal.casefold() for literal in literals]
     named = any(literal in ("%b", "%B") for literal in literals)
-    if "q" in lowered:
+    if not usual:
+        timed = any(literal.startswith(("%H", "%I")) for literal in literals)
+        orders = ["d"] if named else ["Ydm", *([""] if timed and len(parts) == 1 else [])]
+    elif "q" in lowered:
         orders = [] if named else _quarters(parts)
     elif "m" in lowered:  # 2019M01, as Eurostat writes months
         orders = ["Ym"] if len(numbers) == 2 and not named else []
     elif named:
-        orders = _beside_month_name(numbers, literals)
+        orders = _beside_month_name(parts, numbers)
     else:
         orders = _unnamed(parts, numbers)
     for order in orders:
@@ -153,11 +171,12 @@ def _quarters(parts: list[str | _Number]) -> list[str]:
     return []
 
 
-def _beside_month_name(numbers: list[str], literals: list[str]) -> list[str]:
+def _beside_month_name(parts: list[str | _Number], numbers: list[str]) -> list[str]:
     """Return the orders of the numbers beside a month's name."""
     if len(numbers) == 1:
-        # 'Jan 19' may be a day; 'Jan-19' is how spreadsheets write a month
-        return ["Y", "y"] if "-" in literals or "'" in literals else ["Y"]
+        # 'Jan 19' and '19-Jan' may be days; 'Jan-19' is how spreadsheets write a month
+        spreadsheet = len(parts) == 3 and parts[1] in ("-", "'") and isinstance(parts[2], _Number)
+        return ["Y", "y"] if spreadsheet else ["Y"]
     return ["dY", "Yd", "dy"]
 
 

@@ -116,8 +116,8 @@ class Moment:
 class DateFormat:
     """A format, compiled; raises FormatError.
 
-    Numbers may lack leading zeros where the next one does not follow at once; names are English,
-    German, French or Spanish. A month without a day is its first day, as is a quarter; without a
+    Numbers may lack leading zeros where the next one does not follow at once; names are those of
+    names.py. A month without a day is its first day, as is a quarter; without a
     year the year is 1900.
     """
 

@@ -1,11 +1,13 @@
 """Detection: the one format in which all the cells of a column are dates."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bpnet.data.dates.candidates import candidate_formats, date_order
+from bpnet.data.dates.candidates import candidate_formats, date_order, unusual_formats
 from bpnet.data.dates.date_format import date_format
+from bpnet.data.dates.names import month_number
 from bpnet.messages import quoted_cell
 
 _MOST_TEXTS = 2000
@@ -67,6 +69,24 @@ def several_formats(texts: Sequence[str]) -> str | None:
             forms[candidates[0]] = text
     shown = " and ".join(f"{quoted_cell(text)} ({form})" for form, text in list(forms.items())[:2])
     return f"its dates are of several formats, such as {shown}; write them in one"
+
+
+def suggested_format(texts: Sequence[str]) -> str | None:
+    """Return a format that all the texts fit, but that is taken only where the config gives it."""
+    forms = unusual_formats(texts[0])
+    return next((form for form in forms if _fit_all(form, texts)), None)
+
+
+_NAMED_MONTH = re.compile(r"([0-9]{1,2}\W+)?(?P<word>[^\W\d_]{3,})\W+([0-9]{1,2}\W+)?[0-9]{4}")
+
+
+def unknown_month(texts: Sequence[str]) -> str | None:
+    """Return a word that is the name of a month if all texts are dates, but not a known one."""
+    matches = [_NAMED_MONTH.fullmatch(text) for text in texts]
+    words = {match["word"].casefold() for match in matches if match}
+    if not all(matches) or len(words) > 24:  # in full, and abbreviated
+        return None
+    return next((word for word in sorted(words) if month_number(word) is None), None)
 
 
 def _without_twins(forms: Sequence[str]) -> DetectedFormat | None:

@@ -1,20 +1,24 @@
-"""Names of months and weekdays in English, German, French and Spanish, whatever the locale."""
+"""Names of months and weekdays, whatever the locale.
+
+They are English, German, French, Spanish, Italian, Portuguese and Dutch; weekdays only the first
+four.
+"""
 
 import unicodedata
 
 _MONTHS = (
-    "january jan januar janner janvier janv enero ene",
-    "february feb februar fevrier fevr fev febrero",
-    "march mar marz mrz mars marzo",
-    "april apr avril avr abril abr",
-    "may mai mayo",
-    "june jun juni juin junio",
-    "july jul juli juillet juil julio",
-    "august aug aout agosto ago",
-    "september sep sept septembre septiembre",
-    "october oct oktober okt octobre octubre",
-    "november nov novembre noviembre",
-    "december dec dezember dez decembre diciembre dic",
+    "january jan januar janner janvier janv enero ene gennaio gen janeiro januari",
+    "february feb februar fevrier fevr fev febrero febbraio fevereiro februari",
+    "march mar marz mrz mars marzo marco maart mrt",
+    "april apr avril avr abril abr aprile",
+    "may mai mayo maggio mag maio mei",
+    "june jun juni juin junio giugno giu junho",
+    "july jul juli juillet juil julio luglio lug julho",
+    "august aug aout agosto ago augustus",
+    "september sep sept septembre septiembre settembre setembro set",
+    "october oct oktober okt octobre octubre ottobre ott outubro out",
+    "november nov novembre noviembre novembro",
+    "december dec dezember dez decembre diciembre dic dicembre dezembro",
 )
 
 _WEEKDAYS = (

@@ -12,6 +12,7 @@ from bpnet.data.encoding.encoder import Encoder
 from bpnet.data.reading.table import Table
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
+from bpnet.messages import quoted_list
 
 _MOST_SAMPLED = 20_000_000
 """Numbers in the samples of all columns together: 160 MB."""
@@ -69,6 +70,12 @@ def _encoder(table: Table, fitters: Mapping[str, ColumnFitter], *, unit_rows: bo
             problems += [f"{table.name}: {problem}" for problem in error.problems]
     if problems:
         raise DataError(problems)
+    if not any(column.inputs for column in columns):
+        raise DataError(
+            f"{table.name}: no column is left to learn from: {quoted_list(list(fitters))} "
+            f"{'has' if len(fitters) == 1 else 'have'} the same date in every training row; "
+            "add a column that differs"
+        )
     return Encoder(columns=columns, unit_rows=unit_rows)  # type: ignore[arg-type]
 
 

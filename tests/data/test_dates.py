@@ -187,3 +187,91 @@ def test_a_column_of_missing_values_is_named():
     assert "column 'd' is blank in every training row; set dataset.roles.d to ignored" in problem(
         ["NA", "?"]
     )
+
+
+def new_rows(encoder: Encoder, cells: list[str]) -> np.ndarray:
+    (chunk,) = table_from_rows("new.csv", ["d"], [[cell] for cell in cells]).chunks(
+        encoder.column_types
+    )
+    x, _ = encoder.encode(chunk, "float64")
+    return x
+
+
+def new_problem(encoder: Encoder, cells: list[str]) -> str:
+    with pytest.raises(DataError) as caught:
+        new_rows(encoder, cells)
+    return str(caught.value)
+
+
+GERMAN = fitted(["05.01.2019", "25.06.2019", "07.08.2019 "], "%d.%m.%Y")
+
+
+def test_iso_dates_of_a_new_table_are_read_whatever_the_format():
+    """Parquet and spreadsheets hold dates as such, which come as ISO."""
+    cells = ["2019-01-05", "2019-08-25T12:00", "2019-03-04 06:00:00"]
+    german = ["05.01.2019", "25.08.2019", "04.03.2019"]
+    x, same_days = new_rows(GERMAN, cells), new_rows(GERMAN, german)
+    inputs = GERMAN.inputs.index("d month sin")
+    np.testing.assert_array_equal(x[:, inputs], same_days[:, inputs])
+    np.testing.assert_array_equal(x[0], same_days[0])
+    # a cell by itself is not another format
+    assert "row 2), column 'd': '2019-08-25'" in new_problem(GERMAN, ["05.01.2019", "2019-08-25"])
+    # nor is ISO where the model's dates begin with the year, too
+    swapped = fitted(["2019-25-01", "2019-02-01"], "%Y-%d-%m")
+    assert "'2019-01-25' is not a date like 2024-31-12" in new_problem(swapped, ["2019-01-25"])
+
+
+def test_new_dates_of_another_format_are_refused_with_the_format_that_they_have():
+    text = new_problem(GERMAN, ["01/25/2019", "01/02/2019"])
+    assert "new.csv, line 2 (row 1), column 'd': '01/25/2019' is not a date like 31.12.2024" in text
+    assert "every date of the column fits month/day/year (%m/%d/%Y); " in text
+    assert "write the dates like 31.12.2024, or like 2024-12-31" in text
+    text = new_problem(GERMAN, ["01/02/2019"])
+    assert "fits month/day/year (%m/%d/%Y) and day/month/year (%d/%m/%Y)" in text
+    assert "the table does not tell which is right" in text
+    text = new_problem(GERMAN, ["05.01.2019", "soon"])
+    assert "'soon' is not a date like 31.12.2024 (%d.%m.%Y); write it like 31.12.2024, or" in text
+
+
+def test_new_dates_with_time_zones_where_training_had_none_are_refused():
+    naive = fitted(["2019-01-05T10:00", "2019-01-06T11:00"])
+    aware = fitted(["2019-01-05T10:00Z", "2019-01-06T11:00+02:00"])
+    dates = fitted(["2019-01-05", "2019-01-06"])
+    mixed = fitted(["2019-01-05T10:00Z", "2019-01-06T11:00"])
+    zones = [encoder.columns[0].zones for encoder in (naive, aware, dates, mixed)]
+    assert zones == ["none", "all", None, "some"]
+    text = new_problem(naive, ["2019-01-05", "2019-01-05T10:00Z"])
+    assert "(row 2), column 'd': '2019-01-05T10:00Z' is not a date without a time zone, as" in text
+    assert "'2019-01-05T10:00' is not a date with a time zone" in new_problem(
+        aware, ["2019-01-05T10:00"]
+    )
+    for encoder in (dates, mixed):
+        new_rows(encoder, ["2019-01-05T10:00", "2019-01-05T10:00Z"])
+    # the dates without a time are as they were in training
+    np.testing.assert_array_equal(
+        new_rows(naive, ["2019-01-05"]), new_rows(naive, ["2019-01-05 00:00"])
+    )
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%Y %H:%M:%S", "%d %b %Y", ISO])
+def test_models_without_the_field_for_time_zones_still_read_dates(form: str):
+    cell = parse_and_write(form)
+    column = DateColumn(
+        name="d", format=form, parts=["elapsed"], mean=0, deviation=1, fill=None,
+        lowest=0, highest=1e5,
+    )  # fmt: skip
+    assert encoded(column, [cell])[0, 0] == parse_date(cell, form)
+    if form == ISO:
+        assert encoded(column, ["2019-01-05T10:00Z"])[0, 0] == parse_date("2019-01-05T10:00", ISO)
+
+
+def parse_and_write(form: str) -> str:
+    """Return a date as the standard library writes it in a format."""
+    return datetime(2019, 1, 5).strftime("%Y-%m-%d" if form == ISO else form)
+
+
+def test_a_stored_format_that_cannot_be_used_is_refused():
+    with pytest.raises(ValueError, match="names %d twice"):
+        DateColumn(
+            name="d", format="%d.%d", parts=[], mean=0, deviation=1, fill=None, lowest=0, highest=1
+        )

@@ -57,7 +57,7 @@ def _ambiguity(column: str, detected: DetectedFormat, texts: Sequence[str]) -> s
     )
     return (
         f"its dates are read as {reading(form)}, by which {quoted_cell(cell)} is "
-        f"{_day(cell, form)}, though every one would fit {as_others}, too; "
+        f"{_day(cell, form)}, though every one would also fit {as_others}; "
         f"give the format if that is right: {set_format(column, others[0])}"
     )
 

@@ -43,7 +43,7 @@ def feature_cells(fitted: FittedDataset, rows: Indices) -> Mapping[str, Array]:
         for column in encoder.columns:
             picked = chunk.column(column.name).take(inside)
             if isinstance(column, NumericColumn):
-                cells: Array = picked.as_numbers()
+                cells: Array = picked.numbers_like(column.number_format)[0]
             elif isinstance(column, DateColumn):
                 cells = read_days(picked, column.format)
             else:

@@ -45,6 +45,28 @@ def shell_path(path: object) -> str:
     return shell_quoted(f"./{text}" if text.startswith("-") else text)
 
 
+def set_option(key: str, value: str, column: str | None = None, inner: str = "") -> str:
+    """Return `--set KEY=VALUE` as it is typed in a shell, or `--set KEY.COLUMN.INNER=VALUE`.
+
+    A column's name that could be read in two ways is put in quotes.
+    """
+    if column is not None:
+        plain = column.strip() == column != "" and not set(column) & set("=\"'")
+        dotted = "." in column and not inner and key.endswith(".columns")
+        quote = "'" if '"' in column else '"'
+        key = f"{key}.{column if plain and not dotted else f'{quote}{column}{quote}'}"
+    if inner:
+        key = f"{key}.{inner}"
+    return f"--set {shell_quoted(f'{key}={value}')}"
+
+
+def text_value(text: str) -> str:
+    """Return a text as a value for `--set`, which would take some for null or for quoted."""
+    if text.lower() in ("null", "~", "") or text[0] in "'\"" or text.strip() != text:
+        return "'" + text.replace("'", "''") + "'"
+    return text
+
+
 def quoted_cell(cell: str) -> str:
     """Return a cell in quotes, cut after 40 characters, or `a blank cell`."""
     return repr(cell if len(cell) <= 40 else cell[:39] + "…") if cell else "a blank cell"

@@ -6,6 +6,7 @@ import numpy as np
 
 from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.dates import DateColumn, read_days
+from bpnet.data.reading.chunk import CellType
 from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import SplitUse, split_generator
@@ -30,18 +31,23 @@ def max_rows(columns: int) -> int:
     return min(MAX_CHECKED_ROWS, max(1000, _MAX_CELLS // columns))
 
 
-def feature_cells(fitted: FittedDataset, rows: Indices) -> Mapping[str, Array]:
-    """Return each feature's cells (N,) in these rows; raises DataError.
+def column_cells(fitted: FittedDataset, rows: Indices) -> Mapping[str, Array]:
+    """Return each candidate's cells (N,) in these ascending rows; raises DataError.
 
-    Numbers are floats, with nan for a missing value, and dates are days; texts are objects, with
-    None for a missing value.
+    Numbers are floats, with nan for a missing value, and dates are days; texts, and what is left
+    out, are objects, with None for a missing value.
     """
     encoder = fitted.encoder
-    pieces: dict[str, list[Array]] = {name: [] for name in encoder.features}
-    for chunk in fitted.split.table.chunks(encoder.column_types):
+    by_name = {column.name: column for column in encoder.columns}
+    types: dict[str, CellType] = {
+        name: by_name[name].cell_type if name in by_name else "text"
+        for name in fitted.split.column_roles.detected
+    }
+    pieces: dict[str, list[Array]] = {name: [] for name in types}
+    for chunk in fitted.split.table.chunks(types):
         inside = rows[(rows >= chunk.start) & (rows < chunk.start + len(chunk))] - chunk.start
-        for column in encoder.columns:
-            picked = chunk.column(column.name).take(inside)
+        for name in types:
+            column, picked = by_name.get(name), chunk.column(name).take(inside)
             if isinstance(column, NumericColumn):
                 cells: Array = picked.numbers_like(column.number_format)[0]
             elif isinstance(column, DateColumn):
@@ -49,5 +55,5 @@ def feature_cells(fitted: FittedDataset, rows: Indices) -> Mapping[str, Array]:
             else:
                 codes, categories = picked.as_text()
                 cells = np.array([*categories, None], object)[codes]  # code -1 takes the None
-            pieces[column.name].append(cells)
+            pieces[name].append(cells)
     return {name: np.concatenate(parts) for name, parts in pieces.items()}

@@ -27,6 +27,7 @@ MAX_INTEGER_CLASSES = 20
 """Whole numbers with more distinct values are a regression target, unless `task` says otherwise."""
 
 BLANK_REASON = "it is blank in every training row"
+GIVEN_REASON = "as dataset.roles says"
 _MOSTLY = 0.9
 """Share of the distinct texts that decides about a column in spite of the others."""
 _FEWEST_ROWS = 20
@@ -83,7 +84,7 @@ def detect_role(
         return detected
     return DetectedRole(
         given,
-        "as dataset.roles says" if given == "ignored" else None,
+        GIVEN_REASON if given == "ignored" else None,
         number_format=numbers.number_format,
         note=ambiguity_note(numbers) if given == "numeric" else None,
     )

@@ -7,7 +7,7 @@ from bpnet.data.dates.advice import MIXED_ZONES
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.engine.component import Array
-from bpnet.messages import quoted_list
+from bpnet.messages import quoted_list, set_option
 from bpnet.preparation.resolved_config import ResolvedConfig
 from bpnet.preparation.target_values import TargetValues
 
@@ -35,7 +35,9 @@ def _constant_columns(encoder: Encoder) -> list[str]:
     one = len(constant) == 1
     return [
         f"{'column' if one else 'columns'} {quoted_list(constant)} {'has' if one else 'have'} "
-        "the same value in every training row: harmless, but nothing can be learned from it"
+        "the same value in every training row: harmless, but nothing can be learned from it; "
+        f"to leave {'it' if one else 'one'} out: "
+        f"{set_option('dataset.roles', 'ignored', constant[0])}"
     ]
 
 

@@ -20,7 +20,7 @@ from bpnet.data.reading.chunk import CellType
 from bpnet.data.roles import BLANK_REASON, DetectedRole, detect_role
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
-from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
+from bpnet.messages import MAX_PROBLEMS, quoted_list, set_option, total_line
 from bpnet.preparation.row_times import RowTimes, date_formats
 
 
@@ -50,10 +50,14 @@ class ColumnRoles:
         for reason, names in left_out.items():
             one = len(names) == 1
             each = reason if one else f"each {reason.removeprefix('it ')}"
-            texts.append(
-                f"left out: {quoted_list(names)} ({each}); "
-                f"to use {'it' if one else 'one'} anyway, set its role in dataset.roles"
-            )
+            text = f"left out: {quoted_list(names)} ({each})"
+            if reason != BLANK_REASON:  # which no role can cure
+                role = "numeric" if "whole number" in reason else "categorical"
+                text += (
+                    f"; to use {'it' if one else 'one'} anyway: "
+                    f"{set_option('dataset.roles', role, names[0])}"
+                )
+            texts.append(text)
         noted = {name: column.note for name, column in self.detected.items()} | dict(self.notes)
         return texts + [f"column '{name}': {note}" for name, note in noted.items() if note]
 

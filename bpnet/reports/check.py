@@ -6,7 +6,8 @@ from textwrap import wrap
 from bpnet.checks.columns import ColumnDescription
 from bpnet.checks.duplicates import SharedRows
 from bpnet.checks.leaks import MIN_ROWS, Leak
-from bpnet.messages import quoted_list
+from bpnet.data.roles import GIVEN_REASON
+from bpnet.messages import quoted_list, set_option
 from bpnet.reports.text import counted, duration, table
 from bpnet.workflows.check import Inspection, TableFormat
 
@@ -17,11 +18,16 @@ MAX_CLASSES = 12
 """Of more classes than these, only the most common are shown."""
 
 
-def check_lines(inspection: Inspection) -> list[str]:
-    """Return the whole report: rows and task, columns, targets, warnings, notes and cost."""
+def check_lines(inspection: Inspection, *, all_columns: bool = False) -> list[str]:
+    """Return the whole report: rows and task, columns, targets, warnings, notes and cost.
+
+    Of more than 40 columns, those of each role are summed up, unless `all_columns` are asked for.
+    """
+    summed = len(inspection.columns) > MAX_COLUMNS and not all_columns
     sections = [
         _table_lines(inspection),
-        column_lines(inspection.columns),
+        _time_lines(inspection),
+        _role_lines(inspection.columns) if summed else _columns_table(inspection.columns),
         _input_lines(inspection.columns),
         _target_lines(inspection),
         [f"warning: {text}" for text in warning_lines(inspection)],
@@ -39,19 +45,23 @@ def column_lines(columns: Sequence[ColumnDescription], width: int = 80) -> list[
 
     The reasons are wrapped at `width`, the table is not.
     """
-    ignored = [column for column in columns if column.role == "ignored"]
     reasons = [
         line
-        for column in ignored
+        for column in columns
+        if column.role == "ignored"
         for line in wrap(
             f"'{column.name}' is left out: {column.reason}", width, subsequent_indent="  "
         )
     ]
     if len(columns) > MAX_COLUMNS:
         return [*_role_lines(columns), *reasons]
-    rows = [[c.name, c.role, _missing_text(c), _values_text(c), _use_text(c)] for c in columns]
-    lines = table(["column", "role", "missing", "values", "becomes"], rows)
+    lines = _columns_table(columns)
     return [*lines, "", *reasons] if reasons else lines
+
+
+def _columns_table(columns: Sequence[ColumnDescription]) -> list[str]:
+    rows = [[c.name, c.role, _missing_text(c), _values_text(c), _use_text(c)] for c in columns]
+    return table(["column", "role", "missing", "values", "becomes"], rows)
 
 
 def warning_lines(inspection: Inspection) -> list[str]:
@@ -60,11 +70,12 @@ def warning_lines(inspection: Inspection) -> list[str]:
         *inspection.warnings,
         *map(_leak_text, inspection.leaks),
         *(
-            f"the columns {quoted_list(names)} hold the same values: set all but one to ignored "
-            "in dataset.roles"
+            f"the columns {quoted_list(names)} hold the same values; use one of them: "
+            + " ".join(set_option("dataset.roles", "ignored", name) for name in names[1:4])
             for names in inspection.equal_columns
         ),
         *map(_shared_rows_text, inspection.shared_rows),
+        *(str(finding) for finding in inspection.findings if finding.level == "warning"),
     ]
 
 
@@ -80,6 +91,12 @@ def _table_lines(inspection: Inspection) -> list[str]:
         *_format_lines(inspection.format),
         f"{inspection.task} of {quoted_list(inspection.targets)}: {inspection.why}",
     ]
+
+
+def _time_lines(inspection: Inspection) -> list[str]:
+    """Return the first and the last time of each part, where the rows are split by time."""
+    rows = [[part, times.first, times.last] for part, times in inspection.times.items()]
+    return table(["rows", "from", "to"], rows) if rows else []
 
 
 def _format_lines(read: TableFormat) -> list[str]:
@@ -106,7 +123,8 @@ def _role_lines(columns: Sequence[ColumnDescription]) -> list[str]:
             some = f", {missing} with missing values" if missing else ""
             inputs = counted(sum(column.inputs for column in with_role), "input")
             lines.append(f"{counted(len(with_role), f'{role} column')}{some}: {inputs}")
-    return lines
+    left_out = sum(column.role == "ignored" for column in columns)
+    return [*lines, f"{counted(left_out, 'column')} left out"] if left_out else lines
 
 
 def _input_lines(columns: Sequence[ColumnDescription]) -> list[str]:
@@ -185,7 +203,8 @@ def _values_text(column: ColumnDescription) -> str:
 
 def _use_text(column: ColumnDescription) -> str:
     if column.role == "ignored":
-        return "left out"
+        # the reasons that the config does not give are warnings
+        return "left out (dataset.roles)" if column.reason == GIVEN_REASON else "left out"
     return counted(column.inputs, "input") + (", constant" if column.constant else "")
 
 
@@ -197,7 +216,7 @@ def _leak_text(leak: Leak) -> str:
     }[leak.measure]
     return (
         f"column '{leak.column}' gives '{leak.target}' away: {evidence}; if it is not known when a "
-        f"prediction is made, set dataset.roles.{leak.column} to ignored"
+        f"prediction is made: {set_option('dataset.roles', 'ignored', leak.column)}"
     )
 
 
@@ -206,8 +225,9 @@ def _shared_rows_text(shared: SharedRows) -> str:
     have = "has" if shared.rows == 1 else "have"
     pairs = ", ".join(f"{first} and {second}" for first, second in shared.examples)
     return (
-        f"{rows} {have} the same features as a {shared.first} row (rows {pairs}), so the metrics "
-        "may be too good; remove the duplicates, or keep them in one part with dataset.split.group"
+        f"{rows} {have} the same cells in every column as a {shared.first} row (rows {pairs}), so "
+        "that the metrics may be too good; remove the duplicates from the table, or keep them in "
+        "one part with dataset.split.group"
     )
 
 
@@ -215,7 +235,8 @@ def _notes(inspection: Inspection) -> Iterator[str]:
     """Yield which checks were left out, or made on a sample of the rows."""
     looked_at = inspection.looked_at
     if looked_at.columns < MIN_ROWS:
-        yield f"{counted(looked_at.columns, 'training row')} are too few to look for leaks"
+        is_or_are = "is" if looked_at.columns == 1 else "are"
+        yield f"{counted(looked_at.columns, 'training row')} {is_or_are} too few to look for leaks"
     elif looked_at.columns < inspection.parts["train"]:
         yield (
             f"leaks and equal columns were looked for in {looked_at.columns:,} training rows, "
@@ -224,6 +245,7 @@ def _notes(inspection: Inspection) -> Iterator[str]:
     if sum(looked_at.parts.values()) < sum(inspection.parts.values()):
         most = max(looked_at.parts.values())
         yield f"equal rows were looked for in at most {most:,} rows of each part, drawn at random"
+    yield from (str(finding) for finding in inspection.findings if finding.level == "note")
 
 
 def _size_text(size: int) -> str:

@@ -6,16 +6,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bpnet.checks.columns import ColumnDescription, describe_columns
-from bpnet.checks.duplicates import SharedRows, find_equal_columns, find_shared_rows
+from bpnet.checks.duplicates import (
+    SharedRows,
+    counts_rows,
+    few_different_rows,
+    find_equal_columns,
+    find_shared_rows,
+    row_keys,
+)
+from bpnet.checks.findings import Finding
 from bpnet.checks.leaks import Leak, find_leaks
-from bpnet.checks.sampling import feature_cells, max_rows, sample_rows
+from bpnet.checks.parts import part_findings
+from bpnet.checks.sampling import column_cells, max_rows, sample_rows
 from bpnet.checks.timing import seconds_per_epoch
+from bpnet.checks.values import value_findings
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
 from bpnet.config.task import Task
 from bpnet.data.reading import Table
 from bpnet.data.reading.delimited import DelimitedFile
-from bpnet.data.splitting import Part
+from bpnet.data.splitting import Indices, Part
+from bpnet.engine.component import Array
 from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
@@ -24,6 +35,7 @@ from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.fit import FittedDataset, fit_dataset
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.row_store import Storage
+from bpnet.preparation.row_times import TimeRange, time_ranges
 from bpnet.preparation.split import split_dataset
 
 
@@ -94,6 +106,9 @@ class Inspection:
     equal_columns: list[list[str]]
     leaks: list[Leak]
     shared_rows: list[SharedRows]
+    times: dict[Part, TimeRange]
+    """By part, the first and the last time, where the rows are split by time."""
+    findings: list[Finding]
     looked_at: Sampled
     warnings: list[str]
     """The warnings that a training would give."""
@@ -115,9 +130,17 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
     prepared = _encoded(fitted, config.seed)
     model = build_model(prepared)
     seed = config.seed
-    looked_at = sample_rows(split.parts["train"], max_rows(len(fitted.encoder.columns)), seed)
-    cells = feature_cells(fitted, looked_at)
+    most = max_rows(len(split.table.columns))
+    looked_at, tested = (sample_rows(split.parts[part], most, seed) for part in ("train", "test"))
+    both = np.union1d(looked_at, tested)
+    cells_of_both = column_cells(fitted, both)
+    cells, test_cells = (
+        {name: column[np.isin(both, rows)] for name, column in cells_of_both.items()}
+        for rows in (looked_at, tested)
+    )
+    features = {name: cells[name] for name in fitted.encoder.features}
     counts, spreads = _balance(fitted)
+    shared_rows, few_different = _shared_rows(fitted, prepared.parts, cells, looked_at)
     return Inspection(
         table=split.table.name,
         format=_format(split.table, config),
@@ -129,14 +152,20 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
         counts=counts,
         spreads=spreads,
         columns=describe_columns(fitted),
-        equal_columns=find_equal_columns(cells),
+        equal_columns=find_equal_columns(features),
         leaks=find_leaks(
-            cells,
+            features,
             target_values,
             looked_at,
             split_generator(seed, SplitUse.LEAK_HALVES),
         ),
-        shared_rows=find_shared_rows(prepared.rows, prepared.parts),
+        shared_rows=shared_rows,
+        times={} if split.times is None else time_ranges(split.times, split.parts),
+        findings=[
+            *part_findings(fitted, counts, test_cells),
+            *value_findings(fitted, cells),
+            *few_different,
+        ],
         looked_at=Sampled(
             len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}
         ),
@@ -146,6 +175,30 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
         parameters=model.network.theta.shape[1],
         cost=_cost(fitted, prepared, model),
     )
+
+
+def _shared_rows(
+    fitted: FittedDataset,
+    parts: Mapping[Part, Indices],
+    cells: Mapping[str, Array],
+    looked_at: Indices,
+) -> tuple[list[SharedRows], list[Finding]]:
+    """Return the rows that are in two of the parts, compared in all columns but row numbers.
+
+    In a table of few different rows they are not listed, but noted: they may be equal by chance.
+    """
+    split = fitted.split
+    counters = {name for name, column in cells.items() if counts_rows(column, looked_at)}
+    columns = [name for name in split.table.columns if name not in counters]
+    rows = np.sort(np.concatenate(list(parts.values())))
+    mask = np.zeros(split.rows, bool)
+    mask[rows] = True
+    keys = row_keys(split.table, columns, mask)
+    repeated = len(keys) - len(np.unique(keys))
+    if repeated > len(keys) / 2:
+        return [], [few_different_rows(len(keys), len(keys) - repeated)]
+    keys_of = {part: keys[np.searchsorted(rows, parts[part])] for part in parts}
+    return find_shared_rows(keys_of, parts), []
 
 
 def _encoded(fitted: FittedDataset, seed: int) -> EncodedDataset:

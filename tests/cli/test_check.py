@@ -44,10 +44,10 @@ def test_all_that_is_treacherous_is_warned_of(here: Path) -> None:
             "'told'",
             "gives 'y' away",
             "predicts 100 % of the held-out rows right",
-            "dataset.roles.told",
+            "--set dataset.roles.told=ignored",
         ),
-        ("'a', 'again'", "hold the same values"),
-        ("1 test row has the same features as a train row (rows 1 and 120)",),
+        ("'a', 'again'", "hold the same values", "--set dataset.roles.again=ignored"),
+        ("1 test row has the same cells in every column as a train row (rows 1 and 120)",),
     )
     assert len(warnings) == len(expected)
     for line, parts in zip(warnings, expected, strict=True):

@@ -20,15 +20,14 @@ def test_a_column_that_is_left_out_is_named_with_its_reason(tmp_path: Path):
     rows = [f"{100 + k},{k % 7},{'ab'[k % 2]}" for k in range(40)]
     assert warnings(tmp_path, "id,x,y", rows) == [
         "left out: 'id' (it looks like an ID: a different whole number in every row); "
-        "to use it anyway, set its role in dataset.roles"
+        "to use it anyway: --set dataset.roles.id=numeric"
     ]
 
 
 def test_columns_left_out_for_the_same_reason_share_a_warning(tmp_path: Path):
     rows = [f",,{k % 7},{'ab'[k % 2]}" for k in range(40)]
     assert warnings(tmp_path, "p,q,x,y", rows) == [
-        "left out: 'p', 'q' (each is blank in every training row); "
-        "to use one anyway, set its role in dataset.roles"
+        "left out: 'p', 'q' (each is blank in every training row)"
     ]
 
 

@@ -15,12 +15,12 @@ from sklearn.tree import DecisionTreeClassifier
 from workflow_runs import train_text
 
 from bpnet.checks import sampling
-from bpnet.checks.duplicates import find_equal_columns, find_shared_rows
+from bpnet.checks.duplicates import counts_rows, find_equal_columns, find_shared_rows, row_keys
 from bpnet.checks.leaks import _ranks, find_leaks
 from bpnet.config.loading import load_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import parse_source
-from bpnet.engine.loop.batches import Rows
+from bpnet.data.reading import table_from_rows
 from bpnet.errors import ConfigError, DataError
 from bpnet.preparation import row_store
 from bpnet.preparation.target_values import TargetValues
@@ -259,32 +259,43 @@ def test_equal_columns_are_grouped_and_constants_passed_over() -> None:
 
 
 @settings(deadline=None, derandomize=True, max_examples=60, database=None)
-@given(
-    arrays(
-        np.float32,
-        st.tuples(st.integers(2, 30), st.just(2)),
-        elements=st.sampled_from([-0.0, 0, 1, 2]),
-    )
-)
-def test_shared_rows_are_those_found_by_looking_at_every_pair(x: np.ndarray) -> None:
-    cut = len(x) // 2
-    numbers = {"train": np.arange(cut), "test": np.arange(cut, len(x))}
-    rows = {part: Rows(x[own], np.zeros((len(own), 1))) for part, own in numbers.items()}
-    found = find_shared_rows(rows, numbers)
-    twins = [k for k in range(cut, len(x)) if any((x[k] == x[j]).all() for j in range(cut))]
+@given(st.lists(st.tuples(*[st.sampled_from(["", "0", "00", "x", "é"])] * 2), min_size=2))
+def test_shared_rows_are_those_found_by_looking_at_every_pair(rows: list[tuple[str, ...]]) -> None:
+    cut, every = len(rows) // 2, np.ones(len(rows), bool)
+    table = table_from_rows("t", ["p", "q"], [list(row) for row in rows], [1] * len(rows), None)
+    keys = row_keys(table, ["p", "q"], every)
+    numbers = {"train": np.arange(cut), "test": np.arange(cut, len(rows))}
+    found = find_shared_rows({part: keys[own] for part, own in numbers.items()}, numbers)
+    twins = [k for k in range(cut, len(rows)) if rows[k] in rows[:cut]]
     assert sum(one.rows for one in found) == len(twins)
     for one in found:
         assert [second - 1 for _, second in one.examples] == twins[:3]
         assert all(
-            (x[first - 1] == x[second - 1]).all() and first <= cut for first, second in one.examples
+            rows[first - 1] == rows[second - 1] and first <= cut for first, second in one.examples
         )
+
+
+@pytest.mark.parametrize(
+    ("cells", "counts"),
+    [
+        (["0", "1", "3"], True),
+        (["9", "8", "6"], True),
+        (["1.0", "2.0", "4.0"], True),
+        (["0", "1", "2"], False),
+        (["0", "1", None], False),
+        (["a", "b", "d"], False),
+    ],
+)
+def test_a_column_counts_the_rows_if_it_follows_their_numbers(
+    cells: list[str | None], counts: bool
+) -> None:
+    assert counts_rows(np.array(cells, object), np.array([0, 1, 3])) == counts
 
 
 def test_a_table_s_duplicates_are_found(tmp_path: Path) -> None:
     table = frame().drop(columns="b")
     table["again"], table["text"] = table.a, table.c
-    table.loc[190:194, ["a", "again"]] = table.loc[0:4, ["a", "again"]].to_numpy()
-    table.loc[190:194, ["c", "text"]] = table.loc[0:4, ["c", "text"]].to_numpy()
+    table.loc[190:194] = table.loc[0:4].to_numpy()
     found = inspected(tmp_path, table, "dataset.split.shuffle=false")
     assert found.equal_columns == [["a", "again"], ["c", "text"]]
     (shared,) = found.shared_rows

@@ -6,7 +6,7 @@ from datetime import datetime
 from bpnet.data.dates.candidates import date_order
 from bpnet.data.dates.date_format import ISO, date_format, iso_text
 from bpnet.data.dates.detection import DetectedFormat, detect_format
-from bpnet.messages import quoted_cell, shell_quoted
+from bpnet.messages import quoted_cell, set_option
 
 MIXED_ZONES = (
     "some of its dates have a time zone and others none, which are read as UTC; "
@@ -24,9 +24,7 @@ def expected_date(form: str) -> str:
 
 def set_format(column: str, form: str) -> str:
     """Return the option that gives a column's format, as it is typed."""
-    plain = column.strip() == column and not set(column) & set("=\"'")
-    name = column if plain else f'"{column}"'
-    return "--set " + shell_quoted(f"dataset.preprocessing.columns.{name}.format={form}")
+    return set_option("dataset.preprocessing.columns", form, column, "format")
 
 
 def reading(form: str) -> str:

@@ -1,0 +1,35 @@
+"""Findings: what a check has found in a table, and what to type about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bpnet.messages import quoted_list
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A property of a table that may spoil what is learned, or how well that is measured."""
+
+    kind: str
+    """A word for the check that found it, such as few_rows_of_a_class."""
+    level: Literal["warning", "note"]
+    """A note is a choice that only the user can make."""
+    text: str
+    """What was found, and where."""
+    advice: str
+    """What to do, with the options to type."""
+    columns: Sequence[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.text}; {self.advice}" if self.advice else self.text
+
+
+def named(noun: str, names: Sequence[str], *, quoted: bool = True) -> str:
+    """Return a noun in the number of the names that it is of, and the names if they are `quoted`.
+
+    `column 'a'`, `classes 'b', 'c'`.
+    """
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    word = noun if len(names) == 1 else plural
+    return f"{word} {quoted_list(names, 5)}" if quoted else word

@@ -1,0 +1,212 @@
+"""Values of features that ask for another role, encoding or split."""
+
+import re
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.checks.findings import Finding, named
+from bpnet.data.encoding.columns import (
+    BooleanColumn,
+    EmbeddingColumn,
+    NumericColumn,
+    OneHotColumn,
+)
+from bpnet.data.encoding.dates import DateColumn
+from bpnet.engine.component import Array
+from bpnet.messages import set_option, text_value
+from bpnet.preparation.fit import FittedDataset
+
+_ROLES, _ENCODINGS = "dataset.roles", "dataset.preprocessing.columns"
+
+_MOST_CODES = 10
+"""Whole numbers with more distinct values are taken for amounts."""
+_ROWS_PER_CODE = 10
+_AMOUNTS_PER_CODE = 4
+_MANY_CATEGORIES, _ROWS_PER_CATEGORY = 50, 200
+_RARE = 5
+"""Categories of fewer rows share an input."""
+_FEWEST_ENTITIES = 10
+_MOST_ROWS_OF_ONE = 100
+"""Mean rows of each value, above which a column is a category rather than an identity."""
+_DETERMINED = 2
+"""The number of other columns that must be the same in all rows of an identity."""
+_MOST_OF_ONE_VALUE = 0.9
+_ENTITY_NAME = re.compile(
+    r"""(?x)
+    (?i: (.*[\ _.-])? (id|uuid|guid|key|patient|customer|client|user|subject|person|member|player
+        |student|employee|household|family|account|device|sensor|machine|engine|vehicle|animal
+        |plant|store|shop|site|session|participant) ([\ _.-](id|no|nr|number|code|key))? )
+    | [A-Za-z0-9]*[a-z0-9]I[Dd]
+    """
+)
+"""Names of columns that identify what a row is about."""
+_CHECKED_ROWS = 5000
+_CHECKED_COLUMNS = 100
+
+
+@dataclass(frozen=True)
+class _Distinct:
+    """A column's distinct values: the code (N,) of each cell, and the number of each code."""
+
+    codes: Array
+    counts: Array
+
+    @property
+    def rows(self) -> int:
+        """The number of rows with a value."""
+        return int(self.counts.sum())
+
+
+def value_findings(fitted: FittedDataset, cells: Mapping[str, Array]) -> Iterator[Finding]:
+    """Yield what the cells (N,) of each column in some training rows show."""
+    distinct = {name: _distinct(column) for name, column in cells.items()}
+    repeated = list(_repeated_ids(fitted, cells, distinct))
+    yield from repeated
+    # of these the encoding has been spoken of already
+    identities = {name for finding in repeated for name in finding.columns}
+    yield from _many_categories(fitted, distinct, identities)
+    yield from _codes(fitted, cells, distinct)
+    yield from _dates(fitted)
+
+
+def _codes(
+    fitted: FittedDataset, cells: Mapping[str, Array], distinct: Mapping[str, _Distinct]
+) -> Iterator[Finding]:
+    """Note the numbers that may be codes: few distinct ones, all whole."""
+    given = fitted.split.loaded.config.dataset.roles
+    whole = [
+        column.name
+        for column in fitted.encoder.columns
+        if isinstance(column, NumericColumn)
+        and column.name not in given
+        and len(distinct[column.name].counts) > 2
+        and _whole(cells[column.name])
+    ]
+    found = [
+        name
+        for name in whole
+        if len(distinct[name].counts) <= _MOST_CODES
+        and distinct[name].rows >= _ROWS_PER_CODE * len(distinct[name].counts)
+    ]
+    # among many whole numbers of more values, they are amounts too, such as dark pixels
+    if not found or len(whole) > _AMOUNTS_PER_CODE * len(found):
+        return
+    first = found[0]
+    values = np.unique(cells[first][~np.isnan(cells[first])])
+    yield Finding(
+        "few_whole_numbers",
+        "note",
+        f"{named('column', found)} {'has' if len(found) == 1 else 'have'} few values, all whole "
+        f"numbers ('{first}' has {len(values)}: {values[0]:.0f} to {values[-1]:.0f})",
+        f"if they are codes rather than amounts: {set_option(_ROLES, 'categorical', first)}",
+        found,
+    )
+
+
+def _many_categories(
+    fitted: FittedDataset, distinct: Mapping[str, _Distinct], identities: Set[str]
+) -> Iterator[Finding]:
+    """Warn of one-hot columns of so many categories that few rows show each."""
+    for column in fitted.encoder.columns:
+        found = distinct[column.name]
+        many = len(found.counts) >= max(_MANY_CATEGORIES, found.rows / _ROWS_PER_CATEGORY)
+        if isinstance(column, OneHotColumn) and many and column.name not in identities:
+            rare = int((found.counts < _RARE).sum())
+            yield Finding(
+                "many_categories",
+                "warning",
+                f"column '{column.name}' has {len(found.counts):,} categories in "
+                f"{found.rows:,} training rows, {rare:,} of them in fewer than {_RARE}",
+                "a trained vector of each takes fewer inputs: "
+                + set_option(_ENCODINGS, "embedding", column.name),
+                [column.name],
+            )
+
+
+def _repeated_ids(
+    fitted: FittedDataset, cells: Mapping[str, Array], distinct: Mapping[str, _Distinct]
+) -> Iterator[Finding]:
+    """Warn of columns that identify what several rows are about, such as a customer."""
+    split = fitted.config.dataset.split
+    if split.group is not None or split.time is not None or split.column is not None:
+        return
+    encoded = {column.name: column for column in fitted.encoder.columns}
+    sample = slice(0, _CHECKED_ROWS)
+    for name, found in list(distinct.items())[:_CHECKED_COLUMNS]:
+        values, repeated = len(found.counts), int((found.counts > 1).sum())
+        if isinstance(encoded.get(name), BooleanColumn | DateColumn | EmbeddingColumn):
+            continue
+        if not _FEWEST_ENTITIES <= values <= found.rows / 1.5 or repeated < values / 2:
+            continue
+        if found.rows > _MOST_ROWS_OF_ONE * values or not _whole(cells[name]):
+            continue
+        others = [
+            one.codes[sample] for other, one in distinct.items() if other != name and _varies(one)
+        ][:_CHECKED_COLUMNS]
+        determined = sum(_determines(found.codes[sample], codes) for codes in others)
+        if not (_ENTITY_NAME.fullmatch(name) or determined >= max(_DETERMINED, len(others) / 4)):
+            continue
+        learned = set_option(_ENCODINGS, "embedding", name)
+        yield Finding(
+            "repeated_ids",
+            "warning",
+            f"column '{name}' seems to identify something that several rows are about: "
+            f"{values:,} values in {found.rows:,} training rows, up to {found.counts.max():,} rows "
+            "each; rows of the same one in two parts make the metrics too good",
+            f"keep them together: {set_option('dataset.split.group', text_value(name))}; if new "
+            f"rows will be about the same ones, learn a vector of each instead: {learned}",
+            [name],
+        )
+
+
+def _dates(fitted: FittedDataset) -> Iterator[Finding]:
+    """Note a column of dates, by which the rows may be split."""
+    split = fitted.config.dataset.split
+    dates = [column.name for column in fitted.encoder.columns if isinstance(column, DateColumn)]
+    if not dates or split.time or split.group or split.column or not split.shuffle:
+        return
+    yield Finding(
+        "dates",
+        "note",
+        f"{named('column', dates)} {'holds' if len(dates) == 1 else 'hold'} dates, and the rows "
+        "of each part are drawn at random",
+        "if the model is to predict later rows than it has seen: "
+        + set_option("dataset.split.time", text_value(dates[0])),
+        dates,
+    )
+
+
+def _distinct(cells: Array) -> _Distinct:
+    """Return the codes (N,) of cells (N,), -1 for a missing value, and the rows of each code."""
+    if cells.dtype == object:
+        numbers: dict[str, int] = {}
+        codes = np.array(
+            [-1 if cell is None else numbers.setdefault(cell, len(numbers)) for cell in cells], int
+        )
+    else:
+        missing = np.isnan(cells)
+        codes = np.full(len(cells), -1)
+        codes[~missing] = np.unique(cells[~missing], return_inverse=True)[1]
+    return _Distinct(codes, np.bincount(codes[codes >= 0]))
+
+
+def _whole(cells: Array) -> bool:
+    """Return whether all cells are texts, or all whole numbers."""
+    if cells.dtype == object:
+        return True
+    present = cells[~np.isnan(cells)]
+    return bool((present == np.floor(present)).all())
+
+
+def _varies(found: _Distinct) -> bool:
+    """Return whether no value is in nearly all rows."""
+    return len(found.counts) > 1 and bool(found.counts.max() < _MOST_OF_ONE_VALUE * found.rows)
+
+
+def _determines(identity: Array, codes: Array) -> bool:
+    """Return whether rows of the same identity (N,) have the same code (N,)."""
+    both = (identity >= 0) & (codes >= 0)
+    pairs = np.unique(identity[both] * (codes.max() + 1) + codes[both])
+    return len(pairs) == len(np.unique(identity[both]))

@@ -1,0 +1,197 @@
+"""What `bpnet check` finds in a table: each is named, and its advice, as typed, ends it."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_line import ROOT, bpnet
+
+CONFIG = "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [5]}\ntraining: {epochs: 3}\n"
+RNG = np.random.default_rng(5)
+
+
+def frame(rows: int = 300) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    made = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.normal(size=rows)})
+    made["y"] = np.where(made.a + rng.normal(size=rows) > 0, "yes", "no")
+    return made
+
+
+def checked(folder: Path, table: pd.DataFrame, *words: str) -> dict:
+    table.to_csv(folder / "t.csv", index=False)
+    (folder / "c.yaml").write_text(CONFIG)
+    said = bpnet("check", "c.yaml", "--json", *words, cwd=folder)
+    assert (said.code, said.err) == (0, "")
+    return json.loads(said.out)
+
+
+def advised(text: str) -> list[list[str]]:
+    """The `--set` options of an advice, each as it is typed."""
+    words = shlex.split(text.replace(";", " ; "), posix=True)
+    return [words[k : k + 2] for k, word in enumerate(words) if word == "--set"]
+
+
+def repeated(name: str) -> Callable[[], pd.DataFrame]:
+    def table() -> pd.DataFrame:
+        made = frame()
+        made.insert(0, name, [f"c{k % 60}" for k in range(300)])
+        return made
+
+    return table
+
+
+def determined() -> pd.DataFrame:
+    """A whole number whose rows agree in two other columns."""
+    made = frame()
+    made["who"] = 70_000 + 13 * (np.arange(300) % 50)
+    made["born"] = 1950.5 + np.arange(300) % 50 % 17
+    made["team"] = np.array(["p", "q", "r"])[np.arange(300) % 50 % 3]
+    return made
+
+
+def few_of_a_class() -> pd.DataFrame:
+    made = frame()
+    made.loc[::38, "y"] = "seldom"
+    return made
+
+
+TABLES: dict[str, tuple[str, str, Callable[[], pd.DataFrame], list[str]]] = {
+    # name -> the kind, its level, the table, what the text names
+    "a customer": ("repeated_ids", "warning", repeated("customer"), ["'customer'", "60 values"]),
+    "a dotted id": ("repeated_ids", "warning", repeated("the.user"), ["'the.user'"]),
+    "an id with a quote": ("repeated_ids", "warning", repeated("x=it's id"), ["it's id"]),
+    "a whole number": ("repeated_ids", "warning", determined, ["'who'", "50 values"]),
+    "codes": (
+        "few_whole_numbers",
+        "note",
+        lambda: frame().assign(zone=np.arange(300) % 7 + 1),
+        ["'zone' has 7: 1 to 7"],
+    ),
+    "dates": (
+        "dates",
+        "note",
+        lambda: frame().assign(day=pd.date_range("2024-01-01", periods=300).astype(str)),
+        ["'day' holds dates"],
+    ),
+    "categories": (
+        "many_categories",
+        "warning",
+        lambda: frame().assign(town=[f"t{k * k % 131}" for k in range(300)]),
+        ["'town' has", "categories in 210 training rows"],
+    ),
+    "inputs": (
+        "more_inputs_than_rows",
+        "warning",
+        lambda: pd.concat(
+            [frame(30), pd.DataFrame(RNG.normal(size=(30, 40))).add_prefix("v")], axis=1
+        ),
+        ["42 inputs for 22 training rows"],
+    ),
+    "a class": (
+        "few_rows_of_a_class",
+        "warning",
+        few_of_a_class,
+        ["class 'seldom' (6) has fewer than 10 training rows"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_each_is_found_and_its_advice_ends_it(tmp_path: Path, name: str) -> None:
+    kind, level, table, parts = TABLES[name]
+    found = [one for one in checked(tmp_path, table())["findings"] if one["kind"] == kind]
+    assert len(found) == 1, found
+    assert found[0]["level"] == level
+    assert all(part in found[0]["text"] for part in parts), found[0]["text"]
+    report = bpnet("check", "c.yaml", cwd=tmp_path).out
+    assert f"{level}: {found[0]['text']}" in report
+    for option in advised(found[0]["advice"]):
+        after = checked(tmp_path, table(), *option)["findings"]
+        if "training.l2" not in option[1]:
+            assert kind not in [one["kind"] for one in after], option
+
+
+def test_a_table_without_faults_has_none(tmp_path: Path) -> None:
+    assert checked(tmp_path, frame())["findings"] == []
+
+
+def test_shipped_configs_have_no_warning_that_is_not_true() -> None:
+    for name in ("iris", "wine", "penguins", "breast_cancer", "diabetes", "digits", "xor"):
+        said = bpnet("check", f"configs/{name}.yaml", "--json", cwd=ROOT)
+        content = json.loads(said.out)
+        assert content["findings"] == [], name
+        assert [one["rows"] for one in content["shared_rows"]] == [], name
+
+
+def test_a_split_by_time_shows_the_dates_and_what_lies_beyond_training(tmp_path: Path) -> None:
+    table = frame().assign(day=pd.date_range("2024-01-01", periods=300).astype(str))
+    table["count"] = np.arange(300) // 2
+    table["noise"] = RNG.permutation(300) // 2
+    split = ("--set", "dataset.split.time=day")
+    found = checked(tmp_path, table, *split)
+    assert found["times"] == {
+        "train": {"first": "2024-01-01", "last": "2024-07-28"},
+        "validation": {"first": "2024-07-29", "last": "2024-09-11"},
+        "test": {"first": "2024-09-12", "last": "2024-10-26"},
+    }
+    beyond = [one for one in found["findings"] if one["kind"] == "beyond_training"]
+    assert [one["columns"] for one in beyond] == [["day"], ["count"]]
+    assert "2024-09-12 to 2024-10-26 against 2024-01-01 to 2024-07-28" in beyond[0]["text"]
+    options = [option for one in beyond for option in advised(one["advice"])]
+    words = [word for option in options for word in option]
+    after = checked(tmp_path, table, *split, *words)["findings"]
+    assert "beyond_training" not in [one["kind"] for one in after]
+    lines = bpnet("check", "c.yaml", *split, cwd=tmp_path).out.splitlines()
+    assert "test        2024-09-12  2024-10-26" in lines
+
+
+@pytest.mark.parametrize(
+    ("rows", "kinds"),
+    [
+        ({"train": ["rare"] * 12}, {"few_test_rows_of_a_class"}),
+        ({"train": ["rare"] * 12, "test": ["rare"] * 9}, set()),
+    ],
+)
+def test_a_class_that_is_seldom_in_a_part_is_named(
+    tmp_path: Path, rows: dict[str, list[str]], kinds: set[str]
+) -> None:
+    table = frame().assign(part=["train"] * 200 + ["test"] * 100)
+    for part, labels in rows.items():
+        where = table.index[table.part == part][: len(labels)]
+        table.loc[where, "y"] = labels
+    found = checked(tmp_path, table, "--set", "dataset.split.column=part")["findings"]
+    assert {one["kind"] for one in found} == kinds
+    assert all("'rare'" in one["text"] for one in found)
+
+
+def test_rows_are_equal_only_if_all_of_their_cells_are(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": np.arange(200) % 4, "note": [f"n{k}" for k in range(200)]})
+    table["y"] = RNG.choice(["yes", "no"], 200)
+    wishes = ("--set", "dataset.split.shuffle=false")
+    assert checked(tmp_path, table, *wishes)["shared_rows"] == []
+    table.loc[199] = table.loc[3]
+    (shared,) = checked(tmp_path, table, *wishes)["shared_rows"]
+    assert shared["examples"] == [[4, 200]]
+    numbered = table.assign(row=np.arange(200))  # that each row has a number does not tell them
+    assert len(checked(tmp_path, numbered, *wishes)["shared_rows"]) == 1
+    few = checked(tmp_path, table.drop(columns="note"), *wishes)
+    assert few["shared_rows"] == []
+    assert [one["kind"] for one in few["findings"] if one["kind"] == "few_different_rows"]
+
+
+def test_columns_of_a_wide_table_are_shown_on_request(tmp_path: Path) -> None:
+    wide = pd.concat(
+        [frame(), pd.DataFrame(RNG.normal(size=(300, 50))).add_prefix("v")], axis=1
+    ).assign(one=1, id=range(300))
+    checked(tmp_path, wide)
+    short = bpnet("check", "c.yaml", cwd=tmp_path).out.splitlines()
+    assert "53 numeric columns: 53 inputs" in short
+    assert "1 column left out" in short
+    assert sum("'id'" in line for line in short) == 1
+    shown = bpnet("check", "c.yaml", "--columns", "all", cwd=tmp_path).out
+    rows = {line.split()[0] for line in shown.splitlines() if line}
+    assert {"a", "b", "one", "id", *(f"v{k}" for k in range(50))} <= rows

@@ -95,6 +95,8 @@ def predict(
             keep=columns, probabilities=proba, top=top, strict=strict, replica=replica
         )
         prediction = Prediction(run, data, options)
+        for warning in prediction.warnings:
+            console.print_warning(warning)
         if output == STDOUT:
             with console.stdout() as stream:
                 summary = prediction.write(file_format, stream)

@@ -105,7 +105,7 @@ def closest_place(lines: Lines, path: KeyPath) -> int | str | None:
 def _is_table(path: Path) -> bool:
     """Return whether a file exists and is a table by its name."""
     endings = [suffix for file_format in READABLE for suffix in file_format.suffixes]
-    endings.remove(".txt")  # which may be a config too
+    endings = [ending for ending in endings if ending not in (".txt", ".json")]  # may be a config
     name = without_compression_suffix(path.name).lower()
     return name.endswith(tuple(endings)) and path.is_file()
 

@@ -5,6 +5,7 @@ and an example to the table of `tests/data/test_formats.py`. The choices of `--f
 that messages list, and the files that are read of a folder follow from the row.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,14 +28,16 @@ class FileFormat:
     title: str
     suffixes: tuple[str, ...]
     """The ends of file names, in lower case; the first is the one that messages suggest."""
-    first_bytes: tuple[bytes, ...] = ()
-    """Bytes that only a file of this format begins with."""
+    first_bytes: re.Pattern[bytes] | None = None
+    """The beginning, after white space, that only a file of this format has."""
     reader: str | None = None
     """A class like `reading.delimited:DelimitedFile`, called with (name, opener, settings)."""
     writer: str | None = None
     """A class like `writing.csv_writer:CsvWriter`, called with (stream, columns)."""
     package: str | None = None
-    """The package that the format needs beyond those of a plain installation."""
+    """The package that the format needs beyond those of a plain installation, as pip names it."""
+    often_beside_tables: bool = False
+    """True if files of its kind are read from a folder only where no other table is in it."""
     binary: bool = False
     """True if it is not text, and so never written to standard output."""
 
@@ -74,26 +77,47 @@ FORMATS = (
         name="jsonl",
         title="JSON lines",
         suffixes=(".jsonl", ".ndjson"),
-        # the last is a list of objects: the reader refuses it, and says what a line must hold
-        first_bytes=(b'{"', b'{ "', b"[{"),
         reader="reading.json_lines:JsonLinesFile",
         writer="writing.json_writer:JsonLinesWriter",
     ),
     FileFormat(
         name="json",
-        title="one JSON document",
+        title="JSON",
         suffixes=(".json",),
+        first_bytes=re.compile(rb'\[\s*[\[\]{]|\{\s*["}]'),  # or of JSON lines
+        reader="reading.json_document:JsonDocumentFile",
         writer="writing.json_writer:JsonDocumentWriter",
+        often_beside_tables=True,
     ),
     FileFormat(
         name="parquet",
         title="Parquet",
         suffixes=(".parquet", ".pq"),
-        first_bytes=(b"PAR1",),
+        first_bytes=re.compile(rb"PAR1"),
         reader="reading.parquet:ParquetFile",
         writer="writing.parquet_writer:ParquetWriter",
         package="pyarrow",
         binary=True,
+    ),
+    FileFormat(
+        name="arrow",
+        title="Arrow",
+        suffixes=(".feather", ".arrow", ".ipc", ".arrows"),
+        first_bytes=re.compile(rb"ARROW1\0\0|\xff{4}.{2}\0\0", re.DOTALL),
+        reader="reading.arrow_file:ArrowFile",
+        package="pyarrow",
+        binary=True,
+    ),
+    FileFormat(
+        name="excel",
+        title="Excel",
+        suffixes=(".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
+        # a zip archive, or the older kind of file
+        first_bytes=re.compile(rb"PK\x03\x04|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        reader="reading.excel:ExcelFile",
+        package="python-calamine",
+        binary=True,
+        often_beside_tables=True,
     ),
 )
 
@@ -109,10 +133,33 @@ def format_named(name: str) -> FileFormat:
 
 
 def format_to_read(file: str, head: bytes) -> FileFormat:
-    """Return the format of a file by its first bytes, else by its name without `.gz` or `.zst`."""
-    by_bytes = (f for f in READABLE if head.startswith(f.first_bytes))  # () matches none
+    """Return the format of a file by its first bytes, else by its name without `.gz` or the like.
+
+    `head` is the beginning of the content, without white space before it.
+    """
+    by_bytes = (f for f in READABLE if f.first_bytes and f.first_bytes.match(head))
     by_name = (f for f in READABLE if file.lower().endswith(f.suffixes))
-    return next(by_bytes, next(by_name, DEFAULT))
+    file_format = next(by_bytes, next(by_name, DEFAULT))
+    if file_format.name == "json" and _is_json_lines(head):
+        return format_named("jsonl")
+    return file_format
+
+
+def _is_json_lines(head: bytes) -> bool:
+    """Return whether JSON begins as JSON lines do: with a whole object on the first line."""
+    import json  # deferred: few tables are JSON
+
+    first, *others = head.splitlines()[:2]
+    if not first.startswith(b"{") or first.strip() == b"{":
+        return False
+    several = bool(others) and others[0].startswith(b"{")
+    try:
+        row = json.loads(first)
+    except ValueError:
+        # a mistake in the first of several lines, or an object longer than the head
+        document = re.match(rb'\{\s*"[^"]*"\s*:\s*[\[{]', first)
+        return document is None and (several or not others)
+    return several or not any(isinstance(value, dict | list) for value in row.values())
 
 
 def format_to_write(file: str) -> FileFormat | None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +54,7 @@ class Model:
 
     def with_losses(self, losses: list[float]) -> "Model":
         """Return the same model with a loss for each replica in its description."""
-        # of a training that diverged from the start no loss is a number, and none is the best
-        known = losses if all(map(math.isfinite, losses)) else None
-        return Model(dataclasses.replace(self.description, losses=known), self.network)
+        return Model(dataclasses.replace(self.description, losses=losses), self.network)
 
     def check_columns(self, table: Table) -> None:
         """Raise DataError if the table lacks a column that the model reads."""
@@ -69,6 +66,7 @@ class Model:
                     f"{table.name}: there is no column '{name}', which the model reads"
                     + (f"; the columns are {quoted_list(table.columns)}" if k == 0 else "")
                     + did_you_mean(name, table.columns)
+                    + (table.header_hint if k == 0 else "")
                     for k, name in enumerate(missing[:MAX_PROBLEMS])
                 ]
                 + total_line(len(missing), "columns that the model reads are not there")

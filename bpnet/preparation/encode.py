@@ -56,6 +56,7 @@ def encode_dataset(fitted: FittedDataset, scratch: Path | None = None) -> Encode
     y = _encoded_targets(fitted)
     rows = _encoded_rows(fitted, y, scratch)
     warnings = [
+        *split.table.warnings,
         *split.column_roles.warnings(split.loaded.config.dataset.roles),
         *advance_warnings(fitted.resolved, fitted.encoder, target_values, y[split.parts["train"]]),
     ]

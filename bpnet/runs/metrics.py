@@ -33,11 +33,10 @@ def deviations(replicas: Sequence[PartMetrics]) -> PartMetrics:
 
 def _reduce(replicas: Sequence[PartMetrics], function: Callable[[list[float]], Any]) -> PartMetrics:
     parts: Mapping[Part, dict[str, float]] = replicas[0]
-    with np.errstate(all="ignore"):  # those of a network that diverged may be infinite
-        return {
-            part: {
-                name: float(function([replica[part][name] for replica in replicas]))
-                for name in parts[part]
-            }
-            for part in parts
+    return {
+        part: {
+            name: float(function([replica[part][name] for replica in replicas]))
+            for name in parts[part]
         }
+        for part in parts
+    }

@@ -150,6 +150,7 @@ def _test_rows(run: Path, training: TrainingTable) -> _Subject:
 
 def _whole_table(run: Path, data: str, model: Ensemble, warnings: list[str]) -> _Subject:
     table = open_table(data, model.description.reading)
+    warnings += table.warnings
     if directory.data_sha256(run) != table.digest:
         return _Subject(table, np.ones(len(table), bool), table.name)
     warnings.append(

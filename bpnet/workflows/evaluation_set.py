@@ -91,6 +91,7 @@ def _check_targets(model: Ensemble, table: Table) -> None:
             raise DataError(
                 f"{table.name}: there is no column '{name}', the target to compare with "
                 f"(bpnet predict needs none){did_you_mean(name, table.columns)}"
+                f"{table.header_hint}"
             )
 
 

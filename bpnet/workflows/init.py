@@ -15,6 +15,7 @@ from bpnet.config.task import Task
 from bpnet.data.reading import Table, open_table
 from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
+from bpnet.data.reading.streams import is_pipe
 from bpnet.errors import DataError, UsageError
 from bpnet.messages import did_you_mean, quoted_list
 from bpnet.preparation.fit import fit_dataset
@@ -124,7 +125,7 @@ def draft(
         without_target=without,
         classes=dict(zip(target_values.classes, counts, strict=True)),
         columns=describe_columns(fitted),
-        warnings=fitted.split.column_roles.warnings({}),
+        warnings=[*fitted.split.table.warnings, *fitted.split.column_roles.warnings({})],
         chosen=chosen,
         settings=settings_for(rows),
     )
@@ -142,6 +143,7 @@ def check_input(data: str, targets: Sequence[str], assignments: Sequence[str]) -
             raise DataError(
                 f"{table.name}: there is no target column '{target}'; the columns are "
                 f"{quoted_list(table.columns)}{did_you_mean(target, table.columns)}"
+                f"{table.header_hint}"
             )
     return table
 
@@ -150,6 +152,11 @@ def _check_arguments(data: str, assignments: Sequence[str]) -> None:
     if data == "-":
         raise UsageError(
             "training cannot read standard input again; save the table, and name its file"
+        )
+    if is_pipe(data):
+        raise UsageError(
+            f"{data}: is a pipe, which training cannot read again; "
+            "save the table, and name its file"
         )
     if Path(data).suffix.lower() in {".yaml", ".yml"}:
         raise UsageError(f"{data}: is a config; give the table")

@@ -74,6 +74,11 @@ class Prediction:
                 f"rename or remove {them}, or leave {them} out with --keep"
             )
 
+    @property
+    def warnings(self) -> list[str]:
+        """What was made of the table's header."""
+        return self._table.warnings
+
     def write(self, file_format: FileFormat, stream: BinaryIO) -> Summary:
         """Write every row of the table, in its order; raises DataError."""
         if self._options.strict:
@@ -118,9 +123,8 @@ class Prediction:
         """Yield the table's chunks with their encoded rows and flags, one read ahead."""
         others: dict[str, CellType] = dict.fromkeys(self._kept, "text")
         # if all columns are kept, rows are copied as they are, and no other column is parsed
-        chunks = self._table.chunks(
-            {**(others if self._options.keep else {}), **self._model.wanted}
-        )
+        copied = self._options.keep is None and not self._table.reads_only_wanted
+        chunks = self._table.chunks({**({} if copied else others), **self._model.wanted})
         yield from _ahead((chunk, *self._model.encode(chunk)) for chunk in chunks)
 
     def _refuse_flags(self) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from bpnet.config.loading import LoadedConfig
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Record
@@ -109,8 +107,6 @@ class _TrainSession(ReplicaSession):
         metrics = measure_parts(model, self._prepared.rows)
         self.save_model(model, metrics)
         self._replicas = self._journal.replicas(metrics, status)
-        losses = [replica.figures["train"]["loss"] for replica in self._replicas]
-        self._infinite_from_start = not self._journal.kept_epoch and not np.isfinite(losses).any()
         self._doctor.finish()
         files.write_json(self._run.diagnosis, self._doctor.report())
         self._journal.close(status, self._doctor.advice, self._replicas)
@@ -141,8 +137,10 @@ class _TrainSession(ReplicaSession):
                 if kept
                 else "no epoch was finite: the first weights are saved"
             )
-            cause = divergence_cause(learning_rate, from_start=self._infinite_from_start)
-            raise DivergedError(f"training diverged in epoch {epoch}: {cause}. In {run}, {saved}")
+            raise DivergedError(
+                f"training diverged in epoch {epoch}: {divergence_cause(learning_rate)}. "
+                f"In {run}, {saved}"
+            )
 
     def result(self, status: Status) -> TrainResult:
         """Return the result of a finished training."""

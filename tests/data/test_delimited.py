@@ -192,8 +192,7 @@ def test_number_formats(text, settings, numbers):
         ("a,b\n1,2\n\n1,2,3\n", ("t.csv, line 4 (row 2)", "3 cells", "header has 2", "(',')")),
         ("a;b\n1;2\n1;2\n1\n", ("t.csv, line 4 (row 3)", "1 cells", "(';')")),
         ("a,b,a\n1,2,3\n", ("line 1", "two columns are named 'a'", "rename")),
-        ("a,,c\n1,2,3\n", ("line 1", "column 2 has no name")),
-        ("\n\na,,c\n1,2,3\n", ("line 3", "column 2 has no name")),
+        ("\n\na,b,b\n1,2,3\n", ("line 3", "two columns are named 'b', columns 2 and 3")),
         ('a,b\n1,"x\n2,y\n', ("t.csv, line 2", "not valid CSV", "quotes", "never closed")),
         ('a,b\n1,2\n"1"5,y\n', ("t.csv, line 3", "not valid CSV", "quotes")),
         (b"a,b\n1,gr\xf6n\n", ("t.csv, line 2", "0xf6", "UTF-8", "dataset.reading.encoding")),
@@ -213,7 +212,7 @@ def test_the_wrong_encoding_is_named_near_its_line():
 
 
 def test_several_bad_names_are_reported_together():
-    assert len(problems("a,,a\n1,2,3\n")) == 2
+    assert len(problems("a,b,a,b\n1,2,3,4\n")) == 2
 
 
 def test_only_the_first_ragged_rows_are_named_and_all_are_counted():
@@ -265,6 +264,10 @@ def test_a_quote_that_is_never_closed_is_named_in_a_large_file(
         ({"separator": '"'}, "quote"),
         ({"decimal": ",", "thousands": ","}, "thousands"),
         ({"encoding": "utf-9"}, "encoding"),
+        ({"encoding": "rot13"}, "encoding"),
+        ({"encoding": "hex"}, "encoding"),
+        ({"encoding": "zlib"}, "encoding"),
+        ({"encoding": "bz2"}, "encoding"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(settings, key):

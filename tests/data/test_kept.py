@@ -25,8 +25,10 @@ class CountedFile:
     """A file of two columns in chunks of three rows that counts how often each is read."""
 
     kind, name, digest = "Counted", "counted", ""
+    reads_only_wanted = False
 
     def __init__(self, rows: int) -> None:
+        self.warnings: list[str] = []
         self.columns, self.rows = ["a", "b"], rows
         self.reads: Counter[tuple[str, int]] = Counter()
 

@@ -69,7 +69,7 @@ def test_nanoseconds_are_a_date_still(tmp_path: Path):
 
 
 def test_many_batches_are_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(parquet, "_ROWS", 7)
+    monkeypatch.setattr(parquet, "ROWS", 7)
     table = read(
         tmp_path / "t.parquet",
         {"a": pa.array(range(50)), "b": pa.array([f"l{k % 3}" for k in range(50)])},
@@ -96,8 +96,14 @@ def test_a_file_that_is_none_is_named(tmp_path: Path):
 
 
 def test_what_is_no_table_of_cells_is_named(tmp_path: Path):
-    with pytest.raises(DataError, match="column 'a' is nested; flatten it"):
-        read(tmp_path / "t.parquet", {"a": pa.array([[1], [2]])})
+    table = read(tmp_path / "t.parquet", {"a": pa.array([[1], [2]]), "b": pa.array([1, 2])})
+    with pytest.raises(DataError) as caught:
+        table.cells("a", wanted_for="is read")
+    for part in ("column 'a': is of the type list", "--set dataset.roles.a=ignored"):
+        assert part in str(caught.value)
+    assert table.cells("b", wanted_for="is read") == ["1", "2"]
+    (chunk,) = table.chunks({"a": "text", "b": "text"})
+    assert chunk.rows() == [("[1]", "1"), ("[2]", "2")]
     with pytest.raises(DataError, match="no rows"):
         read(tmp_path / "u.parquet", {"a": pa.array([], pa.int64())})
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bpnet.data.formats import format_named
@@ -55,6 +55,7 @@ def rows_of(content: bytes) -> list[list[str]]:
     st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6),
     st.sampled_from([["a", "b"], ["b"], [], ["b", "a"]]),
 )
+@example([("x", "y", "two\nlines"), ("x\ry", "z", "")], ["a", "b"])
 def test_csv_is_read_back_by_csv(rows, kept):
     table = table_from_rows("t.csv", ["a", "b"], [row[:2] for row in rows])
     added = {'p, "x"': [row[2] for row in rows], "n": np.arange(len(rows)) / 4}

@@ -1,10 +1,20 @@
-"""Compressions: gzip and zstd, recognized by the first bytes of a file."""
+"""Compressions: gzip, bzip2, xz, zstd and zip, recognized by the first bytes of a file."""
 
 import gzip
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
+
+from bpnet.errors import DataError
+from bpnet.messages import quoted_list, shell_quoted
+
+HEAD = 16
+"""Bytes of a file from which its compression is recognized."""
+
+_ZSTD_PIECE = 2_048
+"""Compressed bytes read at once: a block of zstd, of 4 bytes or more, holds at most 128 KiB."""
 
 
 class _ZstdStream(io.RawIOBase):
@@ -18,20 +28,20 @@ class _ZstdStream(io.RawIOBase):
 
         self._stream, self._decompressor = stream, zstandard.ZstdDecompressor()
         self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._compressed, self._content = b"", b""
+        self._compressed, self._content = b"", memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while not self._content:
-            piece = self._compressed or self._stream.read(16_384)
+            piece = self._compressed or self._stream.read(_ZSTD_PIECE)
             if not piece:
                 if self._frame is not None:
                     raise EOFError("the last zstd frame has no end")
                 return 0
             frame = self._frame or self._decompressor.decompressobj()
-            self._content = frame.decompress(piece)
+            self._content = memoryview(frame.decompress(piece))
             self._compressed = frame.unused_data if frame.eof else b""  # of the next frame
             self._frame = None if frame.eof else frame
         count = min(len(buffer), len(self._content))
@@ -43,14 +53,77 @@ class _ZstdStream(io.RawIOBase):
         super().close()
 
 
-def _gunzip(stream: BinaryIO) -> BinaryIO:
+class _OwningReader(io.BufferedReader):
+    """A buffered reader that closes the compressed stream below it too."""
+
+    def __init__(self, content: Any, *below: Any) -> None:
+        super().__init__(content)
+        self._below = below
+
+    def close(self) -> None:
+        super().close()
+        for stream in self._below:
+            stream.close()
+
+
+def _gunzip(stream: BinaryIO, _: str) -> BinaryIO:
     unzipped = gzip.GzipFile(mode="rb", fileobj=stream)
     unzipped.myfileobj = cast(Any, stream)  # else closing it would leave the stream open
     return cast(BinaryIO, unzipped)
 
 
-def _unzstd(stream: BinaryIO) -> BinaryIO:
+def _bunzip2(stream: BinaryIO, _: str) -> BinaryIO:
+    import bz2  # deferred: few tables are compressed with it
+
+    return cast(BinaryIO, _OwningReader(bz2.BZ2File(stream), stream))
+
+
+def _unxz(stream: BinaryIO, _: str) -> BinaryIO:
+    import lzma  # deferred: few tables are compressed with it
+
+    return cast(BinaryIO, _OwningReader(lzma.LZMAFile(stream), stream))
+
+
+def _unzstd(stream: BinaryIO, _: str) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(_ZstdStream(stream)))
+
+
+def _unzip(stream: BinaryIO, name: str) -> BinaryIO:
+    """Return the content of an archive's only table; a workbook, which is a zip too, as it is."""
+    import zipfile  # deferred: few tables are compressed with it
+
+    try:
+        archive = zipfile.ZipFile(stream)
+    except zipfile.BadZipFile as error:
+        raise EOFError(str(error)) from None
+    inside = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    if any(file == "mimetype" or file.startswith(_OFFICE_FOLDERS) for file in inside):
+        archive.close()
+        stream.seek(0)
+        return stream
+    # macOS adds files of its own
+    files = [file for file in inside if not re.search(r"(^|/)(\.|__MACOSX/)", file)]
+    if len(files) != 1:
+        command = f"unzip {shell_quoted(name)}"
+        if not files:
+            raise DataError(f"{name}: the archive holds no file; compress the table again")
+        raise DataError(
+            f"{name}: the archive holds {len(files)} files ({quoted_list(files)}), and one is "
+            f"read; unpack it with: {command}; then name a file, or a folder of tables that have "
+            "the same columns"
+        )
+    try:
+        return cast(BinaryIO, _OwningReader(archive.open(files[0]), archive, stream))
+    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
+        reason = "needs a password" if "password" in str(error) else str(error)
+        raise DataError(
+            f"{name}: the file '{files[0]}' in the archive {reason}; "
+            f"unpack it with: unzip {shell_quoted(name)}"
+        ) from None
+
+
+_OFFICE_FOLDERS = ("xl/", "word/", "ppt/")
+"""Folders of Excel, Word and PowerPoint in their files, which are zip archives."""
 
 
 @dataclass(frozen=True)
@@ -58,28 +131,35 @@ class Compression:
     """A compression: the suffix and first bytes of its files, and what decompresses a stream."""
 
     suffix: str
-    first_bytes: bytes
-    decompress: Callable[[BinaryIO], BinaryIO]
+    first_bytes: re.Pattern[bytes]
+    decompress: Callable[[BinaryIO, str], BinaryIO]
+    """Called with the stream and the file's name."""
 
 
 COMPRESSIONS = (
-    Compression(".gz", b"\x1f\x8b", _gunzip),
-    Compression(".zst", b"\x28\xb5\x2f\xfd", _unzstd),
+    Compression(".gz", re.compile(rb"\x1f\x8b"), _gunzip),
+    Compression(".bz2", re.compile(rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)"), _bunzip2),
+    Compression(".xz", re.compile(rb"\xfd7zXZ\0"), _unxz),
+    Compression(".zst", re.compile(rb"\x28\xb5\x2f\xfd"), _unzstd),
+    Compression(".zip", re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08PK)"), _unzip),
 )
 
 
-def decompressed(stream: BinaryIO) -> BinaryIO:
-    """Return the stream, decompressed if its first bytes are those of a compression."""
-    head = stream.read(4)
+def decompressed(stream: BinaryIO, name: str) -> BinaryIO:
+    """Return the stream, decompressed if its first bytes are those of a compression.
+
+    Raises DataError, with the file's `name`, if an archive does not hold exactly one file.
+    """
+    head = stream.read(HEAD)
     stream.seek(0)
     for compression in COMPRESSIONS:
-        if head.startswith(compression.first_bytes):
-            return compression.decompress(stream)
+        if compression.first_bytes.match(head):
+            return compression.decompress(stream, name)
     return stream
 
 
 def without_compression_suffix(name: str) -> str:
-    """Return a file's name without `.gz` or `.zst` at its end."""
+    """Return a file's name without `.gz` or the like at its end."""
     for compression in COMPRESSIONS:
         if name.lower().endswith(compression.suffix):
             name = name[: -len(compression.suffix)]

@@ -5,12 +5,15 @@ error.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from bpnet.data.formats import READABLE, titles
 from bpnet.data.reading.chunk import Chunk, ColumnTypes
 from bpnet.data.reading.column import Column, column_from_texts
 from bpnet.data.reading.dialect import Dialect, detect_dialect
+from bpnet.data.reading.header import Header, read_header
+from bpnet.data.reading.preamble import Preamble, read_preamble
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, record_blocks, sha256, utf8_pieces
 from bpnet.errors import DataError
@@ -31,6 +34,7 @@ class DelimitedFile:
     """
 
     kind = "Delimited"
+    reads_only_wanted = False
 
     def __init__(
         self, name: str, opener: Opener, settings: Reading, lines: Sequence[int] | None = None
@@ -39,8 +43,12 @@ class DelimitedFile:
         first = next(self._blocks(), (1, b""))[1]
         # cut at a line end, so that no character of UTF-8 is split
         head = _decoded(first if len(first) <= _HEAD else first[: _line_end(first)], 1, name)
-        self.dialect = detect_dialect(head, name, settings)
-        self.columns, self._header_end = _header(name, head, self.dialect)
+        preamble = read_preamble(head, name, settings)
+        head = "".join(head.splitlines(keepends=True)[preamble.lines :])
+        self.dialect = detect_dialect(head, name, preamble.settings)
+        self.header = _header(name, head, self.dialect, preamble)
+        self.columns = self.header.columns
+        self.warnings = preamble.warnings + self.header.warnings
         self.positions = {column: k for k, column in enumerate(self.columns)}
         self._whole: TextChunk | None = None
 
@@ -78,9 +86,9 @@ class DelimitedFile:
         """Return the first block without the column names, and the line it then begins on."""
         start = 0
         # several lines, if a quoted column name holds a line break
-        for _ in range(self._header_end):
+        for _ in range(self.header.end):
             start = content.find(b"\n", start) + 1 or len(content)  # -1 + 1: no line end
-        return content[start:], self._header_end + 1
+        return content[start:], self.header.end + 1
 
     def line(self, row: int, line: int) -> int:
         """Return the line of a row of the table that begins on `line` of the content."""
@@ -115,7 +123,8 @@ class TextChunk(Chunk):
             return None
         from bpnet.data.reading.pandas_parser import parse_columns  # imports pandas
 
-        return parse_columns(self._content, self.columns, self._file.dialect, types)
+        blank = max(0, self._file.header.width - len(self.columns))
+        return parse_columns(self._content, self.columns, self._file.dialect, types, blank)
 
     def column(self, name: str) -> Column:
         """Return one column, as pandas parsed it, else from its cells."""
@@ -135,6 +144,8 @@ class TextChunk(Chunk):
     def lines(self) -> list[str] | None:
         """Return the lines of the block where each is a row of CSV, else None."""
         dialect = self._file.dialect
+        if self._file.header.width != len(self.columns):
+            return None
         # with quotes, a row may span lines, or not be CSV as it stands
         quoted = dialect.quote.encode() in self._content or b'"' in self._content
         if dialect.separator != "," or quoted:
@@ -164,6 +175,10 @@ class TextChunk(Chunk):
         numbered = list(dialect.records(text, self._line, self.name))
         lines, rows = [line for line, _ in numbered], [row for _, row in numbered]
         width = len(self.columns)
+        # blank cells after the last column are those of a separator at the end of a line
+        longer = [k for k, row in enumerate(rows) if len(row) > width and not any(row[width:])]
+        for k in longer:
+            del rows[k][width:]
         wrong = [k for k, row in enumerate(rows) if len(row) != width]
         if wrong:
             raise DataError(
@@ -196,33 +211,23 @@ def _line_end(content: bytes) -> int:
     return content.rfind(b"\n", 0, _HEAD) + 1 or content.find(b"\n") + 1 or len(content)
 
 
-def _header(name: str, head: str, dialect: Dialect) -> tuple[list[str], int]:
-    """Return the column names and the line they end on; raise DataError."""
-    line, header, end = dialect.header(head, name)
-    if not header:
-        raise DataError(
-            f"{name}: the table is empty; "
-            "it must have a line of column names and then a line for each row"
-        )
+def _header(name: str, head: str, dialect: Dialect, preamble: Preamble) -> Header:
+    """Return the column names, which come after the preamble; raise DataError."""
     if "\0" in head:
-        line = head[: head.index("\0")].count("\n") + 1
+        line = preamble.lines + head[: head.index("\0")].count("\n") + 1
         raise DataError(
             f"{name}, line {line}: holds a NUL byte: this is not a text table; "
             f"give {titles(READABLE)}"
         )
-    seen: set[str] = set()
-    problems = []
-    for k, column in enumerate(header):
-        if not column:
-            problems.append(
-                f"{name}, line {line}: column {k + 1} has no name; give each column one"
-            )
-        elif column in seen:
-            problems.append(
-                f"{name}, line {line}: two columns are named '{column}'; rename one of them"
-            )
-        seen.add(column)
-    if problems:
-        total = total_line(len(problems), "column names are missing or occur twice")
-        raise DataError([*problems[:MAX_PROBLEMS], *total])
-    return header, end
+    records = dialect.first_records(head, preamble.lines + 1, name)
+    if not records:
+        raise DataError(
+            f"{name}: the table is empty; "
+            "it must have a line of column names and then a line for each row"
+        )
+    first = records[0]
+    # in a text whose columns are aligned, the mark of a comment is a cell of its own
+    if dialect.runs and first.cells[0] == "#" and len(first.cells) > 2:
+        records[0] = replace(first, cells=first.cells[1:])
+    present = preamble.settings.has_header
+    return read_header(records, name, dialect.number_format, present=present)

@@ -24,7 +24,7 @@ def table_from_rows(
     """
     # written as CSV, so that these cells are read just as those of a file
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    csv.writer(text, lineterminator="\r\n").writerows([columns, *rows])
     opener = bytes_opener(text.getvalue().encode())
-    settings = Reading(separator=",", missing=missing)
+    settings = Reading(separator=",", header="first", missing=missing)
     return Table(name, [DelimitedFile(name, opener, settings, lines)])

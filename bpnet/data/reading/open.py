@@ -1,14 +1,24 @@
 """Open a table: a file, a folder or pattern of files, standard input, or a scikit-learn table."""
 
+import re
 from pathlib import Path
 
 from bpnet.data.formats import READABLE, format_to_read
+from bpnet.data.reading.addresses import is_address, refuse_address
 from bpnet.data.reading.compression import COMPRESSIONS, without_compression_suffix
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX, sklearn_table
 from bpnet.data.reading.streams import Opener, file_opener, stream_errors
 from bpnet.data.reading.table import Table, TableFile
 from bpnet.errors import DataError
+
+_HEAD = 65_536
+"""Bytes of a file by which its format is recognized."""
+
+_TEXT = re.compile(
+    rb"(?!\s*<|%PDF-|version https|HEADER REC|RD[AXB]|MATLAB|\xff)[^\0-\x08\x0e-\x1f]*\Z"
+)
+"""The head of a file that is text, and of no format that begins like text."""
 
 
 def open_table(path: str | Path, settings: Reading | None = None) -> Table:
@@ -30,6 +40,8 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
         return Table("standard input", [_file("standard input", file_opener(text), settings)])
     if text.startswith(SKLEARN_PREFIX):
         return sklearn_table(text.removeprefix(SKLEARN_PREFIX))
+    if is_address(text):
+        refuse_address(text)
     files = _files(Path(path))
     return Table(text, [_file(str(file), file_opener(file), settings) for file in files])
 
@@ -37,15 +49,7 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
 def _files(path: Path) -> list[Path]:
     """Return the file itself, or the files of a folder or pattern in the order of their names."""
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file() and _is_table(file))
-        if not files:
-            endings = [suffix for file_format in READABLE for suffix in file_format.suffixes]
-            compressed = " or ".join(compression.suffix for compression in COMPRESSIONS)
-            raise DataError(
-                f"{path}: the folder holds no table; names of tables end in {', '.join(endings)}, "
-                f"or in one of these followed by {compressed}"
-            )
-        return files
+        return _files_of_folder(path)
     # a file of that very name comes before the pattern
     if not path.exists() and any(wildcard in str(path) for wildcard in "*?["):
         # Path.glob takes relative patterns only
@@ -58,10 +62,30 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _is_table(file: Path) -> bool:
+def _files_of_folder(folder: Path) -> list[Path]:
+    """Return a folder's tables by their names; a JSON document may be a note about the others."""
+    files = sorted(file for file in folder.iterdir() if file.is_file())
+    tables = [file for file in files if _is_table(file, often_beside_tables=False)]
+    tables = tables or [file for file in files if _is_table(file, often_beside_tables=True)]
+    if not tables:
+        endings = [suffix for file_format in READABLE for suffix in file_format.suffixes]
+        compressed = [compression.suffix for compression in COMPRESSIONS]
+        raise DataError(
+            f"{folder}: the folder holds no table; names of tables end in {', '.join(endings)}, "
+            f"or in one of these followed by {', '.join(compressed[:-1])} or {compressed[-1]}"
+        )
+    return tables
+
+
+def _is_table(file: Path, *, often_beside_tables: bool) -> bool:
     """Return whether a folder's file is read as part of its table, by its name."""
     name = without_compression_suffix(file.name).lower()
-    endings = tuple(suffix for file_format in READABLE for suffix in file_format.suffixes)
+    endings = tuple(
+        suffix
+        for file_format in READABLE
+        if file_format.often_beside_tables == often_beside_tables
+        for suffix in file_format.suffixes
+    )
     return name.endswith(endings) and not name.startswith((".", "_"))
 
 
@@ -69,7 +93,12 @@ def _file(name: str, opener: Opener, settings: Reading) -> TableFile:
     """Open one file with the reader of its format."""
     # opened twice: here for the first bytes, by which the format is known, then by its reader
     with stream_errors(name), opener() as stream:
-        head = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-    file_format = format_to_read(without_compression_suffix(name), head)
+        head = stream.read(_HEAD)
+    if settings.encoding is None and not _TEXT.match(head):
+        from bpnet.data.foreign_formats import refuse_foreign_format  # not needed for text
+
+        refuse_foreign_format(name, head)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    file_format = format_to_read(without_compression_suffix(name), start)
     file: TableFile = file_format.load(file_format.reader, name)(name, opener, settings)
     return file

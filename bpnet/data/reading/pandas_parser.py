@@ -17,14 +17,18 @@ _SPELLINGS = sorted(
 
 
 def parse_columns(
-    content: bytes, columns: list[str], dialect: Dialect, types: ColumnTypes
+    content: bytes, columns: list[str], dialect: Dialect, types: ColumnTypes, blank: int = 0
 ) -> dict[str, Column] | None:
     """Return the columns of `types`; None if anything is invalid.
 
-    Reading cell by cell then finds the invalid cell, and names its line.
+    Reading cell by cell then finds the invalid cell, and names its line. Each row has `blank` cells
+    without content after the columns.
     """
-    if b"\0" in content:
+    if b"\0" in content or dialect.runs:
         return None
+    fillers = [f"\0{k}" for k in range(blank)]  # not a name of a column
+    columns = [*columns, *fillers]
+    given, types = types, {**types, **dict.fromkeys(fillers, "text")}
     if dialect.number_format.thousands and any(kind != "text" for kind in types.values()):
         return None  # pandas removes the thousands mark wherever it is
     # without quotes every separator and line end counts, and rows are checked by their sums
@@ -38,8 +42,10 @@ def parse_columns(
     separators = rows * (len(columns) - 1)
     if unquoted and content.count(dialect.separator.encode()) != separators:
         return None  # a row is short; pandas refuses a long one
+    if not all(frame[name].isna().all() for name in fillers):
+        return None
     parsed: dict[str, Column] = {}
-    for name, kind in types.items():
+    for name, kind in given.items():
         series = frame[name]
         if series.dtype.kind in "iuf":
             numbers = series.to_numpy(np.float64)
@@ -56,9 +62,9 @@ def parse_columns(
                 codes.astype(np.int32), categories.tolist(), dialect.number_format
             )
     # `any` without numbers is parsed again: by now pandas has made true into True
-    as_text: ColumnTypes = {name: "text" for name in types if name not in parsed}
+    as_text: ColumnTypes = {name: "text" for name in given if name not in parsed}
     if as_text:
-        again = parse_columns(content, columns, dialect, as_text)
+        again = parse_columns(content, columns[: len(columns) - blank], dialect, as_text, blank)
         return None if again is None else parsed | again
     return parsed
 

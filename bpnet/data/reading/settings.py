@@ -2,13 +2,13 @@
 
 import codecs
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from bpnet.data.reading.number_detection import TableNumberFormat
 from bpnet.data.reading.number_format import DecimalMark, ThousandsMark
-from bpnet.engine.component import Component, FieldError
+from bpnet.engine.component import Component, FieldError, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +16,9 @@ class Reading(Component):
     """The form of a text table; what is null is recognized from the table."""
 
     separator: str | None = None
-    """Character between cells. By default a comma, semicolon, tab or bar, whichever splits the
-    first lines best. Example: `separator: ";"`.
+    """Character between cells. By default a comma, semicolon, tab or bar, or white space, whichever
+    splits the first lines best. A space is also several of them where lines are aligned by them.
+    Example: `separator: ";"`.
     """
     quote: str = '"'
     """Character around cells that hold the separator or a line break. Example: `quote: "'"`."""
@@ -30,6 +31,17 @@ class Reading(Component):
     thousands: ThousandsMark | None = None
     """Mark between the thousands of a number. By default there is none. Example: `thousands: "'"`.
     """
+    header: Literal["first", "none"] | None = None
+    """`none` if the table has no line of column names; they are then column_1, column_2 and so on.
+    `first` if the first line holds the names. By default it does, with a warning where it looks
+    like a row of values. Example: `header: none`.
+    """
+    skip_lines: int = number(0, ge=0)
+    """Lines before the column names that are not part of the table, such as a title. Example:
+    `skip_lines: 2`.
+    """
+    sheet: str | None = None
+    """Sheet of a workbook. By default the only one that holds cells. Example: `sheet: Data`."""
     missing: Annotated[list[str], Field(min_length=1)] | None = None
     """Words that mean a missing value in any column. A blank cell always does, and NA, N/A, NaN,
     null, none and ? do in columns of numbers or dates. Example: `missing: [unknown, "-999"]`.
@@ -48,13 +60,16 @@ class Reading(Component):
         if self.thousands is not None and self.thousands == self.decimal:
             raise FieldError("thousands", "is the decimal mark too; the two must differ")
         try:
-            codecs.lookup(self.encoding or "utf-8")
-        except LookupError:
+            # rot13, hex and the like are codecs of other things than text
+            known = codecs.lookup(self.encoding or "utf-8")._is_text_encoding
+        except (LookupError, ValueError):  # ValueError: a NUL character
+            known = False
+        if not known:
             raise FieldError(
                 "encoding",
-                f"is '{self.encoding}', which is not an encoding; "
+                f"is '{self.encoding}', which is not an encoding of text; "
                 "use one such as utf-8, cp1252, latin-1 or utf-16",
-            ) from None
+            )
 
     def number_format(self, shown: DecimalMark | None = None) -> TableNumberFormat:
         """Return the number format of a table whose first lines have `shown` the decimal mark."""
@@ -66,3 +81,8 @@ class Reading(Component):
             given=frozenset(key for key in ("decimal", "thousands") if getattr(self, key)),
             shown=shown is not None,
         )
+
+    @property
+    def has_header(self) -> bool | None:
+        """True if the first line holds the column names, False if not, None if it is not set."""
+        return None if self.header is None else self.header == "first"

@@ -1,10 +1,11 @@
-"""Streams: the bytes of a table, from a file or standard input, in blocks of whole records."""
+"""Streams: the bytes of a table, from a file, a pipe or standard input, in blocks of records."""
 
 import codecs
 import gzip
 import hashlib
 import io
 import shutil
+import stat
 import sys
 import tempfile
 import weakref
@@ -28,12 +29,28 @@ Opener = Callable[[], BinaryIO]
 
 
 def file_opener(path: str | Path) -> Opener:
-    """Return an opener of a file, or of standard input for the path `-`; raise DataError."""
+    """Return an opener of a file or pipe, or of standard input for the path `-`.
+
+    Raises DataError.
+    """
     if str(path) == "-":
-        return _standard_input_opener()
+        if sys.stdin is None:
+            raise DataError("standard input: is closed; pipe a table into it, or name a file")
+        return _copied_opener(sys.stdin.buffer, "standard input")
     name = str(path)
-    _open(Path(path), name).close()  # a missing file is reported now, not at the first read
+    with _open(Path(path), name) as stream:  # a missing file is reported now
+        if is_pipe(path):
+            return _copied_opener(stream, name)
     return lambda: _decompressed(_open(Path(path), name), name)
+
+
+def is_pipe(path: str | Path) -> bool:
+    """Return whether a path is that of a pipe or a terminal, which can be read only once."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
 def bytes_opener(content: bytes) -> Opener:
@@ -154,9 +171,11 @@ class stream_errors:  # noqa: N801 (a context manager)
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        # by its name: zstandard is imported only for a table compressed with it
-        is_zstd_error = kind is not None and kind.__name__ == "ZstdError"
-        if is_zstd_error or isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
+        # by their names: their modules are imported only for a table compressed so
+        damaged = kind is not None and kind.__name__ in ("ZstdError", "LZMAError", "BadZipFile")
+        # bz2 raises an OSError that is not one of the system's
+        of_bz2 = isinstance(error, OSError) and error.errno is None
+        if damaged or of_bz2 or isinstance(error, gzip.BadGzipFile | EOFError | zlib.error):
             raise DataError(
                 f"{self._name}: is damaged or cut short: {error}; "
                 "compress or download the table again"
@@ -167,22 +186,18 @@ class stream_errors:  # noqa: N801 (a context manager)
             ) from None
 
 
-def _standard_input_opener() -> Opener:
-    """Return an opener of standard input, which is copied first, to disk if it is large.
-
-    Standard input itself can be read only once.
-    """
-    if sys.stdin is None:
-        raise DataError("standard input: is closed; pipe a table into it, or name a file")
+def _copied_opener(stream: BinaryIO, name: str) -> Opener:
+    """Return an opener of what can be read only once; it is copied, to disk if it is large."""
     copy = cast(
         BinaryIO,
         tempfile.SpooledTemporaryFile(max_size=BLOCK),  # noqa: SIM115 (open as long as the table)
     )
-    shutil.copyfileobj(sys.stdin.buffer, copy)
+    with stream_errors(name):
+        shutil.copyfileobj(stream, copy)
 
     def opener() -> BinaryIO:
         copy.seek(0)
-        return _decompressed(_Unclosed(copy), "standard input")
+        return _decompressed(_Unclosed(copy), name)
 
     weakref.finalize(opener, copy.close)  # once nothing can read the copy
     return opener
@@ -229,4 +244,8 @@ def _open(path: Path, name: str) -> BinaryIO:
 
 def _decompressed(stream: BinaryIO, name: str) -> BinaryIO:
     with stream_errors(name):
-        return decompressed(stream)
+        try:
+            return decompressed(stream, name)
+        except BaseException:
+            stream.close()
+            raise

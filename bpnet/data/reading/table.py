@@ -19,6 +19,10 @@ class TableFile(Protocol):
     kind: str
     name: str
     columns: list[str]
+    reads_only_wanted: bool
+    """True if the rows of its chunks hold only the columns that were asked for."""
+    warnings: list[str]
+    """What was made of a header that is not quite one."""
 
     @property
     def digest(self) -> str:
@@ -45,8 +49,9 @@ class Table:
 
     def _differences(self, file: TableFile) -> list[str]:
         """Return the problems of a file whose columns are not those of the first one."""
-        lacks = [column for column in self.columns if column not in set(file.columns)]
-        adds = [column for column in file.columns if column not in set(self.columns)]
+        here, there = set(self.columns), set(file.columns)
+        lacks = [column for column in self.columns if column not in there]
+        adds = [column for column in file.columns if column not in here]
         words = [
             f"{verb} {quoted_list(names)}"
             for verb, names in (("it lacks", lacks), ("it adds", adds))
@@ -57,6 +62,22 @@ class Table:
         return [
             f"{file.name}: its columns are not those of {self.files[0].name}: {'; '.join(words)}"
         ]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was made of headers that are not quite ones, in any of the files."""
+        texts = [warning for file in self.files for warning in file.warnings]
+        return texts[:MAX_PROBLEMS] + total_line(len(texts), "such warnings of the table's files")
+
+    @property
+    def header_hint(self) -> str:
+        """What was made of the header, to end a message about a column that is not there."""
+        return "".join(f"; {warning}" for warning in self.warnings[:1])
+
+    @property
+    def reads_only_wanted(self) -> bool:
+        """True if the rows of a chunk may hold only the columns that were asked for."""
+        return any(file.reads_only_wanted for file in self.files)
 
     def chunks(self, types: ColumnTypes) -> Iterator[Chunk]:
         """Yield all rows in order; a chunk holds the columns of `types` only. Raises DataError."""
@@ -104,6 +125,7 @@ class Table:
             raise DataError(
                 f"{self.name}: there is no column '{column}', which {wanted_for}; "
                 f"the columns are {quoted_list(self.columns)}{did_you_mean(column, self.columns)}"
+                f"{self.header_hint}"
             )
 
     def cells(self, column: str, *, wanted_for: str) -> list[str]:

@@ -47,8 +47,9 @@ def _cell(text: str) -> str:
     if not _NEEDS_QUOTES.search(text):
         return text
     line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="").writerow([text])
-    return line.getvalue()
+    # a line break is quoted only if it is in the line's end
+    csv.writer(line, lineterminator="\r\n").writerow([text])
+    return line.getvalue().removesuffix("\r\n")
 
 
 def _texts(values: list[str] | Numbers) -> list[str]:

@@ -1,0 +1,53 @@
+"""Arrow files and streams, such as Feather, read by pyarrow, which the extra `parquet` installs."""
+
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.ipc
+
+from bpnet.data.reading.arrow_values import ROWS, ArrowTableFile
+from bpnet.data.reading.streams import stream_errors
+
+
+class ArrowFile(ArrowTableFile):
+    """A file or stream in Arrow's format for messages between processes (IPC)."""
+
+    title = "Arrow"
+    kind = "Arrow"
+
+    def _names(self) -> list[str]:
+        with stream_errors(self.name), self._opener() as stream:
+            try:
+                return [str(name) for name in _open(stream).schema.names]
+            except (OSError, ValueError) as error:
+                raise self._damaged(error) from None
+
+    def _batches(self, names: list[str]) -> Iterator[Any]:
+        with self._opener() as stream:
+            everything = _open(stream).schema.names
+        fields = [everything.index(name) for name in names]
+        with self._opener() as stream:
+            reader = _open(stream, pa.ipc.IpcReadOptions(included_fields=fields))
+            for batch in _of(reader):
+                for start in range(0, batch.num_rows, ROWS):
+                    yield batch.slice(start, ROWS)
+
+
+def _open(stream: BinaryIO, options: Any = None) -> Any:
+    """Open a file, which begins with a mark, or a stream, which does not."""
+    if stream.read(6) == b"ARROW1":
+        stream = stream if stream.seekable() else io.BytesIO(b"ARROW1" + stream.read())
+        stream.seek(0)
+        return pa.ipc.open_file(stream, options=options)
+    stream.seek(0)
+    return pa.ipc.open_stream(stream, options=options)
+
+
+def _of(reader: Any) -> Iterator[Any]:
+    """Yield the batches of a file or stream."""
+    if isinstance(reader, pa.ipc.RecordBatchFileReader):
+        yield from (reader.get_batch(k) for k in range(reader.num_record_batches))
+    else:
+        yield from reader

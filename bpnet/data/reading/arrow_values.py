@@ -1,0 +1,199 @@
+"""Arrow arrays as columns: what Parquet and Arrow files hold, read by pyarrow."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+
+from bpnet.data.reading.chunk import CellType, Chunk, ColumnTypes
+from bpnet.data.reading.column import MAX_EXACT, Column, column_from_texts
+from bpnet.data.reading.names import repeated_names, tidy_name
+from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.reading.settings import Reading
+from bpnet.data.reading.streams import LONGEST_RECORD, Opener, sha256, stream_errors
+from bpnet.errors import DataError
+from bpnet.messages import shell_quoted
+
+ROWS = 50_000
+"""The most rows of a chunk."""
+
+
+class ArrowTableFile:
+    """A file of Arrow columns: numbers, text, booleans, dates and times.
+
+    A column of another type is an error where it is used. Raises DataError.
+    """
+
+    title: str
+    kind: str
+    reads_only_wanted = True
+
+    def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
+        self.name, self._opener = name, opener
+        self.warnings: list[str] = []
+        self._number_format = settings.number_format()
+        names = self._names()
+        self.columns = [tidy_name(column) for column in names]
+        self._written = dict(zip(self.columns, names, strict=True))
+        if repeated := repeated_names(self.columns):
+            column, i, k = repeated[0]
+            raise DataError(
+                f"{name}: two columns are named '{column}', columns {i} and {k}; rename one of them"
+            )
+        if "" in self.columns:
+            position = self.columns.index("") + 1
+            raise DataError(f"{name}: column {position} has no name; give it one")
+
+    def _names(self) -> list[str]:
+        """Return the names of the columns."""
+        raise NotImplementedError
+
+    def _batches(self, names: list[str]) -> Iterator[Any]:
+        """Yield record batches of the columns `names`, of at most `ROWS` rows."""
+        raise NotImplementedError
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the file, decompressed."""
+        return sha256(self._opener, self.name)
+
+    def chunks(self, types: ColumnTypes, start: int) -> Iterator[Chunk]:
+        """Yield the rows in order, with the columns of `types` only; raise DataError."""
+        written = {column: self._written[column] for column in self.columns if column in types}
+        first = start
+        # without columns, a batch has no rows
+        names = list(written.values()) or [self._written[self.columns[0]]]
+        with stream_errors(self.name):
+            try:
+                for batch in self._batches(names):
+                    yield ArrowChunk(self.name, start, written, batch, self._number_format, types)
+                    start += batch.num_rows
+            except (OSError, ValueError) as error:
+                raise self._damaged(error) from None
+        if start == first:
+            raise DataError(f"{self.name}: the table has column names but no rows; add rows")
+
+    def _damaged(self, error: Exception) -> DataError:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return DataError(
+            f"{self.name}: is not a whole {self.title} file: {reason}; write or download it again"
+        )
+
+
+class ArrowChunk(Chunk):
+    """A batch of rows, whose columns are converted when they are asked for.
+
+    `written` gives the name of each column in the batch.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        start: int,
+        written: dict[str, str],
+        batch: Any,
+        number_format: NumberFormat,
+        types: ColumnTypes,
+    ) -> None:
+        super().__init__(name, start)
+        self.columns, self._written, self._batch = list(written), written, batch
+        self._types, self._number_format = types, number_format
+
+    def __len__(self) -> int:
+        return int(self._batch.num_rows)
+
+    def values(self, name: str) -> Any:
+        """Return a column's cells (N,) as Arrow has them."""
+        return self._batch.column(self._batch.schema.names.index(self._written[name]))
+
+    def column(self, name: str) -> Column:
+        """Return one of the columns; raise DataError if it holds neither numbers nor text."""
+        array = self.values(name)
+        kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+        if kind.num_fields or pa.types.is_duration(kind) or pa.types.is_interval(kind):
+            raise self._unreadable(name, f"is of the type {kind}")
+        try:
+            return _column(array, self._number_format, self._types.get(name, "text"))
+        except (pa.ArrowException, ValueError, OverflowError) as error:
+            reason = str(error).splitlines()[0]
+            raise self._unreadable(name, f"cannot be read as numbers or text ({reason})") from None
+
+    def _unreadable(self, name: str, problem: str) -> DataError:
+        return DataError(
+            f"{self.name}, column '{name}': {problem}; write it as numbers or text, or leave it "
+            f"out with --set {shell_quoted(f'dataset.roles.{name}=ignored')}"
+        )
+
+    def rows(self) -> Sequence[Sequence[str]]:
+        """Return every row's cells as text, a list or structure as JSON."""
+        return list(zip(*(self._cells(name) for name in self.columns), strict=True))
+
+    def _cells(self, name: str) -> list[str]:
+        array = self.values(name)
+        if array.type.num_fields:
+            values = array.to_pylist()
+            return ["" if v is None else json.dumps(v, default=str) for v in values]
+        try:
+            return _column(array, self._number_format, "text").cells()
+        except (pa.ArrowException, ValueError, OverflowError):
+            return ["" if value is None else str(value) for value in array.to_pylist()]
+
+
+def _column(array: Any, number_format: NumberFormat, cells: CellType) -> Column:
+    """Convert an Arrow array (N,): numbers to float64, unless `cells` are text, all else to text.
+
+    Whole numbers that are not exact in float64 are text too, unless `cells` are numbers.
+    """
+    types = pa.types
+    if types.is_dictionary(array.type) and not _is_text(array.type.value_type):
+        array = array.dictionary_decode()
+    kind = array.type
+    exact = types.is_integer(kind) or types.is_decimal(kind)
+    as_text = exact and (cells == "text" or (cells == "any" and _beyond_exact(array)))
+    if (exact or types.is_floating(kind)) and not as_text:
+        # not safe: whole numbers beyond 2^53 are rounded
+        floats = array.cast(pa.float64(), safe=False)
+        numbers = floats.to_numpy(zero_copy_only=False).astype(np.float64)
+        # a column with infinity goes on as text, whose parsing names the row
+        if not np.isinf(numbers).any():
+            return Column(number_format, numbers=numbers)
+    if types.is_timestamp(kind):
+        moments = [None if v is None else v.isoformat(sep=" ") for v in array.to_pylist()]
+        array = pa.array(moments, pa.string())
+    if not types.is_dictionary(array.type):
+        array = array.cast(pa.large_string()).dictionary_encode()
+    return _text_column(array, number_format)
+
+
+def _beyond_exact(array: Any) -> bool:
+    """Return whether a number of an Arrow array is beyond the whole numbers that float64 holds."""
+    floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return bool((np.abs(floats) > MAX_EXACT).any())
+
+
+def _is_text(kind: Any) -> bool:
+    return kind in (pa.string(), pa.large_string())
+
+
+def _text_column(array: Any, number_format: NumberFormat) -> Column:
+    """Return a column of the texts of a dictionary array (N,), without white space around them."""
+    indices = array.indices
+    used = indices.drop_null().unique().sort()  # a dictionary may hold many texts more
+    texts = array.dictionary.take(used)
+    longest = pa.compute.max(pa.compute.binary_length(texts)).as_py() or 0
+    if longest > LONGEST_RECORD:
+        raise ValueError(f"a cell is longer than {LONGEST_RECORD / 1e6:.0f} MB")
+    positions = np.searchsorted(
+        used.to_numpy(), indices.fill_null(0).to_numpy(zero_copy_only=False)
+    )
+    missing = indices.is_null().to_numpy(zero_copy_only=False)
+    codes = np.where(missing, -1, positions).astype(np.int32)
+    categories = ["" if text is None else text.strip() for text in texts.to_pylist()]
+    # without white space, texts may be blank or equal: give them new codes
+    if "" in categories or len(set(categories)) < len(categories):
+        cells = ("" if code < 0 else categories[code] for code in codes.tolist())
+        return column_from_texts(cells, number_format)
+    return Column(number_format, codes=codes, categories=categories)

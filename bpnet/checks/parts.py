@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from bpnet.checks.findings import Finding, named
-from bpnet.data.dates.date_format import iso_text
+from bpnet.data.dates.moments import iso_text
 from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.splitting import Part

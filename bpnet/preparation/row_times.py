@@ -14,8 +14,9 @@ from bpnet.data.dates.advice import (
     reading_note,
     set_format,
 )
-from bpnet.data.dates.date_format import ISO, iso_text
+from bpnet.data.dates.date_format import ISO
 from bpnet.data.dates.detection import DetectedFormat, detect_format, likely_format
+from bpnet.data.dates.moments import iso_text
 from bpnet.data.encoding.dates import read_days, read_zones
 from bpnet.data.encoding.settings import DateParts
 from bpnet.data.reading import Table

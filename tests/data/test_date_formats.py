@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.dates.date_format import (
-    ISO,
-    FormatError,
-    date_format,
-    iso_text,
-    parse_date,
-)
+from bpnet.data.dates.date_format import ISO, FormatError, date_format, parse_date
+from bpnet.data.dates.moments import iso_text
 
 
 def moment(text: str) -> float:
@@ -100,7 +95,7 @@ def test_what_is_not_of_the_format(cell: str, form: str) -> None:
 
 def test_a_moment_is_aware_of_its_time_zone_if_it_has_a_time() -> None:
     aware = [
-        date_format(form).moment(cell).aware
+        date_format(form).zone(cell)
         for cell, form in (
             ("2019-01-05", ISO),
             ("2019-01-05T10:00", ISO),

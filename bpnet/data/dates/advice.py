@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bpnet.data.dates.candidates import date_order
-from bpnet.data.dates.date_format import ISO, date_format, iso_text
+from bpnet.data.dates.date_format import ISO, date_format
 from bpnet.data.dates.detection import DetectedFormat, detect_format
+from bpnet.data.dates.moments import iso_text
 from bpnet.messages import quoted_cell, set_option
 
 MIXED_ZONES = (
@@ -79,8 +80,8 @@ def _future(detected: DetectedFormat, texts: Sequence[str]) -> str | None:
     if "y" not in form.directives:
         return None
     now = (datetime.now() - datetime(1970, 1, 1)).days
-    latest = max((text for text in texts if form.fits(text)), key=lambda t: form.moment(t).days)
-    if form.moment(latest).days <= now:
+    latest = max((text for text in texts if form.fits(text)), key=lambda t: form.days(t))
+    if form.days(latest) <= now:
         return None
     return (
         f"{quoted_cell(latest)} is read as {_day(latest, detected.text)}, which is still to come: "
@@ -144,4 +145,4 @@ def training_dates_advice(column: str, form: str, texts: Sequence[str], *, given
 
 def _day(text: str, form: str) -> str:
     """Return a cell's date in ISO form, as a format reads it."""
-    return iso_text(date_format(form).moment(text).days)
+    return iso_text(date_format(form).days(text))

@@ -23,19 +23,19 @@ Zones = Literal["all", "none", "some"]
 def read_days(column: Column, form: str) -> Floats:
     """Return days since 1970-01-01 (N,), NaN for a missing value; raise CellParseError."""
     compiled = date_format(form)
-    return column.parse(lambda cell: compiled.moment(cell).days, expected_date(form))
+    return column.parse(lambda cell: compiled.days(cell), expected_date(form))
 
 
 def read_zones(column: Column, form: str) -> Floats:
     """Return 1 for a date with a time zone, 0 for one without, and NaN if it has no time of day.
 
-    Raises CellParseError.
+    The cells (N,) must be of the format, or missing.
     """
-    compiled = date_format(form)
-    number = {True: 1.0, False: 0.0, None: np.nan}
-    # another `expected` than that of the days, by which a column keeps what it has parsed
-    expected = f"{expected_date(form)} with a time zone or without"
-    return column.parse(lambda cell: number[compiled.moment(cell).aware], expected)
+    compiled, number = date_format(form), {True: 1.0, False: 0.0, None: np.nan}
+    codes, texts = column.as_text()
+    is_missing = column.number_format.is_missing_number
+    zones = [np.nan if is_missing(text) else number[compiled.zone(text)] for text in texts]
+    return np.array([*zones, np.nan])[codes]  # the last for the code -1
 
 
 def share_passed(days: Floats, part: DatePart) -> Floats:

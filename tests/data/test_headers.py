@@ -186,3 +186,8 @@ def test_a_single_column_with_decimal_commas_is_not_split_in_silence():
 
 def test_a_long_cell_is_read_in_a_small_table_as_in_a_large_one(size):
     assert contents(table(f"a,y\n1,{'x' * 200_000}\n2,q\n"))["y"] == ["x" * 200_000, "q"]
+
+
+def test_names_that_are_repeated_among_the_rows_are_noticed():
+    (warning,) = table("a,y\n1,p\n2,q\n" * 3).warnings
+    assert warning.startswith("t.csv, line 4: repeats the column names")

@@ -139,7 +139,12 @@ class ArrowChunk(Chunk):
         try:
             return _column(array, self._number_format, "text").cells()
         except (pa.ArrowException, ValueError, OverflowError):
-            return ["" if value is None else str(value) for value in array.to_pylist()]
+            pass
+        try:
+            texts = array.cast(pa.string()).to_pylist()  # dates that Python does not have
+        except pa.ArrowException:
+            texts = [None if value is None else str(value) for value in array.to_pylist()]
+        return [text or "" for text in texts]
 
 
 def _column(array: Any, number_format: NumberFormat, cells: CellType) -> Column:

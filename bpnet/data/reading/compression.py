@@ -89,7 +89,7 @@ def _unzstd(stream: BinaryIO, _: str) -> BinaryIO:
 
 
 def _unzip(stream: BinaryIO, name: str) -> BinaryIO:
-    """Return the content of an archive's only table; a workbook, which is a zip too, as it is."""
+    """Return the content of an archive's only table; what is a zip by its own format, as it is."""
     import zipfile  # deferred: few tables are compressed with it
 
     try:
@@ -97,7 +97,10 @@ def _unzip(stream: BinaryIO, name: str) -> BinaryIO:
     except zipfile.BadZipFile as error:
         raise EOFError(str(error)) from None
     inside = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-    if any(file == "mimetype" or file.startswith(_OFFICE_FOLDERS) for file in inside):
+    # a workbook, or NumPy arrays: a file of its own kind
+    if any(file == "mimetype" or file.startswith(_OFFICE_FOLDERS) for file in inside) or (
+        inside and all(file.endswith(".npy") for file in inside)
+    ):
         archive.close()
         stream.seek(0)
         return stream

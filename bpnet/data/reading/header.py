@@ -83,7 +83,13 @@ def read_header(
         "if the table has no names, add --set dataset.reading.header=none, which calls the columns "
         f"column_1 to column_{len(named)}"
     )
-    is_row = present is None and _looks_like_a_row(names, rows, number_format)
+    again = next((record for record in records[1:] if record.cells == first.cells), None)
+    if again is not None and any(map(str.strip, first.cells)):
+        warnings.append(
+            f"{name}, {unit} {again.line}: repeats the column names, as where tables are joined; "
+            "remove such lines"
+        )
+    is_row = present is None and again is None and _looks_like_a_row(names, rows, number_format)
     if is_row:
         warnings.append(
             f"{place}: the column names look like a row of values: {quoted_list(named, most=4)}; "

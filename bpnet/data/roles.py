@@ -208,7 +208,7 @@ def _present(column: Column, rows: Array) -> tuple[int, list[str]]:
     counts = np.bincount(codes[rows] + 1, minlength=len(texts) + 1)[1:]  # first: missing
     used = np.flatnonzero(counts).tolist()
     present = [k for k in used if not column.number_format.is_missing_number(texts[k])]
-    if not any(column.number_format.is_number(texts[k]) for k in present):
+    if not any(map(looks_like_number, (texts[k] for k in present))):
         present = used  # among text, N/A and the like are words
     return int(counts[present].sum()), [texts[k] for k in present]
 

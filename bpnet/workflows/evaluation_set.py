@@ -7,7 +7,7 @@ import numpy as np
 
 from bpnet.data.encoding.cell_errors import Where
 from bpnet.data.reading import Table
-from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.targets import Classes, Labels, Quantities, binary_values, regression_values
@@ -100,8 +100,9 @@ def _label_columns(
 ) -> dict[str, Column]:
     """Read the columns of the targets and the sample weights, and return those rows of them."""
     target = model.description.target
-    kind: CellType = "text" if isinstance(target, Classes | Labels) else "number"
-    wanted: dict[str, CellType] = dict.fromkeys(target.names, kind)
+    wanted: dict[str, CellType] = dict.fromkeys(target.names, "text")
+    if isinstance(target, Quantities):
+        wanted |= {name: number_cell_type(target.number_format(name)) for name in target.names}
     if weight_column:
         wanted[weight_column] = "number"
     return {name: column.take(rows) for name, column in whole_columns(table, wanted).items()}

@@ -164,16 +164,12 @@ def test_a_clean_block_is_read_by_pandas():
     [
         b"1,2\n3\n",
         b"1,2\n3,4,5\n",
-        b"1,2\ninf,4\n",
         b'1,2\n"3,4\n',
-        b"1,2\nTrue,4\n",
-        b"1,2\n1e400,4\n",
-        b"1,2\nx,4\n",
         b"1\n3\n",
         b"1,2\n\n3\n4,5,6\n",
     ],
 )
-def test_what_is_amiss_is_left_to_the_careful_reader(rows):
+def test_a_row_that_is_amiss_is_left_to_the_careful_reader(rows):
     assert (
         parse_columns(rows, ["x", "y"], Dialect(",", '"', NumberFormat()), {"x": "number"}) is None
     )
@@ -182,6 +178,19 @@ def test_what_is_amiss_is_left_to_the_careful_reader(rows):
     assert fast == found(b"x,y\n" + rows, "number", "x")
     assert isinstance(fast, list | tuple)
     assert all(not isinstance(part, float) for part in fast)
+
+
+@pytest.mark.parametrize("cell", ["inf", "True", "1e400", "x", "1٣", "1_000", "9" * 5000])
+def test_a_cell_that_is_not_a_number_leaves_the_other_columns_to_pandas(cell):
+    read = parse_columns(
+        f"1,2\n{cell},4\n".encode(), ["x", "y"], Dialect(",", '"', NumberFormat()),
+        {"x": "number", "y": "number"},
+    )  # fmt: skip
+    assert read is not None
+    assert read["y"].numbers.tolist() == [2, 4]
+    with pytest.raises(CellParseError) as caught:
+        read["x"].as_numbers()
+    assert caught.value.texts == [cell]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from bpnet.data.encoding.dates import (
 )
 from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, Ordinal
-from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import CellParseError, Column
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import FALSE_AND_TRUE, KnownValues, meaning, sort_values
@@ -63,9 +63,8 @@ def column_fitter(options: ColumnOptions) -> ColumnFitter:
 class NumericFitter:
     """Fits a column of numbers."""
 
-    cell_type: CellType = "number"
-
     def __init__(self, options: ColumnOptions) -> None:
+        self.cell_type = number_cell_type(options.number_format)
         self._options, self._stats = options, NumericStats()
         self._number_format: NumberFormat | None = None
 

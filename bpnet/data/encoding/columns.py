@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.scalers import AnyScaler
-from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import KnownValues
@@ -31,8 +31,11 @@ class EncodedColumn(Component):
 
     name: str
     indicator: bool = False
-    cell_type: ClassVar[CellType] = "text"
-    """The type that the cells are read as."""
+
+    @property
+    def cell_type(self) -> CellType:
+        """The type that the cells are read as."""
+        return "text"
 
     @property
     def value_inputs(self) -> list[str]:
@@ -78,7 +81,11 @@ class NumericColumn(EncodedColumn):
     highest: float
     number_format: NumberFormat | None = None
     """The format of the numbers in the training rows; None if it was not recorded."""
-    cell_type: ClassVar[CellType] = "number"
+
+    @property
+    def cell_type(self) -> CellType:
+        """The type that the cells are read as."""
+        return number_cell_type(self.number_format)
 
     @property
     def constant(self) -> bool:

@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from bpnet.data.dates.advice import expected_date, new_dates_advice
 from bpnet.data.dates.date_format import ISO, FormatError, date_format
 from bpnet.data.encoding.columns import EncodedColumn, MissingValueError, far_outside
 from bpnet.data.encoding.row_flags import RowFlags
-from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.engine.component import Array, FieldError, number
 
@@ -71,7 +70,6 @@ class DateColumn(EncodedColumn):
     highest: float
     zones: Zones | None = None
     """None if no training row has a time of day, or the model is older than this field."""
-    cell_type: ClassVar[CellType] = "text"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,12 +7,23 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.reading.column import Column
+from bpnet.data.reading.number_format import NumberFormat
 
 CellType = Literal["number", "text", "any"]
 """The type that cells are read as; `any` is numbers if every cell is one, else text."""
 
 ColumnTypes = Mapping[str, CellType]
 """The columns to read, each with the type of its cells."""
+
+
+def number_cell_type(number_format: NumberFormat | None) -> CellType:
+    """Return the type of cells with numbers in a format, if it is known.
+
+    Those with marks are read as text: 1.234 may not mean what a parser of numbers takes it for.
+    """
+    if number_format is None or (number_format.decimal, number_format.thousands) == (".", None):
+        return "number"
+    return "text"
 
 
 class Chunk:

@@ -92,6 +92,8 @@ def detect_number_format(texts: Iterable[str], table_format: NumberFormat) -> De
         if count == most
     ]
     chosen = fitting[0]
+    if most < sum(n for _, _, n in numbers):
+        return DetectedNumbers(chosen)  # it is not the format of all, which is refused
     for other in fitting[1:]:
         if _is_settled(chosen, other, table_format):
             continue

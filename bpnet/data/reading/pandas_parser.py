@@ -19,18 +19,16 @@ _SPELLINGS = sorted(
 def parse_columns(
     content: bytes, columns: list[str], dialect: Dialect, types: ColumnTypes, blank: int = 0
 ) -> dict[str, Column] | None:
-    """Return the columns of `types`; None if anything is invalid.
+    """Return the columns of `types`, as text where a cell is not a plain number.
 
-    Reading cell by cell then finds the invalid cell, and names its line. Each row has `blank` cells
-    without content after the columns.
+    Each row has `blank` cells without content after the columns. Returns None if a row is not
+    valid: reading cell by cell then names its line.
     """
     if b"\0" in content or dialect.runs:
         return None
     fillers = [f"\0{k}" for k in range(blank)]  # not a name of a column
     columns = [*columns, *fillers]
     given, types = types, {**types, **dict.fromkeys(fillers, "text")}
-    if dialect.number_format.thousands and any(kind != "text" for kind in types.values()):
-        return None  # pandas removes the thousands mark wherever it is
     # without quotes every separator and line end counts, and rows are checked by their sums
     unquoted = dialect.quote.encode() not in content and len(types) == len(columns)
     rows = _line_count(content) if unquoted else _row_count(content, len(columns), dialect)
@@ -49,19 +47,16 @@ def parse_columns(
         series = frame[name]
         if series.dtype.kind in "iuf":
             numbers = series.to_numpy(np.float64)
-            if np.isinf(numbers).any():
-                return None
-            if kind == "any" and (np.abs(numbers) > MAX_EXACT).any():
-                continue  # parsed again as text
-            parsed[name] = Column(dialect.number_format, numbers=numbers)
-        elif kind == "number":
-            return None  # a cell is not a number
+            inexact = kind == "any" and (np.abs(numbers) > MAX_EXACT).any()
+            if not inexact and not np.isinf(numbers).any():
+                parsed[name] = Column(dialect.number_format, numbers=numbers)
         elif kind == "text":
             codes, categories = pd.factorize(series)
             parsed[name] = _stripped(
                 codes.astype(np.int32), categories.tolist(), dialect.number_format
             )
-    # `any` without numbers is parsed again: by now pandas has made true into True
+    # a column with other cells than plain numbers is parsed again: by now pandas has made true
+    # into True
     as_text: ColumnTypes = {name: "text" for name in given if name not in parsed}
     if as_text:
         again = parse_columns(content, columns[: len(columns) - blank], dialect, as_text, blank)

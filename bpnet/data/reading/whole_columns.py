@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from bpnet.data.reading.chunk import CellType, ColumnTypes
-from bpnet.data.reading.column import CellParseError, Codes, Column, used_codes
+from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
 from bpnet.data.reading.table import Table
 
 
@@ -39,8 +39,9 @@ def _joined(columns: list[Column], kind: CellType) -> Column | None:
     several = len({column.number_format for column in columns}) > 1
     if any(numeric) or (several and kind != "text"):
         try:
-            numbers = np.concatenate([column.numbers_like(None)[0] for column in columns])
-            return Column(number_format, numbers=numbers)
+            # what is not as the parser of the numbers expects it may be clear from other chunks
+            read = Column.as_numbers if any(numeric) else _certain_numbers
+            return Column(number_format, numbers=np.concatenate(list(map(read, columns))))
         except CellParseError:
             if any(numeric):
                 return None
@@ -49,6 +50,10 @@ def _joined(columns: list[Column], kind: CellType) -> Column | None:
     if several:
         number_format = replace(number_format, decimal=".", thousands=None)
     return Column(number_format, codes=codes, categories=list(number))
+
+
+def _certain_numbers(column: Column) -> Floats:
+    return column.numbers_like(None)[0]
 
 
 def _renumbered(column: Column, number: dict[str, int], *, plain: bool) -> Codes:

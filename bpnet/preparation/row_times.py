@@ -95,11 +95,13 @@ def read_times(config: Config, column: Column, rows: Indices, table: Table) -> R
     name, formats = config.dataset.split.time, date_formats(config)
     assert name is not None
     used = column.take(rows)
+    as_numbers, _ = used.in_own_format()
     texts = used.present_texts() if used.numbers is None or name in formats else []
+    is_number = as_numbers.number_format.is_number
     note, form, expected = None, None, "a number"
     try:
-        if name not in formats and (not texts or any(map(column.number_format.is_number, texts))):
-            present = used.as_numbers()
+        if name not in formats and (not texts or any(map(is_number, texts))):
+            present = as_numbers.as_numbers()
         else:
             detected = _detected(formats.get(name), texts, numbers=name in formats)
             form = ISO if detected is None else detected.text

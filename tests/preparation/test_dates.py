@@ -255,6 +255,7 @@ def test_years_of_two_digits_order_the_rows(tmp_path_factory, days: list[date], 
     ("cells", "last"),
     [
         ([str(2000 + k) for k in range(24)], "2023"),
+        ([f"{k // 2 + 1}.{k % 2 * 5}00,5" for k in range(24)], "12500.5"),
         ([str(1_700_000_000 + 86_400 * k) for k in range(24)], "1701987200"),
         ([f"{2000 + k // 4}Q{k % 4 + 1}" for k in range(24)], "2005-10-01"),
         ([f"{1 + k}/5/2019 3:30 PM" for k in range(12)] * 2, "2019-12-05 15:30"),

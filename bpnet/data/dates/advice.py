@@ -135,7 +135,7 @@ def training_dates_advice(column: str, form: str, texts: Sequence[str], *, given
     no_date = (
         f"remove dataset.preprocessing.columns.{column} if it is not a date"
         if given
-        else f"set dataset.roles.{column} to categorical or ignored"
+        else f"leave the column out with {set_option('dataset.roles', 'ignored', column)}"
     )
     return (
         f"correct it, or give the format if it is another, as in {set_format(column, other_form)}; "

@@ -1,12 +1,12 @@
 """Dates: read by one format, and encoded as the parts that a network can use."""
 
-import contextlib
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from bpnet.data.dates.advice import expected_date, new_dates_advice
+from bpnet.data.dates.candidates import date_order
 from bpnet.data.dates.date_format import ISO, FormatError, date_format
 from bpnet.data.encoding.columns import EncodedColumn, MissingValueError, far_outside
 from bpnet.data.encoding.row_flags import RowFlags
@@ -122,17 +122,17 @@ class DateColumn(EncodedColumn):
         try:
             days = read_days(column, form)
         except CellParseError as error:
-            form = ISO
+            texts = column.present_texts()
+            error.advice = lambda _: new_dates_advice(self.format, texts)
             # dates of Parquet and spreadsheets come as ISO, which cannot be mistaken for another
-            # format, unless that begins with the year as well
-            days = np.empty(0)
-            if not self.format.startswith("%Y-") and self.format != ISO:
-                with contextlib.suppress(CellParseError):
-                    days = read_days(column, ISO)
-            if len(days) < len(column):
-                texts = column.present_texts()
-                error.advice = lambda _: new_dates_advice(self.format, texts)
+            # format, unless that begins with the year, but goes on with the day
+            if form.startswith("%Y-") and date_order(form) != "ymd":
                 raise
+            form = ISO
+            try:
+                days = read_days(column, form)
+            except CellParseError:
+                raise error from None
         self._check_zones(column, form)
         return days
 

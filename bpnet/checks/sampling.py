@@ -49,7 +49,7 @@ def column_cells(fitted: FittedDataset, rows: Indices) -> Mapping[str, Array]:
         for name in types:
             column, picked = by_name.get(name), chunk.column(name).take(inside)
             if isinstance(column, NumericColumn):
-                cells: Array = picked.as_numbers()
+                cells: Array = picked.numbers_like(column.number_format)[0]
             elif isinstance(column, DateColumn):
                 cells = read_days(picked, column.format)
             else:

@@ -50,7 +50,10 @@ def describe_columns(fitted: FittedDataset) -> list[ColumnDescription]:
             if role in ("numeric", "date"):
                 missing[name] += int(missing_targets(column, words=False)[rows].sum())
             else:
-                categories[name].add(column, rows)
+                words = column.without_missing_words() if role == "boolean" else column
+                categories[name].add(words, rows)
+    for stats in categories.values():
+        stats.merge_spellings()
     return [
         _described(
             name,

@@ -92,7 +92,7 @@ class KnownValues:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._spelling = Spelling(texts)
+        self._texts, self._spelling = frozenset(texts), Spelling(texts)
         self._positions: dict[str, int] = {}
         for read in (str, self._spelling):  # a value's own text before the spelling of another
             for k, text in enumerate(texts):
@@ -102,6 +102,10 @@ class KnownValues:
             meanings = {meaning(text): k for k, text in enumerate(texts)}
             if meanings.keys() == {"false", "true"}:
                 self._by_meaning = meanings
+
+    def __contains__(self, text: str) -> bool:
+        """Return whether a text is one that a value is known by, to the letter."""
+        return text in self._texts
 
     def find(self, text: str) -> int | None:
         """Return the position of a cell's value among the known ones, None for any other."""

@@ -12,8 +12,8 @@ from bpnet.data.encoding.cell_errors import Where, parse_problems
 from bpnet.data.encoding.number_advice import number_problem
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
-from bpnet.data.reading.number_format import NumberFormat
-from bpnet.data.spelling import KnownValues, meaning
+from bpnet.data.reading.number_format import GAPS, NumberFormat
+from bpnet.data.spelling import KnownValues, meaning, number_spelling
 from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
 from bpnet.messages import (
@@ -59,11 +59,13 @@ class Classes(Component):
 
     def numbers(self, column: Column, where: Where) -> Codes:
         """Return the number (N,) of each cell's class; raise DataError for any other cell."""
+        known = KnownValues(self.classes)
         # among classes that are words, N/A and the like are words too
-        words = not all(map(column.number_format.is_number, self.classes))
-        refuse_missing_targets(missing_targets(column, words=words), column, self.name, where)
-        codes, labels = column.as_text()
-        found = column.in_own_format()[0].positions(KnownValues(self.classes), labels)
+        words = not all(map(number_spelling, self.classes))
+        missing = missing_targets(column, words=words, known=known)
+        refuse_missing_targets(missing, column, self.name, where)
+        codes, labels = column.as_text(known)
+        found = column.in_own_format()[0].positions(known, labels)
         numbers = np.array([-1 if k is None else k for k in found], np.int32)[codes]
         unknown = np.flatnonzero(numbers < 0)
         if len(unknown):
@@ -175,15 +177,19 @@ def class_codes(column: Column, name: str, where: Where) -> tuple[Codes, list[st
     return column.as_values()
 
 
-def missing_targets(column: Column, *, words: bool) -> npt.NDArray[np.bool_]:
-    """Return the mask (N,) of missing target values: blank, nan, and N/A unless it is a word."""
+def missing_targets(
+    column: Column, *, words: bool, known: KnownValues | None = None
+) -> npt.NDArray[np.bool_]:
+    """Return the mask (N,) of missing target values.
+
+    Among `words` those are blank, NA, NaN and the like, unless they are `known` as classes; else
+    N/A, none and the like are missing too.
+    """
     if column.numbers is not None:
         return np.isnan(column.numbers)
-    codes, texts = column.as_text()
-    is_missing = (
-        (lambda text: text.lower() == "nan") if words else column.number_format.is_missing_number
-    )
-    return (codes < 0) | np.isin(codes, [k for k, text in enumerate(texts) if is_missing(text)])
+    if words:
+        return np.asarray(column.as_text(known)[0] < 0)
+    return np.asarray(column.without_missing_words().as_text()[0] < 0)
 
 
 def refuse_missing_targets(
@@ -196,15 +202,23 @@ def refuse_missing_targets(
     """Raise DataError with the places of the missing target values, if there are any."""
     rows = np.flatnonzero(missing)
     if len(rows):
-        cells = {row: column.cells()[row] for row in rows[:MAX_PROBLEMS].tolist()}
+        cells = column.take(rows[:MAX_PROBLEMS]).written_cells()
         raise DataError(
             [
-                f"{where(row)}, column '{name}': {quoted_cell(cell)} is not a target value; "
-                f"{advice}"
-                for row, cell in cells.items()
+                f"{where(int(row))}, column '{name}': {quoted_cell(cell)} is not a target value; "
+                f"{advice}{not_missing_advice(cell)}"
+                for row, cell in zip(rows, cells, strict=False)
             ]
             + total_line(len(rows), f"target values of '{name}' are missing")
         )
+
+
+def not_missing_advice(cell: str) -> str:
+    """Return what to set if a word that usually means a missing value is a value."""
+    if cell not in GAPS:
+        return ""
+    setting = shell_quoted(f"dataset.reading.not_missing=[{yaml_word(cell)}]")
+    return f"; if {quoted_cell(cell)} is a value, --set {setting}"
 
 
 def is_binary(column: Column) -> bool:
@@ -290,8 +304,8 @@ def _word_advice(texts: list[str], column: Column, count: int) -> str:
     )
     if not 1 <= len(texts) <= MAX_PROBLEMS or not all(text.isprintable() for text in texts):
         return f"{correct}, or {drop}"
-    words = [*sorted(column.number_format.missing), *texts]
-    missing = f"dataset.reading.missing=[{', '.join(map(_yaml_word, words))}]"
+    words = [*sorted(column.number_format.missing - GAPS), *texts]
+    missing = f"dataset.reading.missing=[{', '.join(map(yaml_word, words))}]"
     means = "they mean" if len(texts) > 1 else "it means"
     return (
         f"{correct}, or if {means} a missing value, {drop}: "
@@ -299,7 +313,7 @@ def _word_advice(texts: list[str], column: Column, count: int) -> str:
     )
 
 
-def _yaml_word(word: str) -> str:
+def yaml_word(word: str) -> str:
     """Return a word as an item of a YAML list, in quotes where it may be read as something else."""
     plain = re.fullmatch(r"[^\W\d_]([\w ./-]*[\w./-])?", word)
     if plain and word.lower() not in ("null", "true", "false"):

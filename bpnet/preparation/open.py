@@ -1,7 +1,7 @@
 """The first stage of preparation: the table opened, and the columns that decide about rows read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.whole_columns import whole_columns
+from bpnet.data.roles import looks_like_classes
 from bpnet.preparation.named_columns import feature_candidates
 from bpnet.preparation.row_times import RowTimes, read_times, time_cell_type
 from bpnet.preparation.sample_weights import column_weights
@@ -99,13 +100,16 @@ def _in_own_formats(config: Config, columns: Mapping[str, Column]) -> dict[str, 
 
 
 def _read_targets(config: Config, table: Table, columns: Mapping[str, Column]) -> TargetValues:
-    targets = config.dataset.targets
-    values = read_target_values(config, table, [columns[name] for name in targets])
-    if values.task != "classification" or columns[targets[0]].numbers is None:
-        return values
-    # read again, because classes are texts: 007 is not 7
-    texts = _in_own_formats(config, whole_columns(table, {targets[0]: "text"}))
-    return replace(read_target_values(config, table, list(texts.values())), reason=values.reason)
+    read = [columns[name] for name in config.dataset.targets]
+    if config.task is None and _are_numbers_like_classes(read):
+        # read again, because classes are texts: 007 is not 7
+        types: dict[str, CellType] = {config.dataset.targets[0]: "text"}
+        read = list(_in_own_formats(config, whole_columns(table, types)).values())
+    return read_target_values(config, table, read)
+
+
+def _are_numbers_like_classes(targets: list[Column]) -> bool:
+    return len(targets) == 1 and targets[0].numbers is not None and looks_like_classes(targets[0])
 
 
 def _read_weights(column: Column, name: str, target_values: TargetValues, table: Table) -> Floats:

@@ -6,7 +6,9 @@ import numpy as np
 
 from bpnet.data.reading.column import Floats
 from bpnet.data.splitting import Indices
+from bpnet.data.targets import not_missing_advice
 from bpnet.errors import DataError
+from bpnet.messages import quoted_cell
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.target_values import Mask
 
@@ -40,8 +42,11 @@ def _refuse_missing(missing: Mask, column: str, opened: OpenedDataset) -> None:
     if opened.target_values.dropped is not None:
         missing = missing & ~opened.target_values.dropped
     if missing.any():
+        row = int(np.argmax(missing))
+        cell = opened.whole_columns[column].take(np.array([row])).written_cells()[0]
+        problem = f"{quoted_cell(cell)} is a missing value" if cell else "is blank"
         raise DataError(
-            f"{opened.table.where(int(np.argmax(missing)))}, column '{column}': is blank, but "
+            f"{opened.table.where(row)}, column '{column}': {problem}, but "
             "dataset.split.group needs it in every row; fill it in, or drop the row "
-            f"(rows like it: {int(missing.sum())})"
+            f"(rows like it: {int(missing.sum())}){not_missing_advice(cell)}"
         )

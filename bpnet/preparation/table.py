@@ -70,7 +70,7 @@ def _written_table(loaded: LoadedConfig) -> Table:
     rows, columns = dataset.rows or [], dataset.columns or []
     lines = [source.lines.get(("dataset", "rows", k)) for k in range(len(rows))]
     numbers = [line if isinstance(line, int) else 1 for line in lines]
-    return table_from_rows(source.name, columns, rows, numbers, dataset.reading.missing)
+    return table_from_rows(source.name, columns, rows, numbers, dataset.reading)
 
 
 def _open_path(path: str, loaded: LoadedConfig, key: KeyPath) -> Table:

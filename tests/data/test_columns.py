@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bpnet.data.reading import table_from_rows
 from bpnet.data.reading.column import CellParseError, Column, column_from_texts
-from bpnet.data.reading.number_format import MISSING_WORDS, NumberFormat
+from bpnet.data.reading.number_format import GAPS, MISSING_WORDS, NumberFormat
 from bpnet.data.reading.whole_columns import whole_columns
 
 
@@ -93,10 +93,12 @@ def test_words_may_be_set_as_missing_in_any_column():
 @given(st.lists(st.sampled_from(["", "a", "b", "NA", "1"]), min_size=1))
 def test_codes_point_at_the_cells_and_blanks_are_missing(cells):
     codes, levels = column_from_texts(cells, NumberFormat()).as_text()
-    assert [levels[code] if code >= 0 else "" for code in codes] == cells
+    present = ["" if cell in GAPS else cell for cell in cells]
+    assert [levels[code] if code >= 0 else "" for code in codes] == present
     assert len(set(levels)) == len(levels)
     rows = np.arange(0, len(cells), 2)
-    assert column_from_texts(cells, NumberFormat()).take(rows).cells() == cells[::2]
+    assert column_from_texts(cells, NumberFormat()).take(rows).cells() == present[::2]
+    assert column_from_texts(cells, NumberFormat()).take(rows).written_cells() == cells[::2]
 
 
 @given(st.lists(st.sampled_from([1.0, -2.5, math.nan, 1e20, 0.1]), min_size=1))

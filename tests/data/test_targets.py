@@ -63,7 +63,7 @@ def labels(cells: list[str]) -> list[str]:
             ["123456789012345678901", "123456789012345678902"],
         ),
         (["007", "7", "07"], ["007", "7", "07"]),
-        (["null", "None", "NA"], ["null", "None", "NA"]),
+        (["null", "None", "na", "n/a", "?"], ["null", "None", "na", "n/a", "?"]),
     ],
 )
 def test_labels_are_those_of_the_table(cells, read):
@@ -101,7 +101,7 @@ def test_many_missing_values_are_counted():
 
 def test_words_for_missing_values_are_classes_but_not_numbers():
     cells = column(["1", "NA", "nan", "", "none"])
-    assert missing_targets(cells, words=True).tolist() == [False, False, True, True, False]
+    assert missing_targets(cells, words=True).tolist() == [False, True, True, True, False]
     assert missing_targets(cells, words=False).tolist() == [False, True, True, True, True]
     assert missing_targets(
         Column(NumberFormat(), numbers=np.array([1, np.nan])), words=False

@@ -147,7 +147,7 @@ class CategoricalColumn(EncodedColumn):
 
     def category_codes(self, column: Column, flags: RowFlags) -> tuple[Array, Array]:
         """Return the code (N,) of each cell, -1 for an unseen one, and the mask of missing ones."""
-        codes, texts = column.as_text()
+        codes, texts = column.as_text(self._known)  # NA may be a category of the model
         missing = codes < 0
         if missing.any() and self.refuses_gaps:
             raise MissingValueError(np.flatnonzero(missing))

@@ -137,7 +137,7 @@ class ArrowChunk(Chunk):
             values = array.to_pylist()
             return ["" if v is None else json.dumps(v, default=str) for v in values]
         try:
-            return _column(array, self._number_format, "text").cells()
+            return _column(array, self._number_format, "text").written_cells()
         except (pa.ArrowException, ValueError, OverflowError):
             pass
         try:

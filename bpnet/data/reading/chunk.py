@@ -103,7 +103,9 @@ class ColumnChunk(Chunk):
 
     def rows(self) -> Sequence[Sequence[str]]:
         """Return every row's cells as text."""
-        return list(zip(*(column.cells() for column in self._columns.values()), strict=True))
+        return list(
+            zip(*(column.written_cells() for column in self._columns.values()), strict=True)
+        )
 
     def place(self, row: int) -> str | None:
         """Return the line of a row, if lines are known."""

@@ -156,11 +156,18 @@ class Column:
             self.memo[key] = values, wrong
         return values, wrong
 
-    def as_text(self) -> tuple[Codes, Sequence[str]]:
-        """Return codes (N,), -1 for a missing value, and the distinct texts they point into."""
+    def as_text(self, known: KnownValues | None = None) -> tuple[Codes, Sequence[str]]:
+        """Return codes (N,), -1 for a missing value, and the distinct texts they point into.
+
+        A text that is `known` as a value, as NA may be, is not missing.
+        """
         if self.codes is not None:
             is_missing = self.number_format.is_missing
-            missing = [k for k, category in enumerate(self.categories) if is_missing(category)]
+            missing = [
+                k
+                for k, category in enumerate(self.categories)
+                if is_missing(category) and not (known and category in known)
+            ]
             codes = self._without(self.codes, missing) if missing else self.codes
             return codes.astype(np.int32, copy=False), self.categories
         assert self.numbers is not None
@@ -239,6 +246,14 @@ class Column:
     def cells(self) -> list[str]:
         """Return each cell as text, blank for a missing value."""
         codes, categories = self.as_text()
+        texts = [*categories, ""]  # the last for the code -1
+        return [texts[code] for code in codes.tolist()]
+
+    def written_cells(self) -> list[str]:
+        """Return each cell as it is written, also a word for a missing value."""
+        if self.codes is None:
+            return self.cells()
+        codes, categories = self.codes, self.categories
         texts = [*categories, ""]  # the last for the code -1
         return [texts[code] for code in codes.tolist()]
 

@@ -10,8 +10,16 @@ from typing import Literal
 from bpnet.data.reading.number_cells import split_number, with_plain_marks
 from bpnet.engine.component import Component, FieldError
 
-MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "#n/a", "?", "-", "–", "—")
-"""Words, in any case, for a missing number or date; in a column of text they are categories."""
+GAPS = frozenset(("NA", "<NA>", "NaN", "nan", "NaT", "NULL", "#N/A"))
+"""Words, exactly so, by which R, pandas, databases and spreadsheets write a missing value, also of
+a text."""
+
+MISSING_WORDS = (
+    *("na", "n/a", "<na>", "nan", "nat", "null", "none", "#n/a"),
+    *("?", "-", "–", "—"),
+)
+"""Words, in any case, for a missing number, date, yes or no; in a column of text they are
+categories, except for GAPS."""
 
 DecimalMark = Literal[".", ","]
 ThousandsMark = Literal[",", ".", "'", " ", "_"]
@@ -28,7 +36,7 @@ class NumberFormat(Component):
     thousands: ThousandsMark | None = None
     unit: str | None = None
     """The percent sign, which every number then has, or a currency, which a number may have."""
-    missing: frozenset[str] = frozenset()
+    missing: frozenset[str] = GAPS
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bpnet.data.reading.number_detection import TableNumberFormat
-from bpnet.data.reading.number_format import DecimalMark, ThousandsMark
+from bpnet.data.reading.number_format import GAPS, DecimalMark, ThousandsMark
 from bpnet.engine.component import Component, FieldError, number
 
 
@@ -43,8 +43,13 @@ class Reading(Component):
     sheet: str | None = None
     """Sheet of a workbook. By default the only one that holds cells. Example: `sheet: Data`."""
     missing: Annotated[list[str], Field(min_length=1)] | None = None
-    """Words that mean a missing value in any column. A blank cell always does, and NA, N/A, NaN,
-    null, none and ? do in columns of numbers or dates. Example: `missing: [unknown, "-999"]`.
+    """Words that mean a missing value in any column, besides a blank cell, NA, <NA>, NaN, nan, NaT,
+    NULL and #N/A. In columns of numbers, dates, or yes and no, N/A, null, none and ? do too, in any
+    case. Example: `missing: [unknown, "-999"]`.
+    """
+    not_missing: Annotated[list[str], Field(min_length=1)] | None = None
+    """Words that are values in columns of text, labels and groups, although they usually mean a
+    missing value there, such as NA for Namibia. Example: `not_missing: [NA]`.
     """
 
     def __post_init__(self) -> None:
@@ -59,6 +64,12 @@ class Reading(Component):
             raise FieldError("quote", "is the separator too; the two must differ")
         if self.thousands is not None and self.thousands == self.decimal:
             raise FieldError("thousands", "is the decimal mark too; the two must differ")
+        both = sorted(set(self.missing or ()) & set(self.not_missing or ()))
+        if both:
+            raise FieldError(
+                "not_missing",
+                f"names '{both[0]}', and so does missing; keep it in one of the two",
+            )
         try:
             # rot13, hex and the like are codecs of other things than text
             known = codecs.lookup(self.encoding or "utf-8")._is_text_encoding
@@ -77,7 +88,7 @@ class Reading(Component):
         return TableNumberFormat(
             decimal=decimal,  # type: ignore[arg-type]
             thousands=self.thousands,
-            missing=frozenset(self.missing or ()),
+            missing=(GAPS - frozenset(self.not_missing or ())) | frozenset(self.missing or ()),
             given=frozenset(key for key in ("decimal", "thousands") if getattr(self, key)),
             shown=shown is not None,
         )

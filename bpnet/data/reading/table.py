@@ -132,7 +132,9 @@ class Table:
         """Return one column's cells as text; raise DataError if there is no such column."""
         self.require(column, wanted_for=wanted_for)
         return [
-            cell for chunk in self.chunks({column: "text"}) for cell in chunk.column(column).cells()
+            cell
+            for chunk in self.chunks({column: "text"})
+            for cell in chunk.column(column).written_cells()
         ]
 
     def where(self, row: int) -> str:

@@ -31,11 +31,11 @@ class ParquetWriter:
         self._writer.write_table(table)
 
     def _kept(self, chunk: Chunk, name: str) -> Any:
-        """Return a column of the table, with null for a missing value."""
+        """Return a column of the table, with null for a blank cell."""
         column = chunk.column(name)
         if name in self._columns.numeric:
             return pa.array(column.as_numbers(), from_pandas=True)
-        return pa.array([cell or None for cell in column.cells()], pa.string())
+        return pa.array([cell or None for cell in column.written_cells()], pa.string())
 
     def close(self) -> None:
         """Write the end of the file."""

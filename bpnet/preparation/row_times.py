@@ -9,6 +9,7 @@ from bpnet.config.schema import Config
 from bpnet.data.dates.advice import (
     MIXED_ZONES,
     expected_date,
+    format_example,
     other_formats,
     reading,
     reading_note,
@@ -42,7 +43,7 @@ class RowTimes:
 
     def text(self, value: float) -> str:
         """Return a time as text: an ISO date, or the number."""
-        return number_text(value) if self.format is None else iso_text(value)
+        return number_text(float(value)) if self.format is None else iso_text(value)
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,12 @@ def _advice(name: str, form: str | None, texts: list[str]) -> str:
     """Return what to do about a cell that cannot order its row."""
     if form is None:
         return "correct it, or name another column"
-    others = [other for other in other_formats(texts) if other != form]
+    others = other_formats(form, texts)
     if others:
         return f"every date fits {reading(others[0])}: {set_format(name, others[0])}"
-    return f"correct it, give the format, as in {set_format(name, form)}, or name another column"
+    return (
+        f"correct it, give the format, as in {format_example(name, form)}, or name another column"
+    )
 
 
 def _refuse_missing(missing: Mask, name: str, rows: Indices, table: Table) -> None:

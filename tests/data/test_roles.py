@@ -86,8 +86,7 @@ def test_dates_that_fit_two_orders_are_read_as_month_first_with_a_note():
     assert finding.note is not None
     assert "'1/2/2020' is 2020-01-02" in finding.note
     assert (
-        "every one would also fit day/month/year (%d/%m/%Y), by which it is 2020-02-01"
-        in finding.note
+        "each would also fit day/month/year (%d/%m/%Y), by which it is 2020-02-01" in finding.note
     )
     assert "--set dataset.preprocessing.columns.x.format=%d/%m/%Y" in finding.note
     assert found(["1/2/2020", "3/14/2021"]).note is None

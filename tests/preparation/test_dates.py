@@ -191,6 +191,19 @@ def test_the_format_is_advised_for_any_name_of_a_column(name: str, tmp_path: Pat
     assert not dataset.warnings
 
 
+@pytest.mark.parametrize("setting", ["dataset.split.time=day", "dataset.roles.day=date"])
+def test_an_unusual_format_is_advised_where_dates_are_needed(setting: str, tmp_path: Path) -> None:
+    table(tmp_path, (f"{day:%Y-%d-%m}" for day in [*DAYS, date(2025, 1, 25)]))
+    # the first two fit year, month and day: the last does not, and decides
+    text = problem(tmp_path, setting)
+    assert "line 26 (row 25), column 'day': '2025-25-01' is not a date like 2024-12-31" in text
+    table(tmp_path, (f"{k % 24}:{k + 10}" for k in range(30)))
+    text = problem(tmp_path, setting)
+    assert "'0:10' is not a date" in text
+    assert options_in(text)[0] == "dataset.preprocessing.columns.day.format=%H:%M"
+    assert date_column(prepared(tmp_path, setting, options_in(text)[0])).format == "%H:%M"
+
+
 def test_the_only_feature_is_a_constant_date(tmp_path: Path) -> None:
     table(tmp_path, ["2024-01-05"] * 30)
     assert "t.csv: no column is left to learn from: 'day' has the same date in every" in problem(

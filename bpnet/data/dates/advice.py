@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bpnet.data.dates.candidates import date_order
 from bpnet.data.dates.date_format import ISO, date_format
-from bpnet.data.dates.detection import DetectedFormat, detect_format
+from bpnet.data.dates.detection import DetectedFormat, detect_format, suggested_format
 from bpnet.data.dates.moments import iso_text
 from bpnet.messages import quoted_cell, set_option
 
@@ -30,7 +30,8 @@ def set_format(column: str, form: str) -> str:
 
 def reading(form: str) -> str:
     """Return how a format reads a date, in words: `day/month/year (%d-%m-%Y)`."""
-    return f"{'/'.join(_PARTS[part] for part in date_order(form))} ({form})"
+    order = "/".join(_PARTS[part] for part in date_order(form))
+    return f"{order} ({form})" if order else form
 
 
 def reading_note(column: str, detected: DetectedFormat, texts: Sequence[str]) -> str | None:
@@ -48,6 +49,7 @@ def _ambiguity(column: str, detected: DetectedFormat, texts: Sequence[str]) -> s
     if not detected.others:
         return None
     form, others = detected.text, detected.others
+    texts = [text for text in texts if all(date_format(one).fits(text) for one in (form, *others))]
     cell = next(
         (text for text in texts if any(_day(text, o) != _day(text, form) for o in others)), texts[0]
     )
@@ -56,7 +58,7 @@ def _ambiguity(column: str, detected: DetectedFormat, texts: Sequence[str]) -> s
     )
     return (
         f"its dates are read as {reading(form)}, by which {quoted_cell(cell)} is "
-        f"{_day(cell, form)}, though every one would also fit {as_others}; "
+        f"{_day(cell, form)}, though each would also fit {as_others}; "
         f"give the format if that is right: {set_format(column, others[0])}"
     )
 
@@ -102,16 +104,27 @@ def compact_dates_note(column: str, texts: Sequence[str]) -> str | None:
     )
 
 
-def other_formats(texts: Sequence[str]) -> list[str]:
-    """Return the formats that fit all of a column's cells, one for each order of the parts."""
+def other_formats(form: str, texts: Sequence[str]) -> list[str]:
+    """Return the formats beside `form` that fit all of a column's cells, one for each order."""
     detected = detect_format(texts, numbers=True)
-    return [] if detected is None else [detected.text, *detected.others]
+    if detected is not None:
+        return [other for other in (detected.text, *detected.others) if other != form]
+    # an unusual format only where no cell has the one that was expected
+    if not texts or any(map(date_format(form).fits, texts)):
+        return []
+    suggested = suggested_format(texts)
+    return [] if suggested in (None, form) else [suggested]
+
+
+def format_example(column: str, form: str) -> str:
+    """Return how to give another format than `form`, which does not fit."""
+    return set_format(column, "%d.%m.%Y" if form == ISO else form)
 
 
 def new_dates_advice(form: str, texts: Sequence[str]) -> str:
     """Return advice on the dates of a new table, `texts`, that a model's format does not fit."""
     example = date_format(form).example
-    others = [other for other in other_formats(texts) if other != form]
+    others = other_formats(form, texts)
     if not others:
         return f"write it like {example}, or leave the cell blank if the date is not known"
     unsure = "; the table does not tell which is right" if len(others) > 1 else ""
@@ -127,18 +140,17 @@ def training_dates_advice(column: str, form: str, texts: Sequence[str], *, given
 
     `given` is true if the config says in `dataset.preprocessing.columns` that they are dates.
     """
-    others = [other for other in other_formats(texts) if other != form]
+    others = other_formats(form, texts)
     if others:
         typed = ", or ".join(set_format(column, other) for other in others)
         return f"every date fits {' and '.join(map(reading, others))}: {typed}"
-    other_form = "%d.%m.%Y" if form == ISO else form
     no_date = (
         f"remove dataset.preprocessing.columns.{column} if it is not a date"
         if given
         else f"leave the column out with {set_option('dataset.roles', 'ignored', column)}"
     )
     return (
-        f"correct it, or give the format if it is another, as in {set_format(column, other_form)}; "
+        f"correct it, or give the format if it is another, as in {format_example(column, form)}; "
         f"list the word in dataset.reading.missing if it means a missing value, or {no_date}"
     )
 

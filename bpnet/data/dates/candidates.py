@@ -11,10 +11,10 @@ _ZONE = r"(?P<gap>\s*)(?P<zone>(?:Z|UTC|GMT)\b|[+-][0-9]{2}(?::?[0-9]{2})?(?![0-
 _TIME = re.compile(
     r"(?<![0-9])[0-9]{1,2}(?::(?P<minute>[0-9]{2})(?P<second>:[0-9]{2}(?:[.,][0-9]{1,9})?)?"
     r"(?:(?P<space>\s*)(?P<noon>[ap]\.?\s?m\b\.?))?|(?P<space_2>\s*)(?P<noon_2>[ap]\.?\s?m\b\.?))"
-    rf"(?:{_ZONE})?(?![0-9])",
+    rf"(?:{_ZONE})?(?!:?[0-9])",
     re.IGNORECASE,
 )
-_COMPACT = re.compile(rf"[0-9]{{8}}T(?P<time>[0-9]{{4}}(?P<second>[0-9]{{2}})?)(?:{_ZONE})?")
+_COMPACT_TIME = re.compile(rf"(?<=[0-9])T[0-9]{{4}}(?P<second>[0-9]{{2}})?(?:{_ZONE})?$")
 _TOKEN = re.compile(r"[0-9]+|[^\W\d_]+|\s+|.", re.DOTALL)
 _FILLERS = frozenset(("de", "del", "of", "the", "le", "den", "t", "at", "um"))
 _ORDINALS = frozenset(("st", "nd", "rd", "th", "er"))
@@ -75,19 +75,23 @@ def date_order(form: str) -> str:
 
 def _formats(text: str, *, usual: bool = True) -> Iterator[str]:
     """Yield the formats of a text that is not only digits."""
-    if compact := _COMPACT.fullmatch(text):
-        yield "%Y%m%dT%H%M" + ("%S" if compact["second"] else "") + _zone_of(compact)
-        return
-    match = _TIME.search(text)
+    compact = _COMPACT_TIME.search(text)
+    match = compact or _TIME.search(text)
     if match is None:
         parts = _parts(text)
     else:
         before, after = _parts(text[: match.start()]), _parts(text[match.end() :])
-        parts = None if before is None or after is None else [*before, _time_of(match), *after]
+        clock = _compact_time_of(match) if compact else _time_of(match)
+        parts = None if before is None or after is None else [*before, clock, *after]
     if parts is not None:
         for directives in _assignments(parts, usual=usual):
             given = iter(directives)
-            yield "".join(f"%{next(given)}" if isinstance(p, _Number) else p for p in parts)
+            yield "".join(next(given) if isinstance(part, _Number) else part for part in parts)
+
+
+def _compact_time_of(match: re.Match[str]) -> str:
+    """Return the format of a time of day such as T103000."""
+    return "T%H%M" + ("%S" if match["second"] else "") + _zone_of(match)
 
 
 def _time_of(match: re.Match[str]) -> str:
@@ -136,13 +140,17 @@ def _parts(text: str) -> list[str | _Number] | None:
 
 
 def _assignments(parts: list[str | _Number], *, usual: bool) -> Iterator[list[str]]:
-    """Yield the directives that the numbers may have, the likelier first; or unusual ones."""
+    """Yield the formats that the numbers may have, the likelier first; or unusual ones."""
     numbers = [part.digits for part in parts if isinstance(part, _Number)]
     literals = [part for part in parts if isinstance(part, str)]
     lowered = [literal.casefold() for literal in literals]
     named = any(literal in ("%b", "%B") for literal in literals)
+    timed = any(literal.startswith(("%H", "%I", "T%H")) for literal in literals)
+    if timed and len(numbers) == 1 and not named and usual:
+        # 20190105 beside a time is no number
+        yield from ([form] for form in _DIGITS_ONLY.get(len(numbers[0]), ()) if "%d" in form)
+        return
     if not usual:
-        timed = any(literal.startswith(("%H", "%I")) for literal in literals)
         orders = ["d"] if named else ["Ydm", *([""] if timed and len(parts) == 1 else [])]
     elif "q" in lowered:
         orders = [] if named else _quarters(parts)
@@ -154,7 +162,7 @@ def _assignments(parts: list[str | _Number], *, usual: bool) -> Iterator[list[st
         orders = _unnamed(parts, numbers)
     for order in orders:
         if len(order) == len(numbers) and all(map(_suits, order, numbers)):
-            yield list(order)
+            yield [f"%{directive}" for directive in order]
 
 
 def _quarters(parts: list[str | _Number]) -> list[str]:

@@ -235,11 +235,14 @@ def _is_id(name: str, numbers: list[str], count: int, number_format: NumberForma
 def looks_like_classes(column: Column, rows: Array | None = None) -> bool:
     """Return whether a target is of classes: text, or at most 20 distinct whole numbers.
 
-    Numbers with a few words among them are not, so that those words are reported with their place.
+    Numbers with a few words among them are not, so that those words are reported with their place,
+    nor are amounts such as 1,410 or 5 %.
     """
     _, texts = _present(column, np.ones(len(column), bool) if rows is None else rows)
     numbers = [text for text in texts if column.number_format.is_number(text)]
     if len(numbers) < len(texts):
         return not _are_mostly_numbers(texts, len(numbers))
+    if any(map(column.number_format.is_amount, texts)):
+        return False
     values = {column.number_format.number(text) for text in texts}
     return all(map(float.is_integer, values)) and len(values) <= MAX_INTEGER_CLASSES

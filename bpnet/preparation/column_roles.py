@@ -68,6 +68,7 @@ def detect_roles(
     candidates: list[str],
     train: Array,
     times: RowTimes | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> ColumnRoles:
     """Detect each column's role from its training rows in the first chunk with values.
 
@@ -85,6 +86,8 @@ def detect_roles(
         Mask (N,) of the training rows.
     times
         The times that the rows are split by; a feature of dates has the same format.
+    notes
+        Remarks on other columns, by name.
 
     Raises
     ------
@@ -119,7 +122,9 @@ def detect_roles(
             if not blank and not ambiguous:
                 break
     # the note on the dates that the rows are split by comes in place of that on the feature
-    notes = {} if times is None or times.note is None else {times.column: times.note}
+    notes = dict(notes or {})
+    if times is not None and times.note is not None:
+        notes[times.column] = times.note
     roles = ColumnRoles(detected, notes)
     if not roles.features:
         raise DataError(_no_feature_left(config, table, detected))

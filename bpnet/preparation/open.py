@@ -7,6 +7,7 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
+from bpnet.data.encoding.number_advice import ambiguity_note
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
@@ -34,6 +35,8 @@ class OpenedDataset:
     """Each row's weight (N,) in its column, up to a factor; None if the config names no column."""
     times: RowTimes | None
     """The times that the rows are split by; None if the config names no column of them."""
+    notes: Mapping[str, str]
+    """Remarks on how the numbers of the whole columns are read, by name."""
 
     @property
     def table(self) -> Table:
@@ -60,7 +63,7 @@ def open_dataset(loaded: LoadedConfig, dataset_table: DatasetTable | None = None
     dataset_table = dataset_table or open_dataset_table(loaded)
     config, table = loaded.config, dataset_table.table
     candidates = feature_candidates(loaded, table)
-    columns = _in_own_formats(config, whole_columns(table, _cell_types(config)))
+    columns, notes = _in_own_formats(config, whole_columns(table, _cell_types(config)))
     target_values = _read_targets(config, table, columns)
     weights, name = None, config.dataset.sample_weight
     if name is not None:
@@ -68,7 +71,11 @@ def open_dataset(loaded: LoadedConfig, dataset_table: DatasetTable | None = None
     times, name = None, config.dataset.split.time
     if name is not None:
         times = read_times(config, columns[name], target_values.kept_rows, table)
-    return OpenedDataset(loaded, dataset_table, candidates, target_values, columns, weights, times)
+    if target_values.task != "regression":
+        notes = {key: note for key, note in notes.items() if key not in config.dataset.targets}
+    return OpenedDataset(
+        loaded, dataset_table, candidates, target_values, columns, weights, times, notes
+    )
 
 
 def _cell_types(config: Config) -> dict[str, CellType]:
@@ -89,22 +96,27 @@ def _cell_types(config: Config) -> dict[str, CellType]:
     return types
 
 
-def _in_own_formats(config: Config, columns: Mapping[str, Column]) -> dict[str, Column]:
-    """Return the columns, those of numbers with the number formats that their cells show."""
+def _in_own_formats(
+    config: Config, columns: Mapping[str, Column]
+) -> tuple[dict[str, Column], dict[str, str]]:
+    """Return the columns, those of numbers in the formats that their cells show, and notes."""
     dataset = config.dataset
-    numbers = {*dataset.targets, dataset.sample_weight, dataset.split.time}
-    return {
-        name: column.in_own_format()[0] if name in numbers else column
-        for name, column in columns.items()
-    }
+    read, notes = dict(columns), {}
+    for name in (*dataset.targets, dataset.sample_weight, dataset.split.time):
+        if name is None:
+            continue
+        read[name], detected = columns[name].in_own_format()
+        if note := ambiguity_note(detected):
+            notes[name] = note
+    return read, notes
 
 
 def _read_targets(config: Config, table: Table, columns: Mapping[str, Column]) -> TargetValues:
     read = [columns[name] for name in config.dataset.targets]
     if config.task is None and _are_numbers_like_classes(read):
         # read again, because classes are texts: 007 is not 7
-        types: dict[str, CellType] = {config.dataset.targets[0]: "text"}
-        read = list(_in_own_formats(config, whole_columns(table, types)).values())
+        (name,) = config.dataset.targets
+        read = [whole_columns(table, {name: "text"})[name].in_own_format()[0]]
     return read_target_values(config, table, read)
 
 

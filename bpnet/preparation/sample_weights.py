@@ -74,7 +74,7 @@ def column_weights(column: Column, name: str, where: Where) -> Floats:
     Raises DataError if one is missing, not a number, or below 0.
     """
     try:
-        weights, _ = column.numbers_like(None)
+        weights = column.in_own_format()[0].as_numbers()
     except CellParseError as error:
         advice = "give a number of at least 0"
         raise DataError(

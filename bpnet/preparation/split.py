@@ -92,7 +92,12 @@ def split_dataset(
         target_values=opened.target_values,
         parts=parts,
         column_roles=detect_roles(
-            opened.loaded.config, opened.table, opened.candidates, train, opened.times
+            opened.loaded.config,
+            opened.table,
+            opened.candidates,
+            train,
+            opened.times,
+            opened.notes,
         ),
         weights=opened.weights,
         times=opened.times,

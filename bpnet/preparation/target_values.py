@@ -149,6 +149,8 @@ def suggested_task(columns: Sequence[Column]) -> tuple[Task, str]:
         return "regression", "there are several targets, of numbers"
     column = columns[0]
     if not looks_like_classes(column):
+        if any(map(column.number_format.is_amount, column.categories)):
+            return "regression", "the target is amounts"
         return (
             "regression",
             f"the target is numbers, more than {MAX_INTEGER_CLASSES} different or with fractions",

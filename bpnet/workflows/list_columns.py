@@ -54,6 +54,7 @@ def list_columns(table: Table) -> ColumnList:
             column = chunk.column(name)
             detected = detect_role(name, column, every, None, named=False)
             codes, texts = column.as_text()
+            as_target, _ = column.in_own_format()
             columns.append(
                 ListedColumn(
                     name=name,
@@ -61,7 +62,7 @@ def list_columns(table: Table) -> ColumnList:
                     reason=detected.reason,
                     missing=float((codes < 0).mean()),
                     examples=[texts[code] for code in _first_distinct(codes)],
-                    as_target="classification" if looks_like_classes(column) else "regression",
+                    as_target="classification" if looks_like_classes(as_target) else "regression",
                 )
             )
         break

@@ -89,6 +89,14 @@ class NumberFormat(Component):
         except ValueError:
             return False
 
+    def is_amount(self, cell: str) -> bool:
+        """Return whether a number has a unit, or marks between its thousands."""
+        parts = split_number(with_plain_marks(cell))
+        return parts is not None and (
+            parts.unit is not None
+            or (self.thousands is not None and self.thousands in parts.digits)
+        )
+
     def may_have(self, unit: str | None) -> bool:
         """Return whether numbers with a unit, or without one, may be in a column of this format.
 

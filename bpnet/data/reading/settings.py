@@ -27,9 +27,13 @@ class Reading(Component):
     its mark. Example: `encoding: cp1252`.
     """
     decimal: DecimalMark | None = None
-    """Decimal mark of the numbers. By default the first lines show it. Example: `decimal: ","`."""
+    """Decimal mark of the numbers. By default each column shows its own. It decides where the
+    numbers could be read in two ways, as 1,234 could; a column that it does not fit is read as it
+    shows. Example: `decimal: ","`.
+    """
     thousands: ThousandsMark | None = None
-    """Mark between the thousands of a number. By default there is none. Example: `thousands: "'"`.
+    """Mark between the thousands of a number. By default each column shows its own; a space is
+    also a no-break or narrow one. It decides as `decimal` does. Example: `thousands: "'"`.
     """
     header: Literal["first", "none"] | None = None
     """`none` if the table has no line of column names; they are then column_1, column_2 and so on.
@@ -44,8 +48,8 @@ class Reading(Component):
     """Sheet of a workbook. By default the only one that holds cells. Example: `sheet: Data`."""
     missing: Annotated[list[str], Field(min_length=1)] | None = None
     """Words that mean a missing value in any column, besides a blank cell, NA, <NA>, NaN, nan, NaT,
-    NULL and #N/A. In columns of numbers, dates, or yes and no, N/A, null, none and ? do too, in any
-    case. Example: `missing: [unknown, "-999"]`.
+    NULL and #N/A. In columns of numbers, dates, or yes and no, N/A, null, none, ? and - do too, in
+    any case. Example: `missing: [unknown, "-999"]`.
     """
     not_missing: Annotated[list[str], Field(min_length=1)] | None = None
     """Words that are values in columns of text, labels and groups, although they usually mean a

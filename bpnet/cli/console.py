@@ -106,8 +106,8 @@ class TrainingView:
         self._epochs = epochs
         if sys.stderr.isatty():
             self._progress = _progress_bar()
-            # "epoch 12/200 ", the bar and " 0:00:00", with blanks around the metrics
-            self._width = len(f"epoch {epochs}/{epochs} ") + _BAR_WIDTH + len("  0:00:00")
+            # "epoch 12/200 ", the bar and " 10:00:00", with blanks around the metrics
+            self._width = len(f"epoch {epochs}/{epochs} ") + _BAR_WIDTH + len("  10:00:00")
             self._task = self._progress.add_task("", total=self._epochs, metrics="")
             self._progress.start()
 

@@ -1,17 +1,13 @@
 """The report of `bpnet cv`: each metric's mean over the folds."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bpnet.reports.text import (
-    CLASS_WEIGHT_NOTE,
-    closing_lines,
-    counted,
-    interval_text,
-    score_text,
-    table,
-)
-from bpnet.scoring.metrics import metric_title
+from bpnet.reports.eval import metric_label
+from bpnet.reports.tables import table
+from bpnet.reports.text import CLASS_WEIGHT_NOTE, closing_lines, counted, interval_text, score_text
+from bpnet.scoring.metrics import metric_range
 
 if TYPE_CHECKING:
     from bpnet.workflows.cv import CVResult
@@ -25,10 +21,12 @@ def cv_lines(result: "CVResult") -> Iterator[str]:
     yield f"\n{networks} of {result.folds} folds{again}, trained in {times}\n"
     rows = [
         [
-            metric_title(name, result.positive),
-            score_text(estimate.mean),
+            metric_label(name, result.positive),
+            score_text(estimate.mean, bounded=math.isfinite(metric_range(name)[1])),
             "" if estimate.deviation is None else f"± {estimate.deviation:.2g}",
-            interval_text(estimate.low, estimate.high),
+            interval_text(
+                estimate.low, estimate.high, bounded=math.isfinite(metric_range(name)[1])
+            ),
             "" if estimate.folds == len(result.results) else str(estimate.folds),
         ]
         for name, estimate in result.estimates.items()

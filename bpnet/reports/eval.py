@@ -1,19 +1,22 @@
 """The report of `bpnet eval`: metrics with intervals beside the baselines'."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.reports.text import (
-    CLASS_WEIGHT_NOTE,
-    MAX_WIDTH,
-    counted,
-    interval_text,
-    score_text,
+from bpnet.reports.tables import (
+    LABEL_WIDTH,
+    NAME_WIDTH,
+    aligned,
+    display_width,
+    fits,
+    shortened,
     table,
 )
-from bpnet.scoring.metrics import EVALUATION_METRICS, metric_title
+from bpnet.reports.text import CLASS_WEIGHT_NOTE, MAX_WIDTH, counted, interval_text, score_text
+from bpnet.scoring.metrics import EVALUATION_METRICS, metric_range, metric_title
 
 if TYPE_CHECKING:
     from bpnet.scoring.comparison import Comparison
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from bpnet.workflows.eval import Evaluation
 
 NARROWEST_HEAD = 8
+MOST_IN_MATRIX = 40
+"""Classes whose confusion matrix is shown whole; of more the most frequent confusions are."""
+MOST_CONFUSIONS = 20
 
 
 def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
@@ -58,18 +64,21 @@ def eval_data(run: Path, evaluation: "Evaluation") -> dict[str, Any]:
 def _metric_lines(evaluation: "Evaluation") -> list[str]:
     """Return the table of metrics, one per line, with the baselines' beside them."""
     baselines, positive = evaluation.baselines, getattr(evaluation.scores, "positive", None)
-    rows = [
-        [
-            metric_title(score.name, positive),
-            score_text(score.value),
-            interval_text(score.low, score.high),
-            *(score_text(baseline.figures.get(score.name)) for baseline in baselines),
-        ]
-        for score in evaluation.scores.figures
-    ]
+    rows = []
+    for score in evaluation.scores.figures:
+        bounded = math.isfinite(metric_range(score.name)[1])
+        values = [score.value, *(baseline.figures.get(score.name) for baseline in baselines)]
+        network, *others = (score_text(value, bounded=bounded) for value in values)
+        interval = interval_text(score.low, score.high, bounded=bounded)
+        rows.append([metric_label(score.name, positive), network, interval, *others])
     rows += _weighted_rows(evaluation.comparisons)
     header = ["", "network", "95 % interval", *(baseline.name for baseline in baselines)]
     return table(header, rows, numbers=True)
+
+
+def metric_label(name: str, positive: str | None) -> str:
+    """Return what a table calls a metric; the name of a class in it is short."""
+    return metric_title(name, positive and shortened([positive], NAME_WIDTH)[0])
 
 
 def _weighted_rows(comparisons: Sequence["Comparison"]) -> list[list[str]]:
@@ -90,8 +99,12 @@ def _weighted_rows(comparisons: Sequence["Comparison"]) -> list[list[str]]:
 
 
 def _class_lines(scores: "Classification") -> Iterator[str]:
-    yield "\nConfusion matrix (rows: true class, columns: predicted)\n"
-    yield from _confusion_lines(scores.classes, scores.confusion)
+    if len(scores.classes) > MOST_IN_MATRIX:
+        yield f"\nThe most frequent confusions among {len(scores.classes)} classes (all: --json)\n"
+        yield from _largest_confusions(scores.classes, scores.confusion)
+    else:
+        yield "\nConfusion matrix (rows: true class, columns: predicted)\n"
+        yield from _confusion_lines(scores.classes, scores.confusion)
     yield ""
     rows = [
         [c.label, *map(score_text, (c.precision, c.recall, c.f1)), str(c.rows)]
@@ -103,14 +116,37 @@ def _class_lines(scores: "Classification") -> Iterator[str]:
 
 
 def _confusion_lines(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[str]:
-    """Return the confusion matrix, its heads cut where it would be wider than 80 columns."""
-    rows = [[label, *map(str, counts)] for label, counts in zip(classes, confusion, strict=True)]
-    lines = table(["", *classes], rows, numbers=True)
-    if max(map(len, lines)) <= MAX_WIDTH:
-        return lines
-    room = max((MAX_WIDTH - max(map(len, classes))) // len(classes) - 2, NARROWEST_HEAD)
-    heads = [label if len(label) <= room else label[: room - 1] + "…" for label in classes]
-    return table(["", *heads], rows, numbers=True)
+    """Return the confusion matrix in at most 80 columns.
+
+    The heads are shortened where it would be wider, or are the numbers of the classes.
+    """
+    counts = [list(map(str, row)) for row in confusion]
+    for labels in (list(classes), shortened(classes, LABEL_WIDTH)):
+        rows = [[label, *row] for label, row in zip(labels, counts, strict=True)]
+        room = (MAX_WIDTH - max(map(display_width, labels))) // len(classes) - 2
+        lines = aligned([["", *shortened(classes, max(room, NARROWEST_HEAD))], *rows])
+        if fits(lines):
+            return lines
+    digits = len(str(len(classes)))
+    numbered = [f"{k:>{digits}} {label}" for k, label in enumerate(classes, start=1)]
+    rows = [[label, *row] for label, row in zip(numbered, counts, strict=True)]
+    return table(["", *map(str, range(1, len(classes) + 1))], rows, numbers=True)
+
+
+def _largest_confusions(classes: Sequence[str], confusion: Sequence[Sequence[int]]) -> list[str]:
+    """Return the pairs of classes that are confused most often."""
+    pairs = [
+        (-count, true, predicted)
+        for true, counts in enumerate(confusion)
+        for predicted, count in enumerate(counts)
+        if count and true != predicted
+    ]
+    names = shortened(classes, LABEL_WIDTH)
+    rows = [
+        [names[true], names[predicted], str(-count)]
+        for count, true, predicted in sorted(pairs)[:MOST_CONFUSIONS]
+    ]
+    return table(["true class", "predicted", "rows"], rows, numbers=True) if rows else ["none"]
 
 
 def _label_lines(scores: "Multilabel") -> Iterator[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bpnet.reports.text import counted, table
+from bpnet.reports.tables import table
+from bpnet.reports.text import counted
 
 if TYPE_CHECKING:
     from bpnet.workflows.gradcheck import GradientReport

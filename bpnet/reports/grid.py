@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bpnet.reports.text import closing_lines, counted, table
+from bpnet.reports.tables import table
+from bpnet.reports.text import closing_lines, counted
 
 if TYPE_CHECKING:
     from bpnet.data.splitting import Part

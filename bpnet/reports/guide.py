@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bpnet.reports.text import table
+from bpnet.reports.tables import table
 from bpnet.workflows.guide import Page
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import wrap
+
+from bpnet.reports.text import MAX_WIDTH
 
 
 @dataclass(frozen=True)
@@ -16,16 +19,34 @@ Line = Heading | str
 
 
 def as_text(lines: Iterator[Line]) -> str:
-    """Return plain text, in which headings of levels 1 and 2 are underlined."""
+    """Return plain text, in which headings of levels 1 and 2 are underlined.
+
+    Lines are wrapped at 80 columns, and go on further to the right.
+    """
     out: list[str] = []
     for line in lines:
         if not isinstance(line, Heading):
-            out.append(f"  {line}")
+            out += _wrapped(f"  {line}")
         elif line.level == 3:
             out += ["", line.text]
         else:
             out += ["", line.text, ("=" if line.level == 1 else "-") * len(line.text)]
     return "\n".join(out).strip("\n") + "\n"
+
+
+def _wrapped(line: str) -> list[str]:
+    """Return a line as lines of at most 80 columns, divided at blanks."""
+    if len(line) <= MAX_WIDTH:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())]
+    return wrap(
+        line.lstrip(),
+        MAX_WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def as_markdown(lines: Iterator[Line]) -> str:

@@ -1,51 +1,18 @@
-"""Text that reports are made of: tables, counts, durations and scores."""
+"""Text that reports are made of: counts, durations and scores."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from textwrap import wrap
 
 from bpnet.messages import shell_path
 
 MAX_WIDTH = 80
 """Columns of a terminal, and of a line of Markdown."""
-_HEAD_WIDTH = 12
 
 CLASS_WEIGHT_NOTE = (
     "the classes were weighted in training (dataset.class_weight), so the probabilities are not "
     "calibrated to the class shares of the table: log loss, Brier score and calibration error "
     "suffer from it"
 )
-
-
-def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False
-) -> list[str]:
-    """Return lines of aligned columns; with `numbers` all but the first are aligned right.
-
-    The header takes several lines where the table would be wider than 80 columns.
-    """
-    lines = _aligned([header, *rows], numbers)
-    if max(map(len, lines)) <= MAX_WIDTH:
-        return lines
-    widths = [max(_HEAD_WIDTH, *map(len, cells)) for cells in zip(*rows, strict=True)]
-    heads = [
-        wrap(head, width, break_long_words=False)
-        for head, width in zip(header, widths, strict=True)
-    ]
-    height = max(map(len, heads))
-    heads = [[""] * (height - len(head)) + head for head in heads]
-    return _aligned([*zip(*heads, strict=True), *rows], numbers)
-
-
-def _aligned(rows: Sequence[Sequence[str]], numbers: bool) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if numbers and k else cell.ljust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def counted(number: int, noun: str) -> str:
@@ -67,14 +34,24 @@ def _two_digits(value: float) -> str:
     return f"{float(f'{value:.2g}'):g}"
 
 
-def score_text(value: float | None) -> str:
-    """Return a score to four decimals, or to six digits where it is 10 or more."""
-    return "undefined" if value is None else f"{value:.4f}" if abs(value) < 10 else f"{value:.6g}"
+def score_text(value: float | None, *, bounded: bool = False) -> str:
+    """Return a score to four decimals, to four digits if small, or to six if it is 10 or more.
+
+    A small score of a `bounded` metric, such as a share, has four decimals too.
+    """
+    if value is None:
+        return "undefined"
+    size = abs(value)
+    if 0 < size < 0.001 and not bounded:
+        return f"{value:.4g}"
+    return f"{value:.4f}" if size < 10 else f"{value:.6g}"
 
 
-def interval_text(low: float | None, high: float | None) -> str:
+def interval_text(low: float | None, high: float | None, *, bounded: bool = False) -> str:
     """Return the limits of an interval, or nothing where there is none."""
-    return "" if low is None or high is None else f"{score_text(low)} … {score_text(high)}"
+    if low is None or high is None:
+        return ""
+    return f"{score_text(low, bounded=bounded)} … {score_text(high, bounded=bounded)}"
 
 
 def closing_lines(title: str, run: Path, verb: str, *others: str) -> Iterator[str]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bpnet.reports.text import closing_lines, counted, table
+from bpnet.reports.tables import table
+from bpnet.reports.text import closing_lines, counted
 from bpnet.runs.metrics import deviations
 
 if TYPE_CHECKING:

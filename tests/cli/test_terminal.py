@@ -1,41 +1,13 @@
 """On a terminal: lines fit its width, commands and paths stay whole, control codes are shown."""
 
-import contextlib
-import fcntl
-import os
-import struct
-import subprocess
-import termios
 from pathlib import Path
 
 import pytest
-from command_line import BPNET
 from hypothesis import given
 from hypothesis import strategies as st
+from terminal import on_terminal
 
 from bpnet.reports.terminal import visible, wrapped
-
-
-def on_terminal(*words: str, cwd: Path, columns: int = 80) -> str:
-    """Return what a command shows on a terminal, results and messages."""
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    process = subprocess.Popen(
-        [*BPNET, *words],
-        cwd=cwd,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment | {"TERM": "dumb"},
-    )
-    os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # the end, on Linux
-        while piece := os.read(ours, 65_536):
-            shown += piece
-    os.close(ours)
-    process.wait()
-    return shown.decode().replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_markdown_puts_the_equations_into_code_blocks(trace):
 
 
 def test_a_large_network_shows_its_largest_contributions_and_says_what_is_left_out(trace):
-    text = trace("configs/digits.yaml", "--digits", 3)
+    text = " ".join(trace("configs/digits.yaml", "--digits", 3).split())
     assert "from 56 smaller terms)" in text
     assert "(120 more units with smaller outputs are left out)" in text
     assert "(8176 more entries of weight with smaller gradients are left out)" in text

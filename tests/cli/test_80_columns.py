@@ -64,7 +64,7 @@ def test_tables_are_at_most_80_columns_wide(target, folder):
     for words in (
         ["train", f"{target}.yaml", *(word for key in grid for word in ("--grid", key))],
         ["eval", f"runs/{target}-001"],
-        ["cv", f"{target}.yaml", "--folds", "2", "--set", "dataset.split.stratify=false"],
+        ["cv", f"{target}.yaml", "--folds", "2"],
         ["trace", f"runs/{target}-001", "--row", "1,2"],
     ):
         code, shown = invoked(*words)
@@ -91,7 +91,7 @@ def test_a_terminal_of_80_columns_shows_everything_within_it(target, folder):
         ["train", f"{target}.yaml"],
         ["eval", f"runs/{target}-001"],
         ["train", f"{target}.yaml", "--grid", "training.learning_rate=0.01,0.02"],
-        ["cv", f"{target}.yaml", "--folds", "2", "--set", "dataset.split.stratify=false"],
+        ["cv", f"{target}.yaml", "--folds", "2"],
         ["trace", f"runs/{target}-001", "--row", "1,2,3"],
     ):
         text = shown(*words)

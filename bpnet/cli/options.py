@@ -17,6 +17,14 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="Override a key of the config; may be repeated."
     ),
 ]
+ReadingOverrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Read DATA with another dataset.reading.KEY; may be repeated.",
+    ),
+]
 Runs = Annotated[Path, typer.Option(metavar="DIR", help="Make the run directory in DIR.")]
 ReplicaChoice = Annotated[
     str,

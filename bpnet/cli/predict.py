@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import ReplicaChoice, RunFolder
+from bpnet.cli.options import ReadingOverrides, ReplicaChoice, RunFolder
 from bpnet.cli.output import STDOUT, check_output
 from bpnet.data.formats import (
     WRITABLE,
@@ -70,6 +70,7 @@ def predict(
         ),
     ] = None,
     replica: ReplicaChoice = "all",
+    overrides: ReadingOverrides = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where a row would be flagged.")
     ] = False,
@@ -78,21 +79,26 @@ def predict(
     """Add predictions, probabilities and flags to a table's rows.
 
     Columns are found by name, in any order; the target is not needed. A row is flagged where a
-    category did not occur in training, a missing value was filled in, or a number is far outside
-    the training range.
+    category did not occur in training, a missing value was filled in that training did not know
+    of, or a number is far outside the training range.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
-        from bpnet.reports.predict import flags_text
+        from bpnet.reports.predict import flags_text, training_note
         from bpnet.runs.files import replacing
+        from bpnet.workflows.kept_columns import read_keep
         from bpnet.workflows.predict import Prediction, PredictOptions
 
         check_output(output, data)
         file_format = _chosen_format(output, form and form.value, as_json=as_json)
-        columns = {"all": None, "none": []}.get(keep, [name.strip() for name in keep.split(",")])
         options = PredictOptions(
-            keep=columns, probabilities=proba, top=top, strict=strict, replica=replica
+            keep=read_keep(keep),
+            probabilities=proba,
+            top=top,
+            strict=strict,
+            replica=replica,
+            reading=overrides or (),
         )
         prediction = Prediction(run, data, options)
         for warning in prediction.warnings:
@@ -103,9 +109,11 @@ def predict(
         else:
             with replacing(Path(output)) as stream:
                 summary = prediction.write(file_format, stream)
-            console.print_note(f"{summary.rows} rows written to {output}")
-        if summary.flagged:
-            console.print_warning(flags_text(summary))
+            console.print_note(f"{summary.flags.rows} rows written to {output}")
+        for note in training_note(summary):
+            console.print_note(note)
+        for warning in flags_text(summary.flags):
+            console.print_warning(warning)
         sys.stdout.flush()  # here, where a closed pipe is caught
 
 

@@ -57,13 +57,16 @@ class Classes(Component):
         """The target's columns."""
         return [self.name]
 
+    def missing(self, column: Column) -> npt.NDArray[np.bool_]:
+        """Return the mask (N,) of missing target values."""
+        # among classes that are words, N/A and the like are words too
+        words = not all(map(number_spelling, self.classes))
+        return missing_targets(column, words=words, known=KnownValues(self.classes))
+
     def numbers(self, column: Column, where: Where) -> Codes:
         """Return the number (N,) of each cell's class; raise DataError for any other cell."""
         known = KnownValues(self.classes)
-        # among classes that are words, N/A and the like are words too
-        words = not all(map(number_spelling, self.classes))
-        missing = missing_targets(column, words=words, known=known)
-        refuse_missing_targets(missing, column, self.name, where)
+        refuse_missing_targets(self.missing(column), column, self.name, where)
         codes, labels = column.as_text(known)
         found = column.in_own_format()[0].positions(known, labels)
         numbers = np.array([-1 if k is None else k for k in found], np.int32)[codes]

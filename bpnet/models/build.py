@@ -37,6 +37,7 @@ def describe(prepared: FittedDataset) -> Description:
         precision=config.training.precision,
         reading=config.dataset.reading,
         seeds=[config.seed],
+        drop_missing_targets=config.dataset.drop_missing_targets,
     )
 
 

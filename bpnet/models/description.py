@@ -44,6 +44,8 @@ class Description(Component):
     precision: Literal["float32", "float64"]
     reading: Reading
     seeds: list[int]
+    drop_missing_targets: bool = False
+    """True if rows without a target are left out."""
     losses: list[float] | None = None
     """The loss of each seed's network on the validation rows, or else on the training rows."""
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpnet.reports.predict import flags_text
 from bpnet.reports.tables import (
     LABEL_WIDTH,
     NAME_WIDTH,
@@ -52,6 +53,11 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
     if closing:
         yield ""
         yield from closing
+
+
+def eval_warnings(evaluation: "Evaluation") -> list[str]:
+    """Return the warnings of an evaluation, the last about rows that are flagged."""
+    return [*evaluation.warnings, *flags_text(evaluation.flags)]
 
 
 def eval_data(run: Path, evaluation: "Evaluation") -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""The report of `bpnet predict`: a summary of the rows that are flagged."""
+"""The report of `bpnet predict`: the rows that are flagged, and those that the model knows."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bpnet.data.encoding.row_flags import FlagSummary
     from bpnet.workflows.predict import Summary
 
 _MEANINGS = {
@@ -12,7 +13,20 @@ _MEANINGS = {
 }
 
 
-def flags_text(summary: "Summary") -> str:
-    """Return the number of rows flagged, with how often each flag was set."""
-    kinds = ", ".join(f"{_MEANINGS[kind]}: {count}" for kind, count in summary.kinds.items())
-    return f"{summary.flagged} of {summary.rows} rows are flagged: {kinds}"
+def training_note(summary: "Summary") -> list[str]:
+    """Return a note on the rows that trained the model, if there are any."""
+    if not summary.trained_rows:
+        return []
+    return [
+        f"note: {summary.table} is the table that the run was trained on: {summary.trained_rows} "
+        f"of its {summary.flags.rows} rows trained the model, and predictions for them look "
+        "better than for new rows"
+    ]
+
+
+def flags_text(flags: "FlagSummary") -> list[str]:
+    """Return a sentence with the number of rows flagged and each kind of flag, if there are any."""
+    if not flags.flagged:
+        return []
+    kinds = ", ".join(f"{_MEANINGS[kind]}: {count}" for kind, count in flags.kinds.items())
+    return [f"{flags.flagged} of {flags.rows} rows are flagged: {kinds}"]

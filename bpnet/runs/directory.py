@@ -146,6 +146,12 @@ def open_run(path: Path) -> RunPaths:
     )
 
 
+def run_of(path: Path) -> RunPaths | None:
+    """Return the run that `path` is, or whose model it is; None for a model that was copied."""
+    folder = path.resolve().parent if (path / "model.json").is_file() else path
+    return RunPaths(folder) if _is_run(folder) else None
+
+
 def data_sha256(run: Path) -> str | None:
     """Return the SHA-256 of the data that a run was trained on, or None if it is unknown."""
     if not _is_run(run):

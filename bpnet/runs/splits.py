@@ -67,6 +67,13 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
     return parts
 
 
+def count_rows(path: Path, *, in_folds: bool = False) -> int:
+    """Return the number of rows that the file is about, or that are in a fold; raises RunError."""
+    with open_text(path) as file:
+        next(file, None)  # the header
+        return sum(1 for line in file if not in_folds or line.strip().partition(",")[2].strip(","))
+
+
 def write_folds(path: Path, folds: Sequence["Fold"], rows: int) -> None:
     """Write the fold of each row in each repetition.
 

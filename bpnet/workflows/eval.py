@@ -4,23 +4,22 @@ The scores are scikit-learn's, from `bpnet.scoring`; the loss is the engine's, f
 `bpnet.models.training_metrics`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bpnet.data.reading import Table, open_table
-from bpnet.engine.component import Array
-from bpnet.errors import DataError, RunError
-from bpnet.models.ensemble import Ensemble, load_ensemble
+from bpnet.config.reading_overrides import override_reading
+from bpnet.data.encoding.row_flags import FlagSummary
+from bpnet.errors import UsageError
+from bpnet.messages import shell_path
+from bpnet.models.ensemble import load_ensemble
 from bpnet.preparation.sample_weights import weights_differ
 from bpnet.runs import directory
-from bpnet.runs.splits import DROPPED, read_splits
 from bpnet.workflows.eval_baselines import BaselineScores, Compared, compare_with_baselines
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.scored_model import ScoredModel
-from bpnet.workflows.training_table import TrainingTable, open_training_table
+from bpnet.workflows.scored_rows import choose_rows
 
 if TYPE_CHECKING:  # imports scikit-learn, which takes a second
     from bpnet.scoring.comparison import Comparison
@@ -46,6 +45,8 @@ class Evaluation:
     class_weighted: bool
     """True if classes had different weights in training: probabilities then follow the weights."""
     verdict: list[str]
+    flags: FlagSummary
+    """The rows that `bpnet predict` would flag."""
     warnings: list[str]
 
 
@@ -53,15 +54,18 @@ def evaluate(
     run: Path,
     data: str | None,
     *,
+    all_rows: bool = False,
     baselines: bool = True,
     replica: str = "all",
+    reading: Sequence[str] = (),
     resamples: int = 1000,
 ) -> Evaluation:
     """Evaluate a run, or a model folder copied out of one, on a table with the target.
 
-    Without `data` the rows are the run's test rows. With `baselines`, simple models are fitted to
-    the run's training rows, where these are available, and scored too. `replica` is all, best or
-    a number from 1; `resamples` are those of the intervals.
+    Without `data` the rows are the run's test rows, and of the run's own table, too, unless
+    `all_rows` are wanted. With `baselines`, simple models are fitted to the run's training rows,
+    where these are available, and scored too. `replica` is all, best or a number from 1; `reading`
+    are `dataset.reading.KEY=VALUE`, for `data`; `resamples` are those of the intervals.
 
     Raises
     ------
@@ -69,24 +73,33 @@ def evaluate(
         The run is damaged, or its loss is not finite.
     DataError
         The table cannot be read, or does not suit the model.
+    UsageError, ConfigError
+        The settings of reading are not valid, or there is no table that they are for.
     """
+    if data is None and reading:
+        raise UsageError(
+            f"--set is for a table that is named: bpnet eval {shell_path(run)} DATA; "
+            "the run's own table is read as in training"
+        )
     model = load_ensemble(directory.model_folder(run)).select(replica)
     warnings: list[str] = []
-    training = _training_table(run, data, baselines, warnings)
-    if data is None:
-        assert training is not None
-        subject = _test_rows(run, training)
-    else:
-        subject = _whole_table(run, data, model, warnings)
-    rows = read_evaluation_set(model, subject.table, subject.mask, warnings)
+    chosen = choose_rows(
+        run,
+        data,
+        override_reading(model.description.reading, reading),
+        all_rows=all_rows,
+        baselines=baselines,
+        warnings=warnings,
+    )
+    rows = read_evaluation_set(model, chosen.table, chosen.mask, warnings)
     scored = ScoredModel(model, rows)
     scores = scored.score(scored.predicted, resamples)
     compared = Compared()
-    if baselines and training is not None:
-        compared = compare_with_baselines(scored, training, warnings)
+    if baselines and chosen.training is not None:
+        compared = compare_with_baselines(scored, chosen.training, warnings)
     return Evaluation(
-        data=subject.name,
-        rows=int(subject.mask.sum()),
+        data=chosen.name,
+        rows=len(rows.values),
         networks=model.networks,
         loss=scored.loss,
         scores=scores,
@@ -94,78 +107,6 @@ def evaluate(
         comparisons=compared.comparisons,
         class_weighted=weights_differ(model.description.class_weight),
         verdict=compared.verdict,
+        flags=rows.flags,
         warnings=warnings,
     )
-
-
-def _training_table(
-    run: Path, data: str | None, baselines: bool, warnings: list[str]
-) -> TrainingTable | None:
-    """Open the run's table if it is needed: for its test rows, or to fit baselines.
-
-    Without it there are no baselines, and a warning; test rows cannot do without, and raise.
-    """
-    is_run = (run / "run.json").is_file()
-    if is_run and directory.RunPaths(run).folds_csv.is_file():
-        if data is None:
-            raise DataError(
-                f"{run}: is a cross-validation, whose metrics are in metrics.json; "
-                f"name a table: bpnet eval {run} DATA"
-            )
-        is_run = False
-        warnings.append(
-            "no baselines: the run is a cross-validation, "
-            "whose networks had different rows to train on"
-        )
-    if data is None:
-        return open_training_table(run, f"; name a table: bpnet eval {run} DATA")
-    if not baselines or not is_run:
-        return None
-    try:
-        return open_training_table(run)
-    except (DataError, RunError) as error:
-        warnings.append(
-            f"no baselines, because the training rows are not available: {error.problems[0]}"
-        )
-        return None
-
-
-class _Subject(NamedTuple):
-    """The rows to evaluate: a table, a mask (N,) of its rows, and their name in the report."""
-
-    table: Table
-    mask: Array
-    name: str
-
-
-def _test_rows(run: Path, training: TrainingTable) -> _Subject:
-    mask = training.mask("test")
-    if not mask.any():
-        raise DataError(
-            f"{run}: the run held out no test rows (dataset.split); "
-            f"name a table: bpnet eval {run} DATA"
-        )
-    return _Subject(training.table, mask, "the run's test part")
-
-
-def _whole_table(run: Path, data: str, model: Ensemble, warnings: list[str]) -> _Subject:
-    table = open_table(data, model.description.reading)
-    warnings += table.warnings
-    if directory.data_sha256(run) != table.digest:
-        return _Subject(table, np.ones(len(table), bool), table.name)
-    warnings.append(
-        f"{table.name} is the table that the run was trained on: "
-        "the rows it was trained on make its scores look better"
-    )
-    mask = _rows_not_dropped(run, len(table))
-    if dropped := len(table) - int(mask.sum()):
-        warnings.append(f"rows without a target, which the run dropped, are left out: {dropped}")
-    return _Subject(table, mask, table.name)
-
-
-def _rows_not_dropped(run: Path, rows: int) -> Array:
-    """Return the mask (N,) of the rows of a run's own table that are in a part of its split."""
-    paths = directory.RunPaths(run)
-    if not paths.splits.is_file() or paths.folds_csv.is_file():  # or splits.csv has the folds
-        return np.ones(rows, bool)
-    return np.asarray(read_splits(paths.splits, rows) != DROPPED)

@@ -6,11 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpnet.data.encoding.cell_errors import Where
+from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.whole_columns import whole_columns
-from bpnet.data.targets import Classes, Labels, Quantities, binary_values, regression_values
+from bpnet.data.targets import (
+    Classes,
+    Labels,
+    Quantities,
+    binary_values,
+    missing_targets,
+    regression_values,
+)
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.errors import DataError
@@ -29,6 +37,7 @@ class EvaluationSet:
     weights: Floats | None
     """Each row's sample weight times the weight of its class (N,)."""
     sample_weights: Floats | None
+    flags: FlagSummary
     where: Where
     """The place of a row, numbered from 0, in its file: for messages."""
 
@@ -53,7 +62,8 @@ def read_evaluation_set(
 ) -> EvaluationSet:
     """Read and encode the rows of a mask (N,), and add warnings to the list.
 
-    Raises DataError if a column is missing or a cell does not fit.
+    Rows without a target are left out if the model's training left them out. Raises DataError if a
+    column is missing or a cell does not fit.
     """
     description = model.description
     _check_targets(model, table)
@@ -64,8 +74,11 @@ def read_evaluation_set(
             f"{table.name} has no column '{weight_column}': every row weighs the same in the loss"
         )
         weight_column = None
+    columns = _label_columns(model, table, weight_column)
+    if description.drop_missing_targets:
+        mask = _with_targets(model, columns, table, mask, warnings)
     rows = np.flatnonzero(mask)
-    columns = _label_columns(model, table, weight_column, rows)
+    columns = {name: column.take(rows) for name, column in columns.items()}
 
     def where(row: int) -> str:
         return table.where(int(rows[row]))
@@ -82,7 +95,8 @@ def read_evaluation_set(
             f"{table.name}, column '{weight_column}': the weights are all 0; "
             "give at least one row a weight above 0"
         )
-    return EvaluationSet(values, _inputs(model, table, mask), weights, sample_weights, where)
+    inputs, flags = _inputs(model, table, mask)
+    return EvaluationSet(values, inputs, weights, sample_weights, flags, where)
 
 
 def _check_targets(model: Ensemble, table: Table) -> None:
@@ -95,17 +109,38 @@ def _check_targets(model: Ensemble, table: Table) -> None:
             )
 
 
-def _label_columns(
-    model: Ensemble, table: Table, weight_column: str | None, rows: Array
-) -> dict[str, Column]:
-    """Read the columns of the targets and the sample weights, and return those rows of them."""
+def _label_columns(model: Ensemble, table: Table, weight_column: str | None) -> dict[str, Column]:
+    """Read the columns of the targets and the sample weights."""
     target = model.description.target
     wanted: dict[str, CellType] = dict.fromkeys(target.names, "text")
     if isinstance(target, Quantities):
         wanted |= {name: number_cell_type(target.number_format(name)) for name in target.names}
     if weight_column:
         wanted[weight_column] = "number"
-    return {name: column.take(rows) for name, column in whole_columns(table, wanted).items()}
+    return whole_columns(table, wanted)
+
+
+def _with_targets(
+    model: Ensemble, columns: Mapping[str, Column], table: Table, mask: Array, warnings: list[str]
+) -> Array:
+    """Return the rows of a mask (N,) that have every target, with a warning about the others."""
+    target = model.description.target
+    each = [
+        target.missing(columns[name])
+        if isinstance(target, Classes)
+        else missing_targets(columns[name], words=False)
+        for name in target.names
+    ]
+    present = mask & ~np.logical_or.reduce(each)
+    if not present.any():
+        raise DataError(
+            f"{table.name}: every row's target is missing, and the run left such rows out "
+            "(dataset.drop_missing_targets); fill in the targets, or predict without them: "
+            "bpnet predict"
+        )
+    if dropped := int(mask.sum()) - int(present.sum()):
+        warnings.append(f"rows without a target are left out, as in training: {dropped}")
+    return np.asarray(present)
 
 
 def _values(model: Ensemble, columns: Mapping[str, Column], where: Where) -> Array:
@@ -124,8 +159,9 @@ def _values(model: Ensemble, columns: Mapping[str, Column], where: Where) -> Arr
     )
 
 
-def _inputs(model: Ensemble, table: Table, mask: Array) -> Inputs:
-    """Encode the rows of a mask (N,) for each member, chunk by chunk."""
+def _inputs(model: Ensemble, table: Table, mask: Array) -> tuple[Inputs, FlagSummary]:
+    """Encode the rows of a mask (N,) for each member, chunk by chunk, and count their flags."""
+    flags = FlagSummary()
     count = int(mask.sum())
     inputs = [
         np.empty((count, member.description.encoder.width), model.description.precision)
@@ -134,7 +170,9 @@ def _inputs(model: Ensemble, table: Table, mask: Array) -> Inputs:
     filled = 0
     for chunk, chunk_rows in table.selected(model.wanted, mask):
         stop = filled + len(chunk_rows)
-        for whole, part in zip(inputs, model.encode(chunk)[0], strict=True):
+        encoded, chunk_flags = model.encode(chunk)
+        flags.add(chunk_flags, len(chunk_rows))
+        for whole, part in zip(inputs, encoded, strict=True):
             whole[filled:stop] = part
         filled = stop
-    return inputs
+    return inputs, flags

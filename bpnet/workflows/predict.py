@@ -2,23 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from bpnet.config.reading_overrides import override_reading
 from bpnet.data.encoding.columns import NumericColumn
-from bpnet.data.encoding.row_flags import RowFlags
+from bpnet.data.encoding.row_flags import FlagSummary, RowFlags
 from bpnet.data.formats import FileFormat
 from bpnet.data.reading import open_table
 from bpnet.data.reading.chunk import CellType, Chunk
 from bpnet.data.writing import OutputColumns, open_writer
 from bpnet.errors import DataError, UsageError
-from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
+from bpnet.messages import MAX_PROBLEMS, total_line
 from bpnet.models.ensemble import Inputs, load_ensemble
 from bpnet.runs import directory
+from bpnet.workflows.kept_columns import check_not_taken
 from bpnet.workflows.prediction_columns import PredictionColumns, prediction_columns
+from bpnet.workflows.training_table import rows_that_trained
 
 FLAGS = "flags"
 
@@ -30,7 +33,7 @@ class PredictOptions:
     """The columns to keep (None: all) and to add, and the networks that predict.
 
     `top` asks for the most probable classes only. With `strict` a row that would be flagged is an
-    error. `replica` is all, best, or a number from 1.
+    error. `replica` is all, best, or a number from 1; `reading` are `dataset.reading.KEY=VALUE`.
     """
 
     keep: Sequence[str] | None = None
@@ -38,15 +41,16 @@ class PredictOptions:
     top: int | None = None
     strict: bool = False
     replica: str = "all"
+    reading: Sequence[str] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Summary:
-    """The number of rows predicted, of those flagged, and of those with each kind of flag."""
+    """The flags of the rows, and how many of them trained the model."""
 
-    rows: int = 0
-    flagged: int = 0
-    kinds: dict[str, int] = field(default_factory=dict)
+    table: str
+    flags: FlagSummary
+    trained_rows: int
 
 
 class Prediction:
@@ -56,9 +60,10 @@ class Prediction:
     """
 
     def __init__(self, run: Path, data: str, options: PredictOptions) -> None:
-        self._options = options
+        self._options, self._run = options, directory.run_of(run)
         self._model = load_ensemble(directory.model_folder(run)).select(options.replica)
-        self._table = open_table(data, self._model.description.reading)
+        reading = override_reading(self._model.description.reading, options.reading)
+        self._table = open_table(data, reading)
         self._model.check_columns(self._table)
         kept = self._table.columns if options.keep is None else options.keep
         for name in kept:
@@ -66,13 +71,7 @@ class Prediction:
         self._kept = list(dict.fromkeys(kept))
         self._check_top()
         self._added = [*self._columns(self._model.blank_row()), FLAGS]
-        taken = [name for name in self._added if name in self._kept]
-        if taken:
-            columns, them = ("the column", "it") if len(taken) == 1 else ("the columns", "them")
-            raise DataError(
-                f"{self._table.name}: the table already has {columns} {quoted_list(taken)}; "
-                f"rename or remove {them}, or leave {them} out with --keep"
-            )
+        check_not_taken(self._table.name, self._kept, self._added)
 
     @property
     def warnings(self) -> list[str]:
@@ -83,7 +82,7 @@ class Prediction:
         """Write every row of the table, in its order; raises DataError."""
         if self._options.strict:
             self._refuse_flags()
-        description, summary = self._model.description, Summary()
+        description, summary = self._model.description, FlagSummary()
         numeric = [
             column.name
             for column in description.encoder.columns
@@ -94,14 +93,11 @@ class Prediction:
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):
             for chunk, x, flags in self._encoded():
-                texts = flags.texts(len(chunk))
-                writer.write(chunk, {**self._columns(x), FLAGS: texts})
-                summary.rows += len(chunk)
-                summary.flagged += len(chunk) - texts.count("")
-                for kind, _, rows in flags.entries:
-                    summary.kinds[kind] = summary.kinds.get(kind, 0) + len(rows)
-        writer.close()
-        return summary
+                writer.write(chunk, {**self._columns(x), FLAGS: flags.texts(len(chunk))})
+                summary.add(flags, len(chunk))
+        trained = rows_that_trained(self._run, self._table, summary.rows) if self._run else 0
+        writer.close({"flags": asdict(summary), "trained_rows": trained})
+        return Summary(self._table.name, summary, trained)
 
     def _check_top(self) -> None:
         top, description = self._options.top, self._model.description

@@ -50,7 +50,11 @@ RUNS = [
     ),
     RunCase("header only", 4, ("u.csv", "no rows"), PREDICT_U, "a,b\n"),
     RunCase(
-        "predicted before", 4, ("'predicted_c'", "rename"), PREDICT_U, "a,b,predicted_c\n1,2,x\n"
+        "predicted before",
+        4,
+        ("'predicted_c'", "leave it out with: --keep a,b"),
+        PREDICT_U,
+        "a,b,predicted_c\n1,2,x\n",
     ),
     RunCase("empty stdin", 4, ("standard input", "empty"), ("predict", "runs/c-001", "-")),
     RunCase(

@@ -320,7 +320,7 @@ TABLES = [
         "blank",
     ),
     reads("constant target", rows_of("{k},{k % 3},1.5"), "'c'", "1.5", "nothing to learn"),
-    reads("huge target", rows_of("{k},{k % 3},{k}.5e200"), "column 'c'", "too large"),
+    reads("huge target", rows_of("{k},{k % 3},{k}.5e306"), "column 'c'", "too large"),
     reads("only the target", "c\n" + "x\ny\n" * 20, "no column", "'c'"),
     reads(
         "negative weight",

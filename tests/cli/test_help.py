@@ -13,6 +13,8 @@ IMPERATIVES = {
         "Add",
         "Compare",
         "Copy",
+        "Read",
+        "Score",
         "Fail",
         "Make",
         "Name",

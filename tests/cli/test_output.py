@@ -74,11 +74,14 @@ def test_eval_json_is_one_document(trained: Path) -> None:
     ]
     assert all(baseline["figures"].keys() == figures.keys() for baseline in content["baselines"])
     piped = bpnet("eval", "runs/c-001", "-", "--json", cwd=trained, stdin=TABLE.encode())
+    assert json.loads(piped.out)["rows"] == 9  # standard input is the run's own table
+    everything = ("--all-rows", "--json")
+    piped = bpnet("eval", "runs/c-001", "-", *everything, cwd=trained, stdin=TABLE.encode())
     assert json.loads(piped.out)["rows"] == 60
 
 
 def test_eval_prints_a_table_for_each_kind_of_target(trained: Path) -> None:
-    said = bpnet("eval", "runs/c-001", "t.csv", cwd=trained)
+    said = bpnet("eval", "runs/c-001", "t.csv", "--all-rows", cwd=trained)
     assert said.code == 0
     assert (
         said.lacks(
@@ -101,14 +104,17 @@ def test_eval_prints_a_table_for_each_kind_of_target(trained: Path) -> None:
 
 def test_predict_gives_the_same_as_csv_as_json_and_in_a_file(trained: Path) -> None:
     plain = bpnet("predict", "runs/c-001", "t.csv", cwd=trained)
-    assert (plain.code, plain.err) == (0, "")
+    known = "is the table that the run was trained on: 42 of its 60 rows trained the model"
+    assert (plain.code, plain.err.count("\n")) == (0, 1)
+    assert plain.err.startswith(f"note: t.csv {known}")
     header, *rows = [line.split(",") for line in plain.out.splitlines()]
     assert header == ["a", "b", "c", "predicted_c", "probability_x", "probability_y", "flags"]
     assert {row[-1] for row in rows} == {""}
     assert [row[:3] for row in rows] == [line.split(",") for line in TABLE.splitlines()[1:]]
 
     piped = bpnet("predict", "runs/c-001", "-", cwd=trained, stdin=TABLE.encode())
-    assert piped == plain
+    assert (piped.code, piped.out) == (0, plain.out)
+    assert piped.err.startswith(f"note: standard input {known}")
     assert bpnet("predict", "runs/c-001", "t.csv", "-o", "-", cwd=trained) == plain
     written = bpnet("predict", "runs/c-001", "t.csv", "-o", "out.csv", cwd=trained)
     assert (written.code, written.out) == (0, "")

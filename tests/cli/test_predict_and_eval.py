@@ -30,7 +30,8 @@ ROWS = [
     ]
     for k in range(90)
 ]
-FLAGGED = sum(1 for row in ROWS if not row[1] or not row[2])
+UNDATED = [[*row[:3], "" if k % 10 == 4 else row[3], row[4]] for k, row in enumerate(ROWS)]
+"""The rows, nine of them without a day, of which training knew no gaps."""
 
 
 def table(rows: list[list[str]], header: list[str] = HEADER) -> str:
@@ -68,15 +69,18 @@ def predict(folder: Path, *words: str, data: str = "t.csv", stdin: bytes = b"") 
 
 
 def test_flags_are_counted_on_stderr(here: Path) -> None:
-    said = bpnet("predict", "runs/c-001", "t.csv", cwd=here)
-    gaps = sum(not cell for row in ROWS for cell in row)
-    filled = f"missing values that were filled in: {gaps}"
-    assert f"warning: {FLAGGED} of 90 rows are flagged: {filled}" in said.err
+    (here / "u.csv").write_text(table(UNDATED))
+    said = bpnet("predict", "runs/c-001", "u.csv", cwd=here)
+    counted = "9 of 90 rows are flagged: missing values that were filled in: 9"
+    assert said.err == f"warning: {counted}\n"
     flags = [row["flags"] for row in read(said.out)]
-    assert flags == [
-        "; ".join(f"imputed {name}" for name in HEADER[1:3] if not row[HEADER.index(name)])
-        for row in ROWS
-    ]
+    assert flags == ["" if row[3] else "imputed day" for row in UNDATED]
+    document = json.loads(bpnet("predict", "runs/c-001", "u.csv", "--json", cwd=here).out)
+    assert document["flags"] == {"rows": 90, "flagged": 9, "kinds": {"imputed": 9}}
+    scored = bpnet("eval", "runs/c-001", "u.csv", cwd=here)
+    assert scored.err == said.err
+    scored = json.loads(bpnet("eval", "runs/c-001", "u.csv", "--json", cwd=here).out)
+    assert scored["flags"] == document["flags"]
 
 
 @pytest.mark.parametrize(
@@ -143,14 +147,14 @@ def test_what_cannot_be_written_is_told(
 
 
 def test_strict_refuses_flagged_rows_and_writes_nothing(here: Path) -> None:
-    said = bpnet("predict", "runs/c-001", "t.csv", "--strict", "-o", "out.csv", cwd=here)
+    (here / "v.csv").write_text(table(UNDATED))
+    said = bpnet("predict", "runs/c-001", "v.csv", "--strict", "-o", "out.csv", cwd=here)
     assert (said.code, said.out) == (4, "")
     assert not (here / "out.csv").exists()
     assert (
-        said.lacks("error: t.csv, line 5 (row 4): imputed", f"in all, {FLAGGED} rows are flagged")
-        == []
+        said.lacks("error: v.csv, line 6 (row 5): imputed day", "in all, 9 rows are flagged") == []
     )
-    (here / "u.csv").write_text(table([row for row in ROWS if all(row)]))
+    (here / "u.csv").write_text(table(ROWS[1:]))  # gaps that training knew are not flagged
     assert predict(here, "--strict", data="u.csv") == predict(here, data="u.csv")
     (here / "u.csv").write_text(
         table([["r", "1", "pink", "2024-01-01", "ant"], ["r", "1", "red", "1999-01-01", "ant"]])
@@ -231,8 +235,11 @@ def test_a_column_that_has_the_name_of_a_prediction(here: Path) -> None:
     (here / "u.csv").write_text(table(ROWS, header))
     said = bpnet("predict", "runs/c-001", "u.csv", cwd=here)
     assert (said.code, said.out) == (4, "")
-    assert said.lacks("u.csv", "'predicted_kind'", "rename", "--keep") == []
-    kept = read(predict(here, "--keep", "id,day", data="u.csv"))
+    assert (
+        said.lacks("u.csv", "'predicted_kind'", "leave it out with: --keep id,size,colour,day")
+        == []
+    )
+    kept = read(predict(here, "--keep", "id,size,colour,day", data="u.csv"))
     assert [row["predicted_kind"] for row in kept] == [
         row["predicted_kind"] for row in read(predict(here))
     ]
@@ -281,7 +288,7 @@ def test_eval_says_when_the_network_beats_nothing(here: Path) -> None:
         ).code
         == 0
     )
-    said = bpnet("eval", "runs/c-002", "t.csv", cwd=here)
+    said = bpnet("eval", "runs/c-002", "t.csv", "--all-rows", cwd=here)
     assert said.code == 0
     assert re.search(
         r"does not beat logistic regression: accuracy 0\.33 against 0\.9\d \(clearly worse\), "
@@ -289,7 +296,7 @@ def test_eval_says_when_the_network_beats_nothing(here: Path) -> None:
         said.out,
     )
     assert "the network does not beat the majority class: accuracy 0.33 (equal)" in said.out
-    content = json.loads(bpnet("eval", "runs/c-002", "t.csv", "--json", cwd=here).out)
+    content = json.loads(bpnet("eval", "runs/c-002", "t.csv", "--all-rows", "--json", cwd=here).out)
     assert any("does not beat logistic regression" in text for text in content["verdict"])
     said = bpnet("eval", "runs/c-001", "t.csv", cwd=here)
     assert "does not beat the majority class" not in said.out
@@ -313,20 +320,27 @@ def test_eval_of_another_table_needs_no_table_of_the_run(here: Path) -> None:
     said = bpnet("eval", "runs/c-001", "u.csv", "--json", cwd=here)
     assert said.code == 0
     content = json.loads(said.out)
-    assert content["figures"] == whole["figures"]
-    assert (content["baselines"], len(whole["baselines"])) == ([], 2)
-    warning, other = content["warnings"]
-    assert other.startswith("u.csv is the table that the run was trained on")
+    own = "the run's test part"
+    assert (content["data"], content["rows"], content["figures"]) == (own, 14, whole["figures"])
+    assert len(content["baselines"]) == len(whole["baselines"]) == 2
+    (warning,) = content["warnings"]
+    assert warning.startswith("u.csv is the table that the run was trained on: only its test rows")
+    assert "--all-rows" in warning
+
+    (here / "v.csv").write_text(table(ROWS[:30]))
+    content = json.loads(bpnet("eval", "runs/c-001", "v.csv", "--json", cwd=here).out)
+    assert (content["rows"], content["baselines"]) == (30, [])
+    (warning,) = content["warnings"]
     assert warning.startswith("no baselines")
     assert "t.csv" in warning
-    shown = bpnet("eval", "runs/c-001", "u.csv", cwd=here)
+    shown = bpnet("eval", "runs/c-001", "v.csv", cwd=here)
     assert "warning: no baselines" in shown.err
     assert (
-        "no baselines" not in bpnet("eval", "runs/c-001", "u.csv", "--no-baselines", cwd=here).err
+        "no baselines" not in bpnet("eval", "runs/c-001", "v.csv", "--no-baselines", cwd=here).err
     )
     alone = bpnet("eval", "runs/c-001", cwd=here)
     assert (alone.code, alone.out) == (4, "")
-    assert alone.lacks("t.csv", "did you mean", "bpnet eval runs/c-001 DATA") == []
+    assert alone.lacks("t.csv", "its test rows are recognized", "bpnet eval runs/c-001 DATA") == []
 
 
 def test_a_copied_model_can_be_evaluated(here: Path) -> None:

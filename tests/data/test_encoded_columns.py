@@ -37,7 +37,7 @@ def test_words_are_0_and_1_in_any_case(no, yes):
     assert encoder.inputs == ["b", "b missing"]
     x, flags = encoded(encoder, table(b=[no, yes.lower(), "", "maybe"]))
     assert x.tolist() == [[0, 0], [1, 0], [0, 1], [0.5, 0]]  # of equally frequent words the first
-    assert flags == ["", "", "imputed b", "unseen b"]
+    assert flags == ["", "", "", "unseen b"]  # training knew gaps
 
 
 def test_a_missing_value_becomes_the_most_frequent_word():

@@ -198,7 +198,7 @@ def test_what_is_written_is_the_table(file_format: FileFormat, tmp_path: Path) -
         writer = open_writer(file_format, stream, columns)
         for chunk in table.chunks(dict.fromkeys(COLUMNS, "text")):
             writer.write(chunk, {"c": ["u", "v", "w"]})
-        writer.close()
+        writer.close({})
     read = open_table(path)
     assert read.columns == ["a", "b", "c"]
     assert [float(cell) for cell in read.cells("a", wanted_for="is read")] == COLUMNS["a"]

@@ -43,7 +43,7 @@ def written(
             },
         )
         start = end
-    writer.close()
+    writer.close({})
     return stream.getvalue()
 
 
@@ -169,7 +169,7 @@ def test_a_table_that_is_passed_on_has_the_rows_it_had(
     writer = open_writer(format_named("csv"), stream, columns)
     for chunk in text_table(content, **settings).chunks({"b": "any"}):
         writer.write(chunk, {"c": ["new"] * len(chunk)})
-    writer.close()
+    writer.close({})
     back = list(csv.reader(io.StringIO(stream.getvalue().decode(), newline="")))
     assert back == [["a", "b", "c"], *([*row, "new"] for row in rows)]
     assert b"\r" not in stream.getvalue()
@@ -183,7 +183,7 @@ def test_text_that_looks_like_a_number_stays_text_in_json(form, cell: str):
     writer = open_writer(format_named(form), stream, columns)
     for chunk in text_table(f"x,label\n2.5,{cell}\n".encode()).chunks({"x": "number"}):
         writer.write(chunk, {"c": ["new"]})
-    writer.close()
+    writer.close({})
     content = json.loads(
         stream.getvalue(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON")
     )

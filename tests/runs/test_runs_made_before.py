@@ -41,7 +41,8 @@ def test_an_old_run_predicts_what_it_did(run: str, tmp_path: Path) -> None:
             try:
                 number = float(expected_cell)
             except ValueError:
-                assert cell == expected_cell
+                # the old version flagged gaps that training knew, too
+                assert cell == ("" if expected_cell.startswith("imputed") else expected_cell)
             else:
                 assert float(cell) == pytest.approx(number, rel=1e-4, abs=1e-6)
 

@@ -88,7 +88,7 @@ def predicted(run: Path, data: Path | str, **wish: Any) -> dict[str, list[Any]]:
         format_named("jsonl"), stream
     )
     rows = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert len(rows) == summary.rows
+    assert len(rows) == summary.flags.rows
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 

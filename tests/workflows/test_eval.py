@@ -135,7 +135,7 @@ def test_prediction_needs_no_order_no_target_and_minds_no_extra_columns(
     header, *rows_written = csv.reader(io.StringIO(text, newline=""))
     assert header == [*shuffled, *wanted]
     assert [row[: len(shuffled)] for row in rows_written] == extra
-    assert (summary.rows, summary.flagged) == (len(rows), 0)
+    assert (summary.flags.rows, summary.flags.flagged) == (len(rows), 0)
 
     features = names[:-1]
     bare = write_csv(

@@ -139,7 +139,7 @@ def test_eval_on_the_run_s_own_table_leaves_out_the_rows_that_the_run_dropped(tm
     table = write_labeled(tmp_path, ["" if k % 10 == 4 else "pq"[k % 2] for k in range(60)])
     run = train_text(tmp_path, CONFIG, "dataset.drop_missing_targets=true").run
     for baselines in (True, False):
-        found = evaluate(run, str(table), baselines=baselines, resamples=20)
+        found = evaluate(run, str(table), all_rows=True, baselines=baselines, resamples=20)
         assert found.rows == 54
         assert found.warnings == [
             f"{table} is the table that the run was trained on: "
@@ -147,6 +147,19 @@ def test_eval_on_the_run_s_own_table_leaves_out_the_rows_that_the_run_dropped(tm
             "rows without a target, which the run dropped, are left out: 6",
         ]
     with table.open("a") as file:
-        file.write("1,u,1,\n")  # another table, of which a row without a target is refused
-    with pytest.raises(DataError, match=r"line 6 \(row 5\)"):
+        file.write("1,u,1,\n")  # another table, of which these rows are left out too
+    found = evaluate(run, str(table), baselines=False, resamples=20)
+    assert found.rows == 54
+    assert found.warnings == ["rows without a target are left out, as in training: 7"]
+    table.write_text("a,b,w,y\n1,u,1,\n2,v,1,NaN\n")
+    with pytest.raises(DataError, match="every row's target is missing"):
+        evaluate(run, str(table), baselines=False, resamples=20)
+
+
+def test_eval_refuses_rows_without_a_target_where_training_did(tmp_path):
+    table = write_labeled(tmp_path, ["pq"[k % 2] for k in range(60)])
+    run = train_text(tmp_path, CONFIG).run
+    with table.open("a") as file:
+        file.write("1,u,1,\n")
+    with pytest.raises(DataError, match=r"line 62 \(row 61\)"):
         evaluate(run, str(table), baselines=False, resamples=20)

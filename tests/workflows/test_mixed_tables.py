@@ -12,11 +12,13 @@ from mixed_tables import FEATURES, mixed_rows, write_mixed
 from workflow_runs import Watcher, predicted, read_json, train_text, written
 
 from bpnet.data.encoding.column_options import Role
+from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading import delimited, open_table, streams
 from bpnet.errors import DataError
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.train import TrainResult
 
+NO_GAPS = ["size"]
 OWN = ["customer_id", *FEATURES, "note", "risk"]
 CONFIG = (
     "dataset: {path: t.csv, target: risk}\narchitecture: {hidden: [8]}\ntraining: {epochs: 15}\n"
@@ -77,7 +79,7 @@ def test_it_learns_and_its_figures_are_those_of_a_reload(mixed):
     assert evaluate(trained.run, None).loss == pytest.approx(
         trained.figures["test"]["loss"], rel=1e-5
     )
-    assert evaluate(trained.run, str(table)).rows == len(mixed_rows())
+    assert evaluate(trained.run, str(table), all_rows=True).rows == len(mixed_rows())
 
 
 def test_rows_are_predicted_the_same_wherever_and_in_whatever_company_they_stand(mixed, tmp_path):
@@ -100,23 +102,30 @@ def test_rows_are_predicted_the_same_wherever_and_in_whatever_company_they_stand
         "flags",
     ]
     assert [line[0] for line in lines] == [f"row {k}" for k in order]
-    assert summary.rows == len(rows)
+    assert summary.flags.rows == len(rows)
     found = np.array([[float(cell) for cell in line[-4:-1]] for line in lines])
     np.testing.assert_allclose(found, probabilities(wanted)[order], atol=1e-6)
     assert [line[-5] for line in lines] == [wanted["predicted_risk"][k] for k in order]
     assert [line[-1] for line in lines] == [wanted["flags"][k] for k in order]
 
 
-def test_gaps_are_flagged_as_imputed_and_nothing_else_is(mixed):
+def test_no_row_of_training_is_flagged_for_its_gaps(mixed):
     trained, _, table = mixed
-    gaps = [
-        "; ".join(f"imputed {name}" for name in FEATURES if row[name] in ("", "NA"))
-        for row in mixed_rows()
-    ]
-    assert predicted(trained.run, table)["flags"] == gaps
+    assert set(predicted(trained.run, table)["flags"]) == {""}
+    _, summary = written(trained.run, table, strict=True)
+    assert summary.flags == FlagSummary(len(mixed_rows()))
+
+
+def test_gaps_that_training_did_not_know_are_flagged(mixed, tmp_path):
+    trained, _, _ = mixed
+    rows = mixed_rows()[:5]
+    for name in NO_GAPS:
+        rows[1][name] = rows[3][name] = ""
+    table = write_mixed(tmp_path / "u.csv", FEATURES, rows)
+    gaps = "; ".join(f"imputed {name}" for name in NO_GAPS)
+    assert predicted(trained.run, table)["flags"] == ["", gaps, "", gaps, ""]
     _, summary = written(trained.run, table)
-    assert summary.flagged == sum(map(bool, gaps))
-    assert summary.kinds == {"imputed": sum(len(text.split("; ")) for text in gaps if text)}
+    assert summary.flags == FlagSummary(5, 2, {"imputed": 2 * len(NO_GAPS)})
 
 
 @pytest.mark.parametrize(
@@ -124,11 +133,11 @@ def test_gaps_are_flagged_as_imputed_and_nothing_else_is(mixed):
     [
         ({"city": "Paris"}, "unseen city"),
         ({"city": "oslo"}, "unseen city"),
-        ({"city": "Paris", "age": ""}, "imputed age; unseen city"),
+        ({"city": "Paris", "size": ""}, "unseen city; imputed size"),
         ({"age": 1000, "joined": "1950-01-01"}, "outside age; outside joined"),
         ({"member": "perhaps"}, "unseen member"),
         ({"member": "YES", "age": " 40 ", "height": "1.7e0"}, ""),
-        (dict.fromkeys(FEATURES, ""), "; ".join(f"imputed {name}" for name in FEATURES)),
+        (dict.fromkeys(FEATURES, ""), "; ".join(f"imputed {name}" for name in NO_GAPS)),
     ],
     ids=lambda change: str(change)[:40],
 )
@@ -151,16 +160,16 @@ def test_a_row_is_flagged_for_what_training_did_not_see(change, flags, mixed, tm
         written(trained.run, tmp_path / "u.csv", strict=True)
 
 
-def test_strict_names_the_rows_and_counts_them(mixed):
-    trained, _, table = mixed
+def test_strict_names_the_rows_and_counts_them(mixed, tmp_path):
+    trained, _, _ = mixed
+    rows = [{**row, "size": ""} for row in mixed_rows()[:8]]
+    table = write_mixed(tmp_path / "u.csv", FEATURES, rows)
     with pytest.raises(DataError) as caught:
         written(trained.run, table, strict=True)
     first, *_, last = caught.value.problems
-    assert "t.csv, line 4 (row 3): imputed city" in first
+    assert "u.csv, line 2 (row 1): imputed size" in first
     assert "without --strict" in first
-    assert (
-        last == f"in all, {sum(map(bool, predicted(trained.run, table)['flags']))} rows are flagged"
-    )
+    assert last == "in all, 8 rows are flagged"
 
 
 def test_a_cell_of_another_kind_is_named(mixed, tmp_path):

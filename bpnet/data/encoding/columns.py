@@ -58,9 +58,10 @@ class EncodedColumn(Component):
         Raises CellParseError or MissingValueError.
         """
         missing = self.write(column, x, flags)
-        flags.add("imputed", self.name, np.flatnonzero(missing))
         if self.indicator:
             x[:, -1] = missing
+        else:  # training knew no missing value, or was not told of it
+            flags.add("imputed", self.name, np.flatnonzero(missing))
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write all inputs but the indicator; return the mask (N,) of missing values."""

@@ -14,7 +14,8 @@ class RowFlags:
     """Rows, counted from 0 in a chunk, that are flagged, for each kind of flag and column.
 
     `unseen` is a category that no training row had, `imputed` a missing value, and `outside` a
-    number farther outside the training range than half the width of the range.
+    number farther outside the training range than half the width of the range. A missing value is
+    not flagged where training has seen some, so that the column has an indicator.
     """
 
     entries: list[tuple[FlagKind, str, npt.NDArray[np.intp]]] = field(default_factory=list)
@@ -23,6 +24,10 @@ class RowFlags:
         """Add an entry, if there are rows."""
         if len(rows):
             self.entries.append((kind, column, rows))
+
+    def flagged(self) -> int:
+        """Return the number of rows that have a flag."""
+        return len(np.unique(np.concatenate([[], *(rows for _, _, rows in self.entries)])))
 
     def common(self, other: "RowFlags") -> "RowFlags":
         """Return the flags that both have."""
@@ -41,3 +46,19 @@ class RowFlags:
             for row in flagged.tolist():
                 texts[row] = f"{texts[row]}; {text}" if texts[row] else text
         return texts
+
+
+@dataclass
+class FlagSummary:
+    """The number of rows, of those flagged, and of cells with each kind of flag."""
+
+    rows: int = 0
+    flagged: int = 0
+    kinds: dict[FlagKind, int] = field(default_factory=dict)
+
+    def add(self, flags: RowFlags, rows: int) -> None:
+        """Add the flags of a chunk of `rows` rows."""
+        self.rows += rows
+        self.flagged += flags.flagged()
+        for kind, _, flagged in flags.entries:
+            self.kinds[kind] = self.kinds.get(kind, 0) + len(flagged)

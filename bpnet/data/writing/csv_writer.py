@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from typing import BinaryIO
+from collections.abc import Mapping
+from typing import Any, BinaryIO
 
 from bpnet.data.reading.chunk import Chunk
 from bpnet.data.writing.numbers import Numbers
@@ -38,7 +39,7 @@ class CsvWriter:
         self._stream.write(b"\n")
         self._header = b""  # only before the first rows
 
-    def close(self) -> None:
+    def close(self, summary: Mapping[str, Any]) -> None:
         """Write nothing: a CSV table ends with its last row."""
 
 

@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from typing import BinaryIO
+from collections.abc import Mapping
+from typing import Any, BinaryIO
 
 from bpnet.data.reading.chunk import Chunk
 from bpnet.data.writing.numbers import Numbers
@@ -23,7 +24,7 @@ class JsonLinesWriter:
         """Write a chunk's rows."""
         self._stream.write(("\n".join(self._objects(chunk, added)) + "\n").encode())
 
-    def close(self) -> None:
+    def close(self, summary: Mapping[str, Any]) -> None:
         """Write nothing: a file of JSON lines ends with its last row."""
 
     def _objects(self, chunk: Chunk, added: AddedColumns) -> list[str]:
@@ -56,7 +57,7 @@ class JsonLinesWriter:
 
 
 class JsonDocumentWriter(JsonLinesWriter):
-    """Writes one document: `{"predictions": [` and the rows' objects."""
+    """Writes one document: `{"predictions": [`, the rows' objects, and the summary."""
 
     def __init__(self, stream: BinaryIO, columns: OutputColumns) -> None:
         super().__init__(stream, columns)
@@ -67,6 +68,7 @@ class JsonDocumentWriter(JsonLinesWriter):
         self._stream.write((self._before + ",\n".join(self._objects(chunk, added))).encode())
         self._before = ",\n"
 
-    def close(self) -> None:
-        """End the document."""
-        self._stream.write(b"\n]}\n")
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """End the document with the summary."""
+        members = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in summary.items()]
+        self._stream.write(("\n" + ", ".join(["]", *members]) + "}\n").encode())

@@ -1,5 +1,6 @@
 """Parquet, written by pyarrow, which the extra `parquet` installs."""
 
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -37,7 +38,7 @@ class ParquetWriter:
             return pa.array(column.as_numbers(), from_pandas=True)
         return pa.array([cell or None for cell in column.written_cells()], pa.string())
 
-    def close(self) -> None:
+    def close(self, summary: Mapping[str, Any]) -> None:
         """Write the end of the file."""
         if self._writer is not None:
             self._writer.close()

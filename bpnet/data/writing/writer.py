@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from bpnet.data.formats import FileFormat
 from bpnet.data.reading.chunk import Chunk
@@ -39,8 +39,8 @@ class Writer(Protocol):
     def write(self, chunk: Chunk, added: AddedColumns) -> None:
         """Write a chunk's rows, with the added columns at their end."""
 
-    def close(self) -> None:
-        """Write the end of the table."""
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Write the end of the table; one JSON document ends with the summary."""
 
 
 def open_writer(file_format: FileFormat, stream: BinaryIO, columns: OutputColumns) -> Writer:

@@ -1,0 +1,125 @@
+"""The rows that an evaluation scores: the run's test rows, or those of any table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bpnet.data.reading import Table, open_table
+from bpnet.data.reading.settings import Reading
+from bpnet.engine.component import Array
+from bpnet.errors import DataError, RunError
+from bpnet.messages import shell_path
+from bpnet.runs import directory
+from bpnet.runs.directory import RunPaths
+from bpnet.runs.splits import DROPPED, read_splits
+from bpnet.workflows.training_table import TrainingTable, open_training_table
+
+_TEST_PART = "the run's test part"
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """A table, the mask (N,) of its rows to score, and their name in the report."""
+
+    table: Table
+    mask: Array
+    name: str
+    training: TrainingTable | None
+    """The run's table, whose training rows the baselines are fitted to, if it is at hand."""
+
+
+def choose_rows(
+    run: Path,
+    data: str | None,
+    reading: Reading,
+    *,
+    all_rows: bool,
+    baselines: bool,
+    warnings: list[str],
+) -> ScoredRows:
+    """Return the rows to score: of the run's own table the test rows, of any other all rows.
+
+    The run's own table is recognized by its content, wherever it is. Without `data` it is opened
+    where it was. With `all_rows` all its rows are scored, and without `baselines` it is not opened
+    if `data` is another table. Warnings are added to the list.
+
+    Raises
+    ------
+    RunError
+        The run is damaged.
+    DataError
+        The table cannot be read, or the run held out no test rows.
+    """
+    paths = directory.run_of(run)
+    has_folds = paths is not None and paths.folds_csv.is_file()
+    advice = f"bpnet eval {shell_path(run)} DATA"
+    if data is None:
+        if has_folds:
+            raise DataError(
+                f"{run}: is a cross-validation, whose metrics are in metrics.json; "
+                f"name a table: {advice}"
+            )
+        training = open_training_table(
+            run, f"; name it where it is now (its test rows are recognized), or another: {advice}"
+        )
+        if not (all_rows or training.mask("test").any()):
+            raise DataError(
+                f"{run}: the run held out no test rows (dataset.split); name a table: {advice}"
+            )
+        return _own_rows(training, all_rows, [], warnings)
+    if has_folds:
+        warnings.append(
+            "no baselines: the run is a cross-validation, "
+            "whose networks had different rows to train on"
+        )
+    table = open_table(data, reading)
+    warnings += table.warnings
+    if paths is None or directory.data_sha256(paths.folder) != table.digest:
+        known = None if has_folds or not baselines else _training_table(paths, warnings)
+        return ScoredRows(table, np.ones(len(table), bool), table.name, known)
+    if has_folds or not paths.splits.is_file():
+        warnings.append(_own_table(table))
+        return ScoredRows(table, np.ones(len(table), bool), table.name, None)
+    training = TrainingTable(table, read_splits(paths.splits, len(table)))
+    only_test = (
+        f"{table.name} is the table that the run was trained on: "
+        "only its test rows are scored; score all with --all-rows"
+    )
+    return _own_rows(training, all_rows, [only_test], warnings)
+
+
+def _own_rows(
+    training: TrainingTable, all_rows: bool, notes: Sequence[str], warnings: list[str]
+) -> ScoredRows:
+    """Return the test rows of the run's table, with `notes`, or all rows that it did not drop."""
+    table, test = training.table, training.mask("test")
+    if test.any() and not all_rows:
+        warnings += notes
+        return ScoredRows(table, test, _TEST_PART, training)
+    warnings.append(_own_table(table))
+    mask = np.asarray(training.parts != DROPPED)
+    if dropped := len(table) - int(mask.sum()):
+        warnings.append(f"rows without a target, which the run dropped, are left out: {dropped}")
+    return ScoredRows(table, mask, table.name, training)
+
+
+def _own_table(table: Table) -> str:
+    return (
+        f"{table.name} is the table that the run was trained on: "
+        "the rows it was trained on make its scores look better"
+    )
+
+
+def _training_table(paths: RunPaths | None, warnings: list[str]) -> TrainingTable | None:
+    """Return the run's table; None, with a warning, if it is not there."""
+    if paths is None:
+        return None
+    try:
+        return open_training_table(paths.folder)
+    except (DataError, RunError) as error:
+        warnings.append(
+            f"no baselines, because the training rows are not available: {error.problems[0]}"
+        )
+        return None

@@ -12,6 +12,7 @@ from bpnet.data.encoding.cell_errors import Where, parse_problems
 from bpnet.data.encoding.number_advice import number_problem
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
+from bpnet.data.reading.missing_words import missing_option, yaml_word
 from bpnet.data.reading.number_format import GAPS, NumberFormat
 from bpnet.data.spelling import KnownValues, meaning, number_spelling
 from bpnet.engine.component import Array, Component, FieldError
@@ -21,7 +22,6 @@ from bpnet.messages import (
     did_you_mean,
     quoted_cell,
     quoted_list,
-    shell_quoted,
     total_line,
 )
 
@@ -285,8 +285,8 @@ def _not_numbers(
     count = len(error.rows)
     if settable and 2 * count > len(column):
         advice = (
-            "give a number, or drop the row; if it is true or not, set task to multilabel, "
-            "if a class to classification"
+            "give a number, or drop the row; if it is a class: --set task=classification, "
+            "if it is true or not: --set task=multilabel"
         )
         return parse_problems(error, column, name, where, "regression target", advice)
     first = int(error.rows[0])
@@ -307,18 +307,8 @@ def _word_advice(texts: list[str], column: Column, count: int) -> str:
     )
     if not 1 <= len(texts) <= MAX_PROBLEMS or not all(text.isprintable() for text in texts):
         return f"{correct}, or {drop}"
-    words = [*sorted(column.number_format.missing - GAPS), *texts]
-    missing = f"dataset.reading.missing=[{', '.join(map(yaml_word, words))}]"
     means = "they mean" if len(texts) > 1 else "it means"
     return (
         f"{correct}, or if {means} a missing value, {drop}: "
-        f"--set {shell_quoted(missing)} --set dataset.drop_missing_targets=true"
+        f"{missing_option(texts, column)} --set dataset.drop_missing_targets=true"
     )
-
-
-def yaml_word(word: str) -> str:
-    """Return a word as an item of a YAML list, in quotes where it may be read as something else."""
-    plain = re.fullmatch(r"[^\W\d_]([\w ./-]*[\w./-])?", word)
-    if plain and word.lower() not in ("null", "true", "false"):
-        return word
-    return "'" + word.replace("'", "''") + "'"

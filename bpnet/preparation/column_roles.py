@@ -198,7 +198,7 @@ def _unsuited(loaded: LoadedConfig, name: str, override: AnyOfColumn, role: Role
     return loaded.problem(
         ("dataset", "preprocessing", "columns", name),
         f"is {override.kind}, which is for a {_role_of(override)} column, but '{name}' is {role}; "
-        f"change one, or set dataset.roles.{name}",
+        f"change one: {set_option('dataset.roles', _role_of(override), name)}",
     )
 
 
@@ -208,7 +208,8 @@ def _no_feature_left(
     reasons = [f"'{name}': {column.reason}" for name, column in detected.items()]
     return [
         f"{table.name}: no column is left to learn from besides the target "
-        f"{quoted_list(config.dataset.targets)}; name roles in dataset.roles",
+        f"{quoted_list(config.dataset.targets)}; give one a role: "
+        f"{set_option('dataset.roles', 'categorical', next(iter(detected)))}",
         *reasons[:MAX_PROBLEMS],
         *total_line(len(reasons), "columns are left out"),
     ]

@@ -55,8 +55,8 @@ def _bounded_output_in_regression(resolved: ResolvedConfig) -> Iterator[Problem]
         yield (
             _output_key(resolved),
             f"is {activation.kind}, which cannot reach every value of a standardized target; "
-            "use identity, or set dataset.preprocessing.target to none if the target stays "
-            "in its range",
+            "use identity, or if the target stays in its range: "
+            "--set dataset.preprocessing.target=none",
         )
 
 
@@ -161,8 +161,9 @@ def _best_without_validation(resolved: ResolvedConfig) -> Iterator[Problem]:
     if training.early_stopping is None:
         yield (
             ("training", "keep"),
-            "is best, but there are no validation rows to choose by; set dataset.split.validation "
-            "above 0, or name a training metric in training.early_stopping.monitor",
+            "is best, but there are no validation rows to choose by; hold some out: "
+            "--set dataset.split.validation=0.15, or choose by the training rows: "
+            "--set training.early_stopping.monitor=loss",
         )
 
 

@@ -132,7 +132,7 @@ def _check_classes(split: SplitDataset) -> None:
             f"{split.table.name}: no training row has the "
             f"{'class' if len(missing) == 1 else 'classes'} {quoted_list(missing)} of "
             f"'{target_values.names[0]}'; lower dataset.split.validation and test, "
-            "set dataset.split.stratify to true, or add rows"
+            "add rows, or draw each class alike: --set dataset.split.stratify=true"
         )
 
 
@@ -149,6 +149,7 @@ def _storage(split: SplitDataset, resolved: ResolvedConfig) -> tuple[Storage, in
         raise split.loaded.error(
             ("training", "batch_size"),
             f"is full, but the {rows} encoded rows ({size / 1e6:.3g} MB) are kept on disk; "
-            "give it a number such as 1024, or set dataset.storage to memory",
+            "give it a number: --set training.batch_size=1024, or keep them in memory: "
+            "--set dataset.storage=memory",
         )
     return storage, size

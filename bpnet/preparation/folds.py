@@ -207,5 +207,5 @@ def _check_smallest_class(opened: OpenedDataset, classes: Indices, folds: int) -
             f"{opened.table.name}: the class '{target_values.classes[smallest]}' of "
             f"'{target_values.names[0]}' has {rows} {'row' if rows == 1 else 'rows'}, fewer than "
             f"--folds {folds}, and each fold needs one; {fewer}add rows, "
-            "or set dataset.split.stratify to false"
+            "or draw the folds regardless of class: --set dataset.split.stratify=false"
         )

@@ -10,7 +10,7 @@ from bpnet.config.schema import Dataset
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table
 from bpnet.errors import DataError
-from bpnet.messages import did_you_mean, quoted_list
+from bpnet.messages import did_you_mean, quoted_list, set_option
 
 _MOST_PROBLEMS = 20
 """Columns that a config should not name, listed one by one."""
@@ -117,7 +117,7 @@ def _check_roles_and_preprocessing(lookup: _Lookup) -> Iterator[str]:
             if column in lookup.names and column in dataset.targets:
                 yield (
                     f"{lookup.loaded.source.where(path)}: dataset.{key} names '{column}', "
-                    "the target; set task, or remove it"
+                    "the target; remove it there, and set task if the target is of another kind"
                 )
 
 
@@ -154,9 +154,9 @@ def _table_hint(table: Table) -> str:
     if len(table.columns) == 1:
         for separator in (",", ";", "\t", "|"):
             if separator in table.columns[0]:
-                return (
-                    f"; the cells seem to be separated by {separator!r}: "
-                    "set dataset.reading.separator to it"
+                typed = separator.replace("\t", r"\t")
+                return f"; the cells seem to be separated by {separator!r}: " + set_option(
+                    "dataset.reading.separator", typed
                 )
     return ""
 

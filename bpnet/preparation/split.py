@@ -161,9 +161,22 @@ def _check_class_count(opened: OpenedDataset) -> None:
         return
     rows, held_out = len(target_values.values), split.share("validation") + split.share("test")
     if len(target_values.classes) > rows * (1 - held_out):
+        numbers = all(map(_is_number, target_values.classes))
+        otherwise = (
+            "or, if it is a quantity: --set task=regression"
+            if numbers
+            else "or predict another column"
+        )
         raise DataError(
             f"{opened.table.name}: the target '{target_values.names[0]}' has "
             f"{len(target_values.classes)} classes, more than the training rows left of its "
-            f"{rows} rows; add rows, or lower dataset.split.validation and test; "
-            "if it is a quantity, set task: regression"
+            f"{rows} rows; add rows, lower dataset.split.validation and test, {otherwise}"
         )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

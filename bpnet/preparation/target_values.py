@@ -169,7 +169,7 @@ def _refuse_missing(
     columns: Sequence[Column], names: Sequence[str], table: Table, *, words: bool
 ) -> None:
     """Raise DataError if a target is missing."""
-    advice = "fill it in, drop the row, or set dataset.drop_missing_targets to true"
+    advice = "fill it in, or drop such rows: --set dataset.drop_missing_targets=true"
     for name, column in zip(names, columns, strict=True):
         missing = missing_targets(column, words=words)
         refuse_missing_targets(missing, column, name, table.where, advice)
@@ -191,7 +191,8 @@ def _values(
         if len(names) > 1:
             raise DataError(
                 f"{table.name}: {len(names)} targets cannot be one classification; "
-                "set task to multilabel (each true or not) or regression, or name one target"
+                "if each is true or not: --set task=multilabel; if they are numbers: "
+                "--set task=regression; else name one target"
             )
         return _class_values(columns[0], names[0], table, where)
     read = binary_values if task == "multilabel" else regression_values

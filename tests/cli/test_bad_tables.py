@@ -112,7 +112,7 @@ TABLES = [
         "line 11 (row 10)",
         "'red' is not a finite number",
         "dataset.reading.missing",
-        "dataset.roles.a to categorical or ignored",
+        "--set dataset.roles.a=categorical",
     ),
     reads(
         "a comma in place of a point",
@@ -163,14 +163,14 @@ TABLES = [
     Case(
         "a full batch on disk",
         3,
-        ("--set training.batch_size=full", "on disk", "dataset.storage to memory"),
+        ("--set training.batch_size=full", "on disk", "--set dataset.storage=memory"),
         settings=("dataset.storage=disk", "training.batch_size=full"),
     ),
     reads(
         "a column of gaps",
         rows_of(",{k},{'xy'[k % 2]}"),
         "t.csv: column 'a' is blank in every training row",
-        "dataset.roles.a to ignored",
+        "--set dataset.roles.a=ignored",
         settings=("dataset.roles.a=numeric",),
     ),
     reads(
@@ -240,7 +240,7 @@ TABLES = [
         TABLE,
         "line 2 (row 1), column 'b': '0' is not a date",
         "--set dataset.preprocessing.columns.b.format=%d.%m.%Y",
-        "remove dataset.preprocessing.columns.b if it is not a date",
+        "if it is no date, remove dataset.preprocessing.columns.b",
         settings=("dataset.preprocessing.columns.b=date",),
     ),
     reads(
@@ -300,7 +300,15 @@ TABLES = [
     reads("one class", TABLE.replace(",y", ",x"), "'c'", "has only one class, 'x'"),
     reads("one row", "a,b,c\n1,2,x\n", "'c'", "one class"),
     reads("two rows", "a,b,c\n1,2,x\n2,3,y\n", "'c'", "2 classes", "dataset.split"),
-    reads("an id", rows_of("{k},{k},k{k}"), "'c'", "40 classes", "task: regression"),
+    reads("an id", rows_of("{k},{k},k{k}"), "'c'", "40 classes", "or predict another column"),
+    reads(
+        "a quantity as classes",
+        rows_of("{k},{k},{k}"),
+        "'c'",
+        "40 classes",
+        "--set task=regression",
+        settings=("task=classification",),
+    ),
     reads(
         "blank label", TABLE.replace(",y\n", ",\n", 1), "line 3 (row 2)", "column 'c'", "blank cell"
     ),

@@ -191,7 +191,7 @@ def test_a_missing_value_that_is_refused_is_named(role, cells):
     (message,) = problems(encoder, table(a=[cells[0], ""], n=["0", "1"]))
     for part in (
         "t.csv, line 3 (row 2), column 'a': is blank",
-        "dataset.preprocessing.missing to impute",
+        "--set dataset.preprocessing.missing=impute",
     ):
         assert part in message
     found = problems(encoder, table(a=[""] * 9, n=["0"] * 9))
@@ -202,7 +202,8 @@ def test_a_missing_value_that_is_refused_is_named(role, cells):
 @pytest.mark.parametrize("role", ["numeric", "categorical", "boolean"])
 def test_a_column_without_any_value_is_named(role):
     with pytest.raises(
-        DataError, match=r"t\.csv: column 'a' is blank in every training row; set dataset\.roles\.a"
+        DataError,
+        match=r"column 'a' is blank in every training row; .*--set dataset\.roles\.a=ignored",
     ):
         fitted(
             table(a=["", "", "1"], b=[1, 2, 3]),
@@ -247,7 +248,11 @@ def test_an_indicator_and_a_column_of_one_name_are_distinct():
         (["1", "inf", "3"], ("line 3 (row 2), column 'a': 'inf' is not a finite number",)),
         (
             ["red", "blue", "red"],
-            ("line 2 (row 1)", "column 'a', a feature, holds text ('red')", "categorical or"),
+            (
+                "line 2 (row 1)",
+                "column 'a', a feature, holds text ('red')",
+                "dataset.roles.a=categorical",
+            ),
         ),
         (["1", "y" * 99, "3"], ("y" * 39 + "…'",)),
     ],
@@ -283,7 +288,11 @@ def test_only_the_first_bad_cells_are_named_and_every_column_is_reported():
             False,
             "correct it; to change the role, train again with --set dataset.roles.a=categorical",
         ),
-        ("a.b", False, "correct it; to change the role, set dataset.roles and train again"),
+        (
+            "a.b",
+            False,
+            "correct it; to change the role, train again with --set dataset.roles.a.b=categorical",
+        ),
     ],
 )
 def test_after_training_the_advice_is_what_can_still_be_done(name, imputed, advice):

@@ -165,7 +165,10 @@ def test_gaps_between_group_numbers_and_rows_that_are_dropped_do_not_matter():
         (
             [0, 0, 1, 1, 2, 2],
             [0, 0, 1, 1, 2, 2],
-            ("3 of 3 groups must be in the training part, one for each", "stratify to false"),
+            (
+                "3 of 3 groups must be in the training part, one for each",
+                "--set dataset.split.stratify=false",
+            ),
         ),
         ([0, 1, 2, 3, -1, -1], None, ("dataset.split.group", "row 5 has no group")),
     ],

@@ -142,7 +142,8 @@ def test_words_for_missing_values_are_classes_but_not_numbers():
             (
                 "line 2 (row 1)",
                 "a regression target, holds text ('red')",
-                "if it is true or not, set task to multilabel, if a class to classification",
+                "if it is a class: --set task=classification, "
+                "if it is true or not: --set task=multilabel",
             ),
         ),
     ],

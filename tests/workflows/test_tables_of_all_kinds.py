@@ -392,7 +392,7 @@ def test_rows_on_disk_are_those_in_memory(settings: tuple[str, ...], tables: Pat
 def test_a_full_batch_of_rows_on_disk_is_refused(tables: Path) -> None:
     with pytest.raises(BpnetError) as caught:
         train_text(tables, CONFIG, "dataset.storage=disk", "training.batch_size=full")
-    for part in ("training.batch_size is full", "disk", "1024", "dataset.storage to memory"):
+    for part in ("training.batch_size is full", "disk", "1024", "--set dataset.storage=memory"):
         assert part in str(caught.value)
     assert not (tables / "runs").exists() or list((tables / "runs").iterdir()) == []
 

@@ -145,13 +145,13 @@ def training_dates_advice(column: str, form: str, texts: Sequence[str], *, given
         typed = ", or ".join(set_format(column, other) for other in others)
         return f"every date fits {' and '.join(map(reading, others))}: {typed}"
     no_date = (
-        f"remove dataset.preprocessing.columns.{column} if it is not a date"
+        f"if it is no date, remove dataset.preprocessing.columns.{column}"
         if given
         else f"leave the column out with {set_option('dataset.roles', 'ignored', column)}"
     )
     return (
         f"correct it, or give the format if it is another, as in {format_example(column, form)}; "
-        f"list the word in dataset.reading.missing if it means a missing value, or {no_date}"
+        f"list the word in dataset.reading.missing if it means a missing value; {no_date}"
     )
 
 

@@ -11,11 +11,12 @@ from bpnet.data.encoding.number_advice import Where as Where
 from bpnet.data.encoding.number_advice import number_problem
 from bpnet.data.reading.chunk import Chunk
 from bpnet.data.reading.column import CellParseError, Column
+from bpnet.data.reading.missing_words import missing_option
 from bpnet.errors import DataError
-from bpnet.messages import MAX_PROBLEMS, quoted_cell, shell_quoted, total_line
+from bpnet.messages import MAX_PROBLEMS, quoted_cell, set_option, total_line
 
 _FILL_IN = (
-    "fill it in, drop the row, or set dataset.preprocessing.missing to impute and train again"
+    "fill it in, drop the row, or train again with --set dataset.preprocessing.missing=impute"
 )
 
 
@@ -43,12 +44,14 @@ class CellErrors:
         if isinstance(error, CellParseError):
             column, advice, way_out = self._chunk.column(name), self._advice, ""
             if advice is None:
+                role = set_option("dataset.roles", "categorical", name)
+                ignored = set_option("dataset.roles", "ignored", name)
+                missing = missing_option(error.texts, column)
                 advice = (
-                    "correct it, list the word in dataset.reading.missing if it means a missing "
-                    f"value, or set dataset.roles.{name} to categorical or ignored"
+                    f"correct it; if it means a missing value: {missing}; "
+                    f"to read the column as text: {role}; to leave it out: {ignored}"
                 )
-                ignored = shell_quoted(f"dataset.roles.{name}=ignored")
-                way_out = f", or leave the column out with --set {ignored}"
+                way_out = f", or leave the column out with {ignored}"
             if error.advice is not None:
                 advice = error.advice(name)
             raise DataError(
@@ -59,12 +62,9 @@ class CellErrors:
 
 def advice_after_training(column: str, *, imputed: bool) -> str:
     """Return advice on a cell for a verb that cannot change the config, such as predict."""
-    role = shell_quoted(f"dataset.roles.{column}=categorical")
-    typed = not set(column) & set(".=")  # of which the key of --set is made
     return (
-        f"correct it{', or leave the cell blank, which is imputed' if imputed else ''}; "
-        "to change the role, "
-        + (f"train again with --set {role}" if typed else "set dataset.roles and train again")
+        f"correct it{', or leave the cell blank, which is imputed' if imputed else ''}; to change "
+        f"the role, train again with {set_option('dataset.roles', 'categorical', column)}"
     )
 
 

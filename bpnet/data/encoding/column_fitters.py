@@ -32,6 +32,7 @@ from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import FALSE_AND_TRUE, KnownValues, meaning, sort_values
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
+from bpnet.messages import set_option
 
 _MOST_RARE = 5_000
 """Pooled categories that model.json lists by name."""
@@ -187,7 +188,7 @@ class BooleanFitter:
                 f"column '{name}', a boolean, holds "
                 f"{', '.join(repr(word) for word in sorted(words)[:4])}; it must be one of "
                 f"{', '.join(f'{false}/{true}' for false, true in FALSE_AND_TRUE.items())}; "
-                "or give it another role in dataset.roles"
+                f"or let it be text: {set_option('dataset.roles', 'categorical', name)}"
             )
         rows = sum(stats.counts.values())
         true = sum(count for word, count in stats.counts.items() if meaning(word) == "true")
@@ -279,5 +280,5 @@ def _unlisted(name: str, category: str) -> DataError:
 def _no_values(name: str) -> DataError:
     return DataError(
         f"column '{name}' is blank in every training row; "
-        f"set dataset.roles.{name} to ignored, or fill it in"
+        f"fill it in, or leave it out: {set_option('dataset.roles', 'ignored', name)}"
     )

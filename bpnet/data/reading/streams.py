@@ -85,7 +85,8 @@ def _converted(stream: BinaryIO, head: bytes, encoding: str, name: str) -> Itera
         except (UnicodeDecodeError, ValueError) as error:
             raise DataError(
                 f"{name}, near line {line + _lines_before(error)}: is not {encoding} text "
-                f"({error}); set dataset.reading.encoding to the encoding it was saved in"
+                f"({error}); give the encoding it was saved in, for example "
+                "--set dataset.reading.encoding=cp1252"
             ) from None
         yield (text.removeprefix("\ufeff") if line == 1 else text).encode()
         line, piece = line + text.count("\n"), following

@@ -82,10 +82,13 @@ def _check_enough(groups: int, kinds: int, sizes: Mapping[HeldOut, int], *, by_c
     """Raise DataError if there are too few groups for training and each part to draw."""
     needed = sum(size > 0 for size in sizes.values())
     if groups - kinds < needed:
-        reason, advice = "", "or set validation or test to 0"
+        reason, advice = "", "or hold fewer parts out: --set dataset.split.validation=0"
         if by_class:
             reason = ", one for each main class of a group,"
-            advice = "set validation or test to 0, or set stratify to false"
+            advice = (
+                "hold fewer parts out: --set dataset.split.validation=0, or draw groups of all "
+                "classes alike: --set dataset.split.stratify=false"
+            )
         raise DataError(
             f"dataset.split.group: {kinds} of {groups} groups must be in the training part{reason} "
             f"and {needed} must be held out; use a column with more distinct values, {advice}"

@@ -37,7 +37,7 @@ def draw_rows(
             raise DataError(
                 f"dataset.split.{part}: every remaining row is the only one of its class, and "
                 "each class needs a training row; "
-                f"name fewer rows, set stratify to false, or set {part} to 0"
+                f"name fewer rows, add rows, or hold none out: --set dataset.split.{part}=0"
             )
         left = [stratum[n:] for stratum, n in zip(left, counts, strict=True)]
     return drawn

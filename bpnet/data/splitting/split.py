@@ -120,9 +120,9 @@ def _size(part: HeldOut, amount: int | float, rows: int) -> int:
         return amount
     size = round(rows * amount)
     if amount > 0 and size == 0:
-        advice = "set it to 0"
+        advice = f"hold none out: --set dataset.split.{part}=0"
         if rows > 3:
-            advice = f"raise it to at least {1 / rows:.3g}, or {advice}"
+            advice = f"raise it: --set dataset.split.{part}={1 / rows:.2g}, or {advice}"
         raise DataError(
             f"dataset.split.{part} is {amount}, which leaves the {part} part empty: "
             f"it is drawn from {rows} rows; {advice}"

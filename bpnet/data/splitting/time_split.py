@@ -24,7 +24,8 @@ def draw_latest(
         raise DataError(
             f"dataset.split.time: the rows have {len(changes) + 1} different times, "
             f"too few for {parts_left + 1} parts of different times; "
-            "use a column with more distinct values, or set validation or test to 0"
+            "use a column with more distinct values, or hold fewer parts out: "
+            "--set dataset.split.validation=0"
         )
     drawn: dict[HeldOut, Indices] = {}
     end = len(free)

@@ -22,6 +22,7 @@ from bpnet.messages import (
     did_you_mean,
     quoted_cell,
     quoted_list,
+    set_option,
     total_line,
 )
 
@@ -220,8 +221,8 @@ def not_missing_advice(cell: str) -> str:
     """Return what to set if a word that usually means a missing value is a value."""
     if cell not in GAPS:
         return ""
-    setting = shell_quoted(f"dataset.reading.not_missing=[{yaml_word(cell)}]")
-    return f"; if {quoted_cell(cell)} is a value, --set {setting}"
+    option = set_option("dataset.reading.not_missing", f"[{yaml_word(cell)}]")
+    return f"; if {quoted_cell(cell)} is a value: {option}"
 
 
 def is_binary(column: Column) -> bool:

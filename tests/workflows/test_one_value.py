@@ -159,7 +159,7 @@ def test_a_missing_group_is_refused_and_the_advice_works(tmp_path):
     write_csv(tmp_path / "t.csv", list(table), list(zip(*table.values(), strict=True)))
     with pytest.raises(DataError) as caught:
         prepared(tmp_path, "t.csv", "dataset.split.group=city")
-    advice = "if 'NA' is a value, --set 'dataset.reading.not_missing=[NA]'"
+    advice = "if 'NA' is a value: --set 'dataset.reading.not_missing=[NA]'"
     assert "line 4 (row 3), column 'city': 'NA' is a missing value, but" in str(caught.value)
     assert str(caught.value).endswith(advice)
     prepared(tmp_path, "t.csv", "dataset.split.group=city", "dataset.reading.not_missing=[NA]")

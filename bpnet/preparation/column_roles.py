@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Config, Preprocessing
+from bpnet.config.schema import Config, Dataset, Preprocessing
 from bpnet.data.encoding.column_options import ColumnOptions, Role
 from bpnet.data.encoding.settings import (
     AnyOfColumn,
@@ -157,11 +157,22 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
             "remove it, or give it a role in dataset.roles",
         )
         for name in settings.columns.keys() - set(features)
-        if name != dataset.split.time or not isinstance(settings.columns[name], DateParts)
+        if not _is_harmless(dataset, name)
     ]
     if problems:
         raise DataError(sorted(problems))  # a difference of sets has no order
     return options
+
+
+def _is_harmless(dataset: Dataset, name: str) -> bool:
+    """Return whether a column that is not a feature may have an encoding of its own.
+
+    It may if the config leaves it out, or if it is the format of the split's time.
+    """
+    is_time = name == dataset.split.time
+    return dataset.roles.get(name) == "ignored" or (
+        is_time and isinstance(dataset.preprocessing.columns[name], DateParts)
+    )
 
 
 def _options(

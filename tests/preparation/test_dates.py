@@ -191,6 +191,14 @@ def test_the_format_is_advised_for_any_name_of_a_column(name: str, tmp_path: Pat
     assert not dataset.warnings
 
 
+def test_a_column_with_a_format_can_be_left_out(tmp_path: Path) -> None:
+    table(tmp_path, (f"{day:%d.%m.%Y}" for day in DAYS))
+    given = "dataset.preprocessing.columns.day.format=%d.%m.%Y"
+    assert prepared(tmp_path, given, "dataset.roles.day=ignored").encoder.inputs == ["x"]
+    text = problem(tmp_path, given, "dataset.features=[x]")
+    assert "is set, but 'day' is not a feature here; remove it" in text
+
+
 @pytest.mark.parametrize("setting", ["dataset.split.time=day", "dataset.roles.day=date"])
 def test_an_unusual_format_is_advised_where_dates_are_needed(setting: str, tmp_path: Path) -> None:
     table(tmp_path, (f"{day:%Y-%d-%m}" for day in [*DAYS, date(2025, 1, 25)]))

@@ -87,10 +87,20 @@ def test_an_ordinary_way_to_write_dates_is_recognized(cells: list[str], form: st
         "a1/2/2019",
         "²/²/2019",
         "%d.%m.2019",
+        "Set 1200",
+        "12/1234",
     ],
 )
 def test_what_is_not_taken_for_a_date(cell: str) -> None:
     assert detect_format([cell]) is None
+
+
+def test_seasons_are_not_months() -> None:
+    assert detect_format(["2009-10", "2010-11", "2011-12"]) is None
+    assert detect_format(["2009/10", "2010/11"]) is None
+    assert detect_format(["2009-10", "2009-11"]) == DetectedFormat("%Y-%m")
+    assert several_formats(["2009-10", "2010-11"]) is None
+    assert detect_format(["2009-10"]) == DetectedFormat("%Y-%m")
 
 
 def test_digits_are_dates_where_the_config_says_so() -> None:

@@ -184,20 +184,23 @@ def _beside_month_name(parts: list[str | _Number], numbers: list[str]) -> list[s
     if len(numbers) == 1:
         # 'Jan 19' and '19-Jan' may be days; 'Jan-19' is how spreadsheets write a month
         spreadsheet = len(parts) == 3 and parts[1] in ("-", "'") and isinstance(parts[2], _Number)
-        return ["Y", "y"] if spreadsheet else ["Y"]
+        return [*(["Y"] if _is_likely_year(numbers[0]) else []), *(["y"] if spreadsheet else [])]
     return ["dY", "Yd", "dy"]
 
 
 def _unnamed(parts: list[str | _Number], numbers: list[str]) -> list[str]:
     """Return the orders of numbers without a month's name."""
     if len(numbers) == 2:
-        # a month without a day: of years that are hardly a count
-        year = max(numbers, key=len)
-        return ["Ym", "mY"] if len(year) == 4 and 1800 <= int(year) < 2200 else []
+        return ["Ym", "mY"] if _is_likely_year(max(numbers, key=len)) else []
     first = next((k for k, part in enumerate(parts) if isinstance(part, _Number)), len(parts))
     slashed = parts[first + 1 : first + 2] == ["/"]
     day_month = ("md", "dm") if slashed else ("dm", "md")
     return ["Ymd", *(f"{order}Y" for order in day_month), *(f"{o}y" for o in day_month), "ymd"]
+
+
+def _is_likely_year(digits: str) -> bool:
+    """Return whether a number is a year, rather than a count: of a month without a day."""
+    return len(digits) == 4 and 1800 <= int(digits) < 2200
 
 
 def _suits(directive: str, digits: str) -> bool:

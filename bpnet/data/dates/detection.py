@@ -32,12 +32,24 @@ def detect_format(texts: Sequence[str], *, numbers: bool = False) -> DetectedFor
 
     With `numbers` a number such as 20190105 may be one.
     """
-    if not texts:
+    if not texts or _are_seasons(texts):
         return None
     fitting = [
         form for form in candidate_formats(texts[0], numbers=numbers) if _fit_all(form, texts)
     ]
     return _without_twins(fitting)
+
+
+_SEASON = re.compile(r"(?P<year>[0-9]{4})[-/](?P<next>[0-9]{2})")
+
+
+def _are_seasons(texts: Sequence[str]) -> bool:
+    """Return whether all of several texts are two years, such as 2010-11 and 2011-12."""
+    matches = [_SEASON.fullmatch(text) for text in texts]
+    return len(texts) > 1 and all(
+        match is not None and int(match["next"]) == (int(match["year"]) + 1) % 100
+        for match in matches
+    )
 
 
 def likely_format(
@@ -67,6 +79,8 @@ def several_formats(texts: Sequence[str]) -> str | None:
             return None
         if not any(form in forms for form in candidates):
             forms[candidates[0]] = text
+    if len(forms) < 2:
+        return None
     shown = " and ".join(f"{quoted_cell(text)} ({form})" for form, text in list(forms.items())[:2])
     return f"its dates are of several formats, such as {shown}; write them in one"
 

@@ -5,7 +5,9 @@ import numpy as np
 from bpnet.config.split_schema import Split
 from bpnet.data.dates.advice import MIXED_ZONES
 from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.dates import DateColumn
+from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_list, set_option
 from bpnet.preparation.resolved_config import ResolvedConfig
@@ -21,6 +23,7 @@ def advance_warnings(
     """
     return [
         *(_constant_columns(encoder) if len(y) > 1 else []),
+        *_vanishing_numbers(resolved, encoder, target_values, y),
         *_mixed_zones(encoder),
         *_small_classes(resolved.config.dataset.split, target_values),
         *_unreachable_targets(resolved, y),
@@ -38,6 +41,35 @@ def _constant_columns(encoder: Encoder) -> list[str]:
         "the same value in every training row: harmless, but nothing can be learned from it; "
         f"to leave {'it' if one else 'one'} out: "
         f"{set_option('dataset.roles', 'ignored', constant[0])}"
+    ]
+
+
+def _vanishing_numbers(
+    resolved: ResolvedConfig, encoder: Encoder, target_values: TargetValues, y: Array
+) -> list[str]:
+    """Warn of columns and targets that are 0 in the network, because they are not scaled."""
+    precision = resolved.config.training.precision
+    smallest = float(np.finfo(precision).smallest_subnormal)
+    columns = [] if encoder.unit_rows else encoder.columns
+    sizes = {
+        column.name: max(abs(column.lowest), abs(column.highest))
+        for column in columns
+        if isinstance(column, NumericColumn)
+        and isinstance(column.scale, LinearScaler)
+        and column.scale.divide == 1
+    }
+    advice = dict.fromkeys(sizes, "dataset.preprocessing.numeric=standardize")
+    if resolved.task == "regression" and not y.any():
+        advice |= dict.fromkeys(target_values.names, "dataset.preprocessing.target=standardize")
+        sizes |= {
+            name: float(np.abs(target_values.values[target_values.kept_rows, k]).max())
+            for k, name in enumerate(target_values.names)
+        }
+    return [
+        f"column '{name}' is at most {size:g}, which is 0 in {precision}, and is not scaled; "
+        f"to scale it: --set {advice[name]}"
+        for name, size in sizes.items()
+        if 0 < size < smallest
     ]
 
 

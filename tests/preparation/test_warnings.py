@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bpnet.config.loading import load_config
+from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import parse_source
 from bpnet.preparation.prepare import prepare
 
@@ -41,3 +42,22 @@ def test_classes_with_fewer_than_three_rows_are_named(tmp_path: Path, rare, word
     assert warnings(tmp_path, "x,y", rows) == [
         f"{words} fewer than 3 rows and cannot be in every part of the split"
     ]
+
+
+def test_numbers_that_are_0_in_the_network_are_named_with_what_to_set(tmp_path: Path):
+    rows = [f"{(k % 7 + 1) * 1e-50!r},{(k % 5 + 0.5) * 1e-60!r}" for k in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]) + "\n")
+    text = "dataset: {path: t.csv, target: y, preprocessing: {numeric: none, target: none}}\n"
+
+    def said(*settings: str) -> list[str]:
+        source = apply_overrides(parse_source(f"{text}task: regression", "c", tmp_path), settings)
+        return prepare(load_config(source)).warnings
+
+    x, y = said()
+    assert x == (
+        "column 'x' is at most 7e-50, which is 0 in float32, and is not scaled; "
+        "to scale it: --set dataset.preprocessing.numeric=standardize"
+    )
+    assert y.startswith("column 'y' is at most 4.5e-60, which is 0 in float32")
+    assert said(*(text.partition("--set ")[2] for text in (x, y))) == []
+    assert said("training.precision=float64") == []

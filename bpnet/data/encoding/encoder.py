@@ -83,7 +83,7 @@ class Encoder(Component):
         Raises DataError with the place of each cell that cannot be used.
         """
         # in column order, since it is written column by column
-        x = np.empty((len(chunk), self.width), dtype, order="F")
+        x = np.empty((len(chunk), self.width), self._type_before_scaling(dtype), order="F")
         flags = RowFlags()
         problems = []
         for start, column in zip(self._starts, self.columns, strict=True):
@@ -99,6 +99,7 @@ class Encoder(Component):
             raise DataError(problems)
         if self.unit_rows:
             self._scale_to_length_1(x)
+            x = x.astype(dtype, copy=False)
         self._check_size(x, chunk)
         return x, flags
 
@@ -107,6 +108,20 @@ class Encoder(Component):
         """The positions of the numeric columns' inputs."""
         positions = zip(self._starts, self.columns, strict=True)
         return [start for start, column in positions if isinstance(column, NumericColumn)]
+
+    def _type_before_scaling(self, dtype: str) -> str:
+        """Return the type of inputs before each row is scaled to length 1, if it is.
+
+        It is float64 if a column's numbers are all 0 as float32, or infinite.
+        """
+        sizes = [
+            max(abs(column.lowest), abs(column.highest))
+            for column in self.columns
+            if isinstance(column, NumericColumn)
+        ]
+        lowest, highest = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+        extreme = any(size > highest or 0 < size < lowest for size in sizes)
+        return "float64" if self.unit_rows and extreme else dtype
 
     def _scale_to_length_1(self, x: Array) -> None:
         """Divide each row's numeric inputs by their length."""

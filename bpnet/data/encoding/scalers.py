@@ -64,6 +64,8 @@ class QuantileScaler(Component):
         from scipy.special import ndtri  # Φ⁻¹; its import takes 0.1 s
 
         quantiles = np.array(self.quantiles)
+        if np.abs(quantiles).max() < _SMALL:  # the slopes between them would overflow
+            quantiles, values = quantiles / _SMALL, values / _SMALL
         shares = np.linspace(0, 1, len(quantiles))
         # of equal quantiles, `rising` takes the share of the last, `falling` that of the first
         rising = np.interp(values, quantiles, shares)
@@ -78,6 +80,8 @@ class QuantileScaler(Component):
 
 
 AnyScaler = LinearScaler | QuantileScaler
+
+_SMALL = 2.0**-900
 
 
 _VERBS = {

@@ -26,9 +26,9 @@ The packages, from top to bottom; each imports only from those below it:
     models       a trained model: an encoder and networks, from columns to predictions
     runs         the run directory: layout, atomic writes, logs, weights
     scoring      scores with intervals, beside those of simple models
+    doctor       what goes wrong in a training, and advice
     preparation  from a config to encoded rows, every default resolved
     config       from YAML to a typed config
-    doctor       what goes wrong in a training, and advice
     data         from tables to arrays: reading, splitting, encoding
     engine       networks and their training, on NumPy arrays only
     messages     parts of messages

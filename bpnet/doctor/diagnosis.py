@@ -1,6 +1,7 @@
 """A diagnosis: a network in training, measured layer by layer and left as it was."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +19,13 @@ from bpnet.engine.activations import (
     Tanh,
 )
 from bpnet.engine.component import Array
-from bpnet.engine.layers import Embedding
+from bpnet.engine.layers import Dense, Embedding
 from bpnet.engine.loop.batches import Rows, WholeBatch
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss, SquaredError
 from bpnet.engine.network import Network
 from bpnet.engine.objective import Objective
-from bpnet.engine.penalties import Penalty
+from bpnet.engine.penalties import Penalty, bind_penalties
 
 ROWS = 128
 """Largest number of rows that an examination takes, evenly from all.
@@ -38,6 +39,9 @@ LIMIT = 0.01
 
 A sigmoid's slope is then below 0.01, a twenty-fifth of its steepest.
 """
+
+ALIKE = 1e-6
+"""Difference between units, as a share of the largest weight, below which they are the same."""
 
 _PIECE = 1 << 16
 """Number of parameters converted to float64 at a time."""
@@ -67,6 +71,14 @@ class LayerReport:
     """Norm of the weights."""
     update_ratio: float | None
     """Norm of the last step over that of the weights it led to."""
+    moved: float | None = None
+    """Norm of the weights' way from their first values, over the norm of those."""
+    gain: float | None = None
+    """Root mean square of the weights, times √fan-in: about 1 keeps the size of what comes in."""
+    variation: float | None = None
+    """Root mean square, over the units, of each one's standard deviation over the rows."""
+    alike: bool | None = None
+    """True if the units of a dense layer all have the same weights."""
 
     @property
     def gradient_size(self) -> float:
@@ -106,9 +118,18 @@ class Examiner:
     If the rows are in several sets, each replica takes its own.
     """
 
-    def __init__(self, training: Training, network: Network, rows: Rows) -> None:
+    def __init__(
+        self,
+        training: Training,
+        network: Network,
+        rows: Rows,
+        each: Sequence[Training] | None = None,
+    ) -> None:
         self._network = network
-        loss, penalty = training.loss or SquaredError(), Penalty(l1=training.l1, l2=training.l2)
+        loss, penalty = training.loss or SquaredError(), Penalty()
+        penalties = [Penalty(l1=one.l1, l2=one.l2) for one in each or [training] * _count(network)]
+        self._penalty = bind_penalties(penalties, network.theta, network.gradient, network.weights)
+        self._first = network.theta.copy()
         every = -(-len(rows) // ROWS)  # rounded up, for at most ROWS rows
         with np.errstate(all="ignore"):
             sample = rows.picked(slice(None, None, every)).normalized()
@@ -129,21 +150,81 @@ class Examiner:
         Theta, gradient, statistics, generators and warnings are left as they were. Layers that
         draw, such as dropout, draw the same every time.
         """
+        return self.examine_each(before)[0]
+
+    def examine_each(self, before: Array | None = None) -> tuple[Diagnosis, list[Diagnosis]]:
+        """Return the diagnosis of all replicas together, as `examine` does, and of each."""
         network, objective = self._network, self._objective
         with np.errstate(all="ignore"), network.untouched():
             objective.forward(epoch=0)  # training counts from 1
             objective.layers.backward(objective.loss.gradient)  # without the penalty
-            return Diagnosis(
-                rows=self._rows,
-                loss=float(objective.loss.value().mean()) / self._divisor,
-                penalty=float(objective.penalty.value().mean()) / self._penalty_divisor,
-                chance=self._chance,
-                input_size=self._input_size,
-                layers=tuple(
-                    _report(network, k, layer.output, self._columns[k], before)
-                    for k, layer in enumerate(objective.layers.layers)
-                ),
-            )
+            losses = objective.loss.value() / self._divisor  # (R,)
+            penalties = self.penalties()
+            together = self._diagnosis(slice(None), losses, penalties, before)
+            count = _count(network)
+            if count == 1:
+                return together, [together]
+            each = [slice(k, k + 1) for k in range(count)]
+            return together, [self._diagnosis(one, losses, penalties, before) for one in each]
+
+    def penalties(self) -> Array:
+        """Return the penalty (R,) of the present weights, by the convention of a row's loss."""
+        return np.asarray(self._penalty.value() / self._penalty_divisor)
+
+    def _diagnosis(
+        self, which: slice, losses: Array, penalties: Array, before: Array | None
+    ) -> Diagnosis:
+        """Return the diagnosis of some replicas, after forward and backward."""
+        bound = self._objective.layers.layers
+        return Diagnosis(
+            rows=self._rows,
+            loss=float(losses[which].mean()),
+            penalty=float(penalties[which].mean()),
+            chance=self._chance,
+            input_size=self._input_size,
+            layers=tuple(
+                self._report(k, layer.output[which], which, before) for k, layer in enumerate(bound)
+            ),
+        )
+
+    def _report(self, k: int, output: Array, which: slice, before: Array | None) -> LayerReport:
+        """Return the report on layer k of some replicas; `before` is theta a step earlier."""
+        network, weights = self._network, self._columns[k]
+        layer = network.layers[k]
+        theta, first = network.theta[which], self._first[which]
+        activation = getattr(layer, "activation", None)
+        count = sum(columns.stop - columns.start for columns in weights)
+        size, start = _norm(theta, weights), _norm(first, weights)
+        fan_in = network.widths[k]
+        replicas = len(theta)
+        return LayerReport(
+            layer=k + 1,
+            kind=str(getattr(layer, "kind", type(layer).__name__)),
+            activation=getattr(activation, "kind", None),
+            mean=float(output.mean()),
+            spread=float(output.std()),
+            saturated=_saturated(activation, output),
+            dead=_dead(activation, output),
+            weights=count,
+            gradient_norm=_norm(network.gradient[which], weights) if weights else None,
+            weight_norm=size if weights else None,
+            update_ratio=_norm(theta, weights, before[which]) / size
+            if before is not None and size
+            else None,
+            moved=_norm(theta, weights, first) / start if start else None,
+            gain=size * math.sqrt(fan_in / (count * replicas)) if weights else None,
+            variation=float(np.sqrt(np.square(output.std(axis=2)).mean())),
+            alike=self._alike(k, which),
+        )
+
+    def _alike(self, k: int, which: slice) -> bool | None:
+        """Return True if all units of dense layer k have the same weights, in some replica."""
+        layer = self._network.layers[k]
+        if not isinstance(layer, Dense) or layer.units < 2:
+            return None
+        w = self._network.parameters.views[f"layers.{k}.weight"][which]  # (R, O, I)
+        spread = (w.max(axis=1) - w.min(axis=1)).max(axis=1)  # (R,)
+        return bool((spread <= ALIKE * np.abs(w).max(axis=(1, 2))).any())
 
 
 def _input_size(network: Network, x: Array) -> float:
@@ -165,28 +246,9 @@ def _chance(loss: Loss, scores: Array, batch: WholeBatch) -> float:
     return float(bound.value().mean())
 
 
-def _report(
-    network: Network, k: int, output: Array, weights: list[slice], before: Array | None
-) -> LayerReport:
-    """Return the report on layer k, given the columns of its weights and theta a step earlier."""
-    layer = network.layers[k]
-    activation = getattr(layer, "activation", None)
-    size = _norm(network.theta, weights)
-    return LayerReport(
-        layer=k + 1,
-        kind=str(getattr(layer, "kind", type(layer).__name__)),
-        activation=getattr(activation, "kind", None),
-        mean=float(output.mean()),
-        spread=float(output.std()),
-        saturated=_saturated(activation, output),
-        dead=_dead(activation, output),
-        weights=sum(columns.stop - columns.start for columns in weights),
-        gradient_norm=_norm(network.gradient, weights) if weights else None,
-        weight_norm=size if weights else None,
-        update_ratio=_norm(network.theta, weights, before) / size
-        if before is not None and size
-        else None,
-    )
+def _count(network: Network) -> int:
+    """Return the number of replicas."""
+    return len(network.seeds)
 
 
 def _weight_columns(network: Network, k: int) -> list[slice]:

@@ -1,66 +1,164 @@
-"""The training doctor: it examines a network before, during and after its training."""
+"""The training doctor: it examines networks before, during and after their training."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bpnet.doctor.advice import Finding, History, advise
+import numpy as np
+
+from bpnet.config.schema import Config
+from bpnet.data.splitting import Part
+from bpnet.doctor.constant import best_constant
 from bpnet.doctor.diagnosis import Diagnosis, Examiner
+from bpnet.doctor.evidence import Evidence, Setup, is_linear
+from bpnet.doctor.finding import Finding
+from bpnet.doctor.history import Chronicle
+from bpnet.doctor.probe import Probe, probe
+from bpnet.doctor.replicas import joint_findings
+from bpnet.doctor.rules import advise
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import Record
-from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.network import Network
 
+Losses = Mapping[Part, Mapping[str, float]]
+"""The metrics of one network, `loss` among them: by part, then by name."""
+
 
 class Doctor:
-    """Watches one training, and reports each finding once; its history is the first replica's."""
+    """Watches a training: looks at the first replica while it goes on, and at each at its end.
+
+    Parameters
+    ----------
+    configs
+        For each replica its config, as given and resolved.
+    network
+        The network, before the first epoch.
+    rows
+        The encoded rows of each part.
+    during
+        Whether it looks at the network during training, where the config asks for that.
+    """
 
     def __init__(
-        self, training: Training, network: Network, rows: Rows, validation: Rows | None
+        self,
+        configs: Sequence[tuple[Config, Config]],
+        network: Network,
+        rows: Mapping[Part, Rows],
+        *,
+        during: bool = True,
     ) -> None:
-        self._every, self._examiner = training.diagnose_every, Examiner(training, network, rows)
-        summed = (training.loss or SquaredError()).rows == "sum"
-        self._divisor = len(rows) if summed else 1
-        self._validation_divisor = len(validation) if summed and validation is not None else 1
-        self._history = History()
+        linear = is_linear(network)
+        self._setups = [Setup(given, resolved, linear) for given, resolved in configs]
+        trainings = [setup.training for setup in self._setups]
+        self._training, self._network, self._rows = trainings[0], network, rows
+        self._loss = self._training.loss or SquaredError()
+        self._examiner = Examiner(self._training, network, rows["train"], trainings)
+        summed = self._loss.rows == "sum"
+        self._sizes = {part: len(each) if summed else 1 for part, each in rows.items()}
+        self._chronicle = Chronicle(self._sizes["train"], self._sizes.get("validation", 1))
+        self._constant = best_constant(self._loss, rows)
         self._reported: set[str] = set()
-        self._diagnoses: list[tuple[int, Diagnosis]] = [(0, self._examiner.examine())]
-        self.advice: list[str] = []
-        """The findings of the last examination."""
+        together, self._start = self._examiner.examine_each()
+        self._now = self._start
+        self._looks: list[tuple[int, Diagnosis]] = [(0, together)]
+        self._stopped = False
+        self._every = self._training.diagnose_every if during else None
+        self._kept: list[dict[Part, float]] = []
+        self.findings: list[Finding] = []
+        """The findings of the last look, of all replicas."""
+
+    @property
+    def advice(self) -> list[str]:
+        """The alarms of the last look."""
+        return [finding.text for finding in self.findings if finding.kind == "alarm"]
+
+    @property
+    def remarks(self) -> list[str]:
+        """The remarks of the last look."""
+        return [finding.text for finding in self.findings if finding.kind == "remark"]
 
     def note(self, record: Record) -> list[str]:
-        """Take note of an epoch, and return new findings if the network is examined after it."""
-        history, metrics = self._history, record.metrics
-        history.loss.append(float(metrics["loss"][0]) / self._divisor)
-        if "val_loss" in metrics:
-            history.validation_loss.append(float(metrics["val_loss"][0]) / self._validation_divisor)
-        history.gradient_norm.append(float(record.gradient_norm[0]))
-        history.learning_rate.append(float(record.learning_rate[0]))
+        """Take note of an epoch, and return new alarms if the network is examined after it."""
+        self._chronicle.note(record)
+        every = self._every
         if record.stops:
-            history.stop = record.stops[0]
-            if history.stop != "diverged":
+            self._stopped = set(record.stops) != {"diverged"}
+            if self._stopped:
                 self._examine(record)
-        elif self._every and record.epoch % self._every == 0:
-            findings = self._examine(record)
+        elif every and record.epoch % every == 0:
+            self._examine(record)
+            findings = self.findings = advise(self._evidence(0))
             fresh = [finding for finding in findings if finding.about not in self._reported]
             self._reported.update(finding.about for finding in fresh)
-            return [f"epoch {record.epoch}: {finding.text}" for finding in fresh]
+            return [f"epoch {record.epoch}: {one.text}" for one in fresh if one.kind == "alarm"]
         return []
 
-    def finish(self) -> None:
-        """Examine the parameters that are left if the last epoch's are lost or not finite."""
-        if self._history.stop in (None, "diverged"):
-            self._examine(None)
+    def finish(self, metrics: Mapping[int, Losses], replicas: Sequence[int] | None = None) -> None:
+        """Examine what is left of the training, and set the findings of the replicas, or of all.
 
-    def _examine(self, record: Record | None) -> list[Finding]:
-        """Examine the network after the epoch of the record, and set the advice."""
-        now = self._examiner.examine(record.before if record else None)
-        self._diagnoses.append((len(self._history), now))
-        findings = advise(self._diagnoses[0][1], now, self._history)
-        self.advice = [finding.text for finding in findings]
-        return findings
+        `metrics` has the final metrics of the kept weights, penalty included, of those replicas
+        that the run keeps. The network has the kept weights.
+        """
+        if not self._stopped:  # the last epoch's parameters are lost, or not finite
+            self._examine(None)
+        penalties = self._examiner.penalties() * self._sizes["train"]
+        self._kept = [
+            {
+                part: (values["loss"] - float(penalties[k])) / self._sizes[part]
+                for part, values in metrics.get(k, {}).items()
+            }
+            for k in range(len(self._setups))
+        ]
+        shown = range(len(self._setups)) if replicas is None else replicas
+        self.findings = self.findings_of(shown)
+
+    def findings_of(self, replicas: Sequence[int]) -> list[Finding]:
+        """Return the findings of some replicas that share a config, after `finish`."""
+        evidences = [self._evidence(k) for k in replicas]
+        if any(evidence.doubtful for evidence in evidences):
+            found = self._probe()
+            evidences = [dataclasses.replace(one, probe=found) for one in evidences]
+        seeds = [self._network.seeds[k] for k in replicas]
+        return joint_findings(evidences, seeds)
+
+    def _probe(self) -> Probe:
+        """Return the probe of the table, which is made once."""
+        if self._probed is None:
+            with self._network.untouched():
+                self._probed = probe(self._network, self._rows["train"])
+        return self._probed
+
+    _probed: Probe | None = None
+
+    def _examine(self, record: Record | None) -> None:
+        """Examine the network after the epoch of the record."""
+        together, self._now = self._examiner.examine_each(record.before if record else None)
+        self._looks.append((len(self._chronicle), together))
+
+    def _evidence(self, k: int) -> Evidence:
+        """Return what is known of replica k."""
+        kept = self._kept[k] if self._kept else {}
+        return Evidence(
+            setup=self._setups[k],
+            start=self._start[k],
+            now=self._now[k],
+            history=self._chronicle.of(k),
+            constant=self._constant,
+            kept=kept or None,
+            replica=k,
+        )
 
     def report(self) -> dict[str, Any]:
-        """Return the content of diagnosis.json: the advice, and every diagnosis with its epoch."""
-        looks = [{"epoch": epoch, **dataclasses.asdict(now)} for epoch, now in self._diagnoses]
-        return {"advice": self.advice, "looks": looks}
+        """Return the content of diagnosis.json: findings, and every diagnosis with its epoch."""
+        looks = [{"epoch": epoch, **dataclasses.asdict(now)} for epoch, now in self._looks]
+        kept = [losses for losses in self._kept if losses]
+        return {
+            "advice": self.advice,
+            "findings": [finding.data() for finding in self.findings],
+            "constant": dict(self._constant.losses),
+            "kept": {part: float(np.mean([one[part] for one in kept])) for part in kept[0]}
+            if kept
+            else {},
+            "looks": looks,
+        }

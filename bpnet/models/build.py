@@ -80,8 +80,9 @@ def most_at_once(loaded: LoadedConfig, single: Network, rows: int) -> int:
     """
     config, training = loaded.config, loaded.config.training
     batch = rows if training.batch_size == "full" else min(training.batch_size, rows)
-    # parameters, gradients, best parameters, those before the last step, and the optimizer's
-    copies = 4 + len(training.optimizer.slots)
+    # parameters, gradients, best and first parameters, those before the last step, and the
+    # optimizer's
+    copies = 5 + len(training.optimizer.slots)
     values = copies * single.theta.size + 6 * batch * sum(single.widths)
     each = single.dtype.itemsize * values + 8 * rows + _BYTES_PER_REPLICA
     most = max(1, int(min(0.8 * _memory() // each, 2**32)))

@@ -1,6 +1,6 @@
 """The report of `bpnet train --grid`: the points, best first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bpnet.reports.tables import table
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from bpnet.data.splitting import Part
     from bpnet.workflows.grid import GridResult
     from bpnet.workflows.grid_ranking import PointResult
+
+_MOST = 5
+"""Largest number of points whose advice is shown."""
 
 
 def grid_lines(result: "GridResult") -> Iterator[str]:
@@ -34,7 +37,23 @@ def grid_lines(result: "GridResult") -> Iterator[str]:
         for rank, point in enumerate(points, start=1)
     ]
     yield from table(header, rows, numbers=True)
+    yield from _advice(points)
     yield from closing_lines("Best run", result.run, "eval")
+
+
+def _advice(points: Sequence["PointResult"]) -> Iterator[str]:
+    """Yield the doctor's advice on the best point, and the first of it on a few others."""
+    others = [(rank, point) for rank, point in enumerate(points, start=1) if point.alarms][:_MOST]
+    if not others:
+        return
+    yield "\nThe doctor's advice, by point:"
+    for rank, point in others:
+        yield from (
+            f"- {rank}: {text}" for text in (point.alarms if rank == 1 else point.alarms[:1])
+        )
+    left = sum(bool(point.alarms) for point in points) - len(others)
+    if left:
+        yield f"- and on {counted(left, 'point')} more, in diagnosis.json of their runs"
 
 
 def _passes_text(result: "GridResult") -> str:

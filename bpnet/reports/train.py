@@ -61,6 +61,9 @@ def train_lines(result: "TrainResult") -> Iterator[str]:
     if result.advice:
         yield "\nThe doctor's advice:"
         yield from (f"- {line}" for line in result.advice)
+    if result.remarks:
+        yield "\nThe doctor's remarks:"
+        yield from (f"- {line}" for line in result.remarks)
     if "test" in result.figures:
         yield from closing_lines("Run directory", result.run, "eval")
     else:
@@ -77,6 +80,8 @@ def train_data(result: "TrainResult") -> dict[str, Any]:
         "seconds": result.seconds,
         "metrics": result.figures,
         "advice": result.advice,
+        "remarks": result.remarks,
+        "findings": result.findings,
         "replicas": [asdict(replica) for replica in result.replicas],
     }
 

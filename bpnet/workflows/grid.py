@@ -1,7 +1,7 @@
 """Grids: the points of a grid trained, together where their shapes agree, and ranked."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,12 +10,14 @@ import numpy as np
 from bpnet.config.grid import dividing_keys, expand_grid, pass_key
 from bpnet.config.source import Source
 from bpnet.data.splitting import Part
+from bpnet.doctor.doctor import Doctor
+from bpnet.engine.loop.fit import Record
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.models.build import architecture_errors
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts, measure_replicas, ranking_part
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
-from bpnet.runs import directory
+from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.journal import Journal
 from bpnet.runs.metrics import PartMetrics, deviations, mean_metrics
@@ -140,18 +142,35 @@ class _PassSession(ReplicaSession):
         run = new_run(prepared, runs, name)
         journal = Journal(run, prepared, command, seeds)
         settings = [point.config.training for point in self._point_of]
-        super().__init__(model, prepared, run, journal, watcher, each=settings)
+        super().__init__(model, prepared, run, journal, watcher, each=settings, keep_before=True)
+        configs = [(point.point.loaded.config, point.config) for point in self._point_of]
+        self._doctor = Doctor(configs, model.network, prepared.rows, during=False)
+
+    def advise(self, record: Record) -> Iterable[str]:
+        """Let the doctor take note of an epoch; its findings come with the points' results."""
+        return self._doctor.note(record)
 
     def save(self, status: Status) -> None:
         """Write the model and the metrics of the best point, and the end of run.json."""
         trained = self._trained_points()
+        final = {
+            network: metrics
+            for point in trained
+            for network, metrics in zip(point.kept, point.metrics, strict=True)
+        }
+        self._doctor.finish(final, trained[0].networks)
         results = [self._result(point, status) for point in trained]
         best = trained[results.index(rank(results, self._metric)[0])]
         self._journal.chosen = best.kept
         folder = best.planned.point.loaded.folder
         write_config(best.planned.config, self._name, folder, self._run)
         self.save_model(best.model, best.metrics)
-        self._journal.close(status, [], self._journal.replicas(best.metrics, status))
+        self._doctor.findings = self._doctor.findings_of(best.networks)
+        points = [{"values": one.values, "findings": one.findings} for one in results]
+        files.write_json(self._run.diagnosis, {**self._doctor.report(), "points": points})
+        self._journal.close(
+            status, self._doctor.advice, self._journal.replicas(best.metrics, status)
+        )
         self.results = results
 
     def _trained_points(self) -> list["_TrainedPoint"]:
@@ -180,6 +199,7 @@ class _PassSession(ReplicaSession):
             score=self._score(point.model) if point.finite else None,
             figures=mean_metrics(point.metrics),
             deviation=deviations(point.metrics) if len(point.metrics) > 1 else None,
+            findings=[one.data() for one in self._doctor.findings_of(point.networks)],
         )
 
     def _score(self, model: Model) -> float:

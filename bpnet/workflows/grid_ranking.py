@@ -1,7 +1,7 @@
 """The ranking of a grid: how each point ended, the order of the points, and grid.csv."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,13 @@ class PointResult:
     score: float | None
     figures: PartMetrics
     deviation: PartMetrics | None
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    """What the doctor found, as in diagnosis.json."""
+
+    @property
+    def alarms(self) -> list[str]:
+        """The texts of the doctor's alarms."""
+        return [one["text"] for one in self.findings if one["kind"] == "alarm"]
 
 
 def rank(results: Sequence[PointResult], metric: str) -> list[PointResult]:

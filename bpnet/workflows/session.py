@@ -104,6 +104,5 @@ def divergence_cause(learning_rate: float) -> str:
     lower = min(learning_rate / 10, 0.01)
     return (
         "the loss is no longer a finite number. The likely cause is a learning rate that is too "
-        f"high ({learning_rate:g}): try --set training.learning_rate={lower:g}, "
-        "or --set 'training.gradient_clipping={norm: 1}'"
+        f"high ({learning_rate:g}): try --set training.learning_rate={lower:g}"
     )

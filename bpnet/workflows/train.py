@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.doctor.doctor import Doctor
@@ -38,6 +39,11 @@ class TrainResult:
     """The means over the replicas."""
     replicas: list[ReplicaResult]
     advice: list[str]
+    """What is wrong with the training, and what to change."""
+    remarks: list[str] = field(default_factory=list)
+    """What is good to know of a training that needs no change."""
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    """Both of these in parts: kind, cause, text and settings."""
 
 
 def train(
@@ -94,8 +100,9 @@ class _TrainSession(ReplicaSession):
         watcher: RunWatcher,
     ) -> None:
         super().__init__(model, prepared, run, journal, watcher, keep_before=True)
-        rows, training = prepared.rows, prepared.config.training
-        self._doctor = Doctor(training, model.network, rows["train"], rows.get("validation"))
+        configs = (prepared.split.loaded.config, prepared.config)
+        replicas = len(prepared.config.seeds)
+        self._doctor = Doctor([configs] * replicas, model.network, prepared.rows)
 
     def advise(self, record: Record) -> Iterable[str]:
         """Return the doctor's advice on an epoch."""
@@ -107,7 +114,7 @@ class _TrainSession(ReplicaSession):
         metrics = measure_parts(model, self._prepared.rows)
         self.save_model(model, metrics)
         self._replicas = self._journal.replicas(metrics, status)
-        self._doctor.finish()
+        self._doctor.finish(dict(zip(self._journal.survivors, metrics, strict=True)))
         files.write_json(self._run.diagnosis, self._doctor.report())
         self._journal.close(status, self._doctor.advice, self._replicas)
 
@@ -120,7 +127,7 @@ class _TrainSession(ReplicaSession):
     def raise_unless_finished(self, status: Status, learning_rate: float) -> None:
         """Raise InterruptedRunError or DivergedError if the training ended so.
 
-        Before the latter, warn of the causes that the doctor has seen.
+        The latter has the likeliest cause that the doctor has seen; of the others it warns.
         """
         run, epoch, kept = self._run.folder, self._journal.epoch, self._journal.kept_epoch
         if status == "interrupted":
@@ -130,15 +137,17 @@ class _TrainSession(ReplicaSession):
                 f"next: bpnet eval {run}"
             )
         if status == "diverged":
-            for advice in self._doctor.advice:
-                self._watcher.warn(advice)
+            causes = [one for one in self._doctor.findings if one.kind == "alarm"]
+            for cause in causes[1:]:
+                self._watcher.warn(cause.line)
             saved = (
                 f"the weights of epoch {kept} are saved"
                 if kept
                 else "no epoch was finite: the first weights are saved"
             )
             raise DivergedError(
-                f"training diverged in epoch {epoch}: {divergence_cause(learning_rate)}. "
+                f"training diverged in epoch {epoch}: "
+                f"{causes[0].text if causes else divergence_cause(learning_rate)}. "
                 f"In {run}, {saved}"
             )
 
@@ -153,4 +162,6 @@ class _TrainSession(ReplicaSession):
             figures=mean_metrics([replica.figures for replica in self._replicas]),
             replicas=self._replicas,
             advice=self._doctor.advice,
+            remarks=self._doctor.remarks,
+            findings=[finding.data() for finding in self._doctor.findings],
         )

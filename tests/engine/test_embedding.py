@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 from engine_cases import SOME_METRICS, in_precision, linear, network_of, some_rows
+from evidence_cases import evidence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.doctor.advice import History, advise
 from bpnet.doctor.diagnosis import Examiner
+from bpnet.doctor.history import History
+from bpnet.doctor.rules import advise
 from bpnet.engine.activations import Relu, Tanh
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import BatchNormalization, CategoryTable, Dense, Embedding
@@ -240,30 +242,21 @@ def test_rare_levels_are_not_taken_for_vanishing_gradients():
     look = look_at(levels=1_000_000)
     first, last = look.layers[0], look.layers[-1]
     assert first.gradient_size < 1e-3 * last.gradient_size
-    assert advise(look, look, History()) == []
+    assert advise(evidence(start=look, now=look, history=History())) == []
 
 
-def test_advice_about_the_layer_that_reads_the_inputs_names_their_size():
+def test_large_inputs_explain_the_saturated_layer_that_reads_them():
     look = look_at(scale=1e4)
     assert look.layers[1].saturated > 0.8
-    texts = [
-        finding.text
-        for finding in advise(look, look, History())
-        if finding.about == "saturated layer 2"
-    ]
-    assert len(texts) == 1
-    assert "its inputs are as large as" in texts[0]
-    # the layer after it is not told so
+    # the layer after it is not explained
     deeper = dataclasses.replace(
         look,
         layers=(*look.layers[:2], dataclasses.replace(look.layers[1], layer=3), look.layers[2]),
     )
-    (text,) = [
-        finding.text
-        for finding in advise(deeper, deeper, History())
-        if finding.about == "saturated layer 3"
-    ]
-    assert "its inputs" not in text
+    for diagnosis, saturated in ((look, []), (deeper, [3])):
+        found = advise(evidence(start=diagnosis, now=diagnosis, history=History()))
+        assert [one.layer for one in found if one.cause == "saturated units"] == saturated
+        assert "input scale" in {one.cause for one in found}
 
 
 def test_training_in_float32_after_relu():

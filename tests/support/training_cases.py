@@ -109,11 +109,5 @@ def outcome(config: Path, folder: Path, settings: Sequence[str] = ()) -> Outcome
         diverged = True
     run = max(folder.glob("run-*"))
     diagnosis = read_json(run / "diagnosis.json")
-    metrics = read_json(run / "metrics.json")
-    penalty = diagnosis["looks"][-1]["penalty"]
-    parts = {
-        part: math.inf if diverged or values["loss"] is None else values["loss"] - penalty
-        for part, values in metrics.items()
-        if isinstance(values, dict) and "loss" in values
-    }
-    return Outcome(diagnosis["findings"], parts)
+    lost = dict.fromkeys(diagnosis["kept"], math.inf)
+    return Outcome(diagnosis["findings"], lost if diverged else diagnosis["kept"])

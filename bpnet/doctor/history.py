@@ -1,0 +1,87 @@
+"""The history of a training: the metrics of its epochs, for each replica."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bpnet.engine.component import Array
+from bpnet.engine.loop.fit import Record
+from bpnet.engine.loop.monitoring import Stop
+
+LATEST = 5
+"""Number of epochs that count as the end of a training, so that no single epoch decides."""
+
+
+@dataclass
+class History:
+    """The metrics of the epochs so far of one replica; losses are per row, penalty included."""
+
+    loss: Sequence[float] = field(default_factory=list)
+    validation_loss: Sequence[float] = field(default_factory=list)
+    gradient_norm: Sequence[float] = field(default_factory=list)
+    learning_rate: Sequence[float] = field(default_factory=list)
+    stop: Stop | None = None
+    steps: int = 0
+    """Number of steps taken."""
+    kept_epoch: int = 0
+    """Epoch whose weights are kept; 0 for the first weights."""
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of steps in an epoch, at least 1."""
+        return max(1, self.steps // max(1, len(self)))
+
+
+def latest(values: Sequence[float]) -> float:
+    """Return the median of the last few epochs' values."""
+    return statistics.median(values[-LATEST:])
+
+
+class Chronicle:
+    """The metrics of the epochs of all replicas, noted as they come."""
+
+    def __init__(self, divisor: int, validation_divisor: int) -> None:
+        self._divisor, self._validation_divisor = divisor, validation_divisor
+        self._loss: list[Array] = []  # each (R,)
+        self._validation_loss: list[Array] = []
+        self._gradient_norm: list[Array] = []
+        self._learning_rate: list[Array] = []
+        self._running: list[Array] = []
+        self._last: Record | None = None
+
+    def __len__(self) -> int:
+        return len(self._loss)
+
+    def note(self, record: Record) -> None:
+        """Take note of an epoch; its arrays are new in each record."""
+        metrics = record.metrics
+        self._loss.append(metrics["loss"])
+        if "val_loss" in metrics:
+            self._validation_loss.append(metrics["val_loss"])
+        self._gradient_norm.append(record.gradient_norm)
+        self._learning_rate.append(record.learning_rate)
+        self._running.append(record.running)
+        self._last = record
+
+    def of(self, replica: int) -> History:
+        """Return the history of one replica, until it stopped."""
+        if self._last is None:
+            return History()
+        epochs = sum(bool(running[replica]) for running in self._running)
+
+        def column(values: list[Array], divisor: int = 1) -> list[float]:
+            return [float(each[replica]) / divisor for each in values[:epochs]]
+
+        stops = self._last.stops
+        return History(
+            loss=column(self._loss, self._divisor),
+            validation_loss=column(self._validation_loss, self._validation_divisor),
+            gradient_norm=column(self._gradient_norm),
+            learning_rate=column(self._learning_rate),
+            stop=stops[replica] if stops else None,
+            steps=self._last.step * epochs // len(self),
+            kept_epoch=int(self._last.kept_epoch[replica]),
+        )

@@ -350,7 +350,7 @@ def test_a_schedule_that_leaves_nothing_of_the_rate():
         (Momentum(momentum=0.999), "momentum", "training.optimizer.momentum=0.9"),
         (Adam(beta_1=0.999), "momentum", "training.optimizer.beta_1=0.9"),
         (Adam(epsilon=10), "optimizer", "training.optimizer.epsilon=1e-08"),
-        (Rprop(largest_step=1e-6), "optimizer", "training.optimizer=rprop"),
+        (Rprop(largest_step=1e-6), "optimizer", "training.optimizer.largest_step=50"),
         (Rprop(), "optimizer", "training.batch_size=full"),
         (Perturbation(), "optimizer", "training.optimizer=adam"),
     ],

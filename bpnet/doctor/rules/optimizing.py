@@ -8,7 +8,7 @@ from bpnet.doctor.evidence import Evidence
 from bpnet.doctor.finding import Finding
 from bpnet.doctor.prescription import learning_rate, usual_rate
 from bpnet.engine.loop.settings import Training
-from bpnet.engine.optimizers import Adam
+from bpnet.engine.optimizers import Adam, Rprop
 
 SHARE_OF_RATE = 0.1
 """Mean of a schedule's rates, as a share of the learning rate, below which it holds back."""
@@ -133,7 +133,11 @@ def _rprop(training: Training, evidence: Evidence) -> Iterator[Finding]:
             "optimizer",
             f"rprop's steps are bounded by {largest:g}",
             0.94,
-            ["training.optimizer=rprop", learning_rate(0.01), "training.batch_size=full"],
+            [
+                f"training.optimizer.largest_step={Rprop().largest_step:g}",
+                learning_rate(0.01),
+                "training.batch_size=full",
+            ],
         )
     elif evidence.history.steps_per_epoch > 1:
         yield Finding(

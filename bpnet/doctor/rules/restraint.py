@@ -67,5 +67,7 @@ def dropout(evidence: Evidence) -> Iterator[Finding]:
         "dropout",
         f"a step keeps only {1 - largest:.0%} of the values in front of a layer",
         0.92 if largest >= NEARLY_ALL else 0.6,
-        [f"architecture.layers.{k}.rate=0.2" for k, _ in high],
+        ["architecture.dropout=0.2"]
+        if evidence.setup.given.architecture.layers is None
+        else [f"architecture.layers.{k}.rate=0.2" for k, _ in high],
     )

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.ipc
 
-from bpnet.data.reading.arrow_values import ROWS, ArrowTableFile
+from bpnet.data.reading.arrow_values import ROWS, ArrowTableFile, joined_batches
 from bpnet.data.reading.streams import stream_errors
 
 
@@ -30,9 +30,12 @@ class ArrowFile(ArrowTableFile):
         fields = [everything.index(name) for name in names]
         with self._opener() as stream:
             reader = _open(stream, pa.ipc.IpcReadOptions(included_fields=fields))
-            for batch in _of(reader):
-                for start in range(0, batch.num_rows, ROWS):
-                    yield batch.slice(start, ROWS)
+            pieces = (
+                batch.slice(start, ROWS)
+                for batch in _of(reader)
+                for start in range(0, batch.num_rows, ROWS)
+            )
+            yield from joined_batches(pieces, ROWS)
 
 
 def _open(stream: BinaryIO, options: Any = None) -> Any:

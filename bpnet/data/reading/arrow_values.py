@@ -1,7 +1,7 @@
 """Arrow arrays as columns: what Parquet and Arrow files hold, read by pyarrow."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,28 @@ class ArrowTableFile:
         return DataError(
             f"{self.name}: is not a whole {self.title} file: {reason}; write or download it again"
         )
+
+
+def joined_batches(batches: Iterable[Any], rows: int) -> Iterator[Any]:
+    """Yield record batches of at least a number of rows, but for the last.
+
+    A group of rows in a file may be small; a small table is one chunk, whatever its groups.
+    """
+    held: list[Any] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(map(len, held)) >= rows:
+            yield _joined(held)
+            held = []
+    if any(map(len, held)):
+        yield _joined(held)
+
+
+def _joined(batches: list[Any]) -> Any:
+    if len(batches) == 1:
+        return batches[0]
+    (batch,) = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
+    return batch
 
 
 class ArrowChunk(Chunk):

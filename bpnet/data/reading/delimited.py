@@ -13,7 +13,7 @@ from bpnet.data.reading.chunk import Chunk, ColumnTypes
 from bpnet.data.reading.column import Column, column_from_texts
 from bpnet.data.reading.dialect import Dialect, detect_dialect
 from bpnet.data.reading.header import Header, read_header
-from bpnet.data.reading.preamble import Preamble, read_preamble
+from bpnet.data.reading.preamble import Preamble, lines_of, read_preamble
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, record_blocks, sha256, utf8_pieces
 from bpnet.errors import DataError
@@ -40,11 +40,11 @@ class DelimitedFile:
         self, name: str, opener: Opener, settings: Reading, lines: Sequence[int] | None = None
     ) -> None:
         self.name, self._opener, self._settings, self._lines = name, opener, settings, lines
-        first = next(self._blocks(), (1, b""))[1]
+        first = next(self._blocks(settings.separator), (1, b""))[1]
         # cut at a line end, so that no character of UTF-8 is split
         head = _decoded(first if len(first) <= _HEAD else first[: _line_end(first)], 1, name)
         preamble = read_preamble(head, name, settings)
-        head = "".join(head.splitlines(keepends=True)[preamble.lines :])
+        head = "".join(lines_of(head)[preamble.lines :])
         self.dialect = detect_dialect(head, name, preamble.settings)
         self.header = _header(name, head, self.dialect, preamble)
         self.columns = self.header.columns
@@ -52,10 +52,10 @@ class DelimitedFile:
         self.positions = {column: k for k, column in enumerate(self.columns)}
         self._whole: TextChunk | None = None
 
-    def _blocks(self) -> Iterator[tuple[int, bytes]]:
+    def _blocks(self, separator: str | None) -> Iterator[tuple[int, bytes]]:
         quote = self._settings.quote.encode()
         pieces = utf8_pieces(self._opener, self._settings.encoding, self.name)
-        return record_blocks(pieces, quote, self.name)
+        return record_blocks(pieces, quote, self.name, separator)
 
     @property
     def digest(self) -> str:
@@ -69,7 +69,7 @@ class DelimitedFile:
             yield self._whole.with_columns(types)
             return
         blocks, row = 0, start
-        for line, content in self._blocks():
+        for line, content in self._blocks(self.dialect.separators):
             if not blocks:
                 content, line = self._without_header(content)
             chunk = TextChunk(self, content, line, row, types)

@@ -32,6 +32,11 @@ class Dialect:
     runs: bool = False
     """True if spaces and tabs in a row are one separator, as where columns are aligned."""
 
+    @property
+    def separators(self) -> str:
+        """The characters that separate cells."""
+        return " \t" if self.runs else self.separator
+
     def first_records(self, text: str, first_line: int, name: str) -> list[FirstRecord]:
         """Return the first records, up to one that the end of the text may cut."""
         records: list[FirstRecord] = []

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet
 
-from bpnet.data.reading.arrow_values import ROWS, ArrowTableFile
+from bpnet.data.reading.arrow_values import ROWS, ArrowTableFile, joined_batches
 from bpnet.data.reading.streams import stream_errors
 from bpnet.errors import DataError
 
@@ -37,16 +37,9 @@ class ParquetFile(ArrowTableFile):
             ]
             file = self._open(stream, read_dictionary=texts)
             rows = _rows_of_batch(file.metadata, set(names))
-            held: list[Any] = []
             # one thread: several decode whole columns ahead
-            for batch in file.iter_batches(batch_size=rows, columns=names, use_threads=False):
-                held.append(batch)
-                # a batch ends with its group of rows, which may be small
-                if sum(len(each) for each in held) >= rows:
-                    yield _joined(held)
-                    held = []
-            if held:
-                yield _joined(held)
+            batches = file.iter_batches(batch_size=rows, columns=names, use_threads=False)
+            yield from joined_batches(batches, rows)
 
     def _open(self, stream: BinaryIO, **options: Any) -> Any:
         # Parquet is read from its end, which a zstd stream cannot seek
@@ -55,14 +48,6 @@ class ParquetFile(ArrowTableFile):
             return pa.parquet.ParquetFile(seekable, **options)
         except (OSError, ValueError) as error:
             raise self._damaged(error) from None
-
-
-def _joined(batches: list[Any]) -> Any:
-    """Return batches as one."""
-    if len(batches) == 1:
-        return batches[0]
-    (batch,) = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
-    return batch
 
 
 def _rows_of_batch(metadata: Any, names: set[str]) -> int:

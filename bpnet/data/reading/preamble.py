@@ -1,5 +1,6 @@
 """Preambles: the lines of a text before its column names, such as Excel's `sep=;` or comments."""
 
+import io
 import re
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ class Preamble:
 
 def read_preamble(head: str, name: str, settings: Reading) -> Preamble:
     """Return the preamble of a text that begins with `head`."""
-    lines = head.splitlines(keepends=True)
+    lines = lines_of(head)
     skipped, warnings = min(settings.skip_lines, len(lines)), []
     if skipped < len(lines) and (match := _SEPARATOR.fullmatch(lines[skipped])):
         skipped += 1
@@ -41,6 +42,11 @@ def read_preamble(head: str, name: str, settings: Reading) -> Preamble:
         )
         skipped += comments
     return Preamble(skipped, settings, warnings)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return a text's lines with their ends; str.splitlines splits at other characters too."""
+    return list(io.StringIO(text, newline="\n"))
 
 
 def _is_header(lines: list[str], comments: int, name: str, settings: Reading) -> bool:

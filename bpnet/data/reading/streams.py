@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bpnet.data.reading.compression import decompressed
+from bpnet.data.reading.quotes import end_of_records
 from bpnet.errors import DataError
 from bpnet.messages import closest_match
 
@@ -106,7 +107,9 @@ def sha256(opener: Opener, name: str) -> str:
     return digest.hexdigest()
 
 
-def record_blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[tuple[int, bytes]]:
+def record_blocks(
+    pieces: Iterator[bytes], quote: bytes, name: str, separator: str | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Yield blocks of whole records, each with the line it begins on, counted from 1.
 
     Pieces are joined and cut where a line ends outside of quotes. The last block is all that is
@@ -120,7 +123,7 @@ def record_blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[
         if b"\r" in held and b"\n" not in held:
             whole = len(held) - bool(following)  # the last \r may be the first half of \r\n
             held = held[:whole].replace(b"\r", b"\n") + held[whole:]
-        end = _end_of_records(held, quote) if following else len(held)
+        end = end_of_records(held, quote, separator) if following else len(held)
         if end:
             yield line, held[:end]
             line, held = line + held.count(b"\n", 0, end), held[end:]
@@ -133,22 +136,6 @@ def record_blocks(pieces: Iterator[bytes], quote: bytes, name: str) -> Iterator[
                 f"begins here is longer than {LONGEST_RECORD / 1e6:.0f} MB; look for {open_quote}"
                 "line ends that are missing"
             )
-
-
-def _end_of_records(content: bytes, quote: bytes) -> int:
-    """Return the position at which the last whole record ends; 0 if none does."""
-    end = content.rfind(b"\n") + 1
-    if quote not in content:
-        return end
-    inside = content.count(quote, 0, end) % 2  # an odd number of quotes: within one
-    # go back, line end by line end, to one outside of quotes
-    for _ in range(1000):  # line ends within quotes are few
-        if not end or not inside:
-            break
-        before = content.rfind(b"\n", 0, end - 1) + 1
-        inside ^= content.count(quote, before, end) % 2
-        end = before
-    return 0 if inside else end
 
 
 def _lines_before_last_record(content: bytes, quote: bytes) -> int:

@@ -17,9 +17,10 @@ from bpnet.data.dates.detection import (
 )
 from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.number_advice import ambiguity_note, looks_like_number
-from bpnet.data.reading.column import Column, Floats, number_text
+from bpnet.data.identifiers import FEWEST_ROWS, ID_REASON, counter_reason, is_id, is_id_name
+from bpnet.data.reading.column import CellParseError, Column, Floats, number_text
 from bpnet.data.reading.number_format import NumberFormat
-from bpnet.data.spelling import FALSE_AND_TRUE, Spelling
+from bpnet.data.spelling import FALSE_AND_TRUE, Spelling, differing_in_case
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_cell
 
@@ -30,8 +31,6 @@ BLANK_REASON = "it is blank in every training row"
 GIVEN_REASON = "as dataset.roles says"
 _MOSTLY = 0.9
 """Share of the distinct texts that decides about a column in spite of the others."""
-_FEWEST_ROWS = 20
-"""Rows below which no column is taken for an ID."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,13 @@ def detect_role(
     *,
     named: bool,
     date_format: str | None = None,
+    table_rows: int | None = None,
 ) -> DetectedRole:
     """Return the role of a column by its cells in a mask of rows (N,), unless one is `given`.
 
-    A feature that is `named` in the config is never ignored for looking like an ID. A date has the
-    `date_format`, if there is one.
+    A feature that is `named` in the config is never ignored for looking like an ID or a counter.
+    A date has the `date_format`, if there is one. `table_rows` are those of the whole table, of
+    which the column may be the beginning.
     """
     if given == "date":
         _, texts = _present(column, rows)
@@ -80,6 +81,8 @@ def detect_role(
     )
     if detected.role == "numeric":
         detected = replace(detected, note=ambiguity_note(numbers) or detected.note)
+        if not named and (reason := _counter_reason(name, column, table_rows or len(column))):
+            detected = replace(detected, role="ignored", reason=reason)
     if given is None or given == detected.role:
         return detected
     return DetectedRole(
@@ -113,7 +116,7 @@ def _date_role(name: str, detected: DetectedFormat, texts: list[str]) -> Detecte
 def _detected(name: str, column: Column, rows: Array, *, named: bool) -> DetectedRole:
     numbers = column.numbers
     # parsed as numbers already: nothing else to decide, unless it may be an ID
-    if numbers is not None and not _is_id_name(name) and not np.isnan(numbers[rows]).all():
+    if numbers is not None and not is_id_name(name) and not np.isnan(numbers[rows]).all():
         return DetectedRole("numeric", note=_compact_dates(name, numbers[rows]))
     count, texts = _present(column, rows)
     if not texts:
@@ -123,10 +126,8 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     words = [text for text in texts if not number_format.is_missing_number(text)] or texts
     numeric = [word for word in words if _reads_as_number(word, number_format)]
     if len(numeric) == len(words):
-        if not named and _is_id(name, numeric, count, number_format):
-            return DetectedRole(
-                "ignored", "it looks like an ID: a different whole number in every row"
-            )
+        if not named and is_id(name, numeric, count):
+            return DetectedRole("ignored", ID_REASON)
         return DetectedRole("numeric", note=compact_dates_note(name, numeric))
     if _is_boolean(words, texts):
         return DetectedRole("boolean")
@@ -144,11 +145,34 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
         return _date_role(name, date_format, words)
     if reason:
         return DetectedRole("ignored", reason)
-    if not named and count >= _FEWEST_ROWS and len(texts) > count / 2:
+    if not named and count >= FEWEST_ROWS and len(texts) > count / 2:
         return DetectedRole("ignored", _reason_to_ignore(name, texts, count))
-    word = next(word for word in words if word not in set(numeric))
-    note = f"besides numbers it holds {quoted_cell(word)}, so it is read as categories"
-    return DetectedRole("categorical", note=note if len(numeric) > len(words) / 2 else None)
+    note = differing_in_case_note(words)
+    if len(numeric) > len(words) / 2:
+        word = next(word for word in words if word not in set(numeric))
+        note = f"besides numbers it holds {quoted_cell(word)}, so it is read as categories"
+    return DetectedRole("categorical", note=note)
+
+
+def differing_in_case_note(texts: list[str]) -> str | None:
+    """Return a note on texts that differ only in case, if there are any."""
+    pairs = differing_in_case(texts)
+    if not pairs:
+        return None
+    one, other = pairs[0]
+    more = f" (and {len(pairs) - 1} more such pairs)" if len(pairs) > 1 else ""
+    return (
+        f"{quoted_cell(one)} and {quoted_cell(other)}{more} differ only in case, and are two "
+        "values; if they mean the same, write them alike in the table"
+    )
+
+
+def _counter_reason(name: str, column: Column, table_rows: int) -> str | None:
+    """Return why a column of numbers counts the rows, if it does: all of them, of every part."""
+    try:
+        return counter_reason(name, column.as_numbers(), table_rows)
+    except CellParseError:
+        return None  # fitting reports the cell
 
 
 def _compact_dates(name: str, numbers: Floats) -> str | None:
@@ -213,25 +237,6 @@ def _present(column: Column, rows: Array) -> tuple[int, list[str]]:
     return int(counts[present].sum()), [texts[k] for k in present]
 
 
-def _is_id_name(name: str) -> bool:
-    """Return whether a column's name is that of an ID or a row number."""
-    # order_id, row_no, Unnamed: 0
-    words = r"(?i)(.*[_ .-])?(id|uuid|guid|key|index|row|rowid|row_?n(o|um|umber)|unnamed.*)"
-    camel_case = r"[a-z0-9]+I[Dd]|[A-Z][A-Za-z0-9]+I[Dd]"
-    return bool(re.fullmatch(words, name) or re.fullmatch(camel_case, name))
-
-
-def _is_id(name: str, numbers: list[str], count: int, number_format: NumberFormat) -> bool:
-    """Return whether a column of numbers is an ID: by its name, whole and distinct in all rows."""
-    distinct = count >= _FEWEST_ROWS and len(numbers) == count
-    return (
-        distinct
-        and _is_id_name(name)
-        and all(map(number_format.is_number, numbers))
-        and all(number_format.number(number).is_integer() for number in numbers)
-    )
-
-
 def looks_like_classes(column: Column, rows: Array | None = None) -> bool:
     """Return whether a target is of classes: text, or at most 20 distinct whole numbers.
 
@@ -244,5 +249,7 @@ def looks_like_classes(column: Column, rows: Array | None = None) -> bool:
         return not _are_mostly_numbers(texts, len(numbers))
     if any(map(column.number_format.is_amount, texts)):
         return False
-    values = {column.number_format.number(text) for text in texts}
-    return all(map(float.is_integer, values)) and len(values) <= MAX_INTEGER_CLASSES
+    plain = column.plain(texts)
+    spelling = Spelling(plain)
+    whole = (column.number_format.number(text).is_integer() for text in texts)
+    return all(whole) and len(set(map(spelling, plain))) <= MAX_INTEGER_CLASSES

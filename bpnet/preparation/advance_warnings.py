@@ -8,6 +8,8 @@ from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.encoding.scalers import LinearScaler
+from bpnet.data.identifiers import FEWEST_ROWS, counter_reason
+from bpnet.data.roles import differing_in_case_note
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_list, set_option
 from bpnet.preparation.resolved_config import ResolvedConfig
@@ -25,8 +27,35 @@ def advance_warnings(
         *(_constant_columns(encoder) if len(y) > 1 else []),
         *_vanishing_numbers(resolved, encoder, target_values, y),
         *_mixed_zones(encoder),
+        *target_warnings(target_values),
         *_small_classes(resolved.config.dataset.split, target_values),
         *_unreachable_targets(resolved, y),
+    ]
+
+
+def target_warnings(target_values: TargetValues) -> list[str]:
+    """Warn of a target that is hardly one: a counter, an ID, or classes that differ in case."""
+    rows = target_values.kept_rows
+    if target_values.task == "classification":
+        name, classes = target_values.names[0], target_values.classes
+        if len(classes) == len(rows) >= FEWEST_ROWS:
+            return [
+                f"the target '{name}' is another one in every row, as an ID is: nothing can be "
+                "learned of such a class; name another target"
+            ]
+        note = differing_in_case_note(classes)
+        return [f"the target '{name}': {note}"] if note else []
+    if target_values.task == "multilabel":
+        return []
+    reasons = [
+        (name, counter_reason(name, target_values.values[rows, k], len(rows)))
+        for k, name in enumerate(target_values.names)
+    ]
+    return [
+        f"the target '{name}': {reason}; name another target, unless the order of the rows is "
+        "to be predicted"
+        for name, reason in reasons
+        if reason
     ]
 
 

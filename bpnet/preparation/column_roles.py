@@ -1,7 +1,7 @@
 """The role of each column of a config's table, which are features, and how each is encoded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config, Dataset, Preprocessing
@@ -15,6 +15,7 @@ from bpnet.data.encoding.settings import (
     OneHot,
     Ordinal,
 )
+from bpnet.data.identifiers import COUNTS_ROWS
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.roles import BLANK_REASON, DetectedRole, detect_role
@@ -94,7 +95,8 @@ def detect_roles(
     DataError
         No column is left to learn from.
     """
-    named, formats = set(config.dataset.features or ()), date_formats(config, times)
+    formats = date_formats(config, times)
+    named = {*(config.dataset.features or ()), config.dataset.split.time}
     given: dict[str, Role] = {**dict.fromkeys(formats, "date"), **config.dataset.roles}
     types: dict[str, CellType] = {
         name: "text" if given.get(name) in ("categorical", "boolean", "date") else "any"
@@ -116,6 +118,7 @@ def detect_roles(
                     given.get(name),
                     named=name in named,
                     date_format=formats.get(name),
+                    table_rows=len(train),
                 )
             ambiguous = [name for name, column in detected.items() if column.other_formats]
             blank = [name for name in blank if detected[name].reason == BLANK_REASON]
@@ -125,10 +128,26 @@ def detect_roles(
     notes = dict(notes or {})
     if times is not None and times.note is not None:
         notes[times.column] = times.note
+    if all(column.role == "ignored" for column in detected.values()):
+        detected |= _counters_as_features(detected)
     roles = ColumnRoles(detected, notes)
     if not roles.features:
         raise DataError(_no_feature_left(config, table, detected))
     return roles
+
+
+def _counters_as_features(detected: Mapping[str, DetectedRole]) -> dict[str, DetectedRole]:
+    """Return the columns that count the rows as features, for there are no others."""
+    return {
+        name: replace(
+            column,
+            role="numeric",
+            reason=None,
+            note=f"{column.reason}; it is used because no other column is left to learn from",
+        )
+        for name, column in detected.items()
+        if (column.reason or "").startswith(COUNTS_ROWS)
+    }
 
 
 def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, ColumnOptions]:

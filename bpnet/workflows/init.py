@@ -18,6 +18,7 @@ from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.data.reading.streams import is_pipe
 from bpnet.errors import DataError, UsageError
 from bpnet.messages import did_you_mean, quoted_list
+from bpnet.preparation.advance_warnings import target_warnings
 from bpnet.preparation.fit import fit_dataset
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.split import split_dataset
@@ -125,7 +126,11 @@ def draft(
         without_target=without,
         classes=dict(zip(target_values.classes, counts, strict=True)),
         columns=describe_columns(fitted),
-        warnings=[*fitted.split.table.warnings, *fitted.split.column_roles.warnings({})],
+        warnings=[
+            *fitted.split.table.warnings,
+            *fitted.split.column_roles.warnings({}),
+            *target_warnings(target_values),
+        ],
         chosen=chosen,
         settings=settings_for(rows),
     )

@@ -85,7 +85,7 @@ def test_a_constant_column_is_warned_of(here: Path) -> None:
 
 
 def test_a_column_of_numbers_and_words_is_warned_of(here: Path) -> None:
-    (here / "t.csv").write_text(rows_of("{'red' if k % 8 == 5 else k % 7},{k},{'xy'[k % 2]}"))
+    (here / "t.csv").write_text(rows_of("{'red' if k % 8 == 5 else k % 7},{k * k},{'xy'[k % 2]}"))
     said = bpnet("train", "c.yaml", cwd=here)
     assert said.code == 0
     (warning,) = [line for line in said.err.splitlines() if line.startswith("warning: ")]

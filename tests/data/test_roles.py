@@ -16,7 +16,7 @@ def found(
     return detect_role(name, column_from_texts(cells, NumberFormat()), mask, given, named=named)
 
 
-IDS = [str(k) for k in range(100, 140)]
+IDS = [str(100 + 37 * k) for k in range(40)]
 TEXTS = [f"note number {k} of a long text" for k in range(30)]
 NAMES = [f"customer-{k}" for k in range(30)]
 
@@ -113,15 +113,16 @@ def test_an_id_is_left_out_unless_it_is_named(name):
 
 
 def test_an_id_is_an_id_where_the_fast_reader_read_it():
-    column = Column(NumberFormat(), numbers=np.arange(100.0, 140))
-    assert detect_role("id", column, np.ones(40, bool), None, named=False).role == "ignored"
-    assert detect_role("x", column, np.ones(40, bool), None, named=False).role == "numeric"
+    column = Column(NumberFormat(), numbers=np.arange(100.0, 2000, 37))
+    assert detect_role("id", column, np.ones(52, bool), None, named=False).role == "ignored"
+    assert detect_role("x", column, np.ones(52, bool), None, named=False).role == "numeric"
     gaps = Column(NumberFormat(), numbers=np.full(40, np.nan))
     assert detect_role("x", gaps, np.ones(40, bool), None, named=False).role == "ignored"
 
 
 @pytest.mark.parametrize(
-    "name", ["humid", "paid", "arid", "grid", "rainbow", "KID", "Keyboard", "x"]
+    "name",
+    ["humid", "paid", "PAID", "arid", "grid", "rainbow", "KID", "Keyboard", "heat_index", "x"],
 )
 def test_a_name_that_merely_ends_so_is_none(name):
     assert found(IDS, name).role == "numeric"
@@ -197,3 +198,69 @@ def test_none_is_a_word_beside_yes():
     assert role(["none", "yes"] * 20) == "categorical"
     assert role(["no", "yes"] * 20) == "boolean"
     assert role(["no", "yes", "NA"] * 20) == "boolean"
+
+
+COUNTERS = {
+    "from 0": list(range(40)),
+    "from 1": list(range(1, 41)),
+    "from anywhere": list(range(1001, 1041)),
+    "down": list(range(40, 0, -1)),
+    "floats": [f"{k}.0" for k in range(40)],
+    "with leading zeros": [f"{k:04}" for k in range(40)],
+    "rows dropped": [k for k in range(55) if k % 4],
+    "shuffled": [(k * 17) % 61 for k in range(61)],
+    "shuffled, rows dropped": [(k * 37) % 101 for k in range(101) if k % 4],
+}
+NO_COUNTERS = {
+    "one twice": [*range(39), 38],
+    "a gap": [*range(39), ""],
+    "every tenth": list(range(0, 400, 10)),
+    "fractions": [k / 2 for k in range(40)],
+    "repeated": [k // 2 for k in range(40)],
+    "few rows": list(range(19)),
+    "whole and far apart": [k * k for k in range(40)],
+    "distinct by chance": [3, 17, 28, 9, 1, 22, 14, 30, 5, 11, 25, 7, 19, 2, 27, 13, 21, 6, 16, 10],
+}
+
+
+@pytest.mark.parametrize("name", ["x", "Unnamed: 0", "column_1", "amount"])
+@pytest.mark.parametrize("kind", COUNTERS)
+def test_a_column_that_counts_the_rows_is_left_out_under_any_name(kind, name):
+    cells = list(map(str, COUNTERS[kind]))
+    finding = found(cells, name)
+    numbers = sorted(int(float(cell)) for cell in cells)
+    if finding.reason != "it looks like an ID: a different whole number in every row":
+        assert (finding.role, finding.reason) == (
+            "ignored",
+            f"it counts the rows: a whole number of its own in each, {numbers[0]} to {numbers[-1]}",
+        )
+    assert found(cells, name, named=True).role == "numeric"
+    assert found(cells, name, "numeric").role == "numeric"
+
+
+@pytest.mark.parametrize("kind", NO_COUNTERS)
+def test_a_column_that_does_not_count_the_rows_is_a_feature(kind):
+    assert found(list(map(str, NO_COUNTERS[kind]))).role == "numeric"
+
+
+def test_years_are_not_a_counter():
+    years = [str(year) for year in range(1950, 2020)]
+    assert found(years, "year").role == "numeric"
+    assert found(years, "Jahr").role == "numeric"
+    assert found(years, "row").role == "ignored"
+
+
+def test_categories_that_differ_only_in_case_are_noted():
+    finding = found(["FR", "fr", "DE"] * 9)
+    assert finding.role == "categorical"
+    assert finding.note == (
+        "'FR' and 'fr' differ only in case, and are two values; "
+        "if they mean the same, write them alike in the table"
+    )
+    assert found(["FR", "DE"]).note is None
+    assert found(["Yes", "yes", "no"]).note is None  # a boolean
+
+
+@pytest.mark.parametrize("words", [["True", "False", "1", "0"], ["TRUE", "false"], ["true", "1.0"]])
+def test_true_and_1_in_one_column_are_a_boolean(words):
+    assert found(words).role == "boolean"

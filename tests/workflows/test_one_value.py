@@ -51,6 +51,7 @@ def cells_of(value: Any) -> str:
 def columns(target: list[Any], rows: int = 60) -> dict[str, list[Any]]:
     """Return a table of features of each kind, and the target again and again."""
     return {
+        "n": list(range(rows)),
         "x": [k % 7 + 0.5 for k in range(rows)],
         "code": [("1", "2", "3")[k % 3] for k in range(rows)],
         "flag": [k % 2 == 0 for k in range(rows)],
@@ -94,6 +95,7 @@ def test_all_readers_agree(kind, tmp_path, monkeypatch):
             for each in (small, other)
         ]
         assert roles_of[0] == roles_of[1]
+        assert roles_of[0]["n"] == "ignored"
         assert other.encoder == small.encoder
         for part, encoded in small.rows.items():
             np.testing.assert_array_equal(other.rows[part].x, encoded.x)

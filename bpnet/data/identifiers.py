@@ -1,0 +1,71 @@
+"""Identifiers: columns that number the rows or name them, known by their values."""
+
+import re
+
+import numpy as np
+
+from bpnet.data.reading.column import Floats
+from bpnet.data.spelling import Spelling
+
+FEWEST_ROWS = 20
+"""Rows below which no column is taken for an identifier."""
+
+ID_REASON = "it looks like an ID: a different whole number in every row"
+
+COUNTS_ROWS = "it counts the rows"
+
+_DENSE = 1.5
+"""Range of a counter for each row, at most: rows may have been dropped."""
+_COLLISIONS = 10
+"""Equal numbers that chance would bring, at least, where a shuffled counter has none."""
+
+# order_id, row_no, Unnamed: 0
+_ID_NAME = re.compile(
+    r"(?i)(.*[_ .-])?(id|uuid|guid|key|rowid)|index|row|unnamed.*"
+    r"|(.*[_ .-])?(row|record|sample|case|item|line|account|customer|client|patient|person|member"
+    r"|user|student|employee|order|invoice|ticket|serial|policy|claim|transaction)"
+    r"[_ .-]?(index|no|nr|num|number)"
+)
+_CAMEL_CASE_ID = re.compile(r"[A-Za-z0-9]*[a-z0-9]I[Dd]")  # customerId, not PAID
+_YEAR_NAME = re.compile(r"(?i)(.*[_ .-])?(years?|yr|jahr|année|annee|anno|año|ano)([_ .-].*)?")
+
+
+def is_id_name(name: str) -> bool:
+    """Return whether a column's name is that of an ID, which its values must be, too."""
+    return bool(_ID_NAME.fullmatch(name) or _CAMEL_CASE_ID.fullmatch(name))
+
+
+def is_id(name: str, numbers: list[str], count: int) -> bool:
+    """Return whether the distinct texts of `count` numbers are an ID's.
+
+    They are if the column's name is one and its numbers are whole, and another in each row.
+    """
+    if count < FEWEST_ROWS or len(numbers) < count or not is_id_name(name):
+        return False
+    spelling = Spelling(numbers)
+    values = {spelling(number) for number in numbers}
+    return len(values) == count and all(re.fullmatch(r"-?\d+", value) for value in values)
+
+
+def counter_reason(name: str, values: Floats, rows: int) -> str | None:
+    """Return why a column counts the rows, by its values (N,) in file order; None if it does not.
+
+    The numbers of a counter are whole, and each is another. They go up or down with few gaps; or
+    the file is in another order, and the numbers lie so densely that chance would repeat some.
+    `rows` is the number of rows of the table, of which there may be more than N.
+    """
+    count = len(values)
+    if count < FEWEST_ROWS or not np.isfinite(values).all():
+        return None
+    lowest, highest = float(values.min()), float(values.max())
+    span = highest - lowest + 1
+    if span > _DENSE * max(count, rows) or not (values == np.floor(values)).all():
+        return None
+    if _YEAR_NAME.fullmatch(name) and lowest >= 1000 and highest < 3000:
+        return None
+    steps = np.diff(values)
+    in_order = span <= _DENSE * count and (bool((steps > 0).all()) or bool((steps < 0).all()))
+    shuffled = count**2 / (2 * span) >= _COLLISIONS
+    if not in_order and not (shuffled and len(np.unique(values)) == count):
+        return None
+    return f"{COUNTS_ROWS}: a whole number of its own in each, {lowest:.0f} to {highest:.0f}"

@@ -1,5 +1,6 @@
 """Number formats of columns: detected from the cells, kept in the model, and used for new cells."""
 
+import json
 import math
 
 import numpy as np
@@ -7,9 +8,12 @@ import pytest
 
 from bpnet.data.encoding.number_advice import ambiguity_note
 from bpnet.data.reading.column import CellParseError, Column, column_from_texts
+from bpnet.data.reading.json_lines import JsonLinesFile
 from bpnet.data.reading.number_detection import TableNumberFormat
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
+from bpnet.data.reading.streams import bytes_opener
+from bpnet.errors import DataError
 
 
 def column(cells: list[str], **settings: str) -> Column:
@@ -180,3 +184,23 @@ def test_a_setting_for_new_cells_comes_before_the_format_of_the_model():
 def test_a_number_for_a_missing_value_may_be_written_in_any_way(cell):
     read = column_from_texts(["1", cell, "1,000.5"], TableNumberFormat(missing=frozenset(["-999"])))
     np.testing.assert_array_equal(read.numbers_like(None)[0], [1, math.nan, 1000.5])
+
+
+def test_numbers_of_json_keep_their_point_whatever_the_format_of_the_model():
+    def read(*values: object) -> Column:
+        lines = "".join(json.dumps({"x": value}) + "\n" for value in values)
+        file = JsonLinesFile("t", bytes_opener(lines.encode()), Reading(decimal=",", missing=["9"]))
+        (chunk,) = file.chunks({"x": "number"}, 0)
+        return chunk.column("x")
+
+    german = NumberFormat(decimal=",", thousands=".")
+    np.testing.assert_array_equal(
+        read(7.123, 1234, None, 9.0).numbers_like(german)[0], [7.123, 1234, math.nan, math.nan]
+    )
+    assert read("7.123", "1.234,5").numbers_like(german)[0].tolist() == [7123, 1234.5]
+
+
+def test_a_number_of_json_with_thousands_of_digits_is_named_with_its_line():
+    lines = '{"x": 1}\n{"x": ' + "9" * 5000 + "}\n"
+    with pytest.raises(DataError, match=r"t, line 2: not a JSON object \(a number is too long\)"):
+        JsonLinesFile("t", bytes_opener(lines.encode()), Reading())

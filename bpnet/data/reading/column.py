@@ -258,13 +258,25 @@ class Column:
         return [texts[code] for code in codes.tolist()]
 
 
+class NumberCell(str):
+    """The text of a cell that is a number in its file, so that its point is a decimal mark."""
+
+    __slots__ = ()
+
+
 def column_from_texts(cells: Iterable[str], number_format: NumberFormat) -> Column:
-    """Return a column of cells that are texts in memory."""
+    """Return a column of cells that are texts in memory.
+
+    If all are numbers in their file, their format is known.
+    """
     number: dict[str, int] = {}  # the code of each text, by first occurrence
     codes = np.fromiter((number.setdefault(cell, len(number)) for cell in cells), np.int32)
     if "" in number:
         codes[codes == number[""]] = -1
-    return Column(number_format, codes=codes, categories=list(number))
+    texts = list(number)
+    if any(texts) and all(isinstance(text, NumberCell) for text in texts if text):
+        number_format = NumberFormat(missing=number_format.missing)
+    return Column(number_format, codes=codes, categories=texts)
 
 
 def used_codes(codes: Codes) -> list[int]:
@@ -273,6 +285,7 @@ def used_codes(codes: Codes) -> list[int]:
     return used
 
 
-def number_text(value: float) -> str:
+def number_text(value: float) -> NumberCell:
     """Return a number as text, a whole number without a fraction."""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    whole = value.is_integer() and abs(value) < 1e15
+    return NumberCell(int(value) if whole else repr(value))

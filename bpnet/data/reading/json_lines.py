@@ -28,9 +28,11 @@ class JsonLinesFile(ObjectFile):
         try:
             row = json.loads(text)
         except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", "it is not JSON")
+            nested = isinstance(error, RecursionError)
+            # Python's own limit of digits has no message that is meant for users
+            other = "values are nested too deeply" if nested else "a number is too long"
             raise DataError(
-                f"{self.name}, line {line}: not a JSON object ({reason}); "
+                f"{self.name}, line {line}: not a JSON object ({getattr(error, 'msg', other)}); "
                 f"each line must hold one, such as {EXAMPLE}"
             ) from None
         if not isinstance(row, dict):

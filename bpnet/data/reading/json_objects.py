@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bpnet.data.reading.chunk import Chunk, ColumnTypes
-from bpnet.data.reading.column import Column, column_from_texts, number_text
+from bpnet.data.reading.column import Column, NumberCell, column_from_texts, number_text
 from bpnet.data.reading.names import repeated_names, tidy_name
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
@@ -151,6 +151,8 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return number_text(value)
+    if isinstance(value, int):
+        return NumberCell(value)
     if isinstance(value, dict | list):
         import json  # not above: few cells are nested
 

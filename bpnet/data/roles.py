@@ -73,7 +73,8 @@ def detect_role(
     """
     if given == "date":
         _, texts = _present(column, rows)
-        return _date_role(name, _given_date(texts, date_format), texts)
+        detected_format = _given_date(texts, date_format)
+        return _date_role(name, detected_format, texts, given=date_format is not None)
     numbers = column.detect_format()
     column = column.read_by(numbers.number_format)
     detected = replace(
@@ -104,11 +105,13 @@ def _given_date(texts: list[str], date_format: str | None) -> DetectedFormat:
     )
 
 
-def _date_role(name: str, detected: DetectedFormat, texts: list[str]) -> DetectedRole:
+def _date_role(
+    name: str, detected: DetectedFormat, texts: list[str], *, given: bool = False
+) -> DetectedRole:
     return DetectedRole(
         "date",
         date_format=detected.text,
-        note=reading_note(name, detected, texts),
+        note=reading_note(name, detected, texts, given=given),
         other_formats=detected.others,
     )
 

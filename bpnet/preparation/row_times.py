@@ -109,7 +109,8 @@ def read_times(config: Config, column: Column, rows: Indices, table: Table) -> R
             expected = "a date or a number" if detected is None else expected_date(form)
             present = read_days(used, form)
             if detected is not None:
-                note = _note(name, detected, used, texts)
+                given = formats.get(name) is not None
+                note = _note(name, detected, used, texts, given=given)
     except CellParseError as error:
         row = int(rows[error.rows[0]])
         raise DataError(
@@ -130,11 +131,13 @@ def _detected(given: str | None, texts: list[str], *, numbers: bool) -> Detected
     return detect_format(texts, numbers=numbers) or likely_format(texts, 0.0, numbers=numbers)
 
 
-def _note(name: str, detected: DetectedFormat, column: Column, texts: list[str]) -> str | None:
+def _note(
+    name: str, detected: DetectedFormat, column: Column, texts: list[str], *, given: bool
+) -> str | None:
     """Return a remark on how the dates are read, if that may be wrong."""
     if not texts:
         return None
-    notes = [reading_note(name, detected, texts)]
+    notes = [reading_note(name, detected, texts, given=given)]
     zones = read_zones(column, detected.text)
     if (zones == 0).any() and (zones == 1).any():
         notes.append(MIXED_ZONES)

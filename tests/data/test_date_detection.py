@@ -88,6 +88,7 @@ def test_an_ordinary_way_to_write_dates_is_recognized(cells: list[str], form: st
         "²/²/2019",
         "%d.%m.2019",
         "Set 1200",
+        "Jan-Feb 2019",
         "12/1234",
     ],
 )
@@ -145,6 +146,7 @@ def test_a_year_of_two_digits_that_is_still_to_come_is_noticed() -> None:
     assert "'25.01.66' is read as 2066-01-25, which is still to come" in note
     assert reading_note("born", DetectedFormat("%d.%m.%y"), ["25.01.75"]) is None
     assert reading_note("born", DetectedFormat("%d.%m.%Y"), ["25.01.2066"]) is None
+    assert reading_note("born", DetectedFormat("%d.%m.%y"), ["25.01.2066"]) is None
 
 
 def test_a_month_and_two_digits_may_be_a_day() -> None:
@@ -152,6 +154,7 @@ def test_a_month_and_two_digits_may_be_a_day() -> None:
     assert "'Jan-19' is read as a month and a year, 2019-01-01" in note
     assert "--set dataset.preprocessing.columns.m.format=%b-%d" in note
     assert reading_note("m", DetectedFormat("%b-%y"), ["Jan-19", "Jan-85"]) is None
+    assert reading_note("m", DetectedFormat("%b-%y"), ["Jan-19"], given=True) is None
 
 
 def test_the_format_of_most_dates() -> None:
@@ -159,6 +162,8 @@ def test_the_format_of_most_dates() -> None:
     assert likely_format(cells, 0.5) == DetectedFormat("%d.%m.%Y")
     assert likely_format(cells, 0.6) is None
     assert likely_format(["soon"], 0.0) is None
+    # two orders are ambiguous only if they fit the same dates
+    assert likely_format(["12/25/2019", "25/12/2019", "soon"], 0.0) == DetectedFormat("%m/%d/%Y")
 
 
 def test_dates_of_several_formats_are_named() -> None:

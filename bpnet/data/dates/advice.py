@@ -34,13 +34,19 @@ def reading(form: str) -> str:
     return f"{order} ({form})" if order else form
 
 
-def reading_note(column: str, detected: DetectedFormat, texts: Sequence[str]) -> str | None:
-    """Return a note on how a column's dates, `texts`, are read if that may be wrong, else None."""
-    notes = (
-        _ambiguity(column, detected, texts),
-        _day_or_year(column, detected, texts),
-        _future(detected, texts),
-    )
+def reading_note(
+    column: str, detected: DetectedFormat, texts: Sequence[str], *, given: bool = False
+) -> str | None:
+    """Return a note on how a column's dates, `texts`, are read if that may be wrong, else None.
+
+    A format that is `given` is not in doubt, but the century of its years may be.
+    """
+    texts = [text for text in texts if date_format(detected.text).fits(text)]
+    if not texts:
+        return None
+    notes = [_future(detected, texts)]
+    if not given:
+        notes = [_ambiguity(column, detected, texts), _day_or_year(column, detected, texts), *notes]
     return "; ".join(filter(None, notes)) or None
 
 
@@ -49,7 +55,6 @@ def _ambiguity(column: str, detected: DetectedFormat, texts: Sequence[str]) -> s
     if not detected.others:
         return None
     form, others = detected.text, detected.others
-    texts = [text for text in texts if all(date_format(one).fits(text) for one in (form, *others))]
     cell = next(
         (text for text in texts if any(_day(text, o) != _day(text, form) for o in others)), texts[0]
     )
@@ -66,9 +71,9 @@ def _ambiguity(column: str, detected: DetectedFormat, texts: Sequence[str]) -> s
 def _day_or_year(column: str, detected: DetectedFormat, texts: Sequence[str]) -> str | None:
     """Return a note if a two-digit year beside a month's name may be a day instead."""
     letters = date_format(detected.text).directives
-    if "y" not in letters or len(letters) != 2 or not {"b", "B"} & set(letters):
+    if letters not in (["b", "y"], ["B", "y"]):
         return None
-    if any(int(text.strip("'- ")[-2:]) > 31 for text in texts if text[-2:].isdigit()):
+    if any(int(text[-2:]) > 31 for text in texts):
         return None
     return (
         f"{quoted_cell(texts[0])} is read as a month and a year, {_day(texts[0], detected.text)}; "
@@ -82,7 +87,7 @@ def _future(detected: DetectedFormat, texts: Sequence[str]) -> str | None:
     if "y" not in form.directives:
         return None
     now = (datetime.now() - datetime(1970, 1, 1)).days
-    latest = max((text for text in texts if form.fits(text)), key=lambda t: form.days(t))
+    latest = max(texts, key=form.days)
     if form.days(latest) <= now:
         return None
     return (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bpnet.data.dates.date_format import ISO, date_format
+from bpnet.data.dates.date_format import ISO, FormatError, date_format
 from bpnet.data.dates.names import is_weekday, month_number
 
 _ZONE = r"(?P<gap>\s*)(?P<zone>(?:Z|UTC|GMT)\b|[+-][0-9]{2}(?::?[0-9]{2})?(?![0-9:]))"
@@ -51,7 +51,10 @@ def candidate_formats(text: str, *, numbers: bool = False) -> list[str]:
 
 
 def _fits(form: str, text: str) -> bool:
-    return date_format(form).fits(text)
+    try:
+        return date_format(form).fits(text)
+    except FormatError:  # two months, as in Jan-Feb 2019
+        return False
 
 
 def unusual_formats(text: str) -> list[str]:

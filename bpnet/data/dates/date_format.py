@@ -32,9 +32,9 @@ _DIRECTIVES = {
     "B": _WORD,
     "a": _WORD,
     "A": _WORD,
-    "p": r"[ap]\.?\s?m\b\.?",
+    "p": r"[ap]\.?\s?m(?![a-z])\.?",
     "z": ZONE,
-    "Z": r"(?:z|utc|gmt)\b",
+    "Z": r"(?:z|utc|gmt)(?![a-z])",
 }
 """The pattern of each directive. %q, a quarter, is pandas's; %p and the names match in any case."""
 

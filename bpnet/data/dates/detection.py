@@ -59,14 +59,14 @@ def likely_format(
     texts = texts[:_MOST_TEXTS]
     proposed = Counter(form for text in texts for form in candidate_formats(text, numbers=numbers))
     # a candidate of one text may fit others that do not propose it, such as a name of a month
-    counts = {
-        form: sum(date_format(form).fits(text) for text in texts)
+    fitting = {
+        form: [date_format(form).fits(text) for text in texts]
         for form, _ in proposed.most_common(8)
     }
-    most = max(counts.values(), default=0)
-    if most <= share * len(texts):
+    best = max(fitting, key=lambda form: sum(fitting[form]), default=None)
+    if best is None or sum(fitting[best]) <= share * len(texts):
         return None
-    return _without_twins([form for form, count in counts.items() if count == most])
+    return _without_twins([form for form in fitting if fitting[form] == fitting[best]])
 
 
 def several_formats(texts: Sequence[str]) -> str | None:

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 
 from bpnet.data.dates.names import month_number
 
-ZONE = r"(?:z|utc|gmt)\b|[+-][0-9]{2}(?::?[0-9]{2}){0,2}"
+ZONE = r"(?:z|utc|gmt)(?![a-z])|[+-][0-9]{2}(?::?[0-9]{2}){0,2}"
 """The pattern of a time zone."""
 FRACTION = r"(?:[.,](?P<{}>[0-9]{{1,9}}))?"
 """The pattern of a fraction of a second, to be given its name."""

@@ -26,6 +26,18 @@ def first_repeated(values: Iterable[_Value]) -> list[_Value]:
     return []
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 row, 1,000 rows, 2 categories, 3 classes."""
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a noun: rows, categories, classes."""
+    if noun.endswith("y"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
+
+
 def quoted_list(names: Sequence[str], most: int = 12) -> str:
     """Return the names in quotes: all of them, or the first `most` and the number of others."""
     shown = ", ".join(f"'{name}'" for name in names[:most])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bpnet.messages import quoted_list
+from bpnet.messages import plural, quoted_list
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,5 @@ def named(noun: str, names: Sequence[str], *, quoted: bool = True) -> str:
 
     `column 'a'`, `classes 'b', 'c'`.
     """
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    word = noun if len(names) == 1 else plural
+    word = noun if len(names) == 1 else plural(noun)
     return f"{word} {quoted_list(names, 5)}" if quoted else word

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, TextIO
 
 from bpnet.errors import RunError
+from bpnet.messages import counted
 from bpnet.reports.terminal import visible, wrapped
-from bpnet.reports.text import counted
 from bpnet.reports.train import start_line, storage_note
 from bpnet.runs.files import json_text
 

@@ -85,6 +85,7 @@ def predict(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
+        from bpnet.messages import counted
         from bpnet.reports.predict import flags_text, training_note
         from bpnet.runs.files import replacing
         from bpnet.workflows.kept_columns import read_keep
@@ -109,7 +110,7 @@ def predict(
         else:
             with replacing(Path(output)) as stream:
                 summary = prediction.write(file_format, stream)
-            console.print_note(f"{summary.flags.rows} rows written to {output}")
+            console.print_note(f"{counted(summary.flags.rows, 'row')} written to {output}")
         for note in training_note(summary):
             console.print_note(note)
         for warning in flags_text(summary.flags):

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 from bpnet.config.key_tree import alternatives, classes_in
 from bpnet.config.shorthand import kind_of
 from bpnet.engine.component import BOUNDS, Component
+from bpnet.messages import plural
 
 _WORDS = {
     int: ("whole number", "whole numbers"),
@@ -25,11 +26,6 @@ def family_of(hint: Any) -> str | None:
             lineage = component.__mro__
             bases.add(lineage[lineage.index(Component) - 1])
     return bases.pop().__name__ if len(bases) == 1 else None
-
-
-def plural(noun: str) -> str:
-    """Return the plural of a family's name: layers, losses."""
-    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
 
 
 def type_words(hint: Any) -> str:

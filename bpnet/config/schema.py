@@ -25,7 +25,7 @@ from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.initializers import AnyInitializer, Zeros
 from bpnet.engine.layers import AnyLayer
 from bpnet.engine.loop.settings import Training
-from bpnet.messages import first_repeated
+from bpnet.messages import counted, first_repeated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ class Dataset(Component):
             cells = len(self.rows[ragged[0]])
             raise FieldError(
                 "rows",
-                f"has {cells} cells in row {ragged[0] + 1}, "
+                f"has {counted(cells, 'cell')} in row {ragged[0] + 1}, "
                 f"but dataset.columns has {len(columns)} names; give each row one cell per name",
             )
 

@@ -14,6 +14,8 @@ from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.errors import ConfigError
 from bpnet.messages import closest_match, shell_path
 
+_CONFIG_SUFFIXES = {".yaml", ".yml"}
+
 Lines = Mapping[KeyPath, int | str]
 
 
@@ -57,6 +59,17 @@ def read_source(path: Path) -> Source:
             f"{path}: the config file cannot be read: {error.strerror}; "
             "check its path and permissions"
         ) from None
+    try:
+        return _parsed(content, path)
+    except ConfigError as error:
+        if path.suffix.lower() in _CONFIG_SUFFIXES:
+            raise
+        raise ConfigError(
+            [*error.problems, f"{path}: if it is a table, write a config with: {_init(path)}"]
+        ) from None
+
+
+def _parsed(content: bytes, path: Path) -> Source:
     try:
         return parse_source(content.decode("utf-8-sig"), str(path), path.parent)
     except UnicodeDecodeError as error:
@@ -117,8 +130,8 @@ def _hint(path: Path) -> str:
     if table is None:
         near = closest_match(path.name, (file.name for file in _configs(path.parent)))
         return f"did you mean '{path.with_name(near)}'?" if near else _examples()
-    output = "" if path == Path(f"{path.stem}.yaml") else f" -o {shell_path(path)}"
-    return f"write one for {table} with: {_init(table)}{output}"
+    output = [] if path == Path(f"{path.stem}.yaml") else [f"-o {shell_path(path)}"]
+    return f"write one for {table} with: {_init(table, *output)}"
 
 
 def _examples() -> str:
@@ -128,10 +141,12 @@ def _examples() -> str:
     return "write one with: bpnet init TABLE --target COLUMN"
 
 
-def _init(table: Path) -> str:
-    return f"bpnet init {shell_path(table)} --target COLUMN"
+def _init(table: Path, *options: str) -> str:
+    """Return the command that writes a config for a table, and the one that lists its columns."""
+    command = f"bpnet init {shell_path(table)}"
+    return f"{' '.join([command, '--target COLUMN', *options])}; {command} lists the columns"
 
 
 def _configs(folder: Path) -> list[Path]:
     """Return the YAML files in a folder, none if there is no such folder."""
-    return sorted(file for file in folder.glob("*") if file.suffix in {".yaml", ".yml"})
+    return sorted(file for file in folder.glob("*") if file.suffix in _CONFIG_SUFFIXES)

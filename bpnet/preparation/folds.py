@@ -11,6 +11,7 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
 from bpnet.data.splitting import Indices, Part, SplitOptions, split_rows
 from bpnet.errors import ConfigError, DataError
+from bpnet.messages import counted
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.row_keys import RowKeys, read_row_keys
 
@@ -180,16 +181,18 @@ def _check_enough(opened: OpenedDataset, keys: RowKeys, rows: Indices, folds: in
     """Raise DataError if rows, times, groups or a class are too few for the folds."""
     name, option, split = opened.table.name, f"--folds {folds}", opened.loaded.config.dataset.split
     if folds > len(rows):
-        raise DataError(f"{name}: has {len(rows)} rows, too few for {option}; give fewer folds")
+        raise DataError(
+            f"{name}: has {counted(len(rows), 'row')}, too few for {option}; give fewer folds"
+        )
     if keys.times is not None and folds >= (times := len(np.unique(keys.times[rows]))):
         raise DataError(
-            f"{name}: column '{split.time}' has {times} different times, too few for {option}, "
-            f"which needs {folds + 1}; give fewer folds"
+            f"{name}: column '{split.time}' has {counted(times, 'different time')}, too few for "
+            f"{option}, which needs {folds + 1}; give fewer folds"
         )
     if keys.groups is not None and folds > (groups := len(np.unique(keys.groups[rows]))):
         raise DataError(
-            f"{name}: column '{split.group}' has {groups} groups, too few for {option}; "
-            f"give at most {groups} folds"
+            f"{name}: column '{split.group}' has {counted(groups, 'group')}, too few for {option}; "
+            "give fewer folds, or another column"
         )
     if keys.classes is not None:
         _check_smallest_class(opened, keys.classes[rows], folds)

@@ -7,9 +7,9 @@ from bpnet.checks.columns import ColumnDescription
 from bpnet.checks.duplicates import SharedRows
 from bpnet.checks.leaks import MIN_ROWS, Leak
 from bpnet.data.roles import GIVEN_REASON
-from bpnet.messages import quoted_list, set_option
+from bpnet.messages import counted, quoted_list, set_option
 from bpnet.reports.tables import table
-from bpnet.reports.text import counted, duration
+from bpnet.reports.text import duration
 from bpnet.workflows.check import Inspection, TableFormat
 
 MAX_COLUMNS = 40

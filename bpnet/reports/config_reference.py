@@ -5,7 +5,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from bpnet.config.examples import one_line
-from bpnet.config.key_types import bounds_words, plural
+from bpnet.config.key_types import bounds_words
+from bpnet.messages import plural
 from bpnet.reports.text import MAX_WIDTH
 from bpnet.workflows.explain import Explanation, Family, Key, Reference, Section
 

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bpnet.messages import counted
 from bpnet.reports.eval import metric_label
 from bpnet.reports.tables import table
-from bpnet.reports.text import CLASS_WEIGHT_NOTE, closing_lines, counted, interval_text, score_text
+from bpnet.reports.text import CLASS_WEIGHT_NOTE, closing_lines, interval_text, score_text
 from bpnet.scoring.metrics import metric_range
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpnet.messages import counted
 from bpnet.reports.predict import flags_text
 from bpnet.reports.tables import (
     LABEL_WIDTH,
@@ -16,7 +17,7 @@ from bpnet.reports.tables import (
     shortened,
     table,
 )
-from bpnet.reports.text import CLASS_WEIGHT_NOTE, MAX_WIDTH, counted, interval_text, score_text
+from bpnet.reports.text import CLASS_WEIGHT_NOTE, MAX_WIDTH, interval_text, score_text
 from bpnet.scoring.metrics import EVALUATION_METRICS, metric_range, metric_title
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bpnet.messages import counted
 from bpnet.reports.tables import table
-from bpnet.reports.text import counted
 
 if TYPE_CHECKING:
     from bpnet.workflows.gradcheck import GradientReport

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from bpnet.messages import counted
 from bpnet.reports.tables import table
-from bpnet.reports.text import closing_lines, counted
+from bpnet.reports.text import closing_lines
 
 if TYPE_CHECKING:
     from bpnet.data.splitting import Part

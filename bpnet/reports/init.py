@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from bpnet.config.yaml_tree import Dumper
-from bpnet.messages import quoted_list, shell_path, shell_quoted
+from bpnet.messages import counted, quoted_list, shell_path, shell_quoted
 from bpnet.reports.check import column_lines
 from bpnet.reports.tables import table
-from bpnet.reports.text import counted
 from bpnet.workflows.init import Draft
 from bpnet.workflows.list_columns import ColumnList
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from bpnet.messages import counted
+
 if TYPE_CHECKING:
     from bpnet.data.encoding.row_flags import FlagSummary
     from bpnet.workflows.predict import Summary
@@ -29,4 +31,5 @@ def flags_text(flags: "FlagSummary") -> list[str]:
     if not flags.flagged:
         return []
     kinds = ", ".join(f"{_MEANINGS[kind]}: {count}" for kind, count in flags.kinds.items())
-    return [f"{flags.flagged} of {flags.rows} rows are flagged: {kinds}"]
+    are = "is" if flags.flagged == 1 else "are"
+    return [f"{flags.flagged} of {counted(flags.rows, 'row')} {are} flagged: {kinds}"]

@@ -12,7 +12,7 @@ _HARMFUL = {
 
 _ATOM = re.compile(
     r"""
-    bpnet\ [a-z]+ (?:\ [^\s;]+)*? (?=;|\.?$|\ (?:to|or|and|for)\ ) ;?   # a command
+    bpnet\ [a-z]+ (?:\ [^\s;]+)*? (?=;|\.?$|\ (?:to|or|and|for|lists|with)\ ) ;?   # a command
     | (?:\(?--set\ )? (?:
         [^\s'"`]* (?:'[^'\n]{1,60}' | "[^"\n]{1,60}" | `[^`\n]{1,60}`) \S*  # in quotes
         | \S+

@@ -15,13 +15,6 @@ CLASS_WEIGHT_NOTE = (
 )
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: 1 row, 1,000 rows, 2 categories."""
-    if number == 1:
-        return f"{number:,} {noun}"
-    return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"
-
-
 def duration(seconds: float) -> str:
     """Return a time to two digits, in the unit that suits it."""
     for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):

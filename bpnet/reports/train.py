@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from bpnet.messages import counted
 from bpnet.reports.tables import table
-from bpnet.reports.text import closing_lines, counted
+from bpnet.reports.text import closing_lines
 from bpnet.runs.metrics import deviations
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def start_line(name: str, prepared: "EncodedDataset", parameters: int) -> str:
     task = f"{len(target_values.classes)} classes" if target_values.classes else config.task
     return (
         f"{name}: {rows} rows; {_features_text(prepared)} -> {', '.join(target_values.names)} "
-        f"({task}: {target_values.reason}); {parameters} parameters"
+        f"({task}: {target_values.reason}); {counted(parameters, 'parameter')}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bpnet.config.loading import LoadedConfig
 from bpnet.engine.loop.fit import Record
 from bpnet.errors import DivergedError, InterruptedRunError
+from bpnet.messages import counted
 from bpnet.models.ensemble import Ensemble, separate
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_replicas
@@ -260,7 +261,7 @@ class _CVSession(TrainingSession):
         """Raise InterruptedRunError or DivergedError if the training ended so."""
         if status == "interrupted":
             count = len(self.trained.folds)
-            saved = f"the networks of {count} folds are saved in {self._run.folder}"
+            saved = f"the networks of {counted(count, 'fold')} are saved in {self._run.folder}"
             raise InterruptedRunError(
                 f"interrupted; {saved if count else 'no fold had been trained'}"
             )

@@ -10,6 +10,7 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Record
 from bpnet.errors import DivergedError, InterruptedRunError
+from bpnet.messages import counted, shell_path
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts
@@ -133,8 +134,8 @@ class _TrainSession(ReplicaSession):
         if status == "interrupted":
             weights = f"the weights of epoch {kept}" if kept else "the first weights"
             raise InterruptedRunError(
-                f"interrupted after {epoch} epochs; {weights} are saved in {run}; "
-                f"next: bpnet eval {run}"
+                f"interrupted after {counted(epoch, 'epoch')}; {weights} are saved in {run}; "
+                f"next: bpnet eval {shell_path(run)}"
             )
         if status == "diverged":
             causes = [one for one in self._doctor.findings if one.kind == "alarm"]

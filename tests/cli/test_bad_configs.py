@@ -15,7 +15,8 @@ CONFIGS = [
         3,
         (
             "t.csv: is a table, not a config; "
-            "write a config with: bpnet init t.csv --target COLUMN\n",
+            "write a config with: bpnet init t.csv --target COLUMN; bpnet init t.csv lists the "
+            "columns\n",
         ),
         ("train", "t.csv"),
     ),

@@ -311,7 +311,8 @@ def test_a_table_in_place_of_a_config(name: str, tmp_path: Path) -> None:
     path.write_bytes(b"a,b\n1,2\n")
     assert reading(path) == (
         f"{path}: is a table, not a config; "
-        f"write a config with: bpnet init {shlex.quote(str(path))} --target COLUMN"
+        f"write a config with: bpnet init {shlex.quote(str(path))} --target COLUMN; "
+        f"bpnet init {shlex.quote(str(path))} lists the columns"
     )
 
 
@@ -320,10 +321,23 @@ def test_a_missing_config_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name in ("houses.csv", "house.yaml"):
         Path(name).touch()
     advice = "write one for houses.csv with: bpnet init houses.csv --target COLUMN"
-    assert reading(Path("houses.yaml")) == f"houses.yaml: no such config file; {advice}"
+    lists = "bpnet init houses.csv lists the columns"
+    assert reading(Path("houses.yaml")) == f"houses.yaml: no such config file; {advice}; {lists}"
     assert reading(Path("houses.yml")) == (
-        f"houses.yml: no such config file; {advice} -o houses.yml"
+        f"houses.yml: no such config file; {advice} -o houses.yml; {lists}"
     )
+
+
+@pytest.mark.parametrize(
+    "content", [b"a,b\n1,2\n", b'[{"a": 1}]', b"\x80\x04\x95", b"SQLite format 3\0"]
+)
+def test_a_file_that_is_no_config_may_be_a_table(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "my data"
+    path.write_bytes(content)
+    assert f"if it is a table, write a config with: bpnet init '{path}' --target" in reading(path)
+    named = path.with_suffix(".yaml")
+    named.write_bytes(content)
+    assert "bpnet init" not in reading(named)
 
 
 def test_examples_are_named_only_where_there_are_any(

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet.messages import counted
 from bpnet.reports.eval import _confusion_lines, _largest_confusions
 from bpnet.reports.tables import LABEL_WIDTH, display_width, shortened, table
-from bpnet.reports.text import counted, score_text
+from bpnet.reports.text import score_text
 
 
 def test_a_table_is_aligned() -> None:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from bpnet.data.splitting.parts import HELD_OUT, HeldOut, Indices
 from bpnet.errors import DataError
+from bpnet.messages import counted
 
 _DrawnGroups = dict[HeldOut, npt.NDArray[np.bool_]]
 """The mask (G,) of each part's groups."""
@@ -90,8 +91,9 @@ def _check_enough(groups: int, kinds: int, sizes: Mapping[HeldOut, int], *, by_c
                 "classes alike: --set dataset.split.stratify=false"
             )
         raise DataError(
-            f"dataset.split.group: {kinds} of {groups} groups must be in the training part{reason} "
-            f"and {needed} must be held out; use a column with more distinct values, {advice}"
+            f"dataset.split.group: {kinds} of {counted(groups, 'group')} must be in the training "
+            f"part{reason} and {needed} must be held out; use a column with more distinct values, "
+            f"{advice}"
         )
 
 

@@ -21,6 +21,7 @@ from bpnet.data.splitting.random_split import draw_rows
 from bpnet.data.splitting.time_split import draw_latest
 from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.errors import DataError
+from bpnet.messages import counted
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _size(part: HeldOut, amount: int | float, rows: int) -> int:
             advice = f"raise it: --set dataset.split.{part}={1 / rows:.2g}, or {advice}"
         raise DataError(
             f"dataset.split.{part} is {amount}, which leaves the {part} part empty: "
-            f"it is drawn from {rows} rows; {advice}"
+            f"it is drawn from {counted(rows, 'row')}; {advice}"
         )
     return size
 

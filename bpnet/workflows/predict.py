@@ -83,11 +83,11 @@ class Prediction:
         if self._options.strict:
             self._refuse_flags()
         description, summary = self._model.description, FlagSummary()
-        numeric = [
-            column.name
+        numeric = {
+            column.name: column.number_format
             for column in description.encoder.columns
             if isinstance(column, NumericColumn)
-        ]
+        }
         columns = OutputColumns(self._kept, self._added, numeric)
         writer = open_writer(file_format, stream, columns)
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way

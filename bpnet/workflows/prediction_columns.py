@@ -6,15 +6,15 @@ from typing import TypeAlias
 import numpy as np
 
 from bpnet.data.targets import Classes, Labels
-from bpnet.data.writing import Numbers
+from bpnet.data.writing import LabelColumn, Numbers
 from bpnet.engine.component import Array
 from bpnet.errors import RunError
 from bpnet.models.ensemble import Ensemble, Inputs
 
-PredictionColumns: TypeAlias = dict[str, list[str] | Numbers]
-"""Texts (N,) or numbers, by column name."""
+PredictionColumns: TypeAlias = dict[str, LabelColumn | Numbers]
+"""Labels or numbers, by column name."""
 
-_NamedColumns: TypeAlias = Iterator[tuple[str, list[str] | Numbers]]
+_NamedColumns: TypeAlias = Iterator[tuple[str, LabelColumn | Numbers]]
 
 
 def prediction_columns(
@@ -76,8 +76,10 @@ def _columns(
 def _class_columns(
     target: Classes, predictions: Array, probabilities: Sequence[Numbers]
 ) -> _NamedColumns:
-    labels = [target.classes[k] for k in predictions.argmax(axis=1).tolist()]
-    yield f"predicted_{target.name}", labels
+    yield (
+        f"predicted_{target.name}",
+        LabelColumn(predictions.argmax(axis=1).tolist(), target.classes),
+    )
     for label, values in zip(target.classes, probabilities, strict=False):
         yield f"probability_{label}", values
 
@@ -88,8 +90,7 @@ def _top_columns(
     order = np.argsort(-predictions, axis=1, kind="stable")[:, :top]  # (N, top) class numbers
     chosen = numbers(model, np.take_along_axis(predictions, order, axis=1))
     for k in range(top):
-        labels = [target.classes[number] for number in order[:, k].tolist()]
-        yield f"top_{k + 1}_{target.name}", labels
+        yield f"top_{k + 1}_{target.name}", LabelColumn(order[:, k].tolist(), target.classes)
         if probabilities:
             yield f"top_{k + 1}_probability", chosen[k]
 
@@ -98,7 +99,7 @@ def _label_columns(
     names: Sequence[str], shares: Sequence[Numbers], probabilities: bool
 ) -> _NamedColumns:
     for name, values in zip(names, shares, strict=True):
-        yield f"predicted_{name}", ["1" if p > 0.5 else "0" for p in values.values.tolist()]
+        yield f"predicted_{name}", LabelColumn([int(p > 0.5) for p in values.values], ["0", "1"])
     if probabilities:
         for name, values in zip(names, shares, strict=True):
             yield f"probability_{name}", values

@@ -194,7 +194,7 @@ def test_what_is_written_is_the_table(file_format: FileFormat, tmp_path: Path) -
     table = table_from_rows("t", list(COLUMNS), cells)
     path = tmp_path / f"out{file_format.suffixes[0]}"
     with path.open("wb") as stream:
-        columns = OutputColumns(["a", "b"], ["c"], numeric=["a"])
+        columns = OutputColumns(["a", "b"], ["c"], numeric={"a": None})
         writer = open_writer(file_format, stream, columns)
         for chunk in table.chunks(dict.fromkeys(COLUMNS, "text")):
             writer.write(chunk, {"c": ["u", "v", "w"]})

@@ -24,10 +24,10 @@ CELLS = st.text(
 
 
 def written(
-    table: Table, form: str, kept: list[str], added: dict, *, numeric=(), resolution: float = 1e-6
+    table: Table, form: str, kept: list[str], added: dict, *, numeric=None, resolution: float = 1e-6
 ) -> bytes:
     stream = io.BytesIO()
-    columns = OutputColumns(kept, list(added), numeric)
+    columns = OutputColumns(kept, list(added), numeric or {})
     writer = open_writer(format_named(form), stream, columns)
     start = 0
     for chunk in table.chunks(dict.fromkeys(table.columns, "text")):
@@ -97,21 +97,29 @@ def test_numbers_have_the_digits_of_their_resolution(resolution, text):
 
 
 def test_json_has_numbers_and_nulls():
-    cells = [["1", "1"], ["-2.50e3", ""], ["007", "größe"], ["1e999", "1.10"], ["", 'q"']]
+    cells = [
+        ["1", "1"],
+        ["-2.50e3", ""],
+        ["007", "größe"],
+        ["9007199254740993", "1.10"],
+        ["", 'q"'],
+    ]
     table = table_from_rows("t.csv", ["a", "b"], cells)
     added = {"p": np.array([0.1, 1e-4, 2, 3, 4]), "label": ["u", "v", "w", "x", "y"]}
     lines = [
         json.loads(line)
-        for line in written(table, "jsonl", ["a", "b"], added, numeric=["a"]).decode().splitlines()
+        for line in written(table, "jsonl", ["a", "b"], added, numeric={"a": None})
+        .decode()
+        .splitlines()
     ]
     assert lines == [
         {"a": 1, "b": "1", "p": 0.1, "label": "u"},
         {"a": -2500.0, "b": None, "p": 1e-4, "label": "v"},
-        {"a": "007", "b": "größe", "p": 2, "label": "w"},
-        {"a": "1e999", "b": "1.10", "p": 3, "label": "x"},
+        {"a": 7, "b": "größe", "p": 2, "label": "w"},
+        {"a": 9007199254740993, "b": "1.10", "p": 3, "label": "x"},
         {"a": None, "b": 'q"', "p": 4, "label": "y"},
     ]
-    document = json.loads(written(table, "json", ["a", "b"], added, numeric=["a"]))
+    document = json.loads(written(table, "json", ["a", "b"], added, numeric={"a": None}))
     assert document == {"predictions": lines}
 
 
@@ -137,7 +145,7 @@ def test_parquet_is_read_back_by_pyarrow():
         *table_from_rows("2", ["a", "b", "c"], [["3", "größe", "2"]]).files,
     ]
     added = {"p": np.array([0.1, 0.2, 0.3]), "label": ["u", "v", "w"]}
-    content = written(Table("t", files), "parquet", ["a", "b", "c"], added, numeric=["a"])
+    content = written(Table("t", files), "parquet", ["a", "b", "c"], added, numeric={"a": None})
     read = pq.read_table(io.BytesIO(content)).to_pydict()
     assert read == {
         "a": [1.5, None, 3],
@@ -179,7 +187,7 @@ def test_a_table_that_is_passed_on_has_the_rows_it_had(
 @pytest.mark.parametrize("cell", ["1e999", "12e4", "1.10", "0e1234", "7"])
 def test_text_that_looks_like_a_number_stays_text_in_json(form, cell: str):
     stream = io.BytesIO()
-    columns = OutputColumns(["x", "label"], ["c"], ["x"])
+    columns = OutputColumns(["x", "label"], ["c"], {"x": None})
     writer = open_writer(format_named(form), stream, columns)
     for chunk in text_table(f"x,label\n2.5,{cell}\n".encode()).chunks({"x": "number"}):
         writer.write(chunk, {"c": ["new"]})

@@ -1,12 +1,16 @@
 """What `bpnet predict` writes, and where."""
 
 import os
+import shlex
 import stat
 
+import pytest
 from labeled_runs import invoked
-from workflow_runs import predicted, read_csv
+from workflow_runs import predicted, read_csv, train_text, write_csv
 
 from bpnet.runs.files import replacing
+from bpnet.workflows.kept_columns import keep_option, read_keep
+from bpnet.workflows.prediction_columns import distinct
 
 
 def test_top_classes_come_without_probabilities_where_none_are_wanted(classes):
@@ -74,3 +78,60 @@ def test_what_a_link_points_to_is_replaced(tmp_path):
     assert link.is_symlink()
     assert target.read_text() == "new"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["link.csv", "own", "target.csv"]
+
+
+@pytest.mark.parametrize(
+    ("target", "labels"), [("probability", "pq"), ("flags", "pq"), ("y", ["y", "probability_y"])]
+)
+def test_added_columns_have_names_of_their_own(target, labels, tmp_path):
+    rows = [[k, k % 7, labels[k % 2]] for k in range(60)]
+    table = write_csv(tmp_path / "t.csv", ["i", "a", target], rows)
+    text = f"dataset: {{path: t.csv, target: {target}}}\ntraining: {{epochs: 1}}\n"
+    run = train_text(tmp_path, text).run
+    found = predicted(run, table)
+    assert list(found) == [
+        f"predicted_{target}",
+        *(f"probability_{label}" for label in sorted(labels)),
+        "flags",
+    ]
+    top = predicted(run, table, top=2)
+    second = "top_1_probability" + "_2" * (target == "probability")
+    assert list(top)[:3] == [f"top_1_{target}", second, f"top_2_{target}"]
+    assert top[f"top_1_{target}"] == found[f"predicted_{target}"]
+    assert set(top[f"top_2_{target}"]) <= set(labels)
+    assert all(0.5 <= share <= 1 for share in top[second])
+
+
+def test_names_that_are_taken_get_a_number():
+    assert distinct(["a", "b", "a", "a_2", "a"]) == ["a", "b", "a_2", "a_2_2", "a_3"]
+
+
+def test_predict_reads_its_own_output_with_the_keep_that_it_advises(classes, tmp_path):
+    table = write_csv(
+        tmp_path / "t.csv", ["x, 'y'", "a", "b", "w"], [[f"r{k}", k, "u", 1] for k in range(9)]
+    )
+    assert invoked("predict", classes.run, table, "-o", tmp_path / "once.csv")[0] == 0
+    code, said = invoked("predict", classes.run, tmp_path / "once.csv")
+    assert code == 4
+    advised = " ".join(said.split()).partition("leave them out with: ")[2]
+    words = shlex.split(advised)
+    assert words[0] == "--keep"
+    assert invoked("predict", classes.run, tmp_path / "once.csv", *words)[0] == 0
+    again = tmp_path / "again.csv"
+    assert invoked("predict", classes.run, tmp_path / "once.csv", *words, "-o", again)[0] == 0
+    assert again.read_text() == (tmp_path / "once.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "names", [["a"], ["none"], ["all"], ["a,b", 'say "x"'], ["it's", " b"], ["c"] * 2 + ["d"]]
+)
+def test_names_to_keep_are_read_as_they_are_advised(names):
+    option, text = shlex.split(keep_option(names))
+    assert option == "--keep"
+    assert read_keep(text) == [name.strip() for name in names]
+
+
+def test_keep_of_no_or_many_columns_is_short():
+    assert keep_option([]) == keep_option([str(k) for k in range(100)]) == "--keep none"
+    assert read_keep("none") == []
+    assert read_keep("all") is None

@@ -43,7 +43,7 @@ def test_labels_come_back_as_they_were(labels, classes, tmp_path):
     run = train_text(tmp_path, "dataset: {path: t.csv, target: y}\ntraining: {epochs: 2}\n").run
     assert read_json(run / "model" / "model.json")["target"]["classes"] == classes
     found = predicted(run, str(path))
-    assert set(found["predicted_y"]) <= set(classes)
+    assert set(map(str, found["predicted_y"])) <= set(classes)
     assert list(found) == ["predicted_y", *(f"probability_{label}" for label in classes), "flags"]
     assert evaluate(run, str(path), all_rows=True).rows == 60
     assert train_file(run / "config.yaml", tmp_path / "again").epochs == 2

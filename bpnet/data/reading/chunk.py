@@ -1,7 +1,7 @@
 """A chunk: consecutive rows of a table, read column by column or row by row."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,10 @@ class Chunk:
     def rows(self) -> Sequence[Sequence[str]]:
         """Return every row's cells as text, in the order of `columns`."""
         raise TypeError(f"{type(self).__name__} has no cells")
+
+    def values(self, name: str) -> Any:
+        """Return a column's values (N,) in the types that the file has; None if it is all text."""
+        return None
 
     def lines(self) -> list[str] | None:
         """Return the rows as lines of CSV if they were read as such, else None."""

@@ -3,10 +3,12 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from bpnet.data.reading.chunk import Chunk
+from bpnet.data.writing.kept_cells import number_texts
+from bpnet.data.writing.labels import LabelColumn
 from bpnet.data.writing.numbers import Numbers
 from bpnet.data.writing.writer import AddedColumns, OutputColumns
 
@@ -24,9 +26,13 @@ class CsvWriter:
     def write(self, chunk: Chunk, added: AddedColumns) -> None:
         """Write a chunk's rows."""
         new = [_texts(values) for values in added.values()]
-        lines = chunk.lines() if list(self._columns.kept) == chunk.columns else None
+        plain = self._plain_numbers(chunk)
+        copied = list(self._columns.kept) == chunk.columns and not plain
+        lines = chunk.lines() if copied else None
         if lines is None:
             rows, positions = self._columns.rows(chunk), self._columns.positions(chunk)
+            if plain:
+                rows = [_replaced(row, plain, k) for k, row in enumerate(rows)]
             kept = ([_cell(row[k]) for k in positions] for row in rows)
             text = "\n".join(
                 ",".join([*row, *cells])
@@ -35,9 +41,20 @@ class CsvWriter:
         else:
             text = "\n".join(map(",".join, zip(lines, *new, strict=True)))
         self._stream.write(self._header)
-        self._stream.write(text.encode())
+        # half of a surrogate pair, which UTF-8 cannot hold, is written as \udc80
+        self._stream.write(text.encode("utf-8", "backslashreplace"))
         self._stream.write(b"\n")
         self._header = b""  # only before the first rows
+
+    def _plain_numbers(self, chunk: Chunk) -> dict[int, list[str]]:
+        """Return the cells of columns whose numbers have marks as plain numbers, by position."""
+        plain = {}
+        for position, name in zip(self._columns.positions(chunk), self._columns.kept, strict=True):
+            if name in self._columns.numeric:
+                texts = number_texts(chunk, name, self._columns.numeric[name])
+                if texts is not None:
+                    plain[position] = texts
+        return plain
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Write nothing: a CSV table ends with its last row."""
@@ -53,10 +70,18 @@ def _cell(text: str) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
-def _texts(values: list[str] | Numbers) -> list[str]:
+def _replaced(row: Sequence[str], plain: Mapping[int, list[str]], k: int) -> list[str]:
+    """Return row k with the cells of some columns replaced."""
+    return [plain[position][k] if position in plain else cell for position, cell in enumerate(row)]
+
+
+def _texts(values: list[str] | LabelColumn | Numbers) -> list[str]:
     """Return a column's cells as CSV."""
     if isinstance(values, Numbers):
         return values.texts()
+    if isinstance(values, LabelColumn):
+        quoted = [_cell(label) for label in values.labels]
+        return [quoted[code] for code in values.codes]
     # each distinct text is quoted once
     cells = {text: _cell(text) for text in set(values)}
     return [cells[text] for text in values]

@@ -2,15 +2,14 @@
 
 import json
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from bpnet.data.reading.chunk import Chunk
+from bpnet.data.writing.kept_cells import number_values
+from bpnet.data.writing.labels import LabelColumn
 from bpnet.data.writing.numbers import Numbers
 from bpnet.data.writing.writer import AddedColumns, OutputColumns
-
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 
 class JsonLinesWriter:
@@ -18,7 +17,6 @@ class JsonLinesWriter:
 
     def __init__(self, stream: BinaryIO, columns: OutputColumns) -> None:
         self._stream, self._columns = stream, columns
-        self._numeric = set(columns.numeric)
 
     def write(self, chunk: Chunk, added: AddedColumns) -> None:
         """Write a chunk's rows."""
@@ -29,31 +27,34 @@ class JsonLinesWriter:
 
     def _objects(self, chunk: Chunk, added: AddedColumns) -> list[str]:
         """Return each row as a JSON object."""
-        new = [
-            values.rounded().tolist() if isinstance(values, Numbers) else values
-            for values in added.values()
-        ]
-        kept = list(zip(self._columns.kept, self._columns.positions(chunk), strict=True))
+        columns = self._kept(chunk) | {name: _added(values) for name, values in added.items()}
+        names = list(columns)
         return [
-            json.dumps(
-                {
-                    **{name: self._value(name, row[k]) for name, k in kept},
-                    **dict(zip(added, cells, strict=True)),
-                },
-                ensure_ascii=False,
-            )
-            for row, cells in zip(self._columns.rows(chunk), zip(*new, strict=True), strict=True)
+            _object(dict(zip(names, row, strict=True)))
+            for row in zip(*columns.values(), strict=True)
         ]
 
-    def _value(self, column: str, cell: str) -> str | float | int | None:
-        """Return a cell as a JSON value: null if it is blank.
+    def _kept(self, chunk: Chunk) -> dict[str, Sequence[Any]]:
+        """Return the kept columns' cells as JSON values, null for a missing one.
 
-        A cell of a numeric column is a number if it is written as JSON writes numbers.
+        They are as the table has them; of a table of text, numbers where the model reads numbers.
         """
-        if column in self._numeric and _NUMBER.fullmatch(cell):
-            value: float | int = json.loads(cell)
-            return value if math.isfinite(value) else cell  # 1e999 is infinite
-        return cell or None
+        kept: dict[str, Sequence[Any]] = {}
+        for name in self._columns.kept:
+            typed = chunk.values(name)
+            if typed is not None:
+                values = typed if isinstance(typed, list) else typed.to_pylist()
+                kept[name] = [_json_value(value) for value in values]
+            elif name in self._columns.numeric:
+                numbers = number_values(chunk, name, self._columns.numeric[name])
+                if numbers is not None:
+                    kept[name] = numbers
+        texts = [name for name in self._columns.kept if name not in kept]
+        if texts:
+            position = {name: k for k, name in enumerate(chunk.columns)}
+            cells = list(zip(*chunk.rows(), strict=True))
+            kept |= {name: [cell or None for cell in cells[position[name]]] for name in texts}
+        return {name: kept[name] for name in self._columns.kept}
 
 
 class JsonDocumentWriter(JsonLinesWriter):
@@ -72,3 +73,36 @@ class JsonDocumentWriter(JsonLinesWriter):
         """End the document with the summary."""
         members = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in summary.items()]
         self._stream.write(("\n" + ", ".join(["]", *members]) + "}\n").encode())
+
+
+def _object(row: dict[str, Any]) -> str:
+    """Return a row as a JSON object."""
+    text = json.dumps(row, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot hold, is escaped
+        return json.dumps(row)
+    return text
+
+
+def _added(values: list[str] | LabelColumn | Numbers) -> Sequence[Any]:
+    """Return an added column's cells as JSON values."""
+    if isinstance(values, Numbers):
+        numbers: list[float] = values.rounded().tolist()
+        return numbers
+    if isinstance(values, LabelColumn):
+        return [values.values[code] for code in values.codes]
+    return values
+
+
+def _json_value(value: Any) -> Any:
+    """Return a cell as JSON has it: NaN as null, dates and what else JSON lacks as text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return None if math.isnan(value) else value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {str(key): _json_value(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_json_value(part) for part in value]
+    return str(value)

@@ -1,27 +1,29 @@
 """Writers of tables: their protocol, the columns that they write, and how to open one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 from bpnet.data.formats import FileFormat
 from bpnet.data.reading.chunk import Chunk
+from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.writing.labels import LabelColumn
 from bpnet.data.writing.numbers import Numbers
 
-AddedColumns = Mapping[str, list[str] | Numbers]
-"""New columns by name: texts (N,), or numbers."""
+AddedColumns = Mapping[str, list[str] | LabelColumn | Numbers]
+"""New columns by name: texts (N,), labels, or numbers."""
 
 
 @dataclass(frozen=True)
 class OutputColumns:
     """The columns to write: the `kept` ones of the table, then the `added` ones.
 
-    `numeric` are the kept columns that hold numbers in every chunk.
+    `numeric` are the kept columns that are read as numbers, and the format in which.
     """
 
     kept: Sequence[str]
     added: Sequence[str]
-    numeric: Sequence[str] = ()
+    numeric: Mapping[str, NumberFormat | None] = field(default_factory=dict)
 
     def rows(self, chunk: Chunk) -> Sequence[Sequence[str]]:
         """Return every row's cells as text, none if no column is kept."""

@@ -141,6 +141,12 @@ class Split(Component):
         )
 
     @property
+    def draws_single_rows(self) -> bool:
+        """True if chance decides about each row, and not its group, its time or its number."""
+        given = (self.group, self.time, self.column, self.validation_rows, self.test_rows)
+        return self.shuffle and all(key is None for key in given)
+
+    @property
     def validates(self) -> bool:
         """True if there will be validation rows; a `column` is assumed to name some."""
         return self.validation_rows is not None or self.column is not None or self.validation > 0

@@ -28,6 +28,7 @@ def advance_warnings(
         *_vanishing_numbers(resolved, encoder, target_values, y),
         *_mixed_zones(encoder),
         *target_warnings(target_values),
+        *_classes_without_rows(target_values, y),
         *_small_classes(resolved.config.dataset.split, target_values),
         *_unreachable_targets(resolved, y),
     ]
@@ -108,6 +109,21 @@ def _mixed_zones(encoder: Encoder) -> list[str]:
         f"column '{column.name}': {MIXED_ZONES}"
         for column in encoder.columns
         if isinstance(column, DateColumn) and column.zones == "some"
+    ]
+
+
+def _classes_without_rows(target_values: TargetValues, y: Array) -> list[str]:
+    """Warn of classes without a training row."""
+    if target_values.task != "classification":
+        return []
+    rows = y.sum(axis=0) if y.shape[1] > 1 else np.array([len(y) - y.sum(), y.sum()])
+    missing = [label for label, n in zip(target_values.classes, rows, strict=True) if round(n) == 0]
+    if not missing:
+        return []
+    one = len(missing) == 1
+    return [
+        f"no training row has the {'class' if one else 'classes'} {quoted_list(missing)} of "
+        f"'{target_values.names[0]}', so {'it is' if one else 'they are'} never predicted"
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpnet.config.schema import Config
+from bpnet.config.split_schema import Split
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.settings import L2Rows
@@ -120,20 +121,46 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
 
 
 def _check_classes(split: SplitDataset) -> None:
-    """Raise DataError if a class has no training row."""
-    target_values = split.target_values
+    """Raise DataError if a class that could have a training row has none, or if only one has any.
+
+    Where a column, the order of the rows or their numbers decide, a class may have none.
+    """
+    target_values, settings = split.target_values, split.loaded.config.dataset.split
     if target_values.task != "classification":
         return
     classes = target_values.classes
     counts = np.bincount(target_values.values[split.parts["train"]], minlength=len(classes))
     missing = [label for label, count in zip(classes, counts, strict=True) if count == 0]
-    if missing:
+    if not missing:
+        return
+    name, target = split.table.name, target_values.names[0]
+    if settings.draws_single_rows and not settings.stratifies("classification"):
         raise DataError(
-            f"{split.table.name}: no training row has the "
-            f"{'class' if len(missing) == 1 else 'classes'} {quoted_list(missing)} of "
-            f"'{target_values.names[0]}'; lower dataset.split.validation and test, "
-            "add rows, or draw each class alike: --set dataset.split.stratify=true"
+            f"{name}: no training row has the {'class' if len(missing) == 1 else 'classes'} "
+            f"{quoted_list(missing)} of '{target}'; add rows, or draw each class alike: "
+            "--set dataset.split.stratify=true"
         )
+    if len(classes) - len(missing) == 1:
+        only = next(label for label in classes if label not in missing)
+        raise DataError(
+            f"{name}: every training row is of the class '{only}' of '{target}', so that nothing "
+            f"can be learned; {_other_split(settings)}"
+        )
+
+
+def _other_split(settings: Split) -> str:
+    """Return advice on a split whose training rows do not suit."""
+    keys = [
+        key
+        for key in ("group", "time", "column", "validation_rows", "test_rows")
+        if getattr(settings, key) is not None
+    ]
+    options = " ".join(f"--set dataset.split.{key}=null" for key in keys)
+    if not settings.shuffle:
+        options += "--set dataset.split.shuffle=true"
+    if not options:
+        return "put rows of other classes into the file of the training rows"
+    return f"to draw the rows at random: {options}"
 
 
 def _storage(split: SplitDataset, resolved: ResolvedConfig) -> tuple[Storage, int]:

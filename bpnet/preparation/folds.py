@@ -1,5 +1,6 @@
 """The folds of a cross-validation, as scikit-learn draws them, each with its validation rows."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
+from bpnet.data.spelling import number_spelling
 from bpnet.data.splitting import Indices, Part, SplitOptions, split_rows
 from bpnet.errors import ConfigError, DataError
 from bpnet.messages import counted
 from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.rare_classes import rows_that_always_train
 from bpnet.preparation.row_keys import RowKeys, read_row_keys
 
 
@@ -109,7 +112,8 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
     `shuffle=True` and the `random_state` seed + repetition - 1, by the seed of the split; of
     GroupKFold or StratifiedGroupKFold if groups are kept together; of TimeSeriesSplit over the
     distinct times, so that rows of the same time stay together. Validation rows are drawn from the
-    others as `train` draws them.
+    others as `train` draws them. A row that is the only one of its class is a training row of every
+    fold; of rows in groups, the whole group is.
 
     Raises
     ------
@@ -117,7 +121,9 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
         There are too few rows, classes or groups for the folds.
     """
     config, keys = opened.loaded.config, read_row_keys(opened)
-    rows = opened.target_values.kept_rows
+    kept = opened.target_values.kept_rows
+    always = rows_that_always_train(opened.target_values, keys)
+    trained, rows = kept[always[kept]], kept[~always[kept]]
     _check_enough(opened, keys, rows, folds)
     drawn = []
     for repeat in range(repeats):
@@ -129,7 +135,7 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
                     "give fewer folds"
                 )
             with fold_errors(repeat + 1, fold):
-                parts = _with_validation(opened, keys, others)
+                parts = _with_validation(opened, keys, np.sort(np.append(others, trained)))
             drawn.append(Fold(repeat + 1, fold, {**parts, "test": np.sort(tested)}))
     return drawn
 
@@ -173,13 +179,27 @@ def _fold_rows(
     else:
         by_group = sk.GroupKFold if classes is None else sk.StratifiedGroupKFold
         splitter = by_group(folds, **chance)
-    for others, tested in splitter.split(rows, classes, groups):
-        yield rows[others], rows[tested]
+    with warnings.catch_warnings():
+        # a class with fewer rows than folds, of which `rare_classes` warns
+        warnings.filterwarnings("ignore", "The least populated class")
+        for others, tested in splitter.split(rows, classes, groups):
+            yield rows[others], rows[tested]
 
 
 def _check_enough(opened: OpenedDataset, keys: RowKeys, rows: Indices, folds: int) -> None:
     """Raise DataError if rows, times, groups or a class are too few for the folds."""
     name, option, split = opened.table.name, f"--folds {folds}", opened.loaded.config.dataset.split
+    if not len(rows):
+        classes, where = opened.target_values.classes, "row" if keys.groups is None else "group"
+        advice = "predict another column"
+        if all(map(number_spelling, classes)):
+            advice = "if it is a quantity: --set task=regression"
+        elif split.group is not None:
+            advice = "to draw single rows: --set dataset.split.group=null"
+        raise DataError(
+            f"{name}: each class of '{opened.target_values.names[0]}' is in one {where} only, "
+            f"which must train, so that none is left to test; {advice}"
+        )
     if folds > len(rows):
         raise DataError(
             f"{name}: has {counted(len(rows), 'row')}, too few for {option}; give fewer folds"
@@ -195,20 +215,15 @@ def _check_enough(opened: OpenedDataset, keys: RowKeys, rows: Indices, folds: in
             "give fewer folds, or another column"
         )
     if keys.classes is not None:
-        _check_smallest_class(opened, keys.classes[rows], folds)
+        _check_largest_class(opened, keys.classes[rows], folds)
 
 
-def _check_smallest_class(opened: OpenedDataset, classes: Indices, folds: int) -> None:
-    """Raise DataError if the smallest class has fewer rows than there are folds."""
-    target_values = opened.target_values
-    counts = np.bincount(classes, minlength=len(target_values.classes))
-    smallest = int(np.argmin(counts))
-    rows = int(counts[smallest])
-    if rows < folds:
-        fewer = f"give at most --folds {rows}, " if rows > 1 else ""
+def _check_largest_class(opened: OpenedDataset, classes: Indices, folds: int) -> None:
+    """Raise DataError if every class has fewer rows than there are folds."""
+    most = int(np.bincount(classes).max())
+    if most < folds:
         raise DataError(
-            f"{opened.table.name}: the class '{target_values.classes[smallest]}' of "
-            f"'{target_values.names[0]}' has {rows} {'row' if rows == 1 else 'rows'}, fewer than "
-            f"--folds {folds}, and each fold needs one; {fewer}add rows, "
-            "or draw the folds regardless of class: --set dataset.split.stratify=false"
+            f"{opened.table.name}: each class of '{opened.target_values.names[0]}' has at most "
+            f"{most} rows, too few for --folds {folds}; give at most --folds {most}, or draw the "
+            "folds regardless of class: --set dataset.split.stratify=false"
         )

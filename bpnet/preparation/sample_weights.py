@@ -31,7 +31,7 @@ def class_weights(
         # M / (K n_k) for class k: the weights of its n_k rows sum to M / K
         counts = np.bincount(trained, minlength=len(classes))
         return {
-            label: len(trained) / (len(classes) * int(n))
+            label: len(trained) / (len(classes) * max(int(n), 1))
             for label, n in zip(classes, counts, strict=True)
         }
     known = KnownValues(classes)

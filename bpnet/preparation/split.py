@@ -10,6 +10,7 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.config.split_schema import Split
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Floats
+from bpnet.data.spelling import number_spelling
 from bpnet.data.splitting import (
     PARTS,
     Indices,
@@ -161,7 +162,7 @@ def _check_class_count(opened: OpenedDataset) -> None:
         return
     rows, held_out = len(target_values.values), split.share("validation") + split.share("test")
     if len(target_values.classes) > rows * (1 - held_out):
-        numbers = all(map(_is_number, target_values.classes))
+        numbers = all(map(number_spelling, target_values.classes))
         otherwise = (
             "or, if it is a quantity: --set task=regression"
             if numbers
@@ -172,11 +173,3 @@ def _check_class_count(opened: OpenedDataset) -> None:
             f"{len(target_values.classes)} classes, more than the training rows left of its "
             f"{rows} rows; add rows, lower dataset.split.validation and test, {otherwise}"
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

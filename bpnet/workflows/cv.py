@@ -17,6 +17,8 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold, check_foldable, draw_folds
 from bpnet.preparation.open import OpenedDataset, open_dataset
 from bpnet.preparation.positive_class import with_positive_class
+from bpnet.preparation.rare_classes import rare_class_warnings
+from bpnet.preparation.row_keys import read_row_keys
 from bpnet.preparation.table import open_dataset_table
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
@@ -76,6 +78,8 @@ def cross_validate(
     name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
     opened = with_positive_class(open_dataset(loaded, open_dataset_table(loaded).kept()))
     drawn = draw_folds(opened, folds, repeats)
+    for text in rare_class_warnings(opened.target_values, read_row_keys(opened), folds):
+        watcher.warn(text)
     passes = in_passes([plan_fold(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
     first = encode_pass(passes[0], runs)  # in most tables every bad cell is met here
     run = _new_run(loaded, drawn, len(opened.target_values.values), runs, name)

@@ -83,17 +83,18 @@ def _check_enough(groups: int, kinds: int, sizes: Mapping[HeldOut, int], *, by_c
     """Raise DataError if there are too few groups for training and each part to draw."""
     needed = sum(size > 0 for size in sizes.values())
     if groups - kinds < needed:
-        reason, advice = "", "or hold fewer parts out: --set dataset.split.validation=0"
-        if by_class:
-            reason = ", one for each main class of a group,"
-            advice = (
-                "hold fewer parts out: --set dataset.split.validation=0, or draw groups of all "
-                "classes alike: --set dataset.split.stratify=false"
-            )
+        reason = ", one for each main class of a group," if by_class else ""
+        none = " ".join(f"--set dataset.split.{part}=0" for part in sizes)
+        # a part that is not held out needs no group
+        advice = f"hold none out: {none}"
+        if groups - kinds == 1:
+            advice = "hold only one part out: --set dataset.split.validation=0"
+        if by_class and groups > needed:
+            advice = "draw groups of all classes alike: --set dataset.split.stratify=false"
         raise DataError(
             f"dataset.split.group: {kinds} of {counted(groups, 'group')} must be in the training "
             f"part{reason} and {needed} must be held out; use a column with more distinct values, "
-            f"{advice}"
+            f"or {advice}"
         )
 
 

@@ -1,6 +1,7 @@
 """Roles of columns: numeric, categorical, …, detected from training rows or set by the user."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -117,8 +118,10 @@ def _date_role(
 
 
 def _detected(name: str, column: Column, rows: Array, *, named: bool) -> DetectedRole:
-    numbers = column.numbers
-    # parsed as numbers already: nothing else to decide, unless it may be an ID
+    numbers = None
+    with suppress(CellParseError):  # raised for words among all rows, which are looked at below
+        numbers = column.as_numbers()
+    # all of them are numbers: nothing else to decide, unless it may be an ID
     if numbers is not None and not is_id_name(name) and not np.isnan(numbers[rows]).all():
         return DetectedRole("numeric", note=_compact_dates(name, numbers[rows]))
     count, texts = _present(column, rows)

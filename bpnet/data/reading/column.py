@@ -162,11 +162,8 @@ class Column:
         A text that is `known` as a value, as NA may be, is not missing.
         """
         if self.codes is not None:
-            is_missing = self.number_format.is_missing
             missing = [
-                k
-                for k, category in enumerate(self.categories)
-                if is_missing(category) and not (known and category in known)
+                k for k in self._missing_texts() if not (known and self.categories[k] in known)
             ]
             codes = self._without(self.codes, missing) if missing else self.codes
             return codes.astype(np.int32, copy=False), self.categories
@@ -176,6 +173,15 @@ class Column:
         is_nan = np.isnan(distinct)
         texts = [number_text(value) for value in distinct[~is_nan].tolist()]
         return np.where(is_nan[positions], -1, positions).astype(np.int32), texts
+
+    def _missing_texts(self) -> list[int]:
+        """Return the positions of the categories that are missing values in any column."""
+        key = self.number_format.missing
+        if key not in self.memo:
+            is_missing = self.number_format.is_missing
+            self.memo[key] = [k for k, text in enumerate(self.categories) if is_missing(text)]
+        positions: list[int] = self.memo[key]
+        return positions
 
     def as_values(self) -> tuple[Codes, list[str]]:
         """Return codes (N,), -1 for a missing value, and the values they point into.

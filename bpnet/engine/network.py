@@ -125,7 +125,8 @@ class Network:
                         )
                     except ValueError as error:
                         raise ValueError(f"layer {k + 1}, {name}: {error}") from None
-                    view[replica] = drawn  # float64, cast to the network's type
+                    with np.errstate(over="ignore"):  # an infinite weight ends the training
+                        view[replica] = drawn  # float64, cast to the network's type
 
     def _warn(self, k: int, layer: Layer, text: str) -> None:
         name = f"layer {k + 1} ({getattr(layer, 'kind', type(layer).__name__)})"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,9 @@ class Model:
 
     def with_losses(self, losses: list[float]) -> "Model":
         """Return the same model with a loss for each replica in its description."""
-        return Model(dataclasses.replace(self.description, losses=losses), self.network)
+        # of a training that diverged from the start no loss is a number, and none is the best
+        known = losses if all(map(math.isfinite, losses)) else None
+        return Model(dataclasses.replace(self.description, losses=known), self.network)
 
     def check_columns(self, table: Table) -> None:
         """Raise DataError if the table lacks a column that the model reads."""

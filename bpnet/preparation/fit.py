@@ -15,6 +15,7 @@ from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.errors import DataError
 from bpnet.messages import quoted_list
 from bpnet.preparation.column_roles import column_options
+from bpnet.preparation.monitored_metric import check_monitored_metric
 from bpnet.preparation.positive_class import positive_class
 from bpnet.preparation.resolve import resolve
 from bpnet.preparation.resolved_config import ResolvedConfig
@@ -106,13 +107,15 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
         encoder,
         positive,
     )
+    target = target_values.fit_target(train, settings.target, split.table, positive)
+    check_monitored_metric(split, resolved, target)
     storage, size = _storage(split, resolved)
     classifies = target_values.task == "classification"
     trained = target_values.values[train] if classifies else np.empty(0, np.int32)
     return FittedDataset(
         split=split,
         encoder=encoder,
-        target=target_values.fit_target(train, settings.target, split.table, positive),
+        target=target,
         resolved=resolved,
         class_weight=class_weights(loaded, target_values.classes, trained),
         storage=storage,

@@ -33,10 +33,11 @@ def deviations(replicas: Sequence[PartMetrics]) -> PartMetrics:
 
 def _reduce(replicas: Sequence[PartMetrics], function: Callable[[list[float]], Any]) -> PartMetrics:
     parts: Mapping[Part, dict[str, float]] = replicas[0]
-    return {
-        part: {
-            name: float(function([replica[part][name] for replica in replicas]))
-            for name in parts[part]
+    with np.errstate(all="ignore"):  # those of a network that diverged may be infinite
+        return {
+            part: {
+                name: float(function([replica[part][name] for replica in replicas]))
+                for name in parts[part]
+            }
+            for part in parts
         }
-        for part in parts
-    }

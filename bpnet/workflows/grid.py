@@ -74,7 +74,9 @@ def train_grid(
         )
     if ranked[0].score is None:
         lowest = min(point.loaded.config.training.learning_rate for point in points)
-        raise DivergedError(f"training diverged at every point: {divergence_cause(lowest)}")
+        from_start = not any(np.isfinite(point.figures["train"]["loss"]) for point in ranked)
+        cause = divergence_cause(lowest, from_start=from_start)
+        raise DivergedError(f"training diverged at every point: {cause}")
     return GridResult(
         run=ranked[0].run,
         ranked_by=metric,

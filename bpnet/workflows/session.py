@@ -99,8 +99,17 @@ def training_threads(prepared: EncodedDataset, network: Network) -> AbstractCont
     return suited_threads(network, len(prepared.rows["train"]) if batch == "full" else batch)
 
 
-def divergence_cause(learning_rate: float) -> str:
-    """Return the likely cause of a divergence, and settings to try."""
+def divergence_cause(learning_rate: float, *, from_start: bool = False) -> str:
+    """Return the likely cause of a divergence, and settings to try.
+
+    With `from_start` the loss of the first weights is not finite already.
+    """
+    if from_start:
+        return (
+            "the loss of the first weights is not a finite number, so that no step can be taken: "
+            "the weights that the initializer draws, or the penalty (training.l1, training.l2), "
+            "are too large; lower them"
+        )
     lower = min(learning_rate / 10, 0.01)
     return (
         "the loss is no longer a finite number. The likely cause is a learning rate that is too "

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bpnet.config.loading import LoadedConfig
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Record
@@ -115,6 +117,8 @@ class _TrainSession(ReplicaSession):
         metrics = measure_parts(model, self._prepared.rows)
         self.save_model(model, metrics)
         self._replicas = self._journal.replicas(metrics, status)
+        losses = [replica.figures["train"]["loss"] for replica in self._replicas]
+        self._infinite_from_start = not self._journal.kept_epoch and not np.isfinite(losses).any()
         self._doctor.finish(dict(zip(self._journal.survivors, metrics, strict=True)))
         files.write_json(self._run.diagnosis, self._doctor.report())
         self._journal.close(status, self._doctor.advice, self._replicas)
@@ -146,11 +150,10 @@ class _TrainSession(ReplicaSession):
                 if kept
                 else "no epoch was finite: the first weights are saved"
             )
-            raise DivergedError(
-                f"training diverged in epoch {epoch}: "
-                f"{causes[0].text if causes else divergence_cause(learning_rate)}. "
-                f"In {run}, {saved}"
-            )
+            cause = causes[0].text if causes else divergence_cause(learning_rate)
+            if self._infinite_from_start:
+                cause = divergence_cause(learning_rate, from_start=True)
+            raise DivergedError(f"training diverged in epoch {epoch}: {cause}. In {run}, {saved}")
 
     def result(self, status: Status) -> TrainResult:
         """Return the result of a finished training."""

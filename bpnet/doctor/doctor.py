@@ -102,7 +102,8 @@ class Doctor:
         """
         if not self._stopped:  # the last epoch's parameters are lost, or not finite
             self._examine(None)
-        penalties = self._examiner.penalties() * self._sizes["train"]
+        with np.errstate(all="ignore"):  # of weights that are too large it is infinite
+            penalties = self._examiner.penalties() * self._sizes["train"]
         self._kept = [
             {
                 part: (values["loss"] - float(penalties[k])) / self._sizes[part]

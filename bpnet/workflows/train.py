@@ -150,10 +150,10 @@ class _TrainSession(ReplicaSession):
                 if kept
                 else "no epoch was finite: the first weights are saved"
             )
-            cause = causes[0].text if causes else divergence_cause(learning_rate)
+            reason = causes[0].text if causes else divergence_cause(learning_rate)
             if self._infinite_from_start:
-                cause = divergence_cause(learning_rate, from_start=True)
-            raise DivergedError(f"training diverged in epoch {epoch}: {cause}. In {run}, {saved}")
+                reason = divergence_cause(learning_rate, from_start=True)
+            raise DivergedError(f"training diverged in epoch {epoch}: {reason}. In {run}, {saved}")
 
     def result(self, status: Status) -> TrainResult:
         """Return the result of a finished training."""

@@ -78,7 +78,11 @@ class Column:
     def read_by(self, number_format: NumberFormat) -> "Column":
         """Return the column with a number format, but its own words for a missing value."""
         missing = self.number_format.missing
-        return replace(self, number_format=replace(number_format, missing=missing))
+        if number_format.missing != missing:
+            number_format = replace(number_format, missing=missing)
+        if number_format == self.number_format:
+            return self
+        return replace(self, number_format=number_format)
 
     def detect_format(self) -> DetectedNumbers:
         """Return the number format that the cells show, those of rows that were not taken too."""
@@ -104,7 +108,9 @@ class Column:
         own = self.number_format
         if not isinstance(own, TableNumberFormat):
             return self.as_numbers(), own
-        first = own.of_column if expected is None else replace(expected, missing=own.missing)
+        first = own.of_column
+        if expected is not None and expected != first:
+            first = replace(expected, missing=own.missing)
         if self.numbers is not None:
             return self.numbers, first
         if not own.contradictions(first):

@@ -110,10 +110,20 @@ def test_a_sheet_that_is_no_table_is_named(tmp_path: Path, rows, problem):
     assert caught.value.exit_code == 4
 
 
-def test_errors_are_missing_values(tmp_path: Path):
+def test_errors_are_missing_values_and_are_warned_of(tmp_path: Path):
     rows = [["a", "y"], [ErrorCell("#N/A"), 1], [2, ErrorCell("#DIV/0!")], [3, 3]]
-    table = open_table(written(tmp_path / "t.xlsx", Data=rows))
+    path = written(tmp_path / "t.xlsx", Notes=[], **{"Q & A": rows})
+    table = open_table(path)
     assert contents(table) == [["", "1"], ["2", ""], ["3", "3"]]
+    assert table.warnings == [
+        f"{path}, cell A2: holds #N/A, an error, which is read as a missing value, as 1 more are"
+    ]
+
+
+def test_a_formula_without_a_result_is_warned_of(tmp_path: Path):
+    rows = [["a", "y"], [1, Formula("A2*2", 2.0)], [2, Formula("A3*2", None)]]
+    (warning,) = open_table(written(tmp_path / "t.xlsx", Data=rows)).warnings
+    assert "cell B3: a formula without a result is read as a missing value; to" in warning
 
 
 def test_a_workbook_that_is_damaged_is_named(tmp_path: Path):

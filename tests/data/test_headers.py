@@ -191,3 +191,30 @@ def test_a_long_cell_is_read_in_a_small_table_as_in_a_large_one(size):
 def test_names_that_are_repeated_among_the_rows_are_noticed():
     (warning,) = table("a,y\n1,p\n2,q\n" * 3).warnings
     assert warning.startswith("t.csv, line 4: repeats the column names")
+
+
+def test_what_predict_writes_of_a_table_without_names_is_read_with_its_setting():
+    read = table("column_1,column_2,predicted\n1,p,q\n", header="none")
+    assert contents(read) == {"column_1": ["1"], "column_2": ["p"], "predicted": ["q"]}
+
+
+def test_lines_that_the_settings_skip_are_named_where_a_column_is_not_there():
+    with pytest.raises(
+        DataError, match=r"no column 'a'.* add --set dataset\.reading\.skip_lines=0"
+    ):
+        table("a,y\n1,p\n2,q\n", skip_lines=1).cells("a", wanted_for="is read")
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "warned"),
+    [
+        ("é,y\n1,p\n", "utf-8", True),
+        ("é,y\n1,p\n", "cp1252", False),
+        ("e,y\n1,p\n", "utf-8", False),
+    ],
+)
+def test_utf_8_that_is_read_in_another_encoding_is_warned_of(content, encoding, warned):
+    warnings = table(content.encode(encoding), encoding="cp1252").warnings
+    assert ["--set dataset.reading.encoding=utf-8" in warning for warning in warnings] == (
+        [True] if warned else []
+    )

@@ -60,6 +60,14 @@ def test_pandas_adds_the_index_to_a_document_with_a_schema(tmp_path: Path):
     assert cells(open_table(tmp_path / "t.json")) == {"index": ["0", "1", "2"], **CELLS}
 
 
+def test_rows_without_names_have_those_of_their_positions(tmp_path: Path):
+    pd.DataFrame(ROWS).to_json(tmp_path / "t.json", orient="values")
+    with pytest.raises(DataError, match=r"add --set dataset\.reading\.header=none"):
+        open_table(tmp_path / "t.json")
+    read = cells(open_table(tmp_path / "t.json", Reading(header="none")))
+    assert read == {"column_1": CELLS["a"], "column_2": CELLS["b"]}
+
+
 def test_rows_know_their_lines():
     assert [table(SHAPES["indented"]).where(row) for row in (0, 2)] == [
         "t.json, line 2 (row 1)",

@@ -25,7 +25,7 @@ class CountedFile:
     """A file of two columns in chunks of three rows that counts how often each is read."""
 
     kind, name, digest = "Counted", "counted", ""
-    reads_only_wanted = False
+    reads_only_wanted, header_hint = False, ""
 
     def __init__(self, rows: int) -> None:
         self.warnings: list[str] = []

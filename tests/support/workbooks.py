@@ -16,10 +16,10 @@ _FORMATS = {"date": (1, 14), "moment": (2, 22), "percent": (3, 10)}
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula, and the result that the workbook stores for it."""
+    """A formula, and the result that the workbook stores for it, None if it has none."""
 
     text: str
-    result: float
+    result: float | None
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ def _cell(place: str, value: Cell) -> str:
             text = escape(value)
             return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
         case Formula():
-            return f'<c r="{place}"><f>{escape(value.text)}</f><v>{value.result!r}</v></c>'
+            result = "" if value.result is None else repr(value.result)
+            return f'<c r="{place}"><f>{escape(value.text)}</f><v>{result}</v></c>'
         case Percent():
             return f'<c r="{place}" s="{_FORMATS["percent"][0]}"><v>{value.value!r}</v></c>'
         case ErrorCell():

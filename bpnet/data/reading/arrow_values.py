@@ -34,6 +34,7 @@ class ArrowTableFile:
     def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
         self.name, self._opener = name, opener
         self.warnings: list[str] = []
+        self.header_hint = ""
         self._number_format = settings.number_format()
         names = self._names()
         self.columns = [tidy_name(column) for column in names]

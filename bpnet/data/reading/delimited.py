@@ -4,6 +4,7 @@ A small block, and one that pandas cannot parse, is read cell by cell, which nam
 error.
 """
 
+import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -15,7 +16,7 @@ from bpnet.data.reading.dialect import Dialect, detect_dialect
 from bpnet.data.reading.header import Header, read_header
 from bpnet.data.reading.preamble import Preamble, lines_of, read_preamble
 from bpnet.data.reading.settings import Reading
-from bpnet.data.reading.streams import Opener, record_blocks, sha256, utf8_pieces
+from bpnet.data.reading.streams import Opener, record_blocks, sha256, stream_errors, utf8_pieces
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, total_line
 
@@ -48,7 +49,12 @@ class DelimitedFile:
         self.dialect = detect_dialect(head, name, preamble.settings)
         self.header = _header(name, head, self.dialect, preamble)
         self.columns = self.header.columns
-        self.warnings = preamble.warnings + self.header.warnings
+        self.warnings = [
+            *_encoding_warnings(name, opener, settings),
+            *preamble.warnings,
+            *self.header.warnings,
+        ]
+        self.header_hint = self.header.hint(settings.skip_lines)
         self.positions = {column: k for k, column in enumerate(self.columns)}
         self._whole: TextChunk | None = None
 
@@ -209,6 +215,24 @@ def _decoded(content: bytes, line: int, name: str) -> str:
 def _line_end(content: bytes) -> int:
     """Return the position after the last whole line of the head, at least after the first line."""
     return content.rfind(b"\n", 0, _HEAD) + 1 or content.find(b"\n") + 1 or len(content)
+
+
+def _encoding_warnings(name: str, opener: Opener, settings: Reading) -> list[str]:
+    """Return a warning if a text that is UTF-8 is to be read in another encoding."""
+    if settings.encoding is None or codecs.lookup(settings.encoding).name.startswith("utf"):
+        return []
+    with stream_errors(name), opener() as stream:
+        head = stream.read(_HEAD)
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return []
+    if text.isascii():
+        return []
+    return [
+        f"{name}: is read as {settings.encoding}, but it is UTF-8; "
+        "if letters are wrong, add --set dataset.reading.encoding=utf-8"
+    ]
 
 
 def _header(name: str, head: str, dialect: Dialect, preamble: Preamble) -> Header:

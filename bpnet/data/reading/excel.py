@@ -13,6 +13,7 @@ from bpnet.data.reading.header import FirstRecord, read_header
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, sha256, stream_errors
+from bpnet.data.reading.workbook_gaps import gap_warnings
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, shell_quoted, total_line
 
@@ -35,8 +36,9 @@ class ExcelFile:
     def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
         self.name, self._opener = name, opener
         self._number_format = settings.number_format()
-        with stream_errors(name):
-            self._sheet = self._open(settings.sheet)
+        with stream_errors(name), opener() as stream:
+            content = stream.read()
+        self._sheet = self._open(content, settings.sheet)
         self._skipped = settings.skip_lines
         first = [
             FirstRecord(number, cells, number)
@@ -49,19 +51,19 @@ class ExcelFile:
         self._header = read_header(
             first, name, self._number_format, present=settings.has_header, unit="sheet row"
         )
-        self.columns, self.warnings = self._header.columns, self._header.warnings
+        self.columns = self._header.columns
+        self.warnings = self._header.warnings + gap_warnings(content, self._sheet.name, name)
+        self.header_hint = self._header.hint(self._skipped)
 
     @property
     def digest(self) -> str:
         """The SHA-256 of the file, decompressed."""
         return sha256(self._opener, self.name)
 
-    def _open(self, wanted: str | None) -> Any:
+    def _open(self, content: bytes, wanted: str | None) -> Any:
         """Return the sheet that is wanted, or the only one with cells."""
-        with self._opener() as stream:
-            content = io.BytesIO(stream.read())
         try:
-            workbook = calamine.CalamineWorkbook.from_filelike(content)
+            workbook = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
             names = workbook.sheet_names
             if wanted is not None:
                 if wanted not in names:

@@ -32,6 +32,15 @@ class Header:
     width: int
     warnings: list[str]
 
+    def hint(self, skipped: int) -> str:
+        """Return what was made of the header and the `skipped` lines before it, or nothing."""
+        if skipped:
+            return (
+                f"dataset.reading.skip_lines left out {skipped} lines before the column names; if "
+                "they are part of this table, add --set dataset.reading.skip_lines=0"
+            )
+        return self.warnings[0] if self.warnings else ""
+
 
 def read_header(
     records: Sequence[FirstRecord],
@@ -58,6 +67,8 @@ def read_header(
     """
     first, rows = records[0], [record.cells for record in records[1:]]
     place = f"{name}, {unit} {first.line}"
+    if present is False and first.cells[0] == "column_1":
+        present = True  # the names that the columns of a table without names have
     if present is False:
         count = max(len(record.cells) for record in records)
         columns = [f"column_{k}" for k in range(1, count + 1)]

@@ -71,12 +71,17 @@ class JsonDocumentFile(ObjectFile):
         for line in scanner.each_item():
             value = scanner.value()
             if isinstance(value, list) and names is None:
+                if self._has_header is False:
+                    names = [f"column_{k}" for k in range(1, len(value) + 1)]
+                    yield line, self._named(names, value, line), scanner.position
+                    continue
                 names = value
                 if not all(isinstance(name, str) for name in names):
                     raise DataError(
                         f"{self.name}, line {line}: the rows are lists without names; begin with "
-                        'a list of names, such as ["age", "city"], or write rows as objects, '
-                        f"such as {EXAMPLE}"
+                        'a list of names, such as ["age", "city"], or add --set '
+                        "dataset.reading.header=none, which calls the columns column_1, column_2 "
+                        "and so on"
                     )
             elif names is not None:
                 yield line, self._named(names, value, line), scanner.position

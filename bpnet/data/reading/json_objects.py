@@ -30,6 +30,7 @@ class ObjectFile:
     def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
         self.name, self._opener, self._encoding = name, opener, settings.encoding
         self.warnings: list[str] = []
+        self.header_hint, self._has_header = "", settings.has_header
         self._number_format = settings.number_format()
         first = next(self._objects(), [])
         if not first:

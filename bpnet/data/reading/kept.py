@@ -47,7 +47,8 @@ class KeptFile:
 
     def __init__(self, file: TableFile, budget: _Budget) -> None:
         self.kind, self.name, self.columns = file.kind, file.name, file.columns
-        self.warnings, self.reads_only_wanted = file.warnings, file.reads_only_wanted
+        self.warnings, self.header_hint = file.warnings, file.header_hint
+        self.reads_only_wanted = file.reads_only_wanted
         self._file, self._budget = file, budget
         self._kept: dict[tuple[object, ...], list[Chunk]] = {}
         self._complete: set[tuple[object, ...]] = set()

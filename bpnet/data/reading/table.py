@@ -23,6 +23,8 @@ class TableFile(Protocol):
     """True if the rows of its chunks hold only the columns that were asked for."""
     warnings: list[str]
     """What was made of a header that is not quite one."""
+    header_hint: str
+    """What to know of the header where a column is not there, or nothing."""
 
     @property
     def digest(self) -> str:
@@ -71,8 +73,9 @@ class Table:
 
     @property
     def header_hint(self) -> str:
-        """What was made of the header, to end a message about a column that is not there."""
-        return "".join(f"; {warning}" for warning in self.warnings[:1])
+        """What to know of the header, to end a message about a column that is not there."""
+        hint = next((file.header_hint for file in self.files if file.header_hint), "")
+        return f"; {hint}" if hint else ""
 
     @property
     def reads_only_wanted(self) -> bool:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -22,21 +23,25 @@ _RESTORE = "restore it from a copy, or train again"
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Yield a stream whose content replaces the file once it is complete.
 
-    The content is written to a temporary file beside it, flushed and renamed. The target of a link
-    is replaced; a device or a pipe is written to.
+    The content is written to a temporary file beside it, flushed and renamed; the file keeps its
+    permissions. The target of a link is replaced; a device or a pipe is written to.
     """
-    path = path.resolve()
-    if path.exists() and not path.is_file() and not path.is_dir():
+    # before links are followed: a pipe that /dev/stdout links to has no path of its own
+    is_device = path.parts[:2] in (("/", "dev"), ("/", "proc"))
+    if is_device or (path.exists() and not path.is_file() and not path.is_dir()):
         try:
             with open(path, "wb") as special:
                 yield special
         except OSError as error:
             raise cannot_write(path, error) from error
         return
+    path = path.resolve()
     # in the same folder, since a rename cannot cross file systems
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
+            if path.is_file():
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
             yield file
             # on disk before the rename, else a power cut may leave an empty file
             file.flush()

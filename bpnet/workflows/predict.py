@@ -13,7 +13,9 @@ from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.row_flags import FlagSummary, RowFlags
 from bpnet.data.formats import FileFormat
 from bpnet.data.reading import open_table
-from bpnet.data.reading.chunk import CellType, Chunk
+from bpnet.data.reading.chunk import CellType, Chunk, number_cell_type
+from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.targets import Quantities
 from bpnet.data.writing import OutputColumns, open_writer
 from bpnet.errors import DataError, UsageError
 from bpnet.messages import MAX_PROBLEMS, total_line
@@ -82,13 +84,8 @@ class Prediction:
         """Write every row of the table, in its order; raises DataError."""
         if self._options.strict:
             self._refuse_flags()
-        description, summary = self._model.description, FlagSummary()
-        numeric = {
-            column.name: column.number_format
-            for column in description.encoder.columns
-            if isinstance(column, NumericColumn)
-        }
-        columns = OutputColumns(self._kept, self._added, numeric)
+        summary = FlagSummary()
+        columns = OutputColumns(self._kept, self._added, self._numeric)
         writer = open_writer(file_format, stream, columns)
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):
@@ -98,6 +95,19 @@ class Prediction:
         trained = rows_that_trained(self._run, self._table, summary.rows) if self._run else 0
         writer.close({"flags": asdict(summary), "trained_rows": trained})
         return Summary(self._table.name, summary, trained)
+
+    @property
+    def _numeric(self) -> dict[str, NumberFormat | None]:
+        """The columns that the model reads as numbers, the target included, and their formats."""
+        target = self._model.description.target
+        formats: dict[str, NumberFormat | None] = {
+            column.name: column.number_format
+            for column in self._model.description.encoder.columns
+            if isinstance(column, NumericColumn)
+        }
+        if isinstance(target, Quantities):
+            formats |= {name: target.number_format(name) for name in target.names}
+        return formats
 
     def _check_top(self) -> None:
         top, description = self._options.top, self._model.description
@@ -120,7 +130,13 @@ class Prediction:
         others: dict[str, CellType] = dict.fromkeys(self._kept, "text")
         # if all columns are kept, rows are copied as they are, and no other column is parsed
         copied = self._options.keep is None and not self._table.reads_only_wanted
-        chunks = self._table.chunks({**({} if copied else others), **self._model.wanted})
+        read: dict[str, CellType] = {
+            name: "any" if number_cell_type(number_format) == "number" else "text"
+            for name, number_format in self._numeric.items()
+            if name in self._kept
+        }
+        wanted = {**({} if copied else others), **read, **self._model.wanted}
+        chunks = self._table.chunks(wanted)
         yield from _ahead((chunk, *self._model.encode(chunk)) for chunk in chunks)
 
     def _refuse_flags(self) -> None:

@@ -3,10 +3,12 @@
 import os
 import shlex
 import stat
+import subprocess
 
 import pytest
+from command_line import BPNET
 from labeled_runs import invoked
-from workflow_runs import predicted, read_csv, train_text, write_csv
+from workflow_runs import ROOT, predicted, read_csv, train_text, write_csv
 
 from bpnet.runs.files import replacing
 from bpnet.workflows.kept_columns import keep_option, read_keep
@@ -135,3 +137,35 @@ def test_keep_of_no_or_many_columns_is_short():
     assert keep_option([]) == keep_option([str(k) for k in range(100)]) == "--keep none"
     assert read_keep("none") == []
     assert read_keep("all") is None
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    secret = tmp_path / "secret.csv"
+    secret.write_text("old")
+    secret.chmod(0o600)
+    with replacing(secret) as stream:
+        stream.write(b"new")
+        (temporary,) = tmp_path.glob(".*")
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+    assert secret.read_text() == "new"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+def test_dev_stdout_is_written_to(classes, tmp_path):
+    table = classes.run.parents[1] / "t.csv"
+    words = [*BPNET, "predict", classes.run, table, "-o", "/dev/stdout"]
+    piped = subprocess.run(words, stdout=subprocess.PIPE, check=True, stderr=subprocess.DEVNULL)
+    assert len(piped.stdout.splitlines()) == 101
+    with (tmp_path / "out.csv").open("wb") as file:
+        subprocess.run(words, stdout=file, check=True, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "out.csv").read_bytes() == piped.stdout
+
+
+def test_the_target_is_a_number_in_json_where_it_is_a_quantity(diabetes, tmp_path):
+    lines = (ROOT / "datasets" / "diabetes.csv").read_text().splitlines()[:3]
+    target = lines[0].split(",").index("progression")
+    rows = [line.split(",") for line in lines[1:]]
+    rows[1][target] = ""
+    table = write_csv(tmp_path / "t.csv", lines[0].split(","), rows)
+    found = predicted(diabetes.run, table, keep=["progression"])["progression"]
+    assert found == [float(rows[0][target]), None]

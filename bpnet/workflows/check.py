@@ -16,6 +16,7 @@ from bpnet.checks.duplicates import (
 )
 from bpnet.checks.findings import Finding
 from bpnet.checks.leaks import Leak, find_leaks
+from bpnet.checks.missing_words import gap_warnings
 from bpnet.checks.parts import part_findings
 from bpnet.checks.sampling import column_cells, max_rows, sample_rows
 from bpnet.checks.timing import seconds_per_epoch
@@ -169,7 +170,7 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
         looked_at=Sampled(
             len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}
         ),
-        warnings=prepared.warnings,
+        warnings=[*prepared.warnings, *gap_warnings(fitted)],
         inputs=fitted.encoder.width,
         outputs=prepared.outputs,
         parameters=model.network.theta.shape[1],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bpnet.checks.columns import ColumnDescription, describe_columns
+from bpnet.checks.missing_words import MissingWords, find_missing_words, gap_warnings
 from bpnet.config.loading import load_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import Source
@@ -95,11 +96,14 @@ def draft(
     the dataset. Raises UsageError if the table is standard input or another key is set, DataError
     if the table cannot be trained on.
     """
-    check_input(data, targets, assignments)
+    table = check_input(data, targets, assignments)
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
     source = apply_overrides(
         Source(data, {"task": task, "dataset": dataset}, {}, folder), assignments
     )
+    words = _missing_words(table, targets, source)
+    if words is not None:
+        source = apply_overrides(source, [words.assignment])
     chosen = {key: value for key, value in source.data["dataset"].items() if key not in dataset}
     # rows without a target are to be counted, not refused
     probe = apply_overrides(
@@ -130,10 +134,23 @@ def draft(
             *fitted.split.table.warnings,
             *fitted.split.column_roles.warnings({}),
             *target_warnings(target_values),
+            *([words.warning] if words else []),
+            *gap_warnings(fitted),
         ],
         chosen=chosen,
         settings=settings_for(rows),
     )
+
+
+def _missing_words(table: Table, targets: Sequence[str], source: Source) -> MissingWords | None:
+    """Return the words that seem to mean missing values, unless the user has named such words."""
+    config = load_config(source).config
+    if config.dataset.reading.missing is not None:
+        return None
+    words = ("categorical", "boolean", "date", "ignored")
+    others = {name for name, role in config.dataset.roles.items() if role in words}
+    features = [name for name in table.columns if name not in {*targets, *others}]
+    return find_missing_words(table, features, targets)
 
 
 def check_input(data: str, targets: Sequence[str], assignments: Sequence[str]) -> Table:

@@ -1,0 +1,86 @@
+"""Words that mean a missing value: found in a table before training, and those that are read so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bpnet.data.encoding.columns import CategoricalColumn
+from bpnet.data.missing_word_detection import gap_words, missing_words
+from bpnet.data.reading import Table
+from bpnet.data.reading.missing_words import yaml_word
+from bpnet.data.roles import MAX_INTEGER_CLASSES
+from bpnet.data.spelling import number_spelling
+from bpnet.data.targets import Classes
+from bpnet.messages import quoted_cell, quoted_list, set_option
+from bpnet.preparation.fit import FittedDataset
+
+_FEWEST_NUMBERS = 3
+"""Different numbers that a feature has at least, if a word among them means a missing value."""
+
+
+@dataclass(frozen=True)
+class MissingWords:
+    """Words that seem to mean a missing value among the numbers of some columns."""
+
+    words: list[str]
+    columns: list[str]
+
+    @property
+    def assignment(self) -> str:
+        """The setting that makes them missing values."""
+        return f"dataset.reading.missing=[{', '.join(map(yaml_word, self.words))}]"
+
+    @property
+    def warning(self) -> str:
+        """What is read as a missing value, and where."""
+        one = len(self.words) == 1
+        return (
+            f"{quoted_list(self.words)} among the numbers of "
+            f"{'column' if len(self.columns) == 1 else 'columns'} {quoted_list(self.columns)} "
+            f"{'is' if one else 'are'} read as a missing value (dataset.reading.missing)"
+        )
+
+
+def find_missing_words(
+    table: Table, features: Sequence[str], targets: Sequence[str]
+) -> MissingWords | None:
+    """Return the words that seem to mean missing values in the first rows, if there are any.
+
+    Among the few numbers of a target, a word may be a class.
+    """
+    chunk = next(iter(table.chunks(dict.fromkeys([*features, *targets], "text"))))
+    words: dict[str, None] = {}
+    columns = []
+    for name in [*features, *targets]:
+        fewest = MAX_INTEGER_CLASSES + 1 if name in targets else _FEWEST_NUMBERS
+        if found := missing_words(chunk.column(name), fewest):
+            words |= dict.fromkeys(found)
+            columns.append(name)
+    return MissingWords(list(words), columns) if words else None
+
+
+def gap_warnings(fitted: FittedDataset) -> list[str]:
+    """Return which words of texts are read as missing values, and how to keep them as values.
+
+    The first rows are looked at.
+    """
+    columns, target = fitted.encoder.columns, fitted.target
+    texts = [column.name for column in columns if isinstance(column, CategoricalColumn)]
+    if isinstance(target, Classes) and not all(map(_is_number_or_boolean, target.classes)):
+        texts.append(target.name)
+    if not texts:
+        return []
+    chunk = next(iter(fitted.split.table.chunks(dict.fromkeys(texts, "text"))))
+    columns_of: dict[str, list[str]] = {}
+    for name in texts:
+        for word in gap_words(chunk.column(name)):
+            columns_of.setdefault(word, []).append(name)
+    return [
+        f"{quoted_cell(word)} in {'column' if len(names) == 1 else 'columns'} {quoted_list(names)} "
+        "is read as a missing value; if it is a value: "
+        f"{set_option('dataset.reading.not_missing', f'[{yaml_word(word)}]')}"
+        for word, names in columns_of.items()
+    ]
+
+
+def _is_number_or_boolean(text: str) -> bool:
+    return number_spelling(text) is not None or text in ("true", "false")

@@ -82,7 +82,7 @@ def detect_role(
         _detected(name, column, rows, named=named), number_format=numbers.number_format
     )
     if detected.role == "numeric":
-        detected = replace(detected, note=ambiguity_note(numbers) or detected.note)
+        detected = replace(detected, note=ambiguity_note(numbers, name) or detected.note)
         if not named and (reason := _counter_reason(name, column, table_rows or len(column))):
             detected = replace(detected, role="ignored", reason=reason)
     if given is None or given == detected.role:
@@ -91,7 +91,7 @@ def detect_role(
         given,
         GIVEN_REASON if given == "ignored" else None,
         number_format=numbers.number_format,
-        note=ambiguity_note(numbers) if given == "numeric" else None,
+        note=ambiguity_note(numbers, name) if given == "numeric" else None,
     )
 
 
@@ -197,7 +197,7 @@ def _are_mostly_numbers(words: list[str], numeric: int) -> bool:
     """
     most = _MOSTLY * len(words)
     return numeric > max(MAX_INTEGER_CLASSES, most) or (
-        numeric < len(words) and most < sum(map(looks_like_number, words)) > numeric
+        0 < numeric < len(words) and most < sum(map(looks_like_number, words)) > numeric
     )
 
 

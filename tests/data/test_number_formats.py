@@ -58,6 +58,8 @@ NBSP, NARROW, THIN, MINUS, EN_DASH = "\u00a0", "\u202f", "\u2009", "\u2212", "\u
         (["+5", ".5", "-.25", "5.", "1e3", "1E-2"], [5, 0.5, -0.25, 5, 1000, 0.01]),
         ([",5", "1,25"], [0.5, 1.25]),
         (["1.234", "5.678"], [1.234, 5.678]),
+        (["١٢٣", "٤٫٥"], [123, 4.5]),
+        (["１２", "3"], [12, 3]),
     ],
 )
 def test_numbers_are_read_as_people_write_them(cells, expected):
@@ -85,6 +87,8 @@ def test_numbers_are_read_as_people_write_them(cells, expected):
         ["2021-01-05"],
         ["12:30"],
         ["9" * 400],
+        ["600 123 456", "601 234 567", "602 345 678"],
+        ["192.168.100.101", "192.168.100.102", "192.168.100.103"],
     ],
 )
 def test_cells_that_are_not_numbers_of_one_format_are_refused(cells):
@@ -121,6 +125,26 @@ def test_a_column_whose_marks_may_be_either_is_read_with_a_note_that_names_both_
         assert numbers(["1,234"], **settings) == [number]
 
 
+def test_points_before_three_digits_beside_small_whole_numbers_may_be_between_thousands():
+    detected = column(["2.524", "463", "1.044"]).detect_format()
+    assert detected.number_format == NumberFormat()
+    assert ambiguity_note(detected) == (
+        "'1.044' is read as 1.044; if it means 1044, add --set dataset.reading.thousands=.; "
+        "if not, --set dataset.reading.decimal=. ends this warning"
+    )
+    for cells in (["2.524", "1.044"], ["2.524", "463.5", "4"], ["2.524", "4630"], ["0.524", "4"]):
+        assert column(cells).detect_format().other is None
+
+
+def test_decimal_commas_beside_points_in_other_columns_are_noted():
+    read = column_from_texts(["2,1", "3"], Reading().number_format("."))
+    assert ambiguity_note(read.detect_format(), "tags") == (
+        "'2,1' is read as 2.1, though other columns have decimal points; "
+        "--set dataset.reading.decimal=, ends this warning; "
+        "if it is not a number, add --set dataset.roles.tags=categorical"
+    )
+
+
 @pytest.mark.parametrize(
     ("shown", "cell", "number", "certain"),
     [
@@ -128,6 +152,7 @@ def test_a_column_whose_marks_may_be_either_is_read_with_a_note_that_names_both_
         (",", "1,234", 1.234, True),
         (",", "1.234", 1234, False),
         (".", "1.234", 1.234, True),
+        (None, "1.234", 1.234, True),
         (None, "1,234", 1234, False),
     ],
 )

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,23 @@ from bpnet.data.reading.table import Table, TableFile
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.roles import detect_role, looks_like_classes
 
-PLAIN = ["1", "0", "-7", "+5", "1e0", "2.50", ".5", "007", "610", "-0", "1e308", "9" * 30]
+PLAIN = [
+    "1",
+    "463",
+    "2.524",
+    "1.500",
+    "0",
+    "-7",
+    "+5",
+    "1e0",
+    "2.50",
+    ".5",
+    "007",
+    "610",
+    "-0",
+    "1e308",
+    "9" * 30,
+]
 MARKED = ["1,410", "1,234.5", "1.234,5", "0,5", "12,345,678", "1,23,456", "1'234", "1’234", "1_234"]
 SPACED = ["1 234", "1\u00a0234,5", "1\u202f234", "−3", "–4", "(1,234)", "(5)", " 6 ", "\u00a07"]
 UNITS = ["2.5%", "3 %", "$1,410.50", "-$5", "$-5", "EUR 12", "1.410,50 €"]
@@ -42,27 +59,29 @@ COLUMNS = st.one_of(
 )
 
 
-# with both decimal marks, the header of a text shows none, as the other formats do
+def delimited_file(lines: str) -> TableFile:
+    """A file without what its first lines show, which the other formats do not look at."""
+    file = DelimitedFile("t", bytes_opener(lines.encode()), Reading())
+    file.dialect = replace(file.dialect, number_format=Reading().number_format())
+    return file
 
 
 def csv_file(cells: list[str]) -> TableFile:
-    lines = "".join(f'"{cell}","1","2"\n' for cell in cells)
-    return DelimitedFile("t", bytes_opener(f'"x","0.5","0,5"\n{lines}'.encode()), Reading())
+    return delimited_file('"x","y"\n' + "".join(f'"{cell}","1"\n' for cell in cells))
 
 
 def tsv_file(cells: list[str]) -> TableFile:
-    lines = "".join(f"{cell}\t1\t2\n" for cell in cells)
-    return DelimitedFile("t", bytes_opener(f"x\t0.5\t0,5\n{lines}".encode()), Reading())
+    return delimited_file("x\ty\n" + "".join(f"{cell}\t1\n" for cell in cells))
 
 
 def json_file(cells: list[str]) -> TableFile:
-    lines = "".join(json.dumps({"x": cell, "0.5": 1, "0,5": 2}) + "\n" for cell in cells)
+    lines = "".join(json.dumps({"x": cell, "y": "1"}) + "\n" for cell in cells)
     return JsonLinesFile("t", bytes_opener(lines.encode()), Reading())
 
 
 def parquet_file(cells: list[str]) -> TableFile:
     stream = io.BytesIO()
-    table = pa.table({"x": cells, "0.5": [1] * len(cells), "0,5": [2] * len(cells)})
+    table = pa.table({"x": cells, "y": ["1"] * len(cells)})
     pa.parquet.write_table(table, stream)
     return ParquetFile("t", bytes_opener(stream.getvalue()), Reading())
 

@@ -6,7 +6,7 @@ from bpnet.data.reading.column import A_NUMBER, CellParseError, Column, number_t
 from bpnet.data.reading.number_cells import split_number, with_plain_marks
 from bpnet.data.reading.number_detection import FORMATS, DetectedNumbers
 from bpnet.data.reading.number_format import NumberFormat
-from bpnet.messages import quoted_cell, shell_quoted
+from bpnet.messages import quoted_cell, set_option, shell_quoted
 
 Where = Callable[[int], str]
 """Returns the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""
@@ -18,16 +18,27 @@ def looks_like_number(cell: str) -> bool:
     return parts is not None and any(each.has_marks_of(parts.digits) for each in FORMATS)
 
 
-def ambiguity_note(detected: DetectedNumbers) -> str | None:
-    """Return a note on a column whose numbers could also be read in another format, else None."""
-    chosen, other = detected.number_format, detected.other
-    if other is None:
-        return None
-    first, second = (number_text(each.number(detected.example)) for each in (chosen, other))
-    return (
-        f"{quoted_cell(detected.example)} is read as {first}; if it means {second}, add "
-        f"{_setting(other, chosen)}; if not, {_setting(chosen, other)} ends this warning"
-    )
+def ambiguity_note(detected: DetectedNumbers, feature: str | None = None) -> str | None:
+    """Return a note on a column whose numbers may mean something else, or None.
+
+    `feature` is its name if it may be left out, or read as categories.
+    """
+    chosen, other, example = detected.number_format, detected.other, detected.example
+    number = number_text(chosen.number(example))
+    if other is not None:
+        return (
+            f"{quoted_cell(example)} is read as {number}; if it means "
+            f"{number_text(other.number(example))}, add {_setting(other, chosen)}; "
+            f"if not, {_setting(chosen, other)} ends this warning"
+        )
+    if detected.unlike_table:
+        role = set_option("dataset.roles", "categorical", feature) if feature else None
+        return (
+            f"{quoted_cell(example)} is read as {number}, though other columns have decimal "
+            "points; --set dataset.reading.decimal=, ends this warning"
+            + (f"; if it is not a number, add {role}" if role else "")
+        )
+    return None
 
 
 def number_problem(
@@ -45,7 +56,7 @@ def number_problem(
     like_it = f" (cells like it: {count})" if count > 1 else ""
     if any(map(_has_other_digits, error.texts)):
         return [f"{place} has digits other than 0 to 9{like_it}; write it with these{way_out}"]
-    if not all(map(looks_like_number, error.texts)):
+    if not all(map(looks_like_number, error.texts)) or _is_infinite(cell, error.number_format):
         return []
     detected = column.detect_format()
     chosen, other = detected.number_format, detected.other
@@ -57,22 +68,26 @@ def number_problem(
             f"be {one} or {another}{like_it}; add {_setting(chosen, other)} for the one, "
             f"or {_setting(other, chosen)} for the other"
         ]
-    difference = _difference(cell, column, error.number_format, where)
-    return [f"{place} {difference}{like_it}; write all numbers of the column in one way{way_out}"]
+    like = _example(column, error.number_format)
+    difference = _difference(cell, error.number_format)
+    if like is None:  # at prediction, or in a later part of a large table
+        return [f"{place} {difference} the training rows{like_it}; write it as there{way_out}"]
+    text, row = like
+    return [
+        f"{place} {difference} {text!r} ({where(row)}){like_it}; "
+        f"write all numbers of the column in one way{way_out}"
+    ]
 
 
-def _difference(cell: str, column: Column, number_format: NumberFormat, where: Where) -> str:
-    """Return how a number differs from those in the column's format, of which one is named."""
+def _difference(cell: str, number_format: NumberFormat) -> str:
+    """Return how a number differs from those in a format, to be followed by one of them."""
     parts = split_number(with_plain_marks(cell))
     unit = parts.unit if parts else None
-    other = _example(column, number_format)
-    like = f" like {other[0]!r} ({where(other[1])})" if other else ""
-    unlike = f", unlike {other[0]!r} ({where(other[1])})" if other else ", unlike the training rows"
     if "%" in (unit, number_format.unit) and unit != number_format.unit:
-        return f"{'has' if unit == '%' else 'lacks'} a percent sign{unlike}"
+        return f"{'has' if unit == '%' else 'lacks'} a percent sign, unlike"
     if unit is not None and unit != number_format.unit:
-        return f"is an amount in {unit}{unlike}"
-    return f"is not written{like or ' as in the training rows'}"
+        return f"is an amount in {unit}, unlike"
+    return "is not written like"
 
 
 def _example(column: Column, number_format: NumberFormat) -> tuple[str, int] | None:
@@ -83,6 +98,16 @@ def _example(column: Column, number_format: NumberFormat) -> tuple[str, int] | N
         return None
     row = next((row for row in rows if not plain.is_number(cells[row])), rows[0])
     return cells[row], row
+
+
+def _is_infinite(cell: str, number_format: NumberFormat) -> bool:
+    """Return whether a cell is in a format, but too large for a float."""
+    parts = split_number(with_plain_marks(cell))
+    return (
+        parts is not None
+        and number_format.has_marks_of(parts.digits)
+        and number_format.has_unit(parts.unit)
+    )
 
 
 def _has_other_digits(text: str) -> bool:

@@ -91,7 +91,7 @@ class Column:
             return detect_number_format((), own)
         if own not in self.memo:
             _, wrong = self.read_by(own.of_column)._parsed_texts(own.of_column.number, A_NUMBER)
-            self.memo[own] = detect_number_format(self.categories if wrong else (), own)
+            self.memo[own] = detect_number_format(self.categories, own, fits=not wrong)
         detected: DetectedNumbers = self.memo[own]
         return detected
 

@@ -2,11 +2,12 @@
 
 import csv
 import io
-import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bpnet.data.reading.header import FirstRecord
+from bpnet.data.reading.number_detection import shown_decimal
 from bpnet.data.reading.number_format import DecimalMark, NumberFormat
 from bpnet.data.reading.separators import (
     RECORDS,
@@ -93,16 +94,8 @@ def detect_dialect(head: str, name: str, settings: Reading) -> Dialect:
 
 
 def _decimal(head: str, separator: str, quote: str) -> DecimalMark | None:
-    """Return the decimal mark that the numbers of the first lines show, None if they do not.
-
-    A mark that three digits follow may be between thousands.
-    """
-    cells = [cell.strip() for row in first_records(head, separator, quote) for cell in row]
-    comma, point = (
-        any(
-            re.fullmatch(rf"[-+]?(0{mark}\d+|\d+{mark}(\d\d?|\d{{4,}}))([eE][-+]?\d+)?", cell)
-            for cell in cells
-        )
-        for mark in (",", r"\.")
-    )
-    return None if comma == point else "," if comma else "."
+    """Return the decimal mark that most numbers of the first lines show, None if none does."""
+    cells = {cell.strip() for row in first_records(head, separator, quote) for cell in row}
+    marks = Counter(map(shown_decimal, cells))
+    comma, point = marks[","], marks["."]
+    return None if comma == point else "," if comma > point else "."

@@ -1,6 +1,7 @@
 """Cells of numbers as people write them: sign, currency or percent sign, and digits with marks."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 _CURRENCY_SIGNS = "$€£¥₹₩₽₺₫₪₴₦฿₱₲₵₸₡₭₮₼₾¢"
@@ -30,6 +31,9 @@ _PLAIN_MARKS = str.maketrans(
         **dict.fromkeys("’ʼ", "'"),
         **dict.fromkeys("−‒–", "-"),  # minus sign, figure dash, en dash
         "％": "%",
+        "٪": "%",
+        "٫": ".",
+        "٬": ",",
     }
 )
 
@@ -44,8 +48,17 @@ class NumberParts:
 
 
 def with_plain_marks(text: str) -> str:
-    """Return a text with spaces, apostrophes and minus signs of ASCII in place of their kin."""
-    return text if text.isascii() else text.translate(_PLAIN_MARKS)
+    """Return a text with spaces, apostrophes, minus signs and digits of ASCII for their kin.
+
+    Digits of two scripts in one text are left as they are: such a text is no number.
+    """
+    if text.isascii():
+        return text
+    text = text.translate(_PLAIN_MARKS)
+    digits = {character for character in text if character.isdecimal()}
+    if not any(digit.isascii() for digit in digits):
+        text = text.translate({ord(digit): str(unicodedata.decimal(digit)) for digit in digits})
+    return text
 
 
 def split_number(text: str) -> NumberParts | None:

@@ -1,11 +1,12 @@
 """Detection of a column's number format from its cells."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bpnet.data.reading.number_cells import NumberParts, split_number, with_plain_marks
-from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.reading.number_format import DecimalMark, NumberFormat
 
 FORMATS = (
     NumberFormat(),
@@ -20,6 +21,7 @@ FORMATS = (
 )
 """The formats that are detected; of those that fit the same cells, the first is taken."""
 
+_ONE_POINT = re.compile(r"[-+]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _ONES = str.maketrans("023456789", "1" * 9)
 
 
@@ -33,6 +35,11 @@ class TableNumberFormat(NumberFormat):
 
     given: frozenset[str] = frozenset()
     shown: bool = False
+
+    @property
+    def is_certain(self) -> bool:
+        """True if the decimal mark is set or shown."""
+        return bool(self.given) or self.shown
 
     @property
     def of_column(self) -> NumberFormat:
@@ -60,20 +67,27 @@ class DetectedNumbers:
     number_format: NumberFormat
     other: NumberFormat | None = None
     example: str = ""
+    unlike_table: bool = False
+    """True if the example has a decimal comma, though the table's other columns have points."""
 
 
-def detect_number_format(texts: Iterable[str], table_format: NumberFormat) -> DetectedNumbers:
+def detect_number_format(
+    texts: Iterable[str], table_format: NumberFormat, *, fits: bool | None = None
+) -> DetectedNumbers:
     """Return the format in which the most of the distinct texts are numbers.
 
     Settings of the user, and then the format that the table shows, come first where all texts fit.
-    A format that is not a table's is a column's own, and is returned as it is.
+    A format that is not a table's is a column's own, and is returned as it is. `fits` is whether
+    all texts are numbers in the table's, if that is known.
     """
     if not isinstance(table_format, TableNumberFormat):
         return DetectedNumbers(table_format)
     base = table_format.of_column
     words = [text for text in texts if not base.is_missing_number(text)]
-    if all(map(base.is_number, words)):
-        return DetectedNumbers(base)
+    if all(map(base.is_number, words)) if fits is None else fits:
+        example = None if table_format.is_certain else _may_be_thousands(words)
+        other = replace(base, decimal=",", thousands=".")
+        return DetectedNumbers(base, other, example) if example else DetectedNumbers(base)
     numbers = _numbers(words)
     formats = sorted(
         (replace(each, missing=base.missing) for each in FORMATS),
@@ -94,6 +108,8 @@ def detect_number_format(texts: Iterable[str], table_format: NumberFormat) -> De
     chosen = fitting[0]
     if most < sum(n for _, _, n in numbers):
         return DetectedNumbers(chosen)  # it is not the format of all, which is refused
+    if _are_codes(numbers, chosen):
+        return DetectedNumbers(base)
     for other in fitting[1:]:
         if _is_settled(chosen, other, table_format):
             continue
@@ -104,7 +120,57 @@ def detect_number_format(texts: Iterable[str], table_format: NumberFormat) -> De
                 and chosen.number(example) != other.number(example)
             ):
                 return DetectedNumbers(chosen, other, example)
+    if (
+        table_format.shown
+        and not table_format.given
+        and (base.decimal, chosen.decimal) == (".", ",")
+    ):
+        example = next(example for parts, example, _ in numbers if "," in parts.digits)
+        return DetectedNumbers(chosen, example=example, unlike_table=True)
     return DetectedNumbers(chosen)
+
+
+def shown_decimal(cell: str) -> DecimalMark | None:
+    """Return the decimal mark that a number shows, None if it shows none."""
+    if "." not in cell and "," not in cell:
+        return None
+    parts = split_number(with_plain_marks(cell))
+    if parts is None:
+        return None
+    marks = {each.decimal for each in FORMATS if each.has_marks_of(parts.digits)}
+    return marks.pop() if len(marks) == 1 else None
+
+
+def _may_be_thousands(numbers: Iterable[str]) -> str | None:
+    """Return a number whose point may be a thousands mark, if all points may, else None.
+
+    That is so in 2.524 beside 463, but not where all numbers have three decimals.
+    """
+    example, whole = None, False
+    for number in numbers:
+        if "." not in number:
+            whole = True
+            if len(number.lstrip("+-")) > 3:
+                return None
+        elif _ONE_POINT.fullmatch(number):
+            example = number
+        else:
+            return None
+    return example if whole else None
+
+
+def _are_codes(
+    numbers: Sequence[tuple[NumberParts, str, int]], number_format: NumberFormat
+) -> bool:
+    """Return whether texts are codes such as 600 123 456: several groups, all of the same form."""
+    ((parts, _, n), *others), mark = numbers, number_format.thousands
+    return (
+        not others
+        and n >= 3
+        and mark not in (None, ",")
+        and parts.digits.count(str(mark)) > 1
+        and number_format.decimal not in parts.digits
+    )
 
 
 def _numbers(texts: Iterable[str]) -> list[tuple[NumberParts, str, int]]:

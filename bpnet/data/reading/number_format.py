@@ -120,7 +120,7 @@ class NumberFormat(Component):
 
     def _marked_number(self, cell: str) -> float:
         parts = split_number(with_plain_marks(cell))
-        if parts is None or not self.has_marks_of(parts.digits) or not self._has_unit(parts.unit):
+        if parts is None or not self.has_marks_of(parts.digits) or not self.has_unit(parts.unit):
             raise ValueError(cell)
         digits = parts.digits.replace(self.thousands, "") if self.thousands else parts.digits
         return parts.sign * float(digits.replace(self.decimal, "."))
@@ -129,7 +129,8 @@ class NumberFormat(Component):
         """Return whether digits with marks, but without sign and unit, are a number."""
         return _digits_pattern(self.decimal, self.thousands).fullmatch(digits) is not None
 
-    def _has_unit(self, unit: str | None) -> bool:
+    def has_unit(self, unit: str | None) -> bool:
+        """Return whether a number with a unit, or without one, is in the format."""
         return unit == self.unit or (unit is None and self.unit != "%")
 
 

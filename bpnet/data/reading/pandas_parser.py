@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from bpnet.data.reading.chunk import CellType, ColumnTypes
-from bpnet.data.reading.column import MAX_EXACT, Codes, Column
+from bpnet.data.reading.column import MAX_EXACT, Codes, Column, Floats
 from bpnet.data.reading.dialect import Dialect
+from bpnet.data.reading.number_detection import TableNumberFormat
 from bpnet.data.reading.number_format import MISSING_WORDS, NumberFormat
 
 _SPELLINGS = sorted(
@@ -48,7 +49,8 @@ def parse_columns(
         if series.dtype.kind in "iuf":
             numbers = series.to_numpy(np.float64)
             inexact = kind == "any" and (np.abs(numbers) > MAX_EXACT).any()
-            if not inexact and not np.isinf(numbers).any():
+            exact = not inexact and not np.isinf(numbers).any()
+            if exact and not _may_have_thousands(numbers, dialect.number_format):
                 parsed[name] = Column(dialect.number_format, numbers=numbers)
         elif kind == "text":
             codes, categories = pd.factorize(series)
@@ -62,6 +64,17 @@ def parse_columns(
         again = parse_columns(content, columns[: len(columns) - blank], dialect, as_text, blank)
         return None if again is None else parsed | again
     return parsed
+
+
+def _may_have_thousands(numbers: Floats, number_format: NumberFormat) -> bool:
+    """Return whether a point may be a thousands mark, as in 2.524 beside 463."""
+    if not isinstance(number_format, TableNumberFormat) or number_format.is_certain:
+        return False
+    whole = numbers % 1 == 0
+    if whole.all() or not whole.any() or np.nanmax(np.abs(numbers)) >= 1000:
+        return False
+    thousands = numbers * 1000
+    return bool((np.isnan(numbers) | (np.abs(thousands - np.round(thousands)) < 1e-6)).all())
 
 
 def _frame(

@@ -44,6 +44,8 @@ class EvaluationMetric:
     lowest: float = 0.0
     highest: float = 1.0
     higher_is_better: bool = True
+    has_unit: bool = False
+    """True if it is in the unit of the target."""
     classification: Formula[ClassSample, ClassSums] | None = None
     multilabel: Formula[LabelSample, LabelSums] | None = None
     regression: Formula[TargetRows, QuantitySums] | None = None

@@ -273,6 +273,7 @@ RMSE = EvaluationMetric(
     "values",
     highest=math.inf,
     higher_is_better=False,
+    has_unit=True,
     regression=Formula(
         lambda rows: float(sklearn_metrics().root_mean_squared_error(*rows)),
         lambda sums: np.sqrt(sums.squares / sums.rows).mean(axis=1),
@@ -286,6 +287,7 @@ MAE = EvaluationMetric(
     "values",
     highest=math.inf,
     higher_is_better=False,
+    has_unit=True,
     regression=Formula(
         lambda rows: float(sklearn_metrics().mean_absolute_error(*rows)),
         lambda sums: (sums.errors / sums.rows).mean(axis=1),
@@ -312,6 +314,7 @@ MEDIAN_ABSOLUTE_ERROR = EvaluationMetric(
     "values",
     highest=math.inf,
     higher_is_better=False,
+    has_unit=True,
     regression=Formula(lambda rows: float(sklearn_metrics().median_absolute_error(*rows))),
 )
 

@@ -1,7 +1,7 @@
 """Scores: every metric of a task's predictions on given rows, each with its interval."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from bpnet.scoring.metric import TargetRows, mean_or_none
 from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.scoring.samples import ClassSample, Integers, LabelSample, QuantitySample
 from bpnet.scoring.task_metrics import TaskMetrics
+from bpnet.scoring.units import in_unit, score_in_unit, squarable_unit
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,10 @@ def score_quantities(
     The metrics are EVALUATION_METRICS["regression"]: those of each target, and of all of them
     the mean over the targets for which a metric is defined.
     """
+    unit = squarable_unit(true)
+    if unit != 1:
+        scores = score_quantities(true / unit, predicted / unit, targets, generator, resamples)
+        return _in_unit(scores, unit)
     per_target = [
         {
             metric.name: metric.formula("regression").of_rows(
@@ -185,6 +190,22 @@ def score_quantities(
         note=scored.note,
         per_target=[
             {"target": name, **values} for name, values in zip(targets, per_target, strict=True)
+        ],
+    )
+
+
+def _in_unit(scores: Regression, unit: float) -> Regression:
+    """Return scores that are measured in a unit."""
+    named = {metric.name for metric in EVALUATION_METRICS["regression"] if metric.has_unit}
+    return replace(
+        scores,
+        figures=[score_in_unit(s, unit) if s.name in named else s for s in scores.figures],
+        per_target=[
+            {
+                name: in_unit(value, unit) if name in named else value
+                for name, value in target.items()
+            }
+            for target in scores.per_target
         ],
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.reading.column import Floats
-from bpnet.data.targets import Classes
+from bpnet.data.targets import Classes, Quantities
 from bpnet.engine.component import Array
 from bpnet.preparation.row_store import MOST_IN_MEMORY
 from bpnet.preparation.sample_weights import weights_differ
@@ -72,14 +72,18 @@ def _fit_and_score(scored: ScoredModel, training: TrainingTable, mask: Array) ->
     # deferred: imports scikit-learn
     from bpnet.scoring.baselines import fit_baselines
     from bpnet.scoring.comparison import compare, verdict
+    from bpnet.scoring.units import squarable_unit
 
     model, rows = scored.model, scored.rows
     description = model.description
     train = read_evaluation_set(model, training.table, mask, [])
+    unit = 1.0
+    if isinstance(description.target, Quantities):
+        unit = squarable_unit(rows.values)
     fitted = fit_baselines(
         description.task,
         one_hot_codes(description.encoder, train.x[0]),
-        train.values,
+        train.values if unit == 1 else train.values / unit,
         train.weights,
         one_hot_codes(description.encoder, rows.x[0]),
         len(description.classes) if description.classes else None,
@@ -87,11 +91,13 @@ def _fit_and_score(scored: ScoredModel, training: TrainingTable, mask: Array) ->
     )
     scores = []
     for baseline in fitted:
-        metrics = scored.score(baseline.predicted, resamples=2).figures
+        metrics = scored.score(baseline.predicted * unit, resamples=2).figures
         values = {metric.name: metric.value for metric in metrics}
         scores.append(BaselineScores(baseline.name, values, baseline.note))
     truth = _truth(scored)
-    comparisons = compare(truth, scored.predicted, fitted, scored.generator(2))
+    if unit != 1:
+        truth = truth._replace(values=truth.values / unit)
+    comparisons = compare(truth, scored.predicted / unit, fitted, scored.generator(2))
     sentences = verdict(comparisons, len(rows.values))
     if truth.weights is not None:
         keys = ["dataset.class_weight"] if weights_differ(description.class_weight) else []

@@ -204,3 +204,23 @@ def test_r2_is_none_where_the_target_does_not_vary(constant, rng):
     scores = score_quantities(true, true + rng.normal(size=(7, 1)), ["y"], rng)
     r2 = next(figure for figure in scores.figures if figure.name == "r2")
     assert (r2.value, r2.low, r2.high) == (None, None, None)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-120, 1e120, 1e300])
+def test_quantities_of_any_size_have_the_scores_of_ordinary_ones(size):
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(40, 2))
+    predicted = true + rng.normal(scale=0.1, size=(40, 2))
+    wanted = score_quantities(true, predicted, ["a", "b"], np.random.default_rng(1), 50)
+    found = score_quantities(
+        size * true, size * predicted, ["a", "b"], np.random.default_rng(1), 50
+    )
+    for score, ordinary in zip(found.figures, wanted.figures, strict=True):
+        unit = size if score.name in ("rmse", "mae", "median_absolute_error") else 1
+        assert score.value == pytest.approx(unit * ordinary.value, rel=1e-9, abs=0)
+        if ordinary.low is not None:
+            assert (score.low, score.high) == pytest.approx(
+                (unit * ordinary.low, unit * ordinary.high), rel=1e-6, abs=0
+            )
+    assert found.per_target[1]["rmse"] == pytest.approx(size * wanted.per_target[1]["rmse"], abs=0)
+    assert found.per_target[1]["target"] == "b"

@@ -109,7 +109,7 @@ def _beyond_training(fitted: FittedDataset, cells: Mapping[str, Array]) -> Itera
             continue
         values = cells[column.name][~np.isnan(cells[column.name])]
         beyond = (values < column.lowest) | (values > column.highest)
-        if not len(values) or beyond.mean() < _MOSTLY:
+        if len(values) < FEWEST_HELD_OUT or beyond.mean() < _MOSTLY:
             continue
         text = iso_text if isinstance(column, DateColumn) else "{:g}".format
         yield Finding(

@@ -189,7 +189,8 @@ def _shared_rows(
     In a table of few different rows they are not listed, but noted: they may be equal by chance.
     """
     split = fitted.split
-    counters = {name for name, column in cells.items() if counts_rows(column, looked_at)}
+    unused = set(cells) - set(fitted.encoder.features)
+    counters = {name for name in unused if counts_rows(cells[name], looked_at)}
     columns = [name for name in split.table.columns if name not in counters]
     rows = np.sort(np.concatenate(list(parts.values())))
     mask = np.zeros(split.rows, bool)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,8 +75,6 @@ class LayerReport:
     """Norm of the weights' way from their first values, over the norm of those."""
     gain: float | None = None
     """Root mean square of the weights, times √fan-in: about 1 keeps the size of what comes in."""
-    variation: float | None = None
-    """Root mean square, over the units, of each one's standard deviation over the rows."""
     alike: bool | None = None
     """True if the units of a dense layer all have the same weights."""
 
@@ -130,6 +128,7 @@ class Examiner:
         penalties = [Penalty(l1=one.l1, l2=one.l2) for one in each or [training] * _count(network)]
         self._penalty = bind_penalties(penalties, network.theta, network.gradient, network.weights)
         self._first = network.theta.copy()
+        self._first_norms: dict[tuple[int, int | None], float] = {}
         every = -(-len(rows) // ROWS)  # rounded up, for at most ROWS rows
         with np.errstate(all="ignore"):
             sample = rows.picked(slice(None, None, every)).normalized()
@@ -152,27 +151,39 @@ class Examiner:
         """
         return self.examine_each(before)[0]
 
-    def examine_each(self, before: Array | None = None) -> tuple[Diagnosis, list[Diagnosis]]:
-        """Return the diagnosis of all replicas together, as `examine` does, and of each."""
+    def examine_each(
+        self, before: Array | None = None, *, brief: bool = False
+    ) -> tuple[Diagnosis, list[Diagnosis]]:
+        """Return the diagnosis of all replicas together, as `examine` does, and of each.
+
+        A brief one, while training goes on, leaves out what only its ends need.
+        """
         network, objective = self._network, self._objective
         with np.errstate(all="ignore"), network.untouched():
             objective.forward(epoch=0)  # training counts from 1
             objective.layers.backward(objective.loss.gradient)  # without the penalty
             losses = objective.loss.value() / self._divisor  # (R,)
             penalties = self.penalties()
-            together = self._diagnosis(slice(None), losses, penalties, before)
+            together = self._diagnosis(slice(None), losses, penalties, before, brief)
             count = _count(network)
             if count == 1:
                 return together, [together]
             each = [slice(k, k + 1) for k in range(count)]
-            return together, [self._diagnosis(one, losses, penalties, before) for one in each]
+            return together, [
+                self._diagnosis(one, losses, penalties, before, brief) for one in each
+            ]
 
     def penalties(self) -> Array:
         """Return the penalty (R,) of the present weights, by the convention of a row's loss."""
         return np.asarray(self._penalty.value() / self._penalty_divisor)
 
     def _diagnosis(
-        self, which: slice, losses: Array, penalties: Array, before: Array | None
+        self,
+        which: slice,
+        losses: Array,
+        penalties: Array,
+        before: Array | None,
+        brief: bool,
     ) -> Diagnosis:
         """Return the diagnosis of some replicas, after forward and backward."""
         bound = self._objective.layers.layers
@@ -183,21 +194,20 @@ class Examiner:
             chance=self._chance,
             input_size=self._input_size,
             layers=tuple(
-                self._report(k, layer.output[which], which, before) for k, layer in enumerate(bound)
+                self._report(k, layer.output[which], which, before, brief)
+                for k, layer in enumerate(bound)
             ),
         )
 
-    def _report(self, k: int, output: Array, which: slice, before: Array | None) -> LayerReport:
+    def _report(
+        self, k: int, output: Array, which: slice, before: Array | None, brief: bool
+    ) -> LayerReport:
         """Return the report on layer k of some replicas; `before` is theta a step earlier."""
         network, weights = self._network, self._columns[k]
-        layer = network.layers[k]
-        theta, first = network.theta[which], self._first[which]
+        layer, theta = network.layers[k], network.theta[which]
         activation = getattr(layer, "activation", None)
-        count = sum(columns.stop - columns.start for columns in weights)
-        size, start = _norm(theta, weights), _norm(first, weights)
-        fan_in = network.widths[k]
-        replicas = len(theta)
-        return LayerReport(
+        size = _norm(theta, weights)
+        report = LayerReport(
             layer=k + 1,
             kind=str(getattr(layer, "kind", type(layer).__name__)),
             activation=getattr(activation, "kind", None),
@@ -205,17 +215,29 @@ class Examiner:
             spread=float(output.std()),
             saturated=_saturated(activation, output),
             dead=_dead(activation, output),
-            weights=count,
+            weights=sum(columns.stop - columns.start for columns in weights),
             gradient_norm=_norm(network.gradient[which], weights) if weights else None,
             weight_norm=size if weights else None,
             update_ratio=_norm(theta, weights, before[which]) / size
             if before is not None and size
             else None,
-            moved=_norm(theta, weights, first) / start if start else None,
-            gain=size * math.sqrt(fan_in / (count * replicas)) if weights else None,
-            variation=float(np.sqrt(np.square(output.std(axis=2)).mean())),
+        )
+        if brief or not weights:
+            return report
+        start = self._first_norm(k, which)
+        return replace(
+            report,
+            moved=_norm(theta, weights, self._first[which]) / start if start else None,
+            gain=size * math.sqrt(network.widths[k] / (report.weights * len(theta))),
             alike=self._alike(k, which),
         )
+
+    def _first_norm(self, k: int, which: slice) -> float:
+        """Return the norm of the first weights of layer k, which is computed once."""
+        key = (k, which.start)
+        if key not in self._first_norms:
+            self._first_norms[key] = _norm(self._first[which], self._columns[k])
+        return self._first_norms[key]
 
     def _alike(self, k: int, which: slice) -> bool | None:
         """Return True if all units of dense layer k have the same weights, in some replica."""

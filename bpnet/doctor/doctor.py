@@ -87,7 +87,7 @@ class Doctor:
             if self._stopped:
                 self._examine(record)
         elif every and record.epoch % every == 0:
-            self._examine(record)
+            self._examine(record, brief=True)
             findings = self.findings = advise(self._evidence(0))
             fresh = [finding for finding in findings if finding.about not in self._reported]
             self._reported.update(finding.about for finding in fresh)
@@ -132,9 +132,10 @@ class Doctor:
 
     _probed: Probe | None = None
 
-    def _examine(self, record: Record | None) -> None:
+    def _examine(self, record: Record | None, *, brief: bool = False) -> None:
         """Examine the network after the epoch of the record."""
-        together, self._now = self._examiner.examine_each(record.before if record else None)
+        before = record.before if record else None
+        together, self._now = self._examiner.examine_each(before, brief=brief)
         self._looks.append((len(self._chronicle), together))
 
     def _evidence(self, k: int) -> Evidence:

@@ -16,10 +16,10 @@ LATEST = 5
 class History:
     """The metrics of the epochs so far of one replica; losses are per row, penalty included."""
 
-    loss: Sequence[float] = field(default_factory=list)
-    validation_loss: Sequence[float] = field(default_factory=list)
-    gradient_norm: Sequence[float] = field(default_factory=list)
-    learning_rate: Sequence[float] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
     stop: Stop | None = None
     steps: int = 0
     """Number of steps taken."""
@@ -51,6 +51,7 @@ class Chronicle:
         self._learning_rate: list[Array] = []
         self._running: list[Array] = []
         self._last: Record | None = None
+        self._histories: dict[int, History] = {}  # as far as they were asked for
 
     def __len__(self) -> int:
         return len(self._loss)
@@ -68,20 +69,20 @@ class Chronicle:
 
     def of(self, replica: int) -> History:
         """Return the history of one replica, until it stopped."""
+        history = self._histories.setdefault(replica, History())
         if self._last is None:
-            return History()
-        epochs = sum(bool(running[replica]) for running in self._running)
-
-        def column(values: list[Array], divisor: int = 1) -> list[float]:
-            return [float(each[replica]) / divisor for each in values[:epochs]]
-
+            return history
+        for epoch in range(len(history), len(self)):
+            if not self._running[epoch][replica]:
+                break
+            history.loss.append(float(self._loss[epoch][replica]) / self._divisor)
+            if self._validation_loss:
+                loss = float(self._validation_loss[epoch][replica])
+                history.validation_loss.append(loss / self._validation_divisor)
+            history.gradient_norm.append(float(self._gradient_norm[epoch][replica]))
+            history.learning_rate.append(float(self._learning_rate[epoch][replica]))
         stops = self._last.stops
-        return History(
-            loss=column(self._loss, self._divisor),
-            validation_loss=column(self._validation_loss, self._validation_divisor),
-            gradient_norm=column(self._gradient_norm),
-            learning_rate=column(self._learning_rate),
-            stop=stops[replica] if stops else None,
-            steps=self._last.step * epochs // len(self),
-            kept_epoch=int(self._last.kept_epoch[replica]),
-        )
+        history.stop = stops[replica] if stops else None
+        history.steps = self._last.step * len(history) // len(self)
+        history.kept_epoch = int(self._last.kept_epoch[replica])
+        return history

@@ -34,7 +34,6 @@ def layer(number: int, **figures: Any) -> LayerReport:
         "update_ratio": 1e-3,
         "moved": 0.3,
         "gain": 1.0,
-        "variation": 0.5,
         "alike": False,
     }
     return LayerReport(**{**usual, **figures})

@@ -398,3 +398,28 @@ def test_an_interruption_while_a_pass_is_saved_waits(tmp_path, monkeypatch):
     assert json.loads((run / "run.json").read_text())["status"] == "finished"
     assert len(pd.read_csv(run / "grid.csv")) == 1
     assert predicted(run, tmp_path / "t.csv")["predicted_y"]
+
+
+def test_the_doctor_advises_on_each_point(tmp_path):
+    """On the config's file: a rate that is too low, and one that learns, with two replicas."""
+    table(tmp_path)
+    source = apply_overrides(
+        parse_source(CONFIG, str(tmp_path / "c.yaml"), tmp_path),
+        ["training.epochs=60", "training.early_stopping=null", "replicas=2"],
+    )
+    result = train_grid(
+        source,
+        ["training.learning_rate=1e-8,0.05"],
+        runs=tmp_path / "runs",
+        name=None,
+        command=[],
+        watcher=Watcher(),
+    )
+    best, worst = result.points
+    assert best.alarms == []
+    assert worst.findings[0]["cause"] == "learning rate too low"
+    shown = "\n".join(grid_lines(result))
+    assert f"The doctor's advice, by point:\n- 2: {worst.alarms[0]}\n" in shown
+    diagnosis = json.loads((result.run / "diagnosis.json").read_text())
+    assert diagnosis["advice"] == []
+    assert [point["findings"] for point in diagnosis["points"]] == [worst.findings, best.findings]

@@ -25,24 +25,30 @@ from bpnet.doctor.rules.units import dead, initializer, saturated
 
 Rule = Callable[[Evidence], Iterable[Finding]]
 
-RULES: tuple[Rule, ...] = (
-    # of the table, as the network sees it
+SYMPTOMS: tuple[Rule, ...] = (
     target_scale,
     input_scale,
     loss_at_start,
-    nothing_to_learn,
-    no_hidden_layer,
-    too_small,
-    # of the network
-    initializer,
     dead,
     saturated,
     vanishing,
     exploding,
-    # of the steps
-    rate_too_low,
     rate_too_high,
     large_steps,
+    validation_rose,
+)
+"""Rules that may find something while training goes on."""
+
+RULES: tuple[Rule, ...] = (
+    *SYMPTOMS,
+    # of the table
+    nothing_to_learn,
+    no_hidden_layer,
+    too_small,
+    # of the first weights
+    initializer,
+    # of the steps
+    rate_too_low,
     schedule,
     momentum,
     clipping,
@@ -52,7 +58,6 @@ RULES: tuple[Rule, ...] = (
     # of the end
     few_epochs,
     stopped_early,
-    validation_rose,
     unsupported,
     gap,
 )
@@ -69,7 +74,7 @@ def advise(evidence: Evidence) -> list[Finding]:
     how the training ended.
     """
     found: dict[str, Finding] = {}
-    for rule in RULES:
+    for rule in RULES if evidence.final else SYMPTOMS:
         for finding in rule(evidence):
             known = found.get(finding.about)
             if known is None or known.likelihood < finding.likelihood:

@@ -17,9 +17,6 @@ Above its inverse they explode. In configs/ the ratio is 0.2 to 4; six sigmoid l
 eight 2e-5.
 """
 
-INDISTINCT = 1e-3
-"""Variation of the last hidden layer over the rows below which it hardly tells them apart."""
-
 EXPLODED = 100
 """Multiple of the first epoch's gradient from which gradients explode; configs/ reach 2.2."""
 

@@ -23,7 +23,7 @@ from bpnet.data.reading.column import CellParseError, Column, Floats, number_tex
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import FALSE_AND_TRUE, Spelling, differing_in_case
 from bpnet.engine.component import Array
-from bpnet.messages import quoted_cell
+from bpnet.messages import quoted_cell, set_option
 
 MAX_INTEGER_CLASSES = 20
 """Whole numbers with more distinct values are a regression target, unless `task` says otherwise."""
@@ -78,13 +78,20 @@ def detect_role(
         return _date_role(name, detected_format, texts, given=date_format is not None)
     numbers = column.detect_format()
     column = column.read_by(numbers.number_format)
-    detected = replace(
-        _detected(name, column, rows, named=named), number_format=numbers.number_format
+    code = _code(column, rows)
+    detected = (
+        _detected(name, column, rows, named=named)
+        if code is None
+        else _role_of_codes(name, code, *_present(column, rows), named=named)
     )
+    detected = replace(detected, number_format=numbers.number_format)
     if detected.role == "numeric":
         detected = replace(detected, note=ambiguity_note(numbers, name) or detected.note)
-        if not named and (reason := _counter_reason(name, column, table_rows or len(column))):
-            detected = replace(detected, role="ignored", reason=reason)
+    counts = detected.role == "numeric" or code is not None
+    if counts and not named:
+        reason = _counter_reason(name, column, table_rows or len(column))
+        if reason is not None:
+            detected = replace(detected, role="ignored", reason=reason, note=None)
     if given is None or given == detected.role:
         return detected
     return DetectedRole(
@@ -171,6 +178,33 @@ def differing_in_case_note(texts: list[str]) -> str | None:
         f"{quoted_cell(one)} and {quoted_cell(other)}{more} differ only in case, and are two "
         "values; if they mean the same, write them alike in the table"
     )
+
+
+def _code(column: Column, rows: Array) -> str | None:
+    """Return a whole number with a leading zero, such as 02134, if the cells are all digits."""
+    if column.numbers is not None:
+        return None
+    _, texts = _present(column, rows)
+    codes = [text for text in texts if not column.number_format.is_missing_number(text)]
+    if not all(text.isascii() and text.isdigit() for text in codes):
+        return None
+    return next((text for text in codes if text[0] == "0" and len(text) > 1), None)
+
+
+def _role_of_codes(
+    name: str, code: str, count: int, texts: list[str], *, named: bool
+) -> DetectedRole:
+    """Return the role of numbers with leading zeros, which are codes rather than amounts."""
+    zeros = f"numbers such as {quoted_cell(code)} have a leading zero, as codes have"
+    numeric = set_option("dataset.roles", "numeric", name)
+    if not named and count >= FEWEST_ROWS and len(texts) > count / 2:
+        return DetectedRole(
+            "ignored",
+            f"its {zeros}, and it has {len(texts)} different ones in {count} rows, as an ID has; "
+            f"if they are amounts: {numeric}",
+        )
+    note = f"its {zeros}, so they are read as categories; if they are amounts: {numeric}"
+    return DetectedRole("categorical", note=note)
 
 
 def _counter_reason(name: str, column: Column, table_rows: int) -> str | None:

@@ -27,7 +27,11 @@ NAMES = [f"customer-{k}" for k in range(30)]
         (["1", "2.5", "-3e4"], "numeric"),
         (["1", "", "3"], "numeric"),
         (["1", "NA", "?", "n/a", "null", "3"], "numeric"),
-        (["007", "010", "007"], "numeric"),
+        (["007", "010", "007"], "categorical"),  # codes
+        (["02134", "94103", "", "NA"], "categorical"),
+        (["0", "10", "0"], "numeric"),
+        (["0.5", "00.5", "2"], "numeric"),
+        (["-007", "010"], "numeric"),
         ([*IDS, "two"], "numeric"),  # the one word is then found and named
         (["1", "two", "3"], "categorical"),
         (["red", "green", "red"], "categorical"),
@@ -234,7 +238,9 @@ def test_a_column_that_counts_the_rows_is_left_out_under_any_name(kind, name):
             "ignored",
             f"it counts the rows: a whole number of its own in each, {numbers[0]} to {numbers[-1]}",
         )
-    assert found(cells, name, named=True).role == "numeric"
+    assert found(cells, name, named=True).role == (
+        "categorical" if kind == "with leading zeros" else "numeric"
+    )
     assert found(cells, name, "numeric").role == "numeric"
 
 
@@ -264,3 +270,14 @@ def test_categories_that_differ_only_in_case_are_noted():
 @pytest.mark.parametrize("words", [["True", "False", "1", "0"], ["TRUE", "false"], ["true", "1.0"]])
 def test_true_and_1_in_one_column_are_a_boolean(words):
     assert found(words).role == "boolean"
+
+
+def test_codes_with_leading_zeros_are_categories_or_an_id() -> None:
+    few = found(["02134", "94103"] * 20, name="zip")
+    assert few.role == "categorical"
+    assert few.note is not None
+    assert "--set dataset.roles.zip=numeric" in few.note
+    assert "'02134'" in few.note
+    many = found([f"{k * k:05}" for k in range(40)], name="number")
+    assert many.role == "ignored"
+    assert "--set dataset.roles.number=numeric" in (many.reason or "")

@@ -1,6 +1,7 @@
 """Columns of a large block of clean delimited text, parsed by pandas."""
 
 import io
+import re
 import warnings
 
 import numpy as np
@@ -43,12 +44,16 @@ def parse_columns(
         return None  # a row is short; pandas refuses a long one
     if not all(frame[name].isna().all() for name in fillers):
         return None
+    # pandas reads the code 007 as the number 7
+    may_be_codes = "any" in given.values() and _has_leading_zeros(content, dialect)
     parsed: dict[str, Column] = {}
     for name, kind in given.items():
         series = frame[name]
         if series.dtype.kind in "iuf":
             numbers = series.to_numpy(np.float64)
-            inexact = kind == "any" and (np.abs(numbers) > MAX_EXACT).any()
+            inexact = kind == "any" and (
+                (np.abs(numbers) > MAX_EXACT).any() or (may_be_codes and _are_whole(numbers))
+            )
             exact = not inexact and not np.isinf(numbers).any()
             if exact and not _may_have_thousands(numbers, dialect.number_format):
                 parsed[name] = Column(dialect.number_format, numbers=numbers)
@@ -109,6 +114,16 @@ def _frame(
             )
     except (ValueError, OverflowError, Warning):
         return None
+
+
+def _has_leading_zeros(content: bytes, dialect: Dialect) -> bool:
+    """Return whether a cell begins with a zero and another digit."""
+    before = re.escape(f"{dialect.separator}{dialect.quote}".encode())
+    return re.search(rb"(?:^|[\n" + before + rb"]) *0[0-9]", content) is not None
+
+
+def _are_whole(numbers: Floats) -> bool:
+    return bool((np.isnan(numbers) | (numbers == np.floor(numbers))).all())
 
 
 def _line_count(content: bytes) -> int:

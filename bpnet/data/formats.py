@@ -149,7 +149,7 @@ def _is_json_lines(head: bytes) -> bool:
     """Return whether JSON begins as JSON lines do: with a whole object on the first line."""
     import json  # deferred: few tables are JSON
 
-    first, *others = head.splitlines()[:2]
+    first, *others = head.splitlines()[:2] or [b""]
     if not first.startswith(b"{") or first.strip() == b"{":
         return False
     several = bool(others) and others[0].startswith(b"{")

@@ -161,3 +161,19 @@ def test_an_arrow_file_that_is_cut_short_is_named(tmp_path: Path):
         path.write_bytes(path.read_bytes()[:-400])
         with pytest.raises(DataError, match=r"t\.arrow: is not a whole Arrow file"):
             open_table(path).cells("a", wanted_for="is read")
+
+
+def test_a_damaged_arrow_file_is_named_and_ends_nothing(tmp_path: Path):
+    path = tmp_path / "t.arrow"
+    write_stream(pa.table({"t": ["some", "text", None] * 9, "n": list(range(27))}), path)
+    content = path.read_bytes()
+    named = 0
+    for place in range(8, len(content), 5):
+        path.write_bytes(content[:place] + b"\xff\x7f" + content[place + 2 :])
+        try:
+            table = open_table(path)
+            for name in table.columns:
+                table.cells(name, wanted_for="is read")
+        except DataError:
+            named += 1
+    assert named > 10

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.ipc
 
-from bpnet.data.reading.arrow_values import ROWS, ArrowTableFile, joined_batches
+from bpnet.data.reading.arrow_values import DAMAGED, ROWS, ArrowTableFile, joined_batches
 from bpnet.data.reading.streams import stream_errors
 
 
@@ -21,7 +21,7 @@ class ArrowFile(ArrowTableFile):
         with stream_errors(self.name), self._opener() as stream:
             try:
                 return [str(name) for name in _open(stream).schema.names]
-            except (OSError, ValueError) as error:
+            except DAMAGED as error:
                 raise self._damaged(error) from None
 
     def _batches(self, names: list[str]) -> Iterator[Any]:
@@ -49,8 +49,11 @@ def _open(stream: BinaryIO, options: Any = None) -> Any:
 
 
 def _of(reader: Any) -> Iterator[Any]:
-    """Yield the batches of a file or stream."""
+    """Yield the batches of a file or stream; raise ValueError if one is damaged."""
     if isinstance(reader, pa.ipc.RecordBatchFileReader):
-        yield from (reader.get_batch(k) for k in range(reader.num_record_batches))
+        batches = (reader.get_batch(k) for k in range(reader.num_record_batches))
     else:
-        yield from reader
+        batches = iter(reader)
+    for batch in batches:
+        batch.validate(full=True)  # Arrow itself follows damaged offsets out of its memory
+        yield batch

@@ -17,6 +17,9 @@ from bpnet.data.reading.streams import LONGEST_RECORD, Opener, sha256, stream_er
 from bpnet.errors import DataError
 from bpnet.messages import shell_quoted
 
+DAMAGED = (OSError, ValueError, OverflowError, MemoryError, pa.ArrowException)
+"""What pyarrow raises for a damaged file, whose sizes may be out of all bounds."""
+
 ROWS = 50_000
 """The most rows of a chunk."""
 
@@ -72,7 +75,7 @@ class ArrowTableFile:
                 for batch in self._batches(names):
                     yield ArrowChunk(self.name, start, written, batch, self._number_format, types)
                     start += batch.num_rows
-            except (OSError, ValueError) as error:
+            except DAMAGED as error:
                 raise self._damaged(error) from None
         if start == first:
             raise DataError(f"{self.name}: the table has column names but no rows; add rows")

@@ -94,7 +94,7 @@ def _unzip(stream: BinaryIO, name: str) -> BinaryIO:
 
     try:
         archive = zipfile.ZipFile(stream)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:  # a version that is not known
         raise EOFError(str(error)) from None
     inside = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
     # a workbook, or NumPy arrays: a file of its own kind

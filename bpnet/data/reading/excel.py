@@ -82,6 +82,8 @@ class ExcelFile:
                 f"{self.name}: is not a workbook of Excel or OpenDocument that can be read "
                 f"({str(error).splitlines()[0]}); save it again as .xlsx, or the sheet as CSV"
             ) from None
+        if not sheets:
+            raise DataError(f"{self.name}: the workbook has no sheet; save it again")
         filled = [sheet for sheet in sheets if sheet.height]
         if len(filled) > 1:
             names = [sheet.name for sheet in filled]

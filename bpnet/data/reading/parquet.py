@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet
 
-from bpnet.data.reading.arrow_values import ROWS, ArrowTableFile, joined_batches
+from bpnet.data.reading.arrow_values import DAMAGED, ROWS, ArrowTableFile, joined_batches
 from bpnet.data.reading.streams import stream_errors
 from bpnet.errors import DataError
 
@@ -46,7 +46,7 @@ class ParquetFile(ArrowTableFile):
         seekable = stream if stream.seekable() else io.BytesIO(stream.read())
         try:
             return pa.parquet.ParquetFile(seekable, **options)
-        except (OSError, ValueError) as error:
+        except DAMAGED as error:
             raise self._damaged(error) from None
 
 

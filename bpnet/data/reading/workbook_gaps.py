@@ -4,6 +4,7 @@ import io
 import posixpath
 import re
 import zipfile
+import zlib
 from html import unescape
 
 _ERROR = re.compile(rb'<(?:\w+:)?c r="([A-Z]+\d+)"[^>]*? t="e"[^>]*>.*?<(?:\w+:)?v>([^<]*)<')
@@ -51,7 +52,7 @@ def _sheet_text(content: bytes, sheet: str) -> bytes:
                         if _attribute(relation, "Id") == identifier:
                             path = posixpath.join("/xl", _attribute(relation, "Target"))
                             return archive.read(posixpath.normpath(path).lstrip("/"))
-    except (KeyError, ValueError, zipfile.BadZipFile):
+    except (KeyError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
         pass
     return b""
 

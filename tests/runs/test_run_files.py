@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpnet.errors import RunError
-from bpnet.runs.files import read_json, read_text, write_bytes, write_json, write_text
+from bpnet.runs.files import (
+    read_json,
+    read_text,
+    replacing,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 json_values = st.recursive(
     st.none()
@@ -168,3 +175,11 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         read_text(tmp_path)
     assert str(caught.value) == f"{tmp_path}: cannot be read: Is a directory; check its permissions"
+
+
+def test_a_pipe_is_written_to_also_by_a_link_that_leads_to_no_path() -> None:
+    reader, writer = os.pipe()
+    with open(reader, "rb") as piped:
+        with open(writer, "wb"), replacing(Path(f"/dev/fd/{writer}")) as stream:
+            stream.write(b"a,b\n")
+        assert piped.read() == b"a,b\n"

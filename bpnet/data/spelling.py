@@ -98,10 +98,9 @@ class KnownValues:
             for k, text in enumerate(texts):
                 self._positions.setdefault(read(text), k)
         self._by_meaning: dict[str | None, int] = {}
-        if len(texts) == 2:
-            meanings = {meaning(text): k for k, text in enumerate(texts)}
-            if meanings.keys() == {"false", "true"}:
-                self._by_meaning = meanings
+        words = {self._spelling(text).lower() for text in texts}
+        if len(texts) == 2 and words in map(set, FALSE_AND_TRUE.items()):
+            self._by_meaning = {meaning(text): k for k, text in enumerate(texts)}
 
     def __contains__(self, text: str) -> bool:
         """Return whether a text is one that a value is known by, to the letter."""

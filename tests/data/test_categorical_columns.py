@@ -6,7 +6,8 @@ from encoded_tables import column_options, encoded, fitted, table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.encoding import column_fitters
+from bpnet.data.encoding import Encoder, column_fitters
+from bpnet.data.encoding.columns import OneHotColumn
 from bpnet.data.encoding.settings import AnyCategorical, Embedded, Impute, OneHot, Ordinal, Refuse
 from bpnet.data.reading import Table, table_from_rows
 from bpnet.errors import DataError
@@ -158,3 +159,21 @@ def test_an_unseen_category_is_the_most_frequent_where_missing_values_are_refuse
     assert flags == ["unseen size", ""]
     with pytest.raises(DataError, match="column 'size'"):
         encoded(refusing, table_from_rows("n.csv", ["size"], [["S"], [""]]))
+
+
+@pytest.mark.parametrize(
+    "categorical", [OneHot(rare=1), Embedded(rare=1), Ordinal(), Ordinal(order=["2", "1.0"])]
+)
+def test_a_category_is_one_value_however_it_is_written(categorical: AnyCategorical):
+    whole = table(c=["1", "1.0", "2", "1e0", "2.00", "+1"])
+    encoder = fitted(whole, column_options("categorical", categorical=categorical))
+    x, flags = encoded(encoder, table(c=["1", "1.000", "2", "20e-1", "3"]))
+    assert x[0].tolist() == x[1].tolist() != x[2].tolist() == x[3].tolist()
+    assert flags == ["", "", "", "", "unseen c"]
+
+
+def test_the_codes_of_an_old_model_come_first_and_na_is_one_of_them():
+    column = OneHotColumn(name="c", levels=["1", "1.0", "NA"], fill="1", indicator=True)
+    x, flags = encoded(Encoder(columns=[column]), table(c=["1", "1.0", "NA", ""]))
+    assert x.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 1]]
+    assert flags == [""] * 4

@@ -83,6 +83,7 @@ def test_a_spelling_is_its_own_spelling(texts):
         (["0", "1"], {"True": 1, "false": 0, "yes": 1}),
         (["0", "1", "2"], {"True": None, "1.0": 1}),
         (["yes", "maybe"], {"TRUE": None}),
+        (["f", "y"], {"t": None, "TRUE": None}),  # codes, not a pair of words
         (["True", "False"], {"true": 0, "FALSE": 1, "1": 0}),
         (["caf\u00e9"], {"cafe\u0301": 0, "CAF\u00c9": None}),
         ([], {"": None}),

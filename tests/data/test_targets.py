@@ -289,3 +289,15 @@ def test_classes_are_known_as_written_where_not_all_are_there():
         1,
         0,
     ]
+
+
+def test_a_class_of_an_old_model_may_be_a_word_that_now_means_a_missing_value():
+    old = Classes(name="y", classes=["NA", "a"])
+    assert old.numbers(column(["a", "NA"]), where).tolist() == [1, 0]
+    with pytest.raises(DataError, match="'NA' is not a target value"):
+        Classes(name="y", classes=["a", "b"]).numbers(column(["a", "NA"]), where)
+
+
+def test_classes_of_yes_and_no_are_read_by_their_meaning():
+    pair = Classes(name="y", classes=["no", "yes"])
+    assert pair.numbers(column(["TRUE", "0", "1.0", "Off"]), where).tolist() == [1, 0, 1, 0]

@@ -90,8 +90,11 @@ class Column:
         if self.codes is None or not isinstance(own, TableNumberFormat):
             return detect_number_format((), own)
         if own not in self.memo:
-            _, wrong = self.read_by(own.of_column)._parsed_texts(own.of_column.number, A_NUMBER)
-            self.memo[own] = detect_number_format(self.categories, own, fits=not wrong)
+            base = self.read_by(own.of_column)
+            # where one of the first texts does not fit, the others need not be parsed
+            fits = all(map(base._is_number_or_missing, self.categories[:50]))
+            fits = fits and not base._parsed_texts(own.of_column.number, A_NUMBER)[1]
+            self.memo[own] = detect_number_format(self.categories, own, fits=fits)
         detected: DetectedNumbers = self.memo[own]
         return detected
 
@@ -113,13 +116,14 @@ class Column:
             first = replace(expected, missing=own.missing)
         if self.numbers is not None:
             return self.numbers, first
-        if not own.contradictions(first):
+        if expected is not None and not own.contradictions(first):
             with suppress(CellParseError):
                 return self.read_by(first).as_numbers(), first
         detected = self.detect_format()
-        if detected.other is None and first.may_have(detected.number_format.unit):
+        second = detected.number_format
+        certain = detected.other is None or second == own.of_column
+        if certain and first.may_have(second.unit):
             with suppress(CellParseError):
-                second = detected.number_format
                 return self.read_by(second).as_numbers(), second
         return self.read_by(first).as_numbers(), first  # which names the cells that do not fit
 
@@ -136,6 +140,9 @@ class Column:
             texts = [categories[k] for k in dict.fromkeys(codes[rows].tolist())]  # in row order
             raise CellParseError(texts, rows, expected, number_format=self.number_format)
         return values[codes]
+
+    def _is_number_or_missing(self, text: str) -> bool:
+        return self.number_format.is_missing_number(text) or self.number_format.is_number(text)
 
     def _parsed_texts(
         self, parse: Callable[[str], float], expected: str

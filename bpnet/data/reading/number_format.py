@@ -105,9 +105,14 @@ class NumberFormat(Component):
         return unit in (None, self.unit) or (self.unit is None and unit != "%")
 
     def _plain_number(self, cell: str) -> float | None:
-        """Return the number of a cell without other marks than the decimal one, else None."""
-        # float() reads 1_000 and digits of all scripts
-        if self.unit == "%" or "_" in cell or not cell.isascii():
+        """Return the number of a cell without a unit or marks beyond ASCII, else None."""
+        if self.unit == "%" or not cell.isascii():  # float() reads digits of all scripts
+            return None
+        if self.thousands is not None and self.thousands in cell:
+            if not self.has_marks_of(cell.lstrip("+-")):
+                return None
+            cell = cell.replace(self.thousands, "")
+        if "_" in cell:  # float() reads 1_000
             return None
         if self.decimal == ",":
             if "." in cell:

@@ -36,7 +36,7 @@ class Model:
             dict(_arrays(self.network)),
             {"format": str(FORMAT), "bpnet": self.description.bpnet},
         )
-        files.write_json(folder / "model.json", dataclasses.asdict(self.description))
+        files.write_json(folder / "model.json", self.description)
 
     def select(self, replicas: Sequence[int]) -> "Model":
         """Return a model of some of the replicas, numbered from 0."""

@@ -3,12 +3,14 @@
 import codecs
 import contextlib
 import csv
+import dataclasses
+import functools
 import json
 import math
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -131,7 +133,14 @@ def read_json(path: Path) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Convert NumPy scalars to Python's, paths to text, and NaN and infinity to None."""
+    """Convert NumPy scalars to Python's, paths to text, and NaN and infinity to None.
+
+    Of a dataclass it is a mapping of its fields, without the copies that `asdict` makes.
+    """
+    if isinstance(value, str | bool | int | None):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None  # also one of NumPy's
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -141,8 +150,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return _plain(value.item())
+    names = _field_names(value.__class__)
+    return value if names is None else {name: _plain(getattr(value, name)) for name in names}
+
+
+@functools.cache
+def _field_names(kind: Hashable) -> list[str] | None:
+    """Return the names of a dataclass's fields; None of another type."""
+    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
+        return None
+    return [field.name for field in dataclasses.fields(kind)]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -135,6 +135,8 @@ class Column:
         """
         codes, categories = self.as_text()
         values, wrong = self._parsed_texts(parse, expected)
+        if not wrong:
+            return values[codes]
         rows = np.flatnonzero(np.isin(codes, wrong))
         if len(rows):  # else the texts are of rows that were not taken
             texts = [categories[k] for k in dict.fromkeys(codes[rows].tolist())]  # in row order

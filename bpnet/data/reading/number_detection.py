@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from bpnet.data.reading.number_cells import NumberParts, split_number, with_plain_marks
 from bpnet.data.reading.number_format import DecimalMark, NumberFormat
@@ -41,7 +42,7 @@ class TableNumberFormat(NumberFormat):
         """True if the decimal mark is set or shown."""
         return bool(self.given) or self.shown
 
-    @property
+    @cached_property
     def of_column(self) -> NumberFormat:
         """The format of a column that is read by it."""
         return NumberFormat(decimal=self.decimal, thousands=self.thousands, missing=self.missing)

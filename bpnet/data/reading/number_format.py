@@ -53,7 +53,7 @@ class NumberFormat(Component):
                 numbers.add(self._marked_number(word) if plain is None else plain)
         return frozenset(numbers)
 
-    @property
+    @cached_property
     def without_words(self) -> "NumberFormat":
         """The same format without words for a missing value, which a table has for all columns."""
         return replace(self, missing=frozenset())

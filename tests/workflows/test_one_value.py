@@ -189,3 +189,27 @@ def test_a_target_with_gaps_goes_from_init_to_eval(pair, gap, tmp_path):
         assert done.code == 0, done.err
     model = json.loads((tmp_path / "runs" / "t-001" / "model" / "model.json").read_text())
     assert len(model["target"]["classes"]) == 2
+
+
+def test_true_is_1_where_the_model_knows_0_and_1_only(tmp_path):
+    rows = [[k % 2, k % 7, k % 2 * 2.5 + k % 7] for k in range(60)]
+    write_csv(tmp_path / "t.csv", ["bit", "x", "y"], rows)
+    run = train_text(tmp_path, CONFIG, "task=regression").run
+    plain = write_csv(tmp_path / "plain.csv", ["bit", "x"], [[1, 3], [0, 3], ["", 3]])
+    pa.parquet.write_table(
+        pa.table({"bit": [True, False, None], "x": [3, 3, 3]}), tmp_path / "bits.parquet"
+    )
+    assert predicted(run, tmp_path / "bits.parquet") == predicted(run, plain)
+    strange = write_csv(tmp_path / "strange.csv", ["bit", "x"], [[1, "True"], [0, "False"]])
+    with pytest.raises(DataError, match=r"column 'x', a feature, holds text \('True'\)"):
+        predicted(run, strange)
+
+
+def test_a_column_may_be_0_and_1_in_one_file_and_true_and_false_in_another(tmp_path):
+    (tmp_path / "both").mkdir()
+    for name, words in (("a", ("0", "1")), ("b", ("False", "True"))):
+        rows = [[words[k % 2], k % 7, k % 2 * 2.5 + k % 7] for k in range(30)]
+        write_csv(tmp_path / "both" / f"{name}.csv", ["bit", "x", "y"], rows)
+    data = prepared(tmp_path, "both", "task=regression", "dataset.split.test=0")
+    bits = data.rows["train"].x[:, 0]
+    np.testing.assert_array_equal(bits[:30], bits[30:])

@@ -15,6 +15,7 @@ from bpnet.data.encoding.columns import (
     NumericColumn,
     OneHotColumn,
     OrdinalColumn,
+    numbers_or_bits,
 )
 from bpnet.data.encoding.dates import (
     DateColumn,
@@ -72,7 +73,9 @@ class NumericFitter:
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         """Add the cells of a mask of rows (N,)."""
         # all cells are parsed, so that a bad one in any used row is an error
-        values, number_format = column.numbers_like(self._options.number_format)
+        stats = self._stats
+        known = (stats.lowest, stats.highest) if stats.count else (0.0, 1.0)
+        values, number_format = numbers_or_bits(column, self._options.number_format, *known)
         self._stats.add(values[rows], sampled[rows])
         if self._number_format is None and rows.any():
             self._number_format = number_format.without_words

@@ -11,7 +11,7 @@ from pydantic import Field
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.scalers import AnyScaler
 from bpnet.data.reading.chunk import CellType, number_cell_type
-from bpnet.data.reading.column import Column, Floats
+from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import KnownValues
 from bpnet.engine.component import Array, Component, FieldError, choice
@@ -96,7 +96,7 @@ class NumericColumn(EncodedColumn):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the scaled number."""
-        values, _ = column.numbers_like(self.number_format)
+        values, _ = numbers_or_bits(column, self.number_format, self.lowest, self.highest)
         missing = np.isnan(values)
         if missing.any():
             values = np.where(missing, _required(self.fill, missing), values)
@@ -253,6 +253,27 @@ class BooleanColumn(EncodedColumn):
         fill = _required(self.fill, missing) if missing.any() else 0.0
         x[:, 0] = np.where(missing, fill, np.where(unseen, 0.5, values))
         return missing
+
+
+def numbers_or_bits(
+    column: Column, number_format: NumberFormat | None, lowest: float, highest: float
+) -> tuple[Floats, NumberFormat]:
+    """Return the numbers (N,) of a column and their format, by `Column.numbers_like`.
+
+    If the numbers of the training rows are 0 and 1, from `lowest` to `highest`, and so are these,
+    true is 1 and false is 0.
+    """
+    try:
+        return column.numbers_like(number_format)
+    except CellParseError as error:
+        if not {text.lower() for text in error.texts} <= {"true", "false"}:
+            raise
+        if not {lowest, highest} <= {0.0, 1.0}:
+            raise
+        values, own_format = column.with_bits().numbers_like(number_format)
+        if not np.isin(values[~np.isnan(values)], (0, 1)).all():
+            raise
+        return values, own_format
 
 
 def far_outside(values: Floats, lowest: float, highest: float) -> npt.NDArray[np.intp]:

@@ -127,6 +127,12 @@ class Column:
                 return self.read_by(second).as_numbers(), second
         return self.read_by(first).as_numbers(), first  # which names the cells that do not fit
 
+    def with_bits(self) -> "Column":
+        """Return the column with 1 for true and 0 for false, in any case."""
+        bits = {"true": "1", "false": "0"}
+        categories = [bits.get(text.lower(), text) for text in self.categories]
+        return Column(self.number_format, codes=self.codes, categories=categories)
+
     def parse(self, parse: Callable[[str], float], expected: str) -> Floats:
         """Return each cell as `parse` reads its text, NaN for a missing value.
 

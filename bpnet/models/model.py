@@ -16,7 +16,7 @@ from bpnet.data.reading.column import Floats
 from bpnet.data.targets import Quantities
 from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
-from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
+from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, shell_quoted, total_line
 from bpnet.models.description import FORMAT, Description
 from bpnet.runs import files, weights
 
@@ -69,11 +69,20 @@ class Model:
                     f"{table.name}: there is no column '{name}', which the model reads"
                     + (f"; the columns are {quoted_list(table.columns)}" if k == 0 else "")
                     + did_you_mean(name, table.columns)
-                    + (table.header_hint if k == 0 else "")
+                    + (table.header_hint + self._separator_advice(table) if k == 0 else "")
                     for k, name in enumerate(missing[:MAX_PROBLEMS])
                 ]
                 + total_line(len(missing), "columns that the model reads are not there")
             )
+
+    def _separator_advice(self, table: Table) -> str:
+        """Return what to type if the table's only column is several with another separator."""
+        own = self.description.reading.separator
+        others = [mark for mark in ",;|" if mark != own and mark in table.columns[0]]
+        if own is None or len(table.columns) > 1 or not others:
+            return ""
+        setting = shell_quoted(f"dataset.reading.separator={others[0]}")
+        return f"; if they are separated by {others[0]!r} instead of {own!r}: --set {setting}"
 
     def predict_each(self, x: np.ndarray, origin: Floats | None = None) -> np.ndarray:
         """Return each replica's outputs (R, N, K) for encoded rows x (N, I).

@@ -132,3 +132,24 @@ def test_other_settings_are_refused(run, tmp_path, verb, setting, code, parts):
     assert said[0] == code
     assert [part for part in parts if part not in said[1]] == []
     assert "Traceback" not in said[1]
+
+
+def test_output_of_a_run_with_settings_of_reading_is_read_with_others(tmp_path):
+    cells = [f"{1000 + 37 * k:,}".replace(",", ".") + f",5;{k % 7},25" for k in range(60)]
+    (tmp_path / "t.csv").write_text("price;y\n" + "\n".join(cells) + "\n")
+    marks = (";", "','", ".")
+    reading = [
+        f"dataset.reading.{key}={mark}"
+        for key, mark in zip(("separator", "decimal", "thousands"), marks, strict=True)
+    ]
+    run = train_text(tmp_path, NUMBERS, "task=regression", *reading).run
+    once, again = tmp_path / "once.csv", tmp_path / "again.csv"
+    assert invoked("predict", run, tmp_path / "t.csv", "-o", once)[0] == 0
+    assert once.read_text().splitlines()[1].startswith("1000.5,0.25,")
+    code, said = invoked("predict", run, once, "--keep", "price,y")
+    assert code == 4
+    setting = "dataset.reading.separator=,"
+    assert f"instead of ';': --set {setting}" in " ".join(said.split())
+    words = ("--keep", "price,y", "--set", setting, "--set", "dataset.reading.decimal=.")
+    assert invoked("predict", run, once, *words, "-o", again)[0] == 0
+    assert again.read_text() == once.read_text()

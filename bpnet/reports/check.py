@@ -161,7 +161,7 @@ def _target_lines(inspection: Inspection) -> list[str]:
     shown = [name for name in train if name in commonest]
     rows = [
         [
-            name,
+            f"{name} (positive)" if name == inspection.positive else name,
             *(
                 f"{counts[name]:,} ({counts[name] / inspection.parts[part]:.1%})"
                 for part, counts in inspection.counts.items()

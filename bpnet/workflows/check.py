@@ -101,6 +101,8 @@ class Inspection:
     targets: list[str]
     counts: dict[Part, dict[str, int]]
     """By part, the rows of each class, or of each label that is true; empty for a regression."""
+    positive: str | None
+    """The positive class of two; None of more, or of another task."""
     spreads: dict[Part, dict[str, Spread]]
     """By part, each target's distribution in a regression."""
     columns: list[ColumnDescription]
@@ -151,6 +153,7 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
         why=target_values.reason,
         targets=target_values.names,
         counts=counts,
+        positive=fitted.positive,
         spreads=spreads,
         columns=describe_columns(fitted),
         equal_columns=find_equal_columns(features),

@@ -170,3 +170,12 @@ def test_weighted_rows_of_a_regression_are_judged_by_weighted_r2(tmp_path):
         metrics.r2_score(z, np.full_like(z, average), sample_weight=w), rel=1e-6
     )
     assert "dataset.sample_weight" in found.verdict[0]
+
+
+def test_check_names_the_positive_class(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_rare(tmp_path, "fraud", "ok")
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    assert "fraud (positive)  12" in invoked("check", "c.yaml")[1]
+    shown = invoked("check", "c.yaml", "--json", "--set", "dataset.positive=ok")[1]
+    assert json.loads(shown)["positive"] == "ok"

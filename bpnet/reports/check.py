@@ -75,7 +75,7 @@ def warning_lines(inspection: Inspection) -> list[str]:
             + " ".join(set_option("dataset.roles", "ignored", name) for name in names[1:4])
             for names in inspection.equal_columns
         ),
-        *map(_shared_rows_text, inspection.shared_rows),
+        *_shared_rows_lines(inspection.shared_rows),
         *(str(finding) for finding in inspection.findings if finding.level == "warning"),
     ]
 
@@ -221,15 +221,21 @@ def _leak_text(leak: Leak) -> str:
     )
 
 
-def _shared_rows_text(shared: SharedRows) -> str:
-    rows = counted(shared.rows, f"{shared.second} row")
-    have = "has" if shared.rows == 1 else "have"
-    pairs = ", ".join(f"{first} and {second}" for first, second in shared.examples)
-    return (
-        f"{rows} {have} the same cells in every column as a {shared.first} row (rows {pairs}), so "
-        "that the metrics may be too good; remove the duplicates from the table, or keep them in "
-        "one part with dataset.split.group"
-    )
+def _shared_rows_lines(shared_rows: Sequence[SharedRows]) -> list[str]:
+    """Return one warning on the rows that are in two parts, or none."""
+    facts: list[str] = []
+    for shared in shared_rows:
+        have = "has" if shared.rows == 1 else "have"
+        alike = "" if facts else f"{have} the same cells in every column "
+        pairs = ", ".join(f"{first} and {second}" for first, second in shared.examples)
+        rows = counted(shared.rows, f"{shared.second} row")
+        facts.append(f"{rows} {alike}as a {shared.first} row (rows {pairs})")
+    if not facts:
+        return []
+    return [
+        f"{', '.join(facts)}, so that the metrics may be too good; remove the duplicates from the "
+        "table, or keep them in one part with dataset.split.group"
+    ]
 
 
 def _notes(inspection: Inspection) -> Iterator[str]:

@@ -176,7 +176,14 @@ def test_rows_are_equal_only_if_all_of_their_cells_are(tmp_path: Path) -> None:
     table.loc[199] = table.loc[3]
     (shared,) = checked(tmp_path, table, *wishes)["shared_rows"]
     assert shared["examples"] == [[4, 200]]
-    numbered = table.assign(row=np.arange(200))  # that each row has a number does not tell them
+    table.loc[150] = table.loc[4]
+    checked(tmp_path, table, *wishes)
+    assert (
+        "warning: 1 validation row has the same cells in every column as a train row "
+        "(rows 5 and 151), 1 test row as a train row (rows 4 and 200), so that"
+    ) in bpnet("check", "c.yaml", *wishes, cwd=tmp_path).out
+    table = table.drop(index=150).reset_index(drop=True)
+    numbered = table.assign(row=np.arange(199))  # that each row has a number does not tell them
     assert len(checked(tmp_path, numbered, *wishes)["shared_rows"]) == 1
     few = checked(tmp_path, table.drop(columns="note"), *wishes)
     assert few["shared_rows"] == []

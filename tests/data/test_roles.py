@@ -5,6 +5,7 @@ import pytest
 
 from bpnet.data.dates.date_format import ISO
 from bpnet.data.reading.column import Column, column_from_texts
+from bpnet.data.reading.number_detection import TableNumberFormat
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.roles import DetectedRole, detect_role, looks_like_classes
 
@@ -174,6 +175,9 @@ def test_a_date_that_the_user_says_has_the_likeliest_format():
         (["a", "b", "a"], True),
         (["0", "1", "1"], True),
         (["1.0", "2.0"], True),
+        (["1e0", "2"], True),
+        ([f"{k}.0" for k in range(20)] + [str(k) for k in range(20)], True),
+        ([str(2**60), str(2**60 + 1)], True),
         ([str(k) for k in range(20)], True),
         ([str(k) for k in range(21)], False),
         (["0.5", "1.5"], False),
@@ -187,6 +191,12 @@ def test_a_date_that_the_user_says_has_the_likeliest_format():
 )
 def test_whether_a_target_is_classes(cells, classes):
     assert looks_like_classes(column_from_texts(cells, NumberFormat())) is classes
+
+
+@pytest.mark.parametrize("cells", [["1,410", "610"], ["2.0%", "3.0%"], ["$1", "$2"], ["1.5%", "2"]])
+def test_amounts_are_quantities_however_few_there_are(cells):
+    column, _ = column_from_texts(cells, TableNumberFormat()).in_own_format()
+    assert not looks_like_classes(column)
 
 
 def test_none_is_a_word_beside_yes():

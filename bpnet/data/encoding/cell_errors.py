@@ -15,6 +15,9 @@ from bpnet.data.reading.missing_words import missing_option
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, quoted_cell, set_option, total_line
 
+_LONGEST_WORD = 80
+"""Characters of a text that may be a word for a missing value."""
+
 _FILL_IN = (
     "fill it in, drop the row, or train again with --set dataset.preprocessing.missing=impute"
 )
@@ -46,9 +49,10 @@ class CellErrors:
             if advice is None:
                 role = set_option("dataset.roles", "categorical", name)
                 ignored = set_option("dataset.roles", "ignored", name)
-                missing = missing_option(error.texts, column)
+                missing = f"if it means a missing value: {missing_option(error.texts, column)}; "
+                short = all(len(text) <= _LONGEST_WORD for text in error.texts[:MAX_PROBLEMS])
                 advice = (
-                    f"correct it; if it means a missing value: {missing}; "
+                    f"correct it; {missing if short else ''}"
                     f"to read the column as text: {role}; to leave it out: {ignored}"
                 )
                 way_out = f", or leave the column out with {ignored}"

@@ -22,7 +22,7 @@ from bpnet.messages import MAX_PROBLEMS, total_line
 from bpnet.models.ensemble import Inputs, load_ensemble
 from bpnet.runs import directory
 from bpnet.workflows.kept_columns import check_not_taken
-from bpnet.workflows.prediction_columns import PredictionColumns, prediction_columns
+from bpnet.workflows.prediction_columns import PredictionColumns, distinct, prediction_columns
 from bpnet.workflows.training_table import rows_that_trained
 
 FLAGS = "flags"
@@ -72,7 +72,10 @@ class Prediction:
             self._table.require(name, wanted_for="is to be kept")
         self._kept = list(dict.fromkeys(kept))
         self._check_top()
-        self._added = [*self._columns(self._model.blank_row()), FLAGS]
+        names = [name for name, _ in self._columns(self._model.blank_row())]
+        # a feature keeps its name: the output is a table that the model can read
+        own = {*self._model.wanted, *self._model.description.target.names}
+        self._added = distinct([*names, FLAGS], own)
         check_not_taken(self._table.name, self._kept, self._added)
 
     @property
@@ -90,7 +93,8 @@ class Prediction:
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):
             for chunk, x, flags in self._encoded():
-                writer.write(chunk, {**self._columns(x), FLAGS: flags.texts(len(chunk))})
+                values = [*(column for _, column in self._columns(x)), flags.texts(len(chunk))]
+                writer.write(chunk, dict(zip(self._added, values, strict=True)))
                 summary.add(flags, len(chunk))
         trained = rows_that_trained(self._run, self._table, summary.rows) if self._run else 0
         writer.close({"flags": asdict(summary), "trained_rows": trained})

@@ -1,6 +1,6 @@
 """The columns that `bpnet predict` adds to a table: predictions, probabilities, disagreement."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -31,21 +31,19 @@ def prediction_columns(
             "a prediction is not a finite number; "
             "the model's weights, or the table's values, are too large"
         )
-    columns = _columns(model, each, predictions, top, probabilities)
-    names, values = zip(*columns, strict=True)
-    return dict(zip(distinct(names), values, strict=True))
+    return list(_columns(model, each, predictions, top, probabilities))
 
 
-def distinct(names: Iterable[str]) -> list[str]:
-    """Return the names with _2, _3, … after one that an earlier column has already."""
-    taken: dict[str, None] = {}
+def distinct(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+    """Return the names with _2, _3, … after one that is taken, or that an earlier one has."""
+    found: dict[str, None] = {}
     for name in names:
         number, free = 1, name
-        while free in taken:
+        while free in found or free in taken:
             number += 1
             free = f"{name}_{number}"
-        taken[free] = None
-    return list(taken)
+        found[free] = None
+    return list(found)
 
 
 def numbers(model: Ensemble, values: Array, *, differences: bool = False) -> list[Numbers]:

@@ -94,7 +94,7 @@ def test_added_columns_have_names_of_their_own(target, labels, tmp_path):
     assert list(found) == [
         f"predicted_{target}",
         *(f"probability_{label}" for label in sorted(labels)),
-        "flags",
+        "flags" + "_2" * (target == "flags"),
     ]
     top = predicted(run, table, top=2)
     second = "top_1_probability" + "_2" * (target == "probability")
@@ -104,8 +104,21 @@ def test_added_columns_have_names_of_their_own(target, labels, tmp_path):
     assert all(0.5 <= share <= 1 for share in top[second])
 
 
+def test_features_and_targets_keep_their_names(tmp_path):
+    rows = [[k % 7, k * k % 5, "pq"[k % 2]] for k in range(40)]
+    table = write_csv(tmp_path / "t.csv", ["flags", "probability_p", "y"], rows)
+    run = train_text(tmp_path, "dataset: {path: t.csv, target: y}\ntraining: {epochs: 1}\n").run
+    once, again = tmp_path / "once.csv", tmp_path / "again.csv"
+    assert invoked("predict", run, table, "-o", once)[0] == 0
+    own, added = "flags,probability_p,y", "predicted_y,probability_p_2,probability_q,flags_2"
+    assert once.read_text().splitlines()[0] == f"{own},{added}"
+    assert invoked("predict", run, once, "--keep", own, "-o", again)[0] == 0
+    assert again.read_text() == once.read_text()
+
+
 def test_names_that_are_taken_get_a_number():
     assert distinct(["a", "b", "a", "a_2", "a"]) == ["a", "b", "a_2", "a_2_2", "a_3"]
+    assert distinct(["a", "b"], {"a", "a_2"}) == ["a_3", "b"]
 
 
 def test_predict_reads_its_own_output_with_the_keep_that_it_advises(classes, tmp_path):

@@ -88,13 +88,14 @@ class Prediction:
         if self._options.strict:
             self._refuse_flags()
         summary = FlagSummary()
-        columns = OutputColumns(self._kept, self._added, self._numeric)
-        writer = open_writer(file_format, stream, columns)
+        output = OutputColumns(self._kept, self._added, self._numeric)
+        writer = open_writer(file_format, stream, output)
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):
             for chunk, x, flags in self._encoded():
-                values = [*(column for _, column in self._columns(x)), flags.texts(len(chunk))]
-                writer.write(chunk, dict(zip(self._added, values, strict=True)))
+                columns = [values for _, values in self._columns(x)]
+                texts = flags.texts(len(chunk))
+                writer.write(chunk, dict(zip(self._added, [*columns, texts], strict=True)))
                 summary.add(flags, len(chunk))
         trained = rows_that_trained(self._run, self._table, summary.rows) if self._run else 0
         writer.close({"flags": asdict(summary), "trained_rows": trained})

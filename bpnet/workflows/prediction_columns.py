@@ -11,8 +11,8 @@ from bpnet.engine.component import Array
 from bpnet.errors import RunError
 from bpnet.models.ensemble import Ensemble, Inputs
 
-PredictionColumns: TypeAlias = dict[str, LabelColumn | Numbers]
-"""Labels or numbers, by column name."""
+PredictionColumns: TypeAlias = list[tuple[str, LabelColumn | Numbers]]
+"""Names, of which two may be equal, each with labels or numbers."""
 
 _NamedColumns: TypeAlias = Iterator[tuple[str, LabelColumn | Numbers]]
 

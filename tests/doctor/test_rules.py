@@ -319,6 +319,13 @@ def test_a_rate_that_moves_the_weights_far_is_not_too_low():
     assert findings(**failed(setup=low, now=far))["learning rate too low"].likelihood < 0.5
 
 
+def test_a_loss_that_jumps_at_a_rate_far_below_the_usual_is_not_blamed_on_the_rate():
+    jumps = stuck(loss=[2.3, 30.0] * 10)
+    low, usual = (setup(training(learning_rate=rate)) for rate in (1e-6, 0.004))
+    assert "learning rate too high" not in findings(**failed(setup=low, history=jumps))
+    assert "learning rate too high" in findings(**failed(setup=usual, history=jumps))
+
+
 LEVEL = history(loss=[0.1] * 20)
 
 

@@ -74,6 +74,8 @@ def rate_too_high(evidence: Evidence) -> Iterator[Finding]:
     diverged = evidence.outcome == "diverged"
     if evidence.outcome == "fine" or not len(history):
         return
+    if rate < usual / 10 and not diverged:  # the jumps are those of a dropout, say
+        return
     if (rate <= usual or not evidence.final) and not signs and not diverged:
         return
     likelihood = _likelihood(rate / usual) if rate > usual else 0.2

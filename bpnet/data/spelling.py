@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 FALSE_AND_TRUE = {"false": "true", "no": "yes", "n": "y", "f": "t", "off": "on", "0": "1"}
 """The pairs of words, in any case, that mean false and true."""
@@ -30,6 +31,8 @@ def number_spelling(text: str) -> str | None:
 
     Codes with leading zeros, such as 007, are not numbers. Digits are never rounded.
     """
+    if text.isascii() and text.isdigit() and text[0] != "0":
+        return text  # most are, and this is fast
     match = _NUMBER.fullmatch(text)
     if match is None or _CODE.fullmatch(text):
         return None
@@ -92,26 +95,42 @@ class KnownValues:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._texts, self._spelling = frozenset(texts), Spelling(texts)
-        self._positions: dict[str, int] = {}
-        for read in (str, self._spelling):  # a value's own text before the spelling of another
-            for k, text in enumerate(texts):
-                self._positions.setdefault(read(text), k)
-        self._by_meaning: dict[str | None, int] = {}
-        words = {self._spelling(text).lower() for text in texts}
-        if len(texts) == 2 and words in map(set, FALSE_AND_TRUE.items()):
-            self._by_meaning = {meaning(text): k for k, text in enumerate(texts)}
+        self._texts = texts
+        self._exact = {text: k for k, text in enumerate(texts)}
 
     def __contains__(self, text: str) -> bool:
         """Return whether a text is one that a value is known by, to the letter."""
-        return text in self._texts
+        return text in self._exact
 
     def find(self, text: str) -> int | None:
         """Return the position of a cell's value among the known ones, None for any other."""
-        position = self._positions.get(text)
+        position = self._exact.get(text)
         if position is None:
-            position = self._positions.get(self._spelling(text))
+            position = self._by_spelling.get(self._spelling(text))
         return self._by_meaning.get(meaning(text)) if position is None else position
+
+    # the rest is computed once a cell is not known to the letter: it takes a while for many values
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return Spelling(self._texts)
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, int]:
+        """The position of each spelling: of the value that has it to the letter, or the first."""
+        positions: dict[str, int] = {}
+        for text, k in self._exact.items():
+            spelled = self._spelling(text)
+            positions.setdefault(spelled, self._exact.get(spelled, k))
+        return positions
+
+    @cached_property
+    def _by_meaning(self) -> dict[str | None, int]:
+        """The positions of false and true, if the two values are a pair of such words."""
+        words = {self._spelling(text).lower() for text in self._texts[:3]}
+        if len(self._texts) != 2 or words not in map(set, FALSE_AND_TRUE.items()):
+            return {}
+        return {meaning(text): k for k, text in enumerate(self._texts)}
 
 
 def meaning(text: str) -> str | None:

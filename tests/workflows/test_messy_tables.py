@@ -1,6 +1,7 @@
 """Messy tables go from init to predict, where need be by following the advice of messages."""
 
 import csv
+import io
 import json
 import math
 from pathlib import Path
@@ -51,7 +52,7 @@ def predict_messy_table(seed: int, folder: Path) -> None:
     name = sorted(path.name for path in (folder / "runs").iterdir())[-1]
     run_with_advice(run, ["eval", f"runs/{name}", "--no-baselines"])
     predict, _ = run_with_advice(run, ["predict", f"runs/{name}", table.file, "-o", "out.csv"])
-    rows = list(csv.DictReader((folder / "out.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader(io.StringIO((folder / "out.csv").read_text(encoding="utf-8"))))
     assert len(rows) == table.rows
     predicted = [row[column] for row in rows for column in row if column.startswith("predicted_")]
     assert len(predicted) >= table.rows

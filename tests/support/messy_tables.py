@@ -19,6 +19,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
+from workbooks import workbook
 
 
 @dataclass
@@ -315,7 +316,8 @@ ROLES: dict[str, set[str]] = {
     "codes with leading zeros": {"categorical"},
     "categories in two cases": {"categorical"},
     "two Unicode forms": {"categorical"},
-    **dict.fromkeys(["free text", "whole ID", "text ID", "counter", "blank"], {"ignored"}),
+    **dict.fromkeys(["free text", "text ID", "counter", "blank"], {"ignored"}),
+    "whole ID": {"numeric", "ignored"},
     **dict.fromkeys(
         [kind for kind in FEATURES if re.search("date|month|quarter|AM|ambiguous|two-digit", kind)],
         {"date"},
@@ -475,7 +477,7 @@ def _typed(columns: dict[str, Cells], draw: Draw) -> tuple[str, bytes, list[str]
     elif form == "feather":
         frame.to_feather(held)
     else:
-        frame.to_excel(held, index=False)
+        held.write(workbook({"Sheet1": [[*values], *zip(*values.values(), strict=True)]}))
     return f"table.{form}", held.getvalue(), [form]
 
 

@@ -318,6 +318,7 @@ ROLES: dict[str, set[str]] = {
     "two Unicode forms": {"categorical"},
     **dict.fromkeys(["free text", "text ID", "counter", "blank"], {"ignored"}),
     "whole ID": {"numeric", "ignored"},
+    "many words": {"categorical", "ignored"},
     **dict.fromkeys(
         [kind for kind in FEATURES if re.search("date|month|quarter|AM|ambiguous|two-digit", kind)],
         {"date"},

@@ -43,23 +43,31 @@ def advised(command: list[str], message: str) -> Iterator[list[str]]:
     """Yield the commands that a message advises in place of one that failed."""
     text = " ".join(message.split())
     for match in re.finditer(r"--set (?=\S)", text):
-        if setting := _first_word(text[match.end() :]):
+        if setting := _first_setting(text[match.end() :]):
             yield [*command, "--set", setting]
     for match in re.finditer(r"set (dataset\.[\w.]+) to (\S+?)(?=[;,.]? |[;,.]?$)", text):
         yield [*command, "--set", f"{match[1]}={match[2]}"]
-    for option in ("--keep", "--force", "--all-rows"):
-        if match := re.search(rf"{option}(?: (?!and|or|to|if)(\S+))?", text):
-            value = [match[1].rstrip(";,.")] if match[1] and option == "--keep" else []
-            yield [*command, option, *value]
+    for match in re.finditer(r"--keep (?=\S)", text):
+        if columns := _first_word(text[match.end() :], ends=r"[\s;)]|$"):
+            yield [*command, "--keep", columns]
+    for option in ("--force", "--all-rows"):
+        if option in text:
+            yield [*command, option]
 
 
-def _first_word(text: str) -> str | None:
-    """Return the first word of a text as the shell splits it."""
-    for end in (match.start() for match in re.finditer(r"[\s;,)]|$", text)):
+def _first_setting(text: str) -> str | None:
+    """Return the KEY=VALUE that a text begins with."""
+    word = _first_word(text)
+    return word if word and "=" in word and not word.endswith("=") else None
+
+
+def _first_word(text: str, ends: str = r"[\s;,)]|$") -> str | None:
+    """Return the first word of a text as the shell splits it, up to one of the `ends`."""
+    for end in (match.start() for match in re.finditer(ends, text)):
         try:
             words = shlex.split(text[:end])
         except ValueError:
             continue  # within quotes
-        if len(words) == 1 and "=" in words[0] and not words[0].endswith("="):
+        if len(words) == 1:
             return words[0]
     return None

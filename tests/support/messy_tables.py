@@ -145,7 +145,9 @@ def _words_with(missing: str) -> Callable[[Numbers, Draw], Cells]:
     return cells
 
 
-def _booleans(true: str, false: str, missing: str | None = None) -> Callable[[Numbers, Draw], Cells]:
+def _booleans(
+    true: str, false: str, missing: str | None = None
+) -> Callable[[Numbers, Draw], Cells]:
     def cells(z: Numbers, draw: Draw) -> Cells:
         values = [None if missing is not None and draw.random() < 0.1 else v > 0 for v in z]
         texts = [missing or "" if v is None else true if v else false for v in values]
@@ -308,9 +310,7 @@ FEATURES: dict[str, Callable[[Numbers, Draw], Cells]] = {
 ROLES: dict[str, set[str]] = {
     **dict.fromkeys(list(FEATURES)[: list(FEATURES).index("words")], {"numeric"}),
     **dict.fromkeys([kind for kind in FEATURES if "words" in kind], {"categorical"}),
-    **dict.fromkeys(
-        ["TRUE, FALSE, NA", "True, False", "yes, no, blank"], {"boolean"}
-    ),
+    **dict.fromkeys(["TRUE, FALSE, NA", "True, False", "yes, no, blank"], {"boolean"}),
     "1.0, 0.0, blank": {"numeric", "boolean"},
     "1 and 1.0": {"numeric"},
     "codes with leading zeros": {"categorical"},
@@ -355,10 +355,40 @@ CLASSES = set(list(TARGETS)[: list(TARGETS).index("numbers")])
 
 _NAMES: dict[str, list[str]] = {
     "plain names": ["a", "b", "c", "d", "e", "f", "g", "h", "i"],
-    "dotted names": ["Sepal.Length", "Sepal.Width", "a.b.c", "x.", "y.1", "z.2", "w.w", "v.", "u.u"],
-    "names with spaces": ["net sales", "unit price", "the first", "a b", "c d", "e f", "g h", "i j", "k"],
+    "dotted names": [
+        "Sepal.Length",
+        "Sepal.Width",
+        "a.b.c",
+        "x.",
+        "y.1",
+        "z.2",
+        "w.w",
+        "v.",
+        "u.u",
+    ],
+    "names with spaces": [
+        "net sales",
+        "unit price",
+        "the first",
+        "a b",
+        "c d",
+        "e f",
+        "g h",
+        "i j",
+        "k",
+    ],
     "numbers as names": ["1", "2", "3", "4", "5", "6", "7", "8", "9"],
-    "taken names": ["probability", "flags", "null", "yes", "true", "predicted_target", "row", "disagreement", "no"],
+    "taken names": [
+        "probability",
+        "flags",
+        "null",
+        "yes",
+        "true",
+        "predicted_target",
+        "row",
+        "disagreement",
+        "no",
+    ],
     "names with marks": ["a=b", "size (cm)", "it's", 'the "x"', "[k]", "100%", "#1", "a: b", "a&b"],
     "accented names": ["größe", "prénom", "año", "ж", "温度", "naïve", "ø", "ß", "é"],
 }

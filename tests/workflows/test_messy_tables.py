@@ -11,8 +11,8 @@ from command_line import Said, bpnet
 from followed_advice import run_with_advice
 from messy_tables import messy_table
 
-QUICK = range(0, 20)
-MORE = range(20, 220)
+QUICK = range(12)
+MORE = range(12, 212)
 SETTINGS = ["--set", "training.epochs=3", "--set", "architecture.hidden=[8]"]
 
 

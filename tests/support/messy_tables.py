@@ -41,7 +41,7 @@ class MessyTable:
     kinds: list[str] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
     roles: dict[str, set[str]] = field(default_factory=dict)
-    """The roles that a column may be given, where its kind decides."""
+    """The roles that each feature may be given."""
     task: str = ""
 
 
@@ -182,7 +182,7 @@ def _many_words(z: Numbers, draw: Draw) -> Cells:
 
 
 def _free_text(z: Numbers, draw: Draw) -> Cells:
-    words = "the quick brown fox jumps over a lazy dog near every old stone bridge".split()
+    words = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "near"]
     texts = [" ".join(draw.choice(words) for _ in range(7)) for _ in z]
     return Cells(texts, texts)
 
@@ -307,24 +307,33 @@ FEATURES: dict[str, Callable[[Numbers, Draw], Cells]] = {
     "ambiguous two-digit years": _ambiguous_dates("%d.%m.%y"),
 }
 
-ROLES: dict[str, set[str]] = {
-    **dict.fromkeys(list(FEATURES)[: list(FEATURES).index("words")], {"numeric"}),
-    **dict.fromkeys([kind for kind in FEATURES if "words" in kind], {"categorical"}),
-    **dict.fromkeys(["TRUE, FALSE, NA", "True, False", "yes, no, blank"], {"boolean"}),
+_DATES = re.compile("date|month|quarter|AM|ambiguous|two-digit")
+_NOT_NUMERIC: dict[str, set[str]] = {
+    "TRUE, FALSE, NA": {"boolean"},
+    "True, False": {"boolean"},
+    "yes, no, blank": {"boolean"},
     "1.0, 0.0, blank": {"numeric", "boolean"},
-    "1 and 1.0": {"numeric"},
     "codes with leading zeros": {"categorical"},
     "categories in two cases": {"categorical"},
     "two Unicode forms": {"categorical"},
-    **dict.fromkeys(["free text", "text ID", "counter", "blank"], {"ignored"}),
-    "whole ID": {"numeric", "ignored"},
-    "many words": {"categorical", "ignored"},
-    **dict.fromkeys(
-        [kind for kind in FEATURES if re.search("date|month|quarter|AM|ambiguous|two-digit", kind)],
-        {"date"},
-    ),
+    "many words": {"categorical", "ignored"},  # an ID, where there are few rows
+    "free text": {"ignored"},
+    "whole ID": {"numeric", "ignored"},  # its name decides, too
+    "text ID": {"ignored"},
+    "counter": {"ignored"},
+    "constant": {"categorical"},
+    "blank": {"ignored"},
 }
-"""The roles that a column of each kind may be given; a whole ID is known by its name too."""
+
+
+def roles_of(kind: str) -> set[str]:
+    """Return the roles that a column of a kind may be given."""
+    if kind in _NOT_NUMERIC:
+        return _NOT_NUMERIC[kind]
+    if kind.startswith("words"):
+        return {"categorical"}
+    return {"date"} if _DATES.search(kind) else {"numeric"}
+
 
 TARGETS: dict[str, Callable[[Numbers, Draw], Cells]] = {
     "two words": _words("ham", "spam"),
@@ -422,9 +431,7 @@ def messy_table(seed: int) -> MessyTable:
     else:
         file, content, form = _typed(columns, draw)
     table = MessyTable(file, content, target, rows, [*kinds, *form])
-    table.roles = {
-        name: ROLES[kind] for name, kind in zip(names, chosen, strict=False) if kind in ROLES
-    }
+    table.roles = {name: roles_of(kind) for name, kind in zip(names, chosen, strict=False)}
     table.task = "classification" if of_target in CLASSES else "regression"
     _add_split(table, dict(zip(chosen, names, strict=False)), draw)
     return table

@@ -51,7 +51,7 @@ def predict_messy_table(seed: int, folder: Path) -> None:
     run_with_advice(run, ["train", "c.yaml", "--runs", "runs", *SETTINGS])
     name = sorted(path.name for path in (folder / "runs").iterdir())[-1]
     run_with_advice(run, ["eval", f"runs/{name}", "--no-baselines"])
-    predict, _ = run_with_advice(run, ["predict", f"runs/{name}", table.file, "-o", "out.csv"])
+    run_with_advice(run, ["predict", f"runs/{name}", table.file, "-o", "out.csv"])
     rows = list(csv.DictReader(io.StringIO((folder / "out.csv").read_text(encoding="utf-8"))))
     assert len(rows) == table.rows
     predicted = [row[column] for row in rows for column in row if column.startswith("predicted_")]

@@ -85,6 +85,8 @@ def init(
         table = check_input(data, target or [], settings or [])
         if not target:
             listed = list_columns(table)
+            for warning in table.warnings:
+                console.print_warning(warning)
             if as_json:
                 console.print_json(dataclasses.asdict(listed))
             else:

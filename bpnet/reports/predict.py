@@ -27,9 +27,9 @@ def training_note(summary: "Summary") -> list[str]:
 
 
 def flags_text(flags: "FlagSummary") -> list[str]:
-    """Return a sentence with the number of rows flagged and each kind of flag, if there are any."""
+    """Return notes on how columns are read, and a sentence with the number of rows flagged."""
     if not flags.flagged:
-        return []
+        return flags.notes
     kinds = ", ".join(f"{_MEANINGS[kind]}: {count}" for kind, count in flags.kinds.items())
     are = "is" if flags.flagged == 1 else "are"
-    return [f"{flags.flagged} of {counted(flags.rows, 'row')} {are} flagged: {kinds}"]
+    return [*flags.notes, f"{flags.flagged} of {counted(flags.rows, 'row')} {are} flagged: {kinds}"]

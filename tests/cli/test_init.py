@@ -117,6 +117,13 @@ def test_without_a_target_the_columns_are_listed(here: Path) -> None:
     assert listed["suggestion"] == "the answer"
 
 
+def test_the_list_of_columns_warns_of_a_table_without_names(tmp_path: Path) -> None:
+    frame().to_csv(tmp_path / "t.csv", index=False, header=False)
+    said = bpnet("init", "t.csv", cwd=tmp_path)
+    assert said.code == 0
+    assert "the column names look like a row of values" in said.err
+
+
 @pytest.mark.parametrize("name", ["-t.csv", "it's.csv", 'a"b.csv', "$x `y`.csv", "a;b&c.csv"])
 def test_each_command_that_is_advised_can_be_typed(tmp_path: Path, name: str) -> None:
     frame().to_csv(tmp_path / name, index=False)

@@ -193,6 +193,8 @@ def test_new_cells_are_read_by_the_format_of_the_model_or_by_one_that_is_certain
         (NumberFormat(unit="$"), ["€3"]),
         (NumberFormat(unit="%"), ["2.5%", "3"]),
         (NumberFormat(unit="%"), ["$3"]),
+        (NumberFormat(decimal=","), ["2.500", "1.250"]),
+        (NumberFormat(decimal=","), ["2.500", "750"]),
     ],
 )
 def test_new_cells_that_may_mean_something_else_are_refused(expected, cells):

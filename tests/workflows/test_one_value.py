@@ -12,7 +12,7 @@ import pytest
 from command_line import bpnet
 from workflow_runs import predicted, train_text, write_csv
 
-from bpnet.config.loading import load_config
+from bpnet.config.loading import load_config, read_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import parse_source
 from bpnet.data.reading import delimited
@@ -142,6 +142,27 @@ def test_a_group_is_one_however_it_is_written_in_the_files_of_a_folder(tmp_path)
         parts_of.setdefault(k % 27 % 9, set()).add(part)
     assert [len(each) for each in parts_of.values()] == [1] * 9
     assert {part for each in parts_of.values() for part in each} == {"train", "test"}
+
+
+def test_groups_of_numbers_and_of_text_are_split_alike(tmp_path):
+    groups = [float(k * 7 % 11 + 1) for k in range(66)]
+    y = [("no", "yes")[k // 7 % 2] for k in range(66)]
+    table = pa.table({"x": list(range(66)), "customer": groups, "y": y})
+    pa.parquet.write_table(table, tmp_path / "t.parquet")
+    sorted_codes = pa.DictionaryArray.from_arrays(
+        pa.array([int(g) - 1 for g in groups]), pa.array([str(k) for k in range(1, 12)])
+    )
+    pa.parquet.write_table(
+        table.set_column(1, "customer", sorted_codes), tmp_path / "sorted.parquet"
+    )
+    write_csv(tmp_path / "t.csv", table.column_names, list(zip(*table.to_pydict().values())))
+
+    def test_rows(path: str) -> list[int]:
+        text = CONFIG.replace("t.csv", path).replace("split: {", "split: {group: customer, ")
+        (tmp_path / "c.yaml").write_text(text)
+        return prepare(read_config(tmp_path / "c.yaml")).parts["test"].tolist()
+
+    assert test_rows("t.csv") == test_rows("t.parquet") == test_rows("sorted.parquet")
 
 
 def test_a_word_that_is_a_value_is_kept_as_one(tmp_path):

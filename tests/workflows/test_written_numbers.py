@@ -1,11 +1,12 @@
 """Numbers written in any way train the same network, and are predicted and scored alike."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from workflow_runs import Watcher, predicted, read_json, train_text, weights_of, write_csv
+from workflow_runs import Watcher, predicted, read_json, train_text, weights_of, write_csv, written
 
 from bpnet.errors import DataError
 from bpnet.workflows.eval import evaluate
@@ -102,6 +103,33 @@ def test_new_tables_are_read_by_the_format_of_the_model(tmp_path):
         prediction("25%")
     with pytest.raises(DataError, match=r"'1\.5' is not written like '0,25'"):
         prediction("0,25", "1.5", "2.5")
+    # as a German spreadsheet writes 1125
+    doubt = r"'1\.125' may be 1.125 or 1125; add --set dataset.reading.decimal=. for the one"
+    with pytest.raises(DataError, match=doubt):
+        prediction("1.125")
+    settled = predicted(run, tmp_path / "new.csv", reading=["dataset.reading.decimal=."])
+    assert settled["predicted_y"] == pytest.approx(expected[1:2], rel=1e-6)
+
+
+def test_percentages_without_their_sign_are_noticed(tmp_path):
+    rows = [[f"{k * 9 % 50}%", k * k % 41, 2 * k] for k in range(40)]
+    write_csv(tmp_path / "t.csv", ["rate", "length", "y"], rows)
+    run = train_text(
+        tmp_path, "dataset: {path: t.csv, target: y}\ntask: regression\ntraining: {epochs: 1}\n"
+    ).run
+
+    def notes(*cells: object) -> list[str]:
+        path = tmp_path / "new.jsonl"
+        path.write_text("".join(json.dumps({"rate": cell, "length": 3}) + "\n" for cell in cells))
+        return written(run, path)[1].flags.notes
+
+    assert notes("25%", "2.5 %") == []
+    assert notes(None, None) == []
+    note = (
+        "column 'rate': its numbers have no percent sign, unlike those of the training: '0.25' is "
+        "read as 0.25 %; if they are shares, multiply them by 100"
+    )
+    assert notes(0.25, 0.5) == notes("0.25", "0.5") == [note]
 
 
 def test_a_target_with_ambiguous_marks_is_read_with_a_warning(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from bpnet.data.encoding.number_advice import percent_note
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.scalers import AnyScaler
 from bpnet.data.reading.chunk import CellType, number_cell_type
@@ -96,7 +97,9 @@ class NumericColumn(EncodedColumn):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the scaled number."""
-        values, _ = numbers_or_bits(column, self.number_format, self.lowest, self.highest)
+        values, own = numbers_or_bits(column, self.number_format, self.lowest, self.highest)
+        if note := percent_note(column, self.name, own, self.number_format):
+            flags.notes.append(note)
         missing = np.isnan(values)
         if missing.any():
             values = np.where(missing, _required(self.fill, missing), values)

@@ -41,6 +41,25 @@ def ambiguity_note(detected: DetectedNumbers, feature: str | None = None) -> str
     return None
 
 
+def percent_note(
+    column: Column, name: str, number_format: NumberFormat, expected: NumberFormat | None
+) -> str | None:
+    """Return a note on numbers in a format without percent signs where these are expected.
+
+    Spreadsheets hold 25 % as 0.25.
+    """
+    if expected is None or expected.unit != "%":
+        return None
+    has_signs = column.numbers is None and number_format.unit == "%"
+    cell = next((cell for cell in column.cells() if cell), None)
+    if has_signs or cell is None:
+        return None
+    return (
+        f"column '{name}': its numbers have no percent sign, unlike those of the training: "
+        f"{quoted_cell(cell)} is read as {cell} %; if they are shares, multiply them by 100"
+    )
+
+
 def number_problem(
     error: CellParseError, column: Column, name: str, where: Where, way_out: str = ""
 ) -> list[str]:
@@ -58,7 +77,7 @@ def number_problem(
         return [f"{place} has digits other than 0 to 9{like_it}; write it with these{way_out}"]
     if not all(map(looks_like_number, error.texts)) or _is_infinite(cell, error.number_format):
         return []
-    detected = column.detect_format()
+    detected = column.detect_format(error.number_format)
     chosen, other = detected.number_format, detected.other
     if other is not None:
         example = detected.example

@@ -19,6 +19,8 @@ class RowFlags:
     """
 
     entries: list[tuple[FlagKind, str, npt.NDArray[np.intp]]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How columns are read, where that may be wrong: a sentence about each."""
 
     def add(self, kind: FlagKind, column: str, rows: npt.NDArray[np.intp]) -> None:
         """Add an entry, if there are rows."""
@@ -32,7 +34,7 @@ class RowFlags:
     def common(self, other: "RowFlags") -> "RowFlags":
         """Return the flags that both have."""
         rows_of = {(kind, column): rows for kind, column, rows in other.entries}
-        both = RowFlags()
+        both = RowFlags(notes=list(self.notes))
         for kind, column, rows in self.entries:
             shared = np.intersect1d(rows, rows_of.get((kind, column), []))
             both.add(kind, column, shared.astype(np.intp))  # float64 where [] was joined
@@ -55,6 +57,8 @@ class FlagSummary:
     rows: int = 0
     flagged: int = 0
     kinds: dict[FlagKind, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """How columns are read, where that may be wrong."""
 
     def add(self, flags: RowFlags, rows: int) -> None:
         """Add the flags of a chunk of `rows` rows."""
@@ -62,3 +66,4 @@ class FlagSummary:
         self.flagged += flags.flagged()
         for kind, _, flagged in flags.entries:
             self.kinds[kind] = self.kinds.get(kind, 0) + len(flagged)
+        self.notes += [note for note in flags.notes if note not in self.notes]

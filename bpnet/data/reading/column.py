@@ -84,18 +84,23 @@ class Column:
             return self
         return replace(self, number_format=number_format)
 
-    def detect_format(self) -> DetectedNumbers:
-        """Return the number format that the cells show, those of rows that were not taken too."""
+    def detect_format(self, expected: NumberFormat | None = None) -> DetectedNumbers:
+        """Return the number format that the cells show, those of rows that were not taken too.
+
+        Where a decimal comma is `expected`, the points of 2.500 and 1.250 may be thousands marks.
+        """
         own = self.number_format
         if self.codes is None or not isinstance(own, TableNumberFormat):
             return detect_number_format((), own)
-        if own not in self.memo:
+        commas = expected is not None and expected.decimal == ","
+        key = (own, commas)
+        if key not in self.memo:
             base = self.read_by(own.of_column)
             # where one of the first texts does not fit, the others need not be parsed
             fits = all(map(base._is_number_or_missing, self.categories[:50]))
             fits = fits and not base._parsed_texts(own.of_column.number, A_NUMBER)[1]
-            self.memo[own] = detect_number_format(self.categories, own, fits=fits)
-        detected: DetectedNumbers = self.memo[own]
+            self.memo[key] = detect_number_format(self.categories, own, fits=fits, commas=commas)
+        detected: DetectedNumbers = self.memo[key]
         return detected
 
     def in_own_format(self) -> tuple["Column", DetectedNumbers]:
@@ -119,9 +124,10 @@ class Column:
         if expected is not None and not own.contradictions(first):
             with suppress(CellParseError):
                 return self.read_by(first).as_numbers(), first
-        detected = self.detect_format()
+        detected = self.detect_format(expected)
         second = detected.number_format
-        certain = detected.other is None or second == own.of_column
+        usual = second == own.of_column and first.decimal == second.decimal
+        certain = detected.other is None or usual
         if certain and first.may_have(second.unit):
             with suppress(CellParseError):
                 return self.read_by(second).as_numbers(), second
@@ -207,11 +213,14 @@ class Column:
     def as_values(self) -> tuple[Codes, list[str]]:
         """Return codes (N,), -1 for a missing value, and the values they point into.
 
-        A value has one spelling, however its cells are written. Texts that do not occur in these
-        rows have no part in it.
+        A value has one spelling, however its cells are written, and the values are in the order in
+        which they first occur. Texts that do not occur in these rows have no part in it.
         """
         codes, texts = self.as_text()
-        plain, used = self.plain(texts), used_codes(codes)
+        distinct, first_rows = np.unique(codes, return_index=True)
+        # numbers have codes by size: the order must be that of the same table as text
+        in_order = distinct[np.argsort(first_rows)]
+        plain, used = self.plain(texts), in_order[in_order >= 0].tolist()
         spelling = Spelling(plain[k] for k in used)
         number: dict[str, int] = {}  # the new code of each value
         new = np.full(len(texts) + 1, -1, np.int32)  # the last for the code -1

@@ -73,20 +73,25 @@ class DetectedNumbers:
 
 
 def detect_number_format(
-    texts: Iterable[str], table_format: NumberFormat, *, fits: bool | None = None
+    texts: Iterable[str],
+    table_format: NumberFormat,
+    *,
+    fits: bool | None = None,
+    commas: bool = False,
 ) -> DetectedNumbers:
     """Return the format in which the most of the distinct texts are numbers.
 
     Settings of the user, and then the format that the table shows, come first where all texts fit.
     A format that is not a table's is a column's own, and is returned as it is. `fits` is whether
-    all texts are numbers in the table's, if that is known.
+    all texts are numbers in the table's, if that is known. With `commas`, decimal commas are
+    expected.
     """
     if not isinstance(table_format, TableNumberFormat):
         return DetectedNumbers(table_format)
     base = table_format.of_column
     words = [text for text in texts if not base.is_missing_number(text)]
     if all(map(base.is_number, words)) if fits is None else fits:
-        example = None if table_format.is_certain else _may_be_thousands(words)
+        example = None if table_format.is_certain else _may_be_thousands(words, commas)
         other = replace(base, decimal=",", thousands=".")
         return DetectedNumbers(base, other, example) if example else DetectedNumbers(base)
     numbers = _numbers(words)
@@ -142,12 +147,13 @@ def shown_decimal(cell: str) -> DecimalMark | None:
     return marks.pop() if len(marks) == 1 else None
 
 
-def _may_be_thousands(numbers: Iterable[str]) -> str | None:
+def _may_be_thousands(numbers: Iterable[str], commas: bool) -> str | None:
     """Return a number whose point may be a thousands mark, if all points may, else None.
 
-    That is so in 2.524 beside 463, but not where all numbers have three decimals.
+    That is so in 2.524 beside 463, but where all numbers have three decimals, only if decimal
+    `commas` are expected.
     """
-    example, whole = None, False
+    example, whole = None, commas
     for number in numbers:
         if "." not in number:
             whole = True

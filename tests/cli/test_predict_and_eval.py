@@ -76,7 +76,7 @@ def test_flags_are_counted_on_stderr(here: Path) -> None:
     flags = [row["flags"] for row in read(said.out)]
     assert flags == ["" if row[3] else "imputed day" for row in UNDATED]
     document = json.loads(bpnet("predict", "runs/c-001", "u.csv", "--json", cwd=here).out)
-    assert document["flags"] == {"rows": 90, "flagged": 9, "kinds": {"imputed": 9}}
+    assert document["flags"] == {"rows": 90, "flagged": 9, "kinds": {"imputed": 9}, "notes": []}
     scored = bpnet("eval", "runs/c-001", "u.csv", cwd=here)
     assert scored.err == said.err
     scored = json.loads(bpnet("eval", "runs/c-001", "u.csv", "--json", cwd=here).out)

@@ -155,7 +155,9 @@ def test_groups_of_numbers_and_of_text_are_split_alike(tmp_path):
     pa.parquet.write_table(
         table.set_column(1, "customer", sorted_codes), tmp_path / "sorted.parquet"
     )
-    write_csv(tmp_path / "t.csv", table.column_names, list(zip(*table.to_pydict().values())))
+    write_csv(
+        tmp_path / "t.csv", table.column_names, list(zip(*table.to_pydict().values(), strict=True))
+    )
 
     def test_rows(path: str) -> list[int]:
         text = CONFIG.replace("t.csv", path).replace("split: {", "split: {group: customer, ")

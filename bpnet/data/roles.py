@@ -182,7 +182,7 @@ def differing_in_case_note(texts: list[str]) -> str | None:
 
 def _code(column: Column, rows: Array) -> str | None:
     """Return a whole number with a leading zero, such as 02134, if the cells are all digits."""
-    if column.numbers is not None:
+    if column.numbers is not None or not column.has_leading_zeros:
         return None
     _, texts = _present(column, rows)
     codes = [text for text in texts if not column.number_format.is_missing_number(text)]

@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -86,7 +87,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def json_text(value: Any) -> str:
     """Return a JSON document, with null for NaN and infinity, which JSON lacks."""
-    return json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False)
+    return _json(value, "\n")
 
 
 def cannot_write(path: Path, error: OSError) -> RunError:
@@ -132,27 +133,40 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path}: is not JSON that bpnet wrote; {_RESTORE}") from None
 
 
-def _plain(value: Any) -> Any:
-    """Convert NumPy scalars to Python's, paths to text, and NaN and infinity to None.
+def _json(value: Any, line: str) -> str:
+    """Return a value as JSON with an indent of 2; `line` begins a line at the value's own indent.
 
-    Of a dataclass it is a mapping of its fields, without the copies that `asdict` makes.
+    NumPy's scalars are numbers, paths text, NaN and infinity null, and a dataclass is an object of
+    its fields. `json.dumps`, which takes several times as long with an indent, is for the rest.
     """
-    if isinstance(value, str | bool | int | None):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None  # also one of NumPy's
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, float):  # also one of NumPy's
+        return float.__repr__(value) if math.isfinite(value) else "null"
+    if value is None or isinstance(value, int):
+        return json.dumps(value)
+    inner = line + "  "
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        items = [_json(item, inner) for item in value]
+        return f"[{inner}{f',{inner}'.join(items)}{line}]" if items else "[]"
+    if isinstance(value, Mapping):
+        members = [f"{_key(key)}: {_json(item, inner)}" for key, item in value.items()]
+        return f"{{{inner}{f',{inner}'.join(members)}{line}}}" if members else "{}"
     if isinstance(value, frozenset):
-        return [_plain(item) for item in sorted(value)]
+        return _json(sorted(value), line)
     if isinstance(value, Path):
-        return str(value)
+        return encode_basestring(str(value))
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return _json(value.item(), line)
     names = _field_names(value.__class__)
-    return value if names is None else {name: _plain(getattr(value, name)) for name in names}
+    if names is None:
+        return json.dumps(value)  # which names the type that JSON lacks
+    return _json({name: getattr(value, name) for name in names}, line)
+
+
+def _key(key: object) -> str:
+    """Return the key of an object as JSON: of a number its text."""
+    return encode_basestring(key if isinstance(key, str) else json.dumps(key))
 
 
 @functools.cache

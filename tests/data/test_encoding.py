@@ -23,6 +23,7 @@ from bpnet.config.loading import load_config
 from bpnet.config.source import parse_source
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.column_options import ColumnOptions
+from bpnet.data.encoding.column_stats import NumericStats
 from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.settings import (
     Embedded,
@@ -122,6 +123,16 @@ def test_quantiles_are_those_of_scikit_learn(values):
         values[:train]
     )
     close(encoded(fitted(whole, train, numeric(Quantile())), whole), reference.transform(values))
+
+
+@given(
+    arrays.arrays(float, st.integers(1, 40), elements=st.floats(-1e300, 1e300)),
+    arrays.arrays(float, 5, elements=st.floats(0, 1)),
+)
+def test_quantiles_are_those_of_numpy_to_the_last_bit(sample, shares):
+    stats = NumericStats()
+    stats.add(sample, np.ones(len(sample), bool))
+    assert np.array_equal(stats.quantiles(shares), np.percentile(sample, shares * 100))
 
 
 def test_more_rows_than_quantiles():

@@ -5,11 +5,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bpnet.data.encoding.number_advice import ambiguity_note
 from bpnet.data.reading.column import CellParseError, Column, column_from_texts
 from bpnet.data.reading.json_lines import JsonLinesFile
-from bpnet.data.reading.number_detection import TableNumberFormat
+from bpnet.data.reading.number_detection import TableNumberFormat, shown_decimal
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener
@@ -231,3 +233,30 @@ def test_a_number_of_json_with_thousands_of_digits_is_named_with_its_line():
     lines = '{"x": 1}\n{"x": ' + "9" * 5000 + "}\n"
     with pytest.raises(DataError, match=r"t, line 2: not a JSON object \(a number is too long\)"):
         JsonLinesFile("t", bytes_opener(lines.encode()), Reading())
+
+
+WRITTEN = (
+    *("", "5", "-7", "007", "+1.5", ".5", "5.", "1e3", "1E-3", "-0", "-999", "-", "1e999"),
+    *("1-2", "1_000", "\u0665", "nan", "NA", "5%", "1,5"),
+)
+PLAIN_CELLS = st.floats(allow_nan=False, allow_infinity=False).map(repr) | st.sampled_from(WRITTEN)
+
+
+@given(st.lists(PLAIN_CELLS, max_size=5), st.sampled_from([(), ("-999",), ("\u2212999",)]))
+def test_plain_numbers_are_those_of_each_cell(cells, missing):
+    number_format = NumberFormat(missing=frozenset(missing))
+    plain = number_format.plain_numbers(cells)
+    if plain is not None:
+        assert list(map(repr, plain)) == [repr(number_format.number(cell)) for cell in cells]
+
+
+@given(st.lists(st.floats(-1e9, 1e9).map(repr), min_size=1))
+def test_the_texts_of_floats_are_plain_numbers(cells):
+    assert NumberFormat().plain_numbers(cells) == list(map(float, cells))
+
+
+@given(st.from_regex(r"[-+]?[0-9]{1,5}\.[0-9]{1,5}", fullmatch=True))
+def test_a_point_is_a_decimal_mark_unless_three_digits_follow_it(cell):
+    whole, fraction = cell.lstrip("+-").split(".")
+    grouped = len(fraction) == 3 and len(whole) <= 3 and whole[0] != "0"
+    assert shown_decimal(cell) == (None if grouped else ".")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bpnet.errors import RunError
 from bpnet.runs.files import (
+    json_text,
     read_json,
     read_text,
     replacing,
@@ -41,6 +42,17 @@ def test_json_reads_back_the_same(tmp_path_factory: pytest.TempPathFactory, valu
     path = tmp_path_factory.getbasetemp() / f"value-{os.getpid()}.json"
     write_json(path, value)
     assert repr(read_json(path)) == repr(value)
+
+
+@given(json_values | st.dictionaries(st.none() | st.booleans() | st.integers(), st.floats(0, 1)))
+def test_json_is_what_the_json_module_writes(value: Any) -> None:
+    expected = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    assert json_text(value) == expected
+
+
+def test_what_json_lacks_is_an_error() -> None:
+    with pytest.raises(TypeError, match="object is not JSON serializable"):
+        json_text({"a": [object()]})
 
 
 def test_json_looks_like_this(tmp_path: Path) -> None:

@@ -67,11 +67,10 @@ class NumericStats:
 
     def quantiles(self, shares: Floats) -> Floats:
         """Return the sample's quantiles at the shares (Q,), interpolated linearly."""
-        sample, percent = self.sample, shares * 100  # as scikit-learn takes them, to the last bit
         with np.errstate(all="ignore"):
             # shrunk if a difference of two numbers would overflow
             factor = 1.0 if np.isfinite(self.highest - self.lowest) else 0.25
-            return np.asarray(np.percentile(sample * factor, percent) / factor)
+            return _quantiles(self.sample * factor, shares) / factor
 
     @property
     def sample(self) -> Floats:
@@ -84,6 +83,16 @@ class NumericStats:
         """The most frequent number of the sample, the smallest of several."""
         values, counts = np.unique(self.sample, return_counts=True)
         return float(values[np.argmax(counts)])  # argmax takes the first, values are sorted
+
+
+def _quantiles(sample: Floats, shares: Floats) -> Floats:
+    """Return what `np.percentile` does, to the last bit, in a fraction of the time for few rows."""
+    ordered, last = np.sort(sample), len(sample) - 1
+    positions = shares * 100 / 100 * last  # as percentiles, which scikit-learn takes
+    before = np.floor(positions).astype(np.intp)
+    low, high = ordered[before], ordered[np.minimum(before + 1, last)]
+    way, step = positions - before, high - low
+    return np.where(way < 0.5, low + step * way, high - step * (1 - way))
 
 
 def _power_of_two(size: float) -> float:

@@ -77,9 +77,7 @@ class Column:
 
     def read_by(self, number_format: NumberFormat) -> "Column":
         """Return the column with a number format, but its own words for a missing value."""
-        missing = self.number_format.missing
-        if number_format.missing != missing:
-            number_format = replace(number_format, missing=missing)
+        number_format = number_format.with_words(self.number_format.missing)
         if number_format == self.number_format:
             return self
         return replace(self, number_format=number_format)
@@ -97,7 +95,9 @@ class Column:
         if key not in self.memo:
             base = self.read_by(own.of_column)
             # where one of the first texts does not fit, the others need not be parsed
-            fits = all(map(base._is_number_or_missing, self.categories[:50]))
+            first = self.categories[:50]
+            fits = own.of_column.plain_numbers(first) is not None
+            fits = fits or all(map(base._is_number_or_missing, first))
             fits = fits and not base._parsed_texts(own.of_column.number, A_NUMBER)[1]
             self.memo[key] = detect_number_format(self.categories, own, fits=fits, commas=commas)
         detected: DetectedNumbers = self.memo[key]
@@ -118,7 +118,7 @@ class Column:
             return self.as_numbers(), own
         first = own.of_column
         if expected is not None and expected != first:
-            first = replace(expected, missing=own.missing)
+            first = expected.with_words(own.missing)
         if self.numbers is not None:
             return self.numbers, first
         if expected is not None and not own.contradictions(first):
@@ -132,6 +132,15 @@ class Column:
             with suppress(CellParseError):
                 return self.read_by(second).as_numbers(), second
         return self.read_by(first).as_numbers(), first  # which names the cells that do not fit
+
+    @property
+    def has_leading_zeros(self) -> bool:
+        """Whether a text begins with a zero and another digit, as the code 007 does."""
+        key = "leading zeros"
+        if key not in self.memo:
+            zeros = (text[1:2] for text in self.categories if text.startswith("0"))
+            self.memo[key] = any(map(str.isdigit, zeros))
+        return bool(self.memo[key])
 
     def with_bits(self) -> "Column":
         """Return the column with 1 for true and 0 for false, in any case."""
@@ -172,13 +181,17 @@ class Column:
         _, categories = self.as_text()
         values = np.full(len(categories) + 1, np.nan)
         wrong = []
-        for k, category in enumerate(categories):
-            if self.number_format.is_missing_number(category):
-                continue
-            try:
-                values[k] = parse(category)
-            except ValueError:
-                wrong.append(k)
+        plain = self.number_format.plain_numbers(categories) if expected == A_NUMBER else None
+        if plain is not None:
+            values[:-1] = plain
+        else:
+            for k, category in enumerate(categories):
+                if self.number_format.is_missing_number(category):
+                    continue
+                try:
+                    values[k] = parse(category)
+                except ValueError:
+                    wrong.append(k)
         if self.codes is not None:  # the texts of numbers depend on the rows
             self.memo[key] = values, wrong
         return values, wrong

@@ -23,6 +23,7 @@ FORMATS = (
 """The formats that are detected; of those that fit the same cells, the first is taken."""
 
 _ONE_POINT = re.compile(r"[-+]?[1-9][0-9]{0,2}\.[0-9]{3}")
+_SHOWN_POINT = re.compile(r"[-+]?[0-9]+\.(?:[0-9]{1,2}|[0-9]{4,})")
 _ONES = str.maketrans("023456789", "1" * 9)
 
 
@@ -89,6 +90,8 @@ def detect_number_format(
     if not isinstance(table_format, TableNumberFormat):
         return DetectedNumbers(table_format)
     base = table_format.of_column
+    if fits and table_format.is_certain:
+        return DetectedNumbers(base)
     words = [text for text in texts if not base.is_missing_number(text)]
     if all(map(base.is_number, words)) if fits is None else fits:
         example = None if table_format.is_certain else _may_be_thousands(words, commas)
@@ -140,6 +143,8 @@ def shown_decimal(cell: str) -> DecimalMark | None:
     """Return the decimal mark that a number shows, None if it shows none."""
     if "." not in cell and "," not in cell:
         return None
+    if _SHOWN_POINT.fullmatch(cell):
+        return "."  # most are so, and this is fast
     parts = split_number(with_plain_marks(cell))
     if parts is None:
         return None

@@ -33,7 +33,11 @@ class Numbers:
 
     def texts(self) -> list[str]:
         """Return the rounded values as text, whole numbers without a fraction."""
-        return [repr(value).removesuffix(".0") for value in self.rounded().tolist()]
+        if not len(self.values):
+            return []
+        # of the whole list at once: one by one it takes twice as long
+        together = f"{self.rounded().tolist()!r}"[1:-1] + ", "
+        return together.replace(".0, ", ", ").split(", ")[:-1]
 
 
 def _round(values: Floats, decimals: npt.NDArray[np.int64]) -> Floats:

@@ -13,6 +13,7 @@ from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.scalers import AnyScaler
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import CellParseError, Column, Floats
+from bpnet.data.reading.formats_so_far import FormatsSoFar
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import KnownValues
 from bpnet.engine.component import Array, Component, FieldError, choice
@@ -266,17 +267,28 @@ def numbers_or_bits(
     If the numbers of the training rows are 0 and 1, from `lowest` to `highest`, and so are these,
     true is 1 and false is 0.
     """
+    of_bits, so_far = {lowest, highest} <= {0.0, 1.0}, column.formats_so_far or FormatsSoFar()
     try:
-        return column.numbers_like(number_format)
+        values, own_format = column.numbers_like(number_format)
     except CellParseError as error:
-        if not {text.lower() for text in error.texts} <= {"true", "false"}:
-            raise
-        if not {lowest, highest} <= {0.0, 1.0}:
+        if not of_bits or not {text.lower() for text in error.texts} <= {"true", "false"}:
             raise
         values, own_format = column.with_bits().numbers_like(number_format)
-        if not np.isin(values[~np.isnan(values)], (0, 1)).all():
+        if so_far.has_others or len(_others(values)):
             raise
-        return values, own_format
+        so_far.has_words = True
+    else:
+        if of_bits and not so_far.has_others and len(rows := _others(values)):
+            if so_far.has_words:
+                texts = column.take(rows[:1]).cells()
+                raise CellParseError(texts, rows, "0 or 1, true or false, as the cells before it")
+            so_far.has_others = True
+    return values, own_format
+
+
+def _others(values: Floats) -> npt.NDArray[np.intp]:
+    """Return the positions of the numbers other than 0 and 1."""
+    return np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1))
 
 
 def far_outside(values: Floats, lowest: float, highest: float) -> npt.NDArray[np.intp]:

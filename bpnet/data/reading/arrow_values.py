@@ -135,7 +135,7 @@ class ArrowChunk(Chunk):
         """Return a column's cells (N,) as Arrow has them."""
         return self._batch.column(self._batch.schema.names.index(self._written[name]))
 
-    def column(self, name: str) -> Column:
+    def _column(self, name: str) -> Column:
         """Return one of the columns; raise DataError if it holds neither numbers nor text."""
         array = self.values(name)
         kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type

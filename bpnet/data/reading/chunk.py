@@ -1,12 +1,14 @@
 """A chunk: consecutive rows of a table, read column by column or row by row."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.reading.column import Column
+from bpnet.data.reading.formats_so_far import FormatsSoFar
 from bpnet.data.reading.number_format import NumberFormat
 
 CellType = Literal["number", "text", "any"]
@@ -30,6 +32,8 @@ class Chunk:
     """Rows of a table from row `start` on, counted from 0."""
 
     columns: list[str]
+    formats: Mapping[str, FormatsSoFar] | None = None
+    """How each column's numbers have been read in the chunks before; None outside a table."""
 
     def __init__(self, name: str, start: int) -> None:
         self.name, self.start = name, start
@@ -39,6 +43,12 @@ class Chunk:
 
     def column(self, name: str) -> Column:
         """Return one of the columns that were asked for."""
+        column = self._column(name)
+        if self.formats is None:
+            return column
+        return replace(column, formats_so_far=self.formats[name])
+
+    def _column(self, name: str) -> Column:
         raise TypeError(f"{type(self).__name__} has no columns")
 
     def rows(self) -> Sequence[Sequence[str]]:
@@ -75,8 +85,7 @@ class ChunkSelection(Chunk):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def column(self, name: str) -> Column:
-        """Return one of the columns in the selected rows."""
+    def _column(self, name: str) -> Column:
         return self._chunk.column(name).take(self._rows)
 
     def where(self, row: int) -> str:
@@ -101,8 +110,7 @@ class ColumnChunk(Chunk):
     def __len__(self) -> int:
         return len(next(iter(self._columns.values())))
 
-    def column(self, name: str) -> Column:
-        """Return one of the columns."""
+    def _column(self, name: str) -> Column:
         return self._columns[name]
 
     def rows(self) -> Sequence[Sequence[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bpnet.data.reading.formats_so_far import FormatsSoFar, extended
 from bpnet.data.reading.number_detection import (
     DetectedNumbers,
     TableNumberFormat,
@@ -63,6 +64,8 @@ class Column:
     memo: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
     """What has been read of the categories; columns of other rows, which `take` returns, share it.
     """
+    formats_so_far: FormatsSoFar | None = field(default=None, repr=False, compare=False)
+    """How the numbers of the table's chunks before have been read; None of a column on its own."""
 
     def __len__(self) -> int:
         cells = self.codes if self.numbers is None else self.numbers
@@ -111,27 +114,82 @@ class Column:
     def numbers_like(self, expected: NumberFormat | None) -> tuple[Floats, NumberFormat]:
         """Return the numbers (N,) and their format, the expected one if all cells fit it.
 
-        Else they are read in a format of their own, if that is certain. Raises CellParseError.
+        Else they are read in a format of their own, if that is certain. What the table's chunks
+        before have shown comes first, and is never contradicted. Raises CellParseError.
         """
-        own = self.number_format
+        own, so_far = self.number_format, self.formats_so_far or FormatsSoFar()
         if not isinstance(own, TableNumberFormat):
             return self.as_numbers(), own
-        first = own.of_column
+        fixed, first = so_far.fixed(own), own.of_column
         if expected is not None and expected != first:
             first = expected.with_words(own.missing)
         if self.numbers is not None:
+            self._fix(own.of_column, so_far)
             return self.numbers, first
-        if expected is not None and not own.contradictions(first):
+        if fixed is not None or (expected is not None and not own.contradictions(first)):
             with suppress(CellParseError):
-                return self.read_by(first).as_numbers(), first
+                return self._read_and_fix(fixed or first, so_far)
         detected = self.detect_format(expected)
-        second = detected.number_format
-        usual = second == own.of_column and first.decimal == second.decimal
-        certain = detected.other is None or usual
-        if certain and first.may_have(second.unit):
-            with suppress(CellParseError):
-                return self.read_by(second).as_numbers(), second
-        return self.read_by(first).as_numbers(), first  # which names the cells that do not fit
+        for each in (detected.number_format, detected.other):
+            if each is None:
+                continue
+            usual = each == own.of_column and first.decimal == each.decimal
+            certain = detected.other is None or usual
+            second = extended(fixed, each) if fixed else each if certain else None
+            if second is not None and (fixed or first.may_have(second.unit)):
+                with suppress(CellParseError):
+                    return self._read_and_fix(second, so_far)
+        return self._read_and_fix(fixed or first, so_far)  # which names the cells that do not fit
+
+    def _read_and_fix(
+        self, number_format: NumberFormat, so_far: FormatsSoFar
+    ) -> tuple[Floats, NumberFormat]:
+        """Return the numbers (N,) in a format, in which later chunks are then read."""
+        values = self.read_by(number_format).as_numbers()
+        self._fix(number_format, so_far)
+        return values, number_format
+
+    def _fix(self, number_format: NumberFormat, so_far: FormatsSoFar) -> None:
+        """Note the format of the numbers, unless it makes no difference.
+
+        Raises CellParseError if the table's chunks before contradict it.
+        """
+        own = self.number_format
+        assert isinstance(own, TableNumberFormat)
+        fixed = so_far.fixed(own)
+        if number_format == fixed and (self.numbers is None or number_format.unit != "%"):
+            return
+        if row := self._first_row_with_marks():
+            certain = own.is_certain or self.detect_format().other is None
+            if so_far.allows(own, number_format, certain=certain):
+                so_far.fix(own, number_format, certain=certain)
+                return
+        elif row := self._first_row():
+            if not so_far.has_percent:
+                so_far.has_unmarked = True
+                return
+        else:
+            return
+        text = self.take(np.array(row)).cells()[0]
+        other = fixed or next(iter(so_far.formats.values()), own.of_column)
+        raise CellParseError([text], np.array(row), A_NUMBER, number_format=other)
+
+    def _first_row_with_marks(self) -> list[int]:
+        """Return the first row whose number may be another one in another format, if any is."""
+        if self.numbers is not None:
+            return np.flatnonzero(self.numbers % 1 > 0)[:1].tolist()  # NaN > 0 is False
+        assert self.codes is not None
+        for k, text in enumerate(self.categories):
+            marked = text and not text.lstrip("+-").isdecimal()
+            if marked and not self.number_format.is_missing_number(text):
+                rows = np.flatnonzero(self.codes == k)[:1].tolist()
+                if rows:  # else the text is of rows that were not taken
+                    return rows
+        return []
+
+    def _first_row(self) -> list[int]:
+        """Return the first row with a number, if any has one."""
+        return np.flatnonzero(~np.isnan(self.as_numbers()))[:1].tolist()
 
     @property
     def has_leading_zeros(self) -> bool:
@@ -146,7 +204,7 @@ class Column:
         """Return the column with 1 for true and 0 for false, in any case."""
         bits = {"true": "1", "false": "0"}
         categories = [bits.get(text.lower(), text) for text in self.categories]
-        return Column(self.number_format, codes=self.codes, categories=categories)
+        return replace(self, categories=categories, memo={})
 
     def parse(self, parse: Callable[[str], float], expected: str) -> Floats:
         """Return each cell as `parse` reads its text, NaN for a missing value.

@@ -132,7 +132,7 @@ class TextChunk(Chunk):
         blank = max(0, self._file.header.width - len(self.columns))
         return parse_columns(self._content, self.columns, self._file.dialect, types, blank)
 
-    def column(self, name: str) -> Column:
+    def _column(self, name: str) -> Column:
         """Return one column, as pandas parsed it, else from its cells."""
         if name in self._parsed_by_pandas:
             return self._parsed_by_pandas[name]

@@ -159,7 +159,7 @@ class SheetChunk(Chunk):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def column(self, name: str) -> Column:
+    def _column(self, name: str) -> Column:
         """Return one of the columns."""
         k = self._positions[name]
         return column_from_texts([row[k] for row in self._rows], self._number_format)

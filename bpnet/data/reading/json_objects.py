@@ -110,7 +110,7 @@ class ObjectChunk(Chunk):
         key = self._keys[name]
         return [row.get(key) for _, row in self._objects]
 
-    def column(self, name: str) -> Column:
+    def _column(self, name: str) -> Column:
         """Return one of the columns; raise DataError if a cell is an object or a list."""
         if name not in self._converted:
             cells = [self._cell(k, name, value) for k, value in enumerate(self.values(name))]

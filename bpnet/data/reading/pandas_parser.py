@@ -55,7 +55,7 @@ def parse_columns(
                 (np.abs(numbers) > MAX_EXACT).any() or (may_be_codes and _are_whole(numbers))
             )
             exact = not inexact and not np.isinf(numbers).any()
-            if exact and not _may_have_thousands(numbers, dialect.number_format):
+            if exact and not _may_have_thousands(numbers, content, dialect.number_format):
                 parsed[name] = Column(dialect.number_format, numbers=numbers)
         elif kind == "text":
             codes, categories = pd.factorize(series)
@@ -71,12 +71,14 @@ def parse_columns(
     return parsed
 
 
-def _may_have_thousands(numbers: Floats, number_format: NumberFormat) -> bool:
-    """Return whether a point may be a thousands mark, as in 2.524 beside 463."""
+def _may_have_thousands(numbers: Floats, content: bytes, number_format: NumberFormat) -> bool:
+    """Return whether a point may be a thousands mark, as in 2.524 beside 463, or in 45.000."""
     if not isinstance(number_format, TableNumberFormat) or number_format.is_certain:
         return False
     whole = numbers % 1 == 0
-    if whole.all() or not whole.any() or np.nanmax(np.abs(numbers)) >= 1000:
+    if (whole | np.isnan(numbers)).all():
+        return b".000" in content
+    if not whole.any() or np.nanmax(np.abs(numbers)) >= 1000:
         return False
     thousands = numbers * 1000
     return bool((np.isnan(numbers) | (np.abs(thousands - np.round(thousands)) < 1e-6)).all())

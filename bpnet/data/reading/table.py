@@ -1,6 +1,7 @@
 """A table: named columns whose rows are read in chunks, from one file or several."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Protocol
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.reading.chunk import Chunk, ChunkSelection, ColumnTypes
+from bpnet.data.reading.formats_so_far import FormatsSoFar
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
 
@@ -44,6 +46,8 @@ class Table:
         self.name, self.files = name, list(files)
         self.columns = self.files[0].columns
         self._sizes: list[int] | None = None
+        # kept for all passes
+        self._formats: dict[str, FormatsSoFar] = defaultdict(FormatsSoFar)
         problems = [problem for file in self.files[1:] for problem in self._differences(file)]
         if problems:
             total = total_line(len(problems), "files have other columns")
@@ -88,6 +92,7 @@ class Table:
         for file in self.files:
             before = start
             for chunk in file.chunks(types, start):
+                chunk.formats = self._formats
                 yield chunk
                 start += len(chunk)
             sizes.append(start - before)

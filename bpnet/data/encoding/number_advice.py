@@ -89,7 +89,16 @@ def number_problem(
         ]
     like = _example(column, error.number_format)
     difference = _difference(cell, error.number_format)
-    if like is None:  # at prediction, or in a later part of a large table
+    if like is None and column.formats_so_far and column.formats_so_far.formats:
+        others = error.number_format
+        option = ""
+        if chosen.decimal != others.decimal:
+            option = f", or add {_setting(chosen, others)} to read all like this one"
+        return [
+            f"{place} {difference} the numbers in the rows before it{like_it}; "
+            f"write all numbers of the column in one way{option}{way_out}"
+        ]
+    if like is None:  # at prediction
         return [f"{place} {difference} the training rows{like_it}; write it as there{way_out}"]
     text, row = like
     return [

@@ -177,19 +177,22 @@ class Column:
     def _first_row_with_marks(self) -> list[int]:
         """Return the first row whose number may be another one in another format, if any is."""
         if self.numbers is not None:
-            return np.flatnonzero(self.numbers % 1 > 0)[:1].tolist()  # NaN > 0 is False
+            return _first(self.numbers % 1 > 0)  # NaN > 0 is False
         assert self.codes is not None
         for k, text in enumerate(self.categories):
             marked = text and not text.lstrip("+-").isdecimal()
-            if marked and not self.number_format.is_missing_number(text):
-                rows = np.flatnonzero(self.codes == k)[:1].tolist()
-                if rows:  # else the text is of rows that were not taken
-                    return rows
+            # a text may be of rows that were not taken
+            if (
+                marked
+                and not self.number_format.is_missing_number(text)
+                and (row := _first(self.codes == k))
+            ):
+                return row
         return []
 
     def _first_row(self) -> list[int]:
         """Return the first row with a number, if any has one."""
-        return np.flatnonzero(~np.isnan(self.as_numbers()))[:1].tolist()
+        return _first(~np.isnan(self.as_numbers()))
 
     @property
     def has_leading_zeros(self) -> bool:
@@ -363,6 +366,11 @@ class Column:
         codes, categories = self.codes, self.categories
         texts = [*categories, ""]  # the last for the code -1
         return [texts[code] for code in codes.tolist()]
+
+
+def _first(mask: npt.NDArray[np.bool_]) -> list[int]:
+    """Return the first position at which a mask (N,) is true, if there is one."""
+    return [int(np.argmax(mask))] if mask.any() else []
 
 
 class NumberCell(str):

@@ -1,0 +1,120 @@
+"""A table read in many blocks means what it means in one, or is refused; never anything else."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from workflow_runs import predicted, train_text
+
+from bpnet.config.loading import read_config
+from bpnet.data.reading import delimited, streams
+from bpnet.errors import DataError
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.preparation.prepare import prepare
+
+CONFIG = """
+dataset:
+  path: t.csv
+  target: y
+  split: {validation: 0.2, test: 0}
+architecture: {hidden: [2]}
+training: {epochs: 1}
+"""
+ROWS = 30  # of a block
+
+NUMBERS: dict[str, Callable[[random.Random], str]] = {
+    "whole": lambda r: str(r.randint(0, 999)),
+    "thousands or decimal": lambda r: f"{r.randint(1, 99)},{r.randint(100, 999)}",
+    "decimal comma": lambda r: f"{r.randint(1, 99)},{r.randint(1, 9)}",
+    "German or not": lambda r: f"{r.randint(1, 99)}.{r.randint(100, 999)}",
+    "German thousands or not": lambda r: f"{r.randint(1, 99)}.000",
+    "decimal point": lambda r: f"{r.randint(1, 99)}.{r.randint(1, 9)}",
+    "German": lambda r: f"{r.randint(1, 99)}.{r.randint(100, 999)},{r.randint(1, 9)}",
+    "English": lambda r: f"{r.randint(1, 99)},{r.randint(100, 999)}.{r.randint(1, 9)}",
+    "euros": lambda r: f"{r.randint(1, 99)} €",
+    "dollars": lambda r: f"${r.randint(1, 99)}",
+    "percent": lambda r: f"{r.randint(1, 99)} %",
+}
+
+
+@contextmanager
+def small_blocks(size: int, *, fast: bool) -> Iterator[None]:
+    """Read blocks of about `size` bytes, with pandas if `fast`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "BLOCK", size)
+        patch.setattr(delimited, "LARGE", 0 if fast else 10**9)
+        yield
+
+
+def write(folder: Path, kinds: list[Callable[[random.Random], str]]) -> int:
+    """Write a table of a block of cells of each kind; return the size of a block."""
+    rng = random.Random(0)
+    lines = ["a;b;y"]
+    for kind in kinds:
+        # of one length, so that a block ends where the kinds change
+        rows = [f"{kind(rng)};{rng.choice('pqr')};{rng.choice('uv')}" for _ in range(ROWS)]
+        lines += [f"{row:60}" for row in rows]
+    (folder / "t.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / "c.yaml").write_text(CONFIG, "utf-8")
+    return 61 * ROWS + 20
+
+
+def prepared(folder: Path, *options: str) -> EncodedDataset | None:
+    """Return the encoded table, None if it is refused."""
+    try:
+        return prepare(read_config(folder / "c.yaml", options))
+    except DataError:
+        return None
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kinds=st.lists(st.sampled_from(sorted(NUMBERS)), min_size=2, max_size=3, unique=True),
+    fast=st.booleans(),
+)
+def test_numbers_are_never_read_in_another_way_in_later_blocks(kinds, fast, tmp_path):
+    size = write(tmp_path, [NUMBERS[kind] for kind in kinds])
+    one = prepared(tmp_path)
+    with small_blocks(size, fast=fast):
+        many = prepared(tmp_path)
+    if many is None:
+        return
+    assert one is not None
+    assert one.encoder.inputs == many.encoder.inputs
+    for part, rows in one.rows.items():
+        np.testing.assert_allclose(many.rows[part].x, rows.x, atol=1e-5)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_block_in_another_format_is_refused_with_its_row_and_the_setting(fast, tmp_path):
+    size = write(tmp_path, [NUMBERS["thousands or decimal"], NUMBERS["decimal comma"]])
+    with small_blocks(size, fast=fast):
+        with pytest.raises(DataError) as refused:
+            prepare(read_config(tmp_path / "c.yaml", ()))
+        assert f"line {ROWS + 2} (row {ROWS + 1}), column 'a'" in str(refused.value)
+        assert "--set dataset.reading.decimal=, " in str(refused.value)
+        many = prepared(tmp_path, "dataset.reading.decimal=,")
+    one = prepared(tmp_path)
+    assert one is not None
+    assert many is not None
+    for part, rows in one.rows.items():
+        np.testing.assert_allclose(many.rows[part].x, rows.x, atol=1e-5)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_predictions_are_of_one_format_too(fast, tmp_path):
+    write(tmp_path, [NUMBERS["English"]])
+    run = train_text(tmp_path, CONFIG).run
+    # the first block fits the model's format, the second only another one
+    size = write(tmp_path, [NUMBERS["thousands or decimal"], NUMBERS["decimal comma"]])
+    small = predicted(run, tmp_path / "t.csv")
+    with small_blocks(size, fast=fast):
+        with pytest.raises(DataError, match=rf"row {ROWS + 1}\), column 'a'.*reading.decimal=, "):
+            predicted(run, tmp_path / "t.csv")
+        again = predicted(run, tmp_path / "t.csv", reading=["dataset.reading.decimal=,"])
+    assert again == small

@@ -6,6 +6,7 @@ kind.
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -204,7 +205,9 @@ def _expected(detail: ErrorDetails) -> str:
     if kind == "string_too_short":
         return "text that is not empty"
     if kind == "literal_error":
-        return str(context["expected"]).replace("'", "")
+        expected = str(context["expected"])
+        # marks such as , stay in quotes
+        return expected if re.search(r"['\"]\W['\"]", expected) else expected.replace("'", "")
     if kind == "too_short":
         return "a list of at least one entry, or left out"
     return _EXPECTED.get(kind, detail["msg"])

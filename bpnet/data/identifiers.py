@@ -6,6 +6,7 @@ import numpy as np
 
 from bpnet.data.reading.column import Floats
 from bpnet.data.spelling import Spelling
+from bpnet.messages import set_option
 
 FEWEST_ROWS = 20
 """Rows below which no column is taken for an identifier."""
@@ -27,7 +28,10 @@ _ID_NAME = re.compile(
     r"[_ .-]?(index|no|nr|num|number)"
 )
 _CAMEL_CASE_ID = re.compile(r"[A-Za-z0-9]*[a-z0-9]I[Dd]")  # customerId, not PAID
-_YEAR_NAME = re.compile(r"(?i)(.*[_ .-])?(years?|yr|jahr|année|annee|anno|año|ano)([_ .-].*)?")
+_GIVEN_NAME = re.compile(r"column_[0-9]+")
+"""The name that a column without one is given."""
+_LATEST_START = 5
+"""Largest number that a counter begins with, where some of the rows were dropped."""
 
 
 def is_id_name(name: str) -> bool:
@@ -51,8 +55,9 @@ def counter_reason(name: str, values: Floats, rows: int) -> str | None:
     """Return why a column counts the rows, by its values (N,) in file order; None if it does not.
 
     The numbers of a counter are whole, and each is another. They go up or down with few gaps; or
-    the file is in another order, and the numbers lie so densely that chance would repeat some.
-    `rows` is the number of rows of the table, of which there may be more than N.
+    the file is in another order, and the numbers lie so densely that chance would repeat some. They
+    begin with 0 or 1, or a little later if rows were dropped; anywhere if the column has no name,
+    or that of an ID. `rows` is the number of rows of the table, of which there may be more than N.
     """
     count = len(values)
     if count < FEWEST_ROWS or not np.isfinite(values).all():
@@ -61,7 +66,8 @@ def counter_reason(name: str, values: Floats, rows: int) -> str | None:
     span = highest - lowest + 1
     if span > _DENSE * max(count, rows) or not (values == np.floor(values)).all():
         return None
-    if _YEAR_NAME.fullmatch(name) and lowest >= 1000 and highest < 3000:
+    first = 1 if span <= count else _LATEST_START
+    if not 0 <= lowest <= first and not (is_id_name(name) or _GIVEN_NAME.fullmatch(name)):
         return None
     steps = np.diff(values)
     in_order = span <= _DENSE * count and (bool((steps > 0).all()) or bool((steps < 0).all()))
@@ -69,3 +75,13 @@ def counter_reason(name: str, values: Floats, rows: int) -> str | None:
     if not in_order and not (shuffled and len(np.unique(values)) == count):
         return None
     return f"{COUNTS_ROWS}: a whole number of its own in each, {lowest:.0f} to {highest:.0f}"
+
+
+def step_note(name: str, values: Floats) -> str | None:
+    """Return a note if each of the values (N,), in file order, is that of the row before plus 1."""
+    if len(values) < FEWEST_ROWS or not (np.diff(values) == 1).all():
+        return None
+    return (
+        f"it is {values[0]:g} in the first row and rises by 1 from row to row, as a row number "
+        f"does; if it is one, leave it out: {set_option('dataset.roles', 'ignored', name)}"
+    )

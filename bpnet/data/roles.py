@@ -18,7 +18,14 @@ from bpnet.data.dates.detection import (
 )
 from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.number_advice import ambiguity_note, looks_like_number
-from bpnet.data.identifiers import FEWEST_ROWS, ID_REASON, counter_reason, is_id, is_id_name
+from bpnet.data.identifiers import (
+    FEWEST_ROWS,
+    ID_REASON,
+    counter_reason,
+    is_id,
+    is_id_name,
+    step_note,
+)
 from bpnet.data.reading.column import CellParseError, Column, Floats, number_text
 from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import FALSE_AND_TRUE, Spelling, differing_in_case
@@ -89,9 +96,8 @@ def detect_role(
         detected = replace(detected, note=ambiguity_note(numbers, name) or detected.note)
     counts = detected.role == "numeric" or code is not None
     if counts and not named:
-        reason = _counter_reason(name, column, table_rows or len(column))
-        if reason is not None:
-            detected = replace(detected, role="ignored", reason=reason, note=None)
+        with suppress(CellParseError):  # fitting reports the cell
+            detected = _without_counter(detected, name, column, table_rows or len(column))
     if given is None or given == detected.role:
         return detected
     return DetectedRole(
@@ -207,12 +213,14 @@ def _role_of_codes(
     return DetectedRole("categorical", note=note)
 
 
-def _counter_reason(name: str, column: Column, table_rows: int) -> str | None:
-    """Return why a column of numbers counts the rows, if it does: all of them, of every part."""
-    try:
-        return counter_reason(name, column.as_numbers(), table_rows)
-    except CellParseError:
-        return None  # fitting reports the cell
+def _without_counter(
+    detected: DetectedRole, name: str, column: Column, table_rows: int
+) -> DetectedRole:
+    """Return the role of a column of numbers: ignored if they count the rows, of every part."""
+    numbers = column.as_numbers()
+    if reason := counter_reason(name, numbers, table_rows):
+        return replace(detected, role="ignored", reason=reason, note=None)
+    return replace(detected, note=detected.note or step_note(name, numbers))
 
 
 def _compact_dates(name: str, numbers: Floats) -> str | None:

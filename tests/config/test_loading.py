@@ -248,7 +248,7 @@ def test_a_number_is_text_where_only_text_is_allowed() -> None:
         ),
         (
             SMALL + "  reading: {decimal: ';'}",
-            ("line 4", "dataset.reading.decimal is ';'", ". or ,"),
+            ("line 4", "dataset.reading.decimal is ';'", "'.' or ','"),
         ),
         (
             SMALL + "  reading: {decimal: ',', thousands: ','}",

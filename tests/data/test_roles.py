@@ -217,7 +217,6 @@ def test_none_is_a_word_beside_yes():
 COUNTERS = {
     "from 0": list(range(40)),
     "from 1": list(range(1, 41)),
-    "from anywhere": list(range(1001, 1041)),
     "down": list(range(40, 0, -1)),
     "floats": [f"{k}.0" for k in range(40)],
     "with leading zeros": [f"{k:04}" for k in range(40)],
@@ -259,11 +258,23 @@ def test_a_column_that_does_not_count_the_rows_is_a_feature(kind):
     assert found(list(map(str, NO_COUNTERS[kind]))).role == "numeric"
 
 
-def test_years_are_not_a_counter():
-    years = [str(year) for year in range(1950, 2020)]
-    assert found(years, "year").role == "numeric"
-    assert found(years, "Jahr").role == "numeric"
-    assert found(years, "row").role == "ignored"
+def test_a_counter_without_a_name_begins_anywhere():
+    numbers = list(map(str, range(1001, 1041)))
+    assert [found(numbers, name).role for name in ("Unnamed: 0", "column_1", "row")] == [
+        "ignored"
+    ] * 3
+    dropped = [str(k) for k in range(4, 70) if k % 4]
+    assert found(dropped, "x").role == "ignored"
+
+
+@pytest.mark.parametrize("first", [2, 20, 1950, -7])
+def test_numbers_that_rise_by_1_from_elsewhere_are_a_feature_with_a_note(first):
+    numbers = [str(first + k) for k in range(40)]
+    finding = found(numbers, "age")
+    assert finding.role == "numeric"
+    assert f"it is {first} in the first row" in (finding.note or "")
+    assert "--set dataset.roles.age=ignored" in (finding.note or "")
+    assert found(numbers[::-1], "age").note is None
 
 
 def test_categories_that_differ_only_in_case_are_noted():

@@ -8,7 +8,7 @@ from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.column_stats import CategoryStats
 from bpnet.data.encoding.columns import BooleanColumn, EncodedColumn, NumericColumn
 from bpnet.data.encoding.dates import DateColumn
-from bpnet.data.targets import missing_targets
+from bpnet.data.target_cells import missing_targets
 from bpnet.preparation.fit import FittedDataset
 
 

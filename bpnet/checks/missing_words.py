@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from bpnet.data.encoding.columns import CategoricalColumn
 from bpnet.data.missing_word_detection import gap_words, missing_words
+from bpnet.data.missing_words import not_missing_advice, yaml_words
 from bpnet.data.reading import Table
-from bpnet.data.reading.missing_words import yaml_word
 from bpnet.data.roles import MAX_INTEGER_CLASSES
 from bpnet.data.spelling import number_spelling
 from bpnet.data.targets import Classes
-from bpnet.messages import quoted_cell, quoted_list, set_option
+from bpnet.messages import quoted_cell, quoted_list
 from bpnet.preparation.fit import FittedDataset
 
 _FEWEST_NUMBERS = 3
@@ -27,7 +27,7 @@ class MissingWords:
     @property
     def assignment(self) -> str:
         """The setting that makes them missing values."""
-        return f"dataset.reading.missing=[{', '.join(map(yaml_word, self.words))}]"
+        return f"dataset.reading.missing={yaml_words(self.words)}"
 
     @property
     def warning(self) -> str:
@@ -76,8 +76,7 @@ def gap_warnings(fitted: FittedDataset) -> list[str]:
             columns_of.setdefault(word, []).append(name)
     return [
         f"{quoted_cell(word)} in {'column' if len(names) == 1 else 'columns'} {quoted_list(names)} "
-        "is read as a missing value; if it is a value: "
-        f"{set_option('dataset.reading.not_missing', f'[{yaml_word(word)}]')}"
+        f"is read as a missing value{not_missing_advice(word)}"
         for word, names in columns_of.items()
     ]
 

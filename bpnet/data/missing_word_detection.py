@@ -1,13 +1,12 @@
 """Words and numbers by which a column of numbers may say that a value is missing."""
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.data.reading.column import Column
-from bpnet.data.reading.number_format import GAPS
+from bpnet.data.missing_words import GAPS
+from bpnet.data.reading.column import Column, used_codes
 
 _WORDS = re.compile(
     r"(?i)[-–—. *]+|unk|unknown|unspecified|undefined|unavailable|missing|blank|empty|nil|refused"
@@ -30,17 +29,14 @@ def missing_words(column: Column, fewest: int) -> list[str]:
     rows = np.bincount(codes[codes >= 0], minlength=len(texts))
     used = [k for k in range(len(texts)) if rows[k]]
     present = [k for k in used if not number_format.is_missing_number(texts[k])]
-    numbers = {k: number_format.number(texts[k]) for k in present if _is_number(column, texts[k])}
+    is_number, number = number_format.is_number, number_format.number
+    numbers = {k: number(texts[k]) for k in present if is_number(texts[k])}
     words = [k for k in present if k not in numbers]
     if len(numbers) < fewest or rows[words].sum() >= rows[list(numbers)].sum():
         return []
     if not all(_WORDS.fullmatch(texts[k]) for k in words):
         return []
     return [texts[k] for k in [*words, *_sentinels(numbers, rows, fewest)]]
-
-
-def _is_number(column: Column, text: str) -> bool:
-    return column.number_format.is_number(text)
 
 
 def _sentinels(numbers: dict[int, float], rows: npt.NDArray[np.intp], fewest: int) -> list[int]:
@@ -56,6 +52,6 @@ def gap_words(column: Column) -> list[str]:
     """Return the words such as NA that are read as missing values, in a column of texts."""
     if column.codes is None:
         return []
-    is_missing, texts = column.number_format.is_missing, column.categories
-    used: Sequence[int] = np.unique(column.codes[column.codes >= 0]).tolist()
-    return [texts[k] for k in used if texts[k] in GAPS and is_missing(texts[k])]
+    is_missing = column.number_format.is_missing
+    texts = [column.categories[k] for k in used_codes(column.codes)]
+    return [text for text in texts if text in GAPS and is_missing(text)]

@@ -1,6 +1,5 @@
 """Roles of columns: numeric, categorical, …, detected from training rows or set by the user."""
 
-import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,6 @@ from bpnet.data.dates.detection import (
     unknown_month,
 )
 from bpnet.data.encoding.column_options import Role
-from bpnet.data.encoding.number_advice import ambiguity_note, looks_like_number
 from bpnet.data.identifiers import (
     FEWEST_ROWS,
     ID_REASON,
@@ -26,8 +24,11 @@ from bpnet.data.identifiers import (
     is_id_name,
     step_note,
 )
-from bpnet.data.reading.column import CellParseError, Column, Floats, number_text
-from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.numbers.advice import ambiguity_note
+from bpnet.data.numbers.cells import looks_infinite, number_text
+from bpnet.data.numbers.detection import looks_like_number
+from bpnet.data.numbers.number_format import NumberFormat
+from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.spelling import FALSE_AND_TRUE, Spelling, differing_in_case
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_cell, set_option
@@ -269,9 +270,7 @@ def _reason_to_ignore(name: str, texts: list[str], count: int) -> str:
 
 def _reads_as_number(text: str, number_format: NumberFormat) -> bool:
     """Return whether a text is meant as a number, even one that is not finite."""
-    return number_format.is_number(text) or bool(
-        re.fullmatch(r"(?i)[-+]?(inf(inity)?|[0-9.]+e[0-9]+)", text)
-    )
+    return number_format.is_number(text) or looks_infinite(text)
 
 
 def _present(column: Column, rows: Array) -> tuple[int, list[str]]:

@@ -9,8 +9,9 @@ import numpy as np
 from bpnet.config.schema import Config
 from bpnet.data.splitting import Part
 from bpnet.doctor.constant import best_constant
-from bpnet.doctor.diagnosis import Diagnosis, Examiner
+from bpnet.doctor.diagnosis import Diagnosis
 from bpnet.doctor.evidence import Evidence, Setup, is_linear
+from bpnet.doctor.examiner import Examiner
 from bpnet.doctor.finding import Finding
 from bpnet.doctor.history import Chronicle
 from bpnet.doctor.probe import Probe, probe

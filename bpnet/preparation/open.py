@@ -7,7 +7,7 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
-from bpnet.data.encoding.number_advice import ambiguity_note
+from bpnet.data.numbers.advice import ambiguity_note
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bpnet.data.missing_words import not_missing_advice
 from bpnet.data.reading.column import Floats
 from bpnet.data.splitting import Indices
-from bpnet.data.targets import not_missing_advice
 from bpnet.errors import DataError
 from bpnet.messages import quoted_cell
 from bpnet.preparation.open import OpenedDataset

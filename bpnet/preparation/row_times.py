@@ -20,9 +20,10 @@ from bpnet.data.dates.detection import DetectedFormat, detect_format, likely_for
 from bpnet.data.dates.moments import iso_text
 from bpnet.data.encoding.dates import read_days, read_zones
 from bpnet.data.encoding.settings import DateParts
+from bpnet.data.numbers.cells import number_text
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
-from bpnet.data.reading.column import CellParseError, Column, Floats, number_text
+from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.splitting import PARTS, Indices, Part
 from bpnet.errors import DataError
 from bpnet.messages import quoted_cell

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.data.encoding.cell_errors import Where, parse_problems
-from bpnet.data.encoding.number_advice import number_problem
+from bpnet.data.encoding.cell_errors import parse_problems
+from bpnet.data.encoding.number_errors import Where, number_problem
 from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.spelling import KnownValues
 from bpnet.data.splitting import Indices, Part

@@ -10,21 +10,17 @@ import numpy.typing as npt
 
 from bpnet.config.schema import Config
 from bpnet.config.task import Task
-from bpnet.data.encoding.cell_errors import Where
 from bpnet.data.encoding.column_stats import NumericStats
+from bpnet.data.encoding.number_errors import Where
 from bpnet.data.encoding.scalers import AnyScaler, fit_scaler
 from bpnet.data.encoding.settings import NoScaling, Standardize
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Column
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.roles import MAX_INTEGER_CLASSES, looks_like_classes
 from bpnet.data.spelling import sort_values
 from bpnet.data.splitting import Indices
-from bpnet.data.targets import (
-    AnyTarget,
-    Classes,
-    Labels,
-    Quantities,
+from bpnet.data.target_cells import (
     binary_values,
     class_codes,
     is_binary,
@@ -33,6 +29,7 @@ from bpnet.data.targets import (
     refuse_missing_targets,
     regression_values,
 )
+from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
 

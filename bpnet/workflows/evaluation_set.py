@@ -5,20 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.data.encoding.cell_errors import Where
+from bpnet.data.encoding.number_errors import Where
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.whole_columns import whole_columns
-from bpnet.data.targets import (
-    Classes,
-    Labels,
-    Quantities,
-    binary_values,
-    missing_targets,
-    regression_values,
-)
+from bpnet.data.target_cells import binary_values, missing_targets, regression_values
+from bpnet.data.targets import Classes, Labels, Quantities
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.errors import DataError

@@ -12,9 +12,9 @@ from bpnet.config.reading_overrides import override_reading
 from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.row_flags import FlagSummary, RowFlags
 from bpnet.data.formats import FileFormat
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import open_table
 from bpnet.data.reading.chunk import CellType, Chunk, number_cell_type
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.targets import Quantities
 from bpnet.data.writing import OutputColumns, open_writer
 from bpnet.errors import DataError, UsageError

@@ -16,7 +16,7 @@ import numpy as np
 from bpnet.data.reading import open_table
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.spelling import sort_values
-from bpnet.data.targets import class_codes
+from bpnet.data.target_cells import class_codes
 from bpnet.engine.activations import Sigmoid
 from bpnet.engine.initializers import AnyInitializer, Normal, Uniform
 from bpnet.engine.layers import Dense

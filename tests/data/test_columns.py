@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet.data.missing_words import GAPS, MISSING_WORDS
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import table_from_rows
 from bpnet.data.reading.column import CellParseError, Column, column_from_texts
-from bpnet.data.reading.number_format import GAPS, MISSING_WORDS, NumberFormat
 from bpnet.data.reading.whole_columns import whole_columns
 
 

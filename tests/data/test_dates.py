@@ -14,9 +14,9 @@ from bpnet.data.encoding.dates import DateColumn, share_passed
 from bpnet.data.encoding.fitting import fit_encoder
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.settings import Impute, OneHot, Refuse, Standardize
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import table_from_rows
 from bpnet.data.reading.column import column_from_texts
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.errors import DataError
 
 

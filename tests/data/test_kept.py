@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import Table, open_table
 from bpnet.data.reading.chunk import Chunk, ColumnChunk, ColumnTypes
 from bpnet.data.reading.column import CellParseError, Column, column_from_texts
 from bpnet.data.reading.kept import kept_table
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 
 NUMBERS: ColumnTypes = {"a": "number"}

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.data.encoding.number_advice import ambiguity_note
+from bpnet.data.numbers.advice import ambiguity_note
+from bpnet.data.numbers.detection import TableNumberFormat, shown_decimal
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import CellParseError, Column, column_from_texts
 from bpnet.data.reading.json_lines import JsonLinesFile
-from bpnet.data.reading.number_detection import TableNumberFormat, shown_decimal
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener
 from bpnet.errors import DataError

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import delimited, streams
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import CellParseError, Column
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.dialect import Dialect
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.pandas_parser import parse_columns
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener

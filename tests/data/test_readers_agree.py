@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import delimited
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import CellParseError, Column
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.json_lines import JsonLinesFile
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.parquet import ParquetFile
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bpnet.data.dates.date_format import ISO
+from bpnet.data.numbers.detection import TableNumberFormat
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import Column, column_from_texts
-from bpnet.data.reading.number_detection import TableNumberFormat
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.roles import DetectedRole, detect_role, looks_like_classes
 
 

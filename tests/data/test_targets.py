@@ -8,19 +8,16 @@ from hypothesis.extra import numpy as arrays
 from pydantic import TypeAdapter
 
 from bpnet.data.encoding.scalers import LinearScaler
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import Column, column_from_texts
-from bpnet.data.reading.number_format import NumberFormat
-from bpnet.data.targets import (
-    AnyTarget,
-    Classes,
-    Labels,
-    Quantities,
+from bpnet.data.target_cells import (
     binary_values,
     class_codes,
     is_binary,
     missing_targets,
     regression_values,
 )
+from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
 from bpnet.engine.component import FieldError
 from bpnet.errors import DataError
 

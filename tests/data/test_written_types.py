@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bpnet.data.formats import format_named
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import open_table
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.writing import LabelColumn, OutputColumns, open_writer
 from bpnet.errors import DataError
 

@@ -19,7 +19,7 @@ from engine_cases import (
     suited,
 )
 
-from bpnet.doctor.diagnosis import ROWS, Examiner
+from bpnet.doctor.examiner import ROWS, Examiner
 from bpnet.engine.activations import (
     Elu,
     Gelu,

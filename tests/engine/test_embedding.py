@@ -9,7 +9,7 @@ from evidence_cases import evidence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.doctor.diagnosis import Examiner
+from bpnet.doctor.examiner import Examiner
 from bpnet.doctor.history import History
 from bpnet.doctor.rules import advise
 from bpnet.engine.activations import Relu, Tanh

@@ -6,7 +6,7 @@ from engine_cases import LOSSES, SOME_METRICS, named, network_of, some_rows, tar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.doctor.diagnosis import Examiner
+from bpnet.doctor.examiner import Examiner
 from bpnet.engine.activations import Tanh
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout

@@ -11,8 +11,8 @@ from workflow_runs import write_csv
 
 from bpnet.config.loading import read_config
 from bpnet.data.missing_word_detection import missing_words
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import column_from_texts
-from bpnet.data.reading.number_format import NumberFormat
 
 NUMBERS = [str(k) for k in range(30)]
 
@@ -81,7 +81,7 @@ def test_a_word_of_texts_that_is_read_as_missing_is_named(verb, tmp_path):
     words = ["init", "t.csv", "--target", "y"] if verb == "init" else ["check", "c.yaml"]
     done = bpnet(*words, cwd=tmp_path)
     said = " ".join((done.out + done.err).split())
-    assert "'NA' in column 'country' is read as a missing value; if it is a value: --set" in said
+    assert "'NA' in column 'country' is read as a missing value; if 'NA' is a value: --set" in said
     option = re.search(r"--set '(dataset\.reading\.not_missing=\[NA\])'", said)
     assert option is not None
     again = bpnet(

@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.encoding.columns import MissingValueError
-from bpnet.data.encoding.number_advice import Where as Where
-from bpnet.data.encoding.number_advice import number_problem
+from bpnet.data.encoding.number_errors import Where, number_problem
+from bpnet.data.missing_words import missing_option
 from bpnet.data.reading.chunk import Chunk
 from bpnet.data.reading.column import CellParseError, Column
-from bpnet.data.reading.missing_words import missing_option
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, quoted_cell, set_option, total_line
 
@@ -49,7 +48,8 @@ class CellErrors:
             if advice is None:
                 role = set_option("dataset.roles", "categorical", name)
                 ignored = set_option("dataset.roles", "ignored", name)
-                missing = f"if it means a missing value: {missing_option(error.texts, column)}; "
+                option = missing_option(error.texts, column.number_format.missing)
+                missing = f"if it means a missing value: {option}; "
                 short = all(len(text) <= _LONGEST_WORD for text in error.texts[:MAX_PROBLEMS])
                 advice = (
                     f"correct it; {missing if short else ''}"

@@ -27,9 +27,9 @@ from bpnet.data.encoding.dates import (
 )
 from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, Ordinal
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import CellParseError, Column
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import FALSE_AND_TRUE, KnownValues, meaning, sort_values
 from bpnet.engine.component import Array
 from bpnet.errors import DataError

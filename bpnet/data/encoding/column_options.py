@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bpnet.data.encoding.settings import AnyCategorical, AnyMissing, AnyScaling
-from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.numbers.number_format import NumberFormat
 
 Role = Literal["numeric", "categorical", "boolean", "date", "ignored"]
 

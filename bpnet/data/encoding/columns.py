@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from bpnet.data.encoding.number_advice import percent_note
+from bpnet.data.encoding.number_errors import percent_note
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.scalers import AnyScaler
+from bpnet.data.numbers.formats_so_far import FormatsSoFar
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import CellParseError, Column, Floats
-from bpnet.data.reading.formats_so_far import FormatsSoFar
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.spelling import KnownValues
 from bpnet.engine.component import Array, Component, FieldError, choice
 

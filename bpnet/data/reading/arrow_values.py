@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, Chunk, ColumnTypes
 from bpnet.data.reading.column import MAX_EXACT, Column, column_from_texts
 from bpnet.data.reading.names import repeated_names, tidy_name
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import LONGEST_RECORD, Opener, sha256, stream_errors
 from bpnet.errors import DataError

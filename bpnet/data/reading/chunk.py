@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from bpnet.data.numbers.formats_so_far import FormatsSoFar
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import Column
-from bpnet.data.reading.formats_so_far import FormatsSoFar
-from bpnet.data.reading.number_format import NumberFormat
 
 CellType = Literal["number", "text", "any"]
 """The type that cells are read as; `any` is numbers if every cell is one, else text."""

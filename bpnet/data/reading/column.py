@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bpnet.data.reading.formats_so_far import FormatsSoFar, extended
-from bpnet.data.reading.number_detection import (
+from bpnet.data.numbers.cells import NumberCell, number_text
+from bpnet.data.numbers.detection import (
     DetectedNumbers,
     TableNumberFormat,
     detect_number_format,
 )
-from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.numbers.formats_so_far import FormatsSoFar, extended
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.spelling import KnownValues, Spelling
 
 Floats = npt.NDArray[np.float64]
@@ -373,12 +374,6 @@ def _first(mask: npt.NDArray[np.bool_]) -> list[int]:
     return [int(np.argmax(mask))] if mask.any() else []
 
 
-class NumberCell(str):
-    """The text of a cell that is a number in its file, so that its point is a decimal mark."""
-
-    __slots__ = ()
-
-
 def column_from_texts(cells: Iterable[str], number_format: NumberFormat) -> Column:
     """Return a column of cells that are texts in memory.
 
@@ -398,9 +393,3 @@ def used_codes(codes: Codes) -> list[int]:
     """Return the codes that occur, in ascending order, without -1."""
     used: list[int] = np.unique(codes[codes >= 0]).tolist()
     return used
-
-
-def number_text(value: float) -> NumberCell:
-    """Return a number as text, a whole number without a fraction."""
-    whole = value.is_integer() and abs(value) < 1e15
-    return NumberCell(int(value) if whole else repr(value))

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bpnet.data.numbers.detection import shown_decimal
+from bpnet.data.numbers.number_format import DecimalMark, NumberFormat
 from bpnet.data.reading.header import FirstRecord
-from bpnet.data.reading.number_detection import shown_decimal
-from bpnet.data.reading.number_format import DecimalMark, NumberFormat
 from bpnet.data.reading.separators import (
     RECORDS,
     detect_separator,

@@ -7,10 +7,11 @@ from typing import Any
 
 import python_calamine as calamine
 
+from bpnet.data.numbers.cells import number_text
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import Chunk, ColumnTypes
-from bpnet.data.reading.column import Column, column_from_texts, number_text
+from bpnet.data.reading.column import Column, column_from_texts
 from bpnet.data.reading.header import FirstRecord, read_header
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, sha256, stream_errors
 from bpnet.data.reading.workbook_gaps import gap_warnings

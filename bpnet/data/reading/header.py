@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.names import repeated_names, tidy_name
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, quoted_cell, quoted_list, total_line
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bpnet.data.numbers.cells import NumberCell, number_text
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import Chunk, ColumnTypes
-from bpnet.data.reading.column import Column, NumberCell, column_from_texts, number_text
+from bpnet.data.reading.column import Column, column_from_texts
 from bpnet.data.reading.names import repeated_names, tidy_name
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, sha256
 from bpnet.errors import DataError

@@ -7,11 +7,12 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from bpnet.data.missing_words import MISSING_WORDS
+from bpnet.data.numbers.detection import TableNumberFormat
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, ColumnTypes
 from bpnet.data.reading.column import MAX_EXACT, Codes, Column, Floats
 from bpnet.data.reading.dialect import Dialect
-from bpnet.data.reading.number_detection import TableNumberFormat
-from bpnet.data.reading.number_format import MISSING_WORDS, NumberFormat
 
 _SPELLINGS = sorted(
     {form for word in MISSING_WORDS for form in (word, word.upper(), word.title(), "NaN", "N/a")}

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bpnet.data.reading.number_detection import TableNumberFormat
-from bpnet.data.reading.number_format import GAPS, DecimalMark, ThousandsMark
+from bpnet.data.missing_words import GAPS
+from bpnet.data.numbers.detection import TableNumberFormat
+from bpnet.data.numbers.number_format import DecimalMark, ThousandsMark
 from bpnet.engine.component import Component, FieldError, number
 
 

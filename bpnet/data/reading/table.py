@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from bpnet.data.numbers.formats_so_far import FormatsSoFar
 from bpnet.data.reading.chunk import Chunk, ChunkSelection, ColumnTypes
-from bpnet.data.reading.formats_so_far import FormatsSoFar
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
 

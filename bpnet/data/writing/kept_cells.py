@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bpnet.data.numbers.cells import number_text
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import Chunk
-from bpnet.data.reading.column import CellParseError, number_text
-from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.reading.column import CellParseError
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 _LIKE_THOUSANDS = re.compile(r"-?\d{1,3}\.\d{3}")

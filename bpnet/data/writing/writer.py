@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
 from bpnet.data.formats import FileFormat
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import Chunk
-from bpnet.data.reading.number_format import NumberFormat
 from bpnet.data.writing.labels import LabelColumn
 from bpnet.data.writing.numbers import Numbers
 

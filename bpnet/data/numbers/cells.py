@@ -82,3 +82,20 @@ def split_number(text: str) -> NumberParts | None:
         return None
     unit = (before or after or "").removesuffix(".") or None
     return NumberParts(-1 if negative or signs == "-" else 1, match["digits"], unit)
+
+
+def looks_infinite(text: str) -> bool:
+    """Return whether a text is infinity, or has an exponent that may be too large for a float."""
+    return re.fullmatch(r"(?i)[-+]?(inf(inity)?|[0-9.]+e[0-9]+)", text) is not None
+
+
+class NumberCell(str):
+    """The text of a cell that is a number in its file, so that its point is a decimal mark."""
+
+    __slots__ = ()
+
+
+def number_text(value: float) -> NumberCell:
+    """Return a number as text, a whole number without a fraction."""
+    whole = value.is_integer() and abs(value) < 1e15
+    return NumberCell(int(value) if whole else repr(value))

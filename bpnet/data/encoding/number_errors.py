@@ -1,44 +1,16 @@
-"""Advice on numbers in another format than the column's, or in one that is not certain."""
+"""Errors of, and notes on, cells that are numbers in another format than the column's."""
 
 from collections.abc import Callable
 
-from bpnet.data.reading.column import A_NUMBER, CellParseError, Column, number_text
-from bpnet.data.reading.number_cells import split_number, with_plain_marks
-from bpnet.data.reading.number_detection import FORMATS, DetectedNumbers
-from bpnet.data.reading.number_format import NumberFormat
-from bpnet.messages import quoted_cell, set_option, shell_quoted
+from bpnet.data.numbers.advice import set_format
+from bpnet.data.numbers.cells import number_text, split_number, with_plain_marks
+from bpnet.data.numbers.detection import looks_like_number
+from bpnet.data.numbers.number_format import NumberFormat
+from bpnet.data.reading.column import A_NUMBER, CellParseError, Column
+from bpnet.messages import quoted_cell
 
 Where = Callable[[int], str]
 """Returns the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""
-
-
-def looks_like_number(cell: str) -> bool:
-    """Return whether a cell is a number in any format."""
-    parts = split_number(with_plain_marks(cell))
-    return parts is not None and any(each.has_marks_of(parts.digits) for each in FORMATS)
-
-
-def ambiguity_note(detected: DetectedNumbers, feature: str | None = None) -> str | None:
-    """Return a note on a column whose numbers may mean something else, or None.
-
-    `feature` is its name if it may be left out, or read as categories.
-    """
-    chosen, other, example = detected.number_format, detected.other, detected.example
-    number = number_text(chosen.number(example))
-    if other is not None:
-        return (
-            f"{quoted_cell(example)} is read as {number}; if it means "
-            f"{number_text(other.number(example))}, add {_setting(other, chosen)}; "
-            f"if not, {_setting(chosen, other)} ends this warning"
-        )
-    if detected.unlike_table:
-        role = set_option("dataset.roles", "categorical", feature) if feature else None
-        return (
-            f"{quoted_cell(example)} is read as {number}, though other columns have decimal "
-            "points; --set dataset.reading.decimal=, ends this warning"
-            + (f"; if it is not a number, add {role}" if role else "")
-        )
-    return None
 
 
 def percent_note(
@@ -84,8 +56,8 @@ def number_problem(
         one, another = (number_text(each.number(example)) for each in (chosen, other))
         return [
             f"{where(column.cells().index(example))}, column '{name}': {quoted_cell(example)} may "
-            f"be {one} or {another}{like_it}; add {_setting(chosen, other)} for the one, "
-            f"or {_setting(other, chosen)} for the other"
+            f"be {one} or {another}{like_it}; add {set_format(chosen, other)} for the one, "
+            f"or {set_format(other, chosen)} for the other"
         ]
     like = _example(column, error.number_format)
     difference = _difference(cell, error.number_format)
@@ -93,7 +65,7 @@ def number_problem(
         others = error.number_format
         option = ""
         if chosen.decimal != others.decimal:
-            option = f", or add {_setting(chosen, others)} to read all like this one"
+            option = f", or add {set_format(chosen, others)} to read all like this one"
         return [
             f"{place} {difference} the numbers in the rows before it{like_it}; "
             f"write all numbers of the column in one way{option}{way_out}"
@@ -140,10 +112,3 @@ def _is_infinite(cell: str, number_format: NumberFormat) -> bool:
 
 def _has_other_digits(text: str) -> bool:
     return any(character.isdecimal() and not character.isascii() for character in text)
-
-
-def _setting(number_format: NumberFormat, other: NumberFormat) -> str:
-    """Return the option by which a column is read in a format rather than in the other one."""
-    if number_format.thousands not in (None, other.thousands):
-        return f"--set {shell_quoted(f'dataset.reading.thousands={number_format.thousands}')}"
-    return f"--set {shell_quoted(f'dataset.reading.decimal={number_format.decimal}')}"

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
-from bpnet.data.reading.number_detection import TableNumberFormat
-from bpnet.data.reading.number_format import NumberFormat
+from bpnet.data.numbers.detection import TableNumberFormat
+from bpnet.data.numbers.number_format import NumberFormat
 
 
 @dataclass

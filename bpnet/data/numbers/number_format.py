@@ -8,19 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from typing import Literal
 
-from bpnet.data.reading.number_cells import split_number, with_plain_marks
+from bpnet.data.missing_words import GAPS, MISSING_WORDS
+from bpnet.data.numbers.cells import split_number, with_plain_marks
 from bpnet.engine.component import Component, FieldError
-
-GAPS = frozenset(("NA", "<NA>", "NaN", "nan", "NaT", "NULL", "#N/A"))
-"""Words, exactly so, by which R, pandas, databases and spreadsheets write a missing value, also of
-a text."""
-
-MISSING_WORDS = (
-    *("na", "n/a", "<na>", "nan", "nat", "null", "none", "#n/a"),
-    *("?", "-", "–", "—"),
-)
-"""Words, in any case, for a missing number, date, yes or no; in a column of text they are
-categories, except for GAPS."""
 
 DecimalMark = Literal[".", ","]
 ThousandsMark = Literal[",", ".", "'", " ", "_"]

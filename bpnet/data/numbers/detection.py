@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bpnet.data.reading.number_cells import NumberParts, split_number, with_plain_marks
-from bpnet.data.reading.number_format import DecimalMark, NumberFormat
+from bpnet.data.numbers.cells import NumberParts, split_number, with_plain_marks
+from bpnet.data.numbers.number_format import DecimalMark, NumberFormat
 
 FORMATS = (
     NumberFormat(),
@@ -137,6 +137,12 @@ def detect_number_format(
         example = next(example for parts, example, _ in numbers if "," in parts.digits)
         return DetectedNumbers(chosen, example=example, unlike_table=True)
     return DetectedNumbers(chosen)
+
+
+def looks_like_number(cell: str) -> bool:
+    """Return whether a cell is a number in any format."""
+    parts = split_number(with_plain_marks(cell))
+    return parts is not None and any(each.has_marks_of(parts.digits) for each in FORMATS)
 
 
 def shown_decimal(cell: str) -> DecimalMark | None:

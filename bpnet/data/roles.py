@@ -38,6 +38,7 @@ MAX_INTEGER_CLASSES = 20
 
 BLANK_REASON = "it is blank in every training row"
 GIVEN_REASON = "as dataset.roles says"
+NESTED_REASON = "it holds lists or objects; make columns of their parts"
 _MOSTLY = 0.9
 """Share of the distinct texts that decides about a column in spite of the others."""
 
@@ -141,6 +142,8 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     count, texts = _present(column, rows)
     if not texts:
         return DetectedRole("ignored", BLANK_REASON)
+    if not named and _are_nested(texts):
+        return DetectedRole("ignored", NESTED_REASON)
     number_format = column.number_format
     # if all of them are words for a missing value, they are categories
     words = [text for text in texts if not number_format.is_missing_number(text)] or texts
@@ -172,6 +175,17 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
         word = next(word for word in words if word not in set(numeric))
         note = f"besides numbers it holds {quoted_cell(word)}, so it is read as categories"
     return DetectedRole("categorical", note=note)
+
+
+def _are_nested(texts: list[str]) -> bool:
+    """Return whether texts are lists or objects of JSON, as a cell of some formats may hold."""
+    if not all(text[0] + text[-1] in ("[]", "{}") for text in texts):
+        return False
+    import json  # not above: few columns are nested
+
+    with suppress(ValueError, RecursionError):
+        return all(isinstance(json.loads(text), list | dict) for text in texts)
+    return False
 
 
 def differing_in_case_note(texts: list[str]) -> str | None:

@@ -99,11 +99,6 @@ def test_the_format_is_known_by_name_or_by_the_first_bytes(tmp_path):
         ('{"a": 1}\n{"a": 1,}\n', ("line 2: not a JSON object", "each line must hold one")),
         ('{"a": 1}\n{"a"', ("line 2: not a JSON object",)),
         (b'{"a": 1}\n{"a": "\xff"}\n', ("line 2: not a JSON object",)),
-        (
-            '{"a": 1}\n{"a": {"b": 1}}\n',
-            ("line 2 (row 2), column 'a'", "not an object", "dataset.roles.a=ignored"),
-        ),
-        ('{"a": 1}\n{"a": [1]}\n', ("line 2 (row 2), column 'a'", "not a list")),
         ('{"a": 1}\n' + "[" * 100_000, ("line 2: not a JSON object",)),
     ],
 )

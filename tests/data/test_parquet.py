@@ -95,15 +95,7 @@ def test_a_file_that_is_none_is_named(tmp_path: Path):
         open_table(tmp_path / "t.parquet")
 
 
-def test_what_is_no_table_of_cells_is_named(tmp_path: Path):
-    table = read(tmp_path / "t.parquet", {"a": pa.array([[1], [2]]), "b": pa.array([1, 2])})
-    with pytest.raises(DataError) as caught:
-        table.cells("a", wanted_for="is read")
-    for part in ("column 'a': is of the type list", "--set dataset.roles.a=ignored"):
-        assert part in str(caught.value)
-    assert table.cells("b", wanted_for="is read") == ["1", "2"]
-    (chunk,) = table.chunks({"a": "text", "b": "text"})
-    assert chunk.rows() == [("[1]", "1"), ("[2]", "2")]
+def test_a_table_without_rows_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match="no rows"):
         read(tmp_path / "u.parquet", {"a": pa.array([], pa.int64())})
 
@@ -132,12 +124,3 @@ def test_whole_numbers_of_parquet_keep_every_digit(tmp_path: Path):
     assert whole_columns(read, {"id": "text"})["id"].cells() == texts
     (chunk,) = read.chunks({"id": "number"})
     assert [row[0] for row in chunk.rows()] == texts
-
-
-def test_bytes_in_parquet_that_are_no_text_are_named(tmp_path: Path):
-    pq.write_table(pa.table({"a": [1, 2], "by": [b"x", b"\xff"]}), tmp_path / "t.parquet")
-    with pytest.raises(
-        DataError, match=r"t\.parquet, column 'by': cannot be read as numbers or text"
-    ) as caught:
-        whole_columns(open_table(tmp_path / "t.parquet"), {"by": "any"})
-    assert caught.value.exit_code == 4

@@ -236,3 +236,29 @@ def test_a_column_may_be_0_and_1_in_one_file_and_true_and_false_in_another(tmp_p
     data = prepared(tmp_path, "both", "task=regression", "dataset.split.test=0")
     bits = data.rows["train"].x[:, 0]
     np.testing.assert_array_equal(bits[:30], bits[30:])
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_column_of_lists_is_left_out_and_a_role_uses_it(kind, tmp_path):
+    lists = [[k % 3, 2] for k in range(60)]
+    table = pa.table({"x": [k % 7 for k in range(60)], "tags": lists, "y": ["a", "b"] * 30})
+    path = tmp_path / f"t.{kind}"
+    if kind == "parquet":
+        pa.parquet.write_table(table, path)
+    elif kind == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    else:
+        write_csv(path, table.column_names, [list(row.values()) for row in table.to_pylist()])
+    (tmp_path / "c.yaml").write_text(CONFIG.replace("t.csv", path.name))
+
+    def read(*assignments: str) -> EncodedDataset:
+        return prepare(read_config(tmp_path / "c.yaml", assignments))
+
+    left_out = read()
+    assert left_out.encoder.width == 1
+    assert left_out.warnings == [
+        "left out: 'tags' (it holds lists or objects; make columns of their parts); to use it "
+        "anyway: --set dataset.roles.tags=categorical"
+    ]
+    assert read("dataset.roles.tags=ignored").warnings == []
+    assert read("dataset.roles.tags=categorical").encoder.width == 4

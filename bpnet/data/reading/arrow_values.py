@@ -15,7 +15,6 @@ from bpnet.data.reading.names import repeated_names, tidy_name
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import LONGEST_RECORD, Opener, sha256, stream_errors
 from bpnet.errors import DataError
-from bpnet.messages import shell_quoted
 
 DAMAGED = (OSError, ValueError, OverflowError, MemoryError, pa.ArrowException)
 """What pyarrow raises for a damaged file, whose sizes may be out of all bounds."""
@@ -25,9 +24,10 @@ ROWS = 50_000
 
 
 class ArrowTableFile:
-    """A file of Arrow columns: numbers, text, booleans, dates and times.
+    """A file of Arrow columns.
 
-    A column of another type is an error where it is used. Raises DataError.
+    Durations are seconds, lists and structures are JSON, and bytes that are not text are
+    hexadecimal. Raises DataError.
     """
 
     title: str
@@ -136,22 +136,16 @@ class ArrowChunk(Chunk):
         return self._batch.column(self._batch.schema.names.index(self._written[name]))
 
     def _column(self, name: str) -> Column:
-        """Return one of the columns; raise DataError if it holds neither numbers nor text."""
+        """Return one of the columns; raise DataError if its cells cannot be read."""
         array = self.values(name)
-        kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
-        if kind.num_fields or pa.types.is_duration(kind) or pa.types.is_interval(kind):
-            raise self._unreadable(name, f"is of the type {kind}")
         try:
             return _column(array, self._number_format, self._types.get(name, "text"))
         except (pa.ArrowException, ValueError, OverflowError) as error:
             reason = str(error).splitlines()[0]
-            raise self._unreadable(name, f"cannot be read as numbers or text ({reason})") from None
-
-    def _unreadable(self, name: str, problem: str) -> DataError:
-        return DataError(
-            f"{self.name}, column '{name}': {problem}; write it as numbers or text, or leave it "
-            f"out with --set {shell_quoted(f'dataset.roles.{name}=ignored')}"
-        )
+            raise DataError(
+                f"{self.name}, column '{name}': cannot be read as numbers or text ({reason}); "
+                "write it as numbers or text, or remove it from the file"
+            ) from None
 
     def rows(self) -> Sequence[Sequence[str]]:
         """Return every row's cells as text, a list or structure as JSON."""
@@ -159,9 +153,6 @@ class ArrowChunk(Chunk):
 
     def _cells(self, name: str) -> list[str]:
         array = self.values(name)
-        if array.type.num_fields:
-            values = array.to_pylist()
-            return ["" if v is None else json.dumps(v, default=str) for v in values]
         try:
             return _column(array, self._number_format, "text").written_cells()
         except (pa.ArrowException, ValueError, OverflowError):
@@ -181,6 +172,10 @@ def _column(array: Any, number_format: NumberFormat, cells: CellType) -> Column:
     types = pa.types
     if types.is_dictionary(array.type) and not _is_text(array.type.value_type):
         array = array.dictionary_decode()
+    if types.is_duration(array.type):
+        ticks = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[array.type.unit]
+        array = pa.compute.divide(array.cast(pa.int64()).cast(pa.float64(), safe=False), ticks)
+    array = _with_plain_text(array)
     kind = array.type
     exact = types.is_integer(kind) or types.is_decimal(kind)
     as_text = exact and (cells == "text" or (cells == "any" and _beyond_exact(array)))
@@ -192,11 +187,36 @@ def _column(array: Any, number_format: NumberFormat, cells: CellType) -> Column:
         if not np.isinf(numbers).any():
             return Column(number_format, numbers=numbers)
     if types.is_timestamp(kind):
-        moments = [None if v is None else v.isoformat(sep=" ") for v in array.to_pylist()]
-        array = pa.array(moments, pa.string())
+        array = pa.array(map(_moment, array), pa.string())
     if not types.is_dictionary(array.type):
         array = array.cast(pa.large_string()).dictionary_encode()
     return _text_column(array, number_format)
+
+
+def _moment(value: Any) -> str | None:
+    """Return an Arrow time as ISO text, or as Arrow names one that Python does not have."""
+    try:
+        moment = value.as_py()
+    except (ValueError, OverflowError):
+        return str(value.cast(pa.string()))
+    return None if moment is None else moment.isoformat(sep=" ")
+
+
+def _with_plain_text(array: Any) -> Any:
+    """Return an array as text if it is of lists, structures, intervals, or bytes."""
+    types, kind = pa.types, array.type
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        try:
+            return array.cast(pa.binary()).cast(pa.large_string())
+        except pa.ArrowInvalid:  # it is not UTF-8
+            return pa.array([None if v is None else v.hex() for v in array.to_pylist()])
+    if types.is_dictionary(kind) or not (kind.num_fields or types.is_interval(kind)):
+        return array
+    texts = [
+        None if value is None else json.dumps(value, default=str, ensure_ascii=False)
+        for value in array.to_pylist()
+    ]
+    return pa.array(texts, pa.large_string())
 
 
 def _beyond_exact(array: Any) -> bool:

@@ -11,7 +11,7 @@ from bpnet.data.reading.names import repeated_names, tidy_name
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, sha256
 from bpnet.errors import DataError
-from bpnet.messages import quoted_list, shell_quoted
+from bpnet.messages import quoted_list
 
 Objects = list[tuple[int, dict[str, Any]]]
 """JSON objects, each with the line that it begins on, 0 if it has none."""
@@ -112,7 +112,7 @@ class ObjectChunk(Chunk):
         return [row.get(key) for _, row in self._objects]
 
     def _column(self, name: str) -> Column:
-        """Return one of the columns; raise DataError if a cell is an object or a list."""
+        """Return one of the columns, an object or a list as JSON."""
         if name not in self._converted:
             cells = [self._cell(k, name, value) for k, value in enumerate(self.values(name))]
             self._converted[name] = column_from_texts(cells, self._number_format)
@@ -129,13 +129,6 @@ class ObjectChunk(Chunk):
         return f"line {line}" if line else None
 
     def _cell(self, row: int, name: str, value: Any) -> str:
-        if isinstance(value, dict | list):
-            kind = "an object" if isinstance(value, dict) else "a list"
-            raise DataError(
-                f"{self.where(row)}, column '{name}': a cell must be text, a number, true, false "
-                f"or null, not {kind}; make columns of its parts, or leave the column out with "
-                f"--set {shell_quoted(f'dataset.roles.{name}=ignored')}"
-            )
         text = _text(value)
         if not _is_text(text):
             raise DataError(

@@ -26,6 +26,10 @@ what the table allows, not well after jumps of the loss, or none of these."""
 STUCK = 0.9
 """Share of the loss of a constant prediction above which little was learned."""
 
+HALF_A_VARIANCE = 0.5
+"""The log loss of a Gaussian's own variance, in nats; of a loss per row that is higher, as of many
+classes or of an error in another unit, no more is taken for the loss of a constant prediction."""
+
 DOUBTFUL = 0.5
 """Share of that loss above which the network is compared with a probe of the table."""
 
@@ -120,6 +124,18 @@ class Evidence:
         if self.kept is None or not chance > 0:
             return None
         return sum(constant.rows[part] * self.kept[part] for part in parts) / chance
+
+    @cached_property
+    def held_out_gain(self) -> float:
+        """The held-out rows' log likelihood over that of a constant prediction, in nats.
+
+        Of a class it is the loss itself; of a standardized number half the squared error.
+        """
+        parts = [part for part in self.kept or {} if part != "train"]
+        rows = sum(self.constant.rows[part] for part in parts)
+        if self.held_out is None:
+            return 0.0
+        return rows * (1 - self.held_out) * min(self.chance, HALF_A_VARIANCE)
 
     @cached_property
     def outcome(self) -> Outcome:

@@ -10,6 +10,7 @@ from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Preprocessing
 from bpnet.config.source import parse_source, yaml_text
 from bpnet.data.encoding.settings import NoScaling
+from bpnet.doctor.constant import Constant as ConstantPrediction
 from bpnet.doctor.history import History
 from bpnet.doctor.probe import Probe
 from bpnet.doctor.rules import RULES, advise
@@ -124,6 +125,23 @@ def test_a_target_that_no_probe_predicts_is_named_rather_than_the_rate():
     assert found.settings == ()
     learnable = failed(probe=Probe(0.01, 0.3, (0.02,), 300))
     assert "nothing to learn" not in findings(**learnable)
+
+
+@pytest.mark.parametrize(("held_out_rows", "named"), [(300, True), (3000, False)])
+def test_a_target_is_told_by_the_inputs_if_many_rows_held_out_are_predicted_a_little_better(
+    held_out_rows, named
+):
+    # of a rare class the R² of a good model is near 0
+    chance = {"train": 0.2, "validation": 0.2, "test": 0.2}
+    part = held_out_rows // 2
+    rows = {"train": 7 * part, "validation": part, "test": part}
+    found = findings(
+        constant=ConstantPrediction(chance, 0.0, 1.0, rows),
+        kept={"train": 0.17, "validation": 0.185, "test": 0.187},
+        history=stuck(),
+        probe=Probe(0.01, 0.005, (0.1,), 400),
+    )
+    assert ("nothing to learn" in {finding.cause for finding in found.values()}) == named
 
 
 def test_a_linear_network_on_a_task_that_bends_gets_a_hidden_layer():

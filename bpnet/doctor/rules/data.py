@@ -13,6 +13,10 @@ BY_ACCIDENT = 5
 """R², times the number of rows, below which 19 in 20 probes of a pure noise are: of 30 to 400 rows
 with 3 or 10 inputs it is 3 to 8."""
 
+NATS_BY_ACCIDENT = 10.0
+"""Held-out log likelihood over a constant prediction's that no useless network reaches: a gain of
+g nats has at most the probability e^-g, times the number of epochs that the best is chosen from."""
+
 FEW_UNITS = 3
 """Units of a hidden layer with which few tables can be learned."""
 
@@ -27,6 +31,8 @@ def nothing_to_learn(evidence: Evidence) -> Iterator[Finding]:
     if not evidence.final or evidence.outcome == "diverged":
         return
     if best is None or not useless or evidence.probe is None:
+        return
+    if evidence.held_out_gain > NATS_BY_ACCIDENT:
         return
     rows = evidence.probe.rows
     accident = BY_ACCIDENT / rows

@@ -25,6 +25,9 @@ from bpnet.scoring.metrics import (
 )
 from bpnet.scoring.samples import ClassSample, Integers, clipped, log_losses
 
+_MOST_DECIMALS = 5
+"""Decimals to which two values are shown, if they differ by less."""
+
 Outcome = Literal["better", "better within the noise", "equal", "worse within the noise", "worse"]
 
 
@@ -88,29 +91,48 @@ def compare(
 
 
 def verdict(comparisons: Sequence[Comparison], rows: int) -> list[str]:
-    """Return a sentence for each baseline that the network does not clearly beat on `rows` rows."""
-    sentences = []
-    for name in dict.fromkeys(comparison.baseline for comparison in comparisons):
-        behind, unclear = [], []
-        for comparison in comparisons:
-            if comparison.baseline != name:
-                continue
-            both = f"{comparison.metric} {_both_text(comparison)}"
-            if comparison.outcome == "better within the noise":
-                unclear.append(both)
-            elif comparison.outcome == "equal":
-                behind.append(both)
-            elif comparison.outcome != "better":
-                remark = "clearly worse" if comparison.outcome == "worse" else "within the noise"
-                behind.append(f"{both} ({remark})")
-        if behind:
-            sentences.append(f"the network does not beat {name}: {', '.join(behind)}")
-        if unclear:
-            sentences.append(
-                f"the network is not clearly better than {name}: {', '.join(unclear)}, "
-                f"a difference within the noise of {rows} rows"
-            )
+    """Return a sentence for each baseline that the network does not clearly beat on `rows` rows.
+
+    It names every metric, those in which the network is clearly better last. If the network beats
+    all baselines in all metrics, one sentence says so.
+    """
+    names = list(dict.fromkeys(comparison.baseline for comparison in comparisons))
+    sentences = [
+        sentence
+        for name in names
+        if (sentence := _shortfall(name, [c for c in comparisons if c.baseline == name], rows))
+    ]
+    if names and not sentences:
+        return [f"the network clearly beats {' and '.join(names)}"]
     return sentences
+
+
+def _shortfall(name: str, comparisons: Sequence[Comparison], rows: int) -> str:
+    """Return the sentence for one baseline, or nothing if the network clearly beats it."""
+    behind, unclear, better = [], [], []
+    for comparison in comparisons:
+        both = f"{comparison.metric} {_both_text(comparison)}"
+        if comparison.outcome == "better":
+            better.append(both)
+        elif comparison.outcome == "better within the noise":
+            unclear.append(both)
+        elif comparison.outcome == "equal":
+            behind.append(both)
+        else:
+            remark = "clearly worse" if comparison.outcome == "worse" else "within the noise"
+            behind.append(f"{both} ({remark})")
+    noise = f"within the noise of {rows:,} rows"
+    if behind:
+        clauses = [f"the network does not beat {name}: {', '.join(behind)}"]
+        clauses += [f"better {noise}: {', '.join(unclear)}"] if unclear else []
+    elif unclear:
+        clauses = [
+            f"the network is not clearly better than {name}: {', '.join(unclear)}, "
+            f"a difference {noise}"
+        ]
+    else:
+        return ""
+    return "; ".join(clauses + ([f"clearly better: {', '.join(better)}"] if better else []))
 
 
 def _outcome(gain: _Gain, generator: np.random.Generator) -> Outcome:
@@ -213,11 +235,13 @@ def _label_losses(true: Integers, probabilities: Floats) -> Floats:
 
 
 def _both_text(comparison: Comparison) -> str:
-    """Return both values, to as many digits as it takes to see them differ."""
+    """Return both values, to as many decimals as their difference has."""
     network, baseline = comparison.network_value, comparison.baseline_value
     if comparison.outcome == "equal":
         return f"{_rounded(network, 2)} (equal)"
-    digits = next((d for d in range(2, 6) if _rounded(network, d) != _rounded(baseline, d)), 2)
+    # 0.8649 and 0.8653 are not 0.86 and 0.87
+    apart = abs(network - baseline)
+    digits = next((d for d in range(2, _MOST_DECIMALS) if apart >= 0.1**d), _MOST_DECIMALS)
     return f"{_rounded(network, digits)} against {_rounded(baseline, digits)}"
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from bpnet.scoring.baselines import Baseline
-from bpnet.scoring.comparison import Truth, compare, verdict
+from bpnet.scoring.comparison import Comparison, Truth, compare, verdict
 
 
 @pytest.fixture
@@ -28,8 +28,34 @@ def judged(network_right, baseline_right, rng):
     return verdict(compare(truth, probabilities(network_right, true), [baseline], rng), len(true))
 
 
-def test_a_network_that_beats_all_gets_no_sentence(rng):
-    assert judged(np.arange(200) >= 10, np.arange(200) >= 60, rng) == []
+BEATEN = "the network clearly beats logistic regression"
+
+
+def test_a_network_that_beats_all_is_said_to(rng):
+    assert judged(np.arange(200) >= 10, np.arange(200) >= 60, rng) == [BEATEN]
+    truth, near, far = Truth("regression", np.arange(50.0)[:, None]), *np.ones((2, 50, 1))
+    baselines = [Baseline(name, 25 * far, None) for name in ("the mean", "ridge regression")]
+    found = verdict(compare(truth, truth.values + near, baselines, rng), 50)
+    assert found == ["the network clearly beats the mean and ridge regression"]
+    assert verdict([], 50) == []
+
+
+def test_a_sentence_has_what_the_network_is_better_in_last():
+    def compared(metric, network, baseline, outcome):
+        return Comparison("the baseline", metric, False, network, baseline, outcome)
+
+    behind = compared("accuracy", 0.8649, 0.8653, "worse within the noise")
+    unclear = compared("ROC AUC", 0.812, 0.807, "better within the noise")
+    better = compared("log loss", 0.2977, 0.3078, "better")
+    assert verdict([behind, better, unclear], 4884) == [
+        "the network does not beat the baseline: accuracy 0.8649 against 0.8653 (within the "
+        "noise); better within the noise of 4,884 rows: ROC AUC 0.812 against 0.807; clearly "
+        "better: log loss 0.30 against 0.31"
+    ]
+    assert verdict([better, unclear], 4884) == [
+        "the network is not clearly better than the baseline: ROC AUC 0.812 against 0.807, a "
+        "difference within the noise of 4,884 rows; clearly better: log loss 0.30 against 0.31"
+    ]
 
 
 def test_a_network_that_is_clearly_worse(rng):
@@ -69,7 +95,7 @@ def test_the_comparison_is_paired(rng):
     # better on 12 rows of 1,000 and worse on none is clear, though either accuracy varies by 0.03
     network = np.arange(1000) >= 300
     baseline = np.arange(1000) >= 312
-    assert judged(network, baseline, rng) == []
+    assert judged(network, baseline, rng) == [BEATEN]
 
 
 def sentences(task, true, network, baseline, rng, name="a baseline"):
@@ -83,7 +109,7 @@ def test_quantities_are_compared_by_r2_of_targets_in_their_own_units(rng):
         true + 0.3 * rng.normal(size=(300, 2)) * [1, 1000],
         true + rng.normal(size=(300, 2)) * [1, 1000],
     )
-    assert sentences("regression", true, near, far, rng) == []
+    assert sentences("regression", true, near, far, rng) == ["the network clearly beats a baseline"]
     (sentence,) = sentences("regression", true, far, near, rng)
     assert sentence.startswith("the network does not beat a baseline: R² ")
     still = np.ones((5, 1))
@@ -101,7 +127,7 @@ def test_tiny_errors_are_not_shown_as_zeros(rng):
 def test_labels_are_compared_by_accuracy_and_log_loss(rng):
     true = rng.integers(0, 2, (300, 2))
     good, bad = 0.6 * true + 0.2, np.full((300, 2), 0.4, np.float32)
-    assert sentences("multilabel", true, good, bad, rng) == []
+    assert sentences("multilabel", true, good, bad, rng) == ["the network clearly beats a baseline"]
     (sentence,) = sentences("multilabel", true, bad, good, rng)
     assert "label accuracy" in sentence
     assert "log loss" in sentence

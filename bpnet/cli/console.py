@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TextIO
 from bpnet.errors import RunError
 from bpnet.messages import counted
 from bpnet.reports.terminal import visible, wrapped
+from bpnet.reports.text import rounded
 from bpnet.reports.train import start_line, storage_note
 from bpnet.runs.files import json_text
 
@@ -223,7 +224,8 @@ def _metrics_text(row: Mapping[str, float], room: float = math.inf) -> str:
         ["loss"],
     ]
     texts = [
-        "  ".join(f"{name} {row[name]:.4g}" for name in names if name in row) for names in choices
+        "  ".join(f"{name} {rounded(row[name], 4)}" for name in names if name in row)
+        for names in choices
     ]
     return next((text for text in texts if text and len(text) <= room), "")
 

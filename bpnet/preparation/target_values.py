@@ -147,10 +147,10 @@ def suggested_task(columns: Sequence[Column]) -> tuple[Task, str]:
     column = columns[0]
     if not looks_like_classes(column):
         if any(map(column.number_format.is_amount, column.categories)):
-            return "regression", "the target is amounts"
+            return "regression", "the target is numbers with a unit or thousands marks"
         return (
             "regression",
-            f"the target is numbers, more than {MAX_INTEGER_CLASSES} different or with fractions",
+            f"the target is numbers: more than {MAX_INTEGER_CLASSES} different ones, or fractions",
         )
     if column.numbers is not None or any(
         column.number_format.is_number(text) for text in column.categories

@@ -9,11 +9,14 @@ from bpnet.checks.leaks import MIN_ROWS, Leak
 from bpnet.data.roles import GIVEN_REASON
 from bpnet.messages import counted, quoted_list, set_option
 from bpnet.reports.tables import table
-from bpnet.reports.text import duration
+from bpnet.reports.text import duration, rounded
 from bpnet.workflows.check import Inspection, TableFormat
 
 MAX_COLUMNS = 40
 """With more columns than these, those that are used are summed up by role."""
+
+LARGEST_WHOLE = 1e12
+"""Whole numbers below it are shown to the last digit."""
 
 MAX_CLASSES = 12
 """Of more classes than these, only the most common are shown."""
@@ -151,7 +154,7 @@ def _target_lines(inspection: Inspection) -> list[str]:
     """Return the rows of each class or label, or the spread of each quantity, in each part."""
     if inspection.spreads:
         rows = [
-            [name, part, *(f"{value:.6g}" for value in (s.mean, s.deviation, s.lowest, s.highest))]
+            [name, part, *map(_number_text, (s.mean, s.deviation, s.lowest, s.highest))]
             for part, spreads in inspection.spreads.items()
             for name, s in spreads.items()
         ]
@@ -198,8 +201,15 @@ def _values_text(column: ColumnDescription) -> str:
     if isinstance(column.lowest, str):
         return f"{column.lowest} … {column.highest}"
     if column.lowest is not None:
-        return f"{column.lowest:.6g} … {column.highest:.6g}"
+        assert isinstance(column.highest, float)
+        return f"{_number_text(column.lowest)} … {_number_text(column.highest)}"
     return counted(column.levels or 0, "category" if column.role == "categorical" else "value")
+
+
+def _number_text(value: float) -> str:
+    """Return a number to six digits, a whole one to all of them unless it is very large."""
+    whole = value.is_integer() and abs(value) < LARGEST_WHOLE
+    return f"{value:.0f}" if whole else rounded(value, 6)
 
 
 def _use_text(column: ColumnDescription) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bpnet.messages import counted
 from bpnet.reports.eval import metric_label
 from bpnet.reports.tables import table
-from bpnet.reports.text import CLASS_WEIGHT_NOTE, closing_lines, interval_text, score_text
+from bpnet.reports.text import CLASS_WEIGHT_NOTE, closing_lines, interval_text, rounded, score_text
 from bpnet.scoring.metrics import metric_range
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def cv_lines(result: "CVResult") -> Iterator[str]:
         [
             metric_label(name, result.positive),
             score_text(estimate.mean, bounded=math.isfinite(metric_range(name)[1])),
-            "" if estimate.deviation is None else f"± {estimate.deviation:.2g}",
+            "" if estimate.deviation is None else f"± {rounded(estimate.deviation, 2)}",
             interval_text(
                 estimate.low, estimate.high, bounded=math.isfinite(metric_range(name)[1])
             ),

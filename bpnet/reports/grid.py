@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bpnet.messages import counted
 from bpnet.reports.tables import table
-from bpnet.reports.text import closing_lines
+from bpnet.reports.text import closing_lines, rounded
 
 if TYPE_CHECKING:
     from bpnet.data.splitting import Part
@@ -76,7 +76,7 @@ def _score_text(point: "PointResult") -> str:
         return "diverged"
     diverged = len(point.networks) - len(point.survivors)
     note = f" ({diverged} of {len(point.networks)} diverged)" if diverged else ""
-    return f"{point.score:.4g}{note}"
+    return f"{rounded(point.score, 4)}{note}"
 
 
 def _metric_text(point: "PointResult", part: "Part", name: str) -> str:
@@ -84,4 +84,4 @@ def _metric_text(point: "PointResult", part: "Part", name: str) -> str:
     metrics, spread = point.figures[part], point.deviation and point.deviation[part]
     if name not in metrics or not point.survivors:
         return ""
-    return f"{metrics[name]:.4g}" + (f" ± {spread[name]:.2g}" if spread else "")
+    return rounded(metrics[name], 4) + (f" ± {rounded(spread[name], 2)}" if spread else "")

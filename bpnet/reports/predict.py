@@ -20,8 +20,8 @@ def training_note(summary: "Summary") -> list[str]:
     if not summary.trained_rows:
         return []
     return [
-        f"note: {summary.table} is the table that the run was trained on: {summary.trained_rows} "
-        f"of its {summary.flags.rows} rows trained the model, and predictions for them look "
+        f"note: {summary.table} is the table that the run was trained on: {summary.trained_rows:,} "
+        f"of its {summary.flags.rows:,} rows trained the model, and predictions for them look "
         "better than for new rows"
     ]
 

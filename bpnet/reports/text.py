@@ -8,6 +8,8 @@ from bpnet.messages import shell_path
 MAX_WIDTH = 80
 """Columns of a terminal, and of a line of Markdown."""
 
+_NO_EXPONENT = 1e7
+
 CLASS_WEIGHT_NOTE = (
     "the classes were weighted in training (dataset.class_weight), so the probabilities are not "
     "calibrated to the class shares of the table: log loss, Brier score and calibration error "
@@ -24,7 +26,13 @@ def duration(seconds: float) -> str:
 
 
 def _two_digits(value: float) -> str:
-    return f"{float(f'{value:.2g}'):g}"
+    return rounded(value, 2)
+
+
+def rounded(value: float, digits: int) -> str:
+    """Return a number to significant digits; below 10 million it has no exponent."""
+    text = f"{value:.{digits}g}"
+    return f"{float(text):.0f}" if "e+" in text and abs(value) < _NO_EXPONENT else text
 
 
 def score_text(value: float | None, *, bounded: bool = False) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.messages import counted
 from bpnet.reports.tables import table
-from bpnet.reports.text import closing_lines
+from bpnet.reports.text import closing_lines, rounded
 from bpnet.runs.metrics import deviations
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ENDINGS = {
 def start_line(name: str, prepared: "EncodedDataset", parameters: int) -> str:
     """Return one line on the rows, features, targets and parameters before training starts."""
     config, target_values = prepared.config, prepared.split.target_values
-    rows = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.parts.items() if len(rows))
+    rows = ", ".join(f"{len(rows):,} {part}" for part, rows in prepared.parts.items() if len(rows))
     task = f"{len(target_values.classes)} classes" if target_values.classes else config.task
     return (
         f"{name}: {rows} rows; {_features_text(prepared)} -> {', '.join(target_values.names)} "
@@ -50,7 +50,8 @@ def train_lines(result: "TrainResult") -> Iterator[str]:
         [
             part,
             *(
-                f"{metrics[name]:.4g}" + (f" ± {spread[part][name]:.2g}" if spread else "")
+                rounded(metrics[name], 4)
+                + (f" ± {rounded(spread[part][name], 2)}" if spread else "")
                 for name in names
             ),
         ]

@@ -8,7 +8,23 @@ from hypothesis import strategies as st
 from bpnet.messages import counted
 from bpnet.reports.eval import _confusion_lines, _largest_confusions
 from bpnet.reports.tables import LABEL_WIDTH, display_width, shortened, table
-from bpnet.reports.text import score_text
+from bpnet.reports.text import rounded, score_text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (23398.2, 4, "23400"),
+        (-23398.2, 4, "-23400"),
+        (2034, 2, "2000"),
+        (0.01234, 2, "0.012"),
+        (9_999_999, 4, "10000000"),
+        (1.5e9, 4, "1.5e+09"),
+        (2.5e-7, 2, "2.5e-07"),
+    ],
+)
+def test_usual_numbers_have_no_exponent(value: float, digits: int, text: str) -> None:
+    assert rounded(value, digits) == text
 
 
 def test_a_table_is_aligned() -> None:

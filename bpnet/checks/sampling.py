@@ -7,6 +7,7 @@ import numpy as np
 from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.dates import DateColumn, read_days
 from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.column_numbers import numbers_like
 from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import SplitUse, split_generator
@@ -49,7 +50,7 @@ def column_cells(fitted: FittedDataset, rows: Indices) -> Mapping[str, Array]:
         for name in types:
             column, picked = by_name.get(name), chunk.column(name).take(inside)
             if isinstance(column, NumericColumn):
-                cells: Array = picked.numbers_like(column.number_format)[0]
+                cells: Array = numbers_like(picked, column.number_format)[0]
             elif isinstance(column, DateColumn):
                 cells = read_days(picked, column.format)
             else:

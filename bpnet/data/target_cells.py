@@ -9,6 +9,7 @@ from bpnet.data.missing_words import missing_option, not_missing_advice
 from bpnet.data.numbers.cells import looks_infinite
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
+from bpnet.data.reading.column_numbers import numbers_like
 from bpnet.data.spelling import KnownValues, meaning
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, quoted_cell, total_line
@@ -107,7 +108,7 @@ def regression_values(
     """
     refuse_missing_targets(missing_targets(column, words=False), column, name, where)
     try:
-        return column.numbers_like(expected)[0]
+        return numbers_like(column, expected)[0]
     except CellParseError as error:
         raise DataError(
             number_problem(error, column, name, where)

@@ -12,6 +12,7 @@ from bpnet.data.numbers.advice import ambiguity_note
 from bpnet.data.numbers.detection import TableNumberFormat, shown_decimal
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import CellParseError, Column, column_from_texts
+from bpnet.data.reading.column_numbers import numbers_like
 from bpnet.data.reading.json_lines import JsonLinesFile
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener
@@ -183,7 +184,7 @@ def test_other_columns_of_the_table_show_what_a_mark_means(shown, cell, number, 
 def test_new_cells_are_read_by_the_format_of_the_model_or_by_one_that_is_certain(
     expected, cells, values
 ):
-    assert column(cells).numbers_like(expected)[0].tolist() == values
+    assert numbers_like(column(cells), expected)[0].tolist() == values
 
 
 @pytest.mark.parametrize(
@@ -201,18 +202,18 @@ def test_new_cells_are_read_by_the_format_of_the_model_or_by_one_that_is_certain
 )
 def test_new_cells_that_may_mean_something_else_are_refused(expected, cells):
     with pytest.raises(CellParseError):
-        column(cells).numbers_like(expected)
+        numbers_like(column(cells), expected)
 
 
 def test_a_setting_for_new_cells_comes_before_the_format_of_the_model():
     read = column(["1.125"], decimal=".")
-    assert read.numbers_like(NumberFormat(decimal=",", thousands="."))[0].tolist() == [1.125]
+    assert numbers_like(read, NumberFormat(decimal=",", thousands="."))[0].tolist() == [1.125]
 
 
 @pytest.mark.parametrize("cell", ["-999", "-999.0", "-999.00", "(999)", f"{MINUS}999", "-9.99e2"])
 def test_a_number_for_a_missing_value_may_be_written_in_any_way(cell):
     read = column_from_texts(["1", cell, "1,000.5"], TableNumberFormat(missing=frozenset(["-999"])))
-    np.testing.assert_array_equal(read.numbers_like(None)[0], [1, math.nan, 1000.5])
+    np.testing.assert_array_equal(numbers_like(read, None)[0], [1, math.nan, 1000.5])
 
 
 def test_numbers_of_json_keep_their_point_whatever_the_format_of_the_model():
@@ -224,9 +225,9 @@ def test_numbers_of_json_keep_their_point_whatever_the_format_of_the_model():
 
     german = NumberFormat(decimal=",", thousands=".")
     np.testing.assert_array_equal(
-        read(7.123, 1234, None, 9.0).numbers_like(german)[0], [7.123, 1234, math.nan, math.nan]
+        numbers_like(read(7.123, 1234, None, 9.0), german)[0], [7.123, 1234, math.nan, math.nan]
     )
-    assert read("7.123", "1.234,5").numbers_like(german)[0].tolist() == [7123, 1234.5]
+    assert numbers_like(read("7.123", "1.234,5"), german)[0].tolist() == [7123, 1234.5]
 
 
 def test_a_number_of_json_with_thousands_of_digits_is_named_with_its_line():

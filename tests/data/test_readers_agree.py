@@ -17,6 +17,7 @@ from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import delimited
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import CellParseError, Column
+from bpnet.data.reading.column_numbers import numbers_like
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.json_lines import JsonLinesFile
 from bpnet.data.reading.parquet import ParquetFile
@@ -98,7 +99,7 @@ def numbers(
 ) -> tuple[list[float], NumberFormat] | None:
     """The numbers, 0 for -0, and their format; None if a cell is not one."""
     try:
-        values, number_format = column.numbers_like(expected)
+        values, number_format = numbers_like(column, expected)
     except CellParseError:
         return None
     return (values + 0.0).tolist(), number_format

@@ -12,6 +12,7 @@ import pytest
 from bpnet.data.formats import format_named
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import open_table
+from bpnet.data.reading.column_numbers import numbers_like
 from bpnet.data.writing import LabelColumn, OutputColumns, open_writer
 from bpnet.errors import DataError
 
@@ -147,7 +148,7 @@ def test_marked_numbers_are_written_plainly(tmp_path, cells, number_format, plai
         assert written == plain
     read = open_table(tmp_path / "back.csv")
     (chunk,) = read.chunks({"x": "text", "s": "text"})
-    again, _ = chunk.column("x").numbers_like(number_format)
+    again, _ = numbers_like(chunk.column("x"), number_format)
     assert str(again.tolist()) == str(values)
     assert chunk.column("s").cells() == ["1,5"] * 3  # not read as numbers: as it is
     rows = json_rows(passed_on(tmp_path / "t.csv", "jsonl", {"x": number_format}))

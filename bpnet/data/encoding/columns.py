@@ -15,6 +15,7 @@ from bpnet.data.numbers.formats_so_far import FormatsSoFar
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import CellParseError, Column, Floats
+from bpnet.data.reading.column_numbers import numbers_like
 from bpnet.data.spelling import KnownValues
 from bpnet.engine.component import Array, Component, FieldError, choice
 
@@ -262,18 +263,18 @@ class BooleanColumn(EncodedColumn):
 def numbers_or_bits(
     column: Column, number_format: NumberFormat | None, lowest: float, highest: float
 ) -> tuple[Floats, NumberFormat]:
-    """Return the numbers (N,) of a column and their format, by `Column.numbers_like`.
+    """Return the numbers (N,) of a column and their format, by `numbers_like`.
 
     If the numbers of the training rows are 0 and 1, from `lowest` to `highest`, and so are these,
     true is 1 and false is 0.
     """
     of_bits, so_far = {lowest, highest} <= {0.0, 1.0}, column.formats_so_far or FormatsSoFar()
     try:
-        values, own_format = column.numbers_like(number_format)
+        values, own_format = numbers_like(column, number_format)
     except CellParseError as error:
         if not of_bits or not {text.lower() for text in error.texts} <= {"true", "false"}:
             raise
-        values, own_format = column.with_bits().numbers_like(number_format)
+        values, own_format = numbers_like(column.with_bits(), number_format)
         if so_far.has_others or len(_others(values)):
             raise
         so_far.has_words = True

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from bpnet.data.numbers.detection import (
     TableNumberFormat,
     detect_number_format,
 )
-from bpnet.data.numbers.formats_so_far import FormatsSoFar, extended
+from bpnet.data.numbers.formats_so_far import FormatsSoFar
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.spelling import KnownValues, Spelling
 
@@ -111,89 +110,6 @@ class Column:
         """Return the column with the number format that its cells show."""
         detected = self.detect_format()
         return self.read_by(detected.number_format), detected
-
-    def numbers_like(self, expected: NumberFormat | None) -> tuple[Floats, NumberFormat]:
-        """Return the numbers (N,) and their format, the expected one if all cells fit it.
-
-        Else they are read in a format of their own, if that is certain. What the table's chunks
-        before have shown comes first, and is never contradicted. Raises CellParseError.
-        """
-        own, so_far = self.number_format, self.formats_so_far or FormatsSoFar()
-        if not isinstance(own, TableNumberFormat):
-            return self.as_numbers(), own
-        fixed, first = so_far.fixed(own), own.of_column
-        if expected is not None and expected != first:
-            first = expected.with_words(own.missing)
-        if self.numbers is not None:
-            self._fix(own.of_column, so_far)
-            return self.numbers, first
-        if fixed is not None or (expected is not None and not own.contradictions(first)):
-            with suppress(CellParseError):
-                return self._read_and_fix(fixed or first, so_far)
-        detected = self.detect_format(expected)
-        for each in (detected.number_format, detected.other):
-            if each is None:
-                continue
-            usual = each == own.of_column and first.decimal == each.decimal
-            certain = detected.other is None or usual
-            second = extended(fixed, each) if fixed else each if certain else None
-            if second is not None and (fixed or first.may_have(second.unit)):
-                with suppress(CellParseError):
-                    return self._read_and_fix(second, so_far)
-        return self._read_and_fix(fixed or first, so_far)  # which names the cells that do not fit
-
-    def _read_and_fix(
-        self, number_format: NumberFormat, so_far: FormatsSoFar
-    ) -> tuple[Floats, NumberFormat]:
-        """Return the numbers (N,) in a format, in which later chunks are then read."""
-        values = self.read_by(number_format).as_numbers()
-        self._fix(number_format, so_far)
-        return values, number_format
-
-    def _fix(self, number_format: NumberFormat, so_far: FormatsSoFar) -> None:
-        """Note the format of the numbers, unless it makes no difference.
-
-        Raises CellParseError if the table's chunks before contradict it.
-        """
-        own = self.number_format
-        assert isinstance(own, TableNumberFormat)
-        fixed = so_far.fixed(own)
-        if number_format == fixed and (self.numbers is None or number_format.unit != "%"):
-            return
-        if row := self._first_row_with_marks():
-            certain = own.is_certain or self.detect_format().other is None
-            if so_far.allows(own, number_format, certain=certain):
-                so_far.fix(own, number_format, certain=certain)
-                return
-        elif row := self._first_row():
-            if not so_far.has_percent:
-                so_far.has_unmarked = True
-                return
-        else:
-            return
-        text = self.take(np.array(row)).cells()[0]
-        other = fixed or next(iter(so_far.formats.values()), own.of_column)
-        raise CellParseError([text], np.array(row), A_NUMBER, number_format=other)
-
-    def _first_row_with_marks(self) -> list[int]:
-        """Return the first row whose number may be another one in another format, if any is."""
-        if self.numbers is not None:
-            return _first(self.numbers % 1 > 0)  # NaN > 0 is False
-        assert self.codes is not None
-        for k, text in enumerate(self.categories):
-            marked = text and not text.lstrip("+-").isdecimal()
-            # a text may be of rows that were not taken
-            if (
-                marked
-                and not self.number_format.is_missing_number(text)
-                and (row := _first(self.codes == k))
-            ):
-                return row
-        return []
-
-    def _first_row(self) -> list[int]:
-        """Return the first row with a number, if any has one."""
-        return _first(~np.isnan(self.as_numbers()))
 
     @property
     def has_leading_zeros(self) -> bool:
@@ -367,11 +283,6 @@ class Column:
         codes, categories = self.codes, self.categories
         texts = [*categories, ""]  # the last for the code -1
         return [texts[code] for code in codes.tolist()]
-
-
-def _first(mask: npt.NDArray[np.bool_]) -> list[int]:
-    """Return the first position at which a mask (N,) is true, if there is one."""
-    return [int(np.argmax(mask))] if mask.any() else []
 
 
 def column_from_texts(cells: Iterable[str], number_format: NumberFormat) -> Column:

@@ -6,6 +6,7 @@ import numpy as np
 
 from bpnet.data.reading.chunk import CellType, ColumnTypes
 from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
+from bpnet.data.reading.column_numbers import numbers_like
 from bpnet.data.reading.table import Table
 
 
@@ -53,7 +54,7 @@ def _joined(columns: list[Column], kind: CellType) -> Column | None:
 
 
 def _certain_numbers(column: Column) -> Floats:
-    return column.numbers_like(None)[0]
+    return numbers_like(column, None)[0]
 
 
 def _renumbered(column: Column, number: dict[str, int], *, plain: bool) -> Codes:

@@ -10,6 +10,7 @@ from bpnet.data.numbers.cells import number_text
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import Chunk
 from bpnet.data.reading.column import CellParseError
+from bpnet.data.reading.column_numbers import numbers_like
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 _LIKE_THOUSANDS = re.compile(r"-?\d{1,3}\.\d{3}")
@@ -18,7 +19,7 @@ _LIKE_THOUSANDS = re.compile(r"-?\d{1,3}\.\d{3}")
 def number_texts(chunk: Chunk, name: str, expected: NumberFormat | None) -> list[str] | None:
     """Return the cells of a column of numbers as plain numbers, or None if they are so already."""
     try:
-        values, number_format = chunk.column(name).numbers_like(expected)
+        values, number_format = numbers_like(chunk.column(name), expected)
     except CellParseError:
         return None
     marks = (number_format.decimal, number_format.thousands, number_format.unit)
@@ -40,7 +41,7 @@ def number_values(chunk: Chunk, name: str, expected: NumberFormat | None) -> lis
     """
     column = chunk.column(name)
     try:
-        numbers, _ = column.numbers_like(expected)
+        numbers, _ = numbers_like(column, expected)
     except CellParseError:
         return None
     if not np.isfinite(numbers[~np.isnan(numbers)]).all():

@@ -180,6 +180,20 @@ def test_no_number_is_off_by_more_than_half_its_resolution(value, resolution):
     assert float(numbers.texts()[0]) == rounded
 
 
+@given(
+    st.lists(st.floats(-1e18, 1e18) | st.integers(-(10**15), 10**15).map(float), max_size=5),
+    st.floats(0, 1e3) | st.just(math.inf) | st.sampled_from([1e-17, 1e-9, 0.1, 1.0]),
+)
+def test_texts_written_together_are_those_of_each_number(values, share):
+    resolution = np.abs(values) * (share if share < math.inf else math.nan)
+    numbers = Numbers(np.array(values, float), np.array(resolution, float))
+    expected = [repr(value).removesuffix(".0") for value in numbers.rounded().tolist()]
+    assert numbers.texts() == expected
+    fixed = Numbers(np.array(values, float), np.full(len(values), share))
+    expected = [repr(value).removesuffix(".0") for value in fixed.rounded().tolist()]
+    assert fixed.texts() == expected
+
+
 TRAINED = """
 dataset: {{path: t.csv, target: y}}
 architecture: {{hidden: [8]}}

@@ -14,14 +14,16 @@ from bpnet.data.encoding.columns import (
     OneHotColumn,
 )
 from bpnet.data.encoding.dates import DateColumn
+from bpnet.data.splitting import names_parts
 from bpnet.engine.component import Array
-from bpnet.messages import set_option, text_value
+from bpnet.messages import quoted_list, set_option, text_value
 from bpnet.preparation.fit import FittedDataset
 
 _ROLES, _ENCODINGS = "dataset.roles", "dataset.preprocessing.columns"
 
 _MOST_CODES = 10
 """Whole numbers with more distinct values are taken for amounts."""
+_MOST_OPTIONS = 3
 _ROWS_PER_CODE = 10
 _AMOUNTS_PER_CODE = 4
 _MANY_CATEGORIES, _ROWS_PER_CATEGORY = 50, 200
@@ -69,6 +71,7 @@ def value_findings(fitted: FittedDataset, cells: Mapping[str, Array]) -> Iterato
     yield from _many_categories(fitted, distinct, identities)
     yield from _codes(fitted, cells, distinct)
     yield from _dates(fitted)
+    yield from _parts(fitted, cells)
 
 
 def _codes(
@@ -95,12 +98,16 @@ def _codes(
         return
     first = found[0]
     values = np.unique(cells[first][~np.isnan(cells[first])])
+    example = f"{len(values)}: {values[0]:.0f} to {values[-1]:.0f}"
+    example = example if len(found) == 1 else f"'{first}' has {example}"
     yield Finding(
         "few_whole_numbers",
         "note",
         f"{named('column', found)} {'has' if len(found) == 1 else 'have'} few values, all whole "
-        f"numbers ('{first}' has {len(values)}: {values[0]:.0f} to {values[-1]:.0f})",
-        f"if they are codes rather than amounts: {set_option(_ROLES, 'categorical', first)}",
+        f"numbers ({example})",
+        "if they are codes rather than amounts: "
+        + " ".join(set_option(_ROLES, "categorical", name) for name in found[:_MOST_OPTIONS])
+        + (" and so on" if len(found) > _MOST_OPTIONS else ""),
         found,
     )
 
@@ -108,17 +115,19 @@ def _codes(
 def _many_categories(
     fitted: FittedDataset, distinct: Mapping[str, _Distinct], identities: Set[str]
 ) -> Iterator[Finding]:
-    """Warn of one-hot columns of so many categories that few rows show each."""
+    """Report one-hot columns of so many categories that they are most of the inputs."""
     for column in fitted.encoder.columns:
         found = distinct[column.name]
         many = len(found.counts) >= max(_MANY_CATEGORIES, found.rows / _ROWS_PER_CATEGORY)
         if isinstance(column, OneHotColumn) and many and column.name not in identities:
             rare = int((found.counts < _RARE).sum())
+            few = f", {rare:,} of them in fewer than {_RARE}" if rare else ""
             yield Finding(
                 "many_categories",
-                "warning",
+                # common categories are learned as they are; rare ones share an input
+                "warning" if rare else "note",
                 f"column '{column.name}' has {len(found.counts):,} categories in "
-                f"{found.rows:,} training rows, {rare:,} of them in fewer than {_RARE}",
+                f"{found.rows:,} training rows{few}",
                 "a trained vector of each takes fewer inputs: "
                 + set_option(_ENCODINGS, "embedding", column.name),
                 [column.name],
@@ -176,6 +185,29 @@ def _dates(fitted: FittedDataset) -> Iterator[Finding]:
         + set_option("dataset.split.time", text_value(dates[0])),
         dates,
     )
+
+
+def _parts(fitted: FittedDataset, cells: Mapping[str, Array]) -> Iterator[Finding]:
+    """Note a feature whose words name the parts of a split."""
+    if fitted.config.dataset.split.column is not None:
+        return
+    for name in fitted.encoder.features:
+        column = cells[name]
+        if column.dtype != object or name in fitted.split.loaded.config.dataset.roles:
+            continue
+        words = list(dict.fromkeys(cell for cell in column if cell is not None))
+        if len(words) > 1 and names_parts(words):
+            yield Finding(
+                "split_column",
+                "note",
+                f"column '{name}' holds the words {quoted_list(sorted(words))}, and is used as a "
+                "feature",
+                "if it says which rows are to train and to test: "
+                + set_option("dataset.split.column", text_value(name))
+                + "; if not, leave it out: "
+                + set_option("dataset.roles", "ignored", name),
+                [name],
+            )
 
 
 def _distinct(cells: Array) -> _Distinct:

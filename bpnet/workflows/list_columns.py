@@ -76,8 +76,8 @@ def _first_distinct(codes: np.ndarray) -> list[int]:
 
 
 def _suggestion(columns: Sequence[ListedColumn]) -> str:
-    """Return the column that is named as targets are, else the last that can be learned."""
+    """Return the column that is named as targets are, else the last of numbers or categories."""
     by_name = {column.name.casefold(): column.name for column in columns}
     named = next((by_name[name] for name in _TARGET_NAMES if name in by_name), None)
-    usable = [column.name for column in columns if column.role != "ignored"]
+    usable = [column.name for column in columns if column.role not in ("ignored", "date")]
     return named or [*[column.name for column in columns[-1:]], *usable][-1]

@@ -69,7 +69,7 @@ TABLES: dict[str, tuple[str, str, Callable[[], pd.DataFrame], list[str]]] = {
         "few_whole_numbers",
         "note",
         lambda: frame().assign(zone=np.arange(300) % 7 + 1),
-        ["'zone' has 7: 1 to 7"],
+        ["column 'zone' has few values, all whole numbers (7: 1 to 7)"],
     ),
     "dates": (
         "dates",
@@ -81,7 +81,19 @@ TABLES: dict[str, tuple[str, str, Callable[[], pd.DataFrame], list[str]]] = {
         "many_categories",
         "warning",
         lambda: frame().assign(town=[f"t{k * k % 131}" for k in range(300)]),
-        ["'town' has", "categories in 210 training rows"],
+        ["'town' has", "categories in 210 training rows", " of them in fewer than 5"],
+    ),
+    "common categories": (
+        "many_categories",
+        "note",
+        lambda: frame(1200).assign(town=[f"t{k % 50}" for k in range(1200)]),
+        ["column 'town' has 50 categories in 840 training rows"],
+    ),
+    "parts": (
+        "split_column",
+        "note",
+        lambda: frame().assign(part=[["Train", "test", "train"][k % 3] for k in range(300)]),
+        ["column 'part' holds the words 'Train', 'test', 'train'"],
     ),
     "inputs": (
         "more_inputs_than_rows",
@@ -113,6 +125,21 @@ def test_each_is_found_and_its_advice_ends_it(tmp_path: Path, name: str) -> None
         after = checked(tmp_path, table(), *option)["findings"]
         if "training.l2" not in option[1]:
             assert kind not in [one["kind"] for one in after], option
+
+
+@pytest.mark.parametrize("columns", [2, 3, 5])
+def test_options_for_several_columns_of_codes_are_typed_together(
+    tmp_path: Path, columns: int
+) -> None:
+    names = [f"k{number}" for number in range(columns)]
+    table = frame().assign(**{name: np.arange(300) // 7 % (k + 4) for k, name in enumerate(names)})
+    (found,) = checked(tmp_path, table)["findings"]
+    assert (found["kind"], found["columns"]) == ("few_whole_numbers", names)
+    assert "have few values, all whole numbers ('k0' has 4: 0 to 3)" in found["text"]
+    options = [word for option in advised(found["advice"]) for word in option]
+    assert (len(options) == 2 * columns) == (not found["advice"].endswith(" and so on"))
+    left = [one["columns"] for one in checked(tmp_path, table, *options)["findings"]]
+    assert left == ([names[3:]] if columns > 3 else [])
 
 
 def test_a_table_without_faults_has_none(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_the_only_sheet_with_cells_is_read_else_one_is_to_be_named(tmp_path: Pat
     path = written(tmp_path / "u.xlsx", **{"My notes": [["x"]], "Data": PEOPLE})
     with pytest.raises(DataError) as caught:
         open_table(path)
-    for part in ("2 sheets hold cells", "'My notes', 'Data'", "--set 'dataset.reading.sheet=My"):
+    for part in ("2 sheets hold cells", "'My notes', 'Data'", "--set dataset.reading.sheet=Data"):
         assert part in str(caught.value)
     assert open_table(path, Reading(sheet="Data")).columns == ["age", "city"]
     with pytest.raises(DataError, match=r"no sheet 'data'; the sheets are .* did you mean 'Data'"):

@@ -88,7 +88,8 @@ class ExcelFile:
         filled = [sheet for sheet in sheets if sheet.height]
         if len(filled) > 1:
             names = [sheet.name for sheet in filled]
-            setting = shell_quoted(f"dataset.reading.sheet={names[0]}")
+            largest = max(filled, key=lambda sheet: sheet.height * sheet.width)
+            setting = shell_quoted(f"dataset.reading.sheet={largest.name}")
             raise DataError(
                 f"{self.name}: {len(names)} sheets hold cells, {quoted_list(names)}; "
                 f"name the one to read, for example with --set {setting}"

@@ -24,6 +24,12 @@ NUMBERS: dict[HeldOut, int] = {"validation": 1, "test": 2}
 _WORDS = {"train": 0, "validation": 1, "val": 1, "valid": 1, "dev": 1, "test": 2}
 
 
+def names_parts(words: Sequence[str]) -> bool:
+    """Return whether all words, in any case, name parts of a split, train among them."""
+    numbers = {_WORDS.get(word.strip().casefold(), DROPPED) for word in words}
+    return TRAIN in numbers and DROPPED not in numbers and len(numbers) > 1
+
+
 def parts_from_words(
     codes: Indices, words: Sequence[str], where: Callable[[int], str]
 ) -> PartNumbers:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bpnet.data.dates.advice import compact_dates_note, reading_note, set_format
+from bpnet.data.dates.advice import compact_dates_note, compact_format, reading_note, set_format
 from bpnet.data.dates.date_format import ISO
 from bpnet.data.dates.detection import (
     DetectedFormat,
@@ -138,7 +138,7 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
         numbers = column.as_numbers()
     # all of them are numbers: nothing else to decide, unless it may be an ID
     if numbers is not None and not is_id_name(name) and not np.isnan(numbers[rows]).all():
-        return DetectedRole("numeric", note=_compact_dates(name, numbers[rows]))
+        return DetectedRole("numeric", note=compact_numbers_note(name, numbers[rows]))
     count, texts = _present(column, rows)
     if not texts:
         return DetectedRole("ignored", BLANK_REASON)
@@ -218,6 +218,9 @@ def _role_of_codes(
     """Return the role of numbers with leading zeros, which are codes rather than amounts."""
     zeros = f"numbers such as {quoted_cell(code)} have a leading zero, as codes have"
     numeric = set_option("dataset.roles", "numeric", name)
+    if form := compact_format(texts):
+        dates = f"if it holds dates ({form}), give their format: {set_format(name, form)}"
+        return DetectedRole("categorical", note=dates) if named else DetectedRole("ignored", dates)
     if not named and count >= FEWEST_ROWS and len(texts) > count / 2:
         return DetectedRole(
             "ignored",
@@ -238,13 +241,19 @@ def _without_counter(
     return replace(detected, note=detected.note or step_note(name, numbers))
 
 
-def _compact_dates(name: str, numbers: Floats) -> str | None:
+def compact_numbers_note(name: str, numbers: Floats) -> str | None:
     """Return a note if all numbers (N,) are like 20190105, else None."""
+    if np.isnan(numbers).all():
+        return None
     lowest, highest = np.nanmin(numbers), np.nanmax(numbers)
-    if lowest < 1900_01_01 or highest > 2099_12_31:
+    if lowest < 1900_01 or highest > 2099_12_31_23_59_59:
         return None  # without making texts of them
-    distinct = np.unique(numbers[~np.isnan(numbers)]).tolist()
-    return compact_dates_note(name, list(map(number_text, distinct)))
+    distinct = np.unique(numbers[~np.isnan(numbers)])
+    for some in (distinct[:50], distinct):
+        note = compact_dates_note(name, list(map(number_text, some.tolist())))
+        if note is None:
+            return None
+    return note
 
 
 def _are_mostly_numbers(words: list[str], numeric: int) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from bpnet.config.schema import Config
 from bpnet.data.dates.advice import (
     MIXED_ZONES,
+    compact_dates_note,
     expected_date,
     format_example,
     other_formats,
@@ -24,6 +25,7 @@ from bpnet.data.numbers.cells import number_text
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import CellParseError, Column, Floats
+from bpnet.data.roles import compact_numbers_note
 from bpnet.data.splitting import PARTS, Indices, Part
 from bpnet.errors import DataError
 from bpnet.messages import quoted_cell
@@ -104,6 +106,11 @@ def read_times(config: Config, column: Column, rows: Indices, table: Table) -> R
     try:
         if name not in formats and (not texts or any(map(is_number, texts))):
             present = as_numbers.as_numbers()
+            note = (
+                compact_numbers_note(name, present)
+                if used.numbers is not None
+                else compact_dates_note(name, texts)
+            )
         else:
             detected = _detected(formats.get(name), texts, numbers=name in formats)
             form = ISO if detected is None else detected.text

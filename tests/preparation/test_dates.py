@@ -162,6 +162,23 @@ def test_no_format_that_fits_all_rows_is_refused(tmp_path: Path) -> None:
     assert "'soon' is not a date or a number, by which dataset.split.time orders the rows" in text
 
 
+@pytest.mark.parametrize("form", ["%Y%m%d", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%d%m%Y", "%m%d%Y"])
+def test_compact_dates_of_any_order_are_noticed(form: str, tmp_path: Path) -> None:
+    days = [date(2024, month, day) for month in range(1, 13) for day in (3, 19)]
+    table(tmp_path, (f"{day:{form}}" for day in days))
+    for setting in ("seed=1", "dataset.split.time=day"):
+        note = prepared(tmp_path, setting).warnings[0]
+        advised = options_in(note)[0].rstrip(")")
+        assert date_column(prepared(tmp_path, advised)).format == form
+
+
+def test_compact_dates_without_their_zeros_are_noticed(tmp_path: Path) -> None:
+    table(tmp_path, (f"{day:%m%d%Y}".lstrip("0") for day in DAYS))
+    for setting in ("seed=1", "dataset.split.time=day"):
+        (note,) = prepared(tmp_path, setting).warnings
+        assert "if they are dates, write them like 2019-12-31" in note
+
+
 @pytest.mark.parametrize(
     "option", ["dataset.roles.day=date", "dataset.preprocessing.columns.day=date"]
 )

@@ -142,4 +142,4 @@ def test_a_moment_beyond_the_calendar_is_refused(moment: int, tmp_path: Path) ->
     pa.parquet.write_table(table, tmp_path / "t.parquet")
     with pytest.raises(DataError) as caught:
         prepared(tmp_path, "t.parquet")
-    assert "t.parquet, column 'd': cannot be read as numbers or text" in str(caught.value)
+    assert f"t.parquet, row {ROWS + 1}, column 'd': '<value out of range: " in str(caught.value)

@@ -96,17 +96,45 @@ def _future(detected: DetectedFormat, texts: Sequence[str]) -> str | None:
     )
 
 
-def compact_dates_note(column: str, texts: Sequence[str]) -> str | None:
-    """Return a note if numbers such as 20190105, at least three, are probably dates, else None."""
-    form = date_format("%Y%m%d")
-    if len(texts) < 3 or not all(
-        len(text) == 8 and text[:2] in ("19", "20") and form.fits(text) for text in texts
-    ):
+_COMPACT = ("%Y%m%d", "%Y%m", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%d%m%Y", "%m%d%Y")
+"""Formats of digits only, which are numbers unless the config says otherwise."""
+
+
+def compact_format(texts: Sequence[str]) -> str | None:
+    """Return the format of at least three numbers that are probably dates, such as 20190105."""
+    if len(texts) < 3:
         return None
+    return next((f for f in _COMPACT if all(_is_compact(text, f) for text in texts)), None)
+
+
+def compact_dates_note(column: str, texts: Sequence[str]) -> str | None:
+    """Return a note if numbers are probably dates, else None."""
+    form = compact_format(texts)
+    if form is None:
+        return None
+    # a number has lost the zero of 01122019
+    whole = all(len(text) == len(texts[0]) for text in texts)
+    advice = set_format(column, form) if whole else "write them like 2019-12-31"
     return (
-        f"its numbers look like dates ({texts[0]}), but are used as numbers; if they are dates, "
-        f"{set_format(column, form.text)}"
+        f"its numbers look like dates ({texts[0]}), but are used as numbers; "
+        f"if they are dates, {advice}"
     )
+
+
+def _is_compact(text: str, form: str) -> bool:
+    """Return whether digits are a date of the years 1900 to 2099 in a compact format."""
+    if not (text.isascii() and text.isdigit()) or not 6 <= len(text) <= 14:
+        return False
+    if not form.startswith("%Y"):
+        text = text.zfill(8)
+    year = text[:4] if form.startswith("%Y") else text[4:]
+    parsed = date_format(form)
+    return len(text) == _digits(form) and year[:2] in ("19", "20") and parsed.fits(text)
+
+
+def _digits(form: str) -> int:
+    """Return the number of digits of a compact format, whose year has four and the rest two."""
+    return form.count("%") * 2 + 2
 
 
 def other_formats(form: str, texts: Sequence[str]) -> list[str]:

@@ -55,6 +55,10 @@ class DetectedRole:
     number_format: NumberFormat | None = None
     other_formats: tuple[str, ...] = ()
     """The formats that fit every date so far, too, with another order of day, month and year."""
+    undecided: bool = False
+    """True if all cells so far are words such as none, which are missing among numbers."""
+    digits: bool = False
+    """True if all numbers so far are whole and not below 0, as codes are, too."""
 
     def narrowed(self, name: str, column: Column, rows: Array) -> "DetectedRole":
         """Return the role of a date once further rows, of the same mask, have been seen."""
@@ -95,7 +99,8 @@ def detect_role(
     )
     detected = replace(detected, number_format=numbers.number_format)
     if detected.role == "numeric":
-        detected = replace(detected, note=ambiguity_note(numbers, name) or detected.note)
+        note = ambiguity_note(numbers, name) or detected.note
+        detected = replace(detected, note=note, digits=given is None and _are_digits(column, rows))
     counts = detected.role == "numeric" or code is not None
     if counts and not named:
         with suppress(CellParseError):  # fitting reports the cell
@@ -146,7 +151,8 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
         return DetectedRole("ignored", NESTED_REASON)
     number_format = column.number_format
     # if all of them are words for a missing value, they are categories
-    words = [text for text in texts if not number_format.is_missing_number(text)] or texts
+    words = [text for text in texts if not number_format.is_missing_number(text)]
+    undecided, words = not words, words or texts
     numeric = [word for word in words if _reads_as_number(word, number_format)]
     if len(numeric) == len(words):
         if not named and is_id(name, numeric, count):
@@ -174,7 +180,7 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     if len(numeric) > len(words) / 2:
         word = next(word for word in words if word not in set(numeric))
         note = f"besides numbers it holds {quoted_cell(word)}, so it is read as categories"
-    return DetectedRole("categorical", note=note)
+    return DetectedRole("categorical", note=note, undecided=undecided)
 
 
 def _are_nested(texts: list[str]) -> bool:
@@ -199,6 +205,14 @@ def differing_in_case_note(texts: list[str]) -> str | None:
         f"{quoted_cell(one)} and {quoted_cell(other)}{more} differ only in case, and are two "
         "values; if they mean the same, write them alike in the table"
     )
+
+
+def _are_digits(column: Column, rows: Array) -> bool:
+    """Return whether all numbers are whole and not below 0."""
+    with suppress(CellParseError):
+        numbers = column.as_numbers()[rows]
+        return bool((np.isnan(numbers) | ((numbers >= 0) & (numbers % 1 == 0))).all())
+    return False
 
 
 def _code(column: Column, rows: Array) -> str | None:

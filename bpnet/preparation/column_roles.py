@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config, Dataset, Preprocessing
 from bpnet.data.encoding.column_options import ColumnOptions, Role
@@ -18,6 +20,7 @@ from bpnet.data.encoding.settings import (
 from bpnet.data.identifiers import COUNTS_ROWS
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
+from bpnet.data.reading.column import Column
 from bpnet.data.roles import BLANK_REASON, DetectedRole, detect_role
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
@@ -32,6 +35,8 @@ class ColumnRoles:
     detected: Mapping[str, DetectedRole]
     notes: Mapping[str, str] = field(default_factory=dict)
     """Remarks on columns, by name, that come before those of `detected`."""
+    of_first_block: Mapping[str, str] = field(default_factory=dict)
+    """A cell of each column of numbers or categories whose role is that of its first rows."""
 
     @property
     def features(self) -> list[str]:
@@ -105,13 +110,14 @@ def detect_roles(
     detected: dict[str, DetectedRole] = {}
     blank = list(candidates)  # so far
     ambiguous: list[str] = []
+    of_first_block: dict[str, str] = {}
     for chunk in table.chunks(types):
         rows = train[chunk.start : chunk.start + len(chunk)]
         if rows.any():
             for name in ambiguous:
                 detected[name] = detected[name].narrowed(name, chunk.column(name), rows)
             for name in blank:
-                detected[name] = detect_role(
+                role = detect_role(
                     name,
                     chunk.column(name),
                     rows,
@@ -120,8 +126,20 @@ def detect_roles(
                     date_format=formats.get(name),
                     table_rows=len(train),
                 )
+                if name not in detected or role.reason != BLANK_REASON:
+                    detected[name] = role
+            if chunk.start + len(chunk) < len(train):
+                of_first_block |= {
+                    name: _example(chunk.column(name), rows)
+                    for name in blank
+                    if name not in given and detected[name].role in ("numeric", "categorical")
+                }
             ambiguous = [name for name, column in detected.items() if column.other_formats]
-            blank = [name for name in blank if detected[name].reason == BLANK_REASON]
+            blank = [
+                name
+                for name in blank
+                if detected[name].reason == BLANK_REASON or detected[name].undecided
+            ]
             if not blank and not ambiguous:
                 break
     # the note on the dates that the rows are split by comes in place of that on the feature
@@ -130,10 +148,18 @@ def detect_roles(
         notes[times.column] = times.note
     if all(column.role == "ignored" for column in detected.values()):
         detected |= _counters_as_features(detected)
-    roles = ColumnRoles(detected, notes)
+    roles = ColumnRoles(detected, notes, of_first_block)
     if not roles.features:
         raise DataError(_no_feature_left(config, table, detected))
     return roles
+
+
+def _example(column: Column, rows: Array) -> str:
+    """Return the first text of a mask of rows (N,), nothing if there is none."""
+    if column.codes is None:
+        return ""
+    present = np.flatnonzero(rows & (column.codes >= 0))[:1]
+    return "".join(column.take(present).written_cells())
 
 
 def _counters_as_features(detected: Mapping[str, DetectedRole]) -> dict[str, DetectedRole]:
@@ -168,6 +194,8 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
                 problems.append(_unsuited(loaded, name, override, role))
                 continue
             role = "categorical"  # which any column can be
+        if name not in roles.of_first_block:
+            column = replace(column, digits=False)
         options[name] = _options(settings, override, role, column)
     problems += [
         loaded.problem(
@@ -213,6 +241,7 @@ def _options(
         missing=settings.missing,
         date_format=date_format,
         number_format=detected.number_format,
+        digits=detected.digits and role == "numeric",
         names_date=isinstance(override, DateParts),
     )
 

@@ -15,6 +15,7 @@ from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.errors import DataError
 from bpnet.messages import quoted_list
 from bpnet.preparation.column_roles import column_options
+from bpnet.preparation.contradicted_roles import refuse_contradicted
 from bpnet.preparation.monitored_metric import check_monitored_metric
 from bpnet.preparation.positive_class import positive_class
 from bpnet.preparation.resolve import resolve
@@ -94,6 +95,7 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
         rng=split_generator(config.split_seed, SplitUse.FITTED_ROWS),
         used=split.used,
     )
+    refuse_contradicted(loaded, split.column_roles, encoder, len(train), split.table)
     positive = positive_class(loaded, target_values, train)
     resolved = resolve(
         loaded,

@@ -25,7 +25,7 @@ dataset:
 architecture: {hidden: [2]}
 training: {epochs: 1}
 """
-ROWS = 30  # of a block
+ROWS = 60  # of a block
 
 NUMBERS: dict[str, Callable[[random.Random], str]] = {
     "whole": lambda r: str(r.randint(0, 999)),
@@ -41,6 +41,18 @@ NUMBERS: dict[str, Callable[[random.Random], str]] = {
     "percent": lambda r: f"{r.randint(1, 99)} %",
 }
 
+OTHERS: dict[str, Callable[[random.Random], str]] = {
+    "code": lambda r: f"0{r.randint(1, 9)}",
+    "none": lambda r: "none",
+    "blank": lambda r: "",
+    "unknown": lambda r: "unknown",
+    "words": lambda r: r.choice("abc"),
+    "day": lambda r: f"2021-0{r.randint(1, 9)}-1{r.randint(0, 9)}",
+    "day or month": lambda r: f"0{r.randint(1, 9)}/0{r.randint(1, 9)}/2020",
+    "day first": lambda r: f"{r.randint(13, 28)}/0{r.randint(1, 9)}/2020",
+    "beyond 2^53": lambda r: str(2**53 + r.randint(1, 2**20)),
+}
+
 
 @contextmanager
 def small_blocks(size: int, *, fast: bool) -> Iterator[None]:
@@ -51,13 +63,17 @@ def small_blocks(size: int, *, fast: bool) -> Iterator[None]:
         yield
 
 
-def write(folder: Path, kinds: list[Callable[[random.Random], str]]) -> int:
-    """Write a table of a block of cells of each kind; return the size of a block."""
+def write(folder: Path, kinds: list[Callable[[random.Random], str]], distinct: int = 6) -> int:
+    """Write a table of a block of cells of each kind; return the size of a block.
+
+    So few cells are `distinct` that no column looks like an ID.
+    """
     rng = random.Random(0)
     lines = ["a;b;y"]
     for kind in kinds:
+        cells = [kind(rng) for _ in range(distinct)]
         # of one length, so that a block ends where the kinds change
-        rows = [f"{kind(rng)};{rng.choice('pqr')};{rng.choice('uv')}" for _ in range(ROWS)]
+        rows = [f"{rng.choice(cells)};{rng.choice('pqr')};{rng.choice('uv')}" for _ in range(ROWS)]
         lines += [f"{row:60}" for row in rows]
     (folder / "t.csv").write_text("\n".join(lines) + "\n", "utf-8")
     (folder / "c.yaml").write_text(CONFIG, "utf-8")
@@ -72,7 +88,7 @@ def prepared(folder: Path, *options: str) -> EncodedDataset | None:
         return None
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kinds=st.lists(st.sampled_from(sorted(NUMBERS)), min_size=2, max_size=3, unique=True),
     fast=st.booleans(),
@@ -88,6 +104,58 @@ def test_numbers_are_never_read_in_another_way_in_later_blocks(kinds, fast, tmp_
     assert one.encoder.inputs == many.encoder.inputs
     for part, rows in one.rows.items():
         np.testing.assert_allclose(many.rows[part].x, rows.x, atol=1e-5)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kinds=st.lists(
+        st.sampled_from(sorted({**NUMBERS, **OTHERS})), min_size=2, max_size=3, unique=True
+    ),
+    fast=st.booleans(),
+)
+def test_columns_keep_the_roles_and_values_of_one_block(kinds, fast, tmp_path):
+    size = write(tmp_path, [{**NUMBERS, **OTHERS}[kind] for kind in kinds])
+    one = prepared(tmp_path)
+    with small_blocks(size, fast=fast):
+        many = prepared(tmp_path)
+    if many is None:
+        return
+    assert one is not None
+    assert one.encoder.inputs == many.encoder.inputs
+    for part, rows in one.rows.items():
+        np.testing.assert_allclose(many.rows[part].x, rows.x, atol=1e-5)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_later_code_among_numbers_is_refused(fast, tmp_path):
+    size = write(tmp_path, [lambda r: str(r.randint(10, 19)), OTHERS["code"]])
+    with small_blocks(size, fast=fast):
+        with pytest.raises(
+            DataError, match=rf"row {ROWS + 1}\), column 'a': '0\d' .*as codes have"
+        ):
+            prepare(read_config(tmp_path / "c.yaml", ()))
+        many = prepared(tmp_path, "dataset.roles.a=categorical")
+    one = prepared(tmp_path)
+    assert one is not None
+    assert many is not None
+    assert one.encoder.inputs == many.encoder.inputs
+
+
+@pytest.mark.parametrize("kind", ["whole", "day"])
+def test_later_numbers_and_dates_among_words_are_refused(kind, tmp_path):
+    size = write(tmp_path, [OTHERS["unknown"], {**NUMBERS, **OTHERS}[kind]], distinct=ROWS)
+    with small_blocks(size, fast=False):
+        with pytest.raises(DataError, match=r"column 'a': .*'unknown'.*dataset.roles.a=categ"):
+            prepare(read_config(tmp_path / "c.yaml", ()))
+        assert prepared(tmp_path, "dataset.roles.a=categorical") is not None
+
+
+def test_words_for_missing_values_leave_the_role_to_later_rows(tmp_path):
+    size = write(tmp_path, [OTHERS["none"], NUMBERS["whole"]])
+    with small_blocks(size, fast=False):
+        many = prepared(tmp_path)
+    assert many is not None
+    assert many.encoder.columns[0].kind == "numeric"
 
 
 @pytest.mark.parametrize("fast", [True, False])

@@ -29,7 +29,7 @@ from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, Ordinal
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, number_cell_type
-from bpnet.data.reading.column import CellParseError, Column
+from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.spelling import FALSE_AND_TRUE, KnownValues, meaning, sort_values
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
@@ -68,6 +68,9 @@ class NumericFitter:
     def __init__(self, options: ColumnOptions) -> None:
         self.cell_type = number_cell_type(options.number_format)
         self._options, self._stats = options, NumericStats()
+        self._digits = options.digits
+        if options.digits and self.cell_type == "number":
+            self.cell_type = "any"  # which keeps leading zeros
         self._number_format: NumberFormat | None = None
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
@@ -76,9 +79,32 @@ class NumericFitter:
         stats = self._stats
         known = (stats.lowest, stats.highest) if stats.count else (0.0, 1.0)
         values, number_format = numbers_or_bits(column, self._options.number_format, *known)
+        if self._digits:
+            self._refuse_codes(column, values, rows)
         self._stats.add(values[rows], sampled[rows])
         if self._number_format is None and rows.any():
             self._number_format = number_format.without_words
+
+    def _refuse_codes(self, column: Column, values: Floats, rows: Array) -> None:
+        """Raise CellParseError if a number has a leading zero, where all are of digits only."""
+        if column.codes is None:
+            present = values[rows & ~np.isnan(values)]
+            self._digits = bool(((present >= 0) & (present % 1 == 0)).all())
+            return
+        texts = column.take(np.flatnonzero(rows)).present_texts()
+        self._digits = all(text.isascii() and text.isdigit() for text in texts)
+        code = next((text for text in texts if text[0] == "0" and len(text) > 1), None)
+        if self._digits and code is not None:
+            with_code = column.codes == column.categories.index(code)
+            raise CellParseError(
+                [code],
+                np.flatnonzero(with_code & rows)[:1],
+                "like the numbers in the rows before it, for it has a leading zero, as codes have",
+                lambda name: (
+                    f"if they are codes, add {set_option('dataset.roles', 'categorical', name)}; "
+                    f"if they are amounts, add {set_option('dataset.roles', 'numeric', name)}"
+                ),
+            )
 
     def encoded_column(self, name: str) -> NumericColumn:
         """Return the encoded column."""

@@ -19,5 +19,7 @@ class ColumnOptions:
     missing: AnyMissing
     date_format: str | None = None
     number_format: NumberFormat | None = None
+    digits: bool = False
+    """True if the first numbers are whole, so that a leading zero later may show codes."""
     names_date: bool = False
     """True if the config names the encoding of this column, as a date."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bpnet.data.reading.chunk import Chunk, ColumnChunk, ColumnTypes
+from bpnet.data.reading.chunk import CellType, Chunk, ColumnChunk, ColumnTypes
 from bpnet.data.reading.column import Column
 from bpnet.data.reading.table import Table, TableFile
 
@@ -12,6 +12,10 @@ MOST_KEPT = 256_000_000
 
 _TEXT = 60
 """Bytes that Python takes for a text besides its characters."""
+
+
+Key = tuple[int, tuple[tuple[str, CellType], ...]]
+"""What a pass reads: the first row's number in the table, and the columns with their types."""
 
 
 def kept_table(table: Table, most: int = MOST_KEPT) -> Table:
@@ -27,7 +31,7 @@ class _Budget:
     left: int
     counted: set[int] = field(default_factory=set)
     """The columns that are counted already, by identity: a chunk may give the same one twice."""
-    passes: list[dict[tuple[object, ...], list[Chunk]]] = field(default_factory=list)
+    passes: list[dict[Key, list[Chunk]]] = field(default_factory=list)
 
     def allows(self, columns: Sequence[Column]) -> bool:
         """Count columns; if they are too many, forget all that is kept, and return False."""
@@ -50,8 +54,8 @@ class KeptFile:
         self.warnings, self.header_hint = file.warnings, file.header_hint
         self.reads_only_wanted = file.reads_only_wanted
         self._file, self._budget = file, budget
-        self._kept: dict[tuple[object, ...], list[Chunk]] = {}
-        self._complete: set[tuple[object, ...]] = set()
+        self._kept: dict[Key, list[Chunk]] = {}
+        self._complete: set[Key] = set()
         budget.passes.append(self._kept)
 
     @property
@@ -61,7 +65,7 @@ class KeptFile:
 
     def chunks(self, types: ColumnTypes, start: int) -> Iterator[Chunk]:
         """Yield the rows in order: those that are kept, then what a pass must still read."""
-        key = (start, *types.items())
+        key = self._key(types, start)
         end = start
         for chunk in tuple(self._kept.get(key, ())):
             yield chunk
@@ -73,7 +77,13 @@ class KeptFile:
                 yield self._keep(key, types, chunk, start)
         self._complete.add(key)
 
-    def _keep(self, key: tuple[object, ...], types: ColumnTypes, chunk: Chunk, start: int) -> Chunk:
+    def _key(self, types: ColumnTypes, start: int) -> Key:
+        """Return the key of a pass, or of a complete one whose cells serve it as well."""
+        wanted = tuple(types.items())
+        others = (key for key in self._complete & self._kept.keys() if _serves(key, start, wanted))
+        return next(others, (start, wanted))
+
+    def _keep(self, key: Key, types: ColumnTypes, chunk: Chunk, start: int) -> Chunk:
         """Return a chunk of kept columns, or the chunk itself if there is no room for them."""
         if self._budget.left < 0 or not types:
             return chunk
@@ -105,6 +115,20 @@ class KeptChunk(ColumnChunk):
             if within < len(chunk):
                 return chunk.place(within)
         return None
+
+
+def _serves(key: Key, start: int, wanted: tuple[tuple[str, CellType], ...]) -> bool:
+    """Return whether a pass has read the wanted columns: numbers may be read as any cells."""
+    return key[0] == start and (
+        key[1] == wanted
+        or (
+            [name for name, _ in key[1]] == [name for name, _ in wanted]
+            and all(
+                read == kind or (read, kind) == ("any", "number")
+                for (_, read), (_, kind) in zip(key[1], wanted, strict=True)
+            )
+        )
+    )
 
 
 def _bytes(column: Column) -> int:

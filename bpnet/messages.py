@@ -16,6 +16,11 @@ def total_line(count: int, problem: str) -> list[str]:
     return [f"in all, {count} {problem}"] if count > MAX_PROBLEMS else []
 
 
+def like_it(count: int, noun: str = "cells") -> str:
+    """Return ` (cells like it: 3)` to follow the first of several, or the empty string."""
+    return f" ({noun} like it: {count})" if count > 1 else ""
+
+
 def first_repeated(values: Iterable[_Value]) -> list[_Value]:
     """Return a list of the first value that occurs a second time, or an empty list."""
     seen: set[_Value] = set()
@@ -42,6 +47,11 @@ def quoted_list(names: Sequence[str], most: int = 12) -> str:
     """Return the names in quotes: all of them, or the first `most` and the number of others."""
     shown = ", ".join(f"'{name}'" for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def named(noun: str, names: Sequence[str], most: int = 12) -> str:
+    """Return a noun in the number of its names, and these in quotes: `columns 'a', 'b'`."""
+    return f"{noun if len(names) == 1 else plural(noun)} {quoted_list(names, most)}"
 
 
 def shell_quoted(word: str) -> str:

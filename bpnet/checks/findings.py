@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bpnet.messages import plural, quoted_list
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -23,12 +21,3 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.text}; {self.advice}" if self.advice else self.text
-
-
-def named(noun: str, names: Sequence[str], *, quoted: bool = True) -> str:
-    """Return a noun in the number of the names that it is of, and the names if they are `quoted`.
-
-    `column 'a'`, `classes 'b', 'c'`.
-    """
-    word = noun if len(names) == 1 else plural(noun)
-    return f"{word} {quoted_list(names, 5)}" if quoted else word

@@ -10,7 +10,7 @@ from bpnet.data.reading import Table
 from bpnet.data.roles import MAX_INTEGER_CLASSES
 from bpnet.data.spelling import number_spelling
 from bpnet.data.targets import Classes
-from bpnet.messages import quoted_cell, quoted_list
+from bpnet.messages import named, quoted_cell, quoted_list
 from bpnet.preparation.fit import FittedDataset
 
 _FEWEST_NUMBERS = 3
@@ -34,8 +34,7 @@ class MissingWords:
         """What is read as a missing value, and where."""
         one = len(self.words) == 1
         return (
-            f"{quoted_list(self.words)} among the numbers of "
-            f"{'column' if len(self.columns) == 1 else 'columns'} {quoted_list(self.columns)} "
+            f"{quoted_list(self.words)} among the numbers of {named('column', self.columns)} "
             f"{'is' if one else 'are'} read as a missing value (dataset.reading.missing)"
         )
 
@@ -75,8 +74,8 @@ def gap_warnings(fitted: FittedDataset) -> list[str]:
         for word in gap_words(chunk.column(name)):
             columns_of.setdefault(word, []).append(name)
     return [
-        f"{quoted_cell(word)} in {'column' if len(names) == 1 else 'columns'} {quoted_list(names)} "
-        f"is read as a missing value{not_missing_advice(word)}"
+        f"{quoted_cell(word)} in {named('column', names)} is read as a missing value"
+        f"{not_missing_advice(word)}"
         for word, names in columns_of.items()
     ]
 

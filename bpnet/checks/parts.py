@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bpnet.checks.findings import Finding, named
+from bpnet.checks.findings import Finding
 from bpnet.data.dates.moments import iso_text
 from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.splitting import Part
 from bpnet.engine.component import Array
-from bpnet.messages import set_option, shell_path
+from bpnet.messages import plural, set_option, shell_path
 from bpnet.preparation.fit import FittedDataset
 
 FEWEST_HELD_OUT = 5
@@ -81,7 +81,7 @@ def _with_counts(noun: str, names: Sequence[str], counts: Mapping[str, int]) -> 
     """Return a noun with names and their rows: `classes 'b' (3), 'c' (0)`."""
     shown = ", ".join(f"'{name}' ({counts[name]})" for name in names[:_MOST_NAMES])
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"{named(noun, names, quoted=False)} {shown}{more}"
+    return f"{noun if len(names) == 1 else plural(noun)} {shown}{more}"
 
 
 def _stratify(fitted: FittedDataset) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.checks.findings import Finding, named
+from bpnet.checks.findings import Finding
 from bpnet.data.encoding.columns import (
     BooleanColumn,
     EmbeddingColumn,
@@ -16,7 +16,7 @@ from bpnet.data.encoding.columns import (
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.splitting import names_parts
 from bpnet.engine.component import Array
-from bpnet.messages import quoted_list, set_option, text_value
+from bpnet.messages import named, quoted_list, set_option, text_value
 from bpnet.preparation.fit import FittedDataset
 
 _ROLES, _ENCODINGS = "dataset.roles", "dataset.preprocessing.columns"
@@ -103,7 +103,7 @@ def _codes(
     yield Finding(
         "few_whole_numbers",
         "note",
-        f"{named('column', found)} {'has' if len(found) == 1 else 'have'} few values, all whole "
+        f"{named('column', found, 5)} {'has' if len(found) == 1 else 'have'} few values, all whole "
         f"numbers ({example})",
         "if they are codes rather than amounts: "
         + " ".join(set_option(_ROLES, "categorical", name) for name in found[:_MOST_OPTIONS])
@@ -179,7 +179,7 @@ def _dates(fitted: FittedDataset) -> Iterator[Finding]:
     yield Finding(
         "dates",
         "note",
-        f"{named('column', dates)} {'holds' if len(dates) == 1 else 'hold'} dates, and the rows "
+        f"{named('column', dates, 5)} {'holds' if len(dates) == 1 else 'hold'} dates, and the rows "
         "of each part are drawn at random",
         "if the model is to predict later rows than it has seen: "
         + set_option("dataset.split.time", text_value(dates[0])),

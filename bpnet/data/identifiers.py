@@ -79,7 +79,9 @@ def counter_reason(name: str, values: Floats, rows: int) -> str | None:
 
 def step_note(name: str, values: Floats) -> str | None:
     """Return a note if each of the values (N,), in file order, is that of the row before plus 1."""
-    if len(values) < FEWEST_ROWS or not (np.diff(values) == 1).all():
+    with np.errstate(over="ignore"):  # between the largest numbers of either sign
+        rises = (np.diff(values) == 1).all()
+    if len(values) < FEWEST_ROWS or not rises:
         return None
     return (
         f"it is {values[0]:g} in the first row and rises by 1 from row to row, as a row number "

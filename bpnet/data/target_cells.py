@@ -12,7 +12,7 @@ from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, use
 from bpnet.data.reading.column_numbers import numbers_like
 from bpnet.data.spelling import KnownValues, meaning
 from bpnet.errors import DataError
-from bpnet.messages import MAX_PROBLEMS, quoted_cell, total_line
+from bpnet.messages import MAX_PROBLEMS, like_it, quoted_cell, total_line
 
 
 def class_codes(column: Column, name: str, where: Where) -> tuple[Codes, list[str]]:
@@ -87,8 +87,8 @@ def binary_values(column: Column, name: str, where: Where) -> npt.NDArray[np.uin
         cell = quoted_cell(column.take(wrong[:1]).cells()[0])
         raise DataError(
             f"{where(int(wrong[0]))}, column '{name}': {cell} is neither 0 nor 1, nor a word such "
-            f"as no or yes; correct it, or leave '{name}' out of dataset.target "
-            f"(cells like it: {len(wrong)})"
+            f"as no or yes; correct it, or leave '{name}' out of dataset.target"
+            f"{like_it(len(wrong))}"
         )
     return values
 
@@ -130,10 +130,10 @@ def _not_numbers(
     first = int(error.rows[0])
     text = column.take(error.rows[:1]).cells()[0]
     wanted = error.expected if looks_infinite(text) else "a number"
-    like_it = f" (cells like it: {count})" if count > 1 else ""
     advice = _word_advice(error.texts if settable else [], column, count)
     return [
-        f"{where(first)}, column '{name}': {quoted_cell(text)} is not {wanted}{like_it}; {advice}"
+        f"{where(first)}, column '{name}': {quoted_cell(text)} is not {wanted}{like_it(count)}; "
+        f"{advice}"
     ]
 
 

@@ -17,6 +17,7 @@ from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
 from bpnet.messages import (
     did_you_mean,
+    like_it,
     quoted_list,
 )
 
@@ -71,7 +72,7 @@ class Classes(Component):
             raise DataError(
                 f"{where(int(unknown[0]))}, column '{self.name}': '{label}' is not a class of the "
                 f"model; its classes are {quoted_list(self.classes)}"
-                f"{did_you_mean(label, self.classes)} (rows like it: {len(unknown)})"
+                f"{did_you_mean(label, self.classes)}{like_it(len(unknown), 'rows')}"
             )
         return numbers
 

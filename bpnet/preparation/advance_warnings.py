@@ -11,7 +11,7 @@ from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.identifiers import FEWEST_ROWS, counter_reason
 from bpnet.data.roles import differing_in_case_note
 from bpnet.engine.component import Array
-from bpnet.messages import quoted_list, set_option
+from bpnet.messages import named, quoted_list, set_option
 from bpnet.preparation.resolved_config import ResolvedConfig
 from bpnet.preparation.target_values import TargetValues
 
@@ -67,7 +67,7 @@ def _constant_columns(encoder: Encoder) -> list[str]:
         return []
     one = len(constant) == 1
     return [
-        f"{'column' if one else 'columns'} {quoted_list(constant)} {'has' if one else 'have'} "
+        f"{named('column', constant)} {'has' if one else 'have'} "
         "the same value in every training row: harmless, but nothing can be learned from it; "
         f"to leave {'it' if one else 'one'} out: "
         f"{set_option('dataset.roles', 'ignored', constant[0])}"

@@ -8,7 +8,7 @@ from bpnet.data.missing_words import not_missing_advice
 from bpnet.data.reading.column import Floats
 from bpnet.data.splitting import Indices
 from bpnet.errors import DataError
-from bpnet.messages import quoted_cell
+from bpnet.messages import like_it, quoted_cell
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.target_values import Mask
 
@@ -47,6 +47,6 @@ def _refuse_missing(missing: Mask, column: str, opened: OpenedDataset) -> None:
         problem = f"{quoted_cell(cell)} is a missing value" if cell else "is blank"
         raise DataError(
             f"{opened.table.where(row)}, column '{column}': {problem}, but "
-            "dataset.split.group needs it in every row; fill it in, or drop the row "
-            f"(rows like it: {int(missing.sum())}){not_missing_advice(cell)}"
+            "dataset.split.group needs it in every row; fill it in, or drop the row"
+            f"{like_it(int(missing.sum()), 'rows')}{not_missing_advice(cell)}"
         )

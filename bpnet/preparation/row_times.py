@@ -28,7 +28,7 @@ from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.roles import compact_numbers_note
 from bpnet.data.splitting import PARTS, Indices, Part
 from bpnet.errors import DataError
-from bpnet.messages import quoted_cell
+from bpnet.messages import like_it, quoted_cell
 from bpnet.preparation.target_values import Mask
 
 
@@ -123,8 +123,8 @@ def read_times(config: Config, column: Column, rows: Indices, table: Table) -> R
         row = int(rows[error.rows[0]])
         raise DataError(
             f"{table.where(row)}, column '{name}': {quoted_cell(error.texts[0])} is not "
-            f"{expected}, by which dataset.split.time orders the rows "
-            f"(rows like it: {len(error.rows)}); {_advice(name, form, texts)}"
+            f"{expected}, by which dataset.split.time orders the rows"
+            f"{like_it(len(error.rows), 'rows')}; {_advice(name, form, texts)}"
         ) from None
     _refuse_missing(np.isnan(present), name, rows, table)
     values = np.full(len(column), np.nan)
@@ -169,6 +169,6 @@ def _refuse_missing(missing: Mask, name: str, rows: Indices, table: Table) -> No
     if missing.any():
         raise DataError(
             f"{table.where(int(rows[np.argmax(missing)]))}, column '{name}': is blank, but "
-            "dataset.split.time needs it in every row; fill it in, or drop the row "
-            f"(rows like it: {int(missing.sum())})"
+            "dataset.split.time needs it in every row; fill it in, or drop the row"
+            f"{like_it(int(missing.sum()), 'rows')}"
         )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpnet.data.dates.advice import reading_note, set_format
-from bpnet.data.dates.date_format import ISO, parse_date
+from bpnet.data.dates.date_format import ISO, date_format
 from bpnet.data.dates.detection import (
     DetectedFormat,
     detect_format,
@@ -203,9 +203,9 @@ def test_the_true_reading_is_the_one_detected_or_among_the_others(
     cells = [when.astimezone().strftime(form) for when in moments]
     detected = detect_format(cells)
     assert detected is not None, cells
-    truth = [parse_date(cell, form) for cell in cells]
+    truth = [date_format(form).days(cell) for cell in cells]
     readings = [
-        [parse_date(cell, one) for cell in cells] for one in (detected.text, *detected.others)
+        [date_format(one).days(cell) for cell in cells] for one in (detected.text, *detected.others)
     ]
     assert truth in readings
     # what was written is what is read, to the precision of the format

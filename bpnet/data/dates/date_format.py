@@ -144,11 +144,6 @@ def date_format(text: str) -> DateFormat:
     return DateFormat(text)
 
 
-def parse_date(cell: str, form: str) -> float:
-    """Return days since 1970-01-01, in UTC if the text has a time zone; raise ValueError."""
-    return date_format(form).days(cell)
-
-
 def _pieces(text: str) -> list[str]:
     """Return the parts of a format: directives such as %d, runs of white space, characters."""
     pieces: list[str] = []

@@ -7,7 +7,7 @@ from bpnet.data.numbers.cells import number_text, split_number, with_plain_marks
 from bpnet.data.numbers.detection import looks_like_number
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import A_NUMBER, CellParseError, Column
-from bpnet.messages import quoted_cell
+from bpnet.messages import like_it, quoted_cell
 
 Where = Callable[[int], str]
 """Returns the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""
@@ -41,12 +41,12 @@ def number_problem(
     """
     if error.expected != A_NUMBER:
         return []
-    first, count = int(error.rows[0]), len(error.rows)
+    first = int(error.rows[0])
     cell = column.take(error.rows[:1]).cells()[0]
     place = f"{where(first)}, column '{name}': {quoted_cell(cell)}"
-    like_it = f" (cells like it: {count})" if count > 1 else ""
+    alike = like_it(len(error.rows))
     if any(map(_has_other_digits, error.texts)):
-        return [f"{place} has digits other than 0 to 9{like_it}; write it with these{way_out}"]
+        return [f"{place} has digits other than 0 to 9{alike}; write it with these{way_out}"]
     if not all(map(looks_like_number, error.texts)) or _is_infinite(cell, error.number_format):
         return []
     detected = column.detect_format(error.number_format)
@@ -56,7 +56,7 @@ def number_problem(
         one, another = (number_text(each.number(example)) for each in (chosen, other))
         return [
             f"{where(column.cells().index(example))}, column '{name}': {quoted_cell(example)} may "
-            f"be {one} or {another}{like_it}; add {set_format(chosen, other)} for the one, "
+            f"be {one} or {another}{alike}; add {set_format(chosen, other)} for the one, "
             f"or {set_format(other, chosen)} for the other"
         ]
     like = _example(column, error.number_format)
@@ -67,14 +67,14 @@ def number_problem(
         if chosen.decimal != others.decimal:
             option = f", or add {set_format(chosen, others)} to read all like this one"
         return [
-            f"{place} {difference} the numbers in the rows before it{like_it}; "
+            f"{place} {difference} the numbers in the rows before it{alike}; "
             f"write all numbers of the column in one way{option}{way_out}"
         ]
     if like is None:  # at prediction
-        return [f"{place} {difference} the training rows{like_it}; write it as there{way_out}"]
+        return [f"{place} {difference} the training rows{alike}; write it as there{way_out}"]
     text, row = like
     return [
-        f"{place} {difference} {text!r} ({where(row)}){like_it}; "
+        f"{place} {difference} {text!r} ({where(row)}){alike}; "
         f"write all numbers of the column in one way{way_out}"
     ]
 

@@ -114,11 +114,20 @@ def detect_number_format(
         for each, count in zip(formats, counts, strict=True)
         if count == most
     ]
-    chosen = fitting[0]
     if most < sum(n for _, _, n in numbers):
-        return DetectedNumbers(chosen)  # it is not the format of all, which is refused
-    if _are_codes(numbers, chosen):
+        return DetectedNumbers(fitting[0])  # it is not the format of all, which is refused
+    if _are_codes(numbers, fitting[0]):
         return DetectedNumbers(base)
+    return _chosen(fitting, numbers, table_format)
+
+
+def _chosen(
+    fitting: Sequence[NumberFormat],
+    numbers: Sequence[tuple[NumberParts, str, int]],
+    table_format: TableNumberFormat,
+) -> DetectedNumbers:
+    """Return the first of the formats that fit all numbers, and what speaks against it."""
+    chosen = fitting[0]
     for other in fitting[1:]:
         if _is_settled(chosen, other, table_format):
             continue
@@ -132,7 +141,7 @@ def detect_number_format(
     if (
         table_format.shown
         and not table_format.given
-        and (base.decimal, chosen.decimal) == (".", ",")
+        and (table_format.decimal, chosen.decimal) == (".", ",")
     ):
         example = next(example for parts, example, _ in numbers if "," in parts.digits)
         return DetectedNumbers(chosen, example=example, unlike_table=True)

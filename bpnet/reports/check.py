@@ -18,6 +18,9 @@ MAX_COLUMNS = 40
 LARGEST_WHOLE = 1e12
 """Whole numbers below it are shown to the last digit."""
 
+SHARE_THAT_MATTERS = 0.01
+"""Of fewer rows in two parts a metric such as the accuracy depends by less than a hundredth."""
+
 MAX_CLASSES = 12
 """Of more classes than these, only the most common are shown."""
 
@@ -78,7 +81,7 @@ def warning_lines(inspection: Inspection) -> list[str]:
             + " ".join(set_option("dataset.roles", "ignored", name) for name in names[1:4])
             for names in inspection.equal_columns
         ),
-        *_shared_rows_lines(inspection.shared_rows),
+        *_shared_rows_warnings(inspection),
         *(str(finding) for finding in inspection.findings if finding.level == "warning"),
     ]
 
@@ -231,8 +234,17 @@ def _leak_text(leak: Leak) -> str:
     )
 
 
-def _shared_rows_lines(shared_rows: Sequence[SharedRows]) -> list[str]:
-    """Return one warning on the rows that are in two parts, or none."""
+def _few_shared_rows(inspection: Inspection) -> bool:
+    """Return whether the rows in two parts are too few to change a metric of either."""
+    looked_at = inspection.looked_at.parts
+    return all(
+        shared.rows < SHARE_THAT_MATTERS * looked_at[shared.second]
+        for shared in inspection.shared_rows
+    )
+
+
+def _shared_rows_text(shared_rows: Sequence[SharedRows]) -> str:
+    """Return the number of rows that are in two parts, with examples."""
     facts: list[str] = []
     for shared in shared_rows:
         have = "has" if shared.rows == 1 else "have"
@@ -240,12 +252,17 @@ def _shared_rows_lines(shared_rows: Sequence[SharedRows]) -> list[str]:
         pairs = ", ".join(f"{first} and {second}" for first, second in shared.examples)
         rows = counted(shared.rows, f"{shared.second} row")
         facts.append(f"{rows} {alike}as a {shared.first} row (rows {pairs})")
-    if not facts:
-        return []
-    return [
-        f"{', '.join(facts)}, so that the metrics may be too good; remove the duplicates from the "
-        "table, or keep them in one part with dataset.split.group"
-    ]
+    return ", ".join(facts)
+
+
+def _shared_rows_warnings(inspection: Inspection) -> Iterator[str]:
+    """Yield one warning on the rows that are in two parts, if they matter."""
+    if not _few_shared_rows(inspection):
+        yield (
+            f"{_shared_rows_text(inspection.shared_rows)}, so that the metrics may be too good; "
+            "remove the duplicates from the table, or keep the rows of the same customer, place "
+            "or the like in one part: --set dataset.split.group=COLUMN"
+        )
 
 
 def _notes(inspection: Inspection) -> Iterator[str]:
@@ -262,6 +279,11 @@ def _notes(inspection: Inspection) -> Iterator[str]:
     if sum(looked_at.parts.values()) < sum(inspection.parts.values()):
         most = max(looked_at.parts.values())
         yield f"equal rows were looked for in at most {most:,} rows of each part, drawn at random"
+    if inspection.shared_rows and _few_shared_rows(inspection):
+        yield (
+            f"{_shared_rows_text(inspection.shared_rows)}, too few to change the metrics much; "
+            "they may be equal by chance"
+        )
     yield from (str(finding) for finding in inspection.findings if finding.level == "note")
 
 

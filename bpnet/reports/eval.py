@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.messages import counted
+from bpnet.messages import counted, set_option
 from bpnet.reports.predict import flags_text
 from bpnet.reports.tables import (
     LABEL_WIDTH,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bpnet.workflows.eval import Evaluation
 
 NARROWEST_HEAD = 8
+FEWEST_ROWS = 5
+"""Rows of a class from which it is noted that none of them is found."""
 MOST_IN_MATRIX = 40
 """Classes whose confusion matrix is shown whole; of more the most frequent confusions are."""
 MOST_CONFUSIONS = 20
@@ -35,18 +37,20 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
     """Yield the metrics, those of each class, label or target, and the comparison."""
     from bpnet.scoring.scores import Classification, Multilabel  # deferred: scikit-learn is slow
 
-    scores = evaluation.scores
+    scores, never_predicted = evaluation.scores, list[str]()
     loss = f"mean loss of {evaluation.networks} networks" if evaluation.networks > 1 else "loss"
     yield f"{evaluation.data}: {counted(evaluation.rows, 'row')}; {loss} {evaluation.loss:.6g}\n"
     yield from _metric_lines(evaluation)
     if isinstance(scores, Classification):
         yield from _class_lines(scores)
+        never_predicted = _never_predicted(scores)
     elif isinstance(scores, Multilabel):
         yield from _label_lines(scores)
     elif len(scores.per_target) > 1:
         yield from _target_lines(scores)
     notes = [
         CLASS_WEIGHT_NOTE if evaluation.class_weighted else None,
+        *([] if evaluation.class_weighted else never_predicted),
         scores.note,
         *(f"{b.name}: {b.note}" if b.note else None for b in evaluation.baselines),
     ]
@@ -54,6 +58,20 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
     if closing:
         yield ""
         yield from closing
+
+
+def _never_predicted(scores: "Classification") -> list[str]:
+    """Return a note on the class, of two, that is in several rows and predicted for none."""
+    if len(scores.classes) != 2:
+        return []
+    return [
+        f"no row is predicted as '{name}', though {rows:,} are; its probability still ranks the "
+        "rows, and more of them are found after training with "
+        + set_option("dataset.class_weight", "balanced")
+        for k, name in enumerate(scores.classes)
+        if (rows := sum(scores.confusion[k])) >= FEWEST_ROWS
+        and not any(row[k] for row in scores.confusion)
+    ]
 
 
 def eval_warnings(evaluation: "Evaluation") -> list[str]:

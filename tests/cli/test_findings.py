@@ -217,6 +217,21 @@ def test_rows_are_equal_only_if_all_of_their_cells_are(tmp_path: Path) -> None:
     assert [one["kind"] for one in few["findings"] if one["kind"] == "few_different_rows"]
 
 
+@pytest.mark.parametrize(("rows", "level"), [(3, "note"), (40, "warning")])
+def test_rows_in_two_parts_are_warned_of_if_they_can_change_a_metric(
+    tmp_path: Path, rows: int, level: str
+) -> None:
+    table = frame(3000)
+    table.loc[2999 - np.arange(rows)] = table.loc[np.arange(rows)].to_numpy()
+    keys = ("--set", "dataset.split.shuffle=false")  # the last 450 rows are the test rows
+    (shared,) = checked(tmp_path, table, *keys)["shared_rows"]
+    assert (shared["second"], shared["rows"]) == ("test", rows)
+    lines = bpnet("check", "c.yaml", *keys, cwd=tmp_path).out.splitlines()
+    (line,) = [line for line in lines if "the same cells in every column" in line]
+    assert line.startswith(f"{level}: {rows} test rows have ")
+    assert ("too good" in line) == (level == "warning")
+
+
 def test_columns_of_a_wide_table_are_shown_on_request(tmp_path: Path) -> None:
     wide = pd.concat(
         [frame(), pd.DataFrame(RNG.normal(size=(300, 50))).add_prefix("v")], axis=1

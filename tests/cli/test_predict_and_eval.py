@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet
 import pytest
 from command_line import bpnet
@@ -300,6 +301,27 @@ def test_eval_says_when_the_network_beats_nothing(here: Path) -> None:
     assert any("does not beat logistic regression" in text for text in content["verdict"])
     said = bpnet("eval", "runs/c-001", "t.csv", cwd=here)
     assert "does not beat the majority class" not in said.out
+
+
+def test_eval_notes_a_rare_class_that_is_never_predicted(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=600)})
+    rare = table.x + 3 * rng.normal(size=600) > 4.5
+    table["y"] = np.where(rare, "fraud", "ok")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [8]}\ntraining: {epochs: 30}\n"
+    )
+    assert bpnet("train", "c.yaml", cwd=tmp_path).code == 0
+    words = ("eval", "runs/c-001", "t.csv", "--all-rows")
+    (note,) = [
+        line for line in bpnet(*words, cwd=tmp_path).out.splitlines() if line.startswith("note: no")
+    ]
+    assert note.startswith(f"note: no row is predicted as 'fraud', though {rare.sum()} are; ")
+    option = note.partition("--set ")[2]
+    assert bpnet("train", "c.yaml", "--set", option, cwd=tmp_path).code == 0
+    words = ("eval", "runs/c-002", "t.csv", "--all-rows")
+    assert "note: no row" not in bpnet(*words, cwd=tmp_path).out
 
 
 def test_eval_json_is_one_clean_document(here: Path) -> None:

@@ -25,9 +25,12 @@ class Constant:
     losses: Mapping[Part, float]
     """Its loss on the rows of each part."""
     center: float
-    """Mean of the targets as the network sees them; of several outputs, that farthest from 0."""
+    """Mean of the targets as the network sees them; of several outputs, that farthest from 0.
+
+    It is 0 if the scores are logits.
+    """
     spread: float
-    """Their largest standard deviation."""
+    """Their largest standard deviation; 1 if the scores are logits."""
     rows: Mapping[Part, int]
     """Number of rows of each part."""
 
@@ -38,15 +41,26 @@ def best_constant(loss: Loss, rows: Mapping[Part, Rows]) -> Constant:
     train = samples["train"]
     with np.errstate(all="ignore"):
         candidates = _candidates(loss, train)
-        losses = [_loss(loss, train, scores) for scores in candidates]
-        best = candidates[int(np.nanargmin(losses)) if np.isfinite(losses).any() else 0]
-        y = train.y.astype(np.float64)
+        each = [_loss(loss, train, scores) for scores in candidates]
+        best = int(np.nanargmin(each)) if np.isfinite(each).any() else 0
+        losses: dict[Part, float] = {
+            part: each[best] if sample is train else _loss(loss, sample, candidates[best])
+            for part, sample in samples.items()
+        }
+        center, spread = _location(loss, train.y)
         return Constant(
-            {part: _loss(loss, sample, best) for part, sample in samples.items()},
-            float(np.abs(y.mean(axis=0)).max()),
-            float(y.std(axis=0).max()),
+            losses,
+            center,
+            spread,
             {part: len(part_rows) for part, part_rows in rows.items()},
         )
+
+
+def _location(loss: Loss, y: Array) -> tuple[float, float]:
+    """Return the center and the spread of targets y (N, O)."""
+    if not isinstance(loss.link, Identity):
+        return 0.0, 1.0  # the scores are logits, whatever the targets are
+    return float(np.abs(y.mean(axis=0)).max()), float(y.std(axis=0).max())
 
 
 def _sample(rows: Rows) -> Rows:

@@ -12,7 +12,7 @@ from bpnet.data.splitting import Part
 from bpnet.doctor.constant import Constant
 from bpnet.doctor.diagnosis import Diagnosis, LayerReport
 from bpnet.doctor.finding import Kind
-from bpnet.doctor.history import History, latest
+from bpnet.doctor.history import History, largest, latest
 from bpnet.doctor.probe import Probe
 from bpnet.engine.activations import Identity
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout, Embedding
@@ -154,9 +154,9 @@ class Evidence:
     def jump(self) -> tuple[float, float] | None:
         """The first loss and the largest finite one, if only steps too large raise it so far."""
         begin = self.start.loss + self.start.penalty
-        largest = max((loss for loss in self.history.loss if math.isfinite(loss)), default=0.0)
-        rose = largest > ROUGH * max(self.chance, begin)
-        return (begin, largest) if rose else None
+        most = largest(self.history.loss)
+        rose = most > ROUGH * max(self.chance, begin)
+        return (begin, most) if rose else None
 
     @property
     def doubtful(self) -> bool:

@@ -1,5 +1,6 @@
 """The history of a training: the metrics of its epochs, for each replica."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,12 @@ class History:
 def latest(values: Sequence[float]) -> float:
     """Return the median of the last few epochs' values."""
     return statistics.median(values[-LATEST:])
+
+
+def largest(values: Sequence[float]) -> float:
+    """Return the largest finite value, 0 if there is none."""
+    most = max(values, default=0.0)  # nan is never larger, so that only the first may be it
+    return most if math.isfinite(most) else max(filter(math.isfinite, values), default=0.0)
 
 
 class Chronicle:

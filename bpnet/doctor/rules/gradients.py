@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bpnet.doctor.evidence import LEARNED, Evidence
 from bpnet.doctor.finding import Finding
-from bpnet.doctor.history import latest
+from bpnet.doctor.history import largest, latest
 from bpnet.doctor.prescription import activations, learning_rate, usual_rate
 from bpnet.doctor.rules.scales import badly_scaled
 from bpnet.doctor.rules.units import LEAST_ROWS
@@ -73,15 +73,15 @@ def _comparison(evidence: Evidence) -> tuple[float, int, int] | None:
 
 def exploding(evidence: Evidence) -> Iterator[Finding]:
     """Find gradients that grew without bound in the course of the training."""
-    history = evidence.history
-    norms = [norm for norm in history.gradient_norm if math.isfinite(norm)]
-    if not norms or not max(norms) > EXPLODED * norms[0] > 0:
+    norms = evidence.history.gradient_norm
+    first, most = next(filter(math.isfinite, norms), 0.0), largest(norms)
+    if not most > EXPLODED * first > 0:
         return
     usual, rate = usual_rate(evidence.setup), evidence.training.learning_rate
     settings = [learning_rate(min(usual, rate / 10))]
     yield Finding(
         "exploding gradients",
-        f"the gradient's norm grew from {norms[0]:.2g} to {max(norms):.2g}",
+        f"the gradient's norm grew from {first:.2g} to {most:.2g}",
         0.65,
         settings,
         kind=evidence.symptom,

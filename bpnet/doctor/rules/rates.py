@@ -68,12 +68,11 @@ def _slow_descent(evidence: Evidence) -> Iterator[Finding]:
 
 def rate_too_high(evidence: Evidence) -> Iterator[Finding]:
     """Find a rate above the usual one, or steps that it made too large."""
-    training, history = evidence.training, evidence.history
-    usual, rate = usual_rate(evidence.setup), training.learning_rate
-    signs = list(_signs(evidence)) if len(history) else []
-    diverged = evidence.outcome == "diverged"
-    if evidence.outcome == "fine" or not len(history):
+    training, diverged = evidence.training, evidence.outcome == "diverged"
+    if evidence.outcome == "fine" or not len(evidence.history):
         return
+    usual, rate = usual_rate(evidence.setup), training.learning_rate
+    signs = list(_signs(evidence))
     if rate < usual / 10 and not diverged:  # the jumps are those of a dropout, say
         return
     if (rate <= usual or not evidence.final) and not signs and not diverged:

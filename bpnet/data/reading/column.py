@@ -290,8 +290,10 @@ def column_from_texts(cells: Iterable[str], number_format: NumberFormat) -> Colu
 
     If all are numbers in their file, their format is known.
     """
-    number: dict[str, int] = {}  # the code of each text, by first occurrence
-    codes = np.fromiter((number.setdefault(cell, len(number)) for cell in cells), np.int32)
+    cells = list(cells)
+    # the code of each text, by first occurrence
+    number = {text: k for k, text in enumerate(dict.fromkeys(cells))}
+    codes = np.fromiter(map(number.__getitem__, cells), np.int32, len(cells))
     if "" in number:
         codes[codes == number[""]] = -1
     texts = list(number)

@@ -75,7 +75,7 @@ class Dialect:
                 if self.runs and row and not row[-1]:
                     row.pop()  # spaces at the end of a line
                 if row:
-                    yield line, [cell.strip() for cell in row], end
+                    yield line, list(map(str.strip, row)), end
                 line = end + 1
         except csv.Error as error:
             unclosed = "unexpected end" in str(error)

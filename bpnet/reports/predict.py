@@ -21,8 +21,8 @@ def training_note(summary: "Summary") -> list[str]:
         return []
     return [
         f"note: {summary.table} is the table that the run was trained on: {summary.trained_rows:,} "
-        f"of its {summary.flags.rows:,} rows trained the model, and predictions for them look "
-        "better than for new rows"
+        f"of its {summary.flags.rows:,} rows trained the model ({summary.splits} lists the parts), "
+        "and predictions for them look better than for new rows"
     ]
 
 

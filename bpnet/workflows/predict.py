@@ -53,6 +53,8 @@ class Summary:
     table: str
     flags: FlagSummary
     trained_rows: int
+    splits: str
+    """The file that lists each row's part, or fold; blank for a model without its run."""
 
 
 class Prediction:
@@ -99,7 +101,8 @@ class Prediction:
                 summary.add(flags, len(chunk))
         trained = rows_that_trained(self._run, self._table, summary.rows) if self._run else 0
         writer.close({"flags": asdict(summary), "trained_rows": trained})
-        return Summary(self._table.name, summary, trained)
+        splits = str(self._run.splits) if self._run else ""
+        return Summary(self._table.name, summary, trained, splits)
 
     @property
     def _numeric(self) -> dict[str, NumberFormat | None]:

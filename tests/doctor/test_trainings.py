@@ -1,7 +1,7 @@
 """The doctor on whole trainings: sick ones are named with the right cause, healthy ones left alone.
 
 `sick_trainings` has those that the thresholds were chosen on, `held_out_trainings` others, which
-were written before.
+were held out until the rules were written.
 """
 
 import math

@@ -1,4 +1,9 @@
-"""The held-out trainings: written before the doctor's thresholds were chosen, and not tuned to."""
+"""The held-out trainings: written before the doctor's rules, and held out until their first look.
+
+At that look the first cause named was a right one in 95.7 % of the sick runs, and no healthy run
+had an alarm. Rules have been amended with these trainings in view since, so that what they reach
+now is not held out.
+"""
 
 from made_tables import (
     blobs,

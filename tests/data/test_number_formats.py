@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from bpnet.data.numbers.advice import ambiguity_note
 from bpnet.data.numbers.detection import TableNumberFormat, shown_decimal
 from bpnet.data.numbers.number_format import NumberFormat
+from bpnet.data.reading import delimited
 from bpnet.data.reading.column import CellParseError, Column, column_from_texts
 from bpnet.data.reading.column_numbers import numbers_like
+from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.reading.json_lines import JsonLinesFile
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener
@@ -261,3 +263,20 @@ def test_a_point_is_a_decimal_mark_unless_three_digits_follow_it(cell):
     whole, fraction = cell.lstrip("+-").split(".")
     grouped = len(fraction) == 3 and len(whole) <= 3 and whole[0] != "0"
     assert shown_decimal(cell) == (None if grouped else ".")
+
+
+@pytest.mark.parametrize(("separator", "doubt"), [(";", "45.900"), (",", None)])
+@pytest.mark.parametrize("large", [False, True])
+def test_points_before_three_digits_are_doubtful_between_semicolons(
+    separator: str, doubt: str | None, large: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(delimited, "LARGE", 0 if large else 10**9)
+    lines = [f"price{separator}n", *(f"{k % 9 + 1}{k % 7}.900{separator}{k}" for k in range(20))]
+    text = "\n".join([*lines, f"45.900{separator}1\n"])
+    file = DelimitedFile("t.csv", bytes_opener(text.encode()), Reading())
+    (chunk,) = file.chunks({"price": "any", "n": "any"}, 0)
+    detected = chunk.column("price").detect_format()
+    assert (detected.other is not None) == (doubt is not None)
+    if doubt:
+        assert detected.other.number(doubt) == 45900
+    assert detected.number_format.number("45.900") == 45.9

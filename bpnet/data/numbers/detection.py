@@ -32,11 +32,13 @@ class TableNumberFormat(NumberFormat):
     """The number format of a table, whose columns may each have another one.
 
     `given` are the keys that the user has set, decimal or thousands. With `shown` the table's first
-    lines show the decimal mark; else it is assumed.
+    lines show the decimal mark; else it is assumed. With `semicolons`, its cells are separated by
+    them, as where commas are decimal marks.
     """
 
     given: frozenset[str] = frozenset()
     shown: bool = False
+    semicolons: bool = False
 
     @property
     def is_certain(self) -> bool:
@@ -94,7 +96,11 @@ def detect_number_format(
         return DetectedNumbers(base)
     words = [text for text in texts if not base.is_missing_number(text)]
     if all(map(base.is_number, words)) if fits is None else fits:
-        example = None if table_format.is_certain else _may_be_thousands(words, commas)
+        example = (
+            None
+            if table_format.is_certain
+            else _may_be_thousands(words, commas or table_format.semicolons)
+        )
         other = replace(base, decimal=",", thousands=".")
         return DetectedNumbers(base, other, example) if example else DetectedNumbers(base)
     numbers = _numbers(words)

@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bpnet.data.numbers.detection import shown_decimal
 from bpnet.data.numbers.number_format import DecimalMark, NumberFormat
@@ -89,7 +89,8 @@ def detect_dialect(head: str, name: str, settings: Reading) -> Dialect:
     """Return the dialect of a table that begins with `head`; `settings` come first."""
     separator = settings.separator or detect_separator(head, name, settings.quote)
     runs = separator == " " and not has_single_spaces(head, settings.quote)
-    number_format = settings.number_format(_decimal(head, separator, settings.quote))
+    shown = _decimal(head, separator, settings.quote)
+    number_format = replace(settings.number_format(shown), semicolons=separator == ";")
     return Dialect(separator, settings.quote, number_format, runs)
 
 

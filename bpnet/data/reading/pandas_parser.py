@@ -79,7 +79,7 @@ def _may_have_thousands(numbers: Floats, content: bytes, number_format: NumberFo
     whole = numbers % 1 == 0
     if (whole | np.isnan(numbers)).all():
         return b".000" in content
-    if not whole.any() or np.nanmax(np.abs(numbers)) >= 1000:
+    if not (whole.any() or number_format.semicolons) or np.nanmax(np.abs(numbers)) >= 1000:
         return False
     thousands = numbers * 1000
     return bool((np.isnan(numbers) | (np.abs(thousands - np.round(thousands)) < 1e-6)).all())

@@ -186,3 +186,19 @@ def test_predictions_are_of_one_format_too(fast, tmp_path):
             predicted(run, tmp_path / "t.csv")
         again = predicted(run, tmp_path / "t.csv", reading=["dataset.reading.decimal=,"])
     assert again == small
+
+
+def test_files_of_a_folder_are_read_as_one_table(tmp_path):
+    write(tmp_path, [NUMBERS["thousands or decimal"], NUMBERS["decimal comma"]])
+    header, *lines = (tmp_path / "t.csv").read_text("utf-8").splitlines()
+    (tmp_path / "t").mkdir()
+    for name, part in (("1.csv", lines[:ROWS]), ("2.csv", lines[ROWS:])):
+        (tmp_path / "t" / name).write_text("\n".join([header, *part]), "utf-8")
+    target = ["dataset.target=a", "dataset.path=t"]
+    one, many = prepared(tmp_path, *target[:1]), prepared(tmp_path, *target)
+    assert one is not None
+    assert many is not None
+    for part, rows in one.rows.items():
+        np.testing.assert_allclose(many.rows[part].y, rows.y, rtol=1e-6)
+    with pytest.raises(DataError, match=r"2\.csv, line 2 .*dataset.reading.decimal=, "):
+        prepare(read_config(tmp_path / "c.yaml", ["dataset.path=t"]))

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from bpnet.data.numbers.detection import TableNumberFormat
+from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, ColumnTypes
 from bpnet.data.reading.column import CellParseError, Codes, Column, Floats, used_codes
 from bpnet.data.reading.column_numbers import numbers_like
@@ -47,14 +49,28 @@ def _joined(columns: list[Column], kind: CellType) -> Column | None:
             if any(numeric):
                 return None
     number: dict[str, int] = {}
-    codes = np.concatenate([_renumbered(column, number, plain=several) for column in columns])
-    if several:
+    # where one file's marks may mean either, those of the others decide, as within one file
+    plain = several and all(map(_is_certain, columns))
+    codes = np.concatenate([_renumbered(column, number, plain=plain) for column in columns])
+    if plain:
         number_format = replace(number_format, decimal=".", thousands=None)
+    elif several:
+        formats = [column.number_format for column in columns]
+        number_format = next(filter(_is_shown, formats), number_format)
     return Column(number_format, codes=codes, categories=list(number))
 
 
 def _certain_numbers(column: Column) -> Floats:
     return numbers_like(column, None)[0]
+
+
+def _is_certain(column: Column) -> bool:
+    """Return whether numbers in a column's cells can be read in one way only."""
+    return _is_shown(column.number_format) or column.detect_format().other is None
+
+
+def _is_shown(number_format: NumberFormat) -> bool:
+    return not isinstance(number_format, TableNumberFormat) or number_format.is_certain
 
 
 def _renumbered(column: Column, number: dict[str, int], *, plain: bool) -> Codes:

@@ -18,7 +18,7 @@ from bpnet.reports.tables import (
     table,
 )
 from bpnet.reports.text import CLASS_WEIGHT_NOTE, MAX_WIDTH, interval_text, score_text
-from bpnet.scoring.metrics import EVALUATION_METRICS, metric_range, metric_title
+from bpnet.scoring.metrics import EVALUATION_METRICS, MAPE, metric_range, metric_title
 
 if TYPE_CHECKING:
     from bpnet.scoring.comparison import Comparison
@@ -51,6 +51,11 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
     notes = [
         CLASS_WEIGHT_NOTE if evaluation.class_weighted else None,
         *([] if evaluation.class_weighted else never_predicted),
+        *(
+            f"{MAPE.title} is undefined, since it divides by the true values, and some are 0"
+            for score in scores.figures
+            if score.name == MAPE.name and score.value is None
+        ),
         scores.note,
         *(f"{b.name}: {b.note}" if b.note else None for b in evaluation.baselines),
     ]

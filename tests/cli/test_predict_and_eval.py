@@ -324,6 +324,22 @@ def test_eval_notes_a_rare_class_that_is_never_predicted(tmp_path: Path) -> None
     assert "note: no row" not in bpnet(*words, cwd=tmp_path).out
 
 
+@pytest.mark.parametrize("least", [0, 1])
+def test_eval_says_why_a_percentage_of_the_true_values_is_undefined(
+    tmp_path: Path, least: int
+) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=100), "y": np.arange(100) + least})
+    table.sample(frac=1, random_state=0).to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [4]}\ntraining: {epochs: 2}\n"
+    )
+    assert bpnet("train", "c.yaml", cwd=tmp_path).code == 0
+    lines = bpnet("eval", "runs/c-001", "t.csv", "--all-rows", cwd=tmp_path).out.splitlines()
+    assert any(line.startswith("MAPE") and "undefined" in line for line in lines) == (least == 0)
+    assert any(line.startswith("note: MAPE is undefined, ") for line in lines) == (least == 0)
+
+
 def test_eval_json_is_one_clean_document(here: Path) -> None:
     (here / "u.csv").write_text(
         table([row for row in ROWS if row[4] == "ant"])

@@ -10,6 +10,7 @@ from bpnet.messages import did_you_mean
 FOLDER = Path(__file__).parents[1] / "guide"
 ORDER = (
     "tables",
+    "values",
     "config",
     "config-reference",
     "evaluation",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.data.encoding.number_errors import Where
+from bpnet.data.encoding.number_errors import Where, percent_note
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, number_cell_type
@@ -78,6 +78,12 @@ def read_evaluation_set(
         return table.where(int(rows[row]))
 
     values = _values(model, columns, where)
+    target = model.description.target
+    if isinstance(target, Quantities):
+        notes = (
+            percent_note(columns[name], name, target.number_format(name)) for name in target.names
+        )
+        warnings += filter(None, notes)
     sample_weights = (
         column_weights(columns[weight_column], weight_column, where) if weight_column else None
     )

@@ -132,6 +132,17 @@ def test_percentages_without_their_sign_are_noticed(tmp_path):
     assert notes(0.25, 0.5) == notes("0.25", "0.5") == [note]
 
 
+def test_a_target_of_percentages_without_their_sign_is_noticed(tmp_path):
+    rows = [[k * k % 41, f"{k % 17 + 0.5}%"] for k in range(40)]
+    write_csv(tmp_path / "t.csv", ["length", "rate"], rows)
+    text = "dataset: {path: t.csv, target: rate}\ntraining: {epochs: 1}\n"
+    run = train_text(tmp_path, text).run
+    assert evaluate(run, str(tmp_path / "t.csv"), all_rows=True).warnings[1:] == []
+    write_csv(tmp_path / "new.csv", ["length", "rate"], [[k, 0.25] for k in range(9)])
+    (note,) = evaluate(run, str(tmp_path / "new.csv")).warnings
+    assert "'0.25' is read as 0.25 %" in note
+
+
 def test_a_target_with_ambiguous_marks_is_read_with_a_warning(tmp_path):
     rows = [[k * k % 41, f"{100 + k},500"] for k in range(40)]
     write_csv(tmp_path / "t.csv", ["x", "y"], rows)

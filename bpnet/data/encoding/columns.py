@@ -99,8 +99,8 @@ class NumericColumn(EncodedColumn):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the scaled number."""
-        values, own = numbers_or_bits(column, self.number_format, self.lowest, self.highest)
-        if note := percent_note(column, self.name, own, self.number_format):
+        values, _ = numbers_or_bits(column, self.number_format, self.lowest, self.highest)
+        if note := percent_note(column, self.name, self.number_format):
             flags.notes.append(note)
         missing = np.isnan(values)
         if missing.any():

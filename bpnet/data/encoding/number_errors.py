@@ -13,19 +13,17 @@ Where = Callable[[int], str]
 """Returns the place of a row, counted from 0: 'iris.csv, line 4 (row 3)'."""
 
 
-def percent_note(
-    column: Column, name: str, number_format: NumberFormat, expected: NumberFormat | None
-) -> str | None:
-    """Return a note on numbers in a format without percent signs where these are expected.
+def percent_note(column: Column, name: str, expected: NumberFormat | None) -> str | None:
+    """Return a note on numbers without percent signs where these are expected.
 
     Spreadsheets hold 25 % as 0.25.
     """
     if expected is None or expected.unit != "%":
         return None
-    has_signs = column.numbers is None and number_format.unit == "%"
-    cell = next((cell for cell in column.cells() if cell), None)
-    if has_signs or cell is None:
+    texts = column.present_texts()
+    if not texts or any("%" in text for text in texts):
         return None
+    cell = texts[0]
     return (
         f"column '{name}': its numbers have no percent sign, unlike those of the training: "
         f"{quoted_cell(cell)} is read as {cell} %; if they are shares, multiply them by 100"

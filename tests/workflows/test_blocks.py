@@ -1,5 +1,6 @@
 """A table read in many blocks means what it means in one, or is refused; never anything else."""
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from workflow_runs import predicted, train_text
 
 from bpnet.config.loading import read_config
-from bpnet.data.reading import delimited, streams
+from bpnet.data.reading import delimited, open_table, streams
 from bpnet.errors import DataError
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare
@@ -202,3 +203,33 @@ def test_files_of_a_folder_are_read_as_one_table(tmp_path):
         np.testing.assert_allclose(many.rows[part].y, rows.y, rtol=1e-6)
     with pytest.raises(DataError, match=r"2\.csv, line 2 .*dataset.reading.decimal=, "):
         prepare(read_config(tmp_path / "c.yaml", ["dataset.path=t"]))
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_quoted_line_breaks_at_the_edges_of_blocks_change_nothing(line_end, tmp_path):
+    rng = random.Random(1)
+    cells = ["x", '"a""b"', f'"p{line_end}q"', '"m;n"', "", "  y ", "é"]
+    lines = [f"{rng.choice(cells)};{rng.randint(0, 9)};{rng.choice(cells)}" for _ in range(30)]
+    text = line_end.join(["a;b;c", *lines, ""])
+    (tmp_path / "t.csv").write_bytes(text.encode())
+
+    def rows() -> list[list[str]]:
+        table = open_table(tmp_path / "t.csv")
+        return [table.cells(name, wanted_for="is read") for name in "abc"]
+
+    one = rows()
+    for size in range(30, 100, 5):
+        with small_blocks(size, fast=size % 2 == 0):
+            assert rows() == one
+
+
+def test_numbers_after_percentages_are_refused_in_json_lines_too(tmp_path):
+    rows = [{"a": f"{k % 9} %", "y": "uv"[k % 2]} for k in range(40)]
+    rows += [{"a": k % 9, "y": "uv"[k % 2]} for k in range(40)]
+    (tmp_path / "t.jsonl").write_text("".join(f"{json.dumps(row):40}\n" for row in rows))
+    (tmp_path / "c.yaml").write_text(CONFIG.replace("t.csv", "t.jsonl"), "utf-8")
+    with (
+        small_blocks(41 * 40 + 10, fast=False),
+        pytest.raises(DataError, match=r"line 41 .*column 'a': '0' lacks a percent sign"),
+    ):
+        prepare(read_config(tmp_path / "c.yaml", ()))

@@ -19,7 +19,7 @@ def numbers_like(column: Column, expected: NumberFormat | None) -> tuple[Floats,
     """
     own, so_far = column.number_format, column.formats_so_far or FormatsSoFar()
     if not isinstance(own, TableNumberFormat):
-        return column.as_numbers(), own
+        return _plain_numbers(column, so_far), own
     fixed, first = so_far.fixed(own), own.of_column
     if expected is not None and expected != first:
         first = expected.with_words(own.missing)
@@ -40,6 +40,18 @@ def numbers_like(column: Column, expected: NumberFormat | None) -> tuple[Floats,
             with suppress(CellParseError):
                 return _read_and_fix(column, second, so_far)
     return _read_and_fix(column, fixed or first, so_far)  # which names the cells that do not fit
+
+
+def _plain_numbers(column: Column, so_far: FormatsSoFar) -> Floats:
+    """Return numbers (N,) whose format is known; raise CellParseError after percentages."""
+    values = column.as_numbers()
+    if column.number_format.unit != "%" and (row := _first(~np.isnan(values))):
+        if so_far.has_percent:
+            texts = column.take(np.array(row)).cells()
+            percent = NumberFormat(unit="%")
+            raise CellParseError(texts, np.array(row), A_NUMBER, number_format=percent)
+        so_far.has_unmarked = True
+    return values
 
 
 def _read_and_fix(

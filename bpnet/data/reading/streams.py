@@ -119,10 +119,13 @@ def record_blocks(
     # one piece is read ahead, since the last block is all that is left
     line, held, following = 1, b"", next(pieces, b"")
     while following:
-        held, following = held + following, next(pieces, b"")
-        if b"\r" in held and b"\n" not in held:
-            whole = len(held) - bool(following)  # the last \r may be the first half of \r\n
-            held = held[:whole].replace(b"\r", b"\n") + held[whole:]
+        piece, following = following, next(pieces, b"")
+        if held.endswith(b"\r"):
+            held, piece = held[:-1], b"\r" + piece
+        if b"\r" in piece and b"\n" not in piece:
+            whole = len(piece) - bool(following)  # the last \r may be the first half of \r\n
+            piece = piece[:whole].replace(b"\r", b"\n") + piece[whole:]
+        held += piece
         end = end_of_records(held, quote, separator) if following else len(held)
         if end:
             yield line, held[:end]

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bpnet.data.cell_kinds import MAX_INTEGER_CLASSES
 from bpnet.data.encoding.columns import CategoricalColumn
 from bpnet.data.missing_word_detection import gap_words, missing_words
 from bpnet.data.missing_words import not_missing_advice, yaml_words
 from bpnet.data.reading import Table
-from bpnet.data.roles import MAX_INTEGER_CLASSES
 from bpnet.data.spelling import number_spelling
 from bpnet.data.targets import Classes
 from bpnet.messages import named, quoted_cell, quoted_list

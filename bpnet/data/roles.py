@@ -5,6 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bpnet.data.cell_kinds import (
+    MAX_INTEGER_CLASSES,
+    MOSTLY,
+    are_booleans,
+    are_digits,
+    are_mostly_numbers,
+    are_nested,
+    leading_zero_code,
+    present_cells,
+    reads_as_number,
+)
 from bpnet.data.dates.advice import compact_dates_note, compact_format, reading_note, set_format
 from bpnet.data.dates.date_format import ISO
 from bpnet.data.dates.detection import (
@@ -25,22 +36,16 @@ from bpnet.data.identifiers import (
     step_note,
 )
 from bpnet.data.numbers.advice import ambiguity_note
-from bpnet.data.numbers.cells import looks_infinite, number_text
-from bpnet.data.numbers.detection import looks_like_number
+from bpnet.data.numbers.cells import number_text
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import CellParseError, Column, Floats
-from bpnet.data.spelling import FALSE_AND_TRUE, Spelling, differing_in_case
+from bpnet.data.spelling import differing_in_case
 from bpnet.engine.component import Array
 from bpnet.messages import quoted_cell, set_option
-
-MAX_INTEGER_CLASSES = 20
-"""Whole numbers with more distinct values are a regression target, unless `task` says otherwise."""
 
 BLANK_REASON = "it is blank in every training row"
 GIVEN_REASON = "as dataset.roles says"
 NESTED_REASON = "it holds lists or objects; make columns of their parts"
-_MOSTLY = 0.9
-"""Share of the distinct texts that decides about a column in spite of the others."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class DetectedRole:
     def narrowed(self, name: str, column: Column, rows: Array) -> "DetectedRole":
         """Return the role of a date once further rows, of the same mask, have been seen."""
         assert self.date_format is not None
-        _, texts = _present(column, rows)
+        _, texts = present_cells(column, rows)
         before = DetectedFormat(self.date_format, self.other_formats)
         after = before.narrowed(texts)
         return self if after == before else _date_role(name, after, texts)
@@ -86,21 +91,21 @@ def detect_role(
     which the column may be the beginning.
     """
     if given == "date":
-        _, texts = _present(column, rows)
+        _, texts = present_cells(column, rows)
         detected_format = _given_date(texts, date_format)
         return _date_role(name, detected_format, texts, given=date_format is not None)
     numbers = column.detect_format()
     column = column.read_by(numbers.number_format)
-    code = _code(column, rows)
+    code = leading_zero_code(column, rows)
     detected = (
         _detected(name, column, rows, named=named)
         if code is None
-        else _role_of_codes(name, code, *_present(column, rows), named=named)
+        else _role_of_codes(name, code, *present_cells(column, rows), named=named)
     )
     detected = replace(detected, number_format=numbers.number_format)
     if detected.role == "numeric":
         note = ambiguity_note(numbers, name) or detected.note
-        detected = replace(detected, note=note, digits=given is None and _are_digits(column, rows))
+        detected = replace(detected, note=note, digits=given is None and are_digits(column, rows))
     counts = detected.role == "numeric" or code is not None
     if counts and not named:
         with suppress(CellParseError):  # fitting reports the cell
@@ -144,32 +149,32 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     # all of them are numbers: nothing else to decide, unless it may be an ID
     if numbers is not None and not is_id_name(name) and not np.isnan(numbers[rows]).all():
         return DetectedRole("numeric", note=compact_numbers_note(name, numbers[rows]))
-    count, texts = _present(column, rows)
+    count, texts = present_cells(column, rows)
     if not texts:
         return DetectedRole("ignored", BLANK_REASON)
-    if not named and _are_nested(texts):
+    if not named and are_nested(texts):
         return DetectedRole("ignored", NESTED_REASON)
     number_format = column.number_format
     # if all of them are words for a missing value, they are categories
     words = [text for text in texts if not number_format.is_missing_number(text)]
     undecided, words = not words, words or texts
-    numeric = [word for word in words if _reads_as_number(word, number_format)]
+    numeric = [word for word in words if reads_as_number(word, number_format)]
     if len(numeric) == len(words):
         if not named and is_id(name, numeric, count):
             return DetectedRole("ignored", ID_REASON)
         return DetectedRole("numeric", note=compact_dates_note(name, numeric))
-    if _is_boolean(words, texts):
+    if are_booleans(words, texts):
         return DetectedRole("boolean")
     if date_format := detect_format(words):
         return _date_role(name, date_format, words)
     # a few words among numbers, or numbers in several formats, are errors that fitting reports
     # with their place
-    if _are_mostly_numbers(words, len(numeric)):
+    if are_mostly_numbers(words, len(numeric)):
         return DetectedRole("numeric")
     many = len(words) > MAX_INTEGER_CLASSES
     reason = several_formats(words)
     # the cells of other formats are reported by fitting, if the config names the column
-    least = 0.0 if reason and named else _MOSTLY
+    least = 0.0 if reason and named else MOSTLY
     if (many or not least) and (date_format := likely_format(words, least)):
         return _date_role(name, date_format, words)
     if reason:
@@ -183,17 +188,6 @@ def _detected(name: str, column: Column, rows: Array, *, named: bool) -> Detecte
     return DetectedRole("categorical", note=note, undecided=undecided)
 
 
-def _are_nested(texts: list[str]) -> bool:
-    """Return whether texts are lists or objects of JSON, as a cell of some formats may hold."""
-    if not all(text[0] + text[-1] in ("[]", "{}") for text in texts):
-        return False
-    import json  # not above: few columns are nested
-
-    with suppress(ValueError, RecursionError):
-        return all(isinstance(json.loads(text), list | dict) for text in texts)
-    return False
-
-
 def differing_in_case_note(texts: list[str]) -> str | None:
     """Return a note on texts that differ only in case, if there are any."""
     pairs = differing_in_case(texts)
@@ -205,25 +199,6 @@ def differing_in_case_note(texts: list[str]) -> str | None:
         f"{quoted_cell(one)} and {quoted_cell(other)}{more} differ only in case, and are two "
         "values; if they mean the same, write them alike in the table"
     )
-
-
-def _are_digits(column: Column, rows: Array) -> bool:
-    """Return whether all numbers are whole and not below 0."""
-    with suppress(CellParseError):
-        numbers = column.as_numbers()[rows]
-        return bool((np.isnan(numbers) | ((numbers >= 0) & (numbers % 1 == 0))).all())
-    return False
-
-
-def _code(column: Column, rows: Array) -> str | None:
-    """Return a whole number with a leading zero, such as 02134, if the cells are all digits."""
-    if column.numbers is not None or not column.has_leading_zeros:
-        return None
-    _, texts = _present(column, rows)
-    codes = [text for text in texts if not column.number_format.is_missing_number(text)]
-    if not all(text.isascii() and text.isdigit() for text in codes):
-        return None
-    return next((text for text in codes if text[0] == "0" and len(text) > 1), None)
 
 
 def _role_of_codes(
@@ -270,26 +245,6 @@ def compact_numbers_note(name: str, numbers: Floats) -> str | None:
     return note
 
 
-def _are_mostly_numbers(words: list[str], numeric: int) -> bool:
-    """Return whether many of the words are numbers, or most are, in one format or several.
-
-    `numeric` is the number of those in the column's format.
-    """
-    most = _MOSTLY * len(words)
-    return numeric > max(MAX_INTEGER_CLASSES, most) or (
-        0 < numeric < len(words) and most < sum(map(looks_like_number, words)) > numeric
-    )
-
-
-def _is_boolean(words: list[str], texts: list[str]) -> bool:
-    """Return whether the words are a pair such as no and yes."""
-    spelling = Spelling(words)
-    lowered = {spelling(word).lower() for word in words}
-    if len(lowered) == 1 and len(words) < len(texts):
-        return False  # of none and yes, none is a word too
-    return any(lowered <= set(pair) for pair in FALSE_AND_TRUE.items())
-
-
 def _reason_to_ignore(name: str, texts: list[str], count: int) -> str:
     """Return the reason to ignore a column of mostly distinct texts."""
     if form := suggested_format(texts):
@@ -303,37 +258,3 @@ def _reason_to_ignore(name: str, texts: list[str], count: int) -> str:
     if spaces >= 3:
         return "it looks like free text"
     return f"it looks like an ID or a name: {len(texts)} different texts in {count} rows"
-
-
-def _reads_as_number(text: str, number_format: NumberFormat) -> bool:
-    """Return whether a text is meant as a number, even one that is not finite."""
-    return number_format.is_number(text) or looks_infinite(text)
-
-
-def _present(column: Column, rows: Array) -> tuple[int, list[str]]:
-    """Return the number of cells that are not missing, and the distinct texts among them."""
-    codes, texts = column.as_text()
-    counts = np.bincount(codes[rows] + 1, minlength=len(texts) + 1)[1:]  # first: missing
-    used = np.flatnonzero(counts).tolist()
-    present = [k for k in used if not column.number_format.is_missing_number(texts[k])]
-    if not any(map(looks_like_number, (texts[k] for k in present))):
-        present = used  # among text, N/A and the like are words
-    return int(counts[present].sum()), [texts[k] for k in present]
-
-
-def looks_like_classes(column: Column, rows: Array | None = None) -> bool:
-    """Return whether a target is of classes: text, or at most 20 distinct whole numbers.
-
-    Numbers with a few words among them are not, so that those words are reported with their place,
-    nor are amounts such as 1,410 or 5 %.
-    """
-    _, texts = _present(column, np.ones(len(column), bool) if rows is None else rows)
-    numbers = [text for text in texts if column.number_format.is_number(text)]
-    if len(numbers) < len(texts):
-        return not _are_mostly_numbers(texts, len(numbers))
-    if any(map(column.number_format.is_amount, texts)):
-        return False
-    plain = column.plain(texts)
-    spelling = Spelling(plain)
-    whole = (column.number_format.number(text).is_integer() for text in texts)
-    return all(whole) and len(set(map(spelling, plain))) <= MAX_INTEGER_CLASSES

@@ -7,12 +7,12 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
+from bpnet.data.cell_kinds import looks_like_classes
 from bpnet.data.numbers.advice import ambiguity_note
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.whole_columns import whole_columns
-from bpnet.data.roles import looks_like_classes
 from bpnet.preparation.named_columns import feature_candidates
 from bpnet.preparation.row_times import RowTimes, read_times, time_cell_type
 from bpnet.preparation.sample_weights import column_weights

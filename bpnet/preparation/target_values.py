@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bpnet.config.schema import Config
 from bpnet.config.task import Task
+from bpnet.data.cell_kinds import MAX_INTEGER_CLASSES, looks_like_classes
 from bpnet.data.encoding.column_stats import NumericStats
 from bpnet.data.encoding.number_errors import Where
 from bpnet.data.encoding.scalers import AnyScaler, fit_scaler
@@ -17,7 +18,6 @@ from bpnet.data.encoding.settings import NoScaling, Standardize
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Column
-from bpnet.data.roles import MAX_INTEGER_CLASSES, looks_like_classes
 from bpnet.data.spelling import sort_values
 from bpnet.data.splitting import Indices
 from bpnet.data.target_cells import (

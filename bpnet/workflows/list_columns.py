@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bpnet.data.cell_kinds import looks_like_classes
 from bpnet.data.encoding.column_options import Role
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
-from bpnet.data.roles import detect_role, looks_like_classes
+from bpnet.data.roles import detect_role
 
 _EXAMPLES = 3
 _TARGET_NAMES = ("target", "label", "class", "y", "outcome")

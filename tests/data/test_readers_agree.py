@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet.data.cell_kinds import looks_like_classes
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import delimited
 from bpnet.data.reading.chunk import CellType, number_cell_type
@@ -25,7 +26,7 @@ from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import bytes_opener
 from bpnet.data.reading.table import Table, TableFile
 from bpnet.data.reading.whole_columns import whole_columns
-from bpnet.data.roles import detect_role, looks_like_classes
+from bpnet.data.roles import detect_role
 
 PLAIN = [
     "1",

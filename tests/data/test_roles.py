@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from bpnet.data.cell_kinds import looks_like_classes
 from bpnet.data.dates.date_format import ISO
 from bpnet.data.numbers.detection import TableNumberFormat
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import Column, column_from_texts
-from bpnet.data.roles import DetectedRole, detect_role, looks_like_classes
+from bpnet.data.roles import DetectedRole, detect_role
 
 
 def found(

@@ -15,7 +15,6 @@ from bpnet.data.encoding.columns import (
     NumericColumn,
     OneHotColumn,
     OrdinalColumn,
-    numbers_or_bits,
 )
 from bpnet.data.encoding.dates import (
     DateColumn,
@@ -30,6 +29,7 @@ from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, O
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import CellParseError, Column, Floats
+from bpnet.data.reading.column_numbers import numbers_or_bits
 from bpnet.data.spelling import FALSE_AND_TRUE, KnownValues, meaning, sort_values
 from bpnet.engine.component import Array
 from bpnet.errors import DataError

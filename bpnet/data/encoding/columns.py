@@ -11,11 +11,10 @@ from pydantic import Field
 from bpnet.data.encoding.number_errors import percent_note
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.scalers import AnyScaler
-from bpnet.data.numbers.formats_so_far import FormatsSoFar
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, number_cell_type
-from bpnet.data.reading.column import CellParseError, Column, Floats
-from bpnet.data.reading.column_numbers import numbers_like
+from bpnet.data.reading.column import Column, Floats
+from bpnet.data.reading.column_numbers import numbers_or_bits
 from bpnet.data.spelling import KnownValues
 from bpnet.engine.component import Array, Component, FieldError, choice
 
@@ -258,38 +257,6 @@ class BooleanColumn(EncodedColumn):
         fill = _required(self.fill, missing) if missing.any() else 0.0
         x[:, 0] = np.where(missing, fill, np.where(unseen, 0.5, values))
         return missing
-
-
-def numbers_or_bits(
-    column: Column, number_format: NumberFormat | None, lowest: float, highest: float
-) -> tuple[Floats, NumberFormat]:
-    """Return the numbers (N,) of a column and their format, by `numbers_like`.
-
-    If the numbers of the training rows are 0 and 1, from `lowest` to `highest`, and so are these,
-    true is 1 and false is 0.
-    """
-    of_bits, so_far = {lowest, highest} <= {0.0, 1.0}, column.formats_so_far or FormatsSoFar()
-    try:
-        values, own_format = numbers_like(column, number_format)
-    except CellParseError as error:
-        if not of_bits or not {text.lower() for text in error.texts} <= {"true", "false"}:
-            raise
-        values, own_format = numbers_like(column.with_bits(), number_format)
-        if so_far.has_others or len(_others(values)):
-            raise
-        so_far.has_words = True
-    else:
-        if of_bits and not so_far.has_others and len(rows := _others(values)):
-            if so_far.has_words:
-                texts = column.take(rows[:1]).cells()
-                raise CellParseError(texts, rows, "0 or 1, true or false, as the cells before it")
-            so_far.has_others = True
-    return values, own_format
-
-
-def _others(values: Floats) -> npt.NDArray[np.intp]:
-    """Return the positions of the numbers other than 0 and 1."""
-    return np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1))
 
 
 def far_outside(values: Floats, lowest: float, highest: float) -> npt.NDArray[np.intp]:

@@ -42,6 +42,38 @@ def numbers_like(column: Column, expected: NumberFormat | None) -> tuple[Floats,
     return _read_and_fix(column, fixed or first, so_far)  # which names the cells that do not fit
 
 
+def numbers_or_bits(
+    column: Column, number_format: NumberFormat | None, lowest: float, highest: float
+) -> tuple[Floats, NumberFormat]:
+    """Return the numbers (N,) of a column and their format, by `numbers_like`.
+
+    If the numbers of the training rows are 0 and 1, from `lowest` to `highest`, and so are these,
+    true is 1 and false is 0.
+    """
+    of_bits, so_far = {lowest, highest} <= {0.0, 1.0}, column.formats_so_far or FormatsSoFar()
+    try:
+        values, own_format = numbers_like(column, number_format)
+    except CellParseError as error:
+        if not of_bits or not {text.lower() for text in error.texts} <= {"true", "false"}:
+            raise
+        values, own_format = numbers_like(column.with_bits(), number_format)
+        if so_far.has_others or len(_others(values)):
+            raise
+        so_far.has_words = True
+    else:
+        if of_bits and not so_far.has_others and len(rows := _others(values)):
+            if so_far.has_words:
+                texts = column.take(rows[:1]).cells()
+                raise CellParseError(texts, rows, "0 or 1, true or false, as the cells before it")
+            so_far.has_others = True
+    return values, own_format
+
+
+def _others(values: Floats) -> npt.NDArray[np.intp]:
+    """Return the positions of the numbers other than 0 and 1."""
+    return np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1))
+
+
 def _plain_numbers(column: Column, so_far: FormatsSoFar) -> Floats:
     """Return numbers (N,) whose format is known; raise CellParseError after percentages."""
     values = column.as_numbers()

@@ -149,6 +149,9 @@ def _json(value: Any, line: str) -> str:
     if isinstance(value, list | tuple):
         items = [_json(item, inner) for item in value]
         return f"[{inner}{f',{inner}'.join(items)}{line}]" if items else "[]"
+    if (fields := _fields(value.__class__)) is not None:
+        members = [f"{key}: {_json(getattr(value, name), inner)}" for name, key in fields]
+        return f"{{{inner}{f',{inner}'.join(members)}{line}}}" if members else "{}"
     if isinstance(value, Mapping):
         members = [f"{_key(key)}: {_json(item, inner)}" for key, item in value.items()]
         return f"{{{inner}{f',{inner}'.join(members)}{line}}}" if members else "{}"
@@ -158,10 +161,7 @@ def _json(value: Any, line: str) -> str:
         return encode_basestring(str(value))
     if isinstance(value, np.generic):
         return _json(value.item(), line)
-    names = _field_names(value.__class__)
-    if names is None:
-        return json.dumps(value)  # which names the type that JSON lacks
-    return _json({name: getattr(value, name) for name in names}, line)
+    return json.dumps(value)  # which names the type that JSON lacks
 
 
 def _key(key: object) -> str:
@@ -170,11 +170,11 @@ def _key(key: object) -> str:
 
 
 @functools.cache
-def _field_names(kind: Hashable) -> list[str] | None:
-    """Return the names of a dataclass's fields; None of another type."""
+def _fields(kind: Hashable) -> list[tuple[str, str]] | None:
+    """Return the names of a dataclass's fields, as keys of JSON too; None of another type."""
     if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
         return None
-    return [field.name for field in dataclasses.fields(kind)]
+    return [(field.name, _key(field.name)) for field in dataclasses.fields(kind)]
 
 
 def _sync_folder(folder: Path) -> None:

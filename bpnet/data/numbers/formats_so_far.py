@@ -71,4 +71,5 @@ def extended(before: NumberFormat, new: NumberFormat) -> NumberFormat | None:
     percent = (before.unit == "%") != (new.unit == "%")
     if not alike or percent or len(units) > 1:
         return None
-    return replace(new, unit=next(iter(units), None))
+    unit = next(iter(units), None)
+    return new if new.unit == unit else replace(new, unit=unit)

@@ -1,7 +1,6 @@
 """A chunk: consecutive rows of a table, read column by column or row by row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -46,7 +45,7 @@ class Chunk:
         column = self._column(name)
         if self.formats is None:
             return column
-        return replace(column, formats_so_far=self.formats[name])
+        return column.with_formats(self.formats[name])
 
     def _column(self, name: str) -> Column:
         raise TypeError(f"{type(self).__name__} has no columns")

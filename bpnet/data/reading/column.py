@@ -83,7 +83,16 @@ class Column:
         number_format = number_format.with_words(self.number_format.missing)
         if number_format == self.number_format:
             return self
-        return replace(self, number_format=number_format)
+        return self._like(number_format, self.formats_so_far)
+
+    def with_formats(self, formats_so_far: FormatsSoFar) -> "Column":
+        """Return the column of a table whose chunks before have been read so."""
+        return self._like(self.number_format, formats_so_far)
+
+    def _like(self, number_format: NumberFormat, formats_so_far: FormatsSoFar | None) -> "Column":
+        """Return the same cells read otherwise; `replace` takes three times as long."""
+        cells = (self.numbers, self.codes, self.categories)
+        return Column(number_format, *cells, self.memo, formats_so_far)
 
     def detect_format(self, expected: NumberFormat | None = None) -> DetectedNumbers:
         """Return the number format that the cells show, those of rows that were not taken too.

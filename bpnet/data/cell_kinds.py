@@ -1,5 +1,6 @@
 """Kinds of cells: numbers, digits, codes, pairs such as no and yes, lists, classes."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -58,9 +59,17 @@ def leading_zero_code(column: Column, rows: Array) -> str | None:
         return None
     _, texts = present_cells(column, rows)
     codes = [text for text in texts if not column.number_format.is_missing_number(text)]
-    if not all(text.isascii() and text.isdigit() for text in codes):
-        return None
-    return next((text for text in codes if text[0] == "0" and len(text) > 1), None)
+    return with_leading_zero(codes) if are_of_digits(codes) else None
+
+
+def are_of_digits(texts: Sequence[str]) -> bool:
+    """Return whether texts hold nothing but the digits 0 to 9."""
+    return all(text.isascii() and text.isdigit() for text in texts)
+
+
+def with_leading_zero(texts: Sequence[str]) -> str | None:
+    """Return the first of the texts that has a leading zero, as codes have, if one has."""
+    return next((text for text in texts if text[0] == "0" and len(text) > 1), None)
 
 
 def are_booleans(words: list[str], texts: list[str]) -> bool:

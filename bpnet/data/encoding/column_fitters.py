@@ -4,6 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
+from bpnet.data.cell_kinds import are_of_digits, with_leading_zero
 from bpnet.data.dates.advice import training_dates_advice
 from bpnet.data.encoding.column_options import ColumnOptions
 from bpnet.data.encoding.column_stats import CategoryStats, NumericStats
@@ -92,8 +93,7 @@ class NumericFitter:
             self._digits = bool(((present >= 0) & (present % 1 == 0)).all())
             return
         texts = column.take(np.flatnonzero(rows)).present_texts()
-        self._digits = all(text.isascii() and text.isdigit() for text in texts)
-        code = next((text for text in texts if text[0] == "0" and len(text) > 1), None)
+        self._digits, code = are_of_digits(texts), with_leading_zero(texts)
         if self._digits and code is not None:
             with_code = column.codes == column.categories.index(code)
             raise CellParseError(

@@ -122,7 +122,7 @@ class Column:
 
     @property
     def has_leading_zeros(self) -> bool:
-        """Whether a text begins with a zero and another digit, as the code 007 does."""
+        """True if a text begins with a zero and another digit, as the code 007 does."""
         key = "leading zeros"
         if key not in self.memo:
             zeros = (text[1:2] for text in self.categories if text.startswith("0"))

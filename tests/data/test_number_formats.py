@@ -230,6 +230,10 @@ def test_numbers_of_json_keep_their_point_whatever_the_format_of_the_model():
         numbers_like(read(7.123, 1234, None, 9.0), german)[0], [7.123, 1234, math.nan, math.nan]
     )
     assert numbers_like(read("7.123", "1.234,5"), german)[0].tolist() == [7123, 1234.5]
+    assert numbers_like(read(66.601, "1.234,5"), german)[0].tolist() == [66.601, 1234.5]
+    assert numbers_like(read("1,5", 66.601, 1234), None)[0].tolist() == [1.5, 66.601, 1234]
+    with pytest.raises(CellParseError):
+        numbers_like(read("5%", 66.601), None)
 
 
 def test_a_number_of_json_with_thousands_of_digits_is_named_with_its_line():

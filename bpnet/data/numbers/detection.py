@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bpnet.data.numbers.cells import NumberParts, split_number, with_plain_marks
+from bpnet.data.numbers.cells import NumberCell, NumberParts, split_number, with_plain_marks
 from bpnet.data.numbers.number_format import DecimalMark, NumberFormat
 
 FORMATS = (
@@ -95,6 +95,8 @@ def detect_number_format(
     if fits and table_format.is_certain:
         return DetectedNumbers(base)
     words = [text for text in texts if not base.is_missing_number(text)]
+    # a number of the file itself shows nothing of how texts are written
+    words = [word for word in words if not isinstance(word, NumberCell)] or words
     if all(map(base.is_number, words)) if fits is None else fits:
         example = (
             None

@@ -9,7 +9,7 @@ from functools import cache, cached_property, lru_cache
 from typing import Literal
 
 from bpnet.data.missing_words import GAPS, MISSING_WORDS
-from bpnet.data.numbers.cells import split_number, with_plain_marks
+from bpnet.data.numbers.cells import NumberCell, split_number, with_plain_marks
 from bpnet.engine.component import Component, FieldError
 
 DecimalMark = Literal[".", ","]
@@ -123,6 +123,8 @@ class NumberFormat(Component):
         """Return the number of a cell without a unit or marks beyond ASCII, else None."""
         if self.unit == "%" or not cell.isascii():  # float() reads digits of all scripts
             return None
+        if isinstance(cell, NumberCell):
+            return float(cell)
         if self.thousands is not None and self.thousands in cell:
             if not self.has_marks_of(cell.lstrip("+-")):
                 return None

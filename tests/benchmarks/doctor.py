@@ -3,9 +3,9 @@
     python tests/benchmarks/doctor.py [RUNS]
 
 The three are trained in turn RUNS times (default 25) after one round that is not counted;
-OMP_NUM_THREADS=1 keeps them to one thread. The result is the ratio of the medians; the goal is at
-most 1.04 on configs/digits.yaml with diagnose_every: 10. Beside it is the share of the time spent
-inside the doctor, which other processes disturb less.
+OMP_NUM_THREADS=1 keeps them to one thread. The result is the ratio of the medians of processor
+time; the goal is at most 1.04 on configs/digits.yaml with diagnose_every: 10. Beside it is the
+share of the time spent inside the doctor, which other processes disturb less.
 """
 
 import statistics

@@ -94,7 +94,7 @@ class NumberFormat(Component):
 
     @cached_property
     def _may_miss_plain(self) -> bool:
-        """Whether a plain cell may be a missing value."""
+        """True if a plain cell may be a missing value."""
         return any(map(math.isfinite, self._missing_numbers))
 
     def is_number(self, cell: str) -> bool:

@@ -53,6 +53,14 @@ FOREIGN_FORMATS = (
         "convert it with: duckdb -csv -c \"install avro; load avro; from read_avro('{name}')\" "
         "> {stem}.csv",
     ),
+    ForeignFormat(
+        "ARFF",
+        rb"(?i)(\s|%[^\n]*\n)*@relation\s",
+        "convert it with: python -c 'import sys, pandas; from scipy.io import arff; "
+        "frame = pandas.DataFrame(arff.loadarff(sys.argv[1])[0]); "
+        'texts = frame.select_dtypes(object).apply(lambda column: column.str.decode("utf-8")); '
+        "frame.assign(**texts).to_csv(sys.argv[2], index=False)' {file} {stem}.csv",
+    ),
     ForeignFormat("ORC", rb"ORC.{0,200}?[\0-\x08\x80-\xff]", _pandas("read_orc")),
     ForeignFormat(
         "a Stata file",

@@ -205,17 +205,16 @@ def _role_of_codes(
     name: str, code: str, count: int, texts: list[str], *, named: bool
 ) -> DetectedRole:
     """Return the role of numbers with leading zeros, which are codes rather than amounts."""
-    zeros = f"numbers such as {quoted_cell(code)} have a leading zero, as codes have"
-    numeric = set_option("dataset.roles", "numeric", name)
+    zeros = f"whole numbers such as {quoted_cell(code)} have a leading zero, as codes have"
     if form := compact_format(texts):
         dates = f"if it holds dates ({form}), give their format: {set_format(name, form)}"
         return DetectedRole("categorical", note=dates) if named else DetectedRole("ignored", dates)
     if not named and count >= FEWEST_ROWS and len(texts) > count / 2:
         return DetectedRole(
             "ignored",
-            f"its {zeros}, and it has {len(texts)} different ones in {count} rows, as an ID has; "
-            f"if they are amounts: {numeric}",
+            f"its {zeros}, and it has {len(texts)} different ones in {count} rows, as an ID has",
         )
+    numeric = set_option("dataset.roles", "numeric", name)
     note = f"its {zeros}, so they are read as categories; if they are amounts: {numeric}"
     return DetectedRole("categorical", note=note)
 

@@ -49,6 +49,7 @@ EXAMPLES = {
     "an SQLite database": sqlite(),
     "a DuckDB database": b"\0\1\2\3\4\5\6\7DUCK@\0\0",
     "Avro": b"Obj\x01\x04\x14avro.codec",
+    "ARFF": b"% x\n\n@RELATION x\n@attribute a numeric\n@attribute y {p,q}\n@data\n1,p\n2,q\n",
     "ORC": made(lambda s: pyarrow.orc.write_table(pa.Table.from_pandas(FRAME), s)),
     "a Stata file": made(lambda s: FRAME.to_stata(s, version=118)),
     "an SPSS file": b"$FL2@(#) SPSS DATA FILE",
@@ -93,7 +94,7 @@ def test_a_file_is_named_with_what_to_do(tmp_path: Path, title: str, name: str):
     assert "{" not in message.replace("{print", "")
 
 
-@pytest.mark.parametrize("title", ["a pickle", "ORC", "a Stata file", "a NumPy array"])
+@pytest.mark.parametrize("title", ["a pickle", "ARFF", "ORC", "a Stata file", "a NumPy array"])
 def test_the_command_converts_the_file(tmp_path: Path, title: str):
     path = tmp_path / "it's a table.bin"
     path.write_bytes(EXAMPLES[title])

@@ -168,10 +168,13 @@ def new_dates_advice(form: str, texts: Sequence[str]) -> str:
     )
 
 
-def training_dates_advice(column: str, form: str, texts: Sequence[str], *, given: bool) -> str:
+def training_dates_advice(
+    column: str, form: str, texts: Sequence[str], missing: str, *, given: bool
+) -> str:
     """Return advice on cells that are not of the format of a column's training rows.
 
-    `given` is true if the config says in `dataset.preprocessing.columns` that they are dates.
+    `missing` is the option by which they are missing values. `given` is true if the config says in
+    `dataset.preprocessing.columns` that they are dates.
     """
     others = other_formats(form, texts)
     if others:
@@ -184,7 +187,7 @@ def training_dates_advice(column: str, form: str, texts: Sequence[str], *, given
     )
     return (
         f"correct it, or give the format if it is another, as in {format_example(column, form)}; "
-        f"list the word in dataset.reading.missing if it means a missing value; {no_date}"
+        f"if it means a missing value: {missing}; {no_date}"
     )
 
 

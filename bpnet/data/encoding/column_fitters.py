@@ -27,6 +27,7 @@ from bpnet.data.encoding.dates import (
 )
 from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, Ordinal
+from bpnet.data.missing_words import missing_option
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import CellParseError, Column, Floats
@@ -251,8 +252,9 @@ class DateFitter:
             days = read_days(column, self._format)[rows]
         except CellParseError as error:
             texts = column.present_texts()
+            missing = missing_option(error.texts, column.number_format.missing)
             error.advice = lambda name: training_dates_advice(
-                name, self._format, texts, given=self._options.names_date
+                name, self._format, texts, missing, given=self._options.names_date
             )
             raise
         zones = read_zones(column, self._format)[rows]

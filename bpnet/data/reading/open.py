@@ -16,7 +16,7 @@ _HEAD = 65_536
 """Bytes of a file by which its format is recognized."""
 
 _TEXT = re.compile(
-    rb"(?!\s*<|%PDF-|version https|HEADER REC|RD[AXB]|MATLAB|\$FL|\xff)[^\0-\x08\x0e-\x1f]*\Z"
+    rb"(?!\s*[<@%]|version https|HEADER REC|RD[AXB]|MATLAB|\$FL|\xff)[^\0-\x08\x0e-\x1f]*\Z"
 )
 """The head of a file that is text, and of no format that begins like text."""
 

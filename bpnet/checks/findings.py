@@ -14,9 +14,9 @@ class Finding:
     level: Literal["warning", "note"]
     """A note is a choice that only the user can make."""
     text: str
-    """What was found, and where."""
+    """The finding, and its place."""
     advice: str
-    """What to do, with the options to type."""
+    """The advice, with the options to type."""
     columns: Sequence[str] = field(default_factory=list)
 
     def __str__(self) -> str:

@@ -31,7 +31,7 @@ class MissingWords:
 
     @property
     def warning(self) -> str:
-        """What is read as a missing value, and where."""
+        """The words read as missing values, and their places."""
         one = len(self.words) == 1
         return (
             f"{quoted_list(self.words)} among the numbers of {named('column', self.columns)} "

@@ -139,7 +139,7 @@ class Evidence:
 
     @cached_property
     def outcome(self) -> Outcome:
-        """How the training ended, or stands."""
+        """The outcome of the training, so far or in the end."""
         if self.history.stop == "diverged":
             return "diverged"
         if not self.reached < STUCK * self.chance and self.chance > 0:
@@ -199,7 +199,7 @@ class Evidence:
 
     @property
     def outcome_text(self) -> str:
-        """How the training ended, with its numbers."""
+        """The outcome of the training, with its numbers."""
         if self.outcome == "diverged":
             return "the loss is no longer a finite number"
         loss, chance = f"{self.reached:.3g}", f"{self.chance:.3g}"

@@ -16,20 +16,20 @@ class Finding:
     cause: str
     """Name of the trouble, such as "learning rate too low"."""
     evidence: str
-    """What was measured, as a clause."""
+    """The measurement, as a clause."""
     likelihood: float
     """From 0 to 1; findings are in its order."""
     settings: Sequence[str] = ()
     """Assignments for `--set`, to be made together."""
     advice: str = ""
-    """What to do, if it is more than the settings, or none is known."""
+    """The advice, if it is more than the settings, or none is known."""
     kind: Kind = "alarm"
     layer: int | None = None
     """The layer that it is about, counted from 1."""
     alternative: Sequence[str] = ()
     """Assignments that may be made instead."""
     outcome: str = ""
-    """How the training ended, in the first of the causes of that."""
+    """The outcome of the training, in the first of its causes."""
 
     @property
     def about(self) -> str:

@@ -31,7 +31,7 @@ class PointResult:
     figures: PartMetrics
     deviation: PartMetrics | None
     findings: list[dict[str, Any]] = field(default_factory=list)
-    """What the doctor found, as in diagnosis.json."""
+    """The findings of the doctor, as in diagnosis.json."""
 
     @property
     def alarms(self) -> list[str]:

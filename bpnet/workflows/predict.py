@@ -82,7 +82,7 @@ class Prediction:
 
     @property
     def warnings(self) -> list[str]:
-        """What was made of the table's header."""
+        """Warnings about the table's header."""
         return self._table.warnings
 
     def write(self, file_format: FileFormat, stream: BinaryIO) -> Summary:

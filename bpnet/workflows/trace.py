@@ -38,7 +38,7 @@ class Trace:
     """Row numbers, counted from 1."""
     steps: list[StepTrace]
     notes: list[str]
-    """How the steps differ from those of the training itself, and what layers do with the rows."""
+    """Remarks on steps that differ from those of the training, and on what layers do with rows."""
     warnings: list[str]
 
     def as_data(self) -> dict[str, Any]:

@@ -42,9 +42,9 @@ class TrainResult:
     """The means over the replicas."""
     replicas: list[ReplicaResult]
     advice: list[str]
-    """What is wrong with the training, and what to change."""
+    """The troubles of the training, and the settings to change."""
     remarks: list[str] = field(default_factory=list)
-    """What is good to know of a training that needs no change."""
+    """Remarks on a training that needs no change."""
     findings: list[dict[str, Any]] = field(default_factory=list)
     """Both of these in parts: kind, cause, text and settings."""
 

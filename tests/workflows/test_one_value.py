@@ -159,12 +159,12 @@ def test_groups_of_numbers_and_of_text_are_split_alike(tmp_path):
         tmp_path / "t.csv", table.column_names, list(zip(*table.to_pydict().values(), strict=True))
     )
 
-    def test_rows(path: str) -> list[int]:
+    def rows_to_test(path: str) -> list[int]:
         text = CONFIG.replace("t.csv", path).replace("split: {", "split: {group: customer, ")
         (tmp_path / "c.yaml").write_text(text)
         return prepare(read_config(tmp_path / "c.yaml")).parts["test"].tolist()
 
-    assert test_rows("t.csv") == test_rows("t.parquet") == test_rows("sorted.parquet")
+    assert rows_to_test("t.csv") == rows_to_test("t.parquet") == rows_to_test("sorted.parquet")
 
 
 def test_a_word_that_is_a_value_is_kept_as_one(tmp_path):

@@ -22,7 +22,7 @@ _ISO_VARIANT = re.compile(
     rf"(?:\s*(?P<z>{ZONE}))?",
     re.IGNORECASE,
 )
-"""What the standard library does not read: 24:00, and a space or UTC before or as the zone."""
+"""Times that the standard library refuses: 24:00, and a space or UTC before or as the zone."""
 
 Given = Mapping[str, str | None]
 """The text of each directive of a format in a cell, by its letter; None if it is left out."""

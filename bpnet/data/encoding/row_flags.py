@@ -20,7 +20,7 @@ class RowFlags:
 
     entries: list[tuple[FlagKind, str, npt.NDArray[np.intp]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """How columns are read, where that may be wrong: a sentence about each."""
+    """Notes on columns that may be misread: a sentence about each."""
 
     def add(self, kind: FlagKind, column: str, rows: npt.NDArray[np.intp]) -> None:
         """Add an entry, if there are rows."""
@@ -58,7 +58,7 @@ class FlagSummary:
     flagged: int = 0
     kinds: dict[FlagKind, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    """How columns are read, where that may be wrong."""
+    """Notes on columns that may be misread."""
 
     def add(self, flags: RowFlags, rows: int) -> None:
         """Add the flags of a chunk of `rows` rows."""

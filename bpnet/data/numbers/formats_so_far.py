@@ -1,4 +1,4 @@
-"""How the numbers of a column have been read so far, so that later chunks are read alike."""
+"""The formats of a column's numbers so far, so that later chunks are read alike."""
 
 from dataclasses import dataclass, field, replace
 

@@ -17,7 +17,7 @@ from bpnet.data.reading.streams import LONGEST_RECORD, Opener, sha256, stream_er
 from bpnet.errors import DataError
 
 DAMAGED = (OSError, ValueError, OverflowError, MemoryError, pa.ArrowException)
-"""What pyarrow raises for a damaged file, whose sizes may be out of all bounds."""
+"""The errors that pyarrow raises for a damaged file, whose sizes may be out of all bounds."""
 
 ROWS = 50_000
 """The most rows of a chunk."""

@@ -32,7 +32,7 @@ class Chunk:
 
     columns: list[str]
     formats: Mapping[str, FormatsSoFar] | None = None
-    """How each column's numbers have been read in the chunks before; None outside a table."""
+    """The formats of each column's numbers in the chunks before; None outside a table."""
 
     def __init__(self, name: str, start: int) -> None:
         self.name, self.start = name, start

@@ -65,7 +65,7 @@ class Column:
     """What has been read of the categories; columns of other rows, which `take` returns, share it.
     """
     formats_so_far: FormatsSoFar | None = field(default=None, repr=False, compare=False)
-    """How the numbers of the table's chunks before have been read; None of a column on its own."""
+    """The formats of the numbers in the chunks before; None for a column outside a table."""
 
     def __len__(self) -> int:
         cells = self.codes if self.numbers is None else self.numbers

@@ -24,9 +24,9 @@ class TableFile(Protocol):
     reads_only_wanted: bool
     """True if the rows of its chunks hold only the columns that were asked for."""
     warnings: list[str]
-    """What was made of a header that is not quite one."""
+    """Warnings about a header that is not quite one."""
     header_hint: str
-    """What to know of the header where a column is not there, or nothing."""
+    """A remark on the header for messages about a missing column, or the empty string."""
 
     @property
     def digest(self) -> str:
@@ -71,13 +71,13 @@ class Table:
 
     @property
     def warnings(self) -> list[str]:
-        """What was made of headers that are not quite ones, in any of the files."""
+        """Warnings about headers that are not quite ones, in any of the files."""
         texts = [warning for file in self.files for warning in file.warnings]
         return texts[:MAX_PROBLEMS] + total_line(len(texts), "such warnings of the table's files")
 
     @property
     def header_hint(self) -> str:
-        """What to know of the header, to end a message about a column that is not there."""
+        """A remark on the header that ends a message about a missing column."""
         hint = next((file.header_hint for file in self.files if file.header_hint), "")
         return f"; {hint}" if hint else ""
 

@@ -1,4 +1,4 @@
-"""What the table allows: nothing at all, or nothing that a network of this shape can learn."""
+"""Limits of the table: nothing to learn, or nothing that a network of this shape can learn."""
 
 from collections.abc import Iterator
 

@@ -44,7 +44,7 @@ class Comparison:
 
 
 class Truth(NamedTuple):
-    """What predictions are compared with: true values, and each row's weight (N,) in training.
+    """The true values (N,) that predictions are compared with, and each row's weight in training.
 
     The weights have the mean 1, or are None where all rows weigh the same. Of two classes,
     `classes` are their names and `positive` the number of the positive one.

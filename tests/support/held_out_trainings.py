@@ -22,22 +22,32 @@ from made_tables import (
     wave,
     wide,
 )
-from training_cases import Case, Data
+from training_cases import (
+    CANCER,
+    DEAD,
+    DIABETES,
+    EPOCHS,
+    EXPLODING,
+    HIGH,
+    INITIALIZER,
+    INPUTS,
+    IRIS,
+    LOW,
+    NO_HIDDEN,
+    NOTHING,
+    OVERFITTING,
+    PENGUINS,
+    SATURATED,
+    STOPPED,
+    TARGET,
+    VANISHING,
+    WINE,
+    Case,
+    Data,
+)
 
 SEEDS = (11, 12, 13)
 
-WINE = Data("wine.csv", target="cultivar")
-IRIS = Data("iris.csv", target="species")
-CANCER = Data("breast_cancer.csv", target="diagnosis")
-DIABETES = Data("diabetes.csv", target="progression")
-PENGUINS = Data("penguins.csv", target="species")
-
-LOW, HIGH = "learning rate too low", "learning rate too high"
-EPOCHS, STOPPED = "too few epochs", "stopped too soon"
-NO_HIDDEN, INPUTS, TARGET = "no hidden layer", "input scale", "target scale"
-VANISHING, EXPLODING = "vanishing gradients", "exploding gradients"
-SATURATED, DEAD, INITIALIZER = "saturated units", "dead units", "initializer"
-OVERFITTING, NOTHING = "overfitting", "nothing to learn"
 
 SIGMOIDS = {"architecture.hidden": [12] * 10, "architecture.activation": "sigmoid"}
 ADAM = {"architecture.hidden": [16], "training.learning_rate": 0.01}

@@ -36,6 +36,20 @@ class Data:
         return path
 
 
+WINE = Data("wine.csv", target="cultivar")
+IRIS = Data("iris.csv", target="species")
+CANCER = Data("breast_cancer.csv", target="diagnosis")
+DIABETES = Data("diabetes.csv", target="progression")
+PENGUINS = Data("penguins.csv", target="species")
+
+LOW, HIGH = "learning rate too low", "learning rate too high"
+EPOCHS, STOPPED = "too few epochs", "stopped too soon"
+NO_HIDDEN, INPUTS, TARGET = "no hidden layer", "input scale", "target scale"
+VANISHING, EXPLODING = "vanishing gradients", "exploding gradients"
+SATURATED, DEAD, INITIALIZER = "saturated units", "dead units", "initializer"
+OVERFITTING, NOTHING = "overfitting", "nothing to learn"
+
+
 @dataclass(frozen=True)
 class Case:
     """A config on a table, and the causes that the doctor may name first; none if it is healthy.

@@ -53,11 +53,11 @@ class ArrowTableFile:
 
     def _names(self) -> list[str]:
         """Return the names of the columns."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must implement _names")
 
     def _batches(self, names: list[str]) -> Iterator[Any]:
         """Yield record batches of the columns `names`, of at most `ROWS` rows."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must implement _batches")
 
     @property
     def digest(self) -> str:

@@ -56,7 +56,7 @@ class ObjectFile:
 
     def _objects(self) -> Iterator[Objects]:
         """Yield the rows in order, several megabytes at a time."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must implement _objects")
 
     @property
     def digest(self) -> str:

@@ -72,8 +72,9 @@ class Network:
             for k, layer in enumerate(layers)
             for name, parameter in layer.parameters(self.widths[k]).items()
         }
-        ordered = weights_first(declared)
-        shapes = {name: parameter.shape for name, parameter in ordered.items()}
+        self.declared = weights_first(declared)
+        """The declaration of each parameter by name, in the order of theta."""
+        shapes = {name: parameter.shape for name, parameter in self.declared.items()}
         statistics = {
             f"layers.{k}.{name}": statistic
             for k, layer in enumerate(layers)
@@ -87,7 +88,7 @@ class Network:
         )
         for name, (_, value) in statistics.items():
             self.statistics.views[name][...] = value
-        self.weights = sum(int(np.prod(p.shape)) for p in ordered.values() if p.is_weight)
+        self.weights = sum(int(np.prod(p.shape)) for p in self.declared.values() if p.is_weight)
         self._generators: list[list[np.random.Generator]] = [[] for _ in layers]
         self._drawing = [k for k, layer in enumerate(layers) if layer.draws]
         self.warnings: dict[str, str] = {}

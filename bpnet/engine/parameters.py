@@ -6,12 +6,16 @@ that penalties and weight decay act on one slice.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from bpnet.engine.buffers import empty
 from bpnet.engine.component import Array
 from bpnet.engine.initializers import Initializer, Shape
+
+Group = Literal["weight", "bias", "scale", "activation", "embedding", "encoding"]
+"""The groups of parameters whose learning rates a training may set apart."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,9 @@ class Parameter:
     fan_in: int
     fan_out: int
     is_weight: bool
-    """True if penalties and weight decay act on it: for weights, not for biases or scales."""
+    """True if penalties and weight decay act on it: for weights, not for biases."""
+    group: Group
+    """Group by which its learning rate may differ from that of others."""
 
 
 class Vector:

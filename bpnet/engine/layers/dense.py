@@ -58,10 +58,10 @@ class Dense(Layer):
         """Return W (O, I) as `weight` and, unless `bias` is off, b (O,) as `bias`."""
         assert self.initializer is not None
         shape, fans = (self.units, inputs), (inputs, self.units)
-        weight = Parameter(shape, self.initializer, *fans, is_weight=True)
+        weight = Parameter(shape, self.initializer, *fans, is_weight=True, group="weight")
         if not self.bias:
             return {"weight": weight}
-        bias = Parameter((self.units,), self.bias_initializer, *fans, is_weight=False)
+        bias = Parameter((self.units,), self.bias_initializer, *fans, is_weight=False, group="bias")
         return {"weight": weight, "bias": bias}
 
     def bind(self, wiring: Wiring) -> BoundLayer:

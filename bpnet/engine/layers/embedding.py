@@ -72,6 +72,7 @@ class Embedding(Layer):
                 table.levels,
                 table.size,
                 is_weight=True,
+                group="embedding",
             )
             for k, table in enumerate(self.tables)
         }

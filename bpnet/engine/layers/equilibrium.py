@@ -75,12 +75,14 @@ class Equilibrium(Layer):
         shape, fans = (self.units, inputs), (inputs, self.units)
         square = (self.units, self.units)
         parameters = {
-            "recurrent": Parameter(square, self.recurrent_initializer, *square, is_weight=True),
-            "weight": Parameter(shape, self.initializer, *fans, is_weight=True),
+            "recurrent": Parameter(
+                square, self.recurrent_initializer, *square, is_weight=True, group="weight"
+            ),
+            "weight": Parameter(shape, self.initializer, *fans, is_weight=True, group="weight"),
         }
         if self.bias:
             parameters["bias"] = Parameter(
-                (self.units,), self.bias_initializer, *fans, is_weight=False
+                (self.units,), self.bias_initializer, *fans, is_weight=False, group="bias"
             )
         return parameters
 

@@ -28,8 +28,10 @@ class _Normalization(Layer):
     def parameters(self, inputs: int) -> dict[str, Parameter]:
         """Return γ (I,) as `gamma`, from 1, and β (I,) as `beta`, from 0."""
         return {
-            "gamma": Parameter((inputs,), Constant(value=1.0), inputs, inputs, is_weight=False),
-            "beta": Parameter((inputs,), Zeros(), inputs, inputs, is_weight=False),
+            "gamma": Parameter(
+                (inputs,), Constant(value=1.0), inputs, inputs, is_weight=False, group="scale"
+            ),
+            "beta": Parameter((inputs,), Zeros(), inputs, inputs, is_weight=False, group="bias"),
         }
 
 

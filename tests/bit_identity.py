@@ -211,7 +211,8 @@ def comparable(file: Path) -> bytes | None:
         return "\n".join(",".join(row[k] for k in columns) for row in rows).encode()
     if file.name == "model.json":
         model = json.loads(content)
-        model.pop("bpnet", None)
+        for key in ("bpnet", "format", "temperature", "combination"):
+            model.pop(key, None)
         return json.dumps(model).encode()
     if file.suffix == ".safetensors":  # its header names the version too: put the recorded one
         return re.sub(rb'"bpnet":"[\d.]+"', b'"bpnet":"0.1.0"', content, count=1)

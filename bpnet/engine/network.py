@@ -8,7 +8,7 @@ import numpy as np
 
 from bpnet.engine.activations import Activation, Identity
 from bpnet.engine.buffers import broadcast_unbuffered
-from bpnet.engine.component import Array
+from bpnet.engine.component import Array, constant
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
 from bpnet.engine.parameters import Vector, weights_first
 from bpnet.engine.randomness import Purpose, generator
@@ -221,13 +221,16 @@ class Network:
                 chunk.forward()
             yield rows, chunk.output
 
-    def predict(self, x: Array) -> Array:
+    def predict(self, x: Array, temperature: float = 1.0) -> Array:
         """Return the predictions (R, N, O) for x (N, I): the output activation of the scores.
 
-        Raises ValueError if x does not have the network's inputs.
+        The scores are divided by the temperature first. Raises ValueError if x does not have the
+        network's inputs.
         """
         predictions = np.empty((len(self.seeds), len(x), self.outputs), self.dtype)
         for rows, scores in self.scores(x):
+            if temperature != 1.0:
+                scores = scores / constant(temperature, self.dtype)
             predictions[:, rows] = self.predictions_of(scores).transpose(0, 2, 1)
         return predictions
 

@@ -11,15 +11,18 @@ from bpnet.config.task import Task
 from bpnet.data.encoding import Encoder
 from bpnet.data.reading.settings import Reading
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
-from bpnet.engine.activations import AnyActivation
+from bpnet.engine.activations import AnyActivation, Identity
 from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.layers import AnyStoredLayer, Layer
 from bpnet.engine.losses import AnyLoss, CrossEntropy
 from bpnet.engine.metrics import MetricName
 from bpnet.engine.network import Network
+from bpnet.models.combination import Combination
 
-FORMAT = 2
-"""The version of model.json that this bpnet writes and reads."""
+FORMAT = 3
+"""The version of model.json that this bpnet writes."""
+READABLE = (2, FORMAT)
+"""The versions that it reads; 3 has added the temperature and the combination."""
 
 _TARGETS = {"classification": Classes, "regression": Quantities, "multilabel": Labels}
 
@@ -48,6 +51,11 @@ class Description(Component):
     """True if rows without a target are left out."""
     losses: list[float] | None = None
     """The loss of each seed's network on the validation rows, or else on the training rows."""
+    temperature: float = number(1.0, gt=0)
+    """Number that the scores of classes and labels are divided by before they become probabilities.
+    """
+    combination: Combination | None = None
+    """The combination of a model without members; that of members is beside their names."""
 
     def __post_init__(self) -> None:
         """Check that the parts agree, since the file may have been edited."""
@@ -69,6 +77,12 @@ class Description(Component):
         ):
             raise FieldError("losses", "must be a finite number for each of the seeds, or null")
         self._check_loss(outputs)
+        if self.temperature != 1 and isinstance(self.output_activation, Identity):
+            raise FieldError(
+                "temperature", f"must be 1, since the output activation is {Identity().kind}"
+            )
+        if self.combination is not None:
+            self.combination.check(1, self.target)
 
     def _check_target(self, outputs: int) -> None:
         kind = _TARGETS[self.task]

@@ -1,6 +1,7 @@
 """An ensemble: models that predict together; most runs leave an ensemble of one model."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +9,18 @@ from functools import reduce
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, Chunk
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import Labels, Quantities
+from bpnet.engine.component import FieldError
 from bpnet.errors import RunError, UsageError
+from bpnet.models.combination import Combination
 from bpnet.models.description import FORMAT, Description
-from bpnet.models.model import Model, check_format, load_model
+from bpnet.models.model import Model, check_format, first_problem, load_model, not_bpnets
 from bpnet.runs import files
 
 Inputs = list[np.ndarray]
@@ -25,12 +29,13 @@ Inputs = list[np.ndarray]
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models of the same task and targets, whose networks have equal votes.
+    """Models of the same task and targets that predict together.
 
-    A member with R replicas has R votes.
+    Without a combination all networks have equal votes: a member with R replicas has R of them.
     """
 
     members: Sequence[Model]
+    combination: Combination | None = None
 
     @property
     def description(self) -> Description:
@@ -45,19 +50,30 @@ class Ensemble:
     def save(self, folder: Path) -> None:
         """Write the model into a folder; several members each get a folder inside it."""
         if len(self.members) == 1:
-            self.members[0].save(folder)
+            self.members[0].described(combination=self.combination).save(folder)
             return
         folder.mkdir(exist_ok=True)
         names = [f"member-{k:03d}" for k in range(1, len(self.members) + 1)]
         for name, member in zip(names, self.members, strict=True):
             member.save(folder / name)
-        files.write_json(folder / "model.json", {"format": FORMAT, "members": names})
+        content = {"format": FORMAT, "members": names, "combination": self.combination}
+        files.write_json(folder / "model.json", content)
+
+    def pruned(self) -> "Ensemble":
+        """Return the ensemble without the members whose weight is 0, which change no prediction."""
+        if self.combination is None:
+            return self
+        used = [k for k, weight in enumerate(self.combination.weights) if weight]
+        weights = [self.combination.weights[k] for k in used]
+        combination = dataclasses.replace(self.combination, weights=weights)
+        return Ensemble([self.members[k] for k in used], combination)
 
     def select(self, replica: str) -> "Ensemble":
         """Return all networks (`all`), the best (`best`), or the one with a number from 1.
 
-        The best has the lowest validation loss; networks of different members have no validation
-        rows in common, so none of them is the best. Raises UsageError.
+        A network by itself has no combination, but the temperature of its scores. The best has the
+        lowest validation loss; networks of different members have no validation rows in common, so
+        none of them is the best. Raises UsageError.
         """
         if replica == "all":
             return self
@@ -82,7 +98,7 @@ class Ensemble:
                 f"--replica {replica}: must be all, {best}or a number from 1 to {len(places)}{why}"
             )
         member, network = places[number]
-        return Ensemble([self.members[member].select([network])])
+        return Ensemble([self.members[member].described(combination=None).select([network])])
 
     def check_columns(self, table: Table) -> None:
         """Raise DataError if the table lacks a column that a member reads."""
@@ -151,22 +167,25 @@ class Ensemble:
                     each.append(np.spacing(values.astype(dtype)).astype(np.float64))
         return np.asarray(np.minimum.reduce(each))
 
-    def disagreement(self, each: np.ndarray) -> np.ndarray:
+    def disagreement(self, each: np.ndarray, predictions: np.ndarray) -> np.ndarray:
         """Return how far the networks, with outputs `each` (R, N, K), disagree (N, targets).
 
-        For classes and labels, the share of networks that predict otherwise than the ensemble;
-        for quantities, the standard deviation of their predictions, in the target's own unit.
+        `predictions` (N, K) are the ensemble's. For classes and labels, the share of networks that
+        predict otherwise than the ensemble; for quantities, the standard deviation of their
+        predictions, in the target's own unit.
         """
         target = self.description.target
         if isinstance(target, Quantities):
             # of scaled values, since squares of large or tiny ones are no floats
             scale = target.divisors
             return np.asarray((each / scale).std(axis=0, ddof=1) * scale)
-        mean = each.mean(axis=0)
         if isinstance(target, Labels) or each.shape[2] == 1:
-            return np.asarray(((each > 0.5) != (mean > 0.5)).mean(axis=0))
+            # of classes that share an output, the second one's probability
+            share = predictions[:, -each.shape[2] :]
+            return np.asarray(((each > 0.5) != (share > 0.5)).mean(axis=0))
         # (R, N) against (N,), averaged over the networks, as one column
-        return np.asarray((each.argmax(axis=2) != mean.argmax(axis=1)).mean(axis=0)[:, None])
+        predicted = predictions.argmax(axis=1)
+        return np.asarray((each.argmax(axis=2) != predicted).mean(axis=0)[:, None])
 
     def combine(self, each: np.ndarray) -> np.ndarray:
         """Return the ensemble's predictions (N, K) from the networks' outputs `each` (R, N, K).
@@ -175,18 +194,39 @@ class Ensemble:
         probabilities already, such as several sigmoids, are clipped to 0 … 1 and divided by their
         sum. Labels: the probability that each is true. Quantities: values in the targets' units.
         """
+        if self.combination is None:
+            return self._average(each)
+        target, origin = self.description.target, self._origin
+        if origin is not None:
+            each = self.combination.within_range(each, origin)
+            members = [of_member.mean(axis=0) for of_member in self._by_member(each)]
+            return self.combination.quantities(members, origin) + origin
+        members = [self._average(of_member) for of_member in self._by_member(each)]
+        return self.combination.probabilities(members, target)
+
+    def _by_member(self, each: np.ndarray) -> list[np.ndarray]:
+        """Return the outputs (R, N, K) of each member's networks."""
+        counts = [len(member.description.seeds) for member in self.members]
+        return np.split(each, np.cumsum(counts)[:-1])
+
+    def _average(self, each: np.ndarray) -> np.ndarray:
+        """Return what networks with equal votes predict (N, K)."""
         mean = each.mean(axis=0)
         if self._origin is not None:
             return np.asarray(mean + self._origin)
-        shares = np.clip(mean.astype(np.float64), 0, 1)
-        classes = self.description.classes
-        if classes is None:
-            return np.asarray(shares)
-        if shares.shape[1] == 1:  # the one output is the second class's probability
-            return np.hstack([1 - shares, shares])
-        total = shares.sum(axis=1, keepdims=True)
-        # a row whose outputs are all 0 gets equal probabilities
-        return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / len(classes))
+        return shares(mean, self.description.classes)
+
+
+def shares(outputs: np.ndarray, classes: Sequence[str] | None) -> Floats:
+    """Return the probabilities (N, K) of classes, or of labels (None), from outputs (N, O)."""
+    clipped = np.clip(outputs.astype(np.float64), 0, 1)
+    if classes is None:
+        return np.asarray(clipped)
+    if clipped.shape[1] == 1:  # the one output is the second class's probability
+        return np.hstack([1 - clipped, clipped])
+    total = clipped.sum(axis=1, keepdims=True)
+    # a row whose outputs are all 0 gets equal probabilities
+    return np.where(total > 0, clipped / np.where(total > 0, total, 1), 1 / len(classes))
 
 
 def load_ensemble(folder: Path) -> Ensemble:
@@ -200,7 +240,8 @@ def load_ensemble(folder: Path) -> Ensemble:
     path = folder / "model.json"
     content = files.read_json(path)
     if not isinstance(content, dict) or "members" not in content:
-        return Ensemble([load_model(folder)])
+        model = load_model(folder)
+        return Ensemble([model], model.description.combination)
     check_format(path, content)
     names = _member_names(path, content["members"])
     members = [load_model(folder / name) for name in names]
@@ -214,7 +255,21 @@ def load_ensemble(folder: Path) -> Ensemble:
                     f"{folder / name}: its target or {field} differs from that of {names[0]}; "
                     "train again"
                 )
-    return Ensemble(members)
+    return Ensemble(members, _combination(path, content.get("combination"), members))
+
+
+def _combination(path: Path, content: object, members: Sequence[Model]) -> Combination | None:
+    """Return the combination that model.json describes; raises RunError if it does not fit."""
+    if content is None:
+        return None
+    try:
+        combination = TypeAdapter(Combination).validate_json(json.dumps(content))
+        combination.check(len(members), members[0].description.target)
+    except FieldError as error:
+        raise not_bpnets(path, f"combination.{error.field}: {error}") from None
+    except ValidationError as error:
+        raise not_bpnets(path, f"combination.{first_problem(error)}") from None
+    return combination
 
 
 def _member_names(path: Path, names: object) -> list[str]:

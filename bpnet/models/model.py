@@ -14,11 +14,15 @@ from pydantic import TypeAdapter, ValidationError
 from bpnet.data.reading import Table
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import Quantities
+from bpnet.engine.component import FieldError
 from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, shell_quoted, total_line
-from bpnet.models.description import FORMAT, Description
+from bpnet.models.description import FORMAT, READABLE, Description
 from bpnet.runs import files, weights
+
+WEIGHTS_FORMAT = "2"
+"""The version of weights.safetensors that this bpnet writes."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Model:
         weights.write_weights(
             folder / "weights.safetensors",
             dict(_arrays(self.network)),
-            {"format": str(FORMAT), "bpnet": self.description.bpnet},
+            {"format": WEIGHTS_FORMAT, "bpnet": self.description.bpnet},
         )
         files.write_json(folder / "model.json", self.description)
 
@@ -53,11 +57,15 @@ class Model:
         network.statistics.flat[:] = self.network.statistics.flat[numbers]
         return Model(selected, network)
 
+    def described(self, **changes: Any) -> "Model":
+        """Return the same networks with changes to their description."""
+        return Model(dataclasses.replace(self.description, **changes), self.network)
+
     def with_losses(self, losses: list[float]) -> "Model":
         """Return the same model with a loss for each replica in its description."""
         # of a training that diverged from the start no loss is a number, and none is the best
         known = losses if all(map(math.isfinite, losses)) else None
-        return Model(dataclasses.replace(self.description, losses=known), self.network)
+        return self.described(losses=known)
 
     def check_columns(self, table: Table) -> None:
         """Raise DataError if the table lacks a column that the model reads."""
@@ -91,7 +99,7 @@ class Model:
         """
         target = self.description.target
         with np.errstate(all="ignore"):  # the caller checks that predictions are finite
-            outputs = self.network.predict(x)
+            outputs = self.network.predict(x, self.description.temperature)
             if isinstance(target, Quantities):
                 outputs = np.stack([target.decode(replica, origin) for replica in outputs])
         return outputs
@@ -112,10 +120,8 @@ def load_model(folder: Path) -> Model:
         description = TypeAdapter(Description).validate_json(json.dumps(content))
         network = description.network()
     except (ValidationError, ValueError, MemoryError) as error:
-        detail = _first_problem(error) if isinstance(error, ValidationError) else str(error)
-        raise RunError(
-            f"{path}: not a model that bpnet wrote: {detail}; train again, or restore the file"
-        ) from None
+        detail = first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise not_bpnets(path, detail) from None
     weights_path = folder / "weights.safetensors"
     stored = weights.read_weights(weights_path)
     views = dict(_arrays(network))
@@ -129,11 +135,11 @@ def load_model(folder: Path) -> Model:
 def check_format(path: Path, content: Any) -> None:
     """Raise RunError if the content of a model.json is not of the format that this bpnet reads."""
     version = content.get("format") if isinstance(content, dict) else None
-    if version != FORMAT:
+    if isinstance(version, bool) or version not in READABLE:
         problem = "has no format" if version is None else f"has the format {version!r}"
         raise RunError(
-            f"{path}: {problem}, and this bpnet reads format {FORMAT}; train again, "
-            "or use the bpnet that wrote it"
+            f"{path}: {problem}, and this bpnet reads the formats {READABLE[0]} to {FORMAT}; "
+            "train again, or use the bpnet that wrote it"
         )
 
 
@@ -143,6 +149,17 @@ def _arrays(network: Network) -> Iterator[tuple[str, np.ndarray]]:
     yield from network.statistics.views.items()
 
 
-def _first_problem(error: ValidationError) -> str:
+def not_bpnets(path: Path, detail: str) -> RunError:
+    """Return the error for a model.json that was edited or damaged."""
+    return RunError(
+        f"{path}: not a model that bpnet wrote: {detail}; train again, or restore the file"
+    )
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the place and text of the first of a description's problems."""
     detail: Any = error.errors(include_url=False)[0]
-    return f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}"
+    place, cause = list(map(str, detail["loc"])), detail.get("ctx", {}).get("error")
+    if isinstance(cause, FieldError):  # of one of the fields there
+        return f"{'.'.join([*place, cause.field])}: {cause}"
+    return f"{'.'.join(place)}: {detail['msg']}"

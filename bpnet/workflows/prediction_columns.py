@@ -67,7 +67,7 @@ def _columns(
     else:
         yield from ((f"predicted_{name}", shares[k]) for k, name in enumerate(target.names))
     if model.networks > 1:
-        disagreement = numbers(model, model.disagreement(each), differences=True)
+        disagreement = numbers(model, model.disagreement(each, predictions), differences=True)
         yield from _disagreement_columns(target.names, disagreement)
 
 

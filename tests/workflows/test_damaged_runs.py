@@ -34,7 +34,10 @@ def edited(path: Path, change: dict[str, object]) -> None:
     "change",
     [
         {"format": 1},
-        {"format": 3},
+        {"format": 4},
+        {"format": True},
+        {"temperature": -1.0},
+        {"combination": {"weights": [0.5]}},
         {"format": "2"},
         {"format": None},
         {"task": None},

@@ -13,9 +13,15 @@ from bpnet.config.docstrings import FieldDoc, field_docs
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import hints, kind_of
 from bpnet.engine.activations import Softmax
+from bpnet.engine.initializers import Data
 from bpnet.engine.layers import Equilibrium
 
-_REFUSED: dict[tuple[type | None, str], type] = {(Equilibrium, "activation"): Softmax}
+_REFUSED: dict[tuple[type | None, str], type] = {
+    (Equilibrium, "activation"): Softmax,
+    (Equilibrium, "initializer"): Data,
+    (Equilibrium, "recurrent_initializer"): Data,
+    (Equilibrium, "bias_initializer"): Data,
+}
 """Kinds that a component refuses at a key, although the type of the key allows them."""
 
 

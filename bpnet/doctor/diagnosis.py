@@ -36,6 +36,11 @@ class LayerReport:
     """True if the units of a dense layer all have the same weights."""
 
     @property
+    def sums_inputs(self) -> bool:
+        """False where weights each belong to one input, so that their size cannot be compared."""
+        return self.kind not in ("embedding", "periodic", "scale")
+
+    @property
     def gradient_size(self) -> float:
         """The gradient's root mean square over the weights, comparable between layers."""
         if self.gradient_norm is None:

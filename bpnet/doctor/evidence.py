@@ -15,7 +15,7 @@ from bpnet.doctor.finding import Kind
 from bpnet.doctor.history import History, largest, latest
 from bpnet.doctor.probe import Probe
 from bpnet.engine.activations import Identity
-from bpnet.engine.layers import BatchNormalization, Dense, Dropout, Embedding
+from bpnet.engine.layers import BatchNormalization, Dense, Dropout, Embedding, Scale
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
 
@@ -65,7 +65,7 @@ class Setup:
 def is_linear(network: Network) -> bool:
     """Return True if the scores are a linear function of the inputs and vectors."""
     return all(
-        isinstance(layer, Dense | Dropout | Embedding | BatchNormalization)
+        isinstance(layer, Dense | Dropout | Embedding | BatchNormalization | Scale)
         for layer in network.layers
     ) and all(
         isinstance(getattr(layer, "activation", Identity()), Identity)
@@ -221,7 +221,7 @@ class Evidence:
     def hidden(self) -> list[tuple[LayerReport, LayerReport]]:
         """The reports before training and now of each hidden layer of the config."""
         pairs = zip(self.start.layers[:-1], self.now.layers[:-1], strict=True)
-        return [(first, now) for first, now in pairs if now.kind != "embedding"]
+        return [(first, now) for first, now in pairs if now.sums_inputs]
 
     @property
     def moved(self) -> float:

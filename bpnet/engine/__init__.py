@@ -55,6 +55,7 @@ from bpnet.engine.activations import (
 from bpnet.engine.gradient_check import ParameterCheck, check_gradient
 from bpnet.engine.initializers import (
     Constant,
+    Data,
     Explicit,
     GlorotNormal,
     GlorotUniform,
@@ -77,6 +78,8 @@ from bpnet.engine.layers import (
     Equilibrium,
     Layer,
     LayerNormalization,
+    Parametric,
+    Scale,
 )
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import Record, fit
@@ -131,6 +134,7 @@ __all__ = [
     "ConstantRate",
     "Cosine",
     "CrossEntropy",
+    "Data",
     "Dense",
     "Dropout",
     "EarlyStopping",
@@ -168,6 +172,7 @@ __all__ = [
     "Optimizer",
     "Orthogonal",
     "ParameterCheck",
+    "Parametric",
     "Penalty",
     "Perturbation",
     "Position",
@@ -178,6 +183,7 @@ __all__ = [
     "RmsProp",
     "Rows",
     "Rprop",
+    "Scale",
     "Schedule",
     "Selu",
     "Sigmoid",

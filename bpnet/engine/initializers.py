@@ -19,6 +19,9 @@ Shape = tuple[int, ...]
 class Initializer(Component):
     """Base of all initializers."""
 
+    from_rows: ClassVar[bool] = False
+    """True if a layer adapts what is drawn to training rows."""
+
     def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
         """Return the first values; raises ValueError if the initializer cannot make this shape."""
         raise TypeError(f"{type(self).__name__} draws nothing")
@@ -28,7 +31,8 @@ class Initializer(Component):
 class Zeros(Initializer):
     """All 0: the usual start of biases.
 
-    Weights that start at 0 leave the units of a layer the same for ever.
+    Weights that start at 0 leave the units of a hidden layer the same for ever. The output layer
+    may start so: it then predicts the same for all rows, and learns from the first step on.
     """
 
     kind: Literal["zeros"] = "zeros"
@@ -228,6 +232,43 @@ class Explicit(Initializer):
         return values
 
 
+@dataclass(frozen=True, kw_only=True)
+class Data(Initializer):
+    """From training rows, layer by layer, so that the units' sums z start well spread.
+
+    Weights are normal with variance 1 / fan_in, then each unit's are divided by the standard
+    deviation of its z = W x over the rows. The bias of a unit is minus a weighted mean of its z at
+    5 random rows, with weights from the exponential distribution: z then changes its sign near a
+    row (Holzmüller, Grinsztajn and Steinwart 2024). At most 512 rows are used. Only dense layers
+    take it.
+    """
+
+    kind: Literal["data"] = "data"
+    from_rows: ClassVar[bool] = True
+
+    def draw(self, rng: np.random.Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
+        """Return normal weights, or biases of 0, which the rows then change."""
+        return rng.normal(0.0, fan_in**-0.5, shape) if len(shape) == 2 else np.zeros(shape)
+
+    def scale_weights(self, weights: Array, sums: Array) -> None:
+        """Divide each unit's weights (O, I), and its sums z (O, B), by the deviation of z.
+
+        Units with equal sums for all rows, but for rounding, stay as they are.
+        """
+        z = sums.astype(np.float64)
+        deviation = z.std(axis=1, keepdims=True)  # (O, 1)
+        varies = deviation > 1e-5 * np.abs(z).max(axis=1, keepdims=True)
+        divisor = np.where(varies, deviation, 1.0)
+        weights /= divisor
+        sums /= divisor
+
+    def biases(self, rng: np.random.Generator, sums: Array) -> Array:
+        """Return the biases (O,) for the sums z (O, B)."""
+        units, rows = sums.shape
+        picked = np.take_along_axis(sums, rng.integers(0, rows, (units, 5)), axis=1)
+        return -np.average(picked, axis=1, weights=rng.exponential(size=(units, 5)))
+
+
 AnyInitializer = (
     Zeros
     | Constant
@@ -240,5 +281,6 @@ AnyInitializer = (
     | LecunNormal
     | LecunUniform
     | Orthogonal
+    | Data
     | Explicit
 )

@@ -93,6 +93,9 @@ class Network:
         self._drawing = [k for k, layer in enumerate(layers) if layer.draws]
         self.warnings: dict[str, str] = {}
         """Warnings by layer, of each its first."""
+        self.awaits_rows = False
+        """True if initializers wait for training rows, which the first `fit` gives them. Set it to
+        False to go on from a theta that was set by hand."""
         self.initialize()
 
     @property
@@ -118,6 +121,8 @@ class Network:
                 rng = generator(seed, Purpose.INITIAL_WEIGHTS, layer=k)
                 layer = self._each[replica][k] if self._each else self.layers[k]
                 declared = layer.parameters(self.widths[k])
+                if any(parameter.initializer.from_rows for parameter in declared.values()):
+                    self.awaits_rows = True
                 for name, view in self.parameters.part(f"layers.{k}").items():
                     parameter = declared[name]
                     try:
@@ -128,6 +133,16 @@ class Network:
                         raise ValueError(f"layer {k + 1}, {name}: {error}") from None
                     with np.errstate(over="ignore"):  # an infinite weight ends the training
                         view[replica] = drawn  # float64, cast to the network's type
+
+    def initialize_by(self, x: Array) -> None:
+        """Adapt the first weights to training rows x (R or 1, I, B), where initializers do so."""
+        bound = self.bind(x, training=False, keeps_sums=True)
+        with np.errstate(all="ignore"):
+            for k, layer in enumerate(bound.layers):
+                # `initialize` draws those of epoch 0
+                layer.adapt([generator(seed, Purpose.INITIAL_WEIGHTS, 1, k) for seed in self.seeds])
+                layer.forward()
+        self.awaits_rows = False
 
     def _warn(self, k: int, layer: Layer, text: str) -> None:
         name = f"layer {k + 1} ({getattr(layer, 'kind', type(layer).__name__)})"
@@ -183,8 +198,9 @@ class Network:
         # stride 0 over R where replicas share x, which makes one product of all
         buffer = np.broadcast_to(x, (len(self.seeds), *x.shape[1:]))
         bound: list[BoundLayer] = []
-        trained_before = False
+        trained_before, factors = False, None
         for k, layer in enumerate(self.layers):
+            following = self.layers[k + 1] if k + 1 < len(self.layers) else None
             parameters = self.parameters.part(f"layers.{k}")
             wiring = Wiring(
                 x=buffer,
@@ -197,10 +213,14 @@ class Network:
                 keeps_sums=keeps_sums,
                 warn=partial(self._warn, k, layer),
                 each=[layers[k] for layers in self._each],
+                # where z is to be seen, each layer's output is
+                takes_factors=not keeps_sums and following is not None and following.takes_factors,
+                factors=factors,
             )
-            trained_before = trained_before or bool(parameters)
             bound.append(layer.bind(wiring))
-            buffer = bound[-1].output
+            buffer, factors = bound[-1].output, bound[-1].factors
+            # factors get their gradient from the next layer, without dL/dx
+            trained_before = trained_before or (bool(parameters) and factors is None)
         return BoundNetwork(bound, buffer)
 
     def scores(self, x: Array) -> Iterator[tuple[slice, Array]]:

@@ -54,6 +54,7 @@ class Model:
         network = selected.network()
         # in place, because the network's arrays are views of these
         network.theta[:] = self.network.theta[numbers]
+        network.awaits_rows = self.network.awaits_rows
         network.statistics.flat[:] = self.network.statistics.flat[numbers]
         return Model(selected, network)
 
@@ -129,6 +130,7 @@ def load_model(folder: Path) -> Model:
     weights.check_shapes(weights_path, stored, shapes, network.dtype)
     for name, view in views.items():
         view[...] = stored[name]
+    network.awaits_rows = False
     return Model(description, network)
 
 

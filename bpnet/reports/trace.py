@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.layers import BatchNormalization, Dense
+from bpnet.engine.layers import BatchNormalization, Dense, Parametric, Scale
 from bpnet.engine.schedules import ConstantRate
 from bpnet.engine.tracing import LayerTrace, StepTrace
 from bpnet.reports.equations import MAX_TERMS, Equations, largest, loss_equation
@@ -19,6 +19,12 @@ _SIGN = (
     "delta is dL/dz, so a weight moves against it; texts that call target - output the error give "
     "delta the other sign"
 )
+
+_DERIVATIVES: dict[type, str] = {
+    Scale: "dL/dx = s·dL/da, dL/ds = Σ x·dL/da over the rows",
+    Parametric: "dL/dx = (1 - p + p·f'(x))·dL/da, dL/dp = Σ (f(x) - x)·dL/da over the rows",
+}
+"""The backward pass of layers whose units read a single input each."""
 
 
 def trace_lines(name: str, traced: Trace, digits: int) -> Iterator[Line]:
@@ -101,13 +107,25 @@ class _TraceReport:
             for unit in shown:
                 output = self._n(layer.outputs[row, unit])
                 if not isinstance(layer.layer, Dense) or layer.sums is None:
-                    yield f"{prefix}unit {unit + 1}: a = {output}"
+                    terms = self._elementwise(layer, row, unit)
+                    yield f"{prefix}unit {unit + 1}: a = {terms}{output}"
                     continue
                 z, terms = self._n(layer.sums[row, unit]), self._weighted_sum(layer, row, unit)
                 yield f"{prefix}unit {unit + 1}: z = {terms} = {z}"
                 if layer.layer.activation.kind != "identity":
                     yield f"    a = {layer.layer.activation.kind}({z}) = {output}"
         yield from _omitted(others, "units", "smaller outputs")
+
+    def _elementwise(self, layer: LayerTrace, row: int, unit: int) -> str:
+        """Return what a unit that reads a single input makes of it, where that is an equation."""
+        if isinstance(layer.layer, Scale):
+            x, s = layer.inputs[row, unit], layer.before["factor"][unit]
+            return f"s·x = {self._equations.product(s, x)} = "
+        if isinstance(layer.layer, Parametric):
+            x, p = self._n(layer.inputs[row, unit]), self._n(layer.before["share"][unit])
+            function = layer.layer.activation.kind
+            return f"x + p·({function}(x) - x) with x = {x}, p = {p} = "
+        return ""
 
     def _dropped_units(self, left_out: Array, rate: float) -> Iterator[Line]:
         yield f"a = x / (1 - {rate:g}), or 0 where left out"
@@ -165,6 +183,9 @@ class _TraceReport:
         yield Heading(3, _layer_title(k, layer))
         if layer.left_out is not None:
             yield "dL/dx = dL/da / (1 - rate), or 0 where left out"
+            return
+        if layer.deltas is None and type(layer.layer) in _DERIVATIVES:
+            yield _DERIVATIVES[type(layer.layer)]
             return
         if layer.deltas is None:
             yield "its derivative is part of the engine's; see the gradient of its parameters below"

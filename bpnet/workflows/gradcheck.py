@@ -6,7 +6,9 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.engine.gradient_check import ParameterCheck, check_gradient
-from bpnet.engine.layers import Dropout, Equilibrium, Layer
+from bpnet.engine.initializers import Zeros
+from bpnet.engine.layers import Dense, Dropout, Equilibrium, Layer
+from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty
 from bpnet.models.build import build_model
@@ -54,6 +56,7 @@ def check_config(loaded: LoadedConfig, rows: int) -> GradientReport:
         seeds=description.seeds,
         precision="float64",
     )
+    initialize_by_rows(network, train)
     penalty = Penalty(l1=description.l1, l2=description.l2)
     checks = check_gradient(
         network, description.loss, train.picked(picked), penalty, most=MAX_ENTRIES
@@ -76,6 +79,9 @@ def _exact(layer: Layer, notes: list[str]) -> Layer:
     """Return the layer with randomness and tolerances removed, and note what was done."""
     if isinstance(layer, Dropout) and layer.rate > 0:
         notes.append("dropout drew the same values to leave out in every evaluation")
+    if isinstance(layer, Dense) and isinstance(layer.initializer, Zeros):
+        notes.append("weights that start at 0, past which no gradient flows, were drawn at random")
+        return replace(layer, initializer=None)  # the one that suits the activation
     if isinstance(layer, Equilibrium):
         notes.append("equilibrium layers were relaxed to a tolerance of 1e-14")
         return replace(layer, tolerance=1e-14)

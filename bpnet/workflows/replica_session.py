@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.settings import Training
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import ranking_part, training_metrics
@@ -56,6 +57,8 @@ class ReplicaSession(TrainingSession):
     def train(self) -> Status:
         """Train to the end; the training has diverged if every replica has."""
         parameters, networks = self._model.network.theta.shape[1], len(self._journal.seeds)
+        # before the doctor looks at them
+        initialize_by_rows(self._model.network, self._prepared.rows["train"])
         self._begin(self._run.folder, self._prepared, parameters, networks)
         self.watch(self._epochs())
         return "finished" if self._journal.finite.any() else "diverged"

@@ -8,6 +8,7 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.tracing import LayerTrace, Position, StepTrace, trace
 from bpnet.errors import DivergedError, UsageError
@@ -79,6 +80,8 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         paths, loaded, model = _open_run(subject)
     prepared = prepare(loaded)
     model = (model or build_model(prepared)).select([0])
+    if paths is None:
+        initialize_by_rows(model.network, prepared.rows["train"])
     numbers = _row_numbers(wanted, prepared)
     training, loss = prepared.config.training, prepared.resolved.loss
     train_rows = len(prepared.parts["train"])

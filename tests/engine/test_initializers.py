@@ -1,17 +1,29 @@
 """Initializers: moments, bounds and shapes of what they draw, from the generator only."""
 
+import dataclasses
 import math
 from typing import get_args
 
 import numpy as np
 import pytest
-from engine_cases import named, network_of
+from engine_cases import named, network_of, train
 
-from bpnet.engine.activations import AnyActivation, Elu, Gelu, LeakyRelu, Mish, Relu, Selu, Silu
+from bpnet.engine.activations import (
+    AnyActivation,
+    Elu,
+    Gelu,
+    LeakyRelu,
+    Mish,
+    Relu,
+    Selu,
+    Silu,
+    Tanh,
+)
 from bpnet.engine.component import FieldError
 from bpnet.engine.initializers import (
     AnyInitializer,
     Constant,
+    Data,
     Explicit,
     GlorotNormal,
     GlorotUniform,
@@ -24,7 +36,11 @@ from bpnet.engine.initializers import (
     Uniform,
     Zeros,
 )
-from bpnet.engine.layers import Dense
+from bpnet.engine.layers import Dense, Equilibrium
+from bpnet.engine.loop.batches import Rows, stacked
+from bpnet.engine.loop.initialization import initialize_by_rows
+from bpnet.engine.network import Network
+from bpnet.engine.optimizers import Adam
 
 OUT, IN = 300, 500
 # mean, variance and bound of each entry of a 300 x 500 matrix; a uniform in ±c has variance c² / 3
@@ -40,6 +56,7 @@ EXPECTED = {
     LecunNormal: (LecunNormal(), 0.0, 1 / 500, math.inf),
     LecunUniform: (LecunUniform(), 0.0, 1 / 500, math.sqrt(3 / 500)),
     Orthogonal: (Orthogonal(), 0.0, 1 / 500, 1.0),
+    Data: (Data(), 0.0, 1 / 500, math.inf),
     Explicit: (Explicit(values=[[0.25] * IN] * OUT), 0.25, 0.0, 0.25),
 }
 UNIFORM = (Uniform, GlorotUniform, HeUniform, LecunUniform)
@@ -148,6 +165,120 @@ def test_the_range_of_a_uniform_is_checked():
     assert caught.value.field == "low"
     with pytest.raises(ValueError, match="deviation is 0"):
         Normal(deviation=0)
+
+
+# From training rows.
+
+ADAPTED = [
+    Dense(units=6, activation=Tanh(), initializer=Data(), bias_initializer=Data()),
+    Dense(units=4, activation=Silu(), initializer=Data()),
+    Dense(units=2, initializer=Zeros()),
+]
+
+
+def sums_by_numpy(network, x, k, replica=0):
+    """z (N, O) of dense layer k for rows x (N, I), without and with the biases."""
+    functions = [np.tanh, lambda z: z / (1 + np.exp(-z)), lambda z: z]
+    for j in range(k + 1):
+        own = network.parameters.part(f"layers.{j}")
+        z = x @ own["weight"][replica].T
+        x = functions[j](z + own["bias"][replica])
+    return z, z + own["bias"][replica]
+
+
+@pytest.mark.parametrize("rows", [40, 700])
+def test_weights_from_rows_give_every_unit_the_variance_1(rows):
+    x = np.random.default_rng(0).normal(3, [1, 20, 0.1], (rows, 3))
+    network = network_of(ADAPTED, seeds=(1, 2))
+    drawn = network.parameters.views["layers.0.weight"].copy()
+    assert network.awaits_rows
+    initialize_by_rows(network, Rows(x, x))
+    assert not network.awaits_rows
+    for replica, k in np.ndindex(2, 2):
+        # of more than 512 rows these are drawn
+        spread = sums_by_numpy(network, x, k, replica)[0].std(axis=0)
+        np.testing.assert_allclose(spread, 1, rtol=1e-10 if rows < 512 else 0.1)
+    ratio = network.parameters.views["layers.0.weight"] / drawn
+    np.testing.assert_allclose(ratio, np.broadcast_to(ratio[:, :, :1], ratio.shape), rtol=1e-12)
+    assert not network.parameters.views["layers.1.bias"].any()
+    assert not network.parameters.views["layers.2.weight"].any()
+
+
+def test_biases_from_rows_center_a_unit_near_some_of_them():
+    layers = [Dense(units=3000, initializer=Data(), bias_initializer=Data())]
+    x = np.random.default_rng(0).normal(5, 1, (200, 3))
+    network = network_of(layers)
+    initialize_by_rows(network, Rows(x, x))
+    own = network.parameters.part("layers.0")
+    z = x @ own["weight"][0].T
+    apart = -own["bias"][0] - z.mean(axis=0)
+    assert (np.abs(apart) < np.abs(z - z.mean(axis=0)).max(axis=0)).all()
+    # 5 weights E / Σ E are Dirichlet(1): the mean of 5 independent z has the variance
+    # 5 E[w²] = 5 · 2 / (5 · 6) = ⅓ of a single one's
+    assert apart.var() == pytest.approx(1 / 3, rel=0.08)
+
+
+def test_first_weights_are_those_of_a_solo_run_on_its_own_rows():
+    x = np.random.default_rng(0).normal(size=(2 * 600, 3))
+    own = [Rows(part, part) for part in (x[:600], x[600:])]
+    together = network_of(ADAPTED, seeds=(1, 2))
+    initialize_by_rows(together, stacked(own))
+    for replica, seed in enumerate((1, 2)):
+        solo = network_of(ADAPTED, seeds=(seed,))
+        initialize_by_rows(solo, own[replica])
+        assert np.array_equal(together.theta[replica], solo.theta[0])
+        other = network_of(ADAPTED, seeds=(seed,))
+        initialize_by_rows(other, own[1 - replica])
+        assert not np.array_equal(together.theta[replica], other.theta[0])
+
+
+def test_a_unit_with_the_same_sum_for_all_rows_keeps_its_weights():
+    network = network_of(ADAPTED, precision="float32")
+    before = network.theta.copy()
+    constant = np.full((9, 3), [0.1, 7.0, 0.3], np.float32)
+    initialize_by_rows(network, Rows(constant, constant))
+    views = network.parameters.views
+    size = views["layers.0.weight"].size
+    assert np.array_equal(views["layers.0.weight"].ravel(), before[0, :size])
+    assert np.isfinite(network.theta).all()
+
+
+def test_training_begins_with_weights_from_rows_unless_told_otherwise():
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    rows, expected = Rows(x, x[:, :2]), network_of(ADAPTED)
+    initialize_by_rows(expected, rows)
+    for awaits in (True, False):
+        network = network_of(ADAPTED)
+        drawn = network.theta.copy()
+        network.awaits_rows = awaits
+        train(network, rows, epochs=1, learning_rate=1e-30)
+        first = expected.theta if awaits else drawn
+        np.testing.assert_allclose(network.theta, first, rtol=0, atol=1e-25)
+
+
+def test_each_replica_may_have_its_own_initializer():
+    plain = [dataclasses.replace(ADAPTED[0], initializer=HeNormal()), *ADAPTED[1:]]
+    network = Network(ADAPTED, 3, seeds=(1, 1), precision="float64", each=[ADAPTED, plain])
+    drawn = network.parameters.views["layers.0.weight"].copy()
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    initialize_by_rows(network, Rows(x, x))
+    changed = network.parameters.views["layers.0.weight"] != drawn
+    assert changed[0].all()
+    assert not changed[1].any()
+
+
+def test_zero_weights_in_the_output_layer_train():
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    rows = Rows(x, np.stack([x[:, 0] * x[:, 1], x[:, 2]], axis=1))
+    *_, last = train(network_of(ADAPTED), rows, epochs=400, optimizer=Adam(), learning_rate=0.02)
+    assert last.metrics["loss"][0] < 0.02 * rows.y.var()
+
+
+@pytest.mark.parametrize("name", ["initializer", "recurrent_initializer", "bias_initializer"])
+def test_an_equilibrium_does_not_wait_for_rows(name):
+    with pytest.raises(FieldError, match="is data, which needs a dense layer") as caught:
+        Equilibrium(units=2, **{name: Data()})
+    assert caught.value.field == name
 
 
 @pytest.mark.parametrize("activation", get_args(AnyActivation))

@@ -17,6 +17,8 @@ from bpnet.engine.layers import (
     Equilibrium,
     Layer,
     LayerNormalization,
+    Parametric,
+    Scale,
 )
 from bpnet.engine.losses import SquaredError
 
@@ -27,6 +29,8 @@ ONE_OF_EACH: dict[type, Layer] = {
     LayerNormalization: LayerNormalization(),
     Embedding: CODED,
     Equilibrium: Equilibrium(units=5, output_units=3, activation=Tanh()),
+    Parametric: Parametric(),
+    Scale: Scale(),
 }
 
 
@@ -160,6 +164,89 @@ def test_dropout_is_nothing_outside_training_nor_at_rate_0():
     assert np.array_equal(forward(network_of([Dropout(rate=0.0)]), x, training=True)[0], x.T)
 
 
+# Scale and the parametric activation.
+
+
+def passed(layers, x, delta, seeds=(1, 2), **how):
+    """The output, gradient and dL/dx of the layers after one with parameters, with drawn theta."""
+    network = network_of([BatchNormalization(), *layers], x.shape[1], seeds)
+    network.theta[:] = np.random.default_rng(3).normal(size=network.theta.shape)
+    bound = network.bind(x, training=True, **how)
+    np.copyto(bound.layers[0].output, x)
+    for layer in bound.layers[1:]:
+        layer.forward()
+    output = bound.output.copy()
+    bound.layers[0].backward = lambda flow: flows.append(flow.copy())  # what reaches it is dL/dx
+    flows: list[np.ndarray] = []
+    bound.backward(delta.copy())
+    return network, output, flows[0]
+
+
+def test_scale_by_hand():
+    # y = (2·1, -1·3), (2·4, -1·5); dL/ds = (1·10 + 4·30, 3·20 + 5·40); dL/dx = s dL/dy
+    network = network_of([Scale(), Scale()], inputs=2)
+    network.parameters.views["layers.0.factor"][:] = [2.0, -1.0]
+    bound = network.bind(np.array([[[1.0, 4.0], [3.0, 5.0]]]), training=True)
+    bound.forward()
+    assert bound.output.tolist() == [[[2.0, 8.0], [-3.0, -5.0]]]
+    bound.backward(np.array([[[10.0, 30.0], [20.0, 40.0]]]))
+    assert network.gradients.views["layers.0.factor"].tolist() == [[130.0, 260.0]]
+
+
+@pytest.mark.parametrize("rows", [5, 40])
+@pytest.mark.parametrize("after", ["dense", "scale"])
+def test_factors_that_weights_take_are_those_of_the_rows(after, rows):
+    """With and without passes over the rows, and against numpy."""
+    rng = np.random.default_rng(0)
+    x, delta = rng.normal(size=(2, 3, rows)), rng.normal(size=(2, 4, rows))
+    layers = [Scale(), *([Scale()] if after == "scale" else []), Dense(units=4, bias=False)]
+    ours = passed(layers, x, delta)
+    apart = passed(layers, x, delta, keeps_sums=True)
+    for one, other in zip(
+        (ours[0].gradient, *ours[1:]), (apart[0].gradient, *apart[1:]), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+    views, gradients = ours[0].parameters.views, ours[0].gradients.views
+    w = views[f"layers.{len(layers)}.weight"]
+    factors = [views[f"layers.{k}.factor"][:, :, None] for k in range(1, len(layers))]
+    s = np.prod(factors, axis=0)
+    np.testing.assert_allclose(ours[1], w @ (s * x), rtol=1e-12, atol=1e-13)
+    flow = w.transpose(0, 2, 1) @ delta  # dL/d(s x)
+    np.testing.assert_allclose(ours[2], s * flow, rtol=1e-12, atol=1e-13)
+    for k, factor in enumerate(factors):
+        expected = (flow * s * x / factor).sum(axis=2)
+        np.testing.assert_allclose(gradients[f"layers.{k + 1}.factor"], expected, rtol=1e-11)
+
+
+def test_a_first_scale_asks_for_no_gradient_of_the_inputs():
+    bound = network_of([Scale(), Dense(units=4)]).bind(np.ones((1, 3, 5)), training=True)
+    bound.forward()
+    bound.backward(np.ones((1, 4, 5)))
+    assert bound.layers[1].input_gradient is None
+
+
+def test_parametric_by_hand():
+    # f = relu: with p = ½, y = x for x > 0 and x / 2 below; with p = 2, y = x and -x
+    network = network_of([Parametric(activation=Relu())], inputs=2)
+    network.parameters.views["layers.0.share"][:] = [0.5, 2.0]
+    bound = network.bind(np.array([[[4.0, -4.0], [3.0, -3.0]]]), training=True)
+    bound.forward()
+    assert bound.output.tolist() == [[[4.0, -2.0], [3.0, 3.0]]]
+    # f(x) - x is 0 where x > 0, and 4 and 3 at the others
+    bound.backward(np.array([[[1.0, 10.0], [1.0, 100.0]]]))
+    assert network.gradients.views["layers.0.share"].tolist() == [[40.0, 300.0]]
+
+
+def test_parametric_starts_as_its_activation_and_may_become_the_identity():
+    x = some_rows(SquaredError()).x
+    network = network_of([Parametric(activation=Tanh())])
+    np.testing.assert_allclose(
+        forward(network, x, training=True)[0], np.tanh(x.T), rtol=1e-14, atol=1e-15
+    )
+    network.parameters.views["layers.0.share"][:] = 0
+    assert np.array_equal(forward(network, x, training=True)[0], x.T)
+
+
 # Normalization.
 
 X = np.array([[1.0, 10.0, 0.0], [3.0, 30.0, 0.0], [5.0, 20.0, 3.0], [7.0, 0.0, 1.0]])
@@ -258,10 +345,14 @@ def test_widths_and_parameters_agree_with_what_is_bound(kind):
 
 
 @pytest.mark.parametrize("kind", LAYERS)
-def test_only_matrices_are_weights_and_they_come_first(kind):
+def test_only_matrices_and_scales_are_weights_and_they_come_first(kind):
     network = network_of(stack(kind, Tanh(), outputs=2), seeds=(1, 2))
     sizes = {name: view[0].size for name, view in network.parameters.views.items()}
-    weights = [name for name, view in network.parameters.views.items() if view[0].ndim == 2]
+    weights = [
+        name
+        for name, view in network.parameters.views.items()
+        if view[0].ndim == 2 or name.endswith("factor")
+    ]
     assert list(sizes)[: len(weights)] == weights
     assert network.weights == sum(sizes[name] for name in weights)
     for name, view in network.parameters.views.items():

@@ -22,6 +22,8 @@ from bpnet.engine.layers import (
     Equilibrium,
     Layer,
     LayerNormalization,
+    Parametric,
+    Scale,
 )
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import Record, fit
@@ -88,6 +90,9 @@ def stack(
         ],
         Embedding: [CODED, Dense(units=units, activation=activation)],
         LayerNormalization: [Dense(units=units), LayerNormalization(activation=activation)],
+        Parametric: [Dense(units=units), Parametric(activation=activation)],
+        # the dense layers take the factors of the first and the last, but not of the second
+        Scale: [Scale(), Dense(units=units, activation=activation), Scale(), Scale()],
     }
     if kind is Equilibrium:
         recurrent = Orthogonal(gain=0.3)

@@ -52,15 +52,13 @@ def _comparison(evidence: Evidence) -> tuple[float, int, int] | None:
     the gradient's size blurs it in training.
     """
     looks = [evidence.now]
-    if evidence.outcome in ("little", "behind"):
+    # weights of 0 in the output layer send nothing back before the first step
+    if evidence.outcome in ("little", "behind") and evidence.start.layers[-1].weight_norm != 0:
         looks.append(evidence.start)
     ratios = []
     for look in looks:
-        # an embedding's vector has a gradient only on the rows of its category: no comparison
         layers = [
-            layer
-            for layer in look.layers
-            if layer.gradient_norm is not None and layer.kind != "embedding"
+            layer for layer in look.layers if layer.gradient_norm is not None and layer.sums_inputs
         ]
         if len(layers) < 2:
             return None

@@ -62,7 +62,7 @@ def _signs(evidence: Evidence) -> Iterator[str]:
 
 def _unexplained(evidence: Evidence) -> list[LayerReport]:
     """Return the layers of now, without the first one that reads inputs of an unusual size."""
-    layers = [layer for layer in evidence.now.layers if layer.kind != "embedding"]
+    layers = [layer for layer in evidence.now.layers if layer.sums_inputs]
     return layers[1:] if badly_scaled(evidence) else layers
 
 

@@ -6,8 +6,12 @@ from bpnet.engine.layers.dropout import Dropout
 from bpnet.engine.layers.embedding import CategoryTable, Embedding
 from bpnet.engine.layers.equilibrium import Equilibrium
 from bpnet.engine.layers.normalization import BatchNormalization, LayerNormalization
+from bpnet.engine.layers.parametric import Parametric
+from bpnet.engine.layers.scale import Scale
 
-AnyLayer = Dense | Equilibrium | Dropout | BatchNormalization | LayerNormalization
+AnyLayer = (
+    Dense | Equilibrium | Dropout | BatchNormalization | LayerNormalization | Scale | Parametric
+)
 """The layers that a config may name."""
 AnyStoredLayer = Embedding | AnyLayer
 """The layers that a network may have: the encoding of data puts an embedding before a config's."""
@@ -24,5 +28,7 @@ __all__ = [
     "Equilibrium",
     "Layer",
     "LayerNormalization",
+    "Parametric",
+    "Scale",
     "Wiring",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -37,10 +37,23 @@ class Wiring:
     """Reports to the user something that happened in this layer."""
     each: Sequence["Layer"] = ()
     """The layer of each replica, where they differ in settings that change no shape."""
+    takes_factors: bool = False
+    """True if the next layer multiplies its weights by this one's factors, where it has some."""
+    factors: "Factors | None" = None
+    """The factors of the inputs that the layer before leaves to this one's weights."""
 
     def empty(self, units: int) -> Array:
         """Return a new buffer (R, units, B) of the input's type."""
         return empty_units(self.x.shape[0], units, self.x.shape[2], self.x.dtype)
+
+
+class Factors(NamedTuple):
+    """Factors s of a layer's inputs: W (s x) = (W s) x needs no pass over the rows."""
+
+    values: Array
+    """s (R, I), a view into theta."""
+    gradient: Array
+    """dL/ds (R, I), which the layer with the weights writes."""
 
 
 class BoundLayer:
@@ -50,6 +63,14 @@ class BoundLayer:
     """(R, O, B); written by forward."""
     input_gradient: Array | None = None
     """dL/dx (R, I, B) where it is wanted; written by backward."""
+    factors: Factors | None = None
+    """Factors that it leaves to the next layer."""
+
+    def adapt(self, generators: Sequence[np.random.Generator]) -> None:
+        """Draw the first values that follow from the rows in the input buffer, before forward.
+
+        The generators are one for each replica.
+        """
 
     def forward(self) -> None:
         """Write `output` from the input buffer."""
@@ -61,12 +82,25 @@ class BoundLayer:
         """
 
 
+class BoundPassThrough(BoundLayer):
+    """A layer that does nothing to the rows: y = x, dL/dx = dL/dy."""
+
+    def __init__(self, wiring: Wiring, factors: Factors | None = None) -> None:
+        self.output, self.factors = wiring.x, factors
+
+    def backward(self, delta: Array) -> None:
+        """Hand dL/dy on as dL/dx."""
+        self.input_gradient = delta
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer(Component):
     """Base of all layers."""
 
     draws: ClassVar[bool] = False
     """True if training draws random numbers in this layer."""
+    takes_factors: ClassVar[bool] = False
+    """True if its weights can be multiplied by factors of its inputs."""
 
     def outputs(self, inputs: int) -> int:
         """Return the number of outputs for a number of inputs."""

@@ -1,7 +1,8 @@
 """The dense layer: a = f(W x + b)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -16,8 +17,16 @@ from bpnet.engine.activations import (
     Selu,
     Silu,
 )
+from bpnet.engine.buffers import empty_like
 from bpnet.engine.component import Array, choice, number
-from bpnet.engine.initializers import AnyInitializer, GlorotUniform, HeNormal, LecunNormal, Zeros
+from bpnet.engine.initializers import (
+    AnyInitializer,
+    Data,
+    GlorotUniform,
+    HeNormal,
+    LecunNormal,
+    Zeros,
+)
 from bpnet.engine.layers.base import BoundActivation, BoundLayer, Layer, Wiring
 from bpnet.engine.matmul import BoundMatmul, BoundSum
 from bpnet.engine.parameters import Parameter
@@ -30,6 +39,7 @@ class Dense(Layer):
     With delta = f'(z) dL/da:  dL/dW = delta xᵀ,  dL/db = Σ delta over the rows,  dL/dx = Wᵀ delta.
     """
 
+    takes_factors: ClassVar[bool] = True
     kind: Literal["dense"] = "dense"
     units: int = number(ge=1)
     """Number of units. Example: `units: 32`."""
@@ -73,14 +83,18 @@ class BoundDense(BoundLayer):
     """A dense layer over one batch's buffers."""
 
     def __init__(self, layer: Dense, wiring: Wiring) -> None:
+        self._layers = wiring.each or [layer] * len(wiring.x)
         self._x, self._weight = wiring.x, wiring.parameters["weight"]
+        self._factors = wiring.factors
+        # W s where a layer before leaves its factors s to W
+        self._scaled = self._weight if self._factors is None else empty_like(self._weight)
         bias = wiring.parameters.get("bias")
         self.z = wiring.empty(layer.units)
         """W x + b (R, O, B)."""
         # adding is twice as fast where both arrays have the units first
         self._bias = None if bias is None else bias.T[:, :, None]  # (O, R, 1)
         self._z_by_unit = self.z.transpose(1, 0, 2)  # (O, R, B)
-        self._weighted_sums = BoundMatmul(self._weight, wiring.x, self.z)  # (R, O, I) (R, I, B)
+        self._weighted_sums = BoundMatmul(self._scaled, wiring.x, self.z)  # (R, O, I) (R, I, B)
         self.activation = None
         self.output = self.z
         if not isinstance(layer.activation, Identity):
@@ -93,11 +107,24 @@ class BoundDense(BoundLayer):
             self._bias_gradient = wiring.gradients.get("bias")
             if wiring.wants_input_gradient:
                 self.input_gradient = wiring.empty(wiring.x.shape[1])
+        self._bias_values = bias
         self._delta: Array | None = None
         self._products: list[BoundMatmul] = []
 
+    def adapt(self, generators: Sequence[np.random.Generator]) -> None:
+        """Draw the weights and biases whose initializer follows the rows in x."""
+        self._weighted_sums.compute()
+        for r, (layer, rng) in enumerate(zip(self._layers, generators, strict=True)):
+            assert isinstance(layer, Dense)
+            if isinstance(layer.initializer, Data):
+                layer.initializer.scale_weights(self._weight[r], self.z[r])
+            if self._bias_values is not None and isinstance(layer.bias_initializer, Data):
+                self._bias_values[r] = layer.bias_initializer.biases(rng, self.z[r])
+
     def forward(self) -> None:
-        """Write a = f(W x + b)."""
+        """Write a = f(W x + b), or f(W (s x) + b) with the factors s of a layer before."""
+        if self._factors is not None:
+            np.multiply(self._weight, self._factors.values[:, None], self._scaled)  # W s
         self._weighted_sums.compute()
         if self._bias is not None:
             np.add(self._z_by_unit, self._bias, self._z_by_unit)
@@ -107,7 +134,8 @@ class BoundDense(BoundLayer):
     def backward(self, delta: Array) -> None:
         """Turn delta from dL/da into f'(z) dL/da, and write dL/dW, dL/db and dL/dx from it.
 
-        dL/dW = delta xᵀ,  dL/db = Σ delta over the rows,  dL/dx = Wᵀ delta.
+        dL/dW = delta xᵀ,  dL/db = Σ delta over the rows,  dL/dx = Wᵀ delta. With factors s and
+        M = delta xᵀ:  dL/dW_oi = s_i M_oi,  dL/ds_i = Σ_o W_oi M_oi,  dL/dx = (W s)ᵀ delta.
         """
         if delta is not self._delta:
             self._bind_backward(delta)
@@ -115,6 +143,11 @@ class BoundDense(BoundLayer):
             self.activation.backward(delta)  # delta = f'(z) dL/da
         for product in self._products:
             product.compute()
+        if self._factors is not None:
+            products, gradient = self._scaled, self._weight_gradient  # W s is used up
+            np.multiply(self._weight, gradient, products)  # W M
+            np.add.reduce(products, axis=1, out=self._factors.gradient)
+            np.multiply(gradient, self._factors.values[:, None], gradient)  # s M
 
     def _bind_backward(self, delta: Array) -> None:
         """Bind the products to the array in which dL/da arrives, the same one in each step."""
@@ -126,7 +159,7 @@ class BoundDense(BoundLayer):
         if self.input_gradient is not None:
             self._products.append(
                 # (R, I, O) (R, O, B) = (R, I, B)
-                BoundMatmul(self._weight.transpose(0, 2, 1), delta, self.input_gradient)
+                BoundMatmul(self._scaled.transpose(0, 2, 1), delta, self.input_gradient)
             )
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bpnet.engine.component import Array, number
-from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
+from bpnet.engine.layers.base import BoundLayer, BoundPassThrough, Layer, Wiring
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +32,6 @@ class Dropout(Layer):
         if wiring.training and any(rates):
             return BoundDropout(rates, wiring)
         return BoundPassThrough(wiring)
-
-
-class BoundPassThrough(BoundLayer):
-    """Dropout outside training: y = x, dL/dx = dL/dy."""
-
-    def __init__(self, wiring: Wiring) -> None:
-        self.output = wiring.x
-
-    def backward(self, delta: Array) -> None:
-        """Hand dL/dy on as dL/dx."""
-        self.input_gradient = delta
 
 
 class BoundDropout(BoundLayer):

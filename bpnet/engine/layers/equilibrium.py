@@ -65,6 +65,12 @@ class Equilibrium(Layer):
                 f"is {self.activation.kind}, which does not act on each unit separately; "
                 "choose another",
             )
+        for name in ("initializer", "recurrent_initializer", "bias_initializer"):
+            if getattr(self, name).from_rows:
+                raise FieldError(
+                    name,
+                    f"is {getattr(self, name).kind}, which needs a dense layer; choose another",
+                )
 
     def outputs(self, inputs: int) -> int:
         """Return the number of units that the next layer reads."""

@@ -8,6 +8,7 @@ import numpy as np
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.evaluation import Evaluator
+from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.monitoring import Best, Keeper, Monitor, Stop
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.loop.steps import Steps
@@ -58,8 +59,9 @@ def fit(
     """Train a network in place, and yield a record after each epoch.
 
     When the iterator ends, is closed or is interrupted, the network holds the parameters that
-    `training.keep` asks for. A monitored training metric is computed again after the epoch, as
-    validation metrics are, so that it belongs to the parameters that may be kept.
+    `training.keep` asks for. First weights that wait for training rows meet them first. A monitored
+    training metric is computed again after the epoch, as validation metrics are, so that it belongs
+    to the parameters that may be kept.
 
     Parameters
     ----------
@@ -89,6 +91,7 @@ def fit(
     ValueError
         If rows, loss and network do not fit together.
     """
+    initialize_by_rows(network, rows)
     each = [training] * len(network.seeds) if each is None else each
     epochs = _Epochs(training, network, rows.normalized(), validation, metrics, each)
     epochs.steps.before = np.empty_like(network.theta) if keep_before else None

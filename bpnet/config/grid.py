@@ -108,16 +108,23 @@ def _values(text: str) -> list[str] | None:
 def pass_key(config: Config) -> str:
     """Return a key that is equal for configs whose networks can train as replicas in one pass.
 
-    It leaves out what changes no shape, row or batch: seed, learning rate, optimizer, schedule,
-    penalties and clipping, the rates of dropout, and initializers. An optimizer that searches looks
-    at all replicas at once, and so does a schedule that waits for a plateau: their settings must
-    agree.
+    It leaves out what changes no shape, row or batch: seed, learning rate with its factors and
+    schedule, optimizer, penalties and clipping, the rates of dropout, and initializers. An
+    optimizer that searches looks at all replicas at once, and so does a schedule that waits for a
+    plateau: their settings must agree.
     """
     data = as_data(config)
     del data["seed"], data["name"]
     training = data["training"]
     if not config.training.optimizer.searches:
-        for key in ("learning_rate", "optimizer", "l1", "l2", "gradient_clipping"):
+        for key in (
+            "learning_rate",
+            "learning_rate_factors",
+            "optimizer",
+            "l1",
+            "l2",
+            "gradient_clipping",
+        ):
             del training[key]
         if not isinstance(config.training.schedule, ReduceOnPlateau):
             del training["schedule"]

@@ -81,6 +81,7 @@ from bpnet.engine.layers import (
     Parametric,
     Scale,
 )
+from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.loop.settings import EarlyStopping, Training
@@ -112,6 +113,8 @@ from bpnet.engine.schedules import (
     ConstantRate,
     Cosine,
     ExponentialDecay,
+    FlatCosine,
+    LogCosine,
     OneCycle,
     ReduceOnPlateau,
     Schedule,
@@ -143,6 +146,7 @@ __all__ = [
     "Equilibrium",
     "Explicit",
     "ExponentialDecay",
+    "FlatCosine",
     "Gelu",
     "GlorotNormal",
     "GlorotUniform",
@@ -158,8 +162,10 @@ __all__ = [
     "LayerNormalization",
     "LayerTrace",
     "LeakyRelu",
+    "LearningRateFactors",
     "LecunNormal",
     "LecunUniform",
+    "LogCosine",
     "Loss",
     "Metric",
     "Mish",

@@ -13,8 +13,10 @@ import numpy as np
 
 from bpnet.engine.activations import AnyActivation, Identity, Sigmoid, Softmax, sigmoid, softplus
 from bpnet.engine.buffers import empty, empty_like, empty_units
-from bpnet.engine.component import Array, Component, constant, number
+from bpnet.engine.component import Array, Component, choice, constant, number
 from bpnet.engine.matmul import BoundMatmul, BoundTotal
+from bpnet.engine.progress import Progress
+from bpnet.engine.schedules import PlannedSchedule
 
 Reduction = Literal["mean", "sum"]
 
@@ -45,10 +47,17 @@ class Loss(Component):
         """Write w l, spread over the entries of `losses` (R, O, B), their sum, and w dl/dy."""
         raise TypeError(f"{type(self).__name__} evaluates nothing")
 
-    def bind(self, scores: Array, targets: Array, weights: Array | None) -> "BoundLoss":
+    def bind(
+        self,
+        scores: Array,
+        targets: Array,
+        weights: Array | None,
+        progress: Progress | None = None,
+    ) -> "BoundLoss":
         """Bind the loss to scores and targets (R, O, B) and weights (R, 1, B).
 
-        Raises ValueError if their shapes do not fit together.
+        A schedule reads its place from `progress`. Raises ValueError if the shapes do not fit
+        together.
         """
         return BoundLoss(self, scores, targets, weights)
 
@@ -189,8 +198,77 @@ class Huber(_Elementwise):
         np.multiply(value, 0.5, out=value)
 
 
+class BoundSmoothedLoss(BoundLoss):
+    """A loss whose targets are smoothed anew at each step, by a share that has a schedule."""
+
+    def __init__(
+        self,
+        loss: "_FromLogits",
+        scores: Array,
+        targets: Array,
+        weights: Array | None,
+        progress: Progress,
+    ) -> None:
+        super().__init__(loss, scores, targets, weights)
+        self._progress, self._smoothing = progress, loss.label_smoothing
+        self._schedule, self._outcomes = (
+            loss.label_smoothing_schedule,
+            loss.outcomes(scores.shape[1]),
+        )
+        self._targets, self.t = targets, empty_like(self.losses)
+
+    def evaluate(self) -> None:
+        """Write the targets t = (1 - s) t + s u, and compute `total` and `gradient` from them."""
+        share = self._smoothing * self._progress.factor(self._schedule)
+        np.multiply(self._targets, 1 - share, out=self.t)
+        np.add(self.t, share / self._outcomes, out=self.t)
+        super().evaluate()
+
+
 @dataclass(frozen=True, kw_only=True)
-class BinaryCrossEntropy(Loss):
+class _FromLogits(Loss):
+    """A log loss; label smoothing s replaces t by (1 - s) t + s u, with u the even share.
+
+    Smoothing with a schedule has its share of the training's step, in the loss and its gradient
+    alike. Outside training, as in the validation loss, it has the share that is written.
+    """
+
+    label_smoothing: float = number(0.0, ge=0, lt=1)
+    """Share s by which targets are moved toward equal shares: toward 1 / O for each of O classes,
+    toward ½ for two and for labels. With 0 they stay 0 and 1. Example: `label_smoothing: 0.1`.
+    """
+    label_smoothing_schedule: PlannedSchedule | None = choice(None)
+    """Change of the label smoothing during training. By default it is constant. The validation loss
+    has all of it at all times, so that epochs can be compared.
+    Example: `label_smoothing_schedule: flat_cosine`.
+    """
+
+    def outcomes(self, outputs: int) -> int:
+        """Return the number 1 / u of outcomes that equal shares are for."""
+        raise TypeError(f"{type(self).__name__} smooths no targets")
+
+    def prepare(self, targets: Array) -> Array:
+        """Return the targets (…, O) smoothed, unless a schedule does that at each step."""
+        smoothing = self.label_smoothing
+        if not smoothing or self.label_smoothing_schedule is not None:
+            return targets
+        return targets * (1 - smoothing) + smoothing / self.outcomes(targets.shape[-1])
+
+    def bind(
+        self,
+        scores: Array,
+        targets: Array,
+        weights: Array | None,
+        progress: Progress | None = None,
+    ) -> BoundLoss:
+        """Bind the loss, as any other; targets with a schedule are smoothed at each step."""
+        if not self.label_smoothing or self.label_smoothing_schedule is None:
+            return super().bind(scores, targets, weights)
+        return BoundSmoothedLoss(self, scores, targets, weights, progress or Progress())
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryCrossEntropy(_FromLogits):
     """Log loss from logits, for two classes or for 0/1 labels.
 
     l = Σ log(1 + e^y) - t y over the outputs, from logits y;  dl/dy = sigmoid(y) - t.
@@ -199,17 +277,12 @@ class BinaryCrossEntropy(Loss):
     """
 
     kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
-    label_smoothing: float = number(0.0, ge=0, lt=1)
-    """Share s by which targets are moved toward ½. With 0 they stay 0 and 1.
-    Example: `label_smoothing: 0.1`.
-    """
     link: ClassVar[AnyActivation] = Sigmoid()
     threshold: ClassVar[float] = 0.0
 
-    def prepare(self, targets: Array) -> Array:
-        """Return the targets moved toward ½ by the label smoothing."""
-        smoothing = self.label_smoothing
-        return targets * (1 - smoothing) + smoothing / 2 if smoothing else targets
+    def outcomes(self, outputs: int) -> int:
+        """Return 2."""
+        return 2
 
     def evaluate(self, bound: BoundLoss) -> None:
         """Write w l with log(1 + e^y) = max(y, 0) + log(1 + e^-|y|), and w (sigmoid(y) - t)."""
@@ -227,7 +300,7 @@ class BinaryCrossEntropy(Loss):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CrossEntropy(Loss):
+class CrossEntropy(_FromLogits):
     """Log loss from logits, for one class of several.
 
     l = log Σ e^y - Σ t y over the outputs, from logits y;  dl/dy = softmax(y) - t.
@@ -236,20 +309,15 @@ class CrossEntropy(Loss):
     """
 
     kind: Literal["cross_entropy"] = "cross_entropy"
-    label_smoothing: float = number(0.0, ge=0, lt=1)
-    """Share s by which targets are moved toward equal shares for all O classes. With 0 they stay 0
-    and 1. Example: `label_smoothing: 0.1`.
-    """
     link: ClassVar[AnyActivation] = Softmax()
 
     def scales(self, outputs: int) -> tuple[float, float]:
         """Return -1 and 1: `evaluate` saves a pass by writing -l."""
         return -1.0, 1.0
 
-    def prepare(self, targets: Array) -> Array:
-        """Return the targets (…, O) moved toward 1 / O by the label smoothing."""
-        share = self.label_smoothing / targets.shape[-1]
-        return targets * (1 - self.label_smoothing) + share if self.label_smoothing else targets
+    def outcomes(self, outputs: int) -> int:
+        """Return O."""
+        return outputs
 
     def evaluate(self, bound: BoundLoss) -> None:
         """Write -w l and w (softmax(y) - t), from z = y less the largest logit of its row."""

@@ -10,7 +10,8 @@ from bpnet.engine.activations import Activation, Identity
 from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array, constant
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
-from bpnet.engine.parameters import Vector, weights_first
+from bpnet.engine.parameters import Vector, blocks_of, weights_first
+from bpnet.engine.progress import Progress
 from bpnet.engine.randomness import Purpose, generator
 
 CHUNK_VALUES = 1 << 17
@@ -74,6 +75,10 @@ class Network:
         }
         self.declared = weights_first(declared)
         """The declaration of each parameter by name, in the order of theta."""
+        self.blocks = blocks_of(self.declared)
+        """The parameter arrays in theta, in the same order."""
+        self.progress = Progress()
+        """Place in the training, which its loop moves."""
         shapes = {name: parameter.shape for name, parameter in self.declared.items()}
         statistics = {
             f"layers.{k}.{name}": statistic
@@ -208,6 +213,7 @@ class Network:
                 gradients=self.gradients.part(f"layers.{k}"),
                 statistics=self.statistics.part(f"layers.{k}"),
                 generators=self._generators[k],
+                progress=self.progress,
                 training=training,
                 wants_input_gradient=trained_before,  # else nothing would use dL/dx
                 keeps_sums=keeps_sums,

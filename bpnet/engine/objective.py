@@ -25,7 +25,9 @@ class Objective:
         self.network = network
         self.batch = WholeBatch(rows.prepared(loss.prepare), len(network.seeds))
         self.layers = network.bind(self.batch.x, training=True, keeps_sums=keeps_sums)
-        self.loss = loss.bind(self.layers.output, self.batch.y, self.batch.weights)
+        self.loss = loss.bind(
+            self.layers.output, self.batch.y, self.batch.weights, network.progress
+        )
         self.penalty = penalty.bind(network.theta, network.gradient, network.weights)
 
     def forward(self, epoch: int = 0) -> Array:

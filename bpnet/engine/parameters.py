@@ -4,6 +4,7 @@ One list of (name, shape) is the only source of both. Weights come before biases
 that penalties and weight decay act on one slice.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -35,6 +36,14 @@ class Parameter:
     """Group by which its learning rate may differ from that of others."""
 
 
+@dataclass(frozen=True)
+class Block:
+    """A parameter array in theta (R, P): its columns, and its declaration."""
+
+    columns: slice
+    parameter: Parameter
+
+
 class Vector:
     """An array `flat` (R, P) and its named `views` (R, *shape), one after another."""
 
@@ -57,6 +66,15 @@ class Vector:
             for name, view in self.views.items()
             if name.startswith(start)
         }
+
+
+def blocks_of(parameters: Mapping[str, Parameter]) -> list[Block]:
+    """Return the blocks of theta, in which the parameters lie in this order."""
+    blocks, start = [], 0
+    for parameter in parameters.values():
+        columns = slice(start, start := start + math.prod(parameter.shape))
+        blocks.append(Block(columns, parameter))
+    return blocks
 
 
 def weights_first(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:

@@ -89,6 +89,38 @@ class Cosine(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlatCosine(Schedule):
+    """1 for a share `flat` of all epochs, then half a cosine down to 0."""
+
+    kind: Literal["flat_cosine"] = "flat_cosine"
+    flat: float = number(0.5, ge=0, lt=1)
+    """Share of all epochs before the descent. With 0 it is cosine."""
+
+    def after_warmup(self, t: float, epochs: float) -> float:
+        """Return 1 up to the share s = flat, then (1 + cos(π (s - flat) / (1 - flat))) / 2."""
+        return _half_cosine(1.0, 0.0, max(t / epochs - self.flat, 0.0) / (1 - self.flat))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogCosine(Schedule):
+    """Whole cosines from 0 up to 1 and back, each about twice as long as the one before.
+
+    The rate is 0 after 1/15, 1/5, 7/15 and all of the epochs with 4 cycles: a training that is
+    stopped soon after one of these ends with small steps, too (Holzmüller, Grinsztajn and Steinwart
+    2024).
+    """
+
+    kind: Literal["log_cosine"] = "log_cosine"
+    cycles: int = number(4, ge=1, le=30)
+    """Number of cosines. With 1 there is a single one over all epochs."""
+
+    def after_warmup(self, t: float, epochs: float) -> float:
+        """Return (1 - cos(2π log2(1 + (2^cycles - 1) s))) / 2 at the share s of the epochs."""
+        cycles = math.log2(1 + (2**self.cycles - 1) * min(t / epochs, 1.0))
+        return (1 - math.cos(2 * math.pi * cycles)) / 2
+
+
+@dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule):
     """Half a cosine from `initial` up to 1, then half of one down to `final` (Smith 2018)."""
 
@@ -136,4 +168,9 @@ def _half_cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
 
 
-AnySchedule = ConstantRate | StepDecay | ExponentialDecay | Cosine | OneCycle | ReduceOnPlateau
+PlannedSchedule = (
+    ConstantRate | StepDecay | ExponentialDecay | Cosine | FlatCosine | LogCosine | OneCycle
+)
+"""The schedules that follow from the place in the training alone."""
+AnySchedule = PlannedSchedule | ReduceOnPlateau
+"""The schedules of the learning rate."""

@@ -49,6 +49,8 @@ class LayerTrace:
     """Each running statistic by name, before the step."""
     statistics_after: dict[str, Array]
     """Each running statistic after the step."""
+    dropout_rate: float = 0.0
+    """The rate of dropout in this step."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,10 @@ def trace(
         )
     tracer = _Tracer(training, network, loss, rows, position or Position())
     with np.errstate(all="ignore"):
-        return [tracer.step(step) for step in range(steps)]
+        try:
+            return [tracer.step(step) for step in range(steps)]
+        finally:
+            network.progress.leave()
 
 
 class _Forward(NamedTuple):
@@ -170,7 +175,14 @@ class _Tracer:
         penalty = Penalty(l1=training.l1, l2=training.l2)
         self._objective = Objective(network, loss, rows, penalty, keeps_sums=True)
         self._layers = self._objective.layers.layers
-        self._state = training.optimizer.bind(network.theta, network.gradient, network.weights)
+        self._state = training.optimizer.bind(
+            network.theta,
+            network.gradient,
+            network.weights,
+            network.blocks,
+            training.learning_rate_factors,
+            network.progress,
+        )
 
     def step(self, step: int) -> StepTrace:
         """Take one step, counted from 0."""
@@ -179,6 +191,7 @@ class _Tracer:
         epoch = position.epochs_done + epochs + 1
         if within == 0:
             network.begin_epoch(epoch)
+        network.progress.move(self._place(step), position.steps_per_epoch, self._training.epochs)
         statistics_before = self._by_layer(network.statistics)
         with network.rehearsed():
             objective.forward_again()
@@ -221,6 +234,7 @@ class _Tracer:
                     left_out=left_out[k],
                     statistics_before=statistics_before[k],
                     statistics_after=statistics_after[k],
+                    dropout_rate=_dropout_rate(self._layers[k]),
                 )
                 for k, layer in enumerate(network.layers)
             ],
@@ -280,11 +294,16 @@ class _Tracer:
     def _update(self, step: int) -> float:
         """Let the optimizer move the parameters, and return the learning rate of the step."""
         training, position = self._training, self._position
-        place = position.epochs_done * position.steps_per_epoch + step
-        factor = training.schedule.factor(place, position.steps_per_epoch, training.epochs)
+        factor = training.schedule.factor(
+            self._place(step), position.steps_per_epoch, training.epochs
+        )
         rate = training.learning_rate * factor * position.reduction
         training.optimizer.step(self._state, rate)
         return rate
+
+    def _place(self, step: int) -> int:
+        """Return the step's place in the whole training."""
+        return self._position.epochs_done * self._position.steps_per_epoch + step
 
 
 def _slopes(bound: object) -> Array | None:
@@ -302,6 +321,11 @@ def _left_out(bound: object) -> Array | None:
     if isinstance(bound, BoundDropout):
         return _by_row(bound.left_out)
     return None
+
+
+def _dropout_rate(bound: object) -> float:
+    """Return the rate at which a dropout layer has set values to 0, 0 for other layers."""
+    return float(bound.rates.flat[0]) if isinstance(bound, BoundDropout) else 0.0
 
 
 def _by_row(values: Array) -> Array:

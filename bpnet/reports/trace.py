@@ -97,7 +97,7 @@ class _TraceReport:
     def _forward(self, k: int, layer: LayerTrace) -> Iterator[Line]:
         yield Heading(3, _layer_title(k, layer))
         if layer.left_out is not None:
-            yield from self._dropped_units(layer.left_out, layer.layer.rate)  # type: ignore[attr-defined]
+            yield from self._dropped_units(layer.left_out, layer.dropout_rate)
         shown, others = largest(np.abs(layer.outputs).max(axis=0), MAX_UNITS)
         if isinstance(layer.layer, BatchNormalization):
             yield "a = f(gamma·n + beta) with n = (x - mean) / √(variance + epsilon)"
@@ -128,7 +128,7 @@ class _TraceReport:
         return ""
 
     def _dropped_units(self, left_out: Array, rate: float) -> Iterator[Line]:
-        yield f"a = x / (1 - {rate:g}), or 0 where left out"
+        yield f"a = x / (1 - {rate:.4g}), or 0 where left out"
         for row, prefix in self._prefixes():
             units = ", ".join(map(str, np.flatnonzero(left_out[row]) + 1)) or "none"
             count, of = int(left_out[row].sum()), left_out.shape[1]

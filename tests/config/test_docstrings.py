@@ -67,7 +67,7 @@ def test_every_component_has_a_summary(component: type) -> None:
 
 def test_a_component_has_the_docstrings_of_its_bases() -> None:
     docs = field_docs(next(one for one in COMPONENTS if one.__name__ == "AdamW"))
-    assert list(docs) == ["beta_1", "beta_2", "epsilon", "weight_decay"]
+    assert list(docs) == ["beta_1", "beta_2", "epsilon", "weight_decay", "decay_schedule"]
     assert docs["weight_decay"].text.startswith("Share λ, times the learning rate")
     assert docs["weight_decay"].example == "weight_decay: 0.05"
     assert docs["epsilon"].example is None

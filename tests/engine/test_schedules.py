@@ -13,6 +13,8 @@ from bpnet.engine.schedules import (
     ConstantRate,
     Cosine,
     ExponentialDecay,
+    FlatCosine,
+    LogCosine,
     OneCycle,
     ReduceOnPlateau,
     StepDecay,
@@ -38,6 +40,15 @@ CURVES = {
     ),
     ExponentialDecay: (ExponentialDecay(decay=0.9), np.exp(T * math.log(0.9))),
     Cosine: (Cosine(final=0.1), 1 - 0.9 * np.sin(math.pi * T / 20) ** 2),
+    FlatCosine: (
+        FlatCosine(flat=0.6),
+        np.where(T <= 6, 1, np.cos(math.pi * (T - 6) / 8) ** 2),
+    ),
+    # sin² of half the angle, and log2(1 + 7 s) by the change of base
+    LogCosine: (
+        LogCosine(cycles=3),
+        np.sin(math.pi * np.log1p(0.7 * T) / math.log(2)) ** 2,
+    ),
     OneCycle: (
         ONE_CYCLE,
         np.where(
@@ -53,7 +64,7 @@ CURVES = {
 @pytest.mark.parametrize("kind", get_args(AnySchedule))
 def test_the_curve(kind):
     schedule, expected = CURVES[kind]
-    np.testing.assert_allclose(curve(schedule), expected, rtol=1e-12)
+    np.testing.assert_allclose(curve(schedule), expected, rtol=1e-12, atol=1e-15)
 
 
 # the factor at the first step and at the very end, when all 10 epochs are over
@@ -62,6 +73,8 @@ ENDS = {
     StepDecay: (1, 0.125),
     ExponentialDecay: (1, 0.9**10),
     Cosine: (1, 0.1),
+    FlatCosine: (1, 0),
+    LogCosine: (0, 0),
     OneCycle: (0.1, 0.001),
     ReduceOnPlateau: (1, 1),
 }
@@ -72,12 +85,22 @@ def test_the_ends(kind):
     schedule, _ = CURVES[kind]
     first, last = ENDS[kind]
     assert schedule.factor(0, STEPS, EPOCHS) == pytest.approx(first, rel=1e-12)
-    assert schedule.factor(STEPS * EPOCHS, STEPS, EPOCHS) == pytest.approx(last, rel=1e-12)
+    end = schedule.factor(STEPS * EPOCHS, STEPS, EPOCHS)
+    assert end == pytest.approx(last, rel=1e-12, abs=1e-15)
 
 
 def test_the_top_of_one_cycle():
     assert ONE_CYCLE.factor(10, STEPS, EPOCHS) == pytest.approx(1, rel=1e-12)
     assert curve(ONE_CYCLE).argmax() == 10
+
+
+def test_a_logarithmic_cosine_begins_again_at_shares_of_one_less_than_a_power_of_two():
+    schedule = LogCosine()
+    # 1/15, 3/15, 7/15 and 15/15 of 30 epochs
+    assert [schedule.factor(t, 1, 30) for t in (0, 2, 6, 14, 30)] == pytest.approx([0] * 5)
+    # half a cycle where 1 + 15 s = 2^(cycle + ½)
+    tops = [round(1e6 * (2 ** (cycle + 0.5) - 1) / 15) for cycle in range(4)]
+    assert [schedule.factor(t, 10**6, 1) for t in tops] == pytest.approx([1] * 4)
 
 
 @pytest.mark.parametrize("steps", [1, 3, 7, 49])
@@ -97,7 +120,12 @@ def test_warm_up_rises_in_equal_steps_and_the_curve_follows_over_the_epochs_left
     np.testing.assert_allclose(
         warm[:10], plain.factor(0, STEPS, EPOCHS) * np.arange(1, 11) / 10, rtol=1e-12
     )
-    if kind in (Cosine, OneCycle):  # these stretch over what is left: 7.5 epochs
+    if kind in (
+        Cosine,
+        FlatCosine,
+        LogCosine,
+        OneCycle,
+    ):  # these stretch over what is left: 7.5 epochs
         expected = [plain.after_warmup(step / STEPS, 7.5) for step in range(30)]
     else:
         expected = curve(plain)[:30]

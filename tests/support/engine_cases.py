@@ -40,6 +40,7 @@ from bpnet.engine.losses import (
 from bpnet.engine.metrics import RegressionError
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import AnyOptimizer, GradientDescent
+from bpnet.engine.schedules import FlatCosine
 
 ACTIVATIONS = [*(kind() for kind in get_args(AnyActivation)), LeakyRelu(slope=0.3), Elu(alpha=0.7)]
 LOSSES = [
@@ -49,6 +50,8 @@ LOSSES = [
     Huber(delta=0.4, outputs="sum"),
     BinaryCrossEntropy(label_smoothing=0.2),
     CrossEntropy(label_smoothing=0.2),
+    BinaryCrossEntropy(label_smoothing=0.2, label_smoothing_schedule=FlatCosine()),
+    CrossEntropy(label_smoothing=0.2, label_smoothing_schedule=FlatCosine()),
 ]
 SOME_METRICS = [RegressionError()]
 """For tests that do not look at metrics."""

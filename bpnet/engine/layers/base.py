@@ -1,7 +1,7 @@
 """The base of all layers: immutable settings that declare parameters and bind to buffers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from bpnet.engine.buffers import empty_like, empty_units
 from bpnet.engine.component import Array, Component
 from bpnet.engine.initializers import Shape
 from bpnet.engine.parameters import Parameter
+from bpnet.engine.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Wiring:
     """True if the next layer multiplies its weights by this one's factors, where it has some."""
     factors: "Factors | None" = None
     """The factors of the inputs that the layer before leaves to this one's weights."""
+    progress: Progress = field(default_factory=Progress)
+    """Place in the training, for settings with a schedule."""
 
     def empty(self, units: int) -> Array:
         """Return a new buffer (R, units, B) of the input's type."""

@@ -6,8 +6,15 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.component import Array, number
+from bpnet.engine.buffers import empty_like
+from bpnet.engine.component import Array, choice, number
 from bpnet.engine.layers.base import BoundLayer, BoundPassThrough, Layer, Wiring
+from bpnet.engine.schedules import PlannedSchedule
+
+STEPS = 1 << 16
+"""Number of rates that 16 random bits tell apart."""
+WORDS = 1 << 11
+"""Number of words of 64 bits that are drawn at a time, for a generator makes an array of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +31,19 @@ class Dropout(Layer):
     """Probability that a value is set to 0 in a step of training. With 0 none is.
     Example: `rate: 0.2`.
     """
+    schedule: PlannedSchedule | None = choice(None)
+    """Change of the rate during training, to a multiple of 1/65536. By default the rate is
+    constant; constant is the same with masks that are drawn in a third of the time.
+    Example: `schedule: flat_cosine`.
+    """
     draws: ClassVar[bool] = True
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers; outside training its output is its input."""
         rates = [layer.rate for layer in wiring.each if isinstance(layer, Dropout)] or [self.rate]
         if wiring.training and any(rates):
+            if self.schedule is not None:
+                return BoundScheduledDropout(rates, self.schedule, wiring)
             return BoundDropout(rates, wiring)
         return BoundPassThrough(wiring)
 
@@ -39,7 +53,8 @@ class BoundDropout(BoundLayer):
 
     def __init__(self, rates: Sequence[float], wiring: Wiring) -> None:
         self._x, self._generators = wiring.x, wiring.generators
-        self._rates = np.array(rates, wiring.x.dtype)[:, None, None]  # (1 or R, 1, 1)
+        self.rates = np.array(rates, wiring.x.dtype)[:, None, None]
+        """The rates (1 or R, 1, 1) of the last forward pass."""
         self._scales = np.array([1 / (1 - rate) for rate in rates], wiring.x.dtype)[:, None, None]
         self.output = wiring.empty(wiring.x.shape[1])
         # m / (1 - rate) (R, I, B), in C order since a generator fills each replica's part at once
@@ -47,11 +62,15 @@ class BoundDropout(BoundLayer):
 
     def forward(self) -> None:
         """Draw a mask m and write y = m x / (1 - rate)."""
+        self._draw()
+        np.multiply(self._x, self._mask, out=self.output)
+
+    def _draw(self) -> None:
+        """Write m / (1 - rate)."""
         for mask, generator in zip(self._mask, self._generators, strict=True):
             generator.random(out=mask, dtype=mask.dtype)
-        np.greater_equal(self._mask, self._rates, out=self._mask)  # uniform in [0, 1) -> 0 or 1
+        np.greater_equal(self._mask, self.rates, out=self._mask)  # uniform in [0, 1) -> 0 or 1
         np.multiply(self._mask, self._scales, out=self._mask)  # m / (1 - rate)
-        np.multiply(self._x, self._mask, out=self.output)
 
     @property
     def left_out(self) -> Array:
@@ -62,3 +81,36 @@ class BoundDropout(BoundLayer):
         """Turn delta from dL/dy into dL/dx = m dL/dy / (1 - rate), in place."""
         np.multiply(delta, self._mask, out=delta)
         self.input_gradient = delta
+
+
+class BoundScheduledDropout(BoundDropout):
+    """Dropout whose rates change from step to step, with 16 random bits for each value.
+
+    A rate is a multiple of 1/65536 here, so that the mask is 0 with exactly that probability.
+    """
+
+    def __init__(self, rates: Sequence[float], schedule: PlannedSchedule, wiring: Wiring) -> None:
+        super().__init__(rates, wiring)
+        self._schedule, self._progress = schedule, wiring.progress
+        self._full = np.array(rates)[:, None, None]
+        self.rates = np.zeros_like(self._full)
+        _, units, rows = self.output.shape
+        # laid out as x is, so that its passes meet long runs
+        self._mask = empty_like(self.output)
+        self._bits = empty_like(self.output, np.dtype(np.uint16))
+        # in words of 64 bits, of which a generator draws some at a time
+        self._words = np.empty(-(-units * rows // 4), np.uint64)
+        self._drawn = self._words.view(np.uint16)[: units * rows].reshape(units, rows)
+
+    def _draw(self) -> None:
+        """Write m / (1 - rate) with the rates of this step."""
+        factor = self._progress.factor(self._schedule)
+        dropped = np.minimum(np.rint(self._full * factor * STEPS), STEPS - 1)  # of STEPS values
+        np.divide(dropped, STEPS, out=self.rates)
+        for k, generator in enumerate(self._generators):
+            for start in range(0, len(self._words), WORDS):
+                words = self._words[start : start + WORDS]
+                words[:] = generator.bit_generator.random_raw(len(words))
+            np.copyto(self._bits[k], self._drawn)
+        np.greater_equal(self._bits, dropped.astype(np.uint16), out=self._mask)
+        np.multiply(self._mask, (1 / (1 - self.rates)).astype(self._mask.dtype), self._mask)

@@ -54,7 +54,7 @@ class BoundBatch:
     ) -> None:
         self.size = batch.size
         self.network = network.bind(batch.x, training=training)
-        self.loss = loss.bind(self.network.output, batch.y, batch.weights)
+        self.loss = loss.bind(self.network.output, batch.y, batch.weights, network.progress)
         self._loss_sums = tally.loss
         self._metrics = [
             (metric.bind(self.network.output, batch.y), sums) for metric, sums in tally.metrics

@@ -20,7 +20,14 @@ class ReplicaOptimizer:
         self._seeds, self._dtype = network.seeds[replicas], network.dtype
         self._gradient = network.gradient[replicas]  # a view, as that of theta
         self._optimizer = training.optimizer
-        self._state = self._optimizer.bind(network.theta[replicas], self._gradient, network.weights)
+        self._state = self._optimizer.bind(
+            network.theta[replicas],
+            self._gradient,
+            network.weights,
+            network.blocks,
+            training.learning_rate_factors,
+            network.progress,
+        )
         plateau = isinstance(training.schedule, ReduceOnPlateau)
         self._reduction: Array | float = (
             np.ones((len(self._seeds), 1), network.dtype) if plateau else 1.0

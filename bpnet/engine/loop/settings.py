@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bpnet.engine.component import Component, FieldError, choice, number
+from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.losses import AnyLoss
 from bpnet.engine.metrics import MetricName
 from bpnet.engine.optimizers import Adam, AnyOptimizer
@@ -46,6 +47,10 @@ class Training(Component):
     learning_rate: float = number(0.001, gt=0)
     """Size η of a step, before the schedule. Where it is too large the loss diverges, where it is
     too small it hardly falls. Example: `learning_rate: 0.01`.
+    """
+    learning_rate_factors: LearningRateFactors | None = None
+    """Multiples of the learning rate for weights, biases and other groups of parameters. By default
+    all are 1. Example: `learning_rate_factors: {weight: fan_in, bias: 0.1}`.
     """
     schedule: AnySchedule = choice(ConstantRate())
     """Change of the learning rate during training. Example: `schedule: cosine`."""
@@ -99,6 +104,12 @@ class Training(Component):
         super().__post_init__()
         if self.batch_size != "full" and self.batch_size < 1:
             raise FieldError("batch_size", f"is {self.batch_size}; it must be at least 1, or full")
+        if self.learning_rate_factors is not None and self.optimizer.searches:
+            raise FieldError(
+                "learning_rate_factors",
+                f"cannot be used with the optimizer {self.optimizer.kind}, which takes no steps "
+                "along a gradient; leave them out, or choose another optimizer",
+            )
         if len(set(self.metrics)) < len(self.metrics):
             raise FieldError("metrics", "names a metric twice; name each once")
 

@@ -44,7 +44,7 @@ class Steps:
             )
         metrics = metrics_over(metrics, rows)
         prepared = rows.prepared(loss.prepare)
-        replicas = len(network.seeds)
+        replicas, self._epochs = len(network.seeds), training.epochs
         self._network, self._penalty, self._searches = network, penalty, training.optimizer.searches
         size = len(rows) if training.batch_size == "full" else training.batch_size
         self._batch_size = min(size, len(rows))
@@ -75,8 +75,7 @@ class Steps:
     @np.errstate(all="ignore")
     def run(self, epoch: int) -> dict[str, Array]:
         """Take this epoch's steps; return the loss and metrics (R,) of its batches."""
-        network, tally, penalty = self._network, self._tally, self._penalty
-        steps = self._batches.per_epoch
+        network, tally = self._network, self._tally
         broadcast_unbuffered(self._batch_size)  # until errstate ends
         tally.clear()
         self._squares.fill(0)
@@ -84,7 +83,22 @@ class Steps:
         if self._searches:
             for optimizer in self._optimizers:
                 optimizer.begin_epoch(epoch)
+        try:
+            self._take(epoch)
+        finally:
+            network.progress.leave()
+        measured = tally.values()
+        self._sum_theta.compute()
+        # a sum is finite only where all its terms are
+        self.finite = np.isfinite(self._squares + self._sum + measured["loss"])
+        return measured
+
+    def _take(self, epoch: int) -> None:
+        """Take this epoch's steps."""
+        network, tally, penalty = self._network, self._tally, self._penalty
+        steps = self._batches.per_epoch
         for shape in self._batches.epoch(epoch):
+            network.progress.move(self.count, steps, self._epochs)
             batch = self._bound[shape]
             batch.assess()
             if penalty.active:
@@ -100,11 +114,6 @@ class Steps:
                 self._search(batch)
             else:
                 self._follow_gradient(batch)
-        measured = tally.values()
-        self._sum_theta.compute()
-        # a sum is finite only where all its terms are
-        self.finite = np.isfinite(self._squares + self._sum + measured["loss"])
-        return measured
 
     def _follow_gradient(self, batch: BoundBatch) -> None:
         """Run backward, and take a step along the gradient."""

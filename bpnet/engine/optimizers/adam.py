@@ -6,10 +6,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.component import constant, number
+from bpnet.engine.component import choice, constant, number
 from bpnet.engine.optimizers.adaptive import scaled_step
 from bpnet.engine.optimizers.base import Optimizer
 from bpnet.engine.optimizers.state import Rate, State
+from bpnet.engine.schedules import PlannedSchedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,8 @@ class Adam(_Moments):
 class AdamW(_Moments):
     """Adam that also shrinks the weights (Loshchilov and Hutter 2019).
 
-    First theta -= η λ theta on the weights, biases exempt; then the step of adam.
+    First theta -= η λ theta on the weights, biases exempt; then the step of adam. Factors of the
+    learning rate are for that step only.
     """
 
     kind: Literal["adamw"] = "adamw"
@@ -77,10 +79,18 @@ class AdamW(_Moments):
     """Share λ, times the learning rate, by which a step shrinks each weight. With 0 it is adam.
     Example: `weight_decay: 0.05`.
     """
+    decay_schedule: PlannedSchedule | None = choice(None)
+    """Change of λ during training, beside that of the learning rate. By default λ is constant.
+    Example: `decay_schedule: flat_cosine`.
+    """
+
+    def _decay(self, state: State, learning_rate: Rate) -> None:
+        if state.weights:
+            decay = self.weight_decay * state.progress.factor(self.decay_schedule)
+            weights = state.theta[:, : state.weights]  # weights come first in theta
+            np.multiply(weights, 1 - learning_rate * decay, out=weights)
 
     def _move(self, state: State, learning_rate: Rate) -> None:
-        weights = state.theta[:, : state.weights]  # weights come first in theta
-        np.multiply(weights, 1 - learning_rate * self.weight_decay, out=weights)
         self._update_moments(state)
         self._adam_step(state, learning_rate)
 

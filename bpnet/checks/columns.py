@@ -28,6 +28,8 @@ class ColumnDescription:
     """The smallest number, or the earliest day."""
     highest: float | str | None
     inputs: int
+    indicator: bool
+    """True if one of the inputs marks missing values."""
     constant: bool
 
 
@@ -94,6 +96,7 @@ def _described(
         lowest=lowest,
         highest=highest,
         inputs=len(column.inputs) if column else 0,
+        indicator=column is not None and column.indicator,
         constant=column is not None and column.constant,
     )
 

@@ -11,8 +11,8 @@ from bpnet.data.encoding.column_options import Role
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     AnyMissing,
+    AnyNumeric,
     AnyOfColumn,
-    AnyScaling,
     Impute,
     L2Rows,
     OneHot,
@@ -32,8 +32,8 @@ from bpnet.messages import counted, first_repeated
 class Preprocessing(Component):
     """The encoding of columns as inputs of the network, by statistics of the training rows only."""
 
-    numeric: AnyScaling | L2Rows = choice(Standardize())
-    """Scaling of every numeric column."""
+    numeric: AnyNumeric | L2Rows = choice(Standardize())
+    """Scaling or encoding of every numeric column."""
     categorical: AnyCategorical = choice(OneHot())
     """Encoding of every categorical column."""
     missing: AnyMissing = choice(Impute())

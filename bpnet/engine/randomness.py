@@ -24,6 +24,7 @@ class SplitUse(IntEnum):
     FITTED_ROWS = 1
     CHECKED_ROWS = 2
     LEAK_HALVES = 3
+    FREQUENCIES = 4
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np.random.Generator:
@@ -34,6 +35,6 @@ def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np
     return np.random.default_rng([seed, purpose, epoch, layer])
 
 
-def split_generator(seed: int, use: SplitUse) -> np.random.Generator:
-    """Return the generator of one use of chance around the split."""
-    return generator(seed, Purpose.SPLIT, epoch=use)
+def split_generator(seed: int, use: SplitUse, column: int = 0) -> np.random.Generator:
+    """Return the generator of one use of chance around the split, or of a column's number."""
+    return generator(seed, Purpose.SPLIT, epoch=use, layer=column)

@@ -16,6 +16,8 @@ from bpnet.data.encoding.settings import (
     NoScaling,
     OneHot,
     Ordinal,
+    Periodic,
+    PiecewiseLinear,
 )
 from bpnet.data.identifiers import COUNTS_ROWS
 from bpnet.data.reading import Table
@@ -194,6 +196,10 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
                 problems.append(_unsuited(loaded, name, override, role))
                 continue
             role = "categorical"  # which any column can be
+        if isinstance(settings.numeric, L2Rows) and isinstance(
+            override, Periodic | PiecewiseLinear
+        ):
+            problems.append(_beside_l2_rows(loaded, name, override))
         if name not in roles.of_first_block:
             column = replace(column, digits=False)
         options[name] = _options(settings, override, role, column)
@@ -226,17 +232,17 @@ def _options(
     settings: Preprocessing, override: AnyOfColumn | None, role: Role, detected: DetectedRole
 ) -> ColumnOptions:
     """Return the options of one feature, given its own preprocessing if it has one."""
-    scaling = NoScaling() if isinstance(settings.numeric, L2Rows) else settings.numeric
+    numeric = NoScaling() if isinstance(settings.numeric, L2Rows) else settings.numeric
     categorical, date_format = settings.categorical, detected.date_format
     if isinstance(override, OneHot | Ordinal | Embedded):
         categorical = override
     elif isinstance(override, DateParts):
         date_format = override.format or date_format
     elif override is not None:
-        scaling = override
+        numeric = override
     return ColumnOptions(
         role=role,
-        scaling=scaling,
+        numeric=numeric,
         categorical=categorical,
         missing=settings.missing,
         date_format=date_format,
@@ -258,6 +264,15 @@ def _unsuited(loaded: LoadedConfig, name: str, override: AnyOfColumn, role: Role
         ("dataset", "preprocessing", "columns", name),
         f"is {override.kind}, which is for a {_role_of(override)} column, but '{name}' is {role}; "
         f"change one: {set_option('dataset.roles', _role_of(override), name)}",
+    )
+
+
+def _beside_l2_rows(loaded: LoadedConfig, name: str, override: AnyOfColumn) -> str:
+    return loaded.problem(
+        ("dataset", "preprocessing", "columns", name),
+        f"is {override.kind}, but dataset.preprocessing.numeric is l2_rows, which scales the "
+        "numbers of a row together; scale each column instead: "
+        "--set dataset.preprocessing.numeric=robust_clip, or remove the column's own encoding",
     )
 
 

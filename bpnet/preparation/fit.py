@@ -94,6 +94,7 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
         unit_rows=isinstance(settings.numeric, L2Rows),
         rng=split_generator(config.split_seed, SplitUse.FITTED_ROWS),
         used=split.used,
+        seed=config.split_seed,
     )
     refuse_contradicted(loaded, split.column_roles, encoder, len(train), split.table)
     positive = positive_class(loaded, target_values, train)

@@ -136,15 +136,12 @@ def _role_lines(columns: Sequence[ColumnDescription]) -> list[str]:
 
 def _input_lines(columns: Sequence[ColumnDescription]) -> list[str]:
     """Return a line on the numbers of inputs where they differ from those of the values."""
-    indicated = any(
-        c.inputs == 2 if c.role in ("numeric", "boolean") else c.inputs > (c.levels or c.inputs)
-        for c in columns
-    )
-    # two inputs, where values are missing, may also be an ordinal and its indicator
+    indicated = any(column.indicator for column in columns)
+    # a single one, beside the indicator, is that of an ordinal or of two categories
     pooled = any(
-        (1 if c.missing == 0 else 2) < c.inputs < (c.levels or 0)
-        for c in columns
-        if c.role == "categorical"
+        1 < column.inputs - column.indicator < (column.levels or 0)
+        for column in columns
+        if column.role == "categorical"
     )
     reasons = [
         *(["missing values add an input"] if indicated else []),

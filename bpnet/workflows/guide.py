@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parents[1] / "guide"
 ORDER = (
     "tables",
     "values",
+    "encodings",
     "config",
     "config-reference",
     "evaluation",

@@ -14,8 +14,8 @@ from bpnet.config.source import parse_source, read_source, yaml_text
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     AnyMissing,
+    AnyNumeric,
     AnyOfColumn,
-    AnyScaling,
     L2Rows,
     Quantile,
 )
@@ -41,7 +41,7 @@ PLACES: dict[str, Any] = {  # the keys that hold a component of each family
     "architecture.layers.0": AnyLayer,
     "architecture.output.activation": AnyActivation,
     "architecture.output.initializer": AnyInitializer,
-    "dataset.preprocessing.numeric": AnyScaling | L2Rows,
+    "dataset.preprocessing.numeric": AnyNumeric | L2Rows,
     "dataset.preprocessing.categorical": AnyCategorical,
     "dataset.preprocessing.missing": AnyMissing,
     "dataset.preprocessing.columns.petal": AnyOfColumn,

@@ -32,8 +32,12 @@ from bpnet.data.encoding.settings import (
     NoScaling,
     OneHot,
     Ordinal,
+    Periodic,
+    PiecewiseLinear,
     Quantile,
+    QuantileNormal,
     Robust,
+    RobustClip,
     Standardize,
 )
 from bpnet.data.reading import Table, delimited, streams, table_from_rows
@@ -227,7 +231,13 @@ def test_missing_values_among_categories_become_the_most_frequent_category(kind,
 # Many chunks
 
 
-@pytest.mark.parametrize("scaling", [Standardize(), Robust(), MinMax(), Quantile()])
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        *(Standardize(), Robust(), MinMax(), Quantile()),
+        *(RobustClip(), QuantileNormal(), Periodic(), PiecewiseLinear()),
+    ],
+)
 def test_a_fit_over_many_chunks_is_one_over_all_rows(scaling, monkeypatch: pytest.MonkeyPatch):
     rng = np.random.default_rng(1)
     rows = [
@@ -281,6 +291,8 @@ def prepared(folder: Path, preprocessing: str, task: str) -> EncodedDataset:
         "{numeric: standardize}",
         "{numeric: min_max}",
         "{numeric: robust}",
+        "{numeric: periodic, categorical: {kind: one_hot, hot: 1.66, binary: plus_minus}}",
+        "{numeric: piecewise_linear, columns: {a: {kind: periodic, frequencies: 2}}}",
         "{numeric: quantile, categorical: {kind: one_hot, rare: 1, most: 2}}",
         "{categorical: {kind: embedding, rare: 4},"
         " missing: {kind: impute, numeric: most_frequent}}",

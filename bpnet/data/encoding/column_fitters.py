@@ -1,13 +1,14 @@
 """Column fitters: from the training rows of a column to the encoded column, one for each role."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from bpnet.data.cell_kinds import are_of_digits, with_leading_zero
 from bpnet.data.dates.advice import training_dates_advice
+from bpnet.data.encoding.added_inputs import AnyAddedInputs, fit_added_inputs
 from bpnet.data.encoding.column_options import ColumnOptions
-from bpnet.data.encoding.column_stats import CategoryStats, NumericStats
+from bpnet.data.encoding.column_stats import CategoryStats, NumericStats, TableTotals
 from bpnet.data.encoding.columns import (
     BooleanColumn,
     CategoricalColumn,
@@ -16,6 +17,7 @@ from bpnet.data.encoding.columns import (
     NumericColumn,
     OneHotColumn,
     OrdinalColumn,
+    PlusMinusColumn,
 )
 from bpnet.data.encoding.dates import (
     DateColumn,
@@ -26,7 +28,16 @@ from bpnet.data.encoding.dates import (
     share_passed,
 )
 from bpnet.data.encoding.scalers import fit_scaler
-from bpnet.data.encoding.settings import AnyMissing, Embedded, Impute, OneHot, Ordinal
+from bpnet.data.encoding.settings import (
+    AnyMissing,
+    Embedded,
+    Impute,
+    OneHot,
+    Ordinal,
+    Periodic,
+    PiecewiseLinear,
+    scaling_named,
+)
 from bpnet.data.missing_words import missing_option
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, number_cell_type
@@ -51,7 +62,7 @@ class ColumnFitter(Protocol):
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
         """Add the cells of a mask of rows (N,); those of the mask `sampled` (N,) may be kept."""
 
-    def encoded_column(self, name: str) -> EncodedColumn:
+    def encoded_column(self, name: str, totals: TableTotals) -> EncodedColumn:
         """Return the encoded column; raise DataError if the cells do not suit."""
 
 
@@ -107,22 +118,32 @@ class NumericFitter:
                 ),
             )
 
-    def encoded_column(self, name: str) -> NumericColumn:
+    @property
+    def varies(self) -> bool:
+        """True if the numbers so far are not all the same."""
+        return self._stats.count > 0 and not self._stats.constant
+
+    def encoded_column(self, name: str, totals: TableTotals) -> NumericColumn:
         """Return the encoded column."""
-        stats, missing = self._stats, self._options.missing
+        stats, missing, options = self._stats, self._options.missing, self._options.numeric
         if not stats.count:
             raise _no_values(name)
         fill = None
         if isinstance(missing, Impute):
             fill = _median(stats) if missing.numeric == "median" else stats.most_frequent
+        added: AnyAddedInputs | None = None
+        if isinstance(options, Periodic | PiecewiseLinear):
+            added = fit_added_inputs(options, stats, name, totals)
+            options = scaling_named(options.scale)
         return NumericColumn(
             name=name,
             indicator=_needs_indicator(missing, stats.missing),
-            scale=fit_scaler(self._options.scaling, stats, name),
+            scale=fit_scaler(options, stats, name, totals.varying),
             fill=fill,
             lowest=stats.lowest,
             highest=stats.highest,
             number_format=self._number_format,
+            added=added,
         )
 
 
@@ -138,7 +159,7 @@ class CategoryFitter:
         """Add the cells of a mask of rows (N,)."""
         self._stats.add(column, rows)
 
-    def encoded_column(self, name: str) -> CategoricalColumn:
+    def encoded_column(self, name: str, totals: TableTotals) -> CategoricalColumn:
         """Return the encoded column."""
         stats, options = self._stats, self._options.categorical
         if not stats.counts:
@@ -146,13 +167,15 @@ class CategoryFitter:
         stats.merge_spellings()
         if isinstance(options, Ordinal):
             return self._ordinal(name, options)
-        one_hot = self._one_hot(name, options)
+        pooled = self._pooled(name, options)
+        codes = len(pooled["levels"]) + pooled["pools"]
         if isinstance(options, Embedded):
             # the rule of fastai: see Embedded
-            size = options.size or min(600, round(1.6 * one_hot.code_count**0.56))
-            # vars() holds the kind too, which would stay one_hot
-            return EmbeddingColumn(**{**vars(one_hot), "kind": "embedding"}, size=size)
-        return one_hot
+            size = options.size or min(600, round(1.6 * codes**0.56))
+            return EmbeddingColumn(**pooled, size=size)
+        if options.binary == "plus_minus" and codes == 2:
+            return PlusMinusColumn(**pooled)
+        return OneHotColumn(**pooled, hot=options.hot)
 
     def _ordinal(self, name: str, options: Ordinal) -> OrdinalColumn:
         stats, missing = self._stats, self._options.missing
@@ -171,8 +194,8 @@ class CategoryFitter:
             refuses_gaps=not isinstance(missing, Impute),
         )
 
-    def _one_hot(self, name: str, options: OneHot | Embedded) -> OneHotColumn:
-        """Return a column whose rare categories are pooled; the most frequent one never is."""
+    def _pooled(self, name: str, options: OneHot | Embedded) -> dict[str, Any]:
+        """Return the fields of a column with rare categories pooled; the most frequent never is."""
         stats, missing = self._stats, self._options.missing
         common = [c for c, count in stats.counts.items() if count >= options.rare]
         # the most frequent first, equals by the alphabet, for the cut at `most`
@@ -181,16 +204,16 @@ class CategoryFitter:
             common = common[: options.most]
         levels = sort_values(common or [stats.most_frequent])
         rare = sorted(set(stats.counts) - set(levels))
-        return OneHotColumn(
-            name=name,
-            indicator=_needs_indicator(missing, stats.missing),
-            levels=levels,
-            fill=stats.most_frequent,
-            refuses_gaps=not isinstance(missing, Impute),
-            pools=bool(rare),
-            rare=rare[:_MOST_RARE],
-            names_all_rare=len(rare) <= _MOST_RARE,
-        )
+        return {
+            "name": name,
+            "indicator": _needs_indicator(missing, stats.missing),
+            "levels": levels,
+            "fill": stats.most_frequent,
+            "refuses_gaps": not isinstance(missing, Impute),
+            "pools": bool(rare),
+            "rare": rare[:_MOST_RARE],
+            "names_all_rare": len(rare) <= _MOST_RARE,
+        }
 
 
 class BooleanFitter:
@@ -205,9 +228,9 @@ class BooleanFitter:
         """Add the cells of a mask of rows (N,)."""
         self._stats.add(column.without_missing_words(), rows)
 
-    def encoded_column(self, name: str) -> BooleanColumn:
+    def encoded_column(self, name: str, totals: TableTotals) -> BooleanColumn:
         """Return the encoded column; raise DataError if its words are not a pair."""
-        stats = self._stats
+        stats, options = self._stats, self._options.categorical
         if not stats.counts:
             raise _no_values(name)
         stats.merge_spellings()
@@ -231,6 +254,7 @@ class BooleanFitter:
             true=pair[1],
             fill=fill,
             varies=len(words) > 1,
+            plus_minus=isinstance(options, OneHot) and options.binary == "plus_minus",
         )
 
 
@@ -267,7 +291,7 @@ class DateFitter:
                 low, high = self._ranges.get(part, (np.inf, -np.inf))
                 self._ranges[part] = min(low, float(shares.min())), max(high, float(shares.max()))
 
-    def encoded_column(self, name: str) -> DateColumn:
+    def encoded_column(self, name: str, totals: TableTotals) -> DateColumn:
         """Return the encoded column, with those parts of the dates that vary."""
         stats, missing = self._stats, self._options.missing
         if not stats.count:

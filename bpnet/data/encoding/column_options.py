@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from bpnet.data.encoding.settings import AnyCategorical, AnyMissing, AnyScaling
+from bpnet.data.encoding.settings import AnyCategorical, AnyMissing, AnyNumeric
 from bpnet.data.numbers.number_format import NumberFormat
 
 Role = Literal["numeric", "categorical", "boolean", "date", "ignored"]
@@ -14,7 +14,7 @@ class ColumnOptions:
     """The options of one column; those that do not suit its role are ignored."""
 
     role: Role
-    scaling: AnyScaling
+    numeric: AnyNumeric
     categorical: AnyCategorical
     missing: AnyMissing
     date_format: str | None = None

@@ -1,16 +1,34 @@
 """Statistics of a column's training rows, gathered chunk by chunk in one pass."""
 
+import zlib
+from dataclasses import dataclass
+
 import numpy as np
 
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.spelling import Spelling
 from bpnet.engine.component import Array
+from bpnet.engine.randomness import SplitUse, split_generator
 
 MAX_CATEGORIES = 500_000
 """Distinct categories that are counted; one that first occurs after them counts as rare."""
 
 SAMPLE_SIZE = 100_000
 """Training rows, drawn at random, that medians and quantiles are estimated from at most."""
+
+
+@dataclass(frozen=True)
+class TableTotals:
+    """Totals of the training rows, by which `auto` is decided, and the seed of the frequencies."""
+
+    rows: int
+    varying: int
+    """Numeric columns that are not constant."""
+    seed: int
+
+    def generator(self, column: str) -> np.random.Generator:
+        """Return the generator of a column, whatever the other columns are."""
+        return split_generator(self.seed, SplitUse.FREQUENCIES, zlib.crc32(column.encode()))
 
 
 class NumericStats:

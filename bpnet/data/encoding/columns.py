@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from bpnet.data.encoding.added_inputs import AnyAddedInputs
 from bpnet.data.encoding.number_errors import percent_note
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.scalers import AnyScaler
@@ -16,7 +17,7 @@ from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.column_numbers import numbers_or_bits
 from bpnet.data.spelling import KnownValues
-from bpnet.engine.component import Array, Component, FieldError, choice
+from bpnet.engine.component import Array, Component, FieldError, choice, number
 
 
 class MissingValueError(ValueError):
@@ -84,11 +85,18 @@ class NumericColumn(EncodedColumn):
     highest: float
     number_format: NumberFormat | None = None
     """The format of the numbers in the training rows; None if it was not recorded."""
+    added: AnyAddedInputs | None = choice(None)
+    """The inputs beside the scaled number, if there are any."""
 
     @property
     def cell_type(self) -> CellType:
         """The type that the cells are read as."""
         return number_cell_type(self.number_format)
+
+    @property
+    def value_inputs(self) -> list[str]:
+        """The names of the inputs without the indicator's."""
+        return [self.name, *(self.added.names(self.name) if self.added else [])]
 
     @property
     def constant(self) -> bool:
@@ -97,7 +105,7 @@ class NumericColumn(EncodedColumn):
         return not self.indicator and spread <= 1e-12 * max(abs(self.lowest), abs(self.highest))
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
-        """Write the scaled number."""
+        """Write the scaled number, and what is added to it."""
         values, _ = numbers_or_bits(column, self.number_format, self.lowest, self.highest)
         if note := percent_note(column, self.name, self.number_format):
             flags.notes.append(note)
@@ -108,6 +116,8 @@ class NumericColumn(EncodedColumn):
         with np.errstate(all="ignore"):
             flags.add("outside", self.name, far_outside(values, self.lowest, self.highest))
             x[:, 0] = self.scale.apply(values)
+            if self.added:
+                self.added.write(values, x[:, 1:])
         return missing
 
 
@@ -150,6 +160,12 @@ class CategoricalColumn(EncodedColumn):
         """The number of codes: one for each category, and one for the pooled."""
         return len(self.levels) + self.pools
 
+    @property
+    def code_names(self) -> list[str]:
+        """The names of the codes, with that of the column."""
+        names = [*self.levels, *(["rare"] if self.pools else [])]
+        return [f"{self.name}={category}" for category in names]
+
     def category_codes(self, column: Column, flags: RowFlags) -> tuple[Array, Array]:
         """Return the code (N,) of each cell, -1 for an unseen one, and the mask of missing ones."""
         codes, texts = column.as_text(self._known)  # NA may be a category of the model
@@ -174,24 +190,48 @@ class CategoricalColumn(EncodedColumn):
 
 @dataclass(frozen=True, kw_only=True)
 class OneHotColumn(CategoricalColumn):
-    """An input for each code: 1 at that of the cell, else 0; all are 0 for an unseen category."""
+    """An input for each code: `hot` at that of the cell, else 0.
+
+    All are 0 for an unseen category.
+    """
 
     kind: Literal["one_hot"] = "one_hot"
+    hot: float = number(1.0, gt=0)
 
     @property
     def value_inputs(self) -> list[str]:
         """The names of the inputs without the indicator's."""
-        return [
-            *(f"{self.name}={category}" for category in self.levels),
-            *([f"{self.name}=rare"] if self.pools else []),
-        ]
+        return self.code_names
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
-        """Write 0 and 1."""
+        """Write 0 and the hot value."""
         codes, missing = self.category_codes(column, flags)
         x[:, : self.code_count] = 0
         listed = np.flatnonzero(codes >= 0)
-        x[listed, codes[listed]] = 1  # one entry per row
+        x[listed, codes[listed]] = self.hot  # one entry per row
+        return missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlusMinusColumn(CategoricalColumn):
+    """An input of two codes: -1 for the first, 1 for the second, 0 for a missing or unseen one."""
+
+    kind: Literal["plus_minus"] = "plus_minus"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.code_count != 2:
+            raise FieldError("levels", "must be two categories, or one and the rare ones")
+
+    @property
+    def value_inputs(self) -> list[str]:
+        """The names of the inputs without the indicator's."""
+        return self.code_names[1:]
+
+    def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
+        """Write -1, 0 and 1."""
+        codes, missing = self.category_codes(column, flags)
+        x[:, 0] = np.where(missing | (codes < 0), 0, 2 * codes - 1)
         return missing
 
 
@@ -231,7 +271,7 @@ class BooleanColumn(EncodedColumn):
     """0 and 1 for a pair of words such as no and yes, in any case.
 
     A word of another pair, such as TRUE, is read by its meaning. A missing value becomes `fill`,
-    another word ½.
+    another word ½. With `plus_minus` the two are -1 and 1, a missing value and another word 0.
     """
 
     kind: Literal["boolean"] = "boolean"
@@ -239,6 +279,7 @@ class BooleanColumn(EncodedColumn):
     true: str
     fill: float | None
     varies: bool
+    plus_minus: bool = False
 
     @property
     def constant(self) -> bool:
@@ -246,7 +287,7 @@ class BooleanColumn(EncodedColumn):
         return not self.varies and not self.indicator
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
-        """Write 0 and 1."""
+        """Write the value of each word."""
         codes, texts = column.without_missing_words().as_text()
         missing = codes < 0
         found = column.positions(KnownValues([self.false, self.true]), texts)
@@ -255,7 +296,10 @@ class BooleanColumn(EncodedColumn):
         unseen = np.isnan(values) & ~missing
         flags.add("unseen", self.name, np.flatnonzero(unseen))
         fill = _required(self.fill, missing) if missing.any() else 0.0
-        x[:, 0] = np.where(missing, fill, np.where(unseen, 0.5, values))
+        if self.plus_minus:
+            x[:, 0] = np.where(missing | unseen, 0, 2 * values - 1)
+        else:
+            x[:, 0] = np.where(missing, fill, np.where(unseen, 0.5, values))
         return missing
 
 

@@ -15,6 +15,7 @@ from bpnet.data.encoding.columns import (
     NumericColumn,
     OneHotColumn,
     OrdinalColumn,
+    PlusMinusColumn,
 )
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.encoding.row_flags import RowFlags
@@ -23,7 +24,13 @@ from bpnet.engine.component import Array, Component, FieldError
 from bpnet.errors import DataError
 
 AnyColumn = (
-    NumericColumn | OneHotColumn | OrdinalColumn | EmbeddingColumn | BooleanColumn | DateColumn
+    NumericColumn
+    | OneHotColumn
+    | PlusMinusColumn
+    | OrdinalColumn
+    | EmbeddingColumn
+    | BooleanColumn
+    | DateColumn
 )
 
 
@@ -105,7 +112,7 @@ class Encoder(Component):
 
     @cached_property
     def _numeric(self) -> list[int]:
-        """The positions of the numeric columns' inputs."""
+        """The positions of the scaled numbers of the numeric columns."""
         positions = zip(self._starts, self.columns, strict=True)
         return [start for start, column in positions if isinstance(column, NumericColumn)]
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from bpnet.data.encoding.cell_errors import CellErrors
-from bpnet.data.encoding.column_fitters import ColumnFitter, column_fitter
+from bpnet.data.encoding.column_fitters import ColumnFitter, NumericFitter, column_fitter
 from bpnet.data.encoding.column_options import ColumnOptions
-from bpnet.data.encoding.column_stats import SAMPLE_SIZE
+from bpnet.data.encoding.column_stats import SAMPLE_SIZE, TableTotals
 from bpnet.data.encoding.encoder import Encoder
 from bpnet.data.reading.table import Table
 from bpnet.engine.component import Array
@@ -26,6 +26,7 @@ def fit_encoder(
     unit_rows: bool,
     rng: np.random.Generator,
     used: Array | None = None,
+    seed: int = 0,
 ) -> Encoder:
     """Fit the encoder of a table's features on its training rows, in one pass.
 
@@ -43,6 +44,8 @@ def fit_encoder(
         Draws the rows that medians and quantiles are estimated from, if there are many.
     used
         The mask (N,) of the rows whose cells must be valid; by default all.
+    seed
+        Draws the frequencies of periodic columns.
 
     Raises
     ------
@@ -57,15 +60,19 @@ def fit_encoder(
         for name, fitter in fitters.items():
             with CellErrors(chunk, name):
                 fitter.add(chunk.column(name), train[rows], sampled[rows])
-    return _encoder(table, fitters, unit_rows=unit_rows)
+    varying = sum(isinstance(one, NumericFitter) and one.varies for one in fitters.values())
+    totals = TableTotals(rows=int(train.sum()), varying=varying, seed=seed)
+    return _encoder(table, fitters, totals, unit_rows=unit_rows)
 
 
-def _encoder(table: Table, fitters: Mapping[str, ColumnFitter], *, unit_rows: bool) -> Encoder:
+def _encoder(
+    table: Table, fitters: Mapping[str, ColumnFitter], totals: TableTotals, *, unit_rows: bool
+) -> Encoder:
     """Return the fitted encoder; raise DataError with the problems of all columns."""
     columns, problems = [], []
     for name, fitter in fitters.items():
         try:
-            columns.append(fitter.encoded_column(name))
+            columns.append(fitter.encoded_column(name, totals))
         except DataError as error:
             problems += [f"{table.name}: {problem}" for problem in error.problems]
     if problems:

@@ -82,6 +82,7 @@ from bpnet.engine.layers import (
     Scale,
 )
 from bpnet.engine.learning_rate_factors import LearningRateFactors
+from bpnet.engine.loop.averaging import Averaging
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.loop.settings import EarlyStopping, Training
@@ -129,6 +130,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Averaging",
     "BatchNormalization",
     "BinaryCrossEntropy",
     "CategoryTable",

@@ -33,7 +33,7 @@ class Dropout(Layer):
     """
     schedule: PlannedSchedule | None = choice(None)
     """Change of the rate during training, to a multiple of 1/65536. By default the rate is
-    constant; constant is the same with masks that are drawn in a third of the time.
+    constant; constant is the same with masks that are drawn in half the time.
     Example: `schedule: flat_cosine`.
     """
     draws: ClassVar[bool] = True

@@ -98,6 +98,7 @@ def fit(
     try:
         for epoch in range(1, training.epochs + 1):
             record = epochs.run(epoch)
+            epochs.steps.resume()
             yield record
             if record.stops:
                 return

@@ -6,6 +6,7 @@ from typing import Literal
 
 from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.learning_rate_factors import LearningRateFactors
+from bpnet.engine.loop.averaging import Averaging
 from bpnet.engine.losses import AnyLoss
 from bpnet.engine.metrics import MetricName
 from bpnet.engine.optimizers import Adam, AnyOptimizer
@@ -75,6 +76,10 @@ class Training(Component):
     gradient_clipping: GradientClipping | None = None
     """Bounds on the gradient of each step. By default there are none.
     Example: `gradient_clipping: {norm: 1.0}`.
+    """
+    averaging: Averaging | None = None
+    """Moving average of the weights, which is validated and kept instead of them. By default there
+    is none; an empty mapping, {}, is one with its defaults. Example: `averaging: {decay: 0.99}`.
     """
     early_stopping: EarlyStopping | None = None
     """Rule for stopping before the last epoch. By default there is none; an empty mapping, {}, is

@@ -7,6 +7,7 @@ import numpy as np
 
 from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
+from bpnet.engine.loop.averaging import BoundAverage
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.evaluation import BoundBatch, Tally, metrics_over
 from bpnet.engine.loop.monitoring import Best
@@ -55,6 +56,8 @@ class Steps:
             for batch in self._batches.shapes
         ]
         self._optimizers = replica_optimizers(each, network)
+        averaging = training.averaging
+        self._average = None if averaging is None else BoundAverage(averaging, network)
         self._square = np.zeros(replicas, network.dtype)  # |g|²
         self._sum = np.zeros(replicas, network.dtype)  # Σ θ
         gradient = network.gradient
@@ -74,7 +77,10 @@ class Steps:
 
     @np.errstate(all="ignore")
     def run(self, epoch: int) -> dict[str, Array]:
-        """Take this epoch's steps; return the loss and metrics (R,) of its batches."""
+        """Take this epoch's steps; return the loss and metrics (R,) of its batches.
+
+        With averaging the network then holds the average, until `resume`.
+        """
         network, tally = self._network, self._tally
         broadcast_unbuffered(self._batch_size)  # until errstate ends
         tally.clear()
@@ -91,7 +97,14 @@ class Steps:
         self._sum_theta.compute()
         # a sum is finite only where all its terms are
         self.finite = np.isfinite(self._squares + self._sum + measured["loss"])
+        if self._average is not None:
+            self._average.enter()
         return measured
+
+    def resume(self) -> None:
+        """Put the parameters that move back into the network, for the next epoch."""
+        if self._average is not None:
+            self._average.leave()
 
     def _take(self, epoch: int) -> None:
         """Take this epoch's steps."""
@@ -114,6 +127,8 @@ class Steps:
                 self._search(batch)
             else:
                 self._follow_gradient(batch)
+            if self._average is not None:
+                self._average.update()
 
     def _follow_gradient(self, batch: BoundBatch) -> None:
         """Run backward, and take a step along the gradient."""

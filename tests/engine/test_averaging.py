@@ -1,4 +1,4 @@
-"""Averaging: the average from its definition, and what is validated, kept and trained on with it."""
+"""Averaging: the average from its definition, and what is validated, kept and trained with it."""
 
 import numpy as np
 import pytest
@@ -22,13 +22,13 @@ LAYERS = [
 ]
 
 
-def run(seeds=(1, 2), rows=ROWS, held=HELD, precision="float64", optimizer=Momentum(), **how):
+def run(seeds=(1, 2), rows=ROWS, held=HELD, precision="float64", **how):
     """Train by whole batches, so that an epoch is a step; return all that there is after each."""
     network = network_of(LAYERS, seeds=seeds, precision=precision)
     states = [(network.theta.copy(), network.statistics.flat.copy())]
     records = []
-    settings = {"batch_size": "full", "epochs": 15, "learning_rate": 0.1, **how}
-    training = Training(optimizer=optimizer, **settings)
+    settings = {"batch_size": "full", "epochs": 15, "learning_rate": 0.1, "optimizer": Momentum()}
+    training = Training(**{**settings, **how})
     for record in fit(training, network, rows, held):
         records.append(record)
         states.append((network.theta.copy(), network.statistics.flat.copy()))
@@ -50,10 +50,9 @@ def averages(states: list[Array], decay: float) -> list[Array]:
 @pytest.mark.parametrize("decay", [0.0, 0.4, 0.98])
 @pytest.mark.parametrize("optimizer", [Momentum(), Adam(), Perturbation()])
 def test_the_last_average_is_kept_and_training_goes_on_without(decay, optimizer):
-    network, records, states = run(
-        averaging=Averaging(decay=decay), keep="last", optimizer=optimizer
-    )
-    _, plain, plain_states = run(keep="last", optimizer=optimizer)
+    how = {"keep": "last", "optimizer": optimizer}
+    network, records, states = run(averaging=Averaging(decay=decay), **how)
+    _, plain, plain_states = run(**how)
     for (theta, statistics), (other, others) in zip(states, plain_states, strict=True):
         assert np.array_equal(theta, other)
         assert np.array_equal(statistics, others)

@@ -52,6 +52,7 @@ from bpnet.engine.activations import (
     Softplus,
     Tanh,
 )
+from bpnet.engine.calibration import fit_temperature
 from bpnet.engine.gradient_check import ParameterCheck, check_gradient
 from bpnet.engine.initializers import (
     Constant,
@@ -84,7 +85,9 @@ from bpnet.engine.layers import (
 from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.loop.averaging import Averaging
 from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.evaluation import out_of_fold_scores
 from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.losses import (
     AbsoluteError,
@@ -188,6 +191,7 @@ __all__ = [
     "ReduceOnPlateau",
     "RegressionError",
     "Relu",
+    "ReplicaRows",
     "RmsProp",
     "Rows",
     "Rprop",
@@ -207,5 +211,7 @@ __all__ = [
     "Zeros",
     "check_gradient",
     "fit",
+    "fit_temperature",
+    "out_of_fold_scores",
     "trace",
 ]

@@ -4,14 +4,14 @@ A metric is immutable settings. `over` gives it the targets that it is measured 
 buffers of one batch. To add a metric, write its class and name it in `TRAINING_METRICS`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from bpnet.engine.class_codes import BoundClassCodes
-from bpnet.engine.component import Array, constant
+from bpnet.engine.component import Array
 from bpnet.engine.matmul import BoundSum
 
 PIECE = 1 << 18
@@ -53,16 +53,25 @@ class Metric:
         """The number M of amounts that are summed."""
         return len(self.names)
 
-    def over(self, targets: Array) -> "Metric":
-        """Return the metric for rows with these targets (N, O), or (S, N, O), of any type."""
+    def over(self, targets: Array | Sequence[Array]) -> "Metric":
+        """Return the metric for rows with these targets (N, O), of any type.
+
+        Replicas with rows of their own have (S, N, O), or one (N, O) each.
+        """
         return self
 
-    def bind(self, scores: Array, targets: Array) -> BoundMetric:
-        """Bind the metric to a batch's scores and targets, each (R, O, B)."""
+    def bind(self, scores: Array, targets: Array, counted: Array | None = None) -> BoundMetric:
+        """Bind the metric to a batch's scores and targets, each (R, O, B).
+
+        Where only some rows count, a mask (R, B) says which.
+        """
         raise TypeError(f"{type(self).__name__} binds nothing")
 
-    def values(self, sums: Array, rows: int) -> dict[str, Array]:
-        """Return each metric (R,) of `rows` rows by its name, from their sums (R, M)."""
+    def values(self, sums: Array, rows: int | Array) -> dict[str, Array]:
+        """Return each metric (R,) of `rows` rows by its name, from their sums (R, M).
+
+        Replicas with different numbers of rows have (R, 1).
+        """
         raise TypeError(f"{type(self).__name__} has no values")
 
 
@@ -73,21 +82,33 @@ class Accuracy(Metric):
     names = ("accuracy",)
     higher_is_better = frozenset(names)
 
-    def bind(self, scores: Array, targets: Array) -> BoundMetric:
+    def bind(self, scores: Array, targets: Array, counted: Array | None = None) -> BoundMetric:
         """Count correct rows; the classes of targets that are read-only are computed once."""
-        return BoundAccuracy(scores, targets, self.threshold)
+        return BoundAccuracy(scores, targets, self.threshold, counted)
 
-    def values(self, sums: Array, rows: int) -> dict[str, Array]:
+    def values(self, sums: Array, rows: int | Array) -> dict[str, Array]:
         """Return the accuracy, from 0 to 1."""
-        return {"accuracy": sums[:, 0] / constant(rows, sums.dtype)}
+        return {"accuracy": (sums / rows)[:, 0]}
 
 
 class BoundAccuracy(BoundMetric):
     """The count of rows in which scores and targets (R, O, B) have the same class."""
 
-    __slots__ = ("_correct", "_count", "_fixed", "_floats", "_predicted", "_sum", "_true")
+    __slots__ = (
+        "_correct",
+        "_count",
+        "_counted",
+        "_fixed",
+        "_floats",
+        "_predicted",
+        "_sum",
+        "_true",
+    )
 
-    def __init__(self, scores: Array, targets: Array, threshold: float) -> None:
+    def __init__(
+        self, scores: Array, targets: Array, threshold: float, counted: Array | None
+    ) -> None:
+        self._counted = counted
         replicas, _, rows = scores.shape
         self._predicted = BoundClassCodes(scores, threshold)
         self._true = BoundClassCodes(targets, 0.5)  # ½ divides 0 and 1, smoothed ones too
@@ -107,6 +128,8 @@ class BoundAccuracy(BoundMetric):
         if not self._fixed:
             self._true.compute()
         np.equal(self._predicted.codes, self._true.codes, self._correct)
+        if self._counted is not None:
+            np.logical_and(self._correct, self._counted, self._correct)
         if self._count is None:
             # a third of the time, but slow along an axis
             sums[0, 0] += np.count_nonzero(self._correct)
@@ -127,22 +150,22 @@ class Closeness(Metric):
     higher_is_better = frozenset(names)
     on_request = True
 
-    def bind(self, scores: Array, targets: Array) -> BoundMetric:
+    def bind(self, scores: Array, targets: Array, counted: Array | None = None) -> BoundMetric:
         """Sum |y - t| over scores and targets, divided by the number of outputs."""
-        return BoundCloseness(scores, targets)
+        return BoundCloseness(scores, targets, counted)
 
-    def values(self, sums: Array, rows: int) -> dict[str, Array]:
+    def values(self, sums: Array, rows: int | Array) -> dict[str, Array]:
         """Return the closeness, at most 1."""
-        return {"closeness": 1 - sums[:, 0] / rows}
+        return {"closeness": 1 - (sums / rows)[:, 0]}
 
 
 class BoundCloseness(BoundMetric):
     """The sum of |y - t| / O over outputs and rows of scores y and targets t (R, O, B)."""
 
-    __slots__ = ("_error", "_outputs", "_scores", "_targets")
+    __slots__ = ("_counted", "_error", "_outputs", "_scores", "_targets")
 
-    def __init__(self, scores: Array, targets: Array) -> None:
-        self._scores, self._targets = scores, targets
+    def __init__(self, scores: Array, targets: Array, counted: Array | None) -> None:
+        self._scores, self._targets, self._counted = scores, targets, counted
         self._error = np.empty_like(scores)
         self._outputs = scores.shape[1]
 
@@ -150,6 +173,8 @@ class BoundCloseness(BoundMetric):
         """Add the sum to sums (R, 1)."""
         np.subtract(self._scores, self._targets, out=self._error)
         np.abs(self._error, out=self._error)
+        if self._counted is not None:
+            np.multiply(self._error, self._counted[:, None], out=self._error)
         sums[:, 0] += self._error.sum(axis=(1, 2)) / self._outputs  # Σ |y - t| / O
 
 
@@ -163,13 +188,14 @@ class LabelAccuracy(Metric):
     names = ("accuracy", "label_accuracy")
     higher_is_better = frozenset(names)
 
-    def bind(self, scores: Array, targets: Array) -> BoundMetric:
+    def bind(self, scores: Array, targets: Array, counted: Array | None = None) -> BoundMetric:
         """Count right rows, and right labels divided by the number of labels."""
-        return BoundLabelAccuracy(scores, targets, self.threshold)
+        return BoundLabelAccuracy(scores, targets, self.threshold, counted)
 
-    def values(self, sums: Array, rows: int) -> dict[str, Array]:
+    def values(self, sums: Array, rows: int | Array) -> dict[str, Array]:
         """Return both shares, from 0 to 1."""
-        return {"accuracy": sums[:, 0] / rows, "label_accuracy": sums[:, 1] / rows}
+        shares = sums / rows
+        return {"accuracy": shares[:, 0], "label_accuracy": shares[:, 1]}
 
 
 class BoundLabelAccuracy(BoundMetric):
@@ -178,6 +204,7 @@ class BoundLabelAccuracy(BoundMetric):
     __slots__ = (
         "_all_right",
         "_count",
+        "_counted",
         "_predicted",
         "_right",
         "_scores",
@@ -185,8 +212,11 @@ class BoundLabelAccuracy(BoundMetric):
         "_threshold",
     )
 
-    def __init__(self, scores: Array, targets: Array, threshold: float) -> None:
+    def __init__(
+        self, scores: Array, targets: Array, threshold: float, counted: Array | None
+    ) -> None:
         replicas, _, rows = scores.shape
+        self._counted = counted
         self._scores, self._targets, self._threshold = scores, targets, threshold
         self._predicted = np.empty(scores.shape, np.bool_)
         self._right: Array = np.empty(scores.shape, np.bool_)
@@ -199,6 +229,8 @@ class BoundLabelAccuracy(BoundMetric):
         np.greater(self._scores, self._threshold, out=self._predicted)
         np.greater(self._targets, 0.5, out=right)  # true labels, for now
         np.equal(self._predicted, right, out=right)  # (R, O, B)
+        if self._counted is not None:
+            np.logical_and(right, self._counted[:, None], out=right)
         np.logical_and.reduce(right, axis=1, out=self._all_right)  # (R, B)
         np.add.reduce(self._all_right, axis=1, out=count[:, 0])
         np.add.reduce(right, axis=(1, 2), out=count[:, 1])
@@ -226,16 +258,18 @@ class RegressionError(Metric):
         """The number of outputs."""
         return int(self._deviations().shape[1])
 
-    def over(self, targets: Array) -> Metric:
-        """Return the metric with the deviation of targets (N, O) or (S, N, O), of any type."""
-        sets = targets if targets.ndim == 3 else targets[None]  # (S, N, O)
+    def over(self, targets: Array | Sequence[Array]) -> Metric:
+        """Return the metric with the deviation of targets (N, O), or of those of each replica."""
+        sets: Sequence[Array] = list(targets)  # (N, O) each
+        if isinstance(targets, np.ndarray) and targets.ndim == 2:
+            sets = [targets]
         return replace(self, deviation=np.array([_deviation(of_set) for of_set in sets]))
 
-    def bind(self, scores: Array, targets: Array) -> BoundMetric:
+    def bind(self, scores: Array, targets: Array, counted: Array | None = None) -> BoundMetric:
         """Sum (y - t)² of each output over the rows."""
-        return BoundRegressionError(scores, targets)
+        return BoundRegressionError(scores, targets, counted)
 
-    def values(self, sums: Array, rows: int) -> dict[str, Array]:
+    def values(self, sums: Array, rows: int | Array) -> dict[str, Array]:
         """Return the RMSE in the user's unit, and R²."""
         rmse = np.sqrt(sums / rows)  # (R, O)
         if self.scale is not None:
@@ -267,16 +301,18 @@ def _deviation(targets: Array) -> Array:
 class BoundRegressionError(BoundMetric):
     """The sums of (y - t)² over the rows of scores y and targets t (R, O, B)."""
 
-    __slots__ = ("_error", "_scores", "_squares", "_targets")
+    __slots__ = ("_counted", "_error", "_scores", "_squares", "_targets")
 
-    def __init__(self, scores: Array, targets: Array) -> None:
-        self._scores, self._targets = scores, targets
+    def __init__(self, scores: Array, targets: Array, counted: Array | None) -> None:
+        self._scores, self._targets, self._counted = scores, targets, counted
         self._error = np.empty_like(scores)
         self._squares = np.empty(scores.shape[:2], scores.dtype)
 
     def add(self, sums: Array) -> None:
         """Add the squares to sums (R, O)."""
         np.subtract(self._scores, self._targets, out=self._error)
+        if self._counted is not None:
+            np.multiply(self._error, self._counted[:, None], out=self._error)
         np.vecdot(self._error, self._error, out=self._squares)  # Σ (y - t)² over the rows
         np.add(sums, self._squares, out=sums)
 

@@ -61,8 +61,8 @@ def stopped_early(evidence: Evidence) -> Iterator[Finding]:
             ["training.target_loss=null"],
         )
     stopping = training.early_stopping
-    if history.stop != "early_stopping" or stopping is None:
-        return
+    if history.stop != "early_stopping" or stopping is None or stopping.patience is None:
+        return  # a patience_factor waits in proportion to the time of the best epoch
     patience, least = stopping.patience, stopping.minimum_improvement
     demanding = least > 0.02 * evidence.chance
     improving = _gain(evidence) > GAIN

@@ -8,6 +8,7 @@ import numpy as np
 
 from bpnet.engine.buffers import empty_units
 from bpnet.engine.component import Array
+from bpnet.engine.loop.passes import Passes, Picks, cut
 from bpnet.engine.randomness import Purpose, generator
 
 
@@ -50,6 +51,22 @@ class Rows:
         """Return values (S N, …), one for each row of each set, as (S, N, …)."""
         return values.reshape(self.sets, len(self), *values.shape[1:])
 
+    @property
+    def counts(self) -> Array:
+        """The number of rows of each set: () where it is one for all."""
+        return np.asarray(float(len(self)))
+
+    @property
+    def weight_sums(self) -> Array:
+        """The sum of each set's weights, () or (S,): the number of rows where there are none."""
+        if self.weights is None:
+            return self.counts
+        return np.asarray(self.by_set(self.weights).sum(axis=1, dtype=np.float64))
+
+    def targets(self) -> Array | list[Array]:
+        """Return the targets (N, O), or those of several sets (S, N, O)."""
+        return self.by_set(self.y) if self.sets > 1 else self.y
+
     def normalized(self) -> "Rows":
         """Return the rows with each set's weights scaled to a mean of 1.
 
@@ -80,8 +97,10 @@ class Rows:
             self.sets,
         )
 
-    def batches(self, size: int, seeds: Sequence[int], *, shuffle: bool) -> "Batches":
-        """Return the batches of `size` rows for replicas with these seeds.
+    def batches(
+        self, size: int, seeds: Sequence[int], *, shuffle: bool, spread: bool = False
+    ) -> "Batches":
+        """Return the batches of `size` rows for replicas with these seeds, as `cut` makes them.
 
         Raises ValueError if there are several sets, but not one for each replica.
         """
@@ -89,7 +108,15 @@ class Rows:
             raise ValueError(
                 f"there are {self.sets} sets of rows for {len(seeds)} replicas; each needs one"
             )
-        return Batches(self, size, seeds, shuffle=shuffle)
+        return Batches(self, size, seeds, shuffle=shuffle, spread=spread)
+
+    def one_pass(self, size: int, seeds: Sequence[int]) -> "Batches":
+        """Return the batches of one pass through the rows in their order, to measure them."""
+        return self.batches(size, seeds, shuffle=False)
+
+    def picked_batches(self, picks: Picks, size: int, *, spread: bool = False) -> "Batches":
+        """Return the batches of `size` rows in which each replica has its picks of these rows."""
+        return PickedBatches(self, picks, size, spread=spread)
 
 
 def stacked(each: Sequence[Rows]) -> Rows:
@@ -129,6 +156,8 @@ class Batch:
         self.y = empty_units(replicas, rows.y.shape[1], size, rows.y.dtype)
         self.weights = None if self._weights is None else self._weights[:, None]  # (R, 1, B)
         self.size = size
+        self.counted: Array | None = None
+        """Mask (R, B) of the rows that count, where some only fill the batch up."""
 
     def gather(self, order: Array) -> None:
         """Fill the buffers with the rows whose indices are in order (R, B)."""
@@ -153,7 +182,7 @@ class WholeBatch(Batch):
                 f"all {len(rows)} rows cannot be one batch, because they are not in memory; "
                 "pick some of them"
             )
-        self.size = len(rows)
+        self.size, self.counted = len(rows), None
         self.x = rows.by_set(rows.x).transpose(0, 2, 1)  # (S, I, B)
         # a copy for each replica, since the loss is faster on the order that scores have
         self.y = empty_units(replicas, rows.y.shape[1], len(rows), rows.y.dtype)
@@ -169,41 +198,127 @@ class WholeBatch(Batch):
         """Do nothing: the buffers hold all rows from the start."""
 
 
-class Batches:
-    """The batches of every epoch, of `size` rows each; the last may be shorter.
+class PickedBatch(Batch):
+    """The buffers of a batch of which some rows may not count, and weights are divided by `means`.
 
-    `shapes` holds one Batch for each size that occurs. With `shuffle`, each replica has its own
-    order in each epoch, drawn from its seed; a single batch of all rows is never shuffled.
+    `counted` (R, B) is None where all rows count.
     """
 
-    def __init__(self, rows: Rows, size: int, seeds: Sequence[int], *, shuffle: bool) -> None:
-        self._seeds, self._size, self._rows = seeds, min(size, len(rows)), len(rows)
-        replicas = len(seeds)
+    def __init__(
+        self, rows: Rows, size: int, replicas: int, means: Array | None, *, masked: bool
+    ) -> None:
+        super().__init__(rows, size, replicas)
+        self._means = means
+        if masked:
+            self.counted = np.ones((replicas, size), np.bool_)
+            if self._weights is None:
+                self._weights = np.ones((replicas, size), rows.x.dtype)
+                self.weights = self._weights[:, None]
+
+    def gather_counted(self, order: Array, counted: Array | None) -> None:
+        """Fill the buffers with rows in order (R, B), of which those in a mask count."""
+        self.gather(order)
+        if self._weights is None:
+            return
+        if self._rows.weights is None:
+            self._weights.fill(1)
+        elif self._means is not None:
+            np.divide(self._weights, self._means, self._weights)
+        if counted is not None and self.counted is not None:
+            np.copyto(self.counted, counted)
+            np.multiply(self._weights, counted, self._weights)
+
+
+class Batches:
+    """The batches of every epoch, as `cut` makes them of `size` rows.
+
+    `shapes` holds one Batch for each size that occurs. With `shuffle`, each replica has its own
+    order in each pass, drawn from its seed; a single batch of all rows is never shuffled.
+    """
+
+    length: int
+    """Rows in an epoch."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        size: int,
+        seeds: Sequence[int],
+        *,
+        shuffle: bool,
+        spread: bool = False,
+    ) -> None:
+        self._size, self.per_epoch, self.length = cut(len(rows), size, spread=spread)
         self.shapes: list[Batch]
         if self._size == len(rows):
-            self.shapes, self._shuffle = [WholeBatch(rows, replicas)], False
-        else:
-            rest = len(rows) % self._size
-            self.shapes = [Batch(rows, n, replicas) for n in (self._size, rest) if n]
-            self._shuffle = shuffle
-        starts = np.arange(rows.sets) * len(rows)  # (S,)
-        self._starts = np.broadcast_to(starts, replicas).tolist()
-        """Index of each replica's first row."""
-        # (R, N)
-        self._order = np.array([start + np.arange(len(rows)) for start in self._starts])
-        self.per_epoch = -(-len(rows) // self._size)  # rounded up
+            self.shapes = [WholeBatch(rows, len(seeds))]
+            return
+        rest = self.length % self._size
+        self.shapes = [Batch(rows, n, len(seeds)) for n in (self._size, rest) if n]
+        # the first row of each replica's set
+        starts = np.broadcast_to(np.arange(rows.sets) * len(rows), len(seeds)).tolist()
+
+        def draw(replica: int, number: int) -> Array:
+            order = np.arange(len(rows))
+            if shuffle:
+                order = generator(seeds[replica], Purpose.ROW_ORDER, number).permutation(len(rows))
+            order += starts[replica]
+            return order
+
+        self._passes = Passes(draw, [len(rows)] * len(seeds), self.length)
 
     def epoch(self, number: int) -> Iterable[int]:
         """Gather this epoch's batches in turn, and yield the index of the buffers in `shapes`."""
         return (0,) if self.per_epoch == 1 else self._gathered(number)
 
     def _gathered(self, number: int) -> Iterator[int]:
-        if self._shuffle:
-            for order, seed, start in zip(self._order, self._seeds, self._starts, strict=True):
-                drawn = generator(seed, Purpose.ROW_ORDER, number).permutation(self._rows)
-                np.add(drawn, start, out=order)
-        for start in range(0, self._rows, self._size):
-            order = self._order[:, start : start + self._size]  # (R, B)
+        self._passes.go_to(number)
+        for start in range(0, self.length, self._size):
+            order = self._passes.order[:, start : start + self._size]  # (R, B)
             shape = 0 if order.shape[1] == self._size else 1
             self.shapes[shape].gather(order)
+            yield shape
+
+
+class PickedBatches(Batches):
+    """The batches of replicas of which each has its own picks of the same rows."""
+
+    def __init__(self, rows: Rows, picks: Picks, size: int, *, spread: bool) -> None:
+        self._size, self.per_epoch, self.length = cut(picks.length, size, spread=spread)
+        if self.per_epoch == 1 and {self.length} == {len(each) for each in picks.each}:
+            picks = replace(picks, once=True)  # a single batch of all rows is never shuffled
+        self._orders = picks.orders(self.length)
+        self.picked = self._buffers(rows, picks)
+        self.shapes = [*self.picked]
+        # a batch that never changes is gathered once, and its targets are read-only, so that
+        # metrics compute true classes once
+        self._fixed = rows.in_memory and picks.once and self.per_epoch == 1
+        if self._fixed:
+            self.picked[0].gather_counted(self._orders.order, self._orders.counted)
+            self.picked[0].y.setflags(write=False)
+
+    def _buffers(self, rows: Rows, picks: Picks) -> list[PickedBatch]:
+        """Return the buffers of each size of batch, which are filled from these rows."""
+        masked = self._orders.counted is not None
+        return [
+            PickedBatch(rows, n, len(picks.each), picks.means, masked=masked)
+            for n in (self._size, self.length % self._size)
+            if n
+        ]
+
+    def epoch(self, number: int) -> Iterable[int]:
+        """Gather this epoch's batches in turn, and yield the index of the buffers in `shapes`."""
+        return (0,) if self._fixed else self._gathered(number)
+
+    def _gathered(self, number: int) -> Iterator[int]:
+        self._orders.go_to(number)
+        yield from self._in_turn(self._orders.order, self._orders.counted)
+
+    def _in_turn(self, order: Array, counted: Array | None) -> Iterator[int]:
+        """Gather the batches of an order and a mask (R, K), and yield their buffers' index."""
+        for start in range(0, order.shape[1], self._size):
+            rows = order[:, start : start + self._size]  # (R, B)
+            shape = 0 if rows.shape[1] == self._size else 1
+            mask = None if counted is None else counted[:, start : start + self._size]
+            self.picked[shape].gather_counted(rows, mask)
             yield shape

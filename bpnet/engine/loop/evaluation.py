@@ -6,7 +6,8 @@ import numpy as np
 
 from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
-from bpnet.engine.loop.batches import Batch, Rows
+from bpnet.engine.loop.batches import Batch
+from bpnet.engine.loop.replica_rows import AnyRows, ReplicaRows
 from bpnet.engine.losses import Loss
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network, chunk_rows
@@ -16,12 +17,23 @@ from bpnet.engine.penalties import BoundPenalty
 class Tally:
     """Sums over the batches of one pass through rows: of losses, and of each metric's amounts."""
 
-    def __init__(self, rows: Rows, loss: Loss, metrics: Sequence[Metric], replicas: int) -> None:
-        self._rows = len(rows)
-        weight: Array | float = float(len(rows))
-        if rows.weights is not None:
-            weight = rows.by_set(rows.weights).sum(axis=1, dtype=np.float64)
-        self._divisor = np.asarray(weight if loss.rows == "mean" else 1.0)  # () or (S,)
+    def __init__(
+        self,
+        rows: AnyRows,
+        loss: Loss,
+        metrics: Sequence[Metric],
+        replicas: int,
+        length: int | None = None,
+    ) -> None:
+        counts, weights = rows.counts, rows.weight_sums  # () or (S,)
+        # of each replica's rows, the share that an epoch of `length` rows takes
+        share = np.asarray(1.0 if length is None else length / counts)
+        self._rows = len(rows) if length is None else length
+        self._counts = counts[:, None] if counts.ndim else counts
+        self._excess = None
+        if (share != 1).any():
+            self._excess = share[:, None] if share.ndim else share
+        self._divisor = np.asarray(weights * share if loss.rows == "mean" else 1.0)  # () or (S,)
         self.loss = np.zeros(replicas)
         """Σ w l (R,)."""
         self.metrics = [(metric, np.zeros((replicas, metric.width))) for metric in metrics]
@@ -42,7 +54,8 @@ class Tally:
         """Return the loss, with the penalties added, and the metrics, each (R,)."""
         values = {"loss": self.loss / self._divisor}
         for metric, sums in self.metrics:
-            values.update(metric.values(sums, self._rows))
+            once = sums if self._excess is None else sums / self._excess
+            values.update(metric.values(once, self._counts))
         return values
 
 
@@ -57,7 +70,8 @@ class BoundBatch:
         self.loss = loss.bind(self.network.output, batch.y, batch.weights, network.progress)
         self._loss_sums = tally.loss
         self._metrics = [
-            (metric.bind(self.network.output, batch.y), sums) for metric, sums in tally.metrics
+            (metric.bind(self.network.output, batch.y, batch.counted), sums)
+            for metric, sums in tally.metrics
         ]
 
     def assess(self) -> None:
@@ -77,33 +91,72 @@ class Evaluator:
         network: Network,
         loss: Loss,
         metrics: Sequence[Metric],
-        rows: Rows,
+        rows: AnyRows,
         penalty: BoundPenalty | None = None,
     ) -> None:
         metrics = metrics_over(metrics, rows)
         prepared = rows.prepared(loss.prepare)
         self._tally = Tally(prepared, loss, metrics, len(network.seeds))
-        self._batches = prepared.batches(chunk_rows(network), network.seeds, shuffle=False)
+        self._batches = prepared.one_pass(chunk_rows(network), network.seeds)
         self._bound = [
             BoundBatch(network, loss, self._tally, batch, training=False)
             for batch in self._batches.shapes
         ]
         self._penalty = penalty
+        self._scores: Array | None = None
+
+    @property
+    def loss_sums(self) -> Array:
+        """Σ w l (R,) over the rows, penalty excluded; the next evaluation overwrites it."""
+        return self._tally.loss
+
+    @property
+    def names(self) -> list[str]:
+        """The names of what `evaluate` returns."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return list(self._tally.values())
+
+    def keep_scores(self) -> Array:
+        """Return the array (O, R, N) into which each evaluation writes its scores from now on."""
+        replicas, outputs, _ = self._bound[0].network.output.shape
+        self._scores = np.zeros(
+            (outputs, replicas, self._batches.length), self._bound[0].network.output.dtype
+        )
+        return self._scores
 
     def evaluate(self) -> dict[str, Array]:
         """Return the loss, penalty included, and the metrics, each (R,), of the present network."""
         self._tally.clear()
         with np.errstate(over="ignore", invalid="ignore"):
             broadcast_unbuffered(self._bound[0].size)
+            start = 0
             for shape in self._batches.epoch(0):
-                self._bound[shape].assess()
+                bound = self._bound[shape]
+                bound.assess()
+                if self._scores is not None:
+                    place = slice(start, start := start + bound.size)
+                    np.copyto(self._scores[:, :, place], bound.network.output.transpose(1, 0, 2))
             values = self._tally.values()
             if self._penalty is not None and self._penalty.active:
                 values["loss"] = values["loss"] + self._penalty.value()
         return values
 
 
-def metrics_over(metrics: Sequence[Metric], rows: Rows) -> list[Metric]:
+def out_of_fold_scores(network: Network, held_out: ReplicaRows) -> list[Array]:
+    """Return the scores (N_r, O) that each replica gives to the rows that are its picks."""
+    batches = held_out.one_pass(chunk_rows(network), network.seeds)
+    bound = [network.bind(batch.x, training=False) for batch in batches.shapes]
+    scores = np.empty((len(network.seeds), batches.length, network.outputs), network.dtype)
+    start = 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for shape in batches.epoch(0):
+            bound[shape].forward()
+            place = slice(start, start := start + batches.shapes[shape].size)
+            np.copyto(scores[:, place], bound[shape].output.transpose(0, 2, 1))
+    return [own[: len(picks)] for own, picks in zip(scores, held_out.picks, strict=True)]
+
+
+def metrics_over(metrics: Sequence[Metric], rows: AnyRows) -> list[Metric]:
     """Return the metrics for these rows."""
-    targets = rows.by_set(rows.y) if rows.sets > 1 else rows.y  # (S, N, O), or (N, O)
+    targets = rows.targets() if metrics else []
     return [metric.over(targets) for metric in metrics]

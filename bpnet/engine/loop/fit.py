@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.evaluation import Evaluator
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.monitoring import Best, Keeper, Monitor, Stop
+from bpnet.engine.loop.pools import OOF_LOSS, PoolMonitor, Pools, pooled_loss
+from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.loop.steps import Steps
 from bpnet.engine.losses import SquaredError
@@ -44,17 +45,20 @@ class Record(NamedTuple):
     """Warnings of layers that are new in this epoch."""
     before: Array | None = None
     """With `keep_before`, θ (R, P) before the epoch's last step; the next epoch overwrites it."""
+    checked: bool = True
+    """Whether validation rows were measured; otherwise `val_` metrics and oof_loss are nan."""
 
 
 def fit(
     training: Training,
     network: Network,
-    rows: Rows,
-    validation: Rows | None = None,
+    rows: AnyRows,
+    validation: AnyRows | None = None,
     metrics: Sequence[Metric] = (),
     *,
     each: Sequence[Training] | None = None,
     keep_before: bool = False,
+    pools: Sequence[Sequence[int]] = (),
 ) -> Generator[Record, None, None]:
     """Train a network in place, and yield a record after each epoch.
 
@@ -80,6 +84,12 @@ def fit(
         whether the schedule waits for a plateau, is `training`'s.
     keep_before
         Whether records have the parameters before the epoch's last step.
+    pools
+        Groups of replicas, by number, that keep one epoch and stop together: that in which
+        `oof_loss` is best, the loss of all their validation rows together without label smoothing,
+        for cross-entropies at the best common temperature. Another monitored metric, and the loss
+        that `target_loss` asks for, are the mean over the pool. A replica that diverges leaves its
+        pool; one that is in none is a pool by itself.
 
     Yields
     ------
@@ -89,11 +99,12 @@ def fit(
     Raises
     ------
     ValueError
-        If rows, loss and network do not fit together.
+        If rows, loss and network do not fit together, or pools and replicas, or there are pools but
+        no validation rows.
     """
     initialize_by_rows(network, rows)
     each = [training] * len(network.seeds) if each is None else each
-    epochs = _Epochs(training, network, rows.normalized(), validation, metrics, each)
+    epochs = _Epochs(training, network, rows.normalized(), validation, metrics, each, pools)
     epochs.steps.before = np.empty_like(network.theta) if keep_before else None
     try:
         for epoch in range(1, training.epochs + 1):
@@ -113,19 +124,24 @@ class _Epochs:
         self,
         training: Training,
         network: Network,
-        rows: Rows,
-        validation: Rows | None,
+        rows: AnyRows,
+        validation: AnyRows | None,
         metrics: Sequence[Metric],
         each: Sequence[Training],
+        pools: Sequence[Sequence[int]],
     ) -> None:
         replicas, validated = len(network.seeds), validation is not None
+        if pools and not validated:
+            raise ValueError("there are pools, but no validation rows to choose their epoch by")
         loss = training.loss or SquaredError()
         penalties = [Penalty(l1=one.l1, l2=one.l2) for one in each]
         penalty = bind_penalties(penalties, network.theta, network.gradient, network.weights)
         self._network = network
         self.steps = Steps(training, network, loss, rows, metrics, penalty, each)
         self.keeper = Keeper(network)
-        self._monitor = Monitor(training, self.keeper, replicas, validated=validated)
+        self._monitor = Monitor(
+            training, self.keeper, replicas, validated=validated, pooled=bool(pools)
+        )
         metric = self._monitor.metric
         self._plateau = (
             training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
@@ -135,25 +151,52 @@ class _Epochs:
         self._validation = (
             None if validation is None else Evaluator(network, loss, metrics, validation, penalty)
         )
+        self._pools = None
+        if pools and validation is not None and self._validation is not None:
+            pooled_rows = pooled_loss(self._validation, loss, validation, network.seeds)
+            self._pools = PoolMonitor(Pools(pools, replicas), pooled_rows, metric, replicas)
         # the batches' metrics are of the parameters before each step, not of those to be kept
-        remeasure = (self._monitor.reads_metric or self._plateau) and not metric.startswith("val_")
+        held_out = metric.startswith("val_") or metric == OOF_LOSS
+        remeasure = (self._monitor.reads_metric or self._plateau) and not held_out
         self._again = Evaluator(network, loss, metrics, rows, penalty) if remeasure else None
         self._warned = len(network.warnings)
+        self._every, self._epochs = training.check_every, training.epochs
+        self._members: Array = np.ones(replicas, np.bool_)  # of pools, at the check before
+        nothing = np.full(replicas, np.nan)
+        names = [f"val_{name}" for name in self._validation.names] if self._validation else []
+        self._unchecked = dict.fromkeys([*names, *([OOF_LOSS] if pools else [])], nothing)
 
     def run(self, epoch: int) -> Record:
         """Train for one epoch, measure it, and decide what is kept and which replicas stop."""
         steps, monitor = self.steps, self._monitor
         measured = steps.run(epoch)
-        finite = steps.finite
-        if self._validation:
-            scores = self._validation.evaluate()
-            measured |= {f"val_{name}": value for name, value in scores.items()}
-            finite &= np.isfinite(measured["val_loss"])
-        monitored = (self._again.evaluate() if self._again else measured)[monitor.metric]
+        finite, loss = steps.finite, measured["loss"]
         running = monitor.running  # in this epoch; `observe` may stop some
-        monitor.observe(epoch, measured["loss"], monitored, finite)
-        if self._plateau:
-            self._stalled.observe(monitored)
+        checked = epoch % self._every == 0 or epoch == self._epochs
+        monitored = None
+        if checked:
+            if self._validation:
+                scores = self._validation.evaluate()
+                measured |= {f"val_{name}": value for name, value in scores.items()}
+                finite &= np.isfinite(measured["val_loss"])
+            if self._pools:
+                measured[OOF_LOSS] = self._pools.loss(running & finite)
+            monitored = (self._again.evaluate() if self._again else measured)[monitor.metric]
+        else:
+            measured |= self._unchecked
+        if self._pools:
+            members = running & finite
+            loss = self._pools.mean(loss, members)
+            if monitored is not None:
+                monitored = self._pools.monitored(monitored, members)
+                if (members < self._members).any():
+                    monitor.restate_best(self._pools.best(members), members)
+                self._members = members
+        improved = monitor.observe(epoch, loss, monitored, finite)
+        if self._pools and monitored is not None:
+            self._pools.keep(improved)
+        if self._plateau and monitored is not None:
+            self._stalled.observe(monitored, self._every)
             steps.reduce_rate(self._plateau, self._stalled)
         return Record(
             epoch=epoch,
@@ -167,6 +210,7 @@ class _Epochs:
             stops=tuple(stop for stop in monitor.stops if stop) if monitor.ended else None,
             warnings=self._new_warnings(),
             before=steps.before,
+            checked=checked,
         )
 
     def _new_warnings(self) -> tuple[str, ...]:

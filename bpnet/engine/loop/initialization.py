@@ -1,13 +1,13 @@
 """First weights that depend on training rows, which a network then meets before it trains."""
 
-from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.network import Network
 
 INITIAL_ROWS = 512
 """Largest number of rows that first weights are adapted to."""
 
 
-def initialize_by_rows(network: Network, rows: Rows) -> None:
+def initialize_by_rows(network: Network, rows: AnyRows) -> None:
     """Adapt the first weights to some training rows, each replica's to its own, if any wait for it.
 
     The rows are a random batch; up to `INITIAL_ROWS` they are all.

@@ -27,15 +27,24 @@ class Best:
         """Mask (R,) of the replicas none of whose values was a number yet."""
         return np.asarray(np.isinf(self._best))
 
-    def observe(self, value: Array) -> Array:
-        """Return the mask (R,) of the replicas whose value improved enough; a nan never does."""
+    def observe(self, value: Array, epochs: int = 1) -> Array:
+        """Return the mask (R,) of the replicas whose value improved enough; a nan never does.
+
+        It is the value after so many `epochs` since the one before.
+        """
         # lower is better
         cost = -value if self._higher else value
         improved = cost < (self._best - self._least if self._least else self._best)
         np.copyto(self._best, cost, where=improved)
-        self.since += 1
+        self.since += epochs
         self.since[improved] = 0
         return improved
+
+    def restate(self, value: Array, replicas: Array) -> None:
+        """Replace the best value, where there is one, of the replicas in a mask (R,)."""
+        np.copyto(
+            self._best, -value if self._higher else value, where=replicas & np.isfinite(self._best)
+        )
 
 
 class Keeper:
@@ -69,10 +78,16 @@ class Monitor:
     """The decision, after each epoch, what to keep and when each replica stops."""
 
     def __init__(
-        self, training: Training, keeper: Keeper, replicas: int, *, validated: bool
+        self,
+        training: Training,
+        keeper: Keeper,
+        replicas: int,
+        *,
+        validated: bool,
+        pooled: bool = False,
     ) -> None:
         self._training, self._keeper = training, keeper
-        self.metric = training.monitor(validated=validated)
+        self.metric = training.monitor(validated=validated, pooled=pooled)
         self._best = (
             Best(self.metric, replicas) if training.keeps_best(validated=validated) else None
         )
@@ -86,6 +101,7 @@ class Monitor:
         """Mask (R,) of the replicas that train; a new array whenever one stops."""
         self.diverged: Array = np.zeros(replicas, np.bool_)
         """Mask (R,) of the replicas that stopped by diverging; a new array whenever one does."""
+        self._checked = 0  # the last epoch with a check
         self.ended = False
         """True if no replica trains any more."""
 
@@ -94,12 +110,27 @@ class Monitor:
         """True if the monitored metric decides anything."""
         return self._best is not None or self._stalled is not None
 
-    def observe(self, epoch: int, loss: Array, monitored: Array, finite: Array) -> None:
-        """Note an epoch's training loss, monitored metric, and mask of finite replicas (R,)."""
+    def restate_best(self, value: Array, replicas: Array) -> None:
+        """Replace the best value of the replicas in a mask (R,), whose pool has changed."""
+        for best in (self._best, self._stalled):
+            if best is not None:
+                best.restate(value, replicas)
+
+    def observe(self, epoch: int, loss: Array, monitored: Array | None, finite: Array) -> Array:
+        """Note an epoch's training loss, monitored metric, and mask of finite replicas (R,).
+
+        The metric is None in an epoch without a check. Return the mask of the replicas that kept
+        the epoch.
+        """
         improved = self.running & finite
-        if self._best is not None:
+        passed = epoch - self._checked
+        if monitored is not None:
+            self._checked = epoch
+        if monitored is None:
+            improved &= self._best is None
+        elif self._best is not None:
             # `unknown` after `observe`: until a value is a number, each epoch is kept
-            improved &= self._best.observe(monitored) | self._best.unknown
+            improved &= self._best.observe(monitored, passed) | self._best.unknown
         if all(improved.tolist()):  # then all are finite, too
             self._keeper.keep_all(epoch)
         else:
@@ -108,13 +139,21 @@ class Monitor:
         # a replica's first reason stands: `_stop` changes only those that train
         if self._training.target_loss is not None:
             self._stop(loss <= self._training.target_loss, "target_loss")
-        if self._stalled is not None and self._training.early_stopping is not None:
-            self._stalled.observe(monitored)
-            self._stop(
-                self._stalled.since >= self._training.early_stopping.patience, "early_stopping"
-            )
+        if self._stalled is not None and monitored is not None:
+            self._stalled.observe(monitored, passed)
+            self._stop(self._impatient(epoch, self._stalled.since), "early_stopping")
         if epoch == self._training.epochs:
             self._stop(self.running, "epochs")
+        return improved
+
+    def _impatient(self, epoch: int, since: Array) -> Array:
+        """Return the mask of the replicas that improved last too long `since` (R,) an epoch."""
+        stopping, epochs = self._training.early_stopping, self._training.epochs
+        if stopping is None or stopping.patience_factor is None:
+            return np.asarray(since >= (stopping and stopping.patience))
+        # t > factor t_best + share, both sides times the number of epochs
+        limit = stopping.patience_factor * (epoch - since) + stopping.patience_share * epochs
+        return np.asarray(epoch > limit)
 
     def _stop(self, which: Array, reason: Stop) -> None:
         """Stop those replicas of a mask (R,) that still train."""

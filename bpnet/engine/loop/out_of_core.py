@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.loop.batches import Batch, Batches, Rows
+from bpnet.engine.loop.batches import Batch, Batches, PickedBatch, PickedBatches, Rows
+from bpnet.engine.loop.passes import Picks
 from bpnet.engine.randomness import Purpose, generator
 
 
@@ -67,12 +68,30 @@ class StoredRows(Rows):
         self.release()
         return Rows(x, self.prepare(y), weights)
 
-    def batches(self, size: int, seeds: Sequence[int], *, shuffle: bool) -> Batches:
-        """Return the batches of `size` rows for replicas with these seeds."""
+    def batches(
+        self, size: int, seeds: Sequence[int], *, shuffle: bool, spread: bool = False
+    ) -> Batches:
+        """Return the batches of `size` rows for replicas with these seeds, as `cut` makes them."""
+        if spread:
+            every = [np.arange(len(self))] * len(seeds)
+            picks = Picks(every, seeds, len(self), shuffle=shuffle)
+            return self.picked_batches(picks, size, spread=True)
         return WindowedBatches(self, size, seeds, shuffle=shuffle)
 
-    def copy(self, rows: slice, into: Rows, place: slice) -> None:
-        """Copy rows into a place of rows in memory, which have the type `dtype`."""
+    def picked_batches(self, picks: Picks, size: int, *, spread: bool = False) -> Batches:
+        """Return the batches of `size` rows in which each replica has its picks of these rows."""
+        return PickedWindows(self, picks, size, spread=spread)
+
+    def window_of(self, length: int) -> Rows:
+        """Return rows in memory, of which `copy` fills any place."""
+        return Rows(
+            np.empty((length, self.x.shape[1]), self.dtype),
+            np.empty((length, self.y.shape[1]), self.dtype),
+            None if self.weights is None else np.empty(length, self.weights.dtype),
+        )
+
+    def copy(self, rows: slice | Array, into: Rows, place: slice) -> None:
+        """Copy rows, a slice or their numbers, to a place of rows in memory of type `dtype`."""
         into.x[place] = self.x[rows]
         into.y[place] = self.prepare(np.array(self.y[rows], self.dtype))
         if self.weights is not None and into.weights is not None:
@@ -93,16 +112,12 @@ class WindowedBatches(Batches):
         replicas = len(seeds)
         # a multiple of the batch size, so that a window ends where a batch does
         length = min(max(rows.window // self._size, 1) * self._size, len(rows))
-        self._window = Rows(
-            np.empty((length, rows.x.shape[1]), rows.dtype),
-            np.empty((length, rows.y.shape[1]), rows.dtype),
-            None if rows.weights is None else np.empty(length, rows.weights.dtype),
-        )
+        self._window = rows.window_of(length)
         rest = len(rows) % self._size
         self.shapes = [Batch(self._window, n, replicas) for n in (self._size, rest) if n]
         self._shuffle = shuffle and self._size < len(rows)
         self._order = np.broadcast_to(np.arange(length), (replicas, length)).copy()
-        self.per_epoch = -(-len(rows) // self._size)
+        self.per_epoch, self.length = -(-len(rows) // self._size), len(rows)
 
     def epoch(self, number: int) -> Iterator[int]:
         """Gather this epoch's batches in turn, and yield the index of the buffers in `shapes`."""
@@ -148,3 +163,48 @@ class WindowedBatches(Batches):
             order = generator(0, Purpose.BLOCK_ORDER, number).permutation(len(order))
         for k in order.tolist():
             yield k * block, min((k + 1) * block, rows)
+
+
+class PickedWindows(PickedBatches):
+    """The batches of replicas of which each has its own picks of the rows in a file.
+
+    The window has a part for each replica, which holds its next rows. Where a part holds a whole
+    epoch, batches are those of rows in memory. Else a pass with `shuffle` takes the file's blocks
+    in an order drawn from the number of the pass only, of each block the replica's rows, and within
+    a part each replica has its own order, drawn from its seed and the epoch.
+    """
+
+    def __init__(self, rows: StoredRows, picks: Picks, size: int, *, spread: bool) -> None:
+        self._stored, self._picks = rows, picks
+        super().__init__(rows, picks, size, spread=spread)
+
+    def _buffers(self, rows: Rows, picks: Picks) -> list[PickedBatch]:
+        """Make the window, and return the buffers of each size of batch, filled from it."""
+        stored, replicas = self._stored, len(picks.each)
+        # a multiple of the batch size, so that a window ends where a batch does
+        batches = max(stored.window // (replicas * self._size), 1)
+        self._part = min(batches * self._size, self.length)
+        self._window = stored.window_of(replicas * self._part)
+        self._starts = np.arange(replicas)[:, None] * self._part  # (R, 1)
+        self._shuffle = picks.shuffle and self._part < self.length
+        if self._shuffle:
+            blocks = -(-len(stored) // stored.block)  # rounded up
+            self._orders = picks.orders(self.length, (stored.block, blocks))
+        return super()._buffers(self._window, picks)
+
+    def _gathered(self, number: int) -> Iterator[int]:
+        self._orders.go_to(number)
+        order, counted = self._orders.order, self._orders.counted
+        # once for all windows, so that each is shuffled differently
+        generators = [generator(seed, Purpose.ROW_ORDER, number) for seed in self._picks.seeds]
+        for start in range(0, self.length, self._part):
+            rows = order[:, start : start + self._part]  # (R, K)
+            for first, of_replica in zip(self._starts[:, 0].tolist(), rows, strict=True):
+                self._stored.copy(of_replica, self._window, slice(first, first + len(of_replica)))
+            self._stored.release()
+            places = self._starts + np.arange(rows.shape[1])
+            if self._shuffle:
+                for of_replica, rng in zip(places, generators, strict=True):
+                    rng.shuffle(of_replica)
+            mask = None if counted is None else counted[:, start : start + self._part]
+            yield from self._in_turn(places, mask)

@@ -16,19 +16,50 @@ from bpnet.engine.schedules import AnySchedule, ConstantRate
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping(Component):
-    """Stop once the monitored metric has not improved for `patience` epochs."""
+    """Stop once the monitored metric has not improved for `patience` epochs.
+
+    With a `patience_factor` f and `patience_share` s, stop once t > f t_best + s, where t is the
+    share of all epochs that has passed, and t_best that at which the metric improved last: a
+    training whose best comes late may wait longer.
+    """
 
     monitor: str | None = None
     """Column of metrics.csv that has to improve. By default val_loss, or loss where there are no
     validation rows. Example: `monitor: val_accuracy`.
     """
-    patience: int = number(20, ge=1)
-    """Epochs in a row without an improvement after which training stops. Example: `patience: 10`.
+    patience: int | None = number(None, ge=1)
+    """Epochs in a row without an improvement after which training stops; by default 20, unless
+    there is a `patience_factor`. Example: `patience: 10`.
+    """
+    patience_factor: float | None = number(None, ge=1)
+    """Instead of `patience`: training stops once it has taken this many times the epochs that it
+    took to its best one, and `patience_share` of all epochs besides. Example:
+    `patience_factor: 2.5`.
+    """
+    patience_share: float = number(0.0, ge=0)
+    """Share of all epochs that `patience_factor` allows besides. Example: `patience_share: 0.04`.
     """
     minimum_improvement: float = number(0.0, ge=0)
     """Amount, in the unit of the metric, that an improvement must exceed. With 0 every improvement
     counts. Example: `minimum_improvement: 0.001`.
     """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.patience is not None and self.patience_factor is not None:
+            raise FieldError(
+                "patience_factor",
+                f"is {self.patience_factor}, but patience is {self.patience}; leave out one of "
+                "them",
+            )
+        if self.patience_share and self.patience_factor is None:
+            raise FieldError(
+                "patience_share",
+                f"is {self.patience_share}, but there is no patience_factor; add one, such as "
+                "patience_factor: 2.5, or leave patience_share out",
+            )
+        if self.patience is None and self.patience_factor is None:
+            object.__setattr__(self, "patience", 20)  # a frozen field's default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +94,11 @@ class Training(Component):
     """Rows in a step, at least 1; full takes all training rows in one step.
     Example: `batch_size: 64`.
     """
+    last_batch: Literal["short", "spread"] = "short"
+    """Rows of an epoch that do not fill a batch: short makes a smaller batch of them; spread makes
+    all batches of an epoch a little larger and equal, and the few rows that then remain wait for
+    the next epoch. Example: `last_batch: spread`.
+    """
     shuffle: bool = True
     """Draw a new order of the rows in each epoch."""
     l1: float = number(0.0, ge=0)
@@ -84,6 +120,11 @@ class Training(Component):
     early_stopping: EarlyStopping | None = None
     """Rule for stopping before the last epoch. By default there is none; an empty mapping, {}, is
     one with its defaults. Example: `early_stopping: {patience: 10}`.
+    """
+    check_every: int = number(1, ge=1)
+    """Epochs between two looks at the validation rows; the last epoch has one, too. In epochs
+    without, their metrics are empty, no weights are kept as the best and early stopping waits.
+    Example: `check_every: 5`.
     """
     target_loss: float | None = number(None)
     """Training loss at which a replica stops. By default there is none.
@@ -118,10 +159,13 @@ class Training(Component):
         if len(set(self.metrics)) < len(self.metrics):
             raise FieldError("metrics", "names a metric twice; name each once")
 
-    def monitor(self, *, validated: bool) -> str:
-        """Return the metric by which the best epoch is chosen, with or without validation rows."""
+    def monitor(self, *, validated: bool, pooled: bool = False) -> str:
+        """Return the metric by which the best epoch is chosen, with or without validation rows.
+
+        Pools of replicas choose by the loss of all their validation rows.
+        """
         chosen = self.early_stopping.monitor if self.early_stopping else None
-        return chosen or ("val_loss" if validated else "loss")
+        return chosen or ("oof_loss" if pooled else "val_loss" if validated else "loss")
 
     def keeps_best(self, *, validated: bool) -> bool:
         """Return True if the best epoch's parameters are kept, rather than the last one's."""

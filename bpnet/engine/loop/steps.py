@@ -8,10 +8,10 @@ import numpy as np
 from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
 from bpnet.engine.loop.averaging import BoundAverage
-from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.evaluation import BoundBatch, Tally, metrics_over
 from bpnet.engine.loop.monitoring import Best
 from bpnet.engine.loop.replica_optimizer import replica_optimizers
+from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
 from bpnet.engine.matmul import BoundMatmul, BoundSum
@@ -34,7 +34,7 @@ class Steps:
         training: Training,
         network: Network,
         loss: Loss,
-        rows: Rows,
+        rows: AnyRows,
         metrics: Sequence[Metric],
         penalty: BoundPenalty,
         each: Sequence[Training],
@@ -49,8 +49,13 @@ class Steps:
         self._network, self._penalty, self._searches = network, penalty, training.optimizer.searches
         size = len(rows) if training.batch_size == "full" else training.batch_size
         self._batch_size = min(size, len(rows))
-        self._tally = Tally(prepared, loss, metrics, replicas)
-        self._batches = prepared.batches(size, network.seeds, shuffle=training.shuffle)
+        self._batches = prepared.batches(
+            size,
+            network.seeds,
+            shuffle=training.shuffle,
+            spread=training.last_batch == "spread",
+        )
+        self._tally = Tally(prepared, loss, metrics, replicas, self._batches.length)
         self._bound = [
             BoundBatch(network, loss, self._tally, batch, training=True)
             for batch in self._batches.shapes

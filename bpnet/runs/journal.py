@@ -46,6 +46,11 @@ class EpochRow(Mapping[str, float]):
         return len(self._columns)
 
 
+def blank(row: Sequence[float]) -> list[float | None]:
+    """Return a row of an epoch without a check: nan, which was not measured, is an empty cell."""
+    return [None if number != number else number for number in row]
+
+
 class Journal:
     """The record of a training of R replicas on the same rows.
 
@@ -124,7 +129,7 @@ class Journal:
             means, spread = self._log_replicas(record, self._replica_log, np.array(values))
         now = time.perf_counter()
         row = [record.epoch, record.step, *means, now - self.start, *spread]
-        self._log.append(row, now=now)
+        self._log.append(row if record.checked else blank(row), now=now)
         self.epoch, self._kept, self._diverged = record.epoch, record.kept_epoch, record.diverged
         if record.warnings:
             self._warnings += record.warnings
@@ -145,7 +150,7 @@ class Journal:
             for replica, (cells, running) in enumerate(each, start=1)
             if running
         ]
-        log.append(*rows, now=time.perf_counter())
+        log.append(*(rows if record.checked else map(blank, rows)), now=time.perf_counter())
         counted = record.running & ~record.diverged
         # where none is left, the first replica's
         chosen = values[:, counted] if counted.any() else values[:, :1]

@@ -13,6 +13,7 @@ from bpnet.models.build import describe
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset
+from bpnet.runs.journal import blank
 from bpnet.runs.metrics_log import MetricsLog
 from bpnet.workflows.cv_plan import PlannedFold
 from bpnet.workflows.session import training_threads
@@ -64,7 +65,7 @@ class FoldPass:
             )
             if running
         ]
-        self._log.append(*rows, now=time.perf_counter())
+        self._log.append(*(rows if record.checked else map(blank, rows)), now=time.perf_counter())
 
 
 def _means(record: Record) -> dict[str, float]:

@@ -9,7 +9,7 @@ from bpnet.data.splitting import Part
 from bpnet.engine.activations import Identity
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
-from bpnet.engine.losses import Loss
+from bpnet.engine.losses import Loss, Quantile
 
 MOST = 1 << 20
 """Largest number of target values that are looked at, evenly from all."""
@@ -77,7 +77,8 @@ def _candidates(loss: Loss, rows: Rows) -> list[Array]:
     y = loss.prepare(rows.y)
     mean = np.average(y, axis=0, weights=rows.weights)
     if isinstance(loss.link, Identity):
-        return [mean, np.median(y, axis=0)]
+        share = loss.quantile if isinstance(loss, Quantile) else 0.5
+        return [mean, np.quantile(y, share, axis=0)]
     share = np.clip(mean, _LEAST_SHARE, 1 - _LEAST_SHARE)
     # log p is a logit of softmax, log (p / (1 - p)) of the sigmoid
     return [np.log(share) if loss.link.kind == "softmax" else np.log(share / (1 - share))]

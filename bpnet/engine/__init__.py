@@ -80,6 +80,7 @@ from bpnet.engine.layers import (
     Layer,
     LayerNormalization,
     Parametric,
+    Periodic,
     Scale,
 )
 from bpnet.engine.learning_rate_factors import LearningRateFactors
@@ -95,6 +96,7 @@ from bpnet.engine.losses import (
     CrossEntropy,
     Huber,
     Loss,
+    Quantile,
     SquaredError,
 )
 from bpnet.engine.metrics import Accuracy, Closeness, LabelAccuracy, Metric, RegressionError
@@ -185,8 +187,10 @@ __all__ = [
     "ParameterCheck",
     "Parametric",
     "Penalty",
+    "Periodic",
     "Perturbation",
     "Position",
+    "Quantile",
     "Record",
     "ReduceOnPlateau",
     "RegressionError",

@@ -1,13 +1,24 @@
 """The network of a config: its layers, its output layer, and the loss that suits it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from bpnet.config.schema import Architecture
 from bpnet.config.task import Task
+from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.encoding import Encoder
 from bpnet.engine.activations import AnyActivation, Identity, Relu, Sigmoid, Softmax
-from bpnet.engine.layers import AnyLayer, AnyStoredLayer, CategoryTable, Dense, Dropout, Embedding
+from bpnet.engine.layers import (
+    AnyLayer,
+    AnyStoredLayer,
+    CategoryTable,
+    Dense,
+    Dropout,
+    Embedding,
+    Periodic,
+)
 from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError
+from bpnet.messages import did_you_mean, quoted_list
 
 DEFAULT_HIDDEN = (64, 64)
 """Units of the hidden layers of a config that names none."""
@@ -103,7 +114,10 @@ def network_layers(
         for position, column in encoder.embedded
     ]
     layers: list[AnyStoredLayer] = [Embedding(tables=tables)] if tables else []
-    layers += hidden_layers(architecture)
+    first, *others = [*hidden_layers(architecture), None]
+    if isinstance(first, Periodic):
+        first = replace(first, inputs=_periodic_positions(first, encoder))
+    layers += [layer for layer in (first, *others) if layer is not None]
     output = architecture.output
     if output is None:
         return layers, loss.link
@@ -116,6 +130,44 @@ def network_layers(
         bias_initializer=output.bias_initializer,
     )
     return [*layers, last], activation if linked else Identity()
+
+
+def _periodic_positions(layer: Periodic, encoder: Encoder) -> list[str | int]:
+    """Return the positions of a first periodic layer's inputs, behind the embedding, if any.
+
+    Of names that are no numeric column there is none, as `unknown_waves` reports.
+    """
+    numeric = encoder.numeric
+    codes = {position for position, _ in encoder.embedded}
+    wanted = list(numeric) if layer.inputs is None else layer.inputs
+    return [
+        # an embedding moves what is not a code to the front
+        numeric[name] - sum(code < numeric[name] for code in codes)
+        if isinstance(name, str)
+        else name
+        for name in wanted
+        if isinstance(name, int) or name in numeric
+    ]
+
+
+def unknown_waves(architecture: Architecture, encoder: Encoder) -> Iterator[tuple[KeyPath, str]]:
+    """Yield what is wrong with the names of columns in periodic layers, with the key to change."""
+    for k, layer in enumerate(hidden_layers(architecture)):
+        if not isinstance(layer, Periodic):
+            continue
+        path = ("architecture", "layers", k, "inputs")
+        for name in [name for name in layer.inputs or [] if isinstance(name, str)]:
+            if k > 0:
+                yield path, f"names '{name}', but only the first layer reads columns; use positions"
+            elif name not in encoder.numeric:
+                numeric = quoted_list(list(encoder.numeric)) or "none"
+                yield (
+                    path,
+                    f"names '{name}', which is not a numeric column; those are {numeric}"
+                    + did_you_mean(name, list(encoder.numeric)),
+                )
+        if k == 0 and layer.inputs is None and not encoder.numeric:
+            yield path[:-1], "is periodic, but there are no numeric columns; remove the layer"
 
 
 def count_outputs(layers: list[AnyStoredLayer], inputs: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.engine.activations import Identity, LeakyRelu, Softmax
 from bpnet.engine.layers import BatchNormalization, Dropout
-from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy
+from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, Quantile
 from bpnet.engine.optimizers import Perturbation, Rprop
 from bpnet.engine.schedules import ConstantRate
 from bpnet.messages import did_you_mean
@@ -31,7 +31,17 @@ def _regression_with_class_loss(resolved: ResolvedConfig) -> Iterator[Problem]:
         yield (
             _LOSS,
             f"is {resolved.loss.kind}, which compares classes; for a regression it must be "
-            "squared_error, absolute_error or huber",
+            "squared_error, absolute_error, huber or quantile",
+        )
+
+
+def _quantile_of_classes(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.task != "regression" and isinstance(resolved.loss, Quantile):
+        suited = "cross_entropy" if resolved.task == "classification" else "binary_cross_entropy"
+        yield (
+            _LOSS,
+            f"is quantile, which is for a regression, but the task is {resolved.task}; "
+            f"use {suited}",
         )
 
 
@@ -225,6 +235,7 @@ def _batch_normalization_of_one_row(resolved: ResolvedConfig) -> Iterator[Proble
 
 RULES: tuple[Rule, ...] = (
     _regression_with_class_loss,
+    _quantile_of_classes,
     _regression_with_softmax,
     _bounded_output_in_regression,
     _multilabel_with_single_choice_output,

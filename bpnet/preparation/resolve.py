@@ -16,6 +16,7 @@ from bpnet.preparation.architecture import (
     network_layers,
     prediction_activation,
     suited_loss,
+    unknown_waves,
     with_output,
 )
 from bpnet.preparation.contradictions import contradictions
@@ -65,6 +66,9 @@ def resolve(
     loss = config.training.loss or suited_loss(architecture, task, target_width)
     activation = prediction_activation(architecture, loss, task)
     architecture = with_output(architecture, activation)
+    problems = [loaded.problem(*one) for one in unknown_waves(architecture, encoder)]
+    if problems:
+        raise ConfigError(problems)
     layers, link = network_layers(architecture, task, loss, activation, target_width, encoder)
     resolved = ResolvedConfig(
         config=replace(

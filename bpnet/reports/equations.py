@@ -3,7 +3,7 @@
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, SquaredError
+from bpnet.engine.losses import AnyLoss, BinaryCrossEntropy, CrossEntropy, Quantile, SquaredError
 
 MAX_TERMS = 8
 """The number of terms of a sum that are written out."""
@@ -53,6 +53,10 @@ def loss_equation(loss: AnyLoss) -> str:
         return f"-Σ t log p, {rows}"
     if isinstance(loss, BinaryCrossEntropy):
         return f"-Σ (t log p + (1 - t) log (1 - p)), {rows}"
+    if isinstance(loss, Quantile):
+        q = f"{loss.quantile:g}"
+        sides = f"{q} (t - y) where y < t, else (1 - {q}) (y - t)"
+        return f"{sides}, {loss.outputs} over the outputs, {rows}"
     element = {
         "squared_error": "(y - t)²",
         "absolute_error": "|y - t|",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.layers import BatchNormalization, Dense, Parametric, Scale
+from bpnet.engine.layers import BatchNormalization, Dense, Parametric, Periodic, Scale
 from bpnet.engine.schedules import ConstantRate
 from bpnet.engine.tracing import LayerTrace, StepTrace
 from bpnet.reports.equations import MAX_TERMS, Equations, largest, loss_equation
@@ -21,10 +21,14 @@ _SIGN = (
 )
 
 _DERIVATIVES: dict[type, str] = {
+    Periodic: (
+        "with the waves h of an input and e = V·h + c: dL/dV = dL/de·hᵀ, dL/dc = Σ dL/de; "
+        "g = -sin(2π·w·x + b)·(Vᵀ·dL/de): dL/dw = 2π·Σ x·g, dL/db = Σ g"
+    ),
     Scale: "dL/dx = s·dL/da, dL/ds = Σ x·dL/da over the rows",
     Parametric: "dL/dx = (1 - p + p·f'(x))·dL/da, dL/dp = Σ (f(x) - x)·dL/da over the rows",
 }
-"""The backward pass of layers whose units read a single input each."""
+"""The backward pass of layers that have no z."""
 
 
 def trace_lines(name: str, traced: Trace, digits: int) -> Iterator[Line]:
@@ -103,6 +107,8 @@ class _TraceReport:
             yield "a = f(gamma·n + beta) with n = (x - mean) / √(variance + epsilon)"
             for unit in shown:
                 yield from self._normalization(layer, unit)
+        if isinstance(layer.layer, Periodic):
+            yield "the inputs themselves, then e = V·cos(2π·w·x + b) + c of each that has waves"
         for row, prefix in self._prefixes():
             for unit in shown:
                 output = self._n(layer.outputs[row, unit])

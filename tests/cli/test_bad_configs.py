@@ -119,6 +119,7 @@ COMBINATIONS = [
         ("regression", "squared_error", "sigmoid", "sigmoid", "dataset.preprocessing.target"),
         ("regression", "huber", "relu", "relu", "dataset.preprocessing.target"),
         ("regression", "cross_entropy", "softmax", "cross_entropy", "squared_error"),
+        ("classification", "quantile", "identity", "quantile", "cross_entropy"),
         ("regression", "binary_cross_entropy", "sigmoid", "binary_cross_entropy", "squared_error"),
     ]
 ] + [

@@ -1,5 +1,6 @@
 """Layers: forward worked by hand, and what they do in training and outside it."""
 
+import re
 from typing import get_args
 
 import numpy as np
@@ -18,6 +19,7 @@ from bpnet.engine.layers import (
     Layer,
     LayerNormalization,
     Parametric,
+    Periodic,
     Scale,
 )
 from bpnet.engine.losses import SquaredError
@@ -30,6 +32,7 @@ ONE_OF_EACH: dict[type, Layer] = {
     Embedding: CODED,
     Equilibrium: Equilibrium(units=5, output_units=3, activation=Tanh()),
     Parametric: Parametric(),
+    Periodic: Periodic(inputs=[2, 0]),
     Scale: Scale(),
 }
 
@@ -351,7 +354,8 @@ def test_only_matrices_and_scales_are_weights_and_they_come_first(kind):
     weights = [
         name
         for name, view in network.parameters.views.items()
-        if view[0].ndim == 2 or name.endswith("factor")
+        if re.search(r"\.(weight|recurrent|table_\d|factor)$", name)
+        and not isinstance(network.layers[int(name.split(".")[1])], Periodic)
     ]
     assert list(sizes)[: len(weights)] == weights
     assert network.weights == sum(sizes[name] for name in weights)

@@ -15,10 +15,11 @@ from bpnet.engine.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     Huber,
+    Quantile,
     SquaredError,
 )
 
-ELEMENTWISE = (SquaredError, AbsoluteError, Huber)
+ELEMENTWISE = (SquaredError, AbsoluteError, Huber, Quantile)
 
 
 def bound(loss, y, t, w=None):
@@ -61,6 +62,7 @@ def test_every_loss_is_in_the_tables():
 # absolute: 3 and 2, over outputs 3/2 and 1, over rows 5/4; gradient sign(e) / 4.
 # huber, delta 1: 1/2 + (2 - 1/2) and 1/2 + 1/2, that is 2 and 1; over outputs 1 and 1/2,
 #     over rows 3/4; clipped e / 4.
+# quantile ½: half the absolute error.
 # binary cross-entropy with targets (0, 1) and (1, 0): log(1 + e) + log(1 + e²) - 2,
 #     and log 2 + log(1 + 1/e).
 # cross-entropy with targets (0, 1) and (1, 0): -log(e² / (e + e²)) and -log(1 / (1 + 1/e)),
@@ -73,6 +75,7 @@ BY_HAND = {
     SquaredError: (REAL, 1.75, [[0.5, -1.0], [-0.5, -0.5]]),
     AbsoluteError: (REAL, 1.25, [[0.25, -0.25], [-0.25, -0.25]]),
     Huber: (REAL, 0.75, [[0.25, -0.25], [-0.25, -0.25]]),
+    Quantile: (REAL, 0.625, [[0.125, -0.125], [-0.125, -0.125]]),
     BinaryCrossEntropy: (
         CLASSES,
         (np.log(1 + E1) + np.log(1 + E2) - 2 + np.log(2) + np.log(1 + 1 / E1)) / 2,
@@ -112,6 +115,40 @@ def test_huber_on_both_sides_of_delta():
     # delta 2: e = 1 costs 1/2, e = 2 costs 2, e = -5 costs 2 (5 - 1) = 8
     for e, expected in ((1.0, 0.5), (2.0, 2.0), (-5.0, 8.0), (0.0, 0.0)):
         assert value(Huber(delta=2.0), [[e]], [[0.0]]) == pytest.approx([expected])
+
+
+def test_quantile_on_both_sides_and_at_the_kink():
+    # quantile 0.9: e = 2 costs 0.1 · 2, e = -3 costs 0.9 · 3; at 0 the subgradient is ½ - 0.9
+    for e, expected, slope in ((2.0, 0.2, 0.1), (-3.0, 2.7, -0.9), (0.0, 0.0, -0.4)):
+        one = bound(Quantile(quantile=0.9), np.array([[[e]]]), [[0.0]])
+        one.evaluate()
+        assert one.value() == pytest.approx([expected])
+        assert one.gradient[0, 0] == pytest.approx([slope])
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("quantile", [0.05, 0.5, 0.7])
+def test_scikit_learns_pinball_loss(quantile, weighted):
+    y, t, w = case(Quantile())
+    w = w / w.mean() if weighted else None
+    expected = metrics.mean_pinball_loss(t, y[0], sample_weight=w, alpha=quantile)
+    assert value(Quantile(quantile=quantile), y, t, w) == pytest.approx([expected], rel=1e-13)
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_the_constant_of_the_least_quantile_loss_is_that_quantile(quantile):
+    t = np.random.default_rng(0).exponential(size=(501, 1))
+    candidates = np.sort(t[:, 0])
+    losses = [value(Quantile(quantile=quantile), np.full_like(t, y), t)[0] for y in candidates]
+    assert candidates[np.argmin(losses)] == np.quantile(t, quantile, method="inverted_cdf")
+
+
+def test_quantiles_are_within_0_and_1():
+    for bad in (0.0, 1.0, -0.5, 1.5):
+        with pytest.raises(
+            ValueError, match=r"Quantile\.quantile is .*must be (greater|less) than"
+        ):
+            Quantile(quantile=bad)
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])

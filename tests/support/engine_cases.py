@@ -23,6 +23,7 @@ from bpnet.engine.layers import (
     Layer,
     LayerNormalization,
     Parametric,
+    Periodic,
     Scale,
 )
 from bpnet.engine.loop.batches import Rows
@@ -35,6 +36,7 @@ from bpnet.engine.losses import (
     CrossEntropy,
     Huber,
     Loss,
+    Quantile,
     SquaredError,
 )
 from bpnet.engine.metrics import RegressionError
@@ -48,6 +50,7 @@ LOSSES = [
     SquaredError(half=True, outputs="sum"),
     AbsoluteError(outputs="sum"),
     Huber(delta=0.4, outputs="sum"),
+    Quantile(quantile=0.8, outputs="sum"),
     BinaryCrossEntropy(label_smoothing=0.2),
     CrossEntropy(label_smoothing=0.2),
     BinaryCrossEntropy(label_smoothing=0.2, label_smoothing_schedule=FlatCosine()),
@@ -94,6 +97,12 @@ def stack(
         Embedding: [CODED, Dense(units=units, activation=activation)],
         LayerNormalization: [Dense(units=units), LayerNormalization(activation=activation)],
         Parametric: [Dense(units=units), Parametric(activation=activation)],
+        # of some inputs, then of units, to which it sends a gradient
+        Periodic: [
+            Periodic(inputs=[2, 0], frequencies=3, size=2),
+            Dense(units=units, activation=activation),
+            Periodic(inputs=[1, 2], frequencies=2),
+        ],
         # the dense layers take the factors of the first and the last, but not of the second
         Scale: [Scale(), Dense(units=units, activation=activation), Scale(), Scale()],
     }

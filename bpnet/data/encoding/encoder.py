@@ -84,6 +84,14 @@ class Encoder(Component):
             (start, column) for start, column in positions if isinstance(column, EmbeddingColumn)
         ]
 
+    @cached_property
+    def numeric(self) -> dict[str, int]:
+        """The position of each numeric column's scaled number, by the column's name."""
+        positions = zip(self._starts, self.columns, strict=True)
+        return {
+            column.name: start for start, column in positions if isinstance(column, NumericColumn)
+        }
+
     def encode(self, chunk: Chunk, dtype: str) -> tuple[Array, RowFlags]:
         """Return the inputs (N, I) of a chunk's rows, and their flags.
 
@@ -110,12 +118,6 @@ class Encoder(Component):
         self._check_size(x, chunk)
         return x, flags
 
-    @cached_property
-    def _numeric(self) -> list[int]:
-        """The positions of the scaled numbers of the numeric columns."""
-        positions = zip(self._starts, self.columns, strict=True)
-        return [start for start, column in positions if isinstance(column, NumericColumn)]
-
     def _type_before_scaling(self, dtype: str) -> str:
         """Return the type of inputs before each row is scaled to length 1, if it is.
 
@@ -132,11 +134,12 @@ class Encoder(Component):
 
     def _scale_to_length_1(self, x: Array) -> None:
         """Divide each row's numeric inputs by their length."""
-        rows = x[:, self._numeric].astype(np.float64)
+        numeric = list(self.numeric.values())
+        rows = x[:, numeric].astype(np.float64)
         largest = np.abs(rows).max(axis=1, keepdims=True, initial=0)
         rows /= np.where(largest == 0, 1.0, largest)  # so that no square overflows
         length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
-        x[:, self._numeric] = rows / np.where(length == 0, 1.0, length)
+        x[:, numeric] = rows / np.where(length == 0, 1.0, length)
 
     def _check_size(self, x: Array, chunk: Chunk) -> None:
         """Raise DataError if an input is so large that its square overflows."""

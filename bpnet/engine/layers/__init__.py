@@ -7,10 +7,18 @@ from bpnet.engine.layers.embedding import CategoryTable, Embedding
 from bpnet.engine.layers.equilibrium import Equilibrium
 from bpnet.engine.layers.normalization import BatchNormalization, LayerNormalization
 from bpnet.engine.layers.parametric import Parametric
+from bpnet.engine.layers.periodic import Periodic
 from bpnet.engine.layers.scale import Scale
 
 AnyLayer = (
-    Dense | Equilibrium | Dropout | BatchNormalization | LayerNormalization | Scale | Parametric
+    Dense
+    | Equilibrium
+    | Dropout
+    | BatchNormalization
+    | LayerNormalization
+    | Scale
+    | Parametric
+    | Periodic
 )
 """The layers that a config may name."""
 AnyStoredLayer = Embedding | AnyLayer
@@ -29,6 +37,7 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "Parametric",
+    "Periodic",
     "Scale",
     "Wiring",
 ]

@@ -142,3 +142,15 @@ class BoundActivation:
     def backward(self, delta: Array) -> None:
         """Turn delta from dL/d output into dL/dz = f'(z) dL/d output, in place."""
         self._activation.backward(self._z, self.output, delta, self._scratch)
+
+
+def runs(positions: list[int]) -> list[tuple[slice, slice]]:
+    """Return neighboring positions together, as slices of the inputs and of the outputs."""
+    found: list[tuple[slice, slice]] = []
+    for target, source in enumerate(positions):
+        if found and found[-1][0].stop == source:
+            (first, _), (start, _) = ((one.start, one.stop) for one in found[-1])
+            found[-1] = (slice(first, source + 1), slice(start, target + 1))
+        else:
+            found.append((slice(source, source + 1), slice(target, target + 1)))
+    return found

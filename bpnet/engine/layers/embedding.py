@@ -7,7 +7,7 @@ import numpy as np
 
 from bpnet.engine.component import Array, Component, number
 from bpnet.engine.initializers import Normal
-from bpnet.engine.layers.base import BoundLayer, Layer, Wiring
+from bpnet.engine.layers.base import BoundLayer, Layer, Wiring, runs
 from bpnet.engine.parameters import Parameter
 
 
@@ -129,7 +129,7 @@ class BoundEmbedding(BoundLayer):
     def __init__(self, layer: Embedding, wiring: Wiring) -> None:
         inputs = wiring.x.shape[1]
         self._x, self.output = wiring.x, wiring.empty(layer.outputs(inputs))
-        self._runs = _runs(layer.others(inputs))
+        self._runs = runs(layer.others(inputs))
         self._tables: list[tuple[slice, BoundTable]] = []  # with their part of the outputs
         start = len(layer.others(inputs))  # they come first in the output
         for k, table in enumerate(layer.tables):
@@ -155,14 +155,3 @@ class BoundEmbedding(BoundLayer):
         if self.input_gradient is not None:
             for source, target in self._runs:
                 np.copyto(self.input_gradient[:, source], delta[:, target])
-
-
-def _runs(positions: list[int]) -> list[tuple[slice, slice]]:
-    """Return neighboring positions together, as slices of the inputs and of the outputs."""
-    runs: list[tuple[slice, slice]] = []
-    for target, source in enumerate(positions):
-        if runs and runs[-1][0].stop == source:
-            runs[-1] = (slice(runs[-1][0].start, source + 1), slice(runs[-1][1].start, target + 1))
-        else:
-            runs.append((slice(source, source + 1), slice(target, target + 1)))
-    return runs

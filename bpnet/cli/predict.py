@@ -22,6 +22,7 @@ from bpnet.errors import UsageError
 EXAMPLES = """\
 bpnet predict runs/iris-001 flowers.csv
 bpnet predict runs/iris-001 flowers.parquet -o predicted.parquet --keep id
+bpnet predict runs/diabetes-001 patients.csv --interval 0.9
 cat flowers.csv | bpnet predict runs/iris-001 - --format jsonl --strict
 """
 
@@ -69,6 +70,14 @@ def predict(
             "--top-k", metavar="K", min=1, help="Add the K most probable classes instead."
         ),
     ] = None,
+    levels: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--interval",
+            metavar="LEVEL",
+            help="Add an interval that holds this share of true numbers, such as 0.9 (repeatable).",
+        ),
+    ] = None,
     replica: ReplicaChoice = "all",
     overrides: ReadingOverrides = None,
     strict: Annotated[
@@ -97,6 +106,7 @@ def predict(
             keep=read_keep(keep),
             probabilities=proba,
             top=top,
+            levels=levels or (),
             strict=strict,
             replica=replica,
             reading=overrides or (),

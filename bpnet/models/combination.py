@@ -8,33 +8,12 @@ import numpy as np
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
 from bpnet.engine.component import Component, FieldError, number
+from bpnet.models.curve import Curve
+from bpnet.models.intervals import Interval
 
 LEAST_PROBABILITY = 1e-7
 """Probabilities below it count as it before their logarithm, as those above 1 - 1e-7 count as that:
 it is the resolution of float32 beside 1."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curve(Component):
-    """A piecewise linear function of one number, constant beyond its first and last knot."""
-
-    x: list[float]
-    """The knots in ascending order."""
-    y: list[float]
-    """The values at the knots."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.x or len(self.x) != len(self.y):
-            raise FieldError("y", "must have a number for each of the knots x, of which one is")
-        if not (np.isfinite(self.x).all() and np.isfinite(self.y).all()):
-            raise FieldError("y", "must be finite numbers, as the knots x")
-        if (np.diff(self.x) <= 0).any():
-            raise FieldError("x", "must be in ascending order, each once")
-
-    def __call__(self, values: Floats) -> Floats:
-        """Return the function of each value."""
-        return np.asarray(np.interp(values, self.x, self.y))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +53,8 @@ class Combination(Component):
     divided by their sum afterwards."""
     shrinkage: list[Shrinkage] | None = None
     """For each of the quantities."""
+    intervals: list[Interval] | None = None
+    """For each of the quantities."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,11 +74,11 @@ class Combination(Component):
                 "weights", f"has {len(self.weights)} numbers, but the members are {members}"
             )
         quantities = isinstance(target, Quantities)
-        for field in ("isotonic", "shrinkage"):
+        for field in ("isotonic", "shrinkage", "intervals"):
             each = getattr(self, field)
             if each is None:
                 continue
-            if quantities != (field == "shrinkage"):
+            if quantities == (field == "isotonic"):
                 raise FieldError(field, f"must be null, since the target is {target.kind}")
             outputs = target.classes if isinstance(target, Classes) else target.names
             if len(each) != len(outputs):

@@ -11,7 +11,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -22,13 +22,14 @@ from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
 from bpnet.engine.activations import Identity, Softmax
 from bpnet.models.combination import (
     Combination,
-    Curve,
     Shrinkage,
     calibrated,
     log_probabilities,
 )
+from bpnet.models.curve import Curve
 from bpnet.models.description import Description
 from bpnet.models.ensemble import shares
+from bpnet.models.intervals import fit_intervals
 from bpnet.models.simplex import Derivatives, minimize_on_simplex
 from bpnet.scoring.isotonic import isotonic_knots
 
@@ -264,20 +265,30 @@ def _fit_quantities(
         partial(_squared_error, root @ root.T, root @ (goal * np.sqrt(rows)[:, None]).reshape(-1)),
         len(members),
     )
-    if not shrinks:
-        combination = Combination(weights=found.tolist())
-        return FittedCombination(
-            [1.0] * len(members), combination, each, combination.quantities(each)
-        )
-    blend = np.tensordot(found, deviations, 1)  # (N, K)
+    combination = Combination(weights=found.tolist())
+    if shrinks:
+        blend = np.tensordot(found, deviations, 1)  # (N, K)
+        combination = replace(combination, shrinkage=_shrinkage(blend, goal, rows, values))
+    predicted = combination.quantities(each)
+    combination = replace(combination, intervals=fit_intervals(predicted, values))
+    return FittedCombination([1.0] * len(members), combination, each, predicted)
+
+
+def _shrinkage(blend: Floats, goal: Floats, rows: Floats, values: Floats) -> list[Shrinkage]:
+    """Return the shrinkage of each quantity, from differences from the center in any unit.
+
+    The slope is that of least squares, Σ r (blend · goal) / Σ r blend², cut to 0 … 1.
+    """
     power = rows @ blend**2
-    slope = np.where(power > 0, (rows @ (blend * goal)) / np.where(power > 0, power, 1), 1.0)
-    shrinkage = [
-        Shrinkage(center=float(c), slope=float(s), lowest=float(low), highest=float(high))
-        for c, s, low, high in zip(center, np.clip(slope, 0, 1), lowest, highest, strict=True)
+    slopes = np.where(power > 0, (rows @ (blend * goal)) / np.where(power > 0, power, 1), 1.0)
+    lowest, highest = values.min(axis=0), values.max(axis=0)
+    center = np.clip(rows @ values, lowest, highest)
+    return [
+        Shrinkage(center=float(middle), slope=float(slope), lowest=float(low), highest=float(high))
+        for middle, slope, low, high in zip(
+            center, np.clip(slopes, 0, 1), lowest, highest, strict=True
+        )
     ]
-    combination = Combination(weights=found.tolist(), shrinkage=shrinkage)
-    return FittedCombination([1.0] * len(members), combination, each, combination.quantities(each))
 
 
 def _squared_error(products: Floats, with_goal: Floats, weights: Floats) -> Derivatives:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from bpnet.engine.component import FieldError
 from bpnet.errors import RunError, UsageError
 from bpnet.models.combination import Combination
 from bpnet.models.description import FORMAT, Description
+from bpnet.models.intervals import fit_intervals
 from bpnet.models.model import Model, check_format, first_problem, load_model, not_bpnets
 from bpnet.runs import files
 
@@ -203,6 +205,56 @@ class Ensemble:
             return self.combination.quantities(members, origin) + origin
         members = [self._average(of_member) for of_member in self._by_member(each)]
         return self.combination.probabilities(members, target)
+
+    def check_level(self, level: float) -> None:
+        """Raise UsageError if there are no prediction intervals of this level."""
+        option, target = f"--interval {level:g}", self.description.target
+        if not isinstance(target, Quantities):
+            raise UsageError(
+                f"{option}: intervals are for numbers; this run predicts {target.kind}"
+            )
+        if not 0 < level < 1:
+            raise UsageError(f"{option}: must be above 0 and below 1, such as 0.9")
+        if self.combination is None or self.combination.intervals is None:
+            raise UsageError(
+                f"{option}: the model has no intervals; they come from rows that were held out of "
+                "a training by bpnet train, and are those of all its networks together: train with "
+                "validation rows or folds, and predict without --replica"
+            )
+        fewest = min(self.combination.intervals, key=lambda interval: interval.rows)
+        if level > fewest.highest_level:
+            raise UsageError(
+                f"{option}: would be infinitely wide, since only {fewest.rows} rows were held out; "
+                f"give at most {math.floor(fewest.highest_level * 1000) / 1000:g}, or train with "
+                "more held-out rows"
+            )
+
+    def interval(self, predictions: Floats, level: float) -> tuple[Floats, Floats]:
+        """Return the lower and upper ends (N, K) of intervals around the predictions (N, K).
+
+        `check_level` has accepted the level.
+        """
+        assert self.combination is not None
+        half = np.column_stack(
+            [
+                interval.half_widths(predictions[:, k], level)
+                for k, interval in enumerate(self.combination.intervals or [])
+            ]
+        )
+        return predictions - half, predictions + half
+
+    def with_intervals(self, x: Inputs, values: Floats) -> "Ensemble":
+        """Return the ensemble with prediction intervals, from rows that no network trained on.
+
+        `values` (N, K) are the quantities of the encoded rows x. An ensemble of several members
+        must have a combination.
+        """
+        with np.errstate(all="ignore"):  # of networks that have diverged, there are none
+            intervals = fit_intervals(self.combine(self.predict_each(x)), values)
+        if intervals is None:
+            return self
+        combination = self.combination or Combination(weights=[1.0])
+        return Ensemble(self.members, dataclasses.replace(combination, intervals=intervals))
 
     def _by_member(self, each: np.ndarray) -> list[np.ndarray]:
         """Return the outputs (R, N, K) of each member's networks."""

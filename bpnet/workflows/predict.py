@@ -34,13 +34,15 @@ Item = TypeVar("Item")
 class PredictOptions:
     """The columns to keep (None: all) and to add, and the networks that predict.
 
-    `top` asks for the most probable classes only. With `strict` a row that would be flagged is an
-    error. `replica` is all, best, or a number from 1; `reading` are `dataset.reading.KEY=VALUE`.
+    `top` asks for the most probable classes only, `levels` for prediction intervals. With `strict`
+    a row that would be flagged is an error. `replica` is all, best, or a number from 1; `reading`
+    are `dataset.reading.KEY=VALUE`.
     """
 
     keep: Sequence[str] | None = None
     probabilities: bool = True
     top: int | None = None
+    levels: Sequence[float] = ()
     strict: bool = False
     replica: str = "all"
     reading: Sequence[str] = ()
@@ -74,6 +76,8 @@ class Prediction:
             self._table.require(name, wanted_for="is to be kept")
         self._kept = list(dict.fromkeys(kept))
         self._check_top()
+        for level in options.levels:
+            self._model.check_level(level)
         names = [name for name, _ in self._columns(self._model.blank_row())]
         # a feature keeps its name: the output is a table that the model can read
         own = {*self._model.wanted, *self._model.description.target.names}
@@ -130,8 +134,14 @@ class Prediction:
             )
 
     def _columns(self, x: Inputs) -> PredictionColumns:
-        top, probabilities = self._options.top, self._options.probabilities
-        return prediction_columns(self._model, x, top=top, probabilities=probabilities)
+        options = self._options
+        return prediction_columns(
+            self._model,
+            x,
+            top=options.top,
+            probabilities=options.probabilities,
+            levels=list(dict.fromkeys(options.levels)),
+        )
 
     def _encoded(self) -> Iterator[tuple[Chunk, Inputs, RowFlags]]:
         """Yield the table's chunks with their encoded rows and flags, one read ahead."""

@@ -18,11 +18,17 @@ _NamedColumns: TypeAlias = Iterator[tuple[str, LabelColumn | Numbers]]
 
 
 def prediction_columns(
-    model: Ensemble, x: Inputs, *, top: int | None, probabilities: bool
+    model: Ensemble,
+    x: Inputs,
+    *,
+    top: int | None,
+    probabilities: bool,
+    levels: Sequence[float] = (),
 ) -> PredictionColumns:
     """Return the columns for encoded rows; raises RunError if a prediction is not finite.
 
-    `top` asks for the most probable classes instead of one prediction.
+    `top` asks for the most probable classes instead of one prediction, `levels` for prediction
+    intervals of quantities.
     """
     each = model.predict_each(x)
     predictions = model.combine(each)
@@ -31,7 +37,11 @@ def prediction_columns(
             "a prediction is not a finite number; "
             "the model's weights, or the table's values, are too large"
         )
-    return list(_columns(model, each, predictions, top, probabilities))
+    return [
+        *_prediction_columns(model, predictions, top, probabilities),
+        *_interval_columns(model, predictions, levels),
+        *_disagreement_columns(model, each, predictions),
+    ]
 
 
 def distinct(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
@@ -53,8 +63,8 @@ def numbers(model: Ensemble, values: Array, *, differences: bool = False) -> lis
     return [Numbers(values[:, k], resolution[:, k]) for k in range(values.shape[1])]
 
 
-def _columns(
-    model: Ensemble, each: Array, predictions: Array, top: int | None, probabilities: bool
+def _prediction_columns(
+    model: Ensemble, predictions: Array, top: int | None, probabilities: bool
 ) -> _NamedColumns:
     target, shares = model.description.target, numbers(model, predictions)
     if isinstance(target, Classes):
@@ -66,9 +76,17 @@ def _columns(
         yield from _label_columns(target.names, shares, probabilities)
     else:
         yield from ((f"predicted_{name}", shares[k]) for k, name in enumerate(target.names))
-    if model.networks > 1:
-        disagreement = numbers(model, model.disagreement(each, predictions), differences=True)
-        yield from _disagreement_columns(target.names, disagreement)
+
+
+def _interval_columns(
+    model: Ensemble, predictions: Array, levels: Sequence[float]
+) -> _NamedColumns:
+    """Yield the lower and upper end of each target's interval of every level."""
+    for level in levels:
+        ends = [numbers(model, end) for end in model.interval(predictions, level)]
+        for name, lower, upper in zip(model.description.target.names, *ends, strict=True):
+            yield f"lower_{100 * level:g}_{name}", lower
+            yield f"upper_{100 * level:g}_{name}", upper
 
 
 def _class_columns(
@@ -103,7 +121,11 @@ def _label_columns(
             yield f"probability_{name}", values
 
 
-def _disagreement_columns(names: Sequence[str], disagreement: Sequence[Numbers]) -> _NamedColumns:
+def _disagreement_columns(model: Ensemble, each: Array, predictions: Array) -> _NamedColumns:
+    if model.networks == 1:
+        return
+    names = model.description.target.names
+    disagreement = numbers(model, model.disagreement(each, predictions), differences=True)
     if len(disagreement) == 1:
         yield "disagreement", disagreement[0]
         return

@@ -4,9 +4,11 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from bpnet.data.targets import Quantities
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.settings import Training
+from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import ranking_part, training_metrics
 from bpnet.preparation.encode import EncodedDataset
@@ -82,5 +84,14 @@ class ReplicaSession(TrainingSession):
     def save_model(self, model: Model, metrics: Sequence[PartMetrics]) -> None:
         """Write the networks that the run keeps, and metrics.json with each one's metrics."""
         part = ranking_part(self._prepared.rows)
-        model.with_losses([each[part]["loss"] for each in metrics]).save(self._run.model)
+        model = model.with_losses([each[part]["loss"] for each in metrics])
+        self._with_intervals(Ensemble([model])).save(self._run.model)
         write_metrics(self._run.metrics_json, metrics)
+
+    def _with_intervals(self, model: Ensemble) -> Ensemble:
+        """Return the model with prediction intervals, where it predicts validated quantities."""
+        rows = self._prepared.rows.get("validation")
+        if rows is None or not isinstance(self._prepared.target, Quantities):
+            return model
+        values = self._prepared.split.target_values.values[self._prepared.parts["validation"]]
+        return model.with_intervals([rows.picked(slice(None)).x], values)

@@ -134,6 +134,8 @@ def test_the_likeliest_classes(k: int, here: Path) -> None:
     [
         (("--top-k", "4"), 2, ("--top-k 4", "3 classes")),
         (("--top-k", "0"), 2, ("--top-k",)),
+        (("--interval", "0.9"), 2, ("--interval 0.9", "classes")),
+        (("--interval", "wide"), 2, ("--interval",)),
         (("--format", "xml"), 2, ("xml", "csv", "jsonl", "parquet")),
         (("--json", "--format", "csv"), 2, ("--json", "--format")),
         (("--format", "parquet"), 2, ("Parquet", "--output")),

@@ -9,7 +9,8 @@ from scipy.special import expit, softmax
 from untrained_models import LABELS, QUANTITIES, THREE, TWO, untrained
 
 from bpnet.errors import RunError
-from bpnet.models.combination import Combination, Curve, Shrinkage
+from bpnet.models.combination import Combination, Shrinkage
+from bpnet.models.curve import Curve
 from bpnet.models.ensemble import Ensemble, load_ensemble
 from bpnet.models.model import load_model
 

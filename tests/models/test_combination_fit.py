@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from untrained_models import LABELS, QUANTITIES, THREE, TWO, describe
 
-from bpnet.models.combination import Curve
 from bpnet.models.combination_fit import fit_combination, laplace_smoothing
+from bpnet.models.curve import Curve
 
 
 def class_scores(seed, rows=300, members=3, classes=3, sharp=4.0):

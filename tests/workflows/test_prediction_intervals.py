@@ -1,0 +1,86 @@
+"""`predict --interval`: from the validation rows of a run, by hand, and their coverage."""
+
+import numpy as np
+import pytest
+from workflow_runs import ROOT, predicted, read_csv, train_file, train_text, write_csv
+
+from bpnet.errors import UsageError
+from bpnet.models.ensemble import load_ensemble
+from bpnet.models.intervals import conformal_rank
+
+TABLE = str(ROOT / "datasets" / "diabetes.csv")
+
+
+@pytest.fixture(scope="module", params=[1, 3])
+def run(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    changes = ("training.epochs=20", f"replicas={request.param}")
+    return train_file(ROOT / "configs" / "diabetes.yaml", folder, *changes).run
+
+
+def columns(run, *levels, **options):
+    found = predicted(run, TABLE, levels=levels, **options)
+    return {name: values for name, values in found.items() if name != "flags"}
+
+
+def test_columns_of_every_level_are_beside_the_prediction(run):
+    found = columns(run, 0.8, 0.975, 0.8)
+    ends = [name for name in found if name.startswith(("lower", "upper"))]
+    assert ends == [
+        "lower_80_progression",
+        "upper_80_progression",
+        "lower_97.5_progression",
+        "upper_97.5_progression",
+    ]
+    plain = columns(run)
+    assert [name for name in found if name not in ends] == list(plain)
+    assert found["predicted_progression"] == plain["predicted_progression"]
+    below, low, y, high, above = (
+        np.array(found[name])
+        for name in (ends[2], ends[0], "predicted_progression", ends[1], ends[3])
+    )
+    assert (below < low).all()
+    assert (low < y).all()
+    assert (y < high).all()
+    assert (high < above).all()
+
+
+def test_the_interval_is_that_of_the_validation_rows_by_hand(run):
+    (interval,) = load_ensemble(run / "model").combination.intervals
+    parts = np.array([row["part"] for row in read_csv(run / "splits.csv")])
+    truth = np.array([float(row["progression"]) for row in read_csv(TABLE)])
+    found = columns(run, 0.9)
+    y = np.array(found["predicted_progression"])
+    half = (np.array(found["upper_90_progression"]) - found["lower_90_progression"]) / 2
+    validation = parts == "validation"
+    assert interval.rows == validation.sum()
+    if len(interval.scale.x) == 1:  # so few rows have a constant scale
+        errors = np.abs(truth - y)[validation]
+        # the ratio to each row's scale, the mean error of the four fifths without it
+        fold = np.arange(len(errors)) % 5
+        scales = np.array([errors[fold != k].mean() for k in fold])
+        q = np.sort(errors / scales)[conformal_rank(len(errors), 0.9) - 1]
+        np.testing.assert_allclose(half, q * errors.mean(), rtol=1e-4)
+    inside = np.abs(truth - y) <= half
+    assert inside[parts == "test"].mean() > 0.8
+
+
+def test_what_cannot_have_an_interval_says_why(run, tmp_path):
+    for level in (0, 1, 90):
+        with pytest.raises(UsageError, match="must be above 0 and below 1"):
+            columns(run, level)
+    with pytest.raises(UsageError, match=r"only \d+ rows were held out; give at most 0\.98"):
+        columns(run, 0.999)
+    if load_ensemble(run / "model").networks > 1:
+        with pytest.raises(UsageError, match="predict without --replica"):
+            columns(run, 0.9, replica="2")
+    write_csv(tmp_path / "t.csv", ["a", "y"], [[k % 7, k % 5 + 0.5] for k in range(40)])
+    text = "dataset: {{path: t.csv, target: y, split: {{validation: {}}}}}\ntraining: {{epochs: 1}}"
+    alone = train_text(tmp_path, text.format(0)).run
+    with pytest.raises(UsageError, match="the model has no intervals"):
+        predicted(alone, str(tmp_path / "t.csv"), levels=[0.5])
+    few = train_text(tmp_path, text.format(0.1)).run
+    predicted(few, str(tmp_path / "t.csv"), levels=[0.5])
+    iris = train_file(ROOT / "configs" / "iris.yaml", tmp_path, "training.epochs=1").run
+    with pytest.raises(UsageError, match="intervals are for numbers; this run predicts classes"):
+        predicted(iris, str(ROOT / "datasets" / "iris.csv"), levels=[0.9])

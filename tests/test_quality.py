@@ -16,10 +16,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from quality_ablation import variants
+from quality_calibration import calibration_pair, coverage_goals
 from quality_fits import Model, held_out_metrics, predicted_scores
 from quality_peers import CORE, Figures, core_figures, read_peers
 from quality_report import Goal, Panel, goals
-from quality_results import Results
+from quality_results import Mean, Results
 from quality_scores import (
     accuracy,
     average_ranks,
@@ -195,6 +197,26 @@ def test_predicted_scores_of_a_regression() -> None:
     text = "predicted_y,flags\n1.5,\n2.5,\n"
     scores = predicted_scores(text, table_of("regression"), np.array([1.0, 3.0]))
     assert scores == {"rmse": 0.5, "r2": 0.75}
+
+
+def test_coverage_of_intervals() -> None:
+    text = "predicted_y,lower_90_y,upper_90_y,lower_80_y,upper_80_y\n1,0,2,1,1\n2,1,3,2,2\n"
+    scores = predicted_scores(text, table_of("regression"), np.array([2.0, 4.0]))
+    assert (scores["coverage_90"], scores["coverage_80"]) == (0.5, 0.0)
+    (goal,) = coverage_goals("default", {"houses": Mean(1, scores)})
+    assert (goal.value, goal.reached) == (pytest.approx(0.8), False)
+
+
+def test_variants_of_a_model() -> None:
+    model = Model.preset("default", ["seed=1"])
+    same, without, changed = variants(model, ["without plw", "a.b=1; c=[2, 3]"])
+    assert same is model
+    assert (without.left_out, without.assignments) == ("plw", ("seed=1",))
+    assert (changed.name, changed.assignments) == (
+        "default, a.b=1; c=[2, 3]",
+        ("seed=1", "a.b=1", "c=[2, 3]"),
+    )
+    assert calibration_pair(model)[1].assignments == ("seed=1", "calibration=none")
 
 
 @pytest.mark.parametrize(

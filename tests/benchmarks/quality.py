@@ -1,7 +1,8 @@
 """Quality of bpnet's presets on tables, compared with recorded figures of other packages.
 
     python tests/benchmarks/quality.py DATA [--presets fast,default,best] [--tables NAME,…]
-        [--config FILE] [--set KEY=VALUE] [--process] [--out results.csv] [--resume] [--wild]
+        [--config FILE] [--set KEY=VALUE] [--process] [--out results.csv] [--resume]
+        [--wild | --ablate CHANGE … | --calibration]
 
 DATA is a folder of tables, their folds and the peers' figures (quality_tables.py and
 quality_peers.py say which files). A model is fitted to the training rows of each fold, from a CSV
@@ -14,7 +15,9 @@ peers' times on this machine, and its scores prove that the rows are the same. P
 models inside the table of peers, the scores held out of the training rows beside those of the test
 rows, and the goals. A preset `init` is what `bpnet init` writes. --config measures a config, whose
 table is replaced, and --set changes every model. --wild measures the tables of DATA/wild, which are
-split by time, by group or at random.
+split by time, by group or at random. --ablate measures each model as it is and with one CHANGE at a
+time: `KEY=VALUE;KEY=VALUE`, or `without NAME` for a member. --calibration measures probabilities
+with and without calibration, and prediction intervals, on the larger tables.
 """
 
 import argparse
@@ -26,6 +29,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from measuring import machine
+from quality_ablation import report_ablations, variants
+from quality_calibration import LEVELS, calibration_pair, large, report_calibration
 from quality_fits import Model, fit, warm_up
 from quality_peers import core_figures, mlp_fit, read_peers
 from quality_report import Panel, machine_speed, report
@@ -42,7 +47,12 @@ MLP = "sklearn mlp"
 
 
 def measure(
-    tables: Sequence[Table], models: Sequence[Model], results: Results, *, process: bool
+    tables: Sequence[Table],
+    models: Sequence[Model],
+    results: Results,
+    *,
+    process: bool,
+    levels: Sequence[float] = (),
 ) -> dict[str, dict[str, Mean]]:
     """Fit every model to every split that has no result yet; return the means by model, table."""
     way = "process" if process else "workflow"
@@ -52,7 +62,7 @@ def measure(
             if key in results:
                 continue
             with scratch() as folder:
-                values = fit(model, table, split, folder, process=process)
+                values = fit(model, table, split, folder, process=process, levels=levels)
             results.add(key, values)
             say(table, split, model.name, values)
     return {
@@ -122,7 +132,10 @@ def main() -> None:
     add("--process", action="store_true", help="measure whole processes")
     add("--out", type=Path, help="write a row for each fit here")
     add("--resume", action="store_true", help="keep the rows of --out")
-    add("--wild", action="store_true", help="the tables of DATA/wild instead")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--wild", action="store_true", help="the tables of DATA/wild instead")
+    which.add_argument("--ablate", nargs="+", metavar="CHANGE", help="one change at a time")
+    which.add_argument("--calibration", action="store_true", help="probabilities and intervals")
     given = parser.parse_args()
     presets = given.presets
     if presets is None:
@@ -147,6 +160,17 @@ def run(models: Sequence[Model], results: Results, given: argparse.Namespace) ->
         report_wild(tables, read_wild_peers(given.data / "wild" / "peers.csv"), means)
         return
     tables = panel_tables(given.data, given.tables)
+    if given.calibration:
+        tables = large(tables)
+        pairs = [one for model in models for one in calibration_pair(model)]
+        means = measure(tables, pairs, results, process=given.process, levels=LEVELS)
+        report_calibration(tables, models, means)
+        return
+    if given.ablate:
+        models = [one for model in models for one in variants(model, given.ablate)]
+        means = measure(tables, models, results, process=given.process)
+        report_ablations(means, {table.name: not table.classes for table in tables})
+        return
     core = core_figures(read_peers(given.data / "peers.csv"), [table.name for table in tables])
     speed = place_machine(tables, results, core)
     print(f"this machine takes {speed:.2f} of the recorded times for scikit-learn's MLP\n")

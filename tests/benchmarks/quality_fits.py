@@ -21,6 +21,7 @@ from quality_tables import Table
 
 from bpnet.config.loading import read_config
 from bpnet.data.formats import format_named
+from bpnet.preparation.open import open_dataset
 from bpnet.reports.init import config_text
 from bpnet.workflows.init import draft
 from bpnet.workflows.predict import Prediction, PredictOptions
@@ -41,11 +42,15 @@ class Silence:
 
 @dataclass(frozen=True)
 class Model:
-    """Settings that are measured: a preset, or a config without its table; and assignments."""
+    """Settings that are measured: a preset, or a config without its table; and assignments.
+
+    `left_out` is the name of a member that the preset has and this model has not.
+    """
 
     name: str
     settings: dict[str, Any]
     assignments: tuple[str, ...] = ()
+    left_out: str = ""
 
     @classmethod
     def preset(cls, name: str, assignments: Sequence[str] = ()) -> "Model":
@@ -65,6 +70,15 @@ class Model:
         dataset["split"] = {**given.get("split", {}), **dataset["split"]}
         content = {**settings, "task": table.task, "dataset": dataset}
         path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+        if self.left_out:
+            from bpnet.preparation.preset import with_preset  # only ablations expand a preset
+
+            content = with_preset(open_dataset(read_config(path))).loaded.source.data
+            members = [one for one in content["members"] if one["name"] != self.left_out]
+            if len(members) == len(content["members"]):
+                raise SystemExit(f"{self.name}: there is no member {self.left_out}")
+            content = {**content, "members": members}
+            path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
 
     def _first_config(self, table: Table, training: Path) -> dict[str, Any]:
         roles = [f"dataset.roles.{name}={role}" for name, role in table.roles.items()]
@@ -73,11 +87,17 @@ class Model:
 
 
 def fit(
-    model: Model, table: Table, split: int, folder: Path, *, process: bool
+    model: Model,
+    table: Table,
+    split: int,
+    folder: Path,
+    *,
+    process: bool,
+    levels: Sequence[float] = (),
 ) -> dict[str, float | str]:
     """Fit the model to a split, and return its metrics on the test rows and its seconds.
 
-    The files are left in the folder.
+    Of a regression `levels` asks for prediction intervals. The files are left in the folder.
     """
     train_rows, test_rows = table.splits[split]
     files = {name: folder / name for name in ("train.csv", "test.csv", "config.yaml")}
@@ -85,7 +105,8 @@ def fit(
     table.write(files["test.csv"], test_rows, with_target=False)
     model.written(table, files["train.csv"], files["config.yaml"])
     measure = _as_processes if process else _in_this_process
-    run, text, fit_cpu, predict_cpu = measure(model, files, folder)
+    levels = () if table.classes else levels
+    run, text, fit_cpu, predict_cpu = measure(model, files, folder, levels)
     labels = table.targets(test_rows)
     scores = predicted_scores(text, table, labels)
     held_out = held_out_metrics(json.loads((run / "metrics.json").read_text("utf-8")))
@@ -97,8 +118,10 @@ def predicted_scores(text: str, table: Table, labels: np.ndarray) -> dict[str, f
     header, *rows = csv.reader(io.StringIO(text))
     cells = np.array(rows, object)
     if not table.classes:
-        predictions = cells[:, header.index(f"predicted_{table.target}")].astype(np.float64)
-        return {"rmse": rmse(predictions, labels), "r2": r2(predictions, labels)}
+        columns = dict(zip(header, cells.T, strict=True))
+        predictions = columns[f"predicted_{table.target}"].astype(np.float64)
+        coverages = _coverages(columns, table.target, labels)
+        return {"rmse": rmse(predictions, labels), "r2": r2(predictions, labels), **coverages}
     chosen = {
         name.removeprefix("probability_"): k
         for k, name in enumerate(header)
@@ -114,6 +137,18 @@ def predicted_scores(text: str, table: Table, labels: np.ndarray) -> dict[str, f
     }
 
 
+def _coverages(columns: dict[str, np.ndarray], target: str, labels: np.ndarray) -> dict[str, float]:
+    """Return the share of targets inside each prediction interval, such as `coverage_90`."""
+    found = {}
+    for name, lower in columns.items():
+        if name.startswith("lower_") and name.endswith(f"_{target}"):
+            level = name.removeprefix("lower_").removesuffix(f"_{target}")
+            upper = columns[f"upper_{level}_{target}"].astype(np.float64)
+            inside = (lower.astype(np.float64) <= labels) & (labels <= upper)
+            found[f"coverage_{level}"] = float(inside.mean())
+    return found
+
+
 def held_out_metrics(metrics: dict[str, Any]) -> dict[str, float]:
     """Return the score and the loss on rows held out of the training ones, from metrics.json."""
     part = next((metrics[name] for name in HELD_OUT if metrics.get(name)), {})
@@ -125,21 +160,21 @@ def held_out_metrics(metrics: dict[str, Any]) -> dict[str, float]:
 
 
 def _in_this_process(
-    model: Model, files: dict[str, Path], folder: Path
+    model: Model, files: dict[str, Path], folder: Path, levels: Sequence[float]
 ) -> tuple[Path, str, float, float]:
     start = time.process_time()
     loaded = read_config(files["config.yaml"], model.assignments)
     result = train(loaded, runs=folder / "runs", name="fit", command=[], watcher=Silence())
     trained = time.process_time()
     stream = io.BytesIO()
-    options = PredictOptions(keep=())
+    options = PredictOptions(keep=(), **({"levels": levels} if levels else {}))
     Prediction(result.run, str(files["test.csv"]), options).write(format_named("csv"), stream)
     predicted = time.process_time()
     return result.run, stream.getvalue().decode(), trained - start, predicted - trained
 
 
 def _as_processes(
-    model: Model, files: dict[str, Path], folder: Path
+    model: Model, files: dict[str, Path], folder: Path, levels: Sequence[float]
 ) -> tuple[Path, str, float, float]:
     config, settings = str(files["config.yaml"]), []
     for assignment in model.assignments:
@@ -147,7 +182,9 @@ def _as_processes(
     words = [BPNET, "train", config, "--runs", str(folder / "runs"), "--name", "fit", *settings]
     trained = cost(words)
     run = next((folder / "runs").iterdir())
-    predicted = cost([BPNET, "predict", str(run), str(files["test.csv"]), "--keep", "none"])
+    intervals = [word for level in levels for word in ("--interval", str(level))]
+    words = [BPNET, "predict", str(run), str(files["test.csv"]), "--keep", "none", *intervals]
+    predicted = cost(words)
     return run, predicted.output, trained.cpu_seconds, predicted.cpu_seconds
 
 

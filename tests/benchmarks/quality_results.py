@@ -9,7 +9,8 @@ from quality_peers import Figures
 
 COLUMNS = (
     *("table", "model", "way", "fold"),
-    *("accuracy", "log_loss", "rmse", "r2", "calibration_error", "coverage"),
+    *("accuracy", "log_loss", "rmse", "r2", "calibration_error"),
+    *("coverage_80", "coverage_90", "coverage_95"),
     *("fit_cpu", "predict_cpu", "held_out_score", "held_out_loss"),
 )
 

@@ -285,8 +285,10 @@ class PickedBatches(Batches):
 
     def __init__(self, rows: Rows, picks: Picks, size: int, *, spread: bool) -> None:
         self._size, self.per_epoch, self.length = cut(picks.length, size, spread=spread)
-        if self.per_epoch == 1 and {self.length} == {len(each) for each in picks.each}:
-            picks = replace(picks, once=True)  # a single batch of all rows is never shuffled
+        if self.per_epoch == 1:
+            # a single batch is never shuffled, and is always the same where nobody goes round again
+            same = {self.length} == {len(each) for each in picks.each}
+            picks = replace(picks, shuffle=False, once=picks.once or same)
         self._orders = picks.orders(self.length)
         self.picked = self._buffers(rows, picks)
         self.shapes = [*self.picked]

@@ -43,6 +43,10 @@ class Block:
     columns: slice
     parameter: Parameter
 
+    def moved(self, by: int) -> "Block":
+        """Return the block with its columns moved."""
+        return Block(slice(self.columns.start + by, self.columns.stop + by), self.parameter)
+
 
 class Vector:
     """An array `flat` (R, P) and its named `views` (R, *shape), one after another."""

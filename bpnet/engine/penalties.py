@@ -104,12 +104,15 @@ class GradientClipping(Component):
                 "norm", "is not set, nor is value; set one of them, or leave gradient_clipping out"
             )
 
-    def clip(self, gradient: Array) -> None:
-        """Bound the gradient (R, P) in place: g = g norm / max(|g|, norm)."""
+    def clip(self, *gradients: Array) -> None:
+        """Bound a gradient, whose parts are (R, P) each, in place: g = g norm / max(|g|, norm)."""
         if self.value is not None:
-            np.maximum(gradient, -self.value, out=gradient)
-            np.minimum(gradient, self.value, out=gradient)
+            for gradient in gradients:
+                np.maximum(gradient, -self.value, out=gradient)
+                np.minimum(gradient, self.value, out=gradient)
         if self.norm is not None:
-            norm = np.sqrt(np.vecdot(gradient, gradient))[:, None]  # |g| (R, 1)
-            # a gradient that is short enough is multiplied by exactly 1
-            np.multiply(gradient, self.norm / np.maximum(norm, self.norm), out=gradient)
+            # |g| (R, 1)
+            norm = np.sqrt(sum(np.vecdot(gradient, gradient) for gradient in gradients))[:, None]
+            for gradient in gradients:
+                # a gradient that is short enough is multiplied by exactly 1
+                np.multiply(gradient, self.norm / np.maximum(norm, self.norm), out=gradient)

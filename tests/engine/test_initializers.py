@@ -39,6 +39,7 @@ from bpnet.engine.initializers import (
 from bpnet.engine.layers import Dense, Equilibrium
 from bpnet.engine.loop.batches import Rows, stacked
 from bpnet.engine.loop.initialization import initialize_by_rows
+from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import Adam
 
@@ -230,6 +231,18 @@ def test_first_weights_are_those_of_a_solo_run_on_its_own_rows():
         other = network_of(ADAPTED, seeds=(seed,))
         initialize_by_rows(other, own[1 - replica])
         assert not np.array_equal(together.theta[replica], other.theta[0])
+
+
+@pytest.mark.parametrize("rows", [60, 1500])
+def test_replicas_that_pick_rows_meet_only_their_own(rows):
+    x = np.random.default_rng(0).normal(size=(rows, 3))
+    third = rows // 3
+    picks = [np.arange(third, rows), np.concatenate([np.arange(third), np.arange(rows - 9, rows)])]
+    x[third : rows - 9] = np.nan  # rows of the first replica only
+    network = network_of(ADAPTED, seeds=(1, 2))
+    initialize_by_rows(network, ReplicaRows(Rows(x, x), picks))
+    finite = np.isfinite(network.theta).all(axis=1)
+    assert finite.tolist() == [False, True]
 
 
 def test_a_unit_with_the_same_sum_for_all_rows_keeps_its_weights():

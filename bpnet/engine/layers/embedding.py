@@ -1,5 +1,6 @@
 """The embedding layer: codes of categories replaced by trained vectors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,6 +83,28 @@ class Embedding(Layer):
         return BoundEmbedding(self, wiring)
 
 
+class SparseGradient:
+    """dL/dE of the codes in a batch only, so that it takes no pass over all levels.
+
+    `codes` are the different codes of each replica, ascending; `values` (R, U, size) are their
+    gradients, 0 from the number of a replica's codes on.
+    """
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+        self.codes: list[Array] = [np.empty(0, np.intp) for _ in values]
+
+    def write(self, rows: Array, entry: Array, delta: Array) -> None:
+        """Write Σ delta (R, size, B) over the rows that hold a code, of codes (R, B)."""
+        size = self.values.shape[2]
+        for replica, codes in enumerate(rows):
+            self.codes[replica], place = np.unique(codes, return_inverse=True)
+            flat = self.values[replica].reshape(-1)
+            flat.fill(0)
+            index = place * size + entry  # (size, B)
+            np.add.at(flat, index.reshape(-1), delta[replica].reshape(-1))
+
+
 class BoundTable:
     """One table over one batch; entry s of the vector of code c is c size + s of the flat table.
 
@@ -100,6 +123,8 @@ class BoundTable:
         self._vectors = wiring.parameters[name].reshape(replicas, -1)  # (R, levels size)
         if wiring.training:
             self._gradient = wiring.gradients[name].reshape(replicas, -1)
+        self.sparse: SparseGradient | None = None
+        """Where dL/dE goes instead, if only the codes of the batch are to have one."""
 
     def forward(self) -> None:
         """Write the vectors (R, size, B) of the batch's codes."""
@@ -117,6 +142,9 @@ class BoundTable:
 
     def backward(self, delta: Array) -> None:
         """Write dL/dE[c] = Σ delta (R, size, B) over the rows that hold code c."""
+        if self.sparse is not None:
+            self.sparse.write(self._rows, self._entry, delta)
+            return
         self._gradient.fill(0)
         for gradient, index, change in zip(self._gradient, self._index, delta, strict=True):
             # `gradient[index] += change` would count a code that occurs twice only once
@@ -140,6 +168,11 @@ class BoundEmbedding(BoundLayer):
         if wiring.training and wiring.wants_input_gradient:
             self.input_gradient = wiring.empty(inputs)
             self.input_gradient.fill(0)
+
+    def write_sparse(self, gradients: Mapping[str, SparseGradient]) -> None:
+        """Let tables, by name, write the gradients of the batch's codes only."""
+        for k, (_, table) in enumerate(self._tables):
+            table.sparse = gradients.get(f"table_{k}")
 
     def forward(self) -> None:
         """Write the other inputs, then the vectors of the codes."""

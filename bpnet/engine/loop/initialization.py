@@ -10,9 +10,8 @@ INITIAL_ROWS = 512
 def initialize_by_rows(network: Network, rows: AnyRows) -> None:
     """Adapt the first weights to some training rows, each replica's to its own, if any wait for it.
 
-    The rows are a random batch; up to `INITIAL_ROWS` they are all.
+    They are all, up to `INITIAL_ROWS`, else the first of the first epoch.
     """
     if network.awaits_rows:
-        # training counts epochs from 1
         batches = rows.batches(INITIAL_ROWS, network.seeds, shuffle=True)
-        network.initialize_by(batches.shapes[next(iter(batches.epoch(0)))].x)
+        network.initialize_by(batches.shapes[next(iter(batches.epoch(1)))].x)

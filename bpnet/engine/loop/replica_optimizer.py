@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from bpnet.engine.component import Array
+from bpnet.engine.loop.lazy_embeddings import LazyState, LazyTables
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
 from bpnet.engine.randomness import Purpose, generator
@@ -15,19 +16,33 @@ from bpnet.engine.schedules import ReduceOnPlateau
 class ReplicaOptimizer:
     """The optimizer of neighboring replicas, a slice of the network's, with the same settings."""
 
-    def __init__(self, training: Training, network: Network, replicas: slice) -> None:
+    def __init__(
+        self,
+        training: Training,
+        network: Network,
+        replicas: slice,
+        tables: LazyTables | None = None,
+    ) -> None:
         self._training, self.replicas = training, replicas
         self._seeds, self._dtype = network.seeds[replicas], network.dtype
-        self._gradient = network.gradient[replicas]  # a view, as that of theta
+        first = 0 if tables is None else tables.columns  # lazy tables move apart
+        self._gradient = network.gradient[replicas, first:]  # a view, as that of theta
+        self._gradients = [self._gradient]
         self._optimizer = training.optimizer
         self._state = self._optimizer.bind(
-            network.theta[replicas],
+            network.theta[replicas, first:],
             self._gradient,
-            network.weights,
-            network.blocks,
+            network.weights - first,
+            [block.moved(-first) for block in network.blocks if block.columns.start >= first],
             training.learning_rate_factors,
             network.progress,
         )
+        self._lazy: LazyState | None = None
+        if tables is not None:
+            self._lazy = LazyState(
+                self._optimizer, network, tables, replicas, training.learning_rate_factors
+            )
+            self._gradients.append(tables.gradient[replicas])
         plateau = isinstance(training.schedule, ReduceOnPlateau)
         self._reduction: Array | float = (
             np.ones((len(self._seeds), 1), network.dtype) if plateau else 1.0
@@ -55,8 +70,10 @@ class ReplicaOptimizer:
     def move(self) -> None:
         """Take a step along the gradient."""
         if self._training.gradient_clipping is not None:
-            self._training.gradient_clipping.clip(self._gradient)
+            self._training.gradient_clipping.clip(*self._gradients)
         self._optimizer.step(self._state, self.learning_rate)
+        if self._lazy is not None:
+            self._lazy.step(self.learning_rate)
 
     def search(self, loss: Array, evaluate: Callable[[], Array]) -> None:
         """Let the optimizer try other parameters, whose loss (R,) `evaluate` computes."""
@@ -70,14 +87,16 @@ class ReplicaOptimizer:
         self._factor = math.nan  # so that the next step sets its rate again
 
 
-def replica_optimizers(each: Sequence[Training], network: Network) -> list[ReplicaOptimizer]:
+def replica_optimizers(
+    each: Sequence[Training], network: Network, tables: LazyTables | None = None
+) -> list[ReplicaOptimizer]:
     """Return the optimizers of all replicas, one for neighbors with equal settings.
 
     Raises ValueError if only some replicas have an optimizer that searches, since it evaluates all
     replicas at once.
     """
     optimizers = [
-        ReplicaOptimizer(training, network, replicas) for replicas, training in _alike(each)
+        ReplicaOptimizer(training, network, replicas, tables) for replicas, training in _alike(each)
     ]
     if len(optimizers) > 1 and any(training.optimizer.searches for training in each):
         raise ValueError("an optimizer that searches must have the same settings for all replicas")

@@ -113,6 +113,11 @@ class Training(Component):
     """Bounds on the gradient of each step. By default there are none.
     Example: `gradient_clipping: {norm: 1.0}`.
     """
+    lazy_embeddings: bool = False
+    """Let a step move only the vectors of categories that are in the batch, so that its time does
+    not grow with their number: for columns of thousands of categories. The momentum and weight
+    decay of all others rest.
+    """
     averaging: Averaging | None = None
     """Moving average of the weights, which is validated and kept instead of them. By default there
     is none; an empty mapping, {}, is one with its defaults. Example: `averaging: {decay: 0.99}`.
@@ -155,6 +160,19 @@ class Training(Component):
                 "learning_rate_factors",
                 f"cannot be used with the optimizer {self.optimizer.kind}, which takes no steps "
                 "along a gradient; leave them out, or choose another optimizer",
+            )
+        if self.lazy_embeddings and (self.l1 or self.l2):
+            name = "l1" if self.l1 else "l2"
+            raise FieldError(
+                name,
+                f"is {getattr(self, name)}, which moves all weights in each step, but "
+                "lazy_embeddings is true; use the weight decay of adamw instead",
+            )
+        if self.lazy_embeddings and self.optimizer.searches:
+            raise FieldError(
+                "lazy_embeddings",
+                f"cannot be used with the optimizer {self.optimizer.kind}, which takes no steps "
+                "along a gradient; leave it out, or choose another optimizer",
             )
         if len(set(self.metrics)) < len(self.metrics):
             raise FieldError("metrics", "names a metric twice; name each once")

@@ -9,6 +9,7 @@ from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
 from bpnet.engine.loop.averaging import BoundAverage
 from bpnet.engine.loop.evaluation import BoundBatch, Tally, metrics_over
+from bpnet.engine.loop.lazy_embeddings import LazyTables
 from bpnet.engine.loop.monitoring import Best
 from bpnet.engine.loop.replica_optimizer import replica_optimizers
 from bpnet.engine.loop.replica_rows import AnyRows
@@ -60,12 +61,17 @@ class Steps:
             BoundBatch(network, loss, self._tally, batch, training=True)
             for batch in self._batches.shapes
         ]
-        self._optimizers = replica_optimizers(each, network)
+        self._tables: LazyTables | None = None
+        if training.lazy_embeddings:
+            self._tables = LazyTables(network, max(batch.size for batch in self._batches.shapes))
+            for bound in self._bound:
+                self._tables.attach(bound.network)
+        self._optimizers = replica_optimizers(each, network, self._tables)
         averaging = training.averaging
         self._average = None if averaging is None else BoundAverage(averaging, network)
         self._square = np.zeros(replicas, network.dtype)  # |g|²
         self._sum = np.zeros(replicas, network.dtype)  # Σ θ
-        gradient = network.gradient
+        gradient = network.gradient[:, 0 if self._tables is None else self._tables.columns :]
         # g·g: (R, 1, P) (R, P, 1) = (R, 1, 1)
         self._square_gradient = BoundMatmul(
             gradient[:, None], gradient[:, :, None], self._square[:, None, None]
@@ -143,6 +149,8 @@ class Steps:
         # before clipping, which `move` does
         self._square_gradient.compute()
         np.add(self._squares, self._square, self._squares)
+        if self._tables is not None:
+            np.add(self._squares, self._tables.squares(), self._squares)
         for optimizer in self._optimizers:
             optimizer.move()
 

@@ -137,8 +137,12 @@ def trace(
         If the optimizer follows no gradient, or the rows do not fit the network.
     """
     if training.optimizer.searches:
+        kind = getattr(training.optimizer, "kind", "")
         raise ValueError(
-            f"the optimizer {getattr(training.optimizer, 'kind', '')} follows no gradient"
+            f"the optimizer {kind} tries out steps for all rows at once, rather than follow a "
+            "gradient"
+            if training.optimizer.full_batch
+            else f"the optimizer {kind} follows no gradient"
         )
     tracer = _Tracer(training, network, loss, rows, position or Position())
     with np.errstate(all="ignore"):

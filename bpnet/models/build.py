@@ -8,7 +8,10 @@ from dataclasses import replace
 
 from bpnet import __version__
 from bpnet.config.loading import LoadedConfig
+from bpnet.engine.least_squares import matrices_bytes
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
+from bpnet.engine.optimizers import FullBatchOptimizer
 from bpnet.models.description import Description
 from bpnet.models.model import Model
 from bpnet.preparation.encode import EncodedDataset
@@ -66,6 +69,7 @@ def build_model(prepared: EncodedDataset) -> Model:
     config, description, loaded = prepared.config, describe(prepared), prepared.split.loaded
     with architecture_errors(loaded):
         single = description.network()
+        refuse_large_matrices(loaded, single.theta.size)
         if config.replicas == 1:
             return Model(description, single)
         most_at_once(loaded, single, len(prepared.rows["train"]))
@@ -79,12 +83,15 @@ def most_at_once(loaded: LoadedConfig, single: Network, rows: int) -> int:
     `rows` is the number of training rows. Raises ConfigError if the config has more `replicas`.
     """
     config, training = loaded.config, loaded.config.training
+    refuse_large_matrices(loaded, single.theta.size)
     batch = rows if training.batch_size == "full" else min(training.batch_size, rows)
     # parameters, gradients, best and first parameters, those before the last step, and the
     # optimizer's
     copies = 5 + len(training.optimizer.slots)
     values = copies * single.theta.size + 6 * batch * sum(single.widths)
     each = single.dtype.itemsize * values + 8 * rows + _BYTES_PER_REPLICA
+    if _least_squares(training):
+        each += matrices_bytes(single.theta.size)
     most = max(1, int(min(0.8 * _memory() // each, 2**32)))
     if config.replicas > most:
         raise loaded.error(
@@ -94,6 +101,26 @@ def most_at_once(loaded: LoadedConfig, single: Network, rows: int) -> int:
             f"and this machine has {_memory() / 1e9:.1f} GB; at most {most:,} fit",
         )
     return most
+
+
+def refuse_large_matrices(loaded: LoadedConfig, parameters: int) -> None:
+    """Raise ConfigError if the optimizer's matrices of one network exceed the memory."""
+    training, memory = loaded.config.training, 0.8 * _memory()
+    needed = matrices_bytes(parameters)
+    if _least_squares(training) and needed > memory:
+        most = int(parameters * math.sqrt(memory / needed))
+        raise loaded.error(
+            ("training", "optimizer"),
+            f"is {training.optimizer.kind}, whose matrices of {parameters:,} x {parameters:,} "
+            f"parameters need about {needed / 1e9:,.1f} GB, and this machine has "
+            f"{_memory() / 1e9:.1f} GB; networks of at most {most:,} parameters fit. Give the "
+            "layers fewer units, or: --set training.optimizer=lbfgs",
+        )
+
+
+def _least_squares(training: Training) -> bool:
+    optimizer = training.optimizer
+    return isinstance(optimizer, FullBatchOptimizer) and optimizer.least_squares
 
 
 def _memory() -> float:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.engine.activations import Identity, LeakyRelu, Softmax
-from bpnet.engine.layers import BatchNormalization, Dropout
-from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, Quantile
-from bpnet.engine.optimizers import Perturbation, Rprop
+from bpnet.engine.layers import BatchNormalization, Dropout, Embedding
+from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, Quantile, SquaredError
+from bpnet.engine.optimizers import BayesianRegularization, FullBatchOptimizer, Rprop
 from bpnet.engine.schedules import ConstantRate
 from bpnet.messages import did_you_mean
 from bpnet.preparation.architecture import given_activation, hidden_layers, output_units
@@ -155,7 +155,7 @@ def _units_of_last_layer(resolved: ResolvedConfig) -> Iterator[Problem]:
 
 def _monitor_not_measured(resolved: ResolvedConfig) -> Iterator[Problem]:
     stopping = resolved.config.training.early_stopping
-    names = resolved.metric_columns(validated=resolved.config.dataset.split.validates)
+    names = resolved.monitored_columns(validated=resolved.config.dataset.split.validates)
     if stopping and stopping.monitor and stopping.monitor not in names:
         yield (
             ("training", "early_stopping", "monitor"),
@@ -199,18 +199,100 @@ def _weights_with_summed_loss(resolved: ResolvedConfig) -> Iterator[Problem]:
         )
 
 
-def _perturbation_with_random_layer(resolved: ResolvedConfig) -> Iterator[Problem]:
-    if not isinstance(resolved.config.training.optimizer, Perturbation):
+def _search_with_random_layer(resolved: ResolvedConfig) -> Iterator[Problem]:
+    optimizer = resolved.config.training.optimizer
+    if not optimizer.searches:
         return
     for layer in hidden_layers(resolved.config.architecture):
         if isinstance(layer, Dropout | BatchNormalization):
             effect = "random" if isinstance(layer, Dropout) else "depend on the batch"
             yield (
                 ("training", "optimizer"),
-                f"is perturbation, which compares losses, but {layer.kind} makes them {effect}; "
-                "remove the layer, or choose another optimizer",
+                f"is {optimizer.kind}, which compares losses, but {layer.kind} makes them "
+                f"{effect}; remove the layer, or choose another optimizer",
             )
             return
+
+
+def _full_batch_optimizer_with_step_settings(resolved: ResolvedConfig) -> Iterator[Problem]:
+    training = resolved.config.training
+    if not training.optimizer.full_batch:
+        return
+    usual: dict[str, object] = {
+        "schedule": ConstantRate(),
+        "gradient_clipping": None,
+        "averaging": None,
+    }
+    for key, default in usual.items():
+        if getattr(training, key) != default:
+            value = "constant" if default else "null"
+            yield (
+                ("training", key),
+                f"is set, but {training.optimizer.kind} finds its own step sizes; remove it: "
+                f"--set training.{key}={value}",
+            )
+    if training.l1 > 0:
+        yield (
+            ("training", "l1"),
+            f"is {training.l1:g}, but {training.optimizer.kind} needs a penalty without kinks; "
+            f"use the other one: --set training.l1=0 --set training.l2={training.l1:g}",
+        )
+
+
+def _least_squares_with_another_loss(resolved: ResolvedConfig) -> Iterator[Problem]:
+    optimizer = resolved.config.training.optimizer
+    if not isinstance(optimizer, FullBatchOptimizer) or not optimizer.least_squares:
+        return
+    if any(_evidence_without_numbers(resolved)):  # reported by that rule already
+        return
+    if not isinstance(resolved.loss, SquaredError):
+        yield (
+            _LOSS,
+            f"is {resolved.loss.kind}, but {optimizer.kind} minimizes a sum of squares: "
+            "--set training.loss=squared_error, or keep the loss and take the optimizer lbfgs: "
+            "--set training.optimizer=lbfgs",
+        )
+
+
+def _least_squares_with_unsuited_layer(resolved: ResolvedConfig) -> Iterator[Problem]:
+    optimizer = resolved.config.training.optimizer
+    if not isinstance(optimizer, FullBatchOptimizer) or not optimizer.least_squares:
+        return
+    for layer in resolved.layers:
+        # dropout and batch normalization are another rule's
+        if layer.has_row_gradients or isinstance(layer, Dropout | BatchNormalization):
+            continue
+        remedy = "remove the layer"
+        if isinstance(layer, Embedding):
+            remedy = "encode the categories otherwise: --set dataset.preprocessing.categorical="
+            remedy += "one_hot"
+        yield (
+            ("training", "optimizer"),
+            f"is {optimizer.kind}, which needs the derivatives of each row by itself, and "
+            f"{layer.kind} has none; {remedy}, or: --set training.optimizer=lbfgs",
+        )
+        return
+
+
+def _evidence_without_numbers(resolved: ResolvedConfig) -> Iterator[Problem]:
+    optimizer = resolved.config.training.optimizer
+    if isinstance(optimizer, BayesianRegularization) and resolved.task != "regression":
+        yield (
+            ("training", "optimizer"),
+            "is bayesian_regularization, which weighs errors of numbers against the weights, but "
+            f"the task is {resolved.task}; use lbfgs with a penalty: --set training.optimizer=lbfgs"
+            " --set training.l2=0.001",
+        )
+
+
+def _evidence_with_penalty(resolved: ResolvedConfig) -> Iterator[Problem]:
+    training = resolved.config.training
+    if isinstance(training.optimizer, BayesianRegularization) and training.l2 > 0:
+        yield (
+            ("training", "l2"),
+            f"is {training.l2:g}, but bayesian_regularization finds the strength of its penalty by "
+            "itself; remove it: --set training.l2=0",
+        )
 
 
 def _rprop_with_schedule(resolved: ResolvedConfig) -> Iterator[Problem]:
@@ -249,7 +331,12 @@ RULES: tuple[Rule, ...] = (
     _best_without_validation,
     _closeness_without_outputs,
     _weights_with_summed_loss,
-    _perturbation_with_random_layer,
+    _search_with_random_layer,
+    _full_batch_optimizer_with_step_settings,
+    _least_squares_with_another_loss,
+    _least_squares_with_unsuited_layer,
+    _evidence_without_numbers,
+    _evidence_with_penalty,
     _rprop_with_schedule,
     _batch_normalization_of_one_row,
 )

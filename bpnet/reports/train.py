@@ -17,6 +17,7 @@ _ENDINGS = {
     "epochs": "all epochs done",
     "early_stopping": "early stopping",
     "target_loss": "target loss reached",
+    "converged": "converged",
 }
 
 

@@ -8,8 +8,8 @@ from engine_cases import (
     ACTIVATIONS,
     LAYERS,
     LOSSES,
-    OPTIMIZERS,
     SOME_METRICS,
+    STEPPING,
     in_precision,
     linear,
     named,
@@ -99,7 +99,7 @@ def test_a_look_keeps_to_itself_what_a_layer_has_to_say():
     assert network.warnings == {}
 
 
-@pytest.mark.parametrize("optimizer", named(OPTIMIZERS))
+@pytest.mark.parametrize("optimizer", named(STEPPING))
 def test_looks_do_not_change_a_training(optimizer):
     def trained(*, looks):
         layers = [

@@ -8,7 +8,7 @@ from engine_cases import (
     ACTIVATIONS,
     LAYERS,
     LOSSES,
-    OPTIMIZERS,
+    STEPPING,
     in_precision,
     named,
     network_of,
@@ -104,7 +104,7 @@ def test_losses(loss, weighted):
     few([Dense(units=OUTPUTS)], loss, weighted=weighted)
 
 
-@pytest.mark.parametrize("optimizer", named(OPTIMIZERS))
+@pytest.mark.parametrize("optimizer", named(STEPPING))
 def test_optimizers(optimizer):
     few(HIDDEN, optimizer=optimizer)
 

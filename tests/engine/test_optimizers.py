@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from engine_cases import DESCENDING, OPTIMIZERS, named
+from engine_cases import DESCENDING, STEPPING, named
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from bpnet.engine.optimizers import (
@@ -13,7 +13,10 @@ from bpnet.engine.optimizers import (
     Adam,
     AdamW,
     AnyOptimizer,
+    BayesianRegularization,
     GradientDescent,
+    Lbfgs,
+    LevenbergMarquardt,
     Momentum,
     NAdam,
     Nesterov,
@@ -28,8 +31,9 @@ KINDS = [type(one) for one in DESCENDING]
 
 def test_every_optimizer_is_in_the_tables():
     assert set(BY_HAND) == set(RATE) == {*DIRECTION, Rprop} == set(KINDS)
-    assert {type(one) for one in OPTIMIZERS} - set(KINDS) == {Perturbation}
-    assert {*KINDS, Perturbation} == set(get_args(AnyOptimizer))
+    assert {type(one) for one in STEPPING} - set(KINDS) == {Perturbation}
+    full_batch = {BayesianRegularization, Lbfgs, LevenbergMarquardt}  # see test_second_order.py
+    assert {*KINDS, Perturbation, *full_batch} == set(get_args(AnyOptimizer))
 
 
 def run(optimizer, theta, gradients, rate, *, weights=None, dtype=np.float64):

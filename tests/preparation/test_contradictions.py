@@ -127,13 +127,64 @@ CASES: list[Case] = [
         ["training.loss={kind: cross_entropy, rows: sum}", "dataset.class_weight=balanced"],
     ),
     (
-        "_perturbation_with_random_layer",
+        "_search_with_random_layer",
         "classes",
         "training.optimizer",
         [
             "training.optimizer=perturbation",
             "architecture={layers: [{kind: dense, units: 3}, dropout]}",
         ],
+    ),
+    (
+        "_full_batch_optimizer_with_step_settings",
+        "classes",
+        "training.schedule",
+        ["training.optimizer=lbfgs", "training.schedule=cosine"],
+    ),
+    (
+        "_full_batch_optimizer_with_step_settings",
+        "quantity",
+        "training.gradient_clipping",
+        ["training.optimizer=levenberg_marquardt", "training.gradient_clipping={norm: 1}"],
+    ),
+    (
+        "_full_batch_optimizer_with_step_settings",
+        "quantity",
+        "training.averaging",
+        ["training.optimizer=lbfgs", "training.averaging={}"],
+    ),
+    (
+        "_full_batch_optimizer_with_step_settings",
+        "quantity",
+        "training.l1",
+        ["training.optimizer=lbfgs", "training.l1=0.1"],
+    ),
+    (
+        "_least_squares_with_another_loss",
+        "classes",
+        "training.loss",
+        ["training.optimizer=levenberg_marquardt"],
+    ),
+    (
+        "_least_squares_with_unsuited_layer",
+        "quantity",
+        "training.optimizer",
+        [
+            "training.optimizer=levenberg_marquardt",
+            "architecture={layers: [{kind: equilibrium, units: 3}]}",
+        ],
+    ),
+    (
+        "_evidence_without_numbers",
+        "classes",
+        "training.optimizer",
+        ["training.optimizer=bayesian_regularization"],
+    ),
+    (
+        "_evidence_with_penalty",
+        "quantity",
+        "training.l2",
+        ["training.optimizer=bayesian_regularization", "training.l2=0.1"],
     ),
     (
         "_rprop_with_schedule",

@@ -60,6 +60,8 @@ SOME_METRICS = [RegressionError()]
 """For tests that do not look at metrics."""
 OPTIMIZERS = [kind() for kind in get_args(AnyOptimizer)]
 DESCENDING = [one for one in OPTIMIZERS if not one.searches]
+STEPPING = [one for one in OPTIMIZERS if not one.full_batch]
+"""Those that take batches of any size."""
 LAYERS = get_args(AnyStoredLayer)
 CODED = Embedding(tables=[CategoryTable(position=1, levels=3, size=2)])
 """An embedding of the second input, whose three levels `suited` puts there."""

@@ -76,6 +76,8 @@ def advise(evidence: Evidence) -> list[Finding]:
     found: dict[str, Finding] = {}
     for rule in RULES if evidence.final else SYMPTOMS:
         for finding in rule(evidence):
+            if evidence.training.optimizer.full_batch:
+                finding = _without_steps(finding)
             known = found.get(finding.about)
             if known is None or known.likelihood < finding.likelihood:
                 found[finding.about] = finding
@@ -86,3 +88,10 @@ def advise(evidence: Evidence) -> list[Finding]:
     if alarms and evidence.final and evidence.outcome != "fine":
         alarms[0] = replace(alarms[0], outcome=evidence.outcome_text)
     return alarms + [finding for finding in ordered if finding.kind == "remark"]
+
+
+def _without_steps(finding: Finding) -> Finding:
+    """Return the finding without settings that an optimizer of all rows does not take."""
+    sizes = ("training.learning_rate=", "training.batch_size=")
+    settings = [one for one in finding.settings if not one.startswith(sizes)]
+    return replace(finding, settings=settings)

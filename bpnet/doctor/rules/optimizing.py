@@ -35,6 +35,8 @@ def schedule(evidence: Evidence) -> Iterator[Finding]:
     training, history = evidence.training, evidence.history
     if evidence.outcome not in ("little", "behind") or not evidence.final:
         return
+    if training.optimizer.full_batch:  # it has no schedule
+        return
     rates = history.learning_rate
     share = statistics.fmean(rates) / training.learning_rate
     if share > SHARE_OF_RATE:

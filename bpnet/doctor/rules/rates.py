@@ -31,6 +31,8 @@ FREE = ("rprop", "perturbation")
 def rate_too_low(evidence: Evidence) -> Iterator[Finding]:
     """Find a rate below the usual one, where little was learned and the weights hardly moved."""
     training = evidence.training
+    if training.optimizer.full_batch:
+        return
     usual, rate = usual_rate(evidence.setup), training.learning_rate
     if evidence.outcome not in ("little", "behind") or not evidence.final:
         return
@@ -69,7 +71,7 @@ def _slow_descent(evidence: Evidence) -> Iterator[Finding]:
 def rate_too_high(evidence: Evidence) -> Iterator[Finding]:
     """Find a rate above the usual one, or steps that it made too large."""
     training, diverged = evidence.training, evidence.outcome == "diverged"
-    if evidence.outcome == "fine" or not len(evidence.history):
+    if evidence.outcome == "fine" or not len(evidence.history) or training.optimizer.full_batch:
         return
     usual, rate = usual_rate(evidence.setup), training.learning_rate
     signs = list(_signs(evidence))
@@ -132,8 +134,8 @@ def large_steps(evidence: Evidence) -> Iterator[Finding]:
     ]
     if not moved or len(history) <= LATEST:  # the first steps, from small weights, may be large
         return
-    if math.isnan(history.gradient_norm[-1]):  # steps that are trials follow no gradient
-        return
+    if math.isnan(history.gradient_norm[-1]) or evidence.training.optimizer.full_batch:
+        return  # steps that are trials follow no gradient
     most, layer = max(moved)
     # `not <`, so that a loss of nan counts as no fall
     if most > LARGE_STEP and not history.loss[-1] < min(history.loss[:-LATEST]):

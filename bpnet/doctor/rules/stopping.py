@@ -35,9 +35,10 @@ def few_epochs(evidence: Evidence) -> Iterator[Finding]:
     if not improving and not bad:
         return
     likelihood = 0.75 if improving else 0.2
-    if bad and history.steps < FEW_STEPS:
+    many = 100 if training.optimizer.full_batch else 1  # steps that one of all rows is worth
+    if bad and many * history.steps < FEW_STEPS:
         likelihood = 0.88
-    elif bad and history.steps < SOME_STEPS:
+    elif bad and many * history.steps < SOME_STEPS:
         likelihood = max(likelihood, 0.7 if improving else 0.45)
     signs = [f"{history.steps} steps in {_epochs(len(history))}"]
     if improving:
@@ -103,8 +104,8 @@ def _gain(evidence: Evidence) -> float:
     if history.validation_loss:
         slopes.append(2 * _slope(history.validation_loss))
     # a rate that ended below its height has brought what it could
-    height = history.learning_rate[-1] / max(history.learning_rate)
-    return min(slopes) * len(history) / 2 / chance if height > 0.1 else 0.0
+    spent = history.learning_rate[-1] <= 0.1 * max(history.learning_rate)  # False for nan
+    return 0.0 if spent else min(slopes) * len(history) / 2 / chance
 
 
 def _before(evidence: Evidence) -> Sequence[float]:

@@ -84,6 +84,13 @@ class BoundLayer:
         The delta may be overwritten.
         """
 
+    def backward_rows(self, delta: Array, out: Mapping[str, Array]) -> None:
+        """Do as `backward`, and write each row's share of the gradients into `out`.
+
+        `out` has an array (R, *shape, B) by each parameter's name: the terms of the sum over rows.
+        """
+        raise TypeError(f"{type(self).__name__} has no gradient of each row")
+
 
 class BoundPassThrough(BoundLayer):
     """A layer that does nothing to the rows: y = x, dL/dx = dL/dy."""
@@ -104,6 +111,8 @@ class Layer(Component):
     """True if training draws random numbers in this layer."""
     takes_factors: ClassVar[bool] = False
     """True if its weights can be multiplied by factors of its inputs."""
+    has_row_gradients: ClassVar[bool] = False
+    """True if the bound layer has `backward_rows`, or nothing to train and no draws."""
 
     def outputs(self, inputs: int) -> int:
         """Return the number of outputs for a number of inputs."""

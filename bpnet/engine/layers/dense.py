@@ -1,6 +1,6 @@
 """The dense layer: a = f(W x + b)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -54,6 +54,7 @@ class Dense(Layer):
     """
     bias_initializer: AnyInitializer = choice(Zeros())
     """First values of b."""
+    has_row_gradients: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -148,6 +149,13 @@ class BoundDense(BoundLayer):
             np.multiply(self._weight, gradient, products)  # W M
             np.add.reduce(products, axis=1, out=self._factors.gradient)
             np.multiply(gradient, self._factors.values[:, None], gradient)  # s M
+
+    def backward_rows(self, delta: Array, out: Mapping[str, Array]) -> None:
+        """Do as `backward`, and write delta xᵀ and delta of each row into `out`."""
+        self.backward(delta)  # delta = f'(z) dL/da
+        np.multiply(delta[:, :, None], self._x[:, None], out["weight"])  # (R, O, I, B)
+        if "bias" in out:
+            np.copyto(out["bias"], delta)
 
     def _bind_backward(self, delta: Array) -> None:
         """Bind the products to the array in which dL/da arrives, the same one in each step."""

@@ -1,7 +1,8 @@
 """Normalization to mean 0 and variance 1, over the rows of a batch or over the units of a row."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -68,6 +69,7 @@ class LayerNormalization(_Normalization):
     """Mean and variance of each row over its units (Ba, Kiros and Hinton 2016)."""
 
     kind: Literal["layer_normalization"] = "layer_normalization"
+    has_row_gradients: ClassVar[bool] = True
 
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers."""
@@ -117,6 +119,17 @@ class BoundNormalization(BoundLayer):
         dL/dx = (d - mean(d) - n mean(d n)) / √(variance + epsilon).
         """
         self._activation.backward(delta)
+        self._backward_normalized(delta)
+
+    def backward_rows(self, delta: Array, out: Mapping[str, Array]) -> None:
+        """Do as `backward`, and write δ n and δ of each row into `out`."""
+        self._activation.backward(delta)
+        np.multiply(delta, self._normalized, out["gamma"])
+        np.copyto(out["beta"], delta)
+        self._backward_normalized(delta)
+
+    def _backward_normalized(self, delta: Array) -> None:
+        """Turn δ into dL/dx, in place, and write dL/dγ and dL/dβ."""
         work, mean = self._work, self._mean  # scratch: forward's means are used up
         np.add.reduce(delta, axis=2, out=self._beta_gradient)  # Σ δ (R, I)
         np.multiply(delta, self._normalized, out=work)  # δ n

@@ -1,7 +1,8 @@
 """The parametric activation: a trained mixture of a function and the identity for each unit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Parametric(Layer):
     kind: Literal["parametric"] = "parametric"
     activation: AnyActivation = choice(Silu())
     """Function f. Example: `activation: mish`."""
+    has_row_gradients: ClassVar[bool] = True
 
     def parameters(self, inputs: int) -> dict[str, Parameter]:
         """Return p (I,) as `share`, from 1."""
@@ -73,3 +75,8 @@ class BoundParametric(BoundLayer):
             self._activation.backward(self._work)  # f'(x) e
             np.add(delta, self._work, out=delta)
             self.input_gradient = delta
+
+    def backward_rows(self, delta: Array, out: Mapping[str, Array]) -> None:
+        """Do as `backward`, and write (f(x) - x) dL/dy of each row into `out`."""
+        np.multiply(delta, self._difference, out["share"])
+        self.backward(delta)

@@ -1,7 +1,8 @@
 """The scale layer: each input times a trained factor."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -24,6 +25,7 @@ class Scale(Layer):
     """
 
     kind: Literal["scale"] = "scale"
+    has_row_gradients: ClassVar[bool] = True
 
     def parameters(self, inputs: int) -> dict[str, Parameter]:
         """Return s (I,) as `factor`, from 1."""
@@ -64,3 +66,8 @@ class BoundScale(BoundLayer):
         if self._hands_on:
             np.multiply(delta, self._factor, out=delta)
             self.input_gradient = delta
+
+    def backward_rows(self, delta: Array, out: Mapping[str, Array]) -> None:
+        """Do as `backward`, and write x dL/dy of each row into `out`."""
+        np.multiply(delta, self._x, out["factor"])
+        self.backward(delta)

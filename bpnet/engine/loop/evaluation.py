@@ -65,7 +65,7 @@ class BoundBatch:
     def __init__(
         self, network: Network, loss: Loss, tally: Tally, batch: Batch, *, training: bool
     ) -> None:
-        self.size = batch.size
+        self.size, self.rows = batch.size, (batch.x, batch.y, batch.weights)
         self.network = network.bind(batch.x, training=training)
         self.loss = loss.bind(self.network.output, batch.y, batch.weights, network.progress)
         self._loss_sums = tally.loss

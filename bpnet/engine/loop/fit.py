@@ -192,7 +192,10 @@ class _Epochs:
                 if (members < self._members).any():
                     monitor.restate_best(self._pools.best(members), members)
                 self._members = members
-        improved = monitor.observe(epoch, loss, monitored, finite)
+        converged = steps.converged if checked else None
+        if self._pools and converged is not None:  # a pool stops together
+            converged = np.full_like(converged, converged.all())
+        improved = monitor.observe(epoch, loss, monitored, finite, converged)
         if self._pools and monitored is not None:
             self._pools.keep(improved)
         if self._plateau and monitored is not None:

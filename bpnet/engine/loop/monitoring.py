@@ -9,7 +9,7 @@ from bpnet.engine.loop.settings import Training
 from bpnet.engine.metrics import HIGHER_IS_BETTER
 from bpnet.engine.network import Network
 
-Stop = Literal["epochs", "early_stopping", "target_loss", "diverged"]
+Stop = Literal["epochs", "early_stopping", "target_loss", "diverged", "converged"]
 
 
 class Best:
@@ -116,11 +116,18 @@ class Monitor:
             if best is not None:
                 best.restate(value, replicas)
 
-    def observe(self, epoch: int, loss: Array, monitored: Array | None, finite: Array) -> Array:
+    def observe(
+        self,
+        epoch: int,
+        loss: Array,
+        monitored: Array | None,
+        finite: Array,
+        converged: Array | None = None,
+    ) -> Array:
         """Note an epoch's training loss, monitored metric, and mask of finite replicas (R,).
 
-        The metric is None in an epoch without a check. Return the mask of the replicas that kept
-        the epoch.
+        The metric is None in an epoch without a check; `converged` is the mask of the replicas that
+        their optimizer improves no more. Return the mask of the replicas that kept the epoch.
         """
         improved = self.running & finite
         passed = epoch - self._checked
@@ -142,6 +149,8 @@ class Monitor:
         if self._stalled is not None and monitored is not None:
             self._stalled.observe(monitored, passed)
             self._stop(self._impatient(epoch, self._stalled.since), "early_stopping")
+        if converged is not None:
+            self._stop(converged, "converged")
         if epoch == self._training.epochs:
             self._stop(self.running, "epochs")
         return improved

@@ -90,9 +90,9 @@ class Training(Component):
     """Passes over the training rows, at most: `early_stopping` and `target_loss` may end training
     sooner. Example: `epochs: 300`.
     """
-    batch_size: int | Literal["full"] = 32
-    """Rows in a step, at least 1; full takes all training rows in one step.
-    Example: `batch_size: 64`.
+    batch_size: int | Literal["full"] = None  # type: ignore[assignment]
+    """Rows in a step, at least 1; full takes all training rows in one step. By default 32, and full
+    for optimizers that need all rows. Example: `batch_size: 64`.
     """
     last_batch: Literal["short", "spread"] = "short"
     """Rows of an epoch that do not fill a batch: short makes a smaller batch of them; spread makes
@@ -144,8 +144,10 @@ class Training(Component):
     `early_stopping`, else val_loss), or of the last finite epoch. By default best where there are
     validation rows.
     """
-    precision: Literal["float32", "float64"] = "float32"
-    """Type of the numbers in training. float64 takes twice the memory and is slower."""
+    precision: Literal["float32", "float64"] = None  # type: ignore[assignment]
+    """Type of the numbers in training. float64 takes twice the memory and is slower. By default
+    float32, and float64 for optimizers that need all rows. Example: `precision: float64`.
+    """
     diagnose_every: int | None = number(None, ge=1)
     """Epochs between two looks of the doctor at the layers. By default it looks only at the start
     and the end. Example: `diagnose_every: 10`.
@@ -153,6 +155,17 @@ class Training(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        full = self.optimizer.full_batch
+        if self.batch_size is None:
+            object.__setattr__(self, "batch_size", "full" if full else 32)
+        if self.precision is None:
+            object.__setattr__(self, "precision", "float64" if full else "float32")
+        if full and self.batch_size != "full":
+            raise FieldError(
+                "batch_size",
+                f"is {self.batch_size}, but {self.optimizer.kind} takes all training rows in one "
+                "step; leave batch_size out, or: --set training.batch_size=full",
+            )
         if self.batch_size != "full" and self.batch_size < 1:
             raise FieldError("batch_size", f"is {self.batch_size}; it must be at least 1, or full")
         if self.learning_rate_factors is not None and self.optimizer.searches:

@@ -9,6 +9,7 @@ from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
 from bpnet.engine.loop.averaging import BoundAverage
 from bpnet.engine.loop.evaluation import BoundBatch, Tally, metrics_over
+from bpnet.engine.loop.full_batch import bind_solver
 from bpnet.engine.loop.lazy_embeddings import LazyTables
 from bpnet.engine.loop.monitoring import Best
 from bpnet.engine.loop.replica_optimizer import replica_optimizers
@@ -69,6 +70,7 @@ class Steps:
         self._optimizers = replica_optimizers(each, network, self._tables)
         averaging = training.averaging
         self._average = None if averaging is None else BoundAverage(averaging, network)
+        self._solver = bind_solver(training, network, loss, self._bound[0], penalty)
         self._square = np.zeros(replicas, network.dtype)  # |g|²
         self._sum = np.zeros(replicas, network.dtype)  # Σ θ
         gradient = network.gradient[:, 0 if self._tables is None else self._tables.columns :]
@@ -105,6 +107,8 @@ class Steps:
         finally:
             network.progress.leave()
         measured = tally.values()
+        if self._solver is not None:
+            measured |= self._solver.figures
         self._sum_theta.compute()
         # a sum is finite only where all its terms are
         self.finite = np.isfinite(self._squares + self._sum + measured["loss"])
@@ -134,7 +138,9 @@ class Steps:
             # the step about to be taken is the epoch's last
             if self.before is not None and self.count % steps == 0:
                 np.copyto(self.before, network.theta)
-            if self._searches:
+            if self._solver is not None:
+                self._solver.step(self._loss(batch).astype(np.float64))
+            elif self._searches:
                 self._search(batch)
             else:
                 self._follow_gradient(batch)
@@ -169,8 +175,18 @@ class Steps:
         batch.loss.evaluate()
         return self._loss(batch)
 
+    @property
+    def converged(self) -> Array | None:
+        """Mask (R,) of the replicas that the optimizer improves no more; None if it cannot tell."""
+        return None if self._solver is None else self._solver.converged
+
     def learning_rates(self) -> Array:
-        """Return the learning rate (R,) of the last step: the same array until one changes."""
+        """Return the learning rate (R,) of the last step: the same array until one changes.
+
+        It is nan where the optimizer finds its own step sizes for all rows at once.
+        """
+        if self._solver is not None:
+            return np.full(len(self._squares), np.nan)
         if self._rates is None:
             rates = np.empty((len(self._squares), 1))
             for optimizer in self._optimizers:
@@ -184,6 +200,8 @@ class Steps:
 
         The norm is that before clipping, and nan where the optimizer searches.
         """
+        if self._solver is not None:
+            return self._solver.gradient_norm
         if self._searches:
             return np.full(len(self._squares), np.nan)
         steps = self._batches.per_epoch

@@ -6,7 +6,10 @@ A new one is a frozen dataclass with a `kind` of its own, and a name in `AnyOpti
 from bpnet.engine.optimizers.adam import Adam, AdamW, NAdam
 from bpnet.engine.optimizers.adaptive import Adagrad, RmsProp
 from bpnet.engine.optimizers.base import Optimizer
+from bpnet.engine.optimizers.full_batch import FullBatchOptimizer
 from bpnet.engine.optimizers.gradient_descent import GradientDescent, Momentum, Nesterov
+from bpnet.engine.optimizers.lbfgs import Lbfgs
+from bpnet.engine.optimizers.levenberg_marquardt import BayesianRegularization, LevenbergMarquardt
 from bpnet.engine.optimizers.perturbation import Perturbation
 from bpnet.engine.optimizers.rprop import Rprop
 from bpnet.engine.optimizers.state import State
@@ -22,6 +25,9 @@ AnyOptimizer = (
     | NAdam
     | Rprop
     | Perturbation
+    | LevenbergMarquardt
+    | BayesianRegularization
+    | Lbfgs
 )
 """The optimizers that a config may name."""
 
@@ -30,7 +36,11 @@ __all__ = [
     "Adam",
     "AdamW",
     "AnyOptimizer",
+    "BayesianRegularization",
+    "FullBatchOptimizer",
     "GradientDescent",
+    "Lbfgs",
+    "LevenbergMarquardt",
     "Momentum",
     "NAdam",
     "Nesterov",

@@ -26,7 +26,11 @@ class Optimizer(Component):
     work_arrays: ClassVar[int] = 1
     """Number of arrays that the rule needs within a step."""
     searches: ClassVar[bool] = False
-    """True if the rule tries parameters out by their loss, with `search`, and needs no gradient."""
+    """True if the rule tries parameters out by their loss, rather than follow each gradient."""
+    full_batch: ClassVar[bool] = False
+    """True if a step needs all rows at once (see `full_batch.py`)."""
+    figures: ClassVar[tuple[str, ...]] = ()
+    """Names of the columns that the log has of each step, beside the usual ones."""
 
     def bind(
         self,

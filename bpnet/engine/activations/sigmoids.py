@@ -61,7 +61,12 @@ class Tanh(Activation):
 def sigmoid(z: Array, out: Array, scratch: Array) -> None:
     """Write e^z / (e^z + 1); out may be z. Large z are cut, so that e^z stays finite."""
     # float32 holds e^88 but not e^89, float64 e^709 but not e^710
-    np.minimum(z, constant(88 if z.dtype == np.float32 else 709, z.dtype), out=out)
-    np.exp(out, out=out)  # e^z
+    limit = constant(88 if z.dtype == np.float32 else 709, z.dtype)
+    # looking for a large z takes a sixth of the time that cutting all does
+    if np.maximum.reduce(z, axis=None, initial=-np.inf) <= limit:
+        np.exp(z, out=out)  # e^z
+    else:  # or a nan, which stays one
+        np.minimum(z, limit, out=out)
+        np.exp(out, out=out)
     np.add(out, constant(1, z.dtype), out=scratch)
     np.divide(out, scratch, out=out)

@@ -11,8 +11,8 @@ from bpnet.engine.component import Array, choice, number
 from bpnet.engine.layers.base import BoundLayer, BoundPassThrough, Layer, Wiring
 from bpnet.engine.schedules import PlannedSchedule
 
-STEPS = 1 << 16
-"""Number of rates that 16 random bits tell apart."""
+STEPS = 1 << 8
+"""Number of rates that 8 random bits tell apart."""
 WORDS = 1 << 11
 """Number of words of 64 bits that are drawn at a time, for a generator makes an array of them."""
 
@@ -32,8 +32,8 @@ class Dropout(Layer):
     Example: `rate: 0.2`.
     """
     schedule: PlannedSchedule | None = choice(None)
-    """Change of the rate during training, to a multiple of 1/65536. By default the rate is
-    constant; constant is the same with masks that are drawn in half the time.
+    """Change of the rate during training, to a multiple of 1/256. By default the rate is
+    constant; constant is the same with masks that are drawn in a third of the time.
     Example: `schedule: flat_cosine`.
     """
     draws: ClassVar[bool] = True
@@ -84,33 +84,47 @@ class BoundDropout(BoundLayer):
 
 
 class BoundScheduledDropout(BoundDropout):
-    """Dropout whose rates change from step to step, with 16 random bits for each value.
+    """Dropout whose rates change from step to step, with 8 random bits for each value.
 
-    A rate is a multiple of 1/65536 here, so that the mask is 0 with exactly that probability.
+    A rate is a multiple of 1/256 here, so that the mask is 0 with exactly that probability.
     """
 
     def __init__(self, rates: Sequence[float], schedule: PlannedSchedule, wiring: Wiring) -> None:
         super().__init__(rates, wiring)
         self._schedule, self._progress = schedule, wiring.progress
         self._full = np.array(rates)[:, None, None]
-        self.rates = np.zeros_like(self._full)
+        self._factor = -1.0  # unequal to any, so that the first step sets the rates
         _, units, rows = self.output.shape
         # laid out as x is, so that its passes meet long runs
         self._mask = empty_like(self.output)
-        self._bits = empty_like(self.output, np.dtype(np.uint16))
-        # in words of 64 bits, of which a generator draws some at a time
-        self._words = np.empty(-(-units * rows // 4), np.uint64)
-        self._drawn = self._words.view(np.uint16)[: units * rows].reshape(units, rows)
+        self._bits = empty_like(self.output, np.dtype(np.uint8))
+        self._drawn = np.empty((units, -(-rows // 8)), np.uint64)  # for one replica
+        # 64 bits at a time where the rows allow it
+        whole = rows % 8 == 0 and self._bits.strides[2] == 1
+        self._target = self._bits.view(np.uint64) if whole else self._bits
+        self._source = self._drawn if whole else self._drawn.view(np.uint8)[:, :rows]
+        self._chunks = [
+            self._drawn.reshape(-1)[start : start + WORDS]
+            for start in range(0, self._drawn.size, WORDS)
+        ]
 
     def _draw(self) -> None:
         """Write m / (1 - rate) with the rates of this step."""
         factor = self._progress.factor(self._schedule)
+        if factor != self._factor:
+            self._set_rates(factor)
+        for target, generator in zip(self._target, self._generators, strict=True):
+            draw = generator.bit_generator.random_raw
+            for chunk in self._chunks:
+                chunk[:] = draw(chunk.size)
+            target[:] = self._source
+        np.greater_equal(self._bits, self._dropped, out=self._mask)
+        np.multiply(self._mask, self._scales, out=self._mask)
+
+    def _set_rates(self, factor: float) -> None:
+        """Set the rates to their multiple, and to what 8 bits can tell."""
+        self._factor = factor
         dropped = np.minimum(np.rint(self._full * factor * STEPS), STEPS - 1)  # of STEPS values
-        np.divide(dropped, STEPS, out=self.rates)
-        for k, generator in enumerate(self._generators):
-            for start in range(0, len(self._words), WORDS):
-                words = self._words[start : start + WORDS]
-                words[:] = generator.bit_generator.random_raw(len(words))
-            np.copyto(self._bits[k], self._drawn)
-        np.greater_equal(self._bits, dropped.astype(np.uint16), out=self._mask)
-        np.multiply(self._mask, (1 / (1 - self.rates)).astype(self._mask.dtype), self._mask)
+        self.rates = dropped / STEPS
+        self._dropped = dropped.astype(np.uint8)
+        self._scales = (1 / (1 - self.rates)).astype(self._mask.dtype)

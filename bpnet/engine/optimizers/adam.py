@@ -84,11 +84,8 @@ class AdamW(_Moments):
     Example: `decay_schedule: flat_cosine`.
     """
 
-    def _decay(self, state: State, learning_rate: Rate) -> None:
-        if state.weights:
-            decay = self.weight_decay * state.progress.factor(self.decay_schedule)
-            weights = state.theta[:, : state.weights]  # weights come first in theta
-            np.multiply(weights, 1 - learning_rate * decay, out=weights)
+    def _weight_decay(self, state: State) -> float:
+        return self.weight_decay * state.progress.factor(self.decay_schedule)
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         self._update_moments(state)

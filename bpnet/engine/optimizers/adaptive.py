@@ -64,5 +64,5 @@ def scaled_step(
     np.sqrt(square, work)  # √v
     np.add(work, state.as_array(epsilon), work)
     np.divide(direction, work, work)  # direction / (√v + ε)
-    np.multiply(work, state.as_array(rate), work)
+    np.multiply(work, state.as_rate(rate), work)
     np.subtract(state.theta, work, state.theta)

@@ -5,14 +5,15 @@ hyperparameters; its arrays are in a `State`. The learning rate η is a number, 
 each replica.
 """
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from bpnet.engine.component import Array, Component
 from bpnet.engine.learning_rate_factors import LearningRateFactors
-from bpnet.engine.optimizers.state import Rate, Span, State
+from bpnet.engine.optimizers.state import Rate, State
 from bpnet.engine.parameters import Block
 from bpnet.engine.progress import Progress
 
@@ -52,32 +53,52 @@ class Optimizer(Component):
             raise ValueError(
                 f"the parameters are {theta.shape} but the gradient is {gradient.shape}"
             )
-        spans = self._spans(blocks, factors or LearningRateFactors())
-        return State.fresh(theta, gradient, weights, self.slots, self.work_arrays, spans, progress)
+        chosen = factors or LearningRateFactors()
+        each = [(block.columns, chosen.of(block.parameter)) for block in blocks]
+        columns = None
+        if any(factor != 1 for _, factor in each):
+            columns = np.ones(theta.shape[1], theta.dtype)
+            for place, factor in each:
+                columns[place] = factor
+        return State.fresh(
+            theta,
+            gradient,
+            weights,
+            self.slots,
+            self.work_arrays,
+            columns,
+            self._matrices(blocks),
+            progress,
+        )
 
-    def _spans(self, blocks: Sequence[Block], factors: LearningRateFactors) -> list[Span]:
-        """Return the blocks as spans, neighbors with equal factors as one."""
-        grouped = itertools.groupby(blocks, lambda block: factors.of(block.parameter))
-        return [
-            Span(slice(alike[0].columns.start, alike[-1].columns.stop), factor)
-            for factor, alike in ((factor, list(some)) for factor, some in grouped)
-        ]
+    def _matrices(self, blocks: Sequence[Block]) -> dict[tuple[int, int], tuple[int, int]]:
+        """Return the shapes of the matrices that the rule moves as such, by their columns' ends."""
+        return {}
 
     def step(self, state: State, learning_rate: Rate) -> None:
         """Move theta one step by the gradient, in place."""
         state.count += 1
+        decay = self._weight_decay(state)
         # part by part, so that the passes over one find it in the cache
         for part in state.parts:
             part.count, part.momentum_product = state.count, state.momentum_product
-            self._decay(part, learning_rate)
-            # a factor of 1 would take a rate (R, 1) a copy
-            self._move(part, learning_rate if part.factor == 1 else learning_rate * part.factor)
+            rate = (
+                learning_rate[part.rows] if isinstance(learning_rate, np.ndarray) else learning_rate
+            )
+            if decay and part.weights:
+                weights = part.theta[:, : part.weights]  # weights come first in theta
+                np.multiply(weights, 1 - rate * decay, out=weights)
+            self._move(part, rate)
 
-    def _decay(self, state: State, learning_rate: Rate) -> None:
-        """Shrink the weights in this part of theta, where the rule does so apart from its step."""
+    def _weight_decay(self, state: State) -> float:
+        """Return the share λ, times the learning rate, by which weights shrink before the step."""
+        return 0.0
 
     def _move(self, state: State, learning_rate: Rate) -> None:
-        """Move the part of theta in the state; the step is counted already."""
+        """Move the part of theta in the state, at `state.as_rate(learning_rate)`.
+
+        The step is counted already.
+        """
         raise TypeError(f"{type(self).__name__} takes no steps")
 
     def search(

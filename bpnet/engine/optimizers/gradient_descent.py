@@ -18,7 +18,7 @@ class GradientDescent(Optimizer):
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         (work,) = state.work
-        np.multiply(state.gradient, state.as_array(learning_rate), work)  # η g
+        np.multiply(state.gradient, state.as_rate(learning_rate), work)  # η g
         np.subtract(state.theta, work, out=state.theta)
 
 
@@ -38,7 +38,7 @@ class Momentum(Optimizer):
         velocity, (work,) = state.slots["velocity"], state.work
         np.multiply(velocity, constant(self.momentum, velocity.dtype), out=velocity)
         np.add(velocity, state.gradient, out=velocity)  # v = μ v + g
-        np.multiply(velocity, state.as_array(learning_rate), work)  # η v
+        np.multiply(velocity, state.as_rate(learning_rate), work)  # η v
         np.subtract(state.theta, work, out=state.theta)
 
 
@@ -60,5 +60,5 @@ class Nesterov(Optimizer):
         np.add(velocity, state.gradient, out=velocity)
         np.multiply(velocity, constant(self.momentum, velocity.dtype), out=work)
         np.add(work, state.gradient, out=work)  # g + μ v, with the new v
-        np.multiply(work, state.as_array(learning_rate), work)
+        np.multiply(work, state.as_rate(learning_rate), work)
         np.subtract(state.theta, work, out=state.theta)

@@ -45,7 +45,7 @@ class Rprop(Optimizer):
         previous, size = state.slots["previous"], state.slots["size"]
         turned, factor = state.work
         if state.count == 1:
-            np.copyto(size, learning_rate)
+            np.copyto(size, state.as_rate(learning_rate))
         np.multiply(state.gradient, previous, out=turned)  # below 0 where the sign turned
         np.sign(turned, out=turned)
         np.maximum(turned, 0, out=factor)  # 1 where the sign stayed

@@ -1,7 +1,6 @@
 """An optimizer's state: the arrays that its rule reads and writes, in parts that fit the cache."""
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,33 +12,47 @@ from bpnet.engine.progress import Progress
 Rate = float | Array
 Work = tuple[Array, ...]
 
-PART = 1 << 15
-"""Number of parameters that a rule moves at a time: its passes over 128 kB stay in the cache."""
+PART = 1 << 16
+"""Number of parameters that a rule moves at a time: its passes over 256 kB stay in the cache."""
 
 
-class Span(NamedTuple):
-    """Columns of theta with one factor of the learning rate."""
+class Piece(NamedTuple):
+    """The rows and columns of theta (R, P) that are one part of a state."""
 
+    rows: slice
     columns: slice
-    factor: float = 1.0
     matrix: tuple[int, int] | None = None
-    """The shape of the matrix that the columns are, if the rule moves it as a whole."""
+    """The shape of the matrix that the columns are, where a rule moves it as a whole."""
 
-    def cut(self, width: int) -> list["Span"]:
-        """Return the span in parts of at most `width` columns; a matrix stays whole."""
-        start, stop = self.columns.start, self.columns.stop
-        if self.matrix is not None or stop - start <= width:
-            return [self]
-        edges = [*range(start, stop, width), stop]
-        return [Span(slice(*pair), self.factor) for pair in itertools.pairwise(edges)]
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of rows and columns."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+
+class Factors:
+    """The factors (P,) of the learning rate in some columns of theta."""
+
+    def __init__(self, factors: Array) -> None:
+        self._factors, self._rates = factors, np.empty_like(factors)
+        self._rate = float("nan")
+
+    def times(self, rate: Rate) -> Array:
+        """Return the rate times the factors, computed again only for another rate."""
+        if isinstance(rate, np.ndarray):
+            return np.asarray(rate * self._factors)
+        if rate != self._rate:
+            np.multiply(self._factors, rate, out=self._rates)
+            self._rate = rate
+        return self._rates
 
 
 class State:
     """The arrays of one optimizer over theta and gradient (R, P), all that a checkpoint must hold.
 
-    `slots` are the rule's own arrays (R, P) by name; `work` is scratch. `parts` are states over
-    some of the columns each, which end where the `factor` of the learning rate changes; a small
-    state is its own only part.
+    `slots` are the rule's own arrays (R, P) by name; `work` is scratch. `parts` are states over a
+    piece each: some whole rows, or a stretch of one, which lie together in memory. A small state is
+    its own only part.
     """
 
     def __init__(
@@ -49,13 +62,14 @@ class State:
         weights: int,
         slots: Mapping[str, Array],
         work: Work,
-        span: Span,
+        piece: Piece,
     ) -> None:
         self.theta, self.gradient, self.weights, self.slots = theta, gradient, weights, slots
-        self.work = tuple(array[:, : theta.shape[1]] for array in work)  # other parts may be wider
-        self.factor, self.matrix = span.factor, span.matrix
+        self.work, self.rows, self.matrix = work, piece.rows, piece.matrix
         self.progress = Progress()
         """The place in the training, for settings with a schedule."""
+        self.factors: Factors | None = None
+        """The factors of the learning rate; None where all are 1."""
         self._number = np.empty((), theta.dtype)
         self.parts = [self]
         self.count = 0
@@ -73,30 +87,43 @@ class State:
         weights: int,
         slots: Sequence[str],
         work_arrays: int,
-        spans: Sequence[Span] = (),
+        factors: Array | None = None,
+        matrices: Mapping[tuple[int, int], tuple[int, int]] | None = None,
         progress: Progress | None = None,
     ) -> "State":
-        """Return the state before the first step, with slots of 0; `spans` cover all columns."""
-        whole = Span(slice(0, theta.shape[1]))
-        width = max(1, min(int(theta.shape[1]), PART // len(theta)))
-        parts = [part for span in spans or [whole] for part in span.cut(width)]
-        widest = max((part.columns.stop - part.columns.start for part in parts), default=0)
-        work = tuple(empty((len(theta), widest), theta.dtype) for _ in range(work_arrays))
+        """Return the state before the first step, with slots of 0.
+
+        `factors` (P,) multiply the learning rate. `matrices` are the shapes of columns that are a
+        part each, by their start and stop.
+        """
+        replicas, parameters = theta.shape
+        pieces = list(_pieces(replicas, parameters, matrices or {}))
+        widest = max((piece.shape[0] * piece.shape[1] for piece in pieces), default=0)
+        room = [empty((widest,), theta.dtype) for _ in range(work_arrays)]
         zeros = {name: _zeros_like(theta) for name in slots}
-        state = cls(theta, gradient, weights, zeros, work, parts[0] if len(parts) == 1 else whole)
-        if len(parts) > 1:
-            state.parts = [state._part(part, work) for part in parts]
-        for part in (state, *state.parts):
-            part.progress = progress or part.progress
+        whole = Piece(slice(0, replicas), slice(0, parameters))
+        alone = len(pieces) == 1
+        work = _work(room, pieces[0]) if alone else ()
+        state = cls(theta, gradient, weights, zeros, work, pieces[0] if alone else whole)
+        if not alone:
+            state.parts = [state._part(piece, _work(room, piece)) for piece in pieces]
+        shared: dict[tuple[int, int], Factors] = {}  # by columns, so that rows share them
+        for piece, part in zip(pieces, state.parts, strict=False):
+            if factors is not None:
+                key = piece.columns.start, piece.columns.stop
+                shared.setdefault(key, Factors(factors[piece.columns]))
+                part.factors = shared[key]
+        state.progress = progress or state.progress
         return state
 
-    def _part(self, span: Span, work: Work) -> "State":
-        """Return the state over a span, as views; all parts share the work arrays."""
-        columns = span.columns
-        slots = {name: array[:, columns] for name, array in self.slots.items()}
+    def _part(self, piece: Piece, work: Work) -> "State":
+        """Return the state over a piece, as views."""
+        rows, columns = piece.rows, piece.columns
+        slots = {name: array[rows, columns] for name, array in self.slots.items()}
         # may exceed the part's columns, which a slice `[:, :weights]` allows
         weights = max(self.weights - columns.start, 0)
-        return State(self.theta[:, columns], self.gradient[:, columns], weights, slots, work, span)
+        theta, gradient = self.theta[rows, columns], self.gradient[rows, columns]
+        return State(theta, gradient, weights, slots, work, piece)
 
     def as_array(self, number: Rate) -> Array:
         """Return the number as an array without axes (see `constant`); the next call reuses it."""
@@ -104,6 +131,39 @@ class State:
             return number
         self._number.fill(number)
         return self._number
+
+    def as_rate(self, rate: Rate) -> Array:
+        """Return the learning rate as an array, times the factor of each column; as `as_array`."""
+        return self.as_array(rate) if self.factors is None else self.factors.times(rate)
+
+
+def _pieces(
+    replicas: int, parameters: int, matrices: Mapping[tuple[int, int], tuple[int, int]]
+) -> Iterator[Piece]:
+    """Yield the pieces of theta (R, P): matrices, and between them whole rows or parts of rows."""
+    start = 0
+    for (first, stop), shape in [*sorted(matrices.items()), ((parameters, parameters), None)]:
+        if first > start or (parameters == 0 and not matrices):
+            yield from _between(replicas, start, first)
+        if shape is not None:
+            yield Piece(slice(0, replicas), slice(first, stop), shape)
+        start = stop
+
+
+def _between(replicas: int, start: int, stop: int) -> Iterator[Piece]:
+    """Yield pieces of at most `PART` parameters; columns of several rows are not cut."""
+    rows = max(1, min(PART // max(stop - start, 1), replicas))
+    cuts = -(-(stop - start) // PART) if rows == 1 else 1
+    width = -(-(stop - start) // max(cuts, 1))
+    for row in range(0, replicas, rows):
+        for cut in range(start, stop, width) if width else [start]:
+            yield Piece(slice(row, min(row + rows, replicas)), slice(cut, min(cut + width, stop)))
+
+
+def _work(room: Sequence[Array], piece: Piece) -> Work:
+    """Return work arrays for a piece, which all pieces share."""
+    rows, columns = piece.shape
+    return tuple(array[: rows * columns].reshape(rows, columns) for array in room)
 
 
 def _zeros_like(theta: Array) -> Array:

@@ -18,6 +18,7 @@ from bpnet.engine.optimizers import (
     Lbfgs,
     LevenbergMarquardt,
     Momentum,
+    Muon,
     NAdam,
     Nesterov,
     Perturbation,
@@ -96,6 +97,15 @@ BY_HAND = {
             0.95 * 0.95 * (0.95 - 0.2 / 3) - 0.1 * ADAM_3,
         ],
     ),
+    # without a matrix it is adamw
+    Muon: (
+        Muon(**MOMENTS, weight_decay=0.5),
+        [
+            0.95 - 0.2 / 3,
+            0.95 * (0.95 - 0.2 / 3),
+            0.95 * 0.95 * (0.95 - 0.2 / 3) - 0.1 * ADAM_3,
+        ],
+    ),
     NAdam: (
         NAdam(**MOMENTS, momentum_decay=250),
         [1 - 0.1 * NADAM_1, 1 - 0.1 * (NADAM_1 + NADAM_2), 1 - 0.1 * (NADAM_1 + NADAM_2 + NADAM_3)],
@@ -167,6 +177,7 @@ DIRECTION = {
     Adagrad: lambda o, history: history[-1] / (np.sqrt(sum(g * g for g in history)) + o.epsilon),
     Adam: adam_direction,
     AdamW: adam_direction,
+    Muon: adam_direction,
     NAdam: nadam_direction,
 }
 
@@ -194,7 +205,7 @@ def reference_path(optimizer, theta, gradients, rate):
         return rprop_path(optimizer, theta, gradients, rate)
     path, position = [], theta.copy()
     for t in range(1, len(gradients) + 1):
-        if isinstance(optimizer, AdamW):
+        if isinstance(optimizer, AdamW | Muon):
             position = position - rate * optimizer.weight_decay * position
         position = position - rate * DIRECTION[type(optimizer)](optimizer, gradients[:t])
         path.append(position)
@@ -268,6 +279,7 @@ RATE = {
     Adagrad: 0.5,
     Adam: 0.02,
     AdamW: 0.02,
+    Muon: 0.02,
     NAdam: 0.02,
     Rprop: 0.1,
 }
@@ -275,7 +287,7 @@ RATE = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_converges_on_a_quadratic(kind):
-    optimizer = AdamW(weight_decay=0.0) if kind is AdamW else kind()
+    optimizer = kind(weight_decay=0.0) if kind in (AdamW, Muon) else kind()
     curvature, centre = np.array([1.0, 10.0]), np.array([[1.0, -1.0]])
     theta, gradient = np.zeros((1, 2)), np.zeros((1, 2))
     state = optimizer.bind(theta, gradient, 2)

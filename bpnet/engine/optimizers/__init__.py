@@ -10,6 +10,7 @@ from bpnet.engine.optimizers.full_batch import FullBatchOptimizer
 from bpnet.engine.optimizers.gradient_descent import GradientDescent, Momentum, Nesterov
 from bpnet.engine.optimizers.lbfgs import Lbfgs
 from bpnet.engine.optimizers.levenberg_marquardt import BayesianRegularization, LevenbergMarquardt
+from bpnet.engine.optimizers.muon import Muon
 from bpnet.engine.optimizers.perturbation import Perturbation
 from bpnet.engine.optimizers.rprop import Rprop
 from bpnet.engine.optimizers.state import State
@@ -23,6 +24,7 @@ AnyOptimizer = (
     | Adam
     | AdamW
     | NAdam
+    | Muon
     | Rprop
     | Perturbation
     | LevenbergMarquardt
@@ -42,6 +44,7 @@ __all__ = [
     "Lbfgs",
     "LevenbergMarquardt",
     "Momentum",
+    "Muon",
     "NAdam",
     "Nesterov",
     "Optimizer",

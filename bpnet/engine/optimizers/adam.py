@@ -67,14 +67,9 @@ class Adam(_Moments):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdamW(_Moments):
-    """Adam that also shrinks the weights (Loshchilov and Hutter 2019).
+class DecoupledDecay(_Moments):
+    """Adam whose weights shrink apart from its step: theta -= η λ theta, biases exempt."""
 
-    First theta -= η λ theta on the weights, biases exempt; then the step of adam. Factors of the
-    learning rate are for that step only.
-    """
-
-    kind: Literal["adamw"] = "adamw"
     weight_decay: float = number(0.01, ge=0)
     """Share λ, times the learning rate, by which a step shrinks each weight. With 0 it is adam.
     Example: `weight_decay: 0.05`.
@@ -86,6 +81,17 @@ class AdamW(_Moments):
 
     def _weight_decay(self, state: State) -> float:
         return self.weight_decay * state.progress.factor(self.decay_schedule)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW(DecoupledDecay):
+    """Adam that also shrinks the weights (Loshchilov and Hutter 2019).
+
+    First theta -= η λ theta on the weights, biases exempt; then the step of adam. Factors of the
+    learning rate are for that step only.
+    """
+
+    kind: Literal["adamw"] = "adamw"
 
     def _move(self, state: State, learning_rate: Rate) -> None:
         self._update_moments(state)

@@ -18,8 +18,10 @@ from typing import Literal
 import numpy as np
 
 from bpnet.data.reading.column import Floats
-from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
-from bpnet.engine.activations import Identity, Softmax
+from bpnet.data.targets import AnyTarget, Labels, Quantities
+from bpnet.engine.activations import Identity
+from bpnet.engine.calibration import fit_temperature, laplace_smoothing
+from bpnet.engine.losses import CrossEntropy, Quantile
 from bpnet.models.combination import (
     Combination,
     Shrinkage,
@@ -37,8 +39,6 @@ Calibration = Literal["temperature", "isotonic", "none"]
 
 _CHUNK = 1 << 16
 _ISOTONIC_FOLDS = 5
-_LOG_LIMIT = 4.0
-"""Temperatures are between e^-4 and e^4."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def fit_combination(
     rows = np.ones(len(values)) if weights is None else weights.astype(np.float64)
     shared = rows / rows.sum()
     if isinstance(members[0].target, Quantities):
-        return _fit_quantities(members, scores, values, shared, shrinks=calibration != "none")
+        return _fit_quantities(members, scores, values, shared, clips=calibration != "none")
     return _fit_probabilities(members, scores, values, shared, calibration)
 
 
@@ -96,43 +96,44 @@ def _fit_probabilities(
     calibration: Calibration,
 ) -> FittedCombination:
     target, tempered = members[0].target, calibration != "none"
+    labels = isinstance(target, Labels)
+    choices = 2 if labels else len(members[0].classes or [])
+    true = values.astype(np.float64) if labels else np.eye(choices)[values]  # (N, K)
     temperatures = [
-        _score_temperature(member, z.astype(np.float64), values, rows) if tempered else 1.0
+        _score_temperature(member, z, true, rows) if tempered else 1.0
         for member, z in zip(members, scores, strict=True)
     ]
     each = [
         _member_probabilities(member, z, temperature)
         for member, z, temperature in zip(members, scores, temperatures, strict=True)
     ]
-    labels = isinstance(target, Labels)
-    logs = np.stack([log_probabilities(p, labels=labels) for p in each])
-    logs = logs.reshape(len(members), -1, logs.shape[-1])  # (M, N or N L, C or 2)
-    codes = values.reshape(-1).astype(np.intp)
-    per_row = len(codes) // len(rows)  # labels, each of which counts as the row
-    row_of_choice = np.repeat(rows, per_row) / per_row
-    smoothing = laplace_smoothing(len(values), logs.shape[-1])
-    loss = partial(log_loss_derivatives, logs, codes, row_of_choice, smoothing)
-    found = minimize_on_simplex(loss, len(members))
-    blend = np.tensordot(found, logs, 1)
-    temperature = _temperature(blend, codes, row_of_choice, smoothing) if tempered else 1.0
-    combination = Combination(weights=found.tolist(), temperature=temperature)
+    smoothing = laplace_smoothing(len(rows), choices)
+    logs = np.stack([log_probabilities(p, labels=labels) for p in each])  # (M, N, K), of labels × 2
+    weights = _blend_weights(logs, values, rows, smoothing)
+    blend = np.tensordot(weights, logs, 1)
+    if labels:
+        blend = blend[..., 1] - blend[..., 0]
+    temperature = _temperature(blend, true, rows, independent=labels) if tempered else 1.0
+    combination = Combination(weights=weights.tolist(), temperature=temperature)
     predicted = combination.probabilities(each, target)
     if calibration == "isotonic":
-        true = np.eye(logs.shape[-1])[codes] if isinstance(target, Classes) else values
-        goal = true * (1 - smoothing) + smoothing / logs.shape[-1]
-        curves = _curves(predicted, goal, rows)
-        combination = Combination(weights=found.tolist(), temperature=temperature, isotonic=curves)
+        goal = true * (1 - smoothing) + smoothing / choices
+        combination = replace(combination, isotonic=_curves(predicted, goal, rows))
         predicted = _cross_calibrated(predicted, goal, rows, target)
     return FittedCombination(temperatures, combination, each, predicted)
 
 
-def laplace_smoothing(rows: int, choices: int) -> float:
-    """Return e such that a wrong answer has 1 / (n + 2) in all of (1 - e) onehot + e / K.
+def _blend_weights(logs: Floats, values: np.ndarray, rows: Floats, smoothing: float) -> Floats:
+    """Return the weights (M,) with the least log loss of logs (M, N, C), or (M, N, L, 2) of labels.
 
-    It is Laplace's rule of succession for the rate of errors where none was seen. Without it, rows
-    that are separated without an error would have a temperature of 0.
+    Each of a row's labels counts as the row.
     """
-    return choices / (choices - 1) / (rows + 2)
+    flat, codes = logs.reshape(len(logs), -1, logs.shape[-1]), values.reshape(-1).astype(np.intp)
+    per_row = len(codes) // len(rows)
+    each = np.repeat(rows, per_row) / per_row
+    return minimize_on_simplex(
+        partial(log_loss_derivatives, flat, codes, each, smoothing), len(logs)
+    )
 
 
 def log_loss_derivatives(
@@ -167,50 +168,21 @@ def log_loss_derivatives(
     return value, gradient, hessian
 
 
-def _temperature(logits: Floats, codes: np.ndarray, rows: Floats, smoothing: float) -> float:
-    """Return the temperature of logits (N, K) that minimizes the log loss.
-
-    Newton's method in log b, b = 1 / T, with the step halved until the loss falls.
-    """
-    loss = partial(log_loss_derivatives, logits[None], codes, rows, smoothing)
-    u = 0.0
-    value, gradient, hessian = loss(np.ones(1))
-    for _ in range(60):
-        b = float(np.exp(u))
-        slope, curve = b * gradient[0], b * b * hessian[0, 0] + b * gradient[0]
-        if abs(slope) < 1e-12:
-            break
-        step = float(np.clip(-slope / curve if curve > 1e-12 else -np.sign(slope), -1, 1))
-        while True:
-            candidate = float(np.clip(u + step, -_LOG_LIMIT, _LOG_LIMIT))
-            found, its_gradient, its_hessian = loss(np.exp(np.array([candidate])))
-            if found <= value or abs(step) < 1e-9:
-                break
-            step /= 2
-        if not found < value:
-            break
-        u, value, gradient, hessian = candidate, found, its_gradient, its_hessian
-    return float(np.exp(-u))
-
-
 def _score_temperature(
-    member: Description, scores: Floats, values: np.ndarray, rows: Floats
+    member: Description, scores: np.ndarray, true: Floats, rows: Floats
 ) -> float:
-    """Return the temperature of a member's scores (N, O)."""
+    """Return the temperature of a member's scores (N, O) for the true classes or labels (N, K)."""
     if isinstance(member.output_activation, Identity):
         return 1.0
-    if isinstance(member.output_activation, Softmax):
-        smoothing = laplace_smoothing(len(values), scores.shape[1])
-        return _temperature(scores, values.astype(np.intp), rows, smoothing)
-    # a sigmoid of z is the softmax of 0 and z
-    pairs = np.stack([np.zeros_like(scores), scores], axis=-1).reshape(-1, 2)
-    if isinstance(member.target, Classes):
-        values = member.target.encode(values, scores.shape[1], "float64")
-    codes = values.reshape(-1).astype(np.intp)
-    outputs = scores.shape[1]
-    # each of the outputs counts as the row
-    each = np.repeat(rows, outputs) / outputs
-    return _temperature(pairs, codes, each, laplace_smoothing(len(values), 2))
+    if member.classes and scores.shape[1] == 1:  # the one output is the second class's
+        true = true[:, 1:]
+    return _temperature(scores, true, rows, independent=not isinstance(member.loss, CrossEntropy))
+
+
+def _temperature(scores: np.ndarray, true: Floats, rows: Floats, *, independent: bool) -> float:
+    smoothing = laplace_smoothing(len(rows), 2 if independent else scores.shape[1])
+    inverse, _ = fit_temperature(scores, true, rows, smoothing, independent=independent)
+    return 1 / inverse
 
 
 def _member_probabilities(member: Description, scores: np.ndarray, temperature: float) -> Floats:
@@ -244,14 +216,14 @@ def _fit_quantities(
     values: Floats,
     rows: Floats,
     *,
-    shrinks: bool,
+    clips: bool,
 ) -> FittedCombination:
     lowest, highest = values.min(axis=0), values.max(axis=0)
     each = []
     for member, z in zip(members, scores, strict=True):
         assert isinstance(member.target, Quantities)
         outputs = member.target.decode(z)
-        each.append(np.clip(outputs, lowest, highest) if shrinks else outputs)
+        each.append(np.clip(outputs, lowest, highest) if clips else outputs)
     center = np.clip(rows @ values, lowest, highest)
     # targets count alike; ranges and not deviations, so that no square overflows
     unit = np.where(highest > lowest, highest - lowest, 1.0)
@@ -260,14 +232,16 @@ def _fit_quantities(
     unit = unit * np.where(spread > 0, spread, 1.0)
     goal = (values - center) / unit
     deviations = np.stack([(one - center) / unit for one in each])  # (M, N, K)
-    root = (deviations * np.sqrt(rows)[:, None]).reshape(len(members), -1)
-    found = minimize_on_simplex(
-        partial(_squared_error, root @ root.T, root @ (goal * np.sqrt(rows)[:, None]).reshape(-1)),
-        len(members),
-    )
-    combination = Combination(weights=found.tolist())
-    if shrinks:
-        blend = np.tensordot(found, deviations, 1)  # (N, K)
+    means = not any(isinstance(member.loss, Quantile) for member in members)
+    if means:
+        root = (deviations * np.sqrt(rows)[:, None]).reshape(len(members), -1)
+        with_goal = root @ (goal * np.sqrt(rows)[:, None]).reshape(-1)
+        weights = minimize_on_simplex(partial(_squared_error, root @ root.T, with_goal), len(root))
+    else:  # a quantile must be drawn neither toward the target nor toward its mean
+        weights = np.full(len(members), 1 / len(members))
+    combination = Combination(weights=weights.tolist())
+    if clips:
+        blend = np.tensordot(weights, deviations, 1) if means else goal  # (N, K)
         combination = replace(combination, shrinkage=_shrinkage(blend, goal, rows, values))
     predicted = combination.quantities(each)
     combination = replace(combination, intervals=fit_intervals(predicted, values))

@@ -1,5 +1,7 @@
 """Combinations fitted to out-of-fold scores, against scipy, scikit-learn and by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from untrained_models import LABELS, QUANTITIES, THREE, TWO, describe
 
-from bpnet.models.combination_fit import fit_combination, laplace_smoothing
+from bpnet.engine.calibration import laplace_smoothing
+from bpnet.engine.losses import Quantile
+from bpnet.models.combination_fit import fit_combination
 from bpnet.models.curve import Curve
 
 
@@ -205,6 +209,16 @@ def test_weights_of_quantities_are_those_of_constrained_least_squares():
             fitted.predicted[:, k],
             np.clip(center[k] + shrinkage.slope * blend[:, k], lowest[k], highest[k]),
         )
+
+
+def test_quantiles_keep_equal_weights_and_are_not_drawn_to_the_mean():
+    rng = np.random.default_rng(11)
+    truth = rng.normal(size=(200, 2))
+    scores = [truth / 9 + 1, truth / 5 + rng.normal(size=truth.shape)]
+    quantile = dataclasses.replace(describe(QUANTITIES), loss=Quantile(quantile=0.9))
+    fitted = fit_combination([quantile] * 2, scores, QUANTITIES.decode(truth))
+    assert fitted.combination.weights == [0.5, 0.5]
+    assert [one.slope for one in fitted.combination.shrinkage] == pytest.approx([1, 1])
 
 
 def test_a_prediction_that_knows_nothing_shrinks_to_the_mean():

@@ -8,6 +8,8 @@ import pytest
 from scipy.special import expit, softmax
 from untrained_models import LABELS, QUANTITIES, THREE, TWO, untrained
 
+from bpnet.data.encoding import Encoder
+from bpnet.data.reading import open_table
 from bpnet.errors import RunError
 from bpnet.models.combination import Combination, Shrinkage
 from bpnet.models.curve import Curve
@@ -117,6 +119,27 @@ def test_what_is_saved_predicts_the_same(target, count, tmp_path):
     assert alone.description.combination is None
     temperature = ensemble.members[0].description.temperature
     assert alone.description.temperature == temperature
+
+
+def test_members_predict_on_threads_what_they_predict_by_themselves():
+    ensemble = Ensemble([*members(THREE), untrained(THREE, [6])])
+    x = np.linspace(-2, 2, 3000)[:, None]
+    each = [member.predict_each(x) for member in ensemble.members]
+    np.testing.assert_array_equal(ensemble.predict_each([x] * 3), np.concatenate(each))
+
+
+def test_members_with_the_same_encoder_share_the_encoded_rows(tmp_path):
+    first, second = members(THREE)
+    column = dataclasses.replace(first.description.encoder.columns[0], fill=2.0)
+    other = second.described(encoder=Encoder(columns=[column]))
+    (tmp_path / "t.csv").write_text("x,z\n1,a\n,b\n")
+    table = open_table(str(tmp_path / "t.csv"), first.description.reading)
+    ensemble = Ensemble([first, other, second])
+    (chunk,) = table.chunks(ensemble.wanted)
+    x, flags = ensemble.encode(chunk)
+    assert x[0] is x[2]
+    assert [one[:, 0].tolist() for one in x] == [[1.0, 0.0], [1.0, 2.0], [1.0, 0.0]]
+    assert flags.texts(2) == ["", "imputed x"]
 
 
 def test_members_without_weight_are_left_out():

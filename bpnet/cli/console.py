@@ -42,6 +42,7 @@ class TrainingView:
     def __init__(self) -> None:
         self._progress: Progress | None = None
         self._last_drawn = 0.0
+        self._described = False
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +61,23 @@ class TrainingView:
         _describe(run.name, prepared, parameters)
         if networks > 1:
             print_note(f"{networks} networks at once; the metrics of an epoch are their means")
+        self._start(prepared.config.training.epochs)
+
+    def begin_member(
+        self,
+        run: Path,
+        prepared: "EncodedDataset",
+        parameters: int,
+        networks: int,
+        title: str,
+    ) -> None:
+        """Show before each member of an ensemble what will be trained; describe the first."""
+        self._remove_bar()
+        if not self._described:
+            _describe(run.name, prepared, parameters)
+            self._described = True
+        note = f"{networks} networks at once; the metrics of an epoch are their means"
+        print_note(f"{title}: {note}" if title else note)
         self._start(prepared.config.training.epochs)
 
     def begin_pass(

@@ -46,6 +46,7 @@ def train(
         from bpnet.config.loading import read_config
         from bpnet.reports.train import train_data, train_lines
         from bpnet.workflows.train import train as run_training
+        from bpnet.workflows.train_folds import FoldsResult
 
         command = ["bpnet", *sys.argv[1:]]
         if grid:
@@ -68,7 +69,13 @@ def train(
         loaded = read_config(config, settings or [])
         with console.TrainingView() as view:
             result = run_training(loaded, runs=runs, name=name, command=command, watcher=view)
-        if as_json:
-            console.print_json(train_data(result))
+        if isinstance(result, FoldsResult):
+            from bpnet.reports.train_folds import folds_data, folds_lines  # deferred: only here
+
+            data, lines = folds_data(result), folds_lines(result)
         else:
-            console.print_result("\n".join(train_lines(result)))
+            data, lines = train_data(result), train_lines(result)
+        if as_json:
+            console.print_json(data)
+        else:
+            console.print_result("\n".join(lines))

@@ -16,6 +16,9 @@ from bpnet.engine.activations import Softmax
 from bpnet.engine.initializers import Data
 from bpnet.engine.layers import Equilibrium
 
+MEMBERS = "members"
+"""The key of a list of partial configs, whose keys are those of the config itself."""
+
 _REFUSED: dict[tuple[type | None, str], type] = {
     (Equilibrium, "activation"): Softmax,
     (Equilibrium, "initializer"): Data,
@@ -90,6 +93,8 @@ class Place:
     @functools.cached_property
     def keys(self) -> "list[Place]":
         """The keys inside: those of the root, of a section, or of a kind."""
+        if self.owner is Config and self.name == MEMBERS:
+            return []  # those of the config, which `descend` leads to
         sections = [one for one in classes_in(self.hint) if self.is_kind or kind_of(one) is None]
         return [
             Place(name, self, hint, section)
@@ -128,6 +133,9 @@ class Place:
     def descend(self, names: Sequence[str]) -> "tuple[Place, Sequence[str]]":
         """Return the place that the names lead to, and the names that lead nowhere."""
         place, item = self, False
+        # a member has keys of the config itself, such as members.0.training.epochs
+        if len(names) > 2 and names[0] == MEMBERS and names[1].isdecimal():
+            return self.descend(names[2:])
         for k, name in enumerate(names):
             # after a position or a name comes a key
             item = not item and place.takes_item(name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from bpnet.config.members import SHORT_KEYS, with_inherited, written_path
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import spell_out
@@ -25,6 +26,8 @@ class LoadedConfig:
 
     config: Config
     source: Source
+    member: int | None = None
+    """The position in `members` whose settings the config has; None for the whole config."""
 
     @property
     def folder(self) -> Path:
@@ -35,8 +38,27 @@ class LoadedConfig:
         """Return the config with each `KEY.PATH=VALUE` applied in order; raises ConfigError."""
         return load_config(apply_overrides(self.source, assignments))
 
+    def of_member(self, position: int) -> "LoadedConfig":
+        """Return the config of one member: its own settings in place of those that all share."""
+        members = self.config.members
+        assert members is not None
+        member = members[position]
+        dataset = dataclasses.replace(
+            self.config.dataset, preprocessing=member.dataset.preprocessing
+        )
+        config = dataclasses.replace(
+            self.config,
+            dataset=dataset,
+            architecture=member.architecture,
+            training=member.training,
+            members=None,
+        )
+        return dataclasses.replace(self, config=config, member=position)
+
     def problem(self, path: KeyPath, text: str) -> str:
         """Return a message about the key at `path`: file and line, dotted key, `text`."""
+        if self.member is not None:
+            path = written_path(self.source.lines, self.member, path)
         return f"{self.source.where(path)}: {dotted(path)} {text}"
 
     def error(self, path: KeyPath, text: str) -> ConfigError:
@@ -51,11 +73,21 @@ def read_config(path: Path, assignments: Sequence[str] = ()) -> LoadedConfig:
 
 def load_config(source: Source) -> LoadedConfig:
     """Validate a source; raise ConfigError with a message for each problem, in the file's order."""
-    data = spell_out(with_texts(source.data, Config, source.texts), Config)
+    data = with_texts(source.data, Config, source.texts)
+    if data.get("members"):
+        # without the members first, so that a mistake in what they share is reported once
+        _validated({key: value for key, value in data.items() if key != "members"}, source)
+        data = with_inherited(data)
+    return LoadedConfig(_validated(data, source), source)
+
+
+def _validated(data: dict[str, Any], source: Source) -> Config:
+    """Return a source's data as a Config; raises ConfigError."""
+    data = spell_out(data, Config)
     try:
         # strict, so that text is not a number and 1 is not true; from JSON, since strict Python
         # input must be instances of the dataclasses
-        return LoadedConfig(_schema().validate_json(json.dumps(data), strict=True), source)
+        return _schema().validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         from bpnet.config.validation_errors import config_error  # seldom needed
 
@@ -82,7 +114,9 @@ def as_data(config: Config) -> dict[str, Any]:
 
     data: dict[str, Any] = tidy(dataclasses.asdict(config))
     # the two ways to give layers exclude each other: drop the unused one
-    layers = config.architecture.layers is not None
-    for key in ("hidden", "activation", "dropout") if layers else ("layers",):
-        del data["architecture"][key]
+    for section in (data, *(data["members"] or [])):
+        architecture = section["architecture"]
+        unused = ("layers",) if architecture["layers"] is None else SHORT_KEYS
+        for key in unused:
+            del architecture[key]
     return data

@@ -27,6 +27,9 @@ from bpnet.engine.layers import AnyLayer
 from bpnet.engine.loop.settings import Training
 from bpnet.messages import counted, first_repeated
 
+Calibration = Literal["temperature", "isotonic", "none"]
+PresetName = Literal["fast", "default", "best"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing(Component):
@@ -243,6 +246,28 @@ class Architecture(Component):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemberDataset(Component):
+    """The part of `dataset` in which members may differ."""
+
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    """Encoding of the columns as inputs of the member's networks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member(Component):
+    """One kind of network in an ensemble: the keys in which it differs from the config around."""
+
+    name: str | None = None
+    """Name of the member in tables and logs. By default its number."""
+    dataset: MemberDataset = field(default_factory=MemberDataset)
+    """Encoding of the columns, under `preprocessing`."""
+    architecture: Architecture = field(default_factory=Architecture)
+    """The network between the columns and the target."""
+    training: Training = field(default_factory=Training)
+    """The training of the network."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config(Component):
     """One training run: everything that decides its result."""
 
@@ -257,6 +282,31 @@ class Config(Component):
     replicas: int = number(1, ge=1)
     """Number of networks to train in one pass, with the seeds `seed`, `seed` + 1 and so on. Their
     predictions are averaged. Example: `replicas: 8`.
+    """
+    preset: PresetName | None = None
+    """Settings that suit the table, for the keys that this config leaves out: fast trains a network
+    in seconds, default an ensemble, best a larger one. By default default, if the config says
+    nothing of network and training. The run's config has them written out. Example: `preset: fast`.
+    """
+    folds: int | None = number(None, ge=2, le=100)
+    """Number of parts of the training rows, each held out from one of as many networks, which train
+    in one pass. Their predictions for the rows that they have not seen choose the epoch, and the
+    model predicts with all. By default there are none. Example: `folds: 8`.
+    """
+    refit: bool = False
+    """Train again on all training rows, for as many epochs as the folds have chosen: one network,
+    or as many as `replicas`, which predict in place of those of the folds.
+    """
+    members: Annotated[list[Member], Field(min_length=1)] | None = None
+    """Kinds of network over the same folds, each with the keys of `architecture`, `training` and
+    `dataset.preprocessing` in which it differs from this config; weights that suit held-out rows
+    blend their predictions.
+    Example: `members: [{name: linear, architecture: {hidden: []}}, {name: deep}]`.
+    """
+    calibration: Calibration | None = None
+    """Correction of probabilities by rows that were held out: temperature makes all more or less
+    certain, isotonic fits a rising curve to each class. By default temperature where there are
+    folds, else none. Example: `calibration: isotonic`.
     """
     task: Task | None = None
     """Kind of prediction. By default it follows from the target: text, or at most 20 different
@@ -281,11 +331,31 @@ class Config(Component):
                 "replicas",
                 f"is {self.replicas}, but seeds end before {2**32}; lower seed or replicas",
             )
+        if self.folds is None and self.preset in (None, "fast"):
+            for key in ("members", "refit"):
+                if getattr(self, key):
+                    raise FieldError(key, "needs folds, such as --set folds=5")
+        elif self.folds is not None and self.seed + self.networks > 2**32:
+            raise FieldError(
+                "folds",
+                f"is {self.folds}, which makes {self.networks} networks, but seeds end before "
+                f"{2**32}; lower seed",
+            )
+
+    @property
+    def networks(self) -> int:
+        """Number of networks that are trained: of each member one for each fold and replica."""
+        return self.replicas * (self.folds or 1) * len(self.members or [None])
 
     @property
     def seeds(self) -> list[int]:
-        """The seed of each replica: `seed` and those that follow it."""
-        return list(range(self.seed, self.seed + self.replicas))
+        """The seed of each network of a member: `seed` and those that follow it."""
+        return list(range(self.seed, self.seed + self.replicas * (self.folds or 1)))
+
+    @property
+    def validates(self) -> bool:
+        """True if there are rows outside the training rows of each network to choose epochs by."""
+        return self.folds is not None or self.dataset.split.validates
 
     @property
     def split_seed(self) -> int:

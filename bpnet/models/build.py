@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -58,8 +58,8 @@ def architecture_errors(loaded: LoadedConfig) -> Iterator[None]:
         raise loaded.error(("architecture",), f"cannot be built: {error}") from None
 
 
-def build_model(prepared: EncodedDataset) -> Model:
-    """Build the config's network, one replica for each seed.
+def build_model(prepared: EncodedDataset, seeds: Sequence[int] | None = None) -> Model:
+    """Build the config's network, one replica for each seed, by default the config's.
 
     Raises
     ------
@@ -70,17 +70,19 @@ def build_model(prepared: EncodedDataset) -> Model:
     with architecture_errors(loaded):
         single = description.network()
         refuse_large_matrices(loaded, single.theta.size)
-        if config.replicas == 1:
+        seeds = config.seeds if seeds is None else list(seeds)
+        if seeds == description.seeds:
             return Model(description, single)
         most_at_once(loaded, single, len(prepared.rows["train"]))
-        replicated = replace(description, seeds=config.seeds)
+        replicated = replace(description, seeds=list(seeds))
         return Model(replicated, replicated.network())
 
 
 def most_at_once(loaded: LoadedConfig, single: Network, rows: int) -> int:
     """Return how many networks like `single` this machine's memory can train at once.
 
-    `rows` is the number of training rows. Raises ConfigError if the config has more `replicas`.
+    `rows` is the number of training rows. Raises ConfigError if the config trains more together,
+    by its `replicas` and `folds`.
     """
     config, training = loaded.config, loaded.config.training
     refuse_large_matrices(loaded, single.theta.size)
@@ -93,11 +95,14 @@ def most_at_once(loaded: LoadedConfig, single: Network, rows: int) -> int:
     if _least_squares(training):
         each += matrices_bytes(single.theta.size)
     most = max(1, int(min(0.8 * _memory() // each, 2**32)))
-    if config.replicas > most:
+    networks = len(config.seeds)
+    if networks > most:
+        key = "replicas" if config.replicas > 1 else "folds"
+        makes = f", which makes {networks} networks" if networks > getattr(config, key) else ""
         raise loaded.error(
-            ("replicas",),
-            f"is {config.replicas}, but these networks need about "
-            f"{each * config.replicas / 1e9:,.1f} GB, "
+            (key,),
+            f"is {getattr(config, key)}{makes}, but these networks need about "
+            f"{each * networks / 1e9:,.1f} GB, "
             f"and this machine has {_memory() / 1e9:.1f} GB; at most {most:,} fit",
         )
     return most

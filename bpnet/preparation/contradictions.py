@@ -155,7 +155,7 @@ def _units_of_last_layer(resolved: ResolvedConfig) -> Iterator[Problem]:
 
 def _monitor_not_measured(resolved: ResolvedConfig) -> Iterator[Problem]:
     stopping = resolved.config.training.early_stopping
-    names = resolved.monitored_columns(validated=resolved.config.dataset.split.validates)
+    names = resolved.monitored_columns(validated=resolved.config.validates)
     if stopping and stopping.monitor and stopping.monitor not in names:
         yield (
             ("training", "early_stopping", "monitor"),
@@ -166,7 +166,7 @@ def _monitor_not_measured(resolved: ResolvedConfig) -> Iterator[Problem]:
 
 def _best_without_validation(resolved: ResolvedConfig) -> Iterator[Problem]:
     training = resolved.config.training
-    if training.keep != "best" or resolved.config.dataset.split.validates:
+    if training.keep != "best" or resolved.config.validates:
         return
     if training.early_stopping is None:
         yield (

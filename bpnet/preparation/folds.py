@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,10 @@ from bpnet.messages import counted
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.rare_classes import rows_that_always_train
 from bpnet.preparation.row_keys import RowKeys, read_row_keys
+from bpnet.preparation.target_values import TargetValues
+
+_MOST_BINS = 50
+"""Bins of a regression's target that are dealt out to the folds alike."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def check_foldable(loaded: LoadedConfig, folds: int, repeats: int) -> None:
 def _other_splits(config: Config) -> Iterator[tuple[str, str]]:
     """Yield each key that fixes the split or the number of networks, with the advice."""
     split, path = config.dataset.split, config.dataset.path
-    if config.replicas > 1:
+    if config.replicas > 1 and config.folds is None:
         yield (
             "replicas",
             f"is {config.replicas}, but cv trains one network per fold; remove it",
@@ -124,7 +128,7 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
     kept = opened.target_values.kept_rows
     always = rows_that_always_train(opened.target_values, keys)
     trained, rows = kept[always[kept]], kept[~always[kept]]
-    _check_enough(opened, keys, rows, folds)
+    _check_enough(opened, keys, rows, folds, "--folds")
     drawn = []
     for repeat in range(repeats):
         pairs = _fold_rows(config, keys, rows, folds, repeat)
@@ -138,6 +142,51 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
                 parts = _with_validation(opened, keys, np.sort(np.append(others, trained)))
             drawn.append(Fold(repeat + 1, fold, {**parts, "test": np.sort(tested)}))
     return drawn
+
+
+def draw_training_folds(
+    opened: OpenedDataset, folds: int, repeats: int, rows: Indices
+) -> list[Fold]:
+    """Draw folds of the rows that train: the test part of each is what its network holds out.
+
+    They are drawn as `draw_folds` does; in a regression of one target, in addition, each fold has
+    low and high values alike. With `dataset.split.time` the folds are spans of the later half of
+    the times, and their training parts all that is earlier.
+
+    Raises
+    ------
+    DataError
+        There are too few rows, classes or groups for the folds.
+    """
+    config, keys = opened.loaded.config, read_row_keys(opened)
+    always = rows_that_always_train(opened.target_values, keys, rows)
+    trained, rows = rows[always[rows]], rows[~always[rows]]
+    _check_enough(opened, keys, rows, folds, "folds:")
+    if keys.groups is None and keys.classes is None and config.dataset.split.draws_single_rows:
+        keys = replace(keys, classes=_bins_of_target(opened.target_values))
+    drawn = []
+    for repeat in range(repeats):
+        pairs = _fold_rows(config, keys, rows, folds, repeat, later_half=True)
+        for fold, (others, held_out) in enumerate(pairs, start=1):
+            if not len(held_out):
+                raise DataError(
+                    f"{opened.table.name}: fold {fold} of {folds} gets no group of rows; "
+                    "give fewer folds"
+                )
+            train = np.sort(np.append(others, trained))
+            parts: dict[Part, Indices] = {"train": train, "test": np.sort(held_out)}
+            drawn.append(Fold(repeat + 1, fold, parts))
+    return drawn
+
+
+def _bins_of_target(target_values: TargetValues) -> Indices | None:
+    """Return the bin (N,) of each row's target among equally full ones; None of several targets."""
+    if target_values.task != "regression" or target_values.width > 1:
+        return None
+    values = target_values.values[:, 0]
+    ranks = np.empty(len(values), np.intp)
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks * min(_MOST_BINS, max(len(values) // 10, 1)) // len(values)
 
 
 def _with_validation(opened: OpenedDataset, keys: RowKeys, others: Indices) -> dict[Part, Indices]:
@@ -158,9 +207,18 @@ def _with_validation(opened: OpenedDataset, keys: RowKeys, others: Indices) -> d
 
 
 def _fold_rows(
-    config: Config, keys: RowKeys, rows: Indices, folds: int, repeat: int
+    config: Config,
+    keys: RowKeys,
+    rows: Indices,
+    folds: int,
+    repeat: int,
+    *,
+    later_half: bool = False,
 ) -> Iterator[tuple[Indices, Indices]]:
-    """Yield for each fold the other rows, for training and validation, and the fold's rows."""
+    """Yield for each fold the other rows, for training and validation, and the fold's rows.
+
+    Folds by time are spans of all times but the first, or with `later_half` of the later half.
+    """
     from sklearn import model_selection as sk  # slow to import
 
     chance: dict[str, Any] = {"shuffle": True, "random_state": config.split_seed + repeat}
@@ -169,7 +227,8 @@ def _fold_rows(
     if keys.times is not None:
         # folds of the distinct times, then the rows of those times
         times, time_of_row = np.unique(keys.times[rows], return_inverse=True)
-        for earlier, tested in sk.TimeSeriesSplit(folds).split(times):
+        size = max(len(times) // (2 * folds), 1) if later_half else None
+        for earlier, tested in sk.TimeSeriesSplit(folds, test_size=size).split(times):
             yield rows[np.isin(time_of_row, earlier)], rows[np.isin(time_of_row, tested)]
         return
     classes = None if keys.classes is None else keys.classes[rows]
@@ -186,9 +245,15 @@ def _fold_rows(
             yield rows[others], rows[tested]
 
 
-def _check_enough(opened: OpenedDataset, keys: RowKeys, rows: Indices, folds: int) -> None:
-    """Raise DataError if rows, times, groups or a class are too few for the folds."""
-    name, option, split = opened.table.name, f"--folds {folds}", opened.loaded.config.dataset.split
+def _check_enough(
+    opened: OpenedDataset, keys: RowKeys, rows: Indices, folds: int, option: str
+) -> None:
+    """Raise DataError if rows, times, groups or a class are too few for the folds.
+
+    `option` is what the user gave the folds by, such as `--folds`.
+    """
+    name, split = opened.table.name, opened.loaded.config.dataset.split
+    given = f"{option} {folds}"
     if not len(rows):
         classes, where = opened.target_values.classes, "row" if keys.groups is None else "group"
         advice = "predict another column"
@@ -202,28 +267,28 @@ def _check_enough(opened: OpenedDataset, keys: RowKeys, rows: Indices, folds: in
         )
     if folds > len(rows):
         raise DataError(
-            f"{name}: has {counted(len(rows), 'row')}, too few for {option}; give fewer folds"
+            f"{name}: has {counted(len(rows), 'row')}, too few for {given}; give fewer folds"
         )
     if keys.times is not None and folds >= (times := len(np.unique(keys.times[rows]))):
         raise DataError(
             f"{name}: column '{split.time}' has {counted(times, 'different time')}, too few for "
-            f"{option}, which needs {folds + 1}; give fewer folds"
+            f"{given}, which needs {folds + 1}; give fewer folds"
         )
     if keys.groups is not None and folds > (groups := len(np.unique(keys.groups[rows]))):
         raise DataError(
-            f"{name}: column '{split.group}' has {counted(groups, 'group')}, too few for {option}; "
+            f"{name}: column '{split.group}' has {counted(groups, 'group')}, too few for {given}; "
             "give fewer folds, or another column"
         )
     if keys.classes is not None:
-        _check_largest_class(opened, keys.classes[rows], folds)
+        _check_largest_class(opened, keys.classes[rows], folds, option)
 
 
-def _check_largest_class(opened: OpenedDataset, classes: Indices, folds: int) -> None:
+def _check_largest_class(opened: OpenedDataset, classes: Indices, folds: int, option: str) -> None:
     """Raise DataError if every class has fewer rows than there are folds."""
     most = int(np.bincount(classes).max())
     if most < folds:
         raise DataError(
             f"{opened.table.name}: each class of '{opened.target_values.names[0]}' has at most "
-            f"{most} rows, too few for --folds {folds}; give at most --folds {most}, or draw the "
+            f"{most} rows, too few for {option} {folds}; give at most {option} {most}, or draw the "
             "folds regardless of class: --set dataset.split.stratify=false"
         )

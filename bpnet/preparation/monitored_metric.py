@@ -21,7 +21,8 @@ def check_monitored_metric(
     metric = stopping.monitor if stopping else None
     if metric is None or metric.removeprefix("val_") != "r2":
         return
-    part: Part = "validation" if metric.startswith("val_") else "train"
+    validated = metric.startswith("val_") and resolved.config.folds is None
+    part: Part = "validation" if validated else "train"
     # encoded, as training compares them: values that differ in the table may be equal there
     targets = split.target_values.encode(
         target, resolved.outputs, resolved.config.training.precision, split.table

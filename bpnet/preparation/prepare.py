@@ -6,17 +6,22 @@ fit.py      the encoder and the target, fitted to the training rows; the resolve
 encode.py   the rows of each part as arrays, in memory or on disk
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.fit import fit_dataset
-from bpnet.preparation.open import open_dataset
+from bpnet.preparation.open import OpenedDataset, open_dataset
+from bpnet.preparation.preset import one_network, with_preset
 from bpnet.preparation.split import split_dataset
 
 
 def prepare(loaded: LoadedConfig, *, scratch: Path | None = None) -> EncodedDataset:
     """Turn a config and its table into encoded rows for training, validation and test.
+
+    Of a config that trains several kinds of network on folds, they are those of the first kind,
+    without folds.
 
     Parameters
     ----------
@@ -35,7 +40,13 @@ def prepare(loaded: LoadedConfig, *, scratch: Path | None = None) -> EncodedData
     RunError
         The encoded rows cannot be written to disk.
     """
-    opened = open_dataset(loaded)
+    opened = with_preset(open_dataset(loaded))
+    opened = replace(opened, loaded=one_network(opened.loaded))
+    return prepare_opened(opened, scratch=scratch)
+
+
+def prepare_opened(opened: OpenedDataset, *, scratch: Path | None = None) -> EncodedDataset:
+    """Turn an opened dataset into encoded rows; see `prepare`."""
     split = split_dataset(opened)
     fitted = fit_dataset(split)
     return encode_dataset(fitted, scratch)

@@ -10,16 +10,18 @@ from bpnet.preparation.row_keys import RowKeys
 from bpnet.preparation.target_values import Mask, TargetValues
 
 
-def rows_that_always_train(target_values: TargetValues, keys: RowKeys) -> Mask:
+def rows_that_always_train(
+    target_values: TargetValues, keys: RowKeys, rows: Indices | None = None
+) -> Mask:
     """Return the mask (N,) of the rows that are in the training or validation part of every fold.
 
     They are the only ones of their class; of rows in groups, the only group. Folds by time take
-    the rows as they come.
+    the rows as they come. `rows` are those to fold, by default all that have a target.
     """
     always = np.zeros(len(target_values.values), bool)
     if not target_values.classes or keys.times is not None:
         return always
-    rows = target_values.kept_rows
+    rows = target_values.kept_rows if rows is None else rows
     units: Indices = np.arange(len(rows)) if keys.groups is None else keys.groups[rows]
     # the pairs of a class and a unit that occur
     pairs = np.unique(np.column_stack([target_values.values[rows], units]), axis=0)  # (P, 2)
@@ -29,12 +31,18 @@ def rows_that_always_train(target_values: TargetValues, keys: RowKeys) -> Mask:
     return always
 
 
-def rare_class_warnings(target_values: TargetValues, keys: RowKeys, folds: int) -> list[str]:
-    """Warn of classes that are in fewer folds than there are."""
+def rare_class_warnings(
+    target_values: TargetValues, keys: RowKeys, folds: int, folded: Indices | None = None
+) -> list[str]:
+    """Warn of classes that are in fewer folds than there are.
+
+    `folded` are the rows to fold, by default all that have a target.
+    """
     if not target_values.classes or keys.times is not None:
         return []
-    always = rows_that_always_train(target_values, keys)[target_values.kept_rows]
-    classes, labels = target_values.values[target_values.kept_rows], target_values.classes
+    folded = target_values.kept_rows if folded is None else folded
+    always = rows_that_always_train(target_values, keys, folded)[folded]
+    classes, labels = target_values.values[folded], target_values.classes
     rows, tested = (
         np.bincount(classes, minlength=len(labels)),
         np.bincount(classes[~always], minlength=len(labels)),

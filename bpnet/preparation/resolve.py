@@ -112,5 +112,5 @@ def _resolved_dataset(
 
 
 def _resolved_training(config: Config, loss: AnyLoss) -> Training:
-    keeps_best = config.training.keeps_best(validated=config.dataset.split.validates)
+    keeps_best = config.training.keeps_best(validated=config.validates)
     return replace(config.training, loss=loss, keep="best" if keeps_best else "last")

@@ -47,4 +47,5 @@ class ResolvedConfig:
     def monitored_columns(self, *, validated: bool) -> list[str]:
         """Return those of the `metric_columns` that tell how good a network is."""
         names = ["loss", *metric_names(self.task, self.config.training.metrics)]
-        return [*names, *(f"val_{name}" for name in names if validated)]
+        pooled = ["oof_loss"] if self.config.folds is not None else []
+        return [*names, *(f"val_{name}" for name in names if validated), *pooled]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def cv_lines(result: "CVResult") -> Iterator[str]:
     """Yield each metric's mean, deviation and interval, where the run is, and what to type next."""
     again = f", {result.repeats} times" if result.repeats > 1 else ""
-    networks = counted(len(result.results), "network")
+    networks = counted(len(result.results), "network" if result.keeps_model else "ensemble")
     times = f"{result.training_seconds:.2f} s, {result.seconds:.2f} s in all"
     yield f"\n{networks} of {result.folds} folds{again}, trained in {times}\n"
     rows = [
@@ -38,4 +38,8 @@ def cv_lines(result: "CVResult") -> Iterator[str]:
     yield from table(header, rows, numbers=True)
     if result.class_weighted:
         yield f"\nnote: {CLASS_WEIGHT_NOTE}"
-    yield from closing_lines("Run directory", result.run, "predict", "DATA.csv")
+    if result.keeps_model:
+        yield from closing_lines("Run directory", result.run, "predict", "DATA.csv")
+    else:
+        yield f"\nRun directory: {result.run}"
+        yield "Next: bpnet train trains the ensemble on all rows"

@@ -35,6 +35,7 @@ from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.fit import FittedDataset, fit_dataset
 from bpnet.preparation.open import open_dataset
+from bpnet.preparation.preset import one_network, with_preset
 from bpnet.preparation.row_store import Storage
 from bpnet.preparation.row_times import TimeRange, time_ranges
 from bpnet.preparation.split import split_dataset
@@ -127,8 +128,10 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
     If the encoded rows would be kept on disk, at most 50,000 rows of each part are encoded.
     Raises ConfigError or DataError, as training would.
     """
+    opened = with_preset(open_dataset(loaded))
+    loaded = one_network(opened.loaded)
     config = loaded.config
-    fitted = fit_dataset(split_dataset(open_dataset(loaded)))
+    fitted = fit_dataset(split_dataset(replace(opened, loaded=loaded)))
     split, target_values = fitted.split, fitted.split.target_values
     prepared = _encoded(fitted, config.seed)
     model = build_model(prepared)

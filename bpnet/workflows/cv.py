@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,9 +17,11 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold, check_foldable, draw_folds
 from bpnet.preparation.open import OpenedDataset, open_dataset
 from bpnet.preparation.positive_class import with_positive_class
+from bpnet.preparation.preset import with_preset
 from bpnet.preparation.rare_classes import rare_class_warnings
 from bpnet.preparation.row_keys import read_row_keys
 from bpnet.preparation.table import open_dataset_table
+from bpnet.preparation.training_folds import without_validation
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
@@ -29,10 +31,17 @@ from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_folds
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
+from bpnet.workflows.cv_members import MembersCVSession
 from bpnet.workflows.cv_pass import FoldPass
 from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan_fold
 from bpnet.workflows.out_of_fold import predict_fold
-from bpnet.workflows.session import FoldWatcher, TrainingSession, divergence_cause
+from bpnet.workflows.session import (
+    CVWatcher,
+    FoldWatcher,
+    MemberWatcher,
+    TrainingSession,
+    divergence_cause,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,8 @@ class CVResult:
     seconds: float
     training_seconds: float
     """The part of the seconds in which networks trained."""
+    keeps_model: bool = True
+    """True if the run keeps the networks, False if each fold's was an ensemble."""
 
 
 def cross_validate(
@@ -64,22 +75,29 @@ def cross_validate(
     runs: Path,
     name: str | None,
     command: Sequence[str],
-    watcher: FoldWatcher,
+    watcher: CVWatcher,
 ) -> CVResult:
     """Train a network for each fold of each repetition; the run's model is all of them.
 
-    Network k has the seed `seed` + k - 1. The other parameters are those of `train`. Raises
-    ConfigError, DataError or RunError before the run directory exists; DivergedError, if every
-    fold's network diverged, or InterruptedRunError after what has been trained is saved.
+    If the config trains an ensemble on folds of its own, each fold's other rows train one, which
+    the run does not keep. Network k has the seed `seed` + k - 1. The other parameters are those of
+    `train`. Raises ConfigError, DataError or RunError before the run directory exists;
+    DivergedError, if every fold's network diverged, or InterruptedRunError after what has been
+    trained is saved.
     """
     start = time.perf_counter()
-    config = loaded.config
     check_foldable(loaded, folds, repeats)
     name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
-    opened = with_positive_class(open_dataset(loaded, open_dataset_table(loaded).kept()))
+    opened = with_preset(open_dataset(loaded, open_dataset_table(loaded).kept()))
+    opened = with_positive_class(opened)
+    loaded, config = opened.loaded, opened.loaded.config
+    if config.folds is not None:
+        opened = replace(opened, loaded=without_validation(loaded))
     drawn = draw_folds(opened, folds, repeats)
     for text in rare_class_warnings(opened.target_values, read_row_keys(opened), folds):
         watcher.warn(text)
+    if config.folds is not None:
+        return _cross_validate_members(opened, drawn, runs, name, command, watcher, start)
     passes = in_passes([plan_fold(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
     first = encode_pass(passes[0], runs)  # in most tables every bad cell is met here
     run = _new_run(loaded, drawn, len(opened.target_values.values), runs, name)
@@ -107,6 +125,47 @@ def cross_validate(
         left_out=session.trained.left_out,
         seconds=time.perf_counter() - start,
         training_seconds=session.trained.seconds,
+    )
+
+
+def _cross_validate_members(
+    opened: OpenedDataset,
+    drawn: Sequence[Fold],
+    runs: Path,
+    name: str,
+    command: Sequence[str],
+    watcher: MemberWatcher,
+    start: float,
+) -> CVResult:
+    """Train an ensemble for each fold; see `cross_validate`."""
+    config = opened.loaded.config
+    run = _new_run(opened.loaded, drawn, len(opened.target_values.values), runs, name)
+    run_file = RunFile(
+        run.run,
+        seed=config.seed,
+        data_sha256=opened.table.digest,
+        command=command,
+        start=start,
+        folds=[],
+    )
+    session = MembersCVSession(opened, drawn, run, run_file, runs, watcher)
+    status = session.run()
+    session.raise_unless_finished(status, config.training.learning_rate)
+    assert session.plan is not None
+    fitted = session.plan.members[0]
+    return CVResult(
+        run=run.folder,
+        folds=max(fold.fold for fold in drawn),
+        repeats=max(fold.repeat for fold in drawn),
+        passes=len(drawn),
+        estimates=session.estimates,
+        positive=fitted.positive,
+        class_weighted=fitted.class_weighted,
+        results=session.results,
+        left_out=session.left_out,
+        seconds=time.perf_counter() - start,
+        training_seconds=session.seconds,
+        keeps_model=False,
     )
 
 

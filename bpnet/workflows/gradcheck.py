@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bpnet.config.loading import LoadedConfig
+from bpnet.config.presets.expand import preset_of
 from bpnet.engine.gradient_check import ParameterCheck, check_gradient
 from bpnet.engine.initializers import Zeros
 from bpnet.engine.layers import Dense, Dropout, Equilibrium, Layer
@@ -45,7 +46,10 @@ def check_config(loaded: LoadedConfig, rows: int) -> GradientReport:
 
     The rows are one batch. Raises ConfigError or DataError.
     """
-    prepared = prepare(loaded.override(["training.precision=float64"]))
+    # named, since a config that sets the precision alone has no preset by default
+    preset = preset_of(loaded)
+    named = [] if preset is None else [f"preset={preset}"]
+    prepared = prepare(loaded.override([*named, "training.precision=float64"]))
     model = build_model(prepared)
     description, train = model.description, prepared.rows["train"]
     picked = np.unique(np.linspace(0, len(train) - 1, min(rows, len(train))).astype(np.intp))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.config.grid import dividing_keys, expand_grid, pass_key
+from bpnet.config.grid import Point, dividing_keys, expand_grid, pass_key
+from bpnet.config.presets.expand import preset_of
 from bpnet.config.source import Source
 from bpnet.data.splitting import Part
 from bpnet.doctor.doctor import Doctor
@@ -61,6 +62,7 @@ def train_grid(
     """
     start = time.perf_counter()
     points = expand_grid(source, grids)
+    _refuse_ensembles(points)
     keys = [pass_key(point.loaded.config) for point in points]
     name = run_name(points[0].loaded) if name is None else directory.valid_name(name)
     passes = plan_points(points, keys, source)
@@ -86,6 +88,24 @@ def train_grid(
         points=ranked,
         seconds=time.perf_counter() - start,
     )
+
+
+def _refuse_ensembles(points: Sequence[Point]) -> None:
+    """Raise ConfigError if a point trains an ensemble on folds, or leaves all to a preset."""
+    for point in points:
+        loaded = point.loaded
+        if (preset := preset_of(loaded)) is not None:
+            raise loaded.error(
+                ("preset",),
+                f"is {preset}, but --grid needs a config that says all by itself: train once, and "
+                "change the config.yaml of the run, which has the preset's keys written out",
+            )
+        if loaded.config.folds is not None:
+            raise loaded.error(
+                ("folds",),
+                f"is {loaded.config.folds}, but --grid ranks single networks by validation rows; "
+                "leave it out: --set folds=null --set members=null --set refit=false",
+            )
 
 
 def _train_passes(

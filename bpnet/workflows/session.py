@@ -43,6 +43,23 @@ class FoldWatcher(Watcher, Protocol):
         """
 
 
+class MemberWatcher(Watcher, Protocol):
+    """An observer of an ensemble whose members train one after another."""
+
+    def begin_member(
+        self, run: Path, prepared: EncodedDataset, parameters: int, networks: int, title: str
+    ) -> None:
+        """Take the data of a member before it trains; the title says which it is, if several."""
+
+
+class TrainWatcher(RunWatcher, MemberWatcher, Protocol):
+    """An observer of any training."""
+
+
+class CVWatcher(FoldWatcher, MemberWatcher, Protocol):
+    """An observer of any cross-validation."""
+
+
 class TrainingSession(ABC):
     """A training that can be interrupted once, and is saved however it ends.
 

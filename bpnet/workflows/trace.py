@@ -114,9 +114,16 @@ def _open_run(run: Path) -> tuple[directory.RunPaths, LoadedConfig, Model]:
             f"{run}: is a cross-validation, whose networks each have their own rows; "
             f"trace {paths.config}"
         )
-    paths.require("config.yaml", "model/model.json", "model/weights.safetensors")
+    paths.require("config.yaml", "model/model.json")
+    loaded = read_config(paths.config)
+    if loaded.config.folds is not None:
+        raise UsageError(
+            f"{run}: has networks of several folds, each with its own rows; trace {paths.config}, "
+            "which shows the first network"
+        )
+    paths.require("model/weights.safetensors")
     reopen_table(paths)
-    return paths, read_config(paths.config), load_model(directory.model_folder(run))
+    return paths, loaded, load_model(directory.model_folder(run))
 
 
 def _warnings(model: Model, prepared: EncodedDataset, numbers: list[int]) -> list[str]:

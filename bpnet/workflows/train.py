@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bpnet.config.loading import LoadedConfig
+from bpnet.config.presets.expand import preset_of
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Record
 from bpnet.errors import DivergedError, InterruptedRunError
@@ -17,7 +18,10 @@ from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts
 from bpnet.preparation.encode import EncodedDataset
-from bpnet.preparation.prepare import prepare
+from bpnet.preparation.open import open_dataset
+from bpnet.preparation.prepare import prepare_opened
+from bpnet.preparation.preset import with_preset
+from bpnet.preparation.table import DatasetTable, open_dataset_table
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
@@ -26,7 +30,8 @@ from bpnet.runs.metrics import PartMetrics, mean_metrics
 from bpnet.runs.naming import run_name
 from bpnet.runs.run_file import Status
 from bpnet.workflows.replica_session import ReplicaSession, new_run
-from bpnet.workflows.session import RunWatcher, divergence_cause
+from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
+from bpnet.workflows.train_folds import FoldsResult, train_folds
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ def train(
     runs: Path,
     name: str | None,
     command: Sequence[str],
-    watcher: RunWatcher,
-) -> TrainResult:
+    watcher: TrainWatcher,
+) -> TrainResult | FoldsResult:
     """Train as the config says, into a new run directory.
 
     Parameters
@@ -79,9 +84,13 @@ def train(
     DivergedError, InterruptedRunError
         After what has been trained is saved.
     """
-    prepared = prepare(loaded, scratch=runs)
-    model = build_model(prepared)
     name = run_name(loaded) if name is None else directory.valid_name(name)
+    opened = with_preset(open_dataset(loaded, _table(loaded)))
+    loaded = opened.loaded
+    if loaded.config.folds is not None:
+        return train_folds(opened, runs=runs, name=name, command=command, watcher=watcher)
+    prepared = prepare_opened(opened, scratch=runs)
+    model = build_model(prepared)
     run = new_run(prepared, runs, name)
     write_config(prepared.config, name, loaded.folder, run)
     session = _TrainSession(model, prepared, run, Journal(run, prepared, command), watcher)
@@ -89,6 +98,13 @@ def train(
     session.warn_of_diverged_replicas()
     session.raise_unless_finished(status, loaded.config.training.learning_rate)
     return session.result(status)
+
+
+def _table(loaded: LoadedConfig) -> DatasetTable:
+    """Return the config's table, whose cells are kept if several members may read it."""
+    table = open_dataset_table(loaded)
+    several = loaded.config.folds is not None or preset_of(loaded) is not None
+    return table.kept() if several else table
 
 
 class _TrainSession(ReplicaSession):

@@ -29,9 +29,16 @@ class Watcher:
     after: Callable[[int], None] = lambda epoch: None
     rows: list[dict[str, float]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
 
     def begin(self, run: Path, prepared: Any, parameters: int, networks: int) -> None:
         self.run, self.prepared, self.parameters = run, prepared, parameters
+
+    def begin_member(
+        self, run: Path, prepared: Any, parameters: int, networks: int, title: str
+    ) -> None:
+        self.begin(run, prepared, parameters, networks)
+        self.titles.append(title)
 
     def epoch(self, row: Any) -> None:
         self.rows.append(dict(row))

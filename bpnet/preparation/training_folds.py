@@ -1,0 +1,98 @@
+"""Folds of the training rows: the rows that each network of a bagged ensemble holds out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from bpnet.config.loading import LoadedConfig
+from bpnet.data.splitting import Indices, Part
+from bpnet.engine.component import Array
+from bpnet.errors import ConfigError
+from bpnet.preparation.folds import Fold, draw_training_folds
+from bpnet.preparation.open import OpenedDataset
+
+
+@dataclass(frozen=True)
+class TrainingFolds:
+    """The folds of N training rows, which are counted from 0 in the order of the table.
+
+    Network r trains on the rows `trained[r]` and holds out the rows `held_out[r]`. In each of the
+    `repeats` repetitions a row is held out once, or never.
+    """
+
+    rows: Indices
+    """The rows of the table (N,)."""
+    folds: Sequence[Fold]
+    """The folds, with rows of the table."""
+    repeats: int
+
+    @cached_property
+    def trained(self) -> list[Indices]:
+        """The training rows of each network."""
+        return [np.searchsorted(self.rows, fold.parts["train"]) for fold in self.folds]
+
+    @cached_property
+    def held_out(self) -> list[Indices]:
+        """The rows that each network holds out."""
+        return [np.searchsorted(self.rows, fold.parts["test"]) for fold in self.folds]
+
+    def out_of_fold(self, each: Sequence[Array], networks: Sequence[int]) -> Array:
+        """Return the mean over repetitions (N, O) of what networks compute for held-out rows.
+
+        `each` has the values (n, O) of the given networks, counted from 0. A row that none of them
+        holds out is nan.
+        """
+        width = each[0].shape[1]
+        total, count = np.zeros((len(self.rows), width)), np.zeros((len(self.rows), 1))
+        for values, network in zip(each, networks, strict=True):
+            total[self.held_out[network]] += values
+            count[self.held_out[network]] += 1
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / count)
+
+
+def fold_split(loaded: LoadedConfig, parts: Mapping[Part, Indices]) -> dict[Part, Indices]:
+    """Return the parts with the validation rows among the training rows.
+
+    Raises ConfigError if the config names validation rows, which would then choose nothing.
+    """
+    _refuse_named_validation(loaded)
+    merged = np.sort(np.concatenate([parts["train"], parts["validation"]]))
+    return {"train": merged, "validation": merged[:0], "test": parts["test"]}
+
+
+def draw_folds(opened: OpenedDataset, rows: Indices) -> TrainingFolds:
+    """Draw the folds of the training rows, once for each of the config's replicas.
+
+    Classes are dealt out evenly, groups stay together, and of a regression's target each fold has
+    low and high values alike. With `dataset.split.time` a network holds out a span of time and
+    trains on all that is earlier. Raises DataError if there are too few rows, classes or groups.
+    """
+    config = opened.loaded.config
+    assert config.folds is not None
+    drawn = draw_training_folds(opened, config.folds, config.replicas, rows)
+    return TrainingFolds(rows, drawn, config.replicas)
+
+
+def _refuse_named_validation(loaded: LoadedConfig) -> None:
+    config = loaded.config
+    split, path = config.dataset.split, config.dataset.path
+    problems = []
+    if split.validation_rows is not None:
+        text = "names rows, but with folds each network holds out other rows; remove it"
+        problems.append(loaded.problem(("dataset", "split", "validation_rows"), text))
+    if path is not None and not isinstance(path, str) and path.validation is not None:
+        text = "is set, but with folds each network holds out other rows; remove it"
+        problems.append(loaded.problem(("dataset", "path", "validation"), text))
+    if problems:
+        raise ConfigError(problems)
+
+
+def without_validation(loaded: LoadedConfig) -> LoadedConfig:
+    """Return a config with folds as one whose split holds out test rows only."""
+    dataset = loaded.config.dataset
+    split = replace(dataset.split, validation=0.0)
+    config = replace(loaded.config, dataset=replace(dataset, split=split))
+    return replace(loaded, config=config)

@@ -1,0 +1,128 @@
+"""Cross-validation of an ensemble: each fold's other rows train it as `train` would."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from bpnet.engine.randomness import Purpose, generator
+from bpnet.errors import DivergedError, InterruptedRunError
+from bpnet.messages import counted
+from bpnet.preparation.folds import Fold, fold_errors
+from bpnet.preparation.open import OpenedDataset
+from bpnet.runs import files
+from bpnet.runs.directory import RunPaths
+from bpnet.runs.members_log import MembersLog
+from bpnet.runs.predictions import FoldPredictions, write_predictions
+from bpnet.runs.run_file import RunFile, Status
+from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
+from bpnet.workflows.combine_members import combine_members
+from bpnet.workflows.member_session import MemberSession
+from bpnet.workflows.member_training import TrainedMember
+from bpnet.workflows.members_plan import MembersPlan, plan_members
+from bpnet.workflows.prediction_columns import numbers
+from bpnet.workflows.session import MemberWatcher, divergence_cause
+
+
+class MembersCVSession(MemberSession):
+    """The training of an ensemble for each fold, one after another.
+
+    The run directory keeps predictions and estimates, but no model: `train` makes it, of all rows.
+    """
+
+    def __init__(
+        self,
+        opened: OpenedDataset,
+        folds: Sequence[Fold],
+        run: RunPaths,
+        run_file: RunFile,
+        scratch: Path,
+        watcher: MemberWatcher,
+    ) -> None:
+        super().__init__(run.folder, scratch, watcher)
+        self._opened, self._folds, self._run, self._run_file = opened, folds, run, run_file
+        self._predictions: list[FoldPredictions] = []
+        self.plan: MembersPlan | None = None
+        """The plan of the fold that was trained last."""
+        self.results: list[FoldResult] = []
+        self.left_out: list[dict[str, int]] = []
+        """Repetition and number of each fold in which every network diverged."""
+        self.estimates: dict[str, Estimate] = {}
+
+    def train(self) -> Status:
+        """Train an ensemble for each fold; all have diverged if no fold is left."""
+        keys = ("repeat", "fold", "member")
+        first = self._plan_fold(self._folds[0])
+        log = MembersLog(self._run.folds_csv, None, first.columns, self._run_file.start, keys)
+        with log:
+            for number, fold in enumerate(self._folds):
+                plan = self._plan_fold(fold) if number else first
+                self.plan, log.keys = plan, {"repeat": fold.repeat, "fold": fold.fold}
+                trained: list[TrainedMember] = []
+                title = f"fold {number + 1} of {len(self._folds)}"
+                self.train_members(plan, log, trained, title=title)
+                self._score(fold, plan, trained)
+        return "finished" if self.results else "diverged"
+
+    def _plan_fold(self, fold: Fold) -> MembersPlan:
+        with fold_errors(fold.repeat, fold.fold):
+            return plan_members(self._opened, fold.parts)
+
+    def _score(self, fold: Fold, plan: MembersPlan, trained: Sequence[TrainedMember]) -> None:
+        """Score a fold's ensemble on the rows of the fold."""
+        from bpnet.scoring.scores import score_predictions  # deferred: scikit-learn takes a second
+
+        if not trained:
+            self.left_out.append({"repeat": fold.repeat, "fold": fold.fold})
+            return
+        combined = combine_members(plan, trained)
+        assert combined.test is not None
+        target, values = plan.members[0].target, plan.members[0].split.target_values.values
+        rng = generator(plan.config.seed, Purpose.RESAMPLING)
+        scores = score_predictions(
+            target, values[fold.parts["test"]], combined.test, rng, resamples=2
+        )
+        columns = numbers(combined.ensemble, combined.test)
+        self._predictions.append(FoldPredictions(fold, combined.test, columns))
+        self.results.append(
+            FoldResult(
+                repeat=fold.repeat,
+                fold=fold.fold,
+                seed=plan.config.seed,
+                rows={part: len(rows) for part, rows in fold.parts.items()},
+                stop_reason=trained[0].stop_reason,
+                best_epoch=trained[0].best_epoch,
+                figures={score.name: score.value for score in scores.figures},
+            )
+        )
+
+    def save(self, status: Status) -> None:
+        """Write the predictions, the metrics and the end of run.json."""
+        try:
+            if self.results:
+                assert self.plan is not None
+                fitted = self.plan.members[0]
+                self.estimates = estimate_metrics(self.results)
+                values = self._opened.target_values.values
+                write_predictions(self._run.predictions, self._predictions, fitted.target, values)
+                files.write_json(
+                    self._run.metrics_json,
+                    metrics_document(self.estimates, self.results, fitted.positive),
+                )
+        finally:
+            self._run_file.close(
+                status,
+                stop_reason=self.results[0].stop_reason if status == "finished" else status,
+                folds=[asdict(result) for result in self.results],
+                left_out=self.left_out,
+            )
+
+    def raise_unless_finished(self, status: Status, learning_rate: float) -> None:
+        """Raise InterruptedRunError or DivergedError if the training ended so."""
+        if status == "interrupted":
+            scored = counted(len(self.results), "fold")
+            raise InterruptedRunError(
+                f"interrupted; the scores of {scored} are in {self._run.folder}"
+            )
+        if status == "diverged":
+            cause = divergence_cause(learning_rate)
+            raise DivergedError(f"training diverged in every fold: {cause}")

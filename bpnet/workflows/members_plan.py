@@ -1,0 +1,93 @@
+"""The plan of an ensemble on folds: the encoder of each member, and the folds that all share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from bpnet.config.loading import LoadedConfig
+from bpnet.config.schema import Config
+from bpnet.data.splitting import Indices, Part
+from bpnet.messages import counted
+from bpnet.preparation.fit import FittedDataset, fit_dataset
+from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.rare_classes import rare_class_warnings
+from bpnet.preparation.row_keys import read_row_keys
+from bpnet.preparation.split import draw_split, split_dataset
+from bpnet.preparation.training_folds import TrainingFolds, draw_folds, fold_split
+
+
+@dataclass(frozen=True)
+class MembersPlan:
+    """The members of an ensemble, each fitted to the training rows, and the folds of these."""
+
+    loaded: LoadedConfig
+    members: list[FittedDataset]
+    names: list[str]
+    """The name of each member."""
+    folds: TrainingFolds
+    warnings: list[str]
+    """Remarks on the folds."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of what is measured of a member in each epoch."""
+        names = (each.resolved.metric_columns(validated=True) for each in self.members)
+        return list(dict.fromkeys(name for each in names for name in each))
+
+    @property
+    def config(self) -> Config:
+        """The config with every default written out, those of its members included."""
+        config, given = self.members[0].config, self.loaded.config.members
+        if given is None:
+            return config
+        members = [
+            replace(
+                member,
+                dataset=replace(member.dataset, preprocessing=fitted.config.dataset.preprocessing),
+                architecture=fitted.config.architecture,
+                training=fitted.config.training,
+            )
+            for member, fitted in zip(given, self.members, strict=True)
+        ]
+        return replace(config, members=members)
+
+
+def plan_members(opened: OpenedDataset, parts: Mapping[Part, Indices] | None = None) -> MembersPlan:
+    """Draw the folds of the training rows, and fit each member's encoder to all of these rows.
+
+    The encoders are the only thing that a network shares with the rows that it holds out: medians,
+    quantiles and categories, but nothing of the target. `parts` are the rows of each part, by
+    default those that `dataset.split` draws or names. Raises ConfigError or DataError.
+    """
+    loaded = opened.loaded
+    split = split_dataset(
+        opened, fold_split(loaded, draw_split(opened) if parts is None else parts)
+    )
+    folds = draw_folds(opened, split.parts["train"])
+    given = loaded.config.members
+    each = [loaded] if given is None else [loaded.of_member(k) for k in range(len(given))]
+    members = []
+    for one in each:
+        fitted = fit_dataset(replace(split, loaded=one))
+        fitted.weights()  # raises if they are all 0 in a part
+        members.append(fitted)
+    assert loaded.config.folds is not None
+    return MembersPlan(
+        loaded=loaded,
+        members=members,
+        names=[member.name or str(k) for k, member in enumerate(given or [], start=1)] or [""],
+        folds=folds,
+        warnings=[
+            *rare_class_warnings(
+                opened.target_values, read_row_keys(opened), loaded.config.folds, folds.rows
+            ),
+            *_rows_never_held_out(folds),
+        ],
+    )
+
+
+def _rows_never_held_out(folds: TrainingFolds) -> list[str]:
+    """Return a remark on the rows that no network holds out, as with folds by time."""
+    never = len(folds.rows) - len(set().union(*(rows.tolist() for rows in folds.held_out)))
+    if not never:
+        return []
+    return [f"{counted(never, 'training row')} are in no fold, so that no score is of them"]

@@ -1,0 +1,255 @@
+"""Training on folds: an ensemble of one or several kinds of network, into one run directory."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bpnet.data.splitting import Indices
+from bpnet.engine.component import Array
+from bpnet.engine.randomness import Purpose, generator
+from bpnet.errors import DivergedError, InterruptedRunError
+from bpnet.messages import shell_path
+from bpnet.preparation.encode import EncodedDataset, encode_dataset
+from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.training_folds import without_validation
+from bpnet.runs import directory, files
+from bpnet.runs.config_file import write_config
+from bpnet.runs.directory import RunPaths
+from bpnet.runs.members_log import MembersLog
+from bpnet.runs.predictions import FoldPredictions, write_predictions
+from bpnet.runs.run_file import RunFile, Status
+from bpnet.runs.splits import write_splits
+from bpnet.workflows.combine_members import CombinedMembers, combine_members
+from bpnet.workflows.member_session import MemberSession
+from bpnet.workflows.member_training import TrainedMember
+from bpnet.workflows.members_plan import MembersPlan, plan_members
+from bpnet.workflows.prediction_columns import numbers
+from bpnet.workflows.session import MemberWatcher, divergence_cause
+
+Metrics = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class MemberResult:
+    """A member: its weight in the blend, its epochs, and its own metrics on held-out rows."""
+
+    name: str
+    weight: float
+    temperature: float
+    best_epoch: int
+    epochs: int
+    stop_reason: str
+    left_out: list[int]
+    """The networks that diverged, numbered from 1."""
+    out_of_fold: Metrics
+
+
+@dataclass(frozen=True)
+class FoldsResult:
+    """A finished run: its directory, its members, and the scores on rows it has not seen."""
+
+    run: Path
+    folds: int
+    repeats: int
+    refit: bool
+    networks: int
+    members: list[MemberResult]
+    rows: dict[str, int]
+    """Number of rows that are scored, by part: `out_of_fold`, and `test` if rows are held out."""
+    metrics: dict[str, Metrics]
+    """The metrics of the whole model on these."""
+    positive: str | None
+    """The class, of two, whose average precision it is; None of more, or of other tasks."""
+    class_weighted: bool
+    seconds: float
+    training_seconds: float
+    """The part of the seconds in which networks trained."""
+
+
+def train_folds(
+    opened: OpenedDataset,
+    *,
+    runs: Path,
+    name: str,
+    command: Sequence[str],
+    watcher: MemberWatcher,
+) -> FoldsResult:
+    """Train the networks of every fold, member by member; the model blends their predictions.
+
+    `opened` is the dataset of a config with folds; the other parameters are those of `train`, whose
+    run has the `name`. Raises ConfigError, DataError or RunError before the run
+    directory exists; DivergedError, if every network diverged, or InterruptedRunError after what
+    has been trained is saved.
+    """
+    start = time.perf_counter()
+    plan = plan_members(replace(opened, loaded=without_validation(opened.loaded)))
+    first = encode_dataset(plan.members[0], runs)
+    run = RunPaths(directory.create(runs, name))
+    write_splits(run.splits, first.split.part_numbers)
+    write_config(plan.config, name, opened.loaded.folder, run)
+    run_file = RunFile(
+        run.run,
+        seed=plan.config.seed,
+        data_sha256=first.split.table.digest,
+        command=command,
+        start=start,
+        rows={part: len(rows) for part, rows in first.parts.items() if len(rows)},
+        warnings=[*plan.warnings, *first.warnings],
+        members=[],
+    )
+    for text in plan.warnings:
+        watcher.warn(text)
+    session = _FoldsSession(plan, first, run, run_file, runs, watcher)
+    del first  # which the session frees once it has trained
+    status = session.run()
+    session.raise_unless_finished(status)
+    return session.result()
+
+
+class _FoldsSession(MemberSession):
+    """The training of all members, and what the run directory keeps of it."""
+
+    def __init__(
+        self,
+        plan: MembersPlan,
+        first: EncodedDataset,
+        run: RunPaths,
+        run_file: RunFile,
+        scratch: Path,
+        watcher: MemberWatcher,
+    ) -> None:
+        super().__init__(run.folder, scratch, watcher)
+        self._plan, self._run, self._run_file = plan, run, run_file
+        self._ready = [first]
+        """The encoded rows of the first member, until it trains."""
+        self._trained: list[TrainedMember] = []
+        self._members: list[MemberResult] = []
+        self._rows: dict[str, int] = {}
+        self._metrics: dict[str, Metrics] = {}
+
+    def train(self) -> Status:
+        """Train every member; all have diverged if none is left."""
+        log = MembersLog(
+            self._run.metrics_csv,
+            self._run.replicas_csv,
+            self._plan.columns,
+            self._run_file.start,
+        )
+        with log:
+            self.train_members(self._plan, log, self._trained, first=self._ready)
+        return "finished" if self._trained else "diverged"
+
+    def save(self, status: Status) -> None:
+        """Write the model, the predictions, the metrics and the end of run.json."""
+        try:
+            if self._trained:
+                self._save_model(combine_members(self._plan, self._trained))
+        finally:
+            self._run_file.close(
+                status,
+                stop_reason=self._trained[0].stop_reason if status == "finished" else status,
+                members=[asdict(member) for member in self._members],
+            )
+
+    def _save_model(self, combined: CombinedMembers) -> None:
+        plan, target = self._plan, combined.ensemble.description.target
+        combined.ensemble.save(self._run.model)
+        held_out = np.flatnonzero(np.isfinite(combined.out_of_fold).all(axis=1))
+        rows = {"out_of_fold": (plan.folds.rows[held_out], combined.out_of_fold[held_out])}
+        if combined.test is not None:
+            rows["test"] = (plan.members[0].split.parts["test"], combined.test)
+        self._rows = {part: len(numbers) for part, (numbers, _) in rows.items()}
+        self._metrics = {part: self._score(*scored) for part, scored in rows.items()}
+        self._members = [
+            MemberResult(
+                name=member.name,
+                weight=weight,
+                temperature=temperature,
+                best_epoch=member.best_epoch,
+                epochs=member.epochs,
+                stop_reason=member.stop_reason,
+                left_out=member.left_out,
+                out_of_fold=self._score(plan.folds.rows[held_out], own[held_out]),
+            )
+            for member, weight, temperature, own in zip(
+                self._trained, combined.weights, combined.temperatures, combined.each, strict=True
+            )
+        ]
+        write_predictions(
+            self._run.predictions,
+            self._fold_predictions(combined),
+            target,
+            plan.members[0].split.target_values.values,
+        )
+        files.write_json(
+            self._run.metrics_json,
+            {
+                **self._metrics,
+                "rows": self._rows,
+                "members": [
+                    {
+                        "name": member.name,
+                        "weight": member.weight,
+                        "out_of_fold": member.out_of_fold,
+                    }
+                    for member in self._members
+                ],
+                "positive": plan.members[0].positive,
+            },
+        )
+
+    def _score(self, rows: Indices, predicted: Array) -> Metrics:
+        """Return the metrics of predictions (N, K) for these rows of the table."""
+        from bpnet.scoring.scores import score_predictions  # deferred: scikit-learn takes a second
+
+        target, true = self._plan.members[0].target, self._plan.members[0].split.target_values
+        rng = generator(self._plan.config.seed, Purpose.RESAMPLING)
+        scores = score_predictions(target, true.values[rows], predicted, rng, resamples=2)
+        return {score.name: score.value for score in scores.figures}
+
+    def _fold_predictions(self, combined: CombinedMembers) -> list[FoldPredictions]:
+        """Return the model's predictions for the rows of each fold of the first repetition."""
+        folds, each = self._plan.folds, []
+        for fold, held_out in zip(folds.folds, folds.held_out, strict=True):
+            predicted = combined.out_of_fold[held_out]
+            if fold.repeat == 1 and np.isfinite(predicted).all():
+                columns = numbers(combined.ensemble, predicted)
+                each.append(FoldPredictions(fold, predicted, columns))
+        return each
+
+    def raise_unless_finished(self, status: Status) -> None:
+        """Raise InterruptedRunError or DivergedError if the training ended so."""
+        run = self._run.folder
+        if status == "interrupted":
+            saved = "nothing had been trained"
+            if self._trained:
+                which = f"the {len(self._trained)} of {len(self._plan.members)} members"
+                which = which if len(self._plan.members) > 1 else "the networks"
+                saved = f"{which} are saved in {run}; next: bpnet eval {shell_path(run)}"
+            raise InterruptedRunError(f"interrupted; {saved}")
+        if status == "diverged":
+            rates = [member.config.training.learning_rate for member in self._plan.members]
+            raise DivergedError(
+                f"training diverged in every network: {divergence_cause(max(rates))}"
+            )
+
+    def result(self) -> FoldsResult:
+        """Return the result of a finished training."""
+        plan = self._plan
+        return FoldsResult(
+            run=self._run.folder,
+            folds=len(plan.folds.folds) // plan.folds.repeats,
+            repeats=plan.folds.repeats,
+            refit=plan.config.refit,
+            networks=sum(len(member.model.description.seeds) for member in self._trained),
+            members=self._members,
+            rows=self._rows,
+            metrics=self._metrics,
+            positive=plan.members[0].positive,
+            class_weighted=plan.members[0].class_weighted,
+            seconds=time.perf_counter() - self._run_file.start,
+            training_seconds=self.seconds,
+        )

@@ -1,0 +1,91 @@
+"""Presets: expanded beneath the user's keys, and only where the config leaves all to them."""
+
+import itertools
+
+import pytest
+
+from bpnet.config.loading import as_data, load_config
+from bpnet.config.presets.choose import TableSize, preset_keys
+from bpnet.config.presets.expand import expand, preset_of
+from bpnet.config.source import parse_source, yaml_text
+
+SMALLEST = "dataset: {path: t.csv, target: y}\n"
+TASKS = {"classification": 3, "regression": 0, "multilabel": 0}
+
+
+def load(text=""):
+    return load_config(parse_source(SMALLEST + text, "c.yaml"))
+
+
+def size(rows=500, task="classification", columns=10, by_time=False):
+    return TableSize(rows, columns, task, TASKS[task], by_time)
+
+
+@pytest.mark.parametrize(
+    ("text", "preset"),
+    [
+        ("", "default"),
+        ("seed: 3\ntask: regression\n", "default"),
+        ("preset: fast\n", "fast"),
+        ("preset: best\ntraining: {epochs: 5}\n", "best"),
+        ("preset: null\n", None),
+        ("training: {epochs: 5}\n", None),
+        ("architecture: {hidden: [4]}\n", None),
+        ("replicas: 2\n", None),
+        ("folds: 2\n", None),
+    ],
+)
+def test_a_config_that_says_nothing_of_the_network_has_the_default(text, preset):
+    assert preset_of(load(text)) == preset
+
+
+def test_the_encoding_is_part_of_what_a_config_says():
+    text = "dataset: {path: t.csv, target: y, preprocessing: {numeric: robust}}\n"
+    assert preset_of(load_config(parse_source(text))) is None
+
+
+@pytest.mark.parametrize("name", ["fast", "default", "best"])
+@pytest.mark.parametrize("task", TASKS)
+def test_every_preset_is_a_valid_config_for_tables_of_any_size(name, task):
+    sizes = itertools.product((1, 2, 20, 599, 600, 9_999, 10_000, 10**6, 10**9), (False, True))
+    for rows, by_time in sizes:
+        expanded = expand(load(f"preset: {name}\n"), size(rows, task, by_time=by_time))
+        assert preset_of(expanded) is None
+        # written out, it is the same config, and expands no more
+        again = load_config(parse_source(yaml_text(as_data(expanded.config))))
+        assert again.config == expanded.config
+        assert preset_of(again) is None
+
+
+def test_what_the_user_sets_stays_in_every_member():
+    training = "{learning_rate: 0.5, optimizer: {kind: adamw, weight_decay: 0.7}}"
+    expanded = expand(load(f"preset: default\ntraining: {training}\nfolds: 3\n"), size())
+    config = expanded.config
+    assert config.folds == 3
+    for member in config.members:
+        assert member.training.learning_rate == 0.5
+        assert member.training.optimizer.kind == "adamw"
+        assert member.training.optimizer.weight_decay == 0.7
+        assert member.training.optimizer.beta_2 == 0.95
+
+
+def test_the_users_layers_are_those_of_all_members_without_layers_of_their_own():
+    expanded = expand(load("preset: default\narchitecture: {hidden: [8]}\n"), size())
+    preset = preset_keys("default", size())
+    for member, given in zip(expanded.config.members, preset["members"], strict=True):
+        if "architecture" in given:
+            assert member.architecture.hidden is None
+        else:
+            assert member.architecture.hidden == [8]
+
+
+def test_another_optimizer_takes_the_place_of_the_presets():
+    expanded = expand(load("preset: default\ntraining: {optimizer: momentum}\n"), size())
+    assert {member.training.optimizer.kind for member in expanded.config.members} == {"momentum"}
+
+
+def test_the_users_members_take_the_place_of_the_presets():
+    expanded = expand(load("preset: default\nmembers: [{name: mine}]\n"), size())
+    (member,) = expanded.config.members
+    assert member.name == "mine"
+    assert member.training.optimizer.kind == "adamw"

@@ -285,8 +285,8 @@ class Config(Component):
     """
     preset: PresetName | None = None
     """Settings that suit the table, for the keys that this config leaves out: fast trains a network
-    in seconds, default an ensemble, best a larger one. By default default, if the config says
-    nothing of network and training. The run's config has them written out. Example: `preset: fast`.
+    in seconds, default an ensemble, best a larger one. Without any key of network and training it
+    is default. Example: `preset: fast`.
     """
     folds: int | None = number(None, ge=2, le=100)
     """Number of parts of the training rows, each held out from one of as many networks, which train

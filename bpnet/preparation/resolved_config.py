@@ -40,9 +40,10 @@ class ResolvedConfig:
 
     def metric_columns(self, *, validated: bool) -> list[str]:
         """Return the names of what is measured in each epoch, in the order of metrics.csv."""
-        names = self.monitored_columns(validated=False)
+        names = ["loss", *metric_names(self.task, self.config.training.metrics)]
         held_out = [f"val_{name}" for name in names if validated]
-        return [*names, *self.config.training.optimizer.figures, *held_out]
+        pooled = ["oof_loss"] if self.config.folds is not None else []
+        return [*names, *self.config.training.optimizer.figures, *held_out, *pooled]
 
     def monitored_columns(self, *, validated: bool) -> list[str]:
         """Return those of the `metric_columns` that tell how good a network is."""

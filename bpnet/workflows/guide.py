@@ -15,6 +15,7 @@ ORDER = (
     "config",
     "config-reference",
     "evaluation",
+    "ensembles",
     "grids-and-cross-validation",
     "production",
     "run-directory",

@@ -12,7 +12,7 @@ from documents import GUIDE, Document, documents, guide_pages
 
 import bpnet as package
 from bpnet.config.loading import read_config
-from bpnet.config.schema import Config
+from bpnet.config.schema import Config, Member
 from bpnet.config.shorthand import hints, kind_of
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.initializers import AnyInitializer
@@ -43,7 +43,7 @@ def keys(section: type, path: str = "") -> Iterator[str]:
     for key, hint in hints(section).items():
         yield f"{path}{key}"
         for inner in sections_in(hint):
-            if kind_of(inner) is None:
+            if kind_of(inner) is None and inner is not Member:  # whose keys are the config's
                 yield from keys(inner, f"{path}{key}.")
 
 

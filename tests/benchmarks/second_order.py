@@ -183,7 +183,7 @@ def methods(table: Table, starts: int) -> Iterator[tuple[str, list[float]]]:
     for label, optimizer in (
         ("lbfgs", Lbfgs()),
         ("levenberg_marquardt", LevenbergMarquardt()),
-        ("levenberg_marquardt, nielsen", LevenbergMarquardt(rule="nielsen")),
+        ("the same, rule: marquardt", LevenbergMarquardt(rule="marquardt")),
         ("bayesian_regularization", BayesianRegularization()),
     ):
         yield label, median(lambda seed, optimizer=optimizer: course(table, seed, optimizer))

@@ -13,6 +13,7 @@ from bpnet.engine.layers import Dense, LayerNormalization
 from bpnet.engine.least_squares import NormalEquations
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.losses import AbsoluteError, BinaryCrossEntropy, SquaredError
 from bpnet.engine.network import Network
@@ -24,7 +25,7 @@ from bpnet.engine.optimizers import (
     LevenbergMarquardt,
 )
 
-FULL_BATCH = [LevenbergMarquardt(), LevenbergMarquardt(rule="nielsen"), BayesianRegularization()]
+FULL_BATCH = [LevenbergMarquardt(), LevenbergMarquardt(rule="marquardt"), BayesianRegularization()]
 FULL_BATCH_AND_LBFGS = [*FULL_BATCH, Lbfgs()]
 SEPARATE = [kind for kind in LAYERS if kind.has_row_gradients]
 """Kinds of layer with gradients of single rows."""
@@ -136,17 +137,21 @@ def test_it_finds_the_minimum_that_scipy_finds_from_the_same_weights(rule, l2):
     np.testing.assert_allclose(network.theta[0], found.x, rtol=1e-6, atol=1e-6)
 
 
-def test_a_step_worked_by_hand():
+@pytest.mark.parametrize(("rule", "damping"), [("marquardt", 0.1), ("nielsen", 1 / 3)])
+def test_a_step_worked_by_hand(rule, damping):
     # y = w x + b of the rows (1, 3) and (2, 5) from w = b = 0: L = (e_1² + e_2²) / 2, e = (-3, -5),
     # g = (1·-3 + 2·-5, -3 - 5) = (-13, -8), A = (1 + 4, 1 + 2; 3, 2), and the largest entry on the
     # diagonal is 5: with a damping of 0.2, μ = 1.
     # (A + I) δ = -g: (6, 3; 3, 3) δ = (13, 8), so δ = (5/3, 1); it lowers the loss: μ = 0.1.
+    # By Nielsen: -g δ - δ A δ / 2 = 89/3 - 233/18 = 301/18 was foretold, and L, a quadratic, fell
+    # from 17 to 5/18 by as much: the ratio is 1, and μ = max(1/3, 1 - 1).
     network = Network([Dense(units=1)], inputs=1, seeds=(0,), precision="float64")
     network.theta[:] = 0
     rows = Rows(np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]]))
-    (record,) = trained(LevenbergMarquardt(damping=0.2), network, rows, epochs=1)
+    optimizer = LevenbergMarquardt(damping=0.2, rule=rule)
+    (record,) = trained(optimizer, network, rows, epochs=1)
     np.testing.assert_allclose(network.theta[0], [5 / 3, 1], rtol=1e-14)
-    assert record.metrics["damping"][0] == pytest.approx(0.1)
+    assert record.metrics["damping"][0] == pytest.approx(damping)
     assert record.metrics["loss"][0] == pytest.approx(17)
     assert record.gradient_norm[0] == pytest.approx(np.hypot(13, 8))
     assert np.isnan(record.learning_rate).all()
@@ -174,6 +179,35 @@ def test_replicas_equal_their_solo_runs_each_with_its_own_damping(optimizer):
         for one, two in zip(records, solo, strict=True):
             for name, value in one.metrics.items():
                 assert value[replica] == pytest.approx(two.metrics[name][0], rel=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", named(FULL_BATCH_AND_LBFGS))
+def test_replicas_with_rows_of_their_own_equal_solo_runs_on_these(optimizer):
+    rows, picks = curve(), [np.arange(40), np.arange(20, 60)]
+    together, shared = small((5, 6)), ReplicaRows(rows, picks)
+    trained(optimizer, together, shared, shared, epochs=8)
+    for replica, seed in enumerate((5, 6)):
+        alone, some = small((seed,)), rows.picked(picks[replica])
+        trained(optimizer, alone, some, some, epochs=8)
+        np.testing.assert_allclose(together.theta[replica], alone.theta[0], rtol=1e-6, atol=1e-8)
+
+
+def test_replicas_with_different_numbers_of_rows_come_to_minima_of_the_same_rows_in_each_step():
+    rows, picks = curve(), [np.arange(40), np.arange(20, 59)]
+    network = small((5, 6))
+    records = trained(Lbfgs(), network, ReplicaRows(rows, picks), l2=0.01, epochs=2000)
+    assert records[-1].stops == ("converged", "converged")
+    assert (records[-1].gradient_norm < 1e-6).all()
+
+
+def test_a_pool_converges_together():
+    rows, picks = curve(), [np.arange(30), np.arange(30, 60)]
+    network = small((5, 6))
+    optimizer, held_out = LevenbergMarquardt(), ReplicaRows(rows, picks[::-1])
+    training = Training(optimizer=optimizer, l2=0.01, epochs=1000)
+    *_, last = fit(training, network, ReplicaRows(rows, picks), held_out, pools=[[0, 1]])
+    assert last.stops == ("converged", "converged")
+    assert last.epoch < 1000
 
 
 def test_more_parameters_than_rows():

@@ -125,7 +125,8 @@ class Steps:
         """Take this epoch's steps."""
         network, tally, penalty = self._network, self._tally, self._penalty
         steps = self._batches.per_epoch
-        for shape in self._batches.epoch(epoch):
+        # a solver goes on from losses of the same rows
+        for shape in self._batches.epoch(epoch if self._solver is None else 1):
             network.progress.move(self.count, steps, self._epochs)
             batch = self._bound[shape]
             batch.assess()

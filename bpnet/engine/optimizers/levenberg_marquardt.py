@@ -41,9 +41,9 @@ class LevenbergMarquardt(FullBatchOptimizer):
     """First μ, as a share of the largest entry on the diagonal of A. Larger values begin with
     shorter steps. Example: `damping: 0.1`.
     """
-    rule: Literal["marquardt", "nielsen"] = "marquardt"
-    """Change of μ: marquardt divides it by 10 after a step that lowers the loss and multiplies it
-    by 10 after one that does not; nielsen goes by how well A foretold the loss (Nielsen 1999).
+    rule: Literal["nielsen", "marquardt"] = "nielsen"
+    """Change of μ: nielsen goes by how well A foretold the loss (Nielsen 1999); marquardt divides μ
+    by 10 after a step that lowers the loss, and multiplies it by 10 after one that does not.
     """
     tolerance: float = number(1e-8, ge=0)
     """Largest entry of the gradient at which training ends. It also ends where no step lowers the

@@ -8,6 +8,7 @@ from bpnet.checks.findings import Finding
 from bpnet.data.dates.moments import iso_text
 from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.dates import DateColumn
+from bpnet.data.encoding.settings import DateParts
 from bpnet.data.splitting import Part
 from bpnet.engine.component import Array
 from bpnet.messages import plural, set_option, shell_path
@@ -36,6 +37,7 @@ def part_findings(
         yield from _few_rows(fitted, noun, counts)
     yield from _many_inputs(fitted)
     yield from _beyond_training(fitted, test_cells)
+    yield from _without_trend(fitted)
 
 
 def _few_rows(
@@ -107,6 +109,8 @@ def _beyond_training(fitted: FittedDataset, cells: Mapping[str, Array]) -> Itera
     for column in fitted.encoder.columns:
         if not isinstance(column, NumericColumn | DateColumn) or column.name not in cells:
             continue
+        if isinstance(column, DateColumn) and "elapsed" not in column.parts:
+            continue  # cycles come round
         values = cells[column.name][~np.isnan(cells[column.name])]
         beyond = (values < column.lowest) | (values > column.highest)
         if len(values) < FEWEST_HELD_OUT or beyond.mean() < _MOSTLY:
@@ -122,3 +126,27 @@ def _beyond_training(fitted: FittedDataset, cells: Mapping[str, Array]) -> Itera
             f"leave the column out: {set_option('dataset.roles', 'ignored', column.name)}",
             [column.name],
         )
+
+
+def _without_trend(fitted: FittedDataset) -> Iterator[Finding]:
+    """Note dates whose days elapsed are left out, since the rows are split by time."""
+    dataset = fitted.split.loaded.config.dataset
+    given = {
+        name
+        for name, options in dataset.preprocessing.columns.items()
+        if isinstance(options, DateParts) and options.trend != "auto"
+    }
+    for column in fitted.encoder.columns:
+        if not isinstance(column, DateColumn) or column.name in given:
+            continue
+        if "elapsed" not in column.parts and column.lowest < column.highest:
+            cycles = ", ".join(column.parts)
+            yield Finding(
+                "without_trend",
+                "note",
+                f"column '{column.name}': the days elapsed are left out, since held-out dates are "
+                f"later than all of training; it is encoded as {cycles or 'nothing'}",
+                "to add them: "
+                + set_option("dataset.preprocessing.columns", "true", column.name, "trend"),
+                [column.name],
+            )

@@ -13,6 +13,7 @@ FEWEST_ROWS = 20
 
 ID_REASON = "it looks like an ID: a different whole number in every row"
 
+COUNTS_TIME = "it counts the time of the split: held-out numbers are beyond those of training"
 COUNTS_ROWS = "it counts the rows"
 
 _DENSE = 1.5

@@ -64,6 +64,8 @@ class DetectedRole:
     """True if all cells so far are words such as none, which are missing among numbers."""
     digits: bool = False
     """True if all numbers so far are whole and not below 0, as codes are, too."""
+    advances: bool = False
+    """True if the rows are split by time and the dates advance with it."""
 
     def narrowed(self, name: str, column: Column, rows: Array) -> "DetectedRole":
         """Return the role of a date once further rows, of the same mask, have been seen."""

@@ -1,6 +1,7 @@
 """The role of each column of a config's table, which are features, and how each is encoded."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config, Dataset, Preprocessing
 from bpnet.data.encoding.column_options import ColumnOptions, Role
+from bpnet.data.encoding.dates import read_days
 from bpnet.data.encoding.settings import (
     AnyOfColumn,
     DateParts,
@@ -19,11 +21,12 @@ from bpnet.data.encoding.settings import (
     Periodic,
     PiecewiseLinear,
 )
-from bpnet.data.identifiers import COUNTS_ROWS
+from bpnet.data.identifiers import COUNTS_ROWS, COUNTS_TIME
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType
-from bpnet.data.reading.column import Column
+from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.data.roles import BLANK_REASON, DetectedRole, detect_role
+from bpnet.data.splitting.advancing import advances_with_time, counts_time
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, quoted_list, set_option, total_line
@@ -60,7 +63,8 @@ class ColumnRoles:
             each = reason if one else f"each {reason.removeprefix('it ')}"
             text = f"left out: {quoted_list(names)} ({each})"
             if reason != BLANK_REASON:  # which no role can cure
-                role = "numeric" if "whole number" in reason else "categorical"
+                numbers = "whole number" in reason or reason == COUNTS_TIME
+                role = "numeric" if numbers else "categorical"
                 text += (
                     f"; to use {'it' if one else 'one'} anyway: "
                     f"{set_option('dataset.roles', role, names[0])}"
@@ -128,6 +132,10 @@ def detect_roles(
                     date_format=formats.get(name),
                     table_rows=len(train),
                 )
+                if times is not None and role.role in ("date", "numeric"):
+                    present = times.values[chunk.start : chunk.start + len(chunk)][rows]
+                    kept = name in given or name in (config.dataset.features or ())
+                    role = _by_time(role, chunk.column(name), rows, present, kept=kept)
                 if name not in detected or role.reason != BLANK_REASON:
                     detected[name] = role
             if chunk.start + len(chunk) < len(train):
@@ -156,6 +164,24 @@ def detect_roles(
     return roles
 
 
+def _by_time(
+    role: DetectedRole, column: Column, rows: Array, times: Floats, *, kept: bool
+) -> DetectedRole:
+    """Return a role by the times (M,), at which the rows are split, of a mask of M rows (N,).
+
+    A date may advance with them; a number that counts them is ignored, unless it is `kept`.
+    """
+    with suppress(CellParseError):  # fitting reports the cell
+        if role.role == "date":
+            assert role.date_format is not None
+            days = read_days(column, role.date_format)[rows]
+            return replace(role, advances=advances_with_time(days, times))
+        numbers = column.read_by(role.number_format or column.number_format).as_numbers()[rows]
+        if not kept and counts_time(numbers, times):
+            return replace(role, role="ignored", reason=COUNTS_TIME)
+    return role
+
+
 def _example(column: Column, rows: Array) -> str:
     """Return the first text of a mask of rows (N,), nothing if there is none."""
     if column.codes is None:
@@ -165,7 +191,7 @@ def _example(column: Column, rows: Array) -> str:
 
 
 def _counters_as_features(detected: Mapping[str, DetectedRole]) -> dict[str, DetectedRole]:
-    """Return the columns that count the rows as features, for there are no others."""
+    """Return the columns that count the rows or the time as features, for there are no others."""
     return {
         name: replace(
             column,
@@ -174,7 +200,7 @@ def _counters_as_features(detected: Mapping[str, DetectedRole]) -> dict[str, Det
             note=f"{column.reason}; it is used because no other column is left to learn from",
         )
         for name, column in detected.items()
-        if (column.reason or "").startswith(COUNTS_ROWS)
+        if (column.reason or "").startswith((COUNTS_ROWS, COUNTS_TIME))
     }
 
 
@@ -202,6 +228,8 @@ def column_options(loaded: LoadedConfig, roles: ColumnRoles) -> dict[str, Column
             problems.append(_beside_l2_rows(loaded, name, override))
         if name not in roles.of_first_block:
             column = replace(column, digits=False)
+        if len(features) == 1:  # without its trend there would be too little to learn from
+            column = replace(column, advances=False)
         options[name] = _options(settings, override, role, column)
     problems += [
         loaded.problem(
@@ -248,6 +276,8 @@ def _options(
         date_format=date_format,
         number_format=detected.number_format,
         digits=detected.digits and role == "numeric",
+        date=override if isinstance(override, DateParts) else DateParts(),
+        advances=detected.advances,
         names_date=isinstance(override, DateParts),
     )
 

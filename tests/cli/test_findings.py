@@ -159,6 +159,15 @@ def test_a_split_by_time_shows_the_dates_and_what_lies_beyond_training(tmp_path:
     table["count"] = np.arange(300) // 2
     table["noise"] = RNG.permutation(300) // 2
     split = ("--set", "dataset.split.time=day")
+    by_itself = checked(tmp_path, table, *split)
+    assert [(one["kind"], one["columns"]) for one in by_itself["findings"]] == [
+        ("without_trend", ["day"])
+    ]
+    assert "encoded as day_of_year, weekday" in by_itself["findings"][0]["text"]
+    (trend,) = advised(by_itself["findings"][0]["advice"])
+    (counts,) = (one for one in by_itself["warnings"] if "counts the time" in one)
+    (kept,) = advised(counts)
+    split = (*split, *trend, *kept)
     found = checked(tmp_path, table, *split)
     assert found["times"] == {
         "train": {"first": "2024-01-01", "last": "2024-07-28"},

@@ -99,6 +99,22 @@ def test_parts_by_hand(text, month, weekday, hour):
     assert share_passed(days, "hour")[0] == pytest.approx(hour / 24, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("1970-01-01 00:00", 0),
+        ("2023-07-02 12:00", 1 / 2),  # 182.5 of 365 days
+        ("2024-07-02 00:00", 1 / 2),  # 183 of 366
+        ("2024-12-31 18:00", 365.75 / 366),
+        ("1900-03-01", 59 / 365),
+        ("0001-01-02", 1 / 365),
+    ],
+)
+def test_the_day_of_the_year_by_hand(text, share):
+    days = np.array([date_format(ISO).days(text)])
+    assert share_passed(days, "day_of_year")[0] == pytest.approx(share, abs=1e-12)
+
+
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
 def test_parts_are_those_of_the_standard_library(when):
     days = np.array([date_format(ISO).days(when.isoformat())])

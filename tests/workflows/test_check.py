@@ -366,7 +366,8 @@ def test_marked_numbers_are_read_as_training_reads_them(tmp_path: Path) -> None:
     prices = [f"1,{100 + 7 * k % 900:03}" for k in range(60)]
     table = pd.DataFrame({"price": prices, "rate": [f"{k % 5}%" for k in range(60)]})
     table["y"] = ["yes" if k % 2 else "no" for k in range(60)]
-    columns = inspected(tmp_path, table, "dataset.split.time=price").columns
+    features = "dataset.features=[price, rate]"
+    columns = inspected(tmp_path, table, "dataset.split.time=price", features).columns
     assert [(column.name, column.role) for column in columns] == [
         ("price", "numeric"),
         ("rate", "numeric"),

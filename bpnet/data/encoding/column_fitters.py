@@ -1,5 +1,6 @@
 """Column fitters: from the training rows of a column to the encoded column, one for each role."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from bpnet.data.encoding.columns import (
     PlusMinusColumn,
 )
 from bpnet.data.encoding.dates import (
+    PERIODS,
     DateColumn,
     DatePart,
     Zones,
@@ -30,6 +32,7 @@ from bpnet.data.encoding.dates import (
 from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import (
     AnyMissing,
+    Cycle,
     Embedded,
     Impute,
     OneHot,
@@ -51,7 +54,8 @@ from bpnet.messages import set_option
 _MOST_RARE = 5_000
 """Pooled categories that model.json lists by name."""
 
-_ANGLES: tuple[DatePart, ...] = ("month", "weekday", "hour")
+_SPANNED = 0.5
+"""The share of a cycle that the training rows must span for `cycles: auto` of later rows."""
 
 
 class ColumnFitter(Protocol):
@@ -267,7 +271,14 @@ class DateFitter:
         assert options.date_format is not None
         self._options, self._format = options, options.date_format
         self._stats = NumericStats()
-        self._ranges: dict[DatePart, tuple[float, float]] = {}
+        self._ranges: dict[Cycle, tuple[float, float]] = {}
+        self._cycles: Sequence[Cycle] = ("month", "weekday", "hour")
+        # with trend: true all is as where the rows are not split by time
+        self._advances = options.advances and options.date.trend is not True
+        if options.date.cycles != "auto":
+            self._cycles = options.date.cycles
+        elif self._advances:
+            self._cycles = ("day_of_year", "weekday", "hour")
         self._zones: set[float] = set()
 
     def add(self, column: Column, rows: Array, sampled: Array) -> None:
@@ -286,7 +297,7 @@ class DateFitter:
         self._stats.add(days, sampled[rows])
         present = days[~np.isnan(days)]
         if len(present):
-            for part in _ANGLES:
+            for part in self._cycles:
                 shares = share_passed(present, part)
                 low, high = self._ranges.get(part, (np.inf, -np.inf))
                 self._ranges[part] = min(low, float(shares.min())), max(high, float(shares.max()))
@@ -297,12 +308,15 @@ class DateFitter:
         if not stats.count:
             raise _no_values(name)
         # a part that is the same in every training row carries no information
-        varying: list[DatePart] = [part for part, (low, high) in self._ranges.items() if high > low]
+        varying = [part for part, (low, high) in self._ranges.items() if high > low]
+        if self._advances and self._options.date.cycles == "auto":
+            varying = [part for part in varying if self._spans(part)]
+        parts: list[DatePart] = ["elapsed"] if self._has_trend() else []
         return DateColumn(
             name=name,
             indicator=_needs_indicator(missing, stats.missing),
             format=self._format,
-            parts=varying if stats.constant else ["elapsed", *varying],
+            parts=[*parts, *varying],
             mean=stats.mean,
             deviation=1.0 if stats.constant else stats.deviation,
             fill=_median(stats) if isinstance(missing, Impute) else None,
@@ -310,6 +324,16 @@ class DateFitter:
             highest=stats.highest,
             zones=self._zones_of_all(),
         )
+
+    def _has_trend(self) -> bool:
+        trend = self._options.date.trend
+        wanted = not self._advances if trend == "auto" else trend
+        return wanted and not self._stats.constant
+
+    def _spans(self, cycle: Cycle) -> bool:
+        """Return whether the training rows, but for the outermost, span the cycle."""
+        first, last = self._stats.quantiles(np.array([0.01, 0.99])).tolist()
+        return bool(last - first >= _SPANNED * PERIODS[cycle])
 
     def _zones_of_all(self) -> Zones | None:
         if not self._zones:

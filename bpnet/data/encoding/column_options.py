@@ -1,9 +1,9 @@
 """Options of a column: its role, and the encoding of its cells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from bpnet.data.encoding.settings import AnyCategorical, AnyMissing, AnyNumeric
+from bpnet.data.encoding.settings import AnyCategorical, AnyMissing, AnyNumeric, DateParts
 from bpnet.data.numbers.number_format import NumberFormat
 
 Role = Literal["numeric", "categorical", "boolean", "date", "ignored"]
@@ -21,5 +21,8 @@ class ColumnOptions:
     number_format: NumberFormat | None = None
     digits: bool = False
     """True if the first numbers are whole, so that a leading zero later may show codes."""
+    date: DateParts = field(default_factory=DateParts)
+    advances: bool = False
+    """True if the rows are split by time and the dates advance with it."""
     names_date: bool = False
     """True if the config names the encoding of this column, as a date."""

@@ -1,5 +1,6 @@
 """Dates: read by one format, and encoded as the parts that a network can use."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,11 +11,14 @@ from bpnet.data.dates.candidates import date_order
 from bpnet.data.dates.date_format import ISO, FormatError, date_format
 from bpnet.data.encoding.columns import EncodedColumn, MissingValueError, far_outside
 from bpnet.data.encoding.row_flags import RowFlags
+from bpnet.data.encoding.settings import Cycle
 from bpnet.data.reading.column import CellParseError, Column, Floats
 from bpnet.engine.component import Array, FieldError, number
 
-DatePart = Literal["elapsed", "month", "weekday", "hour"]
+DatePart = Literal["elapsed", "day_of_year", "month", "weekday", "hour"]
 """`elapsed` is one number; the others are angles, each a sine and a cosine."""
+PERIODS: Mapping[Cycle, float] = {"day_of_year": 365.25, "month": 365.25, "weekday": 7, "hour": 1}
+"""The days that each cycle takes."""
 Zones = Literal["all", "none", "some"]
 """The training rows whose dates have a time zone, among those with a time of day."""
 
@@ -40,11 +44,16 @@ def read_zones(column: Column, form: str) -> Floats:
 def share_passed(days: Floats, part: DatePart) -> Floats:
     """Return the share, from 0 to 1, of the year, the week or the day that has passed.
 
-    The year passes month by month, and the week, from Monday on, day by day.
+    As `day_of_year` the year passes evenly, as `month` month by month; the week, from Monday on,
+    passes day by day.
     """
     whole = np.floor(days)  # without the time of day
     if part == "hour":
         return np.asarray(days - whole)
+    if part == "day_of_year":
+        years = whole.astype("datetime64[D]").astype("datetime64[Y]")
+        start, end = ((years + k).astype("datetime64[D]").astype(np.int64) for k in (0, 1))
+        return np.asarray((days - start) / (end - start))
     if part == "weekday":
         return np.asarray((whole + 3) % 7 / 7)  # 1970-01-01 was a Thursday
     # months since January 1970
@@ -94,7 +103,7 @@ class DateColumn(EncodedColumn):
     @property
     def constant(self) -> bool:
         """True if every training row has the same date."""
-        return not self.parts and not self.indicator
+        return not self.parts and not self.indicator and self.lowest == self.highest
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the parts."""
@@ -104,7 +113,8 @@ class DateColumn(EncodedColumn):
             if self.fill is None:
                 raise MissingValueError(np.flatnonzero(missing))
             days = np.where(missing, self.fill, days)
-        flags.add("outside", self.name, far_outside(days, self.lowest, self.highest))
+        if "elapsed" in self.parts:  # a cycle comes round, wherever it is
+            flags.add("outside", self.name, far_outside(days, self.lowest, self.highest))
         k = 0  # the next input
         for part in self.parts:
             if part == "elapsed":

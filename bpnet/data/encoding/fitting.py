@@ -12,7 +12,7 @@ from bpnet.data.encoding.encoder import Encoder
 from bpnet.data.reading.table import Table
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
-from bpnet.messages import quoted_list
+from bpnet.messages import quoted_list, set_option
 
 _MOST_SAMPLED = 20_000_000
 """Numbers in the samples of all columns together: 160 MB."""
@@ -78,10 +78,17 @@ def _encoder(
     if problems:
         raise DataError(problems)
     if not any(column.inputs for column in columns):
+        constant = all(column.constant for column in columns)
+        reason, advice = "the same date in every training row", "add a column that differs"
+        if not constant:
+            reason = "only later dates in held-out rows, and span no whole week or year"
+            option = set_option(
+                "dataset.preprocessing.columns", "true", next(iter(fitters)), "trend"
+            )
+            advice = f"add another column, or the days elapsed: {option}"
         raise DataError(
             f"{table.name}: no column is left to learn from: {quoted_list(list(fitters))} "
-            f"{'has' if len(fitters) == 1 else 'have'} the same date in every training row; "
-            "add a column that differs"
+            f"{'has' if len(fitters) == 1 else 'have'} {reason}; {advice}"
         )
     return Encoder(columns=columns, unit_rows=unit_rows)  # type: ignore[arg-type]
 

@@ -217,18 +217,35 @@ class Embedded(Component):
     """
 
 
+Cycle = Literal["day_of_year", "month", "weekday", "hour"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DateParts(Component):
-    """Time elapsed, and month, weekday and hour as points on a circle."""
+    """Time elapsed, and cycles such as month, weekday and hour as points on a circle."""
 
     kind: Literal["date"] = "date"
     format: str | None = None
     """Format of the dates in the notation of strptime, with %q for a quarter, or `ISO 8601`. By
     default the training rows show it. Example: `format: "%d.%m.%Y"`.
     """
+    trend: Literal["auto"] | bool = "auto"
+    """Add the days elapsed as an input. auto leaves it out where `dataset.split.time` splits the
+    rows and these dates advance with it: held-out dates are then later than all that the network
+    has seen. Example: `trend: true`.
+    """
+    cycles: Literal["auto"] | list[Cycle] = "auto"
+    """Cycles to add, each as sine and cosine. auto is month, weekday and hour. Where it leaves out
+    the trend it is day_of_year, weekday and hour, each if the training rows span half of it.
+    Example: `cycles: [day_of_year, weekday]`.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.cycles != "auto" and len(set(self.cycles)) < len(self.cycles):
+            raise FieldError("cycles", "names a cycle twice; name each once")
+        if self.trend is False and not self.cycles:
+            raise FieldError("cycles", "is empty, and trend is false, which leaves no input")
         if self.format is not None:
             try:
                 date_format(self.format)

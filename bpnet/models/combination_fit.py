@@ -82,6 +82,8 @@ def fit_combination(
         and a range instead, except with none.
     """
     rows = np.ones(len(values)) if weights is None else weights.astype(np.float64)
+    if not rows.sum() > 0:  # a sample in which no row counts tells no more than equal weights
+        rows = np.ones(len(values))
     shared = rows / rows.sum()
     if isinstance(members[0].target, Quantities):
         return _fit_quantities(members, scores, values, shared, clips=calibration != "none")

@@ -79,8 +79,8 @@ class Ensemble:
         """Return all networks (`all`), the best (`best`), or the one with a number from 1.
 
         A network by itself has no combination, but the temperature of its scores. The best has the
-        lowest validation loss; networks of different members have no validation rows in common, so
-        none of them is the best. Raises UsageError.
+        lowest validation loss; networks of folds or of different members have no validation rows in
+        common, so none of them is the best. Raises UsageError.
         """
         if replica == "all":
             return self
@@ -89,7 +89,8 @@ class Ensemble:
             for k, member in enumerate(self.members)
             for network in range(len(member.description.seeds))
         ]
-        several = len(self.members) > 1
+        of_folds = self.combination is not None and self.description.losses is None
+        several = len(self.members) > 1 or (of_folds and self.networks > 1)
         if replica == "best" and not several:
             number = int(np.argmin(self.description.losses or [0.0]))
         elif replica.isdecimal() and 1 <= int(replica) <= len(places):
@@ -157,7 +158,7 @@ class Ensemble:
         if len(members) == 1:
             return members[0].predict_each(x[0], origin)
         if len(x[0]) < _ROWS_OF_THREADS:
-            return np.concatenate(
+            return _joined(
                 [member.predict_each(rows, origin) for member, rows in zip(members, x, strict=True)]
             )
         # the largest first, so that no thread has much to do when the others end
@@ -167,7 +168,7 @@ class Ensemble:
             predicted = threads.map(lambda k: members[k].predict_each(x[k], origin), order)
             for k, output in zip(order, predicted, strict=True):
                 outputs[k] = output
-        return np.concatenate(outputs)
+        return _joined(outputs)
 
     @property
     def _origin(self) -> Floats | None:
@@ -291,6 +292,19 @@ class Ensemble:
         if self._origin is not None:
             return np.asarray(mean + self._origin)
         return shares(mean, self.description.classes)
+
+
+def _joined(outputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the outputs (R, N, K) of all members, one after another.
+
+    Where one member has an output for both of two classes and another one for each, all have two.
+    """
+    if len({each.shape[2] for each in outputs}) > 1:
+        outputs = [
+            np.concatenate([1 - each, each], axis=2) if each.shape[2] == 1 else each
+            for each in outputs
+        ]
+    return np.concatenate(outputs)
 
 
 def shares(outputs: np.ndarray, classes: Sequence[str] | None) -> Floats:

@@ -10,7 +10,7 @@ from untrained_models import LABELS, QUANTITIES, THREE, TWO, untrained
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.reading import open_table
-from bpnet.errors import RunError
+from bpnet.errors import RunError, UsageError
 from bpnet.models.combination import Combination, Shrinkage
 from bpnet.models.curve import Curve
 from bpnet.models.ensemble import Ensemble, load_ensemble
@@ -54,6 +54,21 @@ def test_classes_of_one_output_by_hand():
     yes, no = p[0] ** 0.7 * p[1] ** 0.3, (1 - p[0]) ** 0.7 * (1 - p[1]) ** 0.3
     found = predict(Ensemble([first, second], Combination(weights=WEIGHTS)))
     np.testing.assert_allclose(found, np.hstack([no, yes]) / (yes + no))
+
+
+@pytest.mark.parametrize("rows", [9, 2000])
+def test_members_of_one_output_and_of_two_predict_together(rows):
+    one, two = untrained(TWO, [1], outputs=1), untrained(TWO, [2, 3])
+    x = np.linspace(-2, 2, rows)[:, None]
+    p = [one.predict_each(x)[0, :, 0], two.predict_each(x).mean(axis=0)[:, 1]]
+    yes, no = p[0] ** 0.7 * p[1] ** 0.3, (1 - p[0]) ** 0.7 * (1 - p[1]) ** 0.3
+    ensemble = Ensemble([one, two], Combination(weights=WEIGHTS))
+    each = ensemble.predict_each([x, x])
+    found = ensemble.combine(each)
+    np.testing.assert_allclose(found, np.column_stack([no, yes]) / (yes + no)[:, None])
+    votes = np.vstack([p[0] > 0.5, two.predict_each(x).argmax(axis=2)])
+    otherwise = (votes != found.argmax(axis=1)).mean(axis=0)
+    np.testing.assert_allclose(ensemble.disagreement(each, found)[:, 0], otherwise)
 
 
 def test_labels_by_hand():
@@ -140,6 +155,15 @@ def test_members_with_the_same_encoder_share_the_encoded_rows(tmp_path):
     assert x[0] is x[2]
     assert [one[:, 0].tolist() for one in x] == [[1.0, 0.0], [1.0, 2.0], [1.0, 0.0]]
     assert flags.texts(2) == ["", "imputed x"]
+
+
+def test_none_of_the_networks_of_folds_is_the_best():
+    folds = Ensemble([untrained(THREE, [1, 2])], Combination(weights=[1.0]))
+    with pytest.raises(UsageError, match=r"must be all, or a number from 1 to 2 \(the networks"):
+        folds.select("best")
+    assert folds.select("2").description.seeds == [2]
+    ranked = Ensemble([folds.members[0].with_losses([2.0, 1.0])], folds.combination)
+    assert ranked.select("best").description.seeds == [2]
 
 
 def test_members_without_weight_are_left_out():

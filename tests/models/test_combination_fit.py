@@ -126,6 +126,13 @@ def test_identical_members_share_their_weight():
     np.testing.assert_allclose(twins.predicted, alone.predicted, atol=1e-9)
 
 
+def test_weights_that_are_all_0_are_equal_ones():
+    codes, scores = class_scores(5)
+    equal = fit_combination([describe(THREE)] * 3, scores, codes)
+    none = fit_combination([describe(THREE)] * 3, scores, codes, np.zeros(len(codes)))
+    assert none.combination == equal.combination
+
+
 def test_without_calibration_only_the_weights_are_fitted():
     codes, scores = class_scores(6)
     fitted = fit_combination([describe(THREE)] * 3, scores, codes, calibration="none")

@@ -20,9 +20,25 @@ from bpnet.engine.activations import (
     Softplus,
     Tanh,
 )
-from bpnet.engine.layers import BatchNormalization, Dense, LayerNormalization
+from bpnet.engine.layers import (
+    BatchNormalization,
+    CategoryTable,
+    Dense,
+    Embedding,
+    LayerNormalization,
+    Parametric,
+    Periodic,
+    Scale,
+)
 from bpnet.engine.loop.batches import Rows
-from bpnet.engine.losses import AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, SquaredError
+from bpnet.engine.losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    Quantile,
+    SquaredError,
+)
 from bpnet.engine.optimizers import (
     Adagrad,
     Adam,
@@ -94,6 +110,10 @@ LOSSES: list[tuple[object, Callable]] = [
         weighted_mean(
             lambda y, t: functional.huber_loss(y, t, reduction="none", delta=0.6).mean(1)
         ),
+    ),
+    (
+        Quantile(quantile=0.8),
+        weighted_mean(lambda y, t: torch.maximum(0.8 * (t - y), 0.2 * (y - t)).mean(1)),
     ),
     (
         BinaryCrossEntropy(),
@@ -241,6 +261,70 @@ def test_batch_normalization_outside_training(precision, tolerance):
         agree(statistics["running_mean"][replica], part.running_mean, tolerance)
         agree(statistics["running_variance"][replica], part.running_var, tolerance)
         agree(network.predict(rows.x)[replica], twin.eval()(tensor(rows.x)), tolerance)
+
+
+def by_torch(x, p):
+    """Scores (N, 3) of `SINGLE_INPUTS` for x (N, 3), by its parameters by name."""
+    picked = x[:, [2, 0]]
+    u = 2 * torch.pi * p["0.frequency"] * picked[:, :, None] + p["0.phase"]  # (N, n, K)
+    e = torch.einsum("nik,imk->nim", torch.cos(u), p["0.weight"]) + p["0.bias"]
+    x = torch.cat([x, e.flatten(1)], dim=1) * p["1.factor"]
+    x = x @ p["2.weight"].T + p["2.bias"]
+    x = x + p["3.share"] * (functional.mish(x) - x)
+    return (x * p["4.factor"]) @ p["5.weight"].T + p["5.bias"]
+
+
+SINGLE_INPUTS = [
+    Periodic(inputs=[2, 0], frequencies=5, size=2, deviation=0.5), Scale(), Dense(units=4),
+    Parametric(activation=Mish()), Scale(), Dense(units=3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
+@pytest.mark.parametrize(("loss", "theirs"), LOSSES[:1] + LOSSES[-1:])
+def test_layers_of_single_inputs(loss, theirs, precision, tolerance):
+    tolerance *= 10
+    rows = in_precision(some_rows(loss, weighted=True), precision)
+    network = moved_off_the_start(network_of(SINGLE_INPUTS, seeds=(1, 2), precision=precision))
+    for name, view in network.parameters.views.items():
+        if name.endswith("factor"):
+            view[...] = np.random.default_rng(5).uniform(0.5, 2, view.shape)
+    losses = one_pass(network, loss, rows)
+    for replica in range(2):
+        parameters = {
+            name.removeprefix("layers."): tensor(view[replica]).requires_grad_()
+            for name, view in network.parameters.views.items()
+        }
+        value = theirs(by_torch(tensor(rows.x), parameters), tensor(rows.y), tensor(rows.weights))
+        value.backward()
+        agree(losses[replica], value, tolerance)
+        for name, view in network.gradients.views.items():
+            agree(view[replica], parameters[name.removeprefix("layers.")].grad, tolerance)
+
+
+def test_lazy_embeddings_are_sparse_adam():
+    """Both leave vectors of absent categories where they are, and count all steps.
+
+    The two add ε at different places, where it must not matter.
+    """
+    rng = np.random.default_rng(0)
+    codes, targets = rng.integers(0, 9, (40, 1)).astype(float), rng.normal(size=(40, 2))
+    network = network_of([Embedding(tables=[CategoryTable(position=0, levels=12, size=2)])], 1)
+    vectors = nn.Embedding(12, 2, sparse=True)
+    with torch.no_grad():
+        vectors.weight.copy_(tensor(network.parameters.views["layers.0.table_0"][0]))
+    optimizer = torch.optim.SparseAdam(vectors.parameters(), lr=0.05, eps=1e-30)
+    for start in [*range(0, 40, 4)] * 3:
+        optimizer.zero_grad()
+        batch = slice(start, start + 4)
+        predicted = vectors(tensor(codes[batch, 0]).long())
+        functional.mse_loss(predicted, tensor(targets[batch])).backward()
+        optimizer.step()
+    train(
+        network, Rows(codes, targets), optimizer=Adam(epsilon=1e-30), learning_rate=0.05, epochs=3,
+        batch_size=4, shuffle=False, lazy_embeddings=True,
+    )  # fmt: skip
+    agree(network.parameters.views["layers.0.table_0"][0], vectors.weight, 1e-9)
 
 
 def test_one_pass_after_the_other_is_the_same():

@@ -14,6 +14,7 @@ ORDER = (
     "encodings",
     "config",
     "config-reference",
+    "networks",
     "evaluation",
     "ensembles",
     "grids-and-cross-validation",

@@ -1,5 +1,6 @@
 """A network: a stack of layers over one flat parameter vector, for R replicas at once."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -102,6 +103,20 @@ class Network:
         """True if initializers wait for training rows, which the first `fit` gives them. Set it to
         False to go on from a theta that was set by hand."""
         self.initialize()
+
+    def picked(self, replicas: Sequence[int]) -> "Network":
+        """Return a network of only these replicas, with copies of their parameters.
+
+        It shares the place in the training and the warnings.
+        """
+        network = copy.copy(self)
+        network.seeds = tuple(self.seeds[replica] for replica in replicas)
+        network._each = [self._each[replica] for replica in replicas] if self._each else ()
+        network.parameters = self.parameters.picked(replicas)
+        network.gradients = self.gradients.picked(replicas)
+        network.statistics = self.statistics.picked(replicas)
+        network._generators = [[] for _ in self.layers]
+        return network
 
     @property
     def theta(self) -> Array:

@@ -5,7 +5,7 @@ that penalties and weight decay act on one slice.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,6 +61,13 @@ class Vector:
             # splitting the columns of a slice needs no copy, so this stays a view
             self.views[name] = self.flat[:, start : start + sizes[name]].reshape(replicas, *shape)
             start += sizes[name]
+
+    def picked(self, replicas: Sequence[int]) -> "Vector":
+        """Return a copy that has only these replicas."""
+        shapes = {name: view.shape[1:] for name, view in self.views.items()}
+        vector = Vector(shapes, len(replicas), self.flat.dtype)
+        vector.flat[:] = self.flat[replicas]
+        return vector
 
     def part(self, prefix: str) -> dict[str, Array]:
         """Return the views whose name begins with `prefix` and a dot, by the rest of their name."""

@@ -49,7 +49,7 @@ def the_same(together, records, each, tolerance):
                 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     kind=st.sampled_from(LAYERS),
     loss=st.sampled_from(LOSSES),
@@ -84,7 +84,7 @@ def test_folds_of_equal_size_are_trainings_on_only_their_rows(
     the_same(*together, each, tolerance)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     kind=st.sampled_from(LAYERS),
     loss=st.sampled_from(LOSSES),

@@ -1,5 +1,6 @@
 """Averaging: an exponential moving average of a network's parameters over the steps of training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,14 @@ class BoundAverage:
         self._width = max(1, PART // replicas)  # as an optimizer's parts
         self._work = empty((replicas, self._width), network.dtype)
         self._inside = False
+
+    def adopt(self, other: "BoundAverage", replicas: Sequence[int]) -> None:
+        """Go on from the average of another network's replicas, by their numbers there."""
+        self._count, self._inside = other._count, other._inside
+        for (_, average, aside), (_, before, before_aside) in zip(
+            self._arrays, other._arrays, strict=True
+        ):
+            average[:], aside[:] = before[replicas], before_aside[replicas]
 
     def update(self) -> None:
         """Take the parameters after a step into the average."""

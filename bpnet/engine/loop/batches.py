@@ -97,6 +97,18 @@ class Rows:
             self.sets,
         )
 
+    def of_replicas(self, replicas: Sequence[int]) -> "Rows":
+        """Return the rows of only these replicas: their sets, or the one set that all share."""
+        if self.sets == 1:
+            return self
+        return stacked([self.of_set(replica) for replica in replicas])
+
+    def of_set(self, number: int) -> "Rows":
+        """Return one set, as a view."""
+        part = slice(number * len(self), (number + 1) * len(self))
+        weights = None if self.weights is None else self.weights[part]
+        return Rows(self.x[part], self.y[part], weights)
+
     def batches(
         self, size: int, seeds: Sequence[int], *, shuffle: bool, spread: bool = False
     ) -> "Batches":

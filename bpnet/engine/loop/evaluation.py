@@ -84,7 +84,10 @@ class BoundBatch:
 
 
 class Evaluator:
-    """Loss and metrics of a network over fixed rows, with layers as they are outside training."""
+    """Loss and metrics of a network over fixed rows, with layers as they are outside training.
+
+    It takes `chunk` rows at once, by default as many as suit the network.
+    """
 
     def __init__(
         self,
@@ -93,11 +96,12 @@ class Evaluator:
         metrics: Sequence[Metric],
         rows: AnyRows,
         penalty: BoundPenalty | None = None,
+        chunk: int | None = None,
     ) -> None:
         metrics = metrics_over(metrics, rows)
         prepared = rows.prepared(loss.prepare)
         self._tally = Tally(prepared, loss, metrics, len(network.seeds))
-        self._batches = prepared.one_pass(chunk_rows(network), network.seeds)
+        self._batches = prepared.one_pass(chunk or chunk_rows(network), network.seeds)
         self._bound = [
             BoundBatch(network, loss, self._tally, batch, training=False)
             for batch in self._batches.shapes
@@ -123,6 +127,17 @@ class Evaluator:
             (outputs, replicas, self._batches.length), self._bound[0].network.output.dtype
         )
         return self._scores
+
+    def keep_as(self, other: "Evaluator") -> None:
+        """Keep scores if another evaluator, which will take them, does."""
+        if other._scores is not None:
+            self.keep_scores()
+
+    def take(self, other: "Evaluator", replicas: Sequence[int]) -> None:
+        """Take the sums and scores of these replicas from an evaluator that has only them."""
+        self._tally.loss[replicas] = other._tally.loss
+        if self._scores is not None and other._scores is not None:
+            self._scores[:, replicas] = other._scores
 
     def evaluate(self) -> dict[str, Array]:
         """Return the loss, penalty included, and the metrics, each (R,), of the present network."""

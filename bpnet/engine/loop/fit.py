@@ -6,17 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.loop.evaluation import Evaluator
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.monitoring import Best, Keeper, Monitor, Stop
 from bpnet.engine.loop.pools import OOF_LOSS, PoolMonitor, Pools, pooled_loss
 from bpnet.engine.loop.replica_rows import AnyRows
+from bpnet.engine.loop.running import Running, running
 from bpnet.engine.loop.settings import Training
-from bpnet.engine.loop.steps import Steps
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
-from bpnet.engine.penalties import Penalty, bind_penalties
 from bpnet.engine.schedules import ReduceOnPlateau
 
 
@@ -89,7 +87,7 @@ def fit(
         `oof_loss` is best, the loss of all their validation rows together without label smoothing,
         for cross-entropies at the best common temperature. Another monitored metric, and the loss
         that `target_loss` asks for, are the mean over the pool. A replica that diverges leaves its
-        pool; one that is in none is a pool by itself.
+        pool; one that is in none is a pool by itself. Replicas that have stopped cost nothing more.
 
     Yields
     ------
@@ -104,117 +102,137 @@ def fit(
     """
     initialize_by_rows(network, rows)
     each = [training] * len(network.seeds) if each is None else each
-    epochs = _Epochs(training, network, rows.normalized(), validation, metrics, each, pools)
-    epochs.steps.before = np.empty_like(network.theta) if keep_before else None
+    pooled, validated = bool(pools), validation is not None
+    if pooled and not validated:
+        raise ValueError("there are pools, but no validation rows to choose their epoch by")
+    keeper = Keeper(network)
+    monitor = Monitor(training, keeper, len(each), validated=validated, pooled=pooled)
+    replicas = running(
+        network,
+        training,
+        each,
+        rows.normalized(),
+        validation,
+        metrics,
+        # the batches' metrics are of the parameters before each step, not of those to be kept
+        remeasures=(monitor.reads_metric or isinstance(training.schedule, ReduceOnPlateau))
+        and not (monitor.metric.startswith("val_") or monitor.metric == OOF_LOSS),
+        keep_before=keep_before,
+    )
+    pooling = None
+    if pooled and validation is not None and replicas.validation is not None:
+        loss = pooled_loss(
+            replicas.validation, training.loss or SquaredError(), validation, network.seeds
+        )
+        pooling = PoolMonitor(Pools(pools, len(each)), loss, monitor.metric, len(each))
+    epochs = _Epochs(training, network, replicas, monitor, keeper, pooling)
     try:
         for epoch in range(1, training.epochs + 1):
             record = epochs.run(epoch)
-            epochs.steps.resume()
+            replicas.resume()
             yield record
             if record.stops:
                 return
+            if pooled:
+                replicas.go_on_with(monitor.running)
     finally:
-        epochs.keeper.restore()
+        keeper.restore()
 
 
 class _Epochs:
-    """The epochs of one training: its steps, measurements and monitors, bound to the network."""
+    """The epochs of one training: its replicas, with what monitors them."""
 
     def __init__(
         self,
         training: Training,
         network: Network,
-        rows: AnyRows,
-        validation: AnyRows | None,
-        metrics: Sequence[Metric],
-        each: Sequence[Training],
-        pools: Sequence[Sequence[int]],
+        replicas: Running,
+        monitor: Monitor,
+        keeper: Keeper,
+        pools: PoolMonitor | None,
     ) -> None:
-        replicas, validated = len(network.seeds), validation is not None
-        if pools and not validated:
-            raise ValueError("there are pools, but no validation rows to choose their epoch by")
-        loss = training.loss or SquaredError()
-        penalties = [Penalty(l1=one.l1, l2=one.l2) for one in each]
-        penalty = bind_penalties(penalties, network.theta, network.gradient, network.weights)
-        self._network = network
-        self.steps = Steps(training, network, loss, rows, metrics, penalty, each)
-        self.keeper = Keeper(network)
-        self._monitor = Monitor(
-            training, self.keeper, replicas, validated=validated, pooled=bool(pools)
-        )
-        metric = self._monitor.metric
-        self._plateau = (
-            training.schedule if isinstance(training.schedule, ReduceOnPlateau) else None
-        )
+        self._training, self._network, self._replicas = training, network, replicas
+        self._monitor, self._keeper, self._pools = monitor, keeper, pools
+        count, schedule = len(network.seeds), training.schedule
+        self._plateau = schedule if isinstance(schedule, ReduceOnPlateau) else None
         least = self._plateau.minimum_improvement if self._plateau else 0.0
-        self._stalled = Best(metric, replicas, least)
-        self._validation = (
-            None if validation is None else Evaluator(network, loss, metrics, validation, penalty)
-        )
-        self._pools = None
-        if pools and validation is not None and self._validation is not None:
-            pooled_rows = pooled_loss(self._validation, loss, validation, network.seeds)
-            self._pools = PoolMonitor(Pools(pools, replicas), pooled_rows, metric, replicas)
-        # the batches' metrics are of the parameters before each step, not of those to be kept
-        held_out = metric.startswith("val_") or metric == OOF_LOSS
-        remeasure = (self._monitor.reads_metric or self._plateau) and not held_out
-        self._again = Evaluator(network, loss, metrics, rows, penalty) if remeasure else None
+        self._stalled = Best(monitor.metric, count, least)
         self._warned = len(network.warnings)
-        self._every, self._epochs = training.check_every, training.epochs
-        self._members: Array = np.ones(replicas, np.bool_)  # of pools, at the check before
-        nothing = np.full(replicas, np.nan)
-        names = [f"val_{name}" for name in self._validation.names] if self._validation else []
-        self._unchecked = dict.fromkeys([*names, *([OOF_LOSS] if pools else [])], nothing)
+        names = [f"val_{name}" for name in replicas.validation.names] if replicas.validation else []
+        self._unchecked = dict.fromkeys(
+            [*names, *([OOF_LOSS] if pools else [])], np.full(count, np.nan)
+        )
+        """The metrics of validation rows in an epoch without a check."""
+        self._left: Array = np.zeros(count, np.bool_)  # diverged since the last check
 
     def run(self, epoch: int) -> Record:
         """Train for one epoch, measure it, and decide what is kept and which replicas stop."""
-        steps, monitor = self.steps, self._monitor
-        measured = steps.run(epoch)
-        finite, loss = steps.finite, measured["loss"]
+        replicas, monitor, training = self._replicas, self._monitor, self._training
+        measured = replicas.run(epoch)
+        finite, loss, monitored = replicas.finite, measured["loss"], None
         running = monitor.running  # in this epoch; `observe` may stop some
-        checked = epoch % self._every == 0 or epoch == self._epochs
-        monitored = None
+        checked = epoch % training.check_every == 0 or epoch == training.epochs
         if checked:
-            if self._validation:
-                scores = self._validation.evaluate()
-                measured |= {f"val_{name}": value for name, value in scores.items()}
-                finite &= np.isfinite(measured["val_loss"])
+            scores = replicas.validate()
+            measured |= {f"val_{name}": value for name, value in scores.items()}
+            if scores:
+                finite &= np.isfinite(scores["loss"])
             if self._pools:
                 measured[OOF_LOSS] = self._pools.loss(running & finite)
-            monitored = (self._again.evaluate() if self._again else measured)[monitor.metric]
+            monitored = (replicas.measure_again() or measured)[monitor.metric]
         else:
             measured |= self._unchecked
         if self._pools:
-            members = running & finite
-            loss = self._pools.mean(loss, members)
-            if monitored is not None:
-                monitored = self._pools.monitored(monitored, members)
-                if (members < self._members).any():
-                    monitor.restate_best(self._pools.best(members), members)
-                self._members = members
-        converged = steps.converged if checked else None
+            loss, monitored = self._pooled(self._pools, loss, monitored, running, finite)
+        converged = replicas.converged if checked else None
         if self._pools and converged is not None:  # a pool stops together
-            converged = np.full_like(converged, converged.all())
+            converged = self._pools.mean(converged.astype(float), running & finite) == 1
         improved = monitor.observe(epoch, loss, monitored, finite, converged)
-        if self._pools and monitored is not None:
+        if self._pools and checked:
             self._pools.keep(improved)
         if self._plateau and monitored is not None:
-            self._stalled.observe(monitored, self._every)
-            steps.reduce_rate(self._plateau, self._stalled)
+            self._reduce_rate(self._plateau, monitored)
         return Record(
             epoch=epoch,
-            step=steps.count,
+            step=replicas.count,
             metrics=measured,
-            learning_rate=steps.learning_rates(),
-            gradient_norm=steps.gradient_norm(),
-            kept_epoch=self.keeper.epoch.copy(),
+            learning_rate=replicas.learning_rates(),
+            gradient_norm=replicas.gradient_norm(),
+            kept_epoch=self._keeper.epoch.copy(),
             running=running,
             diverged=monitor.diverged,
             stops=tuple(stop for stop in monitor.stops if stop) if monitor.ended else None,
             warnings=self._new_warnings(),
-            before=steps.before,
+            before=replicas.before,
             checked=checked,
         )
+
+    def _pooled(
+        self,
+        pools: PoolMonitor,
+        loss: Array,
+        monitored: Array | None,
+        running: Array,
+        finite: Array,
+    ) -> tuple[Array, Array | None]:
+        """Return the training loss and the monitored metric (R,) of each replica's pool."""
+        members = running & finite
+        self._left |= running & ~finite
+        if monitored is not None:
+            monitored = pools.monitored(monitored, members)
+            if self._left.any():
+                changed = members & pools.with_any(self._left)
+                self._monitor.restate_best(pools.best(changed), changed)
+                self._left.fill(False)
+        return pools.mean(loss, members), monitored
+
+    def _reduce_rate(self, plateau: ReduceOnPlateau, monitored: Array) -> None:
+        """Reduce the rate of each replica that has stalled for longer than the patience."""
+        self._stalled.observe(monitored, self._training.check_every)
+        late = self._stalled.since > plateau.patience
+        if late.any():
+            self._replicas.reduce_rate(plateau, late)
+            self._stalled.since[late] = 0
 
     def _new_warnings(self) -> tuple[str, ...]:
         """Return the warnings of layers since the last call."""

@@ -65,8 +65,7 @@ class OnePass:
     Where some have fewer rows than others, their first row fills the rest, and does not count.
     """
 
-    def __init__(self, each: Sequence[Array]) -> None:
-        longest = max(map(len, each))
+    def __init__(self, each: Sequence[Array], longest: int) -> None:
         self.order = np.empty((len(each), longest), np.intp)
         """Row numbers (R, longest)."""
         self.counted: Array | None = None
@@ -103,7 +102,7 @@ class Picks:
         drawn: one for all replicas, so that they read the same blocks at the same time.
         """
         if self.once:
-            return OnePass(self.each)
+            return OnePass(self.each, length)
 
         def draw(replica: int, number: int) -> Array:
             picks = self.each[replica]

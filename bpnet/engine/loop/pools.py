@@ -142,6 +142,13 @@ class Pools:
         """Return the mean (R,) of values (R,) over each pool's members in a mask."""
         return self._spread([float(values[pool].mean()) for pool in self._of(members)], members)
 
+    def with_any(self, replicas: Array) -> Array:
+        """Return the mask (R,) of the pools in which any of the replicas in a mask is."""
+        found = np.zeros(self._replicas, np.bool_)
+        for pool in self._each:
+            found[pool] = replicas[pool].any()
+        return found
+
     def _of(self, members: Array) -> list[Array]:
         """Return the pools that have members, by their numbers."""
         pools = [pool[members[pool]] for pool in self._each]
@@ -169,6 +176,10 @@ class PoolMonitor:
     def mean(self, values: Array, members: Array) -> Array:
         """Return the mean (R,) of values (R,) over each pool's members in a mask."""
         return self._pools.mean(values, members)
+
+    def with_any(self, replicas: Array) -> Array:
+        """Return the mask (R,) of the pools in which any of the replicas in a mask is."""
+        return self._pools.with_any(replicas)
 
     def monitored(self, values: Array, members: Array) -> Array:
         """Return the monitored metric (R,) of each pool, given that of each replica."""

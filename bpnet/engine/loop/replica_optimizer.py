@@ -51,6 +51,18 @@ class ReplicaOptimizer:
         self.learning_rate: Array | float = training.learning_rate
         """The learning rate of the present step: a number, or (R, 1)."""
 
+    def adopt(self, other: "ReplicaOptimizer", here: Array, there: Array) -> None:
+        """Go on from the state of another optimizer's replicas `there`, which are those `here`.
+
+        Both are numbers among each one's own replicas.
+        """
+        state, before = self._state, other._state
+        for name, slot in state.slots.items():
+            slot[here] = before.slots[name][there]
+        state.count, state.momentum_product = before.count, before.momentum_product
+        if isinstance(self._reduction, np.ndarray) and isinstance(other._reduction, np.ndarray):
+            self._reduction[here] = other._reduction[there]
+
     def begin_epoch(self, epoch: int) -> None:
         """Renew the generators of an optimizer that searches."""
         self._state.generators = [

@@ -25,7 +25,9 @@ class ReplicaRows:
     rows: Rows
     picks: Sequence[Array]
     length: int | None = None
-    """Rows in an epoch of training. Example: those of a longer replica of another training."""
+    """Rows in an epoch of training, by default those of the replica with most. A fold that trains
+    by itself with the length of all takes the same steps as among them.
+    """
     means: Array | None = None
     """The mean (R, 1) of each replica's weights, by which they are divided; see `normalized`."""
 
@@ -98,6 +100,12 @@ class ReplicaRows:
         """Return the rows of one replica, in memory."""
         return self.rows.picked(self.picks[replica])
 
+    def of_replicas(self, replicas: Sequence[int]) -> "ReplicaRows":
+        """Return the rows of only these replicas, in batches of the same sizes."""
+        means = None if self.means is None else self.means[replicas]
+        picks = [self.picks[replica] for replica in replicas]
+        return replace(self, picks=picks, means=means, length=len(self))
+
     def batches(
         self, size: int, seeds: Sequence[int], *, shuffle: bool, spread: bool = False
     ) -> Batches:
@@ -112,7 +120,7 @@ class ReplicaRows:
     def one_pass(self, size: int, seeds: Sequence[int]) -> Batches:
         """Return the batches of one pass through each replica's rows, to measure them."""
         self._check(seeds)
-        longest = max(map(len, self.picks))
+        longest = max(len(self), *map(len, self.picks))
         return self.rows.picked_batches(
             Picks(self.picks, seeds, longest, self.means, once=True), size
         )

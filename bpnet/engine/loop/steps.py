@@ -11,7 +11,6 @@ from bpnet.engine.loop.averaging import BoundAverage
 from bpnet.engine.loop.evaluation import BoundBatch, Tally, metrics_over
 from bpnet.engine.loop.full_batch import bind_solver
 from bpnet.engine.loop.lazy_embeddings import LazyTables
-from bpnet.engine.loop.monitoring import Best
 from bpnet.engine.loop.replica_optimizer import replica_optimizers
 from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.loop.settings import Training
@@ -87,6 +86,21 @@ class Steps:
         """Number of steps taken."""
         self.finite: Array = np.ones(replicas, np.bool_)
         """Mask (R,) of the replicas whose last epoch had only finite numbers."""
+
+    def adopt(self, other: "Steps", replicas: Sequence[int]) -> None:
+        """Go on from where another network's steps are, of which this one has some replicas."""
+        self.count = other.count
+        chosen = np.asarray(replicas)
+        for optimizer in self._optimizers:
+            for before in other._optimizers:
+                # positions of this network's replicas that both optimizers move
+                moved = np.arange(len(chosen))[optimizer.replicas]
+                first, stop, _ = before.replicas.indices(len(other._squares))
+                shared = moved[(chosen[moved] >= first) & (chosen[moved] < stop)]
+                if shared.size:
+                    optimizer.adopt(before, shared - moved[0], chosen[shared] - first)
+        if self._average is not None and other._average is not None:
+            self._average.adopt(other._average, replicas)
 
     @np.errstate(all="ignore")
     def run(self, epoch: int) -> dict[str, Array]:
@@ -177,6 +191,11 @@ class Steps:
         return self._loss(batch)
 
     @property
+    def bound_to_replicas(self) -> bool:
+        """True if other steps cannot go on from these with only some of the replicas."""
+        return self._solver is not None or self._tables is not None
+
+    @property
     def converged(self) -> Array | None:
         """Mask (R,) of the replicas that the optimizer improves no more; None if it cannot tell."""
         return None if self._solver is None else self._solver.converged
@@ -210,10 +229,7 @@ class Steps:
         norm: Array = np.sqrt(self._squares if steps == 1 else self._squares / steps)
         return norm
 
-    def reduce_rate(self, plateau: ReduceOnPlateau, stalled: Best) -> None:
-        """Reduce the rate of each replica that has stalled for longer than the patience."""
-        late = stalled.since > plateau.patience
-        if late.any():
-            for optimizer in self._optimizers:
-                optimizer.reduce_rate(plateau, late)
-            stalled.since[late] = 0
+    def reduce_rate(self, plateau: ReduceOnPlateau, late: Array) -> None:
+        """Reduce the rate of each replica in a mask (R,)."""
+        for optimizer in self._optimizers:
+            optimizer.reduce_rate(plateau, late)

@@ -37,7 +37,11 @@ from quality_wild import wild_goals
 from scipy.stats import rankdata
 from sklearn import metrics
 
+from bpnet.config.presets.choose import TableSize, preset_keys
+
 RECORDED = Path(__file__).parent / "support" / "recorded_figures.csv"
+
+SIZE = TableSize(rows=40, columns=2, task="classification", classes=2, by_time=False)
 
 STANDINGS = {  # average rank, mean error, rank in log loss, seconds of a fit
     "realmlp_td": (3.75, 0.1355, 4.50, 7.56),
@@ -219,6 +223,24 @@ def test_variants_of_a_model() -> None:
     assert calibration_pair(model)[1].assignments == ("seed=1", "calibration=none")
 
 
+def test_a_member_is_left_out_of_the_preset_written_out(tmp_path: Path) -> None:
+    cells = np.array([[str(k), str(k % 7), str(k % 2)] for k in range(40)], object)
+    rows = np.arange(40)
+    table = Table("some", "classification", ["a", "b", "y"], cells, "y", [(rows, rows)])
+    table.write(tmp_path / "train.csv", rows, with_target=True)
+    config = tmp_path / "config.yaml"
+
+    def members(model: Model) -> list[str]:
+        model.written(table, tmp_path / "train.csv", config)
+        return [member["name"] for member in yaml.safe_load(config.read_text())["members"]]
+
+    model = Model.preset("default")
+    every = [member["name"] for member in preset_keys("default", SIZE)["members"]]
+    assert members(variants(model, [f"without {every[1]}"])[1]) == [every[0], *every[2:]]
+    with pytest.raises(SystemExit, match="there is no member plwx"):
+        members(variants(model, ["without plwx"])[1])
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -232,7 +254,7 @@ def test_variants_of_a_model() -> None:
         ),
         ({"train": {"loss": 1, "r2": 1}}, {}),
         (
-            {"validation": {"loss": 9}, "out_of_fold": {"loss": 0.2, "accuracy": 0.9}},
+            {"validation": {"loss": 9}, "out_of_fold": {"log_loss": 0.2, "accuracy": 0.9}},
             {"held_out_score": 0.9, "held_out_loss": 0.2},
         ),
     ],

@@ -154,7 +154,7 @@ def held_out_metrics(metrics: dict[str, Any]) -> dict[str, float]:
     part = next((metrics[name] for name in HELD_OUT if metrics.get(name)), {})
     found = {
         "held_out_score": part.get("accuracy", part.get("r2")),
-        "held_out_loss": part.get("loss"),
+        "held_out_loss": part.get("log_loss", part.get("loss")),
     }
     return {name: value for name, value in found.items() if value is not None}
 

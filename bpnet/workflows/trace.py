@@ -90,6 +90,11 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         kept = kept_weights(paths)
         position, notes = position_after(kept, prepared.config, position.steps_per_epoch, paths)
         notes = [*notes_on_run(kept, training), *notes]
+    if training.lazy_embeddings:
+        notes.append(
+            "vectors of categories that the traced rows do not hold may move here, as in a "
+            "training without lazy_embeddings; in this one they rest"
+        )
     notes += notes_on_batch(model.network, training, train_rows, numbers)
     try:
         traced = trace(training, model.network, loss, _rows(prepared, numbers), steps, position)

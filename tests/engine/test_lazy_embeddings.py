@@ -136,7 +136,7 @@ def test_without_embeddings_nothing_changes():
     [
         ({"l1": 0.1}, "l1", "lazy_embeddings is true"),
         ({"l2": 0.1}, "l2", "lazy_embeddings is true"),
-        ({"optimizer": Perturbation()}, "lazy_embeddings", "takes no steps along a gradient"),
+        ({"optimizer": Perturbation()}, "lazy_embeddings", "searches among all parameters"),
     ],
 )
 def test_what_moves_all_vectors_is_refused(how, field, text):

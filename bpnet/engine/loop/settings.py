@@ -184,8 +184,8 @@ class Training(Component):
         if self.lazy_embeddings and self.optimizer.searches:
             raise FieldError(
                 "lazy_embeddings",
-                f"cannot be used with the optimizer {self.optimizer.kind}, which takes no steps "
-                "along a gradient; leave it out, or choose another optimizer",
+                f"cannot be used with the optimizer {self.optimizer.kind}, which searches among "
+                "all parameters; leave it out, or choose another optimizer",
             )
         if len(set(self.metrics)) < len(self.metrics):
             raise FieldError("metrics", "names a metric twice; name each once")

@@ -27,6 +27,7 @@ CASES: list[Case] = [
         "training.loss",
         ["training.loss=cross_entropy"],
     ),
+    ("_quantile_of_classes", "classes", "training.loss", ["training.loss=quantile"]),
     (
         "_regression_with_softmax",
         "quantity",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bpnet.config.schema import Config
 from bpnet.engine.layers import BatchNormalization
+from bpnet.engine.loop.passes import cut
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
 from bpnet.engine.schedules import ReduceOnPlateau
@@ -48,8 +49,8 @@ def kept_weights(paths: RunPaths) -> KeptWeights:
 
 def steps_per_epoch(training: Training, rows: int) -> int:
     """Return the steps of an epoch over a number of training rows."""
-    size = rows if training.batch_size == "full" else min(training.batch_size, rows)
-    return -(-rows // size)  # rounded up
+    size = rows if training.batch_size == "full" else training.batch_size
+    return cut(rows, size, spread=training.last_batch == "spread")[1]
 
 
 def position_after(

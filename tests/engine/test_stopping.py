@@ -381,3 +381,24 @@ def test_a_replica_that_falls_apart_after_it_has_stopped_has_not_diverged():
     assert monitor.diverged.tolist() == diverged.tolist() == [False, False, True]
     assert monitor.running.tolist() == running.tolist() == [False, True, False]
     assert monitor.stops == ["early_stopping", None, "diverged"]
+
+
+# Settings.
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"patience": 5, "patience_factor": 2.0}, "is 2.0, but patience is 5; leave out one"),
+        ({"patience_share": 0.1}, "is 0.1, but there is no patience_factor; add one"),
+        ({"patience_factor": 0.5}, "EarlyStopping.patience_factor is 0.5; it must be at least 1"),
+    ],
+)
+def test_patience_that_contradicts_itself(how, message):
+    with pytest.raises(ValueError, match=message):
+        EarlyStopping(**how)
+
+
+def test_patience_is_20_unless_it_is_a_factor():
+    assert EarlyStopping().patience == 20
+    assert EarlyStopping(patience_factor=2.0).patience is None

@@ -13,6 +13,7 @@ from bpnet.data.encoding.settings import (
     AnyMissing,
     AnyNumeric,
     AnyOfColumn,
+    FrequentValues,
     Impute,
     L2Rows,
     OneHot,
@@ -41,6 +42,11 @@ class Preprocessing(Component):
     """Encoding of every categorical column."""
     missing: AnyMissing = choice(Impute())
     """Treatment of missing values in the features."""
+    frequent_values: FrequentValues | None = None
+    """Inputs for single values of numeric columns that are mostly one value, such as 0. By default
+    there are none; an empty mapping, {}, makes them with their defaults.
+    Example: `frequent_values: {most: 32}`.
+    """
     columns: dict[str, Annotated[AnyOfColumn, Field(discriminator="kind")]] = field(
         default_factory=dict
     )

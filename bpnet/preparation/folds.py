@@ -150,8 +150,7 @@ def draw_training_folds(
     """Draw folds of the rows that train: the test part of each is what its network holds out.
 
     They are drawn as `draw_folds` does; in a regression of one target, in addition, each fold has
-    low and high values alike. With `dataset.split.time` the folds are spans of the later half of
-    the times, and their training parts all that is earlier.
+    low and high values alike. With `dataset.split.time` each fold is a span of time.
 
     Raises
     ------
@@ -166,7 +165,7 @@ def draw_training_folds(
         keys = replace(keys, classes=_bins_of_target(opened.target_values))
     drawn = []
     for repeat in range(repeats):
-        pairs = _fold_rows(config, keys, rows, folds, repeat, later_half=True)
+        pairs = _fold_rows(config, keys, rows, folds, repeat, spans=True)
         for fold, (others, held_out) in enumerate(pairs, start=1):
             if not len(held_out):
                 raise DataError(
@@ -213,11 +212,11 @@ def _fold_rows(
     folds: int,
     repeat: int,
     *,
-    later_half: bool = False,
+    spans: bool = False,
 ) -> Iterator[tuple[Indices, Indices]]:
     """Yield for each fold the other rows, for training and validation, and the fold's rows.
 
-    Folds by time are spans of all times but the first, or with `later_half` of the later half.
+    Of folds by time the other rows are the earlier ones, or, with `spans`, all.
     """
     from sklearn import model_selection as sk  # slow to import
 
@@ -227,8 +226,8 @@ def _fold_rows(
     if keys.times is not None:
         # folds of the distinct times, then the rows of those times
         times, time_of_row = np.unique(keys.times[rows], return_inverse=True)
-        size = max(len(times) // (2 * folds), 1) if later_half else None
-        for earlier, tested in sk.TimeSeriesSplit(folds, test_size=size).split(times):
+        by_time = sk.KFold(folds) if spans else sk.TimeSeriesSplit(folds)
+        for earlier, tested in by_time.split(times):
             yield rows[np.isin(time_of_row, earlier)], rows[np.isin(time_of_row, tested)]
         return
     classes = None if keys.classes is None else keys.classes[rows]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted
 from bpnet.preparation.folds import Fold, fold_errors
@@ -15,6 +14,7 @@ from bpnet.runs.members_log import MembersLog
 from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
+from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.workflows.combine_members import combine_members
 from bpnet.workflows.member_session import MemberSession
 from bpnet.workflows.member_training import TrainedMember
@@ -69,7 +69,7 @@ class MembersCVSession(MemberSession):
 
     def _score(self, fold: Fold, plan: MembersPlan, trained: Sequence[TrainedMember]) -> None:
         """Score a fold's ensemble on the rows of the fold."""
-        from bpnet.scoring.scores import score_predictions  # deferred: scikit-learn takes a second
+        from bpnet.scoring.scores import metric_values  # deferred: scikit-learn takes a second
 
         if not trained:
             self.left_out.append({"repeat": fold.repeat, "fold": fold.fold})
@@ -77,10 +77,8 @@ class MembersCVSession(MemberSession):
         combined = combine_members(plan, trained)
         assert combined.test is not None
         target, values = plan.members[0].target, plan.members[0].split.target_values.values
-        rng = generator(plan.config.seed, Purpose.RESAMPLING)
-        scores = score_predictions(
-            target, values[fold.parts["test"]], combined.test, rng, resamples=2
-        )
+        every = [metric.name for metric in EVALUATION_METRICS[plan.members[0].resolved.task]]
+        figures = metric_values(target, values[fold.parts["test"]], combined.test, every)
         columns = numbers(combined.ensemble, combined.test)
         self._predictions.append(FoldPredictions(fold, combined.test, columns))
         self.results.append(
@@ -91,7 +89,7 @@ class MembersCVSession(MemberSession):
                 rows={part: len(rows) for part, rows in fold.parts.items()},
                 stop_reason=trained[0].stop_reason,
                 best_epoch=trained[0].best_epoch,
-                figures={score.name: score.value for score in scores.figures},
+                figures=figures,
             )
         )
 

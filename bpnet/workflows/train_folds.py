@@ -1,7 +1,7 @@
 """Training on folds: an ensemble of one or several kinds of network, into one run directory."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
-from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import shell_path
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
@@ -22,6 +21,7 @@ from bpnet.runs.members_log import MembersLog
 from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_splits
+from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS
 from bpnet.workflows.combine_members import CombinedMembers, combine_members
 from bpnet.workflows.member_session import MemberSession
 from bpnet.workflows.member_training import TrainedMember
@@ -162,7 +162,8 @@ class _FoldsSession(MemberSession):
         if combined.test is not None:
             rows["test"] = (plan.members[0].split.parts["test"], combined.test)
         self._rows = {part: len(numbers) for part, (numbers, _) in rows.items()}
-        self._metrics = {part: self._score(*scored) for part, scored in rows.items()}
+        every = [metric.name for metric in EVALUATION_METRICS[plan.members[0].resolved.task]]
+        self._metrics = {part: self._score(*scored, every) for part, scored in rows.items()}
         self._members = [
             MemberResult(
                 name=member.name,
@@ -172,7 +173,9 @@ class _FoldsSession(MemberSession):
                 epochs=member.epochs,
                 stop_reason=member.stop_reason,
                 left_out=member.left_out,
-                out_of_fold=self._score(plan.folds.rows[held_out], own[held_out]),
+                out_of_fold=self._score(
+                    plan.folds.rows[held_out], own[held_out], (every[0], LOG_LOSS.name)
+                ),
             )
             for member, weight, temperature, own in zip(
                 self._trained, combined.weights, combined.temperatures, combined.each, strict=True
@@ -201,14 +204,13 @@ class _FoldsSession(MemberSession):
             },
         )
 
-    def _score(self, rows: Indices, predicted: Array) -> Metrics:
-        """Return the metrics of predictions (N, K) for these rows of the table."""
-        from bpnet.scoring.scores import score_predictions  # deferred: scikit-learn takes a second
+    def _score(self, rows: Indices, predicted: Array, names: Collection[str]) -> Metrics:
+        """Return some metrics of predictions (N, K) for these rows of the table."""
+        from bpnet.scoring.scores import metric_values  # deferred: scikit-learn takes a second
 
-        target, true = self._plan.members[0].target, self._plan.members[0].split.target_values
-        rng = generator(self._plan.config.seed, Purpose.RESAMPLING)
-        scores = score_predictions(target, true.values[rows], predicted, rng, resamples=2)
-        return {score.name: score.value for score in scores.figures}
+        fitted = self._plan.members[0]
+        true = fitted.split.target_values.values[rows]
+        return metric_values(fitted.target, true, predicted, names)
 
     def _fold_predictions(self, combined: CombinedMembers) -> list[FoldPredictions]:
         """Return the model's predictions for the rows of each fold of the first repetition."""

@@ -10,15 +10,15 @@ from bpnet.config.presets.expand import expand, preset_of
 from bpnet.config.source import parse_source, yaml_text
 
 SMALLEST = "dataset: {path: t.csv, target: y}\n"
-TASKS = {"classification": 3, "regression": 0, "multilabel": 0}
+TASKS = ("classification", "regression", "multilabel")
 
 
 def load(text=""):
     return load_config(parse_source(SMALLEST + text, "c.yaml"))
 
 
-def size(rows=500, task="classification", columns=10, by_time=False):
-    return TableSize(rows, columns, task, TASKS[task], by_time)
+def size(rows=500, task="classification", by_time=False):
+    return TableSize(rows, task, by_time)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -11,7 +12,14 @@ from bpnet.config.source import parse_source
 from bpnet.config.task import Task
 
 LARGE = 10_000
-"""Training rows from which a table is large."""
+"""Training rows from which on a table is large."""
+ONE_SPLIT = 200_000
+"""Training rows from which on one split takes the place of folds, so that time stays bounded."""
+
+_MOST_HELD_OUT = 20_000
+"""Validation rows of such a split, at most."""
+_CHECKS = 128
+"""Epochs in which held-out rows are looked at, about."""
 
 
 @dataclass(frozen=True)
@@ -20,38 +28,64 @@ class TableSize:
 
     rows: int
     """Number of training rows."""
-    columns: int
-    """Number of columns that may be features."""
     task: Task
-    classes: int
-    """Number of classes; 0 for other tasks."""
-    by_time: bool
+    by_time: bool = False
     """True if the rows are split by time."""
 
 
 def preset_keys(name: PresetName, table: TableSize) -> dict[str, Any]:
     """Return the keys of a preset for a table, as a config has them."""
-    keys = copy.deepcopy(_read(f"{name}.yaml"))
-    if name == "fast":
-        return keys
-    large = table.rows >= LARGE
-    keys["folds"] = 8 if table.rows < 600 else 6 if not large else 5
-    batch = 32 if table.rows < 1000 else 64 if not large else 256
-    in_fold = table.rows * (keys["folds"] - 1) // keys["folds"]
-    per_epoch = max(in_fold // batch, 1)
-    steps = max(min(max(1.2 * table.rows, 300), 900), min(0.45 * table.rows, 2500))
-    for section in (keys, *keys["members"]):
+    if name != "fast" and table.rows >= ONE_SPLIT:
+        keys = _read("fast-large.yaml") | {"replicas": 4 if name == "best" else 2}
+    else:
+        keys = _read(f"{name}{'-large' if table.rows >= LARGE else ''}.yaml")
+    keys = copy.deepcopy(keys)
+    trained = _hold_out(keys, table)
+    batch = _batch_size(table.rows)
+    keys["training"]["batch_size"] = batch
+    for section in _sections(keys):
+        linear = section.get("name") == "linear"
         training = section.setdefault("training", {})
-        of_linear = section.get("name") == "linear"
-        epochs = max(8, round((300 if of_linear else steps) / per_epoch))
-        training |= {"epochs": epochs, "check_every": -(-epochs // 128)}
-        if section is keys:
-            training["batch_size"] = batch
-            training["learning_rate"] = 0.02 if large else 0.04
-        if large and "loss" in training:
-            training["loss"]["label_smoothing"] = 0.0
+        epochs = _epochs(300 if linear else _steps(table.rows), max(trained // batch, 1))
+        training |= {"epochs": epochs, "check_every": -(-epochs // _CHECKS)}
         _suit_task(training, table.task)
     return keys
+
+
+def _hold_out(keys: dict[str, Any], table: TableSize) -> int:
+    """Set the folds, or the rows that validate; return the rows that a network trains on."""
+    if "members" in keys:
+        folds = _folds(table.rows)
+        keys["folds"] = folds
+        return table.rows * (folds - 1) // folds
+    share = 0.15 if table.by_time else 0.1
+    many = share * table.rows > _MOST_HELD_OUT
+    keys["dataset"]["split"] = {"validation": _MOST_HELD_OUT if many else share}
+    return table.rows - min(round(share * table.rows), _MOST_HELD_OUT)
+
+
+def _folds(rows: int) -> int:
+    """Return the number of folds: many where rows are few, few where each takes long."""
+    return 8 if rows < 600 else 6 if rows < LARGE else 4 if rows < 50_000 else 3
+
+
+def _batch_size(rows: int) -> int:
+    return 32 if rows < 1000 else 64 if rows < LARGE else 256 if rows < 100_000 else 1024
+
+
+def _steps(rows: int) -> float:
+    """Return the number of steps of a network with hidden layers, if it does not stop early."""
+    return max(min(max(1.2 * rows, 300), 900), min(0.45 * rows, 2500))
+
+
+def _epochs(steps: float, steps_per_epoch: int) -> int:
+    return max(8 if steps_per_epoch < 300 else 3, round(steps / steps_per_epoch))
+
+
+def _sections(keys: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the whole config, then each member."""
+    yield keys
+    yield from keys.get("members", [])
 
 
 def _suit_task(training: dict[str, Any], task: Task) -> None:
@@ -61,7 +95,7 @@ def _suit_task(training: dict[str, Any], task: Task) -> None:
         return
     if task == "regression":
         del training["loss"]
-    elif task == "multilabel" and "kind" in loss:
+    elif task == "multilabel":
         loss["kind"] = "binary_cross_entropy"
 
 

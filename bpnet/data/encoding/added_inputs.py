@@ -108,7 +108,7 @@ def _frequencies(options: Periodic, totals: TableTotals) -> int:
 def _bins(options: PiecewiseLinear, totals: TableTotals) -> int:
     if options.bins != "auto":
         return options.bins
-    total, most = (384, 64) if totals.rows >= _MANY_ROWS else (128, 16)
+    total, most = (192, 32) if totals.rows >= _MANY_ROWS else (128, 16)
     return int(np.clip(total // max(totals.varying, 1), 2, most))
 
 

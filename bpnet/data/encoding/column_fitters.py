@@ -29,6 +29,7 @@ from bpnet.data.encoding.dates import (
     read_zones,
     share_passed,
 )
+from bpnet.data.encoding.frequent_values import fit_frequent_values
 from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import (
     AnyMissing,
@@ -139,6 +140,7 @@ class NumericFitter:
         if isinstance(options, Periodic | PiecewiseLinear):
             added = fit_added_inputs(options, stats, name, totals)
             options = scaling_named(options.scale)
+        frequent = self._options.frequent_values
         return NumericColumn(
             name=name,
             indicator=_needs_indicator(missing, stats.missing),
@@ -148,6 +150,7 @@ class NumericFitter:
             highest=stats.highest,
             number_format=self._number_format,
             added=added,
+            frequent=None if frequent is None else fit_frequent_values(frequent, stats),
         )
 
 

@@ -3,7 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bpnet.data.encoding.settings import AnyCategorical, AnyMissing, AnyNumeric, DateParts
+from bpnet.data.encoding.settings import (
+    AnyCategorical,
+    AnyMissing,
+    AnyNumeric,
+    DateParts,
+    FrequentValues,
+)
 from bpnet.data.numbers.number_format import NumberFormat
 
 Role = Literal["numeric", "categorical", "boolean", "date", "ignored"]
@@ -24,5 +30,6 @@ class ColumnOptions:
     date: DateParts = field(default_factory=DateParts)
     advances: bool = False
     """True if the rows are split by time and the dates advance with it."""
+    frequent_values: FrequentValues | None = None
     names_date: bool = False
     """True if the config names the encoding of this column, as a date."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from bpnet.data.encoding.added_inputs import AnyAddedInputs
+from bpnet.data.encoding.frequent_values import FrequentInputs
 from bpnet.data.encoding.number_errors import percent_note
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.encoding.scalers import AnyScaler
@@ -87,6 +88,8 @@ class NumericColumn(EncodedColumn):
     """The format of the numbers in the training rows; None if it was not recorded."""
     added: AnyAddedInputs | None = choice(None)
     """The inputs beside the scaled number, if there are any."""
+    frequent: FrequentInputs | None = None
+    """The inputs of frequent values after these, if there are any."""
 
     @property
     def cell_type(self) -> CellType:
@@ -96,7 +99,8 @@ class NumericColumn(EncodedColumn):
     @property
     def value_inputs(self) -> list[str]:
         """The names of the inputs without the indicator's."""
-        return [self.name, *(self.added.names(self.name) if self.added else [])]
+        others = [part.names(self.name) for part in (self.added, self.frequent) if part]
+        return [self.name, *(name for names in others for name in names)]
 
     @property
     def constant(self) -> bool:
@@ -118,6 +122,10 @@ class NumericColumn(EncodedColumn):
             x[:, 0] = self.scale.apply(values)
             if self.added:
                 self.added.write(values, x[:, 1:])
+        if self.frequent:
+            count = len(self.frequent.values)
+            first = len(self.value_inputs) - count
+            self.frequent.write(values, x[:, first : first + count])
         return missing
 
 

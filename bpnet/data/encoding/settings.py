@@ -144,7 +144,7 @@ class PiecewiseLinear(Component):
     kind: Literal["piecewise_linear"] = "piecewise_linear"
     bins: Literal["auto"] | int = "auto"
     """Most bins, 2 to 1000, each an input. auto is 128 / numeric columns that vary, from 2 to 16;
-    from 10,000 training rows on it is 384 / numeric columns, from 2 to 64. Example: `bins: 32`.
+    from 10,000 training rows on it is 192 / numeric columns, from 2 to 32. Example: `bins: 32`.
     """
     scale: ScalingName = "quantile_normal"
     """Scaling of the number itself. Example: `scale: standardize`."""
@@ -251,6 +251,25 @@ class DateParts(Component):
                 date_format(self.format)
             except FormatError as error:
                 raise FieldError("format", f"is '{self.format}', which {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrequentValues(Component):
+    """An input for each frequent value of a number, in columns that are mostly one value.
+
+    It is for amounts that are usually 0 and else one of a set, such as fees, where the single value
+    tells more than its size. A column gets them if its quartiles are equal, if it has more than 16
+    different values, and if each but the usual one is in 10 training rows on average.
+    """
+
+    fewest: int = number(2, ge=1)
+    """Training rows that a value needs for an input of its own. Example: `fewest: 20`."""
+    most: int = number(128, ge=1, le=10_000)
+    """Largest number of inputs for a column: those of its most frequent values.
+    Example: `most: 32`.
+    """
+    hot: float = number(1.0, gt=0)
+    """Input of a row that has the value; others have 0. Example: `hot: 1.66`."""
 
 
 @dataclass(frozen=True, kw_only=True)

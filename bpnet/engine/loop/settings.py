@@ -96,8 +96,8 @@ class Training(Component):
     """
     last_batch: Literal["short", "spread"] = "short"
     """Rows of an epoch that do not fill a batch: short makes a smaller batch of them; spread makes
-    all batches of an epoch a little larger and equal, and the few rows that then remain wait for
-    the next epoch. Example: `last_batch: spread`.
+    all batches equal, of about `batch_size` rows, and the rows that then remain wait for the next
+    epoch. Example: `last_batch: spread`.
     """
     shuffle: bool = True
     """Draw a new order of the rows in each epoch."""

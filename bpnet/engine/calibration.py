@@ -14,13 +14,14 @@ Derivatives = tuple[float, float, float]
 """The loss at an inverse temperature, and its first and second derivative there."""
 
 
-def laplace_smoothing(rows: float, classes: int) -> float:
-    """Return the smoothing that leaves each wrong class together a probability of 1 / (rows + 2).
+def error_smoothing(rows: float, classes: int) -> float:
+    """Return the smoothing that leaves all wrong classes together a probability of ½ / (rows + 1).
 
-    It is Laplace's rule of succession for the rate of errors: even where none of the rows is wrong,
-    the next may be, and the best temperature stays above 0. Labels have two classes.
+    It is the rule of Krichevsky and Trofimov (1981) for the rate of errors where none was seen: the
+    next row may be wrong all the same, and the best temperature stays above 0. Laplace's rule of
+    succession, 1 / (rows + 2), is twice as careful. Labels have two classes.
     """
-    return classes / (classes - 1) / (rows + 2)
+    return 0.5 * classes / (classes - 1) / (rows + 1)
 
 
 def fit_temperature(
@@ -49,7 +50,7 @@ def fit_temperature(
     weights
         A weight for each row (N,).
     smoothing
-        Share by which targets are moved toward equal shares; see `laplace_smoothing`.
+        Share by which targets are moved toward equal shares; see `error_smoothing`.
     independent
         Whether each output is a class or label by itself, as it always is where there is but one.
     start

@@ -20,7 +20,7 @@ import numpy as np
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Labels, Quantities
 from bpnet.engine.activations import Identity
-from bpnet.engine.calibration import fit_temperature, laplace_smoothing
+from bpnet.engine.calibration import fit_temperature, error_smoothing
 from bpnet.engine.losses import CrossEntropy, Quantile
 from bpnet.models.combination import (
     Combination,
@@ -109,7 +109,7 @@ def _fit_probabilities(
         _member_probabilities(member, z, temperature)
         for member, z, temperature in zip(members, scores, temperatures, strict=True)
     ]
-    smoothing = laplace_smoothing(len(rows), choices)
+    smoothing = error_smoothing(len(rows), choices)
     logs = np.stack([log_probabilities(p, labels=labels) for p in each])  # (M, N, K), of labels × 2
     weights = _blend_weights(logs, values, rows, smoothing)
     blend = np.tensordot(weights, logs, 1)
@@ -182,7 +182,7 @@ def _score_temperature(
 
 
 def _temperature(scores: np.ndarray, true: Floats, rows: Floats, *, independent: bool) -> float:
-    smoothing = laplace_smoothing(len(rows), 2 if independent else scores.shape[1])
+    smoothing = error_smoothing(len(rows), 2 if independent else scores.shape[1])
     inverse, _ = fit_temperature(scores, true, rows, smoothing, independent=independent)
     return 1 / inverse
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from bpnet.engine.calibration import HIGHEST, LOWEST, fit_temperature, laplace_smoothing
+from bpnet.engine.calibration import HIGHEST, LOWEST, fit_temperature, error_smoothing
 
 
 def loss_at(b, z, t, w, smoothing, independent):
@@ -90,7 +90,7 @@ def test_rows_that_are_all_right_have_no_best_temperature_without_smoothing(inde
     b, loss = fit_temperature(z, t, independent=independent)
     assert b > 5
     assert 0 <= loss < 1e-12
-    smoothing = laplace_smoothing(30, 2 if independent else 3)
+    smoothing = error_smoothing(30, 2 if independent else 3)
     b, loss = fit_temperature(z, t, None, smoothing, independent=independent)
     expected, least = by_scipy(z, t, None, smoothing, independent)
     assert loss == pytest.approx(least, rel=1e-10)
@@ -118,12 +118,12 @@ def test_scores_without_differences_are_as_good_at_any_temperature():
     assert fit_temperature(np.zeros((9, 3)), t) == (1.0, pytest.approx(np.log(3)))
 
 
-def test_laplaces_rule():
-    """Of n rows without an error, the next is wrong with 1 / (n + 2)."""
+def test_the_rule_of_krichevsky_and_trofimov():
+    """Of n rows without an error, the next is wrong with ½ / (n + 1)."""
     for classes in (2, 5):
-        smoothing = laplace_smoothing(8, classes)
+        smoothing = error_smoothing(9, classes)
         right = 1 - smoothing + smoothing / classes
-        assert 1 - right == pytest.approx(1 / 10)
+        assert 1 - right == pytest.approx(1 / 20)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from untrained_models import LABELS, QUANTITIES, THREE, TWO, describe
 
-from bpnet.engine.calibration import laplace_smoothing
+from bpnet.engine.calibration import error_smoothing
 from bpnet.engine.losses import Quantile
 from bpnet.models.combination_fit import fit_combination
 from bpnet.models.curve import Curve
@@ -36,10 +36,10 @@ def weighted_mean(losses, weights):
     return np.average(losses, weights=weights)
 
 
-def test_the_smoothing_gives_a_wrong_answer_one_in_n_plus_two():
+def test_the_smoothing_gives_a_wrong_answer_half_a_row_in_n_plus_one():
     for rows, classes in [(18, 2), (98, 3), (10, 7)]:
-        e = laplace_smoothing(rows, classes)
-        assert e / classes * (classes - 1) == pytest.approx(1 / (rows + 2))
+        e = error_smoothing(rows, classes)
+        assert e / classes * (classes - 1) == pytest.approx(0.5 / (rows + 1))
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -114,7 +114,7 @@ def test_labels_have_one_temperature_and_the_same_weights():
 def test_rows_that_are_separated_without_an_error_keep_a_finite_temperature():
     codes = np.arange(30) % 3
     fitted = fit_combination([describe(THREE)], [np.eye(3)[codes] * 5.0], codes)
-    # the probability of a wrong answer is Laplace's 1 / (n + 2)
+    # the probability of a wrong answer is ½ / (n + 1)
     assert fitted.predicted.max(axis=1) == pytest.approx(1 - 1 / 32, rel=1e-6)
 
 
@@ -164,7 +164,7 @@ def test_isotonic_curves_are_those_of_scikit_learn():
     theirs = CalibratedClassifierCV(Blend(), method="isotonic", cv=3, ensemble=False)
     theirs.fit(tempered, codes)
     (calibrated,) = theirs.calibrated_classifiers_
-    e = laplace_smoothing(len(codes), 3)
+    e = error_smoothing(len(codes), 3)
     for k, (ours, reference) in enumerate(
         zip(fitted.combination.isotonic, calibrated.calibrators, strict=True)
     ):

@@ -20,7 +20,7 @@ import numpy as np
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Labels, Quantities
 from bpnet.engine.activations import Identity
-from bpnet.engine.calibration import fit_temperature, error_smoothing
+from bpnet.engine.calibration import error_smoothing, fit_temperature
 from bpnet.engine.losses import CrossEntropy, Quantile
 from bpnet.models.combination import (
     Combination,

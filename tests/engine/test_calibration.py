@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from bpnet.engine.calibration import HIGHEST, LOWEST, fit_temperature, error_smoothing
+from bpnet.engine.calibration import HIGHEST, LOWEST, error_smoothing, fit_temperature
 
 
 def loss_at(b, z, t, w, smoothing, independent):

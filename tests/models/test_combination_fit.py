@@ -28,7 +28,7 @@ def class_scores(seed, rows=300, members=3, classes=3, sharp=4.0):
 
 
 def soft(codes, classes):
-    e = classes / (classes - 1) / (len(codes) + 2)
+    e = 0.5 * classes / (classes - 1) / (len(codes) + 1)
     return np.eye(classes)[codes] * (1 - e) + e / classes
 
 
@@ -92,7 +92,7 @@ def test_labels_have_one_temperature_and_the_same_weights():
     truth = rng.integers(2, size=(400, 2)).astype(float)
     scores = [6 * (truth - 0.5) + rng.normal(size=truth.shape) * 6 * (1 + k) for k in range(2)]
     fitted = fit_combination([describe(LABELS)] * 2, scores, truth)
-    goal = truth * (1 - 2 / 402) + 1 / 402
+    goal = truth * (1 - 1 / 401) + 0.5 / 401
 
     def loss(z):
         return -(goal * np.log(expit(z)) + (1 - goal) * np.log(expit(-z))).mean()
@@ -115,7 +115,7 @@ def test_rows_that_are_separated_without_an_error_keep_a_finite_temperature():
     codes = np.arange(30) % 3
     fitted = fit_combination([describe(THREE)], [np.eye(3)[codes] * 5.0], codes)
     # the probability of a wrong answer is ½ / (n + 1)
-    assert fitted.predicted.max(axis=1) == pytest.approx(1 - 1 / 32, rel=1e-6)
+    assert fitted.predicted.max(axis=1) == pytest.approx(1 - 0.5 / 31, rel=1e-6)
 
 
 def test_identical_members_share_their_weight():

@@ -18,6 +18,7 @@ def with_preset(opened: OpenedDataset) -> OpenedDataset:
     test = split.amount("test")
     table = TableSize(
         rows=max(rows - (test if isinstance(test, int) else round(rows * test)), 1),
+        columns=len(opened.candidates),
         task=target_values.task,
         by_time=split.time is not None,
     )

@@ -17,8 +17,8 @@ def load(text=""):
     return load_config(parse_source(SMALLEST + text, "c.yaml"))
 
 
-def size(rows=500, task="classification", by_time=False):
-    return TableSize(rows, task, by_time)
+def size(rows=500, task="classification", columns=10, by_time=False):
+    return TableSize(rows, columns, task, by_time)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,22 @@ def test_the_users_members_take_the_place_of_the_presets():
     (member,) = expanded.config.members
     assert member.name == "mine"
     assert member.training.optimizer.kind == "adamw"
+
+
+def test_a_wide_table_has_no_members_that_make_many_inputs_of_a_column():
+    names = {
+        one: [m["name"] for m in preset_keys("best", size(columns=one))["members"]]
+        for one in (1000, 1001)
+    }
+    assert names == {1000: ["plain", "periodic", "piecewise", "linear"], 1001: ["plain", "linear"]}
+
+
+def test_folds_fall_away_where_rows_are_many():
+    folds = [
+        preset_keys("default", size(rows)).get("folds")
+        for rows in (599, 600, 10_000, 50_000, 200_000)
+    ]
+    assert folds == [8, 6, 4, 3, None]
+    keys = preset_keys("default", size(1_000_000))
+    assert keys["dataset"]["split"]["validation"] == 20_000
+    assert keys["replicas"] == 2

@@ -16,6 +16,10 @@ LARGE = 10_000
 ONE_SPLIT = 200_000
 """Training rows from which on one split takes the place of folds, so that time stays bounded."""
 
+WIDE = 1000
+"""Columns beyond which members that make several inputs of each are left out."""
+
+_WIDENING = ("piecewise", "periodic")
 _MOST_HELD_OUT = 20_000
 """Validation rows of such a split, at most."""
 _CHECKS = 128
@@ -28,6 +32,8 @@ class TableSize:
 
     rows: int
     """Number of training rows."""
+    columns: int
+    """Number of columns that may be features."""
     task: Task
     by_time: bool = False
     """True if the rows are split by time."""
@@ -40,6 +46,8 @@ def preset_keys(name: PresetName, table: TableSize) -> dict[str, Any]:
     else:
         keys = _read(f"{name}{'-large' if table.rows >= LARGE else ''}.yaml")
     keys = copy.deepcopy(keys)
+    if table.columns > WIDE and "members" in keys:
+        keys["members"] = [one for one in keys["members"] if one["name"] not in _WIDENING]
     trained = _hold_out(keys, table)
     batch = _batch_size(table.rows)
     keys["training"]["batch_size"] = batch

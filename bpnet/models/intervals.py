@@ -4,8 +4,8 @@ An interval of the level c is y ± q s(y), with the predicted value y, the scale
 and q the ⌈(n + 1) c⌉-th smallest of the n ratios |error| / s. Whatever the distribution of the
 errors, a new row that is drawn as the held-out ones lies inside with a probability of c or slightly
 more (Lei et al., Distribution-Free Predictive Inference for Regression, 2018, split conformal with
-local weights). Of folds, the networks that predict a new row are more than those of a held-out row,
-which makes intervals slightly too wide (Vovk, Cross-conformal predictors, 2015).
+local weights). Of folds, the networks that predict a new row are more than those of a held-out row:
+the errors are multiplied by the ratio that `averaging` estimates.
 """
 
 import math
@@ -86,25 +86,31 @@ def conformal_rank(rows: int, level: float) -> int:
     return max(1, math.ceil(round((rows + 1) * level, 9)))
 
 
-def fit_intervals(predicted: Floats, values: Floats) -> list[Interval] | None:
+def fit_intervals(
+    predicted: Floats, values: Floats, ratios: Floats | None = None
+) -> list[Interval] | None:
     """Return the intervals of each quantity from held-out predictions and values (N, K).
 
-    Returns None if a prediction is not finite.
+    `ratios` (K,) are those of `fit_interval`. Returns None if a prediction is not finite.
     """
-    each = [fit_interval(predicted[:, k], values[:, k]) for k in range(values.shape[1])]
+    each = [
+        fit_interval(predicted[:, k], values[:, k], 1.0 if ratios is None else float(ratios[k]))
+        for k in range(values.shape[1])
+    ]
     found = [interval for interval in each if interval is not None]
     return found if len(found) == len(each) else None
 
 
-def fit_interval(predicted: Floats, values: Floats) -> Interval | None:
+def fit_interval(predicted: Floats, values: Floats, ratio: float = 1.0) -> Interval | None:
     """Return the intervals of a quantity from held-out predictions (N,) and their values (N,).
 
+    The model's errors are taken for `ratio` times these.
     The scale follows the predicted value where that makes the intervals of other rows better, by
     the interval score of Gneiting and Raftery (2007); else it is constant. Returns None if a
     prediction or an error is not finite.
     """
     with np.errstate(all="ignore"):
-        errors = np.abs(values - predicted)
+        errors = np.abs(values - predicted) * ratio
     if not len(errors) or not np.isfinite(errors).all():
         return None
     unit = float(errors.max()) or 1.0  # so that no sum overflows

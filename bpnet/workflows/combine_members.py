@@ -1,13 +1,17 @@
 """The members of an ensemble combined: one model, and its predictions for rows it has not seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bpnet.data.reading.column import Floats
 from bpnet.engine.component import Array
-from bpnet.models.combination_fit import fit_combination
+from bpnet.models.averaging import compared_rows, error_ratios
+from bpnet.models.combination import Combination
+from bpnet.models.combination_fit import FittedCombination, fit_combination
 from bpnet.models.ensemble import Ensemble
+from bpnet.models.intervals import fit_intervals
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan
 
@@ -32,11 +36,11 @@ def combine_members(plan: MembersPlan, trained: Sequence[TrainedMember]) -> Comb
     """Fit temperatures, blend weights and calibration, and predict the test rows."""
     fitted, rows = plan.members[0], plan.folds.rows
     scored = np.logical_and.reduce([np.isfinite(one.scores).all(axis=1) for one in trained])  # (N,)
-    weights = fitted.weights()
+    weights, values = fitted.weights(), fitted.split.target_values.values[rows[scored]]
     found = fit_combination(
         [member.model.description for member in trained],
         [member.scores[scored] for member in trained],
-        fitted.split.target_values.values[rows[scored]],
+        values,
         None if weights is None else weights[rows[scored]],
         calibration=plan.config.calibration or "temperature",
     )
@@ -44,18 +48,61 @@ def combine_members(plan: MembersPlan, trained: Sequence[TrainedMember]) -> Comb
         member.model.described(temperature=temperature)
         for member, temperature in zip(trained, found.temperatures, strict=True)
     ]
-    ensemble = Ensemble(models, found.combination)
+    combination = found.combination
+    if combination.intervals is not None:
+        combination = replace(
+            combination,
+            intervals=fit_intervals(
+                found.predicted, values, _error_ratios(plan, trained, combination, found, values)
+            ),
+        )
+    ensemble = Ensemble(models, combination)
     test = None
     if all(member.test is not None for member in trained):
         x = [member.test for member in trained if member.test is not None]
         test = ensemble.combine(ensemble.predict_each(x))
     return CombinedMembers(
         ensemble=ensemble.pruned(),
-        weights=found.combination.weights,
+        weights=combination.weights,
         temperatures=found.temperatures,
         each=[_filled(predicted, scored) for predicted in found.members],
         out_of_fold=_filled(found.predicted, scored),
         test=test,
+    )
+
+
+def _error_ratios(
+    plan: MembersPlan,
+    trained: Sequence[TrainedMember],
+    combination: Combination,
+    found: FittedCombination,
+    values: Floats,
+) -> Floats | None:
+    """Return the error of the ensemble by that of its out-of-fold predictions, for each quantity.
+
+    It is None if no networks are left that hold out the same folds in all members.
+    """
+    folds, count = plan.folds, len(plan.folds.folds)
+    left_out = {number - 1 for member in trained for number in member.left_out}
+    networks = [k for k in range(count) if k not in left_out]
+    if not networks:
+        return None
+    rows = compared_rows(len(folds.rows))
+    each = []
+    for network in networks:
+        of_members = []
+        for member in trained:
+            assert member.compared is not None
+            place = sum(k + 1 not in member.left_out for k in range(network))
+            of_members.append(combination.within_range(member.compared[place]))
+        each.append(combination.quantities(of_members))
+    true = plan.members[0].split.target_values.values[folds.rows[rows]]
+    return error_ratios(
+        np.stack(each) - true,
+        np.stack([np.isin(rows, folds.trained[network]) for network in networks]),
+        found.predicted - values,
+        before=folds.repeats,
+        after=min(len(member.model.description.seeds) for member in trained),
     )
 
 

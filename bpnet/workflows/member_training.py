@@ -7,10 +7,12 @@ from itertools import islice
 
 import numpy as np
 
+from bpnet.data.targets import Quantities
 from bpnet.engine.component import Array
 from bpnet.engine.loop.evaluation import out_of_fold_scores
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.loop.replica_rows import ReplicaRows
+from bpnet.models.averaging import compared_rows
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import training_metrics
@@ -33,6 +35,9 @@ class TrainedMember:
     """Mean scores (N, O) for the training rows by networks that have not seen them; nan if none."""
     test: Array | None
     """Inputs (M, I) of the test rows; None if there are none."""
+    compared: Array | None
+    """Quantities (R, n, K) by each network of the folds for `compared_rows`, in the targets' units.
+    """
     best_epoch: int
     epochs: int
     stop_reason: str
@@ -93,11 +98,19 @@ class MemberTraining:
             model=self.model.select(finite),
             scores=scores,
             test=None if test is None else test.picked(slice(None)).x,
+            compared=self._compared(finite),
             best_epoch=int(self.last.kept_epoch[finite[0]]),
             epochs=self.last.epoch,
             stop_reason=stops[finite[0]],
             left_out=[k + 1 for k in range(len(each)) if k not in finite],
         )
+
+    def _compared(self, networks: Sequence[int]) -> Array | None:
+        """Return what networks predict for the rows that they are compared on."""
+        if not isinstance(self.prepared.target, Quantities):
+            return None
+        rows = self.prepared.rows["train"].picked(compared_rows(len(self._folds.rows)))
+        return self.model.select(networks).predict_each(rows.x)
 
     def refitted(self, member: TrainedMember) -> TrainedMember:
         """Return the member with networks trained on all rows, for the epochs that it has kept.

@@ -1,13 +1,14 @@
 """Coverage of `bpnet predict --interval`, on made tables of four kinds of noise and on any others.
 
     python tests/benchmarks/intervals.py [--rows 4000] [--seeds 3] [--tables FILE.csv:TARGET …]
-                                         [--config FILE] [--folder DIR]
+                                         [--settings plain folds default …] [--config FILE]
+                                         [--folder DIR]
 
 Each table is split at random by each seed, into 30 % test rows and the training rows and validation
-rows of `bpnet train`; --config gives other settings, such as folds. Printed are the shares of the
-test rows of all seeds that lie in the intervals of three levels, and the mean width of the 90 %
-interval in standard deviations of the target: of all test rows, and of the tenths of them with the
-narrowest and the widest intervals, with their own coverage.
+rows of `bpnet train`; --settings are those below, --config gives others in a file. Printed are the
+shares of the test rows of all seeds that lie in the intervals of three levels, and the mean width
+of the 90 % interval in standard deviations of the target: of all test rows, and of the tenths of
+them with the narrowest and the widest intervals, with their own coverage.
 
 Goal with at least 1,000 training rows: within 2 points of the level, beside what chance does to so
 few test rows (2 standard errors of the share, which are printed).
@@ -17,6 +18,7 @@ import argparse
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,17 @@ from measuring import BPNET, cost, scratch, show, train
 
 LEVELS = (0.8, 0.9, 0.95)
 CONFIG = "dataset: {{path: {path}, target: {target}, split: {{test: 0.3, seed: {seed}}}}}\n"
+SETTINGS = {
+    "plain": "preset: null\n",
+    "replicas": "replicas: 3\n",
+    "folds": "folds: 5\n",
+    "repeated": "folds: 5\nreplicas: 2\n",
+    "refit": "folds: 5\nrefit: true\n",
+    "fast": "preset: fast\n",
+    "default": "preset: default\n",
+    "best": "preset: best\n",
+}
+"""The settings by name: the config without the dataset."""
 NOISE = {
     "equal": lambda x, f: 0.5 + 0 * f,
     "grows with y": lambda x, f: 0.3 * np.abs(f),
@@ -103,19 +116,24 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=4000, help="of the made tables; 0: none")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tables", nargs="*", default=[], metavar="FILE:TARGET")
-    parser.add_argument("--config", type=Path, help="more of the config, without the dataset")
+    parser.add_argument("--settings", nargs="*", default=["plain", "folds"], choices=SETTINGS)
+    parser.add_argument("--config", type=Path, help="other settings, without the dataset")
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args(words)
-    more = arguments.config.read_text() if arguments.config else ""
+    settings = {name: SETTINGS[name] for name in arguments.settings}
+    if arguments.config:
+        settings[arguments.config.stem] = arguments.config.read_text()
     lines = []
     with scratch(arguments.folder, 100e6) as folder:
-        for name, path, target in tables(arguments, folder):
+        for (name, path, target), (setting, more) in product(
+            list(tables(arguments, folder)), settings.items()
+        ):
             each = []
             for seed in range(arguments.seeds):
-                config = folder / f"{path.stem}-{seed}.yaml"
+                config = folder / f"{path.stem}-{setting}-{seed}.yaml"
                 config.write_text(CONFIG.format(path=path, target=target, seed=seed) + more)
                 each.append(measure(config, path, target, folder / "runs"))
-            lines.append([name, *figures(np.concatenate(each))])
+            lines.append([f"{name}, {setting}", *figures(np.concatenate(each))])
     levels = [f"{level:g}" for level in LEVELS]
     show(["", "test rows", *levels, "chance", "width", "narrowest", "widest"], lines)
 

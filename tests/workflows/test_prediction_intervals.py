@@ -6,7 +6,7 @@ from workflow_runs import ROOT, predicted, read_csv, train_file, train_text, wri
 
 from bpnet.errors import UsageError
 from bpnet.models.ensemble import load_ensemble
-from bpnet.models.intervals import conformal_rank
+from bpnet.models.intervals import conformal_rank, fit_interval
 
 TABLE = str(ROOT / "datasets" / "diabetes.csv")
 
@@ -84,3 +84,58 @@ def test_what_cannot_have_an_interval_says_why(run, tmp_path):
     iris = train_file(ROOT / "configs" / "iris.yaml", tmp_path, "training.epochs=1").run
     with pytest.raises(UsageError, match="intervals are for numbers; this run predicts classes"):
         predicted(iris, str(ROOT / "datasets" / "iris.csv"), levels=[0.9])
+
+
+FOLDS = """\
+dataset: {path: t.csv, target: [y, z], split: {test: 0.25}}
+architecture: {hidden: [16]}
+training: {epochs: 60, learning_rate: 0.05, early_stopping: null}
+folds: 4
+"""
+
+
+@pytest.fixture(scope="module")
+def of_folds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("folds")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(240, 3))
+    y = x[:, 0] + rng.normal(size=240) / 2
+    cells = [[*row, a, 10 * a**2] for row, a in zip(x.round(4), y.round(4), strict=True)]
+    write_csv(folder / "t.csv", ["a", "b", "c", "y", "z"], cells)
+    return folder, train_text(folder, FOLDS).run
+
+
+def test_of_folds_errors_count_as_those_of_all_networks_by_hand(of_folds):
+    folder, run = of_folds
+    model, table = load_ensemble(run / "model"), str(folder / "t.csv")
+    rows = sorted(read_csv(run / "predictions.csv"), key=lambda row: int(row["row"]))
+    places = np.array([int(row["row"]) - 1 for row in rows])
+    fold = np.array([int(row["fold"]) for row in rows])
+    for name, shrinkage, interval in zip(
+        "yz", model.combination.shrinkage, model.combination.intervals, strict=True
+    ):
+        truth = np.array([float(row[f"true_{name}"]) for row in rows])
+        held_out = np.array([float(row[f"predicted_{name}"]) for row in rows])
+        each = []
+        for k in range(1, 5):
+            found = np.array(predicted(run, table, replica=str(k))[f"predicted_{name}"])[places]
+            each.append(
+                shrinkage.center
+                + shrinkage.slope
+                * (found.clip(shrinkage.lowest, shrinkage.highest) - shrinkage.center)
+            )
+        # of each row the three networks that trained on it, and their residuals
+        seen = np.array(
+            [[each[k][i] for k in range(4) if k + 1 != own] for i, own in enumerate(fold)]
+        )
+        share = seen.var(axis=1, ddof=1).mean() / ((seen - truth[:, None]) ** 2).mean()
+        ratio = np.sqrt(1 - share * 3 / 4)
+        assert ratio < 0.99
+        expected = fit_interval(held_out, truth, ratio)
+        assert (interval.rows, interval.ranks) == (expected.rows, expected.ranks)
+        np.testing.assert_allclose(interval.ratios, expected.ratios, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(interval.scale.y, expected.scale.y, rtol=1e-3)
+
+
+def test_of_folds_the_model_file_stays_small(of_folds):
+    assert (of_folds[1] / "model" / "model.json").stat().st_size < 100_000

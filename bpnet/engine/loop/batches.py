@@ -262,7 +262,8 @@ class Batches:
     ) -> None:
         self._size, self.per_epoch, self.length = cut(len(rows), size, spread=spread)
         self.shapes: list[Batch]
-        if self._size == len(rows):
+        self._whole = self._size == len(rows)
+        if self._whole:
             self.shapes = [WholeBatch(rows, len(seeds))]
             return
         rest = self.length % self._size
@@ -281,7 +282,7 @@ class Batches:
 
     def epoch(self, number: int) -> Iterable[int]:
         """Gather this epoch's batches in turn, and yield the index of the buffers in `shapes`."""
-        return (0,) if self.per_epoch == 1 else self._gathered(number)
+        return (0,) if self._whole else self._gathered(number)
 
     def _gathered(self, number: int) -> Iterator[int]:
         self._passes.go_to(number)

@@ -72,33 +72,38 @@ def fit_temperature(
         raise ValueError(f"the weights are {weights.shape}; they must be {scores.shape[:1]}")
     if not np.isfinite(scores).all():
         raise ValueError("some scores are not finite; a temperature needs numbers")
-    return best_inverse(
-        scores.T, targets.T, weights, smoothing, independent, start=start, tolerance=tolerance
-    )
+    w, shares = weighted_targets(targets.T, weights, smoothing, independent=independent)
+    return best_inverse(scores.T, w, shares, independent, start=start, tolerance=tolerance)
+
+
+def weighted_targets(
+    targets: Array, weights: Array | None, smoothing: float = 0.0, *, independent: bool
+) -> tuple[Array, Array]:
+    """Return weights w (N,) of sum 1, and w t (O, N) of the smoothed targets t (O, N)."""
+    outputs, rows = targets.shape
+    w = np.full(rows, 1 / rows) if weights is None else weights / weights.sum(dtype=np.float64)
+    level = 1 / 2 if independent or outputs == 1 else 1 / outputs
+    return w, np.multiply((1 - smoothing) * targets + smoothing * level, w, order="C")
 
 
 def best_inverse(
     scores: Array,
-    targets: Array,
-    weights: Array | None,
-    smoothing: float,
+    w: Array,
+    shares: Array,
     independent: bool,
     *,
     start: float,
     tolerance: float,
 ) -> tuple[float, float]:
-    """Return what `fit_temperature` does, of finite scores and targets (O, N), outputs first."""
-    outputs, rows = scores.shape
+    """Return what `fit_temperature` does, of finite scores (O, N), outputs first.
+
+    `w` and `shares` are the results of `weighted_targets`.
+    """
     z = np.array(scores, np.float64, order="C")
-    w = np.full(rows, 1 / rows) if weights is None else weights / weights.sum(dtype=np.float64)
-    single = independent or outputs == 1
+    single = independent or len(z) == 1
     if not single:
         z -= z.max(axis=0)  # no power is above 1; the loss stays the same
-    level = 1 / 2 if single else 1 / outputs
-    # Σ w t z with the smoothed targets
-    target = (1 - smoothing) * float(np.einsum("on,on,n->", targets, z, w))
-    if smoothing:
-        target += smoothing * level * float((z @ w).sum())
+    target = float(np.vdot(shares, z))  # Σ w t z
     derivatives = _sigmoid(z, w, target) if single else _softmax(z, w, target)
     with np.errstate(under="ignore"):
         return _newton(derivatives, start, tolerance)
@@ -163,8 +168,12 @@ def _newton(
     loss = np.inf
     for _ in range(MOST_STEPS):
         loss, slope, curvature = derivatives(b)
-        # by slope² / (2 curvature) the function's parabola falls further
-        if slope * slope <= 2 * tolerance * curvature or b == (LOWEST if slope > 0 else HIGHEST):
+        if b == (LOWEST if slope > 0 else HIGHEST):
+            break
+        # the parabola through b falls further by slope² / (2 curvature)
+        if slope * slope <= 2 * tolerance * curvature:
+            if curvature > 0:
+                loss = max(loss - slope * slope / (2 * curvature), 0.0)
             break
         if slope > 0:
             upper = b

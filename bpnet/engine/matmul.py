@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from bpnet.engine.buffers import empty
+from bpnet.engine.buffers import UNITS_FIRST_ROWS, empty
 from bpnet.engine.component import Array
 
 
@@ -28,6 +28,11 @@ class BoundMatmul:
             self.compute = partial(a[0].dot, b[0], out[0])
         elif same_type and b.strides[0] == 0:  # broadcast: all replicas share b
             self.compute = _StackedMatmul(a, b[0], out).compute
+        elif same_type and a.shape[2] == 1 and out.shape[2] >= UNITS_FIRST_ROWS:
+            # sums of one term, in an eighth to a third of the time; with the rows in one run where
+            # replicas lie inside units: (M, R, 1) (1, R, N) = (M, R, N)
+            factors = (values.transpose(1, 0, 2) for values in (a, b, out))
+            self.compute = partial(np.multiply, *factors)
         else:
             self.compute = partial(np.matmul, a, b, out)
 

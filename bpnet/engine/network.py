@@ -1,9 +1,10 @@
 """A network: a stack of layers over one flat parameter vector, for R replicas at once."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from bpnet.engine.component import Array, constant
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
 from bpnet.engine.parameters import Vector, blocks_of, weights_first
 from bpnet.engine.progress import Progress
-from bpnet.engine.randomness import Purpose, generator
+from bpnet.engine.randomness import EpochGenerators, Purpose, generator
 
 CHUNK_VALUES = 1 << 17
 """The number of values of the widest layer that `scores` holds at once: 512 kB of float32, so that
@@ -96,6 +97,7 @@ class Network:
             self.statistics.views[name][...] = value
         self.weights = sum(int(np.prod(p.shape)) for p in self.declared.values() if p.is_weight)
         self._generators: list[list[np.random.Generator]] = [[] for _ in layers]
+        self._kept_generators: dict[int, list[EpochGenerators]] = {}
         self._drawing = [k for k, layer in enumerate(layers) if layer.draws]
         self.warnings: dict[str, str] = {}
         """Warnings by layer, of each its first."""
@@ -116,6 +118,7 @@ class Network:
         network.gradients = self.gradients.picked(replicas)
         network.statistics = self.statistics.picked(replicas)
         network._generators = [[] for _ in self.layers]
+        network._kept_generators = {}
         return network
 
     @property
@@ -171,16 +174,24 @@ class Network:
     def begin_epoch(self, epoch: int) -> None:
         """Renew the layers' generators, so that draws depend on seed and epoch only."""
         for k in self._drawing:
-            self._generators[k][:] = [
-                generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds
-            ]
+            if not self.layers[k].keeps_generators:
+                new = [generator(seed, Purpose.LAYER, epoch, k) for seed in self.seeds]
+            else:
+                if k not in self._kept_generators:
+                    self._kept_generators[k] = [
+                        EpochGenerators(seed, Purpose.LAYER, k) for seed in self.seeds
+                    ]
+                new = [kept.at(epoch) for kept in self._kept_generators[k]]
+            self._generators[k][:] = new
 
     @contextmanager
     def untouched(self) -> Iterator[None]:
         """Restore gradient, statistics, generators and warnings after passes that only observe."""
         gradient, statistics = self.gradient.copy(), self.statistics.flat.copy()
         warnings = dict(self.warnings)
-        generators = [list(of_layer) for of_layer in self._generators]  # begin_epoch makes new ones
+        # begin_epoch makes new ones, or moves them
+        generators = [list(of_layer) for of_layer in self._generators]
+        states = self._states()
         try:
             yield
         finally:
@@ -188,22 +199,28 @@ class Network:
             self.warnings = warnings
             for of_layer, before in zip(self._generators, generators, strict=True):
                 of_layer[:] = before
+            self._set_states(states)
 
     @contextmanager
     def rehearsed(self) -> Iterator[None]:
         """Set statistics and generators back after a pass, so that the next one repeats it."""
         statistics = self.statistics.flat.copy()
-        states = [
-            (drawing, drawing.bit_generator.state)
-            for of_layer in self._generators
-            for drawing in of_layer
-        ]
+        states = self._states()
         try:
             yield
         finally:
             self.statistics.flat[:] = statistics
-            for drawing, state in states:
-                drawing.bit_generator.state = state
+            self._set_states(states)
+
+    def _states(self) -> list[Mapping[str, Any]]:
+        """Return the states of the layers' generators."""
+        return [drawing.bit_generator.state for of in self._generators for drawing in of]
+
+    def _set_states(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Set the states of the layers' generators."""
+        drawing = [one for of_layer in self._generators for one in of_layer]
+        for one, state in zip(drawing, states, strict=True):
+            one.bit_generator.state = state
 
     def bind(self, x: Array, *, training: bool, keeps_sums: bool = False) -> "BoundNetwork":
         """Bind all layers to one batch's input buffer x (R or 1, I, B).

@@ -143,6 +143,8 @@ def _json(value: Any, line: str) -> str:
         return encode_basestring(value)
     if isinstance(value, float):  # also one of NumPy's
         return float.__repr__(value) if math.isfinite(value) else "null"
+    if value.__class__ is int:
+        return int.__repr__(value)
     if value is None or isinstance(value, int):
         return json.dumps(value)
     inner = line + "  "

@@ -74,17 +74,23 @@ class MembersLog:
 
         The means are over the networks that still train and are finite.
         """
-        each = [record.metrics.get(name) for name in self._metrics]
-        each += [record.learning_rate, record.gradient_norm]
+        missing = np.full(len(record.running), np.nan)
+        each = np.array(
+            [
+                *(record.metrics.get(name, missing) for name in self._metrics),
+                record.learning_rate,
+                record.gradient_norm,
+            ]
+        )  # (M, R)
         counted = record.running & ~record.diverged
         chosen = counted if counted.any() else ~counted
-        means = [None if values is None else _number(values[chosen].mean()) for values in each]
+        means = _cells(each[:, chosen].mean(axis=1))
         keys = [{**self.keys, "member": member}[name] for name in self._names]
         now = time.perf_counter()
         self._members.append([*keys, record.epoch, record.step, *means, now - self._start], now=now)
         if self._networks is not None:
             rows = [
-                [*keys, record.epoch, network + 1, *(_cell(values, network) for values in each)]
+                [*keys, record.epoch, network + 1, *_cells(each[:, network])]
                 for network in np.flatnonzero(record.running).tolist()
             ]
             self._networks.append(*rows, now=now)
@@ -92,10 +98,6 @@ class MembersLog:
         return {"epoch": record.epoch} | {name: mean for name, mean in named if mean is not None}
 
 
-def _cell(values: Array | None, network: int) -> float | None:
-    return None if values is None else _number(values[network])
-
-
-def _number(value: Array) -> float | None:
-    """Return a number, or None for one that is not a number, such as that of a check left out."""
-    return None if np.isnan(value) else float(value)
+def _cells(values: Array) -> list[float | None]:
+    """Return numbers, with None for one that is not a number, such as that of a check left out."""
+    return [None if value != value else value for value in values.tolist()]

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from bpnet.engine.matmul import BoundMatmul, BoundSum, BoundTotal
 
 SIZES = st.integers(1, 5)
+ROWS = st.sampled_from([1, 2, 3, 5, 16, 21])
+"""From 16 on a product of one term is no matrix product."""
 WAYS = ["one replica", "shared b", "own b"]
 
 
@@ -23,7 +25,7 @@ def arrays(way, m, k, n, dtype=np.float64):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@given(m=SIZES, k=SIZES, n=SIZES)
+@given(m=SIZES, k=SIZES, n=ROWS)
 def test_product(way, m, k, n):
     a, b, out = arrays(way, m, k, n)
     multiply = BoundMatmul(a, b, out)
@@ -34,7 +36,7 @@ def test_product(way, m, k, n):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@given(m=SIZES, k=SIZES, n=SIZES)
+@given(m=SIZES, k=SIZES, n=ROWS)
 def test_arrays_that_lie_together(way, m, k, n):
     a, b, out = (
         np.ascontiguousarray(one) if one.strides[0] else one for one in arrays(way, m, k, n)

@@ -114,6 +114,11 @@ class Layer(Component):
     has_row_gradients: ClassVar[bool] = False
     """True if the bound layer has `backward_rows`, or nothing to train and no draws."""
 
+    @property
+    def keeps_generators(self) -> bool:
+        """True if its generators move to each epoch's place; otherwise each epoch has new ones."""
+        return False
+
     def outputs(self, inputs: int) -> int:
         """Return the number of outputs for a number of inputs."""
         return inputs

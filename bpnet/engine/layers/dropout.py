@@ -38,6 +38,11 @@ class Dropout(Layer):
     """
     draws: ClassVar[bool] = True
 
+    @property
+    def keeps_generators(self) -> bool:
+        """True with a schedule."""
+        return self.schedule is not None
+
     def bind(self, wiring: Wiring) -> BoundLayer:
         """Bind the layer to these buffers; outside training its output is its input."""
         rates = [layer.rate for layer in wiring.each if isinstance(layer, Dropout)] or [self.rate]
@@ -101,6 +106,7 @@ class BoundScheduledDropout(BoundDropout):
         self._drawn = np.empty((units, -(-rows // 8)), np.uint64)  # for one replica
         # 64 bits at a time where the rows allow it
         whole = rows % 8 == 0 and self._bits.strides[2] == 1
+        self._at_once = whole and self._drawn.size <= WORDS
         self._target = self._bits.view(np.uint64) if whole else self._bits
         self._source = self._drawn if whole else self._drawn.view(np.uint8)[:, :rows]
         self._chunks = [
@@ -115,6 +121,9 @@ class BoundScheduledDropout(BoundDropout):
             self._set_rates(factor)
         for target, generator in zip(self._target, self._generators, strict=True):
             draw = generator.bit_generator.random_raw
+            if self._at_once:
+                target[:] = draw(target.size).reshape(target.shape)
+                continue
             for chunk in self._chunks:
                 chunk[:] = draw(chunk.size)
             target[:] = self._source

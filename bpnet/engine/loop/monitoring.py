@@ -141,7 +141,8 @@ class Monitor:
         if all(improved.tolist()):  # then all are finite, too
             self._keeper.keep_all(epoch)
         else:
-            self._keeper.keep(epoch, improved)
+            if improved.any():
+                self._keeper.keep(epoch, improved)
             self._stop(~finite, "diverged")
         # a replica's first reason stands: `_stop` changes only those that train
         if self._training.target_loss is not None:

@@ -1,4 +1,4 @@
-"""Fit a combination: weights, temperatures, calibration and shrinkage from out-of-fold scores.
+"""Fit a combination: weights, temperatures, calibration and shrinkage from held-out rows.
 
     fitted = fit_combination(descriptions, scores, values, weights, calibration="temperature")
     members = [
@@ -63,15 +63,15 @@ def fit_combination(
     *,
     calibration: Calibration = "temperature",
 ) -> FittedCombination:
-    """Fit the combination of members from the scores (N, O) that each gave rows it had not seen.
+    """Fit the combination of members from the scores that each gave rows it had not seen.
 
     Parameters
     ----------
     members
         The members' descriptions; they share their task and targets.
     scores
-        The scores of each member for the same rows, before the output activation: a row's are by
-        the network that held it out.
+        The scores of each member for the same rows, before the output activation: (N, O), a row's
+        by the network that held it out, or (R, N, O), if each of R networks held out every row.
     values
         The target values: class numbers (N,), labels (N, L) or quantities (N, K).
     weights
@@ -85,6 +85,7 @@ def fit_combination(
     if not rows.sum() > 0:  # a sample in which no row counts tells no more than equal weights
         rows = np.ones(len(values))
     shared = rows / rows.sum()
+    scores = [z if z.ndim == 3 else z[None] for z in scores]
     if isinstance(members[0].target, Quantities):
         return _fit_quantities(members, scores, values, shared, clips=calibration != "none")
     return _fit_probabilities(members, scores, values, shared, calibration)
@@ -115,7 +116,9 @@ def _fit_probabilities(
     blend = np.tensordot(weights, logs, 1)
     if labels:
         blend = blend[..., 1] - blend[..., 0]
-    temperature = _temperature(blend, true, rows, independent=labels) if tempered else 1.0
+    temperature = (
+        _temperature(blend, true, rows, count=len(rows), independent=labels) if tempered else 1.0
+    )
     combination = Combination(weights=weights.tolist(), temperature=temperature)
     predicted = combination.probabilities(each, target)
     if calibration == "isotonic":
@@ -173,26 +176,36 @@ def log_loss_derivatives(
 def _score_temperature(
     member: Description, scores: np.ndarray, true: Floats, rows: Floats
 ) -> float:
-    """Return the temperature of a member's scores (N, O) for the true classes or labels (N, K)."""
+    """Return the temperature of scores (R, N, O) for the true classes or labels (N, K)."""
     if isinstance(member.output_activation, Identity):
         return 1.0
-    if member.classes and scores.shape[1] == 1:  # the one output is the second class's
+    networks, _, outputs = scores.shape
+    if member.classes and outputs == 1:  # the one output is the second class's
         true = true[:, 1:]
-    return _temperature(scores, true, rows, independent=not isinstance(member.loss, CrossEntropy))
+    return _temperature(
+        scores.reshape(-1, outputs),
+        np.tile(true, (networks, 1)),
+        np.tile(rows / networks, networks),
+        count=len(rows),
+        independent=not isinstance(member.loss, CrossEntropy),
+    )
 
 
-def _temperature(scores: np.ndarray, true: Floats, rows: Floats, *, independent: bool) -> float:
-    smoothing = error_smoothing(len(rows), 2 if independent else scores.shape[1])
+def _temperature(
+    scores: np.ndarray, true: Floats, rows: Floats, *, count: int, independent: bool
+) -> float:
+    smoothing = error_smoothing(count, 2 if independent else scores.shape[1])
     inverse, _ = fit_temperature(scores, true, rows, smoothing, independent=independent)
     return 1 / inverse
 
 
 def _member_probabilities(member: Description, scores: np.ndarray, temperature: float) -> Floats:
-    """Return the probabilities (N, K) that a member's scores (N, O) give."""
-    z = np.ascontiguousarray(scores.T[None].astype(np.float64)) / temperature  # (1, O, N)
+    """Return the probabilities (N, K) that the scores (R, N, O) of a member's networks give."""
+    # (R, O, N)
+    z = np.ascontiguousarray(scores.transpose(0, 2, 1).astype(np.float64)) / temperature
     activation, outputs = member.output_activation, np.empty_like(z)
     activation.forward(z, outputs, activation.scratch(z))
-    return shares(outputs[0].T, member.classes)
+    return shares(outputs.mean(axis=0).T, member.classes)
 
 
 def _curves(p: Floats, goal: Floats, rows: Floats) -> list[Curve]:
@@ -225,7 +238,7 @@ def _fit_quantities(
     for member, z in zip(members, scores, strict=True):
         assert isinstance(member.target, Quantities)
         outputs = member.target.decode(z)
-        each.append(np.clip(outputs, lowest, highest) if clips else outputs)
+        each.append((np.clip(outputs, lowest, highest) if clips else outputs).mean(axis=0))
     center = np.clip(rows @ values, lowest, highest)
     # targets count alike; ranges and not deviations, so that no square overflows
     unit = np.where(highest > lowest, highest - lowest, 1.0)

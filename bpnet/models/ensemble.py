@@ -199,20 +199,33 @@ class Ensemble:
 
         `predictions` (N, K) are the ensemble's. For classes and labels, the share of networks that
         predict otherwise than the ensemble; for quantities, the standard deviation of their
-        predictions, in the target's own unit.
+        predictions, in the target's own unit. Networks count by the weight of their member.
         """
-        target = self.description.target
+        target, votes = self.description.target, self._votes
         if isinstance(target, Quantities):
             # of scaled values, since squares of large or tiny ones are no floats
             scale = target.divisors
-            return np.asarray((each / scale).std(axis=0, ddof=1) * scale)
+            scaled = each / scale
+            mean = np.average(scaled, axis=0, weights=votes)
+            square = np.average((scaled - mean) ** 2, axis=0, weights=votes)
+            # of equal votes it is the deviation with R - 1 in its divisor
+            return np.asarray(np.sqrt(square / max(1 - votes @ votes, 1e-9)) * scale)
         if isinstance(target, Labels) or each.shape[2] == 1:
             # of classes that share an output, the second one's probability
             share = predictions[:, -each.shape[2] :]
-            return np.asarray(((each > 0.5) != (share > 0.5)).mean(axis=0))
+            otherwise = (each > 0.5) != (share > 0.5)
+            return np.asarray(np.average(otherwise, axis=0, weights=votes))
         # (R, N) against (N,), averaged over the networks, as one column
-        predicted = predictions.argmax(axis=1)
-        return np.asarray((each.argmax(axis=2) != predicted).mean(axis=0)[:, None])
+        otherwise = each.argmax(axis=2) != predictions.argmax(axis=1)
+        return np.asarray(np.average(otherwise, axis=0, weights=votes)[:, None])
+
+    @property
+    def _votes(self) -> Floats:
+        """The share of each network in the predictions (R,); they sum to 1."""
+        counts = [len(member.description.seeds) for member in self.members]
+        if self.combination is None:
+            return np.full(sum(counts), 1 / sum(counts))
+        return np.repeat(np.array(self.combination.weights) / counts, counts)
 
     def combine(self, each: np.ndarray) -> np.ndarray:
         """Return the ensemble's predictions (N, K) from the networks' outputs `each` (R, N, K).

@@ -93,6 +93,15 @@ class Model:
         setting = shell_quoted(f"dataset.reading.separator={others[0]}")
         return f"; if they are separated by {others[0]!r} instead of {own!r}: --set {setting}"
 
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        """Return each replica's scores (R, N, O) for encoded rows x (N, I)."""
+        network = self.network
+        scores = np.empty((len(network.seeds), len(x), network.outputs), network.dtype)
+        with np.errstate(all="ignore"):  # the caller checks that they are finite
+            for rows, piece in network.scores(x):
+                scores[:, rows] = piece.transpose(0, 2, 1)
+        return scores
+
     def predict_each(self, x: np.ndarray, origin: Floats | None = None) -> np.ndarray:
         """Return each replica's outputs (R, N, K) for encoded rows x (N, I).
 

@@ -177,6 +177,16 @@ def _best_without_validation(resolved: ResolvedConfig) -> Iterator[Problem]:
         )
 
 
+def _isotonic_without_classes(resolved: ResolvedConfig) -> Iterator[Problem]:
+    if resolved.task == "regression" and resolved.config.calibration == "isotonic":
+        yield (
+            ("calibration",),
+            "is isotonic, which is for probabilities, but the task is regression; predictions of "
+            "numbers are drawn toward their mean by held-out rows with temperature: "
+            "--set calibration=temperature",
+        )
+
+
 def _closeness_without_outputs(resolved: ResolvedConfig) -> Iterator[Problem]:
     if resolved.config.training.metrics and (
         resolved.task != "classification" or _reads_logits(resolved)
@@ -329,6 +339,7 @@ RULES: tuple[Rule, ...] = (
     _units_of_last_layer,
     _monitor_not_measured,
     _best_without_validation,
+    _isotonic_without_classes,
     _closeness_without_outputs,
     _weights_with_summed_loss,
     _search_with_random_layer,

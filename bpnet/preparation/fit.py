@@ -112,6 +112,7 @@ def fit_dataset(split: SplitDataset) -> FittedDataset:
     )
     target = target_values.fit_target(train, settings.target, split.table, positive)
     check_monitored_metric(split, resolved, target)
+    _check_calibration(split, resolved)
     storage, size = _storage(split, resolved)
     classifies = target_values.task == "classification"
     trained = target_values.values[train] if classifies else np.empty(0, np.int32)
@@ -167,6 +168,18 @@ def _other_split(settings: Split) -> str:
     if not options:
         return "put rows of other classes into the file of the training rows"
     return f"to draw the rows at random: {options}"
+
+
+def _check_calibration(split: SplitDataset, resolved: ResolvedConfig) -> None:
+    """Raise ConfigError if there are no held-out rows for the calibration."""
+    config = resolved.config
+    fits = config.calibration not in (None, "none") and config.folds is None
+    if fits and not len(split.parts["validation"]):
+        raise split.loaded.error(
+            ("calibration",),
+            f"is {config.calibration}, but there are no validation rows to fit it to; hold some "
+            "out: --set dataset.split.validation=0.15, or train without: --set calibration=none",
+        )
 
 
 def _storage(split: SplitDataset, resolved: ResolvedConfig) -> tuple[Storage, int]:

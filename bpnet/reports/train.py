@@ -11,6 +11,7 @@ from bpnet.runs.metrics import deviations
 
 if TYPE_CHECKING:
     from bpnet.preparation.encode import EncodedDataset
+    from bpnet.workflows.calibrate import CalibrationResult
     from bpnet.workflows.train import TrainResult
 
 _ENDINGS = {
@@ -61,6 +62,8 @@ def train_lines(result: "TrainResult") -> Iterator[str]:
     if spread:
         yield f"means of {replicas} replicas ± their standard deviations\n"
     yield from table(["", *names], rows, numbers=True)
+    if result.calibration:
+        yield f"\n{_calibration_text(result.calibration)}"
     if result.advice:
         yield "\nThe doctor's advice:"
         yield from (f"- {line}" for line in result.advice)
@@ -85,6 +88,7 @@ def train_data(result: "TrainResult") -> dict[str, Any]:
         "advice": result.advice,
         "remarks": result.remarks,
         "findings": result.findings,
+        "calibration": asdict(result.calibration) if result.calibration else None,
         "replicas": [asdict(replica) for replica in result.replicas],
     }
 
@@ -100,6 +104,21 @@ def _features_text(prepared: "EncodedDataset") -> str:
         return features
     roles = ", ".join(f"{count} {role}" for role, count in counts.items())
     return f"{features} ({roles}) in {counted(prepared.encoder.width, 'input')}"
+
+
+def _calibration_text(calibration: "CalibrationResult") -> str:
+    """Return what the calibration has changed since the metrics were measured."""
+    if calibration.temperature is None:
+        slopes = ", ".join(f"{slope:.3g}" for slope in calibration.slopes)
+        change = f"Predictions keep {slopes} of their difference from the mean"
+    else:
+        change = f"Scores are divided by a temperature of {calibration.temperature:.3g}"
+        if calibration.kind == "isotonic":
+            change += ", and each class has a rising curve"
+    return (
+        f"{change}, fitted to the {counted(calibration.rows, 'validation row')}; the metrics above "
+        "are those before. bpnet eval measures the calibrated model."
+    )
 
 
 def _kept(result: "TrainResult") -> str:

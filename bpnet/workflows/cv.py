@@ -31,6 +31,7 @@ from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_folds
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
+from bpnet.workflows.calibrate import calibrate
 from bpnet.workflows.cv_members import MembersCVSession
 from bpnet.workflows.cv_pass import FoldPass
 from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan_fold
@@ -274,7 +275,8 @@ class _CVSession(TrainingSession):
                     f"fold {fold.fold} of repetition {fold.repeat} diverged and is left out"
                 )
                 continue
-            predictions, metrics = predict_fold(fold, member, prepared)
+            calibrated, _ = calibrate(member, prepared, prepared.config.calibration)
+            predictions, metrics = predict_fold(fold, calibrated, prepared)
             result = FoldResult(
                 repeat=fold.repeat,
                 fold=fold.fold,
@@ -286,7 +288,8 @@ class _CVSession(TrainingSession):
             )
             rows = prepared.rows.get("validation", prepared.rows["train"])
             losses = measure_replicas(member, rows)["loss"].tolist()
-            self.trained.folds.append(_TrainedFold(result, member.with_losses(losses), predictions))
+            member = calibrated.members[0].with_losses(losses)
+            self.trained.folds.append(_TrainedFold(result, member, predictions))
 
     def save(self, status: Status) -> None:
         """Write the model, the predictions, the metrics and the end of run.json."""

@@ -186,7 +186,7 @@ class _PassSession(ReplicaSession):
         self._journal.chosen = best.kept
         folder = best.planned.point.loaded.folder
         write_config(best.planned.config, self._name, folder, self._run)
-        self.save_model(best.model, best.metrics)
+        self.save_model(best.model, best.metrics, best.planned.config.calibration)
         self._doctor.findings = self._doctor.findings_of(best.networks)
         points = [{"values": one.values, "findings": one.findings} for one in results]
         files.write_json(self._run.diagnosis, {**self._doctor.report(), "points": points})

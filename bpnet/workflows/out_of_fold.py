@@ -2,7 +2,6 @@
 
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.models.ensemble import Ensemble
-from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_replicas
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold
@@ -11,12 +10,15 @@ from bpnet.workflows.prediction_columns import numbers
 
 
 def predict_fold(
-    fold: Fold, member: Model, prepared: EncodedDataset
+    fold: Fold, ensemble: Ensemble, prepared: EncodedDataset
 ) -> tuple[FoldPredictions, dict[str, float | None]]:
-    """Return a fold's predictions for its test rows, and the metrics of its network there."""
+    """Return a fold's predictions for its test rows, and the metrics of its network there.
+
+    The loss is that of the network before it is calibrated.
+    """
     from bpnet.scoring.scores import score_predictions  # deferred: scikit-learn takes a second
 
-    rows, ensemble = prepared.rows["test"].picked(slice(None)), Ensemble([member])
+    rows, member = prepared.rows["test"].picked(slice(None)), ensemble.members[0]
     predicted = ensemble.combine(ensemble.predict_each([rows.x]))
     true = prepared.split.target_values.values[prepared.parts["test"]]
     rng = generator(member.description.seeds[0], Purpose.RESAMPLING)

@@ -4,6 +4,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from bpnet.config.schema import Calibration
 from bpnet.data.targets import Quantities
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.loop.initialization import initialize_by_rows
@@ -18,6 +19,7 @@ from bpnet.runs.journal import EpochRow, Journal
 from bpnet.runs.metrics import PartMetrics, write_metrics
 from bpnet.runs.run_file import Status
 from bpnet.runs.splits import write_splits
+from bpnet.workflows.calibrate import CalibrationResult, calibrate
 from bpnet.workflows.session import RunWatcher, TrainingSession, training_threads
 
 
@@ -50,6 +52,8 @@ class ReplicaSession(TrainingSession):
         self._begin = watcher.begin
         self._model, self._prepared, self._run, self._journal = model, prepared, run, journal
         self._each, self._keep_before = each, keep_before
+        self.calibration: CalibrationResult | None = None
+        """How the saved model is calibrated, if it is."""
 
     def run(self) -> Status:
         """Train, save, and return how the training ended: see `TrainingSession`."""
@@ -81,17 +85,25 @@ class ReplicaSession(TrainingSession):
             for record in records:
                 yield record, journal.log_epoch(record)
 
-    def save_model(self, model: Model, metrics: Sequence[PartMetrics]) -> None:
-        """Write the networks that the run keeps, and metrics.json with each one's metrics."""
+    def save_model(
+        self, model: Model, metrics: Sequence[PartMetrics], calibration: Calibration | None
+    ) -> None:
+        """Write the networks that the run keeps, and metrics.json with each one's metrics.
+
+        The metrics are those of the networks before their calibration.
+        """
         part = ranking_part(self._prepared.rows)
         model = model.with_losses([each[part]["loss"] for each in metrics])
-        self._with_intervals(Ensemble([model])).save(self._run.model)
+        calibrated, self.calibration = calibrate(model, self._prepared, calibration)
+        self._with_intervals(calibrated).save(self._run.model)
         write_metrics(self._run.metrics_json, metrics)
 
     def _with_intervals(self, model: Ensemble) -> Ensemble:
         """Return the model with prediction intervals, where it predicts validated quantities."""
         rows = self._prepared.rows.get("validation")
         if rows is None or not isinstance(self._prepared.target, Quantities):
+            return model
+        if model.combination is not None:  # they came with it
             return model
         values = self._prepared.split.target_values.values[self._prepared.parts["validation"]]
         return model.with_intervals([rows.picked(slice(None)).x], values)

@@ -29,6 +29,7 @@ from bpnet.runs.journal import Journal, ReplicaResult
 from bpnet.runs.metrics import PartMetrics, mean_metrics
 from bpnet.runs.naming import run_name
 from bpnet.runs.run_file import Status
+from bpnet.workflows.calibrate import CalibrationResult
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
 from bpnet.workflows.train_folds import FoldsResult, train_folds
@@ -52,6 +53,8 @@ class TrainResult:
     """Remarks on a training that needs no change."""
     findings: list[dict[str, Any]] = field(default_factory=list)
     """Both of these in parts: kind, cause, text and settings."""
+    calibration: CalibrationResult | None = None
+    """How the model is calibrated, if it is; the metrics are those before it."""
 
 
 def train(
@@ -131,7 +134,7 @@ class _TrainSession(ReplicaSession):
         """Write the model, the final metrics, the doctor's report and the end of run.json."""
         model = self._model.select(self._journal.survivors)
         metrics = measure_parts(model, self._prepared.rows)
-        self.save_model(model, metrics)
+        self.save_model(model, metrics, self._prepared.config.calibration)
         self._replicas = self._journal.replicas(metrics, status)
         losses = [replica.figures["train"]["loss"] for replica in self._replicas]
         self._infinite_from_start = not self._journal.kept_epoch and not np.isfinite(losses).any()
@@ -184,4 +187,5 @@ class _TrainSession(ReplicaSession):
             advice=self._doctor.advice,
             remarks=self._doctor.remarks,
             findings=[finding.data() for finding in self._doctor.findings],
+            calibration=self.calibration,
         )

@@ -67,7 +67,8 @@ def test_members_of_one_output_and_of_two_predict_together(rows):
     found = ensemble.combine(each)
     np.testing.assert_allclose(found, np.column_stack([no, yes]) / (yes + no)[:, None])
     votes = np.vstack([p[0] > 0.5, two.predict_each(x).argmax(axis=2)])
-    otherwise = (votes != found.argmax(axis=1)).mean(axis=0)
+    # the second member's two networks have .15 each
+    otherwise = np.array([0.7, 0.15, 0.15]) @ (votes != found.argmax(axis=1))
     np.testing.assert_allclose(ensemble.disagreement(each, found)[:, 0], otherwise)
 
 
@@ -182,9 +183,21 @@ def test_the_disagreement_is_with_the_blend():
     each = ensemble.predict_each([X, X])
     predictions = ensemble.combine(each)
     otherwise = each.argmax(axis=2) != predictions.argmax(axis=1)
-    np.testing.assert_allclose(
-        ensemble.disagreement(each, predictions)[:, 0], otherwise.mean(axis=0)
-    )
+    of_second = otherwise[len(first.description.seeds) :].mean(axis=0)
+    np.testing.assert_allclose(ensemble.disagreement(each, predictions)[:, 0], of_second)
+
+
+def test_the_disagreement_of_quantities_counts_networks_by_weight():
+    first, second = untrained(QUANTITIES, [1]), untrained(QUANTITIES, [2, 3])
+    ensemble = Ensemble([first, second], Combination(weights=[0.5, 0.5]))
+    each = np.array([[[1.0, 0.0]], [[2.0, 0.0]], [[6.0, 8.0]]])  # (R, N, K)
+    # mean 2.5 = 1/2 + 2/4 + 6/4; 2.25/2 + .25/4 + 12.25/4 = 4.25; Σ v² = 3/8
+    # mean 2; 4/2 + 4/4 + 36/4 = 12
+    found = ensemble.disagreement(each, np.zeros((1, 2)))
+    np.testing.assert_allclose(found, np.sqrt([[4.25 / (5 / 8), 12 / (5 / 8)]]))
+    # with equal votes the usual deviation
+    equal = Ensemble([first, second]).disagreement(each, np.zeros((1, 2)))
+    np.testing.assert_allclose(equal, each.std(axis=0, ddof=1))
 
 
 NAN = float("nan")

@@ -115,6 +115,7 @@ CASES: list[Case] = [
         "training.keep",
         ["training.keep=best", "dataset.split.validation=0"],
     ),
+    ("_isotonic_without_classes", "quantity", "calibration", ["calibration=isotonic"]),
     (
         "_closeness_without_outputs",
         "classes",

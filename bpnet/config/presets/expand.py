@@ -40,6 +40,10 @@ def expand(loaded: LoadedConfig, table: TableSize) -> LoadedConfig:
     data = merged(_without_replaced(preset, own), own)
     if "members" not in own and "members" in preset:
         data["members"] = [_without(member, own) for member in preset["members"]]
+    expanded = load_config(replace(source, data={"preset": None, **data}))
+    if "calibration" in own or expanded.config.validates:
+        return expanded
+    data["calibration"] = "none"  # the user's split leaves no rows to fit it to
     return load_config(replace(source, data={"preset": None, **data}))
 
 

@@ -310,10 +310,9 @@ class Config(Component):
     Example: `members: [{name: linear, architecture: {hidden: []}}, {name: deep}]`.
     """
     calibration: Calibration | None = None
-    """Correction of probabilities by rows that were held out: temperature makes all more or less
-    certain, isotonic fits a rising curve to each class; numbers are drawn toward their mean. By
-    default temperature where there are folds, else none; validation rows take the place of folds.
-    Example: `calibration: isotonic`.
+    """Correction of probabilities by held-out rows: temperature makes all more or less certain,
+    isotonic fits a rising curve to each class. Numbers are drawn toward their mean. By default
+    temperature where there are folds, else none. Example: `calibration: isotonic`.
     """
     task: Task | None = None
     """Kind of prediction. By default it follows from the target: text, or at most 20 different

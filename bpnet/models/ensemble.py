@@ -209,7 +209,7 @@ class Ensemble:
             mean = np.average(scaled, axis=0, weights=votes)
             square = np.average((scaled - mean) ** 2, axis=0, weights=votes)
             # of equal votes it is the deviation with R - 1 in its divisor
-            return np.asarray(np.sqrt(square / max(1 - votes @ votes, 1e-9)) * scale)
+            return np.asarray(np.sqrt(square / np.maximum(1 - votes @ votes, 1e-9)) * scale)
         if isinstance(target, Labels) or each.shape[2] == 1:
             # of classes that share an output, the second one's probability
             share = predictions[:, -each.shape[2] :]

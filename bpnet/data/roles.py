@@ -66,6 +66,8 @@ class DetectedRole:
     """True if all numbers so far are whole and not below 0, as codes are, too."""
     advances: bool = False
     """True if the rows are split by time and the dates advance with it."""
+    trend_confirmed: bool = False
+    """True if the days elapsed have been found to help on later rows than those fitted to."""
 
     def narrowed(self, name: str, column: Column, rows: Array) -> "DetectedRole":
         """Return the role of a date once further rows, of the same mask, have been seen."""

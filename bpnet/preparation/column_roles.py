@@ -278,6 +278,7 @@ def _options(
         digits=detected.digits and role == "numeric",
         date=override if isinstance(override, DateParts) else DateParts(),
         advances=detected.advances,
+        trend_confirmed=detected.trend_confirmed,
         frequent_values=settings.frequent_values,
         names_date=isinstance(override, DateParts),
     )

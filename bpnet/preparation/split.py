@@ -1,7 +1,7 @@
 """The second stage of preparation: the rows split into training, validation and test rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,7 @@ from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.row_keys import read_row_keys
 from bpnet.preparation.row_times import RowTimes
 from bpnet.preparation.target_values import Mask, TargetValues
+from bpnet.preparation.trend import confirmed_trends
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def split_dataset(
         parts = draw_split(opened)
     train = np.zeros(len(opened.target_values.values), bool)
     train[parts["train"]] = True
-    return SplitDataset(
+    split = SplitDataset(
         loaded=opened.loaded,
         table=opened.table,
         target_values=opened.target_values,
@@ -103,6 +104,7 @@ def split_dataset(
         weights=opened.weights,
         times=opened.times,
     )
+    return replace(split, column_roles=confirmed_trends(split))
 
 
 def draw_split(opened: OpenedDataset) -> dict[Part, Indices]:

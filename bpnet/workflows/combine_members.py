@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.reading.column import Floats
 from bpnet.engine.component import Array
 from bpnet.models.averaging import compared_rows, error_ratios
@@ -12,6 +13,7 @@ from bpnet.models.combination import Combination
 from bpnet.models.combination_fit import FittedCombination, fit_combination
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.intervals import fit_intervals
+from bpnet.preparation.fit import FittedDataset
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan
 
@@ -56,6 +58,8 @@ def combine_members(plan: MembersPlan, trained: Sequence[TrainedMember]) -> Comb
                 found.predicted, values, _error_ratios(plan, trained, combination, found, values)
             ),
         )
+    if _extrapolates(fitted):
+        combination = _with_wider_range(combination)
     ensemble = Ensemble(models, combination)
     test = None
     if all(member.test is not None for member in trained):
@@ -69,6 +73,28 @@ def combine_members(plan: MembersPlan, trained: Sequence[TrainedMember]) -> Comb
         out_of_fold=_filled(found.predicted, scored),
         test=test,
     )
+
+
+def _extrapolates(fitted: FittedDataset) -> bool:
+    """Return whether dates later than those in training are inputs, as a trend is."""
+    dates = [column for column in fitted.encoder.columns if isinstance(column, DateColumn)]
+    by_time = fitted.split.times is not None
+    return by_time and any("elapsed" in column.parts for column in dates)
+
+
+def _with_wider_range(combination: Combination) -> Combination:
+    """Return a combination whose predictions may leave the training range by its width."""
+    if combination.shrinkage is None:
+        return combination
+    wider = [
+        replace(
+            one,
+            lowest=one.lowest - (one.highest - one.lowest),
+            highest=one.highest + (one.highest - one.lowest),
+        )
+        for one in combination.shrinkage
+    ]
+    return replace(combination, shrinkage=wider)
 
 
 def _error_ratios(

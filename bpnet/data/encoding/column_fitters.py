@@ -330,7 +330,9 @@ class DateFitter:
 
     def _has_trend(self) -> bool:
         trend = self._options.date.trend
-        wanted = not self._advances if trend == "auto" else trend
+        wanted = trend
+        if trend == "auto":
+            wanted = not self._advances or self._options.trend_confirmed
         return wanted and not self._stats.constant
 
     def _spans(self, cycle: Cycle) -> bool:

@@ -30,6 +30,8 @@ class ColumnOptions:
     date: DateParts = field(default_factory=DateParts)
     advances: bool = False
     """True if the rows are split by time and the dates advance with it."""
+    trend_confirmed: bool = False
+    """True if the days elapsed help all the same, as later training rows show."""
     frequent_values: FrequentValues | None = None
     names_date: bool = False
     """True if the config names the encoding of this column, as a date."""

@@ -230,9 +230,9 @@ class DateParts(Component):
     default the training rows show it. Example: `format: "%d.%m.%Y"`.
     """
     trend: Literal["auto"] | bool = "auto"
-    """Add the days elapsed as an input. auto leaves it out where `dataset.split.time` splits the
-    rows and these dates advance with it: held-out dates are then later than all that the network
-    has seen. Example: `trend: true`.
+    """Add the days elapsed as an input. Where `dataset.split.time` splits the rows and these dates
+    advance with it, auto adds it only if it helps to predict the latest of the training rows: later
+    dates are beyond all that the network has seen. Example: `trend: true`.
     """
     cycles: Literal["auto"] | list[Cycle] = "auto"
     """Cycles to add, each as sine and cosine. auto is month, weekday and hour. Where it leaves out

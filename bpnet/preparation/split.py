@@ -1,7 +1,7 @@
 """The second stage of preparation: the rows split into training, validation and test rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -88,23 +88,23 @@ def split_dataset(
         parts = draw_split(opened)
     train = np.zeros(len(opened.target_values.values), bool)
     train[parts["train"]] = True
-    split = SplitDataset(
+    roles = detect_roles(
+        opened.loaded.config,
+        opened.table,
+        opened.candidates,
+        train,
+        opened.times,
+        opened.notes,
+    )
+    return SplitDataset(
         loaded=opened.loaded,
         table=opened.table,
         target_values=opened.target_values,
         parts=parts,
-        column_roles=detect_roles(
-            opened.loaded.config,
-            opened.table,
-            opened.candidates,
-            train,
-            opened.times,
-            opened.notes,
-        ),
+        column_roles=confirmed_trends(opened, roles, parts["train"]),
         weights=opened.weights,
         times=opened.times,
     )
-    return replace(split, column_roles=confirmed_trends(split))
 
 
 def draw_split(opened: OpenedDataset) -> dict[Part, Indices]:

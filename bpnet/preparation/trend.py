@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,8 @@ from bpnet.engine.component import Array
 from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.errors import DataError
 from bpnet.preparation.column_roles import ColumnRoles, column_options
-
-if TYPE_CHECKING:
-    from bpnet.preparation.split import SplitDataset
+from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.target_values import TargetValues
 
 _LATER = 0.2
 """Share of the training rows, the latest, on which the trend is tried out."""
@@ -32,27 +30,26 @@ _RIDGE = 1e-3
 """Penalty on the squared coefficients of standardized inputs, per row."""
 
 
-def confirmed_trends(split: "SplitDataset") -> ColumnRoles:
+def confirmed_trends(opened: OpenedDataset, roles: ColumnRoles, train: Indices) -> ColumnRoles:
     """Return the column roles, with the trend of each date that later rows confirm.
 
     Days elapsed that are larger than all in training make a network extrapolate. They are inputs
     only if a linear model of the earlier training rows predicts the latest fifth of them better
     with the trend than without: by 2 % of the squared error in all, and in 4 of 5 spans of time.
     """
-    roles, times = split.column_roles, split.times
-    options = {} if times is None else column_options(split.loaded, roles)
+    times, rows = opened.times, train
+    options = {} if times is None else column_options(opened.loaded, roles)
     dates = [name for name, one in options.items() if one.advances and one.date.trend == "auto"]
-    rows = split.parts["train"]
     if times is None or not dates or len(rows) < _FEWEST:
         return roles
     rows = rows[np.argsort(times.values[rows], kind="stable")]
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _MOST)).astype(np.intp)]
     first = int(len(rows) * (1 - _LATER))
     try:
-        x, trend = _inputs(split, options, dates, rows, rows[:first])
+        x, trend = _inputs(opened, options, dates, rows, rows[:first])
     except DataError:
         return roles  # fitting reports it
-    y = _targets(split, rows)
+    y = _targets(opened.target_values, rows)
     errors = [_squared_errors(x[:, kept], y, first) for kept in (np.ones(len(trend), bool), ~trend)]
     with_trend, without = ([part.sum() for part in np.array_split(each, _SPANS)] for each in errors)
     better = sum(one < other for one, other in zip(with_trend, without, strict=True))
@@ -63,7 +60,7 @@ def confirmed_trends(split: "SplitDataset") -> ColumnRoles:
 
 
 def _inputs(
-    split: "SplitDataset",
+    opened: OpenedDataset,
     options: dict[str, ColumnOptions],
     dates: Sequence[str],
     rows: Indices,
@@ -80,20 +77,20 @@ def _inputs(
         )
         for name, one in options.items()
     }
-    fitted, wanted = np.zeros(split.rows, bool), np.zeros(split.rows, bool)
+    count, table = len(opened.target_values.values), opened.table
+    fitted, wanted = np.zeros(count, bool), np.zeros(count, bool)
     fitted[earlier], wanted[rows] = True, True
-    rng = split_generator(split.loaded.config.split_seed, SplitUse.FITTED_ROWS)
-    encoder = fit_encoder(split.table, plain, fitted, unit_rows=False, rng=rng, used=wanted)
-    x = np.empty((split.rows, encoder.width), np.float32)
-    for chunk, numbers in split.table.selected(encoder.column_types, wanted):
+    rng = split_generator(opened.loaded.config.split_seed, SplitUse.FITTED_ROWS)
+    encoder = fit_encoder(table, plain, fitted, unit_rows=False, rng=rng, used=wanted)
+    x = np.empty((count, encoder.width), np.float32)
+    for chunk, numbers in table.selected(encoder.column_types, wanted):
         x[numbers], _ = encoder.encode(chunk, "float32")
     trend = np.isin(encoder.inputs, [f"{name} elapsed" for name in dates])
     return x[rows].astype(np.float64), trend
 
 
-def _targets(split: "SplitDataset", rows: Indices) -> Array:
+def _targets(values: TargetValues, rows: Indices) -> Array:
     """Return the targets (N, K): standardized numbers, labels, or classes as one-hot rows."""
-    values = split.target_values
     if values.task == "classification":
         return np.eye(len(values.classes))[values.values[rows]]
     y = values.values[rows].astype(np.float64)

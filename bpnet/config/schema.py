@@ -263,7 +263,7 @@ class MemberDataset(Component):
 class Member(Component):
     """One kind of network in an ensemble: the keys in which it differs from the config around."""
 
-    name: str | None = None
+    name: Annotated[str, Field(min_length=1)] | None = None
     """Name of the member in tables and logs. By default its number."""
     dataset: MemberDataset = field(default_factory=MemberDataset)
     """Encoding of the columns, under `preprocessing`."""
@@ -341,12 +341,24 @@ class Config(Component):
             for key in ("members", "refit"):
                 if getattr(self, key):
                     raise FieldError(key, "needs folds, such as --set folds=5")
-        elif self.folds is not None and self.seed + self.networks > 2**32:
+        names = self.member_names
+        if twice := first_repeated(names):
+            raise FieldError(
+                "members",
+                f"names '{twice[0]}' twice; give each member a name of its own (by default it is "
+                "its number)",
+            )
+        if self.folds is not None and self.seed + self.networks > 2**32:
             raise FieldError(
                 "folds",
                 f"is {self.folds}, which makes {self.networks} networks, but seeds end before "
                 f"{2**32}; lower seed",
             )
+
+    @property
+    def member_names(self) -> list[str]:
+        """The name of each member; by default its number, from 1."""
+        return [member.name or str(k) for k, member in enumerate(self.members or [], start=1)]
 
     @property
     def networks(self) -> int:

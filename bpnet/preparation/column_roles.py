@@ -11,13 +11,11 @@ from bpnet.config.schema import Config, Dataset, Preprocessing
 from bpnet.data.encoding.column_options import ColumnOptions, Role
 from bpnet.data.encoding.dates import read_days
 from bpnet.data.encoding.settings import (
+    AnyCategorical,
     AnyOfColumn,
     DateParts,
-    Embedded,
     L2Rows,
     NoScaling,
-    OneHot,
-    Ordinal,
     Periodic,
     PiecewiseLinear,
 )
@@ -262,7 +260,7 @@ def _options(
     """Return the options of one feature, given its own preprocessing if it has one."""
     numeric = NoScaling() if isinstance(settings.numeric, L2Rows) else settings.numeric
     categorical, date_format = settings.categorical, detected.date_format
-    if isinstance(override, OneHot | Ordinal | Embedded):
+    if isinstance(override, AnyCategorical):
         categorical = override
     elif isinstance(override, DateParts):
         date_format = override.format or date_format
@@ -288,7 +286,7 @@ def _role_of(override: AnyOfColumn) -> Role:
     """Return the role that a column's own preprocessing is for."""
     if isinstance(override, DateParts):
         return "date"
-    return "categorical" if isinstance(override, OneHot | Ordinal | Embedded) else "numeric"
+    return "categorical" if isinstance(override, AnyCategorical) else "numeric"
 
 
 def _unsuited(loaded: LoadedConfig, name: str, override: AnyOfColumn, role: Role) -> str:

@@ -136,7 +136,7 @@ def draw_folds(opened: OpenedDataset, folds: int, repeats: int) -> list[Fold]:
             if not len(tested):
                 raise DataError(
                     f"{opened.table.name}: fold {fold} of {folds} gets no group of rows; "
-                    "give fewer folds"
+                    f"{_fewer('--folds', fold - 1)}"
                 )
             with fold_errors(repeat + 1, fold):
                 parts = _with_validation(opened, keys, np.sort(np.append(others, trained)))
@@ -170,7 +170,7 @@ def draw_training_folds(
             if not len(held_out):
                 raise DataError(
                     f"{opened.table.name}: fold {fold} of {folds} gets no group of rows; "
-                    "give fewer folds"
+                    f"{_fewer('folds:', fold - 1)}"
                 )
             train = np.sort(np.append(others, trained))
             parts: dict[Part, Indices] = {"train": train, "test": np.sort(held_out)}
@@ -249,7 +249,7 @@ def _check_enough(
 ) -> None:
     """Raise DataError if rows, times, groups or a class are too few for the folds.
 
-    `option` is what the user gave the folds by, such as `--folds`.
+    `option` is what the user gave the folds by: `--folds`, or `folds:` of the config.
     """
     name, split = opened.table.name, opened.loaded.config.dataset.split
     given = f"{option} {folds}"
@@ -266,20 +266,28 @@ def _check_enough(
         )
     if folds > len(rows):
         raise DataError(
-            f"{name}: has {counted(len(rows), 'row')}, too few for {given}; give fewer folds"
+            f"{name}: has {counted(len(rows), 'row')}, too few for {given}; "
+            f"{_fewer(option, len(rows))}"
         )
     if keys.times is not None and folds >= (times := len(np.unique(keys.times[rows]))):
         raise DataError(
             f"{name}: column '{split.time}' has {counted(times, 'different time')}, too few for "
-            f"{given}, which needs {folds + 1}; give fewer folds"
+            f"{given}, which needs {folds + 1}; {_fewer(option, times - 1)}"
         )
     if keys.groups is not None and folds > (groups := len(np.unique(keys.groups[rows]))):
         raise DataError(
             f"{name}: column '{split.group}' has {counted(groups, 'group')}, too few for {given}; "
-            "give fewer folds, or another column"
+            f"{_fewer(option, groups)}, or name another column"
         )
     if keys.classes is not None:
         _check_largest_class(opened, keys.classes[rows], folds, option)
+
+
+def _fewer(option: str, most: int) -> str:
+    """Return the advice to give fewer folds, `most` at most."""
+    if option == "--folds":
+        return f"give at most --folds {most}" if most > 1 else "add rows"
+    return f"lower it: --set folds={most}" if most > 1 else "train without: --set folds=null"
 
 
 def _check_largest_class(opened: OpenedDataset, classes: Indices, folds: int, option: str) -> None:
@@ -288,6 +296,6 @@ def _check_largest_class(opened: OpenedDataset, classes: Indices, folds: int, op
     if most < folds:
         raise DataError(
             f"{opened.table.name}: each class of '{opened.target_values.names[0]}' has at most "
-            f"{most} rows, too few for {option} {folds}; give at most {option} {most}, or draw the "
+            f"{most} rows, too few for {option} {folds}; {_fewer(option, most)}, or draw the "
             "folds regardless of class: --set dataset.split.stratify=false"
         )

@@ -1,28 +1,56 @@
 """The preset of a config, expanded for its table."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.presets.choose import TableSize
 from bpnet.config.presets.expand import expand, preset_of
+from bpnet.data.splitting import Indices
+from bpnet.errors import DataError
 from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.split import draw_split
+from bpnet.preparation.training_folds import draw_folds, fold_split, without_validation
 
 
 def with_preset(opened: OpenedDataset) -> OpenedDataset:
-    """Return the dataset with its config's preset, if there is one, written out for the table."""
+    """Return the dataset with its config's preset, if there is one, written out for the table.
+
+    Raises DataError if the rows cannot be split.
+    """
     loaded = opened.loaded
     if preset_of(loaded) is None:
         return opened
-    target_values, split = opened.target_values, loaded.config.dataset.split
-    rows = len(target_values.kept_rows)
-    test = split.amount("test")
+    rows = fold_split(draw_split(replace(opened, loaded=without_validation(loaded))))["train"]
     table = TableSize(
-        rows=max(rows - (test if isinstance(test, int) else round(rows * test)), 1),
+        rows=len(rows),
         columns=len(opened.candidates),
-        task=target_values.task,
-        by_time=split.time is not None,
+        task=opened.target_values.task,
+        by_time=loaded.config.dataset.split.time is not None,
     )
-    return replace(opened, loaded=expand(loaded, table))
+    return with_possible_folds(replace(opened, loaded=expand(loaded, table)), [rows])
+
+
+def with_possible_folds(opened: OpenedDataset, each: Sequence[Indices]) -> OpenedDataset:
+    """Return the dataset with fewer folds, if a preset chose more than can be drawn.
+
+    `each` has sets of rows to fold, whose rows, groups or times may be too few. Folds that the user
+    has set stay, and so do those of rows that cannot be folded at all.
+    """
+    loaded = opened.loaded
+    chosen = loaded.config.folds
+    if chosen is None or ("folds",) in loaded.source.lines:
+        return opened
+    for folds in range(chosen, 1, -1):
+        config = replace(loaded.config, folds=folds)
+        fewer = replace(opened, loaded=replace(loaded, config=config))
+        try:
+            for rows in each:
+                draw_folds(fewer, rows)
+        except DataError:
+            continue
+        return fewer
+    return opened
 
 
 def one_network(loaded: LoadedConfig) -> LoadedConfig:

@@ -9,7 +9,7 @@ import numpy as np
 from bpnet.config.loading import LoadedConfig
 from bpnet.data.splitting import Indices, Part
 from bpnet.engine.component import Array
-from bpnet.errors import ConfigError
+from bpnet.messages import counted
 from bpnet.preparation.folds import Fold, draw_training_folds
 from bpnet.preparation.open import OpenedDataset
 
@@ -53,14 +53,26 @@ class TrainingFolds:
             return np.asarray(total / count)
 
 
-def fold_split(loaded: LoadedConfig, parts: Mapping[Part, Indices]) -> dict[Part, Indices]:
-    """Return the parts with the validation rows among the training rows.
-
-    Raises ConfigError if the config names validation rows, which would then choose nothing.
-    """
-    _refuse_named_validation(loaded)
+def fold_split(parts: Mapping[Part, Indices]) -> dict[Part, Indices]:
+    """Return the parts with the validation rows among the training rows."""
     merged = np.sort(np.concatenate([parts["train"], parts["validation"]]))
     return {"train": merged, "validation": merged[:0], "test": parts["test"]}
+
+
+def named_validation_warnings(loaded: LoadedConfig, parts: Mapping[Part, Indices]) -> list[str]:
+    """Warn of validation rows that a column, a file or a list names: with folds they train, too."""
+    count, split = len(parts["validation"]), loaded.config.dataset.split
+    if not count:
+        return []
+    key = "path.validation"
+    if split.column is not None or split.validation_rows is not None:
+        key = "split.column" if split.column is not None else "split.validation_rows"
+    option = "folds=null" if ("folds",) in loaded.source.lines else "preset=fast"
+    return [
+        f"dataset.{key} names {counted(count, 'validation row')}, which train, too: with folds "
+        f"each network holds out others; to choose by those rows, train without folds:"
+        f" --set {option}"
+    ]
 
 
 def draw_folds(opened: OpenedDataset, rows: Indices) -> TrainingFolds:
@@ -74,20 +86,6 @@ def draw_folds(opened: OpenedDataset, rows: Indices) -> TrainingFolds:
     assert config.folds is not None
     drawn = draw_training_folds(opened, config.folds, config.replicas, rows)
     return TrainingFolds(rows, drawn, config.replicas)
-
-
-def _refuse_named_validation(loaded: LoadedConfig) -> None:
-    config = loaded.config
-    split, path = config.dataset.split, config.dataset.path
-    problems = []
-    if split.validation_rows is not None:
-        text = "names rows, but with folds each network holds out other rows; remove it"
-        problems.append(loaded.problem(("dataset", "split", "validation_rows"), text))
-    if path is not None and not isinstance(path, str) and path.validation is not None:
-        text = "is set, but with folds each network holds out other rows; remove it"
-        problems.append(loaded.problem(("dataset", "path", "validation"), text))
-    if problems:
-        raise ConfigError(problems)
 
 
 def without_validation(loaded: LoadedConfig) -> LoadedConfig:

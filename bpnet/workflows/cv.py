@@ -17,7 +17,7 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold, check_foldable, draw_folds
 from bpnet.preparation.open import OpenedDataset, open_dataset
 from bpnet.preparation.positive_class import with_positive_class
-from bpnet.preparation.preset import with_preset
+from bpnet.preparation.preset import with_possible_folds, with_preset
 from bpnet.preparation.rare_classes import rare_class_warnings
 from bpnet.preparation.row_keys import read_row_keys
 from bpnet.preparation.table import open_dataset_table
@@ -98,6 +98,7 @@ def cross_validate(
     for text in rare_class_warnings(opened.target_values, read_row_keys(opened), folds):
         watcher.warn(text)
     if config.folds is not None:
+        opened = with_possible_folds(opened, [fold.parts["train"] for fold in drawn])
         return _cross_validate_members(opened, drawn, runs, name, command, watcher, start)
     passes = in_passes([plan_fold(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
     first = encode_pass(passes[0], runs)  # in most tables every bad cell is met here

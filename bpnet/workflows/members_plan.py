@@ -12,7 +12,12 @@ from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.rare_classes import rare_class_warnings
 from bpnet.preparation.row_keys import read_row_keys
 from bpnet.preparation.split import draw_split, split_dataset
-from bpnet.preparation.training_folds import TrainingFolds, draw_folds, fold_split
+from bpnet.preparation.training_folds import (
+    TrainingFolds,
+    draw_folds,
+    fold_split,
+    named_validation_warnings,
+)
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,8 @@ def plan_members(opened: OpenedDataset, parts: Mapping[Part, Indices] | None = N
     default those that `dataset.split` draws or names. Raises ConfigError or DataError.
     """
     loaded = opened.loaded
-    split = split_dataset(
-        opened, fold_split(loaded, draw_split(opened) if parts is None else parts)
-    )
+    parts = draw_split(opened) if parts is None else parts
+    split = split_dataset(opened, fold_split(parts))
     folds = draw_folds(opened, split.parts["train"])
     given = loaded.config.members
     each = [loaded] if given is None else [loaded.of_member(k) for k in range(len(given))]
@@ -74,9 +78,10 @@ def plan_members(opened: OpenedDataset, parts: Mapping[Part, Indices] | None = N
     return MembersPlan(
         loaded=loaded,
         members=members,
-        names=[member.name or str(k) for k, member in enumerate(given or [], start=1)] or [""],
+        names=loaded.config.member_names or [""],
         folds=folds,
         warnings=[
+            *named_validation_warnings(loaded, parts),
             *rare_class_warnings(
                 opened.target_values, read_row_keys(opened), loaded.config.folds, folds.rows
             ),
@@ -90,4 +95,5 @@ def _rows_never_held_out(folds: TrainingFolds) -> list[str]:
     never = len(folds.rows) - len(set().union(*(rows.tolist() for rows in folds.held_out)))
     if not never:
         return []
-    return [f"{counted(never, 'training row')} are in no fold, so that no score is of them"]
+    are, them = ("is", "it") if never == 1 else ("are", "them")
+    return [f"{counted(never, 'training row')} {are} in no fold, so that no score is of {them}"]

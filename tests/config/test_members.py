@@ -86,3 +86,10 @@ def test_a_problem_of_a_member_names_the_line_that_wrote_the_key():
 def test_members_and_refit_need_folds(key):
     with pytest.raises(ConfigError, match="needs folds, such as --set folds=5"):
         load(f"dataset: {{path: t.csv, target: y}}\n{key}\n")
+
+
+@pytest.mark.parametrize("members", ["[{name: a}, {}, {name: a}]", "[{}, {name: '1'}]"])
+def test_two_members_of_one_name_are_refused(members):
+    text = f"dataset: {{path: t.csv, target: y}}\nfolds: 3\nmembers: {members}\n"
+    with pytest.raises(ConfigError, match=r"line 3: members names '[a1]' twice; give each"):
+        load_config(parse_source(text, "c.yaml"))

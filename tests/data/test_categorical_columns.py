@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from bpnet.data.encoding import Encoder, column_fitters
 from bpnet.data.encoding.columns import OneHotColumn
-from bpnet.data.encoding.settings import AnyCategorical, Embedded, Impute, OneHot, Ordinal, Refuse
+from bpnet.data.encoding.settings import (
+    AnyCategorical,
+    AutoCategories,
+    Embedded,
+    Impute,
+    OneHot,
+    Ordinal,
+    Refuse,
+)
 from bpnet.data.reading import Table, table_from_rows
 from bpnet.errors import DataError
 
@@ -117,6 +125,41 @@ def test_a_hundred_thousand_categories():
             "float32",
         )[1]
     )
+
+
+@pytest.mark.parametrize(
+    ("rare", "most", "kind", "codes"),
+    [
+        (1, 4, "one_hot", 4),
+        (1, 3, "embedding", 4),
+        (2, 3, "one_hot", 4),  # b, c and d are not rare; a is pooled
+        (2, 2, "embedding", 4),
+        (4, 1, "plus_minus", 2),
+        (5, 1, "plus_minus", 2),  # all are rare but the most frequent, which never is
+    ],
+)
+def test_a_column_of_many_categories_has_vectors(rare, most, kind, codes):
+    auto = AutoCategories(rare=rare, most=most, size=3, hot=1.66, binary="plus_minus")
+    whole = table(c=list("abbcccdddd"))
+    (column,) = fitted(whole, column_options("categorical", categorical=auto)).columns
+    assert (column.kind, column.code_count) == (kind, codes)
+    assert getattr(column, "size", 3) == 3
+    assert getattr(column, "hot", 1.66) == 1.66
+
+
+def test_booleans_and_pairs_are_as_with_one_hot():
+    whole = table(c=["p", "q", "p"], b=["yes", "no", "yes"])
+    for categorical in (AutoCategories(binary="plus_minus", rare=1), AutoCategories(rare=1)):
+        same = OneHot(binary=categorical.binary, rare=1)
+        both = [
+            fitted(
+                whole,
+                column_options("categorical", categorical=one),
+                column_options("boolean", categorical=one),
+            ).columns
+            for one in (categorical, same)
+        ]
+        assert both[0] == both[1]
 
 
 def rare_cities() -> Table:

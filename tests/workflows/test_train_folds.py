@@ -141,7 +141,7 @@ def test_by_time_each_fold_is_a_span_and_test_rows_are_later(tmp_path):
     config = tmp_path / "case.yaml"
     config.write_text(NUMBERS.replace("test: 0.2", "test: 0.2, time: day"))
     opened = open_dataset(without_validation(read_config(config)))
-    parts = fold_split(opened.loaded, draw_split(opened))
+    parts = fold_split(draw_split(opened))
     folds = draw_folds(opened, parts["train"])
     assert order[parts["train"]].max() < order[parts["test"]].min()
     for trained, held_out in zip(folds.trained, folds.held_out, strict=True):
@@ -274,12 +274,7 @@ def test_networks_that_all_diverge_are_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "error", "message"),
     [
-        ("folds=80", DataError, "has 72 rows, too few for folds: 80; give fewer folds"),
-        (
-            "dataset.split.validation_rows=[1]",
-            ConfigError,
-            "dataset.split.validation_rows names rows, but with folds each network holds out",
-        ),
+        ("folds=80", DataError, "has 72 rows, too few for folds: 80; lower it: --set folds=72"),
         ("folds=1", ConfigError, "folds is 1; it must be at least 2"),
         ("calibration=platt", ConfigError, "calibration is 'platt'; it must be temperature, "),
     ],

@@ -66,7 +66,8 @@ def _hold_out(keys: dict[str, Any], table: TableSize) -> int:
         folds = _folds(table.rows)
         keys["folds"] = folds
         return table.rows * (folds - 1) // folds
-    share = 0.15 if table.by_time else 0.1
+    # of few rows more, so that they are 10 if possible
+    share = 0.15 if table.by_time else round(min(max(10 / table.rows, 0.1), 0.3), 2)
     many = share * table.rows > _MOST_HELD_OUT
     keys["dataset"]["split"] = {"validation": _MOST_HELD_OUT if many else share}
     return table.rows - min(round(share * table.rows), _MOST_HELD_OUT)

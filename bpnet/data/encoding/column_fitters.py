@@ -33,6 +33,7 @@ from bpnet.data.encoding.frequent_values import fit_frequent_values
 from bpnet.data.encoding.scalers import fit_scaler
 from bpnet.data.encoding.settings import (
     AnyMissing,
+    AutoCategories,
     Cycle,
     Embedded,
     Impute,
@@ -174,6 +175,8 @@ class CategoryFitter:
         stats.merge_spellings()
         if isinstance(options, Ordinal):
             return self._ordinal(name, options)
+        if isinstance(options, AutoCategories):
+            options = options.of(sum(n >= options.rare for n in stats.counts.values()))
         pooled = self._pooled(name, options)
         codes = len(pooled["levels"]) + pooled["pools"]
         if isinstance(options, Embedded):
@@ -261,7 +264,8 @@ class BooleanFitter:
             true=pair[1],
             fill=fill,
             varies=len(words) > 1,
-            plus_minus=isinstance(options, OneHot) and options.binary == "plus_minus",
+            plus_minus=isinstance(options, OneHot | AutoCategories)
+            and options.binary == "plus_minus",
         )
 
 

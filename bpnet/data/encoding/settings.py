@@ -176,6 +176,36 @@ class OneHot(Component):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AutoCategories(Component):
+    """By their number in a column: an input for each, or a trained vector for each of many.
+
+    A column of at most `most` categories is encoded by `one_hot`, one of more by `embedding`.
+    """
+
+    kind: Literal["auto"] = "auto"
+    most: int = number(100, ge=1)
+    """Largest number of categories with an input each. Example: `most: 50`."""
+    rare: int = number(5, ge=1)
+    """Training rows that a category needs for an input or a vector of its own; rarer ones share
+    one. With 1 none is rare. Example: `rare: 2`.
+    """
+    size: int | None = number(None, ge=1, le=1000)
+    """Numbers in the vector of each category, as in `embedding`. Example: `size: 8`."""
+    hot: float = number(1.0, gt=0)
+    """Value of a category's input in its rows, as in `one_hot`. Example: `hot: 1.66`."""
+    binary: Literal["one_hot", "plus_minus"] = "one_hot"
+    """Inputs of columns of two categories, and of booleans, as in `one_hot`.
+    Example: `binary: plus_minus`.
+    """
+
+    def of(self, categories: int) -> "OneHot | Embedded":
+        """Return the encoding of a column with a number of categories that are not rare."""
+        if categories > self.most:
+            return Embedded(size=self.size, rare=self.rare)
+        return OneHot(rare=self.rare, most=self.most, hot=self.hot, binary=self.binary)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ordinal(Component):
     """One input from 0, the first category, to 1, the last."""
 
@@ -295,6 +325,6 @@ class Refuse(Component):
 
 
 AnyNumeric = AnyScaling | Periodic | PiecewiseLinear
-AnyCategorical = OneHot | Ordinal | Embedded
+AnyCategorical = OneHot | AutoCategories | Ordinal | Embedded
 AnyMissing = Impute | Refuse
 AnyOfColumn = AnyNumeric | AnyCategorical | DateParts

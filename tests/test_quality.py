@@ -37,11 +37,11 @@ from quality_wild import wild_goals
 from scipy.stats import rankdata
 from sklearn import metrics
 
-from bpnet.config.presets.choose import TableSize, preset_keys
+from bpnet.config.loading import read_config
+from bpnet.preparation.open import open_dataset
+from bpnet.preparation.preset import with_preset
 
 RECORDED = Path(__file__).parent / "support" / "recorded_figures.csv"
-
-SIZE = TableSize(rows=40, columns=2, task="classification", classes=2, by_time=False)
 
 STANDINGS = {  # average rank, mean error, rank in log loss, seconds of a fit
     "realmlp_td": (3.75, 0.1355, 4.50, 7.56),
@@ -230,12 +230,13 @@ def test_a_member_is_left_out_of_the_preset_written_out(tmp_path: Path) -> None:
     table.write(tmp_path / "train.csv", rows, with_target=True)
     config = tmp_path / "config.yaml"
 
-    def members(model: Model) -> list[str]:
+    def members(model: Model) -> list[str | None]:
         model.written(table, tmp_path / "train.csv", config)
-        return [member["name"] for member in yaml.safe_load(config.read_text())["members"]]
+        expanded = with_preset(open_dataset(read_config(config))).loaded.config
+        return [member.name for member in expanded.members or []]
 
     model = Model.preset("default")
-    every = [member["name"] for member in preset_keys("default", SIZE)["members"]]
+    every = members(model)
     assert members(variants(model, [f"without {every[1]}"])[1]) == [every[0], *every[2:]]
     with pytest.raises(SystemExit, match="there is no member plwx"):
         members(variants(model, ["without plwx"])[1])

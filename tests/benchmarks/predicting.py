@@ -1,7 +1,7 @@
 """Cost of predicting on a large CSV: `bpnet predict` against a script of pandas and scikit-learn.
 
     python tests/benchmarks/predicting.py [--rows 1000000] [--large-rows 5000000] [--repeats 3]
-                                          [--folder DIR]
+                                          [--presets] [--folder DIR]
 
 Both networks have hidden layers of 64 and 64 units and are trained, for only a few epochs, on
 100,000 rows of 20 columns: 16 of numbers and 4 of text, a quarter of them with missing values. Then
@@ -13,6 +13,9 @@ Goals with 1,000,000 rows: the ratio of the median times at least 2.5, bpnet's p
 600 MB, and its peak with 5,000,000 rows at most 10 % above that. The script's times of reading,
 transforming, predicting and writing are printed below the table. The first line says if pyarrow is
 installed, because pandas then uses it, which changes the script's times.
+
+With --presets, the presets `fast` (one network) and `default` are trained on 5,000 rows instead,
+and predict ROWS rows in turn. Goal: the default model takes at most 4 times as long.
 """
 
 import argparse
@@ -26,6 +29,7 @@ from pathlib import Path
 from measuring import BPNET, Cost, cost, generate, machine, scratch, show, train
 
 TRAINING_ROWS = 100_000
+PRESET_ROWS = 5_000
 BYTES = 600
 """Disk space for each row: of the table and of both tables with predictions."""
 
@@ -161,6 +165,34 @@ def measure(folder: Path, rows: int, large_rows: int, repeats: int) -> None:
     )
 
 
+def measure_presets(folder: Path, rows: int, repeats: int) -> None:
+    """Train the presets, let each predict in turn, and print time and memory."""
+    table, output = folder / "rows.csv", folder / "predicted.csv"
+    generate(folder / "train.csv", PRESET_ROWS)
+    generate(table, rows, "--target", "none")
+    costs: dict[str, list[Cost]] = {"fast": [], "default": []}
+    runs = {}
+    for name in costs:
+        config = folder / f"{name}.yaml"
+        config.write_text(f"dataset: {{path: train.csv, target: target}}\npreset: {name}\n")
+        runs[name], _ = train(config, folder)
+    for _ in range(repeats):
+        for name, run in runs.items():
+            command = [BPNET, "predict", str(run), str(table), "-o", str(output)]
+            costs[name].append(predicted(command, output, rows))
+    print(f"\n{machine()}\n")
+    show(
+        ["", "rows", "median", "range", "CPU", "peak"],
+        [row(name, rows, spent) for name, spent in costs.items()],
+    )
+    one, several = costs.values()
+    for unit in ("seconds", "cpu_seconds"):
+        ratio = statistics.median(getattr(spent, unit) for spent in several) / statistics.median(
+            getattr(spent, unit) for spent in one
+        )
+        print(f"ratio of the median {unit} {ratio:.2f}, goal at most 4")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -173,6 +205,11 @@ if __name__ == "__main__":
     parser.add_argument(
         "--folder", type=Path, help="where a folder is made for the tables, and deleted in the end"
     )
+    parser.add_argument("--presets", action="store_true", help="fast and default instead")
     given = parser.parse_args()
+    if given.presets:
+        with scratch(given.folder, BYTES * given.rows) as made:
+            measure_presets(made, given.rows, given.repeats)
+        sys.exit()
     with scratch(given.folder, BYTES * (TRAINING_ROWS + given.rows + given.large_rows)) as made:
         measure(made, given.rows, given.large_rows, given.repeats)

@@ -1,10 +1,9 @@
 """The folds of a cross-validation, as scikit-learn draws them, each with its validation rows."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.config.schema import Config
 from bpnet.data.spelling import number_spelling
 from bpnet.data.splitting import Indices, Part, SplitOptions, split_rows
+from bpnet.data.splitting.folds import k_fold, stratified_k_fold
 from bpnet.errors import ConfigError, DataError
 from bpnet.messages import counted
 from bpnet.preparation.open import OpenedDataset
@@ -218,30 +218,51 @@ def _fold_rows(
 
     Of folds by time the other rows are the earlier ones, or, with `spans`, all.
     """
+    shuffled = config.dataset.split.shuffle
+    seed = config.split_seed + repeat if shuffled else None
+    classes = None if keys.classes is None else keys.classes[rows]
+    if keys.times is not None:
+        pairs = _folds_by_time(keys.times[rows], folds, spans=spans)
+    elif keys.groups is not None:
+        pairs = _folds_by_group(keys.groups[rows], classes, folds, seed)
+    elif classes is not None:
+        pairs = stratified_k_fold(classes, folds, seed)
+    else:
+        pairs = k_fold(len(rows), folds, seed)
+    for others, tested in pairs:
+        yield rows[others], rows[tested]
+
+
+def _folds_by_time(
+    times: np.ndarray, folds: int, *, spans: bool
+) -> Iterator[tuple[Indices, Indices]]:
+    """Yield folds of the distinct times, by the rows of those times (N,)."""
+    distinct, time_of_row = np.unique(times, return_inverse=True)
+    if spans:
+        by_time: Iterable[tuple[Indices, Indices]] = k_fold(len(distinct), folds, None)
+    else:
+        from sklearn.model_selection import TimeSeriesSplit  # slow to import
+
+        by_time = TimeSeriesSplit(folds).split(distinct)
+    for earlier, tested in by_time:
+        yield (
+            np.flatnonzero(np.isin(time_of_row, earlier)),
+            np.flatnonzero(np.isin(time_of_row, tested)),
+        )
+
+
+def _folds_by_group(
+    groups: Indices, classes: Indices | None, folds: int, seed: int | None
+) -> Iterator[tuple[Indices, Indices]]:
+    """Yield folds of whole groups (N,)."""
     from sklearn import model_selection as sk  # slow to import
 
-    chance: dict[str, Any] = {"shuffle": True, "random_state": config.split_seed + repeat}
-    if not config.dataset.split.shuffle:
-        chance = {"shuffle": False}
-    if keys.times is not None:
-        # folds of the distinct times, then the rows of those times
-        times, time_of_row = np.unique(keys.times[rows], return_inverse=True)
-        by_time = sk.KFold(folds) if spans else sk.TimeSeriesSplit(folds)
-        for earlier, tested in by_time.split(times):
-            yield rows[np.isin(time_of_row, earlier)], rows[np.isin(time_of_row, tested)]
-        return
-    classes = None if keys.classes is None else keys.classes[rows]
-    groups = None if keys.groups is None else keys.groups[rows]
-    if groups is None:
-        splitter = (sk.KFold if classes is None else sk.StratifiedKFold)(folds, **chance)
-    else:
-        by_group = sk.GroupKFold if classes is None else sk.StratifiedGroupKFold
-        splitter = by_group(folds, **chance)
+    by_group = sk.GroupKFold if classes is None else sk.StratifiedGroupKFold
+    splitter = by_group(folds, shuffle=seed is not None, random_state=seed)
     with warnings.catch_warnings():
         # a class with fewer rows than folds, of which `rare_classes` warns
         warnings.filterwarnings("ignore", "The least populated class")
-        for others, tested in splitter.split(rows, classes, groups):
-            yield rows[others], rows[tested]
+        yield from splitter.split(groups, classes, groups)
 
 
 def _check_enough(

@@ -183,6 +183,15 @@ def metrics_at(statistic: Statistic, counts: Floats) -> MetricValues:
     return _metrics(statistic, _contributions(statistic, blocks), counts, with_ranks=True)
 
 
+def values_of_all_rows(statistic: Statistic, *, with_ranks: bool) -> dict[str, float | None]:
+    """Return every metric of the rows as they are, None where undefined; ranks only on request."""
+    whole = Blocks(np.zeros(statistic.rows, np.intp), 1)
+    values = statistic.of_sums(_contributions(statistic, whole))
+    if with_ranks and statistic.ranked is not None:
+        values |= statistic.ranked.at(np.ones((1, statistic.rows)))
+    return {name: None if np.isnan(value[0]) else float(value[0]) for name, value in values.items()}
+
+
 def ratio(above: Floats, below: Floats) -> Floats:
     """Return above / below, and nan where below is 0."""
     shape = np.broadcast_shapes(above.shape, below.shape)

@@ -1,15 +1,14 @@
 """Scores: every metric of a task's predictions on given rows, each with its interval."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn import metrics
 
-from bpnet.config.task import Task
 from bpnet.data.reading.column import Floats
-from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
+from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.scoring.bootstrap import RESAMPLES, Score, bootstrap
 from bpnet.scoring.metric import TargetRows, mean_or_none
 from bpnet.scoring.metrics import EVALUATION_METRICS
@@ -209,33 +208,6 @@ def _in_unit(scores: Regression, unit: float) -> Regression:
             for target in scores.per_target
         ],
     )
-
-
-def metric_values(
-    target: AnyTarget, true: np.ndarray, predicted: Floats, names: Collection[str]
-) -> dict[str, float | None]:
-    """Return some metrics of predictions, by name, without intervals: see `score_predictions`."""
-    if isinstance(target, Quantities):
-        unit = squarable_unit(true)
-        each = [TargetRows(true[:, k] / unit, predicted[:, k] / unit) for k in range(true.shape[1])]
-        values: dict[str, float | None] = {}
-        for metric in EVALUATION_METRICS["regression"]:
-            if metric.name in names:
-                value = mean_or_none([metric.formula("regression").of_rows(one) for one in each])
-                values[metric.name] = in_unit(value, unit) if metric.has_unit else value
-        return values
-    shares = np.clip(predicted.astype(np.float64), 0, 1)
-    task: Task = "classification" if isinstance(target, Classes) else "multilabel"
-    sample = (
-        ClassSample(true, shares, target.positive_number)
-        if isinstance(target, Classes)
-        else LabelSample(true, shares)
-    )
-    return {
-        metric.name: metric.formula(task).of_rows(sample)
-        for metric in EVALUATION_METRICS[task]
-        if metric.name in names
-    }
 
 
 def score_predictions(

@@ -24,7 +24,7 @@ class TaskMetrics:
         self.rows, self.width = sample.rows, sample.width
         self.ranked: RankStatistic = sample.ranked
         self._sample = sample
-        self._task, self._sums = _task_and_sums(sample)
+        self.task, self._sums = _task_and_sums(sample)
 
     def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:
         """Return what each block of the sample's rows adds to the sums."""
@@ -34,8 +34,8 @@ class TaskMetrics:
         """Return the metrics (S,) that are functions of the sums."""
         named_sums = self._sums(sums)
         formulas = {
-            metric.name: metric.formula(self._task).of_sums
-            for metric in EVALUATION_METRICS[self._task]
+            metric.name: metric.formula(self.task).of_sums
+            for metric in EVALUATION_METRICS[self.task]
         }
         return {name: of_sums(named_sums) for name, of_sums in formulas.items() if of_sums}
 

@@ -14,6 +14,7 @@ from bpnet.runs.members_log import MembersLog
 from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
+from bpnet.scoring.metric_values import metric_values
 from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.workflows.combine_members import combine_members
 from bpnet.workflows.member_session import MemberSession
@@ -69,8 +70,6 @@ class MembersCVSession(MemberSession):
 
     def _score(self, fold: Fold, plan: MembersPlan, trained: Sequence[TrainedMember]) -> None:
         """Score a fold's ensemble on the rows of the fold."""
-        from bpnet.scoring.scores import metric_values  # deferred: scikit-learn takes a second
-
         if not trained:
             self.left_out.append({"repeat": fold.repeat, "fold": fold.fold})
             return

@@ -21,6 +21,7 @@ from bpnet.runs.members_log import MembersLog
 from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_splits
+from bpnet.scoring.metric_values import metric_values
 from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS
 from bpnet.workflows.combine_members import CombinedMembers, combine_members
 from bpnet.workflows.member_session import MemberSession
@@ -206,8 +207,6 @@ class _FoldsSession(MemberSession):
 
     def _score(self, rows: Indices, predicted: Array, names: Collection[str]) -> Metrics:
         """Return some metrics of predictions (N, K) for these rows of the table."""
-        from bpnet.scoring.scores import metric_values  # deferred: scikit-learn takes a second
-
         fitted = self._plan.members[0]
         true = fitted.split.target_values.values[rows]
         return metric_values(fitted.target, true, predicted, names)

@@ -8,9 +8,21 @@ from bpnet.config.presets.choose import TableSize
 from bpnet.config.presets.expand import expand, preset_of
 from bpnet.data.splitting import Indices
 from bpnet.errors import DataError
-from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.open import OpenedDataset, open_dataset
 from bpnet.preparation.split import draw_split
+from bpnet.preparation.table import open_dataset_table
 from bpnet.preparation.training_folds import draw_folds, fold_split, without_validation
+
+
+def open_with_preset(loaded: LoadedConfig) -> OpenedDataset:
+    """Open a config's table, and write out the config's preset for it, if it has one.
+
+    The cells are kept if several members may read them. Raises DataError as `open_dataset` does.
+    """
+    table = open_dataset_table(loaded)
+    if loaded.config.folds is not None or preset_of(loaded) is not None:
+        table = table.kept()
+    return with_preset(open_dataset(loaded, table))
 
 
 def with_preset(opened: OpenedDataset) -> OpenedDataset:

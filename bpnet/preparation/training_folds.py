@@ -12,6 +12,7 @@ from bpnet.engine.component import Array
 from bpnet.messages import counted
 from bpnet.preparation.folds import Fold, draw_training_folds
 from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.split import SplitDataset, draw_split, split_dataset
 
 
 @dataclass(frozen=True)
@@ -94,3 +95,16 @@ def without_validation(loaded: LoadedConfig) -> LoadedConfig:
     split = replace(dataset.split, validation=0.0)
     config = replace(loaded.config, dataset=replace(dataset, split=split))
     return replace(loaded, config=config)
+
+
+def split_first_member(opened: OpenedDataset) -> SplitDataset:
+    """Return the dataset, split as for the first member; its training rows are those of all folds.
+
+    A config without folds is split as it says.
+    """
+    loaded = opened.loaded
+    if loaded.config.folds is None:
+        return split_dataset(opened)
+    loaded = without_validation(loaded.of_member(0) if loaded.config.members else loaded)
+    opened = replace(opened, loaded=loaded)
+    return split_dataset(opened, fold_split(loaded, draw_split(opened)))

@@ -10,7 +10,7 @@ from bpnet.data.roles import GIVEN_REASON
 from bpnet.messages import counted, quoted_list, set_option
 from bpnet.reports.tables import table
 from bpnet.reports.text import duration, rounded
-from bpnet.workflows.check import Inspection, TableFormat
+from bpnet.workflows.check import Cost, Inspection, TableFormat
 
 MAX_COLUMNS = 40
 """With more columns than these, those that are used are summed up by role."""
@@ -97,7 +97,22 @@ def _table_lines(inspection: Inspection) -> list[str]:
         f"{inspection.table}: {counted(inspection.rows, 'row')}: {parts}{without}",
         *_format_lines(inspection.format),
         f"{inspection.task} of {quoted_list(inspection.targets)}: {inspection.why}",
+        *_preset_lines(inspection),
     ]
+
+
+def _preset_lines(inspection: Inspection) -> list[str]:
+    """Return which preset completes the config, and what it trains for this number of rows."""
+    if inspection.preset is None:
+        return []
+    why = "" if inspection.preset_given else " (the config has no other settings)"
+    trains = "one network"
+    if inspection.folds:
+        kinds = counted(len(inspection.members), "kind")
+        trains = f"{kinds} of network, {inspection.folds} folds"
+    elif inspection.networks > 1:
+        trains = counted(inspection.networks, "network")
+    return [f"preset {inspection.preset}{why}: {trains}"]
 
 
 def _time_lines(inspection: Inspection) -> list[str]:
@@ -179,16 +194,48 @@ def _target_lines(inspection: Inspection) -> list[str]:
 
 
 def _cost_lines(inspection: Inspection) -> list[str]:
-    """Return the size of the network, and the memory and time that training takes."""
+    """Return the size of the networks, and the memory and time that training takes."""
     cost = inspection.cost
-    where = "in memory" if cost.storage == "memory" else "on disk"
+    outputs = counted(inspection.outputs, "output")
+    if not inspection.members:
+        return [
+            f"network: {counted(inspection.inputs, 'input')}, {outputs}, "
+            f"{counted(inspection.parameters, 'parameter')}",
+            *_memory_lines([cost]),
+            f"time:    about {duration(cost.seconds_per_epoch)} an epoch, "
+            f"{duration(cost.seconds)} for {counted(cost.epochs, 'epoch')}",
+        ]
+    members = inspection.members
+    rows = [
+        [
+            member.name or "all",
+            *(f"{number:,}" for number in (member.networks, member.inputs, member.parameters)),
+            f"{member.cost.epochs:,}",
+            duration(member.cost.seconds),
+        ]
+        for member in members
+    ]
+    parameters = sum(member.networks * member.parameters for member in members)
+    header = ["member", "networks", "inputs", "parameters of each", "epochs", "time"]
     return [
-        f"network: {counted(inspection.inputs, 'input')}, "
-        f"{counted(inspection.outputs, 'output')}, {counted(inspection.parameters, 'parameter')}",
-        f"memory:  about {_size_text(cost.encoded_bytes)} for the encoded rows, {where}",
-        f"         about {_size_text(cost.parameter_bytes)} for the parameters and their training",
-        f"time:    about {duration(cost.seconds_per_epoch)} an epoch, {duration(cost.seconds)} for "
-        f"{counted(cost.epochs, 'epoch')}",
+        *table(header, rows, numbers=True),
+        "",
+        f"network: {inspection.networks} of {inspection.folds} folds, {outputs}; "
+        f"{counted(parameters, 'parameter')} in all",
+        *_memory_lines([member.cost for member in members]),
+        f"time:    at most about {duration(inspection.seconds)}; "
+        "early stopping usually ends it sooner",
+    ]
+
+
+def _memory_lines(costs: Sequence[Cost]) -> list[str]:
+    """Return the memory that training takes: that of the largest member, for each has its turn."""
+    encoded = max(costs, key=lambda cost: cost.encoded_bytes)
+    where = "in memory" if encoded.storage == "memory" else "on disk"
+    parameters = max(cost.parameter_bytes for cost in costs)
+    return [
+        f"memory:  about {_size_text(encoded.encoded_bytes)} for the encoded rows, {where}",
+        f"         about {_size_text(parameters)} for the parameters and their training",
     ]
 
 

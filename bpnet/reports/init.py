@@ -8,7 +8,7 @@ from bpnet.config.yaml_tree import Dumper
 from bpnet.messages import counted, quoted_list, shell_path, shell_quoted
 from bpnet.reports.check import column_lines
 from bpnet.reports.tables import table
-from bpnet.workflows.init import Draft
+from bpnet.workflows.init import Draft, DraftSettings
 from bpnet.workflows.list_columns import ColumnList
 
 IMBALANCE = 5
@@ -88,7 +88,6 @@ def _heading(draft: Draft, file: str) -> list[str]:
 
 def _keys(draft: Draft) -> list[str]:
     """Return the keys, those that have a good default as comments."""
-    settings = draft.settings
     task = f"task: {draft.given_task}" if draft.given_task else f"# task: {draft.task}"
     return [
         task,
@@ -97,19 +96,48 @@ def _keys(draft: Draft) -> list[str]:
         "dataset:",
         *_dataset_keys(draft),
         "",
-        "architecture:",
-        f"  hidden: {list(settings.hidden)}   # units of each hidden layer",
-        f"  activation: {settings.activation}",
-        f"  dropout: {settings.dropout:g}   # share of their units left out of each step",
+        *_preset_keys(draft),
         "",
+        *map(_comment, _plain_network(draft.settings)),
+    ]
+
+
+def _preset_keys(draft: Draft) -> list[str]:
+    """Return the preset, what it trains on this table, and the keys one would change."""
+    rows = counted(draft.training_rows, "training row")
+    trains = f"networks for {rows}"
+    folds = "# replicas: 4   # networks, whose mean predicts"
+    if draft.folds:
+        trains = f"{counted(draft.members, 'kind')} of network, {draft.folds} folds of {rows}"
+        folds = (
+            f"# folds: {draft.folds}   # networks of each kind; each holds out another part of the "
+            "rows"
+        )
+    calibration = ["# calibration: temperature   # of the probabilities; or isotonic, none"]
+    return [
+        f"preset: {draft.preset}   # {trains}",
+        "#   fast: one network, in seconds; best: more networks; bpnet guide ensembles",
+        folds,
+        *(calibration if draft.task != "regression" else []),
+        f"# training: {{epochs: {draft.epochs}}}   "
+        "# at most: early stopping usually ends training sooner",
+    ]
+
+
+def _plain_network(settings: DraftSettings) -> list[str]:
+    """Return the keys of one network whose every setting is in sight."""
+    early = f"early_stopping: {{patience: {settings.patience}}}"
+    return [
+        "One network to tune by hand, in place of the preset:",
+        f"architecture: {{hidden: {list(settings.hidden)}, activation: {settings.activation}, "
+        f"dropout: {settings.dropout:g}}}",
         "training:",
-        f"  epochs: {settings.epochs}   # at most: early stopping usually ends training sooner",
+        f"  epochs: {settings.epochs}",
         f"  batch_size: {settings.batch_size}",
         f"  optimizer: {{kind: adamw, weight_decay: {settings.weight_decay:g}}}",
         f"  learning_rate: {settings.learning_rate:g}",
-        f"  early_stopping: {{patience: {settings.patience}}}   "
-        "# epochs without a better validation loss",
-        "  # schedule: constant   # or cosine, reduce_on_plateau, one_cycle, …",
+        f"  {early}",
+        "  schedule: constant   # or cosine, reduce_on_plateau, one_cycle, …",
     ]
 
 
@@ -121,13 +149,19 @@ def _dataset_keys(draft: Draft) -> list[str]:
         rows = counted(draft.without_target, "row")
         lines.append(f"  drop_missing_targets: true   # {rows} without a target")
     lines += [
-        "  # split: {validation: 0.15, test: 0.15}   # shares; or by group, time or column",
+        _split_key(draft),
         "  # roles: {NAME: categorical}   # or numeric, boolean, date, ignored",
-        "  # preprocessing: {numeric: standardize, categorical: one_hot, missing: impute}",
+        "  # preprocessing: {missing: impute}   # and how columns are encoded as inputs",
     ]
     if draft.classes:
         lines.append(f"  # class_weight: balanced   # {_balance(draft.classes)}")
     return lines
+
+
+def _split_key(draft: Draft) -> str:
+    if draft.folds:
+        return "  # split: {test: 0.15}   # share that is held out; or by group, time or column"
+    return "  # split: {validation: 0.15, test: 0.15}   # shares; or by group, time or column"
 
 
 def _balance(classes: Mapping[str, int]) -> str:

@@ -22,23 +22,27 @@ from bpnet.checks.sampling import column_cells, max_rows, sample_rows
 from bpnet.checks.timing import seconds_per_epoch
 from bpnet.checks.values import value_findings
 from bpnet.config.loading import LoadedConfig
+from bpnet.config.presets.expand import preset_of
 from bpnet.config.schema import Config
 from bpnet.config.task import Task
 from bpnet.data.reading import Table
 from bpnet.data.reading.delimited import DelimitedFile
 from bpnet.data.splitting import Indices, Part
 from bpnet.engine.component import Array
+from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.randomness import SplitUse, split_generator
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.fit import FittedDataset, fit_dataset
-from bpnet.preparation.open import open_dataset
-from bpnet.preparation.preset import one_network, with_preset
+from bpnet.preparation.preset import open_with_preset
 from bpnet.preparation.row_store import Storage
 from bpnet.preparation.row_times import TimeRange, time_ranges
 from bpnet.preparation.split import split_dataset
+from bpnet.preparation.training_folds import without_validation
+from bpnet.workflows.members_plan import MembersPlan, plan_members
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,18 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class MemberCost:
+    """A kind of network that trains on folds: its size, and what its networks need together."""
+
+    name: str
+    networks: int
+    inputs: int
+    parameters: int
+    """The parameters of each of its networks."""
+    cost: Cost
+
+
+@dataclass(frozen=True)
 class Inspection:
     """All that can be known about a training before it begins."""
 
@@ -116,10 +132,32 @@ class Inspection:
     looked_at: Sampled
     warnings: list[str]
     """The warnings that a training would give."""
+    preset: str | None
+    """The preset that completes the config; None if it has none."""
+    preset_given: bool
+    """True if the config names the preset, or says that it has none."""
+    folds: int | None
+    """The parts of the training rows that are held out in turn; None if there are none."""
+    networks: int
+    """The number of networks that are trained, all kinds together."""
     inputs: int
+    """Of the first kind of network, if there are several; as the next three."""
     outputs: int
     parameters: int
     cost: Cost
+    members: list[MemberCost]
+    """The kinds of network that train on the folds; empty if there are no folds."""
+    refit: bool
+
+    @property
+    def seconds(self) -> float:
+        """The time of all epochs of all networks, unless they stop early."""
+        if not self.members:
+            return self.cost.seconds
+        assert self.folds is not None
+        folds = sum(member.cost.seconds for member in self.members)
+        # networks on all rows, as many as one fold has
+        return folds * (1 + 1 / (self.folds - 1)) if self.refit else folds
 
 
 def inspect_config(loaded: LoadedConfig) -> Inspection:
@@ -128,13 +166,18 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
     If the encoded rows would be kept on disk, at most 50,000 rows of each part are encoded.
     Raises ConfigError or DataError, as training would.
     """
-    opened = with_preset(open_dataset(loaded))
-    loaded = one_network(opened.loaded)
-    config = loaded.config
-    fitted = fit_dataset(split_dataset(replace(opened, loaded=loaded)))
+    opened = open_with_preset(loaded)
+    config = opened.loaded.config
+    plan = None
+    if config.folds is None:
+        fitted = fit_dataset(split_dataset(opened))
+    else:
+        plan = plan_members(replace(opened, loaded=without_validation(opened.loaded)))
+        fitted = plan.members[0]
     split, target_values = fitted.split, fitted.split.target_values
     prepared = _encoded(fitted, config.seed)
     model = build_model(prepared)
+    members = [] if plan is None else _member_costs(plan, prepared, model)
     seed = config.seed
     most = max_rows(len(split.table.columns))
     looked_at, tested = (sample_rows(split.parts[part], most, seed) for part in ("train", "test"))
@@ -176,11 +219,17 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
         looked_at=Sampled(
             len(looked_at), {part: len(rows) for part, rows in prepared.parts.items()}
         ),
-        warnings=[*prepared.warnings, *gap_warnings(fitted)],
+        warnings=[*(plan.warnings if plan else []), *prepared.warnings, *gap_warnings(fitted)],
+        preset=preset_of(loaded),
+        preset_given="preset" in loaded.source.data,
+        folds=config.folds,
+        networks=config.networks,
         inputs=fitted.encoder.width,
         outputs=prepared.outputs,
         parameters=model.network.theta.shape[1],
-        cost=_cost(fitted, prepared, model),
+        cost=members[0].cost if members else _cost(fitted, prepared, model, None),
+        members=members,
+        refit=config.refit,
     )
 
 
@@ -218,11 +267,45 @@ def _encoded(fitted: FittedDataset, seed: int) -> EncodedDataset:
     return encode_dataset(fitted)
 
 
-def _cost(fitted: FittedDataset, prepared: EncodedDataset, model: Model) -> Cost:
+def _member_costs(plan: MembersPlan, prepared: EncodedDataset, model: Model) -> list[MemberCost]:
+    """Return the cost of each member; the first is encoded and built already."""
+    costs = list[MemberCost]()
+    for name, fitted in zip(plan.names, plan.members, strict=True):
+        if costs:
+            prepared = _encoded(fitted, plan.config.seed)
+            model = build_model(prepared)
+        costs.append(
+            MemberCost(
+                name=name,
+                networks=len(model.description.seeds),
+                inputs=fitted.encoder.width,
+                parameters=model.network.theta.shape[1],
+                cost=_cost(fitted, prepared, model, plan),
+            )
+        )
+    return costs
+
+
+def _cost(
+    fitted: FittedDataset, prepared: EncodedDataset, model: Model, plan: MembersPlan | None
+) -> Cost:
+    """Return what a network needs, or those of all folds together."""
     training, theta = prepared.config.training, model.network.theta
     optimizer = training.optimizer
     # theta, its gradient, the best epoch's, and those before the last step
     copies = 4 + len(optimizer.slots) + optimizer.work_arrays
+    train: Rows | ReplicaRows = prepared.rows["train"]
+    validation: Rows | ReplicaRows | None = prepared.rows.get("validation")
+    rows = len(fitted.split.parts["train"])
+    if plan is not None:
+        folds, numbers, encoded = plan.folds.folds, prepared.parts["train"], prepared.rows["train"]
+        train, validation = (
+            ReplicaRows(
+                encoded, [np.flatnonzero(np.isin(numbers, fold.parts[part])) for fold in folds]
+            )
+            for part in ("train", "test")
+        )
+        rows = max(len(fold.parts["train"]) for fold in folds)
     return Cost(
         storage=fitted.storage,
         encoded_bytes=fitted.bytes,
@@ -230,10 +313,10 @@ def _cost(fitted: FittedDataset, prepared: EncodedDataset, model: Model) -> Cost
         seconds_per_epoch=seconds_per_epoch(
             training,
             model.network,
-            prepared.rows["train"],
-            prepared.rows.get("validation"),
+            train,
+            validation,
             training_metrics(model.description),
-            len(fitted.split.parts["train"]),
+            rows,
         ),
         epochs=training.epochs,
     )

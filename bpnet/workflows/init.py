@@ -11,6 +11,7 @@ from bpnet.checks.columns import ColumnDescription, describe_columns
 from bpnet.checks.missing_words import MissingWords, find_missing_words, gap_warnings
 from bpnet.config.loading import load_config
 from bpnet.config.overrides import apply_overrides
+from bpnet.config.schema import PresetName
 from bpnet.config.source import Source
 from bpnet.config.task import Task
 from bpnet.data.reading import Table, open_table
@@ -22,13 +23,17 @@ from bpnet.messages import did_you_mean, quoted_list
 from bpnet.preparation.advance_warnings import target_warnings
 from bpnet.preparation.fit import fit_dataset
 from bpnet.preparation.open import open_dataset
-from bpnet.preparation.split import split_dataset
+from bpnet.preparation.preset import with_preset
 from bpnet.preparation.table import relocated
+from bpnet.preparation.training_folds import split_first_member
+
+PRESET: PresetName = "default"
+"""The preset of a first config."""
 
 
 @dataclass(frozen=True)
 class DraftSettings:
-    """The settings of a first config that depend on the table's size."""
+    """The settings of one plain network that depend on the table's size."""
 
     hidden: tuple[int, ...]
     activation: str
@@ -61,7 +66,15 @@ class Draft:
     warnings: list[str]
     chosen: dict[str, Any]
     """The keys of the dataset that the user has set."""
+    preset: PresetName
+    folds: int | None
+    """The folds of the training rows that the preset chooses; None if it has none."""
+    members: int
+    """The kinds of network that it trains."""
+    epochs: int
+    """The most epochs of the first of them."""
     settings: DraftSettings
+    """The settings of one plain network instead."""
 
 
 def settings_for(rows: int) -> DraftSettings:
@@ -99,7 +112,7 @@ def draft(
     table = check_input(data, targets, assignments)
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
     source = apply_overrides(
-        Source(data, {"task": task, "dataset": dataset}, {}, folder), assignments
+        Source(data, {"task": task, "preset": PRESET, "dataset": dataset}, {}, folder), assignments
     )
     words = _missing_words(table, targets, source)
     if words is not None:
@@ -109,7 +122,9 @@ def draft(
     probe = apply_overrides(
         source, [] if "drop_missing_targets" in chosen else ["dataset.drop_missing_targets=true"]
     )
-    fitted = fit_dataset(split_dataset(open_dataset(load_config(probe))))
+    opened = with_preset(open_dataset(load_config(probe)))
+    config = opened.loaded.config
+    fitted = fit_dataset(split_first_member(opened))
     target_values = fitted.split.target_values
     without = 0 if target_values.dropped is None else int(target_values.dropped.sum())
     kept = target_values.values[target_values.kept_rows]
@@ -138,6 +153,10 @@ def draft(
             *gap_warnings(fitted),
         ],
         chosen=chosen,
+        preset=PRESET,
+        folds=config.folds,
+        members=len(config.members or [None]),
+        epochs=config.training.epochs,
         settings=settings_for(rows),
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.presets.expand import preset_of
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Record
 from bpnet.errors import DivergedError, InterruptedRunError
@@ -18,10 +17,8 @@ from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts
 from bpnet.preparation.encode import EncodedDataset
-from bpnet.preparation.open import open_dataset
 from bpnet.preparation.prepare import prepare_opened
-from bpnet.preparation.preset import with_preset
-from bpnet.preparation.table import DatasetTable, open_dataset_table
+from bpnet.preparation.preset import open_with_preset
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
@@ -88,7 +85,7 @@ def train(
         After what has been trained is saved.
     """
     name = run_name(loaded) if name is None else directory.valid_name(name)
-    opened = with_preset(open_dataset(loaded, _table(loaded)))
+    opened = open_with_preset(loaded)
     loaded = opened.loaded
     if loaded.config.folds is not None:
         return train_folds(opened, runs=runs, name=name, command=command, watcher=watcher)
@@ -101,13 +98,6 @@ def train(
     session.warn_of_diverged_replicas()
     session.raise_unless_finished(status, loaded.config.training.learning_rate)
     return session.result(status)
-
-
-def _table(loaded: LoadedConfig) -> DatasetTable:
-    """Return the config's table, whose cells are kept if several members may read it."""
-    table = open_dataset_table(loaded)
-    several = loaded.config.folds is not None or preset_of(loaded) is not None
-    return table.kept() if several else table
 
 
 class _TrainSession(ReplicaSession):

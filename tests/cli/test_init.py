@@ -21,6 +21,7 @@ from bpnet.preparation.architecture import hidden_layers
 from bpnet.reports.init import config_text
 from bpnet.workflows.init import Draft, default_name, settings_for
 
+PLAIN = "One network to tune by hand, in place of the preset:\n"
 PENGUINS = ROOT / "datasets" / "penguins.csv"
 
 
@@ -57,7 +58,7 @@ def test_the_config_trains_with_no_edit(here: Path) -> None:
     assert "'id'" in said.err
     config = read_config(here / "t.yaml").config
     assert (config.dataset.path, config.dataset.target, config.task) == ("t.csv", "y", None)
-    assert config.training.early_stopping is not None
+    assert config.preset == "default"
     checked = bpnet(*next_command(said.out), cwd=here)
     assert checked.code == 0
     assert bpnet(*next_command(checked.out), "--set", "training.epochs=2", cwd=here).code == 0
@@ -68,7 +69,7 @@ def test_the_comments_say_what_each_column_is(here: Path) -> None:
     text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
     comments = [line for line in text.splitlines() if line.startswith("#")]
     assert comments[0] == "# classification of 'y' into 2 classes: the target is text"
-    assert any("90 rows" in line and "62 training rows" in line for line in comments)
+    assert any("90 rows" in line and "76 training rows" in line for line in comments)
     for words in (
         ["a", "numeric", "1 input"],
         ["b", "categorical", "3 categories"],
@@ -78,7 +79,16 @@ def test_the_comments_say_what_each_column_is(here: Path) -> None:
             line.split()[1:2] == words[:1] and all(w in line for w in words) for line in comments
         ), words
     assert any("'id' is left out: it looks like an ID" in line for line in comments)
-    for key in ("split:", "preprocessing:", "class_weight:", "schedule:", "roles:"):
+    for key in (
+        "split:",
+        "preprocessing:",
+        "class_weight:",
+        "roles:",
+        "folds:",
+        "calibration:",
+        "training:",
+        "architecture:",
+    ):
         assert any(line.strip().startswith(f"# {key}") for line in text.splitlines()), key
     assert [file.name for file in here.iterdir()] == ["t.csv"]
 
@@ -86,12 +96,20 @@ def test_the_comments_say_what_each_column_is(here: Path) -> None:
 def test_the_keys_that_are_commented_out_are_keys(here: Path) -> None:
     text = bpnet("init", "t.csv", "--target", "y", "-o", "-", cwd=here).out
     body = text[text.index("# task:") :].replace("NAME: categorical", "a: categorical")
-    config = load_config(parse_source(re.sub(r"(?m)^( *)# ", r"\1", body))).config
-    assert (config.dataset.class_weight, config.training.schedule.kind, config.seed) == (
+    keys, plain = re.sub(r"(?m)^( *)# ", r"\1", body).split(PLAIN)
+    config = load_config(parse_source(keys.replace("\n  fast:", "\n# fast:"))).config
+    assert (config.dataset.class_weight, config.preset, config.folds, config.calibration) == (
         "balanced",
-        "constant",
-        0,
+        "default",
+        8,
+        "temperature",
     )
+    dataset, (before, _) = keys[keys.index("dataset:") :], plain.split("schedule: constant")
+    alone = dataset.split("preset:")[0] + before
+    config = load_config(parse_source(alone)).config
+    layer = [Dense(units=128, activation=Relu()), Dropout(rate=0.1)]
+    assert (config.preset, hidden_layers(config.architecture)) == (None, layer * 2)
+    assert config.training.early_stopping is not None
 
 
 def test_without_a_target_the_columns_are_listed(here: Path) -> None:
@@ -134,13 +152,6 @@ def test_each_command_that_is_advised_can_be_typed(tmp_path: Path, name: str) ->
     assert trained.code == 0
     evaluated = bpnet(*next_command(trained.out), "--no-baselines", cwd=tmp_path)
     assert evaluated.code == 0
-
-
-def test_the_layers_are_written_in_short(here: Path) -> None:
-    assert bpnet("init", "t.csv", "--target", "y", cwd=here).code == 0
-    config = read_config(here / "t.yaml", ["architecture.hidden=[8]"]).config
-    layers = hidden_layers(config.architecture)
-    assert layers == [Dense(units=8, activation=Relu()), Dropout(rate=0.1)]
 
 
 def test_a_file_is_replaced_only_by_force(here: Path) -> None:
@@ -323,13 +334,18 @@ def test_any_name_is_a_yaml_that_reads_back(path: str, target: list[str], label:
         [],
         [],
         {},
+        "default",
+        8,
+        3,
+        100,
         settings_for(9),
     )
     text = config_text(draft, path)
     dataset = load_config(parse_source(text)).config.dataset
     assert dataset.path == path
     assert dataset.targets == target
-    assert yaml.safe_load(text)["training"]["batch_size"] == draft.settings.batch_size
+    plain = text.split(f"# {PLAIN}")[1].replace("# ", "")
+    assert yaml.safe_load(plain)["training"]["batch_size"] == draft.settings.batch_size
 
 
 def test_larger_tables_get_larger_batches_and_fewer_epochs() -> None:

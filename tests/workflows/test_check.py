@@ -24,6 +24,7 @@ from bpnet.data.reading import table_from_rows
 from bpnet.errors import ConfigError, DataError
 from bpnet.preparation import row_store
 from bpnet.preparation.target_values import TargetValues
+from bpnet.reports.check import check_lines
 from bpnet.workflows.check import Inspection, inspect_config
 
 CONFIG = "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [5]}\ntraining: {epochs: 3}\n"
@@ -372,3 +373,62 @@ def test_marked_numbers_are_read_as_training_reads_them(tmp_path: Path) -> None:
         ("price", "numeric"),
         ("rate", "numeric"),
     ]
+
+
+# Folds
+
+
+FOLDS = """\
+dataset: {path: t.csv, target: y, split: {test: 0.2}}
+folds: 4
+architecture: {hidden: [5]}
+training: {epochs: 30, check_every: 3}
+members:
+  - name: deep
+  - name: bins
+    dataset: {preprocessing: {numeric: {kind: piecewise_linear, bins: 3}}}
+    architecture: {hidden: [7]}
+    training: {epochs: 20}
+"""
+
+
+def test_all_networks_of_folds_are_counted(tmp_path: Path) -> None:
+    found = inspected(tmp_path, frame(), config=FOLDS)
+    assert found.parts == {"train": 160, "validation": 0, "test": 40}
+    assert (found.preset, found.folds, found.networks) == (None, 4, 8)
+    deep, bins = found.members
+    assert [(one.name, one.networks) for one in found.members] == [("deep", 4), ("bins", 4)]
+    # the numbers a and b, and an input for each of c's two categories
+    assert (deep.inputs, deep.parameters) == (4, 4 * 5 + 5 + 5 + 1)
+    assert (bins.inputs, bins.parameters) == (4 + 2 * 3, 10 * 7 + 7 + 7 + 1)
+    assert (deep.cost.epochs, bins.cost.epochs) == (30, 20)
+    # adam: parameters, gradient, best, before, and two moments, of four networks
+    assert deep.cost.parameter_bytes >= 4 * deep.parameters * 4 * 6
+    assert found.seconds == deep.cost.seconds + bins.cost.seconds
+    assert (found.inputs, found.parameters, found.cost) == (4, deep.parameters, deep.cost)
+    text = "\n".join(check_lines(found))
+    assert "network: 8 of 4 folds, 1 output; 464 parameters in all" in text
+    refitted = inspected(tmp_path, frame(), "refit=true", config=FOLDS)
+    each = sum(member.cost.seconds for member in refitted.members)
+    assert refitted.seconds == pytest.approx(each * 4 / 3)
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ("", "preset default (the config has no other settings): 3 kinds of network, 8 folds"),
+        ("preset: best\n", "preset best: 4 kinds of network, 8 folds"),
+        ("preset: fast\n", "preset fast: one network"),
+        ("preset: fast\nreplicas: 3\n", "preset fast: 3 networks"),
+        ("preset: null\n", None),
+    ],
+)
+def test_the_preset_is_named(tmp_path: Path, config: str, line: str | None) -> None:
+    found = inspected(tmp_path, frame(), config="dataset: {path: t.csv, target: y}\n" + config)
+    shown = [one for one in check_lines(found) if one.startswith("preset")]
+    assert shown == ([] if line is None else [line])
+
+
+def test_what_folds_refuse_is_refused_before(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="each network holds out other rows"):
+        inspected(tmp_path, frame(), "dataset.split.validation_rows=[1, 2]", config=FOLDS)

@@ -290,9 +290,9 @@ class Config(Component):
     predictions are averaged. Example: `replicas: 8`.
     """
     preset: PresetName | None = None
-    """Settings that suit the table, for the keys that this config leaves out: fast trains a network
-    in seconds, default an ensemble, best a larger one. Without any key of network and training it
-    is default. Example: `preset: fast`.
+    """Settings that suit the table, for the keys that this config leaves out. fast trains one network
+    in seconds, default an ensemble of three kinds, best a larger one. A config without any key of
+    network and training has the preset default; null is none. Example: `preset: fast`.
     """
     folds: int | None = number(None, ge=2, le=100)
     """Number of parts of the training rows, each held out from one of as many networks, which train
@@ -302,12 +302,13 @@ class Config(Component):
     refit: bool = False
     """Train again on all training rows, for as many epochs as the folds have chosen: one network,
     or as many as `replicas`, which predict in place of those of the folds.
+    Example: `folds: 5, refit: true`.
     """
     members: Annotated[list[Member], Field(min_length=1)] | None = None
     """Kinds of network over the same folds, each with the keys of `architecture`, `training` and
     `dataset.preprocessing` in which it differs from this config; weights that suit held-out rows
     blend their predictions.
-    Example: `members: [{name: linear, architecture: {hidden: []}}, {name: deep}]`.
+    Example: `folds: 5, members: [{name: linear, architecture: {hidden: []}}, {name: deep}]`.
     """
     calibration: Calibration | None = None
     """Correction of probabilities by held-out rows: temperature makes all more or less certain,

@@ -47,7 +47,7 @@ def overview_lines(sections: Sequence[Section]) -> list[str]:
 
 def _facts(explained: Explanation) -> list[str]:
     """Return type, bounds, default and other places of a key, one line each."""
-    facts = {"also at": _others(explained.also)}
+    facts = _other_places(explained)
     if explained.setting is not None:
         facts = _setting_facts(explained.setting) | facts
         if explained.keys and explained.setting.default == {}:
@@ -68,9 +68,15 @@ def _setting_facts(key: Key) -> dict[str, str]:
     }
 
 
-def _others(places: Sequence[str]) -> str:
+def _other_places(explained: Explanation) -> dict[str, str]:
+    """Return the other places of a key, or where these are too long the keys that they are in."""
+    places, name = explained.also, "also at"
+    if any(len(place) > MAX_WIDTH - 10 for place in places):
+        ends = [place.split(".")[::-1] for place in (explained.key, *places)]
+        same = next(k for k, parts in enumerate(zip(*ends, strict=False)) if len(set(parts)) > 1)
+        places, name = [place.rsplit(".", same)[0] for place in places], "also in"
     more = len(places) - _MOST_OTHERS
-    return ", ".join(places[:_MOST_OTHERS]) + (f" and {more} more" if more > 0 else "")
+    return {name: ", ".join(places[:_MOST_OTHERS]) + (f" and {more} more" if more > 0 else "")}
 
 
 def _keys_inside(explained: Explanation) -> list[str]:

@@ -37,7 +37,8 @@ class EarlyStopping(Component):
     `patience_factor: 2.5`.
     """
     patience_share: float = number(0.0, ge=0)
-    """Share of all epochs that `patience_factor` allows besides. Example: `patience_share: 0.04`.
+    """Share of all epochs that `patience_factor` allows besides. Example:
+    `patience_factor: 2.5, patience_share: 0.04`.
     """
     minimum_improvement: float = number(0.0, ge=0)
     """Amount, in the unit of the metric, that an improvement must exceed. With 0 every improvement

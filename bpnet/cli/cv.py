@@ -45,6 +45,7 @@ def cv(
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.config.loading import read_config
+        from bpnet.messages import shell_path, shell_quoted
         from bpnet.reports.cv import cv_lines
         from bpnet.workflows.cv import cross_validate
 
@@ -62,4 +63,6 @@ def cv(
         if as_json:
             console.print_json(dataclasses.asdict(result))
         else:
-            console.print_result("\n".join(cv_lines(result)))
+            given = [f"--set {shell_quoted(setting)}" for setting in settings or []]
+            words = " ".join([shell_path(config), *given])
+            console.print_result("\n".join(cv_lines(result, words)))

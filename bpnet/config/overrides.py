@@ -43,6 +43,11 @@ def _assign(
         child = holder.get(path[-1]) if isinstance(holder, dict) else holder[path[-1]]
         owner = dotted(path)
         if child is None:
+            if path == ("members",):
+                raise ConfigError(
+                    f"{place}: the config lists no members; a preset's are in the config.yaml of "
+                    "each run, which can be changed and trained"
+                )
             child, lines[path] = {}, place
         elif (
             isinstance(child, str)

@@ -290,8 +290,8 @@ class Config(Component):
     predictions are averaged. Example: `replicas: 8`.
     """
     preset: PresetName | None = None
-    """Settings that suit the table, for the keys that this config leaves out. fast trains one network
-    in seconds, default an ensemble of three kinds, best a larger one. A config without any key of
+    """Settings that suit the table, for the keys that this config leaves out. fast trains a network
+    in seconds, default an ensemble of several kinds, best a larger one. A config without any key of
     network and training has the preset default; null is none. Example: `preset: fast`.
     """
     folds: int | None = number(None, ge=2, le=100)

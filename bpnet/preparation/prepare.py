@@ -12,8 +12,8 @@ from pathlib import Path
 from bpnet.config.loading import LoadedConfig
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.fit import fit_dataset
-from bpnet.preparation.open import OpenedDataset, open_dataset
-from bpnet.preparation.preset import one_network, with_preset
+from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.preset import one_network, open_with_preset
 from bpnet.preparation.split import split_dataset
 
 
@@ -40,7 +40,7 @@ def prepare(loaded: LoadedConfig, *, scratch: Path | None = None) -> EncodedData
     RunError
         The encoded rows cannot be written to disk.
     """
-    opened = with_preset(open_dataset(loaded))
+    opened = open_with_preset(loaded)
     opened = replace(opened, loaded=one_network(opened.loaded))
     return prepare_opened(opened, scratch=scratch)
 

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from bpnet.workflows.cv import CVResult
 
 
-def cv_lines(result: "CVResult") -> Iterator[str]:
-    """Yield each metric's mean, deviation and interval, where the run is, and what to type next."""
+def cv_lines(result: "CVResult", command: str) -> Iterator[str]:
+    """Yield each metric's mean, deviation and interval, where the run is, and what to type next.
+
+    `command` has the words after `bpnet train` that train as the config says.
+    """
     again = f", {result.repeats} times" if result.repeats > 1 else ""
     networks = counted(len(result.results), "network" if result.keeps_model else "ensemble")
     times = f"{result.training_seconds:.2f} s, {result.seconds:.2f} s in all"
@@ -41,5 +44,5 @@ def cv_lines(result: "CVResult") -> Iterator[str]:
     if result.keeps_model:
         yield from closing_lines("Run directory", result.run, "predict", "DATA.csv")
     else:
-        yield f"\nRun directory: {result.run}"
-        yield "Next: bpnet train trains the ensemble on all rows"
+        yield f"\n{'Run directory:':<15}{result.run}"
+        yield f"{'Next:':<15}bpnet train {command}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bpnet.config.grid import Point, dividing_keys, expand_grid, pass_key
+from bpnet.config.loading import load_config
 from bpnet.config.presets.expand import preset_of
 from bpnet.config.source import Source
 from bpnet.data.splitting import Part
@@ -18,6 +19,7 @@ from bpnet.models.build import architecture_errors
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts, measure_replicas, ranking_part
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
+from bpnet.preparation.preset import open_with_preset
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.journal import Journal
@@ -61,7 +63,7 @@ def train_grid(
     InterruptedRunError after what has been trained is saved.
     """
     start = time.perf_counter()
-    points = expand_grid(source, grids)
+    points = expand_grid(_with_fast_preset(source), grids)
     _refuse_ensembles(points)
     keys = [pass_key(point.loaded.config) for point in points]
     name = run_name(points[0].loaded) if name is None else directory.valid_name(name)
@@ -90,15 +92,21 @@ def train_grid(
     )
 
 
+def _with_fast_preset(source: Source) -> Source:
+    """Return the source with the keys of its preset, if that trains one network, written out."""
+    loaded = load_config(source)
+    return open_with_preset(loaded).loaded.source if preset_of(loaded) == "fast" else source
+
+
 def _refuse_ensembles(points: Sequence[Point]) -> None:
-    """Raise ConfigError if a point trains an ensemble on folds, or leaves all to a preset."""
+    """Raise ConfigError if a point trains an ensemble on folds, or has a preset of its own."""
     for point in points:
         loaded = point.loaded
         if (preset := preset_of(loaded)) is not None:
             raise loaded.error(
                 ("preset",),
-                f"is {preset}, but --grid needs a config that says all by itself: train once, and "
-                "change the config.yaml of the run, which has the preset's keys written out",
+                f"is {preset}, but --grid ranks single networks; for one that suits the table: "
+                "--set preset=fast",
             )
         if loaded.config.folds is not None:
             raise loaded.error(

@@ -11,11 +11,13 @@ from bpnet.data.reading.settings import Reading
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError
 from bpnet.messages import shell_path
-from bpnet.runs import directory
+from bpnet.runs import directory, files
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.splits import DROPPED, read_splits
+from bpnet.scoring.metrics import metric_title
 from bpnet.workflows.training_table import TrainingTable, open_training_table
 
+_SHOWN_SCORES = 3
 _TEST_PART = "the run's test part"
 
 
@@ -66,7 +68,8 @@ def choose_rows(
         )
         if not (all_rows or training.mask("test").any()):
             raise DataError(
-                f"{run}: the run held out no test rows (dataset.split); name a table: {advice}"
+                f"{run}: the run held out no test rows (dataset.split)"
+                f"{_out_of_fold(paths)}; name a table: {advice}"
             )
         return _own_rows(training, all_rows, [], warnings)
     if has_folds:
@@ -88,6 +91,18 @@ def choose_rows(
         "only its test rows are scored; score all with --all-rows"
     )
     return _own_rows(training, all_rows, [only_test], warnings)
+
+
+def _out_of_fold(paths: directory.RunPaths | None) -> str:
+    """Return the scores of a run with folds on the rows that each network had not seen."""
+    if paths is None or not paths.metrics_json.is_file():
+        return ""
+    scores = files.read_json(paths.metrics_json).get("out_of_fold")
+    if not scores:
+        return ""
+    first = list(scores.items())[:_SHOWN_SCORES]
+    shown = ", ".join(f"{metric_title(name)} {value:.4g}" for name, value in first if value)
+    return f"; out of fold, as metrics.json has it: {shown}"
 
 
 def _own_rows(

@@ -1,12 +1,13 @@
 """Tracing: from a config, or a run, to every number of its next training steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bpnet.config.loading import LoadedConfig, read_config
+from bpnet.config.schema import Config
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.settings import Training
@@ -15,7 +16,8 @@ from bpnet.errors import DivergedError, UsageError
 from bpnet.models.build import build_model
 from bpnet.models.model import Model, load_model
 from bpnet.preparation.encode import EncodedDataset
-from bpnet.preparation.prepare import prepare
+from bpnet.preparation.prepare import prepare_opened
+from bpnet.preparation.preset import one_network, open_with_preset
 from bpnet.runs import directory
 from bpnet.workflows.trace_position import (
     kept_weights,
@@ -78,7 +80,8 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         loaded, model = subject, None
     else:
         paths, loaded, model = _open_run(subject)
-    prepared = prepare(loaded)
+    opened = open_with_preset(loaded)
+    prepared = prepare_opened(replace(opened, loaded=one_network(opened.loaded)))
     model = (model or build_model(prepared)).select([0])
     if paths is None:
         initialize_by_rows(model.network, prepared.rows["train"])
@@ -95,6 +98,7 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
             "vectors of categories that the traced rows do not hold may move here, as in a "
             "training without lazy_embeddings; in this one they rest"
         )
+    notes += _notes_on_members(opened.loaded.config)
     notes += notes_on_batch(model.network, training, train_rows, numbers)
     try:
         traced = trace(training, model.network, loss, _rows(prepared, numbers), steps, position)
@@ -129,6 +133,14 @@ def _open_run(run: Path) -> tuple[directory.RunPaths, LoadedConfig, Model]:
     paths.require("model/weights.safetensors")
     reopen_table(paths)
     return paths, loaded, load_model(directory.model_folder(run))
+
+
+def _notes_on_members(config: Config) -> list[str]:
+    """Return which network of an ensemble on folds is traced."""
+    if config.folds is None:
+        return []
+    member = f" of member {config.members[0].name or 1}" if config.members else ""
+    return [f"of the {config.networks} networks that the config trains, the first{member} is shown"]
 
 
 def _warnings(model: Model, prepared: EncodedDataset, numbers: list[int]) -> list[str]:

@@ -14,7 +14,7 @@ from bpnet.config.source import parse_source
 from bpnet.reports.explain import explanation_lines
 from bpnet.workflows.explain import explain
 
-DOC = "Share λ, times the learning rate, by which a step shrinks each weight. With 0 there is no decay."
+DOC = "Share λ, times the learning rate, by which a step shrinks each weight. With 0 there is none."
 EMPTY = "KEY is empty; give a key such as training.epochs, or leave it out to list all sections"
 
 

@@ -504,7 +504,7 @@ def test_figures_that_no_fold_defines_are_undefined(tmp_path):
     text = "dataset: {path: t.csv, target: y, split: {validation: 0}}\ntraining: {epochs: 1}\n"
     found = cv_text(tmp_path, text, folds=12)
     assert (found.estimates["r2"].mean, found.estimates["r2"].folds) == (None, 0)
-    assert any(line.startswith("R²") and "undefined" in line for line in cv_lines(found))
+    assert any(line.startswith("R²") and "undefined" in line for line in cv_lines(found, "c.yaml"))
     assert found.estimates["rmse"].folds == 12
 
 

@@ -71,7 +71,7 @@ class DecoupledDecay(_Moments):
     """Adam whose weights shrink apart from its step: theta -= η λ theta, biases exempt."""
 
     weight_decay: float = number(0.01, ge=0)
-    """Share λ, times the learning rate, by which a step shrinks each weight. With 0 there is no decay.
+    """Share λ, times the learning rate, by which a step shrinks each weight. With 0 there is none.
     Example: `weight_decay: 0.05`.
     """
     decay_schedule: PlannedSchedule | None = choice(None)

@@ -107,4 +107,4 @@ def split_first_member(opened: OpenedDataset) -> SplitDataset:
         return split_dataset(opened)
     loaded = without_validation(loaded.of_member(0) if loaded.config.members else loaded)
     opened = replace(opened, loaded=loaded)
-    return split_dataset(opened, fold_split(loaded, draw_split(opened)))
+    return split_dataset(opened, fold_split(draw_split(opened)))

@@ -150,7 +150,9 @@ def draw_training_folds(
     """Draw folds of the rows that train: the test part of each is what its network holds out.
 
     They are drawn as `draw_folds` does; in a regression of one target, in addition, each fold has
-    low and high values alike. With `dataset.split.time` each fold is a span of time.
+    low and high values alike. With `dataset.split.time` each fold is a span of time. A group of
+    more than half of all rows is a training group of every fold, if there are two others: a network
+    that holds it out tells little of one that has seen it.
 
     Raises
     ------
@@ -160,6 +162,9 @@ def draw_training_folds(
     config, keys = opened.loaded.config, read_row_keys(opened)
     always = rows_that_always_train(opened.target_values, keys, rows)
     trained, rows = rows[always[rows]], rows[~always[rows]]
+    if keys.groups is not None:
+        large = _in_a_large_group(keys.groups[rows])
+        trained, rows = np.append(trained, rows[large]), rows[~large]
     _check_enough(opened, keys, rows, folds, "folds:")
     if keys.groups is None and keys.classes is None and config.dataset.split.draws_single_rows:
         keys = replace(keys, classes=_bins_of_target(opened.target_values))
@@ -176,6 +181,13 @@ def draw_training_folds(
             parts: dict[Part, Indices] = {"train": train, "test": np.sort(held_out)}
             drawn.append(Fold(repeat + 1, fold, parts))
     return drawn
+
+
+def _in_a_large_group(groups: Indices) -> np.ndarray:
+    """Return the mask (N,) of the rows of the group of more than half, if there are two others."""
+    _, group_of_row, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    large = counts > len(groups) / 2
+    return np.asarray(large[group_of_row] & (len(counts) > 2))
 
 
 def _bins_of_target(target_values: TargetValues) -> Indices | None:

@@ -40,12 +40,27 @@ def folds_lines(result: "FoldsResult") -> Iterator[str]:
     header = ["", *(f"{_TITLES[part]} ({result.rows[part]:,} rows)" for part in result.metrics)]
     yield from table(header, rows, numbers=True)
     yield "\nout of fold: each row is scored by the networks that have not trained on it"
+    if not result.constant.learned:
+        yield f"\n{_nothing_learned(result)}"
     if result.class_weighted:
         yield f"note: {CLASS_WEIGHT_NOTE}"
     if "test" in result.metrics:
         yield from closing_lines("Run directory", result.run, "eval")
     else:
         yield from closing_lines("Run directory", result.run, "predict", "DATA.csv")
+
+
+def _nothing_learned(result: "FoldsResult") -> str:
+    """Return the remark that the model is no better than a constant prediction."""
+    loss, constant = result.constant.loss, result.constant.constant
+    compared = f"their log loss is {loss:.4g}, and {constant:.4g} if all are given the same shares"
+    if "r2" in result.metrics["out_of_fold"]:
+        compared = f"R² is {1 - loss / constant:.2g}"
+    return (
+        "nothing was learned: rows that the networks have not seen are predicted no better than by "
+        f"a constant, or no more than chance explains ({compared}). Other columns, or more rows, "
+        "may tell more of the target."
+    )
 
 
 def folds_data(result: "FoldsResult") -> dict[str, Any]:

@@ -21,6 +21,7 @@ from bpnet.runs.members_log import MembersLog
 from bpnet.runs.predictions import FoldPredictions, write_predictions
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_splits
+from bpnet.scoring.constant_comparison import ConstantComparison, compare_with_constant
 from bpnet.scoring.metric_values import metric_values
 from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS
 from bpnet.workflows.combine_members import CombinedMembers, combine_members
@@ -65,6 +66,8 @@ class FoldsResult:
     positive: str | None
     """The class, of two, whose average precision it is; None of more, or of other tasks."""
     class_weighted: bool
+    constant: ConstantComparison
+    """The loss of held-out rows beside that of the best constant prediction."""
     seconds: float
     training_seconds: float
     """The part of the seconds in which networks trained."""
@@ -163,8 +166,15 @@ class _FoldsSession(MemberSession):
         if combined.test is not None:
             rows["test"] = (plan.members[0].split.parts["test"], combined.test)
         self._rows = {part: len(numbers) for part, (numbers, _) in rows.items()}
+        weights, scored = plan.members[0].weights(), plan.folds.rows[held_out]
+        self._constant = compare_with_constant(
+            plan.members[0].target,
+            plan.members[0].split.target_values.values[scored],
+            combined.out_of_fold[held_out],
+            None if weights is None else weights[scored],
+        )
         every = [metric.name for metric in EVALUATION_METRICS[plan.members[0].resolved.task]]
-        self._metrics = {part: self._score(*scored, every) for part, scored in rows.items()}
+        self._metrics = {part: self._score(*each, every) for part, each in rows.items()}
         self._members = [
             MemberResult(
                 name=member.name,
@@ -202,6 +212,7 @@ class _FoldsSession(MemberSession):
                     for member in self._members
                 ],
                 "positive": plan.members[0].positive,
+                "constant": asdict(self._constant),
             },
         )
 
@@ -251,6 +262,7 @@ class _FoldsSession(MemberSession):
             metrics=self._metrics,
             positive=plan.members[0].positive,
             class_weighted=plan.members[0].class_weighted,
+            constant=self._constant,
             seconds=time.perf_counter() - self._run_file.start,
             training_seconds=self.seconds,
         )

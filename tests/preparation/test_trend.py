@@ -52,6 +52,20 @@ def test_other_targets_do_not(tmp_path, target):
     assert "day elapsed" not in inputs(tmp_path, target)
 
 
+@pytest.mark.parametrize("grows", [True, False])
+def test_a_number_that_counts_the_time_is_kept_only_if_it_helps(tmp_path, grows):
+    rng = np.random.default_rng(1)
+    rows = [
+        [START + datetime.timedelta(days=3 * k), 2020 + k // 120, f"{a:.3f}", grows * k / 50 + a]
+        for k, a in enumerate(rng.normal(size=600))
+    ]
+    write_csv(tmp_path / "t.csv", ["day", "year", "a", "y"], rows)
+    text = "dataset: {path: t.csv, target: y, split: {time: day}, roles: {day: ignored}}\n"
+    loaded = load_config(parse_source(text + "training: {epochs: 1}", "c.yaml", tmp_path))
+    split = split_dataset(open_dataset(loaded))
+    assert ("year" in split.column_roles.features) is grows
+
+
 def test_too_few_rows_confirm_nothing(tmp_path):
     assert "day elapsed" not in inputs(tmp_path, lambda day, a, noise: a + day + noise, rows=60)
 

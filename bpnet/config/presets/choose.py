@@ -84,7 +84,7 @@ def _batch_size(rows: int) -> int:
 
 def _steps(rows: int) -> float:
     """Return the number of steps of a network with hidden layers, if it does not stop early."""
-    return max(min(max(1.2 * rows, 300), 900), min(0.45 * rows, 2500))
+    return max(min(max(1.2 * rows, 300), 900), min(0.9 * rows, 5000))
 
 
 def _epochs(steps: float, steps_per_epoch: int) -> int:

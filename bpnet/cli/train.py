@@ -14,6 +14,7 @@ EXAMPLES = """\
 bpnet train configs/iris.yaml
 bpnet train configs/iris.yaml --set training.epochs=50
 bpnet train configs/iris.yaml --grid training.learning_rate=0.01,0.03,0.1
+bpnet train flowers.yaml --budget 10m
 bpnet train configs/digits.yaml --runs /tmp/runs --name trial --json
 """
 
@@ -33,6 +34,13 @@ def train(
             help="Train a network for each value, or combination of values, and rank them.",
         ),
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Stop after this time, such as 90s, 10m or 2h; as --set budget=TIME.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a network from a config and save it in a run directory.
@@ -49,6 +57,7 @@ def train(
         from bpnet.workflows.train_folds import FoldsResult
 
         command = ["bpnet", *sys.argv[1:]]
+        settings = [*(settings or []), *([f"budget={budget}"] if budget is not None else [])]
         if grid:
             # deferred: only for a grid
             from bpnet.config.overrides import apply_overrides
@@ -56,7 +65,7 @@ def train(
             from bpnet.reports.grid import grid_lines
             from bpnet.workflows.grid import train_grid
 
-            source = apply_overrides(read_source(config), settings or [])
+            source = apply_overrides(read_source(config), settings)
             with console.TrainingView() as view:
                 ranked = train_grid(
                     source, grid, runs=runs, name=name, command=command, watcher=view
@@ -66,7 +75,7 @@ def train(
             else:
                 console.print_result("\n".join(grid_lines(ranked)))
             return
-        loaded = read_config(config, settings or [])
+        loaded = read_config(config, settings)
         with console.TrainingView() as view:
             result = run_training(loaded, runs=runs, name=name, command=command, watcher=view)
         if isinstance(result, FoldsResult):

@@ -51,6 +51,7 @@ class LoadedConfig:
             dataset=dataset,
             architecture=member.architecture,
             training=member.training,
+            pack=member.pack,
             members=None,
         )
         return dataclasses.replace(self, config=config, member=position)

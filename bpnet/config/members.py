@@ -22,6 +22,8 @@ def with_inherited(data: Mapping[str, Any]) -> dict[str, Any]:
     dataset = data.get("dataset")
     if isinstance(dataset, dict) and isinstance(dataset.get("preprocessing"), dict):
         shared["dataset"] = {"preprocessing": dataset["preprocessing"]}
+    if data.get("pack") is not None:
+        shared["pack"] = data["pack"]
     members = data["members"]
     if isinstance(members, list):
         members = [

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bpnet.config.budget import budget_seconds
+from bpnet.config.pack import MOST_DRAWS, Pack
 from bpnet.config.split_schema import Split
 from bpnet.config.task import Task
 from bpnet.data.encoding.column_options import Role
@@ -29,6 +31,7 @@ from bpnet.engine.loop.settings import Training
 from bpnet.messages import counted, first_repeated
 
 Calibration = Literal["temperature", "isotonic", "none"]
+Draws = Annotated[int, Field(ge=2, le=MOST_DRAWS)]
 PresetName = Literal["fast", "default", "best"]
 
 
@@ -271,6 +274,13 @@ class Member(Component):
     """The network between the columns and the target."""
     training: Training = field(default_factory=Training)
     """The training of the network."""
+    pack: Draws | Pack | None = None
+    """Draws of the member's settings, in place of those of the config around it."""
+
+    @property
+    def draws(self) -> int:
+        """Number of settings that the member trains with."""
+        return count_draws(self.pack)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,6 +320,16 @@ class Config(Component):
     blend their predictions.
     Example: `folds: 5, members: [{name: linear, architecture: {hidden: []}}, {name: deep}]`.
     """
+    pack: Draws | Pack | None = None
+    """Train each member with settings drawn at random, all in one pass, and blend those that
+    together predict best the rows held out: a number of draws, or a mapping. By default each member
+    has one setting. Example: `pack: 16`.
+    """
+    budget: float | str | None = None
+    """Time that training may take, in seconds or with s, m or h: what would begin later is left
+    out, and a network that still trains then keeps its best epoch. One check of held-out rows is
+    always waited for. By default there is no limit. Example: `budget: 10m`.
+    """
     calibration: Calibration | None = None
     """Correction of probabilities by held-out rows: temperature makes all more or less certain,
     isotonic fits a rising curve to each class. Numbers are drawn toward their mean. By default
@@ -338,6 +358,11 @@ class Config(Component):
                 "replicas",
                 f"is {self.replicas}, but seeds end before {2**32}; lower seed or replicas",
             )
+        if self.budget is not None:
+            try:
+                budget_seconds(self.budget)
+            except ValueError as error:
+                raise FieldError("budget", str(error)) from None
         if self.folds is None and self.preset in (None, "fast"):
             for key in ("members", "refit"):
                 if getattr(self, key):
@@ -363,8 +388,19 @@ class Config(Component):
 
     @property
     def networks(self) -> int:
-        """Number of networks that are trained: of each member one for each fold and replica."""
-        return self.replicas * (self.folds or 1) * len(self.members or [None])
+        """Number of networks that are trained: of each draw one for each fold and replica."""
+        members = [self.draws] if self.members is None else [one.draws for one in self.members]
+        return self.replicas * (self.folds or 1) * sum(members)
+
+    @property
+    def draws(self) -> int:
+        """Number of settings that each member without a pack of its own trains with."""
+        return count_draws(self.pack)
+
+    @property
+    def seconds(self) -> float | None:
+        """The time budget in seconds; None if there is no limit."""
+        return None if self.budget is None else budget_seconds(self.budget)
 
     @property
     def seeds(self) -> list[int]:
@@ -381,3 +417,8 @@ class Config(Component):
         """The seed that draws the rows of each part."""
         seed = self.dataset.split.seed
         return self.seed if seed is None else seed
+
+
+def count_draws(pack: int | Pack | None) -> int:
+    """Return the number of settings of a pack, 1 if there is none."""
+    return 1 if pack is None else pack if isinstance(pack, int) else pack.draws

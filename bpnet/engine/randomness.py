@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     PERTURBATION = 4
     BLOCK_ORDER = 5
     RESAMPLING = 6
+    SETTINGS = 7
 
 
 class SplitUse(IntEnum):

@@ -62,6 +62,7 @@ def fit_combination(
     weights: Floats | None = None,
     *,
     calibration: Calibration = "temperature",
+    blend: Sequence[float] | None = None,
 ) -> FittedCombination:
     """Fit the combination of members from the scores that each gave rows it had not seen.
 
@@ -80,6 +81,8 @@ def fit_combination(
         The calibration of classes and labels: one temperature for the scores of each member and one
         for the blend; an isotonic curve for each class as well; or none. Quantities have a slope
         and a range instead, except with none.
+    blend
+        The weight of each member, by default those with the least loss.
     """
     rows = np.ones(len(values)) if weights is None else weights.astype(np.float64)
     if not rows.sum() > 0:  # a sample in which no row counts tells no more than equal weights
@@ -87,8 +90,8 @@ def fit_combination(
     shared = rows / rows.sum()
     scores = [z if z.ndim == 3 else z[None] for z in scores]
     if isinstance(members[0].target, Quantities):
-        return _fit_quantities(members, scores, values, shared, clips=calibration != "none")
-    return _fit_probabilities(members, scores, values, shared, calibration)
+        return _fit_quantities(members, scores, values, shared, blend, clips=calibration != "none")
+    return _fit_probabilities(members, scores, values, shared, blend, calibration)
 
 
 def _fit_probabilities(
@@ -96,6 +99,7 @@ def _fit_probabilities(
     scores: Sequence[np.ndarray],
     values: np.ndarray,
     rows: Floats,
+    given: Sequence[float] | None,
     calibration: Calibration,
 ) -> FittedCombination:
     target, tempered = members[0].target, calibration != "none"
@@ -103,16 +107,16 @@ def _fit_probabilities(
     choices = 2 if labels else len(members[0].classes or [])
     true = values.astype(np.float64) if labels else np.eye(choices)[values]  # (N, K)
     temperatures = [
-        _score_temperature(member, z, true, rows) if tempered else 1.0
+        score_temperature(member, z, true, rows) if tempered else 1.0
         for member, z in zip(members, scores, strict=True)
     ]
     each = [
-        _member_probabilities(member, z, temperature)
+        member_probabilities(member, z, temperature)
         for member, z, temperature in zip(members, scores, temperatures, strict=True)
     ]
     smoothing = error_smoothing(len(rows), choices)
     logs = np.stack([log_probabilities(p, labels=labels) for p in each])  # (M, N, K), of labels × 2
-    weights = _blend_weights(logs, values, rows, smoothing)
+    weights = _blend_weights(logs, values, rows, smoothing) if given is None else np.array(given)
     blend = np.tensordot(weights, logs, 1)
     if labels:
         blend = blend[..., 1] - blend[..., 0]
@@ -173,7 +177,7 @@ def log_loss_derivatives(
     return value, gradient, hessian
 
 
-def _score_temperature(
+def score_temperature(
     member: Description, scores: np.ndarray, true: Floats, rows: Floats
 ) -> float:
     """Return the temperature of scores (R, N, O) for the true classes or labels (N, K)."""
@@ -199,7 +203,7 @@ def _temperature(
     return 1 / inverse
 
 
-def _member_probabilities(member: Description, scores: np.ndarray, temperature: float) -> Floats:
+def member_probabilities(member: Description, scores: np.ndarray, temperature: float) -> Floats:
     """Return the probabilities (N, K) that the scores (R, N, O) of a member's networks give."""
     # (R, O, N)
     z = np.ascontiguousarray(scores.transpose(0, 2, 1).astype(np.float64)) / temperature
@@ -230,6 +234,7 @@ def _fit_quantities(
     scores: Sequence[np.ndarray],
     values: Floats,
     rows: Floats,
+    given: Sequence[float] | None,
     *,
     clips: bool,
 ) -> FittedCombination:
@@ -248,7 +253,9 @@ def _fit_quantities(
     goal = (values - center) / unit
     deviations = np.stack([(one - center) / unit for one in each])  # (M, N, K)
     means = not any(isinstance(member.loss, Quantile) for member in members)
-    if means:
+    if given is not None:
+        weights = np.array(given)
+    elif means:
         root = (deviations * np.sqrt(rows)[:, None]).reshape(len(members), -1)
         with_goal = root @ (goal * np.sqrt(rows)[:, None]).reshape(-1)
         weights = minimize_on_simplex(partial(_squared_error, root @ root.T, with_goal), len(root))

@@ -325,6 +325,26 @@ def _batch_normalization_of_one_row(resolved: ResolvedConfig) -> Iterator[Proble
         )
 
 
+def _pack_without_folds(resolved: ResolvedConfig) -> Iterator[Problem]:
+    config = resolved.config
+    if config.pack is not None and config.folds is None:
+        yield (
+            ("pack",),
+            f"is {config.draws} draws, which are chosen by rows that folds hold out, but there are "
+            "no folds; add them, such as --set folds=5, or: --set pack=null",
+        )
+
+
+def _pack_with_refit(resolved: ResolvedConfig) -> Iterator[Problem]:
+    config = resolved.config
+    if config.pack is not None and config.refit:
+        yield (
+            ("refit",),
+            "is true, but the networks of a pack predict with those of the folds; "
+            "leave out one of the two: --set refit=false, or --set pack=null",
+        )
+
+
 RULES: tuple[Rule, ...] = (
     _regression_with_class_loss,
     _quantile_of_classes,
@@ -350,6 +370,8 @@ RULES: tuple[Rule, ...] = (
     _evidence_with_penalty,
     _rprop_with_schedule,
     _batch_normalization_of_one_row,
+    _pack_without_folds,
+    _pack_with_refit,
 )
 
 

@@ -72,4 +72,6 @@ def one_network(loaded: LoadedConfig) -> LoadedConfig:
         return loaded
     if config.members is not None:
         loaded = loaded.of_member(0)
-    return replace(loaded, config=replace(loaded.config, folds=None, refit=False, calibration=None))
+    return replace(
+        loaded, config=replace(loaded.config, folds=None, refit=False, calibration=None, pack=None)
+    )

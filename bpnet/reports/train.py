@@ -19,6 +19,7 @@ _ENDINGS = {
     "early_stopping": "early stopping",
     "target_loss": "target loss reached",
     "converged": "converged",
+    "budget": "time budget spent",
 }
 
 

@@ -23,7 +23,10 @@ def folds_lines(result: "FoldsResult") -> Iterator[str]:
     again = f", {result.repeats} times" if result.repeats > 1 else ""
     refit = ", trained again on all rows" if result.refit else ""
     networks = counted(result.networks, "network")
-    yield f"\n{networks} of {result.folds} folds{again}{refit}, trained in {times}\n"
+    packs = f", picked from {result.draws} draws of settings" if result.draws else ""
+    yield f"\n{networks} of {result.folds} folds{again}{refit}{packs}, trained in {times}\n"
+    if result.budget is not None and result.cut_short:
+        yield from _budget_lines(result)
     if len(result.members) > 1:
         yield from _member_lines(result)
         yield ""
@@ -66,6 +69,13 @@ def _nothing_learned(result: "FoldsResult") -> str:
 def folds_data(result: "FoldsResult") -> dict[str, Any]:
     """Return the result for `--json`."""
     return {**asdict(result), "run": str(result.run)}
+
+
+def _budget_lines(result: "FoldsResult") -> Iterator[str]:
+    """Yield what the time budget has cut short, or left out."""
+    text = f"the time budget of {result.budget:g} s ended the training"
+    left = f"; left out: {', '.join(result.not_begun)}" if result.not_begun else ""
+    yield f"{text}{left}\n"
 
 
 def _member_lines(result: "FoldsResult") -> list[str]:

@@ -41,6 +41,11 @@ class RunPaths:
         return self.folder / "folds.csv"
 
     @property
+    def draws_csv(self) -> Path:
+        """The settings of each draw of a pack, how its training ended, and its weight."""
+        return self.folder / "draws.csv"
+
+    @property
     def predictions(self) -> Path:
         """The predictions of a cross-validation, each row's by a network that has not seen it."""
         return self.folder / "predictions.csv"

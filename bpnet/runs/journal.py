@@ -158,6 +158,10 @@ class Journal:
         spread = metrics.std(axis=1, ddof=1) if metrics.shape[1] > 1 else np.zeros(len(metrics))
         return chosen.mean(axis=1).tolist(), spread.tolist()
 
+    def end_by_budget(self) -> None:
+        """Note that the time budget has ended the training."""
+        self._stops = ["diverged" if gone else "budget" for gone in self._diverged.tolist()]
+
     @property
     def finite(self) -> Array:
         """Mask (R,) of the replicas that have not diverged."""

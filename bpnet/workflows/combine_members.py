@@ -12,6 +12,7 @@ from bpnet.models.averaging import compared_rows, error_ratios
 from bpnet.models.combination import Combination
 from bpnet.models.combination_fit import FittedCombination, fit_combination
 from bpnet.models.ensemble import Ensemble
+from bpnet.models.greedy_selection import Selection
 from bpnet.models.intervals import fit_intervals
 from bpnet.preparation.fit import FittedDataset
 from bpnet.workflows.member_training import TrainedMember
@@ -19,10 +20,22 @@ from bpnet.workflows.members_plan import MembersPlan
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A member or draw that a greedy selection may pick."""
+
+    member: TrainedMember
+    loss: float
+    """Its own loss on held-out rows."""
+    weight: float
+
+
+@dataclass(frozen=True)
 class CombinedMembers:
     """An ensemble of trained members, whose combination is fitted to out-of-fold predictions."""
 
     ensemble: Ensemble
+    members: Sequence[TrainedMember]
+    """The members that are blended: of draws only those that were picked."""
     weights: list[float]
     """The weight of each member; those whose weight is 0 are not in the ensemble."""
     temperatures: list[float]
@@ -32,11 +45,22 @@ class CombinedMembers:
     """Those of the ensemble."""
     test: Array | None
     """The ensemble's predictions (M, K) for the test rows; None if there are none."""
+    candidates: Sequence[Candidate]
+    """Of a greedy selection all that could be picked, with their weights."""
 
 
 def combine_members(plan: MembersPlan, trained: Sequence[TrainedMember]) -> CombinedMembers:
-    """Fit temperatures, blend weights and calibration, and predict the test rows."""
+    """Fit temperatures, blend weights and calibration, and predict the test rows.
+
+    Where there are packs, members and draws are picked greedily.
+    """
     fitted, rows = plan.members[0], plan.folds.rows
+    candidates: Sequence[Candidate] = ()
+    picked = None
+    if plan.packed:
+        candidates = _candidates(plan, trained)
+        trained = [one.member for one in candidates if one.weight]
+        picked = [one.weight for one in candidates if one.weight]
     scored = np.logical_and.reduce([np.isfinite(one.scores).all(axis=1) for one in trained])  # (N,)
     weights, values = fitted.weights(), fitted.split.target_values.values[rows[scored]]
     found = fit_combination(
@@ -45,6 +69,7 @@ def combine_members(plan: MembersPlan, trained: Sequence[TrainedMember]) -> Comb
         values,
         None if weights is None else weights[rows[scored]],
         calibration=plan.config.calibration or "temperature",
+        blend=picked,
     )
     models = [
         member.model.described(temperature=temperature)
@@ -67,11 +92,13 @@ def combine_members(plan: MembersPlan, trained: Sequence[TrainedMember]) -> Comb
         test = ensemble.combine(ensemble.predict_each(x))
     return CombinedMembers(
         ensemble=ensemble.pruned(),
+        members=trained,
         weights=combination.weights,
         temperatures=found.temperatures,
         each=[_filled(predicted, scored) for predicted in found.members],
         out_of_fold=_filled(found.predicted, scored),
         test=test,
+        candidates=candidates,
     )
 
 
@@ -130,6 +157,26 @@ def _error_ratios(
         before=folds.repeats,
         after=min(len(member.model.description.seeds) for member in trained),
     )
+
+
+def _candidates(plan: MembersPlan, trained: Sequence[TrainedMember]) -> list[Candidate]:
+    """Return members and draws, with the weights of those that predict best together.
+
+    Those of which a network diverged take no part, unless there are no others.
+    """
+    members = [one for one in trained if not one.left_out] or list(trained)
+    scored = np.logical_and.reduce([np.isfinite(one.scores).all(axis=1) for one in members])
+    rows, weights = plan.folds.rows[scored], plan.members[0].weights()
+    selection = Selection(
+        members[0].model.description,
+        plan.members[0].split.target_values.values[rows],
+        None if weights is None else weights[rows],
+        plan.config.calibration or "temperature",
+    )
+    for one in members:
+        selection.add(one.model.description, one.scores[scored])
+    shares = selection.pick()
+    return [Candidate(*one) for one in zip(members, selection.losses, shares, strict=True)]
 
 
 def _filled(predicted: Array, scored: Array) -> Array:

@@ -252,19 +252,26 @@ class _CVSession(TrainingSession):
             [len(one) for one in self._passes],
         )
         start = time.perf_counter()
+        seconds = prepared[0].config.seconds
+        self.deadline = None if seconds is None else start + seconds
+        out_of_time = False
         try:
-            self.watch(training.epochs())
+            out_of_time = self.watch(training.epochs())
         finally:
             # an interruption waits until the networks are collected
             self.interruption.saving = True
             self.trained.seconds += time.perf_counter() - start
             log.flush()
             if training.last is not None:
-                self._collect_networks(training, training.last)
+                ended = "budget" if out_of_time else "interrupted"
+                self._collect_networks(training, training.last, ended)
             self.interruption.saving = False
 
-    def _collect_networks(self, training: FoldPass, last: Record) -> None:
-        """Collect the networks of a pass, with their predictions and how they ended."""
+    def _collect_networks(self, training: FoldPass, last: Record, ended: str) -> None:
+        """Collect the networks of a pass, with their predictions and how they ended.
+
+        `ended` is why those were stopped that would have gone on.
+        """
         members = separate(training.model, training.descriptions)
         for k, (planned, prepared, member) in enumerate(
             zip(training.folds, training.prepared, members, strict=True)
@@ -283,7 +290,7 @@ class _CVSession(TrainingSession):
                 fold=fold.fold,
                 seed=planned.seed,
                 rows={part: len(rows) for part, rows in fold.parts.items()},
-                stop_reason=last.stops[k] if last.stops else "interrupted",
+                stop_reason=last.stops[k] if last.stops else ended,
                 best_epoch=int(last.kept_epoch[k]),
                 figures=metrics,
             )

@@ -1,5 +1,6 @@
 """Cross-validation of an ensemble: each fold's other rows train it as `train` would."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -60,6 +61,8 @@ class MembersCVSession(MemberSession):
                 self.plan, log.keys = plan, {"repeat": fold.repeat, "fold": fold.fold}
                 trained: list[TrainedMember] = []
                 title = f"fold {number + 1} of {len(self._folds)}"
+                seconds = plan.config.seconds
+                self.deadline = None if seconds is None else time.perf_counter() + seconds
                 self.train_members(plan, log, trained, title=title)
                 self._score(fold, plan, trained)
         return "finished" if self.results else "diverged"

@@ -1,13 +1,31 @@
 """The session of members: networks of several kinds, trained one after another on the same rows."""
 
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.runs.members_log import MembersLog
+from bpnet.workflows.growing_ensemble import GrowingEnsemble
 from bpnet.workflows.member_training import MemberTraining, TrainedMember
 from bpnet.workflows.members_plan import MembersPlan
+from bpnet.workflows.pack_plan import PlannedDraw
 from bpnet.workflows.session import MemberWatcher, TrainingSession
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """Networks of one member that train together."""
+
+    position: int
+    """The number of the member, from 0."""
+    seed: int
+    """The seed of the first network."""
+    draws: Sequence[PlannedDraw]
+    """The settings of its pack; empty if it has none."""
+    title: str
+    """Which member it is, and which pass of it, where there are several."""
 
 
 class MemberSession(TrainingSession):
@@ -19,6 +37,10 @@ class MemberSession(TrainingSession):
         self._begin_member = watcher.begin_member
         self.seconds = 0.0
         """The time in which networks trained."""
+        self.not_begun: list[str] = []
+        """What the time budget has left out: members, or passes of their packs."""
+        self.growing: GrowingEnsemble | None = None
+        """The ensemble of what has trained so far, where there are packs."""
 
     def train_members(
         self,
@@ -34,26 +56,47 @@ class MemberSession(TrainingSession):
         An interrupted member is added as it is, before KeyboardInterrupt goes on. `first` may hold
         the encoded rows of the first member, which are taken out of it.
         """
-        count = len(plan.members)
-        for position in range(count):
-            prepared = (
-                first.pop() if first else encode_dataset(plan.members[position], self._scratch)
+        self.growing = _growing(plan) if plan.packed else None
+        passes = list(_passes(plan))
+        prepared, encoded = None, -1
+        for number, one in enumerate(passes):
+            if trained and self.out_of_time:
+                self.not_begun = [
+                    left.title or plan.names[left.position] for left in passes[number:]
+                ]
+                break
+            if encoded != one.position or prepared is None:
+                prepared = None  # frees the rows of the one before
+                prepared = (
+                    first.pop()
+                    if first
+                    else encode_dataset(plan.members[one.position], self._scratch)
+                )
+                encoded = one.position
+            training = MemberTraining(
+                one.position,
+                plan.names[one.position],
+                prepared,
+                plan.folds,
+                log,
+                one.seed,
+                one.draws,
+                self.growing,
             )
-            training = MemberTraining(position, plan.names[position], prepared, plan.folds, log)
-            name = f"member {position + 1} of {count}, {training.name}" if count > 1 else ""
-            self._train(plan, training, trained, ": ".join(filter(None, (title, name))))
+            self._train(plan, training, trained, ": ".join(filter(None, (title, one.title))))
             if self.interruption.requested:  # while its predictions were collected
                 raise KeyboardInterrupt
 
     def _train(
         self, plan: MembersPlan, training: MemberTraining, trained: list[TrainedMember], title: str
     ) -> None:
-        networks = len(training.model.description.seeds)
         parameters = training.model.network.theta.shape[1]
-        self._begin_member(self._run_folder, training.prepared, parameters, networks, title)
+        self._begin_member(
+            self._run_folder, training.prepared, parameters, training.networks, title
+        )
         start = time.perf_counter()
         try:
-            self.watch(training.epochs())
+            training.out_of_time = self.watch(training.epochs())
         finally:
             # an interruption waits until the member is collected
             self.interruption.saving = True
@@ -66,14 +109,45 @@ class MemberSession(TrainingSession):
         self, plan: MembersPlan, training: MemberTraining, trained: list[TrainedMember], title: str
     ) -> None:
         """Keep a trained member, with its scores for the rows that its networks have not seen."""
-        member, begin = training.trained(), f"{title}: " if title else ""
-        if member is None:
+        begin = f"{title}: " if title else ""
+        members = training.trained()
+        if not members:
             self._watcher.warn(f"{begin}every network diverged")
-            return
-        for number in member.left_out:
-            self._watcher.warn(f"{begin}network {number} diverged and is left out")
-        if plan.config.refit and not self.interruption.requested:
-            start = time.perf_counter()
-            member = training.refitted(member)
-            self.seconds += time.perf_counter() - start
-        trained.append(member)
+        for member in members:
+            of = f"draw {member.draw}, " if member.draw is not None else ""
+            for number in member.left_out:
+                self._watcher.warn(f"{begin}{of}network {number} diverged and is left out")
+            if plan.config.refit and not self.interruption.requested:
+                start = time.perf_counter()
+                member = training.refitted(member)
+                self.seconds += time.perf_counter() - start
+            trained.append(member)
+
+
+def _passes(plan: MembersPlan) -> Iterator[_Pass]:
+    """Yield the passes of all members in their order."""
+    count = len(plan.members)
+    for position, pack in enumerate(plan.packs):
+        seed = plan.first_seeds[position]
+        networks = len(plan.folds.folds)
+        names = []
+        if count > 1:
+            of = f"member {position + 1} of {count}"
+            names.append(f"{of}, {plan.names[position]}" if plan.names[position] else of)
+        passes: Sequence[Sequence[PlannedDraw]] = [()] if pack is None else pack.passes
+        for draws in passes:
+            title = list(names)
+            if draws:
+                title.append(f"draws {draws[0].number} to {draws[-1].number}")
+            yield _Pass(position, seed, draws, ", ".join(title))
+            seed += networks * len(draws)
+
+
+def _growing(plan: MembersPlan) -> GrowingEnsemble:
+    fitted, rows = plan.members[0], plan.folds.rows
+    weights = fitted.weights()
+    return GrowingEnsemble(
+        fitted.split.target_values.values[rows],
+        None if weights is None else weights[rows],
+        plan.config.calibration or "temperature",
+    )

@@ -1,9 +1,10 @@
 """The training of a member: networks of one kind, each of which holds out another fold."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -13,18 +14,22 @@ from bpnet.engine.loop.evaluation import out_of_fold_scores
 from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.models.averaging import compared_rows
-from bpnet.models.build import build_model
+from bpnet.models.build import architecture_errors, build_model
+from bpnet.models.description import Description
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.training_folds import TrainingFolds
 from bpnet.runs.members_log import MembersLog
+from bpnet.workflows.growing_ensemble import GrowingEnsemble
+from bpnet.workflows.members_plan import ENSEMBLE_LOSS
+from bpnet.workflows.pack_plan import PlannedDraw
 from bpnet.workflows.session import training_threads
 
 
 @dataclass(frozen=True)
 class TrainedMember:
-    """A member after training: its networks, and the end of their training."""
+    """A member after training, or a draw of its settings: its networks, and how they ended."""
 
     position: int
     """The number of the member, from 0."""
@@ -43,10 +48,18 @@ class TrainedMember:
     stop_reason: str
     left_out: list[int]
     """The networks that diverged, numbered from 1."""
+    draw: int | None = None
+    """The number of the draw, from 1; None of a member without a pack."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of the draw."""
 
 
 class MemberTraining:
-    """A member's networks, one for each fold, that train in one pass on the same encoded rows."""
+    """A member's networks, one for each fold, that train in one pass on the same encoded rows.
+
+    With `draws` there are as many for each of these settings. `first_seed` is that of the first
+    network; the seeds of the others follow it.
+    """
 
     def __init__(
         self,
@@ -55,62 +68,132 @@ class MemberTraining:
         prepared: EncodedDataset,
         folds: TrainingFolds,
         log: MembersLog,
+        first_seed: int,
+        draws: Sequence[PlannedDraw] = (),
+        growing: GrowingEnsemble | None = None,
     ) -> None:
         self.prepared, self.name = prepared, name
         self._position, self._folds, self._log = position, folds, log
-        config = prepared.config
-        seeds = [seed + position * len(config.seeds) for seed in config.seeds]
-        self.model = build_model(prepared, seeds)
+        self._draws, self._growing = draws, growing
+        each = len(folds.folds)
+        groups = max(1, len(draws))
+        seeds = list(range(first_seed, first_seed + groups * each))
+        self.model = _build(prepared, seeds, draws) if draws else build_model(prepared, seeds)
+        self._pools = [range(k * each, (k + 1) * each) for k in range(groups)]
+        self._running = groups * each
         self.last: Record | None = None
         """The record of the last epoch."""
+        self.out_of_time = False
+        """True if a time budget has ended the training."""
         rows = prepared.rows["train"]
-        self._train = ReplicaRows(rows, folds.trained)
-        self._held_out = ReplicaRows(rows, folds.held_out)
+        self._train = ReplicaRows(rows, [*folds.trained] * groups)
+        self._held_out = ReplicaRows(rows, [*folds.held_out] * groups)
+
+    @property
+    def networks(self) -> int:
+        """The number of networks."""
+        return len(self.model.description.seeds)
 
     def epochs(self) -> Generator[tuple[Record, dict[str, float]], None, None]:
         """Train, log each epoch, and yield its record with the means over the networks."""
+        each = [draw.training for draw in self._draws for _ in self._folds.folds]
         records = fit(
             self.prepared.config.training,
             self.model.network,
             self._train,
             self._held_out,
             training_metrics(self.model.description),
-            pools=[range(len(self._folds.folds))],
+            each=each or None,
+            pools=self._pools,
         )
         with closing(records), training_threads(self.prepared, self.model.network):
             for record in records:
                 self.last = record
-                yield record, self._log.log_epoch(self._position + 1, record)
+                self._grow(record)
+                row = self._log.log_epoch(self._position + 1, record)
+                if self._growing is not None and self._growing.loss is not None:
+                    row |= {ENSEMBLE_LOSS: self._growing.loss}
+                yield record, row
 
-    def trained(self) -> TrainedMember | None:
-        """Return the member as its networks are now; None if every one has diverged."""
-        assert self.last is not None
-        finite = np.flatnonzero(~self.last.diverged).tolist()
-        if not finite:
-            return None
-        each = out_of_fold_scores(self.model.network, self._held_out)
-        scores = self._folds.out_of_fold([each[k] for k in finite], finite)
-        stops: Sequence[str] = self.last.stops or ["interrupted"] * len(each)
+    def _grow(self, record: Record) -> None:
+        """Let the draws that have stopped join the ensemble of those that are done."""
+        if self._growing is None or record.stopped is None or not record.stopped.any():
+            return
+        done = [k for k, pool in enumerate(self._pools) if record.stopped[pool[0]]]
+        done = [k for k in done if not record.diverged[self._pools[k]].any()]
+        replicas = [replica for k in done for replica in self._pools[k]]
+        if replicas:
+            scores = out_of_fold_scores(
+                self.model.network.picked(replicas), self._held_out.of_replicas(replicas)
+            )
+            self._growing.add(
+                [
+                    (
+                        self._description(k),
+                        self._folds.out_of_fold(
+                            scores[place * len(self._pools[k]) :][: len(self._pools[k])],
+                            range(len(self._pools[k])),
+                        ),
+                    )
+                    for place, k in enumerate(done)
+                ]
+            )
+            record.metrics[ENSEMBLE_LOSS] = np.full(
+                self.networks, np.nan if self._growing.loss is None else self._growing.loss
+            )
+
+    def trained(self) -> list[TrainedMember]:
+        """Return the member as its networks are now, once for each draw.
+
+        It is left out if every network has diverged.
+        """
+        last = self.last
+        assert last is not None
+        scores = out_of_fold_scores(self.model.network, self._held_out)
+        ended = "budget" if self.out_of_time else "interrupted"
+        stops: Sequence[str] = last.stops or [ended] * self.networks
         test = self.prepared.rows.get("test")
-        return TrainedMember(
-            position=self._position,
-            name=self.name,
-            model=self.model.select(finite),
-            scores=scores,
-            test=None if test is None else test.picked(slice(None)).x,
-            compared=self._compared(finite),
-            best_epoch=int(self.last.kept_epoch[finite[0]]),
-            epochs=self.last.epoch,
-            stop_reason=stops[finite[0]],
-            left_out=[k + 1 for k in range(len(each)) if k not in finite],
-        )
+        x = None if test is None else test.picked(slice(None)).x
+        found = []
+        for k, pool in enumerate(self._pools):
+            finite = [replica for replica in pool if not last.diverged[replica]]
+            if not finite:
+                continue
+            draw = self._draws[k] if self._draws else None
+            model = self.model.select(finite)
+            if draw is not None:
+                description = replace(draw.description, seeds=model.description.seeds)
+                model = Model(description, model.network)
+            found.append(
+                TrainedMember(
+                    position=self._position,
+                    name=_named(self.name, draw),
+                    model=model,
+                    scores=self._folds.out_of_fold(
+                        [scores[replica] for replica in finite],
+                        [replica - pool[0] for replica in finite],
+                    ),
+                    test=x,
+                    compared=self._compared(model),
+                    best_epoch=int(last.kept_epoch[finite[0]]),
+                    epochs=last.epoch,
+                    stop_reason=stops[finite[0]],
+                    left_out=[r - pool[0] + 1 for r in pool if r not in finite],
+                    draw=None if draw is None else draw.number,
+                    settings={} if draw is None else draw.settings,
+                )
+            )
+        return found
 
-    def _compared(self, networks: Sequence[int]) -> Array | None:
-        """Return what networks predict for the rows that they are compared on."""
+    def _description(self, group: int) -> Description:
+        return self._draws[group].description if self._draws else self.model.description
+
+    def _compared(self, model: Model) -> Array | None:
+        """Return what a model's networks predict for the rows that they are compared on."""
         if not isinstance(self.prepared.target, Quantities):
             return None
         rows = self.prepared.rows["train"].picked(compared_rows(len(self._folds.rows)))
-        return self.model.select(networks).predict_each(rows.x)
+        return model.predict_each(rows.x)
 
     def refitted(self, member: TrainedMember) -> TrainedMember:
         """Return the member with networks trained on all rows, for the epochs that it has kept.
@@ -126,3 +209,17 @@ class MemberTraining:
             for _ in islice(records, member.best_epoch):
                 pass
         return replace(member, model=model)
+
+
+def _build(prepared: EncodedDataset, seeds: Sequence[int], draws: Sequence[PlannedDraw]) -> Model:
+    """Build the networks of draws, as many of each: replica k of all has the kth seed."""
+    description = replace(draws[0].description, seeds=list(seeds))
+    each = len(seeds) // len(draws)
+    layers = [draw.description.layers for draw in draws for _ in range(each)]
+    with architecture_errors(prepared.split.loaded):
+        return Model(description, description.network(layers))
+
+
+def _named(name: str, draw: PlannedDraw | None) -> str:
+    """Return the name of a member, or of one of its draws."""
+    return name if draw is None else f"{name} draw {draw.number}".strip()

@@ -18,6 +18,10 @@ from bpnet.preparation.training_folds import (
     fold_split,
     named_validation_warnings,
 )
+from bpnet.workflows.pack_plan import PackPlan, plan_pack
+
+ENSEMBLE_LOSS = "ensemble_loss"
+"""The name of the loss of the ensemble of all networks of packs that have stopped."""
 
 
 @dataclass(frozen=True)
@@ -29,31 +33,50 @@ class MembersPlan:
     names: list[str]
     """The name of each member."""
     folds: TrainingFolds
+    packs: list[PackPlan | None]
+    """The pack of each member that has one."""
     warnings: list[str]
     """Remarks on the folds."""
+
+    @property
+    def packed(self) -> bool:
+        """True if a member has a pack."""
+        return any(pack is not None for pack in self.packs)
+
+    @property
+    def first_seeds(self) -> list[int]:
+        """The seed of the first network of each member: those of all differ."""
+        seeds, following = [], self.loaded.config.seed
+        for fitted, pack in zip(self.members, self.packs, strict=True):
+            seeds.append(following)
+            following += len(fitted.config.seeds) * (1 if pack is None else pack.pack.draws)
+        return seeds
 
     @property
     def columns(self) -> list[str]:
         """The names of what is measured of a member in each epoch."""
         names = (each.resolved.metric_columns(validated=True) for each in self.members)
-        return list(dict.fromkeys(name for each in names for name in each))
+        columns = list(dict.fromkeys(name for each in names for name in each))
+        return [*columns, ENSEMBLE_LOSS] if self.packed else columns
 
     @property
     def config(self) -> Config:
         """The config with every default written out, those of its members included."""
         config, given = self.members[0].config, self.loaded.config.members
+        packs = [None if pack is None else pack.pack for pack in self.packs]
         if given is None:
-            return config
+            return replace(config, pack=packs[0])
         members = [
             replace(
                 member,
                 dataset=replace(member.dataset, preprocessing=fitted.config.dataset.preprocessing),
                 architecture=fitted.config.architecture,
                 training=fitted.config.training,
+                pack=pack,
             )
-            for member, fitted in zip(given, self.members, strict=True)
+            for member, fitted, pack in zip(given, self.members, packs, strict=True)
         ]
-        return replace(config, members=members)
+        return replace(config, pack=self.loaded.config.pack, members=members)
 
 
 def plan_members(opened: OpenedDataset, parts: Mapping[Part, Indices] | None = None) -> MembersPlan:
@@ -80,6 +103,7 @@ def plan_members(opened: OpenedDataset, parts: Mapping[Part, Indices] | None = N
         members=members,
         names=loaded.config.member_names or [""],
         folds=folds,
+        packs=[plan_pack(fitted, position) for position, fitted in enumerate(members)],
         warnings=[
             *named_validation_warnings(loaded, parts),
             *rare_class_warnings(

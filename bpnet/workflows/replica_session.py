@@ -54,6 +54,8 @@ class ReplicaSession(TrainingSession):
         self._each, self._keep_before = each, keep_before
         self.calibration: CalibrationResult | None = None
         """How the saved model is calibrated, if it is."""
+        seconds = prepared.config.seconds
+        self.deadline = None if seconds is None else journal.start + seconds
 
     def run(self) -> Status:
         """Train, save, and return how the training ended: see `TrainingSession`."""
@@ -66,7 +68,8 @@ class ReplicaSession(TrainingSession):
         # before the doctor looks at them
         initialize_by_rows(self._model.network, self._prepared.rows["train"])
         self._begin(self._run.folder, self._prepared, parameters, networks)
-        self.watch(self._epochs())
+        if self.watch(self._epochs()):
+            self._journal.end_by_budget()
         return "finished" if self._journal.finite.any() else "diverged"
 
     def _epochs(self) -> Generator[tuple[Record, EpochRow], None, None]:

@@ -1,5 +1,6 @@
 """The training session: what every training shares, from its first epoch to its last file."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
@@ -69,6 +70,8 @@ class TrainingSession(ABC):
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self.interruption = Interruption()
+        self.deadline: float | None = None
+        """The performance counter at which the time budget is spent; None if there is none."""
 
     @abstractmethod
     def train(self) -> Status:
@@ -96,14 +99,26 @@ class TrainingSession(ABC):
                 self.save(status)
         return status
 
-    def watch(self, epochs: Generator[tuple[Record, Mapping[str, float]], None, None]) -> None:
-        """Train through the epochs, and show the watcher each one's metrics and warnings."""
+    @property
+    def out_of_time(self) -> bool:
+        """True if the time budget is spent."""
+        return self.deadline is not None and time.perf_counter() >= self.deadline
+
+    def watch(self, epochs: Generator[tuple[Record, Mapping[str, float]], None, None]) -> bool:
+        """Train through the epochs, and show the watcher each one's metrics and warnings.
+
+        Return True if the time budget ended the training, which it does not before there is an
+        epoch to keep.
+        """
         # closed even after an error, which ends the logs that the generator writes
         with closing(epochs) as records:
             for record, row in records:
                 self._watcher.epoch(row)
                 for warning in (*record.warnings, *self.advise(record)):
                     self._watcher.warn(warning)
+                if self.out_of_time and record.stops is None and record.kept_epoch.any():
+                    return True
+        return False
 
     def advise(self, record: Record) -> Iterable[str]:
         """Return advice on an epoch, to be shown after its warnings."""

@@ -1,9 +1,10 @@
 """Training on folds: an ensemble of one or several kinds of network, into one run directory."""
 
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from bpnet.scoring.constant_comparison import ConstantComparison, compare_with_c
 from bpnet.scoring.metric_values import metric_values
 from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS
 from bpnet.workflows.combine_members import CombinedMembers, combine_members
+from bpnet.workflows.draws_table import write_draws
 from bpnet.workflows.member_session import MemberSession
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
@@ -47,6 +49,10 @@ class MemberResult:
     left_out: list[int]
     """The networks that diverged, numbered from 1."""
     out_of_fold: Metrics
+    draw: int | None = None
+    """The number of the draw, from 1; None of a member without a pack."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of the draw in which it differs from the config."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,14 @@ class FoldsResult:
     seconds: float
     training_seconds: float
     """The part of the seconds in which networks trained."""
+    draws: int = 0
+    """The draws of packs that trained, from which members were picked; 0 without packs."""
+    budget: float | None = None
+    """The time budget in seconds."""
+    not_begun: list[str] = field(default_factory=list)
+    """What the time budget left out."""
+    cut_short: bool = False
+    """True if the time budget left something out, or ended the training of networks."""
 
 
 def train_folds(
@@ -133,6 +147,9 @@ class _FoldsSession(MemberSession):
         self._members: list[MemberResult] = []
         self._rows: dict[str, int] = {}
         self._metrics: dict[str, Metrics] = {}
+        self._networks = 0
+        seconds = plan.config.seconds
+        self.deadline = None if seconds is None else run_file.start + seconds
 
     def train(self) -> Status:
         """Train every member; all have diverged if none is left."""
@@ -156,15 +173,19 @@ class _FoldsSession(MemberSession):
                 status,
                 stop_reason=self._trained[0].stop_reason if status == "finished" else status,
                 members=[asdict(member) for member in self._members],
+                not_begun=self.not_begun,
             )
 
     def _save_model(self, combined: CombinedMembers) -> None:
         plan, target = self._plan, combined.ensemble.description.target
         combined.ensemble.save(self._run.model)
+        if plan.packed:
+            write_draws(self._run.draws_csv, combined.candidates)
         held_out = np.flatnonzero(np.isfinite(combined.out_of_fold).all(axis=1))
         rows = {"out_of_fold": (plan.folds.rows[held_out], combined.out_of_fold[held_out])}
         if combined.test is not None:
             rows["test"] = (plan.members[0].split.parts["test"], combined.test)
+        self._networks = sum(len(one.model.description.seeds) for one in combined.members)
         self._rows = {part: len(numbers) for part, (numbers, _) in rows.items()}
         weights, scored = plan.members[0].weights(), plan.folds.rows[held_out]
         self._constant = compare_with_constant(
@@ -187,9 +208,15 @@ class _FoldsSession(MemberSession):
                 out_of_fold=self._score(
                     plan.folds.rows[held_out], own[held_out], (every[0], LOG_LOSS.name)
                 ),
+                draw=member.draw,
+                settings=member.settings,
             )
             for member, weight, temperature, own in zip(
-                self._trained, combined.weights, combined.temperatures, combined.each, strict=True
+                combined.members,
+                combined.weights,
+                combined.temperatures,
+                combined.each,
+                strict=True,
             )
         ]
         write_predictions(
@@ -256,7 +283,10 @@ class _FoldsSession(MemberSession):
             folds=len(plan.folds.folds) // plan.folds.repeats,
             repeats=plan.folds.repeats,
             refit=plan.config.refit,
-            networks=sum(len(member.model.description.seeds) for member in self._trained),
+            networks=self._networks,
+            draws=sum(member.draw is not None for member in self._trained),
+            budget=plan.config.seconds,
+            not_begun=self.not_begun,
             members=self._members,
             rows=self._rows,
             metrics=self._metrics,

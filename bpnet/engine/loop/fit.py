@@ -45,6 +45,9 @@ class Record(NamedTuple):
     """With `keep_before`, θ (R, P) before the epoch's last step; the next epoch overwrites it."""
     checked: bool = True
     """Whether validation rows were measured; otherwise `val_` metrics and oof_loss are nan."""
+    stopped: Array | None = None
+    """Mask (R,) of the replicas that train no more after this epoch. Those of pools already have
+    the parameters that they keep."""
 
 
 def fit(
@@ -130,6 +133,8 @@ def fit(
         for epoch in range(1, training.epochs + 1):
             record = epochs.run(epoch)
             replicas.resume()
+            if pooled and record.stopped is not None and record.stopped.any():
+                keeper.restore(record.stopped)
             yield record
             if record.stops:
                 return
@@ -205,6 +210,7 @@ class _Epochs:
             warnings=self._new_warnings(),
             before=replicas.before,
             checked=checked,
+            stopped=running & ~monitor.running,
         )
 
     def _pooled(

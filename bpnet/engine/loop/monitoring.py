@@ -68,10 +68,10 @@ class Keeper:
             np.copyto(kept, present, where=replicas[:, None])
         self.epoch[replicas] = epoch
 
-    def restore(self) -> None:
-        """Copy the kept parameters and statistics back into the network."""
+    def restore(self, replicas: Array | None = None) -> None:
+        """Copy the kept parameters and statistics back into the network, by default all."""
         for present, kept in self._copies:
-            np.copyto(present, kept)
+            np.copyto(present, kept, where=True if replicas is None else replicas[:, None])
 
 
 class Monitor:

@@ -3,7 +3,7 @@
 import re
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-EXAMPLES = "seconds, or a number with s, m or h, such as 90s, 10m or 2h"
+EXAMPLES = "a number of seconds, or one with s, m or h, such as 90s, 10m or 2h"
 
 
 def budget_seconds(budget: float | str) -> float:
@@ -14,5 +14,5 @@ def budget_seconds(budget: float | str) -> float:
     number, unit = match.groups()
     seconds = float(number) * _SECONDS[unit or "s"]
     if seconds <= 0:
-        raise ValueError(f"is {budget}; it must be greater than 0: {EXAMPLES}")
+        raise ValueError(f"is {budget}; it must be greater than 0")
     return seconds

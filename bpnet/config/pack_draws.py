@@ -112,7 +112,7 @@ def _check(
             "number above 0 first, or leave the key out",
         )
     if not _put(data, key, value):
-        raise loaded.error(path, f"names {key}, which the config does not have; it takes {_KEYS}")
+        raise loaded.error(path, f"names {key}, which is no key that draws may vary; they vary {_KEYS}")
     try:
         same = pass_key(_loaded(loaded, data).config) == common
     except ConfigError as error:
@@ -121,7 +121,7 @@ def _check(
     if not same:
         raise loaded.error(
             path,
-            f"names {key}, in which networks that train together must agree; it takes {_KEYS}",
+            f"names {key}, in which networks that train together must agree; draws vary {_KEYS}",
         )
 
 

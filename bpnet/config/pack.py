@@ -50,10 +50,9 @@ class Pack(Component):
     Example: `draws: 16`.
     """
     space: dict[str, Range | list[Any]] = field(default_factory=dict)
-    """Keys that are drawn, each with a range or a list of values, as if written after --set. They
-    are of the learning rate, its factors and schedule, the optimizer, penalties, clipping, rates of
-    dropout (`architecture.dropout` is all of them) and initializers. By default the learning rate,
-    the weight decay and dropout, around those of the config.
+    """Keys to draw, such as training.learning_rate, each with a range or a list of values. They must
+    change no shape and no batch; architecture.dropout is the rate of all layers of dropout. By
+    default learning rate, weight decay and dropout are drawn.
     Example: `space: {training.learning_rate: {low: 0.01, high: 0.1, scale: log}}`.
     """
 

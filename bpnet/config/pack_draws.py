@@ -112,7 +112,9 @@ def _check(
             "number above 0 first, or leave the key out",
         )
     if not _put(data, key, value):
-        raise loaded.error(path, f"names {key}, which is no key that draws may vary; they vary {_KEYS}")
+        raise loaded.error(
+            path, f"names {key}, which is no key that draws may vary; they vary {_KEYS}"
+        )
     try:
         same = pass_key(_loaded(loaded, data).config) == common
     except ConfigError as error:

@@ -26,8 +26,11 @@ from bpnet.models.description import Description
 
 MOST_ADDITIONS = 25
 """Members that are added, at most, each as often as it is."""
-SHORT_LIST = 8
-"""Members that are tried at each addition: those along which the loss falls most steeply."""
+SHORT_LIST = 12
+"""Members that are tried at each addition but the first few: those along which the loss falls most
+steeply."""
+LONG_STEPS = 3
+"""Additions at which all members are tried, since each changes the blend much."""
 LEAST_GAIN = 1e-4
 """Share of the loss by which an addition must lower it."""
 
@@ -204,9 +207,9 @@ class Selection:
             self._total = self._total + self._candidates[best].astype(np.float64)
 
     def _short_list(self, size: int) -> Sequence[int]:
-        """Return the candidates along which the loss falls most steeply, all at the start."""
+        """Return the candidates to try when so many have been added."""
         count = len(self._candidates)
-        if not size or count <= SHORT_LIST:
+        if size < LONG_STEPS or count <= SHORT_LIST:
             return range(count)
         slope = self._goal.slope(np.asarray(self._total) / size).astype(np.float32)
         along = [float(np.vdot(slope, candidate)) for candidate in self._candidates]

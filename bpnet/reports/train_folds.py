@@ -74,7 +74,7 @@ def folds_data(result: "FoldsResult") -> dict[str, Any]:
 def _budget_lines(result: "FoldsResult") -> Iterator[str]:
     """Yield what the time budget has cut short, or left out."""
     text = f"the time budget of {result.budget:g} s ended the training"
-    left = f"; left out: {', '.join(result.not_begun)}" if result.not_begun else ""
+    left = f"; left out: {'; '.join(result.not_begun)}" if result.not_begun else ""
     yield f"{text}{left}\n"
 
 

@@ -287,6 +287,8 @@ class _FoldsSession(MemberSession):
             draws=sum(member.draw is not None for member in self._trained),
             budget=plan.config.seconds,
             not_begun=self.not_begun,
+            cut_short=bool(self.not_begun)
+            or any(member.stop_reason == "budget" for member in self._trained),
             members=self._members,
             rows=self._rows,
             metrics=self._metrics,

@@ -40,7 +40,7 @@ class Measured:
         """Return what concerns only these replicas."""
         metrics = [
             replace(metric, scale=metric.scale[replicas])
-            if metric.scale is not None and metric.scale.ndim == 2
+            if metric.scale is not None and metric.scale.ndim == 2 and len(metric.scale) > 1
             else metric
             for metric in self.metrics
         ]

@@ -177,9 +177,7 @@ def log_loss_derivatives(
     return value, gradient, hessian
 
 
-def score_temperature(
-    member: Description, scores: np.ndarray, true: Floats, rows: Floats
-) -> float:
+def score_temperature(member: Description, scores: np.ndarray, true: Floats, rows: Floats) -> float:
     """Return the temperature of scores (R, N, O) for the true classes or labels (N, K)."""
     if isinstance(member.output_activation, Identity):
         return 1.0

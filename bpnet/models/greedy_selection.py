@@ -159,7 +159,7 @@ class Selection:
             assert isinstance(description.target, Quantities)
             material = (description.target.decode(scores) - self._origin) / self._unit
         else:
-            temperature = 1.0
+            temperature, scores = 1.0, scores[None]  # of one network, as it were
             if self._tempered:
                 temperature = score_temperature(description, scores, self._true, self._rows)
             shares = member_probabilities(description, scores, temperature)

@@ -1,6 +1,5 @@
 """Packs: draws of settings that train together, what is picked of them, and time budgets."""
 
-
 import numpy as np
 import pytest
 from labeled_runs import invoked
@@ -161,9 +160,7 @@ members:
     ]
     assert rows[-1]["training.learning_rate"] == "0.2"
     seeds = [
-        seed
-        for member in load_ensemble(run / "model").members
-        for seed in member.description.seeds
+        seed for member in load_ensemble(run / "model").members for seed in member.description.seeds
     ]
     assert len(set(seeds)) == len(seeds)
 
@@ -212,7 +209,10 @@ def test_classes_and_labels(table, task):
         ("{draw: 3}", "unknown key pack.draw; allowed here: draws, space"),
         ("{space: {training.epochs: [3]}}", "names training.epochs, in which networks that train"),
         ("{space: {training.rate: [3]}}", "names training.rate, which is no key that draws may"),
-        ("{space: {seed: [3]}}", "names seed, which is no key that draws may vary; they vary train"),
+        (
+            "{space: {seed: [3]}}",
+            "names seed, which is no key that draws may vary; they vary train",
+        ),
         (
             "{space: {training.learning_rate: {low: 2, high: 1}}}",
             "learning_rate.high is 1, which is less than low, 2",

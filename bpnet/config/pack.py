@@ -50,8 +50,8 @@ class Pack(Component):
     Example: `draws: 16`.
     """
     space: dict[str, Range | list[Any]] = field(default_factory=dict)
-    """Keys to draw, such as training.learning_rate, each with a range or a list of values. They must
-    change no shape and no batch; architecture.dropout is the rate of all layers of dropout. By
+    """Keys to draw, such as training.learning_rate, each with a range or a list of values. They
+    must change no shape and no batch; architecture.dropout is the rate of all layers of dropout. By
     default learning rate, weight decay and dropout are drawn.
     Example: `space: {training.learning_rate: {low: 0.01, high: 0.1, scale: log}}`.
     """

@@ -15,6 +15,7 @@ ORDER = (
     "config",
     "config-reference",
     "ensembles",
+    "packs",
     "training",
     "networks",
     "second-order",

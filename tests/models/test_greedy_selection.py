@@ -125,7 +125,7 @@ def test_slopes_are_finite_differences_and_losses_scikit_learns():
     ]
     for goal in goals:
         assert goal.slope(blend) == pytest.approx(numeric_slope(goal, blend), abs=1e-7)
-    kinds = dict(sample_weight=weights, multioutput="raw_values")
+    kinds = {"sample_weight": weights, "multioutput": "raw_values"}
     squares = mean_squared_error(values, blend, **kinds).sum()
     assert goals[1].loss(blend) == pytest.approx(squares)
     assert goals[2].loss(blend) == pytest.approx(

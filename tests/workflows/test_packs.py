@@ -316,6 +316,6 @@ def test_the_report_says_what_a_budget_left_out(table):
     )
     assert code == 0
     assert (
-        "the time budget of 1e-06 s ended the training; left out: member 2 of 3, b; member 3 of 3, c"
+        "budget of 1e-06 s ended the training; left out: member 2 of 3, b; member 3 of 3, c"
         in " ".join(text.split())
     )

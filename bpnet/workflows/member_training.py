@@ -105,6 +105,7 @@ class MemberTraining:
             training_metrics(self.model.description),
             each=each or None,
             pools=self._pools,
+            restores=self._growing is not None,
         )
         with closing(records), training_threads(self.prepared, self.model.network):
             for record in records:

@@ -308,3 +308,22 @@ def test_pools_that_do_not_fit():
         train(noisy(loss), [[0, 1], [1]], loss)
     with pytest.raises(ValueError, match="there are pools, but no validation rows"):
         next(fit(settings(loss), network_of(), noisy(loss), pools=[[0, 1]]))
+
+
+def test_replicas_have_what_they_keep_as_soon_as_they_stop():
+    loss, pools = CrossEntropy(), [[0, 1], [2, 3]]
+    rows = noisy(loss)
+    how = settings(loss, early_stopping=EarlyStopping(patience=3), epochs=60)
+    training, held = ReplicaRows(rows, TRAIN), ReplicaRows(rows, HELD)
+    ends, whole = {}, {}
+    for restores in (True, False):
+        network = network_of()
+        for record in fit(how, network, training, held, pools=pools, restores=restores):
+            for replica in np.flatnonzero(record.stopped):
+                ends[restores, replica] = network.theta[replica].copy()
+        whole[restores] = network.theta.copy()
+    assert np.array_equal(whole[True], whole[False])
+    assert len(ends) == 8
+    for replica in range(4):
+        assert np.array_equal(ends[True, replica], whole[True][replica])
+        assert not np.array_equal(ends[False, replica], whole[True][replica])

@@ -46,8 +46,7 @@ class Record(NamedTuple):
     checked: bool = True
     """Whether validation rows were measured; otherwise `val_` metrics and oof_loss are nan."""
     stopped: Array | None = None
-    """Mask (R,) of the replicas that train no more after this epoch. Those of pools already have
-    the parameters that they keep."""
+    """Mask (R,) of the replicas that train no more after this epoch."""
 
 
 def fit(
@@ -60,6 +59,7 @@ def fit(
     each: Sequence[Training] | None = None,
     keep_before: bool = False,
     pools: Sequence[Sequence[int]] = (),
+    restores: bool = False,
 ) -> Generator[Record, None, None]:
     """Train a network in place, and yield a record after each epoch.
 
@@ -91,6 +91,9 @@ def fit(
         for cross-entropies at the best common temperature. Another monitored metric, and the loss
         that `target_loss` asks for, are the mean over the pool. A replica that diverges leaves its
         pool; one that is in none is a pool by itself. Replicas that have stopped cost nothing more.
+    restores
+        Whether replicas have the parameters that they keep from the record on in which they stop,
+        rather than from the end of the training.
 
     Yields
     ------
@@ -133,7 +136,7 @@ def fit(
         for epoch in range(1, training.epochs + 1):
             record = epochs.run(epoch)
             replicas.resume()
-            if pooled and record.stopped is not None and record.stopped.any():
+            if restores and record.stopped is not None and record.stopped.any():
                 keeper.restore(record.stopped)
             yield record
             if record.stops:

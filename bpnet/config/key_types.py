@@ -72,6 +72,8 @@ def _member_words(member: Any, least: int, *, many: bool) -> list[str]:
         return [word if word[0].isalpha() else json.dumps(word) for word in get_args(member)]
     if member is bool:
         return ["true", "false"]
+    if member is Any:
+        return ["values" if many else "value"]
     if member in _WORDS:
         return [_WORDS[member][many]]
     if not kind_of(member):

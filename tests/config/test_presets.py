@@ -96,7 +96,10 @@ def test_a_wide_table_has_no_members_that_make_many_inputs_of_a_column():
         one: [m["name"] for m in preset_keys("best", size(columns=one))["members"]]
         for one in (1000, 1001)
     }
-    assert names == {1000: ["plain", "periodic", "piecewise", "linear"], 1001: ["plain", "linear"]}
+    assert names == {
+        1000: ["plain", "periodic", "piecewise", "wide", "narrow", "linear"],
+        1001: ["plain", "wide", "linear"],
+    }
 
 
 def test_folds_fall_away_where_rows_are_many():

@@ -390,7 +390,12 @@ class Config(Component):
     def networks(self) -> int:
         """Number of networks that are trained: of each draw one for each fold and replica."""
         members = [self.draws] if self.members is None else [one.draws for one in self.members]
-        return self.replicas * (self.folds or 1) * sum(members)
+        return self.networks_each * sum(members)
+
+    @property
+    def networks_each(self) -> int:
+        """Number of networks of each draw, one for each fold and replica."""
+        return self.replicas * (self.folds or 1)
 
     @property
     def draws(self) -> int:
@@ -405,7 +410,7 @@ class Config(Component):
     @property
     def seeds(self) -> list[int]:
         """The seed of each network of a member: `seed` and those that follow it."""
-        return list(range(self.seed, self.seed + self.replicas * (self.folds or 1)))
+        return list(range(self.seed, self.seed + self.networks_each))
 
     @property
     def validates(self) -> bool:

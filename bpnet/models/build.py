@@ -70,11 +70,13 @@ def build_model(prepared: EncodedDataset, seeds: Sequence[int] | None = None) ->
     with architecture_errors(loaded):
         single = description.network()
         refuse_large_matrices(loaded, single.theta.size)
+        if (config.networks_each if seeds is None else len(seeds)) > 1:
+            # before the seeds are listed, which may be too many themselves
+            most_at_once(loaded, single, len(prepared.rows["train"]))
         seeds = config.seeds if seeds is None else list(seeds)
         if seeds == description.seeds:
             return Model(description, single)
-        most_at_once(loaded, single, len(prepared.rows["train"]))
-        replicated = replace(description, seeds=list(seeds))
+        replicated = replace(description, seeds=seeds)
         return Model(replicated, replicated.network())
 
 
@@ -95,7 +97,7 @@ def most_at_once(loaded: LoadedConfig, single: Network, rows: int) -> int:
     if _least_squares(training):
         each += matrices_bytes(single.theta.size)
     most = max(1, int(min(0.8 * _memory() // each, 2**32)))
-    networks = len(config.seeds)
+    networks = config.networks_each
     if networks > most:
         key = "replicas" if config.replicas > 1 else "folds"
         makes = f", which makes {networks} networks" if networks > getattr(config, key) else ""

@@ -45,10 +45,13 @@ def test_a_counter_is_left_out_with_the_option_that_uses_it(table):
 
 def test_a_counter_that_the_config_names_is_a_feature(table):
     assert prepared(table, "dataset.features=['Unnamed: 0', x]").warnings == []
-    assert prepared(table, "dataset.split.time='Unnamed: 0'").encoder.features == [
-        "Unnamed: 0",
-        "x",
-    ]
+
+
+def test_a_counter_that_splits_the_rows_by_time_is_left_out_unless_it_has_a_role(table):
+    by_time = "dataset.split.time='Unnamed: 0'"
+    assert prepared(table, by_time).encoder.features == ["x"]
+    named = prepared(table, by_time, "dataset.roles={'Unnamed: 0': numeric}")
+    assert named.encoder.features == ["Unnamed: 0", "x"]
 
 
 def test_a_counter_is_used_if_it_is_the_only_column(tmp_path):

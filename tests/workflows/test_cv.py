@@ -480,7 +480,10 @@ def test_weights_that_are_all_0_in_a_fold_are_named_before_anything_is_made(tmp_
     write_csv(
         tmp_path / "t.csv", ["a", "w", "y"], [[k % 7, int(k >= 10), k % 5 + 0.5] for k in range(40)]
     )
-    text = "dataset: {path: t.csv, target: y, sample_weight: w, split: {shuffle: false}}\n"
+    text = (
+        "preset: null\n"
+        "dataset: {path: t.csv, target: y, sample_weight: w, split: {shuffle: false}}\n"
+    )
     with pytest.raises(
         DataError, match=r"fold 1: .*t.csv, column 'w': the weights of the test rows are all 0"
     ):

@@ -17,6 +17,7 @@ dataset:
   target: price
   sample_weight: weight
   split: {time: order}
+  roles: {order: numeric}
 architecture: {hidden: [4]}
 training: {epochs: 2, precision: float64}
 """

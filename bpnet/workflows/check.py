@@ -269,18 +269,24 @@ def _encoded(fitted: FittedDataset, seed: int) -> EncodedDataset:
 
 def _member_costs(plan: MembersPlan, prepared: EncodedDataset, model: Model) -> list[MemberCost]:
     """Return the cost of each member; the first is encoded and built already."""
-    costs = list[MemberCost]()
-    for name, fitted in zip(plan.names, plan.members, strict=True):
+    costs, config = list[MemberCost](), plan.loaded.config
+    draws = [config.draws] if config.members is None else [one.draws for one in config.members]
+    for name, fitted, drawn in zip(plan.names, plan.members, draws, strict=True):
         if costs:
             prepared = _encoded(fitted, plan.config.seed)
             model = build_model(prepared)
+        cost = _cost(fitted, prepared, model, plan)
         costs.append(
             MemberCost(
                 name=name,
-                networks=len(model.description.seeds),
+                networks=len(model.description.seeds) * drawn,
                 inputs=fitted.encoder.width,
                 parameters=model.network.theta.shape[1],
-                cost=_cost(fitted, prepared, model, plan),
+                cost=replace(  # drawn settings train as more networks in the same pass
+                    cost,
+                    parameter_bytes=cost.parameter_bytes * drawn,
+                    seconds_per_epoch=cost.seconds_per_epoch * drawn,
+                ),
             )
         )
     return costs

@@ -51,7 +51,13 @@ def _levels(place: Place) -> Iterator[tuple[Place, Mapping[str, Any]]]:
             place, entries = _with_kind(around, value)
         else:
             required = {} if around.required else _required(around)
-            place, entries = around, {around.name: {**required, **entries}}
+            value = {**required, **entries}
+            named = dict in {get_origin(member) for member, _ in alternatives(around.hint)}
+            example = around.doc.example if named else None
+            if example is not None:  # of a mapping by names, which the example has
+                names = parse_source(f"{{{example}}}").data[around.name]
+                value = {next(iter(names)): value}
+            place, entries = around, {around.name: value}
         yield place, entries
 
 

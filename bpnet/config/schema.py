@@ -299,6 +299,21 @@ class Config(Component):
     """Number of networks to train in one pass, with the seeds `seed`, `seed` + 1 and so on. Their
     predictions are averaged. Example: `replicas: 8`.
     """
+    task: Task | None = None
+    """Kind of prediction. By default it follows from the target: text, or at most 20 different
+    whole numbers, are classes; several columns that are true or not are labels; other numbers are a
+    regression. Example: `task: regression`.
+    """
+    dataset: Dataset
+    """The table: its target and features, and how its rows are read, split and encoded.
+    Example: `dataset: {path: flowers.csv, target: species}`.
+    """
+    architecture: Architecture = field(default_factory=Architecture)
+    """The network between the columns and the target.
+    Example: `architecture: {hidden: [32, 16], activation: tanh}`.
+    """
+    training: Training = field(default_factory=Training)
+    """The training of the network. Example: `training: {epochs: 300, learning_rate: 0.01}`."""
     preset: PresetName | None = None
     """Settings that suit the table, for the keys that this config leaves out. fast trains a network
     in seconds, default an ensemble of several kinds, best a larger one. A config without any key of
@@ -335,21 +350,6 @@ class Config(Component):
     isotonic fits a rising curve to each class. Numbers are drawn toward their mean. By default
     temperature where there are folds, else none. Example: `calibration: isotonic`.
     """
-    task: Task | None = None
-    """Kind of prediction. By default it follows from the target: text, or at most 20 different
-    whole numbers, are classes; several columns that are true or not are labels; other numbers are a
-    regression. Example: `task: regression`.
-    """
-    dataset: Dataset
-    """The table: its target and features, and how its rows are read, split and encoded.
-    Example: `dataset: {path: flowers.csv, target: species}`.
-    """
-    architecture: Architecture = field(default_factory=Architecture)
-    """The network between the columns and the target.
-    Example: `architecture: {hidden: [32, 16], activation: tanh}`.
-    """
-    training: Training = field(default_factory=Training)
-    """The training of the network. Example: `training: {epochs: 300, learning_rate: 0.01}`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -363,6 +363,13 @@ class Config(Component):
                 budget_seconds(self.budget)
             except ValueError as error:
                 raise FieldError("budget", str(error)) from None
+        packs = [self.pack, *(member.pack for member in self.members or [])]
+        if self.refit and any(pack is not None for pack in packs):
+            raise FieldError(
+                "refit",
+                "is true, but the networks of a pack predict with those of the folds; "
+                "leave out one of the two: --set refit=false, or --set pack=null",
+            )
         if self.folds is None and self.preset in (None, "fast"):
             for key in ("members", "refit"):
                 if getattr(self, key):

@@ -335,16 +335,6 @@ def _pack_without_folds(resolved: ResolvedConfig) -> Iterator[Problem]:
         )
 
 
-def _pack_with_refit(resolved: ResolvedConfig) -> Iterator[Problem]:
-    config = resolved.config
-    if config.pack is not None and config.refit:
-        yield (
-            ("refit",),
-            "is true, but the networks of a pack predict with those of the folds; "
-            "leave out one of the two: --set refit=false, or --set pack=null",
-        )
-
-
 RULES: tuple[Rule, ...] = (
     _regression_with_class_loss,
     _quantile_of_classes,
@@ -371,7 +361,6 @@ RULES: tuple[Rule, ...] = (
     _rprop_with_schedule,
     _batch_normalization_of_one_row,
     _pack_without_folds,
-    _pack_with_refit,
 )
 
 

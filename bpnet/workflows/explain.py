@@ -145,10 +145,13 @@ def reference() -> Reference:
         if not place.kinds:
             continue
         name = family_of(place.hint) or place.dotted
+        new = [kind for kind in place.kinds if kind.hint not in seen]
         if name in families:
             families[name].at.append(place.dotted)
+            # some keys take fewer kinds of a family than others
+            families[name].kinds.extend(_explanation(kind) for kind in new)
+            seen |= {kind.hint for kind in new}
             continue
-        new = [kind for kind in place.kinds if kind.hint not in seen]
         old = [kind.name for kind in place.kinds if kind.hint in seen]
         seen |= {kind.hint for kind in new}
         families[name] = Family(name, [place.dotted], [_explanation(kind) for kind in new], old)

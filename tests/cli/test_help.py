@@ -23,7 +23,7 @@ IMPERATIVES = {
         "Predict",
         "Print",
     ),
-    *("Repeat", "Set", "Show", "Split", "Take", "Trace", "Train", "Use", "Write"),
+    *("Repeat", "Set", "Show", "Split", "Stop", "Take", "Trace", "Train", "Use", "Write"),
 }
 
 

@@ -21,6 +21,7 @@ Case = tuple[str, str, str, list[str]]
 """The rule, the kind of target, the key that the message names, and the settings."""
 
 CASES: list[Case] = [
+    ("_pack_without_folds", "classes", "pack", ["pack=4"]),
     (
         "_regression_with_class_loss",
         "quantity",

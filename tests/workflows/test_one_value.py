@@ -17,6 +17,7 @@ from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import parse_source
 from bpnet.data.reading import delimited
 from bpnet.errors import DataError
+from bpnet.models.ensemble import load_ensemble
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare
 
@@ -210,8 +211,8 @@ def test_a_target_with_gaps_goes_from_init_to_eval(pair, gap, tmp_path):
     ):
         done = bpnet(*words, cwd=tmp_path)
         assert done.code == 0, done.err
-    model = json.loads((tmp_path / "runs" / "t-001" / "model" / "model.json").read_text())
-    assert len(model["target"]["classes"]) == 2
+    model = load_ensemble(tmp_path / "runs" / "t-001" / "model")
+    assert len(model.description.classes) == 2
 
 
 def test_true_is_1_where_the_model_knows_0_and_1_only(tmp_path):

@@ -325,6 +325,6 @@ class Refuse(Component):
 
 
 AnyNumeric = AnyScaling | Periodic | PiecewiseLinear
-AnyCategorical = OneHot | AutoCategories | Ordinal | Embedded
+AnyCategorical = OneHot | Ordinal | Embedded | AutoCategories
 AnyMissing = Impute | Refuse
 AnyOfColumn = AnyNumeric | AnyCategorical | DateParts

@@ -97,8 +97,8 @@ def test_a_wide_table_has_no_members_that_make_many_inputs_of_a_column():
         for one in (1000, 1001)
     }
     assert names == {
-        1000: ["plain", "periodic", "piecewise", "wide", "narrow", "linear"],
-        1001: ["plain", "wide", "linear"],
+        1000: ["plain", "periodic", "piecewise", "wide", "narrow", "ranks", "broad", "linear"],
+        1001: ["plain", "wide", "ranks", "linear"],
     }
 
 

@@ -19,7 +19,7 @@ ONE_SPLIT = 200_000
 WIDE = 1000
 """Columns beyond which members that make several inputs of each are left out."""
 
-_WIDENING = ("piecewise", "periodic", "narrow")
+_WIDENING = ("piecewise", "periodic", "narrow", "broad")
 _MOST_HELD_OUT = 20_000
 """Validation rows of such a split, at most."""
 _CHECKS = 128

@@ -1,7 +1,7 @@
 """The draws of a pack: settings from its space, each with the config that has them."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -155,8 +155,3 @@ def _inside(place: Any, name: str) -> Any:
     if isinstance(place, list):
         return place[int(name)] if name.isdecimal() and int(name) < len(place) else None
     return place.get(name) if isinstance(place, dict) else None
-
-
-def settings_names(draws: Sequence[Draw]) -> Iterator[str]:
-    """Yield each key that some of the draws set, once."""
-    yield from dict.fromkeys(key for draw in draws for key in draw.settings)

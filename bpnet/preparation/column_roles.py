@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bpnet.config.dataset_schema import Dataset, Preprocessing
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Config, Dataset, Preprocessing
+from bpnet.config.schema import Config
 from bpnet.data.encoding.column_options import ColumnOptions, Role
 from bpnet.data.encoding.dates import read_days
 from bpnet.data.encoding.settings import (

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
+from bpnet.config.dataset_schema import Dataset
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Dataset
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table
 from bpnet.errors import DataError

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from bpnet.config.dataset_schema import Dataset
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Config, Dataset
+from bpnet.config.schema import Config
 from bpnet.config.task import Task
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.column_options import Role

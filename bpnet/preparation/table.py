@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bpnet.config.dataset_schema import Files
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.schema import Files
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table, open_table, table_from_rows
 from bpnet.data.reading.addresses import is_address

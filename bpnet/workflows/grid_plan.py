@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bpnet.config.dataset_schema import Dataset, Preprocessing
 from bpnet.config.grid import Point
 from bpnet.config.loading import load_config
-from bpnet.config.schema import Config, Dataset, Preprocessing
+from bpnet.config.schema import Config
 from bpnet.config.source import Source
 from bpnet.data.splitting import Part
 from bpnet.engine.metrics import metric_names

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet.config.dataset_schema import Files
 from bpnet.config.grid import expand_grid
 from bpnet.config.loading import load_config
 from bpnet.config.overrides import apply_overrides
-from bpnet.config.schema import Config, Files
+from bpnet.config.schema import Config
 from bpnet.config.source import parse_source
 from bpnet.data.encoding.settings import DateParts, Quantile
 from bpnet.errors import ConfigError

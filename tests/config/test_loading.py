@@ -6,9 +6,10 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from bpnet.config.dataset_schema import Dataset
 from bpnet.config.loading import as_data, load_config, read_config
 from bpnet.config.overrides import apply_overrides
-from bpnet.config.schema import Config, Dataset
+from bpnet.config.schema import Config
 from bpnet.config.shorthand import hints, kind_of
 from bpnet.config.source import parse_source, read_source, yaml_text
 from bpnet.data.encoding.settings import (

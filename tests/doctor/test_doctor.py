@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from evidence_cases import LAYERS, evidence, history, layer, look, setup, stuck
 
-from bpnet.config.schema import Config, Dataset
+from bpnet.config.dataset_schema import Dataset
+from bpnet.config.schema import Config
 from bpnet.doctor.constant import best_constant
 from bpnet.doctor.doctor import Doctor
 from bpnet.doctor.probe import probe

@@ -6,8 +6,8 @@ import math
 import pytest
 from evidence_cases import START, evidence, findings, history, layer, look, setup, stuck
 
+from bpnet.config.dataset_schema import Preprocessing
 from bpnet.config.overrides import apply_overrides
-from bpnet.config.schema import Preprocessing
 from bpnet.config.source import parse_source, yaml_text
 from bpnet.data.encoding.settings import NoScaling
 from bpnet.doctor.constant import Constant as ConstantPrediction

@@ -6,7 +6,8 @@ Its gradients are alike, its steps 1e-3, and its loss falls from 2.3, which is c
 from dataclasses import replace
 from typing import Any
 
-from bpnet.config.schema import Architecture, Config, Dataset, Preprocessing
+from bpnet.config.dataset_schema import Dataset, Preprocessing
+from bpnet.config.schema import Architecture, Config
 from bpnet.doctor.constant import Constant
 from bpnet.doctor.diagnosis import Diagnosis, LayerReport
 from bpnet.doctor.evidence import Evidence, Setup

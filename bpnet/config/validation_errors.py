@@ -57,10 +57,11 @@ def config_error(error: ValidationError, source: Source, data: Any) -> ConfigErr
     for details in error.errors(include_url=False):
         problems.setdefault(_key_path(details, data), []).append(details)
     # if a member of a union failed inside, ignore the errors of the other members
+    around = {path[:end] for path in problems for end in range(len(path))}
     problems = {
         path: details
         for path, details in problems.items()
-        if not _fails_inside(path, details, problems)
+        if path not in around or not _is_container(details[0])
     }
     paths = _in_file_order(source, problems)
     messages = [
@@ -97,12 +98,9 @@ def _with_kinds(path: KeyPath, data: Any) -> str:
     return ".".join(names)
 
 
-def _fails_inside(path: KeyPath, details: list[ErrorDetails], paths: Iterable[KeyPath]) -> bool:
-    """Return whether a mapping or list is invalid because of a key inside, with its own message."""
-    container = isinstance(details[0]["input"], dict | list) and details[0]["type"] != "value_error"
-    return container and any(
-        len(other) > len(path) and other[: len(path)] == path for other in paths
-    )
+def _is_container(detail: ErrorDetails) -> bool:
+    """Return whether the invalid value is a mapping or list, and not by a rule of its own."""
+    return isinstance(detail["input"], dict | list) and detail["type"] != "value_error"
 
 
 def _key_path(detail: ErrorDetails, data: Any) -> KeyPath:

@@ -38,7 +38,9 @@ BOMBS = {
         "}", ", preprocessing: {columns: {" + ", ".join(f"k{k}: nope" for k in range(5_000)) + "}}}"
     ),
     "5,000 layers": TABLE + "architecture: {layers: [" + "{units: 0}, " * 5_000 + "]}",
-    "40,000 targets": f"dataset: {{path: t.csv, target: [{', '.join(f't{k}' for k in range(40_000))}]}}",
+    "40,000 targets": "dataset: {path: t.csv, target: ["
+    + ", ".join(f"t{k}" for k in range(40_000))
+    + "]}",
     "40,000 inline columns": "dataset: {rows: [[1, 2]], target: y, columns: ["
     + ", ".join(f"t{k}" for k in range(40_000))
     + "]}",

@@ -39,7 +39,8 @@ def cv(
     """Cross-validate a config: train and test a network per fold.
 
     Prints each metric's mean over the folds with a 95 % interval. The run directory holds the
-    folds' networks as an ensemble, which `bpnet predict` averages.
+    folds' networks as an ensemble, which `bpnet predict` averages. Of a config that trains an
+    ensemble on folds of its own, it holds the scores and predictions, but no model.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy

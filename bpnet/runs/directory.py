@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.errors import RunError, UsageError
-from bpnet.messages import closest_match
+from bpnet.messages import closest_match, shell_path
 from bpnet.runs import files
 
 
@@ -120,9 +120,20 @@ def model_folder(path: Path) -> Path:
     if (path / "model.json").is_file():
         return path
     paths = open_run(path)
+    if not paths.model.exists() and _keeps_none(paths):
+        raise RunError(
+            f"{path}: is a cross-validation of ensembles, which keeps their scores (metrics.json) "
+            "and predictions, but no model; one that trains on all rows: bpnet train "
+            f"{shell_path(paths.config)}"
+        )
     several = any(paths.model.glob("*/model.json"))
     paths.require("model/model.json", *([] if several else ["model/weights.safetensors"]))
     return paths.model
+
+
+def _keeps_none(paths: RunPaths) -> bool:
+    content = files.read_json(paths.run) if paths.run.is_file() else None
+    return isinstance(content, dict) and content.get("keeps_model") is False
 
 
 def open_run(path: Path) -> RunPaths:

@@ -32,7 +32,7 @@ from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_folds
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
 from bpnet.workflows.calibrate import calibrate
-from bpnet.workflows.cv_members import MembersCVSession
+from bpnet.workflows.cv_members import MembersCVSession, plan_folds
 from bpnet.workflows.cv_pass import FoldPass
 from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan_fold
 from bpnet.workflows.out_of_fold import predict_fold
@@ -140,7 +140,7 @@ def _cross_validate_members(
     start: float,
 ) -> CVResult:
     """Train an ensemble for each fold; see `cross_validate`."""
-    config = opened.loaded.config
+    config, plans = opened.loaded.config, plan_folds(opened, drawn)
     run = _new_run(opened.loaded, drawn, len(opened.target_values.values), runs, name)
     run_file = RunFile(
         run.run,
@@ -150,11 +150,10 @@ def _cross_validate_members(
         start=start,
         folds=[],
     )
-    session = MembersCVSession(opened, drawn, run, run_file, runs, watcher)
+    session = MembersCVSession(opened, drawn, plans, run, run_file, runs, watcher)
     status = session.run()
     session.raise_unless_finished(status, config.training.learning_rate)
-    assert session.plan is not None
-    fitted = session.plan.members[0]
+    fitted = plans[0].members[0]
     return CVResult(
         run=run.folder,
         folds=max(fold.fold for fold in drawn),
@@ -256,7 +255,7 @@ class _CVSession(TrainingSession):
         self.deadline = None if seconds is None else start + seconds
         out_of_time = False
         try:
-            out_of_time = self.watch(training.epochs())
+            out_of_time = self.watch(training.epochs(), training.model.network)
         finally:
             # an interruption waits until the networks are collected
             self.interruption.saving = True

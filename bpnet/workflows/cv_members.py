@@ -25,6 +25,15 @@ from bpnet.workflows.prediction_columns import numbers
 from bpnet.workflows.session import MemberWatcher, divergence_cause
 
 
+def plan_folds(opened: OpenedDataset, folds: Sequence[Fold]) -> list[MembersPlan]:
+    """Return the plan of each fold's ensemble; raises ConfigError, or DataError with the fold."""
+    plans = []
+    for fold in folds:
+        with fold_errors(fold.repeat, fold.fold):
+            plans.append(plan_members(opened, fold.parts))
+    return plans
+
+
 class MembersCVSession(MemberSession):
     """The training of an ensemble for each fold, one after another.
 
@@ -35,16 +44,16 @@ class MembersCVSession(MemberSession):
         self,
         opened: OpenedDataset,
         folds: Sequence[Fold],
+        plans: Sequence[MembersPlan],
         run: RunPaths,
         run_file: RunFile,
         scratch: Path,
         watcher: MemberWatcher,
     ) -> None:
         super().__init__(run.folder, scratch, watcher)
-        self._opened, self._folds, self._run, self._run_file = opened, folds, run, run_file
+        self._opened, self._folds, self._plans = opened, folds, plans
+        self._run, self._run_file = run, run_file
         self._predictions: list[FoldPredictions] = []
-        self.plan: MembersPlan | None = None
-        """The plan of the fold that was trained last."""
         self.results: list[FoldResult] = []
         self.left_out: list[dict[str, int]] = []
         """Repetition and number of each fold in which every network diverged."""
@@ -53,12 +62,11 @@ class MembersCVSession(MemberSession):
     def train(self) -> Status:
         """Train an ensemble for each fold; all have diverged if no fold is left."""
         keys = ("repeat", "fold", "member")
-        first = self._plan_fold(self._folds[0])
-        log = MembersLog(self._run.folds_csv, None, first.columns, self._run_file.start, keys)
+        columns = self._plans[0].columns
+        log = MembersLog(self._run.folds_csv, None, columns, self._run_file.start, keys)
         with log:
-            for number, fold in enumerate(self._folds):
-                plan = self._plan_fold(fold) if number else first
-                self.plan, log.keys = plan, {"repeat": fold.repeat, "fold": fold.fold}
+            for number, (fold, plan) in enumerate(zip(self._folds, self._plans, strict=True)):
+                log.keys = {"repeat": fold.repeat, "fold": fold.fold}
                 trained: list[TrainedMember] = []
                 title = f"fold {number + 1} of {len(self._folds)}"
                 seconds = plan.config.seconds
@@ -66,10 +74,6 @@ class MembersCVSession(MemberSession):
                 self.train_members(plan, log, trained, title=title)
                 self._score(fold, plan, trained)
         return "finished" if self.results else "diverged"
-
-    def _plan_fold(self, fold: Fold) -> MembersPlan:
-        with fold_errors(fold.repeat, fold.fold):
-            return plan_members(self._opened, fold.parts)
 
     def _score(self, fold: Fold, plan: MembersPlan, trained: Sequence[TrainedMember]) -> None:
         """Score a fold's ensemble on the rows of the fold."""
@@ -99,8 +103,7 @@ class MembersCVSession(MemberSession):
         """Write the predictions, the metrics and the end of run.json."""
         try:
             if self.results:
-                assert self.plan is not None
-                fitted = self.plan.members[0]
+                fitted = self._plans[0].members[0]
                 self.estimates = estimate_metrics(self.results)
                 values = self._opened.target_values.values
                 write_predictions(self._run.predictions, self._predictions, fitted.target, values)
@@ -114,6 +117,7 @@ class MembersCVSession(MemberSession):
                 stop_reason=self.results[0].stop_reason if status == "finished" else status,
                 folds=[asdict(result) for result in self.results],
                 left_out=self.left_out,
+                keeps_model=False,
             )
 
     def raise_unless_finished(self, status: Status, learning_rate: float) -> None:

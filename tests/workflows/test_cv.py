@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from labeled_runs import invoked
 from sklearn import model_selection as sk
 from workflow_runs import ROOT, Watcher, predicted, train_text, write_csv
 
@@ -476,7 +477,8 @@ def test_seeds_that_would_run_out(tmp_path, seed):
         cv(IRIS, tmp_path, f"seed={seed}", folds=3, repeats=2)
 
 
-def test_weights_that_are_all_0_in_a_fold_are_named_before_anything_is_made(tmp_path):
+@pytest.mark.parametrize("ensemble", ["", "folds: 3\n"])
+def test_weights_that_are_all_0_in_a_fold_are_named_before_anything_is_made(tmp_path, ensemble):
     write_csv(
         tmp_path / "t.csv", ["a", "w", "y"], [[k % 7, int(k >= 10), k % 5 + 0.5] for k in range(40)]
     )
@@ -487,8 +489,20 @@ def test_weights_that_are_all_0_in_a_fold_are_named_before_anything_is_made(tmp_
     with pytest.raises(
         DataError, match=r"fold 1: .*t.csv, column 'w': the weights of the test rows are all 0"
     ):
-        cv_text(tmp_path, text, folds=4)
+        cv_text(tmp_path, text + ensemble, folds=4)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_cross_validation_of_ensembles_says_that_it_keeps_no_model(tmp_path):
+    found = cv(IRIS, tmp_path, "folds=2", "training.epochs=3", folds=2)
+    table = ROOT / "datasets" / "iris.csv"
+    assert not (found.run / "model").exists()
+    for verb in (("eval", found.run, table), ("predict", found.run, table)):
+        code, text = invoked(*verb)
+        assert code == 5
+        assert f"no model; one that trains on all rows: bpnet train {found.run}/config.yaml" in text
+    code, text = invoked("train", found.run / "config.yaml", "--runs", tmp_path / "runs")
+    assert code == 0, text
 
 
 def test_a_class_with_a_single_row(tmp_path):

@@ -96,7 +96,7 @@ class MemberSession(TrainingSession):
         )
         start = time.perf_counter()
         try:
-            training.out_of_time = self.watch(training.epochs())
+            training.out_of_time = self.watch(training.epochs(), training.model.network)
         finally:
             # an interruption waits until the member is collected
             self.interruption.saving = True

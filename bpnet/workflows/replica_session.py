@@ -68,7 +68,7 @@ class ReplicaSession(TrainingSession):
         # before the doctor looks at them
         initialize_by_rows(self._model.network, self._prepared.rows["train"])
         self._begin(self._run.folder, self._prepared, parameters, networks)
-        if self.watch(self._epochs()):
+        if self.watch(self._epochs(), self._model.network):
             self._journal.end_by_budget()
         return "finished" if self._journal.finite.any() else "diverged"
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bpnet.engine.loop.fit import Record
 from bpnet.engine.network import Network
+from bpnet.engine.progress import OutOfTimeError
 from bpnet.models.threads import suited_threads
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.run_file import Status
@@ -104,20 +105,38 @@ class TrainingSession(ABC):
         """True if the time budget is spent."""
         return self.deadline is not None and time.perf_counter() >= self.deadline
 
-    def watch(self, epochs: Generator[tuple[Record, Mapping[str, float]], None, None]) -> bool:
-        """Train through the epochs, and show the watcher each one's metrics and warnings.
+    def watch(
+        self,
+        epochs: Generator[tuple[Record, Mapping[str, float]], None, None],
+        network: Network,
+    ) -> bool:
+        """Train a network through the epochs, and show the watcher each one's metrics and warnings.
 
         Return True if the time budget ended the training, which it does not before there is an
-        epoch to keep.
+        epoch to keep; from then on it may end it within an epoch, whose steps are dropped.
         """
+        try:
+            return self._watch(epochs, network)
+        except OutOfTimeError:
+            return True
+        finally:
+            network.progress.deadline = None
+
+    def _watch(
+        self,
+        epochs: Generator[tuple[Record, Mapping[str, float]], None, None],
+        network: Network,
+    ) -> bool:
         # closed even after an error, which ends the logs that the generator writes
         with closing(epochs) as records:
             for record, row in records:
                 self._watcher.epoch(row)
                 for warning in (*record.warnings, *self.advise(record)):
                     self._watcher.warn(warning)
-                if self.out_of_time and record.stops is None and record.kept_epoch.any():
-                    return True
+                if record.stops is None and record.kept_epoch.any():
+                    if self.out_of_time:
+                        return True
+                    network.progress.deadline = self.deadline
         return False
 
     def advise(self, record: Record) -> Iterable[str]:

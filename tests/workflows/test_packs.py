@@ -3,11 +3,21 @@
 import numpy as np
 import pytest
 from labeled_runs import invoked
-from workflow_runs import Watcher, log_of, predicted, read_csv, read_json, train_text, write_csv
+from workflow_runs import (
+    Watcher,
+    log_of,
+    predicted,
+    read_csv,
+    read_json,
+    train_text,
+    weights_of,
+    write_csv,
+)
 
 from bpnet.config.loading import load_config, read_config
 from bpnet.config.pack import Range
 from bpnet.config.source import parse_source
+from bpnet.engine.progress import Progress
 from bpnet.errors import ConfigError
 from bpnet.models.ensemble import load_ensemble
 from bpnet.preparation.open import open_dataset
@@ -286,6 +296,30 @@ def test_a_spent_budget_stops_the_member_in_training_and_leaves_out_the_rest(tab
     unlimited = train_text(table, text)
     first, again = (draw.members[0] for draw in (result, unlimited))
     assert (first.best_epoch, first.out_of_fold) == (again.best_epoch, again.out_of_fold)
+
+
+def test_a_spent_budget_ends_an_epoch_between_its_steps(table, monkeypatch):
+    """An hour passes within the third epoch: the model is that of two epochs, bit for bit."""
+    clock, move = [1000.0], Progress.move
+    monkeypatch.setattr("bpnet.workflows.session.time.perf_counter", lambda: clock[0])
+
+    def slow(self, step, steps_per_epoch, epochs):
+        if step == 2 * steps_per_epoch + 1:
+            clock[0] += 3600
+        move(self, step, steps_per_epoch, epochs)
+
+    text = PACKED.replace("folds: 3\npack: 5\n", "")
+    text = text.replace("  early_stopping: {patience: 3}\n", "")
+    settings = ("training.batch_size=16", "training.keep=last")
+    with monkeypatch.context() as patched:
+        patched.setattr(Progress, "move", slow)
+        cut = train_text(table, text, *settings, "budget=10m")
+        assert (cut.stop_reason, cut.epochs) == ("budget", 2)
+        folds = train_text(table, text + "folds: 3\n", *settings, "budget=10m")
+    assert [(one.stop_reason, one.epochs) for one in folds.members] == [("budget", 2)]
+    two = train_text(table, text, *settings, "training.epochs=2")
+    cut_weights, two_weights = weights_of(cut.run), weights_of(two.run)
+    assert all(np.array_equal(cut_weights[name], two_weights[name]) for name in two_weights)
 
 
 def test_at_least_one_check_is_waited_for(table):

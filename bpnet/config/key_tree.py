@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from bpnet.config.docstrings import FieldDoc, field_docs
-from bpnet.config.schema import Config
+from bpnet.config.schema import Config, Member
 from bpnet.config.shorthand import hints, kind_of
 from bpnet.engine.activations import Softmax
 from bpnet.engine.initializers import Data
@@ -153,6 +153,8 @@ class Place:
 
 
 ROOT = Place("", None, Config)
+MEMBER = Place("", None, Member)
+"""A member of an ensemble by itself, whose keys are below `members.0`, `members.1` and so on."""
 
 
 def nearest_key(path: str) -> str:

@@ -100,15 +100,19 @@ class Member(Component):
     """One kind of network in an ensemble: the keys in which it differs from the config around."""
 
     name: Annotated[str, Field(min_length=1)] | None = None
-    """Name of the member in tables and logs. By default its number."""
+    """Name of the member in tables and logs. By default its number. Example: `name: linear`."""
     dataset: MemberDataset = field(default_factory=MemberDataset)
-    """Encoding of the columns, under `preprocessing`."""
+    """Encoding of the columns, under `preprocessing`.
+    Example: `dataset: {preprocessing: {numeric: quantile_normal}}`.
+    """
     architecture: Architecture = field(default_factory=Architecture)
-    """The network between the columns and the target."""
+    """The network between the columns and the target. Example: `architecture: {hidden: []}`."""
     training: Training = field(default_factory=Training)
-    """The training of the network."""
+    """The training of the network. Example: `training: {learning_rate: 0.1}`."""
     pack: Draws | Pack | None = None
-    """Draws of the member's settings, in place of those of the config around it."""
+    """Draws of the member's settings, in place of those of the config around it.
+    Example: `pack: 8`.
+    """
 
     @property
     def draws(self) -> int:

@@ -4,14 +4,17 @@ import functools
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import yaml
 
 from bpnet.config.docstrings import class_doc, summary
 from bpnet.config.examples import Example, example_of
-from bpnet.config.key_tree import ROOT, Place
+from bpnet.config.key_tree import MEMBER, MEMBERS, ROOT, Place
 from bpnet.config.key_types import bounds_in, family_of, type_words
 from bpnet.config.other_names import OTHER_NAMES
+from bpnet.config.source import yaml_text
 from bpnet.config.yaml_tree import shortened
 from bpnet.errors import UsageError
 from bpnet.messages import closest_match
@@ -101,6 +104,8 @@ def explain(key: str) -> Explanation | Matches:
     nearest key where there is no such key.
     """
     names = _names(key)
+    if names[0] == MEMBERS and len(names) > 1:
+        return _of_member(key, names[1:])
     place, rest = ROOT.descend(names)
     if not rest:
         return _explanation(place)
@@ -113,6 +118,30 @@ def explain(key: str) -> Explanation | Matches:
         (places,) = groups.values()
         return _explanation(places[0])
     return Matches(".".join(names), [_entry(places[0]) for places in groups.values()])
+
+
+def _of_member(key: str, names: Sequence[str]) -> Explanation:
+    """Return what a key of a member is, such as 0.training.epochs, and how one member is set."""
+    number, names = (names[0], names[1:]) if names[0].isdecimal() else ("0", names)
+    place, rest = MEMBER.descend(names)
+    if rest:
+        near = next(_near(place, rest), None)
+        inside = near is not None and not MEMBER.descend(near.path)[1]
+        hint = f"did you mean '{MEMBERS}.{number}.{near.dotted}'?" if near and inside else ""
+        may = "a member may change name, architecture, training, dataset.preprocessing and pack"
+        raise UsageError(f"{shortened(key)} is not a key of a member; {hint or may}")
+    if place is MEMBER:
+        return _explanation(ROOT.descend([MEMBERS])[0])
+    explained = _explanation(place)
+    settings = explained.example.settings
+    one = yaml.safe_load(explained.example.yaml)
+    example = Example(
+        yaml_text({MEMBERS: [*[{}] * int(number), one]} if int(number) < 5 else {MEMBERS: [one]}),
+        [f"{MEMBERS}.{number}.{setting}" for setting in settings],
+    )
+    return replace(
+        explained, key=f"{MEMBERS}.{number}.{place.dotted}", example=example, also=[place.dotted]
+    )
 
 
 def _names(key: str) -> list[str]:
@@ -164,7 +193,7 @@ def _section(place: Place) -> Section:
 
 
 def _explanation(place: Place) -> Explanation:
-    same = _everywhere()[_identity(place)]
+    same = _everywhere().get(_identity(place), ())
     return Explanation(
         key=place.dotted,
         doc=class_doc(place.hint) if place.is_kind else place.doc.text,

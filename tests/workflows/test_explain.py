@@ -1,6 +1,7 @@
 """`bpnet explain`: every key and kind can be looked up, and what is told of it is true."""
 
 import copy
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -271,3 +272,41 @@ def test_the_page_of_the_guide_is_the_one_that_is_generated() -> None:
     assert PAGE.read_text("utf-8") == reference_text(reference()), (
         "write it anew: bpnet explain --reference > bpnet/guide/config-reference.md"
     )
+
+
+MEMBER_KEYS = [
+    "name",
+    "pack",
+    "training",
+    "training.learning_rate",
+    "training.optimizer.adam.beta_1",
+    "architecture.hidden",
+    "dataset.preprocessing.numeric",
+]
+
+
+@pytest.mark.parametrize("key", MEMBER_KEYS)
+def test_a_key_of_a_member_is_set_for_this_member(key):
+    explained = explain(f"members.1.{key}")
+    assert explained.key == f"members.1.{key}"
+    around = yaml.safe_load("{dataset: {path: t.csv, target: y}, folds: 3}")
+    shown = load_config(
+        parse_source(yaml_text({**around, **yaml.safe_load(explained.example.yaml)}))
+    )
+    source = parse_source(yaml_text({**around, "members": [{}, {}]}))
+    typed = load_config(apply_overrides(source, explained.example.settings))
+    assert shown.config == typed.config
+    assert explain(f"members.{key}").key == f"members.0.{key}"
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("members.0.seed", "a member may change name, architecture, training,"),
+        ("members.0.dataset.target", "a member may change name, architecture, training,"),
+        ("members.2.training.epoch", "did you mean 'members.2.training.epochs'?"),
+    ],
+)
+def test_what_a_member_cannot_change_has_no_explanation(key, hint):
+    with pytest.raises(UsageError, match=re.escape(f"'{key}' is not a key of a member; {hint}")):
+        explain(key)

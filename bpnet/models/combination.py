@@ -18,16 +18,16 @@ it is the resolution of float32 beside 1."""
 
 @dataclass(frozen=True, kw_only=True)
 class Shrinkage(Component):
-    """A quantity's prediction y becomes center + slope (y - center), within the training range."""
+    """A quantity's prediction y becomes center + slope (y - center), within a plausible range."""
 
     center: float = number()
     """The mean of the training values."""
     slope: float = number(1.0, ge=0, le=1)
     """Share of the difference from the center that is kept: 0 predicts the mean for every row."""
     lowest: float = number()
-    """The smallest training value."""
+    """The lowest prediction, somewhat below the smallest training value."""
     highest: float = number()
-    """The largest training value."""
+    """The highest prediction, somewhat above the largest training value."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,8 +40,8 @@ class Combination(Component):
     """How the members' predictions become one; everything is fitted on out-of-fold predictions.
 
     A member predicts the mean over its networks. Classes: p ~ Π_m p_m^(w_m / T), with a sum of 1;
-    labels: the same for each label and its opposite; quantities: each network's value within the
-    training range, Σ_m w_m y_m, then the shrinkage. `bpnet.models.combination_fit` fits it.
+    labels: the same for each label and its opposite; quantities: each network's value within a
+    plausible range, Σ_m w_m y_m, then the shrinkage. `bpnet.models.combination_fit` fits it.
     """
 
     weights: list[float]
@@ -114,7 +114,7 @@ class Combination(Component):
         return self.within_range(center + slope * (blended - center), origin)
 
     def within_range(self, values: Floats, origin: Floats | float = 0.0) -> Floats:
-        """Return values (…, K), which count from `origin`, moved into the training range."""
+        """Return values (…, K), which count from `origin`, moved into the plausible range."""
         if self.shrinkage is None:
             return values
         lowest = np.array([each.lowest for each in self.shrinkage]) - origin

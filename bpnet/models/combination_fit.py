@@ -39,6 +39,11 @@ Calibration = Literal["temperature", "isotonic", "none"]
 
 _CHUNK = 1 << 16
 _ISOTONIC_FOLDS = 5
+_FEW_ROWS, _ENOUGH_ROWS = 20, 100
+"""Rows to which no weights of classes are fitted, and those that decide them fully."""
+_ROWS_OF_A_RANGE = 10
+"""Rows of which the range tells so little that its width is added on both sides."""
+_LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
@@ -116,12 +121,20 @@ def _fit_probabilities(
     ]
     smoothing = error_smoothing(len(rows), choices)
     logs = np.stack([log_probabilities(p, labels=labels) for p in each])  # (M, N, K), of labels × 2
-    weights = _blend_weights(logs, values, rows, smoothing) if given is None else np.array(given)
+    trust = trust_in_rows(len(rows))
+    if given is not None:
+        weights = np.array(given)
+    else:
+        weights = np.full(len(logs), (1 - trust) / len(logs))
+        if trust:
+            weights += trust * _blend_weights(logs, values, rows, smoothing)
     blend = np.tensordot(weights, logs, 1)
     if labels:
         blend = blend[..., 1] - blend[..., 0]
     temperature = (
-        _temperature(blend, true, rows, count=len(rows), independent=labels) if tempered else 1.0
+        _temperature(blend, true, rows, count=len(rows), independent=labels) ** trust
+        if tempered
+        else 1.0
     )
     combination = Combination(weights=weights.tolist(), temperature=temperature)
     predicted = combination.probabilities(each, target)
@@ -130,6 +143,15 @@ def _fit_probabilities(
         combination = replace(combination, isotonic=_curves(predicted, goal, rows))
         predicted = _cross_calibrated(predicted, goal, rows, target)
     return FittedCombination(temperatures, combination, each, predicted)
+
+
+def trust_in_rows(rows: int) -> float:
+    """Return how much the blend's weights and temperature follow so many rows: from 0 up to 1.
+
+    The less, the nearer are the weights to equal ones, and the temperature to 1: of 20 rows or
+    fewer what is fitted is mostly chance, and sharper than new rows want.
+    """
+    return min(max((rows - _FEW_ROWS) / (_ENOUGH_ROWS - _FEW_ROWS), 0.0), 1.0)
 
 
 def _blend_weights(logs: Floats, values: np.ndarray, rows: Floats, smoothing: float) -> Floats:
@@ -237,11 +259,12 @@ def _fit_quantities(
     clips: bool,
 ) -> FittedCombination:
     lowest, highest = values.min(axis=0), values.max(axis=0)
+    range_ends = plausible_range(values)
     each = []
     for member, z in zip(members, scores, strict=True):
         assert isinstance(member.target, Quantities)
         outputs = member.target.decode(z)
-        each.append((np.clip(outputs, lowest, highest) if clips else outputs).mean(axis=0))
+        each.append((np.clip(outputs, *range_ends) if clips else outputs).mean(axis=0))
     center = np.clip(rows @ values, lowest, highest)
     # targets count alike; ranges and not deviations, so that no square overflows
     unit = np.where(highest > lowest, highest - lowest, 1.0)
@@ -275,14 +298,29 @@ def _shrinkage(blend: Floats, goal: Floats, rows: Floats, values: Floats) -> lis
     """
     power = rows @ blend**2
     slopes = np.where(power > 0, (rows @ (blend * goal)) / np.where(power > 0, power, 1), 1.0)
-    lowest, highest = values.min(axis=0), values.max(axis=0)
-    center = np.clip(rows @ values, lowest, highest)
+    lowest, highest = plausible_range(values)
+    center = np.clip(rows @ values, values.min(axis=0), values.max(axis=0))
     return [
         Shrinkage(center=float(middle), slope=float(slope), lowest=float(low), highest=float(high))
         for middle, slope, low, high in zip(
             center, np.clip(slopes, 0, 1), lowest, highest, strict=True
         )
     ]
+
+
+def plausible_range(values: Floats) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest prediction (K,) of quantities with the values (N, K).
+
+    Of n values the next is beyond their range with a probability of 2 / (n + 1). The range is
+    widened on both sides by 10 / n of its width, and by no more than its width; but values that are
+    all on one side of 0 stay there.
+    """
+    lowest, highest = values.min(axis=0), values.max(axis=0)
+    with np.errstate(over="ignore"):  # of a range that is wider than any number
+        margin = (highest - lowest) * min(1.0, _ROWS_OF_A_RANGE / len(values))
+        low = np.maximum(lowest - margin, np.where(lowest >= 0, 0.0, -_LARGEST))
+        high = np.minimum(highest + margin, np.where(highest <= 0, 0.0, _LARGEST))
+    return low, high
 
 
 def _squared_error(products: Floats, with_goal: Floats, weights: Floats) -> Derivatives:

@@ -110,7 +110,7 @@ def _extrapolates(fitted: FittedDataset) -> bool:
 
 
 def _with_wider_range(combination: Combination) -> Combination:
-    """Return a combination whose predictions may leave the training range by its width."""
+    """Return a combination whose predictions may leave the plausible range by its width."""
     if combination.shrinkage is None:
         return combination
     wider = [

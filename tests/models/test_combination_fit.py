@@ -14,7 +14,7 @@ from untrained_models import LABELS, QUANTITIES, THREE, TWO, describe
 
 from bpnet.engine.calibration import error_smoothing
 from bpnet.engine.losses import Quantile
-from bpnet.models.combination_fit import fit_combination
+from bpnet.models.combination_fit import fit_combination, plausible_range, trust_in_rows
 from bpnet.models.curve import Curve
 
 
@@ -191,7 +191,10 @@ def test_weights_of_quantities_are_those_of_constrained_least_squares():
     scores = [0.8 * truth + rng.normal(size=truth.shape) * (0.3 + k) for k in range(3)]
     values = QUANTITIES.decode(truth)
     fitted = fit_combination([describe(QUANTITIES)] * 3, scores, values)
-    lowest, highest = values.min(axis=0), values.max(axis=0)
+    # a twentieth of the range more, but no target that is always below 0 above it
+    margin = np.ptp(values, axis=0) / 20
+    lowest, highest = values.min(axis=0) - margin, values.max(axis=0) + margin
+    assert (lowest[0] > 0, highest[1] < 0) == (True, True)
     each = np.stack([np.clip(QUANTITIES.decode(z), lowest, highest) for z in scores])
 
     def loss(w):
@@ -211,11 +214,40 @@ def test_weights_of_quantities_are_those_of_constrained_least_squares():
     for k, shrinkage in enumerate(fitted.combination.shrinkage):
         slope = (blend[:, k] @ (values[:, k] - center[k])) / (blend[:, k] @ blend[:, k])
         assert shrinkage.slope == pytest.approx(min(max(slope, 0), 1))
-        assert (shrinkage.lowest, shrinkage.highest) == (lowest[k], highest[k])
+        assert (shrinkage.lowest, shrinkage.highest) == pytest.approx((lowest[k], highest[k]))
         np.testing.assert_allclose(
             fitted.predicted[:, k],
             np.clip(center[k] + shrinkage.slope * blend[:, k], lowest[k], highest[k]),
         )
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ([-1.0, 3.0], (-5, 7)),  # of few rows by its width at most
+        ([*np.linspace(-1, 1, 100)], (-1.2, 1.2)),
+        ([0.0, 3.0], (0, 6)),
+        ([-4.0, -3.0], (-5, -2)),
+        ([-4.0, -1.0], (-7, 0)),
+        ([5.0, 5.0], (5, 5)),
+        ([-1e308, 1e308], (-np.finfo(float).max, np.finfo(float).max)),
+    ],
+)
+def test_the_range_of_predictions_is_wider_where_rows_are_few(values, ends):
+    low, high = plausible_range(np.array(values)[:, None])
+    assert (low[0], high[0]) == pytest.approx(ends)
+
+
+def test_weights_and_temperature_of_few_rows_are_mostly_equal_ones_and_1():
+    fits = {}
+    for rows in (20, 60, 100):
+        codes, scores = class_scores(5, rows)
+        fits[rows] = fit_combination([describe(THREE)] * 3, scores, codes).combination
+    assert fits[20].weights == pytest.approx([1 / 3] * 3)
+    assert fits[20].temperature == 1
+    assert trust_in_rows(60) == 0.5
+    assert min(fits[60].weights) >= 1 / 6
+    assert trust_in_rows(100) == 1
 
 
 def test_quantiles_keep_equal_weights_and_are_not_drawn_to_the_mean():

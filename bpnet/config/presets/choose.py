@@ -54,7 +54,7 @@ def preset_keys(name: PresetName, table: TableSize) -> dict[str, Any]:
     for section in _sections(keys):
         linear = section.get("name") == "linear"
         training = section.setdefault("training", {})
-        epochs = _epochs(300 if linear else _steps(table.rows), max(trained // batch, 1))
+        epochs = _epochs(600 if linear else _steps(table.rows), max(trained // batch, 1))
         training |= {"epochs": epochs, "check_every": -(-epochs // _CHECKS)}
         _suit_task(training, table.task)
     return keys

@@ -8,7 +8,6 @@ from bpnet.reports.tables import table
 from bpnet.reports.text import closing_lines, rounded
 
 if TYPE_CHECKING:
-    from bpnet.data.splitting import Part
     from bpnet.workflows.grid import GridResult
     from bpnet.workflows.grid_ranking import PointResult
 
@@ -19,9 +18,8 @@ _MOST = 5
 def grid_lines(result: "GridResult") -> Iterator[str]:
     """Yield the points, best first, with the metrics that ranked them, and what to type next."""
     name = result.ranked_by + (" without penalties" if result.ranked_by == "loss" else "")
-    yield (
-        f"\n{_passes_text(result)}: {result.seconds:.2f} s; ranked by the {result.part} {name}\n"
-    )
+    part = result.part.replace("_", "-")
+    yield f"\n{_passes_text(result)}: {result.seconds:.2f} s; ranked by the {part} {name}\n"
     points = result.points
     metrics = [name for point in points for name in point.figures[result.part]]
     others = list(dict.fromkeys(name for name in metrics if name != result.ranked_by))
@@ -60,6 +58,8 @@ def _advice(points: Sequence["PointResult"]) -> Iterator[str]:
 def _passes_text(result: "GridResult") -> str:
     """Return the number of passes, and why there are several."""
     points = counted(len(result.points), "point")
+    if result.ensembles:
+        return f"{points}, an ensemble each, one after another"
     if result.passes == 1:
         return f"{points} in one pass"
     if result.dividing_keys:
@@ -79,7 +79,7 @@ def _score_text(point: "PointResult") -> str:
     return f"{rounded(point.score, 4)}{note}"
 
 
-def _metric_text(point: "PointResult", part: "Part", name: str) -> str:
+def _metric_text(point: "PointResult", part: str, name: str) -> str:
     """Return a metric, the mean over the point's networks, with their standard deviation."""
     metrics, spread = point.figures[part], point.deviation and point.deviation[part]
     if name not in metrics or not point.survivors:

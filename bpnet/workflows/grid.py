@@ -11,7 +11,6 @@ from bpnet.config.grid import Point, dividing_keys, expand_grid, pass_key
 from bpnet.config.loading import load_config
 from bpnet.config.presets.expand import preset_of
 from bpnet.config.source import Source
-from bpnet.data.splitting import Part
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Record
 from bpnet.errors import DivergedError, InterruptedRunError
@@ -26,10 +25,11 @@ from bpnet.runs.journal import Journal
 from bpnet.runs.metrics import PartMetrics, deviations, mean_metrics
 from bpnet.runs.naming import run_name
 from bpnet.runs.run_file import Status
-from bpnet.workflows.grid_plan import GridPass, PlannedPoint, plan_points, ranking_of
+from bpnet.workflows.grid_folds import ensemble_metric, plan_ensembles, train_ensembles
+from bpnet.workflows.grid_plan import GridPass, PlannedPoint, plan_points, ranking_of, split_seed
 from bpnet.workflows.grid_ranking import PointResult, rank, write_grid
 from bpnet.workflows.replica_session import ReplicaSession, new_run
-from bpnet.workflows.session import RunWatcher, divergence_cause
+from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,14 @@ class GridResult:
 
     run: Path
     ranked_by: str
-    part: Part
+    part: str
+    """The part of the rows, or `out_of_fold`."""
     passes: int
     dividing_keys: list[str]
     points: list[PointResult]
     seconds: float
+    ensembles: bool = False
+    """True if each point is an ensemble on folds, with a run of its own."""
 
 
 def train_grid(
@@ -52,24 +55,31 @@ def train_grid(
     runs: Path,
     name: str | None,
     command: Sequence[str],
-    watcher: RunWatcher,
+    watcher: TrainWatcher,
 ) -> GridResult:
     """Train every point of a grid, into a run directory for each pass.
 
     A pass trains points whose networks have the same shape; its run keeps the model of its best
-    point. The rows are split by the config's own seed for all points. The best run's grid.csv
-    holds the ranking. `grids` are KEY=V1,V2,…; the other parameters are those of `train`. Raises
-    UsageError, ConfigError, DataError or RunError before anything trains; DivergedError or
+    point. Ensembles on folds train one after another, each into a run of its own, and are ranked by
+    held-out rows. The rows are split by the config's own seed for all points. The best run's
+    grid.csv holds the ranking. `grids` are KEY=V1,V2,…; the other parameters are those of `train`.
+    Raises UsageError, ConfigError, DataError or RunError before anything trains; DivergedError or
     InterruptedRunError after what has been trained is saved.
     """
     start = time.perf_counter()
     points = expand_grid(_with_fast_preset(source), grids)
-    _refuse_ensembles(points)
     keys = [pass_key(point.loaded.config) for point in points]
     name = run_name(points[0].loaded) if name is None else directory.valid_name(name)
-    passes = plan_points(points, keys, source)
-    metric, part = ranking_of(passes)
-    results, interrupted = _train_passes(passes, metric, runs, name, command, watcher)
+    ensembles = any(map(_on_folds, points))
+    part: str = "out_of_fold"
+    if ensembles:
+        planned = plan_ensembles(points, split_seed(source, points))
+        metric, count = ensemble_metric(planned), len(planned)
+        results, interrupted = train_ensembles(planned, metric, runs, name, command, watcher)
+    else:
+        passes = plan_points(points, keys, source)
+        (metric, part), count = ranking_of(passes), len(passes)
+        results, interrupted = _train_passes(passes, metric, runs, name, command, watcher)
     ranked = rank(results, metric)
     write_grid(ranked[0].run / "grid.csv", ranked, metric)
     if interrupted:
@@ -78,17 +88,20 @@ def train_grid(
         )
     if ranked[0].score is None:
         lowest = min(point.loaded.config.training.learning_rate for point in points)
-        from_start = not any(np.isfinite(point.figures["train"]["loss"]) for point in ranked)
+        from_start = not ensembles and not any(
+            np.isfinite(point.figures["train"]["loss"]) for point in ranked
+        )
         cause = divergence_cause(lowest, from_start=from_start)
         raise DivergedError(f"training diverged at every point: {cause}")
     return GridResult(
         run=ranked[0].run,
         ranked_by=metric,
         part=part,
-        passes=len(passes),
-        dividing_keys=dividing_keys(points, keys),
+        passes=count,
+        dividing_keys=[] if ensembles else dividing_keys(points, keys),
         points=ranked,
         seconds=time.perf_counter() - start,
+        ensembles=ensembles,
     )
 
 
@@ -98,22 +111,9 @@ def _with_fast_preset(source: Source) -> Source:
     return open_with_preset(loaded).loaded.source if preset_of(loaded) == "fast" else source
 
 
-def _refuse_ensembles(points: Sequence[Point]) -> None:
-    """Raise ConfigError if a point trains an ensemble on folds, or has a preset of its own."""
-    for point in points:
-        loaded = point.loaded
-        if (preset := preset_of(loaded)) is not None:
-            raise loaded.error(
-                ("preset",),
-                f"is {preset}, but --grid ranks single networks; for one that suits the table: "
-                "--set preset=fast",
-            )
-        if loaded.config.folds is not None:
-            raise loaded.error(
-                ("folds",),
-                f"is {loaded.config.folds}, but --grid ranks single networks by validation rows; "
-                "leave it out: --set folds=null --set members=null --set refit=false",
-            )
+def _on_folds(point: Point) -> bool:
+    """Return whether a point trains an ensemble on folds, by itself or by its preset."""
+    return point.loaded.config.folds is not None or preset_of(point.loaded) is not None
 
 
 def _train_passes(
@@ -227,8 +227,8 @@ class _PassSession(ReplicaSession):
             stop_reason=(stop or status) if point.finite else "diverged",
             best_epoch=epoch,
             score=self._score(point.model) if point.finite else None,
-            figures=mean_metrics(point.metrics),
-            deviation=deviations(point.metrics) if len(point.metrics) > 1 else None,
+            figures=dict(mean_metrics(point.metrics).items()),
+            deviation=dict(deviations(point.metrics).items()) if len(point.metrics) > 1 else None,
             findings=[one.data() for one in self._doctor.findings_of(point.networks)],
         )
 

@@ -46,14 +46,13 @@ def plan_points(points: Sequence[Point], common: Sequence[str], source: Source) 
     groups: dict[str, list[int]] = {}
     for k, shape in enumerate(common):
         groups.setdefault(shape, []).append(k)
-    seed = _split_seed(source, points[0].loaded.config)
+    seed = split_seed(source, points)
     tables: dict[str, DatasetTable] = {}
     passes = []
     for group in groups.values():
-        alike = [_with_split_seed(points[k], seed) for k in group]
+        alike = [with_split_seed(points[k], seed) for k in group]
         first, dataset = alike[0].loaded, alike[0].loaded.config.dataset
-        # groups that agree in these keys share the table
-        key = repr((dataset.path, dataset.columns, dataset.rows, dataset.reading))
+        key = table_key(dataset)
         if key not in tables:
             table = open_dataset_table(first)
             tables[key] = table.kept() if len(groups) > 1 else table
@@ -74,7 +73,12 @@ def plan_points(points: Sequence[Point], common: Sequence[str], source: Source) 
     return passes
 
 
-def _with_split_seed(point: Point, seed: int) -> Point:
+def table_key(dataset: Dataset) -> str:
+    """Return a text that points share if they read the same table."""
+    return repr((dataset.path, dataset.columns, dataset.rows, dataset.reading))
+
+
+def with_split_seed(point: Point, seed: int) -> Point:
     """Return the point with this seed for the split, unless its config gives one."""
     config, split = point.loaded.config, point.loaded.config.dataset.split
     if split.seed is not None:
@@ -98,12 +102,12 @@ def _planned(point: Point, fitted: FittedDataset) -> PlannedPoint:
     return PlannedPoint(point, config, replace(description, seeds=config.seeds))
 
 
-def _split_seed(source: Source, first: Config) -> int:
+def split_seed(source: Source, points: Sequence[Point]) -> int:
     """Return the config's seed of the split, or the first point's if only points are valid."""
     try:
         return load_config(source).config.split_seed
     except ConfigError:
-        return first.split_seed
+        return points[0].loaded.config.split_seed
 
 
 def ranking_of(passes: Sequence[GridPass]) -> tuple[str, Part]:
@@ -121,16 +125,19 @@ def ranking_of(passes: Sequence[GridPass]) -> tuple[str, Part]:
         ("do not all have validation rows", validated),
     ):
         if len(values) > 1:
-            first = points[0].point.values
-            keys = [key for key in first if len({p.point.values[key] for p in points}) > 1]
-            raise ConfigError(
-                f"--grid {', '.join(keys)}: the points {problem}, and cannot be ranked; "
-                "make a grid of each"
-            )
+            raise not_comparable([one.point for one in points], problem)
     task = targets.pop()[0]
     losses = {_loss_key(point) for point in points}
     metric = "loss" if len(losses) == 1 else metric_names(task)[0]
     return metric, "validation" if validated.pop() else "train"
+
+
+def not_comparable(points: Sequence[Point], problem: str) -> ConfigError:
+    """Return the error for points that cannot be ranked together."""
+    keys = [key for key in points[0].values if len({point.values[key] for point in points}) > 1]
+    return ConfigError(
+        f"--grid {', '.join(keys)}: the points {problem}, and cannot be ranked; make a grid of each"
+    )
 
 
 def _loss_key(point: PlannedPoint) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 
 from bpnet.engine.metrics import HIGHER_IS_BETTER
 from bpnet.runs import files
-from bpnet.runs.metrics import PartMetrics
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,8 @@ class PointResult:
 
     `networks` are their numbers in replicas.csv, and `survivors` those that did not diverge, whose
     metrics these are. `stop_reason` and `best_epoch` are the first survivor's. `score` is the
-    metric that points are ranked by, None if every network diverged.
+    metric that points are ranked by, None if every network diverged. Of an ensemble on folds the
+    networks are those of its model, and the epoch is the first member's.
     """
 
     values: Mapping[str, str]
@@ -28,8 +28,8 @@ class PointResult:
     stop_reason: str
     best_epoch: int
     score: float | None
-    figures: PartMetrics
-    deviation: PartMetrics | None
+    figures: Mapping[str, Mapping[str, float]]
+    deviation: Mapping[str, Mapping[str, float]] | None
     findings: list[dict[str, Any]] = field(default_factory=list)
     """The findings of the doctor, as in diagnosis.json."""
 

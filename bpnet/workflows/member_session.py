@@ -33,7 +33,7 @@ class MemberSession(TrainingSession):
 
     def __init__(self, run: Path, scratch: Path, watcher: MemberWatcher) -> None:
         super().__init__(watcher)
-        self._run_folder, self._scratch = run, scratch
+        self.run_folder, self._scratch = run, scratch
         self._begin_member = watcher.begin_member
         self.seconds = 0.0
         """The time in which networks trained."""
@@ -91,9 +91,7 @@ class MemberSession(TrainingSession):
         self, plan: MembersPlan, training: MemberTraining, trained: list[TrainedMember], title: str
     ) -> None:
         parameters = training.model.network.theta.shape[1]
-        self._begin_member(
-            self._run_folder, training.prepared, parameters, training.networks, title
-        )
+        self._begin_member(self.run_folder, training.prepared, parameters, training.networks, title)
         start = time.perf_counter()
         try:
             training.out_of_time = self.watch(training.epochs(), training.model.network)

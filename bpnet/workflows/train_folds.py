@@ -103,11 +103,37 @@ def train_folds(
     has been trained is saved.
     """
     start = time.perf_counter()
-    plan = plan_members(replace(opened, loaded=without_validation(opened.loaded)))
+    session = begin_folds(plan_folds(opened), start, runs, name, command, watcher)
+    status = session.run()
+    session.raise_unless_finished(status)
+    return session.result()
+
+
+def plan_folds(opened: OpenedDataset) -> MembersPlan:
+    """Return the plan of an ensemble whose split holds out test rows only."""
+    return plan_members(replace(opened, loaded=without_validation(opened.loaded)))
+
+
+def begin_folds(
+    plan: MembersPlan,
+    start: float,
+    runs: Path,
+    name: str,
+    command: Sequence[str],
+    watcher: MemberWatcher,
+    *,
+    title: str = "",
+) -> "FoldsSession":
+    """Create the run directory of an ensemble, and return the session that trains it.
+
+    `start` is the performance counter when the run began; `title` says which ensemble of several it
+    is. Raises DataError or RunError before the
+    run directory exists.
+    """
     first = encode_dataset(plan.members[0], runs)
     run = RunPaths(directory.create(runs, name))
     write_splits(run.splits, first.split.part_numbers)
-    write_config(plan.config, name, opened.loaded.folder, run)
+    write_config(plan.config, name, plan.loaded.folder, run)
     run_file = RunFile(
         run.run,
         seed=plan.config.seed,
@@ -120,14 +146,10 @@ def train_folds(
     )
     for text in plan.warnings:
         watcher.warn(text)
-    session = _FoldsSession(plan, first, run, run_file, runs, watcher)
-    del first  # which the session frees once it has trained
-    status = session.run()
-    session.raise_unless_finished(status)
-    return session.result()
+    return FoldsSession(plan, first, run, run_file, runs, watcher, title)
 
 
-class _FoldsSession(MemberSession):
+class FoldsSession(MemberSession):
     """The training of all members, and what the run directory keeps of it."""
 
     def __init__(
@@ -138,16 +160,18 @@ class _FoldsSession(MemberSession):
         run_file: RunFile,
         scratch: Path,
         watcher: MemberWatcher,
+        title: str = "",
     ) -> None:
         super().__init__(run.folder, scratch, watcher)
+        self._title = title
         self._plan, self._run, self._run_file = plan, run, run_file
         self._ready = [first]
         """The encoded rows of the first member, until it trains."""
-        self._trained: list[TrainedMember] = []
+        self.trained: list[TrainedMember] = []
         self._members: list[MemberResult] = []
         self._rows: dict[str, int] = {}
-        self._metrics: dict[str, Metrics] = {}
-        self._networks = 0
+        self.metrics: dict[str, Metrics] = {}
+        self.networks = 0
         seconds = plan.config.seconds
         self.deadline = None if seconds is None else run_file.start + seconds
 
@@ -160,18 +184,18 @@ class _FoldsSession(MemberSession):
             self._run_file.start,
         )
         with log:
-            self.train_members(self._plan, log, self._trained, first=self._ready)
-        return "finished" if self._trained else "diverged"
+            self.train_members(self._plan, log, self.trained, first=self._ready, title=self._title)
+        return "finished" if self.trained else "diverged"
 
     def save(self, status: Status) -> None:
         """Write the model, the predictions, the metrics and the end of run.json."""
         try:
-            if self._trained:
-                self._save_model(combine_members(self._plan, self._trained))
+            if self.trained:
+                self._save_model(combine_members(self._plan, self.trained))
         finally:
             self._run_file.close(
                 status,
-                stop_reason=self._trained[0].stop_reason if status == "finished" else status,
+                stop_reason=self.trained[0].stop_reason if status == "finished" else status,
                 members=[asdict(member) for member in self._members],
                 not_begun=self.not_begun,
             )
@@ -185,7 +209,7 @@ class _FoldsSession(MemberSession):
         rows = {"out_of_fold": (plan.folds.rows[held_out], combined.out_of_fold[held_out])}
         if combined.test is not None:
             rows["test"] = (plan.members[0].split.parts["test"], combined.test)
-        self._networks = sum(len(one.model.description.seeds) for one in combined.members)
+        self.networks = sum(len(one.model.description.seeds) for one in combined.members)
         self._rows = {part: len(numbers) for part, (numbers, _) in rows.items()}
         weights, scored = plan.members[0].weights(), plan.folds.rows[held_out]
         self._constant = compare_with_constant(
@@ -195,7 +219,7 @@ class _FoldsSession(MemberSession):
             None if weights is None else weights[scored],
         )
         every = [metric.name for metric in EVALUATION_METRICS[plan.members[0].resolved.task]]
-        self._metrics = {part: self._score(*each, every) for part, each in rows.items()}
+        self.metrics = {part: self._score(*each, every) for part, each in rows.items()}
         self._members = [
             MemberResult(
                 name=member.name,
@@ -228,7 +252,7 @@ class _FoldsSession(MemberSession):
         files.write_json(
             self._run.metrics_json,
             {
-                **self._metrics,
+                **self.metrics,
                 "rows": self._rows,
                 "members": [
                     {
@@ -264,8 +288,8 @@ class _FoldsSession(MemberSession):
         run = self._run.folder
         if status == "interrupted":
             saved = "nothing had been trained"
-            if self._trained:
-                which = f"the {len(self._trained)} of {len(self._plan.members)} members"
+            if self.trained:
+                which = f"the {len(self.trained)} of {len(self._plan.members)} members"
                 which = which if len(self._plan.members) > 1 else "the networks"
                 saved = f"{which} are saved in {run}; next: bpnet eval {shell_path(run)}"
             raise InterruptedRunError(f"interrupted; {saved}")
@@ -283,15 +307,15 @@ class _FoldsSession(MemberSession):
             folds=len(plan.folds.folds) // plan.folds.repeats,
             repeats=plan.folds.repeats,
             refit=plan.config.refit,
-            networks=self._networks,
-            draws=sum(member.draw is not None for member in self._trained),
+            networks=self.networks,
+            draws=sum(member.draw is not None for member in self.trained),
             budget=plan.config.seconds,
             not_begun=self.not_begun,
             cut_short=bool(self.not_begun)
-            or any(member.stop_reason == "budget" for member in self._trained),
+            or any(member.stop_reason == "budget" for member in self.trained),
             members=self._members,
             rows=self._rows,
-            metrics=self._metrics,
+            metrics=self.metrics,
             positive=plan.members[0].positive,
             class_weighted=plan.members[0].class_weighted,
             constant=self._constant,

@@ -206,18 +206,18 @@ class Ensemble:
             # of scaled values, since squares of large or tiny ones are no floats
             scale = target.divisors
             scaled = each / scale
-            mean = np.average(scaled, axis=0, weights=votes)
-            square = np.average((scaled - mean) ** 2, axis=0, weights=votes)
+            mean = _weighted_mean(scaled, votes)
+            square = _weighted_mean((scaled - mean) ** 2, votes)
             # of equal votes it is the deviation with R - 1 in its divisor
             return np.asarray(np.sqrt(square / np.maximum(1 - votes @ votes, 1e-9)) * scale)
         if isinstance(target, Labels) or each.shape[2] == 1:
             # of classes that share an output, the second one's probability
             share = predictions[:, -each.shape[2] :]
             otherwise = (each > 0.5) != (share > 0.5)
-            return np.asarray(np.average(otherwise, axis=0, weights=votes))
+            return _weighted_mean(otherwise, votes)
         # (R, N) against (N,), averaged over the networks, as one column
         otherwise = each.argmax(axis=2) != predictions.argmax(axis=1)
-        return np.asarray(np.average(otherwise, axis=0, weights=votes)[:, None])
+        return _weighted_mean(otherwise, votes)[:, None]
 
     @property
     def _votes(self) -> Floats:
@@ -239,7 +239,7 @@ class Ensemble:
         target, origin = self.description.target, self._origin
         if origin is not None:
             each = self.combination.within_range(each, origin)
-            members = [of_member.mean(axis=0) for of_member in self._by_member(each)]
+            members = [_mean(of_member) for of_member in self._by_member(each)]
             return self.combination.quantities(members, origin) + origin
         members = [self._average(of_member) for of_member in self._by_member(each)]
         return self.combination.probabilities(members, target)
@@ -301,10 +301,25 @@ class Ensemble:
 
     def _average(self, each: np.ndarray) -> np.ndarray:
         """Return what networks with equal votes predict (N, K)."""
-        mean = each.mean(axis=0)
+        mean = _mean(each)
         if self._origin is not None:
             return np.asarray(mean + self._origin)
         return shares(mean, self.description.classes)
+
+
+def _mean(each: np.ndarray) -> np.ndarray:
+    """Return the mean (N, …) over the networks of `each` (R, N, …)."""
+    if each[0].size > 1:
+        return np.asarray(each.mean(axis=0))
+    # NumPy adds up a single number of each in another order than several
+    return np.asarray(np.repeat(each, 2, axis=1).mean(axis=0)[:1])
+
+
+def _weighted_mean(each: np.ndarray, votes: Floats) -> Floats:
+    """Return the mean (N, …) over the networks of `each` (R, N, …), with weights (R,)."""
+    if each[0].size > 1:
+        return np.asarray(np.average(each, axis=0, weights=votes))
+    return np.asarray(np.average(np.repeat(each, 2, axis=1), axis=0, weights=votes)[:1])
 
 
 def _joined(outputs: Sequence[np.ndarray]) -> np.ndarray:

@@ -55,6 +55,7 @@ class Model:
         # in place, because the network's arrays are views of these
         network.theta[:] = self.network.theta[numbers]
         network.awaits_rows = self.network.awaits_rows
+        network.rows_apart = self.network.rows_apart
         network.statistics.flat[:] = self.network.statistics.flat[numbers]
         return Model(selected, network)
 
@@ -116,7 +117,7 @@ class Model:
 
 
 def load_model(folder: Path) -> Model:
-    """Read a model from its folder.
+    """Read a model from its folder; its predictions for a row do not depend on other rows.
 
     Raises
     ------
@@ -140,6 +141,7 @@ def load_model(folder: Path) -> Model:
     for name, view in views.items():
         view[...] = stored[name]
     network.awaits_rows = False
+    network.rows_apart = True
     return Model(description, network)
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bpnet.data.reading.column import Floats
 from bpnet.engine.randomness import Purpose, generator
@@ -28,7 +29,9 @@ class ScoredModel:
             for k, member in enumerate(model.members)
         ]
         self.loss = float(np.concatenate(losses).mean())
-        self.predicted = model.combine(model.predict_each(rows.x))
+        # on one thread, as `predict` does, since the shares of several begin in other places
+        with threadpool_limits(1, "blas"):
+            self.predicted = model.combine(model.predict_each(rows.x))
         if not np.isfinite(self.loss) or not np.isfinite(self.predicted).all():
             raise RunError(
                 "the model's loss on these rows is not finite; "

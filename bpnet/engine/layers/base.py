@@ -34,6 +34,8 @@ class Wiring:
     """True if a layer before this one needs dL/dx."""
     keeps_sums: bool
     """True if z must stay readable after forward, rather than be overwritten by f(z)."""
+    rows_apart: bool
+    """True if no row may depend on the others of its batch, as outside training."""
     warn: Callable[[str], None]
     """Reports to the user something that happened in this layer."""
     each: Sequence["Layer"] = ()

@@ -112,10 +112,12 @@ class BoundEquilibrium(BoundLayer):
         self._scratch = layer.activation.scratch(self._z)
         first = layer.units - layer.outputs(wiring.x.shape[1])
         self.output = self.y[:, first:]  # a view
-        replicas = len(wiring.x)
-        self._change = np.empty(replicas, wiring.x.dtype)  # largest of a replica in this step
-        self._limit = np.empty(replicas, wiring.x.dtype)  # at or below it a replica has settled
-        self._moving = np.empty(replicas, np.bool_)
+        # a replica's rows settle together, or each by itself
+        self._together = (1,) if wiring.rows_apart else (1, 2)
+        settling = (len(wiring.x), 1, wiring.x.shape[2] if wiring.rows_apart else 1)
+        self._change = np.empty(settling, wiring.x.dtype)  # largest in this step
+        self._limit = np.empty(settling, wiring.x.dtype)  # at or below it they have settled
+        self._moving = np.empty(settling, np.bool_)
         if wiring.training:
             self._first = first
             self._slope, self._error, self._adjoint = (wiring.empty(layer.units) for _ in range(3))
@@ -149,7 +151,7 @@ class BoundEquilibrium(BoundLayer):
         np.copyto(self._error[:, self._first :], delta)  # dL/dy, 0 for units that are not read
         np.copyto(self._adjoint, self._error)  # v starts at dL/dy
         np.abs(self._error, out=self._work)
-        np.maximum.reduce(self._work, axis=(1, 2), out=self._limit)
+        np.maximum.reduce(self._work, axis=self._together, out=self._limit, keepdims=True)
         np.multiply(self._limit, layer.tolerance, out=self._limit)  # tolerance max |dL/dy| (R,)
         self._relax(self._step_backward, self._adjoint, "the error")
         np.multiply(self._slope, self._adjoint, out=self._work)  # s v
@@ -175,16 +177,16 @@ class BoundEquilibrium(BoundLayer):
     def _relax(self, step: Callable[[], None], state: Array, quantity: str) -> None:
         """Step from `state` to `_next` until each replica's largest change is within its limit.
 
-        A replica that has settled rests while others go on.
+        A replica that has settled, or a row where rows stay apart, rests while others go on.
         """
         self._moving.fill(True)
         for _ in range(self._layer.max_steps):
             step()
             np.subtract(self._next, state, out=self._work)
             np.abs(self._work, out=self._work)
-            np.maximum.reduce(self._work, axis=(1, 2), out=self._change)
+            np.maximum.reduce(self._work, axis=self._together, out=self._change, keepdims=True)
             # before `_moving` changes, so that a replica takes the step in which it settles
-            np.copyto(state, self._next, where=self._moving[:, None, None])
+            np.copyto(state, self._next, where=self._moving)
             # false for nan: a replica that has lost its numbers rests, too
             np.logical_and(self._moving, self._change > self._limit, out=self._moving)
             if not self._moving.any():

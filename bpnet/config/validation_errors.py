@@ -198,8 +198,8 @@ def _expected(detail: ErrorDetails) -> str:
         key, words = _BOUNDS[kind]
         bound = context[key]
         return f"{words} {int(bound) if float(bound).is_integer() else bound}"
-    if kind == "list_type" and isinstance(detail["input"], int | float | str):
-        return f"a list, such as [{detail['input']}]"
+    if kind == "list_type":
+        return _expected_list(detail["input"], str(detail["loc"][-1]))
     if kind == "string_too_short":
         return "text that is not empty"
     if kind == "literal_error":
@@ -209,6 +209,15 @@ def _expected(detail: ErrorDetails) -> str:
     if kind == "too_short":
         return "a list of at least one entry, or left out"
     return _EXPECTED.get(kind, detail["msg"])
+
+
+def _expected_list(given: Any, key: str) -> str:
+    """Return that a value must be a list, with one that it could be, if that can be typed."""
+    if key == "members":
+        return "a list of members, such as [{name: deep}, {name: linear}]"
+    if isinstance(given, str) or (isinstance(given, int | float) and given > 0 and key != "layers"):
+        return f"a list, such as [{given}]"
+    return "a list"
 
 
 def _literals(details: Iterable[ErrorDetails]) -> list[str]:

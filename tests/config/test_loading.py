@@ -303,6 +303,10 @@ def test_a_number_is_text_where_only_text_is_allowed() -> None:
             ("line 4", "architecture.hidden is 4", "list, such as [4]"),
         ),
         (
+            SMALL + "folds: 3\nmembers: 2",
+            ("members is 2; it must be a list of members, such as [{name: deep}",),
+        ),
+        (
             SMALL + "architecture: {hidden: [0]}",
             ("line 4", "architecture.hidden.0 is 0", "at least 1"),
         ),
@@ -391,6 +395,12 @@ def test_a_mistake_is_named_with_its_place_its_value_and_what_is_allowed(
     text: str, parts: tuple[str, ...]
 ) -> None:
     assert_says(problem(text), "flowers.yaml", *parts)
+
+
+@pytest.mark.parametrize("setting", ["hidden: -4", "layers: 4"])
+def test_a_list_that_would_be_refused_is_not_advised(setting: str) -> None:
+    text = problem(f"{SMALL}architecture: {{{setting}}}")
+    assert text.endswith(f"{setting.replace(':', ' is')}; it must be a list")
 
 
 def test_text_that_is_no_finite_number_is_not_told_to_lose_quotes_it_never_had() -> None:

@@ -43,6 +43,7 @@ def folds_lines(result: "FoldsResult") -> Iterator[str]:
     header = ["", *(f"{_TITLES[part]} ({result.rows[part]:,} rows)" for part in result.metrics)]
     yield from table(header, rows, numbers=True)
     yield "\nout of fold: each row is scored by the networks that have not trained on it"
+    yield "the doctor looks at single networks only, and has not looked at these"
     if not result.constant.learned:
         yield f"\n{_nothing_learned(result)}"
     if result.class_weighted:

@@ -230,6 +230,7 @@ def test_every_task_trains_evaluates_and_predicts(tmp_path, task, target):
     code, text = invoked("train", tmp_path / "case.yaml", "--runs", tmp_path / "runs")
     assert code == 0, text
     assert "out of fold (68 rows)" in text
+    assert "the doctor looks at single networks only, and has not looked at these" in text
     run = tmp_path / "runs" / "case-001"
     assert invoked("eval", run)[0] == 0
     code, text = invoked("predict", run, tmp_path / "t.csv")

@@ -287,7 +287,7 @@ def _fit_quantities(
         blend = np.tensordot(weights, deviations, 1) if means else goal  # (N, K)
         combination = replace(combination, shrinkage=_shrinkage(blend, goal, rows, values))
     predicted = combination.quantities(each)
-    combination = replace(combination, intervals=fit_intervals(predicted, values))
+    combination = replace(combination, intervals=fit_intervals(predicted, values, weights=rows))
     return FittedCombination([1.0] * len(members), combination, each, predicted)
 
 

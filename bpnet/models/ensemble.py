@@ -281,14 +281,16 @@ class Ensemble:
         )
         return predictions - half, predictions + half
 
-    def with_intervals(self, x: Inputs, values: Floats) -> "Ensemble":
+    def with_intervals(
+        self, x: Inputs, values: Floats, weights: np.ndarray | None = None
+    ) -> "Ensemble":
         """Return the ensemble with prediction intervals, from rows that no network trained on.
 
-        `values` (N, K) are the quantities of the encoded rows x. An ensemble of several members
-        must have a combination.
+        `values` (N, K) are the quantities of the encoded rows x, of the given weights (N,). An
+        ensemble of several members must have a combination.
         """
         with np.errstate(all="ignore"):  # of networks that have diverged, there are none
-            intervals = fit_intervals(self.combine(self.predict_each(x)), values)
+            intervals = fit_intervals(self.combine(self.predict_each(x)), values, weights=weights)
         if intervals is None:
             return self
         combination = self.combination or Combination(weights=[1.0])

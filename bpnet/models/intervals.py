@@ -87,24 +87,32 @@ def conformal_rank(rows: int, level: float) -> int:
 
 
 def fit_intervals(
-    predicted: Floats, values: Floats, ratios: Floats | None = None
+    predicted: Floats, values: Floats, ratios: Floats | None = None, weights: Floats | None = None
 ) -> list[Interval] | None:
     """Return the intervals of each quantity from held-out predictions and values (N, K).
 
-    `ratios` (K,) are those of `fit_interval`. Returns None if a prediction is not finite.
+    `ratios` (K,) and `weights` (N,) are those of `fit_interval`. Returns None if a prediction is
+    not finite.
     """
+    if weights is not None and weights.any():  # a row of no weight tells nothing
+        predicted, values, weights = (of[weights > 0] for of in (predicted, values, weights))
     each = [
-        fit_interval(predicted[:, k], values[:, k], 1.0 if ratios is None else float(ratios[k]))
+        fit_interval(
+            predicted[:, k], values[:, k], 1.0 if ratios is None else float(ratios[k]), weights
+        )
         for k in range(values.shape[1])
     ]
     found = [interval for interval in each if interval is not None]
     return found if len(found) == len(each) else None
 
 
-def fit_interval(predicted: Floats, values: Floats, ratio: float = 1.0) -> Interval | None:
+def fit_interval(
+    predicted: Floats, values: Floats, ratio: float = 1.0, weights: Floats | None = None
+) -> Interval | None:
     """Return the intervals of a quantity from held-out predictions (N,) and their values (N,).
 
-    The model's errors are taken for `ratio` times these.
+    The model's errors are taken for `ratio` times these. With `weights` (N,) the share of the
+    weights that lies inside is that of the level; the scale is the same.
     The scale follows the predicted value where that makes the intervals of other rows better, by
     the interval score of Gneiting and Raftery (2007); else it is constant. Returns None if a
     prediction or an error is not finite.
@@ -121,7 +129,7 @@ def fit_interval(predicted: Floats, values: Floats, ratio: float = 1.0) -> Inter
     follows = _score(errors, following) < _score(errors, constant)
     scales, knots = (following, _knots(len(errors))) if follows else (constant, 1)
     curve = _scale(predicted, errors, knots)
-    ratios = np.sort(errors / scales)
+    ratios = _of_ranks(errors / scales, weights)
     kept = _kept_ranks(len(ratios))
     return Interval(
         rows=len(ratios),
@@ -130,6 +138,20 @@ def fit_interval(predicted: Floats, values: Floats, ratio: float = 1.0) -> Inter
         ranks=kept.tolist(),
         ratios=ratios[kept - 1].tolist(),
     )
+
+
+def _of_ranks(ratios: Floats, weights: Floats | None) -> Floats:
+    """Return the ratios (N,) of the ranks 1 … N, ascending.
+
+    With weights the ratio of rank r is the smallest one up to which they add up to r / N of all.
+    """
+    order = np.argsort(ratios, kind="stable")
+    if weights is None or not weights.any():
+        return np.asarray(ratios[order])
+    shares = np.cumsum(weights[order] / weights.sum()) * len(ratios)
+    # a little less, so that equal weights give each rank its own ratio in spite of rounding
+    places = np.searchsorted(shares, np.arange(1, len(ratios) + 1) - 1e-6)
+    return np.asarray(ratios[order[np.minimum(places, len(ratios) - 1)]])
 
 
 def _knots(rows: int) -> int:

@@ -104,7 +104,13 @@ def _table_lines(inspection: Inspection) -> list[str]:
 def _preset_lines(inspection: Inspection) -> list[str]:
     """Return which preset completes the config, and what it trains for this number of rows."""
     if inspection.preset is None:
-        return []
+        if inspection.architecture_given or inspection.preset_given:
+            return []
+        trains = "one network" if not inspection.folds else f"networks of {inspection.folds} folds"
+        return [
+            f"no preset, since the config sets more than its table: {trains} of 64-64 units; to",
+            "train the ensemble with these settings: --set preset=default",
+        ]
     why = "" if inspection.preset_given else " (the config has no other settings)"
     trains = "one network"
     if inspection.folds:

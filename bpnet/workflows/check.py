@@ -136,6 +136,8 @@ class Inspection:
     """The preset that completes the config; None if it has none."""
     preset_given: bool
     """True if the config names the preset, or says that it has none."""
+    architecture_given: bool
+    """True if the config says which layers it has, or which members."""
     folds: int | None
     """The parts of the training rows that are held out in turn; None if there are none."""
     networks: int
@@ -222,6 +224,7 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
         warnings=[*(plan.warnings if plan else []), *prepared.warnings, *gap_warnings(fitted)],
         preset=preset_of(loaded),
         preset_given="preset" in loaded.source.data,
+        architecture_given=bool({"architecture", "members"} & set(loaded.source.data)),
         folds=config.folds,
         networks=config.networks,
         inputs=fitted.encoder.width,

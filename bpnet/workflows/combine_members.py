@@ -80,7 +80,10 @@ def combine_members(plan: MembersPlan, trained: Sequence[TrainedMember]) -> Comb
         combination = replace(
             combination,
             intervals=fit_intervals(
-                found.predicted, values, _error_ratios(plan, trained, combination, found, values)
+                found.predicted,
+                values,
+                _error_ratios(plan, trained, combination, found, values),
+                None if weights is None else weights[rows[scored]],
             ),
         )
     if _extrapolates(fitted):

@@ -109,4 +109,5 @@ class ReplicaSession(TrainingSession):
         if model.combination is not None:  # they came with it
             return model
         values = self._prepared.split.target_values.values[self._prepared.parts["validation"]]
-        return model.with_intervals([rows.picked(slice(None)).x], values)
+        every = rows.picked(slice(None))
+        return model.with_intervals([every.x], values, every.weights)

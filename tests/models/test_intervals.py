@@ -13,7 +13,7 @@ from bpnet.errors import RunError, UsageError
 from bpnet.models.combination import Combination
 from bpnet.models.curve import Curve
 from bpnet.models.ensemble import Ensemble, load_ensemble
-from bpnet.models.intervals import Interval, conformal_rank, fit_interval
+from bpnet.models.intervals import Interval, conformal_rank, fit_interval, fit_intervals
 
 X = np.linspace(-2, 2, 9)[:, None]
 
@@ -195,3 +195,23 @@ def test_there_is_an_interval_for_each_target():
         Combination(weights=[1.0], intervals=[GOOD]).check(1, QUANTITIES)
     with pytest.raises(ValueError, match="must be null, since the target is classes"):
         Combination(weights=[1.0], intervals=[GOOD] * 3).check(1, THREE)
+
+
+def test_with_weights_the_level_is_a_share_of_the_weights():
+    rng = np.random.default_rng(12)
+    size = np.where(rng.random(4000) < 0.5, 1.0, 5.0)
+    errors, weights = size * rng.normal(size=4000), np.where(size > 1, 3.0, 1.0)
+    predicted = np.zeros(4000)
+    interval = fit_interval(predicted, errors, weights=weights)
+    for level in (0.5, 0.8, 0.9):
+        inside = np.abs(errors) <= interval.half_widths(predicted, level)
+        assert np.average(inside, weights=weights) == pytest.approx(level, abs=0.005)
+        assert inside.mean() > level + 0.03
+    # equal weights change nothing, and a row of weight n is n rows
+    assert fit_interval(predicted, errors, weights=np.full(4000, 0.3)) == (
+        fit_interval(predicted, errors)
+    )
+    of_weights = fit_interval(predicted[:4], errors[:4], weights=np.array([2, 1, 1, 0.0]))
+    assert of_weights.rows == 4
+    left = fit_intervals(predicted[:4, None], errors[:4, None], weights=np.array([2, 1, 1, 0.0]))
+    assert left[0].rows == 3  # a row of no weight is none

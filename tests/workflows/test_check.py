@@ -425,6 +425,7 @@ def test_all_networks_of_folds_are_counted(tmp_path: Path) -> None:
         ("preset: fast\n", "preset fast: one network"),
         ("preset: fast\nreplicas: 3\n", "preset fast: 3 networks"),
         ("preset: null\n", None),
+        ("architecture: {hidden: [8]}\n", None),
     ],
 )
 def test_the_preset_is_named(tmp_path: Path, config: str, line: str | None) -> None:
@@ -432,6 +433,19 @@ def test_the_preset_is_named(tmp_path: Path, config: str, line: str | None) -> N
     shown = [one for one in check_lines(found) if one.startswith("preset")]
     assert len(shown) == (line is not None)
     assert all(re.fullmatch(line or "", one) for one in shown)
+
+
+@pytest.mark.parametrize(
+    ("config", "network"),
+    [("training: {epochs: 5}\n", "one network"), ("folds: 3\n", "networks of 3 folds")],
+)
+def test_a_config_that_has_no_preset_by_its_other_keys_is_told(
+    tmp_path: Path, config: str, network: str
+) -> None:
+    found = inspected(tmp_path, frame(), config="dataset: {path: t.csv, target: y}\n" + config)
+    text = " ".join(check_lines(found))
+    assert f"sets more than its table: {network} of 64-64 units" in text
+    assert "with these settings: --set preset=default" in text
 
 
 def test_what_folds_warn_of_is_warned_of_before(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ of nine models of other packages at their defaults (scikit-learn 1.9, XGBoost, L
 are expected here were computed by those who recorded them, apart from this code.
 """
 
+import contextlib
+import copy
 import csv
 import gzip
 from pathlib import Path
@@ -16,9 +18,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from quality_ablation import variants
+from quality_ablation import INGREDIENTS, log_ratios, variants, with_error
 from quality_calibration import calibration_pair, coverage_goals
-from quality_fits import Model, held_out_metrics, predicted_scores
+from quality_edits import ALTERED, NotThereError, edited, is_edit
+from quality_fits import Model, fit, held_out_metrics, predicted_scores
 from quality_peers import CORE, Figures, core_figures, read_peers
 from quality_report import Goal, Panel, goals
 from quality_results import Mean, Results
@@ -37,7 +40,8 @@ from quality_wild import wild_goals
 from scipy.stats import rankdata
 from sklearn import metrics
 
-from bpnet.config.loading import read_config
+from bpnet.config.loading import load_config, read_config
+from bpnet.config.source import parse_source
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.preset import with_preset
 
@@ -215,31 +219,118 @@ def test_variants_of_a_model() -> None:
     model = Model.preset("default", ["seed=1"])
     same, without, changed = variants(model, ["without plw", "a.b=1; c=[2, 3]"])
     assert same is model
-    assert (without.left_out, without.assignments) == ("plw", ("seed=1",))
+    assert (without.edit, without.assignments) == ("without plw", ("seed=1",))
     assert (changed.name, changed.assignments) == (
         "default, a.b=1; c=[2, 3]",
         ("seed=1", "a.b=1", "c=[2, 3]"),
     )
     assert calibration_pair(model)[1].assignments == ("seed=1", "calibration=none")
+    again = variants(model, ["without plw"], [3])[1]
+    assert (again.name, again.assignments[-1]) == ("default, without plw, seed 3", "seed=3")
 
 
-def test_a_member_is_left_out_of_the_preset_written_out(tmp_path: Path) -> None:
-    cells = np.array([[str(k), str(k % 7), str(k % 2)] for k in range(40)], object)
-    rows = np.arange(40)
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        ("without two", {"a": 1, "layers": ["scale"], "members": [{"name": "one", "a": 1}]}),
+        (
+            "a: 1 -> 3",
+            {"a": 3, "layers": ["scale"], "members": [{"name": "one", "a": 3}, {"name": "two"}]},
+        ),
+        (
+            "layers: scale ->",
+            {"a": 1, "layers": [], "members": [{"name": "one", "a": 1}, {"name": "two"}]},
+        ),
+        (
+            "members.a: 1 ->",
+            {"a": 1, "layers": ["scale"], "members": [{"name": "one"}, {"name": "two"}]},
+        ),
+    ],
+)
+def test_edits(edit: str, expected: dict) -> None:
+    content = {"a": 1, "layers": ["scale"], "members": [{"name": "one", "a": 1}, {"name": "two"}]}
+    before = copy.deepcopy(content)
+    assert edited(content, edit) == expected
+    assert content == before
+
+
+def test_a_component_is_found_by_its_kind() -> None:
+    content = {
+        "layers": [{"kind": "dropout", "rate": 0.1, "schedule": "cosine"}],
+        "training": {"schedule": {"kind": "log_cosine", "cycles": 4}, "rate": 0.1},
+    }
+    assert edited(content, "dropout.rate: 0.1 -> 0") == {
+        "layers": [{"kind": "dropout", "rate": 0, "schedule": "cosine"}],
+        "training": content["training"],
+    }
+    changed = edited(content, "schedule: log_cosine -> constant")
+    assert changed["training"] == {"schedule": "constant", "rate": 0.1}
+    assert changed["layers"] == content["layers"]
+    for edit in ("without three", "schedule: constant -> cosine", "dense.rate: 0.1 ->"):
+        with pytest.raises(NotThereError):
+            edited({"members": [], **content}, edit)
+
+
+def test_every_ingredient_is_in_the_preset(tmp_path: Path) -> None:
+    """Each edit changes what is trained, in the preset of a small table or of a large one."""
+    numbers = np.arange(10_000) % 97
+    cells = np.array([[str(k), "uvw"[k % 3], str(k % 2)] for k in numbers], object)
+    table = Table("some", "classification", ["a", "b", "y"], cells, "y", [])
+    configs = []
+    for name, rows in (("small", np.arange(60)), ("large", np.arange(10_000))):
+        table.write(tmp_path / f"{name}.csv", rows, with_target=True)
+        config = tmp_path / f"{name}.yaml"
+        Model.preset("default").written(table, tmp_path / f"{name}.csv", config)
+        configs.append(with_preset(open_dataset(read_config(config))).loaded.source.data)
+    for edit in filter(is_edit, INGREDIENTS):
+        if edit in ALTERED:
+            continue
+        found = 0
+        for content in configs:
+            with contextlib.suppress(NotThereError):
+                changed = edited(content, edit)
+                assert changed != content
+                load_config(parse_source(yaml.safe_dump(changed)))  # a valid config
+                found += 1
+        assert found, edit
+
+
+def test_altered_code_trains_in_another_way(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=(60, 2)), rng.normal(size=60)
+    y = (x[:, 0] + 0.5 * noise > 0).astype(int)
+    cells = np.array([[*map(str, row), str(label)] for row, label in zip(x, y, strict=True)])
+    rows = np.arange(60)
     table = Table("some", "classification", ["a", "b", "y"], cells, "y", [(rows, rows)])
-    table.write(tmp_path / "train.csv", rows, with_target=True)
-    config = tmp_path / "config.yaml"
+    settings = {
+        "folds": 3,
+        "architecture": {"hidden": [4]},
+        "training": {"epochs": 9, "learning_rate": 0.05},
+        "members": [{"name": "one"}, {"name": "two", "architecture": {"hidden": []}}],
+    }
+    losses = set()
+    for model in variants(Model("own", settings), [*ALTERED]):
+        folder = tmp_path / str(len(losses))
+        folder.mkdir()
+        losses.add(fit(model, table, 0, folder, process=False)["held_out_loss"])
+    assert len(losses) == 1 + len(ALTERED)
 
-    def members(model: Model) -> list[str | None]:
-        model.written(table, tmp_path / "train.csv", config)
-        expanded = with_preset(open_dataset(read_config(config))).loaded.config
-        return [member.name for member in expanded.members or []]
 
-    model = Model.preset("default")
-    every = members(model)
-    assert members(variants(model, [f"without {every[1]}"])[1]) == [every[0], *every[2:]]
-    with pytest.raises(SystemExit, match="there is no member plwx"):
-        members(variants(model, ["without plwx"])[1])
+def test_log_ratios_are_paired_by_split_and_seed() -> None:
+    results, model = Results(None, resume=False), Model("m", {})
+    losses = {"m": 1.0, "m, x=1": 2.0, "m, seed 1": 10.0, "m, x=1, seed 1": 40.0}
+    for name, loss in losses.items():
+        classes = {"held_out_loss": loss, "log_loss": loss**2, "fit_cpu": 1.0}
+        results.add(("t", name, "workflow", 0), classes)
+        numbers = {"held_out_score": 1 - loss / 64, "r2": 1 - loss / 128, "fit_cpu": loss}
+        results.add(("houses", name, "workflow", 0), numbers)
+    results.add(("t", "m", "workflow", 1), {"held_out_loss": 9.0, "log_loss": 1.0, "fit_cpu": 1.0})
+    ratios = log_ratios(model, "x=1", [0, 1], "t", results, "workflow")
+    np.testing.assert_allclose(ratios, np.log([8, 64, 1]) / 2)
+    ratios = log_ratios(model, "x=1", [0, 1], "houses", results, "workflow")
+    np.testing.assert_allclose(ratios, np.log([8, 8, 8]) / 2)
+    assert log_ratios(model, "x=1", [0, 1], "other", results, "workflow") is None
+    assert with_error(np.array([0.1, 0.3])) == "+0.200 ± 0.100"
 
 
 @pytest.mark.parametrize(

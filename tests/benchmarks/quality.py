@@ -2,7 +2,7 @@
 
     python tests/benchmarks/quality.py DATA [--presets fast,default,best] [--tables NAME,…]
         [--config FILE] [--set KEY=VALUE] [--process] [--out results.csv] [--resume]
-        [--wild | --ablate CHANGE … | --calibration]
+        [--splits N] [--wild | --ablate [CHANGE …] [--seeds 0,1] | --calibration]
 
 DATA is a folder of tables, their folds and the peers' figures (quality_tables.py and
 quality_peers.py say which files). A model is fitted to the training rows of each fold, from a CSV
@@ -16,8 +16,9 @@ models inside the table of peers, the scores held out of the training rows besid
 rows, and the goals. A preset `init` is what `bpnet init` writes. --config measures a config, whose
 table is replaced, and --set changes every model. --wild measures the tables of DATA/wild, which are
 split by time, by group or at random. --ablate measures each model as it is and with one CHANGE at a
-time: `KEY=VALUE;KEY=VALUE`, or `without NAME` for a member. --calibration measures probabilities
-with and without calibration, and prediction intervals, on the larger tables.
+time, or without each ingredient of the preset `default` in turn: `KEY=VALUE;KEY=VALUE`, or an edit
+of the preset (quality_edits.py). --calibration measures probabilities with and without calibration,
+and prediction intervals, on the larger tables.
 """
 
 import argparse
@@ -26,11 +27,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from measuring import machine
-from quality_ablation import report_ablations, variants
+from quality_ablation import INGREDIENTS, report_ablations, variants
 from quality_calibration import LEVELS, calibration_pair, large, report_calibration
+from quality_edits import NotThereError
 from quality_fits import Model, fit, warm_up
 from quality_peers import core_figures, mlp_fit, read_peers
 from quality_report import Panel, machine_speed, report
@@ -61,8 +64,11 @@ def measure(
             key = (table.name, model.name, way, split)
             if key in results:
                 continue
-            with scratch() as folder:
-                values = fit(model, table, split, folder, process=process, levels=levels)
+            try:
+                with scratch() as folder:
+                    values = fit(model, table, split, folder, process=process, levels=levels)
+            except NotThereError:
+                continue  # nothing to ablate in this table's preset
             results.add(key, values)
             say(table, split, model.name, values)
     return {
@@ -132,9 +138,11 @@ def main() -> None:
     add("--process", action="store_true", help="measure whole processes")
     add("--out", type=Path, help="write a row for each fit here")
     add("--resume", action="store_true", help="keep the rows of --out")
+    add("--splits", type=int, help="measure the first splits of each table only, at most this many")
+    add("--seeds", type=names, default=["0"], metavar="SEED,…", help="of --ablate; by default 0")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--wild", action="store_true", help="the tables of DATA/wild instead")
-    which.add_argument("--ablate", nargs="+", metavar="CHANGE", help="one change at a time")
+    which.add_argument("--ablate", nargs="*", metavar="CHANGE", help="one change at a time")
     which.add_argument("--calibration", action="store_true", help="probabilities and intervals")
     given = parser.parse_args()
     presets = given.presets
@@ -160,16 +168,21 @@ def run(models: Sequence[Model], results: Results, given: argparse.Namespace) ->
         report_wild(tables, read_wild_peers(given.data / "wild" / "peers.csv"), means)
         return
     tables = panel_tables(given.data, given.tables)
+    tables = [replace(table, splits=table.splits[: given.splits]) for table in tables]
     if given.calibration:
         tables = large(tables)
         pairs = [one for model in models for one in calibration_pair(model)]
         means = measure(tables, pairs, results, process=given.process, levels=LEVELS)
         report_calibration(tables, models, means)
         return
-    if given.ablate:
-        models = [one for model in models for one in variants(model, given.ablate)]
-        means = measure(tables, models, results, process=given.process)
-        report_ablations(means, {table.name: not table.classes for table in tables})
+    if given.ablate is not None:
+        changes, numbers = given.ablate or INGREDIENTS, [int(one) for one in given.seeds]
+        each = [variants(model, changes, numbers) for model in models]
+        flat = [one for every in each for one in every]
+        measure(tables, flat, results, process=given.process)
+        way = "process" if given.process else "workflow"
+        for model in models:
+            report_ablations(model, changes, numbers, [t.name for t in tables], results, way)
         return
     core = core_figures(read_peers(given.data / "peers.csv"), [table.name for table in tables])
     speed = place_machine(tables, results, core)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 from measuring import BPNET, cost
+from quality_edits import altered, edited
 from quality_scores import accuracy, calibration_error, log_loss, r2, rmse
 from quality_tables import Table
 
@@ -44,13 +45,13 @@ class Silence:
 class Model:
     """Settings that are measured: a preset, or a config without its table; and assignments.
 
-    `left_out` is the name of a member that the preset has and this model has not.
+    `edit` changes the preset that is written out for a table (quality_edits.py).
     """
 
     name: str
     settings: dict[str, Any]
     assignments: tuple[str, ...] = ()
-    left_out: str = ""
+    edit: str = ""
 
     @classmethod
     def preset(cls, name: str, assignments: Sequence[str] = ()) -> "Model":
@@ -63,21 +64,21 @@ class Model:
         return cls(path.stem, yaml.safe_load(path.read_text("utf-8")), tuple(assignments))
 
     def written(self, table: Table, training: Path, path: Path) -> None:
-        """Write the config that trains on a file of the table's training rows."""
+        """Write the config that trains on a file of the table's training rows.
+
+        Raises NotThereError if the model's edit would change nothing.
+        """
         settings = self._first_config(table, training) if self.name == INIT else self.settings
         given = settings.get("dataset", {})
         dataset = {**given, **table.dataset(training)}
         dataset["split"] = {**given.get("split", {}), **dataset["split"]}
         content = {**settings, "task": table.task, "dataset": dataset}
         path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
-        if self.left_out:
+        if self.edit:
             from bpnet.preparation.preset import with_preset  # only ablations expand a preset
 
-            content = with_preset(open_dataset(read_config(path))).loaded.source.data
-            members = [one for one in content["members"] if one["name"] != self.left_out]
-            if len(members) == len(content["members"]):
-                raise SystemExit(f"{self.name}: there is no member {self.left_out}")
-            content = {**content, "members": members}
+            expanded = with_preset(open_dataset(read_config(path, self.assignments)))
+            content = edited(expanded.loaded.source.data, self.edit)
             path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
 
     def _first_config(self, table: Table, training: Path) -> dict[str, Any]:
@@ -106,7 +107,8 @@ def fit(
     model.written(table, files["train.csv"], files["config.yaml"])
     measure = _as_processes if process else _in_this_process
     levels = () if table.classes else levels
-    run, text, fit_cpu, predict_cpu = measure(model, files, folder, levels)
+    with altered(model.edit):
+        run, text, fit_cpu, predict_cpu = measure(model, files, folder, levels)
     labels = table.targets(test_rows)
     scores = predicted_scores(text, table, labels)
     held_out = held_out_metrics(json.loads((run / "metrics.json").read_text("utf-8")))

@@ -62,7 +62,11 @@ class Results:
 
     def mean(self, table: str, model: str, way: str) -> Mean | None:
         """Return the means over the folds; None if there is no fit."""
-        fits = [row for key, row in self._rows.items() if key[:3] == (table, model, way)]
+        fits = [*self.fits(table, model, way).values()]
         if not fits:
             return None
         return Mean(len(fits), {k: float(np.mean([row[k] for row in fits])) for k in fits[0]})
+
+    def fits(self, table: str, model: str, way: str) -> dict[int, dict[str, float]]:
+        """Return the metrics of each fit by the number of its split."""
+        return {key[3]: row for key, row in self._rows.items() if key[:3] == (table, model, way)}

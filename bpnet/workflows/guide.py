@@ -25,6 +25,7 @@ ORDER = (
     "run-directory",
     "backpropagation",
     "performance",
+    "ablations",
     "architecture",
     "changelog",
 )

@@ -19,9 +19,9 @@ INGREDIENTS = (
     "without piecewise",
     "without linear",
     "numeric: robust_clip -> standardize",
-    "frequent_values: {hot: 1.66} ->",
-    "hot: 1.66 -> 1",
-    "binary: plus_minus -> one_hot",
+    "frequent_values: {} ->",
+    "categorical: auto -> {kind: auto, rare: 2, size: 16, hot: 1.66}",
+    "categorical: auto -> {kind: auto, rare: 2, size: 16, binary: plus_minus}",
     "rare: 2 -> 1",
     "layers: scale ->",
     "learning_rate_factors.scale: 6 -> 1",
@@ -30,23 +30,23 @@ INGREDIENTS = (
     "initializer: data -> he_normal",
     "bias_initializer: data -> zeros",
     "output.initializer: zeros ->",
-    "training.schedule: log_cosine -> constant",
-    "training.schedule: log_cosine -> cosine",
-    "training.schedule: log_cosine -> flat_cosine",
+    "training.schedule: flat_cosine -> constant",
+    "training.schedule: flat_cosine -> cosine",
+    "training.schedule: flat_cosine -> {kind: log_cosine, cycles: 4}",
     "dropout.rate: 0.1 -> 0",
     "dropout.schedule: flat_cosine -> constant",
     "weight_decay: 0.1 -> 0",
     "decay_schedule: flat_cosine -> constant",
     "label_smoothing: 0.1 -> 0",
     "beta_2: 0.95 -> 0.999",
-    "last_batch: spread -> short",
+    "training.last_batch=spread",
     "early_stopping: {patience_factor: 2.35, patience_share: 0.04} -> {patience: 10}",
     "early_stopping: {patience_factor: 2.35, patience_share: 0.04} ->",
     "calibration=none",
     "equal blend weights",
     "an epoch for each network",
 )
-"""What the preset `default` is made of, each with what would be there without it."""
+"""What the preset `default` is made of, each with what could be in its place."""
 
 
 def variants(model: Model, changes: Sequence[str], seeds: Sequence[int] = (0,)) -> list[Model]:

@@ -152,9 +152,9 @@ class Config(Component):
     training: Training = field(default_factory=Training)
     """The training of the network. Example: `training: {epochs: 300, learning_rate: 0.01}`."""
     preset: PresetName | None = None
-    """Settings that suit the table, for the keys that this config leaves out. fast trains a network
-    in seconds, default an ensemble of several kinds, best a larger one. A config without any key of
-    network and training has the preset default; null is none. Example: `preset: fast`.
+    """Settings that suit the table, for the keys that this config leaves out. fast trains a small
+    network on four folds, default several kinds, best more. A config without any key of network and
+    training has the preset default; null is none. Example: `preset: fast`.
     """
     folds: int | None = number(None, ge=2, le=100)
     """Number of parts of the training rows, each held out from one of as many networks, which train

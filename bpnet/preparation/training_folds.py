@@ -68,7 +68,7 @@ def named_validation_warnings(loaded: LoadedConfig, parts: Mapping[Part, Indices
     key = "path.validation"
     if split.column is not None or split.validation_rows is not None:
         key = "split.column" if split.column is not None else "split.validation_rows"
-    option = "folds=null" if ("folds",) in loaded.source.lines else "preset=fast"
+    option = "folds=null" if ("folds",) in loaded.source.lines else "preset=fast --set folds=null"
     return [
         f"dataset.{key} names {counted(count, 'validation row')}, which train, too: with folds "
         f"each network holds out others; to choose by those rows, train without folds:"

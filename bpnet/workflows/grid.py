@@ -108,7 +108,10 @@ def train_grid(
 def _with_fast_preset(source: Source) -> Source:
     """Return the source with the keys of its preset, if that trains one network, written out."""
     loaded = load_config(source)
-    return open_with_preset(loaded).loaded.source if preset_of(loaded) == "fast" else source
+    if preset_of(loaded) != "fast":
+        return source
+    expanded = open_with_preset(loaded).loaded
+    return source if expanded.config.folds is not None else expanded.source
 
 
 def _on_folds(point: Point) -> bool:

@@ -102,6 +102,28 @@ def test_a_wide_table_has_no_members_that_make_many_inputs_of_a_column():
     }
 
 
+def test_fast_is_one_kind_of_network_on_folds_and_a_single_one_where_rows_are_many():
+    for rows in (20, 9_999):
+        keys = preset_keys("fast", size(rows))
+        assert (keys["folds"], "members" in keys) == (4, False)
+        assert "split" not in keys["dataset"]
+    for by_time, share in ((False, 0.1), (True, 0.15)):
+        keys = preset_keys("fast", size(10_000, by_time=by_time))
+        assert "folds" not in keys
+        assert keys["dataset"]["split"] == {"validation": share}
+
+
+@pytest.mark.parametrize("rows", [300, 1000, 9_999])
+def test_the_networks_of_fast_take_half_the_steps_of_a_plain_member(rows):
+    steps = {}
+    for name in ("fast", "default"):
+        keys = preset_keys(name, size(rows))
+        plain = keys if name == "fast" else keys | {"training": keys["members"][0]["training"]}
+        per_epoch = rows * (keys["folds"] - 1) // keys["folds"] // keys["training"]["batch_size"]
+        steps[name] = plain["training"]["epochs"] * per_epoch
+    assert steps["fast"] == pytest.approx(steps["default"] / 2, rel=0.1)
+
+
 def test_folds_fall_away_where_rows_are_many():
     folds = [
         preset_keys("default", size(rows)).get("folds")

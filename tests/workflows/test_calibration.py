@@ -199,8 +199,8 @@ def test_isotonic_of_numbers_is_refused_with_folds_and_without(folder):
             run_of(folder, "isotonic", "dataset.target=n", *changes)
 
 
-def test_the_preset_fast_calibrates_if_there_are_validation_rows(folder):
-    text = "dataset: {path: t.csv, target: y}\npreset: fast\n"
+def test_the_preset_fast_without_folds_calibrates_if_there_are_validation_rows(folder):
+    text = "dataset: {path: t.csv, target: y}\npreset: fast\nfolds: null\n"
     found = train_text(folder, text, FEATURES, "training.epochs=3")
     assert found.calibration.kind == "temperature"
     assert load_ensemble(found.run / "model").description.temperature != 1

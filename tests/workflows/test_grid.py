@@ -257,6 +257,15 @@ def test_a_key_that_is_set_too(tmp_path):
         grid(tmp_path, "training.l1=0,1", settings=["training.l1=0.5"])
 
 
+def test_a_grid_of_the_preset_fast_ranks_what_it_trains(tmp_path):
+    text = "dataset: {path: t.csv, target: y}\npreset: fast\ntraining: {epochs: 2}\n"
+    for more, part, folds in (("", "out_of_fold", 4), ("folds: null\n", "validation", None)):
+        ranked = grid(tmp_path, "training.learning_rate=0.01,0.02", text=text + more)
+        config = read_config(ranked.run / "config.yaml").config
+        assert (config.folds, config.preset, ranked.part) == (folds, None, part)
+        assert config.training.optimizer.beta_2 == 0.95
+
+
 def test_a_name_is_no_point(tmp_path):
     with pytest.raises(
         UsageError, match="name only names the run; give keys that change the training"

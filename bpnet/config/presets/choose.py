@@ -51,10 +51,12 @@ def preset_keys(name: PresetName, table: TableSize) -> dict[str, Any]:
     trained = _hold_out(keys, table)
     batch = _batch_size(table.rows)
     keys["training"]["batch_size"] = batch
+    # its networks are to take no longer than a plain one without folds
+    steps = _steps(table.rows) / (2 if name == "fast" and "folds" in keys else 1)
     for section in _sections(keys):
         linear = section.get("name") == "linear"
         training = section.setdefault("training", {})
-        epochs = _epochs(600 if linear else _steps(table.rows), max(trained // batch, 1))
+        epochs = _epochs(600 if linear else steps, max(trained // batch, 1))
         training |= {"epochs": epochs, "check_every": -(-epochs // _CHECKS)}
         _suit_task(training, table.task)
     return keys
@@ -63,11 +65,10 @@ def preset_keys(name: PresetName, table: TableSize) -> dict[str, Any]:
 def _hold_out(keys: dict[str, Any], table: TableSize) -> int:
     """Set the folds, or the rows that validate; return the rows that a network trains on."""
     if "members" in keys:
-        folds = _folds(table.rows)
-        keys["folds"] = folds
+        keys["folds"] = _folds(table.rows)
+    if (folds := keys.get("folds")) is not None:
         return table.rows * (folds - 1) // folds
-    # of few rows more, so that they are 10 if possible
-    share = 0.15 if table.by_time else round(min(max(10 / table.rows, 0.1), 0.3), 2)
+    share = 0.15 if table.by_time else 0.1
     many = share * table.rows > _MOST_HELD_OUT
     keys["dataset"]["split"] = {"validation": _MOST_HELD_OUT if many else share}
     return table.rows - min(round(share * table.rows), _MOST_HELD_OUT)

@@ -66,7 +66,8 @@ def _hold_out(keys: dict[str, Any], table: TableSize) -> int:
     """Set the folds, or the rows that validate; return the rows that a network trains on."""
     if "members" in keys:
         keys["folds"] = _folds(table.rows)
-    if (folds := keys.get("folds")) is not None:
+    folds: int | None = keys.get("folds")
+    if folds is not None:
         return table.rows * (folds - 1) // folds
     share = 0.15 if table.by_time else 0.1
     many = share * table.rows > _MOST_HELD_OUT

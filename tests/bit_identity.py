@@ -211,7 +211,7 @@ def comparable(file: Path) -> bytes | None:
         return "\n".join(",".join(row[k] for k in columns) for row in rows).encode()
     if file.name == "model.json":
         model = json.loads(content)
-        for key in ("bpnet", "format", "temperature", "combination"):
+        for key in ("bpnet", "format", "temperature", "combination", "weights_sha256"):
             model.pop(key, None)
         return json.dumps(model).encode()
     if file.suffix == ".safetensors":  # its header names the version too: put the recorded one

@@ -4,15 +4,16 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bpnet.engine.activations import Activation, Identity
 from bpnet.engine.buffers import broadcast_unbuffered, empty
 from bpnet.engine.component import Array, constant
+from bpnet.engine.initializers import Shape
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
-from bpnet.engine.parameters import Vector, blocks_of, weights_first
+from bpnet.engine.parameters import Parameter, Vector, blocks_of, weights_first
 from bpnet.engine.progress import Progress
 from bpnet.engine.randomness import EpochGenerators, Purpose, generator
 
@@ -29,6 +30,35 @@ of OpenBLAS, which computes the ends of a block in another order."""
 APART_MARGIN = 16
 """The number of columns at either end of such a piece that hold no rows. In OpenBLAS a column's
 bits depend on its place only within the first and last 8 of a block (its kernels for Haswell)."""
+
+
+class Layout(NamedTuple):
+    """What a stack of layers needs room for; no array is made yet."""
+
+    widths: list[int]
+    """The number of inputs, and that of each layer's outputs."""
+    parameters: dict[str, Parameter]
+    """The declaration of each parameter by name, in the order of theta."""
+    statistics: dict[str, tuple[Shape, float]]
+    """The shape and first value of each statistic by name."""
+
+
+def layout_of(layers: Sequence[Layer], inputs: int) -> Layout:
+    """Return the layout of layers with a number of inputs; raises ValueError if they do not fit."""
+    widths = [inputs]
+    for layer in layers:
+        widths.append(layer.outputs(widths[-1]))
+    parameters = {
+        f"layers.{k}.{name}": parameter
+        for k, layer in enumerate(layers)
+        for name, parameter in layer.parameters(widths[k]).items()
+    }
+    statistics = {
+        f"layers.{k}.{name}": statistic
+        for k, layer in enumerate(layers)
+        for name, statistic in layer.statistics(widths[k]).items()
+    }
+    return Layout(widths, weights_first(parameters), statistics)
 
 
 class Network:
@@ -52,6 +82,8 @@ class Network:
         the loss has it built in.
     each
         The layers of each replica, where they differ in initializers or dropout rates.
+    draws
+        Whether parameters are drawn from the seeds; otherwise they are 0, until they are set.
 
     Raises
     ------
@@ -68,38 +100,26 @@ class Network:
         precision: str = "float32",
         output_activation: Activation | None = None,
         each: Sequence[Sequence[Layer]] = (),
+        draws: bool = True,
     ) -> None:
         self._each = each
         self.layers, self.inputs, self.seeds = tuple(layers), inputs, tuple(seeds)
         self.dtype = np.dtype(precision)
         self.output_activation = output_activation or Identity()
-        self.widths = [inputs]
-        for layer in layers:
-            self.widths.append(layer.outputs(self.widths[-1]))
-        declared = {
-            f"layers.{k}.{name}": parameter
-            for k, layer in enumerate(layers)
-            for name, parameter in layer.parameters(self.widths[k]).items()
-        }
-        self.declared = weights_first(declared)
-        """The declaration of each parameter by name, in the order of theta."""
+        layout = layout_of(layers, inputs)
+        self.widths, self.declared = layout.widths, layout.parameters
         self.blocks = blocks_of(self.declared)
         """The parameter arrays in theta, in the same order."""
         self.progress = Progress()
         """Place in the training, which its loop moves."""
         shapes = {name: parameter.shape for name, parameter in self.declared.items()}
-        statistics = {
-            f"layers.{k}.{name}": statistic
-            for k, layer in enumerate(layers)
-            for name, statistic in layer.statistics(self.widths[k]).items()
-        }
         replicas = len(self.seeds)
         self.parameters = Vector(shapes, replicas, self.dtype)
         self.gradients = Vector(shapes, replicas, self.dtype)
         self.statistics = Vector(
-            {name: shape for name, (shape, _) in statistics.items()}, replicas, self.dtype
+            {name: shape for name, (shape, _) in layout.statistics.items()}, replicas, self.dtype
         )
-        for name, (_, value) in statistics.items():
+        for name, (_, value) in layout.statistics.items():
             self.statistics.views[name][...] = value
         self.weights = sum(int(np.prod(p.shape)) for p in self.declared.values() if p.is_weight)
         self._generators: list[list[np.random.Generator]] = [[] for _ in layers]
@@ -113,7 +133,8 @@ class Network:
         self.rows_apart = False
         """True if `scores` and `predict` give a row the same bits whatever rows are around it: by
         pieces of one shape, and with BLAS on one thread. Other pieces are up to a tenth faster."""
-        self.initialize()
+        if draws:
+            self.initialize()
 
     def picked(self, replicas: Sequence[int]) -> "Network":
         """Return a network of only these replicas, with copies of their parameters.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -16,7 +16,7 @@ from bpnet.engine.component import Component, FieldError, choice, number
 from bpnet.engine.layers import AnyStoredLayer, Layer
 from bpnet.engine.losses import AnyLoss, CrossEntropy
 from bpnet.engine.metrics import MetricName
-from bpnet.engine.network import Network
+from bpnet.engine.network import Network, layout_of
 from bpnet.models.combination import Combination
 
 FORMAT = 3
@@ -56,6 +56,8 @@ class Description(Component):
     """
     combination: Combination | None = None
     """The combination of a model without members; that of members is beside their names."""
+    weights_sha256: str | None = field(default=None, compare=False)
+    """The SHA-256 of weights.safetensors; null in models of older versions."""
 
     def __post_init__(self) -> None:
         """Check that the parts agree, since the file may have been edited."""
@@ -112,10 +114,18 @@ class Description(Component):
         """The class labels of a classification; None for other tasks."""
         return self.target.classes if isinstance(self.target, Classes) else None
 
-    def network(self, each: Sequence[Sequence[Layer]] = ()) -> Network:
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape (R, …) of each array of the network by name; makes none of them."""
+        layout, replicas = layout_of(self.layers, self.encoder.width), len(self.seeds)
+        shapes = {name: parameter.shape for name, parameter in layout.parameters.items()}
+        shapes |= {name: shape for name, (shape, _) in layout.statistics.items()}
+        return {name: (replicas, *shape) for name, shape in shapes.items()}
+
+    def network(self, each: Sequence[Sequence[Layer]] = (), *, draws: bool = True) -> Network:
         """Build a network of this architecture with freshly drawn parameters.
 
-        `each` gives the layers of every replica where they differ, as for `Network`.
+        `each` gives the layers of every replica where they differ, and without `draws` parameters
+        are 0, as for `Network`.
         """
         return Network(
             self.layers,
@@ -124,4 +134,5 @@ class Description(Component):
             precision=self.precision,
             output_activation=self.output_activation,
             each=each,
+            draws=draws,
         )

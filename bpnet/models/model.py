@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,13 @@ class Model:
     def save(self, folder: Path) -> None:
         """Write model.json and weights.safetensors into a folder, which is created if missing."""
         folder.mkdir(exist_ok=True)
-        weights.write_weights(
+        digest = weights.write_weights(
             folder / "weights.safetensors",
             dict(_arrays(self.network)),
             {"format": WEIGHTS_FORMAT, "bpnet": self.description.bpnet},
         )
-        files.write_json(folder / "model.json", self.description)
+        description = dataclasses.replace(self.description, weights_sha256=digest)
+        files.write_json(folder / "model.json", description)
 
     def select(self, replicas: Sequence[int]) -> "Model":
         """Return a model of some of the replicas, numbered from 0."""
@@ -51,7 +53,7 @@ class Model:
         selected = dataclasses.replace(
             description, seeds=[description.seeds[k] for k in numbers], losses=losses
         )
-        network = selected.network()
+        network = selected.network(draws=False)
         # in place, because the network's arrays are views of these
         network.theta[:] = self.network.theta[numbers]
         network.awaits_rows = self.network.awaits_rows
@@ -128,28 +130,53 @@ def load_model(folder: Path) -> Model:
     content = files.read_json(path)
     check_format(path, content)
     try:
-        description = TypeAdapter(Description).validate_json(json.dumps(content))
-        network = description.network()
-    except (ValidationError, ValueError, MemoryError) as error:
+        description = _description_adapter().validate_json(json.dumps(content))
+        shapes = description.shapes()
+    except (ValidationError, ValueError, OverflowError, RecursionError) as error:
         detail = first_problem(error) if isinstance(error, ValidationError) else str(error)
         raise not_bpnets(path, detail) from None
+    # nothing is allocated or drawn for a description before the weights are known to suit it
     weights_path = folder / "weights.safetensors"
-    stored = weights.read_weights(weights_path)
-    views = dict(_arrays(network))
-    shapes = {name: view.shape for name, view in views.items()}
-    weights.check_shapes(weights_path, stored, shapes, network.dtype)
-    for name, view in views.items():
-        view[...] = stored[name]
+    stored = weights.open_weights(weights_path)
+    _check_weights_format(stored)
+    weights.check_shapes(weights_path, stored.tensors, shapes, description.precision)
+    try:
+        network = description.network(draws=False)
+        arrays = stored.read(description.weights_sha256)
+        weights.check_finite(weights_path, arrays)
+        for name, view in _arrays(network):
+            view[...] = arrays.pop(name)
+    except MemoryError:
+        size = weights_path.stat().st_size
+        raise RunError(
+            f"{folder}: the model's {size / 1e9:,.1f} GB of weights do not fit this machine's "
+            "memory three times, as loading needs; free memory, or use a machine with more"
+        ) from None
     network.awaits_rows = False
     network.rows_apart = True
     return Model(description, network)
 
 
+@cache
+def _description_adapter() -> TypeAdapter[Description]:
+    return TypeAdapter(Description)  # made once: it takes as long as a small model
+
+
+def _check_weights_format(stored: weights.WeightsFile) -> None:
+    """Raise RunError if the weights are of a newer format than this bpnet reads."""
+    version = stored.metadata.get("format", WEIGHTS_FORMAT)
+    if version != WEIGHTS_FORMAT:
+        raise RunError(
+            f"{stored.path}: has the format {version[:40]!r}, and this bpnet reads the format "
+            f"{WEIGHTS_FORMAT!r}; train again, or use the bpnet that wrote it"
+        )
+
+
 def check_format(path: Path, content: Any) -> None:
     """Raise RunError if the content of a model.json is not of the format that this bpnet reads."""
     version = content.get("format") if isinstance(content, dict) else None
-    if isinstance(version, bool) or version not in READABLE:
-        problem = "has no format" if version is None else f"has the format {version!r}"
+    if type(version) is not int or version not in READABLE:
+        problem = "has no format" if version is None else f"has the format {repr(version)[:40]}"
         raise RunError(
             f"{path}: {problem}, and this bpnet reads the formats {READABLE[0]} to {FORMAT}; "
             "train again, or use the bpnet that wrote it"

@@ -118,6 +118,7 @@ def create(parent: Path, name: str) -> Path:
 def model_folder(path: Path) -> Path:
     """Return the model of a run directory, or the folder itself if it is a copied model."""
     if (path / "model.json").is_file():
+        _refuse_links_out(path)
         return path
     paths = open_run(path)
     if not paths.model.exists() and _keeps_none(paths):
@@ -146,6 +147,7 @@ def open_run(path: Path) -> RunPaths:
             "check the name, and the permissions of its folder"
         ) from error
     if is_run:
+        _refuse_links_out(path)
         return RunPaths(path)
     if not is_there:
         near = closest_match(path.name, (run.name for run in _runs(path.parent)))
@@ -175,6 +177,23 @@ def data_sha256(run: Path) -> str | None:
     content = files.read_json(RunPaths(run).run)
     digest = content.get("data_sha256") if isinstance(content, dict) else None
     return digest if isinstance(digest, str) else None
+
+
+def _refuse_links_out(folder: Path) -> None:
+    """Raise RunError if a link in a run or a model leads out of it, as one in a copy may."""
+    root = folder.resolve()
+    inner = [
+        folder,
+        folder / "model",
+        *(folder / "model").glob("member-*"),
+        *folder.glob("member-*"),
+    ]
+    for entry in (entry for place in inner if place.is_dir() for entry in place.iterdir()):
+        if entry.is_symlink() and not entry.resolve().is_relative_to(root):
+            raise RunError(
+                f"{entry}: is a link that leads out of {folder}; "
+                "put a copy of what it leads to in its place"
+            )
 
 
 def _is_run(folder: Path) -> bool:

@@ -20,6 +20,9 @@ import numpy as np
 from bpnet.errors import RunError
 
 _RESTORE = "restore it from a copy, or train again"
+_LARGEST = 100_000_000
+"""The most bytes of a file of a run that is read at once."""
+_LONGEST_LINE = 10_000
 
 
 @contextlib.contextmanager
@@ -102,6 +105,8 @@ def cannot_write(path: Path, error: OSError) -> RunError:
 def open_text(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 file to be read line by line; raises RunError."""
     try:
+        if not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):  # a pipe is waited for
+            raise RunError(f"{path}: is not a regular file; {_RESTORE}")
         with open(path, encoding="utf-8-sig", newline="") as file:
             yield file
     except FileNotFoundError:
@@ -114,9 +119,22 @@ def open_text(path: Path) -> Iterator[TextIO]:
         raise RunError(f"{path}: is not UTF-8 text at byte {error.start + 1}; {_RESTORE}") from None
 
 
-def read_text(path: Path) -> str:
-    """Return the content of a UTF-8 file, with newlines as its line ends."""
+def short_lines(file: TextIO, path: Path) -> Iterator[str]:
+    """Yield a file's lines; raises RunError at one that is longer than any that bpnet writes."""
+    for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
+        if len(line) == _LONGEST_LINE:
+            raise RunError(
+                f"{path}, line {number}: has {_LONGEST_LINE:,} characters or more; {_RESTORE}"
+            )
+        yield line
+
+
+def read_text(path: Path, most: int = _LARGEST) -> str:
+    """Return the content of a UTF-8 file of at most so many bytes, with newlines as line ends."""
     with open_text(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise RunError(f"{path}: has {size:,} bytes, and at most {most:,} are read; {_RESTORE}")
         return file.read().replace("\r\n", "\n")
 
 

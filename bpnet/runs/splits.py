@@ -9,7 +9,7 @@ import numpy as np
 
 from bpnet.data.splitting import PARTS, PartNumbers
 from bpnet.errors import RunError
-from bpnet.runs.files import open_text, replacing, write_csv
+from bpnet.runs.files import open_text, replacing, short_lines, write_csv
 
 if TYPE_CHECKING:
     from bpnet.preparation.folds import Fold
@@ -40,7 +40,7 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
     parts = np.empty(rows, np.int8)
     row = 0
     with open_text(path) as file:
-        lines = csv.reader(file)
+        lines = csv.reader(short_lines(file, path))
         header = next(lines, [])
         if header != ["row", "part"]:
             raise RunError(
@@ -70,8 +70,9 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
 def count_rows(path: Path, *, in_folds: bool = False) -> int:
     """Return the number of rows that the file is about, or that are in a fold; raises RunError."""
     with open_text(path) as file:
-        next(file, None)  # the header
-        return sum(1 for line in file if not in_folds or line.strip().partition(",")[2].strip(","))
+        lines = short_lines(file, path)
+        next(lines, None)  # the header
+        return sum(1 for line in lines if not in_folds or line.strip().partition(",")[2].strip(","))
 
 
 def write_folds(path: Path, folds: Sequence["Fold"], rows: int) -> None:

@@ -88,7 +88,7 @@ def _logged_rates(kept: KeptWeights, config: Config, paths: RunPaths) -> dict[in
     rates: dict[int, float] = {}
     numbers = set()
     with files.open_text(log) as file:
-        for row in csv.DictReader(file):
+        for row in csv.DictReader(files.short_lines(file, log)):
             numbers.add(row.get("replica"))
             if kept.replica is not None and row.get("replica") != str(kept.replica):
                 continue

@@ -19,7 +19,9 @@ ONE_SPLIT = 200_000
 WIDE = 1000
 """Columns beyond which members that make several inputs of each are left out."""
 
-_WIDENING = ("piecewise", "periodic", "narrow", "broad")
+_WIDENING = ("piecewise", "periodic", "narrow")
+_LONGER = ("plain", "wide")
+"""Members of `best` that train for twice as many steps on a table that is not large."""
 _MOST_HELD_OUT = 20_000
 """Validation rows of such a split, at most."""
 _CHECKS = 128
@@ -54,9 +56,10 @@ def preset_keys(name: PresetName, table: TableSize) -> dict[str, Any]:
     # its networks are to take no longer than a plain one without folds
     steps = _steps(table.rows) / (2 if name == "fast" and "folds" in keys else 1)
     for section in _sections(keys):
-        linear = section.get("name") == "linear"
-        training = section.setdefault("training", {})
-        epochs = _epochs(600 if linear else steps, max(trained // batch, 1))
+        training, member = section.setdefault("training", {}), section.get("name")
+        longer = name == "best" and table.rows < LARGE and member in _LONGER
+        own = 600 if member == "linear" else steps * (2 if longer else 1)
+        epochs = _epochs(own, max(trained // batch, 1))
         training |= {"epochs": epochs, "check_every": -(-epochs // _CHECKS)}
         _suit_task(training, table.task)
     return keys

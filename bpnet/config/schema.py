@@ -182,6 +182,10 @@ class Config(Component):
     out, and a network that still trains then keeps its best epoch. One check of held-out rows is
     always waited for. By default there is no limit. Example: `budget: 10m`.
     """
+    rounds: int = number(1, ge=1, le=100)
+    """Times that all members train: each round draws other folds, and all are blended. Rounds for
+    which a budget leaves no time are left out. Example: `rounds: 3`.
+    """
     calibration: Calibration | None = None
     """Correction of probabilities by held-out rows: temperature makes all more or less certain,
     isotonic fits a rising curve to each class. Numbers are drawn toward their mean. By default
@@ -208,9 +212,19 @@ class Config(Component):
                 "leave out one of the two: --set refit=false, or --set pack=null",
             )
         if self.folds is None and self.preset in (None, "fast"):
-            for key in ("members", "refit"):
-                if getattr(self, key):
+            for key, given in (
+                ("members", bool(self.members)),
+                ("refit", self.refit),
+                ("rounds", self.rounds > 1),
+            ):
+                if given:
                     raise FieldError(key, "needs folds, such as --set folds=5")
+        if self.rounds > 1 and self.refit:
+            raise FieldError(
+                "rounds",
+                f"is {self.rounds}, but refit trains one network on all rows, of which no folds "
+                "are drawn; leave out one of the two: --set rounds=1, or --set refit=false",
+            )
         names = self.member_names
         if twice := first_repeated(names):
             raise FieldError(
@@ -218,11 +232,18 @@ class Config(Component):
                 f"names '{twice[0]}' twice; give each member a name of its own (by default it is "
                 "its number)",
             )
-        if self.folds is not None and self.seed + self.networks > 2**32:
+        networks = self.networks * self.rounds
+        if self.folds is not None and self.seed + networks > 2**32:
             raise FieldError(
                 "folds",
-                f"is {self.folds}, which makes {self.networks} networks, but seeds end before "
+                f"is {self.folds}, which makes {networks} networks, but seeds end before "
                 f"{2**32}; lower seed",
+            )
+        if self.rounds > 1 and self.split_seed + self.rounds * self.replicas > 2**32:
+            raise FieldError(
+                "rounds",
+                f"is {self.rounds}, and each draws folds by a seed from {self.split_seed} on, but "
+                f"seeds end before {2**32}; lower dataset.split.seed",
             )
 
     @property

@@ -30,7 +30,7 @@ def compared_rows(rows: int) -> Indices:
 
 
 def error_ratios(
-    errors: Floats, trained: np.ndarray, held_out: Floats, *, before: int, after: int
+    errors: Floats, trained: np.ndarray, held_out: Floats, *, before: float, after: float
 ) -> Floats:
     """Return for each quantity (K,) the error of a mean of `after` networks by that of `before`.
 

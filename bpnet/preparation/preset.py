@@ -11,7 +11,7 @@ from bpnet.errors import DataError
 from bpnet.preparation.open import OpenedDataset, open_dataset
 from bpnet.preparation.split import draw_split
 from bpnet.preparation.table import open_dataset_table
-from bpnet.preparation.training_folds import draw_folds, fold_split, without_validation
+from bpnet.preparation.training_folds import draw_rounds, fold_split, without_validation
 
 
 def open_with_preset(loaded: LoadedConfig) -> OpenedDataset:
@@ -39,6 +39,7 @@ def with_preset(opened: OpenedDataset) -> OpenedDataset:
         columns=len(opened.candidates),
         task=opened.target_values.task,
         by_time=loaded.config.dataset.split.time is not None,
+        budget=loaded.config.budget is not None and not loaded.config.refit,
     )
     return with_possible_folds(replace(opened, loaded=expand(loaded, table)), [rows])
 
@@ -58,7 +59,7 @@ def with_possible_folds(opened: OpenedDataset, each: Sequence[Indices]) -> Opene
         fewer = replace(opened, loaded=replace(loaded, config=config))
         try:
             for rows in each:
-                draw_folds(fewer, rows)
+                draw_rounds(fewer, rows)
         except DataError:
             continue
         return fewer
@@ -73,5 +74,8 @@ def one_network(loaded: LoadedConfig) -> LoadedConfig:
     if config.members is not None:
         loaded = loaded.of_member(0)
     return replace(
-        loaded, config=replace(loaded.config, folds=None, refit=False, calibration=None, pack=None)
+        loaded,
+        config=replace(
+            loaded.config, folds=None, rounds=1, refit=False, calibration=None, pack=None
+        ),
     )

@@ -76,8 +76,8 @@ def named_validation_warnings(loaded: LoadedConfig, parts: Mapping[Part, Indices
     ]
 
 
-def draw_folds(opened: OpenedDataset, rows: Indices) -> TrainingFolds:
-    """Draw the folds of the training rows, once for each of the config's replicas.
+def draw_rounds(opened: OpenedDataset, rows: Indices) -> list[TrainingFolds]:
+    """Draw the folds of the training rows for each round, once for each of the config's replicas.
 
     Classes are dealt out evenly, groups stay together, and of a regression's target each fold has
     low and high values alike. With `dataset.split.time` a network holds out a span of time and
@@ -85,8 +85,12 @@ def draw_folds(opened: OpenedDataset, rows: Indices) -> TrainingFolds:
     """
     config = opened.loaded.config
     assert config.folds is not None
-    drawn = draw_training_folds(opened, config.folds, config.replicas, rows)
-    return TrainingFolds(rows, drawn, config.replicas)
+    repeats = config.replicas
+    drawn = draw_training_folds(opened, config.folds, repeats * config.rounds, rows)
+    return [
+        TrainingFolds(rows, [one for one in drawn if (one.repeat - 1) // repeats == k], repeats)
+        for k in range(config.rounds)
+    ]
 
 
 def without_validation(loaded: LoadedConfig) -> LoadedConfig:

@@ -21,6 +21,7 @@ def folds_lines(result: "FoldsResult") -> Iterator[str]:
     """Yield the members, the metrics of the model, and what to type next."""
     times = f"{result.training_seconds:.2f} s, {result.seconds:.2f} s in all"
     again = f", {result.repeats} times" if result.repeats > 1 else ""
+    again += f" in {result.rounds} rounds" if result.rounds > 1 else ""
     refit = ", trained again on all rows" if result.refit else ""
     networks = counted(result.networks, "network")
     packs = f", picked from {result.draws} draws of settings" if result.draws else ""
@@ -90,6 +91,7 @@ def _member_lines(result: "FoldsResult") -> list[str]:
             score_text(member.out_of_fold[first], bounded=math.isfinite(metric_range(first)[1])),
         ]
         for member in result.members
+        if result.rounds == 1 or member.weight
     ]
     label = metric_label(first, result.positive)
     return table(["member", "weight", "kept epoch", f"{label}, out of fold"], rows, numbers=True)

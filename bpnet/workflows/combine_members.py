@@ -136,9 +136,19 @@ def _error_ratios(
 ) -> Floats | None:
     """Return the error of the ensemble by that of its out-of-fold predictions, for each quantity.
 
-    It is None if no networks are left that hold out the same folds in all members.
+    Of several rounds, which differ in their folds, the networks of the one that weighs most are
+    compared; the means are of as many more as rounds of equal weight would be. It is None if no
+    networks are left that hold out the same folds in all members.
     """
-    folds, count = plan.folds, len(plan.folds.folds)
+    shares = np.zeros(len(plan.rounds))
+    for member, weight in zip(trained, combination.weights, strict=True):
+        shares[member.round - 1] += weight
+    largest, alike = int(shares.argmax()), float(shares.sum() ** 2 / (shares**2).sum())
+    if len(plan.rounds) > 1:
+        chosen = [k for k, member in enumerate(trained) if member.round - 1 == largest]
+        weights = [combination.weights[k] / shares[largest] for k in chosen]
+        trained, combination = [trained[k] for k in chosen], replace(combination, weights=weights)
+    folds, count = plan.rounds[largest], len(plan.rounds[largest].folds)
     left_out = {number - 1 for member in trained for number in member.left_out}
     networks = [k for k in range(count) if k not in left_out]
     if not networks:
@@ -157,8 +167,8 @@ def _error_ratios(
         np.stack(each) - true,
         np.stack([np.isin(rows, folds.trained[network]) for network in networks]),
         found.predicted - values,
-        before=folds.repeats,
-        after=min(len(member.model.description.seeds) for member in trained),
+        before=folds.repeats * alike,
+        after=min(len(member.model.description.seeds) for member in trained) * alike,
     )
 
 

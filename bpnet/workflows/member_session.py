@@ -20,6 +20,8 @@ class _Pass:
 
     position: int
     """The number of the member, from 0."""
+    round: int
+    """The number of the round, from 1."""
     seed: int
     """The seed of the first network."""
     draws: Sequence[PlannedDraw]
@@ -61,9 +63,7 @@ class MemberSession(TrainingSession):
         prepared, encoded = None, -1
         for number, one in enumerate(passes):
             if trained and self.out_of_time:
-                self.not_begun = [
-                    left.title or plan.names[left.position] for left in passes[number:]
-                ]
+                self.not_begun = _left_out(plan, passes[number:])
                 break
             if encoded != one.position or prepared is None:
                 prepared = None  # frees the rows of the one before
@@ -74,10 +74,11 @@ class MemberSession(TrainingSession):
                 )
                 encoded = one.position
             training = MemberTraining(
-                one.position,
+                one.position + (one.round - 1) * len(plan.members),
                 plan.names[one.position],
                 prepared,
-                plan.folds,
+                plan.rounds[one.round - 1],
+                one.round,
                 log,
                 one.seed,
                 one.draws,
@@ -123,12 +124,12 @@ class MemberSession(TrainingSession):
 
 
 def _passes(plan: MembersPlan) -> Iterator[_Pass]:
-    """Yield the passes of all members in their order."""
-    count = len(plan.members)
-    for position, pack in enumerate(plan.packs):
-        seed = plan.first_seeds[position]
-        networks = len(plan.folds.folds)
-        names = []
+    """Yield the passes of all members in their order, round by round."""
+    count, rounds = len(plan.members), len(plan.rounds)
+    for place, seed in enumerate(plan.first_seeds):
+        which, position = divmod(place, count)
+        pack, networks = plan.packs[position], len(plan.folds.folds)
+        names = [f"round {which + 1} of {rounds}"] if rounds > 1 else []
         if count > 1:
             of = f"member {position + 1} of {count}"
             names.append(f"{of}, {plan.names[position]}" if plan.names[position] else of)
@@ -137,8 +138,16 @@ def _passes(plan: MembersPlan) -> Iterator[_Pass]:
             title = list(names)
             if draws:
                 title.append(f"draws {draws[0].number} to {draws[-1].number}")
-            yield _Pass(position, seed, draws, ", ".join(title))
+            yield _Pass(position, which + 1, seed, draws, ", ".join(title))
             seed += networks * len(draws)
+
+
+def _left_out(plan: MembersPlan, passes: Sequence[_Pass]) -> list[str]:
+    """Return what passes are called that have not begun, of rounds after the first in short."""
+    if passes[0].round > 1:
+        return [f"{passes[0].title} and what follows"]
+    first = [one for one in passes if one.round == 1]
+    return [one.title or plan.names[one.position] for one in first]
 
 
 def _growing(plan: MembersPlan) -> GrowingEnsemble:

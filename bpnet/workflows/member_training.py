@@ -32,7 +32,7 @@ class TrainedMember:
     """A member after training, or a draw of its settings: its networks, and how they ended."""
 
     position: int
-    """The number of the member, from 0."""
+    """The number of the member, from 0, where those of a later round count on."""
     name: str
     model: Model
     """The networks of the folds; those that diverged are left out."""
@@ -52,13 +52,15 @@ class TrainedMember:
     """The number of the draw, from 1; None of a member without a pack."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The settings of the draw."""
+    round: int = 1
+    """The number of the round in which it trained."""
 
 
 class MemberTraining:
     """A member's networks, one for each fold, that train in one pass on the same encoded rows.
 
-    With `draws` there are as many for each of these settings. `first_seed` is that of the first
-    network; the seeds of the others follow it.
+    The folds are those of the round of a number, from 1. With `draws` there are as many for each of
+    these settings. `first_seed` is that of the first network; the seeds of the others follow it.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class MemberTraining:
         name: str,
         prepared: EncodedDataset,
         folds: TrainingFolds,
+        round_number: int,
         log: MembersLog,
         first_seed: int,
         draws: Sequence[PlannedDraw] = (),
@@ -74,6 +77,7 @@ class MemberTraining:
     ) -> None:
         self.prepared, self.name = prepared, name
         self._position, self._folds, self._log = position, folds, log
+        self._round = round_number
         self._draws, self._growing = draws, growing
         each = len(folds.folds)
         groups = max(1, len(draws))
@@ -168,7 +172,7 @@ class MemberTraining:
             found.append(
                 TrainedMember(
                     position=self._position,
-                    name=_named(self.name, draw),
+                    name=_named(self.name, draw, self._round),
                     model=model,
                     scores=self._folds.out_of_fold(
                         [scores[replica] for replica in finite],
@@ -182,6 +186,7 @@ class MemberTraining:
                     left_out=[r - pool[0] + 1 for r in pool if r not in finite],
                     draw=None if draw is None else draw.number,
                     settings={} if draw is None else draw.settings,
+                    round=self._round,
                 )
             )
         return found
@@ -221,6 +226,7 @@ def _build(prepared: EncodedDataset, seeds: Sequence[int], draws: Sequence[Plann
         return Model(description, description.network(layers))
 
 
-def _named(name: str, draw: PlannedDraw | None) -> str:
-    """Return the name of a member, or of one of its draws."""
-    return name if draw is None else f"{name} draw {draw.number}".strip()
+def _named(name: str, draw: PlannedDraw | None, in_round: int) -> str:
+    """Return the name of a member, or of one of its draws, in a round."""
+    parts = [name, *([] if draw is None else [f"draw {draw.number}"])]
+    return " ".join(filter(None, [*parts, *([f"round {in_round}"] if in_round > 1 else [])]))

@@ -14,7 +14,7 @@ from bpnet.preparation.row_keys import read_row_keys
 from bpnet.preparation.split import draw_split, split_dataset
 from bpnet.preparation.training_folds import (
     TrainingFolds,
-    draw_folds,
+    draw_rounds,
     fold_split,
     named_validation_warnings,
 )
@@ -32,11 +32,17 @@ class MembersPlan:
     members: list[FittedDataset]
     names: list[str]
     """The name of each member."""
-    folds: TrainingFolds
+    rounds: list[TrainingFolds]
+    """The folds of each round: in each all members train."""
     packs: list[PackPlan | None]
     """The pack of each member that has one."""
     warnings: list[str]
     """Remarks on the folds."""
+
+    @property
+    def folds(self) -> TrainingFolds:
+        """The folds of the first round."""
+        return self.rounds[0]
 
     @property
     def packed(self) -> bool:
@@ -45,11 +51,12 @@ class MembersPlan:
 
     @property
     def first_seeds(self) -> list[int]:
-        """The seed of the first network of each member: those of all differ."""
+        """The seed of the first network of each member, round by round: those of all differ."""
         seeds, following = [], self.loaded.config.seed
-        for fitted, pack in zip(self.members, self.packs, strict=True):
-            seeds.append(following)
-            following += len(fitted.config.seeds) * (1 if pack is None else pack.pack.draws)
+        for _ in self.rounds:
+            for fitted, pack in zip(self.members, self.packs, strict=True):
+                seeds.append(following)
+                following += len(fitted.config.seeds) * (1 if pack is None else pack.pack.draws)
         return seeds
 
     @property
@@ -89,7 +96,7 @@ def plan_members(opened: OpenedDataset, parts: Mapping[Part, Indices] | None = N
     loaded = opened.loaded
     parts = draw_split(opened) if parts is None else parts
     split = split_dataset(opened, fold_split(parts))
-    folds = draw_folds(opened, split.parts["train"])
+    rounds = draw_rounds(opened, split.parts["train"])
     given = loaded.config.members
     each = [loaded] if given is None else [loaded.of_member(k) for k in range(len(given))]
     members = []
@@ -102,14 +109,14 @@ def plan_members(opened: OpenedDataset, parts: Mapping[Part, Indices] | None = N
         loaded=loaded,
         members=members,
         names=loaded.config.member_names or [""],
-        folds=folds,
+        rounds=rounds,
         packs=[plan_pack(fitted, position) for position, fitted in enumerate(members)],
         warnings=[
             *named_validation_warnings(loaded, parts),
             *rare_class_warnings(
-                opened.target_values, read_row_keys(opened), loaded.config.folds, folds.rows
+                opened.target_values, read_row_keys(opened), loaded.config.folds, rounds[0].rows
             ),
-            *_rows_never_held_out(folds),
+            *_rows_never_held_out(rounds[0]),
         ],
     )
 

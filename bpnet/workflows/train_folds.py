@@ -77,6 +77,8 @@ class FoldsResult:
     seconds: float
     training_seconds: float
     """The part of the seconds in which networks trained."""
+    rounds: int = 1
+    """The rounds in which members trained, each over folds of its own."""
     draws: int = 0
     """The draws of packs that trained, from which members were picked; 0 without packs."""
     budget: float | None = None
@@ -289,8 +291,9 @@ class FoldsSession(MemberSession):
         if status == "interrupted":
             saved = "nothing had been trained"
             if self.trained:
-                which = f"the {len(self.trained)} of {len(self._plan.members)} members"
-                which = which if len(self._plan.members) > 1 else "the networks"
+                several = len(self._plan.first_seeds)
+                which = f"the {len(self.trained)} of {several} members"
+                which = which if several > 1 else "the networks"
                 saved = f"{which} are saved in {run}; next: bpnet eval {shell_path(run)}"
             raise InterruptedRunError(f"interrupted; {saved}")
         if status == "diverged":
@@ -308,6 +311,7 @@ class FoldsSession(MemberSession):
             repeats=plan.folds.repeats,
             refit=plan.config.refit,
             networks=self.networks,
+            rounds=max(member.round for member in self.trained),
             draws=sum(member.draw is not None for member in self.trained),
             budget=plan.config.seconds,
             not_begun=self.not_begun,

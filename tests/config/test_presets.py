@@ -17,8 +17,8 @@ def load(text=""):
     return load_config(parse_source(SMALLEST + text, "c.yaml"))
 
 
-def size(rows=500, task="classification", columns=10, by_time=False):
-    return TableSize(rows, columns, task, by_time)
+def size(rows=500, task="classification", columns=10, by_time=False, budget=False):
+    return TableSize(rows, columns, task, by_time, budget)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,24 @@ def test_the_networks_of_fast_take_half_the_steps_of_a_plain_member(rows):
         per_epoch = rows * (keys["folds"] - 1) // keys["folds"] // keys["training"]["batch_size"]
         steps[name] = plain["training"]["epochs"] * per_epoch
     assert steps["fast"] == pytest.approx(steps["default"] / 2, rel=0.1)
+
+
+def test_best_goes_on_with_further_rounds_as_long_as_a_budget_lasts():
+    rounds = {
+        (name, budget): preset_keys(name, size(budget=budget)).get("rounds", 1)
+        for name in ("fast", "default", "best")
+        for budget in (False, True)
+    }
+    assert rounds.pop(("best", True)) == 10
+    assert set(rounds.values()) == {1}
+    assert "rounds" not in preset_keys("best", size(200_000, budget=True))  # no folds
+
+
+def test_networks_of_best_that_train_longer_have_twice_the_epochs():
+    epochs = {m["name"]: m["training"]["epochs"] for m in preset_keys("best", size())["members"]}
+    assert epochs.pop("linear") == 23
+    assert {epochs.pop(name) for name in ("plain", "wide")} == {92}
+    assert set(epochs.values()) == {46}
 
 
 def test_folds_fall_away_where_rows_are_many():

@@ -10,7 +10,7 @@ from bpnet.errors import DataError
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.preset import with_preset
 from bpnet.preparation.split import draw_split
-from bpnet.preparation.training_folds import draw_folds, fold_split
+from bpnet.preparation.training_folds import draw_rounds, fold_split
 
 
 def opened(folder, columns, split="", text=""):
@@ -39,7 +39,7 @@ def test_there_are_no_more_folds_than_rows_groups_or_times_allow(tmp_path, colum
     dataset = with_preset(opened(tmp_path, columns, split))
     assert dataset.loaded.config.folds == folds
     rows = fold_split(draw_split(dataset))["train"]
-    assert len(draw_folds(dataset, rows).folds) == folds
+    assert len(draw_rounds(dataset, rows)[0].folds) == folds
 
 
 def test_folds_that_the_user_sets_are_not_lowered(tmp_path):
@@ -48,7 +48,7 @@ def test_folds_that_the_user_sets_are_not_lowered(tmp_path):
     dataset = with_preset(given)
     assert dataset.loaded.config.folds == 5
     with pytest.raises(DataError, match=r"has 3 groups, too few for folds: 5; lower it: --set"):
-        draw_folds(dataset, np.arange(90))
+        draw_rounds(dataset, np.arange(90))
 
 
 def test_the_size_of_a_table_is_that_of_its_training_rows(tmp_path):

@@ -21,7 +21,7 @@ from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunEr
 from bpnet.models.ensemble import load_ensemble
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.split import draw_split
-from bpnet.preparation.training_folds import draw_folds, fold_split, without_validation
+from bpnet.preparation.training_folds import draw_rounds, fold_split, without_validation
 
 IRIS = ROOT / "configs" / "iris.yaml"
 FOLDS = ("folds=4", "training.epochs=15")
@@ -142,7 +142,7 @@ def test_by_time_each_fold_is_a_span_and_test_rows_are_later(tmp_path):
     config.write_text(NUMBERS.replace("test: 0.2", "test: 0.2, time: day"))
     opened = open_dataset(without_validation(read_config(config)))
     parts = fold_split(draw_split(opened))
-    folds = draw_folds(opened, parts["train"])
+    folds = draw_rounds(opened, parts["train"])[0]
     assert order[parts["train"]].max() < order[parts["test"]].min()
     for trained, held_out in zip(folds.trained, folds.held_out, strict=True):
         trained, held_out = (order[parts["train"][which]] for which in (trained, held_out))
@@ -155,7 +155,7 @@ def test_of_a_regression_each_fold_has_low_and_high_values(tmp_path):
     config = tmp_path / "case.yaml"
     config.write_text(NUMBERS)
     opened = open_dataset(without_validation(read_config(config)))
-    folds = draw_folds(opened, np.arange(300))
+    folds = draw_rounds(opened, np.arange(300))[0]
     values = opened.target_values.values[:, 0]
     for held_out in folds.held_out:
         assert np.mean(values[held_out]) == pytest.approx(values.mean(), abs=0.1)

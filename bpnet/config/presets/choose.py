@@ -22,6 +22,8 @@ WIDE = 1000
 _WIDENING = ("piecewise", "periodic", "narrow")
 _LONGER = ("plain", "wide")
 """Members of `best` that train for twice as many steps on a table that is not large."""
+_MOST_ROUNDS = 10
+"""Rounds of `best` with a budget, at most: each adds its time to every prediction."""
 _MOST_HELD_OUT = 20_000
 """Validation rows of such a split, at most."""
 _CHECKS = 128
@@ -39,6 +41,8 @@ class TableSize:
     task: Task
     by_time: bool = False
     """True if the rows are split by time."""
+    budget: bool = False
+    """True if there is a time budget."""
 
 
 def preset_keys(name: PresetName, table: TableSize) -> dict[str, Any]:
@@ -50,7 +54,7 @@ def preset_keys(name: PresetName, table: TableSize) -> dict[str, Any]:
     keys = copy.deepcopy(keys)
     if table.columns > WIDE and "members" in keys:
         keys["members"] = [one for one in keys["members"] if one["name"] not in _WIDENING]
-    trained = _hold_out(keys, table)
+    trained = _hold_out(name, keys, table)
     batch = _batch_size(table.rows)
     keys["training"]["batch_size"] = batch
     # its networks are to take no longer than a plain one without folds
@@ -65,10 +69,12 @@ def preset_keys(name: PresetName, table: TableSize) -> dict[str, Any]:
     return keys
 
 
-def _hold_out(keys: dict[str, Any], table: TableSize) -> int:
+def _hold_out(name: PresetName, keys: dict[str, Any], table: TableSize) -> int:
     """Set the folds, or the rows that validate; return the rows that a network trains on."""
     if "members" in keys:
         keys["folds"] = _folds(table.rows)
+        if name == "best" and table.budget:
+            keys["rounds"] = _MOST_ROUNDS
     folds: int | None = keys.get("folds")
     if folds is not None:
         return table.rows * (folds - 1) // folds

@@ -9,7 +9,9 @@ from bpnet.config.members import SHORT_KEYS, merged
 from bpnet.config.presets.choose import TableSize, preset_keys
 from bpnet.config.schema import PresetName
 
-_MODEL_KEYS = {"architecture", "training", "replicas", "folds", "refit", "members", "calibration"}
+_MODEL_KEYS = {
+    *("architecture", "training", "replicas", "folds", "rounds", "refit", "members", "calibration")
+}
 """The keys of which a config without a preset sets at least one."""
 
 

@@ -140,7 +140,7 @@ def test_best_goes_on_with_further_rounds_as_long_as_a_budget_lasts():
 
 def test_networks_of_best_that_train_longer_have_twice_the_epochs():
     epochs = {m["name"]: m["training"]["epochs"] for m in preset_keys("best", size())["members"]}
-    assert epochs.pop("linear") == 23
+    assert epochs.pop("linear") == 46
     assert {epochs.pop(name) for name in ("plain", "wide")} == {92}
     assert set(epochs.values()) == {46}
 

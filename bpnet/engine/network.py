@@ -242,14 +242,18 @@ class Network:
             self.statistics.flat[:] = statistics
             self._set_states(states)
 
+    @property
+    def generators(self) -> list[np.random.Generator]:
+        """The generators of all layers, which `begin_epoch` renews."""
+        return [drawing for of_layer in self._generators for drawing in of_layer]
+
     def _states(self) -> list[Mapping[str, Any]]:
         """Return the states of the layers' generators."""
-        return [drawing.bit_generator.state for of in self._generators for drawing in of]
+        return [drawing.bit_generator.state for drawing in self.generators]
 
     def _set_states(self, states: Sequence[Mapping[str, Any]]) -> None:
         """Set the states of the layers' generators."""
-        drawing = [one for of_layer in self._generators for one in of_layer]
-        for one, state in zip(drawing, states, strict=True):
+        for one, state in zip(self.generators, states, strict=True):
             one.bit_generator.state = state
 
     def bind(

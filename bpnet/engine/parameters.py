@@ -62,6 +62,15 @@ class Vector:
             self.views[name] = self.flat[:, start : start + sizes[name]].reshape(replicas, *shape)
             start += sizes[name]
 
+    def load(self, values: Array) -> None:
+        """Copy values (R, P) into the array. Raises ValueError if they have another shape."""
+        if values.shape != self.flat.shape or values.dtype != self.flat.dtype:
+            raise ValueError(
+                f"the values are {values.dtype} {values.shape}, "
+                f"not {self.flat.dtype} {self.flat.shape}"
+            )
+        self.flat[:] = values
+
     def picked(self, replicas: Sequence[int]) -> "Vector":
         """Return a copy that has only these replicas."""
         shapes = {name: view.shape[1:] for name, view in self.views.items()}

@@ -1,6 +1,7 @@
 """The end of a training: the epoch whose parameters are kept, when each replica stops, and why."""
 
 import itertools
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -329,8 +330,8 @@ def test_stopping_midway_restores_what_was_kept(how, keep, epochs):
     if how == "closed":
         iterator.close()
     else:
-        with pytest.raises(KeyboardInterrupt):
-            iterator.throw(KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt), closing(iterator):
+            raise KeyboardInterrupt
     assert np.array_equal(network.theta, whole.network.theta)
     assert np.array_equal(network.statistics.flat, whole.network.statistics.flat)
     diary.theta[1:], diary.statistics[1:] = whole.theta[1:], whole.statistics[1:]

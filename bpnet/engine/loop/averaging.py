@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from bpnet.engine.buffers import empty
 from bpnet.engine.component import Array, Component, number
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers.state import PART
+from bpnet.engine.stateful import Stateful
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +29,20 @@ class Averaging(Component):
     """
 
 
-class BoundAverage:
+class BoundAverage(Stateful):
     """The average over one network's parameters and statistics, which it can put in their place."""
+
+    stateful: ClassVar[tuple[str, ...]] = ("_count", "_averages")
 
     def __init__(self, averaging: Averaging, network: Network) -> None:
         self._decay, self._count = averaging.decay, 0
         present = [network.theta, network.statistics.flat]
-        self._arrays = [(array, array.copy(), array.copy()) for array in present if array.size]
+        present = [array for array in present if array.size]
+        self._averages = [array.copy() for array in present]
+        self._arrays = [
+            (array, average, array.copy())
+            for array, average in zip(present, self._averages, strict=True)
+        ]
         replicas = len(network.seeds)
         self._width = max(1, PART // replicas)  # as an optimizer's parts
         self._work = empty((replicas, self._width), network.dtype)

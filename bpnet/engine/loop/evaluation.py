@@ -1,6 +1,7 @@
 """Evaluation: a network's loss and metrics over rows, summed up batch by batch."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,10 +13,13 @@ from bpnet.engine.losses import Loss
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network, chunk_rows
 from bpnet.engine.penalties import BoundPenalty
+from bpnet.engine.stateful import Stateful
 
 
-class Tally:
+class Tally(Stateful):
     """Sums over the batches of one pass through rows: of losses, and of each metric's amounts."""
+
+    stateful: ClassVar[tuple[str, ...]] = ("loss", "sums")
 
     def __init__(
         self,
@@ -36,8 +40,10 @@ class Tally:
         self._divisor = np.asarray(weights * share if loss.rows == "mean" else 1.0)  # () or (S,)
         self.loss = np.zeros(replicas)
         """Σ w l (R,)."""
-        self.metrics = [(metric, np.zeros((replicas, metric.width))) for metric in metrics]
-        """Each metric with its sums (R, M)."""
+        self.sums = [np.zeros((replicas, metric.width)) for metric in metrics]
+        """The sums (R, M) of each metric."""
+        self.metrics = list(zip(metrics, self.sums, strict=True))
+        """Each metric with its sums."""
 
     def clear(self) -> None:
         """Begin again at 0."""

@@ -1,7 +1,7 @@
 """Training: `fit` takes a network through its epochs and yields one record for each."""
 
-from collections.abc import Generator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
 from bpnet.engine.schedules import ReduceOnPlateau
+from bpnet.engine.stateful import StateDict, Stateful
 
 
 class Record(NamedTuple):
@@ -60,7 +61,9 @@ def fit(
     keep_before: bool = False,
     pools: Sequence[Sequence[int]] = (),
     restores: bool = False,
-) -> Generator[Record, None, None]:
+    after_step: Callable[[], None] | None = None,
+    state: StateDict | None = None,
+) -> "Fit":
     """Train a network in place, and yield a record after each epoch.
 
     When the iterator ends, is closed or is interrupted, the network holds the parameters that
@@ -94,19 +97,23 @@ def fit(
     restores
         Whether replicas have the parameters that they keep from the record on in which they stop,
         rather than from the end of the training.
-
-    Yields
-    ------
-    Record
-        One for each epoch; the last has the reasons for stopping.
+    after_step
+        What to call after each step but the last of an epoch: the place to read the state of a long
+        epoch, or to raise what ends the training.
+    state
+        A state of an equal training (see `Fit.state`), from which it goes on: records and
+        parameters are the same bit for bit as if it had never stopped. Where the training had ended
+        the last record is yielded again. With more epochs than it had, it trains on.
 
     Raises
     ------
     ValueError
         If rows, loss and network do not fit together, or pools and replicas, or there are pools but
-        no validation rows.
+        no validation rows, or the state is that of another training.
     """
-    initialize_by_rows(network, rows)
+    if state is None:
+        initialize_by_rows(network, rows)
+    network.awaits_rows = False
     each = [training] * len(network.seeds) if each is None else each
     pooled, validated = bool(pools), validation is not None
     if pooled and not validated:
@@ -124,6 +131,7 @@ def fit(
         remeasures=(monitor.reads_metric or isinstance(training.schedule, ReduceOnPlateau))
         and not (monitor.metric.startswith("val_") or monitor.metric == OOF_LOSS),
         keep_before=keep_before,
+        after_step=after_step,
     )
     pooling = None
     if pooled and validation is not None and replicas.validation is not None:
@@ -132,23 +140,76 @@ def fit(
         )
         pooling = PoolMonitor(Pools(pools, len(each)), loss, monitor.metric, len(each))
     epochs = _Epochs(training, network, replicas, monitor, keeper, pooling)
-    try:
-        for epoch in range(1, training.epochs + 1):
-            record = epochs.run(epoch)
-            replicas.resume()
-            if restores and record.stopped is not None and record.stopped.any():
-                keeper.restore(record.stopped)
-            yield record
-            if record.stops:
+    fitting = Fit(epochs, restores=restores)
+    if state is not None:
+        fitting.load_state(state)
+    return fitting
+
+
+class Fit(Stateful, Iterator[Record]):
+    """A training as an iterator of its records, whose state can be read between two of them."""
+
+    stateful: ClassVar[tuple[str, ...]] = ("_epochs", "_epoch", "_record")
+
+    def __init__(self, epochs: "_Epochs", *, restores: bool) -> None:
+        self._epochs, self._restores = epochs, restores
+        self._epoch = 0  # epochs that are done
+        self._record: dict[str, Any] | None = None  # of the last epoch
+        self._records: Generator[Record, None, None] | None = None
+
+    def __next__(self) -> Record:
+        if self._records is None:
+            self._records = self._train()
+        return next(self._records)
+
+    def close(self) -> None:
+        """End the training: give the network the parameters that are kept."""
+        if self._records is None:
+            self._epochs.restore()
+        else:
+            self._records.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that another `fit` needs to go on from here, after a record or a step.
+
+        The arrays are those of the training, which changes them as it goes on.
+        """
+        return super().state()
+
+    def load_state(self, state: StateDict) -> None:
+        """Go on from a state; with more epochs than it had, replicas that had all theirs go on."""
+        super().load_state(state)
+        self._epochs.extend(self._epoch)
+
+    def _train(self) -> Generator[Record, None, None]:
+        try:
+            if self._epochs.ended and self._record is not None:
+                yield Record(**self._record)
                 return
-            if pooled:
-                replicas.go_on_with(monitor.running)
-    finally:
-        keeper.restore()
+            while True:
+                record = self._epochs.run(self._epoch + 1)
+                self._epoch += 1
+                self._epochs.resume(record, restores=self._restores)
+                self._record = {**record._asdict(), "before": None}
+                yield record
+                if record.stops:
+                    return
+        finally:
+            self._epochs.restore()
 
 
-class _Epochs:
+class _Epochs(Stateful):
     """The epochs of one training: its replicas, with what monitors them."""
+
+    stateful: ClassVar[tuple[str, ...]] = (
+        "_replicas",
+        "_monitor",
+        "_keeper",
+        "_pools",
+        "_stalled",
+        "_warned",
+        "_left",
+    )
 
     def __init__(
         self,
@@ -172,6 +233,28 @@ class _Epochs:
         )
         """The metrics of validation rows in an epoch without a check."""
         self._left: Array = np.zeros(count, np.bool_)  # diverged since the last check
+
+    @property
+    def ended(self) -> bool:
+        """True if no replica trains any more."""
+        return self._monitor.ended
+
+    def extend(self, epoch: int) -> None:
+        """Let the replicas that had all their epochs train on, if there are more than these."""
+        if epoch < self._training.epochs:
+            self._monitor.extend()
+
+    def resume(self, record: Record, *, restores: bool) -> None:
+        """Prepare for the next epoch, or give those that stopped what they keep."""
+        self._replicas.resume()
+        if restores and record.stopped is not None and record.stopped.any():
+            self._keeper.restore(record.stopped)
+        if self._pools and not record.stops:
+            self._replicas.go_on_with(self._monitor.running)
+
+    def restore(self) -> None:
+        """Give the network the parameters that are kept."""
+        self._keeper.restore()
 
     def run(self, epoch: int) -> Record:
         """Train for one epoch, measure it, and decide what is kept and which replicas stop."""

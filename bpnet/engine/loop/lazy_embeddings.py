@@ -1,6 +1,7 @@
 """Lazy embeddings: steps that read and move only the vectors of the categories in the batch."""
 
 import itertools
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from bpnet.engine.network import BoundNetwork, Network
 from bpnet.engine.optimizers import AnyOptimizer
 from bpnet.engine.optimizers.state import Rate
 from bpnet.engine.parameters import Block
+from bpnet.engine.stateful import Stateful
 
 
 class LazyTables:
@@ -67,13 +69,15 @@ class LazyTables:
         return np.asarray(np.vecdot(self.gradient, self.gradient))
 
 
-class LazyState:
+class LazyState(Stateful):
     """An optimizer's state of all vectors of some replicas; a step moves those of the batch.
 
     Those of other categories, and their slots, rest until a batch holds them: they neither follow
     their momentum nor shrink by weight decay. Bias corrections count all steps. That is how
     tensorflow_addons.LazyAdam and torch.optim.SparseAdam treat them.
     """
+
+    stateful: ClassVar[tuple[str, ...]] = ("_state", "_slots")
 
     def __init__(
         self,
@@ -95,10 +99,10 @@ class LazyState:
         )
         # np.zeros takes memory only for pages that are written
         whole = (len(theta), tables.columns)
-        slots = {name: np.zeros(whole, theta.dtype) for name in self._state.slots}
+        self._slots = {name: np.zeros(whole, theta.dtype) for name in self._state.slots}
         self._pairs = [
             (network.theta[replicas], theta),
-            *((slots[name], self._state.slots[name]) for name in slots),
+            *((self._slots[name], self._state.slots[name]) for name in self._slots),
         ]
         """Each array over all vectors, with that over those of the batch."""
 

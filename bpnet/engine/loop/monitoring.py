@@ -1,6 +1,6 @@
 """Monitoring: the best epoch of each replica, its parameters, and when each replica stops."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -8,12 +8,15 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.metrics import HIGHER_IS_BETTER
 from bpnet.engine.network import Network
+from bpnet.engine.stateful import Stateful
 
 Stop = Literal["epochs", "early_stopping", "target_loss", "diverged", "converged"]
 
 
-class Best:
+class Best(Stateful):
     """The best value so far of one metric, for each replica."""
+
+    stateful: ClassVar[tuple[str, ...]] = ("_best", "since")
 
     def __init__(self, name: str, replicas: int, minimum_improvement: float = 0.0) -> None:
         self._higher = name.removeprefix("val_") in HIGHER_IS_BETTER
@@ -47,12 +50,16 @@ class Best:
         )
 
 
-class Keeper:
+class Keeper(Stateful):
     """A copy of the parameters and statistics that each replica has after training."""
 
+    stateful: ClassVar[tuple[str, ...]] = ("_kept", "epoch")
+
     def __init__(self, network: Network) -> None:
-        present = [network.theta, network.statistics.flat]
-        self._copies = [(array, array.copy()) for array in present if array.size]
+        both = [network.theta, network.statistics.flat]
+        present = [array for array in both if array.size]
+        self._kept = [array.copy() for array in present]
+        self._copies = list(zip(present, self._kept, strict=True))
         self.epoch = np.zeros(len(network.seeds), np.int64)
         """The epoch, from 1, whose parameters are kept; 0 for those before training."""
 
@@ -74,8 +81,18 @@ class Keeper:
             np.copyto(present, kept, where=True if replicas is None else replicas[:, None])
 
 
-class Monitor:
+class Monitor(Stateful):
     """The decision, after each epoch, what to keep and when each replica stops."""
+
+    stateful: ClassVar[tuple[str, ...]] = (
+        "_best",
+        "_stalled",
+        "stops",
+        "running",
+        "diverged",
+        "_checked",
+        "ended",
+    )
 
     def __init__(
         self,
@@ -104,6 +121,14 @@ class Monitor:
         self._checked = 0  # the last epoch with a check
         self.ended = False
         """True if no replica trains any more."""
+
+    def extend(self) -> None:
+        """Let the replicas train on that stopped because they had all their epochs."""
+        for replica, stop in enumerate(self.stops):
+            if stop == "epochs":
+                self.stops[replica] = None
+        self.running = np.array([stop is None for stop in self.stops])
+        self.ended = None not in self.stops
 
     @property
     def reads_metric(self) -> bool:

@@ -1,6 +1,7 @@
 """Pools: replicas that keep one epoch and stop together, by a value of all their held-out rows."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.evaluation import Evaluator
 from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.losses import Loss
+from bpnet.engine.stateful import Stateful
 
 OOF_LOSS = "oof_loss"
 """The name of the pooled loss: out of fold, since no replica has trained on the rows it is of."""
@@ -21,8 +23,10 @@ CHECK_TOLERANCE = 1e-7
 all but a thousandth of it."""
 
 
-class Pooled:
+class Pooled(Stateful):
     """A value of a pool's replicas together, and what it was computed from when it was best."""
+
+    stateful: ClassVar[tuple[str, ...]] = ("_best",)
 
     def __init__(self, present: Array) -> None:
         self.present = present
@@ -74,6 +78,8 @@ class PooledCrossEntropy(Pooled):
 
     Labels are not smoothed. The material is the scores (O, R, N).
     """
+
+    stateful: ClassVar[tuple[str, ...]] = ("_inverse",)
 
     def __init__(self, evaluator: Evaluator, loss: Loss, rows: AnyRows, seeds: Sequence[int]):
         self._independent = isinstance(loss.link, Sigmoid)
@@ -170,8 +176,10 @@ class Pools:
         return spread
 
 
-class PoolMonitor:
+class PoolMonitor(Stateful):
     """What pools measure at a check, and what of it was best."""
+
+    stateful: ClassVar[tuple[str, ...]] = ("_loss", "_metric")
 
     def __init__(self, pools: Pools, loss: Pooled, metric: str, replicas: int) -> None:
         self._pools, self._loss = pools, loss

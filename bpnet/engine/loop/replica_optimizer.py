@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,10 +12,13 @@ from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.engine.schedules import ReduceOnPlateau
+from bpnet.engine.stateful import Stateful
 
 
-class ReplicaOptimizer:
+class ReplicaOptimizer(Stateful):
     """The optimizer of neighboring replicas, a slice of the network's, with the same settings."""
+
+    stateful: ClassVar[tuple[str, ...]] = ("_state", "_lazy", "_reduction")
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
 """The replicas that still train: a smaller network once others have stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network, chunk_rows
 from bpnet.engine.penalties import Penalty, bind_penalties
 from bpnet.engine.schedules import ReduceOnPlateau
+from bpnet.engine.stateful import StateDict, Stateful
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Bound:
         )
 
 
-class Running:
+class Running(Stateful):
     """A network's replicas, of which those that have stopped are no longer computed.
 
     All arrays that it returns have an entry for each replica (R,): nan, or false, for those that
@@ -81,13 +83,43 @@ class Running:
     results of those that train are the same, bit for bit, as if none had stopped.
     """
 
-    def __init__(self, network: Network, measured: Measured, *, keep_before: bool) -> None:
-        self._network, self._measured = network, measured
+    def __init__(
+        self,
+        network: Network,
+        measured: Measured,
+        *,
+        keep_before: bool,
+        after_step: Callable[[], None] | None = None,
+    ) -> None:
+        self._network, self._measured, self._after_step = network, measured, after_step
         self._all = self._now = Bound(network, measured)
         self._replicas: list[int] | None = None  # None for all
         self.before = np.empty_like(network.theta) if keep_before else None
         """θ (R, P) before the epoch's last step."""
         self._now.steps.before = self.before
+        self._now.steps.after_step = after_step
+
+    def state(self) -> dict[str, Any]:
+        """Return the state, with parameters and statistics of all replicas."""
+        self._show()
+        network = self._network
+        return {
+            "replicas": self._replicas,
+            "theta": network.theta,
+            "statistics": network.statistics.flat,
+            "warnings": dict(network.warnings),
+            "steps": self._now.steps.state(),
+        }
+
+    def load_state(self, state: StateDict) -> None:
+        """Go on from a state with the replicas that were computed then."""
+        network = self._network
+        network.parameters.load(state["theta"])
+        network.statistics.load(state["statistics"])
+        network.warnings.update(state["warnings"])
+        if state["replicas"] is not None:
+            self._go_on_with(list(state["replicas"]))
+        self._now.steps.load_state(state["steps"])
 
     @property
     def count(self) -> int:
@@ -159,14 +191,19 @@ class Running:
         if len(chosen) == 1:
             others = [replica for replica in present if not running[replica]]
             chosen = sorted([*chosen, *others[:1]])
-        if len(chosen) == len(present):
-            return
+        if len(chosen) != len(present):
+            self._go_on_with(chosen)
+
+    def _go_on_with(self, chosen: list[int]) -> None:
+        """Go on with a network of only the chosen ones among the replicas that are computed."""
+        present = range(len(self._network.seeds)) if self._replicas is None else self._replicas
         network = self._network.picked(chosen)
         now = Bound(network, self._measured.picked(chosen))
         now.steps.adopt(self._now.steps, [present.index(replica) for replica in chosen])
         if now.validation is not None and self._all.validation is not None:
             now.validation.keep_as(self._all.validation)
         now.steps.before = None if self.before is None else np.empty_like(network.theta)
+        now.steps.after_step = self._after_step
         self._now, self._replicas = now, chosen
 
     def _show(self) -> None:
@@ -203,7 +240,8 @@ def running(
     *,
     remeasures: bool,
     keep_before: bool,
+    after_step: Callable[[], None] | None = None,
 ) -> Running:
     """Return the replicas of a network, all of which train."""
     measured = Measured(training, each, rows, validation, metrics, remeasures, chunk_rows(network))
-    return Running(network, measured, keep_before=keep_before)
+    return Running(network, measured, keep_before=keep_before, after_step=after_step)

@@ -1,7 +1,9 @@
 """Steps: one epoch's batches, each taken forward, backward and into a step of the optimizer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,15 +22,28 @@ from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import BoundPenalty
 from bpnet.engine.schedules import ReduceOnPlateau
+from bpnet.engine.stateful import StateDict, Stateful
 
 
-class Steps:
+class Steps(Stateful):
     """The steps of a network through epochs over the training rows; `penalty` is bound to it.
 
     Optimizer, learning rate, schedule and clipping are those of each replica's training in `each`;
     all else is that of `training`. Raises ValueError if the batch size is full and the rows are not
     in memory.
     """
+
+    stateful: ClassVar[tuple[str, ...]] = (
+        "count",
+        "finite",
+        "_epoch",
+        "_taken",
+        "_squares",
+        "_tally",
+        "_optimizers",
+        "_average",
+        "_solver",
+    )
 
     def __init__(
         self,
@@ -82,6 +97,9 @@ class Steps:
         self._rates: Array | None = None
         self.before: Array | None = None
         """θ (R, P) before the last step of the epoch, written where there is such an array."""
+        self.after_step: Callable[[], None] | None = None
+        """What to call after each step but the last of an epoch."""
+        self._epoch = self._taken = 0  # the epoch that has begun, and its steps that are taken
         self.count = 0
         """Number of steps taken."""
         self.finite: Array = np.ones(replicas, np.bool_)
@@ -89,7 +107,7 @@ class Steps:
 
     def adopt(self, other: "Steps", replicas: Sequence[int]) -> None:
         """Go on from where another network's steps are, of which this one has some replicas."""
-        self.count = other.count
+        self.count, self._epoch, self._taken = other.count, other._epoch, other._taken
         chosen = np.asarray(replicas)
         for optimizer in self._optimizers:
             for before in other._optimizers:
@@ -102,25 +120,41 @@ class Steps:
         if self._average is not None and other._average is not None:
             self._average.adopt(other._average, replicas)
 
+    def state(self) -> dict[str, Any]:
+        """Return the state; within an epoch that of the layers' generators is part of it."""
+        drawing = self._network.generators if self._taken else []
+        return {
+            **super().state(),
+            "drawing": [dict(one.bit_generator.state) for one in drawing],
+        }
+
+    def load_state(self, state: StateDict) -> None:
+        """Go on from a state, before or within an epoch."""
+        own = {name: value for name, value in state.items() if name != "drawing"}
+        if state["_taken"]:
+            self._begin(state["_epoch"])  # makes the generators
+            for one, place in zip(self._network.generators, state["drawing"], strict=True):
+                one.bit_generator.state = place
+        super().load_state(own)
+        self._rates = None
+
     @np.errstate(all="ignore")
     def run(self, epoch: int) -> dict[str, Array]:
         """Take this epoch's steps; return the loss and metrics (R,) of its batches.
 
         With averaging the network then holds the average, until `resume`.
         """
-        network, tally = self._network, self._tally
         broadcast_unbuffered(self._batch_size)  # until errstate ends
-        tally.clear()
-        self._squares.fill(0)
-        network.begin_epoch(epoch)
-        if self._searches:
-            for optimizer in self._optimizers:
-                optimizer.begin_epoch(epoch)
+        if not self._taken:
+            self._tally.clear()
+            self._squares.fill(0)
+            self._begin(epoch)
         try:
             self._take(epoch)
         finally:
-            network.progress.leave()
-        measured = tally.values()
+            self._network.progress.leave()
+        self._taken = 0
+        measured = self._tally.values()
         if self._solver is not None:
             measured |= self._solver.figures
         self._sum_theta.compute()
@@ -129,6 +163,14 @@ class Steps:
         if self._average is not None:
             self._average.enter()
         return measured
+
+    def _begin(self, epoch: int) -> None:
+        """Renew what draws, for an epoch."""
+        self._epoch = epoch
+        self._network.begin_epoch(epoch)
+        if self._searches:
+            for optimizer in self._optimizers:
+                optimizer.begin_epoch(epoch)
 
     def resume(self) -> None:
         """Put the parameters that move back into the network, for the next epoch."""
@@ -140,7 +182,8 @@ class Steps:
         network, tally, penalty = self._network, self._tally, self._penalty
         steps = self._batches.per_epoch
         # a solver goes on from losses of the same rows
-        for shape in self._batches.epoch(epoch if self._solver is None else 1):
+        shapes = self._batches.epoch(epoch if self._solver is None else 1)
+        for shape in islice(shapes, self._taken, None):
             network.progress.move(self.count, steps, self._epochs)
             batch = self._bound[shape]
             batch.assess()
@@ -161,6 +204,9 @@ class Steps:
                 self._follow_gradient(batch)
             if self._average is not None:
                 self._average.update()
+            self._taken += 1
+            if self.after_step is not None and self._taken < steps:
+                self.after_step()
 
     def _follow_gradient(self, batch: BoundBatch) -> None:
         """Run backward, and take a step along the gradient."""

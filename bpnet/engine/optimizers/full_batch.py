@@ -8,6 +8,7 @@ import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.optimizers.base import Optimizer
+from bpnet.engine.stateful import Stateful
 
 
 class BatchObjective(Protocol):
@@ -35,8 +36,10 @@ class BatchObjective(Protocol):
         """
 
 
-class Solver:
+class Solver(Stateful):
     """An optimizer bound to an objective: `step` moves θ to better parameters, in place."""
+
+    stateful: ClassVar[tuple[str, ...]] = ("converged", "gradient_norm")
 
     def __init__(self, objective: BatchObjective) -> None:
         replicas = len(objective.theta)

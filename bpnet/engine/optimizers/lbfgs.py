@@ -4,12 +4,13 @@ import math
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from bpnet.engine.component import Array, number
 from bpnet.engine.optimizers.full_batch import BatchObjective, FullBatchOptimizer, Solver
+from bpnet.engine.stateful import StateDict
 
 DECREASE, CURVATURE = 1e-4, 0.9
 """Share of the foretold decrease that a step must reach, and of the slope that may be left."""
@@ -64,6 +65,16 @@ class LbfgsSolver(Solver):
         self._optimizer, self._objective = optimizer, objective
         self._searches: list[Search] = []
 
+    def state(self) -> dict[str, Any]:
+        """Return the state, with that of each search."""
+        return {**super().state(), "searches": [search.state() for search in self._searches]}
+
+    def load_state(self, state: StateDict) -> None:
+        """Go on from a state, in which the searches may have begun."""
+        own = {name: value for name, value in state.items() if name != "searches"}
+        super().load_state(own)
+        self._searches = [Search.of(self._optimizer, one) for one in state["searches"]]
+
     def step(self, loss: Array) -> None:
         """Take an iteration of each search that has not converged."""
         theta = self._objective.theta
@@ -97,6 +108,22 @@ class Search:
         self.converged = False
         self._tolerance = optimizer.tolerance
         self._changes: deque[tuple[Array, Array]] = deque(maxlen=optimizer.memory)
+
+    def state(self) -> dict[str, Any]:
+        """Return where the search is, and the changes behind it."""
+        return {
+            **self.point._asdict(),
+            "converged": self.converged,
+            "changes": [list(change) for change in self._changes],
+        }
+
+    @classmethod
+    def of(cls, optimizer: Lbfgs, state: StateDict) -> "Search":
+        """Return the search that had this state."""
+        search = cls(optimizer, Point(state["theta"], state["loss"], state["gradient"]))
+        search.converged = state["converged"]
+        search._changes.extend((s, y) for s, y in state["changes"])
+        return search
 
     def iteration(self) -> Trials:
         """Yield trials until one is accepted, which becomes `point`, or none is left."""

@@ -79,6 +79,8 @@ class BayesianRegularization(LevenbergMarquardt):
 class DampedSolver(Solver):
     """Damped steps on L + Σ d θ² / 2, where L is the loss of the rows and d (R, P) the penalty."""
 
+    stateful: ClassVar[tuple[str, ...]] = ("penalty", "_damping", "_growth")
+
     def __init__(self, optimizer: LevenbergMarquardt, objective: BatchObjective) -> None:
         super().__init__(objective)
         self._optimizer, self._objective = optimizer, objective
@@ -152,6 +154,8 @@ class EvidenceSolver(DampedSolver):
 
     With d, L + d Σ θ² / 2 is β Σ w e² / 2 + α Σ θ² / 2 times 2 s / β, as L = s Σ w e².
     """
+
+    stateful: ClassVar[tuple[str, ...]] = ("effective_parameters", "alpha", "beta", "_last")
 
     def __init__(self, optimizer: BayesianRegularization, objective: BatchObjective) -> None:
         super().__init__(optimizer, objective)

@@ -1,13 +1,14 @@
 """An optimizer's state: the arrays that its rule reads and writes, in parts that fit the cache."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from bpnet.engine.buffers import empty
 from bpnet.engine.component import Array
 from bpnet.engine.progress import Progress
+from bpnet.engine.stateful import Stateful
 
 Rate = float | Array
 Work = tuple[Array, ...]
@@ -47,13 +48,15 @@ class Factors:
         return self._rates
 
 
-class State:
-    """The arrays of one optimizer over theta and gradient (R, P), all that a checkpoint must hold.
+class State(Stateful):
+    """The arrays of one optimizer over theta and gradient (R, P).
 
     `slots` are the rule's own arrays (R, P) by name; `work` is scratch. `parts` are states over a
     piece each: some whole rows, or a stretch of one, which lie together in memory. A small state is
     its own only part.
     """
+
+    stateful: ClassVar[tuple[str, ...]] = ("slots", "count", "momentum_product", "generators")
 
     def __init__(
         self,

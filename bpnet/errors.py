@@ -54,6 +54,13 @@ class DivergedError(BpnetError):
 
 
 class InterruptedRunError(BpnetError):
-    """A run was interrupted; what it had trained is saved."""
+    """A run was interrupted; what it had trained is saved.
+
+    The exit code is 128 and the number of the signal: 130 for Ctrl-C.
+    """
 
     exit_code = 130
+
+    def __init__(self, problems: str | Sequence[str], signal_number: int = 2) -> None:
+        super().__init__(problems)
+        self.exit_code = 128 + (signal_number or 2)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from bpnet import __version__
-from bpnet.cli import check, cv, explain, gradcheck, guide, init, predict, trace, train
+from bpnet.cli import check, cv, explain, gradcheck, guide, init, predict, resume, trace, train
 from bpnet.cli import eval as evaluate
 from bpnet.cli.exit_codes import null_stream
 from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_blocks
@@ -66,6 +66,7 @@ def _add(verb: str, function: Callable[..., None], examples: str) -> None:
 _add("init", init.init, init.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
+_add("resume", resume.resume, resume.EXAMPLES)
 _add("cv", cv.cv, cv.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
@@ -85,6 +86,8 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     collect_cycles_seldom()
     give_back_large_blocks()
-    # SIGTERM raises KeyboardInterrupt, as Ctrl-C does
+    # SIGTERM raises KeyboardInterrupt, as Ctrl-C does, and SIGHUP too unless nohup has it ignored
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     app()

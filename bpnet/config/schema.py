@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bpnet.config.budget import budget_seconds
+from bpnet.config.checkpoint import Checkpoint
 from bpnet.config.dataset_schema import Dataset, Preprocessing
 from bpnet.config.pack import MOST_DRAWS, Pack
 from bpnet.config.task import Task
@@ -186,6 +187,8 @@ class Config(Component):
     """Times that all members train: each round draws other folds, and all are blended. Rounds for
     which a budget leaves no time are left out. Example: `rounds: 3`.
     """
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    """Rhythm in which the state of the training is saved. Example: `checkpoint: {every_seconds: 300}`."""
     calibration: Calibration | None = None
     """Correction of probabilities by held-out rows: temperature makes all more or less certain,
     isotonic fits a rising curve to each class. Numbers are drawn toward their mean. By default

@@ -21,6 +21,7 @@ from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import Record
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.network import Network
+from bpnet.engine.stateful import StateDict
 
 Losses = Mapping[Part, Mapping[str, float]]
 """The metrics of one network, `loss` among them: by part, then by name."""
@@ -62,7 +63,7 @@ class Doctor:
         self._reported: set[str] = set()
         together, self._start = self._examiner.examine_each()
         self._now = self._start
-        self._looks: list[tuple[int, Diagnosis]] = [(0, together)]
+        self._looks = [_look(0, together)]
         self._stopped = False
         self._every = self._training.diagnose_every if during else None
         self._kept: list[dict[Part, float]] = []
@@ -78,6 +79,19 @@ class Doctor:
     def remarks(self) -> list[str]:
         """The remarks of the last look."""
         return [finding.text for finding in self.findings if finding.kind == "remark"]
+
+    def state(self) -> dict[str, Any]:
+        """Return what another doctor of the same training needs to go on from here."""
+        return {
+            "chronicle": self._chronicle.state(),
+            "looks": list(self._looks),
+            "reported": sorted(self._reported),
+        }
+
+    def load_state(self, state: StateDict) -> None:
+        """Go on from a state; the network is as before the first epoch."""
+        self._chronicle.load_state(state["chronicle"])
+        self._looks, self._reported = list(state["looks"]), set(state["reported"])
 
     def note(self, record: Record) -> list[str]:
         """Take note of an epoch, and return new alarms if the network is examined after it."""
@@ -137,7 +151,7 @@ class Doctor:
         """Examine the network after the epoch of the record."""
         before = record.before if record else None
         together, self._now = self._examiner.examine_each(before, brief=brief)
-        self._looks.append((len(self._chronicle), together))
+        self._looks.append(_look(len(self._chronicle), together))
 
     def _evidence(self, k: int) -> Evidence:
         """Return what is known of replica k."""
@@ -154,7 +168,6 @@ class Doctor:
 
     def report(self) -> dict[str, Any]:
         """Return the content of diagnosis.json: findings, and every diagnosis with its epoch."""
-        looks = [{"epoch": epoch, **dataclasses.asdict(now)} for epoch, now in self._looks]
         kept = [losses for losses in self._kept if losses]
         return {
             "advice": self.advice,
@@ -163,5 +176,10 @@ class Doctor:
             "kept": {part: float(np.mean([one[part] for one in kept])) for part in kept[0]}
             if kept
             else {},
-            "looks": looks,
+            "looks": self._looks,
         }
+
+
+def _look(epoch: int, diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a diagnosis, and the epoch after which it was made, as data."""
+    return {"epoch": epoch, **dataclasses.asdict(diagnosis)}

@@ -4,10 +4,14 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Record
 from bpnet.engine.loop.monitoring import Stop
+from bpnet.engine.stateful import StateDict
 
 LATEST = 5
 """Number of epochs that count as the end of a training, so that no single epoch decides."""
@@ -47,6 +51,9 @@ def largest(values: Sequence[float]) -> float:
     return most if math.isfinite(most) else max(filter(math.isfinite, values), default=0.0)
 
 
+_NOTED = ("_loss", "_validation_loss", "_gradient_norm", "_learning_rate", "_running")
+
+
 class Chronicle:
     """The metrics of the epochs of all replicas, noted as they come."""
 
@@ -59,6 +66,15 @@ class Chronicle:
         self._running: list[Array] = []
         self._last: Record | None = None
         self._histories: dict[int, History] = {}  # as far as they were asked for
+
+    def state(self) -> dict[str, Any]:
+        """Return the metrics so far, each (E, R)."""
+        return {name: np.array(getattr(self, name)) for name in _NOTED}
+
+    def load_state(self, state: StateDict) -> None:
+        """Go on from the metrics of earlier epochs."""
+        for name in _NOTED:
+            setattr(self, name, list(state[name]))
 
     def __len__(self) -> int:
         return len(self._loss)

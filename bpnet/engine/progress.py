@@ -1,12 +1,6 @@
 """Progress: the place of a training, by which layers, losses and optimizers change with time."""
 
-import time
-
 from bpnet.engine.schedules import Schedule
-
-
-class OutOfTimeError(Exception):
-    """The deadline of a training has come within an epoch."""
 
 
 class Progress:
@@ -19,16 +13,9 @@ class Progress:
 
     def __init__(self) -> None:
         self._place: tuple[int, int, int] | None = None
-        self.deadline: float | None = None
-        """The performance counter from which on no step begins; None if there is none."""
 
     def move(self, step: int, steps_per_epoch: int, epochs: int) -> None:
-        """Go to a step of a training, counted from 0 over all epochs.
-
-        Raises OutOfTimeError after the deadline.
-        """
-        if self.deadline is not None and time.perf_counter() >= self.deadline:
-            raise OutOfTimeError
+        """Go to a step of a training, counted from 0 over all epochs."""
         self._place = step, steps_per_epoch, epochs
 
     def leave(self) -> None:

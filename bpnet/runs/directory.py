@@ -66,6 +66,11 @@ class RunPaths:
         return self.folder / "splits.csv"
 
     @property
+    def checkpoints(self) -> Path:
+        """The folder of the training's states, from which it can be resumed."""
+        return self.folder / "checkpoints"
+
+    @property
     def model(self) -> Path:
         """The folder with all that prediction needs."""
         return self.folder / "model"

@@ -26,11 +26,12 @@ _LONGEST_LINE = 10_000
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     """Yield a stream whose content replaces the file once it is complete.
 
     The content is written to a temporary file beside it, flushed and renamed; the file keeps its
-    permissions. The target of a link is replaced; a device or a pipe is written to.
+    permissions. The target of a link is replaced; a device or a pipe is written to. Without `flush`
+    a power cut may take the content, but no crash of a program.
     """
     # before links are followed: a pipe that /dev/stdout links to has no path of its own
     is_device = path.parts[:2] in (("/", "dev"), ("/", "proc"))
@@ -51,14 +52,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             # on disk before the rename, else a power cut may leave an empty file
             file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()  # there only after an error
-    _sync_folder(path.parent)
+    if flush:
+        _sync_folder(path.parent)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

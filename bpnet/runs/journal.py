@@ -4,13 +4,15 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Record
+from bpnet.engine.stateful import StateDict
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.metrics import PartMetrics
@@ -64,8 +66,12 @@ class Journal:
         prepared: EncodedDataset,
         command: Sequence[str],
         seeds: Sequence[int] | None = None,
+        state: StateDict | None = None,
     ) -> None:
-        """Begin run.json; `seeds` are those of the networks, by default the config's."""
+        """Begin run.json, or go on from the state of a journal of the same run.
+
+        `seeds` are those of the networks, by default the config's.
+        """
         config = prepared.config
         self.seeds = config.seeds if seeds is None else list(seeds)
         self.chosen: list[int] | None = None
@@ -77,6 +83,10 @@ class Journal:
         self._stops: Sequence[str] | None = None
         self._run, self._warnings = run, list(prepared.warnings)
         self._metrics = prepared.resolved.metric_columns(validated="validation" in prepared.rows)
+        self._sizes: Mapping[str, int] = {}
+        if state is not None:
+            self._go_on(state, command)
+            return
         self._file = RunFile(
             run.run,
             seed=config.seed,
@@ -89,9 +99,33 @@ class Journal:
             warnings=self._warnings,
             advice=[],
             replicas=[],
+            kind="train",
         )
         self.start = self._file.start
         """The performance counter when the run began."""
+
+    def _go_on(self, state: StateDict, command: Sequence[str]) -> None:
+        self.epoch, self._kept, self._diverged = state["epoch"], state["kept"], state["diverged"]
+        self._warnings, self._sizes = list(state["warnings"]), state["sizes"]
+        self._file = RunFile.reopened(self._run.run, command, seconds=state["seconds"])
+        self.start = self._file.start
+
+    def state(self) -> dict[str, Any]:
+        """Return what another journal needs to go on from here; the logs are written so far."""
+        sizes = {self._run.metrics_csv.name: self._log.size}
+        if self._replica_log is not None:
+            sizes[self._run.replicas_csv.name] = self._replica_log.size
+        return {
+            "epoch": self.epoch,
+            "kept": self._kept,
+            "diverged": self._diverged,
+            "warnings": list(self._warnings),
+            "sizes": sizes,
+            "seconds": time.perf_counter() - self.start,
+        }
+
+    def _open_log(self, path: Path, columns: Sequence[str]) -> MetricsLog:
+        return self._logs.enter_context(MetricsLog(path, columns, size=self._sizes.get(path.name)))
 
     def __enter__(self) -> Self:
         several = len(self.seeds) > 1
@@ -100,11 +134,11 @@ class Journal:
         names = ["epoch", "step", *columns, "seconds", *spread]
         self._columns = {name: k for k, name in enumerate(names)}
         self._logs = ExitStack()
-        self._log = self._logs.enter_context(MetricsLog(self._run.metrics_csv, names))
+        self._log = self._open_log(self._run.metrics_csv, names)
         self._replica_log = None
         if several:
-            self._replica_log = self._logs.enter_context(
-                MetricsLog(self._run.replicas_csv, ["epoch", "replica", *columns])
+            self._replica_log = self._open_log(
+                self._run.replicas_csv, ["epoch", "replica", *columns]
             )
         return self
 

@@ -217,7 +217,7 @@ class _CVSession(TrainingSession):
         scratch: Path,
         watcher: FoldWatcher,
     ) -> None:
-        super().__init__(watcher)
+        super().__init__(watcher, opened.loaded.config.checkpoint)
         self._begin_pass = watcher.begin_pass
         self._passes, self._opened = passes, opened
         self._run, self._run_file, self._scratch = run, run_file, scratch
@@ -255,16 +255,16 @@ class _CVSession(TrainingSession):
         self.deadline = None if seconds is None else start + seconds
         out_of_time = False
         try:
-            out_of_time = self.watch(training.epochs(), training.model.network)
+            out_of_time = self.watch(training.epochs(self.after_step))
         finally:
             # an interruption waits until the networks are collected
-            self.interruption.saving = True
+            self.interruption.postponed = True
             self.trained.seconds += time.perf_counter() - start
             log.flush()
             if training.last is not None:
                 ended = "budget" if out_of_time else "interrupted"
                 self._collect_networks(training, training.last, ended)
-            self.interruption.saving = False
+            self.interruption.postponed = False
 
     def _collect_networks(self, training: FoldPass, last: Record, ended: str) -> None:
         """Collect the networks of a pass, with their predictions and how they ended.
@@ -297,6 +297,9 @@ class _CVSession(TrainingSession):
             losses = measure_replicas(member, rows)["loss"].tolist()
             member = calibrated.members[0].with_losses(losses)
             self.trained.folds.append(_TrainedFold(result, member, predictions))
+
+    def write_checkpoint(self, *, flush: bool = True) -> None:
+        """Do nothing yet."""
 
     def save(self, status: Status) -> None:
         """Write the model, the predictions, the metrics and the end of run.json."""

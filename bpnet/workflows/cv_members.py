@@ -50,7 +50,8 @@ class MembersCVSession(MemberSession):
         scratch: Path,
         watcher: MemberWatcher,
     ) -> None:
-        super().__init__(run.folder, scratch, watcher)
+        checkpoint = opened.loaded.config.checkpoint
+        super().__init__(run.folder, scratch, watcher, checkpoint)
         self._opened, self._folds, self._plans = opened, folds, plans
         self._run, self._run_file = run, run_file
         self._predictions: list[FoldPredictions] = []

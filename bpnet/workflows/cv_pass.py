@@ -1,7 +1,7 @@
 """A pass of a cross-validation: folds that train together as replicas of one network."""
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -35,7 +35,9 @@ class FoldPass:
         self.last: Record | None = None
         """The record of the last epoch."""
 
-    def epochs(self) -> Generator[tuple[Record, dict[str, float]], None, None]:
+    def epochs(
+        self, after_step: Callable[[], None]
+    ) -> Generator[tuple[Record, dict[str, float]], None, None]:
         """Train, log each epoch, and yield its record with the means over the folds."""
         parts = [data.rows for data in self.prepared]
         validation = None
@@ -47,6 +49,7 @@ class FoldPass:
             stacked([rows["train"] for rows in parts]),
             validation,
             training_metrics(*self.descriptions),
+            after_step=after_step,
         )
         with closing(records), training_threads(self.prepared[0], self.model.network):
             for record in records:

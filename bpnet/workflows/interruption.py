@@ -1,4 +1,4 @@
-"""Interruption: Ctrl-C and SIGTERM end a training once, and wait while it is being saved."""
+"""Interruption: a first Ctrl-C, SIGTERM or SIGHUP ends a training and saves it; a second leaves."""
 
 import signal
 import threading
@@ -7,37 +7,50 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+
+
+class SecondInterruption(KeyboardInterrupt):
+    """A second signal, after which nothing more is saved."""
+
 
 @dataclass
 class Interruption:
-    """The state of an interruption; set `saving` to postpone one while files are written."""
+    """The state of an interruption; set `postponed` while one would meet something half done."""
 
-    requested: bool = False
-    saving: bool = False
+    number: int = 0
+    """The number of the first signal; 0 if there was none."""
+    postponed: bool = False
+    """True while a signal is only noted, and whoever set this looks at `requested`."""
+
+    @property
+    def requested(self) -> bool:
+        """True if there was a signal."""
+        return self.number != 0
 
 
 @contextmanager
-def interruptible_once() -> Iterator[Interruption]:
-    """Turn the first Ctrl-C or SIGTERM into KeyboardInterrupt, and only note the others.
+def interruptible() -> Iterator[Interruption]:
+    """Turn the first signal into KeyboardInterrupt, and a second into SecondInterruption.
 
-    The first is only noted, too, if it arrives while `saving` is set. Outside the main thread,
-    where signals cannot be handled, nothing changes.
+    The first is only noted if it arrives while `postponed` is set. Outside the main thread, where
+    signals cannot be handled, nothing changes.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        first, interruption.requested = not interruption.requested, True
-        if first and not interruption.saving:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        if interruption.requested:
+            raise SecondInterruption
+        interruption.number = number
+        if not interruption.postponed:
             raise KeyboardInterrupt
 
     # a signal that the caller ignores or handles itself stays as it is
     numbers = [
-        number
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if signal.getsignal(number) is signal.default_int_handler
+        number for number in SIGNALS if signal.getsignal(number) is signal.default_int_handler
     ]
     for number in numbers:
         signal.signal(number, interrupt)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bpnet.config.checkpoint import Checkpoint
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.runs.members_log import MembersLog
 from bpnet.workflows.growing_ensemble import GrowingEnsemble
@@ -33,8 +34,10 @@ class _Pass:
 class MemberSession(TrainingSession):
     """A training of the members of plans, for a run directory; a subclass says what is saved."""
 
-    def __init__(self, run: Path, scratch: Path, watcher: MemberWatcher) -> None:
-        super().__init__(watcher)
+    def __init__(
+        self, run: Path, scratch: Path, watcher: MemberWatcher, checkpoint: Checkpoint
+    ) -> None:
+        super().__init__(watcher, checkpoint)
         self.run_folder, self._scratch = run, scratch
         self._begin_member = watcher.begin_member
         self.seconds = 0.0
@@ -88,6 +91,9 @@ class MemberSession(TrainingSession):
             if self.interruption.requested:  # while its predictions were collected
                 raise KeyboardInterrupt
 
+    def write_checkpoint(self, *, flush: bool = True) -> None:
+        """Do nothing yet."""
+
     def _train(
         self, plan: MembersPlan, training: MemberTraining, trained: list[TrainedMember], title: str
     ) -> None:
@@ -95,14 +101,14 @@ class MemberSession(TrainingSession):
         self._begin_member(self.run_folder, training.prepared, parameters, training.networks, title)
         start = time.perf_counter()
         try:
-            training.out_of_time = self.watch(training.epochs(), training.model.network)
+            training.out_of_time = self.watch(training.epochs(self.after_step))
         finally:
             # an interruption waits until the member is collected
-            self.interruption.saving = True
+            self.interruption.postponed = True
             self.seconds += time.perf_counter() - start
             if training.last is not None:
                 self._collect(plan, training, trained, title)
-            self.interruption.saving = False
+            self.interruption.postponed = False
 
     def _collect(
         self, plan: MembersPlan, training: MemberTraining, trained: list[TrainedMember], title: str

@@ -1,6 +1,6 @@
 """The training of a member: networks of one kind, each of which holds out another fold."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -98,7 +98,9 @@ class MemberTraining:
         """The number of networks."""
         return len(self.model.description.seeds)
 
-    def epochs(self) -> Generator[tuple[Record, dict[str, float]], None, None]:
+    def epochs(
+        self, after_step: Callable[[], None]
+    ) -> Generator[tuple[Record, dict[str, float]], None, None]:
         """Train, log each epoch, and yield its record with the means over the networks."""
         each = [draw.training for draw in self._draws for _ in self._folds.folds]
         records = fit(
@@ -110,6 +112,7 @@ class MemberTraining:
             each=each or None,
             pools=self._pools,
             restores=self._growing is not None,
+            after_step=after_step,
         )
         with closing(records), training_threads(self.prepared, self.model.network):
             for record in records:

@@ -3,17 +3,21 @@
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from bpnet.config.schema import Calibration
 from bpnet.data.targets import Quantities
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import Fit, Record, fit
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.settings import Training
+from bpnet.engine.stateful import StateDict
+from bpnet.models.checkpoint_model import model_state
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import ranking_part, training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs import directory
+from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import EpochRow, Journal
 from bpnet.runs.metrics import PartMetrics, write_metrics
@@ -47,8 +51,10 @@ class ReplicaSession(TrainingSession):
         *,
         each: Sequence[Training] | None = None,
         keep_before: bool = False,
+        state: StateDict | None = None,
     ) -> None:
-        super().__init__(watcher)
+        super().__init__(watcher, prepared.config.checkpoint)
+        self._state, self._checkpoints = state, Checkpoints(run.checkpoints)
         self._begin = watcher.begin
         self._model, self._prepared, self._run, self._journal = model, prepared, run, journal
         self._each, self._keep_before = each, keep_before
@@ -68,14 +74,14 @@ class ReplicaSession(TrainingSession):
         # before the doctor looks at them
         initialize_by_rows(self._model.network, self._prepared.rows["train"])
         self._begin(self._run.folder, self._prepared, parameters, networks)
-        if self.watch(self._epochs(), self._model.network):
+        if self.watch(self._epochs()):
             self._journal.end_by_budget()
         return "finished" if self._journal.finite.any() else "diverged"
 
     def _epochs(self) -> Generator[tuple[Record, EpochRow], None, None]:
         """Train, and yield each epoch's record with its row of metrics.csv, which is logged."""
         rows = self._prepared.rows
-        records = fit(
+        self.fitting = fit(
             self._prepared.config.training,
             self._model.network,
             rows["train"],
@@ -83,10 +89,27 @@ class ReplicaSession(TrainingSession):
             training_metrics(self._model.description),
             each=self._each,
             keep_before=self._keep_before,
+            after_step=self.after_step,
+            state=None if self._state is None else self._state["fit"],
         )
-        with self._journal as journal, closing(records):
+        with self._journal as journal, closing(self.fitting) as records:
             for record in records:
+                if record.stops:  # before it is logged, as it is yielded again
+                    self._checkpoint(flush=False)
                 yield record, journal.log_epoch(record)
+
+    def write_checkpoint(self, *, flush: bool = True) -> None:
+        """Write the state of the training: see `TrainingSession`."""
+        if self.fitting is not None:
+            self._checkpoints.write(self.checkpoint_state(self.fitting), flush=flush)
+
+    def checkpoint_state(self, fitting: Fit) -> dict[str, Any]:
+        """Return the state of the training, and the model that it would keep now."""
+        return {
+            "fit": fitting.state(),
+            "journal": self._journal.state(),
+            "model": model_state(self._model, fitting.kept(), self._journal.finite),
+        }
 
     def save_model(
         self, model: Model, metrics: Sequence[PartMetrics], calibration: Calibration | None

@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Protocol
 
-from bpnet.engine.loop.fit import Record
+from bpnet.config.checkpoint import Checkpoint
+from bpnet.engine.loop.fit import Fit, Record
 from bpnet.engine.network import Network
-from bpnet.engine.progress import OutOfTimeError
 from bpnet.models.threads import suited_threads
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.run_file import Status
-from bpnet.workflows.interruption import Interruption, interruptible_once
+from bpnet.workflows.interruption import Interruption, SecondInterruption, interruptible
+from bpnet.workflows.rhythm import Rhythm
 
 
 class Watcher(Protocol):
@@ -62,17 +63,25 @@ class CVWatcher(FoldWatcher, MemberWatcher, Protocol):
     """An observer of any cross-validation."""
 
 
+class OutOfTimeError(Exception):
+    """The time budget of a training has ended within an epoch."""
+
+
 class TrainingSession(ABC):
     """A training that can be interrupted once, and is saved however it ends.
 
     A subclass defines how to train and what to save; `run` does both.
     """
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, checkpoint: Checkpoint) -> None:
         self._watcher = watcher
         self.interruption = Interruption()
         self.deadline: float | None = None
         """The performance counter at which the time budget is spent; None if there is none."""
+        self.fitting: Fit | None = None
+        """The training of networks that goes on now."""
+        self._rhythm = Rhythm(checkpoint)
+        self._may_end = False
 
     @abstractmethod
     def train(self) -> Status:
@@ -82,22 +91,31 @@ class TrainingSession(ABC):
     def save(self, status: Status) -> None:
         """Write what has been trained, and how the training ended."""
 
+    @abstractmethod
+    def write_checkpoint(self, *, flush: bool = True) -> None:
+        """Write the state of the training, from which it can go on."""
+
     def run(self) -> Status:
         """Train, save, and return how the training ended.
 
-        Ctrl-C or SIGTERM ends the training with the status "interrupted"; one that arrives while
-        the training is saved is only noted in `interruption.requested`. Any other exception is
-        raised again after saving, with the status "failed".
+        The first Ctrl-C, SIGTERM or SIGHUP ends the training with the status "interrupted"; one
+        that arrives while the training is saved is only noted in `interruption.requested`. A second
+        one leaves at once. Any other exception is raised again after saving, with the status
+        "failed".
         """
-        status: Status = "failed"
-        with interruptible_once() as self.interruption:
+        with interruptible() as self.interruption:
             try:
                 status = self.train()
+            except SecondInterruption:
+                raise
             except KeyboardInterrupt:
                 status = "interrupted"
-            finally:
-                self.interruption.saving = True  # from now on an interruption is only noted
-                self.save(status)
+            except BaseException:
+                self.interruption.postponed = True
+                self.save("failed")
+                raise
+            self.interruption.postponed = True  # from now on a signal is only noted
+            self.save(status)
         return status
 
     @property
@@ -105,38 +123,53 @@ class TrainingSession(ABC):
         """True if the time budget is spent."""
         return self.deadline is not None and time.perf_counter() >= self.deadline
 
-    def watch(
-        self,
-        epochs: Generator[tuple[Record, Mapping[str, float]], None, None],
-        network: Network,
-    ) -> bool:
-        """Train a network through the epochs, and show the watcher each one's metrics and warnings.
+    def after_step(self) -> None:
+        """Write a checkpoint that is due, and end the training if a signal or the budget asks so.
+
+        Raises KeyboardInterrupt or OutOfTimeError.
+        """
+        if self.interruption.requested:
+            self._checkpoint()
+            raise KeyboardInterrupt
+        if self._may_end and self.out_of_time:
+            raise OutOfTimeError
+        if self._rhythm.due_after_step():
+            self._checkpoint()
+
+    def _checkpoint(self, *, flush: bool = True) -> None:
+        self.write_checkpoint(flush=flush)
+        self._rhythm.restart()
+
+    def watch(self, epochs: Generator[tuple[Record, Mapping[str, float]], None, None]) -> bool:
+        """Train through the epochs, and show the watcher each one's metrics and warnings.
 
         Return True if the time budget ended the training, which it does not before there is an
-        epoch to keep; from then on it may end it within an epoch, whose steps are dropped.
+        epoch to keep; from then on it may end it within an epoch, whose steps are dropped. From
+        here on a signal waits for the end of a step, until `interruption.postponed` is unset.
         """
+        self._may_end, self.interruption.postponed = False, True
         try:
-            return self._watch(epochs, network)
+            # closed even after an error, which ends the logs that the generator writes
+            with closing(epochs) as records:
+                return self._watch(records)
         except OutOfTimeError:
             return True
-        finally:
-            network.progress.deadline = None
 
-    def _watch(
-        self,
-        epochs: Generator[tuple[Record, Mapping[str, float]], None, None],
-        network: Network,
-    ) -> bool:
-        # closed even after an error, which ends the logs that the generator writes
-        with closing(epochs) as records:
-            for record, row in records:
-                self._watcher.epoch(row)
-                for warning in (*record.warnings, *self.advise(record)):
-                    self._watcher.warn(warning)
-                if record.stops is None and record.kept_epoch.any():
-                    if self.out_of_time:
-                        return True
-                    network.progress.deadline = self.deadline
+    def _watch(self, records: Iterable[tuple[Record, Mapping[str, float]]]) -> bool:
+        for record, row in records:
+            self._watcher.epoch(row)
+            for warning in (*record.warnings, *self.advise(record)):
+                self._watcher.warn(warning)
+            if record.stops is not None:
+                continue
+            if self.interruption.requested:
+                self._checkpoint()
+                raise KeyboardInterrupt
+            self._may_end = bool(record.kept_epoch.any())
+            if self._may_end and self.out_of_time:
+                return True
+            if self._rhythm.due_after_epoch(record.epoch):
+                self._checkpoint()
         return False
 
     def advise(self, record: Record) -> Iterable[str]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.doctor.doctor import Doctor
-from bpnet.engine.loop.fit import Record
+from bpnet.engine.loop.fit import Fit, Record
+from bpnet.engine.stateful import StateDict
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
 from bpnet.models.build import build_model
@@ -93,10 +94,28 @@ def train(
     model = build_model(prepared)
     run = new_run(prepared, runs, name)
     write_config(prepared.config, name, loaded.folder, run)
-    session = _TrainSession(model, prepared, run, Journal(run, prepared, command), watcher)
+    journal = Journal(run, prepared, command)
+    return _run(_TrainSession(model, prepared, run, journal, watcher))
+
+
+def resume_training(
+    prepared: EncodedDataset,
+    run: RunPaths,
+    state: StateDict | None,
+    *,
+    command: Sequence[str],
+    watcher: TrainWatcher,
+) -> TrainResult:
+    """Go on with the training of a run's networks from a checkpoint, or from the beginning."""
+    model = build_model(prepared)
+    journal = Journal(run, prepared, command, state=None if state is None else state["journal"])
+    return _run(_TrainSession(model, prepared, run, journal, watcher, state))
+
+
+def _run(session: "_TrainSession") -> TrainResult:
     status = session.run()
     session.warn_of_diverged_replicas()
-    session.raise_unless_finished(status, loaded.config.training.learning_rate)
+    session.raise_unless_finished(status)
     return session.result(status)
 
 
@@ -110,11 +129,18 @@ class _TrainSession(ReplicaSession):
         run: RunPaths,
         journal: Journal,
         watcher: RunWatcher,
+        state: StateDict | None = None,
     ) -> None:
-        super().__init__(model, prepared, run, journal, watcher, keep_before=True)
+        super().__init__(model, prepared, run, journal, watcher, keep_before=True, state=state)
         configs = (prepared.split.loaded.config, prepared.config)
         replicas = len(prepared.config.seeds)
         self._doctor = Doctor([configs] * replicas, model.network, prepared.rows)
+        if state is not None:
+            self._doctor.load_state(state["doctor"])
+
+    def checkpoint_state(self, fitting: Fit) -> dict[str, Any]:
+        """Return the state of the training, and that of the doctor."""
+        return {**super().checkpoint_state(fitting), "doctor": self._doctor.state()}
 
     def advise(self, record: Record) -> Iterable[str]:
         """Return the doctor's advice on an epoch."""
@@ -138,7 +164,7 @@ class _TrainSession(ReplicaSession):
         for k in set(range(len(seeds))) - set(self._journal.survivors):
             self._watcher.warn(f"replica {k + 1} (seed {seeds[k]}) diverged and is left out")
 
-    def raise_unless_finished(self, status: Status, learning_rate: float) -> None:
+    def raise_unless_finished(self, status: Status) -> None:
         """Raise InterruptedRunError or DivergedError if the training ended so.
 
         The latter has the likeliest cause that the doctor has seen; of the others it warns.
@@ -148,7 +174,8 @@ class _TrainSession(ReplicaSession):
             weights = f"the weights of epoch {kept}" if kept else "the first weights"
             raise InterruptedRunError(
                 f"interrupted after {counted(epoch, 'epoch')}; {weights} are saved in {run}; "
-                f"next: bpnet eval {shell_path(run)}"
+                f"next: bpnet resume {shell_path(run)}, or bpnet eval {shell_path(run)}",
+                self.interruption.number,
             )
         if status == "diverged":
             causes = [one for one in self._doctor.findings if one.kind == "alarm"]
@@ -159,9 +186,10 @@ class _TrainSession(ReplicaSession):
                 if kept
                 else "no epoch was finite: the first weights are saved"
             )
-            reason = causes[0].text if causes else divergence_cause(learning_rate)
+            rate = self._prepared.config.training.learning_rate
+            reason = causes[0].text if causes else divergence_cause(rate)
             if self._infinite_from_start:
-                reason = divergence_cause(learning_rate, from_start=True)
+                reason = divergence_cause(rate, from_start=True)
             raise DivergedError(f"training diverged in epoch {epoch}: {reason}. In {run}, {saved}")
 
     def result(self, status: Status) -> TrainResult:

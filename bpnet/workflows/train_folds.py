@@ -164,7 +164,7 @@ class FoldsSession(MemberSession):
         watcher: MemberWatcher,
         title: str = "",
     ) -> None:
-        super().__init__(run.folder, scratch, watcher)
+        super().__init__(run.folder, scratch, watcher, plan.config.checkpoint)
         self._title = title
         self._plan, self._run, self._run_file = plan, run, run_file
         self._ready = [first]

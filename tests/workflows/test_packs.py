@@ -304,7 +304,7 @@ def test_a_spent_budget_ends_an_epoch_between_its_steps(table, monkeypatch):
     monkeypatch.setattr("bpnet.workflows.session.time.perf_counter", lambda: clock[0])
 
     def slow(self, step, steps_per_epoch, epochs):
-        if step == 2 * steps_per_epoch + 1:
+        if step == 2 * steps_per_epoch:
             clock[0] += 3600
         move(self, step, steps_per_epoch, epochs)
 

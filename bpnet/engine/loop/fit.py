@@ -103,7 +103,7 @@ def fit(
     state
         A state of an equal training (see `Fit.state`), from which it goes on: records and
         parameters are the same bit for bit as if it had never stopped. Where the training had ended
-        the last record is yielded again. With more epochs than it had, it trains on.
+        the last record is yielded again; with more epochs than it had, it then trains on.
 
     Raises
     ------
@@ -146,6 +146,10 @@ def fit(
     return fitting
 
 
+_GOES_ON = {"stops": None, "stopped": None}
+"""What a last record has no longer if more epochs follow."""
+
+
 class Fit(Stateful, Iterator[Record]):
     """A training as an iterator of its records, whose state can be read between two of them."""
 
@@ -155,6 +159,7 @@ class Fit(Stateful, Iterator[Record]):
         self._epochs, self._restores = epochs, restores
         self._epoch = 0  # epochs that are done
         self._record: dict[str, Any] | None = None  # of the last epoch
+        self._again = False  # whether the last record is yielded again
         self._records: Generator[Record, None, None] | None = None
 
     def __next__(self) -> Record:
@@ -169,6 +174,10 @@ class Fit(Stateful, Iterator[Record]):
         else:
             self._records.close()
 
+    def kept(self) -> tuple[Array, Array]:
+        """Return the parameters (R, P) that are kept if training ends now, and the statistics."""
+        return self._epochs.kept()
+
     def state(self) -> dict[str, Any]:
         """Return all that another `fit` needs to go on from here, after a record or a step.
 
@@ -179,18 +188,22 @@ class Fit(Stateful, Iterator[Record]):
     def load_state(self, state: StateDict) -> None:
         """Go on from a state; with more epochs than it had, replicas that had all theirs go on."""
         super().load_state(state)
+        self._again = self._epochs.ended
         self._epochs.extend(self._epoch)
 
     def _train(self) -> Generator[Record, None, None]:
         try:
-            if self._epochs.ended and self._record is not None:
-                yield Record(**self._record)
-                return
+            if self._again and self._record is not None:
+                yield Record(**{**self._record, **({} if self._epochs.ended else _GOES_ON)})
+                if self._epochs.ended:
+                    return
             while True:
                 record = self._epochs.run(self._epoch + 1)
                 self._epoch += 1
                 self._epochs.resume(record, restores=self._restores)
-                self._record = {**record._asdict(), "before": None}
+                self._record = record._asdict()
+                if not record.stops:  # the next epoch overwrites it
+                    self._record["before"] = None
                 yield record
                 if record.stops:
                     return
@@ -251,6 +264,10 @@ class _Epochs(Stateful):
             self._keeper.restore(record.stopped)
         if self._pools and not record.stops:
             self._replicas.go_on_with(self._monitor.running)
+
+    def kept(self) -> tuple[Array, Array]:
+        """Return the parameters and the statistics that are kept."""
+        return self._keeper.kept()
 
     def restore(self) -> None:
         """Give the network the parameters that are kept."""

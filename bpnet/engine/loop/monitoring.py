@@ -56,12 +56,16 @@ class Keeper(Stateful):
     stateful: ClassVar[tuple[str, ...]] = ("_kept", "epoch")
 
     def __init__(self, network: Network) -> None:
-        both = [network.theta, network.statistics.flat]
-        present = [array for array in both if array.size]
+        present = [network.theta, network.statistics.flat]
         self._kept = [array.copy() for array in present]
-        self._copies = list(zip(present, self._kept, strict=True))
+        self._copies = [pair for pair in zip(present, self._kept, strict=True) if pair[0].size]
         self.epoch = np.zeros(len(network.seeds), np.int64)
         """The epoch, from 1, whose parameters are kept; 0 for those before training."""
+
+    def kept(self) -> tuple[Array, Array]:
+        """Return the kept parameters (R, P), and the statistics (R, S)."""
+        parameters, statistics = self._kept
+        return parameters, statistics
 
     def keep_all(self, epoch: int) -> None:
         """Keep the present parameters, in half the time that a mask takes."""

@@ -1,0 +1,44 @@
+"""`bpnet resume`: a training that was cut off goes on."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import AsJson, Overrides
+
+EXAMPLES = """\
+bpnet resume runs/iris-001
+bpnet resume runs/iris-001 --set training.epochs=500
+bpnet resume runs/iris-001 --force --json
+"""
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")],
+    settings: Overrides = None,
+    force: Annotated[
+        bool, typer.Option(help="Go on although the data or the config has changed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a training that was killed or interrupted, from its last checkpoint.
+
+    The run ends with the same weights and logs as if it had never stopped. A run that has finished
+    trains on if `--set training.epochs` gives it more epochs.
+    """
+    with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
+        from bpnet.cli import console
+        from bpnet.reports.train import train_data, train_lines
+        from bpnet.workflows.resume import resume as run_resume
+
+        command = ["bpnet", *sys.argv[1:]]
+        with console.TrainingView() as view:
+            result = run_resume(run, settings or [], force=force, command=command, watcher=view)
+        if as_json:
+            console.print_json(train_data(result))
+        else:
+            console.print_result("\n".join(train_lines(result)))

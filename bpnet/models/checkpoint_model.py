@@ -1,0 +1,42 @@
+"""The model in a checkpoint: what a training that has not ended would keep now."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from bpnet.engine.component import Array
+from bpnet.errors import RunError
+from bpnet.models.description import Description
+from bpnet.models.model import Model
+from bpnet.runs.files import json_text
+
+
+def model_state(model: Model, kept: tuple[Array, Array], finite: Array) -> dict[str, Any]:
+    """Return the part of a checkpoint from which `model_of` makes a model.
+
+    `kept` are the parameters (R, P) and statistics (R, S) that the training would keep now, and
+    `finite` is the mask (R,) of the replicas that have not diverged.
+    """
+    return {
+        "description": json_text(model.description),
+        "parameters": kept[0],
+        "statistics": kept[1],
+        "finite": finite,
+    }
+
+
+def model_of(state: Mapping[str, Any], path: Path) -> Model:
+    """Return the model of a state that was read from `path`; raises RunError."""
+    try:
+        description = TypeAdapter(Description).validate_json(state["description"])
+        network = description.network()
+        network.parameters.load(state["parameters"])
+        network.statistics.load(state["statistics"])
+    except (ValidationError, ValueError, KeyError) as error:
+        raise RunError(f"{path}: its model cannot be read: {error}; train again") from None
+    network.awaits_rows = False
+    finite = np.flatnonzero(state["finite"]).tolist()
+    return Model(description, network).select(finite or range(len(description.seeds)))

@@ -1,0 +1,82 @@
+"""The lock of a run directory: held while a process writes to it, and gone with the process."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from bpnet.errors import RunError
+from bpnet.runs.files import cannot_write
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+class RunLock:
+    """The lock of a run directory, which the system takes back when the process ends.
+
+    Systems without such locks (Windows) go without one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / ".lock"
+        self._file: BinaryIO | None = None
+
+    def acquire(self) -> None:
+        """Take the lock, until `release`. Raises RunError if another process has it."""
+        try:
+            file = open(self._path, "a+b")  # noqa: SIM115 - open as long as the lock is held
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            process = file.read(100).decode("utf-8", "replace")
+            file.close()
+            raise RunError(
+                f"{self._path.parent}: is in training, by process {process}; "
+                "wait for it, or stop it"
+            ) from None
+        if not self._is_current(file):  # another process has just finished, and removed the file
+            file.close()
+            self.acquire()
+            return
+        with contextlib.suppress(OSError):  # the number is for messages only
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
+            file.flush()
+        self._file = file
+
+    def _is_current(self, file: BinaryIO) -> bool:
+        """Return True if the path still leads to the open file."""
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Give the lock back, if it is held, and remove its file."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            self._file.close()
+            self._file = None
+
+
+def is_locked(folder: Path) -> bool:
+    """Return True if a process that lives has the lock of a run directory."""
+    if fcntl is None:
+        return (folder / ".lock").exists()
+    try:
+        with open(folder / ".lock", "rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,99 @@
+"""Resuming: a run whose training was cut off, or is to have more epochs, goes on."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bpnet.config.loading import as_data, read_config
+from bpnet.errors import RunError, UsageError
+from bpnet.messages import shell_path
+from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.prepare import prepare_opened
+from bpnet.preparation.preset import open_with_preset
+from bpnet.runs import directory
+from bpnet.runs.checkpoints import Checkpoints
+from bpnet.runs.directory import RunPaths
+from bpnet.runs.lock import is_locked
+from bpnet.runs.run_file import read_run_file
+from bpnet.workflows.session import TrainWatcher
+from bpnet.workflows.train import TrainResult, resume_training
+
+CHANGEABLE = ("training.epochs", "training.early_stopping", "budget", "checkpoint")
+"""The keys of a config that may change when its training goes on."""
+
+
+def resume(
+    path: Path,
+    assignments: Sequence[str],
+    *,
+    force: bool,
+    command: Sequence[str],
+    watcher: TrainWatcher,
+) -> TrainResult:
+    """Go on with the training of a run from its last checkpoint.
+
+    Parameters
+    ----------
+    path
+        The run directory.
+    assignments
+        Changes to its config, KEY.PATH=VALUE, of the keys in `CHANGEABLE`.
+    force
+        Whether to go on although the data or the config has changed.
+    command
+        The command line, for run.json.
+    watcher
+        The observer of the training.
+
+    Raises
+    ------
+    RunError
+        The run is in training, or has finished and gets no more epochs, or it cannot go on.
+    UsageError
+        A key cannot change.
+    ConfigError, DataError, DivergedError, InterruptedRunError
+        As `train` does.
+    """
+    run = directory.open_run(path)
+    run.require("config.yaml")
+    if is_locked(run.folder):
+        raise RunError(f"{run.folder}: is in training; wait for it, or stop it")
+    content = read_run_file(run.run)
+    saved = read_config(run.config)
+    loaded = saved.override(assignments)
+    _check_changes(as_data(saved.config), as_data(loaded.config))
+    if content["status"] == "finished" and not assignments:
+        more = 2 * saved.config.training.epochs
+        raise RunError(
+            f"{run.folder}: has finished; to train on, give it more epochs: "
+            f"bpnet resume {shell_path(run.folder)} --set training.epochs={more}"
+        )
+    opened = open_with_preset(loaded)
+    _check_data(opened, content.get("data_sha256"), run, force=force)
+    prepared = prepare_opened(opened, scratch=run.folder.parent)
+    state = Checkpoints(run.checkpoints).latest()
+    return resume_training(prepared, run, state, command=command, watcher=watcher)
+
+
+def _check_changes(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> None:
+    """Raise UsageError if two configs as data differ in a key that must stay as it is."""
+    for key in before.keys() | after.keys():
+        old, new, place = before.get(key), after.get(key), f"{path}{key}"
+        if old == new or place in CHANGEABLE:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            _check_changes(old, new, f"{place}.")
+            continue
+        raise UsageError(
+            f"--set {place}: a training that goes on can change only {', '.join(CHANGEABLE)}; "
+            "to begin another with the run's weights: bpnet train CONFIG --from RUN"
+        )
+
+
+def _check_data(opened: OpenedDataset, digest: object, run: RunPaths, *, force: bool) -> None:
+    """Raise RunError if the table is not the one that the run has trained on."""
+    if not force and digest is not None and opened.table.digest != digest:
+        raise RunError(
+            f"{run.folder}: {opened.table.name} is not the data that it was trained on, its "
+            "contents have changed; restore them, or go on all the same with --force"
+        )

@@ -1,0 +1,26 @@
+"""The rhythm of checkpoints: after how many epochs, or how much time, the next is due."""
+
+import time
+
+from bpnet.config.checkpoint import Checkpoint
+
+
+class Rhythm:
+    """When a training's next checkpoint is due."""
+
+    def __init__(self, settings: Checkpoint) -> None:
+        self._epochs = settings.every_epochs
+        self._seconds = float("inf") if settings.every_seconds is None else settings.every_seconds
+        self._time = time.perf_counter()
+
+    def due_after_step(self) -> bool:
+        """Return True if the time has come, in the middle of an epoch."""
+        return time.perf_counter() - self._time >= self._seconds
+
+    def due_after_epoch(self, epoch: int) -> bool:
+        """Return True if the time has come, or so many epochs have passed."""
+        return (self._epochs is not None and epoch % self._epochs == 0) or self.due_after_step()
+
+    def restart(self) -> None:
+        """Count the time from now on."""
+        self._time = time.perf_counter()

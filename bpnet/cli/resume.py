@@ -20,14 +20,14 @@ def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")],
     settings: Overrides = None,
     force: Annotated[
-        bool, typer.Option(help="Go on although the data or the config has changed.")
+        bool, typer.Option(help="Use the data or the config although it has changed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a training that was killed or interrupted, from its last checkpoint.
+    """Go on with a training that was cut off, or give it more epochs.
 
-    The run ends with the same weights and logs as if it had never stopped. A run that has finished
-    trains on if `--set training.epochs` gives it more epochs.
+    It goes on from its last checkpoint, and ends with the same weights and logs as if it had never
+    stopped. A run that has finished trains on if `--set training.epochs` gives it more epochs.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy

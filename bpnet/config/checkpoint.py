@@ -12,14 +12,14 @@ class Checkpoint(Component):
 
     every_seconds: float | None = number(30.0, ge=0)
     """Seconds between two checkpoints, also within an epoch; null leaves only those by epochs.
-    Example: `checkpoint: {every_seconds: 300}`.
+    Example: `every_seconds: 300`.
     """
     every_epochs: int | None = number(None, ge=1)
     """Number of epochs between two checkpoints, beside those by time. By default the time alone
-    decides. Example: `checkpoint: {every_epochs: 10}`.
+    decides. Example: `every_epochs: 10`.
     """
     on_write_error: Literal["stop", "continue"] = "stop"
     """Action when a checkpoint or a log cannot be written, as on a full disk: stop with an error, or
     continue in memory and write again when there is room.
-    Example: `checkpoint: {on_write_error: continue}`.
+    Example: `on_write_error: continue`.
     """

@@ -72,6 +72,12 @@ def resume(
     _check_data(opened, content.get("data_sha256"), run, force=force)
     prepared = prepare_opened(opened, scratch=run.folder.parent)
     state = Checkpoints(run.checkpoints).latest()
+    done, epochs = (0 if state is None else state["fit"]["_epoch"]), loaded.config.training.epochs
+    if done > epochs:
+        raise UsageError(
+            f"--set training.epochs={epochs}: {run.folder} has trained {done} epochs already; "
+            f"give it more, such as --set training.epochs={2 * done}"
+        )
     return resume_training(prepared, run, state, command=command, watcher=watcher)
 
 

@@ -94,14 +94,14 @@ def interrupted(folder: Path, *signals: int, words: tuple[str, ...] = ()) -> tup
 
 @pytest.mark.parametrize(
     "signals",
-    [[signal.SIGINT], [signal.SIGINT] * 3, [signal.SIGTERM]],
-    ids=["one", "three", "TERM"],
+    [signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+    ids=["INT", "TERM", "HUP"],
 )
-def test_an_interrupted_training_ends_with_130_and_a_run_that_can_be_used(
-    signals: list[int], here: Path
+def test_an_interrupted_training_ends_with_its_code_and_a_run_that_can_be_used(
+    signals: int, here: Path
 ) -> None:
-    code, errors = interrupted(here, *signals)
-    assert code == 130
+    code, errors = interrupted(here, signals)
+    assert code == 128 + signals
     assert "Traceback" not in errors
     for part in ("interrupted", "runs/c-001", "bpnet eval"):
         assert part in errors
@@ -112,6 +112,17 @@ def test_an_interrupted_training_ends_with_130_and_a_run_that_can_be_used(
         <= 1
     )
     assert bpnet("eval", "runs/c-001", cwd=here).code == 0
+
+
+def test_a_second_interruption_leaves_at_once_and_the_run_can_be_resumed(here: Path) -> None:
+    code, errors = interrupted(here, *[signal.SIGINT] * 3)
+    assert code == 130
+    assert "Traceback" not in errors
+    epochs = (here / "runs/c-001/metrics.csv").read_bytes().count(b"\n") + 5
+    resumed = bpnet("resume", "runs/c-001", "--set", f"training.epochs={epochs}", cwd=here)
+    assert resumed.code == 0, resumed.err
+    lines = (here / "runs/c-001/metrics.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [str(k + 1) for k in range(epochs)]
 
 
 def test_nobody_reading_the_progress_does_not_end_a_training(here: Path) -> None:

@@ -415,6 +415,7 @@ def test_an_interruption_while_folds_are_saved_waits(tmp_path, monkeypatch):
     predict_fold = cv_workflow.predict_fold
 
     def interrupted(*given):
+        monkeypatch.setattr(cv_workflow, "predict_fold", predict_fold)
         signal.raise_signal(signal.SIGINT)
         return predict_fold(*given)
 

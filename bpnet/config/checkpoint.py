@@ -20,6 +20,5 @@ class Checkpoint(Component):
     """
     on_write_error: Literal["stop", "continue"] = "stop"
     """Action when a checkpoint or a log cannot be written, as on a full disk: stop with an error, or
-    continue in memory and write again when there is room.
-    Example: `on_write_error: continue`.
+    continue in memory and write again when there is room. Example: `on_write_error: continue`.
     """

@@ -19,6 +19,6 @@ class Checkpoint(Component):
     decides. Example: `every_epochs: 10`.
     """
     on_write_error: Literal["stop", "continue"] = "stop"
-    """Action when a checkpoint or a log cannot be written, as on a full disk: stop with an error, or
-    continue in memory and write again when there is room. Example: `on_write_error: continue`.
+    """Action when a checkpoint or a log cannot be written, as on a full disk: stop with an error,
+    or continue in memory and write again when there is room. Example: `on_write_error: continue`.
     """

@@ -188,7 +188,7 @@ class Config(Component):
     which a budget leaves no time are left out. Example: `rounds: 3`.
     """
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
-    """Rhythm in which the state of the training is saved. Example: `checkpoint: {every_seconds: 300}`."""
+    """Rhythm of the saved states of training. Example: `checkpoint: {every_seconds: 300}`."""
     calibration: Calibration | None = None
     """Correction of probabilities by held-out rows: temperature makes all more or less certain,
     isotonic fits a rising curve to each class. Numbers are drawn toward their mean. By default

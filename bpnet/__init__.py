@@ -32,6 +32,7 @@ The packages, from top to bottom; each imports only from those below it:
     data         from tables to arrays: reading, splitting, encoding
     engine       networks and their training, on NumPy arrays only
     messages     parts of messages
+    paths        what is at a path
     errors       the errors a user may meet, each with its exit code
 
 Where to start reading: `bpnet.workflows.train` is a training from config to run directory.

@@ -31,6 +31,7 @@ LAYERS = (
     "data",
     "engine",
     "messages",
+    "paths",
     "errors",
 )
 NOT_THE_ENGINES = {

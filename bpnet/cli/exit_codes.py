@@ -8,7 +8,7 @@ from typing import TextIO
 
 import typer
 
-from bpnet.errors import BpnetError, ConfigError, InterruptedRunError
+from bpnet.errors import BpnetError, ConfigError, InterruptedRunError, RunError
 
 
 @contextmanager
@@ -33,6 +33,13 @@ def exit_codes() -> Iterator[None]:
         # the reader has closed the pipe, as `head` does; Python would write the rest at exit
         sys.stdout = null_stream()
         raise typer.Exit(0) from None
+    except OSError as error:
+        # where an access to files has no message of its own
+        place = error.filename if error.filename is not None else "the working folder"
+        typer.echo(
+            f"error: {place}: {error.strerror or error}; check its path and permissions", err=True
+        )
+        raise typer.Exit(RunError.exit_code) from None
     except MemoryError:
         typer.echo(
             "error: not enough memory; use fewer units, fewer rows or smaller batches", err=True

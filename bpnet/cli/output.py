@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 
 from bpnet.errors import RunError, UsageError
+from bpnet.paths import exists, is_dir
 
 STDOUT = "-"
 
@@ -18,18 +19,20 @@ def check_output(output: str, data: str) -> None:
     if output == STDOUT:
         return
     folder = Path(output).parent
-    if not folder.exists():
+    if is_dir(output):
+        raise RunError(f"{output}: cannot be written: Is a directory; give the name of a file")
+    if not exists(folder):
         raise RunError(
             f"{output}: cannot be written, for the folder does not exist; "
             f"make the folder first: mkdir -p {shlex.quote(str(folder))}"
         )
-    if Path(output).exists() and Path(data).exists() and Path(output).samefile(data):
+    if exists(output) and exists(data) and Path(output).samefile(data):
         raise UsageError(f"--output {output} is the table to read; give the name of another file")
 
 
 def check_new(output: str) -> None:
     """Raise UsageError if the file exists."""
-    if output != STDOUT and Path(output).exists():
+    if output != STDOUT and exists(output):
         raise UsageError(
             f"{output} exists already; overwrite it with --force, or give another name with -o FILE"
         )

@@ -7,6 +7,7 @@ import typer
 
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import Overrides
+from bpnet.paths import is_dir, is_file
 
 EXAMPLES = """\
 bpnet trace configs/tutorials/sigmoid-2-2-1.yaml
@@ -59,7 +60,7 @@ def trace(
 
         if as_json and markdown:
             raise UsageError("--json and --markdown cannot be combined; give one of them")
-        is_run = subject.is_dir() or not (subject.is_file() or subject.suffix in {".yaml", ".yml"})
+        is_run = is_dir(subject) or not (is_file(subject) or subject.suffix in {".yaml", ".yml"})
         if is_run and settings:
             raise UsageError(
                 f"--set changes a config, but {subject} is a run, which is traced unchanged; "

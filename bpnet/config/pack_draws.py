@@ -142,8 +142,8 @@ def _put(data: dict[str, Any], key: str, value: Any) -> bool:
     place: Any = data
     for name in above:
         place = _inside(place, name)
-    if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
-        place[int(last)] = value
+    if isinstance(place, list) and (position := _position(place, last)) is not None:
+        place[position] = value
     elif isinstance(place, dict) and last in place and above:
         place[last] = value
     else:
@@ -153,5 +153,11 @@ def _put(data: dict[str, Any], key: str, value: Any) -> bool:
 
 def _inside(place: Any, name: str) -> Any:
     if isinstance(place, list):
-        return place[int(name)] if name.isdecimal() and int(name) < len(place) else None
+        position = _position(place, name)
+        return None if position is None else place[position]
     return place.get(name) if isinstance(place, dict) else None
+
+
+def _position(place: list[Any], name: str) -> int | None:
+    """Return the position in a list that a part of a key is, None if it is not one."""
+    return next((k for k in range(len(place)) if str(k) == name), None)

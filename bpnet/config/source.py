@@ -1,6 +1,5 @@
 """The source of a config: its plain data, and the line or the `--set` that each key came from."""
 
-import glob
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +12,11 @@ from bpnet.data.formats import READABLE
 from bpnet.data.reading.compression import without_compression_suffix
 from bpnet.errors import ConfigError
 from bpnet.messages import closest_match, shell_path
+from bpnet.paths import files_in, is_dir, is_file
 
 _CONFIG_SUFFIXES = {".yaml", ".yml"}
+_LARGEST = 10_000_000
+"""The most bytes of a config; rows in it are few."""
 
 Lines = Mapping[KeyPath, int | str]
 
@@ -46,7 +48,8 @@ def read_source(path: Path) -> Source:
     if _is_table(path):
         raise ConfigError(f"{path}: is a table, not a config; write a config with: {_init(path)}")
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)  # a device may have no end
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such config file; {_hint(path)}") from None
     except IsADirectoryError:
@@ -59,6 +62,11 @@ def read_source(path: Path) -> Source:
             f"{path}: the config file cannot be read: {error.strerror}; "
             "check its path and permissions"
         ) from None
+    if len(content) > _LARGEST:
+        raise ConfigError(
+            f"{path}: is larger than {_LARGEST / 1e6:.0f} MB, which no config is; "
+            f"if it is a table, write a config with: {_init(path)}"
+        )
     try:
         return _parsed(content, path)
     except ConfigError as error:
@@ -120,12 +128,12 @@ def _is_table(path: Path) -> bool:
     endings = [suffix for file_format in READABLE for suffix in file_format.suffixes]
     endings = [ending for ending in endings if ending not in (".txt", ".json")]  # may be a config
     name = without_compression_suffix(path.name).lower()
-    return name.endswith(tuple(endings)) and path.is_file()
+    return name.endswith(tuple(endings)) and is_file(path)
 
 
 def _hint(path: Path) -> str:
     """Return what to do about a config that does not exist."""
-    beside = path.parent.glob(f"{glob.escape(path.stem)}.*")
+    beside = (file for file in files_in(path.parent) if file.name.startswith(f"{path.stem}."))
     table = next((file for file in sorted(beside) if _is_table(file)), None)
     if table is None:
         near = closest_match(path.name, (file.name for file in _configs(path.parent)))
@@ -136,7 +144,7 @@ def _hint(path: Path) -> str:
 
 def _examples() -> str:
     """Return where to find a config to start from."""
-    if Path("configs").is_dir():
+    if is_dir("configs"):
         return "see configs/ for examples"
     return "write one with: bpnet init TABLE --target COLUMN"
 
@@ -149,4 +157,4 @@ def _init(table: Path, *options: str) -> str:
 
 def _configs(folder: Path) -> list[Path]:
     """Return the YAML files in a folder, none if there is no such folder."""
-    return sorted(file for file in folder.glob("*") if file.suffix in _CONFIG_SUFFIXES)
+    return sorted(file for file in files_in(folder) if file.suffix in _CONFIG_SUFFIXES)

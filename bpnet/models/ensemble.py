@@ -93,7 +93,7 @@ class Ensemble:
         several = len(self.members) > 1 or (of_folds and self.networks > 1)
         if replica == "best" and not several:
             number = int(np.argmin(self.description.losses or [0.0]))
-        elif replica.isdecimal() and 1 <= int(replica) <= len(places):
+        elif replica.isdecimal() and len(replica) < 16 and 1 <= int(replica) <= len(places):
             number = int(replica) - 1
         else:
             best = "" if several else "best, "

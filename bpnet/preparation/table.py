@@ -15,6 +15,7 @@ from bpnet.data.reading.kept import kept_table
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.data.splitting import PARTS, Part, PartNumbers
 from bpnet.errors import DataError
+from bpnet.paths import is_file
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def relocated(path: str, folder: Path, other: Path) -> str:
     """Return a dataset's path, which is relative to `folder`, relative to the other folder."""
     if not _is_file(path):
         return path
-    return Path(os.path.relpath((folder / path).resolve(), other.resolve())).as_posix()
+    return Path(
+        os.path.relpath(os.path.realpath(folder / path), os.path.realpath(other))
+    ).as_posix()
 
 
 def _tables_of_parts(loaded: LoadedConfig, files: Files) -> DatasetTable:
@@ -78,7 +81,7 @@ def _open_path(path: str, loaded: LoadedConfig, key: KeyPath) -> Table:
     try:
         return open_table(place, loaded.config.dataset.reading)
     except DataError as error:
-        if not _is_file(path) or Path(place).is_file():
+        if not _is_file(path) or is_file(place):
             raise
         raise DataError(
             [loaded.problem(key, f"cannot be opened: {problem}") for problem in error.problems]

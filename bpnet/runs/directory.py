@@ -1,11 +1,13 @@
 """The run directory: its name, the paths of its files, and how one is opened."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from bpnet.errors import RunError, UsageError
 from bpnet.messages import closest_match, shell_path
+from bpnet.paths import exists, is_file
 from bpnet.runs import files
 
 
@@ -77,7 +79,7 @@ class RunPaths:
 
     def require(self, *names: str) -> None:
         """Raise RunError if one of these files, named relative to the folder, is missing."""
-        missing = [name for name in names if not (self.folder / name).is_file()]
+        missing = [name for name in names if not is_file(self.folder / name)]
         if missing:
             raise RunError(
                 f"{self.folder}: the run is not complete, it lacks {', '.join(missing)}; "
@@ -122,11 +124,11 @@ def create(parent: Path, name: str) -> Path:
 
 def model_folder(path: Path) -> Path:
     """Return the model of a run directory, or the folder itself if it is a copied model."""
-    if (path / "model.json").is_file():
+    if is_file(path / "model.json"):
         _refuse_links_out(path)
         return path
     paths = open_run(path)
-    if not paths.model.exists() and _keeps_none(paths):
+    if not exists(paths.model) and _keeps_none(paths):
         raise RunError(
             f"{path}: is a cross-validation of ensembles, which keeps their scores (metrics.json) "
             "and predictions, but no model; one that trains on all rows: bpnet train "
@@ -138,7 +140,7 @@ def model_folder(path: Path) -> Path:
 
 
 def _keeps_none(paths: RunPaths) -> bool:
-    content = files.read_json(paths.run) if paths.run.is_file() else None
+    content = files.read_json(paths.run) if is_file(paths.run) else None
     return isinstance(content, dict) and content.get("keeps_model") is False
 
 
@@ -171,7 +173,7 @@ def open_run(path: Path) -> RunPaths:
 
 def run_of(path: Path) -> RunPaths | None:
     """Return the run that `path` is, or whose model it is; None for a model that was copied."""
-    folder = path.resolve().parent if (path / "model.json").is_file() else path
+    folder = Path(os.path.realpath(path)).parent if is_file(path / "model.json") else path
     return RunPaths(folder) if _is_run(folder) else None
 
 

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 
 from bpnet.errors import RunError
+from bpnet.paths import exists, is_dir, is_file
 
 _RESTORE = "restore it from a copy, or train again"
 _LARGEST = 100_000_000
@@ -35,19 +36,19 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     """
     # before links are followed: a pipe that /dev/stdout links to has no path of its own
     is_device = path.parts[:2] in (("/", "dev"), ("/", "proc"))
-    if is_device or (path.exists() and not path.is_file() and not path.is_dir()):
+    if is_device or (exists(path) and not is_file(path) and not is_dir(path)):
         try:
             with open(path, "wb") as special:
                 yield special
         except OSError as error:
             raise cannot_write(path, error) from error
         return
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # in a circle of links, the one that closes it
     # in the same folder, since a rename cannot cross file systems
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            if path.is_file():
+            if is_file(path):
                 temporary.chmod(stat.S_IMODE(path.stat().st_mode))
             yield file
             # on disk before the rename, else a power cut may leave an empty file
@@ -118,6 +119,8 @@ def open_text(path: Path) -> Iterator[TextIO]:
         raise RunError(
             f"{path}: cannot be read: {error.strerror}; check its permissions"
         ) from error
+    except csv.Error as error:
+        raise RunError(f"{path}: is not CSV: {error}; {_RESTORE}") from None
     except UnicodeDecodeError as error:
         raise RunError(f"{path}: is not UTF-8 text at byte {error.start + 1}; {_RESTORE}") from None
 

@@ -44,17 +44,17 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
         header = next(lines, [])
         if header != ["row", "part"]:
             raise RunError(
-                f"{path}, line 1: must read 'row,part', not {','.join(header)!r}; {_RESTORE}"
+                f"{path}, line 1: must read 'row,part', not {_shown(','.join(header))}; {_RESTORE}"
             )
         for row, cells in enumerate(lines, start=1):
             if len(cells) != 2 or cells[0] != str(row):
                 raise RunError(
                     f"{path}, line {row + 1}: must be '{row},' and a part, "
-                    f"not {','.join(cells)!r}; {_RESTORE}"
+                    f"not {_shown(','.join(cells))}; {_RESTORE}"
                 )
             if cells[1] not in numbers:
                 raise RunError(
-                    f"{path}, line {row + 1}: the part {cells[1]!r} is unknown; "
+                    f"{path}, line {row + 1}: the part {_shown(cells[1])} is unknown; "
                     f"allowed are {', '.join(_WRITTEN)}"
                 )
             if row <= rows:  # too many are reported below
@@ -64,7 +64,14 @@ def read_splits(path: Path, rows: int) -> PartNumbers:
             f"{path}: splits {row} rows, but the table has {rows}; "
             "use the table that the run was trained on, or train again"
         )
+    if not (parts == numbers["train"]).any():
+        raise RunError(f"{path}: no row is of the part 'train'; {_RESTORE}")
     return parts
+
+
+def _shown(text: str) -> str:
+    """Return a text for a message, in quotes and not too long."""
+    return repr(text if len(text) <= 60 else text[:59] + "…")
 
 
 def count_rows(path: Path, *, in_folds: bool = False) -> int:

@@ -1,5 +1,6 @@
 """A first config for a table, with settings that suit its size."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,5 +214,5 @@ def default_name(data: str) -> str:
     path = Path(data.removeprefix(SKLEARN_PREFIX))
     if any(mark in path.name for mark in "*?["):
         path = path.parent
-    stem = without_compression_suffix(path.resolve().name)
+    stem = without_compression_suffix(Path(os.path.realpath(path)).name)
     return f"{Path(stem).stem or 'table'}.yaml"

@@ -11,6 +11,7 @@ from bpnet.data.reading.settings import Reading
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError
 from bpnet.messages import shell_path
+from bpnet.paths import is_file
 from bpnet.runs import directory, files
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.splits import DROPPED, read_splits
@@ -55,7 +56,7 @@ def choose_rows(
         The table cannot be read, or the run held out no test rows.
     """
     paths = directory.run_of(run)
-    has_folds = paths is not None and paths.folds_csv.is_file()
+    has_folds = paths is not None and is_file(paths.folds_csv)
     advice = f"bpnet eval {shell_path(run)} DATA"
     if data is None:
         if has_folds:
@@ -82,7 +83,7 @@ def choose_rows(
     if paths is None or directory.data_sha256(paths.folder) != table.digest:
         known = None if has_folds or not baselines else _training_table(paths, warnings)
         return ScoredRows(table, np.ones(len(table), bool), table.name, known)
-    if has_folds or not paths.splits.is_file():
+    if has_folds or not is_file(paths.splits):
         warnings.append(_own_table(table))
         return ScoredRows(table, np.ones(len(table), bool), table.name, None)
     training = TrainingTable(table, read_splits(paths.splits, len(table)))
@@ -95,7 +96,7 @@ def choose_rows(
 
 def _out_of_fold(paths: directory.RunPaths | None) -> str:
     """Return the scores of a run with folds on the rows that each network had not seen."""
-    if paths is None or not paths.metrics_json.is_file():
+    if paths is None or not is_file(paths.metrics_json):
         return ""
     scores = files.read_json(paths.metrics_json).get("out_of_fold")
     if not scores:

@@ -15,6 +15,7 @@ from bpnet.engine.tracing import LayerTrace, Position, StepTrace, trace
 from bpnet.errors import DivergedError, UsageError
 from bpnet.models.build import build_model
 from bpnet.models.model import Model, load_model
+from bpnet.paths import is_file
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare_opened
 from bpnet.preparation.preset import one_network, open_with_preset
@@ -118,7 +119,7 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
 def _open_run(run: Path) -> tuple[directory.RunPaths, LoadedConfig, Model]:
     """Open a run's config and model; the table must be unchanged, or its encoding would not be."""
     paths = directory.open_run(run)
-    if paths.folds_csv.is_file():
+    if is_file(paths.folds_csv):
         raise UsageError(
             f"{run}: is a cross-validation, whose networks each have their own rows; "
             f"trace {paths.config}"

@@ -11,6 +11,7 @@ from bpnet.data.reading import Table
 from bpnet.data.splitting import PARTS, Part, PartNumbers
 from bpnet.engine.component import Array
 from bpnet.errors import ConfigError, DataError, RunError
+from bpnet.paths import is_file
 from bpnet.preparation.table import open_dataset_table
 from bpnet.runs import directory, files
 from bpnet.runs.splits import count_rows, read_splits
@@ -84,7 +85,7 @@ def rows_that_trained(run: directory.RunPaths, table: Table, rows: int) -> int:
     with contextlib.suppress(RunError):  # a damaged run predicts nevertheless
         # the digest takes a while: only of a table that has the rows that were split
         if count_rows(run.splits) == rows and directory.data_sha256(run.folder) == table.digest:
-            if run.folds_csv.is_file():  # each row trained the networks of the other folds
+            if is_file(run.folds_csv):  # each row trained the networks of the other folds
                 return count_rows(run.splits, in_folds=True)
             return int((read_splits(run.splits, rows) == PARTS.index("train")).sum())
     return 0

@@ -367,10 +367,10 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     advice = "check its path and permissions"
     assert reading(path) == f"{path}: the config file cannot be read: Not a directory; {advice}"
 
-    def refuse(self: Path) -> bytes:
+    def refuse(self: Path, mode: str) -> object:
         raise PermissionError(13, "Permission denied", str(self))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     advice = "check its path and permissions"
     assert reading(path) == f"{path}: the config file cannot be read: Permission denied; {advice}"
 

@@ -13,7 +13,7 @@ from bpnet.runs.splits import DROPPED, read_splits, write_splits
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.sampled_from([0, 1, 2, DROPPED])))
+@given(st.lists(st.sampled_from([0, 1, 2, DROPPED])).filter(lambda parts: 0 in parts))
 def test_splits_read_back_the_same(
     tmp_path_factory: pytest.TempPathFactory, parts: list[int]
 ) -> None:
@@ -90,3 +90,19 @@ def test_missing_splits(tmp_path: Path) -> None:
         RunError, match=r"splits\.csv: there is no such file; restore it from a copy"
     ):
         read_splits(tmp_path / "splits.csv", 2)
+
+
+def test_splits_without_a_training_row_are_of_no_run(tmp_path: Path) -> None:
+    path = tmp_path / "splits.csv"
+    path.write_text("row,part\n1,test\n2,validation\n")
+    with pytest.raises(RunError, match="no row is of the part 'train'"):
+        read_splits(path, 2)
+
+
+@pytest.mark.parametrize("start", ["row,part\n1,", "row,part\n", ""])
+def test_a_long_cell_is_shown_in_part(start: str, tmp_path: Path) -> None:
+    path = tmp_path / "splits.csv"
+    path.write_text(start + "x" * 200_000 + "\n")
+    with pytest.raises(RunError, match=r"splits\.csv") as caught:
+        read_splits(path, 1)
+    assert len(str(caught.value)) < 400 + len(str(path))

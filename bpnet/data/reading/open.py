@@ -11,6 +11,7 @@ from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX, sklearn_table
 from bpnet.data.reading.streams import Opener, file_opener, stream_errors
 from bpnet.data.reading.table import Table, TableFile
 from bpnet.errors import DataError
+from bpnet.paths import exists, files_in, is_dir, is_file
 
 _HEAD = 65_536
 """Bytes of a file by which its format is recognized."""
@@ -48,14 +49,14 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
 
 def _files(path: Path) -> list[Path]:
     """Return the file itself, or the files of a folder or pattern in the order of their names."""
-    if path.is_dir():
+    if is_dir(path):
         return _files_of_folder(path)
     # a file of that very name comes before the pattern
-    if not path.exists() and any(wildcard in str(path) for wildcard in "*?["):
+    if not exists(path) and any(wildcard in str(path) for wildcard in "*?["):
         # Path.glob takes relative patterns only
         anchor = Path(path.anchor)
         pattern = str(path.relative_to(anchor)) if path.is_absolute() else str(path)
-        files = sorted(file for file in anchor.glob(pattern) if file.is_file())
+        files = sorted(file for file in anchor.glob(pattern) if is_file(file))
         if not files:
             raise DataError(f"{path}: no file matches the pattern; check it")
         return files
@@ -64,7 +65,7 @@ def _files(path: Path) -> list[Path]:
 
 def _files_of_folder(folder: Path) -> list[Path]:
     """Return a folder's tables by their names; a JSON document may be a note about the others."""
-    files = sorted(file for file in folder.iterdir() if file.is_file())
+    files = sorted(files_in(folder))
     tables = [file for file in files if _is_table(file, often_beside_tables=False)]
     tables = tables or [file for file in files if _is_table(file, often_beside_tables=True)]
     if not tables:

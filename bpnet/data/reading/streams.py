@@ -4,7 +4,6 @@ import codecs
 import gzip
 import hashlib
 import io
-import shutil
 import stat
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from bpnet.data.reading.compression import decompressed
 from bpnet.data.reading.quotes import end_of_records
 from bpnet.errors import DataError
 from bpnet.messages import closest_match
+from bpnet.paths import files_in
 
 BLOCK = 6_000_000
 """Bytes read at once; a smaller table is one block, which is parsed once."""
@@ -183,8 +183,17 @@ def _copied_opener(stream: BinaryIO, name: str) -> Opener:
         BinaryIO,
         tempfile.SpooledTemporaryFile(max_size=BLOCK),  # noqa: SIM115 (open as long as the table)
     )
+    has_lines = False
     with stream_errors(name):
-        shutil.copyfileobj(stream, copy)
+        while piece := stream.read(1 << 20):
+            copy.write(piece)
+            has_lines = has_lines or b"\n" in piece or b"\r" in piece
+            # a device such as /dev/zero has no end
+            if not has_lines and copy.tell() > LONGEST_RECORD:
+                raise DataError(
+                    f"{name}: its first {LONGEST_RECORD / 1e6:.0f} MB hold no line end; "
+                    "this is not a table"
+                )
 
     def opener() -> BinaryIO:
         copy.seek(0)
@@ -221,8 +230,7 @@ def _open(path: Path, name: str) -> BinaryIO:
     try:
         return open(path, "rb")
     except FileNotFoundError:
-        files = (file.name for file in path.parent.glob("*") if file.is_file())
-        match = closest_match(path.name, files)
+        match = closest_match(path.name, (file.name for file in files_in(path.parent)))
         hint = f"; did you mean '{path.with_name(match)}'?" if match else "; check the path"
         raise DataError(f"{name}: there is no such file{hint}") from None
     except IsADirectoryError:

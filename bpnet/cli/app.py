@@ -1,5 +1,6 @@
 """The Typer app: the verbs, and `--version`."""
 
+import contextlib
 import io
 import signal
 import sys
@@ -14,6 +15,8 @@ from bpnet.cli import check, cv, explain, gradcheck, guide, init, predict, resum
 from bpnet.cli import eval as evaluate
 from bpnet.cli.exit_codes import null_stream
 from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_blocks
+from bpnet.errors import UsageError
+from bpnet.reports.terminal import visible
 
 FIRST_STEPS = """\
 bpnet init flowers.csv --target species
@@ -90,4 +93,33 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
-    app()
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the app, and return its exit code; usage errors and help texts are typer's own."""
+    try:
+        code = app(standalone_mode=False)
+    except SystemExit:
+        # typer's, where the reader of a help text has closed the pipe; Python would write the rest
+        sys.stdout = null_stream()
+        return 0
+    except OSError as error:  # of a help text: verbs have messages of their own
+        sys.stdout = null_stream()
+        return _report(f"error: standard output: cannot be written: {error.strerror}\n", 5)
+    except Exception as error:
+        show = getattr(error, "show", None)  # of a usage error, whose class typer does not export
+        if show is None:
+            raise
+        text = io.StringIO()
+        show(file=text)
+        return _report(text.getvalue(), UsageError.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+def _report(text: str, code: int) -> int:
+    """Write an error to stderr, which may be full or closed, and return its exit code."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(visible(text))
+        sys.stderr.flush()
+    return code

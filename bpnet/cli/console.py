@@ -2,13 +2,15 @@
 
 import contextlib
 import math
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shutil import get_terminal_size
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TextIO, cast
 
 from bpnet.errors import RunError
 from bpnet.messages import counted
@@ -31,6 +33,8 @@ PROGRESS_LINES = 10
 _PROGRESS_METRICS = ("loss", "accuracy", "rmse")
 _SECONDS_BETWEEN_DRAWINGS = 0.1
 _BAR_WIDTH = 10
+_HELD_IN_MEMORY = 10_000_000
+"""Bytes of a document that wait in memory for its end; more wait on disk."""
 
 
 class TrainingView:
@@ -194,10 +198,19 @@ def print_errors(problems: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def stdout() -> Iterator[BinaryIO]:
-    """Yield stdout as a stream of bytes; raises RunError if writing fails, as on a full disk."""
+def stdout(*, whole: bool = False) -> Iterator[BinaryIO]:
+    """Yield stdout as a stream of bytes; raises RunError if writing fails, as on a full disk.
+
+    If it is `whole`, nothing is written before all is there: in memory, or in a temporary file.
+    """
     try:
-        yield sys.stdout.buffer
+        if whole:
+            with tempfile.SpooledTemporaryFile(_HELD_IN_MEMORY) as held:
+                yield cast(BinaryIO, held)
+                held.seek(0)
+                shutil.copyfileobj(held, sys.stdout.buffer)
+        else:
+            yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
@@ -213,9 +226,13 @@ def _cannot_write_stdout(error: OSError) -> RunError:
 
 
 def _shown(text: str, stream: TextIO, *, verbatim: bool = False) -> str:
-    """Return text as a stream shows it: on a terminal without control characters, and wrapped."""
+    """Return text as a stream shows it: with visible control characters, on a terminal wrapped.
+
+    A document, which is `verbatim`, keeps them unless it is shown on a terminal.
+    """
     if not stream.isatty():
-        return text
+        # a pager or a log may end on a terminal, too
+        return text if verbatim else visible(text)
     text = visible(text)
     return text if verbatim else wrapped(text, max(MIN_WIDTH, get_terminal_size().columns))
 

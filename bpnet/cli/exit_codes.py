@@ -8,7 +8,7 @@ from typing import TextIO
 
 import typer
 
-from bpnet.errors import BpnetError, ConfigError, InterruptedRunError, RunError
+from bpnet.errors import BpnetError, ConfigError, DataError, InterruptedRunError, RunError
 
 
 @contextmanager
@@ -36,15 +36,21 @@ def exit_codes() -> Iterator[None]:
     except OSError as error:
         # where an access to files has no message of its own
         place = error.filename if error.filename is not None else "the working folder"
-        typer.echo(
-            f"error: {place}: {error.strerror or error}; check its path and permissions", err=True
-        )
+        _print_error(f"{place}: {error.strerror or error}; check its path and permissions")
         raise typer.Exit(RunError.exit_code) from None
     except MemoryError:
-        typer.echo(
-            "error: not enough memory; use fewer units, fewer rows or smaller batches", err=True
+        # a model and a network that are too large have messages of their own
+        _print_error(
+            "not enough memory for this table; give fewer rows or columns, or use a machine "
+            "with more"
         )
-        raise typer.Exit(ConfigError.exit_code) from None
+        raise typer.Exit(DataError.exit_code) from None
+
+
+def _print_error(problem: str) -> None:
+    from bpnet.cli import console  # deferred: see above
+
+    console.print_errors([problem])
 
 
 def null_stream() -> TextIO:

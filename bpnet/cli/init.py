@@ -75,10 +75,10 @@ def init(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
-        from bpnet.cli.output import STDOUT, check_new, check_output
+        from bpnet.cli.output import STDOUT, check_new, check_output, exists_already
         from bpnet.errors import UsageError
         from bpnet.reports.init import config_text, draft_warnings, init_lines, listing_lines
-        from bpnet.runs.files import write_text
+        from bpnet.runs.files import write_new, write_text
         from bpnet.workflows.init import check_input, default_name, draft
         from bpnet.workflows.list_columns import list_columns
 
@@ -109,7 +109,11 @@ def init(
             text = config_text(first, default_name(data)).removesuffix("\n")
             console.print_result(text, verbatim=True)
             return
-        write_text(Path(name), config_text(first, name))
+        try:
+            # another process may have made the file meanwhile
+            (write_text if force else write_new)(Path(name), config_text(first, name))
+        except FileExistsError:
+            raise exists_already(name) from None
         if as_json:
             console.print_json({"config": name, **dataclasses.asdict(first)})
         else:

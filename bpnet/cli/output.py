@@ -33,6 +33,11 @@ def check_output(output: str, data: str) -> None:
 def check_new(output: str) -> None:
     """Raise UsageError if the file exists."""
     if output != STDOUT and exists(output):
-        raise UsageError(
-            f"{output} exists already; overwrite it with --force, or give another name with -o FILE"
-        )
+        raise exists_already(output)
+
+
+def exists_already(output: str) -> UsageError:
+    """Return the error for a file that would be overwritten."""
+    return UsageError(
+        f"{output} exists already; overwrite it with --force, or give another name with -o FILE"
+    )

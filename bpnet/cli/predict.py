@@ -83,6 +83,12 @@ def predict(
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where a row would be flagged.")
     ] = False,
+    safe_csv: Annotated[
+        bool,
+        typer.Option(
+            "--safe-csv", help="Escape text that a spreadsheet would take for a formula (CSV)."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """Add predictions, probabilities and flags to a table's rows.
@@ -102,6 +108,8 @@ def predict(
 
         check_output(output, data)
         file_format = _chosen_format(output, form and form.value, as_json=as_json)
+        if safe_csv and file_format.name != "csv":
+            raise UsageError(f"--safe-csv is for CSV, and the output is {file_format.title}")
         options = PredictOptions(
             keep=read_keep(keep),
             probabilities=proba,
@@ -110,12 +118,13 @@ def predict(
             strict=strict,
             replica=replica,
             reading=overrides or (),
+            safe_csv=safe_csv,
         )
         prediction = Prediction(run, data, options)
         for warning in prediction.warnings:
             console.print_warning(warning)
         if output == STDOUT:
-            with console.stdout() as stream:
+            with console.stdout(whole=file_format.name == "json") as stream:
                 summary = prediction.write(file_format, stream)
         else:
             with replacing(Path(output)) as stream:

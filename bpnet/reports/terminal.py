@@ -24,7 +24,7 @@ _ATOM = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""Return text whose control characters are written as \u001b and the like.
+    r"""Return text whose control characters are written as \x1b, \u202e and the like.
 
     A table's names may hold codes that clear the screen, or turn the direction of what follows.
     Line breaks and tabs stay.
@@ -32,8 +32,13 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        f"\\u{ord(character):04x}" if _is_control(character) else character for character in text
+        _escaped(character) if _is_control(character) else character for character in text
     )
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def wrapped(text: str, width: int) -> str:

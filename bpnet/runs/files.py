@@ -47,7 +47,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     # in the same folder, since a rename cannot cross file systems
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "xb", opener=_private if is_file(path) else None) as file:
             if is_file(path):
                 temporary.chmod(stat.S_IMODE(path.stat().st_mode))
             yield file
@@ -63,6 +63,28 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
             temporary.unlink()  # there only after an error
     if flush:
         _sync_folder(path.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, until it has the permissions of another."""
+    return os.open(path, flags, 0o600)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a text file in UTF-8 where there is none; raises FileExistsError or RunError."""
+    try:
+        with open(path, "xb") as file:
+            try:
+                file.write(text.encode("utf-8", "backslashreplace"))
+                file.flush()
+                os.fsync(file.fileno())
+            except BaseException:
+                path.unlink()
+                raise
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -36,7 +36,8 @@ class PredictOptions:
 
     `top` asks for the most probable classes only, `levels` for prediction intervals. With `strict`
     a row that would be flagged is an error. `replica` is all, best, or a number from 1; `reading`
-    are `dataset.reading.KEY=VALUE`.
+    are `dataset.reading.KEY=VALUE`. With `safe_csv`, CSV has no text that a spreadsheet would take
+    for a formula.
     """
 
     keep: Sequence[str] | None = None
@@ -46,6 +47,7 @@ class PredictOptions:
     strict: bool = False
     replica: str = "all"
     reading: Sequence[str] = ()
+    safe_csv: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Prediction:
         if self._options.strict:
             self._refuse_flags()
         summary = FlagSummary()
-        output = OutputColumns(self._kept, self._added, self._numeric)
+        output = OutputColumns(self._kept, self._added, self._numeric, self._options.safe_csv)
         writer = open_writer(file_format, stream, output)
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):

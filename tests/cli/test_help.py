@@ -13,6 +13,7 @@ IMPERATIVES = {
         "Add",
         "Compare",
         "Copy",
+        "Escape",
         "Read",
         "Score",
         "Fail",

@@ -18,12 +18,14 @@ AddedColumns = Mapping[str, list[str] | LabelColumn | Numbers]
 class OutputColumns:
     """The columns to write: the `kept` ones of the table, then the `added` ones.
 
-    `numeric` are the kept columns that are read as numbers, and the format in which.
+    `numeric` are the kept columns that are read as numbers, and the format in which. With
+    `safe_csv`, CSV has no text that a spreadsheet would take for a formula.
     """
 
     kept: Sequence[str]
     added: Sequence[str]
     numeric: Mapping[str, NumberFormat | None] = field(default_factory=dict)
+    safe_csv: bool = False
 
     def rows(self, chunk: Chunk) -> Sequence[Sequence[str]]:
         """Return every row's cells as text, none if no column is kept."""

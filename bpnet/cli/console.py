@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, TextIO, cast
 from bpnet.errors import RunError
 from bpnet.messages import counted
 from bpnet.reports.terminal import visible, wrapped
-from bpnet.reports.text import rounded
+from bpnet.reports.text import default_layers_note, rounded
 from bpnet.reports.train import start_line, storage_note
 from bpnet.runs.files import json_text
 
@@ -62,7 +62,7 @@ class TrainingView:
     def begin(self, run: Path, prepared: "EncodedDataset", parameters: int, networks: int) -> None:
         """Show what will be trained on which rows, with the warnings about the table."""
         self._remove_bar()
-        _describe(run.name, prepared, parameters)
+        _describe(run.name, prepared, parameters, networks)
         if networks > 1:
             print_note(f"{networks} networks at once; the metrics of an epoch are their means")
         self._start(prepared.config.training.epochs)
@@ -78,7 +78,7 @@ class TrainingView:
         """Show before each member of an ensemble what will be trained; describe the first."""
         self._remove_bar()
         if not self._described:
-            _describe(run.name, prepared, parameters)
+            _describe(run.name, prepared, parameters, networks)
             self._described = True
         note = f"{networks} networks at once; the metrics of an epoch are their means"
         print_note(f"{title}: {note}" if title else note)
@@ -95,7 +95,7 @@ class TrainingView:
         """Show before each pass of a cross-validation how many folds train; describe the first."""
         self._remove_bar()
         if number == 1:
-            _describe(f"{run.name}, its first fold", first, parameters)
+            _describe(f"{run.name}, its first fold", first, parameters, sum(passes))
         of = f" (pass {number} of {len(passes)})" if len(passes) > 1 else ""
         folds = counted(passes[number - 1], "fold")
         print_note(f"{folds} at once{of}; the metrics of an epoch are their means")
@@ -237,8 +237,12 @@ def _shown(text: str, stream: TextIO, *, verbatim: bool = False) -> str:
     return text if verbatim else wrapped(text, max(MIN_WIDTH, get_terminal_size().columns))
 
 
-def _describe(name: str, prepared: "EncodedDataset", parameters: int) -> None:
+def _describe(name: str, prepared: "EncodedDataset", parameters: int, networks: int) -> None:
+    from bpnet.config.presets.expand import takes_default_layers  # deferred: needs the schema
+
     print_note(start_line(name, prepared, parameters))
+    if takes_default_layers(prepared.split.loaded):
+        print_note(default_layers_note(networks))
     if note := storage_note(prepared):
         print_note(note)
     for warning in prepared.warnings:

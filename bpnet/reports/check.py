@@ -9,7 +9,7 @@ from bpnet.checks.leaks import MIN_ROWS, Leak
 from bpnet.data.roles import GIVEN_REASON
 from bpnet.messages import counted, quoted_list, set_option
 from bpnet.reports.tables import table
-from bpnet.reports.text import duration, rounded
+from bpnet.reports.text import MAX_WIDTH, default_layers_note, duration, rounded
 from bpnet.workflows.check import Cost, Inspection, TableFormat
 
 MAX_COLUMNS = 40
@@ -104,13 +104,9 @@ def _table_lines(inspection: Inspection) -> list[str]:
 def _preset_lines(inspection: Inspection) -> list[str]:
     """Return which preset completes the config, and what it trains for this number of rows."""
     if inspection.preset is None:
-        if inspection.architecture_given or inspection.preset_given:
+        if not inspection.default_layers:
             return []
-        trains = "one network" if not inspection.folds else f"networks of {inspection.folds} folds"
-        return [
-            f"no preset, since the config sets more than its table: {trains} of 64-64 units; to",
-            "train the ensemble with these settings: --set preset=default",
-        ]
+        return wrap(default_layers_note(inspection.networks), MAX_WIDTH)
     why = "" if inspection.preset_given else " (the config has no other settings)"
     trains = "one network"
     if inspection.folds:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from bpnet.messages import shell_path
+from bpnet.messages import counted, shell_path
 
 MAX_WIDTH = 80
 """Columns of a terminal, and of a line of Markdown."""
@@ -60,3 +60,12 @@ def closing_lines(title: str, run: Path, verb: str, *others: str) -> Iterator[st
     yield ""
     yield f"{title + ':':<15}{run}"
     yield f"{'Next:':<15}{' '.join(['bpnet', verb, shell_path(run), *others])}"
+
+
+def default_layers_note(networks: int) -> str:
+    """Return a note on the network of a config that names neither a preset nor layers."""
+    return (
+        "no preset, since the config sets more than its table: "
+        f"{counted(networks, 'network')} of 64-64 units; to train the ensemble with these "
+        "settings: --set preset=default"
+    )

@@ -22,7 +22,7 @@ from bpnet.checks.sampling import column_cells, max_rows, sample_rows
 from bpnet.checks.timing import seconds_per_epoch
 from bpnet.checks.values import value_findings
 from bpnet.config.loading import LoadedConfig
-from bpnet.config.presets.expand import preset_of
+from bpnet.config.presets.expand import preset_of, takes_default_layers
 from bpnet.config.schema import Config
 from bpnet.config.task import Task
 from bpnet.data.reading import Table
@@ -136,8 +136,8 @@ class Inspection:
     """The preset that completes the config; None if it has none."""
     preset_given: bool
     """True if the config names the preset, or says that it has none."""
-    architecture_given: bool
-    """True if the config says which layers it has, or which members."""
+    default_layers: bool
+    """True if the config names neither a preset nor layers."""
     folds: int | None
     """The parts of the training rows that are held out in turn; None if there are none."""
     networks: int
@@ -224,7 +224,7 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
         warnings=[*(plan.warnings if plan else []), *prepared.warnings, *gap_warnings(fitted)],
         preset=preset_of(loaded),
         preset_given="preset" in loaded.source.data,
-        architecture_given=bool({"architecture", "members"} & set(loaded.source.data)),
+        default_layers=takes_default_layers(loaded),
         folds=config.folds,
         networks=config.networks,
         inputs=fitted.encoder.width,

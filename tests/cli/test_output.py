@@ -41,6 +41,33 @@ def test_train_prints_figures_to_stdout_and_progress_to_stderr(here: Path) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "network"),
+    [
+        ("training: {epochs: 2}\n", "1 network"),
+        ("training: {epochs: 2}\nreplicas: 2\n", "2 networks"),
+        ("training: {epochs: 2}\nfolds: 3\n", "3 networks"),
+        ("training: {epochs: 2}\narchitecture: {hidden: [3]}\n", None),
+        ("training: {epochs: 2}\nfolds: 2\npreset: fast\n", None),
+        ("training: {epochs: 2}\npreset: null\n", None),
+    ],
+)
+def test_train_names_the_network_that_the_config_does_not(
+    here: Path, more: str, network: str | None
+) -> None:
+    (here / "d.yaml").write_text("dataset: {path: t.csv, target: c}\n" + more)
+    said = bpnet("train", "d.yaml", cwd=here)
+    assert said.code == 0
+    notes = [line for line in said.err.splitlines() if "no preset" in line]
+    assert notes == [
+        f"no preset, since the config sets more than its table: {network} of 64-64 units; to train "
+        "the ensemble with these settings: --set preset=default"
+    ] * (network is not None)
+    if network == "1 network":  # as advised
+        ensemble = bpnet("train", "d.yaml", "--set", "preset=default", cwd=here)
+        assert (ensemble.code, "no preset" in ensemble.err) == (0, False)
+
+
 def test_a_long_training_prints_ten_lines(here: Path) -> None:
     said = bpnet("train", "c.yaml", "--set", "training.epochs=57", cwd=here)
     assert len([line for line in said.err.splitlines() if line.startswith("epoch ")]) == 10

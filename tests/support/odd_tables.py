@@ -145,15 +145,27 @@ def _counted(rng: np.random.Generator, rows: int) -> Columns:
     return {"period": np.arange(rows) // 5, **_named(x, y=x @ [1, 2] + rng.normal(0, 0.3, rows))}
 
 
-def _grouped(rng: np.random.Generator, rows: int) -> Columns:
-    """Six groups, one of which has two thirds of the rows."""
-    group = rng.choice(8, rows, p=[0.65, 0.1, 0.1, 0.05, 0.04, 0.03, 0.02, 0.01])
-    x = rng.normal(size=(rows, 3))
-    score = x @ [1.5, -1, 0] + np.random.default_rng(3).normal(size=8)[group]
-    return {
-        "site": [f"s{k}" for k in group],
-        **_named(x, y=np.where(score + rng.logistic(size=rows) > 0, "yes", "no")),
-    }
+def _grouped(rows: int, test: int = 1000) -> Callable[[int], OddTable]:
+    """Eight groups, one of which has two thirds of the rows; test rows are of 200 new groups."""
+
+    def made(seed: int) -> OddTable:
+        rng = np.random.default_rng(seed)
+        effects = rng.normal(size=208)
+        shares = [0.65, 0.1, 0.1, 0.05, 0.04, 0.03, 0.02, 0.01]
+
+        def columns(group: np.ndarray) -> Columns:
+            x = rng.normal(size=(len(group), 3))
+            score = x @ [1.5, -1, 0] + effects[group] + rng.logistic(size=len(group))
+            site = [f"s{k}" for k in group]
+            return {"site": site, **_named(x, y=np.where(score > 0, "yes", "no"))}
+
+        return OddTable(
+            columns(rng.choice(8, rows, p=shares)),
+            columns(8 + np.arange(test) % 200),
+            dataset={"split": {"group": "site"}},
+        )
+
+    return made
 
 
 def _labels(rng: np.random.Generator, rows: int) -> Columns:
@@ -231,7 +243,7 @@ ODD_TABLES: dict[str, Callable[[int], OddTable]] = {
     "ratings": _apart(_ratings, 8000, 4000),
     "dates": _apart(_dated, 900, 300, dataset={"split": {"time": "date"}}),
     "periods": _apart(_counted, 400, 200, dataset={"split": {"time": "period"}}),
-    "groups": _apart(_grouped, 600, dataset={"split": {"group": "site"}}),
+    "groups": _grouped(600),
     "labels": _apart(_labels, 500, target=["a", "b", "c"]),
     "quantities": _apart(_quantities, 500, target=["y", "z", "w"]),
     "weights": _apart(_weighted, 500, dataset={"sample_weight": "w"}),

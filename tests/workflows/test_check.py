@@ -438,7 +438,7 @@ def test_the_preset_is_named(tmp_path: Path, config: str, line: str | None) -> N
 
 @pytest.mark.parametrize(
     ("config", "network"),
-    [("training: {epochs: 5}\n", "one network"), ("folds: 3\n", "networks of 3 folds")],
+    [("training: {epochs: 5}\n", "1 network"), ("folds: 3\n", "3 networks")],
 )
 def test_a_config_that_has_no_preset_by_its_other_keys_is_told(
     tmp_path: Path, config: str, network: str

@@ -28,6 +28,15 @@ def preset_of(loaded: LoadedConfig) -> PresetName | None:
     return None if says else "default"
 
 
+def takes_default_layers(loaded: LoadedConfig) -> bool:
+    """Return whether a config trains the default layers, and says so nowhere.
+
+    It has no preset by its other keys, and names no layers.
+    """
+    named = {"preset", "architecture", "members"} & set(loaded.source.data)
+    return not named and preset_of(loaded) is None
+
+
 def expand(loaded: LoadedConfig, table: TableSize) -> LoadedConfig:
     """Return a config with the keys of its preset written out, and no preset.
 

@@ -147,13 +147,13 @@ def test_an_optimizer_of_the_kind_that_is_there_keeps_its_settings() -> None:
     ids=["merges", "targets", "features", "test rows", "unknown keys", "digits", "hex"],
 )
 def test_a_config_made_to_take_long_does_not(text: str) -> None:
-    began, message = time.monotonic(), ""
+    began, message = time.process_time(), ""  # not of other processes
     try:
         config(text=text)
     except ConfigError as error:
         message = str(error)
     assert len(message) < 20_000
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_the_values_of_a_grid_are_read_alike() -> None:

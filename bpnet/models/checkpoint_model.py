@@ -1,5 +1,6 @@
 """The model in a checkpoint: what a training that has not ended would keep now."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,16 @@ def model_of(state: Mapping[str, Any], path: Path) -> Model:
     """Return the model of a state that was read from `path`; raises RunError."""
     try:
         description = TypeAdapter(Description).validate_json(state["description"])
-        network = description.network()
+        # before anything is allocated for the description
+        needed = sum(math.prod(shape) for shape in description.shapes().values())
+        if needed != state["parameters"].size + state["statistics"].size:
+            raise ValueError(f"its description asks for {needed} numbers")
+        network = description.network(draws=False)
         network.parameters.load(state["parameters"])
         network.statistics.load(state["statistics"])
-    except (ValidationError, ValueError, KeyError) as error:
+    except (ValidationError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise RunError(f"{path}: its model cannot be read: {error}; train again") from None
     network.awaits_rows = False
+    network.rows_apart = True
     finite = np.flatnonzero(state["finite"]).tolist()
     return Model(description, network).select(finite or range(len(description.seeds)))

@@ -148,9 +148,11 @@ def read_state(path: Path) -> dict[str, Any]:
             f"resume with bpnet {metadata.get('bpnet')}"
         )
     data = view[8 + length :]
-    arrays = {name: _array(data, entry) for name, entry in header.items()}
-    state = _with_arrays(json.loads(metadata["state"]), arrays)
-    assert isinstance(state, dict)
+    try:
+        arrays = {name: _array(data, entry) for name, entry in header.items()}
+        state: dict[str, Any] = dict(_with_arrays(json.loads(metadata["state"]), arrays))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RunError(f"{path}: is not a checkpoint that bpnet wrote; train again") from None
     return state
 
 

@@ -101,7 +101,7 @@ def read_evaluation_set(
 
 def _check_targets(model: Ensemble, table: Table) -> None:
     for name in model.description.target.names:
-        if name not in table.columns:
+        if not table.has(name):
             raise DataError(
                 f"{table.name}: there is no column '{name}', the target to compare with "
                 f"(bpnet predict needs none){did_you_mean(name, table.columns)}"

@@ -26,8 +26,8 @@ class ArrowFile(ArrowTableFile):
 
     def _batches(self, names: list[str]) -> Iterator[Any]:
         with self._opener() as stream:
-            everything = _open(stream).schema.names
-        fields = [everything.index(name) for name in names]
+            wanted = set(names)
+            fields = [k for k, name in enumerate(_open(stream).schema.names) if name in wanted]
         with self._opener() as stream:
             reader = _open(stream, pa.ipc.IpcReadOptions(included_fields=fields))
             pieces = (

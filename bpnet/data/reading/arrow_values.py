@@ -19,6 +19,9 @@ from bpnet.errors import DataError
 DAMAGED = (OSError, ValueError, OverflowError, MemoryError, pa.ArrowException)
 """The errors that pyarrow raises for a damaged file, whose sizes may be out of all bounds."""
 
+_LONGEST_BYTES = 1_000_000
+"""The most bytes of a cell that are written as hexadecimal."""
+
 ROWS = 50_000
 """The most rows of a chunk."""
 
@@ -126,6 +129,7 @@ class ArrowChunk(Chunk):
     ) -> None:
         super().__init__(name, start)
         self.columns, self._written, self._batch = list(written), written, batch
+        self._positions = {written: k for k, written in enumerate(batch.schema.names)}
         self._types, self._number_format = types, number_format
 
     def __len__(self) -> int:
@@ -133,7 +137,7 @@ class ArrowChunk(Chunk):
 
     def values(self, name: str) -> Any:
         """Return a column's cells (N,) as Arrow has them."""
-        return self._batch.column(self._batch.schema.names.index(self._written[name]))
+        return self._batch.column(self._positions[self._written[name]])
 
     def _column(self, name: str) -> Column:
         """Return one of the columns; raise DataError if its cells cannot be read."""
@@ -209,6 +213,9 @@ def _with_plain_text(array: Any) -> Any:
         try:
             return array.cast(pa.binary()).cast(pa.large_string())
         except pa.ArrowInvalid:  # it is not UTF-8
+            longest = pa.compute.max(pa.compute.binary_length(array)).as_py() or 0
+            if longest > _LONGEST_BYTES:
+                raise ValueError(f"a cell holds {longest:,} bytes that are not text") from None
             return pa.array([None if v is None else v.hex() for v in array.to_pylist()])
     if types.is_dictionary(kind) or not (kind.num_fields or types.is_interval(kind)):
         return array

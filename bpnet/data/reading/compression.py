@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
+from bpnet.data.reading.expansion import BoundedStream
 from bpnet.errors import DataError
 from bpnet.messages import quoted_list, shell_quoted
 
@@ -137,27 +138,38 @@ class Compression:
     first_bytes: re.Pattern[bytes]
     decompress: Callable[[BinaryIO, str], BinaryIO]
     """Called with the stream and the file's name."""
+    command: str
+    """What decompresses a file in a shell."""
 
 
 COMPRESSIONS = (
-    Compression(".gz", re.compile(rb"\x1f\x8b"), _gunzip),
-    Compression(".bz2", re.compile(rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)"), _bunzip2),
-    Compression(".xz", re.compile(rb"\xfd7zXZ\0"), _unxz),
-    Compression(".zst", re.compile(rb"\x28\xb5\x2f\xfd"), _unzstd),
-    Compression(".zip", re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08PK)"), _unzip),
+    Compression(".gz", re.compile(rb"\x1f\x8b"), _gunzip, "gunzip -k"),
+    Compression(
+        ".bz2", re.compile(rb"BZh[1-9](1AY&SY|\x17\x72\x45\x38\x50\x90)"), _bunzip2, "bunzip2 -k"
+    ),
+    Compression(".xz", re.compile(rb"\xfd7zXZ\0"), _unxz, "unxz -k"),
+    Compression(".zst", re.compile(rb"\x28\xb5\x2f\xfd"), _unzstd, "unzstd"),
+    Compression(".zip", re.compile(rb"PK(\x03\x04|\x05\x06|\x07\x08PK)"), _unzip, "unzip"),
 )
 
 
 def decompressed(stream: BinaryIO, name: str) -> BinaryIO:
     """Return the stream, decompressed if its first bytes are those of a compression.
 
-    Raises DataError, with the file's `name`, if an archive does not hold exactly one file.
+    Raises DataError, with the file's `name`, if an archive does not hold exactly one file. So does
+    reading the stream if it holds far more than the file's size tells.
     """
     head = stream.read(HEAD)
     stream.seek(0)
     for compression in COMPRESSIONS:
         if compression.first_bytes.match(head):
-            return compression.decompress(stream, name)
+            size = stream.seek(0, io.SEEK_END)
+            stream.seek(0)
+            content = compression.decompress(stream, name)
+            if content is stream:  # an archive by its own format
+                return stream
+            bounded = BoundedStream(content, size, name, compression.command)
+            return cast(BinaryIO, io.BufferedReader(bounded))
     return stream
 
 

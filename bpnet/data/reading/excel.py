@@ -15,6 +15,7 @@ from bpnet.data.reading.header import FirstRecord, read_header
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, sha256, stream_errors
 from bpnet.data.reading.workbook_gaps import gap_warnings
+from bpnet.data.reading.workbook_limits import refuse_large_workbook
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, shell_quoted, total_line
 
@@ -39,6 +40,7 @@ class ExcelFile:
         self._number_format = settings.number_format()
         with stream_errors(name), opener() as stream:
             content = stream.read()
+        refuse_large_workbook(content, name)
         self._sheet = self._open(content, settings.sheet)
         self._skipped = settings.skip_lines
         first = [

@@ -122,9 +122,8 @@ def _without_trailing(names: list[str], rows: list[list[str]]) -> tuple[list[str
 
     Also return the usual number of cells of a record.
     """
-    count = len(names)
-    while count > 1 and not names[count - 1] and not any(any(row[count - 1 :]) for row in rows):
-        count -= 1
+    ends = [next((k for k in range(len(row), 0, -1) if row[k - 1]), 0) for row in (names, *rows)]
+    count = min(len(names), max(1, *ends))
     widths = Counter(len(row) for row in rows)
     return names[:count], widths.most_common(1)[0][0] if widths else len(names)
 

@@ -8,11 +8,19 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from bpnet.data.reading.arrow_values import DAMAGED, ROWS, ArrowTableFile, joined_batches
-from bpnet.data.reading.streams import stream_errors
+from bpnet.data.reading.expansion import RATIO
+from bpnet.data.reading.parquet_pages import Page, pages
+from bpnet.data.reading.streams import LONGEST_RECORD, stream_errors
 from bpnet.errors import DataError
 
 _BATCH_BYTES = 64_000_000
 """The size of the values that are read at once, decompressed."""
+
+_MOST_PAGE = 256_000_000
+"""The most bytes of a page, which is decompressed as a whole; a page has about 1 MB as a rule."""
+
+_MODERATE_ROWS = 50_000_000
+"""Rows that a small file may hold; of a larger number each takes a part of a byte at least."""
 
 
 class ParquetFile(ArrowTableFile):
@@ -31,34 +39,64 @@ class ParquetFile(ArrowTableFile):
 
     def _batches(self, names: list[str]) -> Iterator[Any]:
         with self._opener() as stream:
+            # Parquet is read from its end, which a zstd stream cannot seek
+            source = stream if stream.seekable() else io.BytesIO(stream.read())
             # a text that occurs often is then held once
-            texts = [
+            texts = {
                 name for name in names if self._types[name] in (pa.string(), pa.large_string())
-            ]
-            file = self._open(stream, read_dictionary=texts)
-            rows = _rows_of_batch(file.metadata, set(names))
+            }
+            file = self._open(source, read_dictionary=list(texts))
+            self._refuse_many_rows(file.metadata.num_rows, source)
+            rows = self._rows_of_batch(file.metadata, source, set(names), texts)
             # one thread: several decode whole columns ahead
             batches = file.iter_batches(batch_size=rows, columns=names, use_threads=False)
             yield from joined_batches(batches, rows)
 
     def _open(self, stream: BinaryIO, **options: Any) -> Any:
-        # Parquet is read from its end, which a zstd stream cannot seek
         seekable = stream if stream.seekable() else io.BytesIO(stream.read())
         try:
             return pa.parquet.ParquetFile(seekable, **options)
         except DAMAGED as error:
             raise self._damaged(error) from None
 
+    def _refuse_many_rows(self, rows: int, source: BinaryIO) -> None:
+        """Raise DataError if the file is too small for its number of rows."""
+        size = source.seek(0, io.SEEK_END)
+        if rows > max(_MODERATE_ROWS, RATIO * size):
+            raise DataError(
+                f"{self.name}: its {size:,} bytes hold {rows:,} rows, as files do that are made to "
+                "fill the memory; if it is a table indeed, write fewer of its rows"
+            )
 
-def _rows_of_batch(metadata: Any, names: set[str]) -> int:
-    """Return the rows that hold about `_BATCH_BYTES` in some columns, at most `ROWS`."""
-    size = 0
-    for k in range(metadata.num_row_groups):
-        group = metadata.row_group(k)
-        columns = (group.column(i) for i in range(group.num_columns))
-        size += sum(
-            max(column.total_uncompressed_size, 8 * column.num_values)
-            for column in columns
-            if column.path_in_schema.partition(".")[0] in names
-        )
-    return int(max(1, min(ROWS, _BATCH_BYTES * metadata.num_rows // max(size, 1))))
+    def _rows_of_batch(
+        self, metadata: Any, source: BinaryIO, names: set[str], texts: set[str]
+    ) -> int:
+        """Return the rows that hold about `_BATCH_BYTES` in some columns, at most `ROWS`.
+
+        Raises DataError if a page is too large to be decompressed.
+        """
+        size = largest = 0
+        for k in range(metadata.num_row_groups):
+            group = metadata.row_group(k)
+            for column in map(group.column, range(group.num_columns)):
+                name = column.path_in_schema.partition(".")[0]
+                if name not in names:
+                    continue
+                held = 0
+                for page in pages(source, column):
+                    self._refuse_large_page(page, name)
+                    held += page.size
+                    # each row may hold the one long value of a dictionary
+                    if page.is_dictionary and column.physical_type == "BYTE_ARRAY":
+                        largest = max(largest, 0 if name in texts else page.size)
+                size += max(held, 8 * column.num_values)
+        rows = min(ROWS, _BATCH_BYTES * metadata.num_rows // max(size, 1))
+        return int(max(1, min(rows, _BATCH_BYTES // max(largest, 1))))
+
+    def _refuse_large_page(self, page: Page, name: str) -> None:
+        bomb = page.size > LONGEST_RECORD and page.size > RATIO * page.compressed
+        if bomb or page.size > _MOST_PAGE:
+            raise DataError(
+                f"{self.name}, column '{name}': a page holds {page.size / 1e6:,.0f} MB, which are "
+                "decompressed at once; leave out long cells, or write the file with smaller pages"
+            )

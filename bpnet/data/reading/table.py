@@ -45,6 +45,7 @@ class Table:
     def __init__(self, name: str, files: Sequence[TableFile]) -> None:
         self.name, self.files = name, list(files)
         self.columns = self.files[0].columns
+        self._column_set = frozenset(self.columns)
         self._sizes: list[int] | None = None
         # kept for all passes
         self._formats: dict[str, FormatsSoFar] = defaultdict(FormatsSoFar)
@@ -127,9 +128,13 @@ class Table:
             return self.files[0].digest
         return hashlib.sha256("".join(file.digest for file in self.files).encode()).hexdigest()
 
+    def has(self, column: str) -> bool:
+        """Return whether there is such a column, in a time that does not grow with their number."""
+        return column in self._column_set
+
     def require(self, column: str, *, wanted_for: str) -> None:
         """Raise DataError, with the closest name, if there is no such column."""
-        if column not in self.columns:
+        if not self.has(column):
             raise DataError(
                 f"{self.name}: there is no column '{column}', which {wanted_for}; "
                 f"the columns are {quoted_list(self.columns)}{did_you_mean(column, self.columns)}"

@@ -1,0 +1,100 @@
+"""Configs that are mutated, as bytes and as keys with strange values, end as documented."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import counts, fuzz, survives
+from hypothesis import strategies as st
+from mutations import mutated
+
+from bpnet.config.examples import example_of
+from bpnet.config.key_tree import ROOT
+
+ROWS = [f"{k % 5},{k * k % 7},{'uvw'[k % 3]},2024-01-{k % 28 + 1:02d},{k % 2}" for k in range(40)]
+SMALL = {"training.epochs": "1", "architecture.hidden": "[3]"}
+
+
+def _examples() -> dict[str, Any]:
+    """Return the example of each key that has one."""
+    examples = {}
+    for place in ROOT.walk():
+        try:
+            examples[place.dotted] = example_of(place)
+        except LookupError:
+            continue
+    return examples
+
+
+EXAMPLES = _examples()
+SETTINGS = [setting for example in EXAMPLES.values() for setting in example.settings]
+KEYS = sorted({setting.partition("=")[0].replace("NAME", "a") for setting in SETTINGS})
+TEXTS = [example.yaml.replace("NAME", "a").encode() for example in EXAMPLES.values()]
+TOKENS = [
+    *(b"[", b"]", b"{", b"}", b": ", b"- ", b", ", b"\n", b"\n  ", b"\t", b"#", b"'", b'"', b"\\"),
+    *(
+        b"&a ",
+        b"*a",
+        b"<<: *a\n",
+        b"!!int ",
+        b"!!python/object/apply:os.system ",
+        b"---\n",
+        b"...\n",
+    ),
+    *(b"|\n", b">\n", b"? ", b"%YAML 1.2\n", b"\xef\xbb\xbf", b"\0", b"\xff", b"\xc2\x85"),
+    *(b"kind: ", b"null", b"~", b"true", b".nan", b"-.inf", b"0x1f", b"1e999", b"-0", b"1_000"),
+]
+VALUES = [
+    *("null", "true", "''", "[]", "{}", "[[]]", "{a: 1}", "[1, 2]", "a", "b", "c", "d", "y"),
+    *("0", "-0", "1", "-1", "2", "0.5", "1e-320", "1e308", "1e39", ".nan", ".inf", "-.inf"),
+    *("1e400", "9" * 25, "9" * 400, "9" * 5000, "0x" + "f" * 300, "007", "1_000", "2024-01-01"),
+    *("{kind: nope}", "{kind: }", "[{kind: dense}]", "{kind: [1]}", "'\\0'", '"\\0"', '"\\ud800"'),
+    *("*a", "&a 1", "!!int a", "t.csv", "/", "..", "x" * 300, "%Y%Y", "%", "rot13", "\ufeff"),
+]  # fmt: skip
+
+assignments = st.tuples(st.sampled_from(KEYS), st.sampled_from(VALUES)).map("=".join)
+"""Any key with any value."""
+several = st.lists(assignments | st.sampled_from(SETTINGS), min_size=1, max_size=4)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("configs")
+    (folder / "t.csv").write_text("\n".join(["a,b,c,d,y", *ROWS]) + "\n")
+    (folder / "c.yaml").write_text("dataset: {path: t.csv, target: y}\n")
+    return folder
+
+
+def _small(settings: list[str]) -> list[str]:
+    """Return options that set these keys, and sizes of a network that trains at once."""
+    given = {setting.partition("=")[0] for setting in settings}
+    sizes = [f"{key}={value}" for key, value in SMALL.items() if key not in given]
+    return [word for setting in (*sizes, *settings) for word in ("--set", setting)]
+
+
+@pytest.mark.parametrize("cases", counts(60, slow=600))
+def test_keys_with_strange_values(cases: int, here: Path) -> None:
+    fuzz(cases, several, lambda some: survives("check", "c.yaml", *_small(some), cwd=here))
+
+
+@pytest.mark.parametrize("cases", counts(40, slow=300))
+def test_trainings_with_strange_values(cases: int, here: Path) -> None:
+    def trains(settings: list[str]) -> None:
+        # each run begins with its own numbers: a folder of thousands is read slowly
+        words = [*_small(settings), "--set", "training.epochs=1", "--set", "name=c"]
+        survives("train", "c.yaml", *words, "--runs", here / f"runs-{len(settings)}", cwd=here)
+
+    fuzz(cases, several, trains)
+
+
+@pytest.mark.parametrize("cases", counts(60, slow=1000))
+def test_mutated_text(cases: int, here: Path) -> None:
+    whole = b"dataset: {path: t.csv, target: y}\ntraining: {epochs: 1}\n"
+    texts = st.sampled_from([text for text in TEXTS if not text.startswith(b"dataset:")])
+    configs = mutated(texts.map(lambda text: whole * (b"training:" not in text) + text), TOKENS)
+
+    def ends(config: bytes) -> None:
+        (here / "m.yaml").write_bytes(config)
+        survives("check", "m.yaml", cwd=here)
+
+    fuzz(cases, configs, ends)

@@ -89,7 +89,7 @@ def test_a_bomb_of_half_a_gigabyte_in_a_process_of_its_own(suffix: str, tmp_path
     _, compress = COMPRESSIONS[suffix]
     (tmp_path / f"t.{suffix}").write_bytes(compress(b"a,b,y\n" + ROWS * 40_000_000))
     (tmp_path / "c.yaml").write_text(CONFIG.replace("TABLE", f"t.{suffix}"))
-    assert survives_apart("check", "c.yaml", cwd=tmp_path, seconds=60).code == 4
+    assert survives_apart("check", "c.yaml", cwd=tmp_path).code == 4
 
 
 def _sheet(rows: str) -> bytes:

@@ -13,7 +13,12 @@ from bpnet.runs.directory import RunPaths
 
 def write_config(config: Config, name: str, folder: Path, run: RunPaths) -> None:
     """Write a resolved config, whose paths are relative to `folder`, into the run directory."""
-    files.write_text(run.config, yaml_text(as_data(_relocated(config, name, folder, run.folder))))
+    files.write_text(run.config, config_text(config, name, folder, run))
+
+
+def config_text(config: Config, name: str, folder: Path, run: RunPaths) -> str:
+    """Return the text of config.yaml: see `write_config`."""
+    return yaml_text(as_data(_relocated(config, name, folder, run.folder)))
 
 
 def _relocated(config: Config, name: str, folder: Path, run: Path) -> Config:

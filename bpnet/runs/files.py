@@ -225,6 +225,15 @@ def _fields(kind: Hashable) -> list[tuple[str, str]] | None:
     return [(field.name, _key(field.name)) for field in dataclasses.fields(kind)]
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there; raises RunError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    _sync_folder(path.parent)
+
+
 def _sync_folder(folder: Path) -> None:
     """Flush a folder, so that a rename survives a power cut, on systems that allow it."""
     with contextlib.suppress(OSError):

@@ -110,6 +110,10 @@ class Journal:
         self._file = RunFile.reopened(self._run.run, command, seconds=state["seconds"])
         self.start = self._file.start
 
+    def go_on_with(self, config: str, data_sha256: str, settings: Sequence[str]) -> None:
+        """Replace the config and the data of a run that goes on: see `RunFile.go_on_with`."""
+        self._file.go_on_with(config, data_sha256, settings)
+
     def state(self) -> dict[str, Any]:
         """Return what another journal needs to go on from here; the logs are written so far."""
         sizes = {self._run.metrics_csv.name: self._log.size}
@@ -247,4 +251,5 @@ class Journal:
             epochs=self.epoch,
             advice=list(advice),
             replicas=[asdict(replica) for replica in replicas] if several else [],
+            warnings=self._warnings,
         )

@@ -1,13 +1,15 @@
 """run.json: how a run began and how it ended, with its seed, versions and timings."""
 
+import hashlib
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from bpnet import __version__
 from bpnet.errors import RunError
@@ -48,12 +50,14 @@ class RunFile:
             "finished": None,
             "seconds": None,
             "data_sha256": data_sha256,
+            "config_sha256": config_digest(path.parent),
             "versions": {
                 "bpnet": __version__,
                 "numpy": np.__version__,
                 "python": platform.python_version(),
             },
             "platform": platform.platform(),
+            "blas": blas(),
             **details,
         }
         files.write_json(path, self._content)
@@ -74,8 +78,22 @@ class RunFile:
         files.write_json(path, file._content)
         return file
 
+    def go_on_with(self, config: str, data_sha256: str, settings: Sequence[str]) -> None:
+        """Replace the text of config.yaml by which the training goes on, and note its data.
+
+        `settings` are the changes that the user asked for, KEY.PATH=VALUE.
+        """
+        resumed = self._content.get("resumed") or [{"at": _now()}]
+        digest = hashlib.sha256(config.encode()).hexdigest()
+        last = {**resumed[-1], "config_sha256": digest, "settings": list(settings)}
+        self._content |= {"data_sha256": data_sha256, "resumed": [*resumed[:-1], last]}
+        files.write_json(self._path, self._content)  # first: so a kill leaves a config it knows
+        files.write_text(self._path.parent / "config.yaml", config)
+
     def close(self, status: Status, **details: Any) -> None:
         """Write how the run ended; `details` replace or add keys."""
+        if self._content.get("config_sha256") is None:  # a grid chooses its config at the end
+            self._content["config_sha256"] = config_digest(self._path.parent)
         self._content |= {
             "status": status,
             "finished": _now(),
@@ -102,6 +120,35 @@ def run_status(path: Path) -> str:
     """Return the status of the run that a run.json is of: "died" if its process has died."""
     status: str = read_run_file(path)["status"]
     return "died" if status == "running" and not is_locked(path.parent) else status
+
+
+def config_digest(folder: Path) -> str | None:
+    """Return the SHA-256 of a run's config.yaml; None if it cannot be read."""
+    try:
+        return hashlib.sha256((folder / "config.yaml").read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def known_config(content: Mapping[str, Any], digest: str | None) -> bool:
+    """Return whether a config.yaml of this SHA-256 is one that a run was trained by.
+
+    `content` is that of its run.json. One of a run that knows none, as older runs do, is.
+    """
+    first = content.get("config_sha256")
+    resumed = content.get("resumed")
+    known = [one.get("config_sha256") for one in resumed or [] if isinstance(one, dict)]
+    return first is None or digest in (first, *known)
+
+
+def blas() -> list[dict[str, Any]]:
+    """Return the libraries that multiply matrices here, on which the last bits depend."""
+    keys = ("internal_api", "version", "architecture", "num_threads")
+    return [
+        {key: library.get(key) for key in keys}
+        for library in threadpool_info()
+        if library["user_api"] == "blas"
+    ]
 
 
 def _now() -> str:

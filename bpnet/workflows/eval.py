@@ -13,9 +13,8 @@ from bpnet.config.reading_overrides import override_reading
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.errors import UsageError
 from bpnet.messages import shell_path
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.run_model import open_run_model
 from bpnet.preparation.sample_weights import weights_differ
-from bpnet.runs import directory
 from bpnet.workflows.eval_baselines import BaselineScores, Compared, compare_with_baselines
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.scored_model import ScoredModel
@@ -81,8 +80,8 @@ def evaluate(
             f"--set is for a table that is named: bpnet eval {shell_path(run)} DATA; "
             "the run's own table is read as in training"
         )
-    model = load_ensemble(directory.model_folder(run)).select(replica)
-    warnings: list[str] = []
+    opened = open_run_model(run)
+    model, warnings = opened.model.select(replica), list(opened.notes)
     chosen = choose_rows(
         run,
         data,

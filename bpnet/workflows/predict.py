@@ -19,7 +19,8 @@ from bpnet.data.targets import Quantities
 from bpnet.data.writing import OutputColumns, open_writer
 from bpnet.errors import DataError, UsageError
 from bpnet.messages import MAX_PROBLEMS, total_line
-from bpnet.models.ensemble import Inputs, load_ensemble
+from bpnet.models.ensemble import Inputs
+from bpnet.models.run_model import open_run_model
 from bpnet.runs import directory
 from bpnet.workflows.kept_columns import check_not_taken
 from bpnet.workflows.prediction_columns import PredictionColumns, distinct, prediction_columns
@@ -69,7 +70,8 @@ class Prediction:
 
     def __init__(self, run: Path, data: str, options: PredictOptions) -> None:
         self._options, self._run = options, directory.run_of(run)
-        self._model = load_ensemble(directory.model_folder(run)).select(options.replica)
+        opened = open_run_model(run)
+        self._notes, self._model = opened.notes, opened.model.select(options.replica)
         reading = override_reading(self._model.description.reading, options.reading)
         self._table = open_table(data, reading)
         self._model.check_columns(self._table)
@@ -88,8 +90,8 @@ class Prediction:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings about the table's header."""
-        return self._table.warnings
+        """Warnings about a run that has not finished, and the table's header."""
+        return [*self._notes, *self._table.warnings]
 
     def write(self, file_format: FileFormat, stream: BinaryIO) -> Summary:
         """Write every row of the table, in its order; raises DataError."""

@@ -4,9 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bpnet.config.loading import as_data, read_config
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.stateful import StateDict
 from bpnet.errors import RunError, UsageError
 from bpnet.messages import shell_path
+from bpnet.models.build import build_model
+from bpnet.models.training_metrics import training_metrics
+from bpnet.paths import is_file
+from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.prepare import prepare_opened
 from bpnet.preparation.preset import open_with_preset
@@ -14,7 +22,8 @@ from bpnet.runs import directory
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.lock import is_locked
-from bpnet.runs.run_file import read_run_file
+from bpnet.runs.run_file import config_digest, known_config, read_run_file
+from bpnet.runs.splits import read_splits
 from bpnet.workflows.session import TrainWatcher
 from bpnet.workflows.train import TrainResult, resume_training
 
@@ -59,6 +68,11 @@ def resume(
     if is_locked(run.folder):
         raise RunError(f"{run.folder}: is in training; wait for it, or stop it")
     content = read_run_file(run.run)
+    if not force and not known_config(content, config_digest(run.folder)):
+        raise RunError(
+            f"{run.config}: has changed since the run was trained by it; restore it, or go on all "
+            "the same with --force; keys are changed with --set"
+        )
     saved = read_config(run.config)
     loaded = saved.override(assignments)
     _check_changes(as_data(saved.config), as_data(loaded.config))
@@ -72,13 +86,30 @@ def resume(
     _check_data(opened, content.get("data_sha256"), run, force=force)
     prepared = prepare_opened(opened, scratch=run.folder.parent)
     state = Checkpoints(run.checkpoints).latest()
+    if state is None and (is_file(run.model / "model.json") or "kind" not in content):
+        raise RunError(
+            f"{run.folder}: has no checkpoint to go on from (bpnet 0.4.0 and older wrote none); "
+            f"train again: bpnet train {shell_path(run.config)}"
+        )
+    if not force:
+        _check_splits(prepared, run)
+    elif state is not None:
+        _check_state(prepared, state, run)
     done, epochs = (0 if state is None else state["fit"]["_epoch"]), loaded.config.training.epochs
     if done > epochs:
         raise UsageError(
             f"--set training.epochs={epochs}: {run.folder} has trained {done} epochs already; "
             f"give it more, such as --set training.epochs={2 * done}"
         )
-    return resume_training(prepared, run, state, command=command, watcher=watcher)
+    return resume_training(
+        prepared,
+        run,
+        state,
+        settings=assignments,
+        rewrites=bool(assignments) or force,
+        command=command,
+        watcher=watcher,
+    )
 
 
 def _check_changes(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> None:
@@ -103,3 +134,34 @@ def _check_data(opened: OpenedDataset, digest: object, run: RunPaths, *, force: 
             f"{run.folder}: {opened.table.name} is not the data that it was trained on, its "
             "contents have changed; restore them, or go on all the same with --force"
         )
+
+
+def _check_splits(prepared: EncodedDataset, run: RunPaths) -> None:
+    """Raise RunError if splits.csv does not have the rows' parts as they are drawn now."""
+    drawn = prepared.split.part_numbers
+    if is_file(run.splits) and not np.array_equal(read_splits(run.splits, len(drawn)), drawn):
+        raise RunError(
+            f"{run.splits}: does not have the split that config.yaml draws, by which the run was "
+            "trained; restore both, or go on with the new split by --force"
+        )
+
+
+def _check_state(prepared: EncodedDataset, state: StateDict, run: RunPaths) -> None:
+    """Raise RunError if a checkpoint does not suit the data and the config, which have changed."""
+    model, rows = build_model(prepared), prepared.rows
+    validation, metrics = rows.get("validation"), training_metrics(model.description)
+    try:
+        fit(
+            prepared.config.training,
+            model.network,
+            rows["train"],
+            validation,
+            metrics,
+            keep_before=True,
+            state=state["fit"],
+        )
+    except (ValueError, KeyError, IndexError) as error:
+        raise RunError(
+            f"{run.checkpoints}: the checkpoint does not suit the data and the config as they are "
+            f"now: {error}; restore them, or train again: bpnet train {shell_path(run.config)}"
+        ) from None

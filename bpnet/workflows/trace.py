@@ -14,7 +14,8 @@ from bpnet.engine.loop.settings import Training
 from bpnet.engine.tracing import LayerTrace, Position, StepTrace, trace
 from bpnet.errors import DivergedError, UsageError
 from bpnet.models.build import build_model
-from bpnet.models.model import Model, load_model
+from bpnet.models.model import Model
+from bpnet.models.run_model import RunModel, open_run_model
 from bpnet.paths import is_file
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare_opened
@@ -77,10 +78,12 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         The loss is no longer a finite number.
     """
     paths: directory.RunPaths | None = None
+    run_model: RunModel | None = None
     if isinstance(subject, LoadedConfig):
         loaded, model = subject, None
     else:
-        paths, loaded, model = _open_run(subject)
+        paths, loaded, run_model = _open_run(subject)
+        model = run_model.model.members[0]
     opened = open_with_preset(loaded)
     prepared = prepare_opened(replace(opened, loaded=one_network(opened.loaded)))
     model = (model or build_model(prepared)).select([0])
@@ -90,8 +93,8 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
     training, loss = prepared.config.training, prepared.resolved.loss
     train_rows = len(prepared.parts["train"])
     position, notes = Position(0, steps_per_epoch(training, train_rows)), list[str]()
-    if paths is not None:
-        kept = kept_weights(paths)
+    if paths is not None and run_model is not None:
+        kept = kept_weights(paths, run_model)
         position, notes = position_after(kept, prepared.config, position.steps_per_epoch, paths)
         notes = [*notes_on_run(kept, training), *notes]
     if training.lazy_embeddings:
@@ -113,10 +116,11 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
                 f"in step {k} the loss is no longer a finite number; "
                 "trace fewer steps (--steps), or lower training.learning_rate"
             )
-    return Trace(model, training, numbers, traced, notes, _warnings(model, prepared, numbers))
+    warnings = [*(run_model.notes if run_model else []), *_warnings(model, prepared, numbers)]
+    return Trace(model, training, numbers, traced, notes, warnings)
 
 
-def _open_run(run: Path) -> tuple[directory.RunPaths, LoadedConfig, Model]:
+def _open_run(run: Path) -> tuple[directory.RunPaths, LoadedConfig, RunModel]:
     """Open a run's config and model; the table must be unchanged, or its encoding would not be."""
     paths = directory.open_run(run)
     if is_file(paths.folds_csv):
@@ -124,16 +128,16 @@ def _open_run(run: Path) -> tuple[directory.RunPaths, LoadedConfig, Model]:
             f"{run}: is a cross-validation, whose networks each have their own rows; "
             f"trace {paths.config}"
         )
-    paths.require("config.yaml", "model/model.json")
+    paths.require("config.yaml")
     loaded = read_config(paths.config)
     if loaded.config.folds is not None:
         raise UsageError(
             f"{run}: has networks of several folds, each with its own rows; trace {paths.config}, "
             "which shows the first network"
         )
-    paths.require("model/weights.safetensors")
+    run_model = open_run_model(run)
     reopen_table(paths)
-    return paths, loaded, load_model(directory.model_folder(run))
+    return paths, loaded, run_model
 
 
 def _notes_on_members(config: Config) -> list[str]:

@@ -12,6 +12,7 @@ from bpnet.engine.network import Network
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.tracing import Position
 from bpnet.errors import RunError
+from bpnet.models.run_model import RunModel
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths
 
@@ -25,11 +26,14 @@ class KeptWeights:
     """The number of the network in replicas.csv; None if the run has a single one."""
 
 
-def kept_weights(paths: RunPaths) -> KeptWeights:
-    """Read from run.json which weights the first network of the model keeps.
+def kept_weights(paths: RunPaths, run_model: RunModel) -> KeptWeights:
+    """Return which weights the first network of a run's model keeps, by run.json or a checkpoint.
 
     Raises RunError if it does not say.
     """
+    if (kept := run_model.kept_epoch) is not None:
+        several = paths.replicas_csv.is_file()
+        return KeptWeights(kept[1], kept[0] + 1 if several else None)
     content = files.read_json(paths.run)
     content = content if isinstance(content, dict) else {}
     epoch, replicas = content.get("best_epoch"), content.get("replicas") or []

@@ -21,12 +21,13 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare_opened
 from bpnet.preparation.preset import open_with_preset
 from bpnet.runs import directory, files
-from bpnet.runs.config_file import write_config
+from bpnet.runs.config_file import config_text, write_config
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import Journal, ReplicaResult
 from bpnet.runs.metrics import PartMetrics, mean_metrics
 from bpnet.runs.naming import run_name
 from bpnet.runs.run_file import Status
+from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
@@ -103,12 +104,24 @@ def resume_training(
     run: RunPaths,
     state: StateDict | None,
     *,
+    settings: Sequence[str],
+    rewrites: bool,
     command: Sequence[str],
     watcher: TrainWatcher,
 ) -> TrainResult:
-    """Go on with the training of a run's networks from a checkpoint, or from the beginning."""
+    """Go on with the training of a run's networks from a checkpoint, or from the beginning.
+
+    With `rewrites` the run's config and split are replaced, as `settings` or the user change them.
+    """
     model = build_model(prepared)
     journal = Journal(run, prepared, command, state=None if state is None else state["journal"])
+    # from here on the model is that of the checkpoints, until another is saved
+    files.remove(run.model / "model.json")
+    if rewrites:
+        config, folder = prepared.config, prepared.split.loaded.folder
+        write_splits(run.splits, prepared.split.part_numbers)
+        text = config_text(config, config.name or run.folder.name, folder, run)
+        journal.go_on_with(text, prepared.split.table.digest, settings)
     return _run(_TrainSession(model, prepared, run, journal, watcher, state))
 
 

@@ -31,6 +31,14 @@ def first_repeated(values: Iterable[_Value]) -> list[_Value]:
     return []
 
 
+def byte_size(count: int) -> str:
+    """Return a number of bytes in a unit that shows at least one digit: 3.2 MB."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return counted(count, "byte")
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: 1 row, 1,000 rows, 2 categories, 3 classes."""
     return f"{number:,} {noun if number == 1 else plural(noun)}"

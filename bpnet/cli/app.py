@@ -17,6 +17,7 @@ from bpnet.cli.exit_codes import null_stream
 from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_blocks
 from bpnet.errors import UsageError
 from bpnet.reports.terminal import visible
+from bpnet.workflows.interruption import signals_raise
 
 FIRST_STEPS = """\
 bpnet init flowers.csv --target species
@@ -89,11 +90,9 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     collect_cycles_seldom()
     give_back_large_blocks()
-    # SIGTERM raises KeyboardInterrupt, as Ctrl-C does, and SIGHUP too unless nohup has it ignored
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
-    sys.exit(_run())
+    with signals_raise():
+        code = _run()
+    sys.exit(code)
 
 
 def _run() -> int:
@@ -104,6 +103,8 @@ def _run() -> int:
         # typer's, where the reader of a help text has closed the pipe; Python would write the rest
         sys.stdout = null_stream()
         return 0
+    except typer.Abort as error:  # a signal before or after the verb's own work
+        return 128 + getattr(error.__cause__, "number", signal.SIGINT)
     except OSError as error:  # of a help text: verbs have messages of their own
         sys.stdout = null_stream()
         return _report(f"error: standard output: cannot be written: {error.strerror}\n", 5)

@@ -1,9 +1,10 @@
 """Errors become messages and exit codes; each error class in `bpnet/errors.py` holds its code."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 import typer
@@ -26,9 +27,11 @@ def exit_codes() -> Iterator[None]:
 
             console.print_note(f"Next: bpnet explain {nearest_key(error.key)}".rstrip())
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        raise typer.Exit(InterruptedRunError.exit_code) from None
+    except KeyboardInterrupt as error:
+        with suppress(OSError):  # of a terminal that is gone, as after SIGHUP
+            typer.echo("interrupted", err=True)
+        number = getattr(error, "number", signal.SIGINT)
+        raise typer.Exit(InterruptedRunError("interrupted", number).exit_code) from None
     except BrokenPipeError:
         # the reader has closed the pipe, as `head` does; Python would write the rest at exit
         sys.stdout = null_stream()

@@ -25,7 +25,14 @@ from bpnet.errors import RunError, UsageError
 from bpnet.models.combination import Combination
 from bpnet.models.description import FORMAT, Description
 from bpnet.models.intervals import fit_intervals
-from bpnet.models.model import Model, check_format, first_problem, load_model, not_bpnets
+from bpnet.models.model import (
+    Model,
+    begin_model,
+    check_format,
+    first_problem,
+    load_model,
+    not_bpnets,
+)
 from bpnet.runs import files
 
 Inputs = list[np.ndarray]
@@ -59,7 +66,7 @@ class Ensemble:
         if len(self.members) == 1:
             self.members[0].described(combination=self.combination).save(folder)
             return
-        folder.mkdir(exist_ok=True)
+        begin_model(folder)
         names = [f"member-{k:03d}" for k in range(1, len(self.members) + 1)]
         for name, member in zip(names, self.members, strict=True):
             member.save(folder / name)

@@ -34,8 +34,12 @@ class Model:
     network: Network
 
     def save(self, folder: Path) -> None:
-        """Write model.json and weights.safetensors into a folder, which is created if missing."""
-        folder.mkdir(exist_ok=True)
+        """Write weights.safetensors and then model.json into a folder, created if missing.
+
+        A model that is there already is removed first, so that no reader meets a mixture. Raises
+        RunError.
+        """
+        begin_model(folder)
         digest = weights.write_weights(
             folder / "weights.safetensors",
             dict(_arrays(self.network)),
@@ -116,6 +120,15 @@ class Model:
             if isinstance(target, Quantities):
                 outputs = np.stack([target.decode(replica, origin) for replica in outputs])
         return outputs
+
+
+def begin_model(folder: Path) -> None:
+    """Make the folder of a model, or remove the model.json of the one that is in it."""
+    try:
+        folder.mkdir(exist_ok=True)
+        (folder / "model.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise files.cannot_write(folder, error) from error
 
 
 def load_model(folder: Path) -> Model:

@@ -3,6 +3,9 @@
 import mmap
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,6 +15,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.out_of_core import StoredRows
 from bpnet.errors import RunError
+from bpnet.messages import byte_size
 
 MOST_IN_MEMORY = 512_000_000
 """Encoded rows of more bytes are kept on disk, unless the config says otherwise."""
@@ -47,14 +51,9 @@ class RowStore:
         self._filled = 0
         self._memory = None if folder else np.empty((rows, inputs), dtype)
         if folder:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise RunError(
-                    f"{folder}: the encoded rows cannot be kept here: {error.strerror}; "
-                    "choose a folder with --runs DIR"
-                ) from None
             self._folder = folder
+            with self._disk("kept here"):
+                folder.mkdir(parents=True, exist_ok=True)
             self._types: list[np.dtype[Any]] = [*_NARROW, self._dtype]
             self._file = self._new_file()
 
@@ -63,7 +62,8 @@ class RowStore:
 
     def __exit__(self, *_: object) -> None:
         if self._memory is None:
-            self._file.close()  # its mapping stays valid
+            with self._disk("written"):
+                self._file.close()  # its mapping stays valid
 
     def append(self, x: Array) -> None:
         """Append some rows x (…, I)."""
@@ -84,7 +84,8 @@ class RowStore:
             raise ValueError(f"{self._filled} of {self._rows} rows were appended")
         if self._memory is not None:
             return Rows(self._memory, np.ascontiguousarray(y, self._dtype), weights)
-        mapped, x = self._map()
+        with self._disk("written"):
+            mapped, x = self._map()
         # targets such as 0 and 1 are stored as bytes, if nothing is lost
         with np.errstate(all="ignore"):
             small = y.astype(np.uint8)
@@ -98,18 +99,33 @@ class RowStore:
         window = max(1024, min(65_536, _WINDOW // (self._inputs * self._dtype.itemsize)))
         return StoredRows(x, y, weights, dtype=self._dtype, window=window, release=release)
 
-    def _new_file(self) -> "tempfile._TemporaryFileWrapper[bytes]":
-        needed, free = (
-            self._rows * self._inputs * self._types[0].itemsize,
-            shutil.disk_usage(self._folder).free,
-        )
+    @contextmanager
+    def _disk(self, action: str) -> Iterator[None]:
+        """Raise RunError where the system fails to do something with the file."""
+        try:
+            yield
+        except OSError as error:
+            raise RunError(
+                f"{self._folder}: the encoded rows cannot be {action}: {error.strerror}; "
+                "free disk space, or choose another folder with --runs DIR"
+            ) from None
+
+    def _new_file(self) -> FileIO:
+        needed = self._rows * self._inputs * self._types[0].itemsize
+        with self._disk("kept here"):
+            free = shutil.disk_usage(self._folder).free
         if needed > free:
             raise RunError(
-                f"{self._folder}: the encoded rows need {needed / 1e9:.1f} GB next to the run, "
-                f"and {free / 1e9:.1f} GB are free; choose another folder with --runs DIR, "
+                f"{self._folder}: the encoded rows need {byte_size(needed)} next to the run, "
+                f"and {byte_size(free)} are free; choose another folder with --runs DIR, "
                 "or use fewer columns"
             )
-        return tempfile.TemporaryFile(dir=self._folder, prefix=".rows-")  # type: ignore[return-value]
+        with self._disk("kept here"):
+            # unbuffered: what cannot be written fails here, and not once more when it is closed
+            file: Any = tempfile.TemporaryFile(  # noqa: SIM115 - closed by __exit__
+                dir=self._folder, prefix=".rows-", buffering=0
+            )
+            return getattr(file, "file", file)  # type: ignore[no-any-return]
 
     def _fits(self, x: Array) -> bool:
         with np.errstate(all="ignore"):
@@ -122,23 +138,19 @@ class RowStore:
         """Change to the next wider type, and copy the rows that are there."""
         narrow, there = self._file, self._types.pop(0)
         self._file, step = self._new_file(), max(1, 10_000_000 // (self._inputs * there.itemsize))
-        narrow.seek(0)
-        # about 10 MB at a time
-        for start in range(0, self._filled, step):
-            count = min(step, self._filled - start) * self._inputs
-            self._write(np.frombuffer(narrow.read(count * there.itemsize), there))
-        narrow.close()
+        with narrow, self._disk("written"):
+            narrow.seek(0)
+            # about 10 MB at a time
+            for start in range(0, self._filled, step):
+                count = min(step, self._filled - start) * self._inputs
+                self._write(np.frombuffer(narrow.read(count * there.itemsize), there))
 
     def _write(self, x: Array) -> None:
-        try:
-            self._file.write(np.ascontiguousarray(x, self._types[0]).data)
-        except OSError as error:
-            raise RunError(
-                f"{self._folder}: the encoded rows cannot be written: {error.strerror}; "
-                "free disk space, or choose another folder with --runs DIR"
-            ) from None
+        with self._disk("written"):
+            rest = np.ascontiguousarray(x, self._types[0]).reshape(-1).view(np.uint8).data
+            while rest:
+                rest = rest[self._file.write(rest) :]
 
     def _map(self) -> tuple[mmap.mmap, Array]:
-        self._file.flush()
         mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         return mapped, np.frombuffer(mapped, self._types[0]).reshape(self._rows, self._inputs)

@@ -8,6 +8,7 @@ import functools
 import json
 import math
 import os
+import re
 import secrets
 import stat
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ _RESTORE = "restore it from a copy, or train again"
 _LARGEST = 100_000_000
 """The most bytes of a file of a run that is read at once."""
 _LONGEST_LINE = 10_000
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
 @contextlib.contextmanager
@@ -85,6 +87,14 @@ def write_new(path: Path, text: str) -> None:
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove the temporary files that processes left in a folder when they were killed."""
+    for path in folder.rglob(".*.tmp"):
+        if _TEMPORARY.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

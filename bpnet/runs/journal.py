@@ -1,7 +1,7 @@
 """The journal of a run: run.json at its start and end, and metrics.csv epoch by epoch."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,10 +13,11 @@ import numpy as np
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Record
 from bpnet.engine.stateful import StateDict
+from bpnet.errors import RunError
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.metrics import PartMetrics
-from bpnet.runs.metrics_log import MetricsLog
+from bpnet.runs.metrics_log import MetricsLog, raise_error
 from bpnet.runs.run_file import RunFile, Status
 
 
@@ -78,6 +79,8 @@ class Journal:
         """The replicas that a grid's run keeps, from 0; None for those that have not diverged."""
         self.epoch = 0
         """The last epoch."""
+        self.on_write_error: Callable[[RunError], None] = raise_error
+        """What to do when rows of the logs cannot be written: see `MetricsLog`."""
         self._kept = np.zeros(len(self.seeds), np.int64)  # (R,) the epoch whose weights are kept
         self._diverged: Array = np.zeros(len(self.seeds), bool)
         self._stops: Sequence[str] | None = None
@@ -87,7 +90,7 @@ class Journal:
         if state is not None:
             self._go_on(state, command)
             return
-        self._file = RunFile(
+        self.file = RunFile(
             run.run,
             seed=config.seed,
             data_sha256=prepared.split.table.digest,
@@ -101,14 +104,14 @@ class Journal:
             replicas=[],
             kind="train",
         )
-        self.start = self._file.start
+        self.start = self.file.start
         """The performance counter when the run began."""
 
     def _go_on(self, state: StateDict, command: Sequence[str]) -> None:
         self.epoch, self._kept, self._diverged = state["epoch"], state["kept"], state["diverged"]
         self._warnings, self._sizes = list(state["warnings"]), state["sizes"]
-        self._file = RunFile.reopened(self._run.run, command, seconds=state["seconds"])
-        self.start = self._file.start
+        self.file = RunFile.reopened(self._run.run, command, seconds=state["seconds"])
+        self.start = self.file.start
 
     def go_on_with(self, config: str, data_sha256: str, settings: Sequence[str]) -> None:
         """Replace the config and the data of a run that goes on: see `RunFile.go_on_with`."""
@@ -129,7 +132,10 @@ class Journal:
         }
 
     def _open_log(self, path: Path, columns: Sequence[str]) -> MetricsLog:
-        return self._logs.enter_context(MetricsLog(path, columns, size=self._sizes.get(path.name)))
+        size = self._sizes.get(path.name)
+        return self._logs.enter_context(
+            MetricsLog(path, columns, size=size, on_error=self.on_write_error)
+        )
 
     def __enter__(self) -> Self:
         several = len(self.seeds) > 1
@@ -243,7 +249,7 @@ class Journal:
         """Write how the run ended, and the doctor's advice, into run.json."""
         details = {"seed": self.seeds[self.survivors[0]]} if self.chosen else {}
         several = len(replicas) > 1 or len(self.seeds) > 1
-        self._file.close(
+        self.file.close(
             status,
             **details,
             stop_reason=self.stop_reason or status,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +13,9 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+_TRIES, _PAUSE = 20, 0.01
+"""How often a lock that is taken is tried, and the seconds in between."""
 
 
 class RunLock:
@@ -30,10 +34,7 @@ class RunLock:
             file = open(self._path, "a+b")  # noqa: SIM115 - open as long as the lock is held
         except OSError as error:
             raise cannot_write(self._path, error) from error
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(file):
             file.seek(0)
             process = file.read(100).decode("utf-8", "replace")
             file.close()
@@ -67,6 +68,26 @@ class RunLock:
             self._file = None
 
 
+def _locked(file: BinaryIO) -> bool:
+    """Lock a file, and return False if another process has the lock.
+
+    A process that only looks at the lock has it for a moment, which is waited for. A file system
+    without locks goes without one.
+    """
+    if fcntl is None:
+        return True
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+        except OSError:
+            return True
+        else:
+            return True
+    return False
+
+
 def is_locked(folder: Path) -> bool:
     """Return True if a process that lives has the lock of a run directory."""
     if fcntl is None:
@@ -75,7 +96,7 @@ def is_locked(folder: Path) -> bool:
         with open(folder / ".lock", "rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 return True
     except OSError:
         return False

@@ -1,7 +1,7 @@
 """The logs of members: a row for each epoch of each member, and one for each of its networks."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,8 @@ import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Record
-from bpnet.runs.metrics_log import MetricsLog
+from bpnet.errors import RunError
+from bpnet.runs.metrics_log import MetricsLog, raise_error
 
 _LAST = ("learning_rate", "gradient_norm")
 
@@ -32,6 +33,8 @@ class MembersLog:
         The performance counter when the run began.
     keys
         The names of the columns that say which training a row is of, from the first on.
+    on_error
+        What to do when rows cannot be written: see `MetricsLog`.
     """
 
     def __init__(
@@ -41,7 +44,9 @@ class MembersLog:
         metrics: Sequence[str],
         start: float,
         keys: Sequence[str] = ("member",),
+        on_error: Callable[[RunError], None] = raise_error,
     ) -> None:
+        self._on_error = on_error
         self._paths, self._metrics, self._start = (members, networks), list(metrics), start
         self._names = list(keys)
         self.keys: Mapping[str, int] = {}
@@ -52,12 +57,20 @@ class MembersLog:
         members, networks = self._paths
         self._logs = ExitStack()
         self._members = self._logs.enter_context(
-            MetricsLog(members, [*self._names, "epoch", "step", *columns, "seconds"])
+            MetricsLog(
+                members,
+                [*self._names, "epoch", "step", *columns, "seconds"],
+                on_error=self._on_error,
+            )
         )
         self._networks = None
         if networks is not None:
             self._networks = self._logs.enter_context(
-                MetricsLog(networks, [*self._names, "epoch", "replica", *columns])
+                MetricsLog(
+                    networks,
+                    [*self._names, "epoch", "replica", *columns],
+                    on_error=self._on_error,
+                )
             )
         return self
 

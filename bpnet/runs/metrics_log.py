@@ -1,8 +1,9 @@
 """metrics.csv and its like: rows of numbers, written while training runs."""
 
+import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,11 @@ _MAX_DELAY = 1.0
 Number = int | float
 
 
+def raise_error(error: RunError) -> None:
+    """Raise an error of writing."""
+    raise error
+
+
 class MetricsLog:
     """A CSV file that grows while training runs, so that other programs can read along.
 
@@ -27,42 +33,69 @@ class MetricsLog:
     takes as long as this one.
 
     With `size` the file goes on after so many bytes, of an earlier log that was at least as long.
+
+    Rows that cannot be written are kept, and `on_error` is called, which may raise; they are tried
+    again with the next ones, and at the end.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], *, size: int | None = None) -> None:
-        self._path, self._columns, self._size = path, tuple(columns), size
+    def __init__(
+        self,
+        path: Path,
+        columns: Sequence[str],
+        *,
+        size: int | None = None,
+        on_error: Callable[[RunError], None] = raise_error,
+    ) -> None:
+        self._path, self._columns, self._on_error = path, tuple(columns), on_error
+        self._resumes, self._size = size is not None, size or 0
         self._rows: list[Sequence[Number | None]] = []
+        self._text = b""
+        """Rows as text that could not be written yet."""
         self._oldest = self._latest = 0.0
 
     def __enter__(self) -> Self:
-        if self._size is None:
-            write_text(self._path, ",".join(self._columns) + "\n")
+        header = ",".join(self._columns) + "\n"
+        if not self._resumes:
+            write_text(self._path, header)
+            self._size = len(header.encode())
         try:
-            self._file = open(self._path, "a+b" if self._size is None else "r+b")
-            if self._size is not None:
-                self._cut(self._size)
+            # unbuffered, so that it is known what has been written when a write fails
+            self._file = open(self._path, "r+b", buffering=0)
+            if self._resumes:
+                self._check_length()
+                self._cut()
+            self._file.seek(self._size)
+        except FileNotFoundError as error:
+            if not self._resumes:
+                raise cannot_write(self._path, error) from error
+            raise RunError(
+                f"{self._path}: there is no such file; restore it from a copy, or train again"
+            ) from None
         except OSError as error:
             raise cannot_write(self._path, error) from error
         self._latest = time.perf_counter()
         return self
 
-    def _cut(self, size: int) -> None:
-        """Drop what follows the first bytes."""
+    def _check_length(self) -> None:
+        """Raise RunError if the file is shorter than it was."""
         found = os.fstat(self._file.fileno()).st_size
-        if found < size:
+        if found < self._size:
             self._file.close()
             raise RunError(
-                f"{self._path}: has {found} bytes, but {size} when the run was saved last; "
+                f"{self._path}: has {found} bytes, but {self._size} when the run was saved last; "
                 "restore it from a copy, or train again"
             )
-        self._file.truncate(size)
-        self._file.seek(size)
+
+    def _cut(self) -> None:
+        """Drop what follows the rows that are known to be written."""
+        self._file.seek(self._size)
+        self._file.truncate()
 
     @property
     def size(self) -> int:
-        """The length of the file in bytes, with all rows so far, which are written."""
-        self.flush()
-        return self._file.tell()
+        """The length of the file in bytes, with all rows so far; raises RunError if some lack."""
+        self._write()
+        return self._size
 
     def append(self, *rows: Sequence[Number | None], now: float) -> None:
         """Add the rows of an epoch, with a number or None for each column.
@@ -79,9 +112,35 @@ class MetricsLog:
 
     def flush(self) -> None:
         """Write the rows that are waiting."""
+        try:
+            self._write()
+        except RunError as error:
+            self._on_error(error)
+
+    def _write(self) -> None:
+        """Write the rows that are waiting, or none of them; raises RunError."""
+        again = bool(self._text)
+        self._text += self._waiting_text()
+        if not self._text:
+            return
+        try:
+            if again:
+                self._cut()  # what was written of them
+            rest = memoryview(self._text)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._cut()  # readers find whole rows
+            raise cannot_write(self._path, error) from error
+        self._size += len(self._text)
+        self._text = b""
+
+    def _waiting_text(self) -> bytes:
+        """Return the rows that are waiting, which then wait no more, as lines."""
         rows, self._rows = self._rows, []
         if not rows:
-            return
+            return b""
         misfits = [row for row in rows if len(row) != len(self._columns)]
         if misfits:
             raise ValueError(
@@ -95,11 +154,7 @@ class MetricsLog:
         )
         if b"N" in text or b"I" in text:
             text = text.replace(b"NaN", b"nan").replace(b"Infinity", b"inf")
-        try:
-            self._file.write(text + b"\n")
-            self._file.flush()
-        except OSError as error:
-            raise cannot_write(self._path, error) from error
+        return text + b"\n"
 
     def __exit__(
         self,
@@ -109,10 +164,10 @@ class MetricsLog:
     ) -> None:
         try:
             with self._file:
-                self.flush()
+                self._write()
                 os.fsync(self._file.fileno())
                 if os.fstat(self._file.fileno()).st_nlink == 0:  # deleted while it was written
                     self._file.seek(0)
-                    write_bytes(self._path, self._file.read())
+                    write_bytes(self._path, self._file.readall())
         except OSError as failure:
             raise cannot_write(self._path, failure) from failure

@@ -1,11 +1,13 @@
 """run.json: how a run began and how it ended, with its seed, versions and timings."""
 
+import contextlib
 import hashlib
 import platform
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -16,13 +18,18 @@ from bpnet.errors import RunError
 from bpnet.runs import files
 from bpnet.runs.lock import RunLock, is_locked
 
+_RUNNING = b'"status": "running",'
+_FAILED = b'"status": "failed", '
+"""What takes the place of the other, byte for byte."""
+
 Status = Literal["finished", "diverged", "interrupted", "failed"]
 
 
 class RunFile:
     """run.json of one run, written when the run begins and again when it ends.
 
-    In between the run is locked.
+    In between the run is locked. Leaving it as a context manager, without `close` before, marks the
+    run as failed; if that cannot be written either, it is one whose process has died.
     """
 
     def __init__(
@@ -42,6 +49,7 @@ class RunFile:
         self.start = time.perf_counter() if start is None else start
         self._path, self._lock = path, RunLock(path.parent)
         self._lock.acquire()
+        self._open = True
         self._content: dict[str, Any] = {
             "status": "running",
             "seed": seed,
@@ -71,6 +79,8 @@ class RunFile:
         file = cls.__new__(cls)
         file._path, file._lock = path, RunLock(path.parent)
         file._lock.acquire()
+        file._open = True
+        files.remove_temporary(path.parent)  # of processes that were killed
         file.start = time.perf_counter() - seconds
         content = read_run_file(path)
         resumed = [*content.get("resumed", []), {"at": _now(), "command": list(command)}]
@@ -100,10 +110,39 @@ class RunFile:
             "seconds": round(time.perf_counter() - self.start, 6),
             **details,
         }
-        try:
-            files.write_json(self._path, self._content)
-        finally:
-            self._lock.release()
+        files.write_json(self._path, self._content)
+        self._leave()
+
+    @property
+    def folder(self) -> Path:
+        """The run directory."""
+        return self._path.parent
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._open:
+            return
+        if isinstance(error, KeyboardInterrupt):  # a second one: nothing more is written
+            self._leave()
+            return
+        with contextlib.suppress(OSError), open(self._path, "r+b") as file:
+            # in place, which needs no room on a full disk
+            position = file.read().find(_RUNNING)
+            if position >= 0:
+                file.seek(position)
+                file.write(_FAILED)
+        self._leave()
+
+    def _leave(self) -> None:
+        self._open = False
+        self._lock.release()
 
 
 def read_run_file(path: Path) -> dict[str, Any]:

@@ -217,7 +217,7 @@ class _CVSession(TrainingSession):
         scratch: Path,
         watcher: FoldWatcher,
     ) -> None:
-        super().__init__(watcher, opened.loaded.config.checkpoint)
+        super().__init__(watcher, opened.loaded.config.checkpoint, run_file)
         self._begin_pass = watcher.begin_pass
         self._passes, self._opened = passes, opened
         self._run, self._run_file, self._scratch = run, run_file, scratch
@@ -232,7 +232,7 @@ class _CVSession(TrainingSession):
         validated = bool(len(first.fold.parts["validation"]))
         names = first.fitted.resolved.metric_columns(validated=validated)
         columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
-        with MetricsLog(self._run.folds_csv, columns) as log:
+        with MetricsLog(self._run.folds_csv, columns, on_error=self.on_write_error) as log:
             for number, group in enumerate(self._passes, start=1):
                 self._train_pass(number, group, log)
                 if self.interruption.requested:  # while its results were collected
@@ -303,19 +303,17 @@ class _CVSession(TrainingSession):
 
     def save(self, status: Status) -> None:
         """Write the model, the predictions, the metrics and the end of run.json."""
-        try:
-            # passes group folds by shape, not by number
-            self.trained.folds.sort(key=lambda fold: (fold.result.repeat, fold.result.fold))
-            if self.trained.folds:
-                self._save_folds(self.trained.folds)
-        finally:
-            results = self.trained.results
-            self._run_file.close(
-                status,
-                stop_reason=results[0].stop_reason if status == "finished" else status,
-                folds=[asdict(result) for result in results],
-                left_out=self.trained.left_out,
-            )
+        # passes group folds by shape, not by number
+        self.trained.folds.sort(key=lambda fold: (fold.result.repeat, fold.result.fold))
+        if self.trained.folds:
+            self._save_folds(self.trained.folds)
+        results = self.trained.results
+        self._run_file.close(
+            status,
+            stop_reason=results[0].stop_reason if status == "finished" else status,
+            folds=[asdict(result) for result in results],
+            left_out=self.trained.left_out,
+        )
 
     def _save_folds(self, folds: Sequence[_TrainedFold]) -> None:
         Ensemble([fold.member for fold in folds]).save(self._run.model)

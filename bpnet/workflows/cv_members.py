@@ -51,7 +51,7 @@ class MembersCVSession(MemberSession):
         watcher: MemberWatcher,
     ) -> None:
         checkpoint = opened.loaded.config.checkpoint
-        super().__init__(run.folder, scratch, watcher, checkpoint)
+        super().__init__(run.folder, scratch, watcher, checkpoint, run_file)
         self._opened, self._folds, self._plans = opened, folds, plans
         self._run, self._run_file = run, run_file
         self._predictions: list[FoldPredictions] = []
@@ -64,7 +64,9 @@ class MembersCVSession(MemberSession):
         """Train an ensemble for each fold; all have diverged if no fold is left."""
         keys = ("repeat", "fold", "member")
         columns = self._plans[0].columns
-        log = MembersLog(self._run.folds_csv, None, columns, self._run_file.start, keys)
+        log = MembersLog(
+            self._run.folds_csv, None, columns, self._run_file.start, keys, self.on_write_error
+        )
         with log:
             for number, (fold, plan) in enumerate(zip(self._folds, self._plans, strict=True)):
                 log.keys = {"repeat": fold.repeat, "fold": fold.fold}
@@ -102,24 +104,22 @@ class MembersCVSession(MemberSession):
 
     def save(self, status: Status) -> None:
         """Write the predictions, the metrics and the end of run.json."""
-        try:
-            if self.results:
-                fitted = self._plans[0].members[0]
-                self.estimates = estimate_metrics(self.results)
-                values = self._opened.target_values.values
-                write_predictions(self._run.predictions, self._predictions, fitted.target, values)
-                files.write_json(
-                    self._run.metrics_json,
-                    metrics_document(self.estimates, self.results, fitted.positive),
-                )
-        finally:
-            self._run_file.close(
-                status,
-                stop_reason=self.results[0].stop_reason if status == "finished" else status,
-                folds=[asdict(result) for result in self.results],
-                left_out=self.left_out,
-                keeps_model=False,
+        if self.results:
+            fitted = self._plans[0].members[0]
+            self.estimates = estimate_metrics(self.results)
+            values = self._opened.target_values.values
+            write_predictions(self._run.predictions, self._predictions, fitted.target, values)
+            files.write_json(
+                self._run.metrics_json,
+                metrics_document(self.estimates, self.results, fitted.positive),
             )
+        self._run_file.close(
+            status,
+            stop_reason=self.results[0].stop_reason if status == "finished" else status,
+            folds=[asdict(result) for result in self.results],
+            left_out=self.left_out,
+            keeps_model=False,
+        )
 
     def raise_unless_finished(self, status: Status, learning_rate: float) -> None:
         """Raise InterruptedRunError or DivergedError if the training ended so."""

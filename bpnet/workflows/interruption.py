@@ -10,8 +10,38 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
-class SecondInterruption(KeyboardInterrupt):
+class SignalInterrupt(KeyboardInterrupt):
+    """A signal that ends the command, with its number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class SecondInterruption(SignalInterrupt):
     """A second signal, after which nothing more is saved."""
+
+
+def raise_interrupt(number: int, _frame: FrameType | None) -> None:
+    """Raise SignalInterrupt: the handler of signals outside of a training."""
+    raise SignalInterrupt(number)
+
+
+@contextmanager
+def signals_raise() -> Iterator[None]:
+    """Let signals raise SignalInterrupt, but those that the caller ignores, as nohup does SIGHUP.
+
+    At the end the handlers are those of before.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, raise_interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass
@@ -31,31 +61,40 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Turn the first signal into KeyboardInterrupt, and a second into SecondInterruption.
+    """Turn the first signal into SignalInterrupt, and a second into SecondInterruption.
 
-    The first is only noted if it arrives while `postponed` is set. Outside the main thread, where
-    signals cannot be handled, nothing changes.
+    The first is only noted if it arrives while `postponed` is set; those after the second are
+    ignored, for the command ends already. Outside the main thread, where signals cannot be handled,
+    nothing changes.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption
         return
 
+    # a signal that the caller ignores or handles itself stays as it is
+    handlers = (signal.default_int_handler, raise_interrupt)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler in handlers}
+    left = False
+
     def interrupt(number: int, _frame: FrameType | None) -> None:
+        nonlocal left
         if interruption.requested:
-            raise SecondInterruption
+            left = True
+            for each in before:
+                signal.signal(each, signal.SIG_IGN)
+            raise SecondInterruption(number)
         interruption.number = number
         if not interruption.postponed:
-            raise KeyboardInterrupt
+            raise SignalInterrupt(number)
 
-    # a signal that the caller ignores or handles itself stays as it is
-    numbers = [
-        number for number in SIGNALS if signal.getsignal(number) is signal.default_int_handler
-    ]
-    for number in numbers:
+    for number in before:
         signal.signal(number, interrupt)
     try:
         yield interruption
     finally:
-        for number in numbers:
-            signal.signal(number, signal.default_int_handler)
+        for number, handler in before.items():
+            # the command line's stay ignored while it leaves, until `signals_raise` ends
+            if not left or handler is not raise_interrupt:
+                signal.signal(number, handler)

@@ -8,6 +8,7 @@ from pathlib import Path
 from bpnet.config.checkpoint import Checkpoint
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.runs.members_log import MembersLog
+from bpnet.runs.run_file import RunFile
 from bpnet.workflows.growing_ensemble import GrowingEnsemble
 from bpnet.workflows.member_training import MemberTraining, TrainedMember
 from bpnet.workflows.members_plan import MembersPlan
@@ -35,9 +36,14 @@ class MemberSession(TrainingSession):
     """A training of the members of plans, for a run directory; a subclass says what is saved."""
 
     def __init__(
-        self, run: Path, scratch: Path, watcher: MemberWatcher, checkpoint: Checkpoint
+        self,
+        run: Path,
+        scratch: Path,
+        watcher: MemberWatcher,
+        checkpoint: Checkpoint,
+        run_file: RunFile,
     ) -> None:
-        super().__init__(watcher, checkpoint)
+        super().__init__(watcher, checkpoint, run_file)
         self.run_folder, self._scratch = run, scratch
         self._begin_member = watcher.begin_member
         self.seconds = 0.0

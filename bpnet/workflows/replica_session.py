@@ -53,7 +53,8 @@ class ReplicaSession(TrainingSession):
         keep_before: bool = False,
         state: StateDict | None = None,
     ) -> None:
-        super().__init__(watcher, prepared.config.checkpoint)
+        super().__init__(watcher, prepared.config.checkpoint, journal.file)
+        journal.on_write_error = self.on_write_error
         self._state, self._checkpoints = state, Checkpoints(run.checkpoints)
         self._begin = watcher.begin
         self._model, self._prepared, self._run, self._journal = model, prepared, run, journal

@@ -3,16 +3,18 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Protocol
 
 from bpnet.config.checkpoint import Checkpoint
 from bpnet.engine.loop.fit import Fit, Record
 from bpnet.engine.network import Network
+from bpnet.errors import RunError
+from bpnet.messages import shell_path
 from bpnet.models.threads import suited_threads
 from bpnet.preparation.encode import EncodedDataset
-from bpnet.runs.run_file import Status
+from bpnet.runs.run_file import RunFile, Status
 from bpnet.workflows.interruption import Interruption, SecondInterruption, interruptible
 from bpnet.workflows.rhythm import Rhythm
 
@@ -73,14 +75,16 @@ class TrainingSession(ABC):
     A subclass defines how to train and what to save; `run` does both.
     """
 
-    def __init__(self, watcher: Watcher, checkpoint: Checkpoint) -> None:
-        self._watcher = watcher
+    def __init__(self, watcher: Watcher, checkpoint: Checkpoint, run_file: RunFile) -> None:
+        self._watcher, self._file = watcher, run_file
         self.interruption = Interruption()
         self.deadline: float | None = None
         """The performance counter at which the time budget is spent; None if there is none."""
         self.fitting: Fit | None = None
         """The training of networks that goes on now."""
         self._rhythm = Rhythm(checkpoint)
+        self._continues = checkpoint.on_write_error == "continue"
+        self._unwritten = False
         self._may_end = False
 
     @abstractmethod
@@ -101,22 +105,46 @@ class TrainingSession(ABC):
         The first Ctrl-C, SIGTERM or SIGHUP ends the training with the status "interrupted"; one
         that arrives while the training is saved is only noted in `interruption.requested`. A second
         one leaves at once. Any other exception is raised again after saving, with the status
-        "failed".
+        "failed"; a RunError tells how the training can go on.
         """
-        with interruptible() as self.interruption:
+        with interruptible() as self.interruption, self._file:
             try:
                 status = self.train()
             except SecondInterruption:
                 raise
             except KeyboardInterrupt:
                 status = "interrupted"
-            except BaseException:
+            except BaseException as error:
                 self.interruption.postponed = True
-                self.save("failed")
+                with suppress(RunError):  # the first error is the cause of those that follow
+                    self.save("failed")
+                if isinstance(error, RunError):
+                    raise self._with_next_step(error) from error
                 raise
             self.interruption.postponed = True  # from now on a signal is only noted
-            self.save(status)
+            try:
+                self.save(status)
+            except RunError as error:
+                raise self._with_next_step(error) from error
         return status
+
+    def _with_next_step(self, error: RunError) -> RunError:
+        """Return an error of a training that was cut off, with the command that goes on with it."""
+        *others, last = error.problems
+        command = f"bpnet resume {shell_path(self._file.folder)}"
+        return RunError([*others, f"{last}; then go on: {command}"])
+
+    def on_write_error(self, error: RunError) -> None:
+        """Raise the error of a log or a checkpoint, or warn of the first if the training goes on.
+
+        What could not be written is tried again.
+        """
+        if not self._continues:
+            raise error
+        if not self._unwritten:
+            self._unwritten = True
+            text = "; ".join(error.problems)
+            self._watcher.warn(f"{text}; the training goes on in memory, and tries again")
 
     @property
     def out_of_time(self) -> bool:
@@ -137,7 +165,10 @@ class TrainingSession(ABC):
             self._checkpoint()
 
     def _checkpoint(self, *, flush: bool = True) -> None:
-        self.write_checkpoint(flush=flush)
+        try:
+            self.write_checkpoint(flush=flush)
+        except RunError as error:
+            self.on_write_error(error)
         self._rhythm.restart()
 
     def watch(self, epochs: Generator[tuple[Record, Mapping[str, float]], None, None]) -> bool:

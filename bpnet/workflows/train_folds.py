@@ -164,7 +164,7 @@ class FoldsSession(MemberSession):
         watcher: MemberWatcher,
         title: str = "",
     ) -> None:
-        super().__init__(run.folder, scratch, watcher, plan.config.checkpoint)
+        super().__init__(run.folder, scratch, watcher, plan.config.checkpoint, run_file)
         self._title = title
         self._plan, self._run, self._run_file = plan, run, run_file
         self._ready = [first]
@@ -184,6 +184,7 @@ class FoldsSession(MemberSession):
             self._run.replicas_csv,
             self._plan.columns,
             self._run_file.start,
+            on_error=self.on_write_error,
         )
         with log:
             self.train_members(self._plan, log, self.trained, first=self._ready, title=self._title)
@@ -191,16 +192,14 @@ class FoldsSession(MemberSession):
 
     def save(self, status: Status) -> None:
         """Write the model, the predictions, the metrics and the end of run.json."""
-        try:
-            if self.trained:
-                self._save_model(combine_members(self._plan, self.trained))
-        finally:
-            self._run_file.close(
-                status,
-                stop_reason=self.trained[0].stop_reason if status == "finished" else status,
-                members=[asdict(member) for member in self._members],
-                not_begun=self.not_begun,
-            )
+        if self.trained:
+            self._save_model(combine_members(self._plan, self.trained))
+        self._run_file.close(
+            status,
+            stop_reason=self.trained[0].stop_reason if status == "finished" else status,
+            members=[asdict(member) for member in self._members],
+            not_begun=self.not_begun,
+        )
 
     def _save_model(self, combined: CombinedMembers) -> None:
         plan, target = self._plan, combined.ensemble.description.target

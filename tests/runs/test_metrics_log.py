@@ -1,11 +1,12 @@
 """metrics.csv: exact round trips, what is on disk when, and disks that are full."""
 
 import csv
-import functools
+import errno
 import math
 from pathlib import Path
 
 import pytest
+from failing_files import Failure, failing_open, full
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,13 +141,10 @@ def test_a_log_in_a_missing_folder(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
 def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "metrics.csv"
-    full = functools.partial(Path.open, Path("/dev/full"))
-    monkeypatch.setattr(
-        metrics_log, "open", lambda _, *mode, **rest: full(*mode, **rest), raising=False
-    )
+    failure = full(2)  # opening it is the first call
+    monkeypatch.setattr(metrics_log, "open", failing_open(failure), raising=False)
     monkeypatch.setattr(metrics_log, "_MAX_DELAY", 0.0)
     metrics = MetricsLog(path, ["epoch"]).__enter__()
     with pytest.raises(
@@ -157,3 +155,64 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(RunError, match="cannot be written: No space left on device"):
         metrics.__exit__(None, None, None)
     assert metrics._file.closed
+    assert path.read_text().startswith("epoch\n")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(1, 3))
+def test_rows_that_could_not_be_written_are_written_later(
+    tmp_path_factory: pytest.TempPathFactory, written: list[bool], each: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "metrics.csv"
+    failure, errors = Failure(0, errno.ENOSPC), list[RunError]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics_log, "open", failing_open(failure), raising=False)
+        rows = [[10**k, k] for k in range(each * len(written))]
+        with MetricsLog(path, ["a", "b"], on_error=errors.append) as metrics:
+            for k, works in enumerate(written):
+                failure.call, failure.calls = (0 if works else 1), 0
+                metrics.append(*rows[k * each :][:each], now=0.0)
+                metrics.flush()
+                lines = path.read_text().split("\n")
+                assert lines[-1] == ""  # the rows are whole
+                assert len(lines) - 2 == (k + 1) * each if works else len(lines) - 2 <= k * each
+            failure.call = 0
+    assert len(errors) == written.count(False)
+    assert path.read_text() == "a,b\n" + "".join(f"{a},{b}\n" for a, b in rows)
+
+
+def test_a_size_is_that_of_written_rows_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, failure = tmp_path / "metrics.csv", full(2)
+    monkeypatch.setattr(metrics_log, "open", failing_open(failure), raising=False)
+    with MetricsLog(path, ["a"], on_error=lambda error: None) as metrics:
+        metrics.append([1], now=0.0)
+        with pytest.raises(RunError, match="No space left"):
+            _ = metrics.size
+        failure.call = 10**9
+        assert metrics.size == path.stat().st_size == len("a\n1\n")
+
+
+def test_a_log_that_was_deleted_is_restored(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    with MetricsLog(path, ["a"]) as metrics:
+        metrics.append([1], now=0.0)
+        metrics.flush()
+        path.unlink()
+        metrics.append([2], now=0.0)
+    assert path.read_text() == "a\n1\n2\n"
+
+
+def test_a_log_goes_on_after_what_is_saved(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("a\n1\n2\n3")
+    with MetricsLog(path, ["a"], size=4) as metrics:
+        metrics.append([5], now=0.0)
+    assert path.read_text() == "a\n1\n5\n"
+    path.unlink()
+    with pytest.raises(RunError, match="there is no such file"):
+        MetricsLog(path, ["a"], size=4).__enter__()
+    path.write_text("a\n")
+    with pytest.raises(RunError, match="has 2 bytes, but 4 when the run was saved last"):
+        MetricsLog(path, ["a"], size=4).__enter__()

@@ -1,14 +1,18 @@
 """The training session: it saves once, however training ends; an interruption waits for that."""
 
+import json
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from workflow_runs import Watcher
 
 from bpnet.config.checkpoint import Checkpoint
-from bpnet.runs.run_file import Status
-from bpnet.workflows.interruption import SecondInterruption
+from bpnet.errors import RunError
+from bpnet.runs.lock import is_locked
+from bpnet.runs.run_file import RunFile, Status, run_status
+from bpnet.workflows.interruption import SecondInterruption, SignalInterrupt, signals_raise
 from bpnet.workflows.session import TrainingSession
 
 
@@ -23,8 +27,12 @@ def ctrl_c() -> None:
 class Session(TrainingSession):
     """A session whose steps are given, and which notes what it saves."""
 
-    def __init__(self, step: Callable[[], None], save: Callable[[], None] = nothing) -> None:
-        super().__init__(Watcher(), Checkpoint())
+    def __init__(
+        self, folder: Path, step: Callable[[], None], save: Callable[[], None] = nothing
+    ) -> None:
+        self.file = folder / "run.json"
+        run_file = RunFile(self.file, seed=1, data_sha256="", command=["bpnet"])
+        super().__init__(Watcher(), Checkpoint(), run_file)
         self._step, self._save = step, save
         self.saved: list[Status] = []
 
@@ -48,34 +56,94 @@ class Session(TrainingSession):
         (nothing, ctrl_c, "finished", True),
     ],
 )
-def test_a_training_is_saved_once_with_its_status(step, save, status, asked):
-    session = Session(step, save)
+def test_a_training_is_saved_once_with_its_status(tmp_path, step, save, status, asked):
+    session = Session(tmp_path, step, save)
     assert session.run() == status
     assert session.saved == [status]
     assert session.interruption.requested is asked
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_training_that_fails_is_saved_and_the_error_goes_on():
+def test_a_training_that_fails_is_saved_and_the_error_goes_on(tmp_path):
     def fail() -> None:
         raise OSError("no space left")
 
-    session = Session(fail)
+    session = Session(tmp_path, fail)
     with pytest.raises(OSError, match="no space left"):
         session.run()
     assert session.saved == ["failed"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_second_interruption_leaves_at_once():
+def test_a_second_interruption_leaves_at_once(tmp_path):
     def twice() -> None:
         try:
             ctrl_c()
         finally:
             ctrl_c()
 
-    session = Session(twice)
+    session = Session(tmp_path, twice)
     with pytest.raises(SecondInterruption):
         session.run()
     assert session.saved == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert not is_locked(tmp_path)
+    assert run_status(session.file) == "died"
+
+
+def test_a_run_that_cannot_be_saved_has_failed_and_names_what_goes_on_with_it(tmp_path):
+    def full() -> None:
+        raise RunError("model.json: cannot be written: No space left on device")
+
+    session = Session(tmp_path, nothing, full)
+    with pytest.raises(RunError, match=r"No space left on device; then go on: bpnet resume \S+"):
+        session.run()
+    assert session.saved == []
+    assert not is_locked(tmp_path)
+    # in place: the file has kept its length, and parses
+    assert json.loads(session.file.read_text())["status"] == run_status(session.file) == "failed"
+
+
+def test_the_first_error_is_the_one_that_is_reported(tmp_path):
+    def fail(text: str) -> Callable[[], None]:
+        def step() -> None:
+            raise RunError(text)
+
+        return step
+
+    session = Session(tmp_path, fail("metrics.csv: full"), fail("model.json: full"))
+    with pytest.raises(RunError, match=r"metrics\.csv: full"):
+        session.run()
+    assert run_status(session.file) == "failed"
+
+
+def test_a_signal_outside_of_a_training_keeps_its_number():
+    before = signal.getsignal(signal.SIGTERM)
+    with signals_raise(), pytest.raises(SignalInterrupt) as caught:
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.value.number == signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_an_ignored_signal_stays_ignored(tmp_path):
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with signals_raise():
+            session = Session(tmp_path, lambda: signal.raise_signal(signal.SIGTERM))
+            assert session.run() == "finished"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_after_the_second_signal_the_command_line_ignores_further_ones(tmp_path):
+    def twice() -> None:
+        try:
+            ctrl_c()
+        finally:
+            ctrl_c()
+
+    with signals_raise():
+        with pytest.raises(SecondInterruption):
+            Session(tmp_path, twice).run()
+        ctrl_c()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -115,7 +115,7 @@ class Journal:
 
     def go_on_with(self, config: str, data_sha256: str, settings: Sequence[str]) -> None:
         """Replace the config and the data of a run that goes on: see `RunFile.go_on_with`."""
-        self._file.go_on_with(config, data_sha256, settings)
+        self.file.go_on_with(config, data_sha256, settings)
 
     def state(self) -> dict[str, Any]:
         """Return what another journal needs to go on from here; the logs are written so far."""

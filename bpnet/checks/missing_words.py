@@ -48,9 +48,9 @@ def find_missing_words(
     """
     chunk = next(iter(table.chunks(dict.fromkeys([*features, *targets], "text"))))
     words: dict[str, None] = {}
-    columns = []
+    columns, of_targets = [], set(targets)
     for name in [*features, *targets]:
-        fewest = MAX_INTEGER_CLASSES + 1 if name in targets else _FEWEST_NUMBERS
+        fewest = MAX_INTEGER_CLASSES + 1 if name in of_targets else _FEWEST_NUMBERS
         if found := missing_words(chunk.column(name), fewest):
             words |= dict.fromkeys(found)
             columns.append(name)

@@ -111,8 +111,10 @@ class GradientClipping(Component):
                 np.maximum(gradient, -self.value, out=gradient)
                 np.minimum(gradient, self.value, out=gradient)
         if self.norm is not None:
+            # as a number of the gradient's precision: 1e39 is infinite in float32
+            most = min(self.norm, float(np.finfo(gradients[0].dtype).max))
             # |g| (R, 1)
             norm = np.sqrt(sum(np.vecdot(gradient, gradient) for gradient in gradients))[:, None]
             for gradient in gradients:
                 # a gradient that is short enough is multiplied by exactly 1
-                np.multiply(gradient, self.norm / np.maximum(norm, self.norm), out=gradient)
+                np.multiply(gradient, most / np.maximum(norm, most), out=gradient)

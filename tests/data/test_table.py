@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -181,3 +182,21 @@ def test_a_file_that_is_not_there_is_answered_with_a_near_miss(tmp_path: Path):
     assert f"did you mean '{tmp_path / 'flowers.csv'}'?" in str(caught.value)
     with pytest.raises(DataError, match="no such file; check the path"):
         open_table(tmp_path / "zzz" / "9.csv")
+
+
+@pytest.mark.parametrize("change", ["longer", "as long", "replaced"])
+def test_a_file_that_changes_while_it_is_read_is_refused(change: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n1,2\n3,4\n")
+    table = open_table(path)
+    assert len(table) == 2
+    digest = table.files[0].digest
+    if change == "replaced":
+        (tmp_path / "new.csv").write_text("a,y\n1,2\n3,5\n")
+        (tmp_path / "new.csv").rename(path)
+    else:
+        path.write_text("a,y\n1,2\n3,5\n" + "5,6\n" * (change == "longer"))
+        os.utime(path, ns=(1, 1))
+    with pytest.raises(DataError, match="has changed while it was read"):
+        table.digest  # noqa: B018
+    assert open_table(path).digest != digest

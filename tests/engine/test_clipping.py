@@ -65,3 +65,11 @@ def test_clipping_by_value_comes_before_that_by_norm():
 def test_clipping_leaves_a_small_gradient_alone():
     free, clipped = one_step(GradientClipping(value=1e6, norm=1e6), 1.0)
     assert np.array_equal(free, clipped)
+
+
+def test_a_norm_beyond_the_precision_bounds_nothing():
+    gradient = np.array([[3.0, -4.0], [1e30, 0.0]], np.float32)
+    expected = gradient.copy()
+    with np.errstate(over="ignore"):  # the second norm
+        GradientClipping(norm=1e39).clip(gradient)
+    np.testing.assert_array_equal(gradient[0], expected[0])

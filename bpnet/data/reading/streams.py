@@ -4,6 +4,7 @@ import codecs
 import gzip
 import hashlib
 import io
+import os
 import stat
 import sys
 import tempfile
@@ -42,7 +43,35 @@ def file_opener(path: str | Path) -> Opener:
     with _open(Path(path), name) as stream:  # a missing file is reported now
         if is_pipe(path):
             return _copied_opener(stream, name)
-    return lambda: _decompressed(_open(Path(path), name), name)
+    return _FileOpener(Path(path), name)
+
+
+class _FileOpener:
+    """Opens a file, decompressed; raises DataError once it is not the file that it was at first.
+
+    A table is read several times, and its digest must be that of the rows that were read.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+        with _open(path, name) as stream:
+            self._state = _state(stream)
+
+    def __call__(self) -> BinaryIO:
+        stream = _open(self._path, self._name)
+        if _state(stream) != self._state:
+            stream.close()
+            raise DataError(
+                f"{self._name}: the file has changed while it was read; run the command again "
+                "when nothing else writes to it"
+            )
+        return _decompressed(stream, self._name)
+
+
+def _state(stream: BinaryIO) -> tuple[int, int, int]:
+    """Return what changes when a file is written to or replaced: inode, size, time in ns."""
+    status = os.fstat(stream.fileno())
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def is_pipe(path: str | Path) -> bool:
@@ -104,6 +133,7 @@ def sha256(opener: Opener, name: str) -> str:
     with stream_errors(name), opener() as stream:
         while piece := stream.read(1 << 20):
             digest.update(piece)
+        opener().close()  # which raises DataError if the file has changed in between
     return digest.hexdigest()
 
 

@@ -8,9 +8,10 @@ from bpnet.models.averaging import compared_rows, error_ratios
 
 def test_two_rows_by_hand():
     # three networks; the first row trained the first two, the second row all three
-    errors = np.array([[1.0, 2.0], [3.0, 2.0], [9.0, 5.0]])[..., None]
+    errors = np.array([[1.0, 2.0], [3.0, 2.0], [-9.0, 5.0]])[..., None]
     trained = np.array([[True, True], [True, True], [False, True]])
-    # mean squares (1 + 9) / 2 and (4 + 4 + 25) / 3; variances 2 and 3
+    # mean squares (1 + 9) / 2 and (4 + 4 + 25) / 3; variances 2 and 3; of the first row what the
+    # networks that have seen it have in common is more, (9 · 2)² / (1 · 3), but of the other sign
     share = (2 + 3) / (5 + 11)
     held_out = np.array([[4.0], [-4.0]])
     (ratio,) = error_ratios(errors, trained, held_out, before=1, after=3)
@@ -20,6 +21,23 @@ def test_two_rows_by_hand():
     assert error_ratios(errors, trained, held_out, before=3, after=3) == 1
     # one network in place of three: the error would be larger, and stays
     assert error_ratios(errors, trained, held_out, before=3, after=1) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "share"),
+    [
+        # two rows that the first two networks trained on: the mean products are (2 · 3 + 2 · 0) / 2
+        # and 1 · 3, so that the networks have 3² / 3 of the unseen 9 / 2 in common
+        ([[1, 3, 3], [3, 1, 0]], 2 / 3),
+        # a row that two networks hold out, beside two that nothing can be told by
+        ([[1, -1, 3, 1]], 3 / 5),
+    ],
+)
+def test_rows_that_a_network_has_not_seen_by_hand(rows, share):
+    errors = np.array(rows, float).T[..., None]
+    trained = np.repeat(np.arange(len(errors))[:, None] < 2, len(rows), axis=1)
+    (ratio,) = error_ratios(errors, trained, np.full((2, 1), 1e-9), before=1, after=4)
+    assert ratio == pytest.approx(np.sqrt(1 - (1 - share) * 3 / 4))
 
 
 def test_where_no_row_trained_two_networks_the_ratio_is_1():

@@ -128,8 +128,13 @@ def test_of_folds_errors_count_as_those_of_all_networks_by_hand(of_folds):
         seen = np.array(
             [[each[k][i] for k in range(4) if k + 1 != own] for i, own in enumerate(fold)]
         )
-        share = seen.var(axis=1, ddof=1).mean() / ((seen - truth[:, None]) ** 2).mean()
-        ratio = np.sqrt(1 - share * 3 / 4)
+        left, unseen = seen - truth[:, None], held_out - truth
+        pairs = [(left[:, k] * left[:, j]).mean() for k, j in ((0, 1), (0, 2), (1, 2))]
+        common = max(
+            1 - seen.var(axis=1, ddof=1).mean() / (left**2).mean(),
+            (unseen[:, None] * left).mean() ** 2 / np.mean(pairs) / (unseen**2).mean(),
+        )
+        ratio = np.sqrt(1 - (1 - common) * 3 / 4)
         assert ratio < 0.99
         expected = fit_interval(held_out, truth, ratio)
         assert (interval.rows, interval.ranks) == (expected.rows, expected.ranks)

@@ -60,7 +60,7 @@ def error_ratios(
 
 
 def _seen_share(errors: Floats, trained: np.ndarray, whole: Floats) -> Floats:
-    """Return 1 - ρ (K,) from rows that networks trained on, of errors with the mean square given."""
+    """Return 1 - ρ (K,) from rows that networks trained on; `whole` is E (ε - δ)² (K,)."""
     count = trained.sum(axis=0)  # (n, 1)
     errors = np.where(trained, errors, 0.0)
     between = np.where(trained, errors - errors.sum(axis=0) / count, 0.0)

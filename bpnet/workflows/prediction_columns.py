@@ -31,8 +31,12 @@ def prediction_columns(
     intervals of quantities.
     """
     each = model.predict_each(x)
-    predictions = model.combine(each)
-    if not np.isfinite(predictions).all():
+    with np.errstate(all="ignore"):  # what is not finite is an error below
+        predictions = model.combine(each)
+        disagreement = model.disagreement(each, predictions) if model.networks > 1 else None
+    if not np.isfinite(predictions).all() or not (
+        disagreement is None or np.isfinite(disagreement).all()
+    ):
         raise RunError(
             "a prediction is not a finite number; "
             "the model's weights, or the table's values, are too large"
@@ -40,7 +44,7 @@ def prediction_columns(
     return [
         *_prediction_columns(model, predictions, top, probabilities),
         *_interval_columns(model, predictions, levels),
-        *_disagreement_columns(model, each, predictions),
+        *_disagreement_columns(model, disagreement),
     ]
 
 
@@ -121,13 +125,13 @@ def _label_columns(
             yield f"probability_{name}", values
 
 
-def _disagreement_columns(model: Ensemble, each: Array, predictions: Array) -> _NamedColumns:
-    if model.networks == 1:
+def _disagreement_columns(model: Ensemble, disagreement: Array | None) -> _NamedColumns:
+    if disagreement is None:
         return
     names = model.description.target.names
-    disagreement = numbers(model, model.disagreement(each, predictions), differences=True)
-    if len(disagreement) == 1:
-        yield "disagreement", disagreement[0]
+    columns = numbers(model, disagreement, differences=True)
+    if len(columns) == 1:
+        yield "disagreement", columns[0]
         return
-    for name, values in zip(names, disagreement, strict=True):
+    for name, values in zip(names, columns, strict=True):
         yield f"disagreement_{name}", values

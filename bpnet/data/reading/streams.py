@@ -265,6 +265,8 @@ def _open(path: Path, name: str) -> BinaryIO:
         raise DataError(f"{name}: there is no such file{hint}") from None
     except IsADirectoryError:
         raise DataError(f"{name}: is a folder; give a table file") from None
+    except ValueError:  # of a NUL character
+        raise DataError(f"{name}: is not the name of a file; check the path") from None
     except OSError as error:
         raise DataError(
             f"{name}: the table cannot be read: {error.strerror}; check its path and permissions"

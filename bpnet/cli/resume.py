@@ -32,13 +32,13 @@ def resume(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
-        from bpnet.reports.train import train_data, train_lines
+        from bpnet.reports.resume import resume_data, resume_lines
         from bpnet.workflows.resume import resume as run_resume
 
         command = ["bpnet", *sys.argv[1:]]
         with console.TrainingView() as view:
             result = run_resume(run, settings or [], force=force, command=command, watcher=view)
         if as_json:
-            console.print_json(train_data(result))
+            console.print_json(resume_data(result))
         else:
-            console.print_result("\n".join(train_lines(result)))
+            console.print_result("\n".join(resume_lines(result)))

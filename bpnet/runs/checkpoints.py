@@ -8,9 +8,10 @@ the one before it read instead.
 import contextlib
 import json
 import re
+import shutil
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,10 +72,13 @@ class Checkpoints:
 
     def latest(self) -> dict[str, Any] | None:
         """Return the state of the newest checkpoint that is whole; None if there is none."""
+        return next(self.states(), None)
+
+    def states(self) -> Iterator[dict[str, Any]]:
+        """Yield the states of the checkpoints that are whole, the newest first."""
         for number in reversed(self.numbers()):
             with contextlib.suppress(RunError):
-                return read_state(self._path(number))
-        return None
+                yield read_state(self._path(number))
 
     def numbers(self) -> list[int]:
         """Return the numbers of the checkpoints, in rising order."""
@@ -86,10 +90,7 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove all checkpoints, and the folder."""
-        with contextlib.suppress(OSError):
-            for entry in self.folder.iterdir():
-                entry.unlink()
-            self.folder.rmdir()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.safetensors"

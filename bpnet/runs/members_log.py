@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import numpy as np
@@ -35,6 +35,9 @@ class MembersLog:
         The names of the columns that say which training a row is of, from the first on.
     on_error
         What to do when rows cannot be written: see `MetricsLog`.
+    sizes
+        The number of bytes of each file, by its name, after which it goes on; by default they are
+        new.
     """
 
     def __init__(
@@ -45,8 +48,9 @@ class MembersLog:
         start: float,
         keys: Sequence[str] = ("member",),
         on_error: Callable[[RunError], None] = raise_error,
+        sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self._on_error = on_error
+        self._on_error, self._sizes = on_error, sizes
         self._paths, self._metrics, self._start = (members, networks), list(metrics), start
         self._names = list(keys)
         self.keys: Mapping[str, int] = {}
@@ -56,23 +60,22 @@ class MembersLog:
         columns = [*self._metrics, *_LAST]
         members, networks = self._paths
         self._logs = ExitStack()
-        self._members = self._logs.enter_context(
-            MetricsLog(
-                members,
-                [*self._names, "epoch", "step", *columns, "seconds"],
-                on_error=self._on_error,
-            )
-        )
+        self._members = self._opened(members, [*self._names, "epoch", "step", *columns, "seconds"])
         self._networks = None
         if networks is not None:
-            self._networks = self._logs.enter_context(
-                MetricsLog(
-                    networks,
-                    [*self._names, "epoch", "replica", *columns],
-                    on_error=self._on_error,
-                )
-            )
+            self._networks = self._opened(networks, [*self._names, "epoch", "replica", *columns])
         return self
+
+    def _opened(self, path: Path, columns: Sequence[str]) -> MetricsLog:
+        size = self._sizes.get(path.name)
+        return self._logs.enter_context(
+            MetricsLog(path, columns, size=size, on_error=self._on_error)
+        )
+
+    def sizes(self) -> dict[str, int]:
+        """Return the number of bytes of each file, by its name, with all rows so far."""
+        logs = zip(self._paths, (self._members, self._networks), strict=True)
+        return {path.name: log.size for path, log in logs if path and log}
 
     def __exit__(
         self,

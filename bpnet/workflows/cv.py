@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.engine.loop.fit import Record
 from bpnet.errors import DivergedError, InterruptedRunError
-from bpnet.messages import counted
+from bpnet.messages import counted, shell_path
 from bpnet.models.ensemble import Ensemble, separate
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_replicas
@@ -36,13 +35,9 @@ from bpnet.workflows.cv_members import MembersCVSession, plan_folds
 from bpnet.workflows.cv_pass import FoldPass
 from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan_fold
 from bpnet.workflows.out_of_fold import predict_fold
-from bpnet.workflows.session import (
-    CVWatcher,
-    FoldWatcher,
-    MemberWatcher,
-    TrainingSession,
-    divergence_cause,
-)
+from bpnet.workflows.passes import PassesSession
+from bpnet.workflows.run_place import NewRun, Place
+from bpnet.workflows.session import CVWatcher, FoldWatcher, MemberWatcher, divergence_cause
 
 
 @dataclass(frozen=True)
@@ -86,9 +81,17 @@ def cross_validate(
     DivergedError, if every fold's network diverged, or InterruptedRunError after what has been
     trained is saved.
     """
+    name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
+    place = NewRun(runs, name, command)
+    return cross_validate_in(place, loaded, folds=folds, repeats=repeats, watcher=watcher)
+
+
+def cross_validate_in(
+    place: Place, loaded: LoadedConfig, *, folds: int, repeats: int, watcher: CVWatcher
+) -> CVResult:
+    """Cross-validate into a new run directory, or go on in one; see `cross_validate`."""
     start = time.perf_counter()
     check_foldable(loaded, folds, repeats)
-    name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
     opened = with_preset(open_dataset(loaded, open_dataset_table(loaded).kept()))
     opened = with_positive_class(opened)
     loaded, config = opened.loaded, opened.loaded.config
@@ -99,19 +102,11 @@ def cross_validate(
         watcher.warn(text)
     if config.folds is not None:
         opened = with_possible_folds(opened, [fold.parts["train"] for fold in drawn])
-        return _cross_validate_members(opened, drawn, runs, name, command, watcher, start)
+        return _cross_validate_members(place, opened, drawn, watcher, start)
     passes = in_passes([plan_fold(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
-    first = encode_pass(passes[0], runs)  # in most tables every bad cell is met here
-    run = _new_run(loaded, drawn, len(opened.target_values.values), runs, name)
-    run_file = RunFile(
-        run.run,
-        seed=config.seed,
-        data_sha256=opened.table.digest,
-        command=command,
-        start=start,
-        folds=[],
-    )
-    session = _CVSession(passes, first, opened, run, run_file, runs, watcher)
+    first = encode_pass(passes[0], place.scratch)  # in most tables every bad cell is met here
+    run, run_file = _opened_run(place, opened, drawn, start)
+    session = _CVSession(passes, first, opened, run, run_file, place, watcher)
     del first  # which the session frees once it has trained
     status = session.run()
     session.raise_unless_finished(status, config.training.learning_rate)
@@ -125,32 +120,22 @@ def cross_validate(
         class_weighted=passes[0][0].fitted.class_weighted,
         results=session.trained.results,
         left_out=session.trained.left_out,
-        seconds=time.perf_counter() - start,
-        training_seconds=session.trained.seconds,
+        seconds=time.perf_counter() - run_file.start,
+        training_seconds=session.seconds,
     )
 
 
 def _cross_validate_members(
+    place: Place,
     opened: OpenedDataset,
     drawn: Sequence[Fold],
-    runs: Path,
-    name: str,
-    command: Sequence[str],
     watcher: MemberWatcher,
     start: float,
 ) -> CVResult:
     """Train an ensemble for each fold; see `cross_validate`."""
     config, plans = opened.loaded.config, plan_folds(opened, drawn)
-    run = _new_run(opened.loaded, drawn, len(opened.target_values.values), runs, name)
-    run_file = RunFile(
-        run.run,
-        seed=config.seed,
-        data_sha256=opened.table.digest,
-        command=command,
-        start=start,
-        folds=[],
-    )
-    session = MembersCVSession(opened, drawn, plans, run, run_file, runs, watcher)
+    run, run_file = _opened_run(place, opened, drawn, start)
+    session = MembersCVSession(opened, drawn, plans, run, run_file, place, watcher)
     status = session.run()
     session.raise_unless_finished(status, config.training.learning_rate)
     fitted = plans[0].members[0]
@@ -164,20 +149,34 @@ def _cross_validate_members(
         class_weighted=fitted.class_weighted,
         results=session.results,
         left_out=session.left_out,
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - run_file.start,
         training_seconds=session.seconds,
         keeps_model=False,
     )
 
 
-def _new_run(
-    loaded: LoadedConfig, folds: Sequence[Fold], rows: int, runs: Path, name: str
-) -> RunPaths:
-    """Create the next run directory of this name, with the config and the folds of the rows."""
-    run = RunPaths(directory.create(runs, name))
-    write_config(loaded.config, run_name(loaded), loaded.folder, run)
-    write_folds(run.splits, folds, rows)
-    return run
+def _opened_run(
+    place: Place, opened: OpenedDataset, drawn: Sequence[Fold], start: float
+) -> tuple[RunPaths, RunFile]:
+    """Return the run directory, with the config and the folds of the rows, and its run.json."""
+    loaded = opened.loaded
+
+    def write(run: RunPaths, _name: str) -> None:
+        write_config(loaded.config, run_name(loaded), loaded.folder, run)
+        write_folds(run.splits, drawn, len(opened.target_values.values))
+
+    return place.open(
+        write,
+        seed=loaded.config.seed,
+        data_sha256=opened.table.digest,
+        start=start,
+        folds=[],
+        kind="cv",
+        cv={
+            "folds": max(fold.fold for fold in drawn),
+            "repeats": max(fold.repeat for fold in drawn),
+        },
+    )
 
 
 class _TrainedFold(NamedTuple):
@@ -195,8 +194,6 @@ class _TrainedFolds:
     folds: list[_TrainedFold] = field(default_factory=list)
     left_out: list[dict[str, int]] = field(default_factory=list)
     """Repetition and number of each fold whose network diverged."""
-    seconds: float = 0.0
-    """The time in which networks trained."""
 
     @property
     def results(self) -> list[FoldResult]:
@@ -204,7 +201,7 @@ class _TrainedFolds:
         return [fold.result for fold in self.folds]
 
 
-class _CVSession(TrainingSession):
+class _CVSession(PassesSession):
     """The training of all folds, one pass after another."""
 
     def __init__(
@@ -214,13 +211,13 @@ class _CVSession(TrainingSession):
         opened: OpenedDataset,
         run: RunPaths,
         run_file: RunFile,
-        scratch: Path,
+        place: Place,
         watcher: FoldWatcher,
     ) -> None:
-        super().__init__(watcher, opened.loaded.config.checkpoint, run_file)
+        super().__init__(run, watcher, opened.loaded.config.checkpoint, run_file, place.saved)
         self._begin_pass = watcher.begin_pass
         self._passes, self._opened = passes, opened
-        self._run, self._run_file, self._scratch = run, run_file, scratch
+        self._run, self._run_file, self._scratch = run, run_file, place.scratch
         self._ready = [first]
         """The encoded folds of the first pass, until they train."""
         self.trained = _TrainedFolds()
@@ -232,17 +229,19 @@ class _CVSession(TrainingSession):
         validated = bool(len(first.fold.parts["validation"]))
         names = first.fitted.resolved.metric_columns(validated=validated)
         columns = ["epoch", "repeat", "fold", *names, "learning_rate", "gradient_norm"]
-        with MetricsLog(self._run.folds_csv, columns, on_error=self.on_write_error) as log:
+        path, sizes = self._run.folds_csv, self._saved.sizes
+        self._log = MetricsLog(
+            path, columns, size=sizes.get(path.name), on_error=self.on_write_error
+        )
+        with self._log, self.saved_between_passes():
             for number, group in enumerate(self._passes, start=1):
-                self._train_pass(number, group, log)
-                if self.interruption.requested:  # while its results were collected
-                    raise KeyboardInterrupt
+                self._train_pass(number, group)
         return "finished" if self.trained.folds else "diverged"
 
-    def _train_pass(self, number: int, group: Sequence[PlannedFold], log: MetricsLog) -> None:
+    def _train_pass(self, number: int, group: Sequence[PlannedFold]) -> None:
         """Train the folds of a pass; an interrupted pass leaves its networks, too."""
         prepared = self._ready.pop() if self._ready else encode_pass(group, self._scratch)
-        training = FoldPass(group, prepared, log)
+        training = FoldPass(group, prepared, self._log)
         self._begin_pass(
             self._run.folder,
             prepared[0],
@@ -250,27 +249,18 @@ class _CVSession(TrainingSession):
             number,
             [len(one) for one in self._passes],
         )
-        start = time.perf_counter()
-        seconds = prepared[0].config.seconds
-        self.deadline = None if seconds is None else start + seconds
-        out_of_time = False
-        try:
-            out_of_time = self.watch(training.epochs(self.after_step))
-        finally:
-            # an interruption waits until the networks are collected
-            self.interruption.postponed = True
-            self.trained.seconds += time.perf_counter() - start
-            log.flush()
-            if training.last is not None:
-                ended = "budget" if out_of_time else "interrupted"
-                self._collect_networks(training, training.last, ended)
-            self.interruption.postponed = False
+        self.begin_budget(prepared[0].config.seconds)
+        self.train_pass(f"{number:06d}", training, lambda: self._collect_networks(training))
+        self._log.flush()
 
-    def _collect_networks(self, training: FoldPass, last: Record, ended: str) -> None:
-        """Collect the networks of a pass, with their predictions and how they ended.
+    def log_sizes(self) -> dict[str, int]:
+        """Return the number of bytes of each log, with all rows so far."""
+        return {self._run.folds_csv.name: self._log.size}
 
-        `ended` is why those were stopped that would have gone on.
-        """
+    def _collect_networks(self, training: FoldPass) -> None:
+        """Collect the networks of a pass, with their predictions and how they ended."""
+        last, ended = training.last, "budget" if training.out_of_time else "interrupted"
+        assert last is not None
         members = separate(training.model, training.descriptions)
         for k, (planned, prepared, member) in enumerate(
             zip(training.folds, training.prepared, members, strict=True)
@@ -298,9 +288,6 @@ class _CVSession(TrainingSession):
             member = calibrated.members[0].with_losses(losses)
             self.trained.folds.append(_TrainedFold(result, member, predictions))
 
-    def write_checkpoint(self, *, flush: bool = True) -> None:
-        """Do nothing yet."""
-
     def save(self, status: Status) -> None:
         """Write the model, the predictions, the metrics and the end of run.json."""
         # passes group folds by shape, not by number
@@ -314,6 +301,7 @@ class _CVSession(TrainingSession):
             folds=[asdict(result) for result in results],
             left_out=self.trained.left_out,
         )
+        self.remove_checkpoints(status)
 
     def _save_folds(self, folds: Sequence[_TrainedFold]) -> None:
         Ensemble([fold.member for fold in folds]).save(self._run.model)
@@ -337,7 +325,9 @@ class _CVSession(TrainingSession):
             count = len(self.trained.folds)
             saved = f"the networks of {counted(count, 'fold')} are saved in {self._run.folder}"
             raise InterruptedRunError(
-                f"interrupted; {saved if count else 'no fold had been trained'}"
+                f"interrupted; {saved if count else 'no fold had been trained'}; "
+                f"next: bpnet resume {shell_path(self._run.folder)}",
+                self.interruption.number,
             )
         if status == "diverged":
             cause = divergence_cause(learning_rate)

@@ -1,12 +1,10 @@
 """Cross-validation of an ensemble: each fold's other rows train it as `train` would."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from bpnet.errors import DivergedError, InterruptedRunError
-from bpnet.messages import counted
+from bpnet.messages import counted, shell_path
 from bpnet.preparation.folds import Fold, fold_errors
 from bpnet.preparation.open import OpenedDataset
 from bpnet.runs import files
@@ -22,6 +20,7 @@ from bpnet.workflows.member_session import MemberSession
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
 from bpnet.workflows.prediction_columns import numbers
+from bpnet.workflows.run_place import Place
 from bpnet.workflows.session import MemberWatcher, divergence_cause
 
 
@@ -47,13 +46,11 @@ class MembersCVSession(MemberSession):
         plans: Sequence[MembersPlan],
         run: RunPaths,
         run_file: RunFile,
-        scratch: Path,
+        place: Place,
         watcher: MemberWatcher,
     ) -> None:
-        checkpoint = opened.loaded.config.checkpoint
-        super().__init__(run.folder, scratch, watcher, checkpoint, run_file)
+        super().__init__(run, run_file, place, watcher, opened.loaded.config.checkpoint)
         self._opened, self._folds, self._plans = opened, folds, plans
-        self._run, self._run_file = run, run_file
         self._predictions: list[FoldPredictions] = []
         self.results: list[FoldResult] = []
         self.left_out: list[dict[str, int]] = []
@@ -64,17 +61,23 @@ class MembersCVSession(MemberSession):
         """Train an ensemble for each fold; all have diverged if no fold is left."""
         keys = ("repeat", "fold", "member")
         columns = self._plans[0].columns
-        log = MembersLog(
-            self._run.folds_csv, None, columns, self._run_file.start, keys, self.on_write_error
+        self._log = log = MembersLog(
+            self._run.folds_csv,
+            None,
+            columns,
+            self._run_file.start,
+            keys,
+            self.on_write_error,
+            self._saved.sizes,
         )
-        with log:
-            for number, (fold, plan) in enumerate(zip(self._folds, self._plans, strict=True)):
+        plans = zip(self._folds, self._plans, strict=True)
+        with log, self.saved_between_passes():
+            for number, (fold, plan) in enumerate(plans, start=1):
                 log.keys = {"repeat": fold.repeat, "fold": fold.fold}
                 trained: list[TrainedMember] = []
-                title = f"fold {number + 1} of {len(self._folds)}"
-                seconds = plan.config.seconds
-                self.deadline = None if seconds is None else time.perf_counter() + seconds
-                self.train_members(plan, log, trained, title=title)
+                title = f"fold {number} of {len(self._folds)}"
+                self.begin_budget(plan.config.seconds)
+                self.train_members(plan, log, trained, title=title, group=number)
                 self._score(fold, plan, trained)
         return "finished" if self.results else "diverged"
 
@@ -102,6 +105,10 @@ class MembersCVSession(MemberSession):
             )
         )
 
+    def log_sizes(self) -> dict[str, int]:
+        """Return the number of bytes of each log, with all rows so far."""
+        return self._log.sizes()
+
     def save(self, status: Status) -> None:
         """Write the predictions, the metrics and the end of run.json."""
         if self.results:
@@ -120,13 +127,16 @@ class MembersCVSession(MemberSession):
             left_out=self.left_out,
             keeps_model=False,
         )
+        self.remove_checkpoints(status)
 
     def raise_unless_finished(self, status: Status, learning_rate: float) -> None:
         """Raise InterruptedRunError or DivergedError if the training ended so."""
         if status == "interrupted":
             scored = counted(len(self.results), "fold")
             raise InterruptedRunError(
-                f"interrupted; the scores of {scored} are in {self._run.folder}"
+                f"interrupted; the scores of {scored} are in {self._run.folder}; "
+                f"next: bpnet resume {shell_path(self._run.folder)}",
+                self.interruption.number,
             )
         if status == "diverged":
             cause = divergence_cause(learning_rate)

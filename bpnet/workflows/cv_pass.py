@@ -4,17 +4,21 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from bpnet.engine.loop.batches import stacked
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import Fit, Record, fit
+from bpnet.engine.network import Network
+from bpnet.engine.stateful import StateDict
 from bpnet.models.build import describe
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.journal import blank
 from bpnet.runs.metrics_log import MetricsLog
+from bpnet.runs.outcomes import Outcome
 from bpnet.workflows.cv_plan import PlannedFold
 from bpnet.workflows.session import training_threads
 
@@ -34,23 +38,45 @@ class FoldPass:
         self.model = Model(description, description.network())
         self.last: Record | None = None
         """The record of the last epoch."""
+        self.out_of_time = False
+        """True if a time budget has ended the training."""
+        self.fitting: Fit | None = None
+        """The training, once it has begun."""
+
+    @property
+    def network(self) -> Network:
+        """The network of all folds."""
+        return self.model.network
+
+    def details(self) -> dict[str, Any]:
+        """Return nothing: all that a pass has come to is its fit's."""
+        return {}
+
+    def replay(self, outcome: Outcome) -> None:
+        """Take the outcome of this pass, in place of training."""
+        self.last = outcome.load(self.network)
 
     def epochs(
-        self, after_step: Callable[[], None]
+        self, after_step: Callable[[], None], state: StateDict | None = None
     ) -> Generator[tuple[Record, dict[str, float]], None, None]:
-        """Train, log each epoch, and yield its record with the means over the folds."""
+        """Train, log each epoch, and yield its record with the means over the folds.
+
+        With a state the training goes on from it.
+        """
         parts = [data.rows for data in self.prepared]
         validation = None
         if "validation" in parts[0]:
             validation = stacked([rows["validation"] for rows in parts])
-        records = fit(
+        records = self.fitting = fit(
             self.prepared[0].config.training,
             self.model.network,
             stacked([rows["train"] for rows in parts]),
             validation,
             training_metrics(*self.descriptions),
             after_step=after_step,
+            state=None if state is None else state["fit"],
         )
+        self.last = records.last
         with closing(records), training_threads(self.prepared[0], self.model.network):
             for record in records:
                 self.last = record

@@ -14,6 +14,7 @@ from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS, RMSE
 from bpnet.workflows.grid_plan import not_comparable, table_key, with_split_seed
 from bpnet.workflows.grid_ranking import PointResult
 from bpnet.workflows.members_plan import MembersPlan
+from bpnet.workflows.run_place import NewRun
 from bpnet.workflows.session import MemberWatcher
 from bpnet.workflows.train_folds import FoldsSession, begin_folds, plan_folds
 
@@ -74,7 +75,9 @@ def train_ensembles(
             values = ", ".join(f"{key}={value}" for key, value in one.point.values.items())
             title = f"point {number} of {len(planned)}, {values}"
             start = time.perf_counter()
-            session = begin_folds(one.plan, start, runs, name, command, watcher, title=title)
+            session = begin_folds(
+                NewRun(runs, name, command), one.plan, start, watcher, title=title
+            )
             status = session.run()
             results.append(_result(one, session, status, metric))
             if status == "interrupted" or session.interruption.requested:

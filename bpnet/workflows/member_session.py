@@ -1,19 +1,22 @@
 """The session of members: networks of several kinds, trained one after another on the same rows."""
 
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from bpnet.config.checkpoint import Checkpoint
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
+from bpnet.runs.directory import RunPaths
 from bpnet.runs.members_log import MembersLog
 from bpnet.runs.run_file import RunFile
 from bpnet.workflows.growing_ensemble import GrowingEnsemble
+from bpnet.workflows.interruption import SecondInterruption
 from bpnet.workflows.member_training import MemberTraining, TrainedMember
 from bpnet.workflows.members_plan import MembersPlan
 from bpnet.workflows.pack_plan import PlannedDraw
-from bpnet.workflows.session import MemberWatcher, TrainingSession
+from bpnet.workflows.passes import PassesSession
+from bpnet.workflows.refit import Refit
+from bpnet.workflows.run_place import Place
+from bpnet.workflows.session import MemberWatcher
 
 
 @dataclass(frozen=True)
@@ -32,22 +35,20 @@ class _Pass:
     """Which member it is, and which pass of it, where there are several."""
 
 
-class MemberSession(TrainingSession):
+class MemberSession(PassesSession):
     """A training of the members of plans, for a run directory; a subclass says what is saved."""
 
     def __init__(
         self,
-        run: Path,
-        scratch: Path,
+        run: RunPaths,
+        run_file: RunFile,
+        place: Place,
         watcher: MemberWatcher,
         checkpoint: Checkpoint,
-        run_file: RunFile,
     ) -> None:
-        super().__init__(watcher, checkpoint, run_file)
-        self.run_folder, self._scratch = run, scratch
+        super().__init__(run, watcher, checkpoint, run_file, place.saved)
+        self._run, self._run_file, self._scratch = run, run_file, place.scratch
         self._begin_member = watcher.begin_member
-        self.seconds = 0.0
-        """The time in which networks trained."""
         self.not_begun: list[str] = []
         """What the time budget has left out: members, or passes of their packs."""
         self.growing: GrowingEnsemble | None = None
@@ -61,17 +62,21 @@ class MemberSession(TrainingSession):
         *,
         first: list[EncodedDataset] | None = None,
         title: str = "",
+        group: int = 1,
     ) -> None:
         """Train every member of a plan, and add each to the list `trained` when it is done.
 
-        An interrupted member is added as it is, before KeyboardInterrupt goes on. `first` may hold
-        the encoded rows of the first member, which are taken out of it.
+        `group` is the number of the plan, where there are several. An interrupted member is added
+        as it is, before KeyboardInterrupt goes on. `first` may hold the encoded rows of the first
+        member, which are taken out of it.
         """
         self.growing = _growing(plan) if plan.packed else None
         passes = list(_passes(plan))
         prepared, encoded = None, -1
         for number, one in enumerate(passes):
-            if trained and self.out_of_time:
+            key = f"{group:06d}-{number:06d}"
+            late = self.out_of_time and not self.begun_before(key)
+            if trained and (late or self.left_out_before(key)):
                 self.not_begun = _left_out(plan, passes[number:])
                 break
             if encoded != one.position or prepared is None:
@@ -93,46 +98,57 @@ class MemberSession(TrainingSession):
                 one.draws,
                 self.growing,
             )
-            self._train(plan, training, trained, ": ".join(filter(None, (title, one.title))))
-            if self.interruption.requested:  # while its predictions were collected
-                raise KeyboardInterrupt
-
-    def write_checkpoint(self, *, flush: bool = True) -> None:
-        """Do nothing yet."""
+            self._train(key, plan, training, trained, ": ".join(filter(None, (title, one.title))))
 
     def _train(
-        self, plan: MembersPlan, training: MemberTraining, trained: list[TrainedMember], title: str
+        self,
+        key: str,
+        plan: MembersPlan,
+        training: MemberTraining,
+        trained: list[TrainedMember],
+        title: str,
     ) -> None:
         parameters = training.model.network.theta.shape[1]
         self._begin_member(self.run_folder, training.prepared, parameters, training.networks, title)
-        start = time.perf_counter()
-        try:
-            training.out_of_time = self.watch(training.epochs(self.after_step))
-        finally:
-            # an interruption waits until the member is collected
-            self.interruption.postponed = True
-            self.seconds += time.perf_counter() - start
-            if training.last is not None:
-                self._collect(plan, training, trained, title)
-            self.interruption.postponed = False
+        self.train_pass(
+            key, training, lambda: self._collect_members(key, plan, training, trained, title)
+        )
 
-    def _collect(
-        self, plan: MembersPlan, training: MemberTraining, trained: list[TrainedMember], title: str
+    def _collect_members(
+        self,
+        key: str,
+        plan: MembersPlan,
+        training: MemberTraining,
+        trained: list[TrainedMember],
+        title: str,
     ) -> None:
         """Keep a trained member, with its scores for the rows that its networks have not seen."""
         begin = f"{title}: " if title else ""
         members = training.trained()
         if not members:
             self._watcher.warn(f"{begin}every network diverged")
-        for member in members:
+        for k, member in enumerate(members):
             of = f"draw {member.draw}, " if member.draw is not None else ""
             for number in member.left_out:
                 self._watcher.warn(f"{begin}{of}network {number} diverged and is left out")
-            if plan.config.refit and not self.interruption.requested:
-                start = time.perf_counter()
-                member = training.refitted(member)
-                self.seconds += time.perf_counter() - start
+            if plan.config.refit and not (self.interruption.requested or self.under_way):
+                member = self._refitted(f"{key}-refit-{k:06d}", training, member)
             trained.append(member)
+
+    def _refitted(self, key: str, training: MemberTraining, member: TrainedMember) -> TrainedMember:
+        """Return a member with networks trained on all rows, for the epochs that it has kept.
+
+        They are as many as the config's replicas. An interrupted member stays as it is.
+        """
+        prepared, seeds = training.prepared, training.model.description.seeds
+        refit = Refit(prepared, seeds[: prepared.config.replicas], member.best_epoch)
+        try:
+            self.train_quietly(key, refit)
+        except SecondInterruption:
+            raise
+        except KeyboardInterrupt:
+            return member
+        return replace(member, model=refit.model)
 
 
 def _passes(plan: MembersPlan) -> Iterator[_Pass]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,10 @@ import numpy as np
 from bpnet.data.targets import Quantities
 from bpnet.engine.component import Array
 from bpnet.engine.loop.evaluation import out_of_fold_scores
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import Fit, Record, fit
 from bpnet.engine.loop.replica_rows import ReplicaRows
+from bpnet.engine.network import Network
+from bpnet.engine.stateful import StateDict
 from bpnet.models.averaging import compared_rows
 from bpnet.models.build import architecture_errors, build_model
 from bpnet.models.description import Description
@@ -21,6 +22,7 @@ from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.training_folds import TrainingFolds
 from bpnet.runs.members_log import MembersLog
+from bpnet.runs.outcomes import Outcome
 from bpnet.workflows.growing_ensemble import GrowingEnsemble
 from bpnet.workflows.members_plan import ENSEMBLE_LOSS
 from bpnet.workflows.pack_plan import PlannedDraw
@@ -84,7 +86,10 @@ class MemberTraining:
         seeds = list(range(first_seed, first_seed + groups * each))
         self.model = _build(prepared, seeds, draws) if draws else build_model(prepared, seeds)
         self._pools = [range(k * each, (k + 1) * each) for k in range(groups)]
-        self._running = groups * each
+        self.fitting: Fit | None = None
+        """The training, once it has begun."""
+        self._joined: list[list[int]] = []
+        """The draws that joined the growing ensemble, in the order in which they did."""
         self.last: Record | None = None
         """The record of the last epoch."""
         self.out_of_time = False
@@ -98,12 +103,29 @@ class MemberTraining:
         """The number of networks."""
         return len(self.model.description.seeds)
 
+    @property
+    def network(self) -> Network:
+        """The network of all replicas."""
+        return self.model.network
+
+    def details(self) -> dict[str, Any]:
+        """Return the draws that have joined the growing ensemble, in their order."""
+        return {"joined": self._joined}
+
+    def replay(self, outcome: Outcome) -> None:
+        """Take the outcome of this pass, in place of training."""
+        self.last = outcome.load(self.network)
+        self._join_again(outcome.details["joined"], outcome.parameters, outcome.statistics)
+
     def epochs(
-        self, after_step: Callable[[], None]
+        self, after_step: Callable[[], None], state: StateDict | None = None
     ) -> Generator[tuple[Record, dict[str, float]], None, None]:
-        """Train, log each epoch, and yield its record with the means over the networks."""
+        """Train, log each epoch, and yield its record with the means over the networks.
+
+        With a state the training goes on from it.
+        """
         each = [draw.training for draw in self._draws for _ in self._folds.folds]
-        records = fit(
+        records = self.fitting = fit(
             self.prepared.config.training,
             self.model.network,
             self._train,
@@ -113,7 +135,11 @@ class MemberTraining:
             pools=self._pools,
             restores=self._growing is not None,
             after_step=after_step,
+            state=None if state is None else state["fit"],
         )
+        self.last = records.last
+        if state is not None:
+            self._join_again(state["details"]["joined"], *records.kept())
         with closing(records), training_threads(self.prepared, self.model.network):
             for record in records:
                 self.last = record
@@ -129,26 +155,44 @@ class MemberTraining:
             return
         done = [k for k, pool in enumerate(self._pools) if record.stopped[pool[0]]]
         done = [k for k in done if not record.diverged[self._pools[k]].any()]
-        replicas = [replica for k in done for replica in self._pools[k]]
-        if replicas:
-            scores = out_of_fold_scores(
-                self.model.network.picked(replicas), self._held_out.of_replicas(replicas)
-            )
-            self._growing.add(
-                [
-                    (
-                        self._description(k),
-                        self._folds.out_of_fold(
-                            scores[place * len(self._pools[k]) :][: len(self._pools[k])],
-                            range(len(self._pools[k])),
-                        ),
-                    )
-                    for place, k in enumerate(done)
-                ]
-            )
+        if done and self._growing is not None:
+            self._join(done, self.network.picked(self._replicas(done)))
             record.metrics[ENSEMBLE_LOSS] = np.full(
                 self.networks, np.nan if self._growing.loss is None else self._growing.loss
             )
+
+    def _replicas(self, draws: Sequence[int]) -> list[int]:
+        return [replica for k in draws for replica in self._pools[k]]
+
+    def _join(self, done: list[int], network: Network) -> None:
+        """Let draws, whose networks these are, join the growing ensemble."""
+        if self._growing is None:
+            return
+        scores = out_of_fold_scores(network, self._held_out.of_replicas(self._replicas(done)))
+        self._growing.add(
+            [
+                (
+                    self._description(k),
+                    self._folds.out_of_fold(
+                        scores[place * len(self._pools[k]) :][: len(self._pools[k])],
+                        range(len(self._pools[k])),
+                    ),
+                )
+                for place, k in enumerate(done)
+            ]
+        )
+        self._joined.append(done)
+
+    def _join_again(
+        self, joined: Sequence[Sequence[int]], parameters: Array, statistics: Array
+    ) -> None:
+        """Let draws join the growing ensemble as before, with the parameters that they keep."""
+        for done in joined:
+            replicas = self._replicas(done)
+            network = self.network.picked(replicas)
+            network.parameters.load(parameters[replicas])
+            network.statistics.load(statistics[replicas])
+            self._join(list(done), network)
 
     def trained(self) -> list[TrainedMember]:
         """Return the member as its networks are now, once for each draw.
@@ -203,21 +247,6 @@ class MemberTraining:
             return None
         rows = self.prepared.rows["train"].picked(compared_rows(len(self._folds.rows)))
         return model.predict_each(rows.x)
-
-    def refitted(self, member: TrainedMember) -> TrainedMember:
-        """Return the member with networks trained on all rows, for the epochs that it has kept.
-
-        They are as many as the config's replicas.
-        """
-        config = self.prepared.config
-        seeds = self.model.description.seeds[: config.replicas]
-        model = build_model(self.prepared, seeds)
-        training = replace(config.training, keep="last", early_stopping=None, target_loss=None)
-        records = fit(training, model.network, self.prepared.rows["train"])
-        with closing(records), training_threads(self.prepared, model.network):
-            for _ in islice(records, member.best_epoch):
-                pass
-        return replace(member, model=model)
 
 
 def _build(prepared: EncodedDataset, seeds: Sequence[int], draws: Sequence[PlannedDraw]) -> Model:

@@ -15,20 +15,27 @@ from bpnet.models.build import build_model
 from bpnet.models.training_metrics import training_metrics
 from bpnet.paths import is_file
 from bpnet.preparation.encode import EncodedDataset
-from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.prepare import prepare_opened
 from bpnet.preparation.preset import open_with_preset
 from bpnet.runs import directory
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.lock import is_locked
+from bpnet.runs.outcomes import SavedPasses
 from bpnet.runs.run_file import config_digest, known_config, read_run_file
 from bpnet.runs.splits import read_splits
-from bpnet.workflows.session import TrainWatcher
+from bpnet.workflows.cv import CVResult, cross_validate_in
+from bpnet.workflows.run_place import ResumedRun, check_data
+from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import TrainResult, resume_training
+from bpnet.workflows.train_folds import FoldsResult, train_folds_in
 
 CHANGEABLE = ("training.epochs", "training.early_stopping", "budget", "checkpoint")
 """The keys of a config that may change when its training goes on."""
+CHANGEABLE_OF_PASSES = ("budget", "checkpoint")
+"""Those of a cross-validation or an ensemble, of which networks have ended already."""
+
+Resumed = TrainResult | FoldsResult | CVResult
 
 
 def resume(
@@ -37,8 +44,8 @@ def resume(
     *,
     force: bool,
     command: Sequence[str],
-    watcher: TrainWatcher,
-) -> TrainResult:
+    watcher: AnyWatcher,
+) -> Resumed:
     """Go on with the training of a run from its last checkpoint.
 
     Parameters
@@ -68,14 +75,29 @@ def resume(
     if is_locked(run.folder):
         raise RunError(f"{run.folder}: is in training; wait for it, or stop it")
     content = read_run_file(run.run)
-    if not force and not known_config(content, config_digest(run.folder)):
+    kind, finished = content.get("kind"), content["status"] in ("finished", "diverged")
+    if kind is None and "replicas" not in content:
         raise RunError(
-            f"{run.config}: has changed since the run was trained by it; restore it, or go on all "
-            "the same with --force; keys are changed with --set"
+            f"{run.folder}: an earlier bpnet trained it, which saved no checkpoints; train again: "
+            f"bpnet train {shell_path(run.config)}"
+        )
+    if not known_config(content, config_digest(run.folder)) and not (force and kind == "train"):
+        forced = ", or go on all the same with --force" if kind == "train" else ""
+        raise RunError(
+            f"{run.config}: has changed since the run was trained by it; restore it{forced}; keys "
+            "are changed with --set"
         )
     saved = read_config(run.config)
     loaded = saved.override(assignments)
-    _check_changes(as_data(saved.config), as_data(loaded.config))
+    if kind in ("cv", "folds"):
+        if finished:
+            raise RunError(f"{run.folder}: has finished; there is nothing to go on with")
+        _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE_OF_PASSES)
+        place = ResumedRun(run, command, SavedPasses.read(run.checkpoints))
+        if kind == "folds":
+            return train_folds_in(place, open_with_preset(loaded), watcher)
+        return cross_validate_in(place, loaded, **content["cv"], watcher=watcher)
+    _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE)
     if content["status"] == "finished" and not assignments:
         more = 2 * saved.config.training.epochs
         raise RunError(
@@ -83,7 +105,8 @@ def resume(
             f"bpnet resume {shell_path(run.folder)} --set training.epochs={more}"
         )
     opened = open_with_preset(loaded)
-    _check_data(opened, content.get("data_sha256"), run, force=force)
+    if not force:
+        check_data(run, opened.table.digest, opened.table.name)
     prepared = prepare_opened(opened, scratch=run.folder.parent)
     state = Checkpoints(run.checkpoints).latest()
     if state is None and (is_file(run.model / "model.json") or "kind" not in content):
@@ -112,27 +135,20 @@ def resume(
     )
 
 
-def _check_changes(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> None:
+def _check_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], changeable: Sequence[str], path: str = ""
+) -> None:
     """Raise UsageError if two configs as data differ in a key that must stay as it is."""
     for key in before.keys() | after.keys():
         old, new, place = before.get(key), after.get(key), f"{path}{key}"
-        if old == new or place in CHANGEABLE:
+        if old == new or place in changeable:
             continue
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            _check_changes(old, new, f"{place}.")
+            _check_changes(old, new, changeable, f"{place}.")
             continue
         raise UsageError(
-            f"--set {place}: a training that goes on can change only {', '.join(CHANGEABLE)}; "
+            f"--set {place}: a training that goes on can change only {', '.join(changeable)}; "
             "to begin another with the run's weights: bpnet train CONFIG --from RUN"
-        )
-
-
-def _check_data(opened: OpenedDataset, digest: object, run: RunPaths, *, force: bool) -> None:
-    """Raise RunError if the table is not the one that the run has trained on."""
-    if not force and digest is not None and opened.table.digest != digest:
-        raise RunError(
-            f"{run.folder}: {opened.table.name} is not the data that it was trained on, its "
-            "contents have changed; restore them, or go on all the same with --force"
         )
 
 

@@ -65,6 +65,10 @@ class CVWatcher(FoldWatcher, MemberWatcher, Protocol):
     """An observer of any cross-validation."""
 
 
+class AnyWatcher(TrainWatcher, CVWatcher, Protocol):
+    """An observer of any training or cross-validation."""
+
+
 class OutOfTimeError(Exception):
     """The time budget of a training has ended within an epoch."""
 

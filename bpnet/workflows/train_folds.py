@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from bpnet.messages import shell_path
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.training_folds import without_validation
-from bpnet.runs import directory, files
+from bpnet.runs import files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.members_log import MembersLog
@@ -31,6 +32,7 @@ from bpnet.workflows.member_session import MemberSession
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
 from bpnet.workflows.prediction_columns import numbers
+from bpnet.workflows.run_place import NewRun, Place
 from bpnet.workflows.session import MemberWatcher, divergence_cause
 
 Metrics = dict[str, float | None]
@@ -104,9 +106,15 @@ def train_folds(
     directory exists; DivergedError, if every network diverged, or InterruptedRunError after what
     has been trained is saved.
     """
+    return train_folds_in(NewRun(runs, name, command), opened, watcher)
+
+
+def train_folds_in(place: Place, opened: OpenedDataset, watcher: MemberWatcher) -> FoldsResult:
+    """Train the networks of every fold into a new run directory, or go on in one."""
     start = time.perf_counter()
-    session = begin_folds(plan_folds(opened), start, runs, name, command, watcher)
+    session = begin_folds(place, plan_folds(opened), start, watcher)
     status = session.run()
+    session.remove_checkpoints(status)
     session.raise_unless_finished(status)
     return session.result()
 
@@ -117,38 +125,39 @@ def plan_folds(opened: OpenedDataset) -> MembersPlan:
 
 
 def begin_folds(
+    place: Place,
     plan: MembersPlan,
     start: float,
-    runs: Path,
-    name: str,
-    command: Sequence[str],
     watcher: MemberWatcher,
     *,
     title: str = "",
+    details: Mapping[str, Any] = MappingProxyType({"kind": "folds"}),
 ) -> "FoldsSession":
-    """Create the run directory of an ensemble, and return the session that trains it.
+    """Open the run directory of an ensemble, and return the session that trains it.
 
     `start` is the performance counter when the run began; `title` says which ensemble of several it
-    is. Raises DataError or RunError before the
-    run directory exists.
+    is; `details` are the kind of the run, for run.json. Raises DataError or RunError before the run
+    directory exists.
     """
-    first = encode_dataset(plan.members[0], runs)
-    run = RunPaths(directory.create(runs, name))
-    write_splits(run.splits, first.split.part_numbers)
-    write_config(plan.config, name, plan.loaded.folder, run)
-    run_file = RunFile(
-        run.run,
+    first = encode_dataset(plan.members[0], place.scratch)
+
+    def write(run: RunPaths, name: str) -> None:
+        write_splits(run.splits, first.split.part_numbers)
+        write_config(plan.config, name, plan.loaded.folder, run)
+
+    run, run_file = place.open(
+        write,
         seed=plan.config.seed,
         data_sha256=first.split.table.digest,
-        command=command,
         start=start,
         rows={part: len(rows) for part, rows in first.parts.items() if len(rows)},
         warnings=[*plan.warnings, *first.warnings],
         members=[],
+        **details,
     )
     for text in plan.warnings:
         watcher.warn(text)
-    return FoldsSession(plan, first, run, run_file, runs, watcher, title)
+    return FoldsSession(plan, first, run, run_file, place, watcher, title)
 
 
 class FoldsSession(MemberSession):
@@ -160,13 +169,12 @@ class FoldsSession(MemberSession):
         first: EncodedDataset,
         run: RunPaths,
         run_file: RunFile,
-        scratch: Path,
+        place: Place,
         watcher: MemberWatcher,
         title: str = "",
     ) -> None:
-        super().__init__(run.folder, scratch, watcher, plan.config.checkpoint, run_file)
-        self._title = title
-        self._plan, self._run, self._run_file = plan, run, run_file
+        super().__init__(run, run_file, place, watcher, plan.config.checkpoint)
+        self._plan, self._title = plan, title
         self._ready = [first]
         """The encoded rows of the first member, until it trains."""
         self.trained: list[TrainedMember] = []
@@ -174,21 +182,25 @@ class FoldsSession(MemberSession):
         self._rows: dict[str, int] = {}
         self.metrics: dict[str, Metrics] = {}
         self.networks = 0
-        seconds = plan.config.seconds
-        self.deadline = None if seconds is None else run_file.start + seconds
+        self.begin_budget(plan.config.seconds, time.perf_counter() - run_file.start)
 
     def train(self) -> Status:
         """Train every member; all have diverged if none is left."""
-        log = MembersLog(
+        self._log = log = MembersLog(
             self._run.metrics_csv,
             self._run.replicas_csv,
             self._plan.columns,
             self._run_file.start,
             on_error=self.on_write_error,
+            sizes=self._saved.sizes,
         )
-        with log:
+        with log, self.saved_between_passes():
             self.train_members(self._plan, log, self.trained, first=self._ready, title=self._title)
         return "finished" if self.trained else "diverged"
+
+    def log_sizes(self) -> dict[str, int]:
+        """Return the number of bytes of each log, with all rows so far."""
+        return self._log.sizes()
 
     def save(self, status: Status) -> None:
         """Write the model, the predictions, the metrics and the end of run.json."""
@@ -288,13 +300,14 @@ class FoldsSession(MemberSession):
         """Raise InterruptedRunError or DivergedError if the training ended so."""
         run = self._run.folder
         if status == "interrupted":
-            saved = "nothing had been trained"
+            saved = f"nothing had been trained; next: bpnet resume {shell_path(run)}"
             if self.trained:
                 several = len(self._plan.first_seeds)
                 which = f"the {len(self.trained)} of {several} members"
                 which = which if several > 1 else "the networks"
-                saved = f"{which} are saved in {run}; next: bpnet eval {shell_path(run)}"
-            raise InterruptedRunError(f"interrupted; {saved}")
+                saved = f"{which} are saved in {run}; next: bpnet resume {shell_path(run)}"
+                saved += f", or bpnet eval {shell_path(run)}"
+            raise InterruptedRunError(f"interrupted; {saved}", self.interruption.number)
         if status == "diverged":
             rates = [member.config.training.learning_rate for member in self._plan.members]
             raise DivergedError(

@@ -167,6 +167,11 @@ class Fit(Stateful, Iterator[Record]):
             self._records = self._train()
         return next(self._records)
 
+    @property
+    def last(self) -> Record | None:
+        """The record of the last epoch that is done; None if none is."""
+        return None if self._record is None else Record(**self._record)
+
     def close(self) -> None:
         """End the training: give the network the parameters that are kept."""
         if self._records is None:

@@ -1,0 +1,29 @@
+"""The result of a training that went on, as the verb that began it reports it."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from bpnet.messages import shell_path
+from bpnet.reports.cv import cv_lines
+from bpnet.reports.train import train_data, train_lines
+from bpnet.reports.train_folds import folds_data, folds_lines
+from bpnet.workflows.cv import CVResult
+from bpnet.workflows.resume import Resumed
+from bpnet.workflows.train_folds import FoldsResult
+
+
+def resume_data(result: Resumed) -> dict[str, Any]:
+    """Return the result for `--json`."""
+    if isinstance(result, FoldsResult):
+        return folds_data(result)
+    return asdict(result) if isinstance(result, CVResult) else train_data(result)
+
+
+def resume_lines(result: Resumed) -> Iterable[str]:
+    """Return the lines of the report."""
+    if isinstance(result, FoldsResult):
+        return folds_lines(result)
+    if isinstance(result, CVResult):
+        return cv_lines(result, shell_path(result.run / "config.yaml"))
+    return train_lines(result)

@@ -1,0 +1,63 @@
+"""The refit of a member: networks trained on all rows, for the epochs that it has kept."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+from bpnet.engine.loop.fit import Fit, Record, fit
+from bpnet.engine.network import Network
+from bpnet.engine.stateful import StateDict
+from bpnet.models.build import build_model
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.runs.outcomes import Outcome
+from bpnet.workflows.session import training_threads
+
+
+class Refit:
+    """Networks with these seeds that train on all rows, for so many epochs."""
+
+    def __init__(self, prepared: EncodedDataset, seeds: Sequence[int], epochs: int) -> None:
+        self._prepared, self._epochs = prepared, epochs
+        self.model = build_model(prepared, seeds)
+        self.last: Record | None = None
+        """The record of the last epoch."""
+        self.out_of_time = False
+        """False: no time budget ends this training."""
+        self.fitting: Fit | None = None
+        """The training, once it has begun."""
+
+    @property
+    def network(self) -> Network:
+        """The network of all replicas."""
+        return self.model.network
+
+    def details(self) -> dict[str, Any]:
+        """Return nothing: all that a refit has come to is its fit's."""
+        return {}
+
+    def replay(self, outcome: Outcome) -> None:
+        """Take the outcome of this refit, in place of training."""
+        self.last = outcome.load(self.network)
+
+    def epochs(
+        self, after_step: Callable[[], None], state: StateDict | None = None
+    ) -> Generator[tuple[Record, Mapping[str, float]], None, None]:
+        """Train, from a state if there is one, and yield the record of each epoch but the last."""
+        training = replace(
+            self._prepared.config.training, keep="last", early_stopping=None, target_loss=None
+        )
+        self.fitting = fit(
+            training,
+            self.network,
+            self._prepared.rows["train"],
+            after_step=after_step,
+            state=None if state is None else state["fit"],
+        )
+        self.last = self.fitting.last
+        with closing(self.fitting) as records, training_threads(self._prepared, self.network):
+            for record in records if self._epochs else ():
+                self.last = record
+                if record.epoch >= self._epochs:
+                    break
+                yield record, {}

@@ -155,7 +155,7 @@ def _is_json_lines(head: bytes) -> bool:
     several = bool(others) and others[0].startswith(b"{")
     try:
         row = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         # a mistake in the first of several lines, or an object longer than the head
         document = re.match(rb'\{\s*"[^"]*"\s*:\s*[\[{]', first)
         return document is None and (several or not others)

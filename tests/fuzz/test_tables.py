@@ -146,6 +146,28 @@ def test_binaries(suffix: str, cases: int, here: Path) -> None:
     fuzz(cases, tables, _ends(here, suffix, "check", f"{suffix}.yaml"))
 
 
+FOUND = {
+    "nested JSON on the first line": ("json", b'{"a":' * 1100),
+    "nested JSON, and a second line": ("json", b'{"a":' * 1100 + b"\n{"),
+    "an archive whose names are blank": (
+        "xlsx",
+        BINARIES["xlsx"][0].replace(b"xl/worksheets/s1.xml", b"\0" * 20),
+    ),
+    "a zip whose names are blank": ("zip", BINARIES["zip"][0].replace(b"t.csv", b"\0" * 5)),
+    "a zip whose names are not UTF-8": (
+        "zip",
+        _zipped(CSV).replace(b"t.csv", b"\xff.csv").replace(b"\0\0\x08\0", b"\0\x08\x08\0"),
+    ),
+}
+"""Tables that once ended in a way that is not documented."""
+
+
+@pytest.mark.parametrize("found", FOUND)
+def test_what_was_found(found: str, here: Path) -> None:
+    suffix, content = FOUND[found]
+    _ends(here, suffix, "check", f"{suffix}.yaml")(content)
+
+
 @pytest.mark.parametrize("cases", counts(20, slow=200))
 def test_lists_of_columns(cases: int, here: Path) -> None:
     tables = mutated(st.just(CSV), CELLS)

@@ -91,13 +91,11 @@ def _unzstd(stream: BinaryIO, _: str) -> BinaryIO:
 
 def _unzip(stream: BinaryIO, name: str) -> BinaryIO:
     """Return the content of an archive's only table; what is a zip by its own format, as it is."""
-    import zipfile  # deferred: few tables are compressed with it
+    # deferred: few tables are compressed with it
+    from bpnet.data.reading.archives import open_archive
 
-    try:
-        archive = zipfile.ZipFile(stream)
-    except (zipfile.BadZipFile, NotImplementedError) as error:  # a version that is not known
-        raise EOFError(str(error)) from None
-    inside = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    archive = open_archive(stream)
+    inside = [file for file in archive.namelist() if not file.endswith("/")]
     # a workbook, or NumPy arrays: a file of its own kind
     if any(file == "mimetype" or file.startswith(_OFFICE_FOLDERS) for file in inside) or (
         inside and all(file.endswith(".npy") for file in inside)
@@ -124,6 +122,8 @@ def _unzip(stream: BinaryIO, name: str) -> BinaryIO:
             f"{name}: the file '{files[0]}' in the archive {reason}; "
             f"unpack it with: unzip {shell_quoted(name)}"
         ) from None
+    except (ValueError, LookupError) as error:  # a name that cannot be decoded
+        raise EOFError(str(error)) from None
 
 
 _OFFICE_FOLDERS = ("xl/", "word/", "ppt/")

@@ -3,9 +3,9 @@
 import io
 import posixpath
 import re
-import zipfile
-import zlib
 from html import unescape
+
+from bpnet.data.reading.archives import DAMAGED, open_archive
 
 _ERROR = re.compile(rb'<(?:\w+:)?c r="([A-Z]+\d+)"[^>]*? t="e"[^>]*>.*?<(?:\w+:)?v>([^<]*)<')
 _FORMULA = re.compile(
@@ -42,7 +42,7 @@ def gap_warnings(content: bytes, sheet: str, name: str) -> list[str]:
 def _sheet_text(content: bytes, sheet: str) -> bytes:
     """Return the XML of a sheet, or nothing if the workbook is of another kind."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with open_archive(io.BytesIO(content)) as archive:
             sheets = archive.read("xl/workbook.xml").decode()
             relations = archive.read("xl/_rels/workbook.xml.rels").decode()
             for element in re.findall(r"<(?:\w+:)?sheet\s[^>]*>", sheets):
@@ -52,7 +52,7 @@ def _sheet_text(content: bytes, sheet: str) -> bytes:
                         if _attribute(relation, "Id") == identifier:
                             path = posixpath.join("/xl", _attribute(relation, "Target"))
                             return archive.read(posixpath.normpath(path).lstrip("/"))
-    except (KeyError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+    except DAMAGED:
         pass
     return b""
 

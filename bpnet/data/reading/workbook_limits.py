@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
+from bpnet.data.reading.archives import open_archive
 from bpnet.data.reading.expansion import most_content, too_much
 from bpnet.errors import DataError
 
@@ -31,8 +32,8 @@ _TAIL = 4_096
 def refuse_large_workbook(content: bytes, name: str) -> None:
     """Raise DataError if a workbook that is an archive holds far more than its size tells."""
     try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        archive = open_archive(io.BytesIO(content))
+    except EOFError:
         return  # of another kind, or damaged: its reader says so
     held = 0
     for entry in archive.infolist():

@@ -60,11 +60,14 @@ def _nothing_learned(result: "FoldsResult") -> str:
     loss, constant = result.constant.loss, result.constant.constant
     compared = f"their log loss is {loss:.4g}, and {constant:.4g} if all are given the same shares"
     if "r2" in result.metrics["out_of_fold"]:
-        compared = f"R² is {1 - loss / constant:.2g}"
+        compared = f"R² is {1 - loss / constant if constant else 0:.2g}"
+    level = ""
+    if result.constant.by_fold:
+        level = ", even if the level of each fold's groups were known"
     return (
         "nothing was learned: rows that the networks have not seen are predicted no better than by "
-        f"a constant, or no more than chance explains ({compared}). Other columns, or more rows, "
-        "may tell more of the target."
+        f"a constant, or no more than chance explains{level} ({compared}). Other columns, or more "
+        "rows, may tell more of the target."
     )
 
 

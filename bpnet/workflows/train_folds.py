@@ -230,6 +230,7 @@ class FoldsSession(MemberSession):
             plan.members[0].split.target_values.values[scored],
             combined.out_of_fold[held_out],
             None if weights is None else weights[scored],
+            self._level_folds()[held_out] if plan.config.dataset.split.group else None,
         )
         every = [metric.name for metric in EVALUATION_METRICS[plan.members[0].resolved.task]]
         self.metrics = {part: self._score(*each, every) for part, each in rows.items()}
@@ -279,6 +280,14 @@ class FoldsSession(MemberSession):
                 "constant": asdict(self._constant),
             },
         )
+
+    def _level_folds(self) -> np.ndarray:
+        """Return the fold (N,) of the first repetition that holds out each row; -1 of none."""
+        folds, fold_of = self._plan.folds, np.full(len(self._plan.folds.rows), -1)
+        for fold, held_out in zip(folds.folds, folds.held_out, strict=True):
+            if fold.repeat == 1:
+                fold_of[held_out] = fold.fold
+        return fold_of
 
     def _score(self, rows: Indices, predicted: Array, names: Collection[str]) -> Metrics:
         """Return some metrics of predictions (N, K) for these rows of the table."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from sklearn import metrics as sk
 
 from bpnet.data.encoding.scalers import LinearScaler
@@ -54,3 +55,87 @@ def test_a_guess_has_learned_nothing_and_a_good_prediction_has():
     assert not compare_with_constant(CLASSES, true, guess, None).learned
     better = 0.8 * guess + 0.2 * np.eye(3)[true]
     assert compare_with_constant(CLASSES, true, better, None).learned
+
+
+def grouped(rows, folds=6, signal=0.7, seed=5):
+    """Return folds (N,) with levels of their own, scores (N,) that know none, and the levels."""
+    rng = np.random.default_rng(seed)
+    fold, score = np.arange(rows) % folds, signal * rng.normal(size=rows)
+    return fold, score, rng.normal(0, 2, folds)[fold]
+
+
+def test_by_fold_classes_are_shifted_as_a_logistic_regression_with_an_offset_does():
+    fold, score, level = grouped(900, signal=1)
+    rng = np.random.default_rng(0)
+    true = (score + level + rng.logistic(size=900) > 0).astype(int)
+    p = 1 / (1 + np.exp(np.c_[score, -score]))
+    target, weights = Classes(name="y", classes=["a", "b"]), rng.uniform(0.5, 2, 900)
+    assert not compare_with_constant(target, true, p, None).learned
+    found = compare_with_constant(target, true, p, weights, fold)
+    assert (found.learned, found.by_fold) == (True, True)
+    each = []
+    for k in range(6):
+        w, y = weights[fold == k], true[fold == k]
+        shift = brentq(
+            lambda b, w=w, y=y, z=score[fold == k]: w @ (y - 1 / (1 + np.exp(-z - b))), -30, 30
+        )
+        shifted = 1 / (1 + np.exp(-score[fold == k] - shift))
+        each.append((w.sum(), sk.log_loss(y, shifted, sample_weight=w, labels=[0, 1]),
+                     sk.log_loss(y, np.full(len(y), w @ y / w.sum()), sample_weight=w,
+                                 labels=[0, 1])))  # fmt: skip
+    loss, constant = np.average(np.array(each)[:, 1:], axis=0, weights=np.array(each)[:, 0])
+    assert (found.loss, found.constant) == pytest.approx((loss, constant), rel=1e-5)
+    share = weights / weights.sum()
+    assert found.gain_by_chance == pytest.approx(share @ share / 2)
+
+
+def test_by_fold_a_level_that_only_the_constant_knows_counts_for_nothing():
+    fold, score, level = grouped(400)
+    noise = np.random.default_rng(1).normal(size=400)
+    target = Quantities(names=["y"], scales=[SCALE])
+    true = (score + level + noise)[:, None]
+    wrong = score[:, None] - 5 * level[:, None]
+    assert not compare_with_constant(target, true, wrong, None).learned
+    found = compare_with_constant(target, true, wrong, None, fold)
+    assert found.learned
+    within = [true[:, 0] - level, score]
+    for one in within:
+        for k in range(6):
+            one[fold == k] -= one[fold == k].mean()
+    assert 1 - found.loss / found.constant == pytest.approx(sk.r2_score(*within))
+    # predictions that are equal within each fold are the constant, and have learned nothing
+    found = compare_with_constant(target, true, level[:, None], None, fold)
+    assert (found.loss, found.standard_error) == (pytest.approx(found.constant), pytest.approx(0))
+    assert not found.learned
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_by_fold_a_class_that_a_fold_lacks_is_impossible_there(labels):
+    rng = np.random.default_rng(2)
+    fold = np.repeat([0, 1, 2], [30, 40, 5])
+    if labels:
+        target, true = Labels(names=["y", "z"]), rng.integers(0, 2, (75, 2))
+        true[fold == 0, 1], true[fold == 2] = 1, 0
+        p = rng.uniform(0.1, 0.9, (75, 2))
+    else:
+        target, true = CLASSES, rng.integers(0, 3, 75)
+        true[(fold == 0) & (true == 1)], true[fold == 2] = 0, 2
+        p = rng.dirichlet([1, 1, 1], 75)
+    before = p.copy()
+    found = compare_with_constant(target, true, p, None, fold)
+    assert (p == before).all()
+    assert np.isfinite([found.loss, found.constant, found.standard_error]).all()
+    assert found.constant < compare_with_constant(target, true, p, None).constant
+
+
+def test_by_fold_noise_has_learned_nothing():
+    learned = []
+    for seed in range(200):
+        fold, score, level = grouped(80, seed=seed)
+        true = (level + np.random.default_rng(seed).logistic(size=80) > 0).astype(int)
+        # with the factor of a fitted temperature, which may not be negative
+        factor = max(0, np.polyfit(score, true - true.mean(), 1)[0] * 4)
+        p = 1 / (1 + np.exp(-factor * np.c_[-score, score]))
+        target = Classes(name="y", classes=["a", "b"])
+        learned.append(compare_with_constant(target, true, p, None, fold).learned)
+    assert np.mean(learned) <= 0.05

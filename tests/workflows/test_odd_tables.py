@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 from workflow_runs import Watcher, predicted, read_csv, read_json, train_text, write_csv
 
 from bpnet.models.ensemble import load_ensemble
+from bpnet.reports.train_folds import folds_lines
 
 FAST = ("training.epochs=12", "folds=3", "training.early_stopping=null")
 
@@ -48,8 +49,6 @@ def test_of_noise_nothing_is_learned_and_it_says_so(tmp_path, name):
     assert not read_json(result.run / "metrics.json")["constant"]["loss"] < 0.98 * (
         result.constant.constant
     )
-    from bpnet.reports.train_folds import folds_lines
-
     assert any(line.startswith("\nnothing was learned: ") for line in folds_lines(result))
     columns = predicted(result.run, written(tmp_path, table.test, "new.csv"))
     if name == "noise":  # near the mean of 5
@@ -65,6 +64,27 @@ def test_of_a_rule_something_is_learned(tmp_path):
     written(tmp_path, table.train)
     result = train_text(tmp_path, config_of(table, preset="default"), *FAST)
     assert result.constant.learned
+
+
+def test_groups_that_differ_in_level_hide_no_signal(tmp_path):
+    """Of 8 groups with other shares of a class, where a feature tells as much in each."""
+    rng = np.random.default_rng(11)
+    group = np.arange(240) % 8
+    x = rng.normal(size=240)
+    score = 1.5 * x + np.array([-1, 1, -2, 2, 1, -1, 2, -2])[group] + rng.logistic(size=240)
+    columns = {"site": [f"s{k}" for k in group], "x": x.round(3), "y": np.where(score > 0, 1, 0)}
+    written(tmp_path, columns)
+    text = "dataset: {path: t.csv, target: y, split: {group: site, test: 0}}\npreset: fast\n"
+    result = train_text(tmp_path, text, "training.epochs=30")
+    metrics = read_json(result.run / "metrics.json")["constant"]
+    assert metrics["by_fold"]
+    assert 0 < metrics["gain_by_chance"] < 0.01
+    assert result.constant.learned
+    written(tmp_path, columns | {"x": rng.normal(size=240).round(3)})
+    noise = train_text(tmp_path, text, "training.epochs=30")
+    assert not noise.constant.learned
+    shown = " ".join(folds_lines(noise))
+    assert "chance explains, even if the level of each fold's groups were known (their" in shown
 
 
 def test_a_group_of_more_than_half_of_the_rows_always_trains(tmp_path):

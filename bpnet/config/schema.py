@@ -185,7 +185,7 @@ class Config(Component):
     """
     rounds: int = number(1, ge=1, le=100)
     """Times that all members train: each round draws other folds, and all are blended. Rounds for
-    which a budget leaves no time are left out. Example: `rounds: 3`.
+    which a budget leaves no time are left out. Example: `folds: 5, rounds: 3`.
     """
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     """Rhythm of the saved states of training. Example: `checkpoint: {every_seconds: 300}`."""

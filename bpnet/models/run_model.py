@@ -62,7 +62,7 @@ def open_run_model(path: Path) -> RunModel:
     if state is None and is_file(paths.model / "model.json"):  # it has ended meanwhile
         return open_run_model(path)
     if state is None or "model" not in state:
-        raise RunError(_without_model(paths, status))
+        raise RunError(_without_model(paths, status, begun=state is not None))
     model = model_of(state["model"], paths.checkpoints)
     notes = _notes(paths, status, "the model is that of its last checkpoint")
     return RunModel(Ensemble([model], model.description.combination), notes, state)
@@ -77,7 +77,16 @@ def _notes(paths: RunPaths, status: str | None, which: str) -> list[str]:
     return []
 
 
-def _without_model(paths: RunPaths, status: str | None) -> str:
+def _without_model(paths: RunPaths, status: str | None, *, begun: bool) -> str:
+    """Return why a run has no model; `begun` is True if it has a checkpoint, of several fits."""
+    if begun and status == "running":
+        return f"{paths.folder}: is in training; a run of several trainings has a model at its end"
+    if begun:
+        cause = _CAUSES.get(status or "", "its training has ended")
+        return (
+            f"{paths.folder}: {cause}, and a run of several trainings has a model at its end; "
+            f"to go on: {_resume(paths)}"
+        )
     if status == "running":
         return (
             f"{paths.folder}: is in training and has no checkpoint yet; wait for the first one "

@@ -6,9 +6,11 @@ from typing import Any
 
 from bpnet.messages import shell_path
 from bpnet.reports.cv import cv_lines
+from bpnet.reports.grid import grid_lines
 from bpnet.reports.train import train_data, train_lines
 from bpnet.reports.train_folds import folds_data, folds_lines
 from bpnet.workflows.cv import CVResult
+from bpnet.workflows.grid import GridResult
 from bpnet.workflows.resume import Resumed
 from bpnet.workflows.train_folds import FoldsResult
 
@@ -17,7 +19,7 @@ def resume_data(result: Resumed) -> dict[str, Any]:
     """Return the result for `--json`."""
     if isinstance(result, FoldsResult):
         return folds_data(result)
-    return asdict(result) if isinstance(result, CVResult) else train_data(result)
+    return asdict(result) if isinstance(result, CVResult | GridResult) else train_data(result)
 
 
 def resume_lines(result: Resumed) -> Iterable[str]:
@@ -26,4 +28,4 @@ def resume_lines(result: Resumed) -> Iterable[str]:
         return folds_lines(result)
     if isinstance(result, CVResult):
         return cv_lines(result, shell_path(result.run / "config.yaml"))
-    return train_lines(result)
+    return grid_lines(result) if isinstance(result, GridResult) else train_lines(result)

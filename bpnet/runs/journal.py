@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +18,7 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.metrics import PartMetrics
 from bpnet.runs.metrics_log import MetricsLog, raise_error
-from bpnet.runs.run_file import RunFile, Status
+from bpnet.runs.run_file import RunFile, Status, config_digest
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,12 @@ class Journal:
         command: Sequence[str],
         seeds: Sequence[int] | None = None,
         state: StateDict | None = None,
+        kind: Mapping[str, Any] = MappingProxyType({"kind": "train"}),
     ) -> None:
         """Begin run.json, or go on from the state of a journal of the same run.
 
-        `seeds` are those of the networks, by default the config's.
+        `seeds` are those of the networks, by default the config's; `kind` is what run.json says of
+        the kind of run.
         """
         config = prepared.config
         self.seeds = config.seeds if seeds is None else list(seeds)
@@ -102,7 +104,7 @@ class Journal:
             warnings=self._warnings,
             advice=[],
             replicas=[],
-            kind="train",
+            **kind,
         )
         self.start = self.file.start
         """The performance counter when the run began."""
@@ -247,7 +249,10 @@ class Journal:
         self, status: Status, advice: Sequence[str], replicas: Sequence[ReplicaResult]
     ) -> None:
         """Write how the run ended, and the doctor's advice, into run.json."""
-        details = {"seed": self.seeds[self.survivors[0]]} if self.chosen else {}
+        details: dict[str, Any] = {}
+        if self.chosen:
+            details["seed"] = self.seeds[self.survivors[0]]
+            details["config_sha256"] = config_digest(self._run.folder)
         several = len(replicas) > 1 or len(self.seeds) > 1
         self.file.close(
             status,

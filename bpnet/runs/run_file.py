@@ -102,8 +102,6 @@ class RunFile:
 
     def close(self, status: Status, **details: Any) -> None:
         """Write how the run ended; `details` replace or add keys."""
-        if self._content.get("config_sha256") is None:  # a grid chooses its config at the end
-            self._content["config_sha256"] = config_digest(self._path.parent)
         self._content |= {
             "status": status,
             "finished": _now(),

@@ -1,9 +1,11 @@
 """Grids: the points of a grid trained, together where their shapes agree, and ranked."""
 
+import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +14,18 @@ from bpnet.config.loading import load_config
 from bpnet.config.presets.expand import preset_of
 from bpnet.config.source import Source
 from bpnet.doctor.doctor import Doctor
-from bpnet.engine.loop.fit import Record
+from bpnet.engine.loop.fit import Fit, Record
 from bpnet.errors import DivergedError, InterruptedRunError
+from bpnet.messages import shell_path
 from bpnet.models.build import architecture_errors
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts, measure_replicas, ranking_part
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.preset import open_with_preset
 from bpnet.runs import directory, files
+from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.config_file import write_config
+from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import Journal
 from bpnet.runs.metrics import PartMetrics, deviations, mean_metrics
 from bpnet.runs.naming import run_name
@@ -28,7 +33,9 @@ from bpnet.runs.run_file import Status
 from bpnet.workflows.grid_folds import ensemble_metric, plan_ensembles, train_ensembles
 from bpnet.workflows.grid_plan import GridPass, PlannedPoint, plan_points, ranking_of, split_seed
 from bpnet.workflows.grid_ranking import PointResult, rank, write_grid
+from bpnet.workflows.grid_runs import GridRuns
 from bpnet.workflows.replica_session import ReplicaSession, new_run
+from bpnet.workflows.run_place import check_data
 from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
 
 
@@ -66,26 +73,36 @@ def train_grid(
     Raises UsageError, ConfigError, DataError or RunError before anything trains; DivergedError or
     InterruptedRunError after what has been trained is saved.
     """
-    start = time.perf_counter()
     points = expand_grid(_with_fast_preset(source), grids)
-    keys = [pass_key(point.loaded.config) for point in points]
     name = run_name(points[0].loaded) if name is None else directory.valid_name(name)
+    return train_grid_in(GridRuns(source, grids, runs, name, command), watcher)
+
+
+def train_grid_in(grid: GridRuns, watcher: TrainWatcher) -> GridResult:
+    """Train a grid into new run directories, or go on in those that there are."""
+    start, source = time.perf_counter(), grid.source
+    points = expand_grid(_with_fast_preset(source), grid.grids)
+    keys = [pass_key(point.loaded.config) for point in points]
     ensembles = any(map(_on_folds, points))
     part: str = "out_of_fold"
     if ensembles:
         planned = plan_ensembles(points, split_seed(source, points))
         metric, count = ensemble_metric(planned), len(planned)
-        results, interrupted = train_ensembles(planned, metric, runs, name, command, watcher)
+        results, number = train_ensembles(planned, metric, grid, watcher)
     else:
         passes = plan_points(points, keys, source)
         (metric, part), count = ranking_of(passes), len(passes)
-        results, interrupted = _train_passes(passes, metric, runs, name, command, watcher)
+        results, number = _train_passes(passes, metric, grid, watcher)
     ranked = rank(results, metric)
     write_grid(ranked[0].run / "grid.csv", ranked, metric)
-    if interrupted:
+    if number:
+        run = ranked[0].run
         raise InterruptedRunError(
-            f"interrupted; the points that had begun are ranked in {ranked[0].run}/grid.csv"
+            f"interrupted; the points that had begun are ranked in {run}/grid.csv; "
+            f"next: bpnet resume {shell_path(run)}",
+            number,
         )
+    grid.finish()
     if ranked[0].score is None:
         lowest = min(point.loaded.config.training.learning_rate for point in points)
         from_start = not ensembles and not any(
@@ -120,34 +137,34 @@ def _on_folds(point: Point) -> bool:
 
 
 def _train_passes(
-    passes: Sequence[GridPass],
-    metric: str,
-    runs: Path,
-    name: str,
-    command: Sequence[str],
-    watcher: RunWatcher,
-) -> tuple[list[PointResult], bool]:
-    """Train one pass after another; return the points' results, and True if interrupted.
+    passes: Sequence[GridPass], metric: str, grid: GridRuns, watcher: RunWatcher
+) -> tuple[list[PointResult], int]:
+    """Train one pass after another; return the points' results, and the signal that interrupted.
 
-    Raises KeyboardInterrupt if the interruption comes before any pass has trained.
+    The number of the signal is 0 if there was none. Raises KeyboardInterrupt if the interruption
+    comes before any pass has trained.
     """
     results: list[PointResult] = []
-    interrupted = False
     try:
-        for group in passes:
-            prepared = encode_dataset(group.fitted, runs)
-            session = _PassSession(group, prepared, metric, runs, name, command, watcher)
-            # an interruption while the pass was saved has waited: the next pass does not begin
-            interrupted = session.run() == "interrupted" or session.interruption.requested
+        for number, group in enumerate(passes, start=1):
+            ended = grid.results(number)
+            if ended is not None:
+                results += ended
+                continue
+            prepared = encode_dataset(group.fitted, grid.runs)
+            details = grid.details(number, len(passes))
+            session = _PassSession(group, prepared, metric, grid, number, details, watcher)
+            status = session.run()
             results += session.results
             session.warn_of_diverged_networks()
-            if interrupted:
-                break
-    except KeyboardInterrupt:  # between two passes
+            # an interruption while the pass was saved has waited: the next pass does not begin
+            if status == "interrupted" or session.interruption.requested:
+                return results, session.interruption.number or signal.SIGINT
+    except KeyboardInterrupt as interrupt:  # between two passes
         if not results:
             raise
-        interrupted = True
-    return results, interrupted
+        return results, getattr(interrupt, "number", signal.SIGINT)
+    return results, 0
 
 
 class _PassSession(ReplicaSession):
@@ -158,12 +175,12 @@ class _PassSession(ReplicaSession):
         group: GridPass,
         prepared: EncodedDataset,
         metric: str,
-        runs: Path,
-        name: str,
-        command: Sequence[str],
+        grid: GridRuns,
+        number: int,
+        details: Mapping[str, Any],
         watcher: RunWatcher,
     ) -> None:
-        self._points, self._metric, self._name = group.points, metric, name
+        self._points, self._metric, self._grid = group.points, metric, grid
         self._point_of = [point for point in group.points for _ in point.config.seeds]
         self.results: list[PointResult] = []
         """The results of the points, once the pass is saved."""
@@ -172,12 +189,40 @@ class _PassSession(ReplicaSession):
             description = replace(group.points[0].description, seeds=seeds)
             layers = [point.description.layers for point in self._point_of]
             model = Model(description, description.network(layers))
-        run = new_run(prepared, runs, name)
-        journal = Journal(run, prepared, command, seeds)
+        run, state = grid.begun.get(number), None
+        if run is None:
+            run = grid.begun[number] = new_run(prepared, grid.runs, grid.name)
+            self._write_config(group.points[0], run)
+        else:
+            check_data(run, prepared.split.table.digest, prepared.split.table.name)
+            state = Checkpoints(run.checkpoints).latest()
+        journal = Journal(
+            run, prepared, grid.command, seeds, None if state is None else state["journal"], details
+        )
         settings = [point.config.training for point in self._point_of]
-        super().__init__(model, prepared, run, journal, watcher, each=settings, keep_before=True)
+        super().__init__(
+            model,
+            prepared,
+            run,
+            journal,
+            watcher,
+            each=settings,
+            keep_before=True,
+            state=state,
+        )
         configs = [(point.point.loaded.config, point.config) for point in self._point_of]
         self._doctor = Doctor(configs, model.network, prepared.rows, during=False)
+        if state is not None:
+            self._doctor.load_state(state["doctor"])
+
+    def _write_config(self, planned: PlannedPoint, run: RunPaths) -> None:
+        write_config(planned.config, self._grid.name, planned.point.loaded.folder, run)
+
+    def checkpoint_state(self, fitting: Fit) -> dict[str, Any]:
+        """Return the state of the training, and that of the doctor; there is no model yet."""
+        state = super().checkpoint_state(fitting)
+        del state["model"]
+        return {**state, "doctor": self._doctor.state()}
 
     def advise(self, record: Record) -> Iterable[str]:
         """Let the doctor take note of an epoch; its findings come with the points' results."""
@@ -195,12 +240,12 @@ class _PassSession(ReplicaSession):
         results = [self._result(point, status) for point in trained]
         best = trained[results.index(rank(results, self._metric)[0])]
         self._journal.chosen = best.kept
-        folder = best.planned.point.loaded.folder
-        write_config(best.planned.config, self._name, folder, self._run)
+        self._write_config(best.planned, self._run)
         self.save_model(best.model, best.metrics, best.planned.config.calibration)
         self._doctor.findings = self._doctor.findings_of(best.networks)
         points = [{"values": one.values, "findings": one.findings} for one in results]
         files.write_json(self._run.diagnosis, {**self._doctor.report(), "points": points})
+        self._grid.keep(self._run, results)  # before the run says that it has ended
         self._journal.close(
             status, self._doctor.advice, self._journal.replicas(best.metrics, status)
         )

@@ -1,20 +1,21 @@
 """A grid over ensembles on folds: one for each point, ranked by the rows that folds hold out."""
 
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bpnet.config.grid import Point
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.preset import with_preset
 from bpnet.preparation.table import DatasetTable, open_dataset_table
+from bpnet.runs.directory import RunPaths
 from bpnet.runs.run_file import Status
 from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS, RMSE
 from bpnet.workflows.grid_plan import not_comparable, table_key, with_split_seed
 from bpnet.workflows.grid_ranking import PointResult
+from bpnet.workflows.grid_runs import GridRuns
 from bpnet.workflows.members_plan import MembersPlan
-from bpnet.workflows.run_place import NewRun
 from bpnet.workflows.session import MemberWatcher
 from bpnet.workflows.train_folds import FoldsSession, begin_folds, plan_folds
 
@@ -58,35 +59,41 @@ def ensemble_metric(planned: Sequence[PlannedEnsemble]) -> str:
 
 
 def train_ensembles(
-    planned: Sequence[PlannedEnsemble],
-    metric: str,
-    runs: Path,
-    name: str,
-    command: Sequence[str],
-    watcher: MemberWatcher,
-) -> tuple[list[PointResult], bool]:
-    """Train one ensemble after another; return the points' results, and True if interrupted.
+    planned: Sequence[PlannedEnsemble], metric: str, grid: GridRuns, watcher: MemberWatcher
+) -> tuple[list[PointResult], int]:
+    """Train one ensemble after another; return the points' results, and the signal.
 
-    Raises KeyboardInterrupt if the interruption comes before any ensemble has trained.
+    The number of the signal that interrupted is 0 if there was none. Raises KeyboardInterrupt if
+    the interruption comes before any ensemble has trained.
     """
     results: list[PointResult] = []
     try:
         for number, one in enumerate(planned, start=1):
+            ended = grid.results(number)
+            if ended is not None:
+                results += ended
+                continue
             values = ", ".join(f"{key}={value}" for key, value in one.point.values.items())
             title = f"point {number} of {len(planned)}, {values}"
-            start = time.perf_counter()
             session = begin_folds(
-                NewRun(runs, name, command), one.plan, start, watcher, title=title
+                grid.place(number),
+                one.plan,
+                time.perf_counter(),
+                watcher,
+                title=title,
+                details=grid.details(number, len(planned)),
             )
+            run = grid.begun[number] = RunPaths(session.run_folder)
             status = session.run()
             results.append(_result(one, session, status, metric))
+            grid.keep(run, results[-1:])
             if status == "interrupted" or session.interruption.requested:
-                return results, True
-    except KeyboardInterrupt:  # between two ensembles
+                return results, session.interruption.number or signal.SIGINT
+    except KeyboardInterrupt as interrupt:  # between two ensembles
         if not results:
             raise
-        return results, True
-    return results, False
+        return results, getattr(interrupt, "number", signal.SIGINT)
+    return results, 0
 
 
 def _result(

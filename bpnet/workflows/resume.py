@@ -25,6 +25,8 @@ from bpnet.runs.outcomes import SavedPasses
 from bpnet.runs.run_file import config_digest, known_config, read_run_file
 from bpnet.runs.splits import read_splits
 from bpnet.workflows.cv import CVResult, cross_validate_in
+from bpnet.workflows.grid import GridResult, train_grid_in
+from bpnet.workflows.grid_runs import grid_of
 from bpnet.workflows.run_place import ResumedRun, check_data
 from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import TrainResult, resume_training
@@ -35,7 +37,7 @@ CHANGEABLE = ("training.epochs", "training.early_stopping", "budget", "checkpoin
 CHANGEABLE_OF_PASSES = ("budget", "checkpoint")
 """Those of a cross-validation or an ensemble, of which networks have ended already."""
 
-Resumed = TrainResult | FoldsResult | CVResult
+Resumed = TrainResult | FoldsResult | CVResult | GridResult
 
 
 def resume(
@@ -81,6 +83,13 @@ def resume(
             f"{run.folder}: an earlier bpnet trained it, which saved no checkpoints; train again: "
             f"bpnet train {shell_path(run.config)}"
         )
+    if kind == "grid":
+        if assignments:
+            raise UsageError(
+                f"--set {assignments[0]}: a grid goes on with the config that it began with; "
+                "leave it out"
+            )
+        return train_grid_in(grid_of(run, command), watcher)
     if not known_config(content, config_digest(run.folder)) and not (force and kind == "train"):
         forced = ", or go on all the same with --force" if kind == "train" else ""
         raise RunError(

@@ -36,6 +36,7 @@ members:
   - {architecture: {hidden: [4]}}
   - {architecture: {hidden: [3]}, training: {optimizer: momentum}}
 """
+OFTEN = ["checkpoint.every_seconds=0"]
 
 
 class KilledError(BaseException):
@@ -65,9 +66,7 @@ def source_of(text, *settings):
 
 def trained(text, *settings):
     def run(runs, *rhythm):
-        loaded = load_config(
-            source_of(text, *(rhythm or ["checkpoint.every_seconds=0"]), *settings)
-        )
+        loaded = load_config(source_of(text, *(rhythm or OFTEN), *settings))
         return train(loaded, runs=runs, name=None, command=["bpnet"], watcher=CutWatcher())
 
     return run
@@ -75,9 +74,7 @@ def trained(text, *settings):
 
 def validated(text, *settings, folds=3, repeats=1):
     def run(runs, *rhythm):
-        loaded = load_config(
-            source_of(text, *(rhythm or ["checkpoint.every_seconds=0"]), *settings)
-        )
+        loaded = load_config(source_of(text, *(rhythm or OFTEN), *settings))
         options = {"runs": runs, "name": None, "command": ["bpnet"], "watcher": CutWatcher()}
         return cross_validate(loaded, folds=folds, repeats=repeats, **options)
 
@@ -87,7 +84,7 @@ def validated(text, *settings, folds=3, repeats=1):
 def searched(text, *grids):
     def run(runs, *rhythm):
         options = {"runs": runs, "name": None, "command": ["bpnet"], "watcher": CutWatcher()}
-        return train_grid(source_of(text, *rhythm), grids, **options)
+        return train_grid(source_of(text, *(rhythm or OFTEN)), grids, **options)
 
     return run
 
@@ -102,6 +99,8 @@ KINDS = {
     "rounds": trained(FOLDS, "rounds=2"),
     "members": trained(FOLDS + MEMBERS),
     "pack": trained(FOLDS, "pack=4", "training.early_stopping={patience: 1}", "training.epochs=8"),
+    "grid": searched(ONE, "training.learning_rate=0.01,0.05", "architecture.hidden=[3],[4]"),
+    "grid of ensembles": searched(FOLDS, "training.learning_rate=0.01,0.05"),
 }
 
 
@@ -206,7 +205,7 @@ def test_a_training_may_be_cut_off_at_any_step(kind, rhythm, happen, table, step
         assert cut(begin, table / f"cut-{number}", steps, [(number, happen)]) == expected, number
 
 
-@pytest.mark.parametrize("kind", ["cv", "folds"])
+@pytest.mark.parametrize("kind", ["cv", "folds", "grid"])
 def test_one_that_has_ended_has_nothing_to_go_on_with(kind, table):
     run = KINDS[kind](table / "runs").run
     assert not (run / "checkpoints").exists()

@@ -1,0 +1,136 @@
+"""The runs of a grid: which there are, and what a run.json says of the grid that it belongs to."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bpnet.config.source import Source, parse_source, yaml_text
+from bpnet.errors import RunError
+from bpnet.runs import files
+from bpnet.runs.checkpoints import Checkpoints, read_state, write_state
+from bpnet.runs.directory import RunPaths
+from bpnet.runs.lock import is_locked
+from bpnet.runs.outcomes import SavedPasses
+from bpnet.runs.run_file import read_run_file
+from bpnet.workflows.grid_ranking import PointResult
+from bpnet.workflows.run_place import NewRun, Place, ResumedRun
+
+
+@dataclass
+class GridRuns:
+    """The runs of a grid by their numbers, from 1: those that there are, and how more are made."""
+
+    source: Source
+    """The config of the grid, without its own keys."""
+    grids: Sequence[str]
+    runs: Path
+    """The folder of the run directories."""
+    name: str
+    command: Sequence[str]
+    begun: dict[int, RunPaths] = field(default_factory=dict)
+
+    def place(self, number: int) -> Place:
+        """Return where a run is, or is to be made."""
+        run = self.begun.get(number)
+        if run is None:
+            return NewRun(self.runs, self.name, self.command)
+        return ResumedRun(run, self.command, SavedPasses.read(run.checkpoints))
+
+    def details(self, number: int, count: int) -> dict[str, Any]:
+        """Return what the run.json of one of `count` runs says of the grid."""
+        source = self.source
+        folder = os.path.relpath(os.path.realpath(source.folder), os.path.realpath(self.runs))
+        grid = {
+            "keys": list(self.grids),
+            "name": self.name,
+            "number": number,
+            "passes": count,
+            "first": self.begun[1].folder.name if 1 in self.begun else None,
+            "config": yaml_text(source.data),
+            "file": source.name,
+            "folder": Path(folder).as_posix(),
+            "texts": [[list(path), text] for path, text in source.texts.items()],
+        }
+        return {"kind": "grid", "grid": grid}
+
+    def results(self, number: int) -> list[PointResult] | None:
+        """Return the results of a run that has ended; None if it has not."""
+        run = self.begun.get(number)
+        if run is None or read_run_file(run.run)["status"] not in ("finished", "diverged"):
+            return None
+        try:
+            points = read_state(_results(run))["points"]
+        except RunError:
+            return None
+        return [PointResult(**point, run=run.folder) for point in points]
+
+    def keep(self, run: RunPaths, results: Sequence[PointResult]) -> None:
+        """Write the results of a run, for a grid that goes on."""
+        points = [asdict(result) for result in results]
+        for point in points:
+            del point["run"]
+        path = _results(run)
+        path.parent.mkdir(exist_ok=True)
+        write_state(path, {"points": points}, flush=False)
+
+    def finish(self) -> None:
+        """Remove all checkpoints, as the grid has finished."""
+        for run in self.begun.values():
+            Checkpoints(run.checkpoints).remove()
+
+
+def _results(run: RunPaths) -> Path:
+    return run.checkpoints / "results.safetensors"
+
+
+def grid_of(run: RunPaths, command: Sequence[str]) -> GridRuns:
+    """Return the runs of the grid that a run belongs to.
+
+    Raises RunError if one of them is in training, or all have finished.
+    """
+    content = read_run_file(run.run)
+    try:
+        grid = content["grid"]
+        first = grid["first"] or run.folder.resolve().name
+        parsed = parse_source(grid["config"], grid["file"], run.folder.parent / grid["folder"])
+        texts = {tuple(path): text for path, text in grid["texts"]}
+        begun = dict(_siblings(run, first))
+        runs = GridRuns(
+            replace(parsed, texts=texts),
+            [str(key) for key in grid["keys"]],
+            run.folder.parent,
+            str(grid["name"]),
+            command,
+            {number: begun[number] for number in sorted(begun)},
+        )
+        finished = set(begun) == set(range(1, grid["passes"] + 1))
+    except (KeyError, TypeError, ValueError):
+        raise RunError(
+            f"{run.run}: does not tell the grid that the run belongs to; "
+            "restore it from a copy, or train again"
+        ) from None
+    for one in begun.values():
+        if is_locked(one.folder):
+            raise RunError(f"{one.folder}: is in training; wait for it, or stop it")
+        finished &= read_run_file(one.run)["status"] in ("finished", "diverged")
+    rankings = [one.folder / "grid.csv" for one in begun.values()]
+    rankings = [path for path in rankings if path.is_file()]
+    if finished and rankings:
+        runs.finish()
+        raise RunError(f"{run.folder}: its grid has finished; the points are in {rankings[0]}")
+    for path in rankings:  # of the points that had begun
+        files.remove(path)
+    return runs
+
+
+def _siblings(run: RunPaths, first: str) -> Mapping[int, RunPaths]:
+    """Return the runs of a grid by their numbers, given the name of the first one's folder."""
+    found = {}
+    for path in run.folder.parent.glob("*/run.json"):
+        content = read_run_file(path)
+        grid = content.get("grid")
+        if isinstance(grid, dict) and (grid["first"] or path.parent.name) == first:
+            found[grid["number"]] = RunPaths(path.parent)
+    return found

@@ -72,12 +72,12 @@ def _small(settings: list[str]) -> list[str]:
     return [word for setting in (*sizes, *settings) for word in ("--set", setting)]
 
 
-@pytest.mark.parametrize("cases", counts(60, slow=600))
+@pytest.mark.parametrize("cases", counts(30, slow=600))
 def test_keys_with_strange_values(cases: int, here: Path) -> None:
     fuzz(cases, several, lambda some: survives("check", "c.yaml", *_small(some), cwd=here))
 
 
-@pytest.mark.parametrize("cases", counts(40, slow=300))
+@pytest.mark.parametrize("cases", counts(15, slow=300))
 def test_trainings_with_strange_values(cases: int, here: Path) -> None:
     def trains(settings: list[str]) -> None:
         # each run begins with its own numbers: a folder of thousands is read slowly
@@ -87,7 +87,7 @@ def test_trainings_with_strange_values(cases: int, here: Path) -> None:
     fuzz(cases, several, trains)
 
 
-@pytest.mark.parametrize("cases", counts(60, slow=1000))
+@pytest.mark.parametrize("cases", counts(40, slow=1000))
 def test_mutated_text(cases: int, here: Path) -> None:
     whole = b"dataset: {path: t.csv, target: y}\ntraining: {epochs: 1}\n"
     texts = st.sampled_from([text for text in TEXTS if not text.startswith(b"dataset:")])

@@ -123,7 +123,7 @@ def _ends(here: Path, suffix: str, *verb: str) -> Callable[[bytes], None]:
     return ends
 
 
-@pytest.mark.parametrize("cases", counts(40, slow=400))
+@pytest.mark.parametrize("cases", counts(25, slow=400))
 @pytest.mark.parametrize("suffix", TEXTS)
 def test_texts(suffix: str, cases: int, here: Path) -> None:
     content, tokens = TEXTS[suffix]
@@ -131,7 +131,7 @@ def test_texts(suffix: str, cases: int, here: Path) -> None:
     fuzz(cases, tables, _ends(here, suffix, "check", f"{suffix}.yaml"))
 
 
-@pytest.mark.parametrize("cases", counts(20, slow=200))
+@pytest.mark.parametrize("cases", counts(10, slow=200))
 @pytest.mark.parametrize("suffix", TEXTS)
 def test_trainings(suffix: str, cases: int, here: Path) -> None:
     content, tokens = TEXTS[suffix]
@@ -139,7 +139,7 @@ def test_trainings(suffix: str, cases: int, here: Path) -> None:
     fuzz(cases, tables, _ends(here, suffix, "train", f"{suffix}.yaml"))
 
 
-@pytest.mark.parametrize("cases", counts(30, slow=300))
+@pytest.mark.parametrize("cases", counts(15, slow=300))
 @pytest.mark.parametrize("suffix", BINARIES)
 def test_binaries(suffix: str, cases: int, here: Path) -> None:
     tables = mutated(st.sampled_from(BINARIES[suffix]))
@@ -168,7 +168,7 @@ def test_what_was_found(found: str, here: Path) -> None:
     _ends(here, suffix, "check", f"{suffix}.yaml")(content)
 
 
-@pytest.mark.parametrize("cases", counts(20, slow=200))
+@pytest.mark.parametrize("cases", counts(10, slow=200))
 def test_lists_of_columns(cases: int, here: Path) -> None:
     tables = mutated(st.just(CSV), CELLS)
     fuzz(cases, tables, _ends(here, "csv", "init", "t.csv"))

@@ -38,19 +38,19 @@ BOMBS = {
         "}", ", preprocessing: {columns: {" + ", ".join(f"k{k}: nope" for k in range(5_000)) + "}}}"
     ),
     "5,000 layers": TABLE + "architecture: {layers: [" + "{units: 0}, " * 5_000 + "]}",
-    "40,000 targets": "dataset: {path: t.csv, target: ["
-    + ", ".join(f"t{k}" for k in range(40_000))
+    "20,000 targets": "dataset: {path: t.csv, target: ["
+    + ", ".join(f"t{k}" for k in range(20_000))
     + "]}",
-    "40,000 inline columns": "dataset: {rows: [[1, 2]], target: y, columns: ["
-    + ", ".join(f"t{k}" for k in range(40_000))
+    "20,000 inline columns": "dataset: {rows: [[1, 2]], target: y, columns: ["
+    + ", ".join(f"t{k}" for k in range(20_000))
     + "]}",
-    "40,000 test rows": TABLE.replace(
-        "}", ", split: {test_rows: [" + ", ".join(map(str, range(40_000))) + "]}}"
+    "20,000 test rows": TABLE.replace(
+        "}", ", split: {test_rows: [" + ", ".join(map(str, range(20_000))) + "]}}"
     ),
-    "an order of 40,000": TABLE.replace(
+    "an order of 20,000": TABLE.replace(
         "}",
         ", preprocessing: {columns: {a: {kind: ordinal, order: ["
-        + ", ".join(f"v{k}" for k in range(40_000))
+        + ", ".join(f"v{k}" for k in range(20_000))
         + "]}}}}",
     ),
     "an anchor of a million characters": "a: &" + "a" * 1_000_000 + " 1\nb: *b\n",

@@ -9,7 +9,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     init       look at a table and write a commented config for it
     check      look for what would go wrong in training on a table
     train      train the network of a config, or a grid of them
-    resumea training that was cut off, or is to have more epochs, goes on
+    resume     go on with a training that was cut off, or give it more epochs
     cv         cross-validate a config
     eval       score a run, with intervals and beside simple models
     predict    write a table's rows with their predictions

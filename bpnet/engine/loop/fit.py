@@ -193,6 +193,10 @@ class Fit(Stateful, Iterator[Record]):
     def load_state(self, state: StateDict) -> None:
         """Go on from a state; with more epochs than it had, replicas that had all theirs go on."""
         super().load_state(state)
+        if self._record is not None:  # a state has lists for tuples
+            stops, warnings = self._record["stops"], self._record["warnings"]
+            self._record["stops"] = tuple(stops) if stops else None
+            self._record["warnings"] = tuple(warnings)
         self._again = self._epochs.ended
         self._epochs.extend(self._epoch)
 

@@ -90,8 +90,11 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     collect_cycles_seldom()
     give_back_large_blocks()
-    with signals_raise():
-        code = _run()
+    try:
+        with signals_raise():
+            code = _run()
+    except KeyboardInterrupt as error:  # before or after the verb's own work
+        code = 128 + getattr(error, "number", signal.SIGINT)
     sys.exit(code)
 
 
@@ -103,7 +106,7 @@ def _run() -> int:
         # typer's, where the reader of a help text has closed the pipe; Python would write the rest
         sys.stdout = null_stream()
         return 0
-    except typer.Abort as error:  # a signal before or after the verb's own work
+    except typer.Abort as error:  # a signal before or after the verb's own work, to typer
         return 128 + getattr(error.__cause__, "number", signal.SIGINT)
     except OSError as error:  # of a help text: verbs have messages of their own
         sys.stdout = null_stream()

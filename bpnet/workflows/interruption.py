@@ -1,6 +1,8 @@
 """Interruption: a first Ctrl-C, SIGTERM or SIGHUP ends a training and saves it; a second leaves."""
 
+import _thread
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +10,9 @@ from dataclasses import dataclass
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+
+_MOMENT = 0.01
+"""Seconds after which a signal that was lost comes again."""
 
 
 class SignalInterrupt(KeyboardInterrupt):
@@ -31,15 +36,29 @@ def raise_interrupt(number: int, _frame: FrameType | None) -> None:
 def signals_raise() -> Iterator[None]:
     """Let signals raise SignalInterrupt, but those that the caller ignores, as nohup does SIGHUP.
 
-    At the end the handlers are those of before.
+    One that arrives where code in C cannot raise it comes again a moment later. At the end the
+    handlers are those of before.
     """
+    hook = sys.unraisablehook
+
+    def again(unraisable: "sys.UnraisableHookArgs") -> None:
+        if isinstance(unraisable.exc_value, SignalInterrupt):
+            number = unraisable.exc_value.number
+            timer = threading.Timer(_MOMENT, lambda: _thread.interrupt_main(number))
+            timer.daemon = True
+            timer.start()
+        else:
+            hook(unraisable)
+
     before = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, raise_interrupt)
+    sys.unraisablehook = again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,3 +148,18 @@ def test_after_the_second_signal_the_command_line_ignores_further_ones(tmp_path)
             Session(tmp_path, twice).run()
         ctrl_c()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_that_code_cannot_raise_comes_again():
+    class Deleted:
+        def __del__(self) -> None:
+            ctrl_c()  # what is raised here is lost
+
+    def lose_a_signal() -> None:
+        Deleted()
+        time.sleep(10)
+
+    start = time.perf_counter()
+    with signals_raise(), pytest.raises(SignalInterrupt):
+        lose_a_signal()
+    assert time.perf_counter() - start < 5

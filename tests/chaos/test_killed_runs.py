@@ -1,0 +1,112 @@
+"""Runs that are killed at random moments and resumed end as if they had never been."""
+
+import random
+import signal
+from pathlib import Path
+
+import pytest
+from chaos_runs import (
+    KINDS,
+    Command,
+    Ended,
+    Kind,
+    check_files,
+    differences,
+    newest_run,
+    next_words,
+    prepare,
+    result,
+    run,
+)
+from failing_files import Failure
+
+_KILLS = 3
+"""How often a run is killed before it may end."""
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
+def whole(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Kind, Ended, dict[str, str]]:
+    """A kind of training, how it ended without a kill, and what it came to."""
+    kind: Kind = request.param
+    folder = tmp_path_factory.mktemp(kind.name)
+    prepare(kind, folder)
+    run(kind.words, folder)  # the first fork is slow
+    ended = run(kind.words, folder)
+    assert ended.code == 0, ended.output
+    newest = newest_run(folder)
+    assert newest is not None
+    return kind, ended, result(newest)
+
+
+def _survives(
+    kind: Kind, ended: Ended, expected: dict[str, str], folder: Path, seed: int, number: int
+) -> None:
+    """Send a signal at random moments of a training, and resume it until it is done."""
+    rng = random.Random(f"{kind.name} {seed} {number}")
+    prepare(kind, folder)
+    codes = {0, -number} if number == signal.SIGKILL else {0, -number, 128 + number}
+    for attempt in range(50):
+        words = next_words(kind, folder)
+        if words is None:
+            break
+        command = Command(words, folder)
+        if attempt < _KILLS:
+            command.signal(number, rng.uniform(0, ended.seconds))
+        said = command.ended()
+        assert said.code in codes or not said.output, said  # a signal before the command began
+        check_files(folder)
+    newest = newest_run(folder)
+    assert newest is not None
+    assert differences(result(newest), expected) == []
+
+
+def _seeds(default: int, slow: int) -> list[object]:
+    return [
+        pytest.param(seed, marks=[pytest.mark.slow] if seed >= default else [])
+        for seed in range(slow)
+    ]
+
+
+@pytest.mark.parametrize("seed", _seeds(5, 50))
+def test_a_killed_run_ends_bit_for_bit_as_if_it_had_never_stopped(
+    whole: tuple[Kind, Ended, dict[str, str]], tmp_path: Path, seed: int
+) -> None:
+    _survives(*whole, tmp_path, seed, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("seed", _seeds(1, 20))
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stopped_run_ends_bit_for_bit_as_if_it_had_never_stopped(
+    whole: tuple[Kind, Ended, dict[str, str]], tmp_path: Path, seed: int, number: int
+) -> None:
+    _survives(*whole, tmp_path, seed, number)
+
+
+@pytest.mark.slow
+def test_a_kill_within_every_change_of_a_file_loses_nothing(
+    whole: tuple[Kind, Ended, dict[str, str]], tmp_path: Path
+) -> None:
+    kind, _, expected = whole
+    for call in range(1, 10_000):
+        folder = tmp_path / str(call)
+        folder.mkdir()
+        prepare(kind, folder)
+        said = run(kind.words, folder, Failure(call, 0))
+        if said.code == 0:
+            assert call > 20
+            return
+        assert said.code == -signal.SIGKILL, said
+        check_files(folder)
+        words = next_words(kind, folder)
+        if words is not None:
+            # the same kill again, in the run that goes on
+            assert run(words, folder, Failure(call, 0)).code in {0, -signal.SIGKILL}
+            check_files(folder)
+        while (words := next_words(kind, folder)) is not None:
+            said = run(words, folder)
+            assert said.code == 0, said
+        newest = newest_run(folder)
+        assert newest is not None
+        assert differences(result(newest), expected) == [], call

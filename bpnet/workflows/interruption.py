@@ -43,8 +43,7 @@ def signals_raise() -> Iterator[None]:
 
     def again(unraisable: "sys.UnraisableHookArgs") -> None:
         if isinstance(unraisable.exc_value, SignalInterrupt):
-            number = unraisable.exc_value.number
-            timer = threading.Timer(_MOMENT, lambda: _thread.interrupt_main(number))
+            timer = threading.Timer(_MOMENT, _send, [unraisable.exc_value.number])
             timer.daemon = True
             timer.start()
         else:
@@ -61,6 +60,14 @@ def signals_raise() -> Iterator[None]:
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _send(number: int) -> None:
+    """Send a signal to the main thread, which also ends what it waits for."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:  # Windows
+        _thread.interrupt_main(signal.Signals(number))
 
 
 @dataclass

@@ -60,6 +60,8 @@ KINDS = (
     ),
     Kind("replicas", CONFIG + SMALL + "replicas: 3\n"),
     Kind("stored", CONFIG.replace("target: c", "target: c, storage: disk") + SMALL),
+    Kind("cv", words=("cv", "c.yaml", "--folds", "3")),
+    Kind("ensemble", CONFIG + SMALL + FOLDS),
 )
 
 
@@ -82,8 +84,10 @@ def command(words: Sequence[str], folder: str, output: str, failure: Failure | N
 def warm_up() -> None:
     """Let bpnet import everything that a training needs, before processes are forked."""
     with tempfile.TemporaryDirectory() as folder:
-        prepare(KINDS[0], Path(folder))
-        for words in (("train", "c.yaml"), ("resume", "runs/c-001", "--set", "training.epochs=9")):
+        prepare(KINDS[-1], Path(folder))
+        resume = ("resume", "runs/c-001", "--set", "training.epochs=9")
+        single = ("train", "c.yaml", "--set", "folds=null")
+        for words in (single, resume, ("cv", "c.yaml", "--folds", "3"), ("train", "c.yaml")):
             with (
                 open(os.devnull, "w") as null,
                 contextlib.redirect_stdout(null),
@@ -196,14 +200,19 @@ def check_files(folder: Path) -> None:
             assert path.is_dir() or path.name == ".lock" or path.name.endswith(".tmp"), path
 
 
-def result(run_folder: Path) -> dict[str, str]:
-    """Return what a run has come to: the content of each file, without times, as a digest."""
+def result(run_folder: Path, *, temporary: bool = False) -> dict[str, str]:
+    """Return what a run has come to: the content of each file, without times, as a digest.
+
+    Only with `temporary` may a temporary file be there.
+    """
     found = {}
     for path in sorted(run_folder.rglob("*")):
         name = str(path.relative_to(run_folder))
-        if path.is_dir() or name.startswith("checkpoints/"):
+        if path.is_dir() or name.startswith("checkpoints/") or name == ".lock":
+            continue  # a lock that nobody holds is none
+        if path.name.endswith(".tmp"):
+            assert temporary, f"{name} was not removed"
             continue
-        assert not path.name.endswith(".tmp"), f"{name} was not removed"
         content = path.read_bytes()
         if name == "run.json":
             whole: dict[str, Any] = json.loads(content)

@@ -16,6 +16,8 @@ from typing import Any
 
 CHANGES = ("fsync", "replace", "rename", "unlink", "remove", "mkdir", "rmdir", "chmod", "ftruncate")
 """Functions of `os` that change files."""
+_GROWING = ("fsync", "replace", "rename", "mkdir")
+"""Those of them that need room on the disk."""
 
 
 @dataclass
@@ -30,10 +32,14 @@ class Failure:
     lasting: bool = False
     calls: int = 0
 
-    def due(self) -> bool:
-        """Count a call, and return True if it fails."""
+    def due(self, *, shrinks: bool = False) -> bool:
+        """Count a call, and return True if it fails.
+
+        One that makes files smaller or fewer does not fail for lasting.
+        """
         self.calls += 1
-        return self.calls == self.call or (self.lasting and self.calls > self.call)
+        lasts = self.lasting and not shrinks
+        return self.calls == self.call or (lasts and self.calls > self.call)
 
     def fail(self) -> None:
         """Raise the error, or die."""
@@ -59,7 +65,7 @@ def failing_file(failure: Failure) -> type[io.FileIO]:
             return super().write(view) or 0
 
         def truncate(self, size: int | None = None) -> int:
-            if failure.due():
+            if failure.due(shrinks=True):
                 failure.fail()
             return super().truncate(size)
 
@@ -75,7 +81,7 @@ def failing_open(failure: Failure) -> Callable[..., Any]:
             return plain(file, mode, buffering, *more, **named)
         if failure.due():
             failure.fail()
-        raw = kind(file, mode.replace("b", ""), *more, **named)
+        raw = kind(file, mode.replace("b", ""), opener=named.get("opener"))
         if buffering == 0:
             return raw
         return io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
@@ -86,16 +92,16 @@ def failing_open(failure: Failure) -> Callable[..., Any]:
 def install(failure: Failure) -> None:
     """Let the file layer of this process fail, for good."""
 
-    def failing(function: Callable[..., Any]) -> Callable[..., Any]:
+    def failing(function: Callable[..., Any], *, shrinks: bool) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
-            if failure.due():
+            if failure.due(shrinks=shrinks):
                 failure.fail()
             return function(*arguments, **named)
 
         return call
 
     for name in CHANGES:
-        setattr(os, name, failing(getattr(os, name)))
+        setattr(os, name, failing(getattr(os, name), shrinks=name not in _GROWING))
     opened = failing_open(failure)
     builtins.open = io.open = opened  # type: ignore[assignment]
     tempfile._io = type("io", (), {"open": staticmethod(opened)})  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """Training: `fit` takes a network through its epochs and yields one record for each."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -160,12 +160,29 @@ class Fit(Stateful, Iterator[Record]):
         self._epoch = 0  # epochs that are done
         self._record: dict[str, Any] | None = None  # of the last epoch
         self._again = False  # whether the last record is yielded again
-        self._records: Generator[Record, None, None] | None = None
+        self._closed = False
 
     def __next__(self) -> Record:
-        if self._records is None:
-            self._records = self._train()
-        return next(self._records)
+        if self._again and self._record is not None:
+            self._again = False
+            return Record(**{**self._record, **({} if self._epochs.ended else _GOES_ON)})
+        if self._closed or self._epochs.ended:
+            self.close()
+            raise StopIteration
+        try:
+            record = self._epochs.run(self._epoch + 1)
+        except BaseException:
+            self.close()
+            raise
+        self._epoch += 1
+        self._epochs.resume(record, restores=self._restores)
+        self._record = record._asdict()
+        if not record.stops:  # the next epoch overwrites it
+            self._record["before"] = None
+        return record
+
+    def __del__(self) -> None:
+        self.close()
 
     @property
     def last(self) -> Record | None:
@@ -174,10 +191,9 @@ class Fit(Stateful, Iterator[Record]):
 
     def close(self) -> None:
         """End the training: give the network the parameters that are kept."""
-        if self._records is None:
+        if not self._closed:
+            self._closed = True
             self._epochs.restore()
-        else:
-            self._records.close()
 
     def kept(self) -> tuple[Array, Array]:
         """Return the parameters (R, P) that are kept if training ends now, and the statistics."""
@@ -199,25 +215,6 @@ class Fit(Stateful, Iterator[Record]):
             self._record["warnings"] = tuple(warnings)
         self._again = self._epochs.ended
         self._epochs.extend(self._epoch)
-
-    def _train(self) -> Generator[Record, None, None]:
-        try:
-            if self._again and self._record is not None:
-                yield Record(**{**self._record, **({} if self._epochs.ended else _GOES_ON)})
-                if self._epochs.ended:
-                    return
-            while True:
-                record = self._epochs.run(self._epoch + 1)
-                self._epoch += 1
-                self._epochs.resume(record, restores=self._restores)
-                self._record = record._asdict()
-                if not record.stops:  # the next epoch overwrites it
-                    self._record["before"] = None
-                yield record
-                if record.stops:
-                    return
-        finally:
-            self._epochs.restore()
 
 
 class _Epochs(Stateful):

@@ -16,7 +16,7 @@ from bpnet.paths import files_in, is_dir, is_file
 
 _CONFIG_SUFFIXES = {".yaml", ".yml"}
 _LARGEST = 10_000_000
-"""The most bytes of a config; rows in it are few."""
+"""The most bytes of a config, which may hold a few rows."""
 
 Lines = Mapping[KeyPath, int | str]
 

@@ -1,4 +1,4 @@
-"""State: what an object must hold to go on with a training just where another one was."""
+"""State: what an object must hold to continue a training exactly where another one was."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -78,8 +78,8 @@ def _filled(present: np.ndarray, value: Any, name: str) -> np.ndarray:
         present.shape,
         present.dtype,
     ):
-        found = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else repr(value)
-        raise ValueError(f"{name} of a state is {found}, not {present.dtype} {present.shape}")
+        given = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else repr(value)
+        raise ValueError(f"{name} of a state is {given}, not {present.dtype} {present.shape}")
     if not present.flags.writeable:
         return value.copy()
     present[...] = value

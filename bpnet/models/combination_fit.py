@@ -40,9 +40,9 @@ Calibration = Literal["temperature", "isotonic", "none"]
 _CHUNK = 1 << 16
 _ISOTONIC_FOLDS = 5
 _FEW_ROWS, _ENOUGH_ROWS = 20, 100
-"""Rows to which no weights of classes are fitted, and those that decide them fully."""
+"""Numbers of rows: up to the first the weights of classes are equal, from the second on fitted."""
 _ROWS_OF_A_RANGE = 10
-"""Rows of which the range tells so little that its width is added on both sides."""
+"""The number of rows up to which the range is widened by its whole width on both sides."""
 _LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -146,10 +146,10 @@ def _fit_probabilities(
 
 
 def trust_in_rows(rows: int) -> float:
-    """Return how much the blend's weights and temperature follow so many rows: from 0 up to 1.
+    """Return how far the blend's weights and temperature follow a number of rows: from 0 up to 1.
 
-    The less, the nearer are the weights to equal ones, and the temperature to 1: of 20 rows or
-    fewer what is fitted is mostly chance, and sharper than new rows want.
+    At 0 the weights are equal and the temperature is 1: what is fitted to 20 rows or fewer is
+    mostly chance, and sharper than suits new rows.
     """
     return min(max((rows - _FEW_ROWS) / (_ENOUGH_ROWS - _FEW_ROWS), 0.0), 1.0)
 

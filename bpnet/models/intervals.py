@@ -94,7 +94,7 @@ def fit_intervals(
     `ratios` (K,) and `weights` (N,) are those of `fit_interval`. Returns None if a prediction is
     not finite.
     """
-    if weights is not None and weights.any():  # a row of no weight tells nothing
+    if weights is not None and weights.any():  # a row without weight does not count
         predicted, values, weights = (of[weights > 0] for of in (predicted, values, weights))
     each = [
         fit_interval(

@@ -1,4 +1,4 @@
-"""The result of a training that went on, as the verb that began it reports it."""
+"""The report of a resumed training: that of the verb which began it."""
 
 from collections.abc import Iterable
 from dataclasses import asdict

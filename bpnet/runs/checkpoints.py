@@ -1,8 +1,8 @@
 """Checkpoints: the whole state of a training in one file, of which the newest two are kept.
 
-A checkpoint is a safetensors file. Its metadata hold, as JSON, the values that are no arrays; the
-last tensor is a checksum of all bytes before it, so that a torn or damaged file is recognized, and
-the one before it read instead.
+A checkpoint is a safetensors file. Its metadata hold, as JSON, the values that are not arrays. The
+last tensor is a checksum of all bytes before it: a torn or damaged file is recognized, and the
+checkpoint before it is read instead.
 """
 
 import contextlib
@@ -140,7 +140,7 @@ def read_state(path: Path) -> dict[str, Any]:
         version = metadata["format"]
     except (ValueError, KeyError, TypeError, struct.error, RecursionError):
         raise RunError(
-            f"{path}: is no whole checkpoint: it is torn or damaged; "
+            f"{path}: is not a whole checkpoint: it is torn or damaged; "
             "`bpnet resume` takes the one before it"
         ) from None
     if version != FORMAT:

@@ -168,7 +168,7 @@ def short_lines(file: TextIO, path: Path) -> Iterator[str]:
 
 
 def read_text(path: Path, most: int = _LARGEST) -> str:
-    """Return the content of a UTF-8 file of at most so many bytes, with newlines as line ends."""
+    """Return the content of a UTF-8 file of at most `most` bytes, with newlines as line ends."""
     with open_text(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:

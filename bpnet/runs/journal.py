@@ -72,8 +72,8 @@ class Journal:
     ) -> None:
         """Begin run.json, or go on from the state of a journal of the same run.
 
-        `seeds` are those of the networks, by default the config's; `kind` is what run.json says of
-        the kind of run.
+        `seeds` are those of the networks, by default the config's; `kind` is
+        the kind of run, for run.json.
         """
         config = prepared.config
         self.seeds = config.seeds if seeds is None else list(seeds)

@@ -1,4 +1,4 @@
-"""The lock of a run directory: held while a process writes to it, and gone with the process."""
+"""The lock of a run directory: held while a process writes to it, and released at its end."""
 
 import contextlib
 import os
@@ -15,13 +15,13 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _TRIES, _PAUSE = 20, 0.01
-"""How often a lock that is taken is tried, and the seconds in between."""
+"""The number of times a taken lock is tried, and the seconds in between."""
 
 
 class RunLock:
     """The lock of a run directory, which the system takes back when the process ends.
 
-    Systems without such locks (Windows) go without one.
+    On systems without such locks (Windows) nothing is locked.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,8 +71,8 @@ class RunLock:
 def _locked(file: BinaryIO) -> bool:
     """Lock a file, and return False if another process has the lock.
 
-    A process that only looks at the lock has it for a moment, which is waited for. A file system
-    without locks goes without one.
+    A process that only tests the lock holds it for a moment, which is waited for. On a file system
+    without locks nothing is locked.
     """
     if fcntl is None:
         return True
@@ -89,7 +89,7 @@ def _locked(file: BinaryIO) -> bool:
 
 
 def is_locked(folder: Path) -> bool:
-    """Return True if a process that lives has the lock of a run directory."""
+    """Return True if a running process holds the lock of a run directory."""
     if fcntl is None:
         return (folder / ".lock").exists()
     try:

@@ -32,7 +32,7 @@ class MetricsLog:
     if the oldest row would wait longer than a second for the next one, given that the next epoch
     takes as long as this one.
 
-    With `size` the file goes on after so many bytes, of an earlier log that was at least as long.
+    With `size` the log continues a file after its first `size` bytes, and drops what follows them.
 
     Rows that cannot be written are kept, and `on_error` is called, which may raise; they are tried
     again with the next ones, and at the end.
@@ -78,11 +78,11 @@ class MetricsLog:
 
     def _check_length(self) -> None:
         """Raise RunError if the file is shorter than it was."""
-        found = os.fstat(self._file.fileno()).st_size
-        if found < self._size:
+        length = os.fstat(self._file.fileno()).st_size
+        if length < self._size:
             self._file.close()
             raise RunError(
-                f"{self._path}: has {found} bytes, but {self._size} when the run was saved last; "
+                f"{self._path}: has {length} bytes, but {self._size} when the run was saved last; "
                 "restore it from a copy, or train again"
             )
 
@@ -93,7 +93,7 @@ class MetricsLog:
 
     @property
     def size(self) -> int:
-        """The length of the file in bytes, with all rows so far; raises RunError if some lack."""
+        """The length of the file in bytes with all rows so far; raises RunError if some lack."""
         self._write()
         return self._size
 

@@ -1,4 +1,4 @@
-"""The outcomes of passes: what fits have come to, in files beside the checkpoints."""
+"""The outcomes of passes that have ended, in files beside the checkpoints."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,7 +16,7 @@ from bpnet.runs.files import cannot_write
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a pass: all that its networks have come to."""
+    """The outcome of a pass: its trained networks, and how it ended."""
 
     record: Mapping[str, Any]
     """The last record, as a mapping."""

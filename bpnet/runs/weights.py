@@ -178,10 +178,10 @@ def _header(file: BinaryIO, size: int) -> dict[str, Any]:
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of the pairs; raise ValueError if two have the same key."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
         raise ValueError("its header has a key twice")
-    return found
+    return content
 
 
 def _metadata(content: object) -> dict[str, str]:
@@ -196,9 +196,9 @@ def _tensors(header: Mapping[str, Any], size: int) -> Iterator[tuple[str, Tensor
 
     Raises ValueError.
     """
-    found = {name: _tensor(name, content) for name, content in header.items()}
+    tensors = {name: _tensor(name, content) for name, content in header.items()}
     end = 0
-    for name, tensor in sorted(found.items(), key=lambda item: item[1][2:]):
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[1][2:]):
         if tensor.start != end:
             raise ValueError(f"'{name}' does not begin where the tensor before ends")
         end = tensor.stop

@@ -49,7 +49,7 @@ class FoldPass:
         return self.model.network
 
     def details(self) -> dict[str, Any]:
-        """Return nothing: all that a pass has come to is its fit's."""
+        """Return nothing: the state of the fit is all that a pass has."""
         return {}
 
     def replay(self, outcome: Outcome) -> None:

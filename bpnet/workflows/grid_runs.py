@@ -1,4 +1,4 @@
-"""The runs of a grid: which there are, and what a run.json says of the grid that it belongs to."""
+"""The runs of a grid: which of them exist, and what each run.json records of the grid."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from bpnet.workflows.run_place import NewRun, Place, ResumedRun
 
 @dataclass
 class GridRuns:
-    """The runs of a grid by their numbers, from 1: those that there are, and how more are made."""
+    """The runs of a grid by their numbers, from 1: those that exist, and how more are made."""
 
     source: Source
     """The config of the grid, without its own keys."""
@@ -39,7 +39,7 @@ class GridRuns:
         return ResumedRun(run, self.command, SavedPasses.read(run.checkpoints))
 
     def details(self, number: int, count: int) -> dict[str, Any]:
-        """Return what the run.json of one of `count` runs says of the grid."""
+        """Return what the run.json of one of `count` runs records of the grid."""
         source = self.source
         folder = os.path.relpath(os.path.realpath(source.folder), os.path.realpath(self.runs))
         grid = {
@@ -67,7 +67,7 @@ class GridRuns:
         return [PointResult(**point, run=run.folder) for point in points]
 
     def keep(self, run: RunPaths, results: Sequence[PointResult]) -> None:
-        """Write the results of a run, for a grid that goes on."""
+        """Write the results of a run, for a grid that is resumed."""
         points = [asdict(result) for result in results]
         for point in points:
             del point["run"]
@@ -108,7 +108,7 @@ def grid_of(run: RunPaths, command: Sequence[str]) -> GridRuns:
         finished = set(begun) == set(range(1, grid["passes"] + 1))
     except (KeyError, TypeError, ValueError):
         raise RunError(
-            f"{run.run}: does not tell the grid that the run belongs to; "
+            f"{run.run}: does not describe the grid that the run belongs to; "
             "restore it from a copy, or train again"
         ) from None
     for one in begun.values():
@@ -127,10 +127,10 @@ def grid_of(run: RunPaths, command: Sequence[str]) -> GridRuns:
 
 def _siblings(run: RunPaths, first: str) -> Mapping[int, RunPaths]:
     """Return the runs of a grid by their numbers, given the name of the first one's folder."""
-    found = {}
+    siblings = {}
     for path in run.folder.parent.glob("*/run.json"):
         content = read_run_file(path)
         grid = content.get("grid")
         if isinstance(grid, dict) and (grid["first"] or path.parent.name) == first:
-            found[grid["number"]] = RunPaths(path.parent)
-    return found
+            siblings[grid["number"]] = RunPaths(path.parent)
+    return siblings

@@ -15,7 +15,7 @@ from bpnet.workflows.session import training_threads
 
 
 class Refit:
-    """Networks with these seeds that train on all rows, for so many epochs."""
+    """Networks with these seeds that train on all rows for a number of epochs."""
 
     def __init__(self, prepared: EncodedDataset, seeds: Sequence[int], epochs: int) -> None:
         self._prepared, self._epochs = prepared, epochs
@@ -33,7 +33,7 @@ class Refit:
         return self.model.network
 
     def details(self) -> dict[str, Any]:
-        """Return nothing: all that a refit has come to is its fit's."""
+        """Return nothing: the state of the fit is all that a refit has."""
         return {}
 
     def replay(self, outcome: Outcome) -> None:

@@ -14,11 +14,11 @@ class Rhythm:
         self._time = time.perf_counter()
 
     def due_after_step(self) -> bool:
-        """Return True if the time has come, in the middle of an epoch."""
+        """Return True if the time has come; a step may be in the middle of an epoch."""
         return time.perf_counter() - self._time >= self._seconds
 
     def due_after_epoch(self, epoch: int) -> bool:
-        """Return True if the time has come, or so many epochs have passed."""
+        """Return True if the time has come, or the number of epochs is reached."""
         return (self._epochs is not None and epoch % self._epochs == 0) or self.due_after_step()
 
     def restart(self) -> None:

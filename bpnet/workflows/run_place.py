@@ -88,6 +88,6 @@ def check_data(run: RunPaths, digest: str, table: str = "the table") -> None:
     if trained is not None and digest != trained:
         forced = ", or go on all the same with --force" if content.get("kind") == "train" else ""
         raise RunError(
-            f"{run.folder}: {table} is not the data that it was trained on, its "
-            f"contents have changed; restore them{forced}"
+            f"{run.folder}: {table} is not the data that it was trained on: its "
+            f"content has changed; restore it{forced}"
         )

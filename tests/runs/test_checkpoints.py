@@ -85,7 +85,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_one_before_is_read(damage, tmp_
     if content == path.read_bytes():  # zeros for zeros
         return
     path.write_bytes(content)
-    with pytest.raises(RunError, match=r"no whole checkpoint"):
+    with pytest.raises(RunError, match=r"not a whole checkpoint"):
         read_state(path)
     assert store.latest()["k"] == 1
 

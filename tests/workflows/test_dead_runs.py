@@ -180,7 +180,7 @@ def test_changed_data_are_refused_and_noted_by_force(tmp_path: Path) -> None:
     table.write_text("\n".join(lines))
     dead = kill(tmp_path, 5, f"dataset.path={table}")
     table.write_text("\n".join([*lines, lines[-1]]))
-    with pytest.raises(RunError, match="its contents have changed"):
+    with pytest.raises(RunError, match="its content has changed"):
         go_on(dead)
     go_on(dead, force=True)
     assert evaluate(dead, None, baselines=False).warnings == []

@@ -9,9 +9,9 @@ from bpnet.config.members import SHORT_KEYS, merged
 from bpnet.config.presets.choose import TableSize, preset_keys
 from bpnet.config.schema import PresetName
 
-_MODEL_KEYS = {
-    *("architecture", "training", "replicas", "folds", "rounds", "refit", "members", "calibration")
-}
+_MODEL_KEYS = frozenset(
+    ("architecture", "training", "replicas", "folds", "rounds", "refit", "members", "calibration")
+)
 """The keys of which a config without a preset sets at least one."""
 
 
@@ -29,9 +29,9 @@ def preset_of(loaded: LoadedConfig) -> PresetName | None:
 
 
 def takes_default_layers(loaded: LoadedConfig) -> bool:
-    """Return whether a config trains the default layers, and says so nowhere.
+    """Return whether a config trains the default layers without naming them.
 
-    It has no preset by its other keys, and names no layers.
+    Its other keys keep it from having a preset, and it names no layers.
     """
     named = {"preset", "architecture", "members"} & set(loaded.source.data)
     return not named and preset_of(loaded) is None

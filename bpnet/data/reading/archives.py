@@ -6,9 +6,15 @@ import zlib
 from typing import BinaryIO
 
 DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
-    *(NotImplementedError, RuntimeError),  # of a version, a compression, or with a password
-    *(LookupError, ValueError, OverflowError),  # names and sizes that zipfile does not check
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,  # of an unknown version or compression
+    RuntimeError,  # of a password
+    LookupError,  # and those below: names and sizes that zipfile does not check
+    ValueError,
+    OverflowError,
 )
 """The errors that zipfile raises for a damaged archive."""
 

@@ -1,7 +1,7 @@
 """Expansion: how much a compressed file holds, which is bounded against bombs.
 
-A few kilobytes can decompress to terabytes. What is moderate is read however well it is
-compressed; beyond that, a table is not compressed a hundred times.
+A few kilobytes can decompress to terabytes. Content of moderate size is read however well it is
+compressed. Beyond it no table is compressed a hundred times.
 """
 
 import io
@@ -14,8 +14,7 @@ MODERATE = 100_000_000
 """Bytes of content that any file may hold."""
 
 RATIO = 100
-"""How many times its own size a file may hold beyond `MODERATE`; text is compressed 3 to 30 times.
-"""
+"""How many times its own size a file may hold beyond `MODERATE`; text shrinks 3 to 30 times."""
 
 
 def most_content(size: int) -> int:
@@ -25,15 +24,15 @@ def most_content(size: int) -> int:
 
 def too_much(name: str, size: int, command: str = "") -> DataError:
     """Return the error for a file that holds too much; `command` decompresses it."""
-    advice = f"; if it is a table indeed, decompress it first: {command}" if command else ""
+    advice = f"; if it really is a table, decompress it first: {command}" if command else ""
     return DataError(
-        f"{name}: its {size:,} bytes hold more than {most_content(size) / 1e6:,.0f} MB, as files "
-        f"do that are made to fill the memory{advice}"
+        f"{name}: its {size:,} bytes hold more than {most_content(size) / 1e6:,.0f} MB, like a "
+        f"file that is made to fill the memory{advice}"
     )
 
 
 class BoundedStream(io.RawIOBase):
-    """Decompressed content that raises DataError beyond what its file may hold.
+    """A stream of decompressed content that raises DataError beyond what its file may hold.
 
     `command` decompresses the file when the file's name follows it.
     """

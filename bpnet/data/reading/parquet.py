@@ -64,8 +64,8 @@ class ParquetFile(ArrowTableFile):
         size = source.seek(0, io.SEEK_END)
         if rows > max(_MODERATE_ROWS, RATIO * size):
             raise DataError(
-                f"{self.name}: its {size:,} bytes hold {rows:,} rows, as files do that are made to "
-                "fill the memory; if it is a table indeed, write fewer of its rows"
+                f"{self.name}: its {size:,} bytes hold {rows:,} rows, like a file that is made to "
+                "fill the memory; if it really is a table, write fewer of its rows"
             )
 
     def _rows_of_batch(

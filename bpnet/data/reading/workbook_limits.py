@@ -16,7 +16,7 @@ from bpnet.data.reading.expansion import most_content, too_much
 from bpnet.errors import DataError
 
 _MOST_PLACES = 20_000_000
-"""Places of a sheet's cells that are read whatever few of them are filled; each takes 32 bytes."""
+"""Places of cells that are read however few of them are filled; each takes 32 bytes."""
 _SPARSE = 20
 """How many places there may be for each cell beyond that."""
 

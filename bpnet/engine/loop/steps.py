@@ -130,12 +130,12 @@ class Steps(Stateful):
 
     def load_state(self, state: StateDict) -> None:
         """Go on from a state, before or within an epoch."""
-        own = {name: value for name, value in state.items() if name != "drawing"}
+        attributes = {name: value for name, value in state.items() if name != "drawing"}
         if state["_taken"]:
             self._begin(state["_epoch"])  # makes the generators
             for one, place in zip(self._network.generators, state["drawing"], strict=True):
                 one.bit_generator.state = place
-        super().load_state(own)
+        super().load_state(attributes)
         self._rates = None
 
     @np.errstate(all="ignore")

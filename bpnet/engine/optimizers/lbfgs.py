@@ -71,8 +71,8 @@ class LbfgsSolver(Solver):
 
     def load_state(self, state: StateDict) -> None:
         """Go on from a state, in which the searches may have begun."""
-        own = {name: value for name, value in state.items() if name != "searches"}
-        super().load_state(own)
+        attributes = {name: value for name, value in state.items() if name != "searches"}
+        super().load_state(attributes)
         self._searches = [Search.of(self._optimizer, one) for one in state["searches"]]
 
     def step(self, loss: Array) -> None:

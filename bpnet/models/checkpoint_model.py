@@ -1,4 +1,4 @@
-"""The model in a checkpoint: what a training that has not ended would keep now."""
+"""The model in a checkpoint: the one that a training would keep if it ended now."""
 
 import math
 from collections.abc import Mapping

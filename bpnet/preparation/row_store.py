@@ -101,7 +101,7 @@ class RowStore:
 
     @contextmanager
     def _disk(self, action: str) -> Iterator[None]:
-        """Raise RunError where the system fails to do something with the file."""
+        """Turn an OSError into a RunError; `action` completes "the encoded rows cannot be …"."""
         try:
             yield
         except OSError as error:

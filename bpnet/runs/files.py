@@ -137,12 +137,17 @@ def cannot_write(path: Path, error: OSError) -> RunError:
     return RunError(f"{path}: cannot be written: {error.strerror}; {advice}")
 
 
+def refuse_pipe(path: Path) -> None:
+    """Raise RunError for a pipe or a device, whose content would be waited for, or OSError."""
+    if not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):
+        raise RunError(f"{path}: is not a regular file; {_RESTORE}")
+
+
 @contextlib.contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 file to be read line by line; raises RunError."""
     try:
-        if not path.is_dir() and not stat.S_ISREG(path.stat().st_mode):  # a pipe is waited for
-            raise RunError(f"{path}: is not a regular file; {_RESTORE}")
+        refuse_pipe(path)
         with open(path, encoding="utf-8-sig", newline="") as file:
             yield file
     except FileNotFoundError:

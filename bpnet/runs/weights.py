@@ -8,7 +8,6 @@ import hashlib
 import json
 import math
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy.typing as npt
 import safetensors.numpy
 
 from bpnet.errors import RunError
-from bpnet.runs.files import write_bytes
+from bpnet.runs.files import refuse_pipe, write_bytes
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -28,15 +27,12 @@ _LARGEST_HEADER = 10_000_000
 """Bytes; a tensor takes about a hundred of them."""
 _MOST_AXES = 32
 _TYPES = {
-    name: np.dtype(code)
-    for name, code in (
-        *(("BOOL", "?"), ("F16", "<f2"), ("F32", "<f4"), ("F64", "<f8")),
-        *(
-            (f"{kind.upper()}{8 * size}", f"<{kind}{size}")
-            for kind in "iu"
-            for size in (1, 2, 4, 8)
-        ),
-    )
+    "BOOL": np.dtype("?"),
+    "F16": np.dtype("<f2"),
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+    **{f"I{8 * size}": np.dtype(f"<i{size}") for size in (1, 2, 4, 8)},
+    **{f"U{8 * size}": np.dtype(f"<u{size}") for size in (1, 2, 4, 8)},
 }
 
 
@@ -153,9 +149,7 @@ def check_finite(path: Path, arrays: Arrays) -> None:
 def _opened(path: Path) -> BinaryIO:
     """Open a file; raises RunError."""
     try:
-        # a pipe would be waited for
-        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-            raise RunError(f"{path}: is not a regular file; {_RESTORE}")
+        refuse_pipe(path)
         return open(path, "rb")
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such weights file; {_RESTORE}") from None

@@ -137,8 +137,8 @@ def _error_ratios(
     """Return the error of the ensemble by that of its out-of-fold predictions, for each quantity.
 
     Of several rounds, which differ in their folds, the networks of the one that weighs most are
-    compared; the means are of as many more as rounds of equal weight would be. It is None if no
-    networks are left that hold out the same folds in all members.
+    compared; the means are over as many more networks as rounds of equal weight would have. It is
+    None if no networks are left that hold out the same folds in all members.
     """
     shares = np.zeros(len(plan.rounds))
     for member, weight in zip(trained, combination.weights, strict=True):

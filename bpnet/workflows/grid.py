@@ -139,10 +139,10 @@ def _on_folds(point: Point) -> bool:
 def _train_passes(
     passes: Sequence[GridPass], metric: str, grid: GridRuns, watcher: RunWatcher
 ) -> tuple[list[PointResult], int]:
-    """Train one pass after another; return the points' results, and the signal that interrupted.
+    """Train one pass after another; return the points' results, and a signal.
 
-    The number of the signal is 0 if there was none. Raises KeyboardInterrupt if the interruption
-    comes before any pass has trained.
+    It is the number of the signal that interrupted, 0 if there was none. Raises KeyboardInterrupt
+    if the interruption comes before any pass has trained.
     """
     results: list[PointResult] = []
     try:

@@ -61,10 +61,10 @@ def ensemble_metric(planned: Sequence[PlannedEnsemble]) -> str:
 def train_ensembles(
     planned: Sequence[PlannedEnsemble], metric: str, grid: GridRuns, watcher: MemberWatcher
 ) -> tuple[list[PointResult], int]:
-    """Train one ensemble after another; return the points' results, and the signal.
+    """Train one ensemble after another; return the points' results, and a signal.
 
-    The number of the signal that interrupted is 0 if there was none. Raises KeyboardInterrupt if
-    the interruption comes before any ensemble has trained.
+    It is the number of the signal that interrupted, 0 if there was none. Raises KeyboardInterrupt
+    if the interruption comes before any ensemble has trained.
     """
     results: list[PointResult] = []
     try:

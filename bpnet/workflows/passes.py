@@ -1,4 +1,4 @@
-"""Passes: fits of a session, one after another, of which those that have ended are not repeated."""
+"""Passes: fits of one session, one after another; resuming repeats none that has ended."""
 
 import time
 from abc import abstractmethod
@@ -80,12 +80,12 @@ class PassesSession(TrainingSession):
         """Return the number of bytes of each log, with all rows so far."""
 
     def begin_budget(self, seconds: float | None, spent: float = 0.0) -> None:
-        """Let the passes that follow train for a time, some of which is spent already."""
+        """Begin a time budget for the passes that follow, some of which is spent already."""
         self._budget = seconds
         self._spend(spent)
 
     def _spend(self, seconds: float) -> None:
-        """Count so much of the budget as spent by now."""
+        """Count these seconds of the budget as spent by now."""
         self._budget_start = time.perf_counter() - seconds
         self.deadline = None if self._budget is None else self._budget_start + self._budget
 
@@ -128,7 +128,7 @@ class PassesSession(TrainingSession):
         return True
 
     def train_quietly(self, key: str, training: Pass) -> None:
-        """Train a pass that the watcher does not see, and no time budget ends."""
+        """Train a pass without reporting its epochs to the watcher; no time budget ends it."""
         if self._replayed(key, training):
             return
         self._may_end = False
@@ -143,7 +143,7 @@ class PassesSession(TrainingSession):
         self.end_pass()
 
     def begin_pass(self, key: str, training: Pass) -> StateDict | None:
-        """Begin with a pass; return its state, if it was under way when the training was saved."""
+        """Begin a pass; return its state, if it was under way when the training was saved."""
         self._key, self._pass, self._pass_start = key, training, time.perf_counter()
         if self._saved.state is None or key != self._saved.key:
             return None

@@ -177,7 +177,8 @@ class PassesSession(TrainingSession):
         except SecondInterruption:
             raise
         except KeyboardInterrupt:
-            if self._pass is None and self._ended:
+            # a pass whose state is still to be gone on with is in the last checkpoint
+            if self._pass is None and self._ended and not self._saved.key:
                 self.interruption.postponed = True
                 self._checkpoint()
             raise

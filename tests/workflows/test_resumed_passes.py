@@ -156,7 +156,7 @@ def contents(folder):
             content = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
         if path.name == "run.json":
             content = json.loads(content)
-            for key in ("started", "finished", "seconds", "resumed"):
+            for key in ("started", "finished", "seconds", "resumed", "blas"):
                 content.pop(key, None)
         found[path.relative_to(folder).as_posix()] = content
     return found
@@ -211,6 +211,34 @@ def test_one_that_has_ended_has_nothing_to_go_on_with(kind, table):
     assert not (run / "checkpoints").exists()
     with pytest.raises(RunError, match="has finished"):
         resumed(run)
+
+
+def test_an_interruption_before_the_pass_under_way_loses_nothing(table, steps):
+    begin = KINDS["members"]
+    begin(table / "whole")
+    steps.count, steps.cuts = 0, [(steps.count - 3, die)]
+    with pytest.raises(KilledError):
+        begin(table / "cut")
+    run, watcher = table / "cut" / "case-001", CutWatcher()
+
+    def begin_member(*_):
+        raise KeyboardInterrupt
+
+    watcher.begin_member = begin_member
+    with pytest.raises(InterruptedRunError):
+        resume(run, [], force=False, command=["bpnet"], watcher=watcher)
+    resumed(run)
+    assert contents(table / "cut") == contents(table / "whole")
+
+
+def test_a_budget_counts_the_time_that_is_used(table, steps):
+    steps.cuts = [(5, die)]
+    with pytest.raises(KilledError):
+        KINDS["members"](table / "runs")
+    run = table / "runs" / "case-001"
+    result = resume(run, ["budget=0.001"], force=False, command=[], watcher=CutWatcher())
+    assert result.not_begun == ["member 2 of 2, 2"]
+    assert result.members[0].stop_reason == "budget"
 
 
 def test_what_an_interruption_says(table, steps):

@@ -47,7 +47,7 @@ class GridRuns:
             "name": self.name,
             "number": number,
             "passes": count,
-            "first": self.begun[1].folder.name if 1 in self.begun else None,
+            "first": None if number == 1 else self.begun[1].folder.name,
             "config": yaml_text(source.data),
             "file": source.name,
             "folder": Path(folder).as_posix(),

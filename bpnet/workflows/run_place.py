@@ -1,5 +1,6 @@
 """The place of a training: a new run directory, or that of a run that goes on."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,8 @@ class ResumedRun:
         """Go on with run.json, after a check that the data is the same; raises RunError."""
         check_data(self.run, data_sha256)
         run_file = RunFile.reopened(self.run.run, self.command, seconds=self.saved.seconds)
+        # what an interruption saved may have other members than the model at the end
+        shutil.rmtree(self.run.model, ignore_errors=True)
         return self.run, run_file
 
 

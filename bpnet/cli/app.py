@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 from bpnet import __version__
-from bpnet.cli import check, cv, explain, gradcheck, guide, init, predict, resume, trace, train
+from bpnet.cli import (
+    check,
+    cv,
+    explain,
+    gradcheck,
+    guide,
+    init,
+    predict,
+    resume,
+    trace,
+    train,
+    verify,
+)
 from bpnet.cli import eval as evaluate
 from bpnet.cli.exit_codes import null_stream
 from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_blocks
@@ -76,6 +88,7 @@ _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("trace", trace.trace, trace.EXAMPLES)
 _add("gradcheck", gradcheck.gradcheck, gradcheck.EXAMPLES)
+_add("verify", verify.verify, verify.EXAMPLES)
 _add("explain", explain.explain, explain.EXAMPLES)
 _add("guide", guide.guide, guide.EXAMPLES)
 

@@ -15,6 +15,7 @@ bpnet train configs/iris.yaml
 bpnet train configs/iris.yaml --set training.epochs=50
 bpnet train configs/iris.yaml --grid training.learning_rate=0.01,0.03,0.1
 bpnet train flowers.yaml --budget 10m
+bpnet train flowers.yaml --from runs/flowers-001
 bpnet train configs/digits.yaml --runs /tmp/runs --name trial --json
 """
 
@@ -41,6 +42,14 @@ def train(
             help="Stop after this time, such as 90s, 10m or 2h; as --set budget=TIME.",
         ),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Take the first weights from a run, or a copied model, where layers agree.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a network from a config and save it in a run directory.
@@ -62,9 +71,12 @@ def train(
             # deferred: only for a grid
             from bpnet.config.overrides import apply_overrides
             from bpnet.config.source import read_source
+            from bpnet.errors import UsageError
             from bpnet.reports.grid import grid_lines
             from bpnet.workflows.grid import train_grid
 
+            if start_from is not None:
+                raise UsageError("--from and --grid cannot be combined; give one of them")
             source = apply_overrides(read_source(config), settings)
             with console.TrainingView() as view:
                 ranked = train_grid(
@@ -77,7 +89,9 @@ def train(
             return
         loaded = read_config(config, settings)
         with console.TrainingView() as view:
-            result = run_training(loaded, runs=runs, name=name, command=command, watcher=view)
+            result = run_training(
+                loaded, runs=runs, name=name, command=command, watcher=view, start_from=start_from
+            )
         if isinstance(result, FoldsResult):
             from bpnet.reports.train_folds import folds_data, folds_lines  # deferred: only here
 

@@ -46,6 +46,8 @@ def train_lines(result: "TrainResult") -> Iterator[str]:
     """Yield the final metrics of each part, the doctor's advice, and what to type next."""
     epochs = f"{counted(result.epochs, 'epoch')} in {result.seconds:.2f} s"
     yield f"\n{_ENDINGS[result.stop_reason]} after {epochs}; kept the weights of {_kept(result)}\n"
+    if result.first_weights:
+        yield f"{result.first_weights}\n"
     replicas = len(result.replicas)
     spread = deviations([replica.figures for replica in result.replicas]) if replicas > 1 else None
     names = list(next(iter(result.figures.values())))
@@ -90,6 +92,7 @@ def train_data(result: "TrainResult") -> dict[str, Any]:
         "remarks": result.remarks,
         "findings": result.findings,
         "calibration": asdict(result.calibration) if result.calibration else None,
+        "first_weights": result.first_weights,
         "replicas": [asdict(replica) for replica in result.replicas],
     }
 

@@ -73,6 +73,11 @@ class RunPaths:
         return self.folder / "checkpoints"
 
     @property
+    def first_weights(self) -> Path:
+        """The weights of another run with which the networks began, if they did."""
+        return self.folder / "initial" / "weights.safetensors"
+
+    @property
     def model(self) -> Path:
         """The folder with all that prediction needs."""
         return self.folder / "model"

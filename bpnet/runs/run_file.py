@@ -59,13 +59,7 @@ class RunFile:
             "seconds": None,
             "data_sha256": data_sha256,
             "config_sha256": config_digest(path.parent),
-            "versions": {
-                "bpnet": __version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-            "platform": platform.platform(),
-            "blas": blas(),
+            **environment(),
             **details,
         }
         files.write_json(path, self._content)
@@ -178,14 +172,24 @@ def known_config(content: Mapping[str, Any], digest: str | None) -> bool:
     return first is None or digest in (first, *known)
 
 
-def blas() -> list[dict[str, Any]]:
-    """Return the libraries that multiply matrices here, on which the last bits depend."""
+def environment() -> dict[str, Any]:
+    """Return what the last bits of a training depend on, apart from its config and data."""
+    return {
+        "versions": {
+            "bpnet": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "platform": platform.platform(),
+        "blas": blas(),
+    }
+
+
+def blas() -> dict[str, Any] | None:
+    """Return NumPy's library of matrix products: the first that is loaded; None if unknown."""
+    libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
     keys = ("internal_api", "version", "architecture", "num_threads")
-    return [
-        {key: library.get(key) for key in keys}
-        for library in threadpool_info()
-        if library["user_api"] == "blas"
-    ]
+    return {key: libraries[0].get(key) for key in keys} if libraries else None
 
 
 def _now() -> str:

@@ -118,7 +118,7 @@ def resume(
         check_data(run, opened.table.digest, opened.table.name)
     prepared = prepare_opened(opened, scratch=run.folder.parent)
     state = Checkpoints(run.checkpoints).latest()
-    if state is None and (is_file(run.model / "model.json") or "kind" not in content):
+    if state is None and (content.get("epochs") or "kind" not in content):
         raise RunError(
             f"{run.folder}: has no checkpoint to go on from (bpnet 0.4.0 and older wrote none); "
             f"train again: bpnet train {shell_path(run.config)}"

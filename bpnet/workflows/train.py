@@ -17,6 +17,7 @@ from bpnet.messages import counted, shell_path
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts
+from bpnet.paths import is_file
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare_opened
 from bpnet.preparation.preset import open_with_preset
@@ -26,9 +27,15 @@ from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import Journal, ReplicaResult
 from bpnet.runs.metrics import PartMetrics, mean_metrics
 from bpnet.runs.naming import run_name
-from bpnet.runs.run_file import Status
+from bpnet.runs.run_file import Status, read_run_file
 from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult
+from bpnet.workflows.first_weights import (
+    FirstWeights,
+    first_weights,
+    refuse_first_weights,
+    saved_first_weights,
+)
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
 from bpnet.workflows.train_folds import FoldsResult, train_folds
@@ -54,6 +61,8 @@ class TrainResult:
     """Both of these in parts: kind, cause, text and settings."""
     calibration: CalibrationResult | None = None
     """How the model is calibrated, if it is; the metrics are those before it."""
+    first_weights: str | None = None
+    """What the networks began with, if those are weights of another run."""
 
 
 def train(
@@ -63,6 +72,7 @@ def train(
     name: str | None,
     command: Sequence[str],
     watcher: TrainWatcher,
+    start_from: Path | None = None,
 ) -> TrainResult | FoldsResult:
     """Train as the config says, into a new run directory.
 
@@ -78,6 +88,8 @@ def train(
         The command line, for run.json.
     watcher
         The observer of the training.
+    start_from
+        A run, or a copied model, with whose weights the networks begin where they suit.
 
     Raises
     ------
@@ -90,13 +102,40 @@ def train(
     opened = open_with_preset(loaded)
     loaded = opened.loaded
     if loaded.config.folds is not None:
+        if start_from is not None:
+            raise refuse_first_weights(start_from, "the config trains an ensemble on folds")
         return train_folds(opened, runs=runs, name=name, command=command, watcher=watcher)
     prepared = prepare_opened(opened, scratch=runs)
     model = build_model(prepared)
+    first = None if start_from is None else first_weights(start_from, model)
+    return train_prepared(prepared, model, first, runs, name, command=command, watcher=watcher)
+
+
+def train_prepared(
+    prepared: EncodedDataset,
+    model: Model,
+    first: FirstWeights | None,
+    runs: Path,
+    name: str,
+    *,
+    command: Sequence[str],
+    watcher: TrainWatcher,
+) -> TrainResult:
+    """Train a config's network, with first weights or without, into a new run directory."""
     run = new_run(prepared, runs, name)
-    write_config(prepared.config, name, loaded.folder, run)
-    journal = Journal(run, prepared, command)
-    return _run(_TrainSession(model, prepared, run, journal, watcher))
+    write_config(prepared.config, name, prepared.split.loaded.folder, run)
+    if first is not None:
+        first.load(model, prepared)
+        first.write(run)
+        if first.left:
+            watcher.warn(first.line)
+    journal = Journal(run, prepared, command, kind=_kind(first))
+    return _run(_TrainSession(model, prepared, run, journal, watcher, first=first))
+
+
+def _kind(first: FirstWeights | None) -> dict[str, Any]:
+    """Return what run.json says of the kind of run, and of its first weights."""
+    return {"kind": "train"} | ({} if first is None else {"first_weights": first.data()})
 
 
 def resume_training(
@@ -113,8 +152,17 @@ def resume_training(
 
     With `rewrites` the run's config and split are replaced, as `settings` or the user change them.
     """
-    model = build_model(prepared)
-    journal = Journal(run, prepared, command, state=None if state is None else state["journal"])
+    model, first = build_model(prepared), None
+    if is_file(run.first_weights):
+        first = saved_first_weights(run, read_run_file(run.run), model)
+        first.load(model, prepared)
+    journal = Journal(
+        run,
+        prepared,
+        command,
+        state=None if state is None else state["journal"],
+        kind=_kind(first),
+    )
     # from here on the model is that of the checkpoints, until another is saved
     files.remove(run.model / "model.json")
     if rewrites:
@@ -122,7 +170,7 @@ def resume_training(
         write_splits(run.splits, prepared.split.part_numbers)
         text = config_text(config, config.name or run.folder.name, folder, run)
         journal.go_on_with(text, prepared.split.table.digest, settings)
-    return _run(_TrainSession(model, prepared, run, journal, watcher, state))
+    return _run(_TrainSession(model, prepared, run, journal, watcher, state, first))
 
 
 def _run(session: "_TrainSession") -> TrainResult:
@@ -143,8 +191,10 @@ class _TrainSession(ReplicaSession):
         journal: Journal,
         watcher: RunWatcher,
         state: StateDict | None = None,
+        first: FirstWeights | None = None,
     ) -> None:
         super().__init__(model, prepared, run, journal, watcher, keep_before=True, state=state)
+        self._first = first
         configs = (prepared.split.loaded.config, prepared.config)
         replicas = len(prepared.config.seeds)
         self._doctor = Doctor([configs] * replicas, model.network, prepared.rows)
@@ -219,4 +269,5 @@ class _TrainSession(ReplicaSession):
             remarks=self._doctor.remarks,
             findings=[finding.data() for finding in self._doctor.findings],
             calibration=self.calibration,
+            first_weights=None if self._first is None else self._first.line,
         )

@@ -40,6 +40,11 @@ class Watcher:
         self.begin(run, prepared, parameters, networks)
         self.titles.append(title)
 
+    def begin_pass(
+        self, run: Path, first: Any, parameters: int, number: int, passes: Sequence[int]
+    ) -> None:
+        self.begin(run, first, parameters, sum(passes))
+
     def epoch(self, row: Any) -> None:
         self.rows.append(dict(row))
         self.after(int(row["epoch"]))

@@ -1,0 +1,227 @@
+"""Verification: a run's training repeated, and whether all that it left comes out again."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bpnet.config.loading import LoadedConfig, read_config
+from bpnet.config.schema import Config
+from bpnet.errors import DivergedError, InterruptedRunError, RunError
+from bpnet.messages import quoted_list, shell_path
+from bpnet.models.build import build_model
+from bpnet.paths import is_file
+from bpnet.preparation.open import OpenedDataset
+from bpnet.preparation.prepare import prepare_opened
+from bpnet.preparation.preset import open_with_preset
+from bpnet.runs import directory
+from bpnet.runs.comparison import Difference, compare_runs
+from bpnet.runs.directory import RunPaths
+from bpnet.runs.lock import is_locked
+from bpnet.runs.run_file import config_digest, environment, known_config, read_run_file
+from bpnet.workflows.cv import cross_validate
+from bpnet.workflows.first_weights import saved_first_weights
+from bpnet.workflows.session import AnyWatcher
+from bpnet.workflows.train import train, train_prepared
+from bpnet.workflows.training_table import reopen_table
+
+TOLERANCE = {"float32": 1e-3, "float64": 1e-6}
+"""Largest difference on another machine, as a share of the largest number of the tensor or column.
+"""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared of a run and its repetition, and how they differ."""
+
+    run: Path
+    same_machine: bool
+    """True if the platform, the versions and the BLAS library are those of the run."""
+    changed: list[str]
+    """What is not as it was when the run was trained: its keys in run.json."""
+    tolerance: float
+    compared: dict[str, str]
+    """What was compared, by kind: weights, metrics, splits, logs, predictions."""
+    largest: Difference | None
+    """The largest difference of numbers; None if all are the same bit for bit."""
+    differences: list[str]
+    """Where the run and its repetition differ by more than the tolerance."""
+    notes: list[str]
+
+    @property
+    def agrees(self) -> bool:
+        """True if nothing differs by more than the tolerance."""
+        return not self.differences
+
+
+def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verification:
+    """Train a run again in a temporary place, from its config and data, and compare what is left.
+
+    On the machine of the run all must be the same bit for bit; elsewhere numbers may differ by
+    `TOLERANCE`.
+
+    Raises
+    ------
+    RunError
+        The run has not ended, its config has changed, or nothing can repeat it.
+    DataError
+        Its table is gone or has changed.
+    """
+    run = directory.open_run(path)
+    run.require("config.yaml")
+    content = read_run_file(run.run)
+    _check_ended(run, content)
+    if not known_config(content, config_digest(run.folder)):
+        raise RunError(f"{run.config}: has changed since the run was trained by it; restore it")
+    loaded = read_config(run.config, ["checkpoint.every_seconds=null"])
+    reopen_table(run)
+    opened = open_with_preset(loaded)
+    notes = _notes(run, content, loaded.config)
+    with tempfile.TemporaryDirectory(prefix="bpnet-verify-") as scratch:
+        again = Path(scratch)
+        try:
+            _train_again(run, content, loaded, opened, again, command, watcher)
+        except InterruptedRunError as error:
+            raise InterruptedRunError(
+                f"interrupted; {run.folder} was not compared", error.exit_code - 128
+            ) from None
+        except DivergedError:  # as the run itself: it is compared, too
+            pass
+        (repeated,) = again.iterdir()
+        here, there = environment(), {key: content.get(key) for key in environment()}
+        changed = [key for key in here if here[key] != there[key]]
+        precision = loaded.config.training.precision
+        tolerance = TOLERANCE[precision] if changed else 0.0
+        compared = compare_runs(run, RunPaths(repeated), tolerance)
+    return Verification(
+        run=run.folder,
+        same_machine=not changed,
+        changed=changed,
+        tolerance=tolerance,
+        compared=compared.compared,
+        largest=compared.largest,
+        differences=compared.differences,
+        notes=notes,
+    )
+
+
+def _train_again(
+    run: RunPaths,
+    content: Mapping[str, Any],
+    loaded: LoadedConfig,
+    opened: OpenedDataset,
+    runs: Path,
+    command: Sequence[str],
+    watcher: AnyWatcher,
+) -> None:
+    """Train a run again as it was, into a folder of run directories."""
+    if run.folds_csv.is_file() or content.get("kind") == "cv":
+        folds, repeats = _folds_and_repeats(content)
+        cross_validate(
+            loaded,
+            folds=folds,
+            repeats=repeats,
+            runs=runs,
+            name="again",
+            command=command,
+            watcher=watcher,
+        )
+    elif is_file(run.first_weights):
+        prepared = prepare_opened(opened, scratch=runs)
+        model = build_model(prepared)
+        first = saved_first_weights(run, content, model)
+        train_prepared(prepared, model, first, runs, "again", command=command, watcher=watcher)
+    else:
+        train(loaded, runs=runs, name="again", command=command, watcher=watcher)
+
+
+def _folds_and_repeats(content: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the folds and repetitions of a cross-validation, by its run.json."""
+    told = content.get("cv")
+    if isinstance(told, dict):
+        return int(told["folds"]), int(told["repeats"])
+    every = [*content.get("folds", []), *content.get("left_out", [])]
+    return max(one["fold"] for one in every), max(one["repeat"] for one in every)
+
+
+def _check_ended(run: RunPaths, content: Mapping[str, Any]) -> None:
+    """Raise RunError unless a run has ended by itself, so that it can be repeated."""
+    status, folder = content["status"], shell_path(run.folder)
+    if status == "running" and is_locked(run.folder):
+        raise RunError(f"{run.folder}: is in training; wait for its end")
+    if status not in ("finished", "diverged"):
+        raise RunError(
+            f"{run.folder}: has not finished, so that there is nothing to compare with; "
+            f"first: bpnet resume {folder}"
+        )
+    if content.get("kind") == "grid" or is_file(run.folder / "grid.csv") or _of_grid(content):
+        raise RunError(
+            f"{run.folder}: is of a grid, whose points train side by side, and is not repeated; to "
+            f"compare its best point by itself: bpnet train {shell_path(run.config)}"
+        )
+    cut = {content.get("stop_reason"), *(one.get("stop_reason") for one in _parts(content))}
+    if "budget" in cut or content.get("not_begun"):
+        raise RunError(
+            f"{run.folder}: its time budget ended the training, which ends elsewhere each time; "
+            "only a run that ends by itself can be repeated"
+        )
+
+
+def _of_grid(content: Mapping[str, Any]) -> bool:
+    command = content.get("command")
+    return isinstance(command, list) and any(str(word).startswith("--grid") for word in command)
+
+
+def _parts(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what run.json tells of replicas, folds and members."""
+    lists = (content.get(key) for key in ("replicas", "folds", "members"))
+    return [one for each in lists if isinstance(each, list) for one in each]
+
+
+def _notes(run: RunPaths, content: Mapping[str, Any], config: Config) -> list[str]:
+    """Return remarks on a run that was resumed with other settings.
+
+    Raises RunError if no training from the beginning can repeat it.
+    """
+    settings = [
+        setting.partition("=")[0]
+        for one in content.get("resumed") or []
+        for setting in one.get("settings") or []
+        if setting.startswith("training.")
+    ]
+    if not settings:
+        return []
+    changed = quoted_list(sorted(set(settings)))
+    dependent = [
+        name
+        for name, schedule in (
+            ("training.schedule", config.training.schedule),
+            *(
+                ("a layer's schedule", getattr(layer, "schedule", None))
+                for layer in _layers(config)
+            ),
+        )
+        if _depends_on_epochs(schedule)
+    ]
+    if dependent or config.training.check_every > 1:
+        reason = dependent[0] if dependent else "training.check_every"
+        raise RunError(
+            f"{run.folder}: was resumed with another {changed}, which {reason} depends on, so that "
+            "no training from its beginning repeats it; to have a run that can be repeated: "
+            f"bpnet train {shell_path(run.config)}"
+        )
+    return [f"it was resumed with another {changed}: it is repeated with the last values"]
+
+
+def _layers(config: Config) -> Sequence[object]:
+    return config.architecture.layers or []
+
+
+def _depends_on_epochs(schedule: Any) -> bool:
+    """Return whether a schedule gives other factors if there are more epochs in all."""
+    if schedule is None:
+        return False
+    return any(
+        schedule.factor(step, 10, 20) != schedule.factor(step, 10, 40) for step in range(200)
+    )

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -185,8 +186,12 @@ def environment() -> dict[str, Any]:
     }
 
 
+@cache
 def blas() -> dict[str, Any] | None:
-    """Return NumPy's library of matrix products: the first that is loaded; None if unknown."""
+    """Return NumPy's library of matrix products: the first that is loaded; None if unknown.
+
+    It is asked once, since a training limits its threads.
+    """
     libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
     keys = ("internal_api", "version", "architecture", "num_threads")
     return {key: libraries[0].get(key) for key in keys} if libraries else None

@@ -77,7 +77,7 @@ def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verifi
     loaded = read_config(run.config, ["checkpoint.every_seconds=null"])
     reopen_table(run)
     opened = open_with_preset(loaded)
-    notes = _notes(run, content, loaded.config)
+    notes, here = _notes(run, content, loaded.config), environment()
     with tempfile.TemporaryDirectory(prefix="bpnet-verify-") as scratch:
         again = Path(scratch)
         try:
@@ -89,8 +89,7 @@ def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verifi
         except DivergedError:  # as the run itself: it is compared, too
             pass
         (repeated,) = again.iterdir()
-        here, there = environment(), {key: content.get(key) for key in environment()}
-        changed = [key for key in here if here[key] != there[key]]
+        changed = [key for key, value in here.items() if value != content.get(key)]
         precision = loaded.config.training.precision
         tolerance = TOLERANCE[precision] if changed else 0.0
         compared = compare_runs(run, RunPaths(repeated), tolerance)

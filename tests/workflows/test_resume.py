@@ -12,7 +12,7 @@ from bpnet.config.loading import read_config
 from bpnet.errors import DataError, InterruptedRunError, RunError, UsageError
 from bpnet.models.ensemble import load_ensemble
 from bpnet.runs.lock import RunLock
-from bpnet.runs.run_file import run_status
+from bpnet.runs.run_file import RunFile, run_status
 from bpnet.workflows.resume import resume
 from bpnet.workflows.session import TrainingSession
 from bpnet.workflows.train import train
@@ -71,6 +71,7 @@ def kill_after(monkeypatch, steps):
             raise Killed
 
     monkeypatch.setattr(TrainingSession, "after_step", counting)
+    monkeypatch.setattr(RunFile, "__exit__", lambda *error: None)
 
 
 def written(run):

@@ -185,7 +185,7 @@ def test_changed_data_is_refused(table, tmp_path):
     run = begin(tmp_path, "data")
     with open(tmp_path / "t.csv", "a") as file:
         file.write("1,1,1,yes\n")
-    with pytest.raises((RunError, DataError), match="have changed"):
+    with pytest.raises((RunError, DataError), match="has changed"):
         go_on(run, "training.epochs=20")
 
 

@@ -113,8 +113,32 @@ class GradientClipping(Component):
         if self.norm is not None:
             # as a number of the gradient's precision: 1e39 is infinite in float32
             most = min(self.norm, float(np.finfo(gradients[0].dtype).max))
-            # |g| (R, 1)
-            norm = np.sqrt(sum(np.vecdot(gradient, gradient) for gradient in gradients))[:, None]
-            for gradient in gradients:
-                # a gradient that is short enough is multiplied by exactly 1
-                np.multiply(gradient, most / np.maximum(norm, most), out=gradient)
+            norm = _norm(gradients)
+            if np.isfinite(norm).all():
+                for gradient in gradients:
+                    # a gradient that is short enough is multiplied by exactly 1
+                    np.multiply(gradient, most / np.maximum(norm, most), out=gradient)
+            else:
+                _clip_large(gradients, norm, most)
+
+
+def _norm(gradients: Sequence[Array]) -> Array:
+    """Return the Euclidean norm |g| (R, 1) of a gradient in parts (R, P)."""
+    squares: Array = sum(np.vecdot(gradient, gradient) for gradient in gradients)
+    norm: Array = np.sqrt(squares)[:, None]
+    return norm
+
+
+def _clip_large(gradients: Sequence[Array], norm: Array, most: float) -> None:
+    """Bound a gradient by its norm where squares of entries overflow, as 1e20 does in float32."""
+    largest = np.max([np.abs(gradient).max(axis=1, initial=0) for gradient in gradients], axis=0)
+    # the entries of such a gradient are divided by the largest; all others by exactly 1
+    large = ~np.isfinite(norm) & np.isfinite(largest)[:, None]
+    scale = np.where(large, largest[:, None], 1).astype(norm.dtype)
+    for gradient in gradients:
+        np.divide(gradient, scale, out=gradient)
+    # g / s is multiplied by most / |g / s|, where |g / s| >= 1, or by s if |g| is at most `most`
+    kept = np.minimum(most / np.maximum(_norm(gradients), 1), scale)
+    factor = np.where(large, kept, most / np.maximum(norm, most))
+    for gradient in gradients:
+        np.multiply(gradient, factor.astype(norm.dtype), out=gradient)

@@ -44,6 +44,15 @@ def measure_replicas(model: Model, rows: Rows) -> dict[str, Array]:
     ).evaluate()
 
 
+def infinite_from_start(model: Model, rows: Rows) -> bool:
+    """Return whether networks that diverged have no finite loss with the weights they kept.
+
+    Such weights are the first: later ones are kept only if their loss is finite.
+    """
+    with np.errstate(all="ignore"):
+        return not np.isfinite(measure_replicas(model, rows)["loss"]).any()
+
+
 def measure_parts(model: Model, rows: Mapping[Part, Rows]) -> list[PartMetrics]:
     """Return each replica's final metrics on the rows of every part."""
     replicas: list[PartMetrics] = [{} for _ in model.description.seeds]

@@ -11,7 +11,7 @@ from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
 from bpnet.models.ensemble import Ensemble, separate
 from bpnet.models.model import Model
-from bpnet.models.training_metrics import measure_replicas
+from bpnet.models.training_metrics import infinite_from_start, measure_replicas
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold, check_foldable, draw_folds
 from bpnet.preparation.open import OpenedDataset, open_dataset
@@ -194,6 +194,8 @@ class _TrainedFolds:
     folds: list[_TrainedFold] = field(default_factory=list)
     left_out: list[dict[str, int]] = field(default_factory=list)
     """Repetition and number of each fold whose network diverged."""
+    from_start: bool = True
+    """True if no network that diverged had a finite loss with its first weights."""
 
     @property
     def results(self) -> list[FoldResult]:
@@ -268,6 +270,7 @@ class _CVSession(PassesSession):
             fold = planned.fold
             if last.diverged[k]:
                 self.trained.left_out.append({"repeat": fold.repeat, "fold": fold.fold})
+                self.trained.from_start &= infinite_from_start(member, prepared.rows["train"])
                 self._watcher.warn(
                     f"fold {fold.fold} of repetition {fold.repeat} diverged and is left out"
                 )
@@ -330,5 +333,5 @@ class _CVSession(PassesSession):
                 self.interruption.number,
             )
         if status == "diverged":
-            cause = divergence_cause(learning_rate)
+            cause = divergence_cause(learning_rate, from_start=self.trained.from_start)
             raise DivergedError(f"training diverged in every fold: {cause}")

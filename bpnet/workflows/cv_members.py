@@ -139,5 +139,5 @@ class MembersCVSession(MemberSession):
                 self.interruption.number,
             )
         if status == "diverged":
-            cause = divergence_cause(learning_rate)
+            cause = divergence_cause(learning_rate, from_start=self.from_start)
             raise DivergedError(f"training diverged in every fold: {cause}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bpnet.config.checkpoint import Checkpoint
+from bpnet.models.training_metrics import infinite_from_start
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.members_log import MembersLog
@@ -51,6 +52,8 @@ class MemberSession(PassesSession):
         self._begin_member = watcher.begin_member
         self.not_begun: list[str] = []
         """What the time budget has left out: members, or passes of their packs."""
+        self.from_start = True
+        """True if no member that diverged had a finite loss with its first weights."""
         self.growing: GrowingEnsemble | None = None
         """The ensemble of what has trained so far, where there are packs."""
 
@@ -126,6 +129,7 @@ class MemberSession(PassesSession):
         begin = f"{title}: " if title else ""
         members = training.trained()
         if not members:
+            self.from_start &= infinite_from_start(training.model, training.prepared.rows["train"])
             self._watcher.warn(f"{begin}every network diverged")
         for k, member in enumerate(members):
             of = f"draw {member.draw}, " if member.draw is not None else ""

@@ -312,16 +312,15 @@ class FoldsSession(MemberSession):
             saved = f"nothing had been trained; next: bpnet resume {shell_path(run)}"
             if self.trained:
                 several = len(self._plan.first_seeds)
-                which = f"the {len(self.trained)} of {several} members"
+                which = f"{len(self.trained)} of {several} members"
                 which = which if several > 1 else "the networks"
                 saved = f"{which} are saved in {run}; next: bpnet resume {shell_path(run)}"
                 saved += f", or bpnet eval {shell_path(run)}"
             raise InterruptedRunError(f"interrupted; {saved}", self.interruption.number)
         if status == "diverged":
             rates = [member.config.training.learning_rate for member in self._plan.members]
-            raise DivergedError(
-                f"training diverged in every network: {divergence_cause(max(rates))}"
-            )
+            cause = divergence_cause(max(rates), from_start=self.from_start)
+            raise DivergedError(f"training diverged in every network: {cause}")
 
     def result(self) -> FoldsResult:
         """Return the result of a finished training."""

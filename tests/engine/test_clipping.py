@@ -2,6 +2,9 @@
 
 import numpy as np
 from engine_cases import network_of, some_rows, stack, train
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from bpnet.engine.activations import Tanh
 from bpnet.engine.layers import Dense
@@ -73,3 +76,29 @@ def test_a_norm_beyond_the_precision_bounds_nothing():
     with np.errstate(over="ignore"):  # the second norm
         GradientClipping(norm=1e39).clip(gradient)
     np.testing.assert_array_equal(gradient[0], expected[0])
+
+
+@given(
+    arrays(np.float32, (3, 5), elements=st.floats(-(2.0**127), 2.0**127, width=32)),
+    st.floats(1e-3, 1e38),
+    st.integers(1, 4),
+)
+def test_a_gradient_whose_squares_overflow_keeps_its_direction(values, most, cut):
+    exact = values.astype(np.float64)
+    norms = np.linalg.norm(exact, axis=1, keepdims=True)
+    gradient = values.copy()
+    with np.errstate(over="ignore", under="ignore"):  # the squares
+        GradientClipping(norm=most).clip(gradient[:, :cut], gradient[:, cut:])
+    expected = exact * (most / np.maximum(norms, most))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-5 * min(most, norms.max()))
+
+
+def test_a_gradient_of_1e30_is_scaled_down_and_its_neighbors_are_as_without_it():
+    rows = np.array([[1e30, -1e30], [3.0, 4.0], [np.inf, 1.0]], np.float32)
+    alone = rows[1:2].copy()
+    GradientClipping(norm=2.0).clip(alone)
+    with np.errstate(over="ignore", invalid="ignore"):
+        GradientClipping(norm=2.0).clip(rows)
+    np.testing.assert_allclose(rows[0], [2**0.5, -(2**0.5)], rtol=1e-6)
+    np.testing.assert_array_equal(rows[1:2], alone)
+    assert not np.isfinite(rows[2]).all()

@@ -1,6 +1,7 @@
 """Tables that are small and decompress, or expand, to very much."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 import zstandard
@@ -19,6 +21,8 @@ from hypothesis import strategies as st
 from workbooks import workbook
 
 from bpnet.data.reading import expansion, parquet
+from bpnet.data.reading.arrow_messages import decompressed_sizes
+from bpnet.data.reading.arrow_values import DAMAGED
 from bpnet.data.reading.parquet_pages import pages
 from bpnet.data.reading.workbook_limits import refuse_large_workbook
 from bpnet.errors import DataError
@@ -222,3 +226,48 @@ def test_the_pages_add_up_to_what_the_file_says_of_its_columns(
             assert sum(page.size for page in found) + headers == column.total_uncompressed_size
             assert [page.is_dictionary for page in found[1:]] == [False] * (len(found) - 1)
             assert found[0].is_dictionary == bool(column.has_dictionary_page)
+
+
+ARROW = {"a file": pa.ipc.new_file, "a stream": pa.ipc.new_stream}
+
+
+def _arrow(table: pa.Table, kind: str, compression: str | None) -> bytes:
+    stream = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with ARROW[kind](stream, table.schema, options=options) as writer:
+        writer.write_table(table, max_chunksize=50_000)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ARROW)
+@pytest.mark.parametrize("compression", ["zstd", "lz4", None])
+def test_buffers_that_are_far_larger_than_in_the_file(
+    compression: str | None, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expansion, "MODERATE", 1_000_000)
+    monkeypatch.setattr(expansion, "RATIO", 20)
+    table = pa.table({"a": [1.0] * 200_000, "y": [0, 1] * 100_000})
+    code, err = _check(tmp_path, "t.arrow", _arrow(table, kind, compression))
+    assert code == (4 if compression else 0)
+    assert compression is None or "write it without compression" in err
+
+
+@pytest.mark.parametrize("kind", ARROW)
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_the_sizes_of_buffers_are_those_of_the_columns(kind: str, compression: str) -> None:
+    words = pa.array(["a", "b"] * 60_000).dictionary_encode()
+    table = pa.table({"a": [1.5] * 120_000, "w": words})
+    found = list(decompressed_sizes(io.BytesIO(_arrow(table, kind, compression))))
+    assert len(found) == 4  # the words, and three batches
+    assert max(found) >= 50_000 * 12
+    assert sum(found) == pytest.approx(120_000 * 12, rel=0.01)
+
+
+@given(st.data())
+def test_damaged_arrow_messages_are_errors_of_their_kind(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(sorted(ARROW)))
+    content = bytearray(_arrow(pa.table({"a": [1.0] * 99, "y": ["b"] * 99}), kind, "zstd"))
+    for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=4)):
+        content[at] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(*DAMAGED):
+        list(decompressed_sizes(io.BytesIO(bytes(content))))

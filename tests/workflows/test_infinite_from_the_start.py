@@ -77,4 +77,14 @@ def test_a_cross_validation(config, tmp_path):
     words = ["--set", "training.l2=1e39", "--folds", "2", "--runs", tmp_path / "runs"]
     code, shown = invoked("cv", config, *words)
     assert code == 6, shown
+    assert "the loss of the first weights is not a finite number" in " ".join(shown.split())
     assert statuses(tmp_path / "runs") == ["diverged"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("verb", [["train"], ["cv", "--folds", "2"]], ids=["train", "cv"])
+def test_an_ensemble_on_folds(verb, config, tmp_path):
+    words = ["--set", "training.l2=1e39", "--set", "folds=2", "--runs", tmp_path / "runs"]
+    code, shown = invoked(*verb, config, *words)
+    assert code == 6, shown
+    assert "the loss of the first weights is not a finite number" in " ".join(shown.split())

@@ -7,8 +7,11 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.ipc
 
+from bpnet.data.reading.arrow_messages import decompressed_sizes
 from bpnet.data.reading.arrow_values import DAMAGED, ROWS, ArrowTableFile, joined_batches
+from bpnet.data.reading.expansion import most_content, too_much
 from bpnet.data.reading.streams import stream_errors
+from bpnet.errors import DataError
 
 
 class ArrowFile(ArrowTableFile):
@@ -25,6 +28,7 @@ class ArrowFile(ArrowTableFile):
                 raise self._damaged(error) from None
 
     def _batches(self, names: list[str]) -> Iterator[Any]:
+        self._refuse_large_buffers()
         with self._opener() as stream:
             wanted = set(names)
             fields = [k for k, name in enumerate(_open(stream).schema.names) if name in wanted]
@@ -36,6 +40,20 @@ class ArrowFile(ArrowTableFile):
                 for start in range(0, batch.num_rows, ROWS)
             )
             yield from joined_batches(pieces, ROWS)
+
+    def _refuse_large_buffers(self) -> None:
+        """Raise DataError if compressed buffers hold more than such a file does."""
+        with self._opener() as stream:
+            source = stream if stream.seekable() else io.BytesIO(stream.read())
+            size = source.seek(0, io.SEEK_END)
+            most, held = most_content(size), 0
+            for content in decompressed_sizes(source):
+                held += content
+                if held > most:
+                    raise DataError(
+                        f"{too_much(self.name, size)}; if it is a table indeed, write it without "
+                        "compression"
+                    )
 
 
 def _open(stream: BinaryIO, options: Any = None) -> Any:

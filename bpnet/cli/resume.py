@@ -20,7 +20,7 @@ def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")],
     settings: Overrides = None,
     force: Annotated[
-        bool, typer.Option(help="Use the data or the config although it has changed.")
+        bool, typer.Option(help="Go on although the data or the config has changed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -43,4 +43,4 @@ From Python, the engine trains on any arrays, without a config or files: `help(b
 a network that learns XOR.
 """
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"

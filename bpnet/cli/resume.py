@@ -19,9 +19,7 @@ bpnet resume runs/iris-001 --force --json
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")],
     settings: Overrides = None,
-    force: Annotated[
-        bool, typer.Option(help="Go on although the data or the config has changed.")
-    ] = False,
+    force: Annotated[bool, typer.Option(help="Use data or a config that has changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a training that was cut off, or give it more epochs.

@@ -62,6 +62,8 @@ def _loaded(present: Any, value: Any, name: str) -> Any:
         return present
     if isinstance(present, np.ndarray):
         return _filled(present, value, name)
+    if value is None:
+        return None
     if isinstance(present, list | tuple) and len(present) == len(value):
         return type(present)(
             _loaded(old, new, f"{name}[{k}]")

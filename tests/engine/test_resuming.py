@@ -15,9 +15,16 @@ from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.out_of_core import StoredRows
 from bpnet.engine.loop.replica_rows import ReplicaRows
+from bpnet.engine.loop.running import Running
 from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.network import Network
-from bpnet.engine.optimizers import Adam, BayesianRegularization, Lbfgs, LevenbergMarquardt
+from bpnet.engine.optimizers import (
+    Adam,
+    BayesianRegularization,
+    GradientDescent,
+    Lbfgs,
+    LevenbergMarquardt,
+)
 from bpnet.engine.schedules import Cosine, FlatCosine, ReduceOnPlateau
 
 ROWS = 22
@@ -89,12 +96,12 @@ def same(records, others):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def check(training, how=None, *, rows=None, held=None, **more):
+def check(training, how=None, *, rows=None, held=None, stops=None, **more):
     """Stop after every number of steps, go on from the state, and compare with no stop at all."""
     rows = some_rows(ROWS) if rows is None else rows
     held = some_rows(8, seed=5) if held is None else held
     whole, network, _ = ended(training, how or {}, rows, held, **more)
-    for stop in range(1, whole[-1].step):
+    for stop in stops or range(1, whole[-1].step):
         before, _, state = ended(training, how or {}, rows, held, stop=stop, **more)
         assert state is not None
         after, resumed, _ = ended(training, how or {}, rows, held, state=state, **more)
@@ -214,3 +221,64 @@ def test_a_state_of_another_training_is_refused():
             training(), {}, some_rows(ROWS), some_rows(8, seed=5), state=state,
             make=lambda: [Dense(units=2)],
         )  # fmt: skip
+
+
+def blown_up(monkeypatch, at):
+    """Let the loss of replica 1 be infinite in its `at`-th epochs, as run one after another."""
+    run, count = Running.run, iter(range(10**6))
+
+    def infinite(self, epoch):
+        measured = run(self, epoch)
+        if next(count) in at:
+            self._now.steps.finite[0] = False
+        return measured
+
+    monkeypatch.setattr(Running, "run", infinite)
+
+
+@pytest.mark.parametrize("at", [{0}, {3}, {3, 4, 5}])
+def test_a_replica_that_diverges_goes_back_and_the_others_do_not_notice(at, monkeypatch):
+    rows, held = some_rows(ROWS), some_rows(8, seed=5)
+    plain, _, _ = ended(training(), {}, rows, held)
+    blown_up(monkeypatch, at)
+    records, _, _ = ended(training(on_divergence="backtrack"), {}, rows, held)
+    assert [record.epoch for record in records] == list(range(1, EPOCHS + 1))
+    assert records[-1].stops == ("epochs",) * 4
+    first = min(at)
+    assert len(records[first].warnings) == len(at)
+    assert "replica 1; went back to the weights of epoch" in records[first].warnings[0]
+    for record, whole in zip(records, plain, strict=True):
+        for name in record.metrics:
+            np.testing.assert_array_equal(record.metrics[name][1:], whole.metrics[name][1:])
+        halved = len(at) if record.epoch > first else 0
+        np.testing.assert_array_equal(
+            record.learning_rate, whole.learning_rate * [0.5**halved, 1, 1, 1]
+        )
+
+
+def test_the_sixth_divergence_ends_the_training(monkeypatch):
+    rows, held = some_rows(ROWS), some_rows(8, seed=5)
+    blown_up(monkeypatch, set(range(2, 8)))
+    records, _, _ = ended(training(on_divergence="backtrack"), {}, rows, held, seeds=(3,))
+    assert records[-1].stops == ("diverged",)
+    assert records[-1].epoch == 3
+    assert len(records[-1].warnings) == 5
+
+
+def test_a_rate_that_is_far_too_high_comes_down():
+    rows, held = some_rows(ROWS), some_rows(8, seed=5)
+    make = lambda: [Dense(units=2)]  # noqa: E731
+    high = {"learning_rate": 12.0, "optimizer": GradientDescent(), "epochs": 300}
+    records, _, _ = ended(training(**high), {}, rows, held, make=make, seeds=(3,))
+    assert records[-1].stops == ("diverged",)
+    records, _, _ = ended(
+        training(**high, on_divergence="backtrack"), {}, rows, held, make=make, seeds=(3,)
+    )
+    assert records[-1].stops == ("epochs",)
+    # from 12, after three times: just what such rows allow
+    assert records[-1].learning_rate.tolist() == [1.5]
+    assert records[-1].metrics["val_loss"][0] < 2
+    check(
+        training(**high | {"epochs": 60}, on_divergence="backtrack"), make=make, seeds=(3,),
+        stops=range(1, 240, 17),
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 """Training: `fit` takes a network through its epochs and yields one record for each."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -140,10 +141,21 @@ def fit(
         )
         pooling = PoolMonitor(Pools(pools, len(each)), loss, monitor.metric, len(each))
     epochs = _Epochs(training, network, replicas, monitor, keeper, pooling)
-    fitting = Fit(epochs, restores=restores)
+    fitting = Fit(epochs, restores=restores, backtracks=training.on_divergence == "backtrack")
     if state is not None:
         fitting.load_state(state)
     return fitting
+
+
+MOST_RETRIES = 5
+"""How often a replica that diverges goes back, at most."""
+
+
+def _of_replicas(which: Array) -> str:
+    """Return which replicas a warning is about, where there are several."""
+    if len(which) == 1:
+        return ""
+    return " in replica " + ", ".join(str(k + 1) for k in np.flatnonzero(which))
 
 
 _GOES_ON = {"stops": None, "stopped": None}
@@ -153,10 +165,22 @@ _GOES_ON = {"stops": None, "stopped": None}
 class Fit(Stateful, Iterator[Record]):
     """A training as an iterator of its records, whose state can be read between two of them."""
 
-    stateful: ClassVar[tuple[str, ...]] = ("_epochs", "_epoch", "_record")
+    stateful: ClassVar[tuple[str, ...]] = (
+        "_epochs",
+        "_epoch",
+        "_record",
+        "_retries",
+        "_lowest",
+        "_refuge",
+        "_start",
+    )
 
-    def __init__(self, epochs: "_Epochs", *, restores: bool) -> None:
+    def __init__(self, epochs: "_Epochs", *, restores: bool, backtracks: bool) -> None:
         self._epochs, self._restores = epochs, restores
+        self._retries = np.zeros(epochs.replicas, np.int64)  # how often each has gone back
+        self._lowest = Best("loss", epochs.replicas)
+        self._refuge = epochs.refuge() if backtracks else None  # of the lowest training loss
+        self._start: StateDict | None = None  # the state at the start of the epoch
         self._epoch = 0  # epochs that are done
         self._record: dict[str, Any] | None = None  # of the last epoch
         self._again = False  # whether the last record is yielded again
@@ -170,7 +194,7 @@ class Fit(Stateful, Iterator[Record]):
             self.close()
             raise StopIteration
         try:
-            record = self._epochs.run(self._epoch + 1)
+            record = self._next()
         except BaseException:
             self.close()
             raise
@@ -180,6 +204,35 @@ class Fit(Stateful, Iterator[Record]):
         if not record.stops:  # the next epoch overwrites it
             self._record["before"] = None
         return record
+
+    def _next(self) -> Record:
+        """Train for an epoch, again and at a lower rate if it diverges and that is asked for."""
+        if self._refuge is None:
+            return self._epochs.run(self._epoch + 1)
+        if self._start is None or not self._epochs.within_epoch:
+            self._start = copy.deepcopy(self.state())
+        warnings: list[str] = []
+        while True:
+            record = self._epochs.run(self._epoch + 1)
+            # `running` is of those that trained in this epoch
+            lost = record.running & record.diverged & (self._retries < MOST_RETRIES)
+            if not lost.any():
+                break
+            retries, start = self._retries + lost, self._start
+            super().load_state(start)
+            self._retries[:], self._start = retries, start
+            self._epochs.begin_again(lost, self._refuge)
+            self._start = copy.deepcopy(self.state())
+            back = ", ".join(map(str, sorted({*self._refuge.epoch[lost].tolist()})))
+            warnings.append(
+                f"epoch {self._epoch + 1}: the loss was no longer finite{_of_replicas(lost)}; "
+                f"went back to the weights of epoch {back}, and on at half the learning rate"
+            )
+        finite = record.running & ~record.diverged
+        lower = finite & self._lowest.observe(np.where(finite, record.metrics["loss"], np.nan))
+        if lower.any():
+            self._refuge.keep(self._epoch + 1, lower)
+        return record._replace(warnings=(*warnings, *record.warnings))
 
     def __del__(self) -> None:
         self.close()
@@ -204,7 +257,10 @@ class Fit(Stateful, Iterator[Record]):
 
         The arrays are those of the training, which changes them as it goes on.
         """
-        return super().state()
+        state = super().state()
+        if not self._epochs.within_epoch:  # then the state is itself what to go back to
+            state["_start"] = None
+        return state
 
     def load_state(self, state: StateDict) -> None:
         """Go on from a state; with more epochs than it had, replicas that had all theirs go on."""
@@ -252,6 +308,24 @@ class _Epochs(Stateful):
         )
         """The metrics of validation rows in an epoch without a check."""
         self._left: Array = np.zeros(count, np.bool_)  # diverged since the last check
+
+    @property
+    def replicas(self) -> int:
+        """The number of replicas."""
+        return len(self._network.seeds)
+
+    @property
+    def within_epoch(self) -> bool:
+        """True if some steps of an epoch are taken."""
+        return self._replicas.within_epoch
+
+    def begin_again(self, which: Array, refuge: Keeper) -> None:
+        """Give the replicas in a mask (R,) the parameters of a refuge, and half their rate."""
+        self._replicas.begin_again(which, *refuge.kept())
+
+    def refuge(self) -> Keeper:
+        """Return a copy of the present parameters to go back to."""
+        return Keeper(self._network)
 
     @property
     def ended(self) -> bool:

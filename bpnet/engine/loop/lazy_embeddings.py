@@ -77,7 +77,7 @@ class LazyState(Stateful):
     tensorflow_addons.LazyAdam and torch.optim.SparseAdam treat them.
     """
 
-    stateful: ClassVar[tuple[str, ...]] = ("_state", "_slots")
+    stateful: ClassVar[tuple[str, ...]] = ("_state", "slots")
 
     def __init__(
         self,
@@ -99,10 +99,10 @@ class LazyState(Stateful):
         )
         # np.zeros takes memory only for pages that are written
         whole = (len(theta), tables.columns)
-        self._slots = {name: np.zeros(whole, theta.dtype) for name in self._state.slots}
+        self.slots = {name: np.zeros(whole, theta.dtype) for name in self._state.slots}
         self._pairs = [
             (network.theta[replicas], theta),
-            *((self._slots[name], self._state.slots[name]) for name in self._slots),
+            *((self.slots[name], self._state.slots[name]) for name in self.slots),
         ]
         """Each array over all vectors, with that over those of the batch."""
 

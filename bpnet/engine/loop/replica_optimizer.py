@@ -47,9 +47,10 @@ class ReplicaOptimizer(Stateful):
                 self._optimizer, network, tables, replicas, training.learning_rate_factors
             )
             self._gradients.append(tables.gradient[replicas])
-        plateau = isinstance(training.schedule, ReduceOnPlateau)
+        reduces = isinstance(training.schedule, ReduceOnPlateau)
+        reduces = reduces or training.on_divergence == "backtrack"
         self._reduction: Array | float = (
-            np.ones((len(self._seeds), 1), network.dtype) if plateau else 1.0
+            np.ones((len(self._seeds), 1), network.dtype) if reduces else 1.0
         )
         self._factor = math.nan  # unequal to any factor, so that the first step sets the rate
         self.learning_rate: Array | float = training.learning_rate
@@ -94,6 +95,15 @@ class ReplicaOptimizer(Stateful):
     def search(self, loss: Array, evaluate: Callable[[], Array]) -> None:
         """Let the optimizer try other parameters, whose loss (R,) `evaluate` computes."""
         self._optimizer.search(self._state, self.learning_rate, loss, evaluate)
+
+    def begin_again(self, which: Array) -> None:
+        """Forget the gradients of each of the network's replicas in a mask (R,); halve its rate."""
+        which = which[self.replicas]
+        lazy = {} if self._lazy is None else self._lazy.slots
+        for slot in (*self._state.slots.values(), *lazy.values()):
+            slot[which] = 0
+        self._reduction = (self._reduction * np.where(which, 0.5, 1.0)[:, None]).astype(self._dtype)
+        self._factor = math.nan  # so that the next step sets its rate again
 
     def reduce_rate(self, plateau: ReduceOnPlateau, late: Array) -> None:
         """Reduce the rate of each of the network's replicas where `late` (R,) is true."""

@@ -179,6 +179,20 @@ class Running(Stateful):
         late = late if self._replicas is None else late[self._replicas]
         self._now.steps.reduce_rate(plateau, late)
 
+    @property
+    def within_epoch(self) -> bool:
+        """True if some steps of an epoch are taken."""
+        return self._now.steps.within_epoch
+
+    def begin_again(self, which: Array, theta: Array, statistics: Array) -> None:
+        """Give the replicas in a mask (R,) these parameters, and half their learning rate."""
+        chosen = slice(None) if self._replicas is None else self._replicas
+        mask, network = which[chosen], self._now.network
+        network.theta[mask] = theta[chosen][mask]
+        network.statistics.flat[mask] = statistics[chosen][mask]
+        self._now.steps.begin_again(mask)
+        self._show()
+
     def go_on_with(self, running: Array) -> None:
         """Leave out of the computation all replicas but those in a mask (R,), which train on.
 

@@ -149,6 +149,11 @@ class Training(Component):
     """Type of the numbers in training. float64 takes twice the memory and is slower. By default
     float32, and float64 for optimizers that need all rows. Example: `precision: float64`.
     """
+    on_divergence: Literal["stop", "backtrack"] = "stop"
+    """Action when the loss or the gradient is no longer finite: stop, or backtrack to the
+    weights of the lowest training loss and go on at half the learning rate, up to five times.
+    Example: `on_divergence: backtrack`.
+    """
     diagnose_every: int | None = number(None, ge=1)
     """Epochs between two looks of the doctor at the layers. By default it looks only at the start
     and the end. Example: `diagnose_every: 10`.
@@ -187,6 +192,12 @@ class Training(Component):
                 "lazy_embeddings",
                 f"cannot be used with the optimizer {self.optimizer.kind}, which searches among "
                 "all parameters; leave it out, or choose another optimizer",
+            )
+        if self.on_divergence == "backtrack" and self.optimizer.searches:
+            raise FieldError(
+                "on_divergence",
+                f"is backtrack, but the optimizer {self.optimizer.kind} has no learning rate that "
+                "could be halved; leave it out: --set training.on_divergence=stop",
             )
         if len(set(self.metrics)) < len(self.metrics):
             raise FieldError("metrics", "names a metric twice; name each once")

@@ -275,6 +275,16 @@ class Steps(Stateful):
         norm: Array = np.sqrt(self._squares if steps == 1 else self._squares / steps)
         return norm
 
+    @property
+    def within_epoch(self) -> bool:
+        """True if some steps of an epoch are taken, and some are left."""
+        return self._taken > 0
+
+    def begin_again(self, which: Array) -> None:
+        """Forget the gradients of each replica in a mask (R,), and halve its learning rate."""
+        for optimizer in self._optimizers:
+            optimizer.begin_again(which)
+
     def reduce_rate(self, plateau: ReduceOnPlateau, late: Array) -> None:
         """Reduce the rate of each replica in a mask (R,)."""
         for optimizer in self._optimizers:

@@ -157,7 +157,7 @@ def _check_changes(
             continue
         raise UsageError(
             f"--set {place}: a training that goes on can change only {', '.join(changeable)}; "
-            "to begin another with the run's weights: bpnet train CONFIG --from RUN"
+            "to begin another with the run's weights: `bpnet train --from`"
         )
 
 

@@ -119,11 +119,14 @@ class Journal:
         """Replace the config and the data of a run that goes on: see `RunFile.go_on_with`."""
         self.file.go_on_with(config, data_sha256, settings)
 
-    def state(self) -> dict[str, Any]:
-        """Return what another journal needs to go on from here; the logs are written so far."""
-        sizes = {self._run.metrics_csv.name: self._log.size}
+    def state(self, *, flush: bool = False) -> dict[str, Any]:
+        """Return what another journal needs to go on from here; the logs are written so far.
+
+        With `flush` they are forced onto the disk.
+        """
+        sizes = {self._run.metrics_csv.name: self._log.size(flush=flush)}
         if self._replica_log is not None:
-            sizes[self._run.replicas_csv.name] = self._replica_log.size
+            sizes[self._run.replicas_csv.name] = self._replica_log.size(flush=flush)
         return {
             "epoch": self.epoch,
             "kept": self._kept,

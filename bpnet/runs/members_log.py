@@ -72,10 +72,10 @@ class MembersLog:
             MetricsLog(path, columns, size=size, on_error=self._on_error)
         )
 
-    def sizes(self) -> dict[str, int]:
-        """Return the number of bytes of each file, by its name, with all rows so far."""
+    def sizes(self, *, flush: bool = False) -> dict[str, int]:
+        """Return the number of bytes of each file, by its name: see `MetricsLog.size`."""
         logs = zip(self._paths, (self._members, self._networks), strict=True)
-        return {path.name: log.size for path, log in logs if path and log}
+        return {path.name: log.size(flush=flush) for path, log in logs if path and log}
 
     def __exit__(
         self,

@@ -91,10 +91,17 @@ class MetricsLog:
         self._file.seek(self._size)
         self._file.truncate()
 
-    @property
-    def size(self) -> int:
-        """The length of the file in bytes with all rows so far; raises RunError if some lack."""
+    def size(self, *, flush: bool = False) -> int:
+        """Return the length of the file in bytes with all rows so far; RunError if some lack.
+
+        With `flush` they are forced onto the disk.
+        """
         self._write()
+        if flush:
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                raise cannot_write(self._path, error) from error
         return self._size
 
     def append(self, *rows: Sequence[Number | None], now: float) -> None:

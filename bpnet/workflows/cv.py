@@ -255,9 +255,9 @@ class _CVSession(PassesSession):
         self.train_pass(f"{number:06d}", training, lambda: self._collect_networks(training))
         self._log.flush()
 
-    def log_sizes(self) -> dict[str, int]:
+    def log_sizes(self, *, flush: bool) -> dict[str, int]:
         """Return the number of bytes of each log, with all rows so far."""
-        return {self._run.folds_csv.name: self._log.size}
+        return {self._run.folds_csv.name: self._log.size(flush=flush)}
 
     def _collect_networks(self, training: FoldPass) -> None:
         """Collect the networks of a pass, with their predictions and how they ended."""

@@ -105,9 +105,9 @@ class MembersCVSession(MemberSession):
             )
         )
 
-    def log_sizes(self) -> dict[str, int]:
+    def log_sizes(self, *, flush: bool) -> dict[str, int]:
         """Return the number of bytes of each log, with all rows so far."""
-        return self._log.sizes()
+        return self._log.sizes(flush=flush)
 
     def save(self, status: Status) -> None:
         """Write the predictions, the metrics and the end of run.json."""

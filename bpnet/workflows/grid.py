@@ -218,9 +218,9 @@ class _PassSession(ReplicaSession):
     def _write_config(self, planned: PlannedPoint, run: RunPaths) -> None:
         write_config(planned.config, self._grid.name, planned.point.loaded.folder, run)
 
-    def checkpoint_state(self, fitting: Fit) -> dict[str, Any]:
+    def checkpoint_state(self, fitting: Fit, *, flush: bool) -> dict[str, Any]:
         """Return the state of the training, and that of the doctor; there is no model yet."""
-        state = super().checkpoint_state(fitting)
+        state = super().checkpoint_state(fitting, flush=flush)
         del state["model"]
         return {**state, "doctor": self._doctor.state()}
 

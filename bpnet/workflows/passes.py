@@ -76,7 +76,7 @@ class PassesSession(TrainingSession):
         return self._pass is not None
 
     @abstractmethod
-    def log_sizes(self) -> Mapping[str, int]:
+    def log_sizes(self, *, flush: bool) -> Mapping[str, int]:
         """Return the number of bytes of each log, with all rows so far."""
 
     def begin_budget(self, seconds: float | None, spent: float = 0.0) -> None:
@@ -200,7 +200,7 @@ class PassesSession(TrainingSession):
                 "pass": state,
                 "used": now - self._pass_start,
                 "spent": now - self._budget_start,
-                "sizes": self.log_sizes(),
+                "sizes": self.log_sizes(flush=flush),
                 "seconds": now - self._run_start,
             },
             flush=flush,

@@ -102,13 +102,13 @@ class ReplicaSession(TrainingSession):
     def write_checkpoint(self, *, flush: bool = True) -> None:
         """Write the state of the training: see `TrainingSession`."""
         if self.fitting is not None:
-            self._checkpoints.write(self.checkpoint_state(self.fitting), flush=flush)
+            self._checkpoints.write(self.checkpoint_state(self.fitting, flush=flush), flush=flush)
 
-    def checkpoint_state(self, fitting: Fit) -> dict[str, Any]:
+    def checkpoint_state(self, fitting: Fit, *, flush: bool) -> dict[str, Any]:
         """Return the state of the training, and the model that it would keep now."""
         return {
             "fit": fitting.state(),
-            "journal": self._journal.state(),
+            "journal": self._journal.state(flush=flush),
             "model": model_state(self._model, fitting.kept(), self._journal.finite),
         }
 

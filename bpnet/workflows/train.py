@@ -201,9 +201,9 @@ class _TrainSession(ReplicaSession):
         if state is not None:
             self._doctor.load_state(state["doctor"])
 
-    def checkpoint_state(self, fitting: Fit) -> dict[str, Any]:
+    def checkpoint_state(self, fitting: Fit, *, flush: bool) -> dict[str, Any]:
         """Return the state of the training, and that of the doctor."""
-        return {**super().checkpoint_state(fitting), "doctor": self._doctor.state()}
+        return {**super().checkpoint_state(fitting, flush=flush), "doctor": self._doctor.state()}
 
     def advise(self, record: Record) -> Iterable[str]:
         """Return the doctor's advice on an epoch."""

@@ -198,9 +198,9 @@ class FoldsSession(MemberSession):
             self.train_members(self._plan, log, self.trained, first=self._ready, title=self._title)
         return "finished" if self.trained else "diverged"
 
-    def log_sizes(self) -> dict[str, int]:
+    def log_sizes(self, *, flush: bool) -> dict[str, int]:
         """Return the number of bytes of each log, with all rows so far."""
-        return self._log.sizes()
+        return self._log.sizes(flush=flush)
 
     def save(self, status: Status) -> None:
         """Write the model, the predictions, the metrics and the end of run.json."""

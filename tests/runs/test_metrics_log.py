@@ -189,9 +189,9 @@ def test_a_size_is_that_of_written_rows_only(
     with MetricsLog(path, ["a"], on_error=lambda error: None) as metrics:
         metrics.append([1], now=0.0)
         with pytest.raises(RunError, match="No space left"):
-            _ = metrics.size
+            metrics.size()
         failure.call = 10**9
-        assert metrics.size == path.stat().st_size == len("a\n1\n")
+        assert metrics.size() == path.stat().st_size == len("a\n1\n")
 
 
 def test_a_log_that_was_deleted_is_restored(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ ORDER = (
     "grids-and-cross-validation",
     "production",
     "run-directory",
+    "promises",
     "backpropagation",
     "performance",
     "ablations",

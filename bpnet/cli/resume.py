@@ -25,7 +25,7 @@ def resume(
     """Go on with a training that was cut off, or give it more epochs.
 
     It goes on from its last checkpoint, and ends with the same weights and logs as if it had never
-    stopped. A run that has finished trains on if `--set training.epochs` gives it more epochs.
+    stopped. A single training that has finished goes on if `--set training.epochs` gives it more.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy

@@ -10,7 +10,7 @@ from bpnet.config.loading import as_data, read_config
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.stateful import StateDict
 from bpnet.errors import RunError, UsageError
-from bpnet.messages import shell_path
+from bpnet.messages import shell_path, shell_quoted
 from bpnet.models.build import build_model
 from bpnet.models.training_metrics import training_metrics
 from bpnet.paths import is_file
@@ -100,7 +100,15 @@ def resume(
     loaded = saved.override(assignments)
     if kind in ("cv", "folds"):
         if finished:
-            raise RunError(f"{run.folder}: has finished; there is nothing to go on with")
+            again = "there is nothing to go on with"
+            if assignments:
+                verb = "cv" if kind == "cv" else "train"
+                settings = "".join(f" --set {shell_quoted(one)}" for one in assignments)
+                again = (
+                    "only a single training goes on then; train again: "
+                    f"bpnet {verb} {shell_path(run.config)}{settings}"
+                )
+            raise RunError(f"{run.folder}: has finished; {again}")
         _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE_OF_PASSES)
         place = ResumedRun(run, command, SavedPasses.read(run.checkpoints))
         if kind == "folds":

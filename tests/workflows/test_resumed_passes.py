@@ -162,8 +162,8 @@ def contents(folder):
     return found
 
 
-def resumed(run):
-    return resume(run, [], force=False, command=["bpnet"], watcher=CutWatcher())
+def resumed(run, *assignments):
+    return resume(run, assignments, force=False, command=["bpnet"], watcher=CutWatcher())
 
 
 def cut(begin, folder, steps, cuts):
@@ -211,6 +211,11 @@ def test_one_that_has_ended_has_nothing_to_go_on_with(kind, table):
     assert not (run / "checkpoints").exists()
     with pytest.raises(RunError, match="has finished"):
         resumed(run)
+    if kind != "grid":
+        verb = "cv" if kind == "cv" else "train"
+        again = f"again: bpnet {verb} .*config.yaml --set training.epochs=9"
+        with pytest.raises(RunError, match=again):
+            resumed(run, "training.epochs=9")
 
 
 def test_an_interruption_before_the_pass_under_way_loses_nothing(table, steps):

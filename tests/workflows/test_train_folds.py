@@ -253,7 +253,7 @@ def test_an_interruption_keeps_what_has_trained(tmp_path):
             raise KeyboardInterrupt
 
     watcher = Watcher(after=interrupt)
-    with pytest.raises(InterruptedRunError, match="the 2 of 3 members are saved in"):
+    with pytest.raises(InterruptedRunError, match="; 2 of 3 members are saved in"):
         train_text(
             tmp_path,
             NUMBERS + "members: [{name: a}, {name: b}, {name: c}]\n",

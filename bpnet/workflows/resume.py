@@ -133,7 +133,7 @@ def resume(
         )
     if not force:
         _check_splits(prepared, run)
-    elif state is not None:
+    if state is not None:
         _check_state(prepared, state, run)
     done, epochs = (0 if state is None else state["fit"]["_epoch"]), loaded.config.training.epochs
     if done > epochs:
@@ -180,7 +180,7 @@ def _check_splits(prepared: EncodedDataset, run: RunPaths) -> None:
 
 
 def _check_state(prepared: EncodedDataset, state: StateDict, run: RunPaths) -> None:
-    """Raise RunError if a checkpoint does not suit the data and the config, which have changed."""
+    """Raise RunError if a checkpoint does not suit the data, the config or this version."""
     model, rows = build_model(prepared), prepared.rows
     validation, metrics = rows.get("validation"), training_metrics(model.description)
     try:
@@ -195,6 +195,6 @@ def _check_state(prepared: EncodedDataset, state: StateDict, run: RunPaths) -> N
         )
     except (ValueError, KeyError, IndexError) as error:
         raise RunError(
-            f"{run.checkpoints}: the checkpoint does not suit the data and the config as they are "
-            f"now: {error}; restore them, or train again: bpnet train {shell_path(run.config)}"
+            f"{run.checkpoints}: the checkpoint does not suit the data, the config or this version "
+            f"of bpnet: {error}; restore them, or train again: bpnet train {shell_path(run.config)}"
         ) from None

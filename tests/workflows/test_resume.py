@@ -11,6 +11,7 @@ from workflow_runs import Watcher
 from bpnet.config.loading import read_config
 from bpnet.errors import DataError, InterruptedRunError, RunError, UsageError
 from bpnet.models.ensemble import load_ensemble
+from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.lock import RunLock
 from bpnet.runs.run_file import RunFile, run_status
 from bpnet.workflows.resume import resume
@@ -177,6 +178,16 @@ def test_what_cannot_go_on_says_why(table, settings, message):
     run = begin(table, "refused")
     with pytest.raises((RunError, UsageError), match=message):
         go_on(run, *settings)
+
+
+def test_a_checkpoint_of_another_version_is_refused(table):
+    run = begin(table, "version")
+    checkpoints = Checkpoints(run / "checkpoints")
+    state = checkpoints.latest()
+    del state["fit"]["_record"]
+    checkpoints.write(state)
+    with pytest.raises(RunError, match="does not suit the data, the config or this version"):
+        go_on(run, "training.epochs=20")
 
 
 def test_changed_data_is_refused(table, tmp_path):

@@ -19,8 +19,9 @@ def verify(
 ) -> None:
     """Train a run again from its config and data, and compare.
 
-    Weights, metrics, splits and logs must be the same bit for bit on the same machine, and nearly
-    the same on another. The exit code is 0 if they agree, 5 if they differ, and 4 if the table has
+    Weights, metrics, splits and logs must be the same bit for bit on the same machine; on another
+    the splits must be, and the final metrics nearly. Of a run of a grid the whole grid is trained
+    again. The exit code is 0 if they agree, 5 if they differ, and 4 if the table has
     changed. The run itself stays as it is.
     """
     with exit_codes():

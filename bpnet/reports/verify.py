@@ -6,6 +6,7 @@ from typing import Any
 
 from bpnet.messages import MAX_PROBLEMS
 from bpnet.reports.tables import table
+from bpnet.runs.comparison import Difference
 from bpnet.workflows.verify import Verification
 
 
@@ -13,13 +14,17 @@ def verify_lines(result: Verification) -> Iterator[str]:
     """Yield the lines of the report."""
     yield from table(["compared", "content"], [list(one) for one in result.compared.items()])
     yield ""
+    if result.of_grid:
+        yield "The whole grid was trained again, and the run of the same number is compared."
     yield from (f"note: {note}" for note in result.notes)
+    changed = " and ".join(result.changed)
     if result.same_machine:
         how = "bit for bit, on the same machine"
     else:
         how = (
-            f"within {result.tolerance:g} of the largest number of each tensor or column, since "
-            f"{' and '.join(result.changed)} differ from those in run.json"
+            f"all splits, and final metrics within {result.tolerance:g} of the larger of 1 and "
+            f"their value, since {changed} {'is' if len(result.changed) == 1 else 'are'} not as in "
+            "run.json"
         )
     if result.agrees:
         yield f"{result.run} agrees with its repetition: {how}."
@@ -30,12 +35,19 @@ def verify_lines(result: Verification) -> Iterator[str]:
             yield f"- and {len(result.differences) - MAX_PROBLEMS} more"
     if result.largest is None:
         yield "No number differs at all."
+    elif result.same_machine:
+        yield f"The largest difference is {_described(result.largest)}."
+    elif result.largest_of_weights is None:
+        yield "No weight differs at all."
     else:
-        largest = result.largest
         yield (
-            f"The largest difference is {largest.absolute:.3g} ({largest.share:.2g} of the largest "
-            f"number), in {largest.where}."
+            f"The weights' largest difference is {_described(result.largest_of_weights)}; they "
+            "need not agree, since a training drifts where rounding differs."
         )
+
+
+def _described(largest: Difference) -> str:
+    return f"{largest.absolute:.3g} ({largest.share:.2g} of the largest number), in {largest.where}"
 
 
 def verify_data(result: Verification) -> dict[str, Any]:

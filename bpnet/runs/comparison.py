@@ -2,10 +2,10 @@
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,16 @@ from bpnet.runs.directory import RunPaths
 
 _OWN = {"seconds"}
 """The columns of logs that no other run has."""
+_OWN_OF_GRID = {"run"}
+"""Those of grid.csv, in addition."""
+TOLERANCE = 1e-2
+"""How far a final metric may be off on another machine, as a share of the larger of 1 and itself.
+
+Rounding differs there, and a training may drift: with it weights and logs, but hardly the scores.
+"""
+_Kind = Literal["weights", "splits", "logs", "metrics", "predictions"]
+_JUDGED: frozenset[_Kind] = frozenset({"splits", "metrics"})
+"""What must agree on another machine, too."""
 _NOT_COMPARED = {"bpnet", "weights_sha256"}
 """The keys of model.json that are not part of what was trained."""
 
@@ -31,14 +41,23 @@ class Difference:
 class RunComparison:
     """What was compared of two runs, and how they differ."""
 
-    tolerance: float
+    same_machine: bool
+    """True if everything must be the same bit for bit."""
     compared: dict[str, str] = field(default_factory=dict)
     """What was compared, by kind, in words."""
     largest: Difference | None = None
+    """Of all numbers."""
+    largest_of_weights: Difference | None = None
     differences: list[str] = field(default_factory=list)
+    """What must agree and does not."""
+    remarks: list[str] = field(default_factory=list)
+    """What differs, apart from numbers, but need not agree on another machine."""
+    kind: _Kind = "weights"
+    """What is being compared."""
 
     def numbers(self, where: str, own: np.ndarray, other: np.ndarray) -> None:
         """Compare arrays of the same shape; nan is the same as nan."""
+        within = self.kind == "metrics" and not self.same_machine
         own, other = np.asarray(own, np.float64), np.asarray(other, np.float64)
         same = (own == other) | (np.isnan(own) & np.isnan(other))
         if same.all():
@@ -48,37 +67,52 @@ class RunComparison:
             apart = np.where(np.isnan(apart), np.inf, apart)
             size = np.abs(own[np.isfinite(own)]).max(initial=0.0)
             absolute = float(apart.max())
+            if within:
+                size = max(size, 1.0)
             share = absolute / size if size else math.inf
         if self.largest is None or share > self.largest.share:
             self.largest = Difference(where, absolute, share)
-        if share > self.tolerance:
+        before = self.largest_of_weights
+        if self.kind == "weights" and (before is None or share > before.share):
+            self.largest_of_weights = Difference(where, absolute, share)
+        if self._judged and not (within and share <= TOLERANCE):
             self.differences.append(f"{where} differs by {absolute:.3g} ({share:.2g} of its size)")
 
     def texts(self, where: str, own: object, other: object) -> None:
         """Compare what is no number."""
         if own != other:
-            self.differences.append(f"{where} differs: {_short(own)} in the run, {_short(other)}")
+            told = self.differences if self._judged else self.remarks
+            told.append(f"{where} differs: {_short(own)} in the run, {_short(other)}")
+
+    @property
+    def _judged(self) -> bool:
+        return self.same_machine or self.kind in _JUDGED
 
 
-def compare_runs(run: RunPaths, again: RunPaths, tolerance: float) -> RunComparison:
-    """Compare a run with its repetition, whose numbers may differ by a share of the largest.
+def compare_runs(run: RunPaths, again: RunPaths, *, same_machine: bool) -> RunComparison:
+    """Compare a run with its repetition.
 
-    Raises RunError if a file cannot be read.
+    On the same machine all must be the same bit for bit. On another the splits must be the same,
+    and the final metrics up to `TOLERANCE`; other differences are only measured. A file that one of
+    the runs lacks is a difference anywhere. Raises RunError if a file cannot be read.
     """
-    found = RunComparison(tolerance)
+    found = RunComparison(same_machine)
     folders = {path.parent.relative_to(one.folder) for one in (run, again) for path in _models(one)}
     for folder in sorted(folders):
         _compare_models(found, run, again, folder)
-    for kind, names in (
-        ("splits", ("splits.csv",)),
-        ("logs", ("metrics.csv", "replicas.csv", "folds.csv", "draws.csv")),
-        ("predictions", ("predictions.csv",)),
-    ):
+    tables: dict[_Kind, Sequence[str]] = {
+        "splits": ("splits.csv",),
+        "logs": ("metrics.csv", "replicas.csv", "folds.csv", "draws.csv", "grid.csv"),
+        "predictions": ("predictions.csv",),
+    }
+    for kind, names in tables.items():
+        found.kind = kind
         present = [name for name in names if _in_either(run, again, name, found)]
         for name in present:
             _compare_tables(found, name, run.folder / name, again.folder / name)
         if present:
             found.compared[kind] = ", ".join(present)
+    found.kind = "metrics"
     if _in_either(run, again, "metrics.json", found):
         contents = [files.read_json(one.metrics_json) for one in (run, again)]
         _compare_json(found, "metrics.json", *contents)
@@ -128,8 +162,11 @@ def _compare_json(found: RunComparison, where: str, own: Any, other: Any) -> Non
     """Compare two values of JSON, part by part."""
     if isinstance(own, Mapping) and isinstance(other, Mapping):
         found.texts(f"{where}: the keys", sorted(own), sorted(other))
+        kind = found.kind
         for key in (key for key in own if key in other):
+            found.kind = "weights" if key == "weight" else kind  # metrics.json has the members'
             _compare_json(found, f"{where}: {key}", own[key], other[key])
+        found.kind = kind
     elif isinstance(own, list) and isinstance(other, list) and len(own) == len(other):
         for k, (one, two) in enumerate(zip(own, other, strict=True)):
             _compare_json(found, f"{where}[{k}]", one, two)
@@ -151,7 +188,8 @@ def _compare_tables(found: RunComparison, name: str, own: Path, other: Path) -> 
     found.texts(f"{name}: the number of rows", *rows)
     if rows[0] != rows[1]:
         return
-    for column in (name for name in tables[0] if name in tables[1] and name not in _OWN):
+    ignored = _OWN | _OWN_OF_GRID if name == "grid.csv" else _OWN
+    for column in (one for one in tables[0] if one in tables[1] and one not in ignored):
         cells, others = tables[0][column], tables[1][column]
         if cells == others:
             continue

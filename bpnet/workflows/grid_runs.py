@@ -90,27 +90,14 @@ def grid_of(run: RunPaths, command: Sequence[str]) -> GridRuns:
 
     Raises RunError if one of them is in training, or all have finished.
     """
-    content = read_run_file(run.run)
+    runs = new_grid_of(run, run.folder.parent, command)
     try:
-        grid = content["grid"]
-        first = grid["first"] or run.folder.resolve().name
-        parsed = parse_source(grid["config"], grid["file"], run.folder.parent / grid["folder"])
-        texts = {tuple(path): text for path, text in grid["texts"]}
-        begun = dict(_siblings(run, first))
-        runs = GridRuns(
-            replace(parsed, texts=texts),
-            [str(key) for key in grid["keys"]],
-            run.folder.parent,
-            str(grid["name"]),
-            command,
-            {number: begun[number] for number in sorted(begun)},
-        )
+        grid = read_run_file(run.run)["grid"]
+        begun = dict(_siblings(run, grid["first"] or run.folder.resolve().name))
+        runs.begun = {number: begun[number] for number in sorted(begun)}
         finished = set(begun) == set(range(1, grid["passes"] + 1))
     except (KeyError, TypeError, ValueError):
-        raise RunError(
-            f"{run.run}: does not describe the grid that the run belongs to; "
-            "restore it from a copy, or train again"
-        ) from None
+        raise _not_described(run) from None
     for one in begun.values():
         if is_locked(one.folder):
             raise RunError(f"{one.folder}: is in training; wait for it, or stop it")
@@ -123,6 +110,28 @@ def grid_of(run: RunPaths, command: Sequence[str]) -> GridRuns:
     for path in rankings:  # of the points that had begun
         files.remove(path)
     return runs
+
+
+def new_grid_of(run: RunPaths, runs: Path, command: Sequence[str]) -> GridRuns:
+    """Return the grid that a run belongs to, as one that has no runs in the folder `runs` yet.
+
+    Raises RunError if run.json does not describe it.
+    """
+    try:
+        grid = read_run_file(run.run)["grid"]
+        parsed = parse_source(grid["config"], grid["file"], run.folder.parent / grid["folder"])
+        texts = {tuple(path): text for path, text in grid["texts"]}
+        keys = [str(key) for key in grid["keys"]]
+        return GridRuns(replace(parsed, texts=texts), keys, runs, str(grid["name"]), command)
+    except (KeyError, TypeError, ValueError):
+        raise _not_described(run) from None
+
+
+def _not_described(run: RunPaths) -> RunError:
+    return RunError(
+        f"{run.run}: does not describe the grid that the run belongs to; "
+        "restore it from a copy, or train again"
+    )
 
 
 def _siblings(run: RunPaths, first: str) -> Mapping[int, RunPaths]:

@@ -2,33 +2,33 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bpnet.config.loading import LoadedConfig, read_config
+from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
 from bpnet.errors import DivergedError, InterruptedRunError, RunError
 from bpnet.messages import quoted_list, shell_path
 from bpnet.models.build import build_model
-from bpnet.paths import is_file
-from bpnet.preparation.open import OpenedDataset
+from bpnet.paths import is_dir, is_file
 from bpnet.preparation.prepare import prepare_opened
 from bpnet.preparation.preset import open_with_preset
 from bpnet.runs import directory
-from bpnet.runs.comparison import Difference, compare_runs
+from bpnet.runs.comparison import TOLERANCE, Difference, compare_runs
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.lock import is_locked
 from bpnet.runs.run_file import config_digest, environment, known_config, read_run_file
 from bpnet.workflows.cv import cross_validate
 from bpnet.workflows.first_weights import saved_first_weights
+from bpnet.workflows.grid import train_grid_in
+from bpnet.workflows.grid_runs import new_grid_of
 from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import train, train_prepared
 from bpnet.workflows.training_table import reopen_table
 
-TOLERANCE = {"float32": 1e-3, "float64": 1e-6}
-"""Largest difference on another machine, as a share of the largest number of the tensor or column.
-"""
+_NO_CHECKPOINTS = "checkpoint.every_seconds=null"
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,31 @@ class Verification:
     changed: list[str]
     """What is not as it was when the run was trained: its keys in run.json."""
     tolerance: float
+    """Of the final metrics, as a share of the larger of 1 and their value; 0 on the same machine.
+    """
     compared: dict[str, str]
     """What was compared, by kind: weights, metrics, splits, logs, predictions."""
     largest: Difference | None
     """The largest difference of numbers; None if all are the same bit for bit."""
+    largest_of_weights: Difference | None
+    """The largest difference of weights."""
     differences: list[str]
-    """Where the run and its repetition differ by more than the tolerance."""
+    """What must agree and does not: on another machine only splits and final metrics must."""
     notes: list[str]
+    of_grid: bool
+    """True if the whole grid of the run was trained again."""
 
     @property
     def agrees(self) -> bool:
-        """True if nothing differs by more than the tolerance."""
+        """True if nothing differs that must agree."""
         return not self.differences
 
 
 def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verification:
     """Train a run again in a temporary place, from its config and data, and compare what is left.
 
-    On the machine of the run all must be the same bit for bit; elsewhere numbers may differ by
-    `TOLERANCE`.
+    Of a run of a grid the whole grid is trained. On the machine of the run all must be the same bit
+    for bit; elsewhere the splits must be, and the final metrics nearly: see `compare_runs`.
 
     Raises
     ------
@@ -74,34 +80,36 @@ def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verifi
     _check_ended(run, content)
     if not known_config(content, config_digest(run.folder)):
         raise RunError(f"{run.config}: has changed since the run was trained by it; restore it")
-    loaded = read_config(run.config, ["checkpoint.every_seconds=null"])
+    loaded = read_config(run.config, [_NO_CHECKPOINTS])
     reopen_table(run)
-    opened = open_with_preset(loaded)
     notes, here = _notes(run, content, loaded.config), environment()
     with tempfile.TemporaryDirectory(prefix="bpnet-verify-") as scratch:
         again = Path(scratch)
         try:
-            _train_again(run, content, loaded, opened, again, command, watcher)
+            _train_again(run, content, loaded, again, command, watcher)
         except InterruptedRunError as error:
             raise InterruptedRunError(
                 f"interrupted; {run.folder} was not compared", error.exit_code - 128
             ) from None
         except DivergedError:  # as the run itself: it is compared, too
             pass
-        (repeated,) = again.iterdir()
+        number = _number(run.folder)
+        repeated = next((path for path in again.iterdir() if _number(path) == number), None)
+        if repeated is None:
+            raise RunError(f"{run.folder}: its grid, trained again, has no run {number}")
         changed = [key for key, value in here.items() if value != content.get(key)]
-        precision = loaded.config.training.precision
-        tolerance = TOLERANCE[precision] if changed else 0.0
-        compared = compare_runs(run, RunPaths(repeated), tolerance)
+        compared = compare_runs(run, RunPaths(repeated), same_machine=not changed)
     return Verification(
         run=run.folder,
         same_machine=not changed,
         changed=changed,
-        tolerance=tolerance,
+        tolerance=TOLERANCE if changed else 0.0,
         compared=compared.compared,
         largest=compared.largest,
+        largest_of_weights=compared.largest_of_weights,
         differences=compared.differences,
-        notes=notes,
+        notes=[*notes, *compared.remarks],
+        of_grid=content.get("kind") == "grid",
     )
 
 
@@ -109,13 +117,16 @@ def _train_again(
     run: RunPaths,
     content: Mapping[str, Any],
     loaded: LoadedConfig,
-    opened: OpenedDataset,
     runs: Path,
     command: Sequence[str],
     watcher: AnyWatcher,
 ) -> None:
     """Train a run again as it was, into a folder of run directories."""
-    if run.folds_csv.is_file() or content.get("kind") == "cv":
+    if content.get("kind") == "grid":
+        grid = new_grid_of(run, runs, command)
+        source = apply_overrides(grid.source, [_NO_CHECKPOINTS])
+        train_grid_in(replace(grid, source=source, name="again"), watcher)
+    elif run.folds_csv.is_file() or content.get("kind") == "cv":
         folds, repeats = _folds_and_repeats(content)
         cross_validate(
             loaded,
@@ -127,12 +138,18 @@ def _train_again(
             watcher=watcher,
         )
     elif is_file(run.first_weights):
-        prepared = prepare_opened(opened, scratch=runs)
+        prepared = prepare_opened(open_with_preset(loaded), scratch=runs)
         model = build_model(prepared)
         first = saved_first_weights(run, content, model)
         train_prepared(prepared, model, first, runs, "again", command=command, watcher=watcher)
     else:
         train(loaded, runs=runs, name="again", command=command, watcher=watcher)
+
+
+def _number(run: Path) -> int | None:
+    """Return the number of a run in its grid; None if it is of no grid."""
+    grid = read_run_file(RunPaths(run).run).get("grid")
+    return grid.get("number") if isinstance(grid, dict) else None
 
 
 def _folds_and_repeats(content: Mapping[str, Any]) -> tuple[int, int]:
@@ -154,10 +171,16 @@ def _check_ended(run: RunPaths, content: Mapping[str, Any]) -> None:
             f"{run.folder}: has not finished, so that there is nothing to compare with; "
             f"first: bpnet resume {folder}"
         )
-    if content.get("kind") == "grid" or is_file(run.folder / "grid.csv") or _of_grid(content):
+    if content.get("kind") == "grid":
+        if is_dir(run.checkpoints):  # they go when the whole grid has finished
+            raise RunError(
+                f"{run.folder}: its grid has not finished, so that there is nothing to compare "
+                f"with; first: bpnet resume {folder}"
+            )
+    elif is_file(run.folder / "grid.csv") or _of_grid(content):
         raise RunError(
-            f"{run.folder}: is of a grid, whose points train side by side, and is not repeated; to "
-            f"compare its best point by itself: bpnet train {shell_path(run.config)}"
+            f"{run.folder}: is of a grid that an earlier bpnet trained, which did not record its "
+            f"points; to train this one by itself: bpnet train {shell_path(run.config)}"
         )
     cut = {content.get("stop_reason"), *(one.get("stop_reason") for one in _parts(content))}
     if "budget" in cut or content.get("not_begun"):

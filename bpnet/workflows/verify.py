@@ -125,6 +125,7 @@ def _train_again(
     if content.get("kind") == "grid":
         grid = new_grid_of(run, runs, command)
         source = apply_overrides(grid.source, [_NO_CHECKPOINTS])
+        source = replace(source, lines=grid.source.lines)  # the grid may have that key itself
         train_grid_in(replace(grid, source=source, name="again"), watcher)
     elif run.folds_csv.is_file() or content.get("kind") == "cv":
         folds, repeats = _folds_and_repeats(content)

@@ -46,6 +46,10 @@ _NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
 _Array = npt.NDArray[np.generic]
 
 
+class OtherVersionError(RunError):
+    """A checkpoint was written by another version of bpnet, whose trainings may differ."""
+
+
 @dataclass(frozen=True)
 class Checkpoints:
     """The checkpoints in a folder, numbered in the order in which they were written."""
@@ -77,8 +81,13 @@ class Checkpoints:
     def states(self) -> Iterator[dict[str, Any]]:
         """Yield the states of the checkpoints that are whole, the newest first."""
         for number in reversed(self.numbers()):
-            with contextlib.suppress(RunError):
-                yield read_state(self._path(number))
+            try:
+                state = read_state(self._path(number))
+            except OtherVersionError:
+                raise
+            except RunError:
+                continue
+            yield state
 
     def numbers(self) -> list[int]:
         """Return the numbers of the checkpoints, in rising order."""
@@ -143,10 +152,11 @@ def read_state(path: Path) -> dict[str, Any]:
             f"{path}: is not a whole checkpoint: it is torn or damaged; "
             "`bpnet resume` takes the one before it"
         ) from None
-    if version != FORMAT:
-        raise RunError(
-            f"{path}: has the format {version}, which this bpnet ({__version__}) does not read; "
-            f"resume with bpnet {metadata.get('bpnet')}"
+    writer = metadata.get("bpnet")
+    if (version, writer) != (FORMAT, __version__):
+        raise OtherVersionError(
+            f"{path}: was written by bpnet {writer} in the format {version}, and only the same "
+            f"version goes on from it; this is {__version__}: pip install bpnet-cli=={writer}"
         )
     data = view[8 + length :]
     try:

@@ -51,6 +51,7 @@ class RunFile:
         self._path, self._lock = path, RunLock(path.parent)
         self._lock.acquire()
         self._open = True
+        files.remove_temporary(path.parent)  # of processes that were killed
         self._content: dict[str, Any] = {
             "status": "running",
             "seed": seed,

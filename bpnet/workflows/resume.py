@@ -32,7 +32,13 @@ from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import TrainResult, resume_training
 from bpnet.workflows.train_folds import FoldsResult, train_folds_in
 
-CHANGEABLE = ("training.epochs", "training.early_stopping", "budget", "checkpoint")
+CHANGEABLE = (
+    "training.epochs",
+    "training.early_stopping",
+    "budget",
+    "checkpoint",
+    "dataset.path",  # of the same data, in another place
+)
 """The keys of a config that may change when its training goes on."""
 CHANGEABLE_OF_PASSES = ("budget", "checkpoint")
 """Those of a cross-validation or an ensemble, of which networks have ended already."""

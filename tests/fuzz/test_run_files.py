@@ -198,7 +198,7 @@ def put(damage: Damage, runs: dict[str, Path]) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("cases", counts(60, 3_000))
+@pytest.mark.parametrize("cases", counts(60, 1_000))
 def test_a_damaged_run_ends_as_documented(cases: int, runs: dict[str, Path]) -> None:
     turn = iter(range(10**9))
 

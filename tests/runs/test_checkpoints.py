@@ -94,8 +94,18 @@ def test_a_newer_format_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("bpnet.runs.checkpoints.FORMAT", "9")
     write_state(tmp_path / "a", {})
     monkeypatch.undo()
-    with pytest.raises(RunError, match="has the format 9"):
+    with pytest.raises(RunError, match="in the format 9"):
         read_state(tmp_path / "a")
+
+
+def test_another_version_is_refused_and_not_passed_over(tmp_path, monkeypatch):
+    store = Checkpoints(tmp_path / "checkpoints")
+    store.write({"k": 1})
+    monkeypatch.setattr("bpnet.runs.checkpoints.__version__", "9.9.9")
+    store.write({"k": 2})
+    monkeypatch.undo()
+    with pytest.raises(RunError, match=r"was written by bpnet 9\.9\.9"):
+        store.latest()
 
 
 @pytest.mark.parametrize("state", [{}, {"description": "{}"}, {"description": 3}, {"model": None}])

@@ -11,6 +11,7 @@ from workflow_runs import Watcher
 from bpnet.config.loading import read_config
 from bpnet.errors import DataError, InterruptedRunError, RunError, UsageError
 from bpnet.models.ensemble import load_ensemble
+from bpnet.models.run_model import open_run_model
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.lock import RunLock
 from bpnet.runs.run_file import RunFile, run_status
@@ -209,3 +210,51 @@ def test_a_run_in_training_is_refused(table):
             go_on(run, "training.epochs=20")
     finally:
         lock.release()
+
+
+def full_disk(monkeypatch, calls):
+    """Let the first checkpoints meet a full disk."""
+    write, count = Checkpoints.write, iter(range(10**6))
+
+    def failing(self, state, *, flush=True):
+        if next(count) < calls:
+            raise RunError(f"{self.folder}: cannot be written: No space left on device")
+        return write(self, state, flush=flush)
+
+    monkeypatch.setattr(Checkpoints, "write", failing)
+
+
+def test_a_full_disk_ends_a_training_with_its_command(table, monkeypatch):
+    with monkeypatch.context() as patched:
+        full_disk(patched, 10**6)
+        with pytest.raises(RunError, match=r"No space left on device.*bpnet resume") as caught:
+            begin(table, "full")
+    assert caught.value.exit_code == 5
+    assert run_status(table / "runs/full-001/run.json") == "failed"
+
+
+def test_a_training_goes_on_in_memory_while_the_disk_is_full(table, monkeypatch):
+    whole = begin(table, "room")
+    with monkeypatch.context() as patched:
+        full_disk(patched, 20)
+        run = begin(table, "full-continue", "checkpoint.on_write_error=continue")
+    found, expected = written(run), written(whole)
+    assert found == expected
+    assert run_status(run / "run.json") == "finished"
+
+
+def test_a_run_in_training_is_read_whole(table, monkeypatch):
+    """After every step the model of the checkpoint predicts, as that of the end does."""
+    after_step, kinds = TrainingSession.after_step, set()
+
+    def reading(self):
+        after_step(self)
+        run = table / "runs" / "read-001"
+        if (run / "checkpoints").is_dir():
+            found = open_run_model(run)
+            kinds.add((len(found.model.members), "is in training" in found.notes[0]))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingSession, "after_step", reading)
+        begin(table, "read")
+    assert kinds == {(1, True)}

@@ -158,7 +158,8 @@ def _train_passes(
             results += session.results
             session.warn_of_diverged_networks()
             # an interruption while the pass was saved has waited: the next pass does not begin
-            if status == "interrupted" or session.interruption.requested:
+            waits = session.interruption.requested and number < len(passes)
+            if status == "interrupted" or waits:
                 return results, session.interruption.number or signal.SIGINT
     except KeyboardInterrupt as interrupt:  # between two passes
         if not results:

@@ -87,7 +87,8 @@ def train_ensembles(
             status = session.run()
             results.append(_result(one, session, status, metric))
             grid.keep(run, results[-1:])
-            if status == "interrupted" or session.interruption.requested:
+            waits = session.interruption.requested and number < len(planned)
+            if status == "interrupted" or waits:
                 return results, session.interruption.number or signal.SIGINT
     except KeyboardInterrupt as interrupt:  # between two ensembles
         if not results:

@@ -103,7 +103,6 @@ def test_some_writes_that_fail(whole: tuple[Kind, dict[str, str]], tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("BPNET_CHAOS" not in os.environ, reason="takes long: set BPNET_CHAOS=1")
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 @pytest.mark.parametrize("number", _NAMES, ids=errno.errorcode.get)
 def test_a_write_that_fails_at_any_call(

@@ -14,6 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+PAGE = 4096
+"""Bytes of a page of memory."""
+
 CHANGES = ("fsync", "replace", "rename", "unlink", "remove", "mkdir", "rmdir", "chmod", "ftruncate")
 """Functions of `os` that change files."""
 _GROWING = ("fsync", "replace", "rename", "mkdir")
@@ -54,13 +57,21 @@ def full(call: int, *, lasting: bool = True) -> Failure:
 
 
 def failing_file(failure: Failure) -> type[io.FileIO]:
-    """Return a raw file, of whose write that fails the first half is written."""
+    """Return a raw file, of whose write that fails the first half is written.
+
+    Of a process that is killed only whole pages of the file are: Linux looks for a fatal signal
+    between two pages (mm/filemap.c, generic_perform_write).
+    """
 
     class FailingFile(io.FileIO):
         def write(self, content: Any) -> int:
             view = memoryview(content).cast("B")
             if failure.due():
-                super().write(view[: len(view) // 2])
+                half = len(view) // 2
+                if failure.number == 0:
+                    start = self.tell()
+                    half = max((start + half) // PAGE * PAGE - start, 0)
+                super().write(view[:half])
                 failure.fail()
             return super().write(view) or 0
 

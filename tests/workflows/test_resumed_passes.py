@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -193,7 +192,6 @@ def test_a_training_that_was_cut_off_twice_ends_as_if_it_had_not_been(kind, tabl
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("BPNET_CHAOS" not in os.environ, reason="takes long: set BPNET_CHAOS=1")
 @pytest.mark.parametrize("happen", [die, interrupt])
 @pytest.mark.parametrize("rhythm", ["every_seconds=0", "every_epochs=3"])
 @pytest.mark.parametrize("kind", KINDS)

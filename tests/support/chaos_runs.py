@@ -145,7 +145,8 @@ class Command:
         """Send a signal after some seconds, unless it has ended by then."""
         self.process.join(after)
         if self.process.is_alive() and self.process.pid is not None:
-            os.kill(self.process.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.process.pid, number)
 
     def ended(self) -> Ended:
         """Wait for the end."""

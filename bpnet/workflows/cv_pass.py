@@ -4,13 +4,11 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from bpnet.engine.loop.batches import stacked
-from bpnet.engine.loop.fit import Fit, Record, fit
-from bpnet.engine.network import Network
+from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.stateful import StateDict
 from bpnet.models.build import describe
 from bpnet.models.model import Model
@@ -18,12 +16,12 @@ from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.journal import blank
 from bpnet.runs.metrics_log import MetricsLog
-from bpnet.runs.outcomes import Outcome
 from bpnet.workflows.cv_plan import PlannedFold
+from bpnet.workflows.passes import Pass
 from bpnet.workflows.session import training_threads
 
 
-class FoldPass:
+class FoldPass(Pass):
     """Folds with their data, and a network whose replica k is the network of fold k."""
 
     def __init__(
@@ -35,26 +33,7 @@ class FoldPass:
             for fold, data in zip(folds, prepared, strict=True)
         ]
         description = replace(self.descriptions[0], seeds=[fold.seed for fold in folds])
-        self.model = Model(description, description.network())
-        self.last: Record | None = None
-        """The record of the last epoch."""
-        self.out_of_time = False
-        """True if a time budget has ended the training."""
-        self.fitting: Fit | None = None
-        """The training, once it has begun."""
-
-    @property
-    def network(self) -> Network:
-        """The network of all folds."""
-        return self.model.network
-
-    def details(self) -> dict[str, Any]:
-        """Return nothing: the state of the fit is all that a pass has."""
-        return {}
-
-    def replay(self, outcome: Outcome) -> None:
-        """Take the outcome of this pass, in place of training."""
-        self.last = outcome.load(self.network)
+        super().__init__(Model(description, description.network()))
 
     def epochs(
         self, after_step: Callable[[], None], state: StateDict | None = None

@@ -10,7 +10,7 @@ import numpy as np
 from bpnet.data.targets import Quantities
 from bpnet.engine.component import Array
 from bpnet.engine.loop.evaluation import out_of_fold_scores
-from bpnet.engine.loop.fit import Fit, Record, fit
+from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.network import Network
 from bpnet.engine.stateful import StateDict
@@ -26,6 +26,7 @@ from bpnet.runs.outcomes import Outcome
 from bpnet.workflows.growing_ensemble import GrowingEnsemble
 from bpnet.workflows.members_plan import ENSEMBLE_LOSS
 from bpnet.workflows.pack_plan import PlannedDraw
+from bpnet.workflows.passes import Pass
 from bpnet.workflows.session import training_threads
 
 
@@ -58,7 +59,7 @@ class TrainedMember:
     """The number of the round in which it trained."""
 
 
-class MemberTraining:
+class MemberTraining(Pass):
     """A member's networks, one for each fold, that train in one pass on the same encoded rows.
 
     The folds are those of the round of a number, from 1. With `draws` there are as many for each of
@@ -84,16 +85,10 @@ class MemberTraining:
         each = len(folds.folds)
         groups = max(1, len(draws))
         seeds = list(range(first_seed, first_seed + groups * each))
-        self.model = _build(prepared, seeds, draws) if draws else build_model(prepared, seeds)
+        super().__init__(_build(prepared, seeds, draws) if draws else build_model(prepared, seeds))
         self._pools = [range(k * each, (k + 1) * each) for k in range(groups)]
-        self.fitting: Fit | None = None
-        """The training, once it has begun."""
         self._joined: list[list[int]] = []
         """The draws that joined the growing ensemble, in the order in which they did."""
-        self.last: Record | None = None
-        """The record of the last epoch."""
-        self.out_of_time = False
-        """True if a time budget has ended the training."""
         rows = prepared.rows["train"]
         self._train = ReplicaRows(rows, [*folds.trained] * groups)
         self._held_out = ReplicaRows(rows, [*folds.held_out] * groups)
@@ -103,18 +98,13 @@ class MemberTraining:
         """The number of networks."""
         return len(self.model.description.seeds)
 
-    @property
-    def network(self) -> Network:
-        """The network of all replicas."""
-        return self.model.network
-
     def details(self) -> dict[str, Any]:
         """Return the draws that have joined the growing ensemble, in their order."""
         return {"joined": self._joined}
 
     def replay(self, outcome: Outcome) -> None:
         """Take the outcome of this pass, in place of training."""
-        self.last = outcome.load(self.network)
+        super().replay(outcome)
         self._join_again(outcome.details["joined"], outcome.parameters, outcome.statistics)
 
     def epochs(

@@ -1,15 +1,16 @@
 """Passes: fits of one session, one after another; resuming repeats none that has ended."""
 
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from bpnet.config.checkpoint import Checkpoint
 from bpnet.engine.loop.fit import Fit, Record
 from bpnet.engine.network import Network
 from bpnet.engine.stateful import StateDict
+from bpnet.models.model import Model
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.outcomes import Outcome, SavedPasses, write_outcome
@@ -18,30 +19,36 @@ from bpnet.workflows.interruption import SecondInterruption
 from bpnet.workflows.session import TrainingSession, Watcher
 
 
-class Pass(Protocol):
+class Pass(ABC):
     """Networks that train together, and can go on from a state or take an outcome."""
 
-    last: Record | None
-    """The record of the last epoch."""
-    out_of_time: bool
-    """True if a time budget has ended the training."""
-    fitting: Fit | None
-    """The training, once it has begun."""
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.last: Record | None = None
+        """The record of the last epoch."""
+        self.out_of_time = False
+        """True if a time budget has ended the training."""
+        self.fitting: Fit | None = None
+        """The training, once it has begun."""
 
     @property
     def network(self) -> Network:
         """The network of all replicas."""
+        return self.model.network
 
+    @abstractmethod
     def epochs(
-        self, after_step: Callable[[], None], state: StateDict | None
+        self, after_step: Callable[[], None], state: StateDict | None = None
     ) -> Generator[tuple[Record, Mapping[str, float]], None, None]:
         """Train, from a state if there is one, and yield each record with its mean metrics."""
 
     def details(self) -> dict[str, Any]:
-        """Return what a state and the outcome hold beside those of the fit."""
+        """Return what a state and the outcome hold beside those of the fit: by default nothing."""
+        return {}
 
     def replay(self, outcome: Outcome) -> None:
         """Take the outcome of this pass, in place of training."""
+        self.last = outcome.load(self.network)
 
 
 class PassesSession(TrainingSession):

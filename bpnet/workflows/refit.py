@@ -3,42 +3,21 @@
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
-from bpnet.engine.loop.fit import Fit, Record, fit
-from bpnet.engine.network import Network
+from bpnet.engine.loop.fit import Record, fit
 from bpnet.engine.stateful import StateDict
 from bpnet.models.build import build_model
 from bpnet.preparation.encode import EncodedDataset
-from bpnet.runs.outcomes import Outcome
+from bpnet.workflows.passes import Pass
 from bpnet.workflows.session import training_threads
 
 
-class Refit:
+class Refit(Pass):
     """Networks with these seeds that train on all rows for a number of epochs."""
 
     def __init__(self, prepared: EncodedDataset, seeds: Sequence[int], epochs: int) -> None:
         self._prepared, self._epochs = prepared, epochs
-        self.model = build_model(prepared, seeds)
-        self.last: Record | None = None
-        """The record of the last epoch."""
-        self.out_of_time = False
-        """False: no time budget ends this training."""
-        self.fitting: Fit | None = None
-        """The training, once it has begun."""
-
-    @property
-    def network(self) -> Network:
-        """The network of all replicas."""
-        return self.model.network
-
-    def details(self) -> dict[str, Any]:
-        """Return nothing: the state of the fit is all that a refit has."""
-        return {}
-
-    def replay(self, outcome: Outcome) -> None:
-        """Take the outcome of this refit, in place of training."""
-        self.last = outcome.load(self.network)
+        super().__init__(build_model(prepared, seeds))
 
     def epochs(
         self, after_step: Callable[[], None], state: StateDict | None = None

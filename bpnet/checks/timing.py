@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bpnet.engine.loop.batches import Rows
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.metrics import Metric

@@ -18,7 +18,7 @@ from bpnet.doctor.probe import Probe, probe
 from bpnet.doctor.replicas import joint_findings
 from bpnet.doctor.rules import advise
 from bpnet.engine.loop.batches import Rows
-from bpnet.engine.loop.fit import Record
+from bpnet.engine.loop.record import Record
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.network import Network
 from bpnet.engine.stateful import StateDict

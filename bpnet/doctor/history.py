@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.loop.fit import Record
 from bpnet.engine.loop.monitoring import Stop
+from bpnet.engine.loop.record import Record
 from bpnet.engine.stateful import StateDict
 
 LATEST = 5

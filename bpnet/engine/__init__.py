@@ -87,7 +87,8 @@ from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.loop.averaging import Averaging
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.evaluation import out_of_fold_scores
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.losses import (

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.loop.fit import Record
+from bpnet.engine.loop.record import Record
 from bpnet.engine.stateful import StateDict
 from bpnet.errors import RunError
 from bpnet.preparation.encode import EncodedDataset

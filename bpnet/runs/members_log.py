@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.loop.fit import Record
+from bpnet.engine.loop.record import Record
 from bpnet.errors import RunError
 from bpnet.runs.metrics_log import MetricsLog, raise_error
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.engine.component import Array
-from bpnet.engine.loop.fit import Record
+from bpnet.engine.loop.record import Record
 from bpnet.engine.network import Network
 from bpnet.engine.stateful import StateDict
 from bpnet.errors import RunError

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from bpnet.engine.loop.batches import stacked
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.stateful import StateDict
 from bpnet.models.build import describe
 from bpnet.models.model import Model

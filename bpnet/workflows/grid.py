@@ -14,7 +14,8 @@ from bpnet.config.loading import load_config
 from bpnet.config.presets.expand import preset_of
 from bpnet.config.source import Source
 from bpnet.doctor.doctor import Doctor
-from bpnet.engine.loop.fit import Fit, Record
+from bpnet.engine.loop.fit import Fit
+from bpnet.engine.loop.record import Record
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import shell_path
 from bpnet.models.build import architecture_errors

@@ -10,7 +10,8 @@ import numpy as np
 from bpnet.data.targets import Quantities
 from bpnet.engine.component import Array
 from bpnet.engine.loop.evaluation import out_of_fold_scores
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.network import Network
 from bpnet.engine.stateful import StateDict

@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from bpnet.config.checkpoint import Checkpoint
-from bpnet.engine.loop.fit import Fit, Record
+from bpnet.engine.loop.fit import Fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.network import Network
 from bpnet.engine.stateful import StateDict
 from bpnet.models.model import Model

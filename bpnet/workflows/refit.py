@@ -4,7 +4,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.stateful import StateDict
 from bpnet.models.build import build_model
 from bpnet.preparation.encode import EncodedDataset

@@ -7,8 +7,9 @@ from typing import Any
 
 from bpnet.config.schema import Calibration
 from bpnet.data.targets import Quantities
-from bpnet.engine.loop.fit import Fit, Record, fit
+from bpnet.engine.loop.fit import Fit, fit
 from bpnet.engine.loop.initialization import initialize_by_rows
+from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.stateful import StateDict
 from bpnet.models.checkpoint_model import model_state

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from bpnet.config.checkpoint import Checkpoint
-from bpnet.engine.loop.fit import Fit, Record
+from bpnet.engine.loop.fit import Fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.network import Network
 from bpnet.errors import RunError
 from bpnet.messages import shell_path

@@ -10,7 +10,8 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.doctor.doctor import Doctor
-from bpnet.engine.loop.fit import Fit, Record
+from bpnet.engine.loop.fit import Fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.stateful import StateDict
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path

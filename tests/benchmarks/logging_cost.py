@@ -31,7 +31,8 @@ from measuring import machine, show
 from bpnet.cli.console import TrainingView
 from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.doctor.doctor import Doctor
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.record import Record
 from bpnet.models.build import build_model
 from bpnet.models.threads import suited_threads
 from bpnet.models.training_metrics import training_metrics

@@ -12,7 +12,8 @@ from bpnet.engine.component import FieldError
 from bpnet.engine.layers import Dense, LayerNormalization
 from bpnet.engine.least_squares import NormalEquations
 from bpnet.engine.loop.batches import Rows
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.loop.settings import EarlyStopping, Training
 from bpnet.engine.losses import AbsoluteError, BinaryCrossEntropy, SquaredError

@@ -27,7 +27,8 @@ from bpnet.engine.layers import (
     Scale,
 )
 from bpnet.engine.loop.batches import Rows
-from bpnet.engine.loop.fit import Record, fit
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import (
     AbsoluteError,

@@ -1,6 +1,5 @@
 """Grids: the points of a grid trained, together where their shapes agree, and ranked."""
 
-import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from bpnet.runs.run_file import Status
 from bpnet.workflows.grid_folds import ensemble_metric, plan_ensembles, train_ensembles
 from bpnet.workflows.grid_plan import GridPass, PlannedPoint, plan_points, ranking_of, split_seed
 from bpnet.workflows.grid_ranking import PointResult, rank, write_grid
-from bpnet.workflows.grid_runs import GridRuns
+from bpnet.workflows.grid_runs import GridRuns, TrainedPart
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.run_place import check_data
 from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
@@ -140,33 +139,18 @@ def _on_folds(point: Point) -> bool:
 def _train_passes(
     passes: Sequence[GridPass], metric: str, grid: GridRuns, watcher: RunWatcher
 ) -> tuple[list[PointResult], int]:
-    """Train one pass after another; return the points' results, and a signal.
+    """Train one pass after another, as `GridRuns.in_turn` does."""
 
-    It is the number of the signal that interrupted, 0 if there was none. Raises KeyboardInterrupt
-    if the interruption comes before any pass has trained.
-    """
-    results: list[PointResult] = []
-    try:
-        for number, group in enumerate(passes, start=1):
-            ended = grid.results(number)
-            if ended is not None:
-                results += ended
-                continue
-            prepared = encode_dataset(group.fitted, grid.runs)
-            details = grid.details(number, len(passes))
-            session = _PassSession(group, prepared, metric, grid, number, details, watcher)
-            status = session.run()
-            results += session.results
-            session.warn_of_diverged_networks()
-            # an interruption while the pass was saved has waited: the next pass does not begin
-            waits = session.interruption.requested and number < len(passes)
-            if status == "interrupted" or waits:
-                return results, session.interruption.number or signal.SIGINT
-    except KeyboardInterrupt as interrupt:  # between two passes
-        if not results:
-            raise
-        return results, getattr(interrupt, "number", signal.SIGINT)
-    return results, 0
+    def train(number: int) -> TrainedPart:
+        group = passes[number - 1]
+        prepared = encode_dataset(group.fitted, grid.runs)
+        details = grid.details(number, len(passes))
+        session = _PassSession(group, prepared, metric, grid, number, details, watcher)
+        status = session.run()
+        session.warn_of_diverged_networks()
+        return TrainedPart(session.results, status, session.interruption)
+
+    return grid.in_turn(len(passes), train)
 
 
 class _PassSession(ReplicaSession):

@@ -1,6 +1,5 @@
 """A grid over ensembles on folds: one for each point, ranked by the rows that folds hold out."""
 
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from bpnet.runs.run_file import Status
 from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS, RMSE
 from bpnet.workflows.grid_plan import not_comparable, table_key, with_split_seed
 from bpnet.workflows.grid_ranking import PointResult
-from bpnet.workflows.grid_runs import GridRuns
+from bpnet.workflows.grid_runs import GridRuns, TrainedPart
 from bpnet.workflows.members_plan import MembersPlan
 from bpnet.workflows.session import MemberWatcher
 from bpnet.workflows.train_folds import FoldsSession, begin_folds, plan_folds
@@ -61,40 +60,26 @@ def ensemble_metric(planned: Sequence[PlannedEnsemble]) -> str:
 def train_ensembles(
     planned: Sequence[PlannedEnsemble], metric: str, grid: GridRuns, watcher: MemberWatcher
 ) -> tuple[list[PointResult], int]:
-    """Train one ensemble after another; return the points' results, and a signal.
+    """Train one ensemble after another, as `GridRuns.in_turn` does."""
 
-    It is the number of the signal that interrupted, 0 if there was none. Raises KeyboardInterrupt
-    if the interruption comes before any ensemble has trained.
-    """
-    results: list[PointResult] = []
-    try:
-        for number, one in enumerate(planned, start=1):
-            ended = grid.results(number)
-            if ended is not None:
-                results += ended
-                continue
-            values = ", ".join(f"{key}={value}" for key, value in one.point.values.items())
-            title = f"point {number} of {len(planned)}, {values}"
-            session = begin_folds(
-                grid.place(number),
-                one.plan,
-                time.perf_counter(),
-                watcher,
-                title=title,
-                details=grid.details(number, len(planned)),
-            )
-            run = grid.begun[number] = RunPaths(session.run_folder)
-            status = session.run()
-            results.append(_result(one, session, status, metric))
-            grid.keep(run, results[-1:])
-            waits = session.interruption.requested and number < len(planned)
-            if status == "interrupted" or waits:
-                return results, session.interruption.number or signal.SIGINT
-    except KeyboardInterrupt as interrupt:  # between two ensembles
-        if not results:
-            raise
-        return results, getattr(interrupt, "number", signal.SIGINT)
-    return results, 0
+    def train(number: int) -> TrainedPart:
+        one = planned[number - 1]
+        values = ", ".join(f"{key}={value}" for key, value in one.point.values.items())
+        session = begin_folds(
+            grid.place(number),
+            one.plan,
+            time.perf_counter(),
+            watcher,
+            title=f"point {number} of {len(planned)}, {values}",
+            details=grid.details(number, len(planned)),
+        )
+        run = grid.begun[number] = RunPaths(session.run_folder)
+        status = session.run()
+        results = [_result(one, session, status, metric)]
+        grid.keep(run, results)
+        return TrainedPart(results, status, session.interruption)
+
+    return grid.in_turn(len(planned), train)
 
 
 def _result(

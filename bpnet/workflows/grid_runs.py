@@ -1,10 +1,11 @@
 """The runs of a grid: which of them exist, and what each run.json records of the grid."""
 
 import os
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bpnet.config.source import Source, parse_source, yaml_text
 from bpnet.errors import RunError
@@ -13,9 +14,18 @@ from bpnet.runs.checkpoints import Checkpoints, read_state, write_state
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.lock import is_locked
 from bpnet.runs.outcomes import SavedPasses
-from bpnet.runs.run_file import read_run_file
+from bpnet.runs.run_file import Status, read_run_file
 from bpnet.workflows.grid_ranking import PointResult
+from bpnet.workflows.interruption import Interruption
 from bpnet.workflows.run_place import NewRun, Place, ResumedRun
+
+
+class TrainedPart(NamedTuple):
+    """What the training of one of a grid's runs has come to."""
+
+    results: list[PointResult]
+    status: Status
+    interruption: Interruption
 
 
 @dataclass
@@ -65,6 +75,33 @@ class GridRuns:
         except RunError:
             return None
         return [PointResult(**point, run=run.folder) for point in points]
+
+    def in_turn(
+        self, count: int, train: Callable[[int], TrainedPart]
+    ) -> tuple[list[PointResult], int]:
+        """Train each of `count` runs that has not ended; return all results, and a signal.
+
+        It is the number of the signal that interrupted, 0 if there was none. Raises
+        KeyboardInterrupt if the interruption comes before any run has trained.
+        """
+        results: list[PointResult] = []
+        try:
+            for number in range(1, count + 1):
+                ended = self.results(number)
+                if ended is not None:
+                    results += ended
+                    continue
+                part = train(number)
+                results += part.results
+                # a signal while a run was saved has waited: the next one does not begin
+                waits = part.interruption.requested and number < count
+                if part.status == "interrupted" or waits:
+                    return results, part.interruption.number or signal.SIGINT
+        except KeyboardInterrupt as interrupt:  # between two runs
+            if not results:
+                raise
+            return results, getattr(interrupt, "number", signal.SIGINT)
+        return results, 0
 
     def keep(self, run: RunPaths, results: Sequence[PointResult]) -> None:
         """Write the results of a run, for a grid that is resumed."""

@@ -54,9 +54,15 @@ def open_run_model(path: Path) -> RunModel:
     if paths is not None:
         with contextlib.suppress(RunError):  # a run.json that is damaged says nothing
             status = run_status(paths.run)
-    if paths is None or is_file(paths.model / "model.json") or status in (None, "finished"):
+    whole = paths is not None and is_file(paths.model / "model.json")
+    if paths is None or whole or status in (None, "finished"):
         notes = [] if paths is None else _notes(paths, status, "the model is what it had trained")
-        return RunModel(load_ensemble(directory.model_folder(path)), notes)
+        try:
+            return RunModel(load_ensemble(directory.model_folder(path)), notes)
+        except RunError:
+            if paths is None or not whole or is_file(paths.model / "model.json"):
+                raise
+            return open_run_model(path)  # a training that goes on has removed it meanwhile
     checkpoints = Checkpoints(paths.checkpoints)
     state = checkpoints.latest()
     if state is None and is_file(paths.model / "model.json"):  # it has ended meanwhile

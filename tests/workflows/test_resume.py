@@ -258,3 +258,19 @@ def test_a_run_in_training_is_read_whole(table, monkeypatch):
         patched.setattr(TrainingSession, "after_step", reading)
         begin(table, "read")
     assert kinds == {(1, True)}
+
+
+def test_a_model_that_is_removed_while_it_is_read_is_that_of_the_checkpoint(table, monkeypatch):
+    run = begin(table, "removed")
+    (run / "run.json").write_text(
+        (run / "run.json").read_text().replace('"finished"', '"interrupted"', 1)
+    )
+
+    def removing(folder):
+        (folder / "model.json").unlink()
+        return load_ensemble(folder)
+
+    monkeypatch.setattr("bpnet.models.run_model.load_ensemble", removing)
+    found = open_run_model(run)
+    assert found.checkpoint is not None
+    assert "bpnet resume" in found.notes[0]

@@ -141,7 +141,7 @@ def resume(
         _check_splits(prepared, run)
     if state is not None:
         _check_state(prepared, state, run)
-    done, epochs = (0 if state is None else state["fit"]["_epoch"]), loaded.config.training.epochs
+    done, epochs = (0 if state is None else state["fit"]["epoch"]), loaded.config.training.epochs
     if done > epochs:
         raise UsageError(
             f"--set training.epochs={epochs}: {run.folder} has trained {done} epochs already; "

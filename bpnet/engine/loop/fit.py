@@ -138,7 +138,7 @@ class Fit(Stateful, Iterator[Record]):
 
     stateful: ClassVar[tuple[str, ...]] = (
         "_epochs",
-        "_epoch",
+        "epoch",
         "_record",
         "_retries",
         "_lowest",
@@ -152,7 +152,8 @@ class Fit(Stateful, Iterator[Record]):
         self._lowest = Best("loss", epochs.replicas)
         self._refuge = epochs.refuge() if backtracks else None  # of the lowest training loss
         self._start: StateDict | None = None  # the state at the start of the epoch
-        self._epoch = 0  # epochs that are done
+        self.epoch = 0
+        """The number of epochs that are done."""
         self._record: dict[str, Any] | None = None  # of the last epoch
         self._again = False  # whether the last record is yielded again
         self._closed = False
@@ -169,7 +170,7 @@ class Fit(Stateful, Iterator[Record]):
         except BaseException:
             self.close()
             raise
-        self._epoch += 1
+        self.epoch += 1
         self._epochs.resume(record, restores=self._restores)
         self._record = record._asdict()
         if not record.stops:  # the next epoch overwrites it
@@ -179,12 +180,12 @@ class Fit(Stateful, Iterator[Record]):
     def _next(self) -> Record:
         """Train for an epoch, again and at a lower rate if it diverges and that is asked for."""
         if self._refuge is None:
-            return self._epochs.run(self._epoch + 1)
+            return self._epochs.run(self.epoch + 1)
         if self._start is None or not self._epochs.within_epoch:
             self._start = copy.deepcopy(self.state())
         warnings: list[str] = []
         while True:
-            record = self._epochs.run(self._epoch + 1)
+            record = self._epochs.run(self.epoch + 1)
             # `running` is of those that trained in this epoch
             lost = record.running & record.diverged & (self._retries < MOST_RETRIES)
             if not lost.any():
@@ -196,13 +197,13 @@ class Fit(Stateful, Iterator[Record]):
             self._start = copy.deepcopy(self.state())
             back = ", ".join(map(str, sorted({*self._refuge.epoch[lost].tolist()})))
             warnings.append(
-                f"epoch {self._epoch + 1}: the loss was no longer finite{_of_replicas(lost)}; "
+                f"epoch {self.epoch + 1}: the loss was no longer finite{_of_replicas(lost)}; "
                 f"went back to the weights of epoch {back}, and on at half the learning rate"
             )
         finite = record.running & ~record.diverged
         lower = finite & self._lowest.observe(np.where(finite, record.metrics["loss"], np.nan))
         if lower.any():
-            self._refuge.keep(self._epoch + 1, lower)
+            self._refuge.keep(self.epoch + 1, lower)
         return record._replace(warnings=(*warnings, *record.warnings))
 
     def __del__(self) -> None:
@@ -241,4 +242,4 @@ class Fit(Stateful, Iterator[Record]):
             self._record["stops"] = tuple(stops) if stops else None
             self._record["warnings"] = tuple(warnings)
         self._again = self._epochs.ended
-        self._epochs.extend(self._epoch)
+        self._epochs.extend(self.epoch)

@@ -26,7 +26,8 @@ def constant(value: float, dtype: np.dtype[Any]) -> Array:
     NumPy takes a third of a microsecond to a whole one to convert a Python number, as long as the
     computation on a small array.
     """
-    array = np.array(value, dtype)
+    with np.errstate(over="ignore"):  # 1e39 is infinite in float32
+        array = np.array(value, dtype)
     array.setflags(write=False)
     return array
 

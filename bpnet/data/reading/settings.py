@@ -77,7 +77,8 @@ class Reading(Component):
             )
         try:
             # rot13, hex and the like are codecs of other things than text
-            known = codecs.lookup(self.encoding or "utf-8")._is_text_encoding
+            encoding = "utf-8" if self.encoding is None else self.encoding
+            known = codecs.lookup(encoding)._is_text_encoding
         except (LookupError, ValueError):  # ValueError: a NUL character
             known = False
         if not known:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from bpnet.engine.component import Array, Component
+from bpnet.engine.component import Array, Component, constant
 from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.optimizers.state import Rate, State
 from bpnet.engine.parameters import Block
@@ -59,7 +59,7 @@ class Optimizer(Component):
         if any(factor != 1 for _, factor in each):
             columns = np.ones(theta.shape[1], theta.dtype)
             for place, factor in each:
-                columns[place] = factor
+                columns[place] = constant(factor, theta.dtype)
         return State.fresh(
             theta,
             gradient,

@@ -216,8 +216,8 @@ def _weight_columns(network: Network, k: int) -> list[slice]:
     columns, start = [], 0
     for name, view in network.parameters.views.items():
         stop = start + view[0].size
-        # weights come first in theta
-        if name.startswith(f"layers.{k}.") and stop <= network.weights:
+        # weights come first in theta; an array may be empty, such as that of waves of no input
+        if name.startswith(f"layers.{k}.") and start < stop <= network.weights:
             columns.append(slice(start, stop))
         start = stop
     return columns

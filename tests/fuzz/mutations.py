@@ -1,9 +1,26 @@
 """Mutations of bytes: parts cut, doubled, moved and overwritten, and tokens put in."""
 
 from collections.abc import Sequence
+from typing import TypeVar
+from zlib import crc32
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+
+Element = TypeVar("Element")
+
+
+def among(elements: Sequence[Element]) -> SearchStrategy[Element]:
+    """Draw one of the elements; one that is added to them changes few draws of the same seed.
+
+    It is the element whose hash with a random number is the largest.
+    """
+    hashes = [crc32(repr(element).encode()) for element in elements]
+
+    def chosen(number: int) -> Element:
+        return elements[max(range(len(hashes)), key=lambda k: hash((number, hashes[k])))]
+
+    return st.integers(0, 2**32 - 1).map(chosen)
 
 
 @st.composite

@@ -17,7 +17,7 @@ import yaml
 from harness import counts, fuzz, survives, survives_apart
 from hypothesis import strategies as st
 from mixed_tables import FEATURES, mixed_rows, write_mixed
-from mutations import mutated
+from mutations import among, mutated
 from workflow_runs import train_text
 
 CORPUS = Path(__file__).parent / "corpus" / "run-files.jsonl"
@@ -119,7 +119,7 @@ def edited(draw: st.DrawFn, document: Document) -> bytes:
         places = list(_places(content))
         if not places:
             break
-        *path, last = places[draw(st.integers(0, len(places) - 1))]
+        *path, last = draw(among(places))
         holder = content
         for key in path:
             holder = holder[key]
@@ -127,7 +127,7 @@ def edited(draw: st.DrawFn, document: Document) -> bytes:
         if change == "delete":
             del holder[last]
         elif change == "swap":
-            other = places[draw(st.integers(0, len(places) - 1))]
+            other = draw(among(places))
             value = content
             for key in other:
                 value = value[key] if isinstance(value, (dict, list)) and path != other else None
@@ -137,7 +137,7 @@ def edited(draw: st.DrawFn, document: Document) -> bytes:
         elif change == "scale" and isinstance(holder[last], list):
             holder[last] = holder[last] * draw(st.sampled_from([0, 2, 50]))
         else:
-            holder[last] = copy.deepcopy(VALUES[draw(st.integers(0, len(VALUES) - 1))])
+            holder[last] = copy.deepcopy(draw(st.sampled_from(VALUES)))
     return document.written(content)
 
 

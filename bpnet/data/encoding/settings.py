@@ -120,9 +120,9 @@ class Periodic(Component):
     """Number of frequencies, 1 to 1000, each of which adds two inputs. auto is 64 / numeric columns
     that vary, from 1 to 16. Example: `frequencies: 8`.
     """
-    sigma: float = number(1.0, gt=0)
-    """Standard deviation of the frequencies; the larger, the finer the waves.
-    Example: `sigma: 0.5`.
+    sigma: float = number(1.0, gt=0, le=100_000)
+    """Standard deviation of the frequencies; the larger, the finer the waves. Beyond 100,000
+    they are finer than the numbers are exact. Example: `sigma: 0.5`.
     """
     scale: ScalingName = "robust_clip"
     """Scaling of the number itself. Example: `scale: standardize`."""

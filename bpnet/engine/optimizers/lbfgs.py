@@ -1,6 +1,7 @@
 """L-BFGS: Newton's method by a curvature that is learned from the last gradients."""
 
 import math
+import sys
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ class Search:
         self.point = point
         self.converged = False
         self._tolerance = optimizer.tolerance
-        self._changes: deque[tuple[Array, Array]] = deque(maxlen=optimizer.memory)
+        self._changes: deque[tuple[Array, Array]] = deque(maxlen=min(optimizer.memory, sys.maxsize))
 
     def state(self) -> dict[str, Any]:
         """Return where the search is, and the changes behind it."""

@@ -15,6 +15,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     predict    write a table's rows with their predictions
     trace      show a training step number by number
     gradcheck  compare backpropagation's gradient with central differences
+    verify     train a run again from its config and data, and compare
     explain    describe a key of the config: its type, bounds, default and an example
     guide      show a page of the guide; `bpnet guide architecture` is about the code
 

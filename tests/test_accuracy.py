@@ -15,7 +15,7 @@ class NoWatcher:
     def begin(self, run, prepared, parameters, networks):
         pass
 
-    def epoch(self, row):
+    def epoch(self, row, kept):
         pass
 
     def warn(self, text):

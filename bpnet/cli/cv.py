@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Overrides, Runs
+from bpnet.cli.options import AsJson, ConfigFile, Overrides, Quiet, Runs
 
 EXAMPLES = """\
 bpnet cv configs/iris.yaml --folds 10
@@ -34,6 +34,7 @@ def cv(
             metavar="NAME", help="Name the run; by default as `bpnet train` does, with -cv."
         ),
     ] = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Cross-validate a config: train and test a network per fold.
@@ -45,13 +46,14 @@ def cv(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
+        from bpnet.cli.training_view import TrainingView
         from bpnet.config.loading import read_config
         from bpnet.messages import shell_path, shell_quoted
         from bpnet.reports.cv import cv_lines
         from bpnet.workflows.cv import cross_validate
 
         loaded = read_config(config, settings or [])
-        with console.TrainingView() as view:
+        with TrainingView(quiet=quiet) as view:
             result = cross_validate(
                 loaded,
                 folds=folds,

@@ -34,3 +34,6 @@ ReplicaChoice = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", help="Show no progress and no notes, only warnings.")
+]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, Overrides
+from bpnet.cli.options import AsJson, Overrides, Quiet
 
 EXAMPLES = """\
 bpnet resume runs/iris-001
@@ -20,6 +20,7 @@ def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")],
     settings: Overrides = None,
     force: Annotated[bool, typer.Option(help="Use data or a config that has changed.")] = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a training that was cut off, or give it more epochs.
@@ -30,11 +31,12 @@ def resume(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
+        from bpnet.cli.training_view import TrainingView
         from bpnet.reports.resume import resume_data, resume_lines
         from bpnet.workflows.resume import resume as run_resume
 
         command = ["bpnet", *sys.argv[1:]]
-        with console.TrainingView() as view:
+        with TrainingView(quiet=quiet) as view:
             result = run_resume(run, settings or [], force=force, command=command, watcher=view)
         if as_json:
             console.print_json(resume_data(result))

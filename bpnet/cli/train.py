@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Overrides, Runs
+from bpnet.cli.options import AsJson, ConfigFile, Overrides, Quiet, Runs
 
 EXAMPLES = """\
 bpnet train configs/iris.yaml
@@ -50,6 +50,7 @@ def train(
             help="Take the first weights from a run, or a copied model, where layers agree.",
         ),
     ] = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a network from a config and save it in a run directory.
@@ -60,6 +61,7 @@ def train(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
+        from bpnet.cli.training_view import TrainingView
         from bpnet.config.loading import read_config
         from bpnet.reports.train import train_data, train_lines
         from bpnet.workflows.train import train as run_training
@@ -78,7 +80,7 @@ def train(
             if start_from is not None:
                 raise UsageError("--from and --grid cannot be combined; give one of them")
             source = apply_overrides(read_source(config), settings)
-            with console.TrainingView() as view:
+            with TrainingView(quiet=quiet) as view:
                 ranked = train_grid(
                     source, grid, runs=runs, name=name, command=command, watcher=view
                 )
@@ -88,7 +90,7 @@ def train(
                 console.print_result("\n".join(grid_lines(ranked)))
             return
         loaded = read_config(config, settings)
-        with console.TrainingView() as view:
+        with TrainingView(quiet=quiet) as view:
             result = run_training(
                 loaded, runs=runs, name=name, command=command, watcher=view, start_from=start_from
             )

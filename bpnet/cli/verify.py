@@ -5,7 +5,7 @@ import sys
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, RunFolder
+from bpnet.cli.options import AsJson, Quiet, RunFolder
 
 EXAMPLES = """\
 bpnet verify runs/iris-001
@@ -15,6 +15,7 @@ bpnet verify runs/iris-001 --json
 
 def verify(
     run: RunFolder,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a run again from its config and data, and compare.
@@ -27,11 +28,12 @@ def verify(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
+        from bpnet.cli.training_view import TrainingView
         from bpnet.errors import RunError
         from bpnet.reports.verify import verify_data, verify_lines
         from bpnet.workflows.verify import verify as run_verification
 
-        with console.TrainingView() as view:
+        with TrainingView(quiet=quiet) as view:
             result = run_verification(run, command=["bpnet", *sys.argv[1:]], watcher=view)
         if as_json:
             console.print_json(verify_data(result))

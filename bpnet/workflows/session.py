@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bpnet.config.checkpoint import Checkpoint
+from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
 from bpnet.engine.network import Network
@@ -23,8 +24,8 @@ from bpnet.workflows.rhythm import Rhythm
 class Watcher(Protocol):
     """An observer of networks that train, such as the console."""
 
-    def epoch(self, row: Mapping[str, float]) -> None:
-        """Take the metrics of an epoch, which are the means of several networks."""
+    def epoch(self, row: Mapping[str, float], kept: Array) -> None:
+        """Take the means of R networks' metrics in an epoch, and their best epochs so far (R,)."""
 
     def warn(self, text: str) -> None:
         """Take a warning for the user."""
@@ -193,7 +194,7 @@ class TrainingSession(ABC):
 
     def _watch(self, records: Iterable[tuple[Record, Mapping[str, float]]]) -> bool:
         for record, row in records:
-            self._watcher.epoch(row)
+            self._watcher.epoch(row, record.kept_epoch)
             for warning in (*record.warnings, *self.advise(record)):
                 self._watcher.warn(warning)
             if record.stops is not None:

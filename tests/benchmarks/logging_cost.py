@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from measuring import machine, show
 
-from bpnet.cli.console import TrainingView
+from bpnet.cli.training_view import TrainingView
 from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import fit
@@ -120,7 +120,7 @@ def journaled(job: Job, *, watched: bool) -> Time:
             for record in job.fit():
                 row = journal.log_epoch(record)
                 if watched:
-                    view.epoch(row)
+                    view.epoch(row, record.kept_epoch)
                     doctor.note(record)
 
     return timed(work)
@@ -147,7 +147,9 @@ def alone(job: Job) -> dict[str, float]:
         "MetricsLog.append": appended,
         # at the last record the doctor makes its check
         "Doctor.note": seconds(lambda: [doctor.note(record) for record in records[:-1]]),
-        "TrainingView.epoch": seconds(lambda: [view.epoch(row) for row in rows]),
+        "TrainingView.epoch": seconds(
+            lambda: [view.epoch(row, records[-1].kept_epoch) for row in rows]
+        ),
     }
 
 

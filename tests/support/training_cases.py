@@ -90,7 +90,7 @@ class Silent:
     def begin(self, run, prepared, parameters, networks) -> None:
         pass
 
-    def epoch(self, row) -> None:
+    def epoch(self, row, kept) -> None:
         pass
 
     def warn(self, text) -> None:

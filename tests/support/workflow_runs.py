@@ -45,7 +45,7 @@ class Watcher:
     ) -> None:
         self.begin(run, first, parameters, sum(passes))
 
-    def epoch(self, row: Any) -> None:
+    def epoch(self, row: Any, kept: Any) -> None:
         self.rows.append(dict(row))
         self.after(int(row["epoch"]))
 

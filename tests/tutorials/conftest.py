@@ -20,7 +20,7 @@ class Rows:
     def begin(self, run, prepared, parameters, networks) -> None:
         self.parameters = parameters
 
-    def epoch(self, row) -> None:
+    def epoch(self, row, kept) -> None:
         self.rows.append(dict(row))
 
     def warn(self, text) -> None:

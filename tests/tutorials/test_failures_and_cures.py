@@ -31,7 +31,7 @@ class Log:
     def begin(self, run, prepared, parameters, networks) -> None:
         pass
 
-    def epoch(self, row) -> None:
+    def epoch(self, row, kept) -> None:
         self.rows.append(dict(row))
 
     def warn(self, text) -> None:

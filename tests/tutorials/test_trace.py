@@ -119,7 +119,7 @@ def test_every_number_is_what_training_does(tmp_path, config, settings):
         def begin(self, run, prepared, parameters, networks):
             self.total = parameters
 
-        def epoch(self, row):
+        def epoch(self, row, kept):
             rows.append(row)
 
         def warn(self, text):

@@ -343,7 +343,7 @@ def test_all_folds_diverged(tmp_path):
 
 def test_an_interruption_keeps_what_was_learnt(tmp_path):
     class Impatient(FoldWatcher):
-        def epoch(self, row):
+        def epoch(self, row, kept):
             if row["epoch"] == 2:
                 raise KeyboardInterrupt
 
@@ -438,7 +438,7 @@ def test_an_interrupted_fold_that_has_diverged_is_left_out(tmp_path, monkeypatch
             self.theta[1] = np.inf
 
     class Impatient(FoldWatcher):
-        def epoch(self, row):
+        def epoch(self, row, kept):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(network.Network, "initialize", poisoned)

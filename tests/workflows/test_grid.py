@@ -186,7 +186,7 @@ def test_a_point_that_diverges_is_ranked_last(tmp_path):
 
 def test_an_interruption_keeps_the_best_so_far(tmp_path):
     class Impatient(Watcher):
-        def epoch(self, row):
+        def epoch(self, row, kept):
             if row["epoch"] == 2:
                 raise KeyboardInterrupt
 

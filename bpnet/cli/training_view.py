@@ -1,0 +1,178 @@
+"""A training on the terminal: some lines that follow it, or ten lines in all in a file."""
+
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from bpnet.cli.console import print_note, print_warning, shown_on
+from bpnet.engine.component import Array
+from bpnet.messages import counted
+from bpnet.reports.progress import Progress, metrics_text
+from bpnet.reports.text import default_layers_note
+from bpnet.reports.train import start_line, storage_note
+
+# rich is imported where it is used: it takes long, and few commands need it
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from bpnet.preparation.encode import EncodedDataset
+
+PROGRESS_LINES = 10
+"""The number of lines that show the progress of a training where there is no terminal."""
+
+_SECONDS_BETWEEN_DRAWINGS = 0.2
+
+
+class TrainingView:
+    """Shows a training: on a terminal as lines that follow it, elsewhere as ten lines in all.
+
+    It is a context manager, whose end removes the lines that follow it. If it is `quiet`, only
+    warnings are shown.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._live: Live | None = None
+        self._last_drawn = 0.0
+        self._described = False
+        self._budget_start: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end_live()
+
+    def begin(self, run: Path, prepared: "EncodedDataset", parameters: int, networks: int) -> None:
+        """Show what will be trained on which rows, with the warnings about the table."""
+        self._end_live()
+        self._describe(run.name, prepared, parameters, networks)
+        if networks > 1:
+            self._note(f"{networks} networks at once; the metrics of an epoch are their means")
+        self._start(prepared)
+
+    def begin_member(
+        self,
+        run: Path,
+        prepared: "EncodedDataset",
+        parameters: int,
+        networks: int,
+        title: str,
+    ) -> None:
+        """Show before each member of an ensemble what will be trained; describe the first."""
+        self._end_live()
+        if not self._described:
+            self._describe(run.name, prepared, parameters, networks)
+            self._described = True
+        note = f"{networks} networks at once; the metrics of an epoch are their means"
+        self._note(f"{title}: {note}" if title else note)
+        self._start(prepared)
+
+    def begin_pass(
+        self,
+        run: Path,
+        first: "EncodedDataset",
+        parameters: int,
+        number: int,
+        passes: Sequence[int],
+    ) -> None:
+        """Show before each pass of a cross-validation how many folds train; describe the first."""
+        self._end_live()
+        if number == 1:
+            self._describe(f"{run.name}, its first fold", first, parameters, sum(passes))
+        of = f" (pass {number} of {len(passes)})" if len(passes) > 1 else ""
+        folds = counted(passes[number - 1], "fold")
+        self._note(f"{folds} at once{of}; the metrics of an epoch are their means")
+        self._start(first)
+
+    def epoch(self, row: Mapping[str, float], kept: Array) -> None:
+        """Show an epoch: on a terminal at most five times a second."""
+        if self._live is not None:
+            now = time.monotonic()
+            if now - self._last_drawn > _SECONDS_BETWEEN_DRAWINGS:
+                self._last_drawn = now
+                self._progress.note(row, kept, now)
+                self._draw(self._live)
+        elif not self._quiet:
+            epoch = int(row["epoch"])
+            if (
+                epoch * PROGRESS_LINES // self._epochs
+                > (epoch - 1) * PROGRESS_LINES // self._epochs
+            ):
+                print_note(f"epoch {epoch}/{self._epochs}  {metrics_text(row)}")
+
+    def warn(self, text: str) -> None:
+        """Show a warning, above the lines that follow the training if there are any."""
+        if self._live is not None:
+            self._live.console.print(
+                shown_on(f"warning: {text}", sys.stderr),
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+        else:
+            print_warning(text)
+
+    def _note(self, text: str) -> None:
+        if not self._quiet:
+            print_note(text)
+
+    def _describe(
+        self, name: str, prepared: "EncodedDataset", parameters: int, networks: int
+    ) -> None:
+        from bpnet.config.presets.expand import takes_default_layers  # deferred: needs the schema
+
+        self._note(start_line(name, prepared, parameters))
+        if takes_default_layers(prepared.split.loaded):
+            self._note(default_layers_note(networks))
+        if note := storage_note(prepared):
+            self._note(note)
+        for warning in prepared.warnings:
+            print_warning(warning)
+
+    def _start(self, prepared: "EncodedDataset") -> None:
+        training = prepared.config.training
+        self._epochs = training.epochs
+        if self._quiet or not sys.stderr.isatty():
+            return
+        from rich.console import Console  # deferred: rich takes long to import, and few need it
+        from rich.live import Live
+
+        console = Console(stderr=True, highlight=False)
+        if not console.is_terminal or console.is_dumb_terminal:
+            return
+        now = time.monotonic()
+        if self._budget_start is None:
+            self._budget_start = now
+        budget = prepared.config.seconds
+        self._progress = Progress(
+            self._epochs,
+            len(prepared.parts["train"]),
+            now,
+            may_stop=training.early_stopping is not None,
+            seconds=math.inf if budget is None else budget - (now - self._budget_start),
+            curves=not console.options.ascii_only,
+        )
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live.start()
+        self._draw(self._live)
+
+    def _draw(self, live: "Live") -> None:
+        from rich.text import Text  # loaded already
+
+        lines = self._progress.lines(live.console.width)
+        live.update(Text("\n".join(lines), no_wrap=True, overflow="crop"), refresh=True)
+
+    def _end_live(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None

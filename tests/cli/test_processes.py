@@ -1,13 +1,10 @@
 """Commands in processes of their own: exit codes, signals and streams."""
 
-import contextlib
 import json
 import os
 import re
 import signal
-import struct
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -172,36 +169,6 @@ def test_closed_stdin_is_named(trained: Path) -> None:
     assert done.returncode == 4
     assert b"standard input" in done.stderr
     assert b"Traceback" not in done.stderr
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal")
-def test_the_progress_bar_fits_80_columns(here: Path) -> None:
-    import fcntl  # deferred: Windows lacks both
-    import termios
-
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = subprocess.Popen(
-        [*BPNET, "train", "c.yaml", "--set", "training.epochs=150"],
-        cwd=here,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        env={name: value for name, value in os.environ.items() if name != "COLUMNS"}
-        | {"TERM": "xterm"},
-    )
-    os.close(theirs)
-    drawn = b""
-    with contextlib.suppress(OSError):  # the end, on Linux
-        while piece := os.read(ours, 65_536):
-            drawn += piece
-    os.close(ours)
-    assert process.wait() == 0
-    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.decode()))
-    last = [line for line in lines if line.startswith("epoch ")][-1]
-    assert re.fullmatch(
-        r"epoch 150/150 \S{10} (loss \S+  )?val_loss \S+  val_accuracy \S+ 0:00:00", last
-    )
-    assert len(last) <= 80
 
 
 def test_an_encoding_without_the_letter_is_no_bug(here: Path) -> None:

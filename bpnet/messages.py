@@ -57,6 +57,12 @@ def quoted_list(names: Sequence[str], most: int = 12) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence has them: a, b and c."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def named(noun: str, names: Sequence[str], most: int = 12) -> str:
     """Return a noun in the number of its names, and these in quotes: `columns 'a', 'b'`."""
     return f"{noun if len(names) == 1 else plural(noun)} {quoted_list(names, most)}"

@@ -92,7 +92,10 @@ def eval_data(run: Path, evaluation: "Evaluation") -> dict[str, Any]:
 
 
 def _metric_lines(evaluation: "Evaluation") -> list[str]:
-    """Return the table of metrics, one per line, with the baselines' beside them."""
+    """Return the table of metrics, one per line, with the baselines' beside them.
+
+    Where it would be wider than 80 columns, it leaves out the class that a metric is about.
+    """
     baselines, positive = evaluation.baselines, getattr(evaluation.scores, "positive", None)
     rows = []
     for score in evaluation.scores.figures:
@@ -100,10 +103,18 @@ def _metric_lines(evaluation: "Evaluation") -> list[str]:
         values = [score.value, *(baseline.figures.get(score.name) for baseline in baselines)]
         network, *others = (score_text(value, bounded=bounded) for value in values)
         interval = interval_text(score.low, score.high, bounded=bounded)
-        rows.append([metric_label(score.name, positive), network, interval, *others])
-    rows += _weighted_rows(evaluation.comparisons)
+        rows.append([network, interval, *others])
+    weighted = _weighted_rows(evaluation.comparisons)
+    rows += weighted.values()
     header = ["", "network", "95 % interval", *(baseline.name for baseline in baselines)]
-    return table(header, rows, numbers=True)
+    for name in (positive, None):
+        labels = [metric_label(score.name, name) for score in evaluation.scores.figures]
+        labels += weighted
+        labeled = [[label, *row] for label, row in zip(labels, rows, strict=True)]
+        lines = table(header, labeled, numbers=True)
+        if "" not in lines:  # which it has where it is folded
+            break
+    return lines
 
 
 def metric_label(name: str, positive: str | None) -> str:
@@ -111,21 +122,20 @@ def metric_label(name: str, positive: str | None) -> str:
     return metric_title(name, positive and shortened([positive], NAME_WIDTH)[0])
 
 
-def _weighted_rows(comparisons: Sequence["Comparison"]) -> list[list[str]]:
+def _weighted_rows(comparisons: Sequence["Comparison"]) -> dict[str, list[str]]:
     """Return the weighted metrics that the network is judged by, which have no interval."""
     weighted: dict[str, list[Comparison]] = {}
     for comparison in comparisons:
         if comparison.weighted:
             weighted.setdefault(comparison.metric, []).append(comparison)
-    return [
-        [
-            metric,
+    return {
+        metric: [
             score_text(each[0].network_value),
             "",
             *(score_text(comparison.baseline_value) for comparison in each),
         ]
         for metric, each in weighted.items()
-    ]
+    }
 
 
 def _class_lines(scores: "Classification") -> Iterator[str]:

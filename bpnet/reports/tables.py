@@ -10,7 +10,7 @@ LABEL_WIDTH = 36
 """Columns that the labels of a wide table take at most; longer ones are shortened in the middle."""
 NAME_WIDTH = 12
 """Columns that the name of a class takes at most within a label."""
-_HEAD_WIDTH = 12
+_HEAD_WIDTH, _NARROW_HEAD = 12, 8
 _GAP = "  "
 
 
@@ -30,9 +30,10 @@ def table(
     lines = aligned([header, *rows], numbers=numbers)
     if fits(lines):
         return lines
-    lines = aligned([*_tall_header(header, rows), *rows], numbers=numbers)
-    if fits(lines) or not numbers:
-        return lines
+    for width in (_HEAD_WIDTH, _NARROW_HEAD):
+        lines = aligned([*_tall_header(header, rows, width), *rows], numbers=numbers)
+        if fits(lines) or not numbers:
+            return lines
     columns = list(zip(header, *rows, strict=True))
     labels = [column[0] for column in columns[:repeated]]
     shortened_labels = [
@@ -101,10 +102,12 @@ def _ending(text: str, ending: str, width: int) -> str:
     return f"{_beginning(text.split('…')[0], width - len(ending) - 1)}…{ending}"
 
 
-def _tall_header(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Return the header as rows, in which no head is much wider than its column."""
+def _tall_header(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int
+) -> list[tuple[str, ...]]:
+    """Return the header as rows, in which no head is much wider than its column, or `width`."""
     cells = zip(*rows, strict=True) if rows else ((),) * len(header)
-    widths = [max(_HEAD_WIDTH, *map(display_width, column), 1) for column in cells]
+    widths = [max(width, *map(display_width, column), 1) for column in cells]
     heads = [
         wrap(head, width, break_long_words=False) or [""]
         for head, width in zip(header, widths, strict=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from bpnet.config.task import Task
 from bpnet.data.reading.column import Floats
+from bpnet.messages import counted
 from bpnet.scoring.baselines import Baseline
 from bpnet.scoring.bootstrap import Means, Score, bootstrap
 from bpnet.scoring.metrics import (
@@ -90,47 +91,54 @@ def compare(
     ]
 
 
-def verdict(comparisons: Sequence[Comparison], rows: int) -> list[str]:
-    """Return a sentence for each baseline that the network does not clearly beat on `rows` rows.
+def verdict(comparisons: Sequence[Comparison], count: int, noun: str = "row") -> list[str]:
+    """Return a sentence for each baseline that the network does not clearly beat.
 
     It names every metric, those in which the network is clearly better last. If the network beats
-    all baselines in all metrics, one sentence says so.
+    all baselines in all metrics, one sentence says so. The metrics are of `count` rows, or of
+    another `noun`.
     """
     names = list(dict.fromkeys(comparison.baseline for comparison in comparisons))
+    noise = f"within the noise of {counted(count, noun)}"
     sentences = [
         sentence
         for name in names
-        if (sentence := _shortfall(name, [c for c in comparisons if c.baseline == name], rows))
+        if (sentence := _shortfall(name, [c for c in comparisons if c.baseline == name], noise))
     ]
     if names and not sentences:
-        return [f"the network clearly beats {' and '.join(names)}"]
+        *others, last = names
+        return [
+            f"the network clearly beats {' and '.join([', '.join(others), last][-len(names) :])}"
+        ]
     return sentences
 
 
-def _shortfall(name: str, comparisons: Sequence[Comparison], rows: int) -> str:
+def _shortfall(name: str, comparisons: Sequence[Comparison], noise: str) -> str:
     """Return the sentence for one baseline, or nothing if the network clearly beats it."""
-    behind, unclear, better = [], [], []
+    texts: dict[Outcome, list[str]] = {}
     for comparison in comparisons:
-        both = f"{comparison.metric} {_both_text(comparison)}"
-        if comparison.outcome == "better":
-            better.append(both)
-        elif comparison.outcome == "better within the noise":
-            unclear.append(both)
-        elif comparison.outcome == "equal":
-            behind.append(both)
-        else:
-            remark = "clearly worse" if comparison.outcome == "worse" else "within the noise"
-            behind.append(f"{both} ({remark})")
-    noise = f"within the noise of {rows:,} rows"
+        text = f"{comparison.metric} {_both_text(comparison)}"
+        texts.setdefault(comparison.outcome, []).append(text)
+    worse, better = texts.get("worse", []), texts.get("better", [])
+    behind = [
+        *texts.get("equal", []),
+        *(f"{text} (within the noise)" for text in texts.get("worse within the noise", [])),
+    ]
+    unclear = texts.get("better within the noise", [])
+    clauses = []
+    if worse:
+        clauses.append(f"the network is clearly worse than {name}: {', '.join(worse)}")
     if behind:
-        clauses = [f"the network does not beat {name}: {', '.join(behind)}"]
-        clauses += [f"better {noise}: {', '.join(unclear)}"] if unclear else []
+        start = "no better" if worse else f"the network does not beat {name}"
+        clauses.append(f"{start}: {', '.join(behind)}")
+    if unclear and clauses:
+        clauses.append(f"better {noise}: {', '.join(unclear)}")
     elif unclear:
-        clauses = [
+        clauses.append(
             f"the network is not clearly better than {name}: {', '.join(unclear)}, "
             f"a difference {noise}"
-        ]
-    else:
+        )
+    if not clauses:
         return ""
     return "; ".join(clauses + ([f"clearly better: {', '.join(better)}"] if better else []))
 

@@ -247,7 +247,7 @@ AVERAGE_PRECISION = EvaluationMetric(
 
 CALIBRATION_ERROR = EvaluationMetric(
     "calibration_error",
-    "expected calibration error",
+    "calibration error",
     "probabilities",
     higher_is_better=False,
     classification=Formula(

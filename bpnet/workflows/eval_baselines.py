@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.plain_inputs import read_plain_inputs
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import Classes, Quantities
 from bpnet.engine.component import Array
@@ -49,7 +50,8 @@ def compare_with_baselines(
     """Compare a model with baselines, fitted to the same rows with the same weights.
 
     Where one-hot columns of the rows would be too large there are no baselines, and many training
-    rows are thinned out; both add a warning to the list.
+    rows are thinned out; where boosted trees would take too long there are none. Each adds a
+    warning to the list.
     """
     encoder, rows = scored.model.description.encoder, len(scored.rows.values)
     if _one_hot_bytes(encoder, rows) > MOST_IN_MEMORY:
@@ -65,12 +67,15 @@ def compare_with_baselines(
         spaced = np.linspace(0, len(numbers) - 1, _MAX_TRAINING_ROWS).astype(np.intp)
         mask = np.zeros(len(mask), bool)
         mask[numbers[spaced]] = True
-    return _fit_and_score(scored, training, mask)
+    return _fit_and_score(scored, training, mask, warnings)
 
 
-def _fit_and_score(scored: ScoredModel, training: TrainingTable, mask: Array) -> Compared:
+def _fit_and_score(
+    scored: ScoredModel, training: TrainingTable, mask: Array, warnings: list[str]
+) -> Compared:
     # deferred: imports scikit-learn
     from bpnet.scoring.baselines import fit_baselines
+    from bpnet.scoring.boosted_trees import fit_boosted_trees
     from bpnet.scoring.comparison import compare, verdict
     from bpnet.scoring.units import squarable_unit
 
@@ -80,15 +85,32 @@ def _fit_and_score(scored: ScoredModel, training: TrainingTable, mask: Array) ->
     unit = 1.0
     if isinstance(description.target, Quantities):
         unit = squarable_unit(rows.values)
+    y = train.values if unit == 1 else train.values / unit
+    classes = len(description.classes) if description.classes else None
     fitted = fit_baselines(
         description.task,
         one_hot_codes(description.encoder, train.x[0]),
-        train.values if unit == 1 else train.values / unit,
+        y,
         train.weights,
         one_hot_codes(description.encoder, rows.x[0]),
-        len(description.classes) if description.classes else None,
+        classes,
         class_weighted=weights_differ(description.class_weight),
     )
+    plain = [read_plain_inputs(description.encoder, one.table, one.mask) for one in (train, rows)]
+    trees = fit_boosted_trees(
+        description.task,
+        plain[0].values,
+        y,
+        train.weights,
+        plain[1].values,
+        plain[0].categorical,
+        classes,
+        seed=description.seeds[0],
+    )
+    if trees is None:
+        warnings.append("no boosted trees: they would take too long for this table")
+    else:
+        fitted.append(trees)
     scores = []
     for baseline in fitted:
         metrics = scored.score(baseline.predicted * unit, resamples=2).figures

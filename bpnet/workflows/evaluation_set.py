@@ -11,6 +11,7 @@ from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, number_cell_type
 from bpnet.data.reading.column import Column, Floats
 from bpnet.data.reading.whole_columns import whole_columns
+from bpnet.data.splitting import Indices
 from bpnet.data.target_cells import binary_values, missing_targets, regression_values
 from bpnet.data.targets import Classes, Labels, Quantities
 from bpnet.engine.component import Array
@@ -32,8 +33,18 @@ class EvaluationSet:
     """Each row's sample weight times the weight of its class (N,)."""
     sample_weights: Floats | None
     flags: FlagSummary
+    table: Table
+    numbers: Indices
+    """The number (N,) of each row in the table, from 0."""
     where: Where
     """The place of a row, numbered from 0, in its file: for messages."""
+
+    @property
+    def mask(self) -> Array:
+        """Mask of these rows among those of the table."""
+        mask = np.zeros(len(self.table), bool)
+        mask[self.numbers] = True
+        return mask
 
     def for_member(self, model: Ensemble, member: int) -> Rows:
         """Return the rows as a member's networks train on them: encoded inputs and targets."""
@@ -96,7 +107,7 @@ def read_evaluation_set(
             "give at least one row a weight above 0"
         )
     inputs, flags = _inputs(model, table, mask)
-    return EvaluationSet(values, inputs, weights, sample_weights, flags, where)
+    return EvaluationSet(values, inputs, weights, sample_weights, flags, table, rows, where)
 
 
 def _check_targets(model: Ensemble, table: Table) -> None:

@@ -98,6 +98,7 @@ def test_eval_json_is_one_document(trained: Path) -> None:
     assert [baseline["name"] for baseline in content["baselines"]] == [
         "the majority class",
         "logistic regression",
+        "boosted trees",
     ]
     assert all(baseline["figures"].keys() == figures.keys() for baseline in content["baselines"])
     piped = bpnet("eval", "runs/c-001", "-", "--json", cwd=trained, stdin=TABLE.encode())

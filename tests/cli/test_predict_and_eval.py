@@ -264,17 +264,16 @@ def test_rows_with_too_few_cells_are_named_and_the_old_file_is_kept(here: Path) 
 def test_eval_stands_beside_baselines(here: Path) -> None:
     said = bpnet("eval", "runs/c-001", cwd=here)
     assert said.code == 0
-    upper, header = said.out.splitlines()[2:4]
-    assert [name.strip() for name in upper.split("  ") if name] == ["the majority", "logistic"]
-    assert [name.strip() for name in header.split("  ") if name] == [
-        "network",
-        "95 % interval",
-        "class",
-        "regression",
+    header = [line.split("  ") for line in said.out.splitlines()[2:5]]
+    assert [[name.strip() for name in line if name.strip()] for line in header] == [
+        ["the"],
+        ["majority", "logistic", "boosted"],
+        ["network", "95 % interval", "class", "regression", "trees"],
     ]
+    assert "" not in said.out.splitlines()[2:15]  # the table is in one piece
     for words, names in ((("t.csv",), True), (("--no-baselines",), False)):
         said = bpnet("eval", "runs/c-001", *words, cwd=here)
-        assert ("the majority" in said.out) is names
+        assert ("boosted" in said.out) is names
     content = json.loads(bpnet("eval", "runs/c-001", "--no-baselines", "--json", cwd=here).out)
     assert (content["baselines"], content["verdict"]) == ([], [])
 
@@ -294,13 +293,12 @@ def test_eval_says_when_the_network_beats_nothing(here: Path) -> None:
     said = bpnet("eval", "runs/c-002", "t.csv", "--all-rows", cwd=here)
     assert said.code == 0
     assert re.search(
-        r"does not beat logistic regression: accuracy 0\.33 against 0\.9\d \(clearly worse\), "
-        r"log loss 1\.10",
+        r"is clearly worse than logistic regression: accuracy 0\.33 against 0\.9\d, log loss 1\.10",
         said.out,
     )
     assert "the network does not beat the majority class: accuracy 0.33 (equal)" in said.out
     content = json.loads(bpnet("eval", "runs/c-002", "t.csv", "--all-rows", "--json", cwd=here).out)
-    assert any("does not beat logistic regression" in text for text in content["verdict"])
+    assert any("clearly worse than logistic regression" in text for text in content["verdict"])
     said = bpnet("eval", "runs/c-001", "t.csv", cwd=here)
     assert "does not beat the majority class" not in said.out
 
@@ -362,7 +360,7 @@ def test_eval_of_another_table_needs_no_table_of_the_run(here: Path) -> None:
     content = json.loads(said.out)
     own = "the run's test part"
     assert (content["data"], content["rows"], content["figures"]) == (own, 14, whole["figures"])
-    assert len(content["baselines"]) == len(whole["baselines"]) == 2
+    assert len(content["baselines"]) == len(whole["baselines"]) == 3
     (warning,) = content["warnings"]
     assert warning.startswith("u.csv is the table that the run was trained on: only its test rows")
     assert "--all-rows" in warning

@@ -47,6 +47,18 @@ def test_the_header_of_a_wide_table_takes_several_lines() -> None:
     ]
 
 
+def test_the_header_is_narrower_before_a_table_is_folded() -> None:
+    header = ["", "network", "95 % interval", "the majority class", "logistic regression"]
+    header += ["boosted trees"]
+    row = ["Matthews correlation", "0.1000", "0.0100 … 0.2000", "0.3000", "0.4000", "0.5000"]
+    assert table(header, [row], numbers=True) == [
+        "                                                     the",
+        "                                                majority    logistic  boosted",
+        "                      network    95 % interval     class  regression    trees",
+        "Matthews correlation   0.1000  0.0100 … 0.2000    0.3000      0.4000   0.5000",
+    ]
+
+
 def test_a_confusion_matrix_of_long_labels_fits_80_columns() -> None:
     for labels in (["a", "b"], ["a" * 40, "b" * 40], [f"a class with words {k}" for k in range(4)]):
         lines = _confusion_lines(labels, np.eye(len(labels), dtype=int).tolist())

@@ -296,11 +296,7 @@ class BooleanColumn(EncodedColumn):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the value of each word."""
-        codes, texts = column.without_missing_words().as_text()
-        missing = codes < 0
-        found = column.positions(KnownValues([self.false, self.true]), texts)
-        # the value of each text, NaN for another word and for the code -1, the last entry
-        values = np.array([*(np.nan if k is None else float(k) for k in found), np.nan])[codes]
+        values, missing = self.truth(column)
         unseen = np.isnan(values) & ~missing
         flags.add("unseen", self.name, np.flatnonzero(unseen))
         fill = _required(self.fill, missing) if missing.any() else 0.0
@@ -309,6 +305,14 @@ class BooleanColumn(EncodedColumn):
         else:
             x[:, 0] = np.where(missing, fill, np.where(unseen, 0.5, values))
         return missing
+
+    def truth(self, column: Column) -> tuple[Floats, Array]:
+        """Return 0 or 1 (N,) for each cell, nan for another word, and the mask of missing ones."""
+        codes, texts = column.without_missing_words().as_text()
+        found = column.positions(KnownValues([self.false, self.true]), texts)
+        # the last entry is that of a missing value, whose code is -1
+        values = np.array([*(np.nan if k is None else float(k) for k in found), np.nan])
+        return values[codes], codes < 0
 
 
 def far_outside(values: Floats, lowest: float, highest: float) -> npt.NDArray[np.intp]:

@@ -1,11 +1,18 @@
-"""Parts of messages: quoted names and cells, totals, and suggestions for a misspelled word."""
+"""Parts of messages: quoted names and cells, totals, suggestions for a misspelled word."""
 
 import difflib
 import shlex
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 _Value = TypeVar("_Value", str, int)
+
+_HARMFUL = {
+    *"\u061c\u200e\u200f",  # marks of direction
+    *map(chr, range(0x2028, 0x202F)),  # separators of lines, and overrides of direction
+    *map(chr, range(0x2066, 0x206A)),  # isolates
+}
 
 MAX_PROBLEMS = 5
 """The number of problems of one kind that are listed one by one."""
@@ -119,3 +126,26 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return `; did you mean 'epochs'?` to end an error message with, or the empty string."""
     match = closest_match(word, allowed)
     return f"; did you mean '{match}'?" if match else ""
+
+
+def visible(text: str) -> str:
+    r"""Return text whose control characters are written as \x1b, \u202e and the like.
+
+    A table's names may hold codes that clear the screen, or turn the direction of what follows.
+    Line breaks and tabs stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        _escaped(character) if _is_control(character) else character for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def _is_control(character: str) -> bool:
+    control = unicodedata.category(character) == "Cc" and character not in "\n\t"
+    return control or character in _HARMFUL

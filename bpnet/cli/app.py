@@ -28,7 +28,7 @@ from bpnet.cli import eval as evaluate
 from bpnet.cli.exit_codes import null_stream
 from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_blocks
 from bpnet.errors import UsageError
-from bpnet.reports.terminal import visible
+from bpnet.messages import visible
 from bpnet.workflows.interruption import signals_raise
 
 FIRST_STEPS = """\

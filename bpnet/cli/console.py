@@ -9,7 +9,8 @@ from shutil import get_terminal_size
 from typing import Any, BinaryIO, TextIO, cast
 
 from bpnet.errors import RunError
-from bpnet.reports.terminal import visible, wrapped
+from bpnet.messages import visible
+from bpnet.reports.terminal import wrapped
 from bpnet.runs.files import json_text
 
 MIN_WIDTH = 40

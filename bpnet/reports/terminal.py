@@ -1,14 +1,7 @@
-"""Text for a terminal: wrapped at words, with control characters made visible."""
+"""Text for a terminal, wrapped at words."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
-
-_HARMFUL = {
-    *"\u061c\u200e\u200f",  # marks of direction
-    *map(chr, range(0x2028, 0x202F)),  # separators of lines, and overrides of direction
-    *map(chr, range(0x2066, 0x206A)),  # isolates
-}
 
 _ATOM = re.compile(
     r"""
@@ -21,24 +14,6 @@ _ATOM = re.compile(
     re.VERBOSE,
 )
 """A part of a text that is not divided: a word, a quoted name, a command."""
-
-
-def visible(text: str) -> str:
-    r"""Return text whose control characters are written as \x1b, \u202e and the like.
-
-    A table's names may hold codes that clear the screen, or turn the direction of what follows.
-    Line breaks and tabs stay.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        _escaped(character) if _is_control(character) else character for character in text
-    )
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def wrapped(text: str, width: int) -> str:
@@ -62,8 +37,3 @@ def _wrapped_line(line: str, width: int) -> Iterator[str]:
         else:
             current = f"{current} {atom}" if current else atom
     yield current
-
-
-def _is_control(character: str) -> bool:
-    control = unicodedata.category(character) == "Cc" and character not in "\n\t"
-    return control or character in _HARMFUL

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from terminal import on_terminal
 
-from bpnet.reports.terminal import visible, wrapped
+from bpnet.messages import visible
+from bpnet.reports.terminal import wrapped
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     cv         cross-validate a config
     eval       score a run, with intervals and beside simple models
     predict    write a table's rows with their predictions
+    plot       draw a figure of a run, as a picture or a page
     trace      show a training step number by number
     gradcheck  compare backpropagation's gradient with central differences
     verify     train a run again from its config and data, and compare
@@ -24,6 +25,7 @@ The packages, from top to bottom; each imports only from those below it:
     cli          the verbs' flags, and the terminal
     reports      the text of each verb's result
     workflows    what each verb does: plain functions that return results
+    figures      figures of runs, each declared once for pages and pictures
     checks       what `bpnet check` looks for in a table
     models       a trained model: an encoder and networks, from columns to predictions
     runs         the run directory: layout, atomic writes, logs, weights

@@ -21,6 +21,7 @@ LAYERS = (
     "cli",
     "reports",
     "workflows",
+    "figures",
     "checks",
     "models",
     "runs",
@@ -44,6 +45,8 @@ NOT_THE_ENGINES = {
     "yaml",
     "safetensors",
     "matplotlib",
+    "vl_convert",
+    "jinja2",
 }
 
 

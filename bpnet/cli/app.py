@@ -18,6 +18,7 @@ from bpnet.cli import (
     gradcheck,
     guide,
     init,
+    plot,
     predict,
     resume,
     trace,
@@ -86,6 +87,7 @@ _add("resume", resume.resume, resume.EXAMPLES)
 _add("cv", cv.cv, cv.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
+_add("plot", plot.plot, plot.EXAMPLES)
 _add("trace", trace.trace, trace.EXAMPLES)
 _add("gradcheck", gradcheck.gradcheck, gradcheck.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)

@@ -1,0 +1,68 @@
+"""`bpnet plot`: one figure of a run, as a picture or a page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import AsJson
+
+EXAMPLES = """\
+bpnet plot runs/iris-001 curves
+bpnet plot runs/iris-001 confusion -o confusion.png
+bpnet plot runs/iris-001 roc -o roc.html
+bpnet plot runs/iris-001 runs/iris-002 curves -o both.pdf
+"""
+
+
+def plot(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run directory; of several there are curves."),
+    ],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="Figure to draw; a wrong one lists those there are."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE.svg, .png, .pdf or .html; by default plots/KIND.svg in the run.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a figure of a run, such as its curves or its confusion matrix.
+
+    Every figure has a text that says what there is to see. With --json its numbers are printed, and
+    nothing is drawn unless there is an --output.
+    """
+    with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
+        from bpnet.cli import console
+        from bpnet.cli.output import check_output
+        from bpnet.figures.drawing import vl_convert
+        from bpnet.reports.plot import check_suffix, plot_content, plot_data, plot_lines
+        from bpnet.runs.files import write_bytes
+        from bpnet.workflows.plot import plot as make_figure
+        from bpnet.workflows.plot import plots_folder
+
+        if output is not None:
+            check_output(str(output), "")
+            check_suffix(output)
+        draws = output is not None or not as_json
+        if draws:
+            vl_convert()  # before the figure is made, which may take a while
+        figure = make_figure(runs, kind)
+        path = output
+        if draws:
+            path = path or plots_folder(runs) / f"{kind}.svg"
+            write_bytes(path, plot_content(figure, path, ", ".join(run.name for run in runs)))
+        if as_json:
+            console.print_json(plot_data(figure, path))
+        elif path is not None:
+            console.print_result("\n".join(plot_lines(figure, path)))

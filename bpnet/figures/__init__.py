@@ -1,0 +1,1 @@
+"""Figures: each declared once, as a Vega-Lite specification with its numbers and its words."""

@@ -1,0 +1,1 @@
+"""The HTML pages of figures and runs: one file each, which fetches nothing."""

@@ -1,0 +1,65 @@
+"use strict";
+(() => {
+  // a panel is drawn again for the pointer when it comes into view; until then its picture is there
+  const source = document.getElementById("panels");
+  if (source && window.vegaEmbed) {
+    const specs = JSON.parse(source.textContent);
+    const options = {
+      ast: true, // expressions are interpreted: the page allows no eval
+      actions: false,
+      renderer: "svg",
+      defaultStyle: false,
+      logLevel: 1, // errors
+      tooltip: { disableDefaultStyle: true },
+    };
+    const draw = async (panel) => {
+      const live = document.createElement("div");
+      live.className = "live waiting";
+      panel.append(live);
+      try {
+        await window.vegaEmbed(live, specs[panel.dataset.panel], options);
+        panel.querySelector(".still").remove();
+        live.classList.remove("waiting");
+        panel.dataset.drawn = "yes";
+      } catch (error) {
+        live.remove(); // the picture stays
+        console.error(error);
+      }
+    };
+    const seen = new IntersectionObserver((entries) => {
+      for (const entry of entries.filter((one) => one.isIntersecting)) {
+        seen.unobserve(entry.target);
+        draw(entry.target);
+      }
+    }, { rootMargin: "300px" });
+    document.querySelectorAll(".panel").forEach((panel) => seen.observe(panel));
+  }
+
+  const value = (row, k) => {
+    const cell = row.cells[k];
+    return "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent;
+  };
+  const order = (a, b) => {
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
+    return a.localeCompare(b, undefined, { numeric: true });
+  };
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, k) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const falling = head.getAttribute("aria-sort") === "ascending";
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", falling ? "descending" : "ascending");
+        const sign = falling ? -1 : 1;
+        const rows = [...table.tBodies[0].rows];
+        rows.sort((a, b) => sign * order(value(a, k), value(b, k)));
+        table.tBodies[0].append(...rows);
+      });
+    });
+  }
+})();

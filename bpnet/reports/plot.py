@@ -1,0 +1,49 @@
+"""The result of `bpnet plot`: a picture or a page, and its words, or the numbers as JSON."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bpnet.errors import UsageError
+from bpnet.figures.drawing import SUFFIXES, picture
+from bpnet.figures.figure import Figure
+
+HTML = ".html"
+
+
+def check_suffix(path: Path) -> None:
+    """Raise UsageError if figures are not written into files with this ending."""
+    if path.suffix.lower() not in (*SUFFIXES, HTML):
+        endings = ", ".join((*SUFFIXES, HTML))
+        raise UsageError(f"{path}: the ending must be one of {endings}; give -o FILE{SUFFIXES[0]}")
+
+
+def plot_content(figure: Figure, path: Path, run: str) -> bytes:
+    """Return the content of a file with the figure, by the file's ending."""
+    if path.suffix.lower() != HTML:
+        return picture(figure, path.suffix.lower())
+    from bpnet.reports.page.page import PageMaker, figure_page  # deferred: only for a page
+
+    return PageMaker().html(figure_page(figure, run)).encode()
+
+
+def plot_lines(figure: Figure, path: Path) -> Iterator[str]:
+    """Yield what the figure shows, and where it is."""
+    yield figure.text
+    for note in figure.notes:
+        yield f"note: {note}"
+    yield ""
+    yield f"{'Figure:':<15}{path}"
+
+
+def plot_data(figure: Figure, path: Path | None) -> dict[str, Any]:
+    """Return the figure's numbers for `--json`, each row in the order of the columns."""
+    return {
+        "kind": figure.kind,
+        "title": figure.title,
+        "text": figure.text,
+        "notes": list(figure.notes),
+        "columns": list(figure.columns),
+        "rows": [list(row) for row in figure.rows],
+        "file": None if path is None else str(path),
+    }

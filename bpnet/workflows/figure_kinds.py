@@ -1,0 +1,155 @@
+"""The kinds of figures: what each shows, of which runs, and how it is made of a run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bpnet.figures.class_figures import confusion_figure, scores_figure
+from bpnet.figures.curves import curves_figure
+from bpnet.figures.figure import Figure
+from bpnet.figures.grid import grid_figure
+from bpnet.figures.layers import layers_figure
+from bpnet.figures.predictions import PredictedClasses, PredictedQuantities
+from bpnet.figures.probability_curves import (
+    calibration_figure,
+    precision_recall_figure,
+    roc_figure,
+)
+from bpnet.figures.residuals import residuals_figure
+from bpnet.figures.spread import spread_figure
+from bpnet.figures.surest import surest_figure
+from bpnet.workflows.figured_run import FiguredRun
+from bpnet.workflows.run_curves import grid_points, layer_measures, network_scores
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """A kind of figure.
+
+    `misfit` returns why a run has no such figure, or None; `make` returns the figure, or raises
+    RunError or DataError.
+    """
+
+    name: str
+    shows: str
+    misfit: Callable[[FiguredRun], str | None]
+    make: Callable[[FiguredRun], Figure]
+
+
+def _fits(_: FiguredRun) -> str | None:
+    return None
+
+
+def _of_tasks(*tasks: str) -> Callable[[FiguredRun], str | None]:
+    """Return the test for figures of some tasks."""
+
+    def misfit(run: FiguredRun) -> str | None:
+        return None if run.task in tasks else f"it is for {' and '.join(tasks)}, not {run.task}"
+
+    return misfit
+
+
+def _no_grid(run: FiguredRun) -> str | None:
+    return None if run.is_grid else "it is for the best run of a grid (bpnet train --grid)"
+
+
+def _one_network(run: FiguredRun) -> str | None:
+    several = bool(network_scores(run.paths, run.run))
+    return None if several else "it is for runs of several networks (replicas, folds)"
+
+
+def _no_looks(run: FiguredRun) -> str | None:
+    if layer_measures(run.paths):
+        return None
+    return "the doctor has not looked at this run (diagnosis.json): it looks at single networks"
+
+
+def _confusion(run: FiguredRun) -> Figure:
+    assert isinstance(run.predicted, PredictedClasses)
+    return confusion_figure(run.predicted)
+
+
+def _residuals(run: FiguredRun) -> Figure:
+    assert isinstance(run.predicted, PredictedQuantities)
+    return residuals_figure(run.predicted)
+
+
+def _of_probabilities(make: Callable[..., Figure]) -> Callable[[FiguredRun], Figure]:
+    """Return a maker of figures of classes or labels."""
+
+    def figure(run: FiguredRun) -> Figure:
+        assert not isinstance(run.predicted, PredictedQuantities)
+        return make(run.predicted)
+
+    return figure
+
+
+def _layers(run: FiguredRun) -> Figure:
+    measured = layer_measures(run.paths)
+    notes = []
+    if len({one.epoch for one in measured}) < 3:
+        notes.append("the doctor looks more often with --set training.diagnose_every=10")
+    return layers_figure(measured, notes)
+
+
+_CLASSES = _of_tasks("classification", "multilabel")
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        FigureKind(
+            "curves",
+            "loss and metrics over epochs",
+            _fits,
+            lambda run: curves_figure(*run.curves),
+        ),
+        FigureKind(
+            "confusion",
+            "rows by true and predicted class",
+            _of_tasks("classification"),
+            _confusion,
+        ),
+        FigureKind(
+            "scores",
+            "precision, recall and F1 of each class",
+            _CLASSES,
+            _of_probabilities(scores_figure),
+        ),
+        FigureKind("roc", "ROC curves", _CLASSES, _of_probabilities(roc_figure)),
+        FigureKind(
+            "precision-recall",
+            "precision-recall curves",
+            _CLASSES,
+            _of_probabilities(precision_recall_figure),
+        ),
+        FigureKind(
+            "calibration",
+            "how often what is called probable is so",
+            _CLASSES,
+            _of_probabilities(calibration_figure),
+        ),
+        FigureKind("residuals", "true minus predicted values", _of_tasks("regression"), _residuals),
+        FigureKind(
+            "surest", "the errors it was surest of", _fits, lambda run: surest_figure(run.predicted)
+        ),
+        FigureKind(
+            "replicas",
+            "the spread of several networks",
+            _one_network,
+            lambda run: spread_figure(network_scores(run.paths, run.run)),
+        ),
+        FigureKind(
+            "layers", "activations and gradients of each layer over epochs", _no_looks, _layers
+        ),
+        FigureKind(
+            "grid",
+            "the points of a grid by their score",
+            _no_grid,
+            lambda run: grid_figure(*grid_points(run.paths)),
+        ),
+    )
+}
+
+
+def fitting(run: FiguredRun) -> list[str]:
+    """Return the names of the kinds that a run has."""
+    return [name for name, kind in KINDS.items() if kind.misfit(run) is None]

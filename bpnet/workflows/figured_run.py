@@ -1,0 +1,110 @@
+"""A run as its figures see it: logs, predictions and what else they are made of, read once."""
+
+import csv
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bpnet.config.loading import LoadedConfig, read_config
+from bpnet.errors import ConfigError, RunError
+from bpnet.figures.curves import Curve
+from bpnet.figures.predictions import AnyPredicted
+from bpnet.models.ensemble import Ensemble
+from bpnet.models.run_model import RunModel, open_run_model
+from bpnet.paths import is_file
+from bpnet.runs import files
+from bpnet.runs.directory import RunPaths, open_run
+from bpnet.runs.run_file import read_run_file, run_status
+from bpnet.workflows.run_curves import run_curves
+from bpnet.workflows.run_predictions import SeenRows, out_of_fold, predict_rows
+
+
+class FiguredRun:
+    """A run directory whose parts are read when a figure asks for them; raises RunError."""
+
+    def __init__(self, path: Path) -> None:
+        self.paths: RunPaths = open_run(path)
+        self.run: Mapping[str, Any] = read_run_file(self.paths.run)
+        self.status = run_status(self.paths.run)
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.paths.folder.resolve().name
+
+    @cached_property
+    def loaded(self) -> LoadedConfig:
+        """Its config, with every default written out."""
+        try:
+            return read_config(self.paths.config)
+        except ConfigError as error:
+            raise RunError(error.problems) from None
+
+    @property
+    def task(self) -> str:
+        """Its task: classification, multilabel or regression."""
+        if self.loaded.config.task is not None:
+            return self.loaded.config.task
+        # a cross-validation keeps the config as it was given: its predictions tell
+        with files.open_text(self.paths.predictions) as file:
+            header = next(csv.reader(files.short_lines(file, self.paths.predictions)), [])
+        if not any(name.startswith("probability_") for name in header):
+            return "regression"
+        return "classification" if len(self.targets) == 1 else "multilabel"
+
+    @property
+    def targets(self) -> list[str]:
+        """The names of its target columns."""
+        target = self.loaded.config.dataset.target
+        return [target] if isinstance(target, str) else list(target)
+
+    @property
+    def is_cv(self) -> bool:
+        """True of a cross-validation, whose networks have no rows to be tested on in common."""
+        return is_file(self.paths.folds_csv)
+
+    @property
+    def is_grid(self) -> bool:
+        """True of the best run of a grid."""
+        return is_file(self.paths.folder / "grid.csv")
+
+    @cached_property
+    def curves(self) -> tuple[list[Curve], list[str]]:
+        """The curves of its training, and notes on them."""
+        return run_curves(self.paths, self.run)
+
+    @cached_property
+    def opened(self) -> RunModel:
+        """Its model, or that of its last checkpoint."""
+        return open_run_model(self.paths.folder)
+
+    @property
+    def model(self) -> Ensemble:
+        """All networks of its model."""
+        return self.opened.model
+
+    @cached_property
+    def seen(self) -> SeenRows:
+        """Rows of its table with the predictions of its model; raises DataError too."""
+        return predict_rows(self.paths, self.model)
+
+    @property
+    def has_test_rows(self) -> bool:
+        """True if rows of its table were held out, which no choice has looked at."""
+        rows = self.run.get("rows")
+        return bool(isinstance(rows, dict) and rows.get("test"))
+
+    @cached_property
+    def predicted(self) -> AnyPredicted:
+        """The predictions that say most of it: of test rows, else out of fold, else others."""
+        if self.is_cv or (is_file(self.paths.predictions) and not self.has_test_rows):
+            return out_of_fold(self.paths, self.targets, self.task, self._positive)
+        return self.seen.predicted
+
+    @property
+    def _positive(self) -> str | None:
+        """The positive class of two that a cross-validation has found."""
+        metrics = files.read_json(self.paths.metrics_json)
+        positive = metrics.get("positive") if isinstance(metrics, dict) else None
+        return positive if isinstance(positive, str) else None

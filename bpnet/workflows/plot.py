@@ -1,0 +1,95 @@
+"""One figure of a run, or the curves of several."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bpnet.errors import RunError, UsageError
+from bpnet.figures.curves import Curve, curves_figure
+from bpnet.figures.figure import Figure
+from bpnet.messages import did_you_mean, shell_path
+from bpnet.runs.directory import open_run
+from bpnet.workflows.figure_kinds import KINDS, fitting
+from bpnet.workflows.figured_run import FiguredRun
+
+
+def plot(runs: Sequence[Path], kind: str) -> Figure:
+    """Return a figure of a kind; that of several runs is their curves.
+
+    Raises
+    ------
+    UsageError
+        There is no such kind, or it does not fit the run.
+    RunError, DataError
+        The run is damaged, or its table is not as it was.
+    """
+    if kind not in KINDS:
+        raise UsageError(
+            f"there is no figure '{kind}'; the figures are {', '.join(KINDS)}"
+            f"{did_you_mean(kind, KINDS)}"
+        )
+    opened = [FiguredRun(run) for run in runs]
+    if len(opened) > 1:
+        if kind != "curves":
+            raise UsageError(
+                f"'{kind}' is a figure of one run; of several runs there are curves, and a report: "
+                f"bpnet report {' '.join(map(shell_path, runs))}"
+            )
+        return joint_curves(opened)
+    run = opened[0]
+    misfit = KINDS[kind].misfit(run)
+    if misfit is not None:
+        raise UsageError(
+            f"{run.paths.folder}: there is no figure '{kind}': {misfit}; "
+            f"this run has {', '.join(fitting(run))}"
+        )
+    return noted(run, KINDS[kind].make(run))
+
+
+def noted(run: FiguredRun, figure: Figure) -> Figure:
+    """Return a figure with a note if its run has not ended well."""
+    notes = {
+        "running": "the run is in training",
+        "died": "the training of the run was cut off",
+        "interrupted": "the training of the run was interrupted",
+        "failed": "the training of the run ended with an error",
+        "diverged": "the training of the run diverged",
+    }
+    if run.status not in notes:
+        return figure
+    return replace(figure, notes=[notes[run.status], *figure.notes])
+
+
+def joint_curves(runs: Sequence[FiguredRun]) -> Figure:
+    """Return the curves of several runs, under the names of the runs."""
+    names = [run.name for run in runs]
+    curves: list[Curve] = []
+    notes: list[str] = []
+    for k, run in enumerate(runs):
+        name = names[k] if names.count(names[k]) == 1 else str(run.paths.folder)
+        own, own_notes = run.curves
+        several = len({curve.source for curve in own}) > 1
+        curves += [
+            replace(curve, source=f"{name}: {curve.source}" if several else name) for curve in own
+        ]
+        notes += [f"{name}: {note}" for note in own_notes]
+    if len({run.task for run in runs}) > 1:
+        notes.append("the runs are of different tasks, whose losses cannot be compared")
+    return curves_figure(curves, notes)
+
+
+def plots_folder(runs: Sequence[Path]) -> Path:
+    """Return the folder for figures of a run, which is made; of several it is the working folder.
+
+    Raises RunError if it cannot be made.
+    """
+    if len(runs) > 1:
+        return Path()
+    folder = open_run(runs[0]).folder / "plots"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"{folder}: cannot be made: {error.strerror}; name a file elsewhere: -o FILE.svg"
+        ) from None
+    return folder

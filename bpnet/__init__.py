@@ -14,6 +14,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     eval       score a run, with intervals and beside simple models
     predict    write a table's rows with their predictions
     plot       draw a figure of a run, as a picture or a page
+    verify     train a run again, and compare
     trace      show a training step number by number
     gradcheck  compare backpropagation's gradient with central differences
     verify     train a run again from its config and data, and compare

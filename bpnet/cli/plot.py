@@ -19,7 +19,7 @@ bpnet plot runs/iris-001 runs/iris-002 curves -o both.pdf
 def plot(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Run directory; of several there are curves."),
+        typer.Argument(metavar="RUN", help="Run directory; of several there are curves."),
     ],
     kind: Annotated[
         str,
@@ -36,7 +36,7 @@ def plot(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw a figure of a run, such as its curves or its confusion matrix.
+    """Draw a figure of a run as a picture or a page.
 
     Every figure has a text that says what there is to see. With --json its numbers are printed, and
     nothing is drawn unless there is an --output.

@@ -32,8 +32,8 @@ def plot(runs: Sequence[Path], kind: str) -> Figure:
     if len(opened) > 1:
         if kind != "curves":
             raise UsageError(
-                f"'{kind}' is a figure of one run; of several runs there are curves, and a report: "
-                f"bpnet report {' '.join(map(shell_path, runs))}"
+                f"'{kind}' is a figure of one run; of several runs there are curves: "
+                f"bpnet plot {' '.join(map(shell_path, runs))} curves"
             )
         return joint_curves(opened)
     run = opened[0]

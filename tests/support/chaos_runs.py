@@ -39,6 +39,7 @@ checkpoint: {every_seconds: 0}
 SMALL = "architecture: {hidden: [4]}\n"
 DROPOUT = "architecture: {hidden: [8], dropout: 0.3}\n"
 FOLDS = "folds: 3\n"
+GRID = ("--grid", "training.learning_rate=0.05,0.1", "--grid", "architecture.hidden=[4],[3]")
 LONGEST = 60
 """Seconds after which a command hangs."""
 
@@ -62,6 +63,8 @@ KINDS = (
     Kind("stored", CONFIG.replace("target: c", "target: c, storage: disk") + SMALL),
     Kind("cv", words=("cv", "c.yaml", "--folds", "3")),
     Kind("ensemble", CONFIG + SMALL + FOLDS),
+    # two shapes, so that it trains in two passes, each into a run of its own
+    Kind("grid", words=("train", "c.yaml", *GRID)),
 )
 
 
@@ -84,10 +87,11 @@ def command(words: Sequence[str], folder: str, output: str, failure: Failure | N
 def warm_up() -> None:
     """Let bpnet import everything that a training needs, before processes are forked."""
     with tempfile.TemporaryDirectory() as folder:
-        prepare(KINDS[-1], Path(folder))
+        prepare(Kind("ensemble", CONFIG + SMALL + FOLDS), Path(folder))
         resume = ("resume", "runs/c-001", "--set", "training.epochs=9")
         single = ("train", "c.yaml", "--set", "folds=null")
-        for words in (single, resume, ("cv", "c.yaml", "--folds", "3"), ("train", "c.yaml")):
+        others = (("cv", "c.yaml", "--folds", "3"), ("train", "c.yaml"), (*single, *GRID))
+        for words in (single, resume, *others):
             with (
                 open(os.devnull, "w") as null,
                 contextlib.redirect_stdout(null),
@@ -167,18 +171,23 @@ def run(words: Sequence[str], folder: Path, failure: Failure | None = None) -> E
     return Command(words, folder, failure).ended()
 
 
-def newest_run(folder: Path) -> Path | None:
-    """Return the newest run directory that has begun."""
-    runs = sorted((folder / "runs").glob("*/run.json"))
-    return runs[-1].parent if runs else None
+def begun_runs(folder: Path) -> dict[Path, dict[str, Any]]:
+    """Return the run directories that have begun, with their run.json: several of a grid."""
+    files = sorted((folder / "runs").glob("*/run.json"))
+    return {path.parent: json.loads(path.read_text()) for path in files}
 
 
 def next_words(kind: Kind, folder: Path) -> Sequence[str] | None:
     """Return the command that goes on with what there is; None if it has finished."""
-    newest = newest_run(folder)
-    if newest is None:
+    runs = begun_runs(folder)
+    if not runs:
         return kind.words
-    if json.loads((newest / "run.json").read_text())["status"] == "finished":
+    newest = list(runs)[-1]
+    grid = runs[newest].get("grid")
+    whole = grid is None or (
+        len(runs) == grid["passes"] and any((folder / "runs").glob("*/grid.csv"))
+    )
+    if whole and all(content["status"] == "finished" for content in runs.values()):
         return None
     return ("resume", str(newest))
 
@@ -201,33 +210,42 @@ def check_files(folder: Path) -> None:
             assert path.is_dir() or path.name == ".lock" or path.name.endswith(".tmp"), path
 
 
-def result(run_folder: Path, *, temporary: bool = False) -> dict[str, str]:
-    """Return what a run has come to: the content of each file, without times, as a digest.
+def result(folder: Path, *, temporary: bool = False) -> dict[str, str]:
+    """Return what a command has come to: the content of each file, without times, as a digest.
 
     Only with `temporary` may a temporary file be there.
     """
     found = {}
-    for path in sorted(run_folder.rglob("*")):
-        name = str(path.relative_to(run_folder))
-        if path.is_dir() or name.startswith("checkpoints/") or name == ".lock":
-            continue  # a lock that nobody holds is none
-        if path.name.endswith(".tmp"):
-            assert temporary, f"{name} was not removed"
-            continue
-        content = path.read_bytes()
-        if name == "run.json":
-            whole: dict[str, Any] = json.loads(content)
-            timeless = ("status", "stop_reason", "best_epoch", "epochs", "rows", "replicas")
-            kept = (*timeless, "warnings", "folds", "members", "left_out", "seed")
-            content = json.dumps({key: whole.get(key) for key in kept}).encode()
-        elif name == "diagnosis.json":
-            content = _without_settings(json.loads(content)).encode()
-        elif path.suffix == ".csv":
-            rows = list(csv.reader(content.decode().splitlines()))
-            columns = [k for k, title in enumerate(rows[0]) if title != "seconds"]
-            content = "\n".join(",".join(row[k] for k in columns) for row in rows).encode()
-        found[name] = hashlib.sha256(content).hexdigest()
+    for run_folder, content in begun_runs(folder).items():
+        number = content.get("grid", {}).get("number", 1)  # a killed process may skip a name
+        for path in sorted(run_folder.rglob("*")):
+            name = str(path.relative_to(run_folder))
+            if path.is_dir() or name.startswith("checkpoints/") or name == ".lock":
+                continue  # a lock that nobody holds is none
+            if path.name.endswith(".tmp"):
+                assert temporary, f"{name} was not removed"
+                continue
+            digest = hashlib.sha256(_lasting(path)).hexdigest()
+            assert found.setdefault(f"{number}/{name}", digest) == digest
     return found
+
+
+def _lasting(path: Path) -> bytes:
+    """Return the content of a file of a run, without times and names of folders."""
+    content = path.read_bytes()
+    if path.name == "run.json":
+        whole: dict[str, Any] = json.loads(content)
+        timeless = ("status", "stop_reason", "best_epoch", "epochs", "rows", "replicas")
+        kept = (*timeless, "warnings", "folds", "members", "left_out", "seed")
+        return json.dumps({key: whole.get(key) for key in kept}).encode()
+    if path.name == "diagnosis.json":
+        return _without_settings(json.loads(content)).encode()
+    if path.suffix == ".csv":
+        rows = list(csv.reader(content.decode().splitlines()))
+        own = ("seconds", "run") if path.name == "grid.csv" else ("seconds",)
+        columns = [k for k, title in enumerate(rows[0]) if title not in own]
+        return "\n".join(",".join(row[k] for k in columns) for row in rows).encode()
+    return content
 
 
 def _without_settings(diagnosis: Any) -> str:

@@ -47,6 +47,10 @@ class RunError(BpnetError):
     exit_code = 5
 
 
+class CutOffRunError(RunError):
+    """A file of a run could not be written, which cut its training off; it can be resumed."""
+
+
 class DivergedError(BpnetError):
     """Training produced a loss that is not finite."""
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,18 +20,42 @@ _TRIES, _PAUSE = 20, 0.01
 """The number of times a taken lock is tried, and the seconds in between."""
 
 
+_HELD: dict[tuple[str, int], list[BinaryIO]] = {}
+"""The file of each lock that is held, by its path and the thread, once for each time it is taken.
+"""
+
+
 class RunLock:
     """The lock of a run directory, which the system takes back when the process ends.
 
-    On systems without such locks (Windows) nothing is locked.
+    The thread that holds it may take it again, as what resumes a run does before it trains it. On
+    systems without such locks (Windows) nothing is locked.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / ".lock"
-        self._file: BinaryIO | None = None
+        self._key = (os.path.realpath(self._path), threading.get_ident())
+        self._taken = False
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock for a while. Raises RunError if another process has it."""
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
 
     def acquire(self) -> None:
         """Take the lock, until `release`. Raises RunError if another process has it."""
+        files = _HELD.get(self._key)
+        if files:
+            files.append(files[0])
+        else:
+            _HELD[self._key] = [self._locked_file()]
+        self._taken = True
+
+    def _locked_file(self) -> BinaryIO:
         try:
             file = open(self._path, "a+b")  # noqa: SIM115 - open as long as the lock is held
         except OSError as error:
@@ -44,13 +70,12 @@ class RunLock:
             ) from None
         if not self._is_current(file):  # another process has just finished, and removed the file
             file.close()
-            self.acquire()
-            return
+            return self._locked_file()
         with contextlib.suppress(OSError):  # the number is for messages only
             file.truncate(0)
             file.write(str(os.getpid()).encode())
             file.flush()
-        self._file = file
+        return file
 
     def _is_current(self, file: BinaryIO) -> bool:
         """Return True if the path still leads to the open file."""
@@ -60,12 +85,17 @@ class RunLock:
             return False
 
     def release(self) -> None:
-        """Give the lock back, if it is held, and remove its file."""
-        if self._file is not None:
+        """Give the lock back, if it was taken; the last time its file is removed."""
+        if not self._taken:
+            return
+        self._taken = False
+        files = _HELD[self._key]
+        file = files.pop()
+        if not files:
+            del _HELD[self._key]
             with contextlib.suppress(OSError):
                 self._path.unlink()
-            self._file.close()
-            self._file = None
+            file.close()
 
 
 def _locked(file: BinaryIO) -> bool:

@@ -15,11 +15,12 @@ from bpnet.config.source import Source
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
-from bpnet.errors import DivergedError, InterruptedRunError
+from bpnet.errors import CutOffRunError, DivergedError, InterruptedRunError, RunError
 from bpnet.messages import shell_path
 from bpnet.models.build import architecture_errors
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts, measure_replicas, ranking_part
+from bpnet.paths import is_file
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.preset import open_with_preset
 from bpnet.runs import directory, files
@@ -36,7 +37,7 @@ from bpnet.workflows.grid_ranking import PointResult, rank, write_grid
 from bpnet.workflows.grid_runs import GridRuns, TrainedPart
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.run_place import check_data
-from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
+from bpnet.workflows.session import RunWatcher, TrainWatcher, cut_off, divergence_cause
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,19 @@ def train_grid(
 
 def train_grid_in(grid: GridRuns, watcher: TrainWatcher) -> GridResult:
     """Train a grid into new run directories, or go on in those that there are."""
+    with grid:
+        try:
+            return _train_grid_in(grid, watcher)
+        except CutOffRunError:
+            raise
+        except RunError as error:  # between two of its runs
+            begun = [run for run in grid.begun.values() if is_file(run.run)]
+            if not begun:
+                raise
+            raise cut_off(error, begun[0].folder) from error
+
+
+def _train_grid_in(grid: GridRuns, watcher: TrainWatcher) -> GridResult:
     start, source = time.perf_counter(), grid.source
     points = expand_grid(_with_fast_preset(source), grid.grids)
     keys = [pass_key(point.loaded.config) for point in points]
@@ -177,7 +191,8 @@ class _PassSession(ReplicaSession):
             model = Model(description, description.network(layers))
         run, state = grid.begun.get(number), None
         if run is None:
-            run = grid.begun[number] = new_run(prepared, grid.runs, grid.name)
+            run = new_run(prepared, grid.runs, grid.name)
+            grid.begin(number, run)
             self._write_config(group.points[0], run)
         else:
             check_data(run, prepared.split.table.digest, prepared.split.table.name)

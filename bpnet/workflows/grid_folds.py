@@ -73,7 +73,8 @@ def train_ensembles(
             title=f"point {number} of {len(planned)}, {values}",
             details=grid.details(number, len(planned)),
         )
-        run = grid.begun[number] = RunPaths(session.run_folder)
+        run = RunPaths(session.run_folder)
+        grid.begin(number, run)
         status = session.run()
         results = [_result(one, session, status, metric)]
         grid.keep(run, results)

@@ -5,14 +5,15 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from bpnet.config.source import Source, parse_source, yaml_text
 from bpnet.errors import RunError
+from bpnet.paths import is_dir
 from bpnet.runs import files
 from bpnet.runs.checkpoints import Checkpoints, read_state, write_state
 from bpnet.runs.directory import RunPaths
-from bpnet.runs.lock import is_locked
+from bpnet.runs.lock import RunLock, is_locked
 from bpnet.runs.outcomes import SavedPasses
 from bpnet.runs.run_file import Status, read_run_file
 from bpnet.workflows.grid_ranking import PointResult
@@ -40,6 +41,24 @@ class GridRuns:
     name: str
     command: Sequence[str]
     begun: dict[int, RunPaths] = field(default_factory=dict)
+    _lock: RunLock | None = field(default=None, init=False)
+
+    def begin(self, number: int, run: RunPaths) -> None:
+        """Note that a run exists; the first one is locked until the grid ends.
+
+        So no other process goes on with the grid between two of its runs.
+        """
+        self.begun[number] = run
+        if number == 1:
+            self._lock = RunLock(run.folder)
+            self._lock.acquire()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def place(self, number: int) -> Place:
         """Return where a run is, or is to be made."""
@@ -122,8 +141,17 @@ def _results(run: RunPaths) -> Path:
     return run.checkpoints / "results.safetensors"
 
 
+def locked_folder(run: RunPaths) -> Path:
+    """Return the run directory that is locked while a run is in training: of a grid the first."""
+    grid = read_run_file(run.run).get("grid")
+    first = grid.get("first") if isinstance(grid, dict) else None
+    if isinstance(first, str) and Path(first).name == first and is_dir(run.folder.parent / first):
+        return run.folder.parent / first
+    return run.folder
+
+
 def grid_of(run: RunPaths, command: Sequence[str]) -> GridRuns:
-    """Return the runs of the grid that a run belongs to.
+    """Return the runs of the grid that a run belongs to, of which this process has the lock.
 
     Raises RunError if one of them is in training, or all have finished.
     """
@@ -135,10 +163,12 @@ def grid_of(run: RunPaths, command: Sequence[str]) -> GridRuns:
         finished = set(begun) == set(range(1, grid["passes"] + 1))
     except (KeyError, TypeError, ValueError):
         raise _not_described(run) from None
+    ours = locked_folder(run).resolve()
     for one in begun.values():
-        if is_locked(one.folder):
+        if one.folder.resolve() != ours and is_locked(one.folder):
             raise RunError(f"{one.folder}: is in training; wait for it, or stop it")
         finished &= read_run_file(one.run)["status"] in ("finished", "diverged")
+        files.remove_temporary(one.folder)  # of processes that were killed
     rankings = [one.folder / "grid.csv" for one in begun.values()]
     rankings = [path for path in rankings if path.is_file()]
     if finished and rankings:

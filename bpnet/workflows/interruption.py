@@ -4,6 +4,7 @@ import _thread
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,9 +44,9 @@ def signals_raise() -> Iterator[None]:
 
     def again(unraisable: "sys.UnraisableHookArgs") -> None:
         if isinstance(unraisable.exc_value, SignalInterrupt):
-            timer = threading.Timer(_MOMENT, _send, [unraisable.exc_value.number])
-            timer.daemon = True
-            timer.start()
+            returns = threading.Event()
+            _thread.start_new_thread(_send_after, (returns, unraisable.exc_value.number))
+            returns.set()
         else:
             hook(unraisable)
 
@@ -60,6 +61,13 @@ def signals_raise() -> Iterator[None]:
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _send_after(returns: threading.Event, number: int) -> None:
+    """Send a signal once the code that lost it, which would lose it again, has returned."""
+    returns.wait()
+    time.sleep(_MOMENT)
+    _send(number)
 
 
 def _send(number: int) -> None:

@@ -20,13 +20,13 @@ from bpnet.preparation.preset import open_with_preset
 from bpnet.runs import directory
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.directory import RunPaths
-from bpnet.runs.lock import is_locked
+from bpnet.runs.lock import RunLock
 from bpnet.runs.outcomes import SavedPasses
 from bpnet.runs.run_file import config_digest, known_config, read_run_file
 from bpnet.runs.splits import read_splits
 from bpnet.workflows.cv import CVResult, cross_validate_in
 from bpnet.workflows.grid import GridResult, train_grid_in
-from bpnet.workflows.grid_runs import grid_of
+from bpnet.workflows.grid_runs import grid_of, locked_folder
 from bpnet.workflows.run_place import ResumedRun, check_data
 from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import TrainResult, resume_training
@@ -80,8 +80,20 @@ def resume(
     """
     run = directory.open_run(path)
     run.require("config.yaml")
-    if is_locked(run.folder):
-        raise RunError(f"{run.folder}: is in training; wait for it, or stop it")
+    # what is read from here on is what no other process changes any more
+    with RunLock(locked_folder(run)).held():
+        return _resume(run, assignments, force=force, command=command, watcher=watcher)
+
+
+def _resume(
+    run: RunPaths,
+    assignments: Sequence[str],
+    *,
+    force: bool,
+    command: Sequence[str],
+    watcher: AnyWatcher,
+) -> Resumed:
+    """Go on with a run that is locked: see `resume`."""
     content = read_run_file(run.run)
     kind, finished = content.get("kind"), content["status"] in ("finished", "diverged")
     if kind is None and "replicas" not in content:

@@ -12,7 +12,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
 from bpnet.engine.network import Network
-from bpnet.errors import RunError
+from bpnet.errors import CutOffRunError, RunError
 from bpnet.messages import shell_path
 from bpnet.models.threads import suited_threads
 from bpnet.preparation.encode import EncodedDataset
@@ -125,20 +125,14 @@ class TrainingSession(ABC):
                 with suppress(RunError):  # the first error is the cause of those that follow
                     self.save("failed")
                 if isinstance(error, RunError):
-                    raise self._with_next_step(error) from error
+                    raise cut_off(error, self._file.folder) from error
                 raise
             self.interruption.postponed = True  # from now on a signal is only noted
             try:
                 self.save(status)
             except RunError as error:
-                raise self._with_next_step(error) from error
+                raise cut_off(error, self._file.folder) from error
         return status
-
-    def _with_next_step(self, error: RunError) -> RunError:
-        """Return an error of a training that was cut off, with the command that goes on with it."""
-        *others, last = error.problems
-        command = f"bpnet resume {shell_path(self._file.folder)}"
-        return RunError([*others, f"{last}; then go on: {command}"])
 
     def on_write_error(self, error: RunError) -> None:
         """Raise the error of a log or a checkpoint, or warn of the first if the training goes on.
@@ -212,6 +206,12 @@ class TrainingSession(ABC):
     def advise(self, record: Record) -> Iterable[str]:
         """Return advice on an epoch, to be shown after its warnings."""
         return ()
+
+
+def cut_off(error: RunError, run: Path) -> CutOffRunError:
+    """Return an error that cut off the training of a run, with the command that goes on with it."""
+    *others, last = error.problems
+    return CutOffRunError([*others, f"{last}; then go on: bpnet resume {shell_path(run)}"])
 
 
 def training_threads(prepared: EncodedDataset, network: Network) -> AbstractContextManager[None]:

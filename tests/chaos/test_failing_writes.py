@@ -21,7 +21,7 @@ from failing_files import Failure
 
 from bpnet.runs.run_file import run_status
 
-_NAMES = [errno.ENOSPC, errno.EIO, errno.EACCES]
+_NAMES = [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EDQUOT]
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)

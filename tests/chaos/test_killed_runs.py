@@ -10,6 +10,7 @@ from chaos_runs import (
     Command,
     Ended,
     Kind,
+    begun_runs,
     check_files,
     differences,
     next_words,
@@ -77,6 +78,26 @@ def test_a_stopped_run_ends_bit_for_bit_as_if_it_had_never_stopped(
     whole: tuple[Kind, Ended, dict[str, str]], tmp_path: Path, seed: int, number: int
 ) -> None:
     _survives(*whole, tmp_path, seed, number)
+
+
+@pytest.mark.parametrize("seed", _seeds(1, 10))
+def test_of_two_that_resume_a_run_at_once_one_is_refused(
+    whole: tuple[Kind, Ended, dict[str, str]], tmp_path: Path, seed: int
+) -> None:
+    kind, _, expected = whole
+    prepare(kind, tmp_path)
+    kill = Failure(random.Random(seed).randrange(40, 110), 0)
+    assert run(kind.words, tmp_path, kill).code == -signal.SIGKILL
+    (run_folder,) = map(str, begun_runs(tmp_path))
+    both = [Command(("resume", run_folder), tmp_path) for _ in range(2)]
+    said = sorted((one.ended() for one in both), key=lambda one: one.code)
+    assert [one.code for one in said] == [0, 5], said
+    (error,) = [line for line in said[1].output.splitlines() if line.startswith("error: ")]
+    # "has finished" if it began so late
+    assert "is in training" in error or "has finished" in error, error
+    check_files(tmp_path)
+    assert next_words(kind, tmp_path) is None
+    assert differences(result(tmp_path), expected) == []
 
 
 @pytest.mark.slow

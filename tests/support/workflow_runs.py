@@ -1,9 +1,11 @@
 """Training in a test: from a config file or a text, watched; and reading what a run leaves."""
 
+import contextlib
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,19 @@ class Watcher:
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
+
+
+@contextlib.contextmanager
+def in_training(run: Path) -> Iterator[None]:
+    """Hold the lock of a run as another process does that trains it."""
+    import fcntl  # deferred: Windows lacks it
+
+    with open(run / ".lock", "w") as file:
+        file.write(str(os.getppid()))
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    (run / ".lock").unlink()
 
 
 def train_file(

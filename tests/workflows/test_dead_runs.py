@@ -2,17 +2,15 @@
 
 import json
 import shutil
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from workflow_runs import IRIS, Watcher, train_text
+from workflow_runs import IRIS, Watcher, in_training, train_text
 
 from bpnet.errors import InterruptedRunError, RunError
 from bpnet.models.run_model import open_run_model
 from bpnet.runs.checkpoints import Checkpoints
-from bpnet.runs.lock import RunLock
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.resume import resume
 from bpnet.workflows.trace import trace_rows
@@ -54,14 +52,6 @@ def kill(folder: Path, after: int, *settings: str) -> Path:
 @pytest.fixture
 def dead(tmp_path: Path) -> Path:
     return kill(tmp_path, 5)
-
-
-@contextmanager
-def in_training(run: Path):  # type: ignore[no-untyped-def]
-    lock = RunLock(run)
-    lock.acquire()
-    yield
-    lock.release()
 
 
 def theta(run: Path) -> np.ndarray:

@@ -6,14 +6,13 @@ import shutil
 
 import numpy as np
 import pytest
-from workflow_runs import Watcher
+from workflow_runs import Watcher, in_training
 
 from bpnet.config.loading import read_config
 from bpnet.errors import DataError, InterruptedRunError, RunError, UsageError
 from bpnet.models.ensemble import load_ensemble
 from bpnet.models.run_model import open_run_model
 from bpnet.runs.checkpoints import Checkpoints
-from bpnet.runs.lock import RunLock
 from bpnet.runs.run_file import RunFile, run_status
 from bpnet.workflows.resume import resume
 from bpnet.workflows.session import TrainingSession
@@ -203,13 +202,8 @@ def test_changed_data_is_refused(table, tmp_path):
 
 def test_a_run_in_training_is_refused(table):
     run = begin(table, "busy")
-    lock = RunLock(run)
-    lock.acquire()
-    try:
-        with pytest.raises(RunError, match="is in training"):
-            go_on(run, "training.epochs=20")
-    finally:
-        lock.release()
+    with in_training(run), pytest.raises(RunError, match="is in training, by process"):
+        go_on(run, "training.epochs=20")
 
 
 def full_disk(monkeypatch, calls):

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from bpnet.config.loading import load_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import parse_source
 from bpnet.errors import InterruptedRunError, RunError, UsageError
+from bpnet.runs.lock import is_locked
 from bpnet.workflows.cv import cross_validate
 from bpnet.workflows.grid import train_grid
 from bpnet.workflows.resume import resume
@@ -274,6 +276,24 @@ def test_a_damaged_outcome_is_not_gone_on_from(table, steps):
     outcome.write_bytes(outcome.read_bytes()[:-9])
     resumed(run)
     assert contents(table / "cut") == contents(table / "whole")
+
+
+@pytest.mark.parametrize("kind", ["grid", "grid of ensembles"])
+def test_the_first_run_of_a_grid_is_locked_until_the_last_has_ended(kind, table, monkeypatch):
+    locked = []
+
+    def begin(self, run, *_):
+        with (
+            ThreadPoolExecutor() as another,  # a thread counts as a process for locks
+            pytest.raises(RunError, match=r"case-001: is in training, by process \d+"),
+        ):
+            another.submit(resumed, run).result()
+        locked.append(is_locked(run.with_name("case-001")))
+
+    monkeypatch.setattr(CutWatcher, "begin", begin)
+    KINDS[kind](table / "runs")
+    assert locked == [True, True]
+    assert not is_locked(table / "runs" / "case-001")
 
 
 def test_changed_data_is_refused(table, steps):

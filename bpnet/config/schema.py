@@ -222,6 +222,13 @@ class Config(Component):
             ):
                 if given:
                     raise FieldError(key, "needs folds, such as --set folds=5")
+        trainings = [self.training, *(member.training for member in self.members or [])]
+        if self.folds is not None and any(one.snapshots is not None for one in trainings):
+            raise FieldError(
+                "folds",
+                f"is {self.folds}, but only a training without folds keeps snapshots; leave out "
+                "one of the two: --set training.snapshots=null, or --set folds=null",
+            )
         if self.rounds > 1 and self.refit:
             raise FieldError(
                 "rounds",

@@ -73,6 +73,11 @@ class RunPaths:
         return self.folder / "checkpoints"
 
     @property
+    def snapshots(self) -> Path:
+        """The folder of the states after some epochs, if the config asks for them."""
+        return self.folder / "snapshots"
+
+    @property
     def first_weights(self) -> Path:
         """The weights of another run with which the networks began, if they did."""
         return self.folder / "initial" / "weights.safetensors"

@@ -95,10 +95,16 @@ class ReplicaSession(TrainingSession):
             state=None if self._state is None else self._state["fit"],
         )
         with self._journal as journal, closing(self.fitting) as records:
+            if self._state is None:
+                self.after_epoch(self.fitting)
             for record in records:
+                self.after_epoch(self.fitting)
                 if record.stops:  # before it is logged, as it is yielded again
                     self._checkpoint(flush=False)
                 yield record, journal.log_epoch(record)
+
+    def after_epoch(self, fitting: Fit) -> None:
+        """Take the training before its first epoch, and after each."""
 
     def write_checkpoint(self, *, flush: bool = True) -> None:
         """Write the state of the training: see `TrainingSession`."""

@@ -16,6 +16,7 @@ from bpnet.engine.stateful import StateDict
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
 from bpnet.models.build import build_model
+from bpnet.models.checkpoint_model import model_state
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import measure_parts
 from bpnet.paths import is_file
@@ -29,6 +30,7 @@ from bpnet.runs.journal import Journal, ReplicaResult
 from bpnet.runs.metrics import PartMetrics, mean_metrics
 from bpnet.runs.naming import run_name
 from bpnet.runs.run_file import Status, read_run_file
+from bpnet.runs.snapshots import Snapshots, SnapshotWriter, snapshot_epochs
 from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult
 from bpnet.workflows.first_weights import (
@@ -196,6 +198,11 @@ class _TrainSession(ReplicaSession):
     ) -> None:
         super().__init__(model, prepared, run, journal, watcher, keep_before=True, state=state)
         self._first = first
+        training = prepared.config.training
+        self._snapshots = None
+        if training.snapshots is not None:
+            epochs = snapshot_epochs(training.snapshots, training.epochs)
+            self._snapshots = SnapshotWriter(Snapshots(run.snapshots), epochs)
         configs = (prepared.split.loaded.config, prepared.config)
         replicas = len(prepared.config.seeds)
         self._doctor = Doctor([configs] * replicas, model.network, prepared.rows)
@@ -205,6 +212,20 @@ class _TrainSession(ReplicaSession):
     def checkpoint_state(self, fitting: Fit, *, flush: bool) -> dict[str, Any]:
         """Return the state of the training, and that of the doctor."""
         return {**super().checkpoint_state(fitting, flush=flush), "doctor": self._doctor.state()}
+
+    def after_epoch(self, fitting: Fit) -> None:
+        """Write the snapshot of the epoch, if it has one."""
+        if self._snapshots is not None:
+            self._snapshots.take(
+                fitting.epoch, lambda: self._snapshot(fitting), self.on_write_error
+            )
+
+    def _snapshot(self, fitting: Fit) -> dict[str, Any]:
+        """Return the state of the training, and the model of the weights as they are."""
+        network = self._model.network
+        present = network.theta, network.statistics.flat
+        model = model_state(self._model, present, self._journal.finite)
+        return {"fit": fitting.state(), "model": model}
 
     def advise(self, record: Record) -> Iterable[str]:
         """Return the doctor's advice on an epoch."""

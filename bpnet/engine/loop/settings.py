@@ -154,6 +154,11 @@ class Training(Component):
     weights of the lowest training loss and go on at half the learning rate, up to five times.
     Example: `on_divergence: backtrack`.
     """
+    snapshots: int | None = number(None, ge=2)
+    """Number of epochs after which the whole state of the training is kept in the run directory,
+    spread evenly from the beginning to the last epoch. By default none is. Example:
+    `snapshots: 30`.
+    """
     diagnose_every: int | None = number(None, ge=1)
     """Epochs between two looks of the doctor at the layers. By default it looks only at the start
     and the end. Example: `diagnose_every: 10`.

@@ -95,9 +95,16 @@ def _filled(template: list[str], value: str) -> list[str]:
 values = st.sampled_from(VALUES) | st.floats().map(repr) | st.text(TYPED, max_size=5).map(one_line)
 assignments = st.builds(_filled, among(TEMPLATES), values)
 """Any key, of any kind of component, with any value."""
-several = st.lists(assignments | among(SETTINGS), min_size=1, max_size=4).map(
-    lambda each: [setting for settings in each for setting in settings]
+BASES = [
+    *([], ["dataset.target=c"], ["dataset.target=b", "task=regression"]),
+    *(["folds=2"], ["replicas=2"], ["training.precision=float64"]),
+]
+several = st.builds(
+    lambda base, each: [setting for settings in (base, *each) for setting in settings],
+    st.sampled_from(BASES),
+    st.lists(assignments | among(SETTINGS), min_size=1, max_size=4),
 )
+"""The settings of some keys, beside those of a training of some kind."""
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +140,18 @@ def test_trainings_with_strange_values(cases: int, here: Path) -> None:
         shutil.rmtree(here / "runs", ignore_errors=True)
 
     fuzz(cases, several, trains)
+
+
+@pytest.mark.parametrize("cases", counts(10, slow=200))
+def test_other_verbs_with_strange_values(cases: int, here: Path) -> None:
+    verbs = st.sampled_from([["cv", "--folds", "2"], ["trace"], ["gradcheck"]])
+
+    def ends(case: tuple[list[str], list[str]]) -> None:
+        verb, settings = case
+        survives(*verb, "c.yaml", *_small(settings), cwd=here)
+        shutil.rmtree(here / "runs", ignore_errors=True)
+
+    fuzz(cases, st.tuples(verbs, several), ends)
 
 
 @pytest.mark.parametrize("cases", counts(40, slow=1000))

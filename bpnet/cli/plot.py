@@ -12,6 +12,7 @@ EXAMPLES = """\
 bpnet plot runs/iris-001 curves
 bpnet plot runs/iris-001 confusion -o confusion.png
 bpnet plot runs/iris-001 roc -o roc.html
+bpnet plot runs/iris-001 loss-surface --weight 'layers.0.weight[0,3]'
 bpnet plot runs/iris-001 runs/iris-002 curves -o both.pdf
 """
 
@@ -32,6 +33,14 @@ def plot(
             "-o",
             metavar="FILE",
             help="Write to FILE.svg, .png, .pdf or .html; by default plots/KIND.svg in the run.",
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weight",
+            metavar="NAME",
+            help="Draw loss-surface over this weight, or two; by default those that moved most.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -57,7 +66,7 @@ def plot(
         draws = output is not None or not as_json
         if draws:
             vl_convert()  # before the figure is made, which may take a while
-        figure = make_figure(runs, kind)
+        figure = make_figure(runs, kind, weights)
         path = output
         if draws:
             path = path or plots_folder(runs) / f"{kind}.svg"

@@ -35,13 +35,16 @@ def training_metrics(*descriptions: Description) -> list[Metric]:
 
 def measure_replicas(model: Model, rows: Rows) -> dict[str, Array]:
     """Return the loss that training minimizes, penalty included, and the metrics, each (R,)."""
+    return training_evaluator(model, rows).evaluate()
+
+
+def training_evaluator(model: Model, rows: Rows) -> Evaluator:
+    """Return what measures the loss, penalty included, and the metrics of the present weights."""
     description, network = model.description, model.network
     penalty = Penalty(l1=description.l1, l2=description.l2).bind(
         network.theta, network.gradient, network.weights
     )
-    return Evaluator(
-        network, description.loss, training_metrics(description), rows, penalty
-    ).evaluate()
+    return Evaluator(network, description.loss, training_metrics(description), rows, penalty)
 
 
 def infinite_from_start(model: Model, rows: Rows) -> bool:

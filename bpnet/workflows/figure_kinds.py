@@ -8,6 +8,7 @@ from bpnet.figures.curves import curves_figure
 from bpnet.figures.figure import Figure
 from bpnet.figures.grid import grid_figure
 from bpnet.figures.layers import layers_figure
+from bpnet.figures.loss_surface import loss_surface_figure
 from bpnet.figures.predictions import PredictedClasses, PredictedQuantities
 from bpnet.figures.probability_curves import (
     calibration_figure,
@@ -17,7 +18,9 @@ from bpnet.figures.probability_curves import (
 from bpnet.figures.residuals import residuals_figure
 from bpnet.figures.spread import spread_figure
 from bpnet.figures.surest import surest_figure
+from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.figured_run import FiguredRun
+from bpnet.workflows.loss_surface import loss_surface
 from bpnet.workflows.run_curves import grid_points, layer_measures, network_scores
 
 
@@ -61,6 +64,12 @@ def _no_looks(run: FiguredRun) -> str | None:
     if layer_measures(run.paths):
         return None
     return "the doctor has not looked at this run (diagnosis.json): it looks at single networks"
+
+
+def _no_snapshots(run: FiguredRun) -> str | None:
+    if len(Snapshots(run.paths.snapshots).epochs()) > 1:
+        return None
+    return "the run has kept no snapshots: train with --set training.snapshots=30"
 
 
 def _confusion(run: FiguredRun) -> Figure:
@@ -139,6 +148,12 @@ KINDS = {
         ),
         FigureKind(
             "layers", "activations and gradients of each layer over epochs", _no_looks, _layers
+        ),
+        FigureKind(
+            "loss-surface",
+            "the loss over one or two weights, with the path of the training",
+            _no_snapshots,
+            lambda run: loss_surface_figure(loss_surface(run.paths, run.loaded, run.weights)),
         ),
         FigureKind(
             "grid",

@@ -1,7 +1,7 @@
 """A run as its figures see it: logs, predictions and what else they are made of, read once."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from bpnet.workflows.run_predictions import SeenRows, out_of_fold, predict_rows
 class FiguredRun:
     """A run directory whose parts are read when a figure asks for them; raises RunError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, weights: Sequence[str] | None = None) -> None:
+        self.weights = weights
+        """The names of the weights of a loss surface; None for those that moved most."""
         self.paths: RunPaths = open_run(path)
         self.run: Mapping[str, Any] = read_run_file(self.paths.run)
         self.status = run_status(self.paths.run)

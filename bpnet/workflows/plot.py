@@ -13,13 +13,15 @@ from bpnet.workflows.figure_kinds import KINDS, fitting
 from bpnet.workflows.figured_run import FiguredRun
 
 
-def plot(runs: Sequence[Path], kind: str) -> Figure:
+def plot(runs: Sequence[Path], kind: str, weights: Sequence[str] | None = None) -> Figure:
     """Return a figure of a kind; that of several runs is their curves.
+
+    `weights` names those that a loss surface is drawn over.
 
     Raises
     ------
     UsageError
-        There is no such kind, or it does not fit the run.
+        There is no such kind, it does not fit the run, or there is no such weight.
     RunError, DataError
         The run is damaged, or its table is not as it was.
     """
@@ -28,7 +30,9 @@ def plot(runs: Sequence[Path], kind: str) -> Figure:
             f"there is no figure '{kind}'; the figures are {', '.join(KINDS)}"
             f"{did_you_mean(kind, KINDS)}"
         )
-    opened = [FiguredRun(run) for run in runs]
+    if weights and kind != "loss-surface":
+        raise UsageError(f"--weight is for the figure loss-surface, not for {kind}; leave it out")
+    opened = [FiguredRun(run, weights) for run in runs]
     if len(opened) > 1:
         if kind != "curves":
             raise UsageError(

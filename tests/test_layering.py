@@ -23,6 +23,7 @@ LAYERS = (
     "workflows",
     "figures",
     "checks",
+    "tracing",
     "models",
     "runs",
     "scoring",

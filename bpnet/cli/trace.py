@@ -13,6 +13,7 @@ EXAMPLES = """\
 bpnet trace configs/tutorials/sigmoid-2-2-1.yaml
 bpnet trace configs/iris.yaml --row 51 --digits 4
 bpnet trace runs/iris-001 --row 1,51,101 --steps 2 --markdown
+bpnet trace configs/iris.yaml --latex > handout.tex
 """
 
 
@@ -42,12 +43,17 @@ def trace(
         bool, typer.Option("--json", help="Print every number as one JSON document.")
     ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="Print each number as a sentence.")
+    ] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX document.")] = False,
 ) -> None:
     """Show the numbers of a training step, forward and backward.
 
-    Weighted sums, activations, the loss, deltas by the chain rule, gradients and new weights, each
-    as an equation. The rows traced form one batch. Of a large network, only the largest
-    contributions are shown, and the number of others.
+    How cells became inputs, weighted sums, activations, the loss, deltas by the chain rule,
+    gradients, the optimizer's averages and new weights: each with its equation, in float64. The
+    rows traced form one batch. Of a large network, only the largest contributions are shown, and
+    the number of others.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
@@ -55,11 +61,13 @@ def trace(
         from bpnet.config.loading import read_config
         from bpnet.errors import UsageError
         from bpnet.reports.outline import as_markdown, as_text
-        from bpnet.reports.trace import trace_lines
+        from bpnet.reports.trace import latex_document, trace_data, trace_lines, words_lines
         from bpnet.workflows.trace import trace_rows
 
-        if as_json and markdown:
-            raise UsageError("--json and --markdown cannot be combined; give one of them")
+        formats = {"json": as_json, "latex": latex, "markdown": markdown, "words": words}
+        chosen = [f"--{name}" for name, wanted in formats.items() if wanted]
+        if len(chosen) > 1 and set(chosen) != {"--markdown", "--words"}:
+            raise UsageError(f"{' and '.join(chosen)} cannot be combined; give one of them")
         is_run = is_dir(subject) or not (is_file(subject) or subject.suffix in {".yaml", ".yml"})
         if is_run and settings:
             raise UsageError(
@@ -70,8 +78,11 @@ def trace(
         for warning in traced.warnings:
             console.print_warning(warning)
         if as_json:
-            console.print_json({"subject": str(subject), **traced.as_data()})
+            console.print_json(trace_data(str(subject), traced))
             return
-        lines = trace_lines(str(subject), traced, digits)
+        if latex:
+            console.print_result(latex_document(str(subject), traced, digits), verbatim=True)
+            return
+        lines = (words_lines if words else trace_lines)(str(subject), traced, digits)
         text = (as_markdown if markdown else as_text)(lines).removesuffix("\n")
         console.print_result(text, verbatim=markdown)

@@ -133,6 +133,8 @@ class Network:
         self.rows_apart = False
         """True if `scores` and `predict` give a row the same bits whatever rows are around it: by
         pieces of one shape, and with BLAS on one thread. Other pieces are up to a tenth faster."""
+        self.draws_as = self.dtype
+        """The type in which layers draw, so that float64 can repeat what float32 has drawn."""
         if draws:
             self.initialize()
 
@@ -292,6 +294,7 @@ class Network:
                 # where z is to be seen, each layer's output is
                 takes_factors=not keeps_sums and following is not None and following.takes_factors,
                 factors=factors,
+                draws_as=self.draws_as,
             )
             bound.append(layer.bind(wiring))
             buffer, factors = bound[-1].output, bound[-1].factors

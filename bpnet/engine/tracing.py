@@ -3,8 +3,8 @@
 Forward, backward and update are those of the engine that trains; tracing adds none of its own.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.layers import Layer
 from bpnet.engine.layers.base import BoundActivation
 from bpnet.engine.layers.dropout import BoundDropout
+from bpnet.engine.layers.equilibrium import BoundEquilibrium
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
@@ -19,6 +20,36 @@ from bpnet.engine.network import Network
 from bpnet.engine.objective import Objective
 from bpnet.engine.parameters import Vector
 from bpnet.engine.penalties import Penalty
+from bpnet.engine.randomness import Purpose, generator
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """The states of an equilibrium layer on the way to rest, an array (B, units) for each step."""
+
+    units: list[Array]
+    """y after each step of the forward pass, which begins at 0."""
+    errors: list[Array]
+    """v after each step of the backward pass, which begins at dL/dy; empty in a search."""
+    units_after: list[Array]
+    """y after each step of the pass with the new, or the tried, parameters."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of an optimizer that searches."""
+
+    layer: int
+    """The layer, from 0, one of whose parameters is changed."""
+    name: str
+    """The name of the parameter array."""
+    index: tuple[int, ...]
+    """The entry that is changed."""
+    noise: float
+    """What was drawn: the change in units of the learning rate."""
+    loss: float
+    """The loss with the change."""
+    kept: bool
 
 
 @dataclass(frozen=True)
@@ -51,6 +82,16 @@ class LayerTrace:
     """Each running statistic after the step."""
     dropout_rate: float = 0.0
     """The rate of dropout in this step."""
+    clipped: dict[str, Array] = field(default_factory=dict)
+    """The gradient of each parameter after clipping, which the optimizer reads."""
+    slots_before: dict[str, dict[str, Array]] = field(default_factory=dict)
+    """The optimizer's arrays by their name and the parameter's, before the step."""
+    slots_after: dict[str, dict[str, Array]] = field(default_factory=dict)
+    """The optimizer's arrays after the step."""
+    relaxation: Relaxation | None = None
+    """How the units of an equilibrium layer settled; None for other layers."""
+    tried: dict[str, Array] = field(default_factory=dict)
+    """Each parameter in the trial of a search; empty where the optimizer takes steps."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +118,9 @@ class StepTrace:
     """The loss of all rows, penalty included."""
     score_gradients: Array
     """dL/d score (B, O)."""
-    gradient_norm: float
-    """Norm of the whole gradient before clipping."""
-    clipped_norm: float
+    gradient_norm: float | None
+    """Norm of the whole gradient before clipping; None in a search, which has no gradient."""
+    clipped_norm: float | None
     """Norm of the whole gradient after clipping."""
     loss_after: float
     """The loss with the new parameters, as are the numbers below."""
@@ -87,7 +128,19 @@ class StepTrace:
     sums_after: list[Array | None]
     """z (B, O) of each layer, None where it has no sums."""
     outputs_after: list[Array]
-    """Outputs (B, O) of each layer."""
+    """Outputs (B, O) of each layer; in a search all of these are those of the trial."""
+    place: tuple[int, int, int] = (0, 1, 1)
+    """The step in the whole training, from 0, the steps of an epoch, and the epochs."""
+    count: int = 1
+    """The number of this step to the optimizer."""
+    momentum_product: float = 1.0
+    """The product of the momenta up to this step, which only NAdam has."""
+    reduction: float = 1.0
+    """The factor of the rate to which a schedule that waits for a plateau has come."""
+    hard_targets: Array | None = None
+    """The targets (B, O) before label smoothing."""
+    trial: Trial | None = None
+    """What a search tried; None where the optimizer takes steps."""
 
 
 @dataclass(frozen=True)
@@ -134,15 +187,13 @@ def trace(
     Raises
     ------
     ValueError
-        If the optimizer follows no gradient, or the rows do not fit the network.
+        If the optimizer solves for its steps, or the rows do not fit the network.
     """
-    if training.optimizer.searches:
+    if training.optimizer.full_batch:
         kind = getattr(training.optimizer, "kind", "")
         raise ValueError(
             f"the optimizer {kind} tries out steps for all rows at once, rather than follow a "
             "gradient"
-            if training.optimizer.full_batch
-            else f"the optimizer {kind} follows no gradient"
         )
     tracer = _Tracer(training, network, loss, rows, position or Position())
     with np.errstate(all="ignore"):
@@ -193,32 +244,57 @@ class _Tracer:
         network, objective, position = self._network, self._objective, self._position
         epochs, within = divmod(step, position.steps_per_epoch)
         epoch = position.epochs_done + epochs + 1
+        searches = self._training.optimizer.searches
         if within == 0:
             network.begin_epoch(epoch)
-        network.progress.move(self._place(step), position.steps_per_epoch, self._training.epochs)
+            if searches:
+                self._state.generators = [
+                    generator(seed, Purpose.PERTURBATION, epoch) for seed in network.seeds
+                ]
+        place = self._place(step), position.steps_per_epoch, self._training.epochs
+        network.progress.move(*place)
         statistics_before = self._by_layer(network.statistics)
         with network.rehearsed():
             objective.forward_again()
             slopes = [_slopes(bound) for bound in self._layers]
         with network.rehearsed():  # for the pass after the step, which draws the same
             # again, since an activation may use up what its derivative is made of
+            self._watch_relaxations()
             loss = float(objective.forward_again()[0])
             statistics_after = self._by_layer(network.statistics)
             statistics = network.statistics.flat.copy()
+        units = self._watch_relaxations()
         score_gradients = _by_row(objective.loss.gradient)
         before = self._by_layer(network.parameters)
-        flows = self._backward(objective.loss.gradient)
-        objective.penalty.add_gradient()
-        gradients = self._by_layer(network.gradients)
         forward = self._forward()
         inputs = [_by_row(objective.batch.x), *forward.outputs[:-1]]  # of each layer
-        gradient_norm, clipped_norm = self._clip()
+        targets = _by_row(objective.loss.t)
+        if searches:
+            network.gradient.fill(0)
+            flows = [_Backward(outputs * 0, None) for outputs in forward.outputs]
+        else:
+            flows = self._backward(objective.loss.gradient)
+            objective.penalty.add_gradient()
+        errors = self._watch_relaxations()
+        gradients = self._by_layer(network.gradients)
         left_out = [_left_out(bound) for bound in self._layers]
-        learning_rate = self._update(step)
-        after = self._by_layer(network.parameters)
-        loss_after = float(objective.forward_again()[0])
+        slots_before = self._slots()
+        learning_rate = self._learning_rate(step)
+        trial, tried = None, None
+        gradient_norm: float | None = None
+        clipped_norm: float | None = None
+        if searches:
+            trial, tried, forward_after = self._search(learning_rate, loss)
+            clipped, loss_after = gradients, trial.loss if trial.kept else loss
+        else:
+            gradient_norm, clipped_norm = self._clip()
+            clipped = self._by_layer(network.gradients)
+            self._training.optimizer.step(self._state, learning_rate)
+            loss_after = float(objective.forward_again()[0])
+            forward_after = self._forward()
+        units_after = self._watch_relaxations()
         network.statistics.flat[:] = statistics
-        forward_after = self._forward()
+        after, slots_after = self._by_layer(network.parameters), self._slots()
         return StepTrace(
             epoch=epoch,
             number=within + 1,
@@ -239,12 +315,19 @@ class _Tracer:
                     statistics_before=statistics_before[k],
                     statistics_after=statistics_after[k],
                     dropout_rate=_dropout_rate(self._layers[k]),
+                    clipped=clipped[k],
+                    slots_before=slots_before[k],
+                    slots_after=slots_after[k],
+                    relaxation=Relaxation(units[k], errors[k], units_after[k])
+                    if isinstance(self._layers[k], BoundEquilibrium)
+                    else None,
+                    tried=tried[k] if tried else {},
                 )
                 for k, layer in enumerate(network.layers)
             ],
             scores=forward.scores,
             predictions=forward.predictions,
-            targets=_by_row(objective.batch.y),
+            targets=targets,
             weights=self._rows.weights,
             loss=loss,
             score_gradients=score_gradients,
@@ -254,7 +337,63 @@ class _Tracer:
             predictions_after=forward_after.predictions,
             sums_after=forward_after.sums,
             outputs_after=forward_after.outputs,
+            place=place,
+            count=self._state.count,
+            momentum_product=self._state.momentum_product,
+            reduction=position.reduction,
+            hard_targets=np.array(self._rows.y),
+            trial=trial,
         )
+
+    def _search(self, rate: float, loss: float) -> tuple[Trial, list[dict[str, Array]], _Forward]:
+        """Let the optimizer try other parameters; return the trial, those, and their pass."""
+        network = self._network
+        before = network.theta.copy()
+        seen: dict[str, Any] = {}
+
+        def evaluate() -> Array:
+            seen["theta"] = network.theta.copy()
+            seen["parameters"] = self._by_layer(network.parameters)
+            seen["loss"] = self._objective.forward_again()
+            seen["forward"] = self._forward()
+            return np.asarray(seen["loss"])
+
+        self._training.optimizer.search(self._state, rate, np.array([loss]), evaluate)
+        change = (seen["theta"] - before)[0]
+        place = int(np.argmax(np.abs(change)))
+        names = list(network.parameters.views)
+        which = next(k for k, block in enumerate(network.blocks) if place < block.columns.stop)
+        block, (_, layer, name) = network.blocks[which], names[which].split(".")
+        index = np.unravel_index(place - block.columns.start, block.parameter.shape)
+        trial = Trial(
+            layer=int(layer),
+            name=name,
+            index=tuple(int(i) for i in index),
+            noise=float(change[place]) / rate,
+            loss=float(seen["loss"][0]),
+            kept=bool((network.theta == seen["theta"]).all()),
+        )
+        return trial, seen["parameters"], seen["forward"]
+
+    def _watch_relaxations(self) -> list[list[Array]]:
+        """Return the states (B, units) of the last relaxation in each layer, and begin anew."""
+        watched: list[list[Array]] = []
+        for bound in self._layers:
+            states = bound.states or [] if isinstance(bound, BoundEquilibrium) else []
+            watched.append([_by_row(state) for state in states])
+            if isinstance(bound, BoundEquilibrium):
+                bound.states = []
+        return watched
+
+    def _slots(self) -> list[dict[str, dict[str, Array]]]:
+        """Return copies of the optimizer's arrays for each layer's parameters."""
+        slots: list[dict[str, dict[str, Array]]] = [{} for _ in self._layers]
+        for slot, array in self._state.slots.items():
+            for path, block in zip(self._network.declared, self._network.blocks, strict=True):
+                _, layer, name = path.split(".")
+                part = array[0, block.columns].reshape(block.parameter.shape).copy()
+                slots[int(layer)].setdefault(slot, {})[name] = part
+        return slots
 
     def _by_layer(self, vector: Vector) -> list[dict[str, Array]]:
         """Return copies of each layer's parameters, or of their gradients, by name."""
@@ -295,15 +434,13 @@ class _Tracer:
         clipping.clip(gradient)
         return norm, float(np.linalg.norm(gradient))
 
-    def _update(self, step: int) -> float:
-        """Let the optimizer move the parameters, and return the learning rate of the step."""
+    def _learning_rate(self, step: int) -> float:
+        """Return the learning rate of the step."""
         training, position = self._training, self._position
         factor = training.schedule.factor(
             self._place(step), position.steps_per_epoch, training.epochs
         )
-        rate = training.learning_rate * factor * position.reduction
-        training.optimizer.step(self._state, rate)
-        return rate
+        return training.learning_rate * factor * position.reduction
 
     def _place(self, step: int) -> int:
         """Return the step's place in the whole training."""

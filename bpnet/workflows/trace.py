@@ -1,8 +1,8 @@
 """Tracing: from a config, or a run, to every number of its next training steps."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare_opened
 from bpnet.preparation.preset import one_network, open_with_preset
 from bpnet.runs import directory
+from bpnet.tracing.explain import Subject, explain
+from bpnet.tracing.structure import Explanation
 from bpnet.workflows.trace_position import (
     kept_weights,
     notes_on_batch,
@@ -28,9 +30,12 @@ from bpnet.workflows.trace_position import (
     position_after,
     steps_per_epoch,
 )
+from bpnet.workflows.traced_rows import read_rows
 from bpnet.workflows.training_table import reopen_table
 
 MAX_TRACED_ROWS = 16
+PRECISION: Literal["float64"] = "float64"
+"""The type in which a trace computes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Trace:
     rows: list[int]
     """Row numbers, counted from 1."""
     steps: list[StepTrace]
+    explanation: Explanation
+    """Every number with its equation."""
     notes: list[str]
     """Remarks on steps that differ from those of the training, and on what layers do with rows."""
     warnings: list[str]
@@ -85,8 +92,13 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         paths, loaded, run_model = _open_run(subject)
         model = run_model.model.members[0]
     opened = open_with_preset(loaded)
-    prepared = prepare_opened(replace(opened, loaded=one_network(opened.loaded)))
-    model = (model or build_model(prepared)).select([0])
+    single, precision = one_network(opened.loaded), opened.loaded.config.training.precision
+    prepared = prepare_opened(
+        replace(opened, loaded=single.override([f"training.precision={PRECISION}"]))
+    )
+    model = in_float64((model or build_model(prepared)).select([0]))
+    # so that dropout leaves out what it does in training
+    model.network.draws_as = np.dtype(precision)
     if paths is None:
         initialize_by_rows(model.network, prepared.rows["train"])
     numbers = _row_numbers(wanted, prepared)
@@ -104,6 +116,11 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         )
     notes += _notes_on_members(opened.loaded.config)
     notes += notes_on_batch(model.network, training, train_rows, numbers)
+    if precision != PRECISION:
+        notes.append(
+            f"computed in {PRECISION}, so that each equation can be checked; the training computes "
+            f"in {precision}, and differs from the seventh digit on"
+        )
     try:
         traced = trace(training, model.network, loss, _rows(prepared, numbers), steps, position)
     except ValueError as error:
@@ -117,7 +134,25 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
                 "trace fewer steps (--steps), or lower training.learning_rate"
             )
     warnings = [*(run_model.notes if run_model else []), *_warnings(model, prepared, numbers)]
-    return Trace(model, training, numbers, traced, notes, warnings)
+    explained = Subject(
+        model.network,
+        training,
+        loss,
+        model.description.encoder,
+        prepared.target,
+        read_rows(prepared, numbers),
+    )
+    return Trace(model, training, numbers, traced, explain(explained, traced), notes, warnings)
+
+
+def in_float64(model: Model) -> Model:
+    """Return the model with its parameters in float64."""
+    description = replace(model.description, precision=PRECISION)
+    network = description.network(draws=False)
+    network.theta[:] = model.network.theta
+    network.statistics.flat[:] = model.network.statistics.flat
+    network.awaits_rows = model.network.awaits_rows
+    return Model(description, network)
 
 
 def _open_run(run: Path) -> tuple[directory.RunPaths, LoadedConfig, RunModel]:
@@ -225,6 +260,7 @@ def _step(step: StepTrace) -> dict[str, Any]:
         "clipped_norm": step.clipped_norm,
         "score_gradients": step.score_gradients.tolist(),
         "loss_after": step.loss_after,
+        "trial": None if step.trial is None else asdict(step.trial),
         "predictions_after": step.predictions_after.tolist(),
         "sums_after": [None if sums is None else sums.tolist() for sums in step.sums_after],
         "outputs_after": [outputs.tolist() for outputs in step.outputs_after],
@@ -241,6 +277,7 @@ def _layer(layer: LayerTrace) -> dict[str, Any]:
         name: {
             "before": layer.before[name].tolist(),
             "gradient": layer.gradients[name].tolist(),
+            "clipped": layer.clipped[name].tolist(),
             "after": layer.after[name].tolist(),
         }
         for name in layer.before
@@ -249,10 +286,18 @@ def _layer(layer: LayerTrace) -> dict[str, Any]:
         name: {"before": before.tolist(), "after": layer.statistics_after[name].tolist()}
         for name, before in layer.statistics_before.items()
     }
+    optimizer = {
+        slot: {
+            name: {"before": before.tolist(), "after": layer.slots_after[slot][name].tolist()}
+            for name, before in arrays.items()
+        }
+        for slot, arrays in layer.slots_before.items()
+    }
     return {
         "kind": layer.layer.kind,  # type: ignore[attr-defined]
         **arrays,
         "left_out": None if layer.left_out is None else layer.left_out.tolist(),
         "parameters": parameters,
         "statistics": statistics,
+        "optimizer": optimizer,
     }

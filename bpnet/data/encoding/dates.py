@@ -107,7 +107,7 @@ class DateColumn(EncodedColumn):
 
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the parts."""
-        days = self._days(column)
+        days = self.days(column)
         missing = np.isnan(days)
         if missing.any():
             if self.fill is None:
@@ -126,7 +126,7 @@ class DateColumn(EncodedColumn):
                 k += 2
         return missing
 
-    def _days(self, column: Column) -> Floats:
+    def days(self, column: Column) -> Floats:
         """Return the days (N,) of the cells; raise CellParseError with advice."""
         form = self.format
         try:

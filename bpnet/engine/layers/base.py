@@ -46,6 +46,8 @@ class Wiring:
     """The factors of the inputs that the layer before leaves to this one's weights."""
     progress: Progress = field(default_factory=Progress)
     """Place in the training, for settings with a schedule."""
+    draws_as: np.dtype | None = None
+    """The type in which random numbers are drawn; None for the input's own."""
 
     def empty(self, units: int) -> Array:
         """Return a new buffer (R, units, B) of the input's type."""

@@ -64,6 +64,11 @@ class BoundDropout(BoundLayer):
         self.output = wiring.empty(wiring.x.shape[1])
         # m / (1 - rate) (R, I, B), in C order since a generator fills each replica's part at once
         self._mask = np.empty(self.output.shape, self.output.dtype)
+        # what is drawn, in the mask itself where both are of one type, and what it is compared with
+        self._uniform, self._least = self._mask, self.rates
+        if wiring.draws_as not in (None, self._mask.dtype):
+            self._uniform = np.empty(self._mask.shape, wiring.draws_as)
+            self._least = self.rates.astype(wiring.draws_as)
 
     def forward(self) -> None:
         """Draw a mask m and write y = m x / (1 - rate)."""
@@ -72,9 +77,9 @@ class BoundDropout(BoundLayer):
 
     def _draw(self) -> None:
         """Write m / (1 - rate)."""
-        for mask, generator in zip(self._mask, self._generators, strict=True):
-            generator.random(out=mask, dtype=mask.dtype)
-        np.greater_equal(self._mask, self.rates, out=self._mask)  # uniform in [0, 1) -> 0 or 1
+        for uniform, generator in zip(self._uniform, self._generators, strict=True):
+            generator.random(out=uniform, dtype=uniform.dtype)
+        np.greater_equal(self._uniform, self._least, out=self._mask)  # uniform in [0, 1) -> 0 or 1
         np.multiply(self._mask, self._scales, out=self._mask)  # m / (1 - rate)
 
     @property

@@ -110,6 +110,8 @@ class BoundEquilibrium(BoundLayer):
             wiring.empty(layer.units) for _ in range(5)
         )
         self._scratch = layer.activation.scratch(self._z)
+        self.states: list[Array] | None = None
+        """Where a relaxation leaves a copy of each state (R, units, B), if there is such a list."""
         first = layer.units - layer.outputs(wiring.x.shape[1])
         self.output = self.y[:, first:]  # a view
         # a replica's rows settle together, or each by itself
@@ -187,6 +189,8 @@ class BoundEquilibrium(BoundLayer):
             np.maximum.reduce(self._work, axis=self._together, out=self._change, keepdims=True)
             # before `_moving` changes, so that a replica takes the step in which it settles
             np.copyto(state, self._next, where=self._moving)
+            if self.states is not None:
+                self.states.append(state.copy())
             # false for nan: a replica that has lost its numbers rests, too
             np.logical_and(self._moving, self._change > self._limit, out=self._moving)
             if not self._moving.any():

@@ -67,11 +67,11 @@ class Optimizer(Component):
             self.slots,
             self.work_arrays,
             columns,
-            self._matrices(blocks),
+            self.matrices(blocks),
             progress,
         )
 
-    def _matrices(self, blocks: Sequence[Block]) -> dict[tuple[int, int], tuple[int, int]]:
+    def matrices(self, blocks: Sequence[Block]) -> dict[tuple[int, int], tuple[int, int]]:
         """Return the shapes of the matrices that the rule moves as such, by their columns' ends."""
         return {}
 

@@ -34,7 +34,8 @@ class Muon(DecoupledDecay):
     """Number of Newton-Schulz iterations."""
     work_arrays: ClassVar[int] = 4
 
-    def _matrices(self, blocks: Sequence[Block]) -> dict[tuple[int, int], tuple[int, int]]:
+    def matrices(self, blocks: Sequence[Block]) -> dict[tuple[int, int], tuple[int, int]]:
+        """Return the shapes of all weight matrices but the last, by their columns' ends."""
         shapes = {
             (block.columns.start, block.columns.stop): block.parameter.shape
             for block in blocks

@@ -1,0 +1,417 @@
+"""From the numbers of a trace to its explanation: each of them with its equation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet.data.encoding import Encoder
+from bpnet.data.targets import AnyTarget, Classes, Quantities
+from bpnet.engine.component import Array
+from bpnet.engine.layers import (
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Embedding,
+    Equilibrium,
+    LayerNormalization,
+    Parametric,
+    Periodic,
+    Scale,
+)
+from bpnet.engine.loop.settings import Training
+from bpnet.engine.losses import AnyLoss
+from bpnet.engine.network import Network
+from bpnet.engine.tracing import LayerTrace, StepTrace
+from bpnet.tracing.cells import Cell, scaled, unit_rows
+from bpnet.tracing.equilibrium import EquilibriumEquations
+from bpnet.tracing.expressions import (
+    Constant,
+    Expression,
+    Holds,
+    Quantity,
+    Symbol,
+)
+from bpnet.tracing.layer_kinds import (
+    DenseEquations,
+    DropoutEquations,
+    EmbeddingEquations,
+    ParametricEquations,
+    PeriodicEquations,
+    ScaleEquations,
+)
+from bpnet.tracing.layers import (
+    MAX_UNITS,
+    LayerEquations,
+    LayerPass,
+    first_pass,
+    largest,
+    left_out,
+    parameter_sign,
+    row_prefix,
+    second_pass,
+)
+from bpnet.tracing.losses import LossEquations, loss_rule
+from bpnet.tracing.normalization import NormalizationEquations
+from bpnet.tracing.optimizers import rule
+from bpnet.tracing.schedules import learning_rate
+from bpnet.tracing.structure import (
+    Entry,
+    ExplainedStep,
+    Explanation,
+    Number,
+    Place,
+    Remark,
+    Section,
+    Summary,
+)
+from bpnet.tracing.update import UpdateEquations
+
+MAX_INPUTS = 24
+"""The number of inputs of a row that are shown."""
+_FEW = 4
+"""Outputs, or parameters, up to which the summary has a column for each."""
+
+SIGN = (
+    "delta = f'(z)·dL/da is dL/dz, so a weight moves against it; texts that call target - output "
+    "the error give delta the other sign"
+)
+
+LAYERS: Mapping[type, type[LayerEquations]] = {
+    Dense: DenseEquations,
+    Equilibrium: EquilibriumEquations,
+    Dropout: DropoutEquations,
+    BatchNormalization: NormalizationEquations,
+    LayerNormalization: NormalizationEquations,
+    Scale: ScaleEquations,
+    Parametric: ParametricEquations,
+    Periodic: PeriodicEquations,
+    Embedding: EmbeddingEquations,
+}
+"""The equations of each kind of layer."""
+
+
+@dataclass(frozen=True)
+class RowWeight:
+    """What the weight of a row is made of; None where the config sets no such weight."""
+
+    equation: Expression
+    value: float
+
+
+@dataclass(frozen=True)
+class TracedRow:
+    """A row of the table: its cells and its target, before they are numbers of the network."""
+
+    number: int
+    """Its number in the table, from 1."""
+    cells: Sequence[Cell]
+    targets: Sequence[float]
+    """The number of its class, from 0, or the values of its targets."""
+    weight: RowWeight | None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is traced: the network with its training, and how a table becomes its inputs."""
+
+    network: Network
+    training: Training
+    loss: AnyLoss
+    encoder: Encoder
+    target: AnyTarget
+    rows: Sequence[TracedRow]
+
+
+def explain(subject: Subject, steps: Sequence[StepTrace]) -> Explanation:
+    """Return the explanation of traced steps."""
+    return Explanation(
+        rows=[_row_section(subject, row, steps[0]) for row in range(len(subject.rows))],
+        steps=[_Step(subject, step, k).explained for k, step in enumerate(steps, start=1)],
+        summary=_summary(subject, steps),
+    )
+
+
+def output_names(target: AnyTarget, outputs: int) -> list[str]:
+    """Return the name of each output: a class, a label or a quantity."""
+    if not isinstance(target, Classes):
+        return target.names
+    return target.classes if outputs > 1 else target.classes[1:]
+
+
+def _row_section(subject: Subject, row: int, step: StepTrace) -> Section:
+    """Return how a row of the table became inputs, targets and a weight."""
+    traced = subject.rows[row]
+    entries = [*_inputs(subject, row, step), *_targets(subject, row, step)]
+    if traced.weight is not None:
+        entries.append(
+            Number(
+                "weight of the row",
+                Symbol("w"),
+                traced.weight.equation,
+                traced.weight.value,
+                Place("rows", row=traced.number),
+                "its weight, by which its loss is multiplied",
+            )
+        )
+    return Section("rows", f"Row {traced.number}", 3, entries)
+
+
+def _inputs(subject: Subject, row: int, step: StepTrace) -> Iterator[Entry]:
+    """Yield the equations of a row's inputs."""
+    traced, names = subject.rows[row], subject.encoder.inputs
+    cells = traced.cells
+    equations = [equation for cell in cells for equation in cell.equations]
+    if subject.encoder.unit_rows:
+        numeric = list(subject.encoder.numeric.values())
+        for place, scaled_input in zip(
+            numeric, unit_rows([equations[i] for i in numeric]), strict=True
+        ):
+            equations[place] = scaled_input
+    i = 0
+    for cell in cells:
+        single = len(cell.equations) == 1
+        if i < MAX_INPUTS and not single:
+            yield Remark(f"{cell.column} = {cell.text}")
+        for _ in cell.equations:
+            if i < MAX_INPUTS:
+                yield Number(
+                    f"input {names[i]}",
+                    Symbol("x", (i + 1,)),
+                    equations[i],
+                    float(step.layers[0].inputs[row, i]),
+                    Place("rows", row=traced.number, unit=i + 1),
+                    f"{cell.column} = {cell.text} ->" if single else names[i],
+                )
+            i += 1
+    yield from left_out(max(len(names) - MAX_INPUTS, 0), "inputs", "higher numbers")
+
+
+def _targets(subject: Subject, row: int, step: StepTrace) -> Iterator[Entry]:
+    """Yield the equations of a row's targets."""
+    target, traced = subject.target, subject.rows[row]
+    values = step.targets if step.hard_targets is None else step.hard_targets
+    width = values.shape[1]
+    names = output_names(target, width)
+    if isinstance(target, Classes):
+        number = int(traced.targets[0]) + 1
+        label = target.classes[number - 1]
+        yield Remark(f"{target.name} = {label}: class {number} of {len(target.classes)}")
+    for unit in range(min(width, MAX_UNITS)):
+        if isinstance(target, Classes):
+            place = unit + 1 if width > 1 else 2
+            equation: Expression = Holds(
+                Quantity(Symbol("class"), float(int(traced.targets[0]) + 1)),
+                "=",
+                Constant(float(place)),
+            )
+            label = f"target {names[unit]}"
+        else:
+            cell = Quantity(Symbol(names[unit], is_name=True), float(traced.targets[unit]))
+            equation = scaled(target.scales[unit], cell) if isinstance(target, Quantities) else cell
+            label = f"target {names[unit]} = {traced.targets[unit]:.10g} ->"
+        yield Number(
+            f"target {names[unit]}",
+            Symbol("t", (unit + 1,)),
+            equation,
+            float(values[row, unit]),
+            Place("rows", row=traced.number, unit=unit + 1),
+            label,
+        )
+    yield from left_out(max(width - MAX_UNITS, 0), "targets", "higher numbers")
+
+
+class _Step:
+    """Explains one step."""
+
+    def __init__(self, subject: Subject, step: StepTrace, number: int) -> None:
+        self._subject, self._step, self._number = subject, step, number
+        self._rows = [row.number for row in subject.rows]
+        self._layers = [
+            LAYERS[_kind(layer)](k, layer, self._rows) for k, layer in enumerate(step.layers)
+        ]
+        width = step.scores.shape[1]
+        self._loss = LossEquations(
+            subject.loss,
+            step,
+            self._rows,
+            subject.training,
+            output_names(subject.target, width),
+            list(self._weights()),
+        )
+        self._update = UpdateEquations(step, subject.training, subject.network, self._layers)
+
+    @property
+    def explained(self) -> ExplainedStep:
+        """The step with all its sections."""
+        sections = [
+            *self._forward(),
+            Section(
+                "loss", f"Loss: {loss_rule(self._subject.loss)}", 2, list(self._loss.entries())
+            ),
+            *(self._search() if self._step.trial else [*self._backward(), *self._updates()]),
+            *self._after(),
+        ]
+        return ExplainedStep(self._number, self._step.epoch, sections)
+
+    def _weights(self) -> Iterator[tuple[str, Array, Array]]:
+        """Yield the sign of each weight array, and the array before and after."""
+        for path, parameter in self._subject.network.declared.items():
+            if parameter.is_weight:
+                _, k, name = path.split(".")
+                layer = self._step.layers[int(k)]
+                sign = f"{parameter_sign(layer.layer, name)}{int(k) + 1}"
+                yield sign, layer.before[name], (layer.tried or layer.after)[name]
+
+    def _forward(self) -> Iterator[Section]:
+        yield Section("forward", "Forward", 2)
+        for k, layer in enumerate(self._step.layers):
+            yield self._layer_section(k, first_pass(layer))
+
+    def _layer_section(self, k: int, passed: LayerPass) -> Section:
+        entries = list(self._layers[k].forward(passed))
+        return Section(passed.phase, layer_title(k, self._step.layers[k]), 3, entries, k + 1)
+
+    def _backward(self) -> Iterator[Section]:
+        yield Section("backward", "Backward, with the weights as they were", 2, [Remark(SIGN)])
+        trained = [k for k, layer in enumerate(self._step.layers) if layer.before]
+        for k in range(len(self._step.layers) - 1, (trained or [0])[0] - 1, -1):
+            title = layer_title(k, self._step.layers[k])
+            yield Section("backward", title, 3, list(self._backward_entries(k)), k + 1)
+
+    def _backward_entries(self, k: int) -> Iterator[Entry]:
+        layer, equations = self._step.layers[k], self._layers[k]
+        if k + 1 < len(self._layers):
+            yield Remark(f"dL/da = {self._layers[k + 1].sends_back} of layer {k + 2}")
+        if equations.backward_rule:
+            yield Remark(equations.backward_rule)
+        flows = layer.output_gradients
+        sizes = flows if equations.deltas is None else equations.deltas
+        if sizes.shape != flows.shape:  # of units that the next layer does not read
+            sizes = flows
+        shown, others = largest(np.abs(sizes).max(axis=0), MAX_UNITS)
+        for row in range(len(self._rows)):
+            yield from equations.in_order(
+                [
+                    [self._arriving_number(k, row, unit), *equations.backward(row, unit)]
+                    for unit in shown
+                ]
+            )
+        yield from left_out(others, "units", "smaller deltas")
+        yield from equations.backward_batch()
+
+    def _arriving_number(self, k: int, row: int, unit: int) -> Number:
+        equations = self._layers[k]
+        flow, arriving = equations.flow(row, unit), self._arriving(k, row, unit)
+        name = "gradient by the activation"
+        return equations.unit_number(name, flow, arriving, "backward", row, unit)
+
+    def _arriving(self, k: int, row: int, unit: int) -> Expression:
+        """Return dL/da of a unit: from the layer after its own, or from the loss."""
+        if k + 1 < len(self._layers):
+            return self._layers[k + 1].input_gradient(row, unit)
+        base = "dL/dz" if self._subject.loss.kind.endswith("cross_entropy") else "dL/dy"
+        value = self._step.score_gradients[row, unit]
+        return Quantity(Symbol(base, (unit + 1,)), float(value))
+
+    def _updates(self) -> Iterator[Section]:
+        yield self._update_heading("Gradient and update")
+        for k, layer in enumerate(self._step.layers):
+            if layer.before:
+                entries = list(self._update.entries(k))
+                yield Section("update", layer_title(k, layer), 3, entries, k + 1)
+
+    def _update_heading(self, title: str) -> Section:
+        training, step = self._subject.training, self._step
+        entries: list[Entry] = []
+        if not training.optimizer.searches:
+            entries.append(Remark(rule(training.optimizer)))
+        rate = learning_rate(training, step)
+        if rate is not None:
+            entries.append(Remark(f"the rate is that of step {step.number} of epoch {step.epoch}"))
+            entries.append(
+                Number("learning rate", Symbol("η"), rate, step.learning_rate, Place("update"))
+            )
+        if step.clipped_norm != step.gradient_norm:
+            entries.append(Remark("g is clipped before the step"))
+            entries += self._update.clipping()
+        heading = f"{title} ({training.optimizer.kind}, learning rate {step.learning_rate:.10g})"
+        return Section("update", heading, 2, entries)
+
+    def _search(self) -> Iterator[Section]:
+        heading = self._update_heading("Trial")
+        assert self._step.trial is not None
+        k = self._step.trial.layer
+        remark = Remark("one parameter, chosen by chance or in turn, is changed by η·n")
+        yield Section("update", heading.title, 2, [remark, *heading.entries])
+        title = layer_title(k, self._step.layers[k])
+        yield Section("update", title, 3, list(self._update.trial()), k + 1)
+
+    def _after(self) -> Iterator[Section]:
+        trial = self._step.trial
+        title = "Forward again, with the new weights"
+        yield Section("after", title if trial is None else "Forward again, as tried", 2)
+        for k in range(len(self._layers)):
+            yield self._layer_section(k, second_pass(self._step, k))
+        entries = list(self._loss.entries_after())
+        yield Section("after", "Loss", 3, entries)
+        if trial is not None:
+            verdict = (
+                "kept, since the loss is lower" if trial.kept else "undone: the loss is no lower"
+            )
+            yield Section(
+                "after", "Verdict", 3, [Remark(f"the change is {verdict}"), *self._update.verdict()]
+            )
+
+
+def _kind(layer: LayerTrace) -> type:
+    """Return the class of a layer, by which its equations are found."""
+    return next(kind for kind in type(layer.layer).__mro__ if kind in LAYERS)
+
+
+def layer_title(k: int, layer: LayerTrace) -> str:
+    """Return the heading of a layer, counted from 0."""
+    activation = getattr(layer.layer, "activation", None)
+    function = f", {activation.kind}" if activation is not None else ""
+    units = layer.outputs.shape[1]
+    size = "1 unit" if units == 1 else f"{units} units"
+    return f"Layer {k + 1} ({layer.layer.kind}, {size}{function})"  # type: ignore[attr-defined]
+
+
+def _summary(subject: Subject, steps: Sequence[StepTrace]) -> Summary:
+    """Return the table of all steps."""
+    first, searches = steps[0], subject.training.optimizer.searches
+    columns = ["step", "epoch", "η", "L", *([] if searches else ["|g|"]), "L'"]
+    shown = list(np.ndindex(first.predictions.shape))
+    several = len(subject.rows) > 1
+    base = "p'" if subject.loss.kind.endswith("cross_entropy") else "y'"
+    # those of a trial may be undone
+    outputs = shown if len(shown) <= _FEW and not searches else []
+    for row, unit in outputs:
+        of_row = f"{row_prefix([one.number for one in subject.rows], row)}" if several else ""
+        columns.append(f"{of_row}{base}[{unit + 1}]")
+    entries = [
+        (k, name, tuple(int(i) for i in index))
+        for k, layer in enumerate(first.layers)
+        for name, before in layer.before.items()
+        for index in np.ndindex(before.shape)
+    ]
+    if len(entries) > _FEW:
+        entries = []
+    for k, name, index in entries:
+        places = ",".join(str(i + 1) for i in index)
+        columns.append(f"{parameter_sign(first.layers[k].layer, name)}{k + 1}'[{places}]")
+    rows = [
+        [
+            float(number),
+            float(step.epoch),
+            step.learning_rate,
+            step.loss,
+            *([] if step.gradient_norm is None else [step.gradient_norm]),
+            step.loss_after,
+            *(float(step.predictions_after[place]) for place in outputs),
+            *(float(step.layers[k].after[name][index]) for k, name, index in entries),
+        ]
+        for number, step in enumerate(steps, start=1)
+    ]
+    return Summary(columns, rows)

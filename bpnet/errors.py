@@ -48,7 +48,7 @@ class RunError(BpnetError):
 
 
 class CutOffRunError(RunError):
-    """A file of a run could not be written, which cut its training off; it can be resumed."""
+    """A file of a run could not be written, which cut off its training; it says what to do next."""
 
 
 class DivergedError(BpnetError):

@@ -112,6 +112,11 @@ class RunFile:
         """The run directory."""
         return self._path.parent
 
+    @property
+    def command(self) -> list[str]:
+        """The command line that began the run."""
+        return list(self._content["command"])
+
     def __enter__(self) -> Self:
         return self
 

@@ -13,8 +13,9 @@ from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
 from bpnet.engine.network import Network
 from bpnet.errors import CutOffRunError, RunError
-from bpnet.messages import shell_path
+from bpnet.messages import shell_path, shell_quoted
 from bpnet.models.threads import suited_threads
+from bpnet.paths import is_dir
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.workflows.interruption import Interruption, SecondInterruption, interruptible
@@ -125,14 +126,23 @@ class TrainingSession(ABC):
                 with suppress(RunError):  # the first error is the cause of those that follow
                     self.save("failed")
                 if isinstance(error, RunError):
-                    raise cut_off(error, self._file.folder) from error
+                    raise self._cut_off(error) from error
                 raise
             self.interruption.postponed = True  # from now on a signal is only noted
             try:
                 self.save(status)
             except RunError as error:
-                raise cut_off(error, self._file.folder) from error
+                raise self._cut_off(error) from error
         return status
+
+    def _cut_off(self, error: RunError) -> RunError:
+        if is_dir(self._file.folder):
+            return cut_off(error, self._file.folder)
+        command = " ".join(map(shell_quoted, self._file.command))
+        return CutOffRunError(
+            f"{self._file.folder}: the run directory is gone, and with it what was trained; "
+            f"train again: {command}"
+        )
 
     def on_write_error(self, error: RunError) -> None:
         """Raise the error of a log or a checkpoint, or warn of the first if the training goes on.

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -294,6 +295,27 @@ def test_the_first_run_of_a_grid_is_locked_until_the_last_has_ended(kind, table,
     KINDS[kind](table / "runs")
     assert locked == [True, True]
     assert not is_locked(table / "runs" / "case-001")
+
+
+@pytest.mark.parametrize("continues", [False, True])
+@pytest.mark.parametrize("kind", ["single", "cv", "cv of an ensemble", "folds", "grid"])
+def test_a_run_directory_that_is_gone_is_named(kind, continues, table, monkeypatch):
+    epochs = []
+
+    def remove(self, row, kept):
+        epochs.append(row["epoch"])
+        shutil.rmtree(self.run, ignore_errors=True)
+
+    monkeypatch.setattr(CutWatcher, "epoch", remove)
+    begin = trained(ONE) if kind == "single" else KINDS[kind]
+    rhythm = ["checkpoint.on_write_error=continue"] if continues else []
+    gone = r"\d: the run directory is gone, and with it what was trained; train again: bpnet"
+    with pytest.raises(RunError, match=gone) as caught:
+        begin(table / "runs", *OFTEN, *rhythm)
+    assert caught.value.exit_code == 5
+    assert len(caught.value.problems) == 1
+    assert list((table / "runs").iterdir()) == []
+    assert sorted(set(epochs)) == ([1, 2, 3, 4] if continues else [1])
 
 
 def test_changed_data_is_refused(table, steps):

@@ -1,7 +1,10 @@
 """splits.csv: the part of the split, or the fold, that each row of the table belongs to."""
 
+import contextlib
 import csv
-from collections.abc import Sequence
+import filecmp
+import secrets
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +12,8 @@ import numpy as np
 
 from bpnet.data.splitting import PARTS, PartNumbers
 from bpnet.errors import RunError
-from bpnet.runs.files import open_text, replacing, short_lines, write_csv
+from bpnet.paths import is_file
+from bpnet.runs.files import cannot_write, open_text, replacing, short_lines, write_csv
 
 if TYPE_CHECKING:
     from bpnet.preparation.folds import Fold
@@ -29,6 +33,28 @@ def write_splits(path: Path, parts: PartNumbers) -> None:
         for start in range(0, len(parts), _ROWS_AT_ONCE):
             numbered = enumerate(parts[start : start + _ROWS_AT_ONCE].tolist(), start=start + 1)
             file.write("".join([f"{row},{_WRITTEN[part]}\n" for row, part in numbered]).encode())
+
+
+def restore_splits(path: Path, write: Callable[[Path], None]) -> None:
+    """Write the split of a run that goes on again, if its file is gone.
+
+    `write` writes the split that the config draws, to a path. Raises RunError if the file has
+    another.
+    """
+    drawn = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    write(drawn)
+    try:
+        if is_file(path) and not filecmp.cmp(path, drawn, shallow=False):
+            raise RunError(
+                f"{path}: does not have the split that config.yaml draws, by which the run was "
+                "trained; restore both, or remove the file, which is then written again"
+            )
+        drawn.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            drawn.unlink()
 
 
 def read_splits(path: Path, rows: int) -> PartNumbers:

@@ -160,13 +160,9 @@ def _opened_run(
 ) -> tuple[RunPaths, RunFile]:
     """Return the run directory, with the config and the folds of the rows, and its run.json."""
     loaded = opened.loaded
-
-    def write(run: RunPaths, _name: str) -> None:
-        write_config(loaded.config, run_name(loaded), loaded.folder, run)
-        write_folds(run.splits, drawn, len(opened.target_values.values))
-
     return place.open(
-        write,
+        lambda path: write_folds(path, drawn, len(opened.target_values.values)),
+        lambda run, _: write_config(loaded.config, run_name(loaded), loaded.folder, run),
         seed=loaded.config.seed,
         data_sha256=opened.table.digest,
         start=start,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from bpnet.runs.journal import Journal
 from bpnet.runs.metrics import PartMetrics, deviations, mean_metrics
 from bpnet.runs.naming import run_name
 from bpnet.runs.run_file import Status
+from bpnet.runs.splits import restore_splits, write_splits
 from bpnet.workflows.grid_folds import ensemble_metric, plan_ensembles, train_ensembles
 from bpnet.workflows.grid_plan import GridPass, PlannedPoint, plan_points, ranking_of, split_seed
 from bpnet.workflows.grid_ranking import PointResult, rank, write_grid
@@ -196,6 +198,7 @@ class _PassSession(ReplicaSession):
             self._write_config(group.points[0], run)
         else:
             check_data(run, prepared.split.table.digest, prepared.split.table.name)
+            restore_splits(run.splits, partial(write_splits, parts=prepared.split.part_numbers))
             state = Checkpoints(run.checkpoints).latest()
         journal = Journal(
             run, prepared, grid.command, seeds, None if state is None else state["journal"], details

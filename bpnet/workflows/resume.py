@@ -1,10 +1,9 @@
 """Resuming: a run whose training was cut off, or is to have more epochs, goes on."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bpnet.config.loading import as_data, read_config
 from bpnet.engine.loop.fit import fit
@@ -13,7 +12,6 @@ from bpnet.errors import RunError, UsageError
 from bpnet.messages import shell_path, shell_quoted
 from bpnet.models.build import build_model
 from bpnet.models.training_metrics import training_metrics
-from bpnet.paths import is_file
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare_opened
 from bpnet.preparation.preset import open_with_preset
@@ -23,11 +21,11 @@ from bpnet.runs.directory import RunPaths
 from bpnet.runs.lock import RunLock
 from bpnet.runs.outcomes import SavedPasses
 from bpnet.runs.run_file import config_digest, known_config, read_run_file
-from bpnet.runs.splits import read_splits
+from bpnet.runs.splits import restore_splits, write_splits
 from bpnet.workflows.cv import CVResult, cross_validate_in
 from bpnet.workflows.grid import GridResult, train_grid_in
 from bpnet.workflows.grid_runs import grid_of, locked_folder
-from bpnet.workflows.run_place import ResumedRun, check_data
+from bpnet.workflows.run_place import OF_PASSES, ResumedRun, check_data, train_again
 from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import TrainResult, resume_training
 from bpnet.workflows.train_folds import FoldsResult, train_folds_in
@@ -101,6 +99,12 @@ def _resume(
             f"{run.folder}: an earlier bpnet trained it, which saved no checkpoints; train again: "
             f"bpnet train {shell_path(run.config)}"
         )
+    if force and kind in OF_PASSES:
+        raise UsageError(
+            f"--force: {run.folder} goes on only with the data and the config that it began with, "
+            "by which some of its networks may have been trained; leave it out, or train again: "
+            f"{train_again(run, content)}"
+        )
     if kind == "grid":
         if assignments:
             raise UsageError(
@@ -108,31 +112,35 @@ def _resume(
                 "leave it out"
             )
         return train_grid_in(grid_of(run, command), watcher)
-    if not known_config(content, config_digest(run.folder)) and not (force and kind == "train"):
-        forced = ", or go on all the same with --force" if kind == "train" else ""
+    if not known_config(content, config_digest(run.folder)) and not force:
+        forced = "" if kind in OF_PASSES else ", or go on all the same with --force"
         raise RunError(
             f"{run.config}: has changed since the run was trained by it; restore it{forced}; keys "
             "are changed with --set"
         )
     saved = read_config(run.config)
     loaded = saved.override(assignments)
+    settings = "".join(f" --set {shell_quoted(one)}" for one in assignments)
     if kind in ("cv", "folds"):
         if finished:
             again = "there is nothing to go on with"
             if assignments:
-                verb = "cv" if kind == "cv" else "train"
-                settings = "".join(f" --set {shell_quoted(one)}" for one in assignments)
                 again = (
                     "only a single training goes on then; train again: "
-                    f"bpnet {verb} {shell_path(run.config)}{settings}"
+                    f"{train_again(run, content)}{settings}"
                 )
             raise RunError(f"{run.folder}: has finished; {again}")
-        _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE_OF_PASSES)
+        anew = f"train again: {train_again(run, content)}{settings}"
+        _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE_OF_PASSES, anew)
         place = ResumedRun(run, command, SavedPasses.read(run.checkpoints))
         if kind == "folds":
             return train_folds_in(place, open_with_preset(loaded), watcher)
         return cross_validate_in(place, loaded, **content["cv"], watcher=watcher)
-    _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE)
+    anew = (
+        "to begin another with the run's weights: "
+        f"bpnet train {shell_path(run.config)} --from {shell_path(run.folder)}{settings}"
+    )
+    _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE, anew)
     if content["status"] == "finished" and not assignments:
         more = 2 * saved.config.training.epochs
         raise RunError(
@@ -149,8 +157,6 @@ def _resume(
             f"{run.folder}: has no checkpoint to go on from (bpnet 0.4.0 and older wrote none); "
             f"train again: bpnet train {shell_path(run.config)}"
         )
-    if not force:
-        _check_splits(prepared, run)
     if state is not None:
         _check_state(prepared, state, run)
     done, epochs = (0 if state is None else state["fit"]["epoch"]), loaded.config.training.epochs
@@ -159,6 +165,8 @@ def _resume(
             f"--set training.epochs={epochs}: {run.folder} has trained {done} epochs already; "
             f"give it more, such as --set training.epochs={2 * done}"
         )
+    if not force:
+        restore_splits(run.splits, partial(write_splits, parts=prepared.split.part_numbers))
     return resume_training(
         prepared,
         run,
@@ -171,29 +179,26 @@ def _resume(
 
 
 def _check_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any], changeable: Sequence[str], path: str = ""
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    changeable: Sequence[str],
+    anew: str,
+    path: str = "",
 ) -> None:
-    """Raise UsageError if two configs as data differ in a key that must stay as it is."""
+    """Raise UsageError if two configs as data differ in a key that must stay as it is.
+
+    `anew` says what trains with the change instead.
+    """
     for key in before.keys() | after.keys():
         old, new, place = before.get(key), after.get(key), f"{path}{key}"
         if old == new or place in changeable:
             continue
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            _check_changes(old, new, changeable, f"{place}.")
+            _check_changes(old, new, changeable, anew, f"{place}.")
             continue
         raise UsageError(
             f"--set {place}: a training that goes on can change only {', '.join(changeable)}; "
-            "to begin another with the run's weights: `bpnet train --from`"
-        )
-
-
-def _check_splits(prepared: EncodedDataset, run: RunPaths) -> None:
-    """Raise RunError if splits.csv does not have the rows' parts as they are drawn now."""
-    drawn = prepared.split.part_numbers
-    if is_file(run.splits) and not np.array_equal(read_splits(run.splits, len(drawn)), drawn):
-        raise RunError(
-            f"{run.splits}: does not have the split that config.yaml draws, by which the run was "
-            "trained; restore both, or go on with the new split by --force"
+            f"{anew}"
         )
 
 

@@ -141,12 +141,9 @@ def begin_folds(
     """
     first = encode_dataset(plan.members[0], place.scratch)
 
-    def write(run: RunPaths, name: str) -> None:
-        write_splits(run.splits, first.split.part_numbers)
-        write_config(plan.config, name, plan.loaded.folder, run)
-
     run, run_file = place.open(
-        write,
+        lambda path: write_splits(path, first.split.part_numbers),
+        lambda run, name: write_config(plan.config, name, plan.loaded.folder, run),
         seed=plan.config.seed,
         data_sha256=first.split.table.digest,
         start=start,

@@ -164,6 +164,14 @@ def test_a_changed_split_is_refused_and_replaced_by_force(dead: Path) -> None:
     assert splits.read_text() == text
 
 
+def test_a_split_that_is_gone_is_restored(dead: Path) -> None:
+    splits = dead / "splits.csv"
+    text = splits.read_text()
+    splits.unlink()
+    go_on(dead)
+    assert splits.read_text() == text
+
+
 def test_changed_data_are_refused_and_noted_by_force(tmp_path: Path) -> None:
     table = tmp_path / "iris.csv"
     lines = IRIS.read_text().splitlines()

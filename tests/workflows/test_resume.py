@@ -169,7 +169,10 @@ def test_a_damaged_newest_checkpoint_falls_back(table, monkeypatch):
     ("settings", "message"),
     [
         ((), "has finished; to train on, give it more epochs"),
-        (("training.learning_rate=0.5",), "can change only training.epochs"),
+        (
+            ("training.learning_rate=0.5",),
+            r"can change only .* --from \S+ --set training.learning_",
+        ),
         (("architecture.output.bias=false",), "can change only training.epochs"),
         (("training.epochs=3",), "has trained 12 epochs already"),
     ],

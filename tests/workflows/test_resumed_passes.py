@@ -215,8 +215,8 @@ def test_one_that_has_ended_has_nothing_to_go_on_with(kind, table):
     with pytest.raises(RunError, match="has finished"):
         resumed(run)
     if kind != "grid":
-        verb = "cv" if kind == "cv" else "train"
-        again = f"again: bpnet {verb} .*config.yaml --set training.epochs=9"
+        verb, folds = ("cv", " --folds 3 --repeats 1") if kind == "cv" else ("train", "")
+        again = f"again: bpnet {verb} .*config.yaml{folds} --set training.epochs=9$"
         with pytest.raises(RunError, match=again):
             resumed(run, "training.epochs=9")
 
@@ -261,7 +261,8 @@ def test_only_the_budget_and_the_rhythm_may_change(table, steps):
     with pytest.raises(KilledError):
         KINDS["cv"](table / "runs")
     run = table / "runs" / "case-cv-001"
-    with pytest.raises(UsageError, match="can change only budget, checkpoint"):
+    said = r"can change only budget, checkpoint; train again: bpnet cv \S+ --folds 3 --repeats 1 "
+    with pytest.raises(UsageError, match=f"{said}--set training.epochs=9$"):
         resume(run, ["training.epochs=9"], force=False, command=[], watcher=CutWatcher())
     resume(run, ["checkpoint.every_epochs=2"], force=False, command=[], watcher=CutWatcher())
 
@@ -316,6 +317,43 @@ def test_a_run_directory_that_is_gone_is_named(kind, continues, table, monkeypat
     assert len(caught.value.problems) == 1
     assert list((table / "runs").iterdir()) == []
     assert sorted(set(epochs)) == ([1, 2, 3, 4] if continues else [1])
+
+
+@pytest.mark.parametrize("kind", ["cv", "folds", "grid", "grid of ensembles"])
+def test_a_split_that_is_gone_is_restored_and_another_refused(kind, table, steps):
+    KINDS[kind](table / "whole")
+    steps.count, steps.cuts = 0, [(3, die)]
+    with pytest.raises(KilledError):
+        KINDS[kind](table / "cut")
+    (splits,) = (table / "cut").glob("*/splits.csv")
+    text = splits.read_text()
+    splits.write_text(text.replace("\n1,", "\n1,9"))
+    with pytest.raises(RunError, match=r"splits\.csv: does not have the split .* remove the file"):
+        resumed(splits.parent)
+    splits.unlink()
+    resumed(splits.parent)
+    assert splits.read_text() == text
+    assert contents(table / "cut") == contents(table / "whole")
+
+
+@pytest.mark.parametrize(
+    ("kind", "again"),
+    [
+        ("cv", "cv"),
+        ("cv of an ensemble", "cv"),
+        ("folds", "train"),
+        ("grid", ""),
+        ("pack", "train"),
+    ],
+)
+def test_a_training_of_passes_is_not_forced(kind, again, table, steps):
+    steps.cuts = [(3, die)]
+    with pytest.raises(KilledError):
+        KINDS[kind](table / "runs")
+    (run,) = (table / "runs").iterdir()
+    with pytest.raises(UsageError, match=f"--force: .* train again: bpnet ?{again}"):
+        resume(run, [], force=True, command=["bpnet"], watcher=CutWatcher())
+    resumed(run)
 
 
 def test_changed_data_is_refused(table, steps):

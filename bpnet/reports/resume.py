@@ -26,6 +26,7 @@ def resume_lines(result: Resumed) -> Iterable[str]:
     """Return the lines of the report."""
     if isinstance(result, FoldsResult):
         return folds_lines(result)
+    config = shell_path(result.run / "config.yaml")
     if isinstance(result, CVResult):
-        return cv_lines(result, shell_path(result.run / "config.yaml"))
-    return grid_lines(result) if isinstance(result, GridResult) else train_lines(result)
+        return cv_lines(result, config)
+    return grid_lines(result) if isinstance(result, GridResult) else train_lines(result, config)

@@ -42,8 +42,12 @@ def storage_note(prepared: "EncodedDataset") -> str | None:
     return f"{size} of encoded rows are kept on disk while training (dataset.storage)"
 
 
-def train_lines(result: "TrainResult") -> Iterator[str]:
-    """Yield the final metrics of each part, the doctor's advice, and what to type next."""
+def train_lines(result: "TrainResult", config: str = "") -> Iterator[str]:
+    """Yield the final metrics of each part, the doctor's advice, and what to type next.
+
+    `config` is the file that its settings are for, if it is not the one that the user has given.
+    """
+    typed = f", for bpnet train {config}" if config else ""
     epochs = f"{counted(result.epochs, 'epoch')} in {result.seconds:.2f} s"
     yield f"\n{_ENDINGS[result.stop_reason]} after {epochs}; kept the weights of {_kept(result)}\n"
     if result.first_weights:
@@ -68,10 +72,10 @@ def train_lines(result: "TrainResult") -> Iterator[str]:
     if result.calibration:
         yield f"\n{_calibration_text(result.calibration)}"
     if result.advice:
-        yield "\nThe doctor's advice:"
+        yield f"\nThe doctor's advice{typed}:"
         yield from (f"- {line}" for line in result.advice)
     if result.remarks:
-        yield "\nThe doctor's remarks:"
+        yield f"\nThe doctor's remarks{typed}:"
         yield from (f"- {line}" for line in result.remarks)
     if "test" in result.figures:
         yield from closing_lines("Run directory", result.run, "eval")

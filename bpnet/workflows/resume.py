@@ -8,7 +8,7 @@ from typing import Any
 from bpnet.config.loading import as_data, read_config
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.stateful import StateDict
-from bpnet.errors import RunError, UsageError
+from bpnet.errors import DivergedError, RunError, UsageError
 from bpnet.messages import shell_path, shell_quoted
 from bpnet.models.build import build_model
 from bpnet.models.training_metrics import training_metrics
@@ -80,7 +80,13 @@ def resume(
     run.require("config.yaml")
     # what is read from here on is what no other process changes any more
     with RunLock(locked_folder(run)).held():
-        return _resume(run, assignments, force=force, command=command, watcher=watcher)
+        try:
+            return _resume(run, assignments, force=force, command=command, watcher=watcher)
+        except DivergedError as error:
+            again = train_again(run, read_run_file(run.run))
+            raise DivergedError(
+                [f"{one}; add settings to: {again}" for one in error.problems]
+            ) from error
 
 
 def _resume(

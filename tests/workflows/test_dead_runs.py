@@ -2,14 +2,16 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from workflow_runs import IRIS, Watcher, in_training, train_text
 
-from bpnet.errors import InterruptedRunError, RunError
+from bpnet.errors import DivergedError, InterruptedRunError, RunError
 from bpnet.models.run_model import open_run_model
+from bpnet.reports.resume import resume_lines
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.resume import resume
@@ -200,3 +202,19 @@ def test_a_run_without_a_checkpoint_is_not_trained_over(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"has no checkpoint.*train again: bpnet train"):
         go_on(run, "training.epochs=9")
     assert (run / "model" / "model.json").exists()
+
+
+def test_advice_after_a_resumption_names_the_config_that_it_is_for(dead: Path) -> None:
+    result = replace(go_on(dead), advice=["try --set training.epochs=80"])
+    lines = list(resume_lines(result))
+    assert f"\nThe doctor's advice, for bpnet train {dead}/config.yaml:" in lines
+
+
+def test_a_divergence_after_a_resumption_names_the_config_that_its_advice_is_for(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DivergedError):
+        train_text(tmp_path, CONFIG, "training.learning_rate=1e30")
+    run = tmp_path / "runs" / "iris-001"
+    with pytest.raises(DivergedError, match=f"--set .*; add settings to: bpnet train {run}/config"):
+        go_on(run, "training.epochs=9")

@@ -21,6 +21,7 @@ from bpnet.cli import (
     plot,
     predict,
     resume,
+    runs,
     trace,
     train,
     verify,
@@ -88,6 +89,7 @@ _add("cv", cv.cv, cv.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("plot", plot.plot, plot.EXAMPLES)
+_add("runs", runs.runs, runs.EXAMPLES)
 _add("trace", trace.trace, trace.EXAMPLES)
 _add("gradcheck", gradcheck.gradcheck, gradcheck.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)

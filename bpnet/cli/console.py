@@ -104,6 +104,14 @@ def _cannot_write_stdout(error: OSError) -> RunError:
     )
 
 
+def width() -> int:
+    """Return the columns of the terminal; 80 where stdout is none, unless COLUMNS says otherwise.
+
+    Fewer than `MIN_WIDTH` count as that.
+    """
+    return max(MIN_WIDTH, get_terminal_size().columns)
+
+
 def shown_on(text: str, stream: TextIO, *, verbatim: bool = False) -> str:
     """Return text as a stream shows it: with visible control characters, on a terminal wrapped.
 

@@ -91,6 +91,12 @@ for _type, (_form, _first) in _SCALARS.items():
     _Loader.add_implicit_resolver(TAG + _type, re.compile(_form), _first)
 
 
+class PlainLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads text that bpnet wrote, many times faster than `Tree`, and knows no lines."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
 _LINE_BREAKS = "\r\x85\u2028\u2029"  # beside the newline, by YAML 1.1
 
 

@@ -156,8 +156,13 @@ def read_run_file(path: Path) -> dict[str, Any]:
 
 def run_status(path: Path) -> str:
     """Return the status of the run that a run.json is of: "died" if its process has died."""
-    status: str = read_run_file(path)["status"]
-    return "died" if status == "running" and not is_locked(path.parent) else status
+    return status_of(read_run_file(path), path.parent)
+
+
+def status_of(content: Mapping[str, Any], folder: Path) -> str:
+    """Return the status of a run by the content of its run.json: see `run_status`."""
+    status: str = content["status"]
+    return "died" if status == "running" and not is_locked(folder) else status
 
 
 def config_digest(folder: Path) -> str | None:

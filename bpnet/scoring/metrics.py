@@ -12,6 +12,7 @@ import numpy as np
 
 from bpnet.config.task import Task
 from bpnet.data.reading.column import Floats
+from bpnet.engine.metrics import HIGHER_IS_BETTER
 from bpnet.scoring.bootstrap import mean_of_defined, ratio
 from bpnet.scoring.metric import EvaluationMetric, Formula, mean_or_none, sklearn_metrics
 from bpnet.scoring.samples import ClassSample, ClassSums, LabelSample, clipped
@@ -377,6 +378,13 @@ def metric_title(name: str, positive: str | None = None) -> str:
     title = _BY_NAME[name].title if name in _BY_NAME else name.replace("_", " ")
     depends = positive is not None and name == AVERAGE_PRECISION.name
     return f"{title} of '{positive}'" if depends else title
+
+
+def higher_is_better(name: str) -> bool:
+    """Return whether a higher value of a metric is better; of others, as the loss, a lower is."""
+    if name in _BY_NAME:
+        return _BY_NAME[name].higher_is_better
+    return name in HIGHER_IS_BETTER
 
 
 def metric_range(name: str) -> tuple[float, float]:

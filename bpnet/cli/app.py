@@ -13,6 +13,7 @@ import typer
 from bpnet import __version__
 from bpnet.cli import (
     check,
+    compare,
     cv,
     explain,
     gradcheck,
@@ -90,6 +91,7 @@ _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("plot", plot.plot, plot.EXAMPLES)
 _add("runs", runs.runs, runs.EXAMPLES)
+_add("compare", compare.compare, compare.EXAMPLES)
 _add("trace", trace.trace, trace.EXAMPLES)
 _add("gradcheck", gradcheck.gradcheck, gradcheck.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)

@@ -25,10 +25,10 @@ OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 _CONDITION = re.compile(r"(?P<key>[^=<>!~]+)(?P<operator>[=<>!~]+)(?P<value>.*)", re.DOTALL)
 _EXAMPLE = "--where 'test.accuracy>0.9'"
 _ALIASES = {"data": "dataset", "name": "run", "age": "started"}
-_LISTED_ASIDE = {
-    *("name", "task", "dataset.path", "dataset.features", "dataset.columns", "dataset.rows")
+_OF_TABLE = {
+    *("task", "dataset.path", "dataset.features", "dataset.columns", "dataset.rows"),
 }
-"""Keys that differ with the table, which has a column of its own."""
+"""Keys that differ with the table, which has a column of its own in a list."""
 _SHOWN_AS_ONE = re.compile(r"architecture\.layers\.|dataset\.path\.|dataset\.rows\.")
 """Keys whose values a key above them sums up."""
 
@@ -146,12 +146,13 @@ def sort_runs(runs: Sequence[RunEntry], key: str, *, reverse: bool) -> list[RunE
     return [*ordered, *rest]
 
 
-def differing_keys(runs: Sequence[RunEntry]) -> list[str]:
+def differing_keys(runs: Sequence[RunEntry], *, of_table: bool = False) -> list[str]:
     """Return the keys of configs in which runs differ, the most telling first.
 
     First come those that a command of the runs has set, then those that differ among runs of the
     same table; of these the ones in which most runs have another value than the most frequent.
-    Settings of a component that differs itself are left out.
+    Settings of a component that differs itself are left out, and so are the table and its columns
+    unless keys `of_table` are wanted, too.
     """
     configured = [run for run in runs if run.config]
     commanded = {key for run in configured for key in _commanded(run)}
@@ -160,7 +161,8 @@ def differing_keys(runs: Sequence[RunEntry]) -> list[str]:
         tables.setdefault(run.data, []).append(run)
     ranks: dict[str, tuple[bool, int, int]] = {}
     for key in dict.fromkeys(key for run in configured for key in run.config):
-        if key in _LISTED_ASIDE or _SHOWN_AS_ONE.match(key):
+        aside = key == "name" or (key in _OF_TABLE and not of_table)
+        if aside or _SHOWN_AS_ONE.match(key):
             continue
         overall = _others(configured, key)
         if overall:

@@ -135,6 +135,14 @@ class Bootstrapped:
     note: str | None
 
 
+@dataclass(frozen=True)
+class Resampled:
+    """The values (S,) of each metric on the same S resamples; `note` as of `Bootstrapped`."""
+
+    values: MetricValues
+    note: str | None
+
+
 def bootstrap(
     statistic: Statistic,
     values: Mapping[str, float | None],
@@ -143,10 +151,29 @@ def bootstrap(
 ) -> Bootstrapped:
     """Return percentile intervals around the metrics' `values`.
 
-    Resamples in which a metric is undefined are left out of its interval. Above 20,000 rows, random
-    blocks of rows are drawn whole, and metrics of ranks are taken to first order:
-    metric ≈ value + Σ_rows count · ∂ metric / ∂ count. So the time is bounded however many rows
-    there are.
+    Resamples in which a metric is undefined are left out of its interval.
+    """
+    drawn = resample(statistic, values, generator, resamples)
+    return Bootstrapped(
+        scores=[_score(name, value, drawn.values[name]) for name, value in values.items()],
+        resamples=resamples,
+        note=drawn.note,
+    )
+
+
+def resample(
+    statistic: Statistic,
+    values: Mapping[str, float | None],
+    generator: np.random.Generator,
+    resamples: int = RESAMPLES,
+) -> Resampled:
+    """Return the metrics that are named in `values` on resamples of the rows, nan if undefined.
+
+    Statistics of the same kind and number of rows have the same resamples by equal generators.
+
+    Above 20,000 rows, random blocks of rows are drawn whole, and metrics of ranks are taken to
+    first order: metric ≈ value + Σ_rows count · ∂ metric / ∂ count. So the time is bounded however
+    many rows there are.
     """
     rows, ranked = statistic.rows, statistic.ranked
     blocks = _blocks(rows, statistic.width, generator)
@@ -170,10 +197,8 @@ def bootstrap(
         notes.append(f"rows were drawn in {blocks.count} blocks")
     if slopes:
         notes.append(f"the intervals of {', '.join(slopes)} are first-order approximations")
-    return Bootstrapped(
-        scores=[_score(name, value, np.concatenate(drawn[name])) for name, value in values.items()],
-        resamples=resamples,
-        note="; ".join(notes) or None,
+    return Resampled(
+        {name: np.concatenate(parts) for name, parts in drawn.items()}, "; ".join(notes) or None
     )
 
 

@@ -22,7 +22,7 @@ def metric_values(
     rounding.
     """
     unit = squarable_unit(true) if isinstance(target, Quantities) else 1.0
-    statistic = TaskMetrics(_sample(target, true, predicted, unit))
+    statistic = TaskMetrics(sample_of(target, true, predicted, unit))
     metrics = [metric for metric in EVALUATION_METRICS[statistic.task] if metric.name in names]
     ranked = any(metric.formula(statistic.task).of_sums is None for metric in metrics)
     found = values_of_all_rows(statistic, with_ranks=ranked)
@@ -35,7 +35,8 @@ def metric_values(
     return values
 
 
-def _sample(target: AnyTarget, true: np.ndarray, predicted: Floats, unit: float) -> AnySample:
+def sample_of(target: AnyTarget, true: np.ndarray, predicted: Floats, unit: float) -> AnySample:
+    """Return predictions beside true values as a sample; quantities are divided by the unit."""
     if isinstance(target, Quantities):
         return QuantitySample(true / unit, predicted / unit)
     shares = np.clip(predicted.astype(np.float64), 0, 1)

@@ -1,0 +1,42 @@
+"""`bpnet compare`: runs side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import AsJson
+
+EXAMPLES = """\
+bpnet compare runs/iris-001 runs/iris-002
+bpnet compare runs/iris-001 runs/iris-002 runs/iris-003 --json
+"""
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN RUN", help="Run directories, two or more."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Compare runs: their scores on the same rows, and their settings.
+
+    A run is marked as better only where the paired bootstrap on rows that all have held out says
+    so; of more than two runs all pairs are judged at once. Runs that held out other rows are shown
+    without a mark. The settings that differ and the loss of each epoch follow. Nothing is trained.
+    """
+    with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
+        from bpnet.cli import console
+        from bpnet.reports.compare import compare_data, compare_lines
+        from bpnet.workflows.compare import compare_runs_of
+
+        result = compare_runs_of(runs)
+        if as_json:
+            console.print_json(compare_data(result))
+            return
+        for warning in result.warnings:
+            console.print_warning(warning)
+        console.print_result("\n".join(compare_lines(result)))

@@ -1,0 +1,244 @@
+"""The report of `bpnet compare`: scores side by side, marked where a difference is clear."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bpnet.messages import counted
+from bpnet.reports.curves import small_curve
+from bpnet.reports.eval import metric_label
+from bpnet.reports.tables import LABEL_WIDTH, shortened, table
+from bpnet.reports.terminal import on_one_line
+from bpnet.reports.text import interval_text, rounded, score_text
+from bpnet.runs.config_values import value_text
+from bpnet.scoring.metrics import metric_range, metric_title
+from bpnet.scoring.paired import FEWEST_ROWS, PairedMetric
+from bpnet.workflows.compare import ComparedRun, RunsComparison
+
+_BETTER, _WORSE = " *", " -"
+_MOST_SETTINGS = 12
+_CURVE_WIDTH = 32
+_LONGEST_VALUE = 24
+_PARTS = {"out_of_fold": "out of fold"}
+
+
+def compare_lines(result: RunsComparison) -> Iterator[str]:
+    """Yield the scores, what they tell, the settings that differ, and the curves."""
+    names = run_names(result)
+    yield from _score_lines(result, names)
+    yield ""
+    yield from _verdict(result, names)
+    yield from (
+        f"note: {name} is not compared: {run.reason}"
+        for name, run in zip(names, result.runs, strict=True)
+        if run.reason
+    )
+    yield from _notes(result)
+    if result.settings:
+        yield "\nSettings that differ\n"
+        yield from _setting_lines(result, names)
+    else:
+        yield "\nThe runs' settings are the same."
+    yield from _curve_lines(result, names)
+
+
+def compare_data(result: RunsComparison) -> dict[str, Any]:
+    """Return the comparison for `--json`."""
+    return {
+        "task": result.task,
+        "targets": result.targets,
+        "positive": result.positive,
+        "rows": result.rows,
+        "runs": [
+            {**{key: value for key, value in asdict(run).items() if key != "name"}}
+            | {"run": run.name, "curve": asdict(run.curve) if run.curve else None}
+            for run in result.runs
+        ],
+        "metrics": [
+            {
+                "name": metric.name,
+                "values": dict(zip(_paired_names(result), metric.values, strict=True)),
+                "best": None if metric.best is None else _paired_names(result)[metric.best],
+                "differences": [
+                    {
+                        "run": _paired_names(result)[one.other],
+                        "difference": one.value,
+                        "low": one.low,
+                        "high": one.high,
+                        "clear": one.clear,
+                    }
+                    for one in metric.differences
+                ],
+            }
+            for metric in result.metrics
+        ],
+        "settings": result.settings,
+        "warnings": result.warnings,
+    }
+
+
+def run_names(result: RunsComparison) -> list[str]:
+    """Return short names of the runs: those of their folders, if these differ."""
+    last = [run.name.rstrip("/").rpartition("/")[2] for run in result.runs]
+    names = last if len(set(last)) == len(last) else [run.name for run in result.runs]
+    return shortened([on_one_line(name) for name in names], LABEL_WIDTH)
+
+
+def _paired_names(result: RunsComparison) -> list[str]:
+    return [result.runs[k].name for k in result.paired]
+
+
+def _score_lines(result: RunsComparison, names: Sequence[str]) -> list[str]:
+    """Return the table of scores; of two paired runs with the difference and its interval."""
+    paired = {metric.name: metric for metric in result.metrics}
+    both = len(result.runs) == 2 and len(result.paired) == 2
+    shown = [name for name in result.runs[0].metrics if _any_value(result.runs, name)]
+    rows = [["rows", *(_rows_text(run) for run in result.runs)] + (["", ""] if both else [])]
+    for name in shown:
+        bounded = math.isfinite(metric_range(name)[1])
+        metric = paired.get(name)
+        marks = _marks(result, metric)
+        cells = [
+            f"{score_text(value, bounded=bounded)}{mark}" if value is not None else ""
+            for value, mark in zip(_values(result.runs, name), marks, strict=True)
+        ]
+        rows.append([metric_label(name, result.positive), *_level(cells)])
+        if both:
+            rows[-1] += _difference_cells(metric, bounded=bounded)
+    header = ["", *names, *(["difference", "95 % interval"] if both else [])]
+    return table(header, rows, numbers=True)
+
+
+def _any_value(runs: Sequence[ComparedRun], name: str) -> bool:
+    return any(value is not None for value in _values(runs, name))
+
+
+def _values(runs: Sequence[ComparedRun], name: str) -> list[float | None]:
+    return [run.metrics.get(name) for run in runs]
+
+
+def _level(cells: Sequence[str]) -> list[str]:
+    """Return cells whose marks stand behind the numbers: those without one end with blanks."""
+    if not any(cell.endswith((_BETTER, _WORSE)) for cell in cells):
+        return list(cells)
+    blank = " " * len(_BETTER)
+    return [cell if cell.endswith((_BETTER, _WORSE)) else f"{cell}{blank}" for cell in cells]
+
+
+def _rows_text(run: ComparedRun) -> str:
+    if run.part is None:
+        return ""
+    part = _PARTS.get(run.part, run.part)
+    return part if run.rows is None else f"{run.rows:,} {part}"
+
+
+def _marks(result: RunsComparison, metric: PairedMetric | None) -> list[str]:
+    """Return the mark of each run: clearly better than all others, or clearly worse than the best.
+    """
+    marks = [""] * len(result.runs)
+    if metric is None or metric.best is None:
+        return marks
+    if metric.differences and all(one.clear for one in metric.differences):
+        marks[result.paired[metric.best]] = _BETTER
+    for one in metric.differences:
+        if one.clear and len(result.paired) > 2:
+            marks[result.paired[one.other]] = _WORSE
+    return marks
+
+
+def _difference_cells(metric: PairedMetric | None, *, bounded: bool) -> list[str]:
+    """Return the difference of the first run from the second, and its interval."""
+    if metric is None or not metric.differences:
+        return ["", ""]
+    one = metric.differences[0]
+    return [
+        score_text(one.value, bounded=bounded),
+        interval_text(one.low, one.high, bounded=bounded),
+    ]
+
+
+def _verdict(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
+    """Yield what the marks mean, or why there are none."""
+    if not result.paired:
+        yield "No two of these runs have predicted the same rows, so that no difference is judged."
+        return
+    rows = counted(result.rows, "row")
+    if result.rows < FEWEST_ROWS:
+        yield f"{rows} are too few to judge a difference: it takes {FEWEST_ROWS}."
+        return
+    several = len(result.paired) > 2
+    if several:
+        yield (
+            "* clearly better than every other run, - clearly worse than the best: by the paired "
+            f"bootstrap on the same {rows}, with 95 % intervals that hold for all "
+            f"{len(result.paired) * (len(result.paired) - 1) // 2} pairs at once, of each metric "
+            "by itself."
+        )
+    else:
+        yield (
+            f"* clearly better: the 95 % interval of the paired bootstrap on the same {rows} is "
+            "above 0. Differences count from the better run, of each metric by itself."
+        )
+    if not any(one.clear for metric in result.metrics for one in metric.differences):
+        which = "any run apart from the best" if several else "the runs apart"
+        yield f"No difference is clear: {rows} cannot tell {which}."
+        return
+    best = {metric.best for metric in result.metrics if _is_clear(metric)}
+    for number in sorted(k for k in best if k is not None):
+        titles = ", ".join(
+            metric_title(metric.name)
+            for metric in result.metrics
+            if _is_clear(metric) and metric.best == number
+        )
+        yield f"{names[result.paired[number]]} is clearly better in {titles}."
+
+
+def _is_clear(metric: PairedMetric) -> bool:
+    return bool(metric.differences) and all(one.clear for one in metric.differences)
+
+
+def _notes(result: RunsComparison) -> Iterator[str]:
+    if result.weighted:
+        yield (
+            "note: all rows weigh the same here, also where a training weighted them "
+            f"({', '.join(result.weighted)})"
+        )
+    if result.grouped and result.paired:
+        yield (
+            "note: rows are drawn one by one, though those of a group (dataset.split.group) are "
+            "alike: the intervals are too narrow"
+        )
+
+
+def _setting_lines(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
+    keys = list(result.settings)
+    rows = [
+        [
+            key,
+            *shortened(
+                [on_one_line(value_text(value)) for value in result.settings[key]], _LONGEST_VALUE
+            ),
+        ]
+        for key in keys[:_MOST_SETTINGS]
+    ]
+    yield from table(["", *names], rows, numbers=True)
+    if len(keys) > _MOST_SETTINGS:
+        yield f"and {len(keys) - _MOST_SETTINGS} more, in --json"
+
+
+def _curve_lines(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
+    curves = [(name, run.curve) for name, run in zip(names, result.runs, strict=True) if run.curve]
+    if not curves:
+        return
+    yield "\nLoss by epoch, each on a scale of its own\n"
+    rows = [
+        [
+            name,
+            small_curve(curve.losses, _CURVE_WIDTH),
+            f"{curve.column} {rounded(curve.losses[0], 3)} … "
+            f"{rounded(curve.losses[curve.lowest], 3)} (epoch {curve.epochs[curve.lowest]})",
+        ]
+        for name, curve in curves
+    ]
+    yield from table(["", "", "first … lowest"], rows)

@@ -1,0 +1,147 @@
+"""The paired comparison of several models on the same rows.
+
+Every resample of the rows is drawn for all models at once, so that a metric's difference between
+two of them is measured on the same rows. Its interval is difference ± e · q · s, where s is the
+difference's deviation over the resamples, and q the 95 % quantile, over the resamples, of the
+largest |deviation from the mean| / s among all pairs. So the intervals of all pairs hold at once,
+whichever model is best on these rows (Westfall and Young, Resampling-Based Multiple Testing, 1993,
+chapter 2: single-step maximum of studentized statistics). As resamples of N rows vary less than new
+rows would, e = √(N / (N - 1)) · t / z, by the 97.5 % quantiles of Student's t with N - 1 degrees of
+freedom and of the normal distribution (Hesterberg, What Teachers Should Know about the Bootstrap,
+2015, section 4).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from bpnet.data.reading.column import Floats
+from bpnet.data.targets import AnyTarget, Quantities
+from bpnet.scoring.bootstrap import CONFIDENCE, RESAMPLES, resample
+from bpnet.scoring.metric_values import metric_values, sample_of
+from bpnet.scoring.metrics import EVALUATION_METRICS
+from bpnet.scoring.task_metrics import TaskMetrics
+from bpnet.scoring.units import squarable_unit
+
+FEWEST_ROWS = 20
+"""Rows from which differences have intervals: of fewer, resamples tell too little."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better a metric of the best model is than that of another, with its interval.
+
+    The limits are None if the difference has none: the metric is undefined, or the rows are few.
+    """
+
+    other: int
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def clear(self) -> bool:
+        """True if the interval is above 0."""
+        return self.low is not None and self.low > 0
+
+
+@dataclass(frozen=True)
+class PairedMetric:
+    """A metric of several models; `best` is the number of the best, None where one is undefined.
+
+    Of equal ones the first is the best. `differences` are those between it and each other one.
+    """
+
+    name: str
+    values: list[float | None]
+    best: int | None
+    differences: list[Difference]
+
+
+def compare_paired(
+    target: AnyTarget,
+    true: np.ndarray,
+    predictions: Sequence[Floats],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> list[PairedMetric]:
+    """Compare the predictions (N, K) of several models for the same N rows by every metric.
+
+    The true values are class numbers (N,), labels (N, K) or quantities (N, K), and `seed` is that
+    of the resamples.
+    """
+    unit = squarable_unit(true) if isinstance(target, Quantities) else 1.0
+    samples = [sample_of(target, true, predicted, unit) for predicted in predictions]
+    statistics = [TaskMetrics(sample) for sample in samples]
+    metrics = EVALUATION_METRICS[statistics[0].task]
+    names = [metric.name for metric in metrics]
+    values = [metric_values(target, true, predicted, names) for predicted in predictions]
+    in_units = {metric.name: unit if metric.has_unit else 1.0 for metric in metrics}
+    drawn = [
+        resample(
+            statistic,
+            {name: None if v is None else v / in_units[name] for name, v in of_model.items()},
+            np.random.default_rng(seed),
+            resamples,
+        ).values
+        for statistic, of_model in zip(statistics, values, strict=True)
+    ]
+    return [
+        _paired(
+            metric.name,
+            [of_model[metric.name] for of_model in values],
+            np.array([of_model[metric.name] for of_model in drawn]) * in_units[metric.name],
+            sign=1 if metric.higher_is_better else -1,
+            expansion=_expansion(len(true)),
+        )
+        for metric in metrics
+    ]
+
+
+def _paired(
+    name: str, values: list[float | None], drawn: Floats, *, sign: int, expansion: float | None
+) -> PairedMetric:
+    """Compare the values of M models by those on the resamples, `drawn` (M, S).
+
+    Without an `expansion` of the intervals there are none.
+    """
+    if any(value is None for value in values):
+        return PairedMetric(name, values, None, [])
+    signed = sign * np.array(values, np.float64)
+    best = int(signed.argmax())
+    drawn = sign * drawn[:, np.isfinite(drawn).all(axis=0)]
+    factor = None
+    if expansion is not None and drawn.shape[1] > 1:
+        factor = expansion * _largest_deviation(drawn)
+    differences = []
+    for other in (k for k in range(len(values)) if k != best):
+        value = float(signed[best] - signed[other])
+        if factor is None:
+            differences.append(Difference(other, value, None, None))
+            continue
+        half = factor * float((drawn[best] - drawn[other]).std())
+        differences.append(Difference(other, value, value - half, value + half))
+    return PairedMetric(name, values, best, differences)
+
+
+def _expansion(rows: int) -> float | None:
+    """Return the factor e by which intervals of few rows are wider; None of too few."""
+    from scipy.special import ndtri, stdtrit  # deferred: SciPy is slow to import
+
+    if rows < FEWEST_ROWS:
+        return None
+    tail = (1 + CONFIDENCE) / 2
+    return float(np.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, tail) / ndtri(tail))
+
+
+def _largest_deviation(drawn: Floats) -> float:
+    """Return the quantile of the largest studentized deviation among all pairs of (M, S)."""
+    largest = np.zeros(drawn.shape[1])
+    for one, other in combinations(range(len(drawn)), 2):
+        difference = drawn[one] - drawn[other]
+        deviation = difference.std()
+        if deviation > 0:
+            np.maximum(largest, np.abs(difference - difference.mean()) / deviation, out=largest)
+    return float(np.quantile(largest, CONFIDENCE))

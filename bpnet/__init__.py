@@ -14,7 +14,9 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     eval       score a run, with intervals and beside simple models
     predict    write a table's rows with their predictions
     plot       draw a figure of a run, as a picture or a page
-    verify     train a run again, and compare
+    show       show a run on one screen
+    runs       list runs with their scores and the settings in which they differ
+    compare    show runs side by side, and which is clearly better
     trace      show a training step number by number
     gradcheck  compare backpropagation's gradient with central differences
     verify     train a run again from its config and data, and compare

@@ -23,6 +23,7 @@ from bpnet.cli import (
     predict,
     resume,
     runs,
+    show,
     trace,
     train,
     verify,
@@ -90,6 +91,7 @@ _add("cv", cv.cv, cv.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("plot", plot.plot, plot.EXAMPLES)
+_add("show", show.show, show.EXAMPLES)
 _add("runs", runs.runs, runs.EXAMPLES)
 _add("compare", compare.compare, compare.EXAMPLES)
 _add("trace", trace.trace, trace.EXAMPLES)

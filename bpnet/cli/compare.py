@@ -17,11 +17,11 @@ bpnet compare runs/iris-001 runs/iris-002 runs/iris-003 --json
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN RUN", help="Run directories, two or more."),
+        typer.Argument(metavar="RUN", help="Run directories, two or more."),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Compare runs: their scores on the same rows, and their settings.
+    """Compare runs by their scores on the same rows.
 
     A run is marked as better only where the paired bootstrap on rows that all have held out says
     so; of more than two runs all pairs are judged at once. Runs that held out other rows are shown

@@ -45,7 +45,9 @@ def runs(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the runs in a folder, with their scores and the settings in which they differ.
+    """List the runs in a folder with their scores.
+
+    Beside the scores are the keys of the configs in which the runs differ.
 
     A key is one of metrics.json, such as test.accuracy, one of the config, or run, status, kind,
     dataset (the table's name), started, seconds, epochs, best_epoch, stop_reason or version. An end

@@ -29,10 +29,15 @@ def model_state(model: Model, kept: tuple[Array, Array], finite: Array) -> dict[
     }
 
 
+def description_of(state: Mapping[str, Any]) -> Description:
+    """Return the description of the model in a state; raises ValidationError."""
+    return TypeAdapter(Description).validate_json(state["description"])
+
+
 def model_of(state: Mapping[str, Any], path: Path) -> Model:
     """Return the model of a state that was read from `path`; raises RunError."""
     try:
-        description = TypeAdapter(Description).validate_json(state["description"])
+        description = description_of(state)
         # before anything is allocated for the description
         needed = sum(math.prod(shape) for shape in description.shapes().values())
         if needed != state["parameters"].size + state["statistics"].size:

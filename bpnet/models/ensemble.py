@@ -32,6 +32,7 @@ from bpnet.models.model import (
     first_problem,
     load_model,
     not_bpnets,
+    read_description,
 )
 from bpnet.runs import files
 
@@ -383,6 +384,22 @@ def load_ensemble(folder: Path) -> Ensemble:
                     "train again"
                 )
     return Ensemble(members, _combination(path, content.get("combination"), members))
+
+
+def read_descriptions(folder: Path) -> list[Description]:
+    """Read the description of each member of a model, and nothing of its weights.
+
+    Raises
+    ------
+    RunError
+        A file is missing or damaged.
+    """
+    path = folder / "model.json"
+    content = files.read_json(path)
+    if not isinstance(content, dict) or "members" not in content:
+        return [read_description(folder)]
+    check_format(path, content)
+    return [read_description(folder / name) for name in _member_names(path, content["members"])]
 
 
 def _combination(path: Path, content: object, members: Sequence[Model]) -> Combination | None:

@@ -139,15 +139,8 @@ def load_model(folder: Path) -> Model:
     RunError
         A file is missing or damaged, or of another format than this bpnet reads.
     """
-    path = folder / "model.json"
-    content = files.read_json(path)
-    check_format(path, content)
-    try:
-        description = _description_adapter().validate_json(json.dumps(content))
-        shapes = description.shapes()
-    except (ValidationError, ValueError, OverflowError, RecursionError) as error:
-        detail = first_problem(error) if isinstance(error, ValidationError) else str(error)
-        raise not_bpnets(path, detail) from None
+    description = read_description(folder)
+    shapes = description.shapes()
     # nothing is allocated or drawn for a description before the weights are known to suit it
     weights_path = folder / "weights.safetensors"
     stored = weights.open_weights(weights_path)
@@ -168,6 +161,26 @@ def load_model(folder: Path) -> Model:
     network.awaits_rows = False
     network.rows_apart = True
     return Model(description, network)
+
+
+def read_description(folder: Path) -> Description:
+    """Read the description of a model, and nothing of its weights.
+
+    Raises
+    ------
+    RunError
+        model.json is missing or damaged, or of another format than this bpnet reads.
+    """
+    path = folder / "model.json"
+    content = files.read_json(path)
+    check_format(path, content)
+    try:
+        description = _description_adapter().validate_json(json.dumps(content))
+        description.shapes()
+    except (ValidationError, ValueError, OverflowError, RecursionError) as error:
+        detail = first_problem(error) if isinstance(error, ValidationError) else str(error)
+        raise not_bpnets(path, detail) from None
+    return description
 
 
 @cache

@@ -10,8 +10,9 @@ import numpy as np
 
 from bpnet.errors import RunError
 from bpnet.messages import shell_path
-from bpnet.models.checkpoint_model import model_of
-from bpnet.models.ensemble import Ensemble, load_ensemble
+from bpnet.models.checkpoint_model import description_of, model_of
+from bpnet.models.description import Description
+from bpnet.models.ensemble import Ensemble, load_ensemble, read_descriptions
 from bpnet.paths import is_file
 from bpnet.runs import directory
 from bpnet.runs.checkpoints import Checkpoints
@@ -72,6 +73,22 @@ def open_run_model(path: Path) -> RunModel:
     model = model_of(state["model"], paths.checkpoints)
     notes = _notes(paths, status, "the model is that of its last checkpoint")
     return RunModel(Ensemble([model], model.description.combination), notes, state)
+
+
+def read_run_descriptions(paths: RunPaths) -> list[Description]:
+    """Return the description of each member of a run's model, or of that of its checkpoint.
+
+    There are none if the run has neither, or keeps no model. Raises RunError if one is damaged.
+    """
+    if is_file(paths.model / "model.json"):
+        return read_descriptions(paths.model)
+    state = Checkpoints(paths.checkpoints).latest()
+    if state is None or "model" not in state:
+        return []
+    try:
+        return [description_of(state["model"])]
+    except (ValueError, KeyError, TypeError) as error:  # pydantic's error is a ValueError
+        raise RunError(f"{paths.checkpoints}: its model cannot be read: {error}") from None
 
 
 def _notes(paths: RunPaths, status: str | None, which: str) -> list[str]:

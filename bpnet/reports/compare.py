@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bpnet.messages import counted
-from bpnet.reports.curves import small_curve
+from bpnet.messages import counted, on_one_line
 from bpnet.reports.eval import metric_label
-from bpnet.reports.tables import LABEL_WIDTH, shortened, table
-from bpnet.reports.terminal import on_one_line
+from bpnet.reports.progress import curve
+from bpnet.reports.tables import LABEL_WIDTH, aligned, fits, shortened, table
 from bpnet.reports.text import interval_text, rounded, score_text
 from bpnet.runs.config_values import value_text
 from bpnet.scoring.metrics import metric_range, metric_title
@@ -107,6 +106,8 @@ def _score_lines(result: RunsComparison, names: Sequence[str]) -> list[str]:
         if both:
             rows[-1] += _difference_cells(metric, bounded=bounded)
     header = ["", *names, *(["difference", "95 % interval"] if both else [])]
+    if both and not fits(aligned([header, *rows])):  # the interval is around the difference
+        header, *rows = ([*row[:3], row[4]] for row in (header, *rows))
     return table(header, rows, numbers=True)
 
 
@@ -134,8 +135,7 @@ def _rows_text(run: ComparedRun) -> str:
 
 
 def _marks(result: RunsComparison, metric: PairedMetric | None) -> list[str]:
-    """Return the mark of each run: clearly better than all others, or clearly worse than the best.
-    """
+    """Return the mark of each run: that it is clearly better than all others, or worse."""
     marks = [""] * len(result.runs)
     if metric is None or metric.best is None:
         return marks
@@ -235,10 +235,10 @@ def _curve_lines(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
     rows = [
         [
             name,
-            small_curve(curve.losses, _CURVE_WIDTH),
-            f"{curve.column} {rounded(curve.losses[0], 3)} … "
-            f"{rounded(curve.losses[curve.lowest], 3)} (epoch {curve.epochs[curve.lowest]})",
+            curve(loss.losses, _CURVE_WIDTH, logarithmic=True),
+            f"{loss.column} {rounded(loss.losses[0], 3)} … "
+            f"{rounded(loss.losses[loss.lowest], 3)} (epoch {loss.epochs[loss.lowest]})",
         ]
-        for name, curve in curves
+        for name, loss in curves
     ]
     yield from table(["", "", "first … lowest"], rows)

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from bpnet.messages import counted, shell_path
+from bpnet.messages import counted, on_one_line, shell_path
 from bpnet.reports.tables import aligned, display_width, shortened
-from bpnet.reports.terminal import on_one_line
 from bpnet.reports.text import rounded, score_text
 from bpnet.runs.config_values import Value, value_text
 from bpnet.runs.entry import RunEntry, is_score

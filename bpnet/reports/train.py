@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from bpnet.workflows.calibrate import CalibrationResult
     from bpnet.workflows.train import TrainResult
 
-_ENDINGS = {
+STOP_REASONS = {
     "epochs": "all epochs done",
     "early_stopping": "early stopping",
     "target_loss": "target loss reached",
     "converged": "converged",
     "budget": "time budget spent",
 }
+"""What reports call the reasons for which a training has ended by itself."""
 
 
 def start_line(name: str, prepared: "EncodedDataset", parameters: int) -> str:
@@ -49,7 +50,8 @@ def train_lines(result: "TrainResult", config: str = "") -> Iterator[str]:
     """
     typed = f", for bpnet train {config}" if config else ""
     epochs = f"{counted(result.epochs, 'epoch')} in {result.seconds:.2f} s"
-    yield f"\n{_ENDINGS[result.stop_reason]} after {epochs}; kept the weights of {_kept(result)}\n"
+    ending = STOP_REASONS[result.stop_reason]
+    yield f"\n{ending} after {epochs}; kept the weights of {_kept(result)}\n"
     if result.first_weights:
         yield f"{result.first_weights}\n"
     replicas = len(result.replicas)

@@ -5,7 +5,8 @@ its keys.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -22,8 +23,8 @@ Value = str | int | float | bool | None
 
 _SECTION = re.compile(r"^(?=[^\s#-])", re.MULTILINE)
 """The beginnings of the lines at which a key of the top level begins."""
-_LEFT_OUT = {"dataset.roles"}
-"""Keys whose values follow from the table."""
+_ROLES = "dataset.roles"
+"""The key that has the role of each column, which are summed up."""
 _DEEPEST, _MOST_VALUES = 20, 100_000  # a few nested aliases can make billions of values
 
 
@@ -76,6 +77,12 @@ def layers_text(layers: Sequence[Any]) -> str:
     return " + ".join(filter(None, [shapes, *dict.fromkeys(others)])) or "none"
 
 
+def roles_text(roles: Mapping[str, Any]) -> str:
+    """Return how many columns have each role: `4 numeric, 2 categorical`."""
+    counts = Counter(map(value_text, roles.values()))
+    return ", ".join(f"{count} {role}" for role, count in counts.items())
+
+
 def _data(text: str) -> Any:
     """Return the data of a config: key by key, since most runs share most of theirs."""
     try:
@@ -104,13 +111,15 @@ def _layers(data: dict[str, Any]) -> list[Any] | None:
 
 def _flat(value: Any, path: str, depth: int) -> Iterator[tuple[str, Value]]:
     """Yield the values inside a value by their dotted keys."""
-    if path in _LEFT_OUT or depth > _DEEPEST:
+    if depth > _DEEPEST:
         return
-    if isinstance(value, dict):
+    if path == _ROLES and isinstance(value, dict):
+        yield path, roles_text(value) or None
+    elif isinstance(value, dict):
         if isinstance(value.get("kind"), str):
             yield path, value["kind"]
-        elif not value:
-            yield path, None
+        elif "." in path:  # so that it differs from null
+            yield path, "set" if value else None
         for key, inner in value.items():
             if key != "kind":
                 name = value_text(key)

@@ -26,7 +26,8 @@ _CONDITION = re.compile(r"(?P<key>[^=<>!~]+)(?P<operator>[=<>!~]+)(?P<value>.*)"
 _EXAMPLE = "--where 'test.accuracy>0.9'"
 _ALIASES = {"data": "dataset", "name": "run", "age": "started"}
 _OF_TABLE = {
-    *("task", "dataset.path", "dataset.features", "dataset.columns", "dataset.rows"),
+    *("task", "dataset.path", "dataset.columns", "dataset.rows"),
+    *("dataset.features", "dataset.roles"),
 }
 """Keys that differ with the table, which has a column of its own in a list."""
 _SHOWN_AS_ONE = re.compile(r"architecture\.layers\.|dataset\.path\.|dataset\.rows\.")
@@ -161,7 +162,10 @@ def differing_keys(runs: Sequence[RunEntry], *, of_table: bool = False) -> list[
         tables.setdefault(run.data, []).append(run)
     ranks: dict[str, tuple[bool, int, int]] = {}
     for key in dict.fromkeys(key for run in configured for key in run.config):
-        aside = key == "name" or (key in _OF_TABLE and not of_table)
+        aside = key == "name" or (
+            key in _OF_TABLE
+            and not (of_table and all(run.config.get(key) is not None for run in configured))
+        )
         if aside or _SHOWN_AS_ONE.match(key):
             continue
         overall = _others(configured, key)

@@ -21,7 +21,7 @@ from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Quantities
 from bpnet.scoring.bootstrap import CONFIDENCE, RESAMPLES, resample
 from bpnet.scoring.metric_values import metric_values, sample_of
-from bpnet.scoring.metrics import EVALUATION_METRICS
+from bpnet.scoring.metrics import CALIBRATION_ERROR, EVALUATION_METRICS
 from bpnet.scoring.task_metrics import TaskMetrics
 from bpnet.scoring.units import squarable_unit
 
@@ -33,7 +33,7 @@ FEWEST_ROWS = 20
 class Difference:
     """How much better a metric of the best model is than that of another, with its interval.
 
-    The limits are None if the difference has none: the metric is undefined, or the rows are few.
+    The limits are None where there are none: of few rows, and of the calibration error.
     """
 
     other: int
@@ -88,13 +88,15 @@ def compare_paired(
         ).values
         for statistic, of_model in zip(statistics, values, strict=True)
     ]
+    expansion = _expansion(len(true))
     return [
         _paired(
             metric.name,
             [of_model[metric.name] for of_model in values],
             np.array([of_model[metric.name] for of_model in drawn]) * in_units[metric.name],
             sign=1 if metric.higher_is_better else -1,
-            expansion=_expansion(len(true)),
+            # resamples are biased by it, the more the smaller it is
+            expansion=None if metric is CALIBRATION_ERROR else expansion,
         )
         for metric in metrics
     ]

@@ -10,7 +10,7 @@ from bpnet.config.task import Task
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.errors import DataError, RunError, UsageError
-from bpnet.messages import counted, quoted_list
+from bpnet.messages import quoted_list
 from bpnet.runs import directory
 from bpnet.runs.config_values import Value
 from bpnet.runs.curve import Curve, read_curve
@@ -20,7 +20,7 @@ from bpnet.runs.query import differing_keys
 from bpnet.scoring.metric_values import metric_values
 from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.scoring.paired import PairedMetric, compare_paired
-from bpnet.workflows.held_out import HeldOut, held_out_predictions
+from bpnet.workflows.held_out import TEST, HeldOut, held_out_predictions
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
             reasons.append(None)
         except (RunError, DataError) as error:
             predictions.append(None)
-            reasons.append(error.problems[0])
+            reasons.append(error.problems[0].removeprefix(f"{path}: "))
     task, target, names_of_target = _common_target(paths, entries, predictions)
     paired = _paired(predictions)
     for k, held_out in enumerate(predictions):
@@ -254,10 +254,10 @@ def _other_rows(held_out: HeldOut, other: HeldOut | None) -> str:
     if held_out.same_rows(other):
         return "its classes are others"
     own, others = (
-        f"{counted(len(one.rows), 'row')} {'out of fold' if one.part != 'test' else 'of its test'}"
+        f"{len(one.rows):,} {'test' if one.part == TEST else 'out-of-fold'} rows"
         for one in (held_out, other)
     )
-    return f"it has predicted other rows of the table: {own}, against {others}"
+    return f"its {own} are not the rows of the others ({others})"
 
 
 def _scores(

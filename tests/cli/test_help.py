@@ -19,13 +19,27 @@ IMPERATIVES = {
         "Score",
         "Fail",
         "Make",
+        "List",
         "Name",
         "Override",
         "Overwrite",
         "Predict",
         "Print",
     ),
-    *("Repeat", "Set", "Show", "Split", "Stop", "Take", "Trace", "Train", "Use", "Write"),
+    *(
+        "Repeat",
+        "Set",
+        "Show",
+        "Sort",
+        "Split",
+        "Stop",
+        "Take",
+        "Trace",
+        "Train",
+        "Turn",
+        "Use",
+        "Write",
+    ),
 }
 
 

@@ -1,0 +1,30 @@
+"""`bpnet show`: a run on one screen."""
+
+from bpnet.cli.exit_codes import exit_codes
+from bpnet.cli.options import AsJson, RunFolder
+
+EXAMPLES = """\
+bpnet show runs/iris-001
+bpnet show runs/iris-001 --json
+"""
+
+
+def show(run: RunFolder, as_json: AsJson = False) -> None:
+    """Show a run on one screen.
+
+    Its data, network, training, result, files, and commands to type next. It works for every run: done, in training, cut off or diverged, of any version. Nothing is
+    trained, and no table is read.
+    """
+    with exit_codes():
+        # deferred, so that help texts do not wait for NumPy
+        from bpnet.cli import console
+        from bpnet.reports.show import show_data, show_lines, show_warnings
+        from bpnet.workflows.show import show as show_run
+
+        shown = show_run(run)
+        if as_json:
+            console.print_json(show_data(shown))
+            return
+        for warning in show_warnings(shown):
+            console.print_warning(warning)
+        console.print_result("\n".join(show_lines(shown)))

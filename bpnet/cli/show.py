@@ -12,8 +12,9 @@ bpnet show runs/iris-001 --json
 def show(run: RunFolder, as_json: AsJson = False) -> None:
     """Show a run on one screen.
 
-    Its data, network, training, result, files, and commands to type next. It works for every run: done, in training, cut off or diverged, of any version. Nothing is
-    trained, and no table is read.
+    Its data, network, training, result and files, and commands to type next. It works for every
+    run: done, in training, cut off or diverged, of any version. Nothing is trained, and no table
+    is read.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy

@@ -31,6 +31,7 @@ The packages, from top to bottom; each imports only from those below it:
     figures      figures of runs, each declared once for pages and pictures
     checks       what `bpnet check` looks for in a table
     tracing      every number of a training step with its equation
+    inspection   what a model relies on: importance of columns, partial dependence
     models       a trained model: an encoder and networks, from columns to predictions
     runs         the run directory: layout, atomic writes, logs, weights
     scoring      scores with intervals, beside those of simple models

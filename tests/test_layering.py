@@ -24,6 +24,7 @@ LAYERS = (
     "figures",
     "checks",
     "tracing",
+    "inspection",
     "models",
     "runs",
     "scoring",

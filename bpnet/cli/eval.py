@@ -10,6 +10,8 @@ from bpnet.cli.options import AsJson, ReadingOverrides, ReplicaChoice, RunFolder
 EXAMPLES = """\
 bpnet eval runs/iris-001
 bpnet eval runs/iris-001 new_flowers.csv --json
+bpnet eval runs/iris-001 --importance
+bpnet eval runs/iris-001 --partial-dependence petal_width
 """
 
 
@@ -37,6 +39,20 @@ def evaluate(
             help="Compare with simple models fitted to the same training rows.",
         ),
     ] = True,
+    importance: Annotated[
+        bool,
+        typer.Option(
+            "--importance", help="Measure how much worse predictions are with a column shuffled."
+        ),
+    ] = False,
+    partial_dependence: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--partial-dependence",
+            metavar="COLUMN",
+            help="Show the mean prediction by the value of a column; may be repeated.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a run on its test rows, or on a table with the target.
@@ -49,19 +65,46 @@ def evaluate(
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.reports.eval import eval_data, eval_lines, eval_warnings
+        from bpnet.reports.inspection import inspection_data, inspection_lines
         from bpnet.workflows.eval import evaluate as run_evaluation
+        from bpnet.workflows.inspect_run import inspect_run
 
-        evaluation = run_evaluation(
-            run,
-            data,
-            all_rows=all_rows,
-            baselines=baselines,
-            replica=replica,
-            reading=overrides or (),
-        )
+        inspection = evaluation = None
+        if importance or partial_dependence:
+            inspection = inspect_run(
+                run,
+                data,
+                importance=importance,
+                dependence_on=_dependence_on(partial_dependence, as_json=as_json),
+                all_rows=all_rows,
+                replica=replica,
+                reading=overrides or (),
+            )
+        if inspection is None or inspection.rows_of in ("test", "table"):
+            evaluation = run_evaluation(
+                run,
+                data,
+                all_rows=all_rows,
+                baselines=baselines,
+                replica=replica,
+                reading=overrides or (),
+            )
         if as_json:
-            console.print_json(eval_data(run, evaluation))
+            document = {"run": str(run)} if evaluation is None else eval_data(run, evaluation)
+            console.print_json(document | (inspection_data(inspection) if inspection else {}))
             return
-        for warning in eval_warnings(evaluation):
+        warnings = [*inspection.warnings] if inspection else []
+        if evaluation is not None:
+            warnings = [*eval_warnings(evaluation), *warnings]
+        for warning in dict.fromkeys(warnings):
             console.print_warning(warning)
-        console.print_result("\n".join(eval_lines(evaluation)))
+        if evaluation is not None:
+            console.print_result("\n".join(eval_lines(evaluation)))
+        if inspection is not None:
+            lines = inspection_lines(inspection)
+            console.print_result("\n".join(["", *lines] if evaluation else lines))
+
+
+def _dependence_on(columns: list[str] | None, *, as_json: bool) -> list[str] | None:
+    """Return the named columns; none where only JSON has those of the most important ones."""
+    return columns or (None if as_json else [])

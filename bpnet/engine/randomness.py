@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     BLOCK_ORDER = 5
     RESAMPLING = 6
     SETTINGS = 7
+    INSPECTION = 8
 
 
 class SplitUse(IntEnum):

@@ -135,13 +135,13 @@ class Ensemble:
 
         Members with the same encoder share the rows. Raises DataError.
         """
-        encoders, which = self._encoders
+        encoders, which = self.encoders
         encoded = [encoder.encode(chunk, self.description.precision) for encoder in encoders]
         flags = reduce(RowFlags.common, (flags for _, flags in encoded))
         return [encoded[k][0] for k in which], flags
 
     @cached_property
-    def _encoders(self) -> tuple[list[Encoder], list[int]]:
+    def encoders(self) -> tuple[list[Encoder], list[int]]:
         """The encoders that differ, and for each member the number of its own."""
         encoders: list[Encoder] = []
         for member in self.members:
@@ -162,11 +162,11 @@ class Ensemble:
         Quantities count from the offsets of the first member's target. Of many rows, members
         predict side by side, on a thread for each core.
         """
-        origin, members = self._origin, self.members
+        origin, members = self.origin, self.members
         if len(members) == 1:
             return members[0].predict_each(x[0], origin)
         if len(x[0]) < _ROWS_OF_THREADS:
-            return _joined(
+            return joined(
                 [member.predict_each(rows, origin) for member, rows in zip(members, x, strict=True)]
             )
         # the largest first, so that no thread has much to do when the others end
@@ -176,10 +176,10 @@ class Ensemble:
             predicted = threads.map(lambda k: members[k].predict_each(x[k], origin), order)
             for k, output in zip(order, predicted, strict=True):
                 outputs[k] = output
-        return _joined(outputs)
+        return joined(outputs)
 
     @property
-    def _origin(self) -> Floats | None:
+    def origin(self) -> Floats | None:
         """The offset (K,) of each quantity; None for other targets."""
         target = self.description.target
         return target.offsets if isinstance(target, Quantities) else None
@@ -244,7 +244,7 @@ class Ensemble:
         """
         if self.combination is None:
             return self._average(each)
-        target, origin = self.description.target, self._origin
+        target, origin = self.description.target, self.origin
         if origin is not None:
             each = self.combination.within_range(each, origin)
             members = [_mean(of_member) for of_member in self._by_member(each)]
@@ -312,8 +312,8 @@ class Ensemble:
     def _average(self, each: np.ndarray) -> np.ndarray:
         """Return what networks with equal votes predict (N, K)."""
         mean = _mean(each)
-        if self._origin is not None:
-            return np.asarray(mean + self._origin)
+        if self.origin is not None:
+            return np.asarray(mean + self.origin)
         return shares(mean, self.description.classes)
 
 
@@ -332,7 +332,7 @@ def _weighted_mean(each: np.ndarray, votes: Floats) -> Floats:
     return np.asarray(np.average(np.repeat(each, 2, axis=1), axis=0, weights=votes)[:1])
 
 
-def _joined(outputs: Sequence[np.ndarray]) -> np.ndarray:
+def joined(outputs: Sequence[np.ndarray]) -> np.ndarray:
     """Return the outputs (R, N, K) of all members, one after another.
 
     Where one member has an output for both of two classes and another one for each, all have two.

@@ -123,3 +123,36 @@ def write_folds(path: Path, folds: Sequence["Fold"], rows: int) -> None:
         for row, line in enumerate(numbers.tolist(), start=1)
     )
     write_csv(path, ["row", *names], cells)
+
+
+def read_folds(path: Path, rows: int) -> np.ndarray:
+    """Return the fold (N, repetitions) of each row in each repetition, from 1; 0 of none.
+
+    Raises RunError unless the file describes a table with `rows` rows.
+    """
+    with open_text(path) as file:
+        lines = csv.reader(short_lines(file, path))
+        header = next(lines, [])
+        repeats = len(header) - 1
+        if header not in (["row", "fold"], ["row", *(f"fold_{k + 1}" for k in range(repeats))]):
+            raise RunError(
+                f"{path}, line 1: must read 'row,fold' or 'row,fold_1,…', "
+                f"not {_shown(','.join(header))}; {_RESTORE}"
+            )
+        folds = np.zeros((rows, repeats), np.int64)
+        row = 0
+        for row, cells in enumerate(lines, start=1):
+            numbers = [int(cell or 0) for cell in cells[1:] if not cell or cell.isdecimal()]
+            if len(numbers) != repeats or cells[0] != str(row):
+                raise RunError(
+                    f"{path}, line {row + 1}: must be '{row},' and folds, "
+                    f"not {_shown(','.join(cells))}; {_RESTORE}"
+                )
+            if row <= rows:
+                folds[row - 1] = numbers
+    if row != rows:
+        raise RunError(
+            f"{path}: has the folds of {row} rows, but the table has {rows}; "
+            "use the table that the run was trained on, or train again"
+        )
+    return folds

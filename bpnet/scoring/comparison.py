@@ -24,7 +24,8 @@ from bpnet.scoring.metrics import (
     RMSE,
     metric_title,
 )
-from bpnet.scoring.samples import ClassSample, Integers, clipped, log_losses
+from bpnet.scoring.row_losses import label_losses
+from bpnet.scoring.samples import ClassSample, log_losses
 
 _MOST_DECIMALS = 5
 """Decimals to which two values are shown, if they differ by less."""
@@ -174,7 +175,7 @@ def _gains(truth: Truth, network: Floats, baseline: Floats) -> Iterator[_Gain]:
     else:
         title = LABEL_ACCURACY.title
         right = [((p > 0.5) == true).mean(axis=1) for p in (network, baseline)]
-        losses = [_label_losses(true, p) for p in (network, baseline)]
+        losses = [label_losses(true, p) for p in (network, baseline)]
     yield _weighted_gain(truth, title, right[0], right[1], sign=1)
     yield _weighted_gain(truth, LOG_LOSS.title, losses[0], losses[1], sign=-1)
     if len(truth.classes) == 2 and 0 < true.sum() < len(true):
@@ -232,14 +233,6 @@ def _gain_in_errors(truth: Truth, network: Floats, baseline: Floats) -> _Gain:
     network_error, baseline_error = ((error[:, varies] / variance).mean(axis=1) for error in errors)
     r2, other_r2 = (float(1 - each.mean()) for each in (network_error, baseline_error))
     return _named(truth, R2.title, r2, other_r2, baseline_error - network_error)
-
-
-def _label_losses(true: Integers, probabilities: Floats) -> Floats:
-    """Return log losses (N,), averaged over the labels."""
-    p = probabilities.astype(np.float64)
-    of_true = np.where(true > 0, p, 1 - p)
-    both = clipped(np.stack([of_true, 1 - of_true], axis=-1))  # (N, L, 2)
-    return np.asarray(-np.log(both[..., 0]).mean(axis=1))
 
 
 def _both_text(comparison: Comparison) -> str:

@@ -108,9 +108,13 @@ class NumericColumn(EncodedColumn):
         spread = self.highest - self.lowest
         return not self.indicator and spread <= 1e-12 * max(abs(self.lowest), abs(self.highest))
 
+    def numbers(self, column: Column) -> Floats:
+        """Return the numbers (N,) of the cells, NaN for a missing value; raise CellParseError."""
+        return numbers_or_bits(column, self.number_format, self.lowest, self.highest)[0]
+
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the scaled number, and what is added to it."""
-        values, _ = numbers_or_bits(column, self.number_format, self.lowest, self.highest)
+        values = self.numbers(column)
         if note := percent_note(column, self.name, self.number_format):
             flags.notes.append(note)
         missing = np.isnan(values)

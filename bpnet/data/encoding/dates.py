@@ -127,7 +127,7 @@ class DateColumn(EncodedColumn):
         return missing
 
     def days(self, column: Column) -> Floats:
-        """Return the days (N,) of the cells; raise CellParseError with advice."""
+        """Return days since 1970-01-01 (N,), NaN for a missing value; raise CellParseError."""
         form = self.format
         try:
             days = read_days(column, form)

@@ -92,11 +92,26 @@ class Encoder(Component):
             column.name: start for start, column in positions if isinstance(column, NumericColumn)
         }
 
+    @cached_property
+    def slices(self) -> dict[str, slice]:
+        """The positions of each column's inputs, by the column's name."""
+        return {
+            column.name: slice(start, start + len(column.inputs))
+            for start, column in zip(self._starts, self.columns, strict=True)
+        }
+
     def encode(self, chunk: Chunk, dtype: str) -> tuple[Array, RowFlags]:
         """Return the inputs (N, I) of a chunk's rows, and their flags.
 
         Raises DataError with the place of each cell that cannot be used.
         """
+        x, flags = self.encode_cells(chunk, dtype)
+        x = self.with_unit_rows(x, dtype)
+        self._check_size(x, chunk)
+        return x, flags
+
+    def encode_cells(self, chunk: Chunk, dtype: str) -> tuple[Array, RowFlags]:
+        """Return the inputs (N, I) before rows are scaled to length 1: each of one cell alone."""
         # in column order, since it is written column by column
         x = np.empty((len(chunk), self.width), self._type_before_scaling(dtype), order="F")
         flags = RowFlags()
@@ -112,11 +127,14 @@ class Encoder(Component):
                 problems += error.problems
         if problems:
             raise DataError(problems)
+        return x, flags
+
+    def with_unit_rows(self, x: Array, dtype: str) -> Array:
+        """Return inputs (N, I) of cells, whose rows are scaled, in place, to length 1 if wanted."""
         if self.unit_rows:
             self._scale_to_length_1(x)
             x = x.astype(dtype, copy=False)
-        self._check_size(x, chunk)
-        return x, flags
+        return x
 
     def _type_before_scaling(self, dtype: str) -> str:
         """Return the type of inputs before each row is scaled to length 1, if it is.

@@ -1,0 +1,1 @@
+"""Inspection: what a model does with a table's columns, asked by changing their cells."""

@@ -96,6 +96,8 @@ def evaluate(
         warnings = [*inspection.warnings] if inspection else []
         if evaluation is not None:
             warnings = [*eval_warnings(evaluation), *warnings]
+        else:
+            warnings.append("no scores: the run held out no test rows")
         for warning in dict.fromkeys(warnings):
             console.print_warning(warning)
         if evaluation is not None:

@@ -8,7 +8,6 @@ missing value is one of them.
 """
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 
@@ -17,11 +16,12 @@ from bpnet.inspection.cells import Cells
 
 LINKED = 0.7
 """The association from which on columns are in one group: each tells half of the other's ranks."""
-MOST_ROWS = 2000
+MOST_ROWS = 1000
 """Rows from which associations are measured."""
 _MOST_LEVELS, _FEWEST_LEVELS, _ALL_LEVELS = 30, 4, 3000
 """Categories of a column that are told apart: at most, at least, and of all columns together."""
-_SIGNIFICANCE = 0.05
+_SIGNIFICANCE = 0.01
+_NO_SPREAD = 1e-6
 
 
 def association_groups(columns: Sequence[Cells]) -> list[list[int]]:
@@ -47,11 +47,16 @@ def association_groups(columns: Sequence[Cells]) -> list[list[int]]:
 
 def _by_chance(rows: Floats) -> Floats:
     """Return the largest |ρ| (C, C) that chance makes of these numbers of rows, of all pairs."""
+    # deferred: see above
+    from scipy.special import stdtrit
+
     pairs = len(rows) * (len(rows) - 1) / 2
-    quantile = NormalDist().inv_cdf(1 - _SIGNIFICANCE / (2 * pairs))
-    # Fisher: artanh ρ has the standard deviation 1 / √(n - 3)
-    largest = np.tanh(quantile / np.sqrt(np.maximum(rows - 3, 1)))
-    return np.asarray(np.where(rows > 3, largest, np.inf))
+    counts, place = np.unique(rows, return_inverse=True)
+    freedom = np.maximum(counts - 2, 1)
+    # ρ √((n - 2) / (1 - ρ²)) has about Student's distribution
+    quantile = stdtrit(freedom, 1 - _SIGNIFICANCE / (2 * pairs))
+    largest = np.where(counts > 3, quantile / np.sqrt(freedom + quantile**2), np.inf)
+    return np.asarray(largest[place])
 
 
 def associations(columns: Sequence[Cells]) -> tuple[Floats, Floats]:
@@ -62,15 +67,15 @@ def associations(columns: Sequence[Cells]) -> tuple[Floats, Floats]:
     numbers = np.array([k for k in range(count) if columns[k].kind != "category"], np.intp)
     categories = [k for k in range(count) if columns[k].kind == "category"]
     strength, both = np.zeros((count, count)), np.zeros((count, count))
-    ranks = np.column_stack([_ranks(values[k]) for k in numbers] or [values[0][:, None][:, :0]])
+    ranks = _Ranks([values[k] for k in numbers])
     if len(numbers):
         place = np.ix_(numbers, numbers)
-        strength[place], both[place] = _rank_correlations(ranks)
+        strength[place], both[place] = ranks.correlations()
     most = int(np.clip(_ALL_LEVELS // max(len(categories), 1), _FEWEST_LEVELS, _MOST_LEVELS))
     one_hot = [_one_hot(values[k], most) for k in categories]
     for k, codes in zip(categories, one_hot, strict=True):
         if len(numbers):
-            strength[k, numbers], both[k, numbers] = _correlation_ratios(codes, ranks)
+            strength[k, numbers], both[k, numbers] = ranks.ratios(codes)
             strength[numbers, k], both[numbers, k] = strength[k, numbers], both[k, numbers]
     if categories:
         place = np.ix_(categories, categories)
@@ -79,27 +84,48 @@ def associations(columns: Sequence[Cells]) -> tuple[Floats, Floats]:
     return strength, both
 
 
+class _Ranks:
+    """The ranks of N rows in C columns of numbers, from -½ to ½, with 0 for a missing value."""
+
+    def __init__(self, columns: Sequence[Floats]) -> None:
+        each = np.column_stack([_ranks(values) for values in columns] or [np.empty((0, 0))])
+        known = ~np.isnan(each)
+        self._known, self._x = known.astype(np.float32), np.where(known, each, 0).astype(np.float32)
+        self._squares = self._x**2
+
+    def correlations(self) -> tuple[Floats, Floats]:
+        """Return |ρ| (C, C), and the rows (C, C) in which both are known."""
+        known, x = self._known, self._x
+        rows = (known.T @ known).astype(np.float64)
+        with np.errstate(all="ignore"):
+            # of one where the other is known, too
+            sums, squares = x.T @ known, self._squares.T @ known
+            spread = squares - sums**2 / rows
+            ratio = np.abs(x.T @ x - sums * sums.T / rows) / np.sqrt(spread * spread.T)
+        varies = (spread > _NO_SPREAD) & (spread.T > _NO_SPREAD)
+        return np.where(varies, np.minimum(ratio, 1), 0.0), rows
+
+    def ratios(self, codes: Floats) -> tuple[Floats, Floats]:
+        """Return √ε² (C,) by categories (N, L), and the rows (C,) with a rank."""
+        counts, sums = codes.T @ self._known, codes.T @ self._x  # (L, C)
+        rows, total = counts.sum(axis=0), sums.sum(axis=0)
+        levels = (counts > 0).sum(axis=0)
+        with np.errstate(all="ignore"):
+            middle = total**2 / rows
+            spread = self._squares.sum(axis=0) - middle
+            between = np.where(counts > 0, sums**2 / counts, 0.0).sum(axis=0) - middle
+            share = 1 - (1 - between / spread) * (rows - 1) / (rows - levels)
+        usable = (spread > _NO_SPREAD) & (rows > levels)
+        return np.sqrt(np.clip(np.where(usable, share, 0.0), 0, 1)), rows
+
+
 def _ranks(values: Floats) -> Floats:
-    """Return the ranks (N,) of the values from -½ to ½, equal ones shared, NaN for missing."""
+    """Return the ranks (N,) of the values, equal ones shared, NaN for a missing value."""
     present = ~np.isnan(values)
     ranks = np.full(len(values), np.nan)
     _, place, counts = np.unique(values[present], return_inverse=True, return_counts=True)
     ranks[present] = ((np.cumsum(counts) - counts / 2) / max(present.sum(), 1) - 0.5)[place]
     return ranks
-
-
-def _rank_correlations(ranks: Floats) -> tuple[Floats, Floats]:
-    """Return |ρ| (C, C) of ranks (N, C), and the rows (C, C) in which both are known."""
-    known = ~np.isnan(ranks)
-    mask, x = known.astype(np.float64), np.where(known, ranks, 0.0)
-    rows = mask.T @ mask
-    with np.errstate(all="ignore"):
-        sums, squares = x.T @ mask, (x**2).T @ mask  # of one where the other is known, too
-        spread = squares - sums**2 / rows
-        products = x.T @ x - sums * sums.T / rows
-        ratio = np.abs(products) / np.sqrt(spread * spread.T)
-    varies = (spread > 1e-9) & (spread.T > 1e-9)
-    return np.where(varies, np.minimum(ratio, 1), 0.0), rows
 
 
 def _one_hot(codes: Floats, most: int) -> Floats:
@@ -113,22 +139,6 @@ def _one_hot(codes: Floats, most: int) -> Floats:
     frequent = np.argsort(-counts, kind="stable")[: min(len(found), most)]
     number[frequent[: most - 1]] = np.arange(len(frequent[: most - 1]))
     return np.eye(number.max() + 1, dtype=np.float32)[number[place]]
-
-
-def _correlation_ratios(codes: Floats, ranks: Floats) -> tuple[Floats, Floats]:
-    """Return √ε² (C,) of ranks (N, C) by categories (N, L), and the rows (C,) with a rank."""
-    known = ~np.isnan(ranks)
-    mask, x = known.astype(np.float64), np.where(known, ranks, 0.0)
-    counts, sums = codes.T @ mask, codes.T @ x  # (L, C)
-    rows, total = counts.sum(axis=0), sums.sum(axis=0)
-    levels = (counts > 0).sum(axis=0)
-    with np.errstate(all="ignore"):
-        middle = total**2 / rows
-        spread = (x**2).sum(axis=0) - middle
-        between = np.where(counts > 0, sums**2 / counts, 0.0).sum(axis=0) - middle
-        share = 1 - (1 - between / spread) * (rows - 1) / (rows - levels)
-    usable = (spread > 1e-9) & (rows > levels)
-    return np.sqrt(np.clip(np.where(usable, share, 0.0), 0, 1)), rows
 
 
 def _cramers_v(one_hot: Sequence[Floats]) -> Floats:

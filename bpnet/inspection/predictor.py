@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bpnet.data.reading.column import Floats
 from bpnet.data.splitting import Indices
@@ -40,7 +39,8 @@ class Predictor:
     """A model that predicts inspected rows in which cells of some columns are those of others.
 
     With `unseen`, a mask (R, N) for each member, a row is predicted only by the networks that have
-    not seen it; in each member there must be one, or in all together if nothing combines them.
+    not seen it; in each member there must be one, or in all together if nothing combines them. They
+    are averaged as the model averages all.
     """
 
     def __init__(
@@ -84,8 +84,7 @@ class Predictor:
         width = max(encoder.width for encoder in self._encoders)
         step = max(_MOST_INPUTS // width, 1)
         pieces = [slice(start, start + step) for start in range(0, len(rows), step)]
-        # on one thread, as `predict` does, so that a row's prediction is the same everywhere
-        with threadpool_limits(1, "blas"), np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             predicted = [self._piece(columns, rows[piece], source[piece]) for piece in pieces]
         whole = np.concatenate(predicted)
         if not np.isfinite(whole).all():

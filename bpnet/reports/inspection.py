@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 12
 """Lines of the table of importance; `--json` has all columns."""
-NAME_WIDTH = 34
+NAME_WIDTH = 32
 MOST_OUTPUTS = 4
 _NEARLY_ALL = 0.9
 _ENOUGH_COLUMNS = 3

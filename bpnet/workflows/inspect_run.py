@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bpnet.config.reading_overrides import override_reading
 from bpnet.data.reading import Table
@@ -115,10 +116,13 @@ def inspect_run(
         warnings=warnings,
     )
     asked = _read(model, chosen, len(features), work, warnings)
-    measured = _importance(asked, features, work) if importance else None
-    columns = dependence_on
-    if columns is None:
-        columns = [] if measured is None else most_important(measured)
+    # on one thread, as `predict` does, since the shares of several begin in other places
+    with threadpool_limits(1, "blas"):
+        measured = _importance(asked, features, work) if importance else None
+        columns = dependence_on
+        if columns is None:
+            columns = [] if measured is None else most_important(measured)
+        dependences = [_dependence(asked, name, work) for name in dict.fromkeys(columns)]
     return Inspection(
         run=str(run),
         data=chosen.table.name,
@@ -128,7 +132,7 @@ def inspect_run(
         task=model.description.task,
         networks=model.networks,
         importance=measured,
-        dependences=tuple(_dependence(asked, name, work) for name in dict.fromkeys(columns)),
+        dependences=tuple(dependences),
         warnings=tuple(warnings),
     )
 

@@ -20,6 +20,7 @@ IMPERATIVES = {
         "Fail",
         "Make",
         "List",
+        "Measure",
         "Name",
         "Override",
         "Overwrite",

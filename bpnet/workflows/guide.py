@@ -20,6 +20,7 @@ ORDER = (
     "networks",
     "second-order",
     "evaluation",
+    "inspection",
     "grids-and-cross-validation",
     "production",
     "run-directory",

@@ -116,7 +116,7 @@ class _Ranks:
             between = np.where(counts > 0, sums**2 / counts, 0.0).sum(axis=0) - middle
             share = 1 - (1 - between / spread) * (rows - 1) / (rows - levels)
         usable = (spread > _NO_SPREAD) & (rows > levels)
-        return np.sqrt(np.clip(np.where(usable, share, 0.0), 0, 1)), rows
+        return np.sqrt(np.clip(np.where(usable, share, 0.0), 0.0, 1.0)), rows
 
 
 def _ranks(values: Floats) -> Floats:
@@ -138,7 +138,7 @@ def _one_hot(codes: Floats, most: int) -> Floats:
     number = np.full(len(found), min(len(found), most) - 1)
     frequent = np.argsort(-counts, kind="stable")[: min(len(found), most)]
     number[frequent[: most - 1]] = np.arange(len(frequent[: most - 1]))
-    return np.eye(number.max() + 1, dtype=np.float32)[number[place]]
+    return np.asarray(np.eye(number.max() + 1, dtype=np.float32)[number[place]])
 
 
 def _cramers_v(one_hot: Sequence[Floats]) -> Floats:

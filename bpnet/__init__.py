@@ -17,6 +17,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     show       show a run on one screen
     runs       list runs with their scores and the settings in which they differ
     compare    show runs side by side, and which is clearly better
+    report     write a page about runs, with scores and figures
     trace      show a training step number by number
     gradcheck  compare backpropagation's gradient with central differences
     verify     train a run again from its config and data, and compare

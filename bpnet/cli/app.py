@@ -21,6 +21,7 @@ from bpnet.cli import (
     init,
     plot,
     predict,
+    report,
     resume,
     runs,
     show,
@@ -94,6 +95,7 @@ _add("plot", plot.plot, plot.EXAMPLES)
 _add("show", show.show, show.EXAMPLES)
 _add("runs", runs.runs, runs.EXAMPLES)
 _add("compare", compare.compare, compare.EXAMPLES)
+_add("report", report.report, report.EXAMPLES)
 _add("trace", trace.trace, trace.EXAMPLES)
 _add("gradcheck", gradcheck.gradcheck, gradcheck.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)

@@ -14,7 +14,7 @@ EXAMPLES = """\
 bpnet train configs/iris.yaml
 bpnet train configs/iris.yaml --set training.epochs=50
 bpnet train configs/iris.yaml --grid training.learning_rate=0.01,0.03,0.1
-bpnet train flowers.yaml --budget 10m
+bpnet train flowers.yaml --budget 10m --report
 bpnet train flowers.yaml --from runs/flowers-001
 bpnet train configs/digits.yaml --runs /tmp/runs --name trial --json
 """
@@ -50,6 +50,10 @@ def train(
             help="Take the first weights from a run, or a copied model, where layers agree.",
         ),
     ] = None,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="Write a page about the run at the end, report.html in it."),
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,6 +73,10 @@ def train(
 
         command = ["bpnet", *sys.argv[1:]]
         settings = [*(settings or []), *([f"budget={budget}"] if budget is not None else [])]
+        if report:
+            from bpnet.reports.page.page import PageMaker  # deferred: only for a page
+
+            PageMaker.check()  # before a training that may take hours
         if grid:
             # deferred: only for a grid
             from bpnet.config.overrides import apply_overrides
@@ -88,6 +96,8 @@ def train(
                 console.print_json(dataclasses.asdict(ranked))
             else:
                 console.print_result("\n".join(grid_lines(ranked)))
+            if report:
+                _report(ranked.run)
             return
         loaded = read_config(config, settings)
         with TrainingView(quiet=quiet) as view:
@@ -104,3 +114,17 @@ def train(
             console.print_json(data)
         else:
             console.print_result("\n".join(lines))
+        if report:
+            _report(result.run)
+
+
+def _report(run: Path) -> None:
+    """Write the page about a run that has ended, and note where it is."""
+    # deferred: only for a page
+    from bpnet.cli import console
+    from bpnet.cli.report import write_report
+
+    path, warnings = write_report([run], None)
+    for warning in warnings:
+        console.print_warning(warning)
+    console.print_note(f"{'Report:':<15}{path}")

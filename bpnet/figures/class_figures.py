@@ -6,7 +6,7 @@ import numpy as np
 
 from bpnet.figures.figure import Cell, Figure
 from bpnet.figures.predictions import PredictedClasses, PredictedLabels, Probable
-from bpnet.figures.vega import FILL, category, number, records, short_names, tooltip
+from bpnet.figures.vega import FILL, bands, category, number, records, short_names, tooltip
 from bpnet.messages import counted
 from bpnet.scoring.curves import class_scores, confusion_matrix
 
@@ -54,7 +54,11 @@ def confusion_figure(predicted: PredictedClasses) -> Figure:
     if len(drawn) <= MOST_CLASSES:
         text = {"text": {"field": "rows", "type": "quantitative", "format": ",d"}}
         layers.append({"mark": {"type": "text"}, "encoding": {**position, **text}})
-    panel = {"data": data, "height": {"step": 26 if len(drawn) > 6 else 40}, "layer": layers}
+    panel = {
+        "data": data,
+        "height": bands(len(drawn), 26 if len(drawn) > 6 else 40),
+        "layer": layers,
+    }
     right = int(np.trace(counts))
     rows: list[Sequence[Cell]] = [
         (predicted.classes[i], predicted.classes[j], int(counts[i, j]))
@@ -110,7 +114,7 @@ def scores_figure(predicted: Probable) -> Figure:
     )
     panel = {
         "data": data,
-        "height": {"step": 26},
+        "height": bands(len(drawn), 26),
         "mark": {"type": "point", "size": 90},
         "encoding": {
             "x": number("score", "score", scale={"domain": [0, 1]}),

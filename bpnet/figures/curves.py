@@ -23,6 +23,7 @@ from bpnet.figures.vega import (
 from bpnet.messages import counted
 
 _FEWEST_POINTS = 40
+_PARTS = ("training", "validation", "out-of-fold")
 _MINOR = ("learning_rate", "gradient_norm")
 _TITLES = {"rmse": "RMSE", "r2": "R²"}
 
@@ -43,8 +44,10 @@ class Curve:
     kept: int | None = None
 
 
-def curves_figure(curves: Sequence[Curve], notes: Sequence[str] = ()) -> Figure:
-    """Return the curves, a panel for each metric."""
+def curves_figure(
+    curves: Sequence[Curve], notes: Sequence[str] = (), most: int = MOST_POINTS
+) -> Figure:
+    """Return the curves, a panel for each metric, of at most about `most` points in all."""
     sources = list(dict.fromkeys(curve.source for curve in curves))
     notes = list(notes)
     if len(sources) > MOST_SERIES:
@@ -53,7 +56,8 @@ def curves_figure(curves: Sequence[Curve], notes: Sequence[str] = ()) -> Figure:
         curves = [curve for curve in curves if curve.source in sources]
     short = dict(zip(sources, short_names(sources), strict=True))
     metrics = list(dict.fromkeys(curve.metric for curve in curves))
-    most = max(_FEWEST_POINTS, MOST_POINTS // len(sources))
+    metrics.sort(key=lambda metric: metric in _MINOR)
+    most = max(_FEWEST_POINTS, most // max(1, len(sources)))
     picked = [_picked(curve, most) for curve in curves]
     if any(len(which) < len(c.epochs) for which, c in zip(picked, curves, strict=True)):
         notes.append(f"lines are drawn through about {most} of their epochs, evenly spaced")
@@ -102,7 +106,14 @@ def _panel(metric: str, curves: Sequence[tuple[Curve, list[int]]], short: dict[s
     )
     x = number("epoch", "epoch", axis={"tickMinStep": 1, "format": "~s"}, scale={"nice": False})
     y = number("value", metric_words(metric), scale={"zero": False})
-    names = category("source" if several else "part")
+    # a series has the same color in every panel, and stands in the legends of its own
+    domain = list(short.values()) if several else list(_PARTS)
+    drawn = {short[curve.source] if several else curve.part for curve, _ in curves}
+    names = category(
+        "source" if several else "part",
+        scale={"domain": domain},
+        legend={"values": [name for name in domain if name in drawn]},
+    )
     kept = [
         (curve, int(k))
         for curve, which in curves
@@ -164,7 +175,8 @@ def _text(curves: Sequence[Curve], metrics: Sequence[str], short: dict[str, str]
             f"The {curve.part} {metric_words(curve.metric)}{of} is lowest at epoch "
             f"{int(curve.epochs[best])}, {curve.values[best]:.4g}."
         )
-    return " ".join(sentences[:12])
+    text = " ".join(sentences[:12])
+    return text[:1].upper() + text[1:]
 
 
 def _kept(curves: Sequence[Curve]) -> str:

@@ -49,10 +49,8 @@ def page_svg(panel: Panel) -> str:
 
 
 def page_spec(panel: Panel) -> dict[str, Any]:
-    """Return a panel for the page's script, as wide as its place."""
-    spec: dict[str, Any] = finite(
-        {"$schema": SCHEMA, **panel, "width": "container", "config": CONFIG}
-    )
+    """Return a panel for the page's script, as wide as its place; CONFIG is for all of them."""
+    spec: dict[str, Any] = finite({"$schema": SCHEMA, **panel, "width": "container"})
     return spec
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bpnet.figures.figure import Figure
-from bpnet.figures.vega import FILL, category, number, records, short_names, tooltip
+from bpnet.figures.vega import FILL, bands, category, number, records, short_names, tooltip
 from bpnet.messages import counted
 
 MOST_DRAWN = 40
@@ -29,7 +29,7 @@ def grid_figure(points: Sequence[GridPoint], metric: str) -> Figure:
     )
     panel = {
         "data": data,
-        "height": {"step": 24},
+        "height": bands(min(len(drawn), MOST_DRAWN), 24),
         "mark": {"type": "point", "color": FILL, "size": 90},
         "encoding": {
             "x": number("score", metric, scale={"zero": False}),

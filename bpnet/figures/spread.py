@@ -7,7 +7,7 @@ import numpy as np
 
 from bpnet.figures.curves import metric_words
 from bpnet.figures.figure import Figure
-from bpnet.figures.vega import FILL, Spec, category, number, records, tooltip
+from bpnet.figures.vega import FILL, Spec, bands, category, number, records, tooltip
 from bpnet.messages import counted
 
 
@@ -57,7 +57,7 @@ def _panel(scores: Sequence[NetworkScore]) -> Spec:
     mean = {"aggregate": "mean", "field": "value", "type": "quantitative", "title": title}
     return {
         "data": data,
-        "height": {"step": 36},
+        "height": bands(len({score.part for score in scores}), 36),
         "layer": [
             {
                 "mark": {"type": "point", "color": FILL, "opacity": 0.7, "size": 60},

@@ -11,7 +11,7 @@ from bpnet.figures.predictions import (
     PredictedQuantities,
     Probable,
 )
-from bpnet.figures.vega import category, number, records, short_names, tooltip
+from bpnet.figures.vega import bands, category, number, records, short_names, tooltip
 from bpnet.messages import counted
 
 MOST = 20
@@ -114,7 +114,7 @@ def _figure(
     data, x = drawn
     panel = {
         "data": data,
-        "height": {"step": 20},
+        "height": bands(len({error[0] for error in shown}), 20),
         "encoding": {"y": category("row", axis={"grid": True})},
         "layer": [
             {

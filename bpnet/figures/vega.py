@@ -106,6 +106,11 @@ def category(field: str, title: str | None = None, **options: Any) -> Spec:
     return {"field": field, "type": "nominal", "title": title, "sort": None, **options}
 
 
+def bands(count: int, step: int) -> int:
+    """Return the height of a panel with a band of `step` pixels for each name."""
+    return step * max(count, 2)
+
+
 def tooltip(*fields: tuple[str, str]) -> list[Spec]:
     """Return what the pointer shows of a mark: fields with their titles."""
     return [{"field": field, "title": title} for field, title in fields]

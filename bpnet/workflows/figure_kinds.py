@@ -15,9 +15,11 @@ from bpnet.figures.probability_curves import (
     precision_recall_figure,
     roc_figure,
 )
+from bpnet.figures.residuals import MOST_POINTS as MOST_RESIDUALS
 from bpnet.figures.residuals import residuals_figure
 from bpnet.figures.spread import spread_figure
 from bpnet.figures.surest import surest_figure
+from bpnet.figures.vega import MOST_POINTS
 from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.figured_run import FiguredRun
 from bpnet.workflows.loss_surface import loss_surface
@@ -79,7 +81,7 @@ def _confusion(run: FiguredRun) -> Figure:
 
 def _residuals(run: FiguredRun) -> Figure:
     assert isinstance(run.predicted, PredictedQuantities)
-    return residuals_figure(run.predicted)
+    return residuals_figure(run.predicted, run.points(MOST_RESIDUALS))
 
 
 def _of_probabilities(make: Callable[..., Figure]) -> Callable[[FiguredRun], Figure]:
@@ -109,7 +111,7 @@ KINDS = {
             "curves",
             "loss and metrics over epochs",
             _fits,
-            lambda run: curves_figure(*run.curves),
+            lambda run: curves_figure(*run.curves, most=run.points(MOST_POINTS)),
         ),
         FigureKind(
             "confusion",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.config.loading import LoadedConfig, read_config
-from bpnet.errors import ConfigError, RunError
+from bpnet.errors import BpnetError, ConfigError, RunError
 from bpnet.figures.curves import Curve
 from bpnet.figures.predictions import AnyPredicted
 from bpnet.models.ensemble import Ensemble
@@ -21,11 +21,18 @@ from bpnet.workflows.run_predictions import SeenRows, out_of_fold, predict_rows
 
 
 class FiguredRun:
-    """A run directory whose parts are read when a figure asks for them; raises RunError."""
+    """A run directory whose parts are read when a figure asks for them; raises RunError.
 
-    def __init__(self, path: Path, weights: Sequence[str] | None = None) -> None:
+    `share` is that of a page that its figures have: several runs have fewer points each.
+    """
+
+    def __init__(
+        self, path: Path, weights: Sequence[str] | None = None, share: float = 1.0
+    ) -> None:
         self.weights = weights
         """The names of the weights of a loss surface; None for those that moved most."""
+        self.share = share
+        self._problem: BpnetError | None = None
         self.paths: RunPaths = open_run(path)
         self.run: Mapping[str, Any] = read_run_file(self.paths.run)
         self.status = run_status(self.paths.run)
@@ -71,6 +78,10 @@ class FiguredRun:
         """True of the best run of a grid."""
         return is_file(self.paths.folder / "grid.csv")
 
+    def points(self, most: int) -> int:
+        """Return how many points of a figure are drawn, which has at most `most` by itself."""
+        return max(50, round(most * self.share))
+
     @cached_property
     def curves(self) -> tuple[list[Curve], list[str]]:
         """The curves of its training, and notes on them."""
@@ -89,7 +100,13 @@ class FiguredRun:
     @cached_property
     def seen(self) -> SeenRows:
         """Rows of its table with the predictions of its model; raises DataError too."""
-        return predict_rows(self.paths, self.model)
+        if self._problem is not None:  # what takes a while is not tried again
+            raise self._problem
+        try:
+            return predict_rows(self.paths, self.model)
+        except BpnetError as error:
+            self._problem = error
+            raise
 
     @property
     def has_test_rows(self) -> bool:

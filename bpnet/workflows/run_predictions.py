@@ -39,6 +39,7 @@ _NOTES = {
 class SeenRows:
     """Rows of a run's table with what its model predicts for them."""
 
+    part: Part
     predicted: AnyPredicted
     model: Ensemble
     table: TrainingTable
@@ -63,7 +64,7 @@ def predict_rows(paths: RunPaths, model: Ensemble) -> SeenRows:
     numbers = np.flatnonzero(mask) + 1
     target = model.description.target
     predicted = _predicted(target, numbers, words, notes, rows.values, scored.predicted)
-    return SeenRows(predicted, model, table, mask, scored)
+    return SeenRows(part, predicted, model, table, mask, scored)
 
 
 def sampled(mask: Array, seed: int, most: int = MOST_ROWS) -> tuple[Array, list[str]]:

@@ -20,6 +20,7 @@ from bpnet.figures.drawing import (
     vl_convert,
 )
 from bpnet.figures.figure import Cell, Figure
+from bpnet.figures.vega import CONFIG
 from bpnet.messages import visible
 from bpnet.reports.text import rounded
 
@@ -71,8 +72,14 @@ class PageMaker:
     Raises UsageError if the packages that it needs are not installed.
     """
 
-    def __init__(self) -> None:
+    @staticmethod
+    def check() -> None:
+        """Raise UsageError if the packages are not installed."""
         vl_convert()
+        _environment()
+
+    def __init__(self) -> None:
+        self.check()
         self._environment = _environment()
         self._threads = ThreadPoolExecutor(1)
         self._library = self._threads.submit(page_library)
@@ -117,7 +124,7 @@ class PageMaker:
         )
         text: str = self._environment.get_template("page.html").render(
             page=content,
-            specs=specs,
+            specs={"config": CONFIG, "panels": specs} if specs else None,
             policy=policy,
             version=__version__,
             library=Markup(library),  # noqa: S704

@@ -3,8 +3,9 @@
   // a panel is drawn again for the pointer when it comes into view; until then its picture is there
   const source = document.getElementById("panels");
   if (source && window.vegaEmbed) {
-    const specs = JSON.parse(source.textContent);
+    const { config, panels } = JSON.parse(source.textContent);
     const options = {
+      config,
       ast: true, // expressions are interpreted: the page allows no eval
       actions: false,
       renderer: "svg",
@@ -17,7 +18,7 @@
       live.className = "live waiting";
       panel.append(live);
       try {
-        await window.vegaEmbed(live, specs[panel.dataset.panel], options);
+        await window.vegaEmbed(live, panels[panel.dataset.panel], options);
         panel.querySelector(".still").remove();
         live.classList.remove("waiting");
         panel.dataset.drawn = "yes";

@@ -1,0 +1,147 @@
+"""The report of runs: what each was, how good it is beside simple models, and its figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bpnet.errors import BpnetError, DataError, RunError
+from bpnet.figures.figure import Figure
+from bpnet.models.ensemble import Ensemble
+from bpnet.paths import is_file
+from bpnet.runs import files
+from bpnet.workflows.eval_baselines import Compared, compare_with_baselines
+from bpnet.workflows.figure_kinds import KINDS
+from bpnet.workflows.figured_run import FiguredRun
+from bpnet.workflows.plot import joint_curves, noted
+
+if TYPE_CHECKING:  # imports scikit-learn, which takes a second
+    from bpnet.scoring.scores import AnyScores
+
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """The scores of a run's model on the rows of its figures, beside those of baselines."""
+
+    part: str
+    """The rows, with their number."""
+    notes: Sequence[str]
+    scores: "AnyScores"
+    compared: Compared
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What there is to say of a run.
+
+    `left_out` says which figures could not be made, and why.
+    """
+
+    name: str
+    folder: Path
+    status: str
+    run: Mapping[str, Any]
+    """The content of run.json."""
+    config: str
+    task: str | None
+    targets: Sequence[str]
+    table: str
+    model: Ensemble | None
+    scored: ScoredRun | None
+    metrics: Mapping[str, Any]
+    """The content of metrics.json."""
+    figures: Sequence[Figure] = ()
+    left_out: Sequence[str] = ()
+    warnings: Sequence[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The reports of runs, and the figure that they share."""
+
+    runs: Sequence[RunReport]
+    curves: Figure | None
+
+
+def report(runs: Sequence[Path]) -> Report:
+    """Return the report of runs; what cannot be had of one is left out of it, with the reason.
+
+    Raises RunError if one is not a run directory.
+    """
+    opened = [FiguredRun(run, share=1 / len(runs)) for run in runs]
+    curves = None
+    if len(opened) > 1:
+        try:
+            curves = joint_curves(opened)
+        except BpnetError:  # the run's own report says why
+            curves = None
+    return Report([_report_run(run) for run in opened], curves)
+
+
+def _report_run(run: FiguredRun) -> RunReport:
+    warnings: list[str] = []
+    figures: list[Figure] = []
+    problems: dict[str, list[str]] = {}
+    for name, kind in KINDS.items():
+        try:
+            if kind.misfit(run) is None:
+                figures.append(noted(run, kind.make(run)))
+        except (RunError, DataError) as error:
+            problems.setdefault(error.problems[0], []).append(name)
+    try:
+        config = files.read_text(run.paths.config)
+        dataset = run.loaded.config.dataset
+        task, targets, table = run.task, run.targets, str(dataset.path)
+    except BpnetError as error:
+        problems.setdefault(error.problems[0], []).append("config")
+        config, task, targets, table = "", None, [], ""
+    model, scored = None, None
+    try:
+        model = run.model
+        scored = _score(run, warnings)
+    except (RunError, DataError) as error:
+        problems.setdefault(error.problems[0], []).append("scores")
+    return RunReport(
+        name=run.name,
+        folder=run.paths.folder,
+        status=run.status,
+        run=run.run,
+        config=config,
+        task=task,
+        targets=targets,
+        table=table,
+        model=model,
+        scored=scored,
+        metrics=_metrics(run),
+        figures=figures,
+        left_out=[f"{', '.join(names)}: {problem}" for problem, names in problems.items()],
+        warnings=warnings,
+    )
+
+
+def _score(run: FiguredRun, warnings: list[str]) -> ScoredRun | None:
+    """Return the scores of a model; None of a cross-validation, whose networks differ in rows."""
+    if run.is_cv:
+        return None
+    seen = run.seen
+    compared = Compared()
+    if seen.part == "test":
+        compared = compare_with_baselines(seen.scored, seen.table, warnings)
+    return ScoredRun(
+        part=seen.predicted.counted,
+        notes=seen.predicted.notes,
+        scores=seen.scored.score(seen.scored.predicted, _RESAMPLES),
+        compared=compared,
+    )
+
+
+def _metrics(run: FiguredRun) -> Mapping[str, Any]:
+    if not is_file(run.paths.metrics_json):
+        return {}
+    try:
+        content = files.read_json(run.paths.metrics_json)
+    except RunError:
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,245 @@
+"""`bpnet report`: the page of every kind of run, read as HTML, and what it refuses."""
+
+import json
+import re
+import shutil
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from command_line import ROOT, bpnet
+from figured_runs import HOSTILE, hostile_table, train
+
+MOST_BYTES = 3_000_000
+
+
+class Content(HTMLParser):
+    """The parts of a page that a test asks about."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.images: list[str] = []
+        self.texts: list[str] = []
+        self.scripts = 0
+        self._within: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        self._within.append(tag)
+        self.addresses += [str(values[name]) for name in ("src", "href") if name in values]
+        if values.get("role") == "img":
+            self.images.append(values.get("aria-label") or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._within and self._within.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self._within[-1:]):
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def page_of(*words: str | Path) -> tuple[Content, str]:
+    said = bpnet("report", *words, "--json")
+    assert said.code == 0, said.err
+    page = Path(json.loads(said.out)["file"]).read_text("utf-8")
+    assert len(page.encode()) < MOST_BYTES
+    content = Content(page)
+    assert [address for address in content.addresses if not address.startswith("#")] == []
+    assert all(len(label) > 40 for label in content.images)
+    return content, said.err
+
+
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train("iris", tmp_path_factory.mktemp("runs"))
+
+
+def test_a_run_in_words(iris: Path) -> None:
+    content, warnings = page_of(iris)
+    assert warnings == ""
+    for part in (
+        "Report of iris-001",
+        "classification of the column 'species' from 4 columns of iris.csv",
+        "1 network with 131 parameters. Rows: 106 training, 22 validation, 22 test.",
+        "It trained for all of its 40 epochs, and keeps the weights of epoch",
+        "On 22 test rows: accuracy 0.",
+        "logistic regression",
+        "Next:",
+        f"bpnet verify {iris}",
+        "learning_rate: 0.02",
+        "SHA-256 of the table 91eb642c",
+    ):
+        assert part in content.text, part
+    kinds = ("Curves of the training", "Confusion matrix", "ROC curve", "Precision and recall")
+    for title in (*kinds, "Calibration", "Scores of each class", "Surest errors"):
+        assert f"The numbers of this figure: {title}" in content.text
+    assert (iris / "report.html").is_file()
+
+
+def test_the_page_allows_only_its_own_scripts(iris: Path) -> None:
+    page_of(iris)
+    page = (iris / "report.html").read_text("utf-8")
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    text = policy[1].replace("&#39;", "'")
+    assert text.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in text
+    assert "'unsafe-inline'" not in text.partition("style-src")[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["replicas", "folds", "no_rows", "regression"])
+def test_kinds_of_runs(tmp_path: Path, name: str) -> None:
+    content, warnings = page_of(train(name, tmp_path))
+    assert warnings == ""
+    expected = {
+        "replicas": ["3 networks each with 131 parameters", "Spread of the networks"],
+        "folds": ["An ensemble on folds", "out of fold", "On 69 test rows"],
+        "no_rows": ["these rows trained the network, which flatters it", "On 4 training rows"],
+        "regression": ["regression of the column 'progression'", "Residuals", "ridge regression"],
+    }
+    for part in expected[name]:
+        assert part in content.text, part
+
+
+@pytest.mark.slow
+def test_a_cross_validation_and_a_grid(tmp_path: Path) -> None:
+    said = bpnet("cv", ROOT / "configs/iris.yaml", "--folds", "2", "--runs", tmp_path)
+    assert said.code == 0
+    content, _ = page_of(tmp_path / "iris-cv-001")
+    for part in ("A cross-validation of 2 folds", "Estimates over the folds", "Calibration"):
+        assert part in content.text
+    grid = train("iris", tmp_path, "--grid", "training.learning_rate=0.01,0.05")
+    content, _ = page_of(grid)
+    for part in ("The best run of a grid", "Points of the grid", "learning_rate=0.05"):
+        assert part in content.text
+
+
+@pytest.mark.slow
+def test_several_runs_of_different_tasks(iris: Path, tmp_path: Path) -> None:
+    other = train("regression", tmp_path)
+    content, _ = page_of(iris, other, "-o", tmp_path / "both.html")
+    for part in ("Report of 2 runs", "of different tasks", "Runs and their scores", "Residuals"):
+        assert part in content.text
+    ids = re.findall(r'id="([^"]+)"', (tmp_path / "both.html").read_text("utf-8"))
+    ids = [name for name in ids if not name.startswith(("gradient", "clip"))]
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    config = hostile_table(tmp_path)
+    assert bpnet("train", config, "--runs", tmp_path).code == 0
+    content, _ = page_of(tmp_path / "hostile-001")
+    assert content.tags.count("script") == 3  # the data, the library, the page's own
+    assert "b" not in content.tags
+    for name in HOSTILE[:4]:
+        assert name in " ".join(content.texts)
+    assert "\u202e" not in " ".join(content.texts)
+    assert "\\u202eevil" in content.text
+    assert "49" not in re.findall(r"\w+", content.text.partition("The config")[0][:2000])
+
+
+def test_without_its_table_the_rest_is_there(iris: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(iris, tmp_path / "copy"))
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(re.sub(r"path: \S*iris.csv", "path: gone.csv", text))
+    content, warnings = page_of(run)
+    assert "gone.csv" in warnings
+    assert "Not shown: confusion, scores, roc" in content.text
+    assert "Curves of the training" in content.text
+    assert "Final metrics of the training" in content.text
+
+
+@pytest.mark.parametrize(("status", "word"), [("running", "was cut off"), ("failed", "an error")])
+def test_a_run_that_has_not_ended(iris: Path, tmp_path: Path, status: str, word: str) -> None:
+    run = Path(shutil.copytree(iris, tmp_path / "copy"))
+    content = json.loads((run / "run.json").read_text())
+    content |= {"status": status, "best_epoch": None, "stop_reason": None, "seconds": None}
+    (run / "run.json").write_text(json.dumps(content))
+    shutil.rmtree(run / "model")
+    (run / "metrics.json").unlink()
+    page, warnings = page_of(run)
+    assert warnings == ""
+    assert word in page.text
+    assert "Confusion matrix" in page.text  # of the last checkpoint
+
+
+def test_a_run_of_one_epoch(tmp_path: Path) -> None:
+    content, warnings = page_of(train("no_rows", tmp_path))
+    assert warnings == ""
+    assert "all of its 1 epoch" in content.text
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (["-o", "page.pdf"], 2, "a report is a page; give -o FILE.html"),
+        (["-o", "nowhere/page.html"], 5, "the folder does not exist"),
+    ],
+)
+def test_bad_usage(iris: Path, tmp_path: Path, words: list[str], code: int, part: str) -> None:
+    said = bpnet("report", iris, *words, cwd=tmp_path)
+    assert (said.code, said.lacks(part)) == (code, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_a_run_is_refused(tmp_path: Path) -> None:
+    said = bpnet("report", tmp_path)
+    assert said.code == 5
+    assert said.lacks("is not a run directory") == []
+
+
+def test_a_missing_package_is_named(iris: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    said = bpnet("report", iris)
+    assert said.code == 2
+    assert said.lacks("pip install 'bpnet-cli[plots]'") == []
+
+
+def test_train_makes_it_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = train("no_rows", tmp_path, "--report")
+    assert "Report of no_rows-001" in (run / "report.html").read_text("utf-8")
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    words = ["train", ROOT / "configs/xor.yaml", "--runs", tmp_path / "other", "--report"]
+    said = bpnet(*words)
+    assert said.code == 2
+    assert not (tmp_path / "other").exists()  # before a training that may take hours
+
+
+@pytest.mark.slow
+def test_a_run_of_a_million_rows_in_20_seconds_and_3_megabytes(tmp_path: Path) -> None:
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(1_000_000, 6))
+    y = (x @ generator.normal(size=6) + generator.normal(size=1_000_000) > 0).astype(int)
+    np.savetxt(
+        tmp_path / "large.csv",
+        np.column_stack([x, y]),
+        delimiter=",",
+        header="a,b,c,d,e,f,y",
+        comments="",
+        fmt=["%.4f"] * 6 + ["%d"],
+    )
+    config = tmp_path / "large.yaml"
+    config.write_text(
+        "dataset: {path: large.csv, target: y}\narchitecture: {hidden: [8]}\n"
+        "training: {epochs: 2, batch_size: 1024}\n"
+    )
+    assert bpnet("train", config, "--runs", tmp_path).code == 0
+    start = time.perf_counter()
+    content, _ = page_of(tmp_path / "large-001")
+    seconds = time.perf_counter() - start
+    assert "a sample of 20,000 of 150,000 rows" in content.text
+    assert seconds < 60, f"{seconds:.1f} s; 20 s on two free cores"

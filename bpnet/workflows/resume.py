@@ -29,6 +29,7 @@ from bpnet.workflows.run_place import OF_PASSES, ResumedRun, check_data, train_a
 from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import TrainResult, resume_training
 from bpnet.workflows.train_folds import FoldsResult, train_folds_in
+from bpnet.workflows.training_table import require_standard_input
 
 CHANGEABLE = (
     "training.epochs",
@@ -105,6 +106,8 @@ def _resume(
             f"{run.folder}: an earlier bpnet trained it, which saved no checkpoints; train again: "
             f"bpnet train {shell_path(run.config)}"
         )
+    settings = "".join(f" --set {shell_quoted(one)}" for one in assignments)
+    typed = f"bpnet resume {shell_path(run.folder)}{settings}{' --force' if force else ''}"
     if force and kind in OF_PASSES:
         raise UsageError(
             f"--force: {run.folder} goes on only with the data and the config that it began with, "
@@ -117,7 +120,9 @@ def _resume(
                 f"--set {assignments[0]}: a grid goes on with the config that it began with; "
                 "leave it out"
             )
-        return train_grid_in(grid_of(run, command), watcher)
+        grid = grid_of(run, command)
+        require_standard_input(read_config(run.config), run, typed)
+        return train_grid_in(grid, watcher)
     if not known_config(content, config_digest(run.folder)) and not force:
         forced = "" if kind in OF_PASSES else ", or go on all the same with --force"
         raise RunError(
@@ -126,7 +131,6 @@ def _resume(
         )
     saved = read_config(run.config)
     loaded = saved.override(assignments)
-    settings = "".join(f" --set {shell_quoted(one)}" for one in assignments)
     if kind in ("cv", "folds"):
         if finished:
             again = "there is nothing to go on with"
@@ -138,6 +142,7 @@ def _resume(
             raise RunError(f"{run.folder}: has finished; {again}")
         anew = f"train again: {train_again(run, content)}{settings}"
         _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE_OF_PASSES, anew)
+        require_standard_input(loaded, run, typed)
         place = ResumedRun(run, command, SavedPasses.read(run.checkpoints))
         if kind == "folds":
             return train_folds_in(place, open_with_preset(loaded), watcher)
@@ -153,6 +158,7 @@ def _resume(
             f"{run.folder}: has finished; to train on, give it more epochs: "
             f"bpnet resume {shell_path(run.folder)} --set training.epochs={more}"
         )
+    require_standard_input(loaded, run, typed)
     opened = open_with_preset(loaded)
     if not force:
         check_data(run, opened.table.digest, opened.table.name)

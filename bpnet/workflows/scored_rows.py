@@ -65,7 +65,9 @@ def choose_rows(
                 f"name a table: {advice}"
             )
         training = open_training_table(
-            run, f"; name it where it is now (its test rows are recognized), or another: {advice}"
+            run,
+            f"; name it where it is now (its test rows are recognized), or another: {advice}",
+            command=f"bpnet eval {shell_path(run)} -",
         )
         if not (all_rows or training.mask("test").any()):
             raise DataError(

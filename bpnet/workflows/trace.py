@@ -13,6 +13,7 @@ from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.tracing import LayerTrace, Position, StepTrace, trace
 from bpnet.errors import DivergedError, UsageError
+from bpnet.messages import shell_path
 from bpnet.models.build import build_model
 from bpnet.models.model import Model
 from bpnet.models.run_model import RunModel, open_run_model
@@ -171,7 +172,7 @@ def _open_run(run: Path) -> tuple[directory.RunPaths, LoadedConfig, RunModel]:
             "which shows the first network"
         )
     run_model = open_run_model(run)
-    reopen_table(paths)
+    reopen_table(paths, command=f"bpnet trace {shell_path(run)}")
     return paths, loaded, run_model
 
 

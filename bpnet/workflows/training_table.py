@@ -8,6 +8,7 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.data.reading import Table
+from bpnet.data.reading.streams import has_standard_input
 from bpnet.data.splitting import PARTS, Part, PartNumbers
 from bpnet.engine.component import Array
 from bpnet.errors import ConfigError, DataError, RunError
@@ -29,27 +30,29 @@ class TrainingTable:
         return np.asarray(self.parts == PARTS.index(part))
 
 
-def open_training_table(run: Path, advice: str = "") -> TrainingTable:
-    """Open a run's table with the split of its rows.
+def open_training_table(run: Path, advice: str = "", *, command: str = "") -> TrainingTable:
+    """Open a run's table with the split of its rows: see `reopen_table`.
 
     Raises RunError or DataError, with the advice.
     """
     paths = directory.open_run(run)
     paths.require("config.yaml", "splits.csv")
-    table = reopen_table(paths, advice)
+    table = reopen_table(paths, advice, command=command)
     return TrainingTable(table, read_splits(paths.splits, len(table)))
 
 
-def reopen_table(paths: directory.RunPaths, advice: str = "") -> Table:
+def reopen_table(paths: directory.RunPaths, advice: str = "", *, command: str = "") -> Table:
     """Open the table that a run was trained on.
 
-    Raises RunError or DataError, with the advice, if the table is gone or has changed since.
+    One that was on standard input is read from there again if `command` is given, which is what is
+    typed for that. Raises RunError or DataError, with the advice, if the table is gone or has
+    changed since.
     """
     try:
         loaded = read_config(paths.config)
     except ConfigError as error:
         raise RunError([f"{problem}; restore it{advice}" for problem in error.problems]) from None
-    table = _open(loaded, paths, advice)
+    table = _open(loaded, paths, advice, command)
     content = files.read_json(paths.run)
     trained_on = content.get("data_sha256") if isinstance(content, dict) else None
     if trained_on is None:
@@ -64,11 +67,21 @@ def reopen_table(paths: directory.RunPaths, advice: str = "") -> Table:
     return table
 
 
-def _open(loaded: LoadedConfig, paths: directory.RunPaths, advice: str) -> Table:
-    if loaded.config.dataset.path == "-":
+def require_standard_input(loaded: LoadedConfig, paths: directory.RunPaths, command: str) -> None:
+    """Raise DataError, with what to type, if the table must be on standard input and is not."""
+    if loaded.config.dataset.path == "-" and not has_standard_input():
+        raise DataError(
+            f"{paths.folder}: the run was trained on standard input, which is not kept; give the "
+            f"table again: {command} < TABLE"
+        )
+
+
+def _open(loaded: LoadedConfig, paths: directory.RunPaths, advice: str, command: str) -> Table:
+    if loaded.config.dataset.path == "-" and not command:
         raise DataError(
             f"{paths.folder}: the run was trained on standard input, which is not kept{advice}"
         )
+    require_standard_input(loaded, paths, command)
     try:
         return open_dataset_table(loaded).table
     except DataError as error:

@@ -81,7 +81,7 @@ def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verifi
     if not known_config(content, config_digest(run.folder)):
         raise RunError(f"{run.config}: has changed since the run was trained by it; restore it")
     loaded = read_config(run.config, [_NO_CHECKPOINTS])
-    reopen_table(run)
+    reopen_table(run, command=f"bpnet verify {shell_path(run.folder)}")
     notes, here = _notes(run, content, loaded.config), environment()
     with tempfile.TemporaryDirectory(prefix="bpnet-verify-") as scratch:
         again = Path(scratch)

@@ -1,6 +1,7 @@
 """Streams: the bytes of a table, from a file, a pipe or standard input, in blocks of records."""
 
 import codecs
+import functools
 import gzip
 import hashlib
 import io
@@ -12,7 +13,7 @@ import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from bpnet.data.reading.compression import decompressed
 from bpnet.data.reading.quotes import end_of_records
@@ -38,12 +39,26 @@ def file_opener(path: str | Path) -> Opener:
     if str(path) == "-":
         if sys.stdin is None:
             raise DataError("standard input: is closed; pipe a table into it, or name a file")
-        return _copied_opener(sys.stdin.buffer, "standard input")
+        return _stdin_opener(sys.stdin)
     name = str(path)
     with _open(Path(path), name) as stream:  # a missing file is reported now
         if is_pipe(path):
             return _copied_opener(stream, name)
     return _FileOpener(Path(path), name)
+
+
+@functools.lru_cache(maxsize=1)
+def _stdin_opener(stream: TextIO) -> Opener:
+    """Return the opener of standard input, whose copy is there for whoever opens it again."""
+    return _copied_opener(stream.buffer, "standard input")
+
+
+def has_standard_input() -> bool:
+    """Return whether something is piped into standard input."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return False
+    with _stdin_opener(sys.stdin)() as stream:
+        return bool(stream.read(1))
 
 
 class _FileOpener:

@@ -12,6 +12,7 @@ bpnet eval runs/iris-001
 bpnet eval runs/iris-001 new_flowers.csv --json
 bpnet eval runs/iris-001 --importance
 bpnet eval runs/iris-001 --partial-dependence petal_width
+bpnet eval runs/cancer-001 --threshold best-cost --cost fn=10,fp=1 --save
 """
 
 
@@ -53,13 +54,32 @@ def evaluate(
             help="Show the mean prediction by the value of a column; may be repeated.",
         ),
     ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE",
+            help="Predict the positive class, or a label, above this probability: 0.3, or "
+            "the best on held-out rows (best-f1, best-matthews, best-cost).",
+        ),
+    ] = None,
+    cost: Annotated[
+        str | None,
+        typer.Option(
+            metavar="fn=COST,fp=COST",
+            help="Show what rows cost, by the cost of a missed one and of a false alarm.",
+        ),
+    ] = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep the threshold in the model, for predict.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score a run on its test rows, or on a table with the target.
 
     Prints each metric with its 95 % interval beside those of simple models, and reports which of
     them it does not clearly beat. The table that the run was trained on is recognized by its
-    content, wherever it is: only its test rows are scored. Rows are flagged as by predict.
+    content, wherever it is: only its test rows are scored. Rows are flagged as by predict. A
+    threshold of 0.5 with --save undoes another one.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
@@ -68,6 +88,7 @@ def evaluate(
         from bpnet.reports.inspection import inspection_data, inspection_lines
         from bpnet.workflows.eval import evaluate as run_evaluation
         from bpnet.workflows.inspect_run import inspect_run
+        from bpnet.workflows.thresholds import ThresholdOptions
 
         inspection = evaluation = None
         if importance or partial_dependence:
@@ -80,7 +101,8 @@ def evaluate(
                 replica=replica,
                 reading=overrides or (),
             )
-        if inspection is None or inspection.rows_of in ("test", "table"):
+        decision = ThresholdOptions(threshold, cost, save)
+        if inspection is None or inspection.rows_of in ("test", "table") or decision.asked:
             evaluation = run_evaluation(
                 run,
                 data,
@@ -88,6 +110,7 @@ def evaluate(
                 baselines=baselines,
                 replica=replica,
                 reading=overrides or (),
+                threshold=decision,
             )
         if as_json:
             document = {"run": str(run)} if evaluation is None else eval_data(run, evaluation)

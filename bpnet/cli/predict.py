@@ -23,6 +23,7 @@ EXAMPLES = """\
 bpnet predict runs/iris-001 flowers.csv
 bpnet predict runs/iris-001 flowers.parquet -o predicted.parquet --keep id
 bpnet predict runs/diabetes-001 patients.csv --interval 0.9
+bpnet predict runs/cancer-001 patients.csv --threshold 0.3
 cat flowers.csv | bpnet predict runs/iris-001 - --format jsonl --strict
 """
 
@@ -78,6 +79,14 @@ def predict(
             help="Add an interval that holds this share of true numbers, such as 0.9 (repeatable).",
         ),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Predict the positive class, or a label, above this probability; by default "
+            "that of the model, usually 0.5.",
+        ),
+    ] = None,
     replica: ReplicaChoice = "all",
     overrides: ReadingOverrides = None,
     strict: Annotated[
@@ -101,7 +110,7 @@ def predict(
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.messages import counted
-        from bpnet.reports.predict import flags_text, training_note
+        from bpnet.reports.predict import flags_text, threshold_note, training_note
         from bpnet.runs.files import replacing
         from bpnet.workflows.kept_columns import read_keep
         from bpnet.workflows.predict import Prediction, PredictOptions
@@ -119,6 +128,7 @@ def predict(
             replica=replica,
             reading=overrides or (),
             safe_csv=safe_csv,
+            threshold=threshold,
         )
         prediction = Prediction(run, data, options)
         for warning in prediction.warnings:
@@ -130,7 +140,7 @@ def predict(
             with replacing(Path(output)) as stream:
                 summary = prediction.write(file_format, stream)
             console.print_note(f"{counted(summary.flags.rows, 'row')} written to {output}")
-        for note in training_note(summary):
+        for note in [*threshold_note(summary), *training_note(summary)]:
             console.print_note(note)
         for warning in flags_text(summary.flags):
             console.print_warning(warning)

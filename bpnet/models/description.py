@@ -21,7 +21,9 @@ from bpnet.models.combination import Combination
 
 FORMAT = 3
 """The version of model.json that this bpnet writes."""
-READABLE = (2, FORMAT)
+THRESHOLDS_FORMAT = 4
+"""The version of a model that keeps thresholds, which older versions would not mind."""
+READABLE = (2, FORMAT, THRESHOLDS_FORMAT)
 """The versions that it reads; 3 has added the temperature and the combination."""
 
 _TARGETS = {"classification": Classes, "regression": Quantities, "multilabel": Labels}

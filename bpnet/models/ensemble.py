@@ -10,22 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from bpnet.data.decisions import Thresholds, predicted_labels
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, Chunk
 from bpnet.data.reading.column import Floats
-from bpnet.data.targets import Labels, Quantities
+from bpnet.data.targets import Classes, Labels, Quantities
 from bpnet.engine.component import FieldError
 from bpnet.errors import RunError, UsageError
 from bpnet.models.combination import Combination
-from bpnet.models.description import FORMAT, Description
+from bpnet.models.description import FORMAT, THRESHOLDS_FORMAT, Description
 from bpnet.models.intervals import fit_intervals
 from bpnet.models.model import (
+    THRESHOLDS,
     Model,
     begin_model,
     check_format,
@@ -51,6 +54,8 @@ class Ensemble:
 
     members: Sequence[Model]
     combination: Combination | None = None
+    thresholds: Thresholds = None
+    """The threshold of the positive class of two, or of each label; None if it is ½."""
 
     @property
     def description(self) -> Description:
@@ -64,6 +69,7 @@ class Ensemble:
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder; several members each get a folder inside it."""
+        assert self.thresholds is None, "thresholds are kept by save_thresholds"
         if len(self.members) == 1:
             self.members[0].described(combination=self.combination).save(folder)
             return
@@ -114,7 +120,22 @@ class Ensemble:
                 f"--replica {replica}: must be all, {best}or a number from 1 to {len(places)}{why}"
             )
         member, network = places[number]
-        return Ensemble([self.members[member].described(combination=None).select([network])])
+        single = self.members[member].described(combination=None).select([network])
+        return Ensemble([single], thresholds=self.thresholds)
+
+    def with_thresholds(self, thresholds: Thresholds) -> "Ensemble":
+        """Return the ensemble with thresholds, None of which is kept where all are ½."""
+        usual = thresholds is None or all(threshold == 0.5 for threshold in thresholds)
+        return dataclasses.replace(self, thresholds=None if usual else thresholds)
+
+    @property
+    def decided(self) -> list[str]:
+        """What a threshold decides: the positive class of two, or each label; else nothing."""
+        target = self.description.target
+        if isinstance(target, Classes):
+            two = len(target.classes) == 2
+            return [target.classes[target.positive_number]] if two else []
+        return target.names if isinstance(target, Labels) else []
 
     def check_columns(self, table: Table) -> None:
         """Raise DataError if the table lacks a column that a member reads."""
@@ -218,7 +239,19 @@ class Ensemble:
             square = _weighted_mean((scaled - mean) ** 2, votes)
             # of equal votes it is the deviation with R - 1 in its divisor
             return np.asarray(np.sqrt(square / np.maximum(1 - votes @ votes, 1e-9)) * scale)
-        if isinstance(target, Labels) or each.shape[2] == 1:
+        if isinstance(target, Labels):
+            otherwise = predicted_labels(each, self.thresholds) != predicted_labels(
+                predictions, self.thresholds
+            )
+            return _weighted_mean(otherwise, votes)
+        if self.thresholds is not None:
+            positive = target.positive_number
+            of_each = [shares(outputs, target.classes)[:, positive] for outputs in each]
+            otherwise = (np.stack(of_each) > self.thresholds[0]) != (
+                predictions[:, positive] > self.thresholds[0]
+            )
+            return _weighted_mean(otherwise, votes)[:, None]
+        if each.shape[2] == 1:
             # of classes that share an output, the second one's probability
             share = predictions[:, -each.shape[2] :]
             otherwise = (each > 0.5) != (share > 0.5)
@@ -369,7 +402,8 @@ def load_ensemble(folder: Path) -> Ensemble:
     content = files.read_json(path)
     if not isinstance(content, dict) or "members" not in content:
         model = load_model(folder)
-        return Ensemble([model], model.description.combination)
+        ensemble = Ensemble([model], model.description.combination)
+        return _with_stored_thresholds(path, content, ensemble)
     check_format(path, content)
     names = _member_names(path, content["members"])
     members = [load_model(folder / name) for name in names]
@@ -383,7 +417,42 @@ def load_ensemble(folder: Path) -> Ensemble:
                     f"{folder / name}: its target or {field} differs from that of {names[0]}; "
                     "train again"
                 )
-    return Ensemble(members, _combination(path, content.get("combination"), members))
+    ensemble = Ensemble(members, _combination(path, content.get("combination"), members))
+    return _with_stored_thresholds(path, content, ensemble)
+
+
+def save_thresholds(folder: Path, thresholds: Thresholds) -> None:
+    """Keep thresholds in the model of a folder, or remove them; raises RunError.
+
+    Only model.json is written: with thresholds it has a format that older versions refuse.
+    """
+    path = folder / "model.json"
+    content = files.read_json(path)
+    content.pop(THRESHOLDS, None)
+    if thresholds is not None:
+        content["format"] = THRESHOLDS_FORMAT
+        content[THRESHOLDS] = list(thresholds)
+    elif content["format"] == THRESHOLDS_FORMAT:
+        content["format"] = FORMAT
+    files.write_json(path, content)
+
+
+def _with_stored_thresholds(path: Path, content: dict[str, Any], ensemble: Ensemble) -> Ensemble:
+    """Return the ensemble with the thresholds of model.json; raises RunError if they do not fit."""
+    thresholds = content.get(THRESHOLDS)
+    if thresholds is None:
+        return ensemble
+    if not (
+        isinstance(thresholds, list)
+        and len(thresholds) == len(ensemble.decided) > 0
+        and all(type(value) in (int, float) and 0 <= value <= 1 for value in thresholds)
+    ):
+        raise not_bpnets(
+            path,
+            f"{THRESHOLDS}: must be a number from 0 to 1 for the positive class of two, or for "
+            "each label",
+        )
+    return ensemble.with_thresholds([float(value) for value in thresholds])
 
 
 def read_descriptions(folder: Path) -> list[Description]:

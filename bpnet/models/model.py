@@ -19,9 +19,11 @@ from bpnet.engine.component import FieldError
 from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, shell_quoted, total_line
-from bpnet.models.description import FORMAT, READABLE, Description
+from bpnet.models.description import READABLE, THRESHOLDS_FORMAT, Description
 from bpnet.runs import files, weights
 
+THRESHOLDS = "thresholds"
+"""The key of model.json that has the thresholds of a model, or of an ensemble."""
 WEIGHTS_FORMAT = "2"
 """The version of weights.safetensors that this bpnet writes."""
 
@@ -134,6 +136,8 @@ def begin_model(folder: Path) -> None:
 def load_model(folder: Path) -> Model:
     """Read a model from its folder; its predictions for a row do not depend on other rows.
 
+    Its thresholds are left to `load_ensemble`.
+
     Raises
     ------
     RunError
@@ -174,6 +178,8 @@ def read_description(folder: Path) -> Description:
     path = folder / "model.json"
     content = files.read_json(path)
     check_format(path, content)
+    if content["format"] == THRESHOLDS_FORMAT:
+        content.pop(THRESHOLDS, None)
     try:
         description = _description_adapter().validate_json(json.dumps(content))
         description.shapes()
@@ -204,7 +210,7 @@ def check_format(path: Path, content: Any) -> None:
     if type(version) is not int or version not in READABLE:
         problem = "has no format" if version is None else f"has the format {repr(version)[:40]}"
         raise RunError(
-            f"{path}: {problem}, and this bpnet reads the formats {READABLE[0]} to {FORMAT}; "
+            f"{path}: {problem}, and this bpnet reads the formats {READABLE[0]} to {READABLE[-1]}; "
             "train again, or use the bpnet that wrote it"
         )
 

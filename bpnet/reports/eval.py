@@ -18,6 +18,7 @@ from bpnet.reports.tables import (
     table,
 )
 from bpnet.reports.text import CLASS_WEIGHT_NOTE, MAX_WIDTH, interval_text, score_text
+from bpnet.reports.thresholds import decision_note, saved_note, threshold_lines
 from bpnet.scoring.metrics import EVALUATION_METRICS, MAPE, metric_range, metric_title
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
     loss = f"mean loss of {evaluation.networks} networks" if evaluation.networks > 1 else "loss"
     yield f"{evaluation.data}: {counted(evaluation.rows, 'row')}; {loss} {evaluation.loss:.6g}\n"
     yield from _metric_lines(evaluation)
+    if evaluation.threshold is not None:
+        yield from threshold_lines(evaluation.threshold, evaluation.data)
     if isinstance(scores, Classification):
         yield from _class_lines(scores)
         never_predicted = _never_predicted(scores)
@@ -49,6 +52,7 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
     elif len(scores.per_target) > 1:
         yield from _target_lines(scores)
     notes = [
+        decision_note(evaluation),
         CLASS_WEIGHT_NOTE if evaluation.class_weighted else None,
         *([] if evaluation.class_weighted else never_predicted),
         *(
@@ -60,6 +64,7 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
         *(f"{b.name}: {b.note}" if b.note else None for b in evaluation.baselines),
     ]
     closing = [*evaluation.verdict, *(f"note: {text}" for text in notes if text)]
+    closing += saved_note(evaluation)
     if closing:
         yield ""
         yield from closing
@@ -71,7 +76,7 @@ def _never_predicted(scores: "Classification") -> list[str]:
         return []
     return [
         f"no row is predicted as '{name}', though {rows:,} are; its probability still ranks the "
-        "rows, and more of them are found after training with "
+        "rows, and more of them are found with --threshold best-f1, or after training with "
         + set_option("dataset.class_weight", "balanced")
         for k, name in enumerate(scores.classes)
         if (rows := sum(scores.confusion[k])) >= FEWEST_ROWS

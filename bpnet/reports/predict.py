@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bpnet.messages import counted
+from bpnet.reports.thresholds import thresholds_text
 
 if TYPE_CHECKING:
     from bpnet.data.encoding.row_flags import FlagSummary
@@ -24,6 +25,13 @@ def training_note(summary: "Summary") -> list[str]:
         f"of its {summary.flags.rows:,} rows trained the model ({summary.splits} lists the parts), "
         "and predictions for them look better than for new rows"
     ]
+
+
+def threshold_note(summary: "Summary") -> list[str]:
+    """Return a note on the threshold that decides, if it is not ½."""
+    if not summary.thresholds:
+        return []
+    return [f"note: predictions are by the threshold {thresholds_text(summary.thresholds)}"]
 
 
 def flags_text(flags: "FlagSummary") -> list[str]:

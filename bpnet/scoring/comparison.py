@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bpnet.config.task import Task
+from bpnet.data.decisions import Thresholds, predicted_classes, predicted_labels
 from bpnet.data.reading.column import Floats
 from bpnet.messages import counted
 from bpnet.scoring.baselines import Baseline
@@ -49,7 +50,8 @@ class Truth(NamedTuple):
     """The true values (N,) that predictions are compared with, and each row's weight in training.
 
     The weights have the mean 1, or are None where all rows weigh the same. Of two classes,
-    `classes` are their names and `positive` the number of the positive one.
+    `classes` are their names and `positive` the number of the positive one. Thresholds decide for
+    network and baselines alike.
     """
 
     task: Task
@@ -57,6 +59,7 @@ class Truth(NamedTuple):
     weights: Floats | None = None
     classes: Sequence[str] = ()
     positive: int = 1
+    thresholds: Thresholds = None
 
 
 class _Gain(NamedTuple):
@@ -170,11 +173,15 @@ def _gains(truth: Truth, network: Floats, baseline: Floats) -> Iterator[_Gain]:
     true = truth.values
     if truth.task == "classification":
         title = ACCURACY.title
-        right = [(p.argmax(axis=1) == true).astype(np.float64) for p in (network, baseline)]
+        predicted = [
+            predicted_classes(p, truth.positive, truth.thresholds) for p in (network, baseline)
+        ]
+        right = [(classes == true).astype(np.float64) for classes in predicted]
         losses = [log_losses(true, p) for p in (network, baseline)]
     else:
         title = LABEL_ACCURACY.title
-        right = [((p > 0.5) == true).mean(axis=1) for p in (network, baseline)]
+        predicted = [predicted_labels(p, truth.thresholds) for p in (network, baseline)]
+        right = [(labels == true).mean(axis=1) for labels in predicted]
         losses = [label_losses(true, p) for p in (network, baseline)]
     yield _weighted_gain(truth, title, right[0], right[1], sign=1)
     yield _weighted_gain(truth, LOG_LOSS.title, losses[0], losses[1], sign=-1)

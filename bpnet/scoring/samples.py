@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from bpnet.data.decisions import Thresholds, predicted_classes, predicted_labels
 from bpnet.data.reading.column import Floats
 from bpnet.scoring.bootstrap import Blocks, ratio
 from bpnet.scoring.rank_metrics import Medians, Rankings
@@ -19,14 +20,20 @@ _LEAST_PROBABILITY = 1e-15
 class ClassSample:
     """Rows of a classification: true class numbers (N,) and probabilities (N, C) from 0 to 1.
 
-    Of two classes, `positive` is the number of the one that rankings are about.
+    Of two classes, `positive` is the number of the one that rankings and thresholds are about.
     """
 
-    def __init__(self, true: Integers, probabilities: Floats, positive: int = 1) -> None:
+    def __init__(
+        self,
+        true: Integers,
+        probabilities: Floats,
+        positive: int = 1,
+        thresholds: Thresholds = None,
+    ) -> None:
         self.rows, self.classes = probabilities.shape
         self.width = 3 * self.classes + CALIBRATION_BINS + 2
         self.true, self.probabilities, self.positive = true, probabilities, positive
-        self.predicted = probabilities.argmax(axis=1)
+        self.predicted = predicted_classes(probabilities, positive, thresholds)
         of_true = probabilities[np.arange(self.rows), true]
         # Σ_k (p_k - t_k)² = Σ_k p_k² - 2 p_true + 1
         self.brier = np.vecdot(probabilities, probabilities) - 2 * of_true + 1
@@ -39,7 +46,8 @@ class ClassSample:
         self.bin = np.clip(
             np.ceil(confidence * CALIBRATION_BINS).astype(np.intp) - 1, 0, CALIBRATION_BINS - 1
         )
-        self.overconfidence = confidence - (self.predicted == true)
+        # of the most probable class, whatever the thresholds
+        self.overconfidence = confidence - (probabilities.argmax(axis=1) == true)
         self.ranked = Rankings(1 if self.classes == 2 else self.classes, self.column)
 
     def column(self, k: int) -> tuple[npt.NDArray[np.bool_], Floats]:
@@ -81,11 +89,13 @@ class ClassSums:
 class LabelSample:
     """Rows with L labels: true (N, L) of 0 and 1, and probabilities (N, L) from 0 to 1."""
 
-    def __init__(self, true: Integers, probabilities: Floats) -> None:
+    def __init__(
+        self, true: Integers, probabilities: Floats, thresholds: Thresholds = None
+    ) -> None:
         self.rows, self.labels = probabilities.shape
         self.width = 3 * self.labels + 4
         self.true, self.probabilities = true, probabilities
-        self.predicted = probabilities > 0.5
+        self.predicted = predicted_labels(probabilities, thresholds)
         self.brier = ((probabilities - true) ** 2).mean(axis=1)
         self.log_loss = np.mean(
             [log_losses(true[:, k], self.both(k)) for k in range(self.labels)], axis=0

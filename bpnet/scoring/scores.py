@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
+from bpnet.data.decisions import Thresholds
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.scoring.bootstrap import RESAMPLES, Score, bootstrap
@@ -91,12 +92,14 @@ def score_classes(
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
     positive: int = 1,
+    thresholds: Thresholds = None,
 ) -> Classification:
     """Score finite probabilities (N, C) against class numbers (N,), of which one is `positive`.
 
-    The prediction is the most probable class. The metrics are EVALUATION_METRICS["classification"].
+    The prediction is the most probable class, or by the threshold of the positive one. The metrics
+    are EVALUATION_METRICS["classification"].
     """
-    sample = ClassSample(true, np.clip(probabilities.astype(np.float64), 0, 1), positive)
+    sample = ClassSample(true, _within_0_and_1(probabilities), positive, thresholds)
     numbers = list(range(len(classes)))
     precision, recall, f1, rows = metrics.precision_recall_fscore_support(
         true, sample.predicted, labels=numbers, zero_division=0
@@ -127,12 +130,14 @@ def score_labels(
     labels: Sequence[str],
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
+    thresholds: Thresholds = None,
 ) -> Multilabel:
     """Score finite probabilities (N, L) against labels (N, L) of 0 and 1.
 
-    A label is predicted where p > 0.5. The metrics are EVALUATION_METRICS["multilabel"].
+    A label is predicted where p > ½, or above its threshold. The metrics are
+    EVALUATION_METRICS["multilabel"].
     """
-    sample = LabelSample(true, np.clip(probabilities.astype(np.float64), 0, 1))
+    sample = LabelSample(true, _within_0_and_1(probabilities), thresholds)
     values = {
         metric.name: metric.formula("multilabel").of_rows(sample)
         for metric in EVALUATION_METRICS["multilabel"]
@@ -145,6 +150,10 @@ def score_labels(
         note=scored.note,
         per_label=[_label_scores(sample, k, label) for k, label in enumerate(labels)],
     )
+
+
+def _within_0_and_1(probabilities: Floats) -> Floats:
+    return np.clip(probabilities.astype(np.float64), 0, 1)
 
 
 def _label_scores(sample: LabelSample, k: int, label: str) -> LabelScores:
@@ -216,15 +225,23 @@ def score_predictions(
     predicted: Floats,
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
+    thresholds: Thresholds = None,
 ) -> AnyScores:
     """Score predictions (N, K) of a target of any task.
 
-    The true values are class numbers (N,), labels (N, K) or quantities (N, K).
+    The true values are class numbers (N,), labels (N, K) or quantities (N, K). Thresholds are for
+    two classes, or for labels.
     """
     if isinstance(target, Classes):
         return score_classes(
-            true, predicted, target.classes, generator, resamples, target.positive_number
+            true,
+            predicted,
+            target.classes,
+            generator,
+            resamples,
+            target.positive_number,
+            thresholds,
         )
     if isinstance(target, Labels):
-        return score_labels(true, predicted, target.names, generator, resamples)
+        return score_labels(true, predicted, target.names, generator, resamples, thresholds)
     return score_quantities(true, predicted, target.names, generator, resamples)

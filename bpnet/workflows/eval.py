@@ -5,6 +5,7 @@ The scores are scikit-learn's, from `bpnet.scoring`; the loss is the engine's, f
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,16 @@ from bpnet.workflows.eval_baselines import BaselineScores, Compared, compare_wit
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.scored_model import ScoredModel
 from bpnet.workflows.scored_rows import choose_rows
+from bpnet.workflows.thresholds import (
+    NO_THRESHOLD,
+    SavedModel,
+    ThresholdOptions,
+    ThresholdReport,
+    check_decides,
+    held_out_rows,
+    read_threshold_options,
+    report_thresholds,
+)
 
 if TYPE_CHECKING:  # imports scikit-learn, which takes a second
     from bpnet.scoring.comparison import Comparison
@@ -47,6 +58,10 @@ class Evaluation:
     flags: FlagSummary
     """The rows that `bpnet predict` would flag."""
     warnings: list[str]
+    threshold: ThresholdReport | None = None
+    """The threshold that the scores are by and how it was chosen, if one was asked for."""
+    thresholds: dict[str, float] | None = None
+    """The threshold of the positive class, or of each label, if it is not ½."""
 
 
 def evaluate(
@@ -58,13 +73,15 @@ def evaluate(
     replica: str = "all",
     reading: Sequence[str] = (),
     resamples: int = 1000,
+    threshold: ThresholdOptions = NO_THRESHOLD,
 ) -> Evaluation:
     """Evaluate a run, or a model folder copied out of one, on a table with the target.
 
     Without `data` the rows are the run's test rows, and of the run's own table, too, unless
     `all_rows` are wanted. With `baselines`, simple models are fitted to the run's training rows,
     where these are available, and scored too. `replica` is all, best or a number from 1; `reading`
-    are `dataset.reading.KEY=VALUE`, for `data`; `resamples` are those of the intervals.
+    are `dataset.reading.KEY=VALUE`, for `data`; `resamples` are those of the intervals. A
+    `threshold` that is asked for decides here, and with `save` the model keeps it.
 
     Raises
     ------
@@ -80,18 +97,31 @@ def evaluate(
             f"--set is for a table that is named: bpnet eval {shell_path(run)} DATA; "
             "the run's own table is read as in training"
         )
-    opened = open_run_model(run)
-    model, warnings = opened.model.select(replica), list(opened.notes)
-    chosen = choose_rows(
-        run,
-        data,
-        override_reading(model.description.reading, reading),
-        all_rows=all_rows,
-        baselines=baselines,
-        warnings=warnings,
-    )
-    rows = read_evaluation_set(model, chosen.table, chosen.mask, warnings)
-    scored = ScoredModel(model, rows)
+    asked = read_threshold_options(threshold, replica)
+    with SavedModel(run) if threshold.save else nullcontext() as saved:
+        opened = open_run_model(run)
+        model, warnings = opened.model.select(replica), list(opened.notes)
+        if asked is not None:
+            check_decides(model, "--cost" if threshold.threshold is None else "--threshold")
+        chosen = choose_rows(
+            run,
+            data,
+            override_reading(model.description.reading, reading),
+            all_rows=all_rows,
+            baselines=baselines,
+            warnings=warnings,
+        )
+        before, held_out = model.thresholds, None
+        if asked is not None:
+            held_out = held_out_rows(run, model, chosen.training, asked, replica)
+            model = model.with_thresholds(asked.thresholds(model, held_out, warnings))
+        rows = read_evaluation_set(model, chosen.table, chosen.mask, warnings)
+        scored = ScoredModel(model, rows)
+        report = None
+        if asked is not None:
+            report = report_thresholds(scored, held_out, before, asked, resamples)
+        if saved is not None:
+            report = saved.keep(model, report)
     scores = scored.score(scored.predicted, resamples)
     compared = Compared()
     if baselines and chosen.training is not None:
@@ -108,4 +138,8 @@ def evaluate(
         verdict=compared.verdict,
         flags=rows.flags,
         warnings=warnings,
+        threshold=report,
+        thresholds=dict(zip(model.decided, model.thresholds, strict=True))
+        if model.thresholds
+        else None,
     )

@@ -139,11 +139,11 @@ def _truth(scored: ScoredModel) -> "Truth":
     target, weights = scored.model.description.target, scored.rows.weights
     if weights is not None:
         weights = None if np.ptp(weights) == 0 else weights / weights.mean()
-    task = scored.model.description.task
+    task, thresholds = scored.model.description.task, scored.model.thresholds
     if isinstance(target, Classes):
         positive = target.positive_number if len(target.classes) == 2 else 0
-        return Truth(task, scored.rows.values, weights, target.classes, positive)
-    return Truth(task, scored.rows.values, weights)
+        return Truth(task, scored.rows.values, weights, target.classes, positive, thresholds)
+    return Truth(task, scored.rows.values, weights, thresholds=thresholds)
 
 
 def one_hot_codes(encoder: Encoder, x: Array) -> Floats:

@@ -21,6 +21,7 @@ ORDER = (
     "second-order",
     "evaluation",
     "inspection",
+    "thresholds",
     "grids-and-cross-validation",
     "production",
     "run-directory",

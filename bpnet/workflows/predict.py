@@ -1,8 +1,8 @@
 """Prediction: a table's rows with a trained run's predictions beside them, chunk by chunk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -19,11 +19,12 @@ from bpnet.data.targets import Quantities
 from bpnet.data.writing import OutputColumns, open_writer
 from bpnet.errors import DataError, UsageError
 from bpnet.messages import MAX_PROBLEMS, total_line
-from bpnet.models.ensemble import Inputs
+from bpnet.models.ensemble import Ensemble, Inputs
 from bpnet.models.run_model import open_run_model
 from bpnet.runs import directory
 from bpnet.workflows.kept_columns import check_not_taken
 from bpnet.workflows.prediction_columns import PredictionColumns, distinct, prediction_columns
+from bpnet.workflows.thresholds import check_decides
 from bpnet.workflows.training_table import rows_that_trained
 
 FLAGS = "flags"
@@ -35,7 +36,8 @@ Item = TypeVar("Item")
 class PredictOptions:
     """The columns to keep (None: all) and to add, and the networks that predict.
 
-    `top` asks for the most probable classes only, `levels` for prediction intervals. With `strict`
+    `top` asks for the most probable classes only, `levels` for prediction intervals, and a
+    `threshold` decides in place of the model's. With `strict`
     a row that would be flagged is an error. `replica` is all, best, or a number from 1; `reading`
     are `dataset.reading.KEY=VALUE`. With `safe_csv`, CSV has no text that a spreadsheet would take
     for a formula.
@@ -49,6 +51,7 @@ class PredictOptions:
     replica: str = "all"
     reading: Sequence[str] = ()
     safe_csv: bool = False
+    threshold: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Summary:
     trained_rows: int
     splits: str
     """The file that lists each row's part, or fold; blank for a model without its run."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """The threshold of the positive class, or of each label, where it is not ½."""
 
 
 class Prediction:
@@ -72,6 +77,8 @@ class Prediction:
         self._options, self._run = options, directory.run_of(run)
         opened = open_run_model(run)
         self._notes, self._model = opened.notes, opened.model.select(options.replica)
+        if options.threshold is not None:
+            self._model = self._with_threshold(options.threshold)
         reading = override_reading(self._model.description.reading, options.reading)
         self._table = open_table(data, reading)
         self._model.check_columns(self._table)
@@ -108,9 +115,29 @@ class Prediction:
                 writer.write(chunk, dict(zip(self._added, [*columns, texts], strict=True)))
                 summary.add(flags, len(chunk))
         trained = rows_that_trained(self._run, self._table, summary.rows) if self._run else 0
-        writer.close({"flags": asdict(summary), "trained_rows": trained})
+        extra = {"flags": asdict(summary), "trained_rows": trained}
+        writer.close(extra | ({"thresholds": self._thresholds} if self._thresholds else {}))
         splits = str(self._run.splits) if self._run else ""
-        return Summary(self._table.name, summary, trained, splits)
+        return Summary(self._table.name, summary, trained, splits, self._thresholds)
+
+    def _with_threshold(self, threshold: float) -> Ensemble:
+        """Return the model with a threshold; raises UsageError if it has no use for one."""
+        check_decides(self._model, option := f"--threshold {threshold:g}")
+        if not 0 <= threshold <= 1:
+            raise UsageError(f"{option}: must be a probability from 0 to 1, such as 0.3")
+        if self._options.top is not None:
+            raise UsageError(
+                f"{option}: cannot be combined with --top-k, which ranks the classes by their "
+                "probability; give one of them"
+            )
+        return self._model.with_thresholds([threshold] * len(self._model.decided))
+
+    @property
+    def _thresholds(self) -> dict[str, float]:
+        """The thresholds that decide, by class or label; those of --top-k do not."""
+        if self._model.thresholds is None or self._options.top is not None:
+            return {}
+        return dict(zip(self._model.decided, self._model.thresholds, strict=True))
 
     @property
     def _numeric(self) -> dict[str, NumberFormat | None]:

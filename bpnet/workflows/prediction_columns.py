@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from bpnet.data.decisions import predicted_classes, predicted_labels
 from bpnet.data.targets import Classes, Labels
 from bpnet.data.writing import LabelColumn, Numbers
 from bpnet.engine.component import Array
@@ -73,11 +74,13 @@ def _prediction_columns(
     target, shares = model.description.target, numbers(model, predictions)
     if isinstance(target, Classes):
         if top is None:
-            yield from _class_columns(target, predictions, shares if probabilities else [])
+            numbers_of = predicted_classes(predictions, target.positive_number, model.thresholds)
+            yield from _class_columns(target, numbers_of, shares if probabilities else [])
         else:
             yield from _top_columns(model, target, predictions, top, probabilities)
     elif isinstance(target, Labels):
-        yield from _label_columns(target.names, shares, probabilities)
+        labels = predicted_labels(predictions, model.thresholds)
+        yield from _label_columns(target.names, labels, shares, probabilities)
     else:
         yield from ((f"predicted_{name}", shares[k]) for k, name in enumerate(target.names))
 
@@ -94,12 +97,9 @@ def _interval_columns(
 
 
 def _class_columns(
-    target: Classes, predictions: Array, probabilities: Sequence[Numbers]
+    target: Classes, predicted: Array, probabilities: Sequence[Numbers]
 ) -> _NamedColumns:
-    yield (
-        f"predicted_{target.name}",
-        LabelColumn(predictions.argmax(axis=1).tolist(), target.classes),
-    )
+    yield f"predicted_{target.name}", LabelColumn(predicted.tolist(), target.classes)
     for label, values in zip(target.classes, probabilities, strict=False):
         yield f"probability_{label}", values
 
@@ -116,10 +116,10 @@ def _top_columns(
 
 
 def _label_columns(
-    names: Sequence[str], shares: Sequence[Numbers], probabilities: bool
+    names: Sequence[str], labels: Array, shares: Sequence[Numbers], probabilities: bool
 ) -> _NamedColumns:
-    for name, values in zip(names, shares, strict=True):
-        yield f"predicted_{name}", LabelColumn([int(p > 0.5) for p in values.values], ["0", "1"])
+    for k, name in enumerate(names):
+        yield f"predicted_{name}", LabelColumn(labels[:, k].astype(int).tolist(), ["0", "1"])
     if probabilities:
         for name, values in zip(names, shares, strict=True):
             yield f"probability_{name}", values

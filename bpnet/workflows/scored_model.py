@@ -43,7 +43,14 @@ class ScoredModel:
         from bpnet.scoring.scores import score_predictions  # deferred: see above
 
         target = self.model.description.target
-        return score_predictions(target, self.rows.values, predicted, self.generator(1), resamples)
+        return score_predictions(
+            target,
+            self.rows.values,
+            predicted,
+            self.generator(1),
+            resamples,
+            self.model.thresholds,
+        )
 
     def generator(self, number: int) -> np.random.Generator:
         """Return the generator of a series of resamples: 1 for scores, 2 for the comparison."""

@@ -18,6 +18,7 @@ IMPERATIVES = {
         "Read",
         "Score",
         "Fail",
+        "Keep",
         "Make",
         "List",
         "Measure",

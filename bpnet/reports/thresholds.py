@@ -1,0 +1,152 @@
+"""The part of `bpnet eval`'s report about thresholds: scores by threshold, and what is gained."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from bpnet.reports.tables import NAME_WIDTH, shortened, table
+from bpnet.reports.text import interval_text, score_text
+
+if TYPE_CHECKING:
+    from bpnet.scoring.bootstrap import Score
+    from bpnet.workflows.eval import Evaluation
+    from bpnet.workflows.thresholds import DecidedScores, ThresholdReport
+
+_TITLES = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "matthews": "Matthews",
+    "cost": "cost per row",
+}
+_PARTS = {"validation": "validation rows", "out_of_fold": "out-of-fold rows"}
+
+
+def threshold_lines(report: "ThresholdReport", data: str) -> Iterator[str]:
+    """Yield the scores by threshold of the rows that it is chosen on, and those of these rows."""
+    if len(report.each) == 1:
+        yield from _choice_lines(report, report.each[0])
+        yield from _decision_lines(report.each[0], data)
+    else:
+        yield from _label_lines(report, data)
+    yield ""
+    for decided in report.each:
+        yield _gain_text(report, decided)
+
+
+def decision_note(evaluation: "Evaluation") -> str | None:
+    """Return a note on the thresholds that all scores are by, if they are not ½."""
+    if evaluation.thresholds is None:
+        return None
+    report = evaluation.threshold
+    origin = "as the model keeps it"
+    if report is not None and report.criterion is not None:
+        assert report.chosen_on is not None
+        title = _TITLES[report.criterion].removesuffix(" per row")
+        origin = f"best {title} on {report.chosen_rows:,} {_PARTS[report.chosen_on]}"
+    elif report is not None and any(one.threshold != one.before for one in report.each):
+        origin = "as given"
+    which = thresholds_text(evaluation.thresholds)
+    return f"predictions, the baselines' too, are by the threshold {which} ({origin})"
+
+
+def saved_note(evaluation: "Evaluation") -> list[str]:
+    """Return a sentence on the file that keeps the thresholds, or how to keep them."""
+    report = evaluation.threshold
+    if report is None or (report.saved is None and evaluation.thresholds is None):
+        return []
+    if report.saved is None:
+        changed = any(one.threshold != one.before for one in report.each)
+        return ["the model does not keep the threshold; with --save it does"] if changed else []
+    if evaluation.thresholds is None:
+        return [f"{report.saved} keeps no threshold any more: predictions are by 0.5"]
+    return [f"{report.saved} keeps the threshold: predict and eval use it"]
+
+
+def thresholds_text(thresholds: Mapping[str, float], most: int = 5) -> str:
+    """Return thresholds in words: 0.3 of 'yes', 0.25 of 'no'."""
+    values = list(thresholds.values())
+    if len(values) > 1 and len(set(values)) == 1:
+        return f"{values[0]:g} of each label"
+    names = shortened(list(thresholds), 3 * NAME_WIDTH)
+    pairs = [f"{value:g} of '{name}'" for name, value in zip(names, values, strict=True)]
+    rest = [f"and {len(pairs) - most} more"] if len(pairs) > most else []
+    return ", ".join(pairs[:most] + rest)
+
+
+def _choice_lines(report: "ThresholdReport", decided: "DecidedScores") -> Iterator[str]:
+    if report.chosen_on is None:
+        return
+    name = shortened([decided.name], 3 * NAME_WIDTH)[0]
+    rows = f"{report.chosen_rows:,} {_PARTS[report.chosen_on]}"
+    yield f"\nThresholds of '{name}' on {rows}, which no network was trained on\n"
+    names = [name for name in _TITLES if name != "cost" or report.cost is not None]
+    marks = {decided.before: "before", decided.threshold: "chosen" if report.criterion else "used"}
+    cells = [
+        [
+            f"{scores.threshold:g}",
+            *(score_text(getattr(scores, name), bounded=True) for name in names),
+            marks.get(scores.threshold, ""),
+        ]
+        for scores in decided.choices
+    ]
+    header = ["threshold", *(_TITLES[name] for name in names), ""]
+    yield from table(header, cells, numbers=True)
+
+
+def _decision_lines(decided: "DecidedScores", data: str) -> Iterator[str]:
+    yield f"\nOn {data}\n"
+    decision = decided.decision
+    changed = decided.threshold != decided.before
+    rows = [
+        [
+            _TITLES[score.name],
+            score_text(score.value, bounded=True),
+            interval_text(score.low, score.high, bounded=True),
+            *([score_text(before.value, bounded=True)] if changed else []),
+        ]
+        for score, before in zip(decision.figures, decision.before, strict=True)
+    ]
+    header = ["threshold", f"{decided.threshold:g}", "95 % interval"]
+    yield from table([*header, *([f"{decided.before:g}"] if changed else [])], rows, numbers=True)
+
+
+def _label_lines(report: "ThresholdReport", data: str) -> Iterator[str]:
+    """Yield a line for each label: its threshold and the scores there."""
+    chosen = ""
+    if report.criterion is not None:
+        assert report.chosen_on is not None
+        chosen = f", chosen on {report.chosen_rows:,} {_PARTS[report.chosen_on]}"
+    yield f"\nThe threshold of each label{chosen}, and scores on {data}\n"
+    rows = []
+    for decided in report.each:
+        figures = decided.decision.figures
+        rows.append(
+            [
+                decided.name,
+                f"{decided.threshold:g}",
+                *(score_text(score.value, bounded=True) for score in figures),
+            ]
+        )
+    names = [_TITLES[score.name] for score in report.each[0].decision.figures]
+    yield from table(["", "threshold", *names], rows, numbers=True)
+
+
+def _gain_text(report: "ThresholdReport", decided: "DecidedScores") -> str:
+    """Return a sentence about the score that counts, beside that of the threshold before."""
+    name, decision = report.compared_by, decided.decision
+    title = f"{_TITLES[name]} of '{shortened([decided.name], 3 * NAME_WIDTH)[0]}'"
+    new, old = (_named(scores, name) for scores in (decision.figures, decision.before))
+    at = f"at {decided.threshold:g}"
+    interval = interval_text(new.low, new.high, bounded=True)
+    said = f"{title}: {score_text(new.value, bounded=True)} ({interval}) {at}"
+    if decided.threshold == decided.before:
+        return said
+    gain = decision.gain
+    clear = "within the noise"
+    if gain.low is not None and gain.high is not None:
+        clear = "clearly better" if gain.low > 0 else "clearly worse" if gain.high < 0 else clear
+    return f"{said}, {score_text(old.value, bounded=True)} at {decided.before:g}: {clear}"
+
+
+def _named(scores: "list[Score]", name: str) -> "Score":
+    return next(score for score in scores if score.name == name)

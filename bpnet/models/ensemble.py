@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bpnet.data.decisions import Thresholds, predicted_labels
 from bpnet.data.encoding import Encoder
+from bpnet.data.encoding.input_buffer import InputBuffer
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, Chunk
@@ -151,13 +153,17 @@ class Ensemble:
                 kinds[name] = kind if kinds.get(name, kind) == kind else "text"
         return kinds
 
-    def encode(self, chunk: Chunk) -> tuple[Inputs, RowFlags]:
+    def encode(self, chunk: Chunk, buffers: Sequence[InputBuffer] = ()) -> tuple[Inputs, RowFlags]:
         """Encode a chunk's rows for each member, with the flags that all members agree on.
 
-        Members with the same encoder share the rows. Raises DataError.
+        Members with the same encoder share the rows, which are in the members' `buffers`, if these
+        are given. Raises DataError.
         """
         encoders, which = self.encoders
-        encoded = [encoder.encode(chunk, self.description.precision) for encoder in encoders]
+        encoded = [
+            encoder.encode(chunk, self.description.precision, buffer)
+            for encoder, buffer in zip_longest(encoders, buffers[: len(encoders)])
+        ]
         flags = reduce(RowFlags.common, (flags for _, flags in encoded))
         return [encoded[k][0] for k in which], flags
 

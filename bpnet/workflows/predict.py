@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from bpnet.config.reading_overrides import override_reading
 from bpnet.data.encoding.columns import NumericColumn
+from bpnet.data.encoding.input_buffer import InputBuffer
 from bpnet.data.encoding.row_flags import FlagSummary, RowFlags
 from bpnet.data.formats import FileFormat
 from bpnet.data.numbers.number_format import NumberFormat
@@ -175,7 +176,10 @@ class Prediction:
         )
 
     def _encoded(self) -> Iterator[tuple[Chunk, Inputs, RowFlags]]:
-        """Yield the table's chunks with their encoded rows and flags, one read ahead."""
+        """Yield the table's chunks with their encoded rows and flags, one read ahead.
+
+        The encoded rows of one chunk overwrite those of the one before.
+        """
         others: dict[str, CellType] = dict.fromkeys(self._kept, "text")
         # if all columns are kept, rows are copied as they are, and no other column is parsed
         copied = self._options.keep is None and not self._table.reads_only_wanted
@@ -185,8 +189,9 @@ class Prediction:
             if name in self._kept
         }
         wanted = {**({} if copied else others), **read, **self._model.wanted}
-        chunks = self._table.chunks(wanted)
-        yield from _ahead((chunk, *self._model.encode(chunk)) for chunk in chunks)
+        buffers = [InputBuffer() for _ in self._model.members]
+        for chunk in _ahead(self._table.chunks(wanted)):
+            yield (chunk, *self._model.encode(chunk, buffers))
 
     def _refuse_flags(self) -> None:
         problems: list[str] = []

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/quality.py DATA [--presets fast,default,best] [--tables NAME,…]
         [--config FILE] [--set KEY=VALUE] [--process] [--out results.csv] [--resume]
-        [--splits N] [--wild | --ablate [CHANGE …] [--seeds 0,1] | --calibration]
+        [--splits N] [--wild] [--ablate [CHANGE …] [--seeds 0,1] | --calibration]
 
 DATA is a folder of tables, their folds and the peers' figures (quality_tables.py and
 quality_peers.py say which files). A model is fitted to the training rows of each fold, from a CSV
@@ -140,8 +140,8 @@ def main() -> None:
     add("--resume", action="store_true", help="keep the rows of --out")
     add("--splits", type=int, help="measure the first splits of each table only, at most this many")
     add("--seeds", type=names, default=["0"], metavar="SEED,…", help="of --ablate; by default 0")
+    add("--wild", action="store_true", help="the tables of DATA/wild instead")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--wild", action="store_true", help="the tables of DATA/wild instead")
     which.add_argument("--ablate", nargs="*", metavar="CHANGE", help="one change at a time")
     which.add_argument("--calibration", action="store_true", help="probabilities and intervals")
     given = parser.parse_args()
@@ -162,12 +162,8 @@ def run(models: Sequence[Model], results: Results, given: argparse.Namespace) ->
     if not given.process:
         with scratch() as folder:
             warm_up(folder)
-    if given.wild:
-        tables = wild_tables(given.data, given.tables)
-        means = measure(tables, models, results, process=given.process)
-        report_wild(tables, read_wild_peers(given.data / "wild" / "peers.csv"), means)
-        return
-    tables = panel_tables(given.data, given.tables)
+    read = wild_tables if given.wild else panel_tables
+    tables = read(given.data, given.tables)
     tables = [replace(table, splits=table.splits[: given.splits]) for table in tables]
     if given.calibration:
         tables = large(tables)
@@ -183,6 +179,10 @@ def run(models: Sequence[Model], results: Results, given: argparse.Namespace) ->
         way = "process" if given.process else "workflow"
         for model in models:
             report_ablations(model, changes, numbers, [t.name for t in tables], results, way)
+        return
+    if given.wild:
+        means = measure(tables, models, results, process=given.process)
+        report_wild(tables, read_wild_peers(given.data / "wild" / "peers.csv"), means)
         return
     core = core_figures(read_peers(given.data / "peers.csv"), [table.name for table in tables])
     speed = place_machine(tables, results, core)

@@ -14,6 +14,7 @@ KEY may follow the key around it, or its component's kind: `dropout.rate`, `outp
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -21,9 +22,17 @@ import numpy as np
 import yaml
 
 from bpnet.engine.loop.pools import Pools
+from bpnet.preparation.folds import Fold, draw_training_folds
 
 LEAVING_OUT = "without "
 ARROW = "->"
+
+
+def _draw_one_split(*arguments: Any) -> list[Fold]:
+    """Draw folds, but let every network hold out the rows of the first."""
+    drawn = draw_training_folds(*arguments)
+    return [replace(fold, parts=drawn[0].parts) for fold in drawn]
+
 
 ALTERED: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "equal blend weights": lambda: patch(
@@ -32,6 +41,9 @@ ALTERED: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     ),
     "an epoch for each network": lambda: patch(
         "bpnet.engine.loop.fit.Pools", lambda _, replicas: Pools((), replicas)
+    ),
+    "one split for all networks": lambda: patch(
+        "bpnet.preparation.training_folds.draw_training_folds", _draw_one_split
     ),
 }
 """What no key can change, by its name."""

@@ -25,6 +25,7 @@ from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.column_options import ColumnOptions
 from bpnet.data.encoding.column_stats import NumericStats
 from bpnet.data.encoding.fitting import fit_encoder
+from bpnet.data.encoding.input_buffer import InputBuffer
 from bpnet.data.encoding.settings import (
     Embedded,
     Impute,
@@ -41,6 +42,7 @@ from bpnet.data.encoding.settings import (
     Standardize,
 )
 from bpnet.data.reading import Table, delimited, streams, table_from_rows
+from bpnet.data.reading.chunk import ChunkSelection
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare
 
@@ -229,6 +231,24 @@ def test_missing_values_among_categories_become_the_most_frequent_category(kind,
 
 
 # Many chunks
+
+
+@pytest.mark.parametrize("unit_rows", [False, True])
+def test_rows_in_a_buffer_are_those_in_new_memory(unit_rows):
+    levels = [["a", "b", "c", ""][k % 4] for k in range(40)]
+    whole = table(np.linspace(-1, 2, 40) * 1e300, levels, np.arange(40.0))
+    plans = (numeric(Standardize()), categorical(OneHot()), numeric(Periodic()))
+    encoder = fitted(whole, 30, *plans, unit_rows=unit_rows)
+    (chunk,) = whole.chunks(encoder.column_types)
+    buffer, before = InputBuffer(), None
+    for rows in (np.arange(20), np.arange(20, 41) % 40, np.arange(5)):
+        part = ChunkSelection(chunk, rows)
+        x, _ = encoder.encode(part, "float32", buffer)
+        assert x.dtype == np.float32
+        np.testing.assert_array_equal(x, encoder.encode(part, "float32")[0])
+        if before is not None and not unit_rows:
+            assert np.shares_memory(x, before)
+        before = x
 
 
 @pytest.mark.parametrize(

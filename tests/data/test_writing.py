@@ -96,6 +96,11 @@ def test_numbers_have_the_digits_of_their_resolution(resolution, text):
     }
 
 
+def test_0_is_written_without_digits_however_fine_its_resolution_is():
+    numbers = Numbers(np.array([0.0, -0.0, 1 / 3, 1e-300]), np.array([5e-324, 1e-45, 1e-3, 1e-303]))
+    assert numbers.texts() == ["0", "0", "0.333", "1e-300"]
+
+
 def test_json_has_numbers_and_nulls():
     cells = [
         ["1", "1"],

@@ -1,6 +1,7 @@
 """Added inputs: what an encoding of a number makes beside the scaled number itself."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from bpnet.data.encoding.column_stats import NumericStats, TableTotals
 from bpnet.data.encoding.scalers import ClippedScaler, spread_of_quartiles
 from bpnet.data.encoding.settings import Periodic, PiecewiseLinear
+from bpnet.data.encoding.step_search import StepSearch
 from bpnet.data.reading.column import Floats
 from bpnet.engine.component import Array, Component, FieldError, choice
 
@@ -56,6 +58,11 @@ class PiecewiseInputs(Component):
         if not np.isfinite(self.edges).all() or (np.diff(self.edges) <= 0).any():
             raise FieldError("edges", "must be finite numbers, each larger than the one before")
 
+    @cached_property
+    def _search(self) -> StepSearch:
+        """The search among the edges between two bins."""
+        return StepSearch(np.array(self.edges[1:-1]))
+
     def names(self, column: str) -> list[str]:
         """Return the names of the inputs."""
         return [f"{column} bin {k}" for k in range(1, len(self.edges))]
@@ -65,19 +72,20 @@ class PiecewiseInputs(Component):
         bins = len(self.edges) - 1
         if bins < 1:
             return
-        edges = np.array(self.edges)
+        edges, search = np.array(self.edges), self._search
         if not np.isfinite(edges[-1] - edges[0]):  # the differences would overflow
             edges, values = edges / 4, np.clip(values / 4, edges[0] / 4, edges[-1] / 4)
-        below = np.searchsorted(edges[1:-1], values, side="right")  # bins below each number
+            search = StepSearch(edges[1:-1])
+        below = search.places(values)  # bins below each number
         u = values - edges[below]
         u /= np.diff(edges)[below]
         np.clip(u, 0, 1, out=u)
         u += below
         u *= 2
-        shifted = np.empty_like(u)
+        shifted = np.empty(len(u), x.dtype)  # rounded first: -1 and 1 are exact in any type
         for k in range(bins):
-            np.subtract(u, 2 * k + 1, out=shifted)
-            np.clip(shifted, -1, 1, out=x[:, k], casting="same_kind")
+            np.subtract(u, 2 * k + 1, out=shifted, casting="same_kind")
+            np.clip(shifted, -1, 1, out=x[:, k])
 
 
 AnyAddedInputs = PeriodicInputs | PiecewiseInputs

@@ -18,6 +18,7 @@ from bpnet.data.encoding.columns import (
     PlusMinusColumn,
 )
 from bpnet.data.encoding.dates import DateColumn
+from bpnet.data.encoding.input_buffer import InputBuffer
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.reading.chunk import Chunk, ColumnTypes
 from bpnet.engine.component import Array, Component, FieldError
@@ -100,20 +101,25 @@ class Encoder(Component):
             for start, column in zip(self._starts, self.columns, strict=True)
         }
 
-    def encode(self, chunk: Chunk, dtype: str) -> tuple[Array, RowFlags]:
+    def encode(
+        self, chunk: Chunk, dtype: str, buffer: InputBuffer | None = None
+    ) -> tuple[Array, RowFlags]:
         """Return the inputs (N, I) of a chunk's rows, and their flags.
 
-        Raises DataError with the place of each cell that cannot be used.
+        They are in the buffer, if one is given. Raises DataError with the place of each cell that
+        cannot be used.
         """
-        x, flags = self.encode_cells(chunk, dtype)
+        x, flags = self.encode_cells(chunk, dtype, buffer)
         x = self.with_unit_rows(x, dtype)
         self._check_size(x, chunk)
         return x, flags
 
-    def encode_cells(self, chunk: Chunk, dtype: str) -> tuple[Array, RowFlags]:
+    def encode_cells(
+        self, chunk: Chunk, dtype: str, buffer: InputBuffer | None = None
+    ) -> tuple[Array, RowFlags]:
         """Return the inputs (N, I) before rows are scaled to length 1: each of one cell alone."""
-        # in column order, since it is written column by column
-        x = np.empty((len(chunk), self.width), self._type_before_scaling(dtype), order="F")
+        buffer = buffer or InputBuffer()
+        x = buffer.inputs(len(chunk), self.width, self._type_before_scaling(dtype))
         flags = RowFlags()
         problems = []
         for start, column in zip(self._starts, self.columns, strict=True):

@@ -17,6 +17,7 @@ from bpnet.data.encoding.settings import (
     RobustClip,
     Standardize,
 )
+from bpnet.data.encoding.step_search import StepSearch
 from bpnet.data.reading.column import Floats
 from bpnet.engine.component import Component, FieldError, number
 from bpnet.errors import DataError
@@ -132,10 +133,10 @@ class RankScaler(Component):
             raise FieldError("below", "must be counts that rise together with at_most")
 
     @cached_property
-    def _bounds(self) -> Floats:
-        """Each value, and the next larger number: the bounds (2V,) of the steps of x."""
+    def _search(self) -> StepSearch:
+        """The search among the bounds (2V,) of the steps of x: each value and the next number."""
         values = np.array(self.values)
-        return np.column_stack([values, np.nextafter(values, np.inf)]).ravel()
+        return StepSearch(np.column_stack([values, np.nextafter(values, np.inf)]).ravel())
 
     @cached_property
     def _steps(self) -> Floats:
@@ -150,7 +151,7 @@ class RankScaler(Component):
 
     def apply(self, values: Floats) -> Floats:
         """Return the scaled values."""
-        return self._steps[np.searchsorted(self._bounds, values, side="right")]
+        return self._steps[self._search.places(values)]
 
 
 AnyScaler = LinearScaler | QuantileScaler | ClippedScaler | RankScaler

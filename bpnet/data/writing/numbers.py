@@ -65,6 +65,7 @@ def _round(values: Floats, decimals: npt.NDArray[np.int64]) -> Floats:
         whole = np.rint(values * power)
         rounded = np.asarray(whole / power)  # the quotient of two exact numbers is the nearest
     others = (decimals < 0) | (decimals > _EXACT_POWER) | ~(np.abs(whole) < 2**53)
+    others &= values != 0  # which has a tiny resolution, and is exact already
     for row in np.flatnonzero(others).tolist():
         value = float(values[row])
         try:

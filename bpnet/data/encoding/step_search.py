@@ -58,7 +58,7 @@ class StepSearch:
     def _cells(self, values: Floats) -> _Places:
         """Return the cell (N,) of each value, which rises with it; nan is in the last."""
         with np.errstate(all="ignore"):
-            cells = values - self._bounds[0]
+            cells: Floats = values - self._bounds[0]
             cells *= self._cells_per_unit
         np.fmin(cells, self._last, out=cells)
         np.fmax(cells, 0, out=cells)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Overrides
+from bpnet.cli.options import AsJson, BugName, ConfigFile, Overrides
 
 EXAMPLES = """\
 bpnet gradcheck configs/iris.yaml
@@ -21,12 +21,13 @@ def gradcheck(
         typer.Option(metavar="N", min=1, help="Use N training rows, evenly spread, as a batch."),
     ] = 8,
     settings: Overrides = None,
+    bug: BugName = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare backpropagation's gradients with central differences.
 
     Computes in float64, for every parameter. Ends with exit code 5 where the two differ by more
-    than the tolerance.
+    than the tolerance, as they do with --bug.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
@@ -36,7 +37,7 @@ def gradcheck(
         from bpnet.reports.gradcheck import disagreement, gradcheck_lines
         from bpnet.workflows.gradcheck import check_config
 
-        report = check_config(read_config(config, settings or []), rows)
+        report = check_config(read_config(config, settings or []), rows, bug)
         if as_json:
             content = {"config": str(config), "agrees": report.agrees, **dataclasses.asdict(report)}
             console.print_json(content)

@@ -33,6 +33,14 @@ ReplicaChoice = Annotated[
         help="Use the average of all replicas, the best one, or number N.",
     ),
 ]
+BugName = Annotated[
+    str | None,
+    typer.Option(
+        "--bug",
+        metavar="NAME",
+        help="Make a common mistake on the way back: double-derivative or updated-weights.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", help="Show no progress and no notes, only warnings.")

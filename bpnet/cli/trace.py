@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import Overrides
+from bpnet.cli.options import BugName, Overrides
 from bpnet.paths import is_dir, is_file
 
 EXAMPLES = """\
@@ -14,6 +14,7 @@ bpnet trace configs/tutorials/sigmoid-2-2-1.yaml
 bpnet trace configs/iris.yaml --row 51 --digits 4
 bpnet trace runs/iris-001 --row 1,51,101 --steps 2 --markdown
 bpnet trace configs/iris.yaml --latex > handout.tex
+bpnet trace configs/iris.yaml --bug double-derivative
 """
 
 
@@ -39,6 +40,7 @@ def trace(
         int, typer.Option(metavar="D", min=1, max=17, help="Show D significant digits.")
     ] = 10,
     settings: Overrides = None,
+    bug: BugName = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every number as one JSON document.")
     ] = False,
@@ -60,6 +62,7 @@ def trace(
         from bpnet.cli import console
         from bpnet.config.loading import read_config
         from bpnet.errors import UsageError
+        from bpnet.reports.bug import bug_lines
         from bpnet.reports.outline import as_markdown, as_text
         from bpnet.reports.trace import latex_document, trace_data, trace_lines, words_lines
         from bpnet.workflows.trace import trace_rows
@@ -68,13 +71,16 @@ def trace(
         chosen = [f"--{name}" for name, wanted in formats.items() if wanted]
         if len(chosen) > 1 and set(chosen) != {"--markdown", "--words"}:
             raise UsageError(f"{' and '.join(chosen)} cannot be combined; give one of them")
+        if bug is not None and (latex or words):
+            raise UsageError(f"--bug and {chosen[0]} cannot be combined; leave one of them out")
         is_run = is_dir(subject) or not (is_file(subject) or subject.suffix in {".yaml", ".yml"})
         if is_run and settings:
             raise UsageError(
                 f"--set changes a config, but {subject} is a run, which is traced unchanged; "
                 "leave --set out, or trace a config"
             )
-        traced = trace_rows(subject if is_run else read_config(subject, settings or []), row, steps)
+        opened = subject if is_run else read_config(subject, settings or [])
+        traced = trace_rows(opened, row, steps, bug)
         for warning in traced.warnings:
             console.print_warning(warning)
         if as_json:
@@ -83,6 +89,7 @@ def trace(
         if latex:
             console.print_result(latex_document(str(subject), traced, digits), verbatim=True)
             return
-        lines = (words_lines if words else trace_lines)(str(subject), traced, digits)
+        write = words_lines if words else trace_lines if bug is None else bug_lines
+        lines = write(str(subject), traced, digits)
         text = (as_markdown if markdown else as_text)(lines).removesuffix("\n")
         console.print_result(text, verbatim=markdown)

@@ -8,7 +8,7 @@ from bpnet.reports.outline import Heading, Line
 from bpnet.reports.tables import table
 from bpnet.tracing.expressions import Quantity
 from bpnet.tracing.structure import Number, Remark, Section, Summary
-from bpnet.workflows.trace import Trace
+from bpnet.workflows.trace import BugTrace, Trace
 
 
 def trace_lines(name: str, traced: Trace, digits: int) -> Iterator[Line]:
@@ -21,7 +21,7 @@ def trace_lines(name: str, traced: Trace, digits: int) -> Iterator[Line]:
 
 
 def _lines(name: str, traced: Trace, notation: Notation) -> Iterator[Line]:
-    yield Heading(1, _title(name, traced))
+    yield Heading(1, title(name, traced))
     yield from (f"note: {note}" for note in traced.notes)
     explanation = traced.explanation
     for section in explanation.rows:
@@ -35,7 +35,8 @@ def _lines(name: str, traced: Trace, notation: Notation) -> Iterator[Line]:
         yield from summary_table(explanation.summary, notation)
 
 
-def _title(name: str, traced: Trace) -> str:
+def title(name: str, traced: Trace) -> str:
+    """Return the heading of a trace: its config or run, and the rows."""
     rows = ", ".join(map(str, traced.rows))
     return f"{name}: {'row' if len(traced.rows) == 1 else 'rows'} {rows}"
 
@@ -86,7 +87,7 @@ def summary_table(summary: Summary, notation: Notation) -> list[str]:
 def words_lines(name: str, traced: Trace, digits: int) -> Iterator[Line]:
     """Yield every number as a sentence."""
     notation = Words(digits)
-    yield Heading(1, _title(name, traced))
+    yield Heading(1, title(name, traced))
     yield from (f"Note: {note}." for note in traced.notes)
     explanation, told = traced.explanation, set[str]()
     for section in explanation.rows:
@@ -166,7 +167,7 @@ def latex_document(name: str, traced: Trace, digits: int) -> str:
         r"\setlength{\parindent}{0pt}",
         r"\raggedright",
         r"\begin{document}",
-        rf"\section*{{{latex_text(_title(name, traced))}}}",
+        rf"\section*{{{latex_text(title(name, traced))}}}",
     ]
     lines += [rf"Note: {latex_text(note)}.\par" for note in traced.notes]
     explanation = traced.explanation
@@ -234,6 +235,26 @@ def trace_data(name: str, traced: Trace) -> dict[str, Any]:
         **data,
         "encoding": [section_data(section, notation) for section in explanation.rows],
         "summary": summary,
+        "bug": None if traced.bug is None else bug_data(traced.bug, notation),
+    }
+
+
+def bug_data(traced: BugTrace, notation: Notation) -> dict[str, Any]:
+    """Return the numbers that a bug makes differ, the first of them first."""
+    return {
+        "name": traced.bug.name,
+        "description": traced.bug.description,
+        "differences": [
+            {
+                "step": difference.step,
+                "phase": difference.section.phase,
+                "layer": difference.section.layer,
+                "right": number_data(difference.right, notation),
+                "wrong": number_data(difference.wrong, notation),
+            }
+            for difference in traced.differences
+        ],
+        "losses": [step.loss_after for step in traced.steps],
     }
 
 

@@ -19,6 +19,7 @@ from bpnet.engine.activations import (
     Softplus,
     Tanh,
 )
+from bpnet.engine.bugs import DoubleDerivative
 from bpnet.engine.component import Array
 from bpnet.tracing.expressions import (
     ONE,
@@ -114,12 +115,16 @@ _SLOPES: Mapping[type, Callable[..., Expression]] = {
 
 
 def activated(activation: Activation, z: Expression) -> Expression:
-    """Return f(z); of a bug's activation, which computes forward as another does, that one's."""
+    """Return f(z)."""
+    if isinstance(activation, DoubleDerivative):
+        return activated(activation.of, z)
     return _VALUES[type(activation)](activation, z)
 
 
 def slope(activation: Activation, z: Expression, a: Expression) -> Expression:
     """Return f'(z), given z and a = f(z)."""
+    if isinstance(activation, DoubleDerivative):  # f'(a), which takes a for z
+        return slope(activation.of, a, activated(activation.of, a))
     return _SLOPES[type(activation)](activation, z, a)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.targets import AnyTarget, Classes, Quantities
+from bpnet.engine.bugs import UpdatedWeights
 from bpnet.engine.component import Array
 from bpnet.engine.layers import (
     BatchNormalization,
@@ -39,6 +40,7 @@ from bpnet.tracing.layer_kinds import (
     ParametricEquations,
     PeriodicEquations,
     ScaleEquations,
+    UpdatedWeightsEquations,
 )
 from bpnet.tracing.layers import (
     MAX_UNITS,
@@ -87,6 +89,7 @@ LAYERS: Mapping[type, type[LayerEquations]] = {
     Parametric: ParametricEquations,
     Periodic: PeriodicEquations,
     Embedding: EmbeddingEquations,
+    UpdatedWeights: UpdatedWeightsEquations,
 }
 """The equations of each kind of layer."""
 

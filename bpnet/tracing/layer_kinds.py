@@ -90,6 +90,22 @@ class DenseEquations(LayerEquations):
         return total([times(delta, x) for delta, x in zip(deltas, xs, strict=True)])
 
 
+class UpdatedWeightsEquations(DenseEquations):
+    """A dense layer with a bug: it sends the error back through its new weights."""
+
+    sends_back = "Σ w'·delta"
+
+    def input_gradient(self, row: int, i: int) -> Expression:
+        """Return Σ w'·delta."""
+        weights = self.trace.after["weight"]
+        return total(
+            [
+                times(self.of("w'", weights[o, i], o, i), self._delta(row, o))
+                for o in range(len(weights))
+            ]
+        )
+
+
 class DropoutEquations(LayerEquations):
     """a = x / (1 - rate), or 0 where left out."""
 

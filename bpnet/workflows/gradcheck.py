@@ -6,6 +6,7 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.presets.expand import preset_of
+from bpnet.engine.bugs import BUGS
 from bpnet.engine.gradient_check import ParameterCheck, check_gradient
 from bpnet.engine.initializers import Zeros
 from bpnet.engine.layers import Dense, Dropout, Equilibrium, Layer
@@ -14,6 +15,7 @@ from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty
 from bpnet.models.build import build_model
 from bpnet.preparation.prepare import prepare
+from bpnet.workflows.spoiled_network import spoiled_layers
 
 TOLERANCE = 1e-6
 """The largest relative error of a gradient that agrees."""
@@ -41,10 +43,11 @@ class GradientReport:
         return self.worst.relative_error <= self.tolerance
 
 
-def check_config(loaded: LoadedConfig, rows: int) -> GradientReport:
+def check_config(loaded: LoadedConfig, rows: int, bug: str | None = None) -> GradientReport:
     """Check a config's network at its first weights, in float64, on `rows` training rows.
 
-    The rows are one batch. Raises ConfigError or DataError.
+    The rows are one batch. With the name of a bug the network goes back wrongly. Raises
+    ConfigError, DataError or UsageError.
     """
     # named, since a config that sets the precision alone has no preset by default
     preset = preset_of(loaded)
@@ -54,8 +57,12 @@ def check_config(loaded: LoadedConfig, rows: int) -> GradientReport:
     description, train = model.description, prepared.rows["train"]
     picked = np.unique(np.linspace(0, len(train) - 1, min(rows, len(train))).astype(np.intp))
     notes: list[str] = []
+    layers = [_exact(layer, notes) for layer in description.layers]
+    if bug is not None:
+        layers = spoiled_layers(bug, layers, prepared.config.training)
+        notes.append(f"with the bug {bug}: {BUGS[bug].description}")
     network = Network(
-        [_exact(layer, notes) for layer in description.layers],
+        layers,
         model.network.inputs,
         seeds=description.seeds,
         precision="float64",

@@ -8,6 +8,7 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.config.schema import Config
+from bpnet.engine.bugs import BUGS, Bug
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.settings import Training
@@ -22,8 +23,10 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare_opened
 from bpnet.preparation.preset import one_network, open_with_preset
 from bpnet.runs import directory
+from bpnet.tracing.comparison import Difference, differences
 from bpnet.tracing.explain import Subject, explain
 from bpnet.tracing.structure import Explanation
+from bpnet.workflows.spoiled_network import spoiled_network
 from bpnet.workflows.trace_position import (
     kept_weights,
     notes_on_batch,
@@ -40,6 +43,15 @@ PRECISION: Literal["float64"] = "float64"
 
 
 @dataclass(frozen=True)
+class BugTrace:
+    """The steps of a trace with a bug, and the numbers that differ."""
+
+    bug: Bug
+    steps: list[StepTrace]
+    differences: list[Difference]
+
+
+@dataclass(frozen=True)
 class Trace:
     """Training steps of a model on some rows."""
 
@@ -53,6 +65,8 @@ class Trace:
     notes: list[str]
     """Remarks on steps that differ from those of the training, and on what layers do with rows."""
     warnings: list[str]
+    bug: BugTrace | None = None
+    """The same steps with a bug, where one is asked for."""
 
     def as_data(self) -> dict[str, Any]:
         """Return every number as plain data."""
@@ -63,7 +77,9 @@ class Trace:
         }
 
 
-def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> Trace:
+def trace_rows(
+    subject: LoadedConfig | Path, wanted: str | None, steps: int, bug: str | None = None
+) -> Trace:
     """Trace training steps of a config's network, or of a run's.
 
     Parameters
@@ -75,13 +91,15 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         training row.
     steps
         The number of steps.
+    bug
+        The name of a bug, with which the same steps are traced, too.
 
     Raises
     ------
     ConfigError, DataError, RunError
         The config, the table or the run is not as it should be.
     UsageError
-        A row does not exist, or there are too many.
+        A row does not exist, or there are too many; or the bug does not exist, or has no effect.
     DivergedError
         The loss is no longer a finite number.
     """
@@ -122,8 +140,10 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
             f"computed in {PRECISION}, so that each equation can be checked; the training computes "
             f"in {precision}, and differs from the seventh digit on"
         )
+    rows = _rows(prepared, numbers)
+    spoiled = None if bug is None else spoiled_network(bug, model.network, training)
     try:
-        traced = trace(training, model.network, loss, _rows(prepared, numbers), steps, position)
+        traced = trace(training, model.network, loss, rows, steps, position)
     except ValueError as error:
         raise loaded.error(
             ("training", "optimizer"), f"cannot be traced: {error}: there is nothing to trace"
@@ -143,7 +163,12 @@ def trace_rows(subject: LoadedConfig | Path, wanted: str | None, steps: int) -> 
         prepared.target,
         read_rows(prepared, numbers),
     )
-    return Trace(model, training, numbers, traced, explain(explained, traced), notes, warnings)
+    explanation, found = explain(explained, traced), None
+    if bug is not None and spoiled is not None:
+        wrong = trace(training, spoiled, loss, rows, steps, position)
+        compared = explain(replace(explained, network=spoiled), wrong)
+        found = BugTrace(BUGS[bug], wrong, differences(explanation, compared))
+    return Trace(model, training, numbers, traced, explanation, notes, warnings, found)
 
 
 def in_float64(model: Model) -> Model:

@@ -42,6 +42,7 @@ from bpnet.engine import (
     Training,
     trace,
 )
+from bpnet.engine.bugs import UpdatedWeights
 from bpnet.engine.layers import CategoryTable, Embedding, Parametric, Periodic, Scale
 from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.losses import AnyLoss
@@ -302,7 +303,7 @@ def test_numbers_far_from_1_are_written_so_that_they_can_be_read_again():
 
 
 def test_every_component_has_its_equation():
-    assert set(explain.LAYERS) == set(LAYERS)
+    assert set(explain.LAYERS) == {*LAYERS, UpdatedWeights}
     kinds = {type(one) for one in ACTIVATIONS}
     assert {k for k in kinds if k().elementwise} == set(activations._VALUES)
     assert set(activations._VALUES) == set(activations._SLOPES)

@@ -6,12 +6,12 @@ import numpy as np
 
 from bpnet.data.splitting import Indices
 
-WORK = 2e11
+WORK = 1e11
 """Multiplications that an inspection takes at most, about."""
 MOST_ROWS = 5000
 MOST_SHUFFLES = 30
 FEWEST_ROWS = 200
-_ENOUGH_SHUFFLES = 5
+_ENOUGH_SHUFFLES = 3
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ shuffle, which leaves what binds them to each other in place.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from bpnet.data.reading.column import Floats
 from bpnet.data.splitting import Indices
 from bpnet.inspection.association import association_groups
 from bpnet.inspection.predictor import Predictor
-from bpnet.scoring.bootstrap import Means, bootstrap
+from bpnet.scoring.bootstrap import CONFIDENCE, Means, bootstrap
 
 Permutations = Sequence[Indices]
 """Shuffles: row i gets the cell of row `permutation[i]`."""
@@ -82,6 +83,21 @@ class Importance:
             [*self.groups, *single],
             key=lambda each: -max(each.value, *(values[name] for name in each.columns)),
         )
+
+    def stands_out(self, each: ShuffledColumns) -> bool:
+        """Return whether a value is apart from 0 by more than the noise of as many columns makes.
+
+        Of 40 columns that mean nothing one is outside its 95 % interval by chance. Here the chance
+        of 5 % is that of all columns together (Bonferroni), for about normal noise.
+        """
+        if each.low is None or each.high is None:
+            return False
+        normal = NormalDist()
+        chance = (1 - CONFIDENCE) / 2
+        wider = normal.inv_cdf(1 - chance / len(self.columns)) / normal.inv_cdf(1 - chance)
+        if each.value > 0:
+            return each.value > wider * (each.value - each.low)
+        return each.value < wider * (each.value - each.high)
 
     def of(self, column: str) -> ShuffledColumns:
         """Return the importance of a column by itself; raises KeyError if it was not shuffled."""

@@ -1,6 +1,6 @@
 """The report of an inspection: what a model relies on, and how predictions depend on a column."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ def rows_text(inspection: "Inspection") -> str:
     """Return what rows were looked at, in words."""
     count = counted(inspection.rows, "row")
     if inspection.of_rows > inspection.rows:
-        count = f"{inspection.rows:,} of {counted(inspection.of_rows, 'row')} (drawn by the seed)"
+        count = f"{inspection.rows:,} of {counted(inspection.of_rows, 'row')}, drawn by the seed"
     return {
         "test": f"the run's test part, {count}",
         "out_of_fold": f"out of fold, {count}: each predicted by networks that held it out",
@@ -143,13 +143,10 @@ def importance_notes(importance: "Importance") -> Iterator[str]:
             "columns that tell of each other (rank correlation or the like of 0.7 or more) are "
             "shuffled together, too: what they share shows only then"
         )
-    if ranked and not any(each.clear for each in ranked):
-        yield (
-            f"nothing that it relies on beats the noise of {counted(importance.rows, 'row')}: "
-            "no interval is above 0"
-        )
-    else:
-        yield from _nearly_all(ranked)
+    if any(each.value > 0 and importance.stands_out(each) for each in ranked):
+        yield from _nearly_all(importance)
+    elif ranked:
+        yield f"nothing that it relies on beats the noise of {counted(importance.rows, 'row')}"
     yield from _below_zero(importance)
     if importance.unused:
         yield f"not read by the model: {quoted_list(importance.unused, 6)}"
@@ -160,11 +157,12 @@ def importance_notes(importance: "Importance") -> Iterator[str]:
         )
 
 
-def _nearly_all(ranked: Sequence["ShuffledColumns"]) -> Iterator[str]:
+def _nearly_all(importance: "Importance") -> Iterator[str]:
     """Yield advice where one column, or one group, carries nearly all."""
-    total = sum(max(each.value, 0.0) for each in ranked)
-    first = ranked[0]
-    if len(ranked) < _ENOUGH_COLUMNS or not first.clear or first.value < _NEARLY_ALL * total:
+    ranked = importance.ranked
+    total, first = sum(max(each.value, 0.0) for each in ranked), ranked[0]
+    nearly_all = first.value >= _NEARLY_ALL * total and importance.stands_out(first)
+    if len(ranked) < _ENOUGH_COLUMNS or not nearly_all:
         return
     one = len(first.columns) == 1
     what, it = quoted_list(first.columns, 3), "it is" if one else "they are"
@@ -177,7 +175,7 @@ def _nearly_all(ranked: Sequence["ShuffledColumns"]) -> Iterator[str]:
 
 def _below_zero(importance: "Importance") -> Iterator[str]:
     below = [each for each in importance.columns if each.value < 0]
-    clearly = [each for each in below if each.high is not None and each.high < 0]
+    clearly = [each for each in below if importance.stands_out(each)]
     for each in clearly[:1]:
         name = each.columns[0]
         yield (
@@ -186,7 +184,9 @@ def _below_zero(importance: "Importance") -> Iterator[str]:
             f"here; train without it: {set_option('dataset.roles', 'ignored', name)}"
         )
     within = len(below) - len(clearly)
-    if within and any(each.clear for each in importance.columns):
+    if within and any(
+        each.value > 0 and importance.stands_out(each) for each in importance.columns
+    ):
         are = "is" if within == 1 else "are"
         yield f"{counted(within, 'column')} {are} below 0 by no more than the noise of the rows"
 

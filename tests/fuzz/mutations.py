@@ -1,8 +1,8 @@
 """Mutations of bytes: parts cut, doubled, moved and overwritten, and tokens put in."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import TypeVar
-from zlib import crc32
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -13,14 +13,18 @@ Element = TypeVar("Element")
 def among(elements: Sequence[Element]) -> SearchStrategy[Element]:
     """Draw one of the elements; one that is added to them changes few draws of the same seed.
 
-    It is the element whose hash with a random number is the largest.
+    It is the element whose hash, times a random odd number, is the largest modulo 2⁶⁴.
     """
-    hashes = [crc32(repr(element).encode()) for element in elements]
+    hashes = [
+        int.from_bytes(blake2b(repr(element).encode(), digest_size=8).digest(), "big")
+        for element in elements
+    ]
 
     def chosen(number: int) -> Element:
-        return elements[max(range(len(hashes)), key=lambda k: hash((number, hashes[k])))]
+        factor = 2 * number + 1
+        return elements[max(range(len(hashes)), key=lambda k: hashes[k] * factor % 2**64)]
 
-    return st.integers(0, 2**32 - 1).map(chosen)
+    return st.integers(0, 2**63 - 1).map(chosen)
 
 
 @st.composite

@@ -105,7 +105,7 @@ def evaluate(
         if inspection is None or inspection.rows_of in ("test", "table") or decision.asked:
             evaluation = run_evaluation(
                 run,
-                data,
+                data if inspection is None or data is None else inspection.table,
                 all_rows=all_rows,
                 baselines=baselines,
                 replica=replica,

@@ -42,7 +42,7 @@ def rows_text(inspection: "Inspection") -> str:
         "test": f"the run's test part, {count}",
         "out_of_fold": f"out of fold, {count}: each predicted by networks that held it out",
         "validation": f"the run's validation part, {count}, which chose the epoch, too",
-        "table": f"{inspection.data}, {count}",
+        "table": f"{inspection.table.name}, {count}",
     }[inspection.rows_of]
 
 
@@ -50,7 +50,7 @@ def inspection_data(inspection: "Inspection") -> dict[str, Any]:
     """Return the inspection for `--json`."""
     data: dict[str, Any] = {
         "inspected": {
-            "data": inspection.data,
+            "data": inspection.table.name,
             "rows_of": inspection.rows_of,
             "rows": inspection.rows,
             "of_rows": inspection.of_rows,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bpnet.config.reading_overrides import override_reading
 from bpnet.data.encoding.row_flags import FlagSummary
+from bpnet.data.reading import Table
 from bpnet.errors import UsageError
 from bpnet.messages import shell_path
 from bpnet.models.run_model import open_run_model
@@ -66,7 +67,7 @@ class Evaluation:
 
 def evaluate(
     run: Path,
-    data: str | None,
+    data: str | Table | None,
     *,
     all_rows: bool = False,
     baselines: bool = True,
@@ -80,8 +81,8 @@ def evaluate(
     Without `data` the rows are the run's test rows, and of the run's own table, too, unless
     `all_rows` are wanted. With `baselines`, simple models are fitted to the run's training rows,
     where these are available, and scored too. `replica` is all, best or a number from 1; `reading`
-    are `dataset.reading.KEY=VALUE`, for `data`; `resamples` are those of the intervals. A
-    `threshold` that is asked for decides here, and with `save` the model keeps it.
+    are `dataset.reading.KEY=VALUE`, for `data` that is not a table yet; `resamples` are those of
+    the intervals. A `threshold` that is asked for decides here, and with `save` the model keeps it.
 
     Raises
     ------

@@ -24,7 +24,7 @@ from bpnet.inspection.importance import (
     most_moving,
 )
 from bpnet.inspection.predictor import InspectedRows, Predictor
-from bpnet.messages import did_you_mean, quoted_list
+from bpnet.messages import did_you_mean, quoted_list, shell_path
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.run_model import open_run_model
 from bpnet.scoring.row_losses import RowLosses
@@ -43,7 +43,8 @@ class Inspection:
     """What a run's model relies on, and how its predictions depend on single columns."""
 
     run: str
-    data: str
+    table: Table
+    """The table of the rows."""
     rows_of: RowsOf
     """The part of the run's rows, or `table` for rows of a table that were not held out by it."""
     rows: int
@@ -101,6 +102,12 @@ def inspect_run(
     UsageError, ConfigError
         A column is not one of the model's, or the settings of reading are not valid.
     """
+    option = "--importance" if importance else "--partial-dependence COLUMN"
+    if data is None and reading:
+        raise UsageError(
+            f"--set is for a table that is named: bpnet eval {shell_path(run)} DATA {option}; "
+            "the run's own table is read as in training"
+        )
     opened = open_run_model(run)
     model, warnings = opened.model.select(replica), list(opened.notes)
     features = _features(model)
@@ -112,7 +119,7 @@ def inspect_run(
         override_reading(model.description.reading, reading),
         model,
         all_rows=all_rows,
-        option="--importance" if importance else "--partial-dependence COLUMN",
+        option=option,
         warnings=warnings,
     )
     asked = _read(model, chosen, len(features), work, warnings)
@@ -125,7 +132,7 @@ def inspect_run(
         dependences = [_dependence(asked, name, work) for name in dict.fromkeys(columns)]
     return Inspection(
         run=str(run),
-        data=chosen.table.name,
+        table=chosen.table,
         rows_of=chosen.rows_of,
         rows=len(asked.predictor.rows),
         of_rows=asked.of_rows,

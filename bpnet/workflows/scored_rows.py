@@ -35,7 +35,7 @@ class ScoredRows:
 
 def choose_rows(
     run: Path,
-    data: str | None,
+    data: str | Table | None,
     reading: Reading,
     *,
     all_rows: bool,
@@ -80,7 +80,7 @@ def choose_rows(
             "no baselines: the run is a cross-validation, "
             "whose networks had different rows to train on"
         )
-    table = open_table(data, reading)
+    table = data if isinstance(data, Table) else open_table(data, reading)
     warnings += table.warnings
     if paths is None or directory.data_sha256(paths.folder) != table.digest:
         known = None if has_folds or not baselines else _training_table(paths, warnings)

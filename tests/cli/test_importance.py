@@ -55,6 +55,27 @@ def test_without_test_rows_there_are_no_scores_but_validation_rows(here: Path) -
     assert set(data) == {"run", "inspected", "importance", "partial_dependence"}
 
 
+def test_a_table_on_standard_input_is_read_once(trained: Path) -> None:
+    content = (trained / "t.csv").read_bytes().splitlines(keepends=True)
+    other = b"".join(content[:-1])  # not the run's own
+    (trained / "o.csv").write_bytes(other)
+    options = ("--importance", "--no-baselines", "--json")
+    of_file = bpnet("eval", "runs/c-001", "o.csv", *options, cwd=trained)
+    piped = bpnet("eval", "runs/c-001", "-", *options, cwd=trained, stdin=other)
+    assert (piped.code, piped.err) == (0, "")
+    assert json.loads(piped.out)["importance"] == json.loads(of_file.out)["importance"]
+    assert json.loads(piped.out)["inspected"]["data"] == "standard input"
+    assert json.loads(piped.out)["rows"] == len(content) - 2
+
+
+def test_set_is_for_a_table_that_is_named(trained: Path) -> None:
+    said = bpnet(
+        *("eval", "runs/c-001", "--importance", "--set", "dataset.reading.separator=;"), cwd=trained
+    )
+    assert (said.code, said.out) == (2, "")
+    assert said.lacks("--set is for a table that is named", "DATA --importance") == []
+
+
 def test_a_run_that_held_out_nothing_is_refused_with_what_to_type(here: Path) -> None:
     train = ("train", "c.yaml", "--set", "dataset.split={test: 0, validation: 0}")
     assert bpnet(*train, cwd=here).code == 0

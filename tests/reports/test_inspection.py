@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bpnet.data.reading import table_from_rows
 from bpnet.inspection.dependence import PartialDependence
 from bpnet.inspection.importance import Importance, ShuffledColumns
 from bpnet.reports.inspection import MOST_LINES, inspection_data, inspection_lines
 from bpnet.reports.tables import display_width
 from bpnet.workflows.inspect_run import Inspection
+
+TABLE = table_from_rows("t.csv", ["a"], [[1]])
 
 
 def shuffled(name: str, value: float, width: float | None = 0.01) -> ShuffledColumns:
@@ -26,7 +29,7 @@ def importance(*columns: ShuffledColumns, **changes: Any) -> Importance:
 def inspection(
     found: Importance | None, *dependences: PartialDependence, **changes: Any
 ) -> Inspection:
-    asked = Inspection("r", "t.csv", "test", 100, 100, "classification", 1, found, dependences, ())
+    asked = Inspection("r", TABLE, "test", 100, 100, "classification", 1, found, dependences, ())
     return replace(asked, **changes)
 
 

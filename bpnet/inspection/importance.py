@@ -35,8 +35,8 @@ class ShuffledColumns:
     """The rise of the mean loss: above 0 if the model relies on the columns."""
     low: float | None
     high: float | None
-    """The limits of the 95 % interval over rows, by a paired bootstrap of the rows' rises, each the
-    mean over shuffles; None of a single row."""
+    """The limits of the 95 % interval over rows, by a paired bootstrap: as if other rows had been
+    drawn, both those that lose their cells and those that give theirs; None of a single row."""
     shuffle_error: float | None
     """The standard error of the value over shuffles; None of a single shuffle."""
     by_shuffle: tuple[float, ...]
@@ -156,7 +156,7 @@ def measure_importance(
     by_row, by_shuffle = np.empty((len(base), len(shuffled))), []
     for k, names in enumerate(shuffled):
         rises = _rises(predictor, names, permutations, base)
-        by_row[:, k] = rises.mean(axis=0) * losses.weights
+        by_row[:, k] = _shares(rises * losses.weights, permutations)
         by_shuffle.append(losses.mean(rises))
     intervals = _intervals(by_row, generator)
     each = [
@@ -189,6 +189,19 @@ def _rises(
         predicted = predictor.exchanged(columns, rows, source)
         rises[places] = predictor.rows.losses.of(predicted, rows) - base[rows]
     return rises
+
+
+def _shares(rises: Floats, permutations: Permutations) -> Floats:
+    """Return what each row adds (N,) to the mean rise, for rises (S, N) of the rows' losses.
+
+    Another sample of rows would have other losses, and other cells to shuffle. A row's part is the
+    rise of its own loss, and that of the rows which got its cells: to first order the mean varies
+    as the mean of the sum does (Hájek's projection of a U-statistic).
+    """
+    of_cells = np.zeros(rises.shape[1])
+    for rise, source in zip(rises, permutations, strict=True):
+        of_cells[source] += rise
+    return np.asarray(rises.mean(axis=0) + of_cells / len(permutations) - rises.mean())
 
 
 def _intervals(

@@ -13,7 +13,7 @@ from bpnet.data.targets import AnyTarget
 from bpnet.errors import RunError
 from bpnet.inspection.budget import FEWEST_ROWS, MOST_ROWS, MOST_SHUFFLES, draw_rows, plan_budget
 from bpnet.inspection.importance import draw_permutations, measure_importance, most_moving
-from bpnet.inspection.predictor import InspectedRows, Predictor
+from bpnet.inspection.predictor import Predictor
 from bpnet.models.ensemble import Ensemble
 from bpnet.scoring.row_losses import RowLosses
 
@@ -84,23 +84,25 @@ def test_the_importance_is_the_mean_rise_of_the_losses(rows: int, seed: int) -> 
     assert found.weighted
 
 
-def test_shared_information_shows_when_columns_are_shuffled_together() -> None:
-    """A network that takes the mean of two copies: each alone seems to matter a quarter as much."""
-    rng = np.random.default_rng(3)
-    target = replace(QUANTITIES, names=["p"], scales=[replace(PLAIN)])
+def asked_of_sums(rows: int, seed: int, noise: float = 0.0) -> Predictor:
+    """A network that predicts (a + b) / 2 of rows where a = b, for the target a and noise."""
+    rng = np.random.default_rng(seed)
+    target = replace(QUANTITIES, names=["p"], scales=[PLAIN])
     linear = model(target, 0)
     views = linear.network.parameters.views
-    asked = predictor(target, 2000, 3)
-    x = asked.rows.inputs[0]
+    for view in views.values():
+        view[:] = 0
+    views["layers.0.weight"][0, 0, :2] = 0.5e-4  # tanh is linear there
+    views["layers.1.weight"][0, 0, 0] = 1e4
+    asked = predictor(target, rows, seed).rows
+    (x,) = asked.inputs
     x[:, 1] = x[:, 0]
-    views["layers.0.weight"][:] = 0
-    views["layers.0.weight"][0, 0, :2] = 1e-4  # tanh is linear there
-    views["layers.0.bias"][:] = views["layers.1.bias"][:] = 0
-    views["layers.1.weight"][:] = 0
-    views["layers.1.weight"][0, 0, 0] = 5e3
-    losses = RowLosses(target, x[:, :1])
-    rows = InspectedRows(asked.rows.numbers, [x], asked.rows.cells, losses)
-    asked = Predictor(Ensemble([linear]), rows)
+    losses = RowLosses(target, x[:, :1] + noise * rng.normal(size=(rows, 1)))
+    return Predictor(Ensemble([linear]), replace(asked, losses=losses))
+
+
+def test_shared_information_shows_when_columns_are_shuffled_together() -> None:
+    asked, rng = asked_of_sums(2000, 3), np.random.default_rng(3)
     drawn = draw_permutations(2000, 5, rng)
     found = measure_importance(asked, NAMES, [("a", "b")], drawn, rng)
     # E (½ (x' - x))² = ½ var x alone, E (x' - x)² = 2 var x together; importance is in var x
@@ -108,6 +110,21 @@ def test_shared_information_shows_when_columns_are_shuffled_together() -> None:
     assert found.groups[0].value == pytest.approx(2, abs=0.1)
     assert found.ranked[0] is found.groups[0]
     assert (found.score, found.score_value) == ("r2", pytest.approx(1, abs=1e-6))
+    assert found.of("c").value == 0
+
+
+def test_the_interval_covers_what_all_possible_rows_would_give() -> None:
+    inside = []
+    for seed in range(200):
+        asked, rng = asked_of_sums(100, seed, noise=0.5), np.random.default_rng(seed)
+        drawn = draw_permutations(100, 10, rng)
+        group = measure_importance(asked, [], [("a", "b")], drawn, rng).groups[0]
+        assert group.low is not None
+        assert group.high is not None
+        variance = float(np.var(asked.rows.losses._true))
+        inside.append(group.low * variance <= 2 <= group.high * variance)  # E (x' - x)² = 2
+    # of 200 intervals 190 ± 3, of a percentile bootstrap of 100 rows a little less
+    assert 181 <= sum(inside) <= 199
 
 
 def test_predictions_that_are_not_finite_are_an_error() -> None:

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,7 @@ def read_config_values(path: Path) -> dict[str, Value]:
         raise RunError(f"{path}: is not the config of a run; restore it from a copy")
     members = data.get("members")
     data["members"] = len(members) if isinstance(members, list) else None
-    pairs = list(islice(_flat(data, "", 0), _MOST_VALUES))
-    values, layers = dict(pairs), _layers(data)
+    values, layers = dict(_flat(data, "", 0, iter(range(_MOST_VALUES)))), _layers(data)
     if layers is not None:
         values["architecture.layers"] = layers_text(layers)
     return values
@@ -109,9 +107,9 @@ def _layers(data: dict[str, Any]) -> list[Any] | None:
     return layers if isinstance(layers, list) else None
 
 
-def _flat(value: Any, path: str, depth: int) -> Iterator[tuple[str, Value]]:
-    """Yield the values inside a value by their dotted keys."""
-    if depth > _DEEPEST:
+def _flat(value: Any, path: str, depth: int, visits: Iterator[int]) -> Iterator[tuple[str, Value]]:
+    """Yield the values inside a value by their dotted keys, until the `visits` are used up."""
+    if depth > _DEEPEST or next(visits, None) is None:
         return
     if path == _ROLES and isinstance(value, dict):
         yield path, roles_text(value) or None
@@ -123,10 +121,10 @@ def _flat(value: Any, path: str, depth: int) -> Iterator[tuple[str, Value]]:
         for key, inner in value.items():
             if key != "kind":
                 name = value_text(key)
-                yield from _flat(inner, f"{path}.{name}" if path else name, depth + 1)
+                yield from _flat(inner, f"{path}.{name}" if path else name, depth + 1, visits)
     elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         for number, inner in enumerate(value):
-            yield from _flat(inner, f"{path}.{number}", depth + 1)
+            yield from _flat(inner, f"{path}.{number}", depth + 1, visits)
     elif isinstance(value, list):
         yield path, f"[{', '.join(map(value_text, value))}]"
     else:

@@ -93,7 +93,8 @@ def compare_paired(
         _paired(
             metric.name,
             [of_model[metric.name] for of_model in values],
-            np.array([of_model[metric.name] for of_model in drawn]) * in_units[metric.name],
+            np.array([of_model[metric.name] for of_model in drawn]),
+            in_units[metric.name],
             sign=1 if metric.higher_is_better else -1,
             # resamples are biased by it, the more the smaller it is
             expansion=None if metric is CALIBRATION_ERROR else expansion,
@@ -103,15 +104,21 @@ def compare_paired(
 
 
 def _paired(
-    name: str, values: list[float | None], drawn: Floats, *, sign: int, expansion: float | None
+    name: str,
+    values: list[float | None],
+    drawn: Floats,
+    unit: float,
+    *,
+    sign: int,
+    expansion: float | None,
 ) -> PairedMetric:
-    """Compare the values of M models by those on the resamples, `drawn` (M, S).
+    """Compare the values of M models by those on the resamples, `drawn` (M, S), in a unit.
 
     Without an `expansion` of the intervals there are none.
     """
     if any(value is None for value in values):
         return PairedMetric(name, values, None, [])
-    signed = sign * np.array(values, np.float64)
+    signed = sign * np.array(values, np.float64) / unit
     best = int(signed.argmax())
     drawn = sign * drawn[:, np.isfinite(drawn).all(axis=0)]
     factor = None
@@ -119,12 +126,11 @@ def _paired(
         factor = expansion * _largest_deviation(drawn)
     differences = []
     for other in (k for k in range(len(values)) if k != best):
-        value = float(signed[best] - signed[other])
-        if factor is None:
-            differences.append(Difference(other, value, None, None))
-            continue
-        half = factor * float((drawn[best] - drawn[other]).std())
-        differences.append(Difference(other, value, value - half, value + half))
+        value, low, high = float(signed[best] - signed[other]), None, None
+        if factor is not None:
+            half = factor * float((drawn[best] - drawn[other]).std())
+            low, high = (value - half) * unit, (value + half) * unit
+        differences.append(Difference(other, value * unit, low, high))
     return PairedMetric(name, values, best, differences)
 
 

@@ -1,14 +1,16 @@
 """The paired comparison of several models on the same rows.
 
 Every resample of the rows is drawn for all models at once, so that a metric's difference between
-two of them is measured on the same rows. Its interval is difference ± e · q · s, where s is the
-difference's deviation over the resamples, and q the 95 % quantile, over the resamples, of the
-largest |deviation from the mean| / s among all pairs. So the intervals of all pairs hold at once,
-whichever model is best on these rows (Westfall and Young, Resampling-Based Multiple Testing, 1993,
-chapter 2: single-step maximum of studentized statistics). As resamples of N rows vary less than new
-rows would, e = √(N / (N - 1)) · t / z, by the 97.5 % quantiles of Student's t with N - 1 degrees of
-freedom and of the normal distribution (Hesterberg, What Teachers Should Know about the Bootstrap,
-2015, section 4).
+two of them is measured on the same rows. Its interval is difference ± √(N / (N - 1)) · t · s, where
+s is the difference's deviation over the resamples of N rows. Of q, the 95 % quantile, over the
+resamples, of the largest |deviation from the mean| / s among all pairs, t is the quantile of
+Student's distribution with N - 1 degrees of freedom that has the same probability as q of the
+normal one: resamples vary less than new rows would.
+
+So the intervals of all pairs hold at once, whichever model is best on these rows (Westfall and
+Young, Resampling-Based Multiple Testing, 1993, chapter 2: single-step maximum of studentized
+statistics; Hesterberg, What Teachers Should Know about the Bootstrap, 2015, section 4: expanded
+intervals).
 """
 
 from collections.abc import Sequence
@@ -88,7 +90,6 @@ def compare_paired(
         ).values
         for statistic, of_model in zip(statistics, values, strict=True)
     ]
-    expansion = _expansion(len(true))
     return [
         _paired(
             metric.name,
@@ -96,8 +97,9 @@ def compare_paired(
             np.array([of_model[metric.name] for of_model in drawn]),
             in_units[metric.name],
             sign=1 if metric.higher_is_better else -1,
-            # resamples are biased by it, the more the smaller it is
-            expansion=None if metric is CALIBRATION_ERROR else expansion,
+            rows=len(true),
+            # resamples raise the calibration error, the more the smaller it is
+            judged=metric is not CALIBRATION_ERROR and len(true) >= FEWEST_ROWS,
         )
         for metric in metrics
     ]
@@ -110,11 +112,12 @@ def _paired(
     unit: float,
     *,
     sign: int,
-    expansion: float | None,
+    rows: int,
+    judged: bool,
 ) -> PairedMetric:
     """Compare the values of M models by those on the resamples, `drawn` (M, S), in a unit.
 
-    Without an `expansion` of the intervals there are none.
+    Differences that are not `judged` have no interval.
     """
     if any(value is None for value in values):
         return PairedMetric(name, values, None, [])
@@ -122,8 +125,8 @@ def _paired(
     best = int(signed.argmax())
     drawn = sign * drawn[:, np.isfinite(drawn).all(axis=0)]
     factor = None
-    if expansion is not None and drawn.shape[1] > 1:
-        factor = expansion * _largest_deviation(drawn)
+    if judged and drawn.shape[1] > 1:
+        factor = _expanded(_largest_deviation(drawn), rows)
     differences = []
     for other in (k for k in range(len(values)) if k != best):
         value, low, high = float(signed[best] - signed[other]), None, None
@@ -134,14 +137,11 @@ def _paired(
     return PairedMetric(name, values, best, differences)
 
 
-def _expansion(rows: int) -> float | None:
-    """Return the factor e by which intervals of few rows are wider; None of too few."""
-    from scipy.special import ndtri, stdtrit  # deferred: SciPy is slow to import
+def _expanded(quantile: float, rows: int) -> float:
+    """Return √(N / (N - 1)) times the quantile of Student's distribution that is as probable."""
+    from scipy.special import ndtr, stdtrit  # deferred: SciPy is slow to import
 
-    if rows < FEWEST_ROWS:
-        return None
-    tail = (1 + CONFIDENCE) / 2
-    return float(np.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, tail) / ndtri(tail))
+    return float(np.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, ndtr(quantile)))
 
 
 def _largest_deviation(drawn: Floats) -> float:

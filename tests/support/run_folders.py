@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG = """\
-name: NAME
+name: c
 seed: SEED
 task: TASK
 dataset:
@@ -41,7 +41,7 @@ def make_run(
 ) -> Path:
     """Make a run directory with run.json, config.yaml and, with an accuracy, metrics.json."""
     folder.mkdir(parents=True)
-    values = {"NAME": folder.name, "SEED": seed, "TASK": "classification", "TABLE": table}
+    values = {"SEED": seed, "TASK": "classification", "TABLE": table}
     text = CONFIG
     for word, value in {**values, "UNITS": units, "RATE": rate}.items():
         text = text.replace(word, str(value))

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from bpnet.data.decisions import Thresholds
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Quantities
 from bpnet.scoring.bootstrap import values_of_all_rows
@@ -14,7 +15,11 @@ from bpnet.scoring.units import in_unit, squarable_unit
 
 
 def metric_values(
-    target: AnyTarget, true: np.ndarray, predicted: Floats, names: Collection[str]
+    target: AnyTarget,
+    true: np.ndarray,
+    predicted: Floats,
+    names: Collection[str],
+    thresholds: Thresholds = None,
 ) -> dict[str, float | None]:
     """Return some metrics of predictions, by name; None where one is undefined.
 
@@ -22,7 +27,7 @@ def metric_values(
     rounding.
     """
     unit = squarable_unit(true) if isinstance(target, Quantities) else 1.0
-    statistic = TaskMetrics(sample_of(target, true, predicted, unit))
+    statistic = TaskMetrics(sample_of(target, true, predicted, unit, thresholds))
     metrics = [metric for metric in EVALUATION_METRICS[statistic.task] if metric.name in names]
     ranked = any(metric.formula(statistic.task).of_sums is None for metric in metrics)
     found = values_of_all_rows(statistic, with_ranks=ranked)
@@ -35,11 +40,17 @@ def metric_values(
     return values
 
 
-def sample_of(target: AnyTarget, true: np.ndarray, predicted: Floats, unit: float) -> AnySample:
+def sample_of(
+    target: AnyTarget,
+    true: np.ndarray,
+    predicted: Floats,
+    unit: float = 1.0,
+    thresholds: Thresholds = None,
+) -> AnySample:
     """Return predictions beside true values as a sample; quantities are divided by the unit."""
     if isinstance(target, Quantities):
         return QuantitySample(true / unit, predicted / unit)
     shares = np.clip(predicted.astype(np.float64), 0, 1)
     if isinstance(target, Classes):
-        return ClassSample(true, shares, target.positive_number)
-    return LabelSample(true, shares)
+        return ClassSample(true, shares, target.positive_number, thresholds)
+    return LabelSample(true, shares, thresholds)

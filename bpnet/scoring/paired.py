@@ -19,6 +19,7 @@ from itertools import combinations
 
 import numpy as np
 
+from bpnet.data.decisions import Thresholds
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Quantities
 from bpnet.scoring.bootstrap import CONFIDENCE, RESAMPLES, resample
@@ -68,18 +69,20 @@ def compare_paired(
     predictions: Sequence[Floats],
     seed: int = 0,
     resamples: int = RESAMPLES,
+    thresholds: Sequence[Thresholds] | None = None,
 ) -> list[PairedMetric]:
     """Compare the predictions (N, K) of several models for the same N rows by every metric.
 
     The true values are class numbers (N,), labels (N, K) or quantities (N, K), and `seed` is that
-    of the resamples.
+    of the resamples. `thresholds` are those by which each model decides.
     """
     unit = squarable_unit(true) if isinstance(target, Quantities) else 1.0
-    samples = [sample_of(target, true, predicted, unit) for predicted in predictions]
+    models = list(zip(predictions, thresholds or [None] * len(predictions), strict=True))
+    samples = [sample_of(target, true, predicted, unit, above) for predicted, above in models]
     statistics = [TaskMetrics(sample) for sample in samples]
     metrics = EVALUATION_METRICS[statistics[0].task]
     names = [metric.name for metric in metrics]
-    values = [metric_values(target, true, predicted, names) for predicted in predictions]
+    values = [metric_values(target, true, predicted, names, above) for predicted, above in models]
     in_units = {metric.name: unit if metric.has_unit else 1.0 for metric in metrics}
     drawn = [
         resample(

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from bpnet.config.task import Task
+from bpnet.data.decisions import Thresholds
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import quoted_list
 from bpnet.runs import directory
 from bpnet.runs.config_values import Value
-from bpnet.runs.curve import Curve, read_curve
+from bpnet.runs.curve import LossCurve, read_curve
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.entry import SCORED_PARTS, RunEntry, read_entry
 from bpnet.runs.query import differing_keys
@@ -39,7 +40,7 @@ class ComparedRun:
     """True if it is compared on the same rows as the others that are."""
     reason: str | None
     """Why it is not."""
-    curve: Curve | None
+    curve: LossCurve | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
         same = [held_out for k in paired if (held_out := predictions[k]) is not None]
         rows = len(same[0].rows)
         compared = compare_paired(
-            same[0].target, same[0].true, [_in_order(one, same[0].target) for one in same]
+            same[0].target,
+            same[0].true,
+            [_in_order(one, same[0].target) for one in same],
+            thresholds=[_thresholds(one, same[0].target) for one in same],
         )
     names = [metric.name for metric in EVALUATION_METRICS[task]]
     runs = []
@@ -238,6 +242,17 @@ def _in_order(held_out: HeldOut, target: AnyTarget) -> Floats:
     return held_out.predicted[:, [columns.index(name) for name in _columns(target)]]
 
 
+def _thresholds(held_out: HeldOut, target: AnyTarget) -> Thresholds:
+    """Return a run's thresholds in the order of another target, and for its positive class."""
+    own, thresholds = held_out.target, held_out.thresholds
+    if thresholds is None:
+        return None
+    if isinstance(own, Classes):
+        same = _positive(own) == _positive(target)
+        return thresholds if same else [1 - thresholds[0]]
+    return [thresholds[own.names.index(name)] for name in target.names]
+
+
 def _true_as(held_out: HeldOut, target: AnyTarget) -> np.ndarray:
     """Return the true values as another target, with the same columns, has them."""
     columns = _columns(target)
@@ -266,7 +281,9 @@ def _scores(
 ) -> tuple[str | None, int | None, dict[str, float | None]]:
     """Return the part that a run's scores are of, its number of rows, and the scores."""
     if held_out is not None:
-        values = metric_values(held_out.target, held_out.true, held_out.predicted, names)
+        values = metric_values(
+            held_out.target, held_out.true, held_out.predicted, names, held_out.thresholds
+        )
         return held_out.part, len(held_out.rows), values
     for part in SCORED_PARTS:
         found = {name: entry.scores.get(f"{part}.{name}") for name in names}

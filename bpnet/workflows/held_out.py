@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bpnet.data.decisions import Thresholds
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.reading.column import Floats
 from bpnet.data.splitting import Indices
@@ -40,6 +41,8 @@ class HeldOut:
     target: AnyTarget
     true: Array
     predicted: Floats
+    thresholds: Thresholds = None
+    """The thresholds by which the run's model decides."""
 
     def same_rows(self, other: "HeldOut") -> bool:
         """Return whether another run has predicted the same rows of the same table."""
@@ -79,6 +82,7 @@ def held_out_predictions(run: Path, warnings: list[str]) -> HeldOut:
         model.description.target,
         rows.values,
         predicted,
+        model.thresholds,
     )
 
 

@@ -15,7 +15,7 @@ from bpnet.paths import exists, is_file
 from bpnet.runs import directory, files
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.config_values import layers_text
-from bpnet.runs.curve import Curve, read_curve
+from bpnet.runs.curve import LossCurve, read_curve
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.entry import SCORED_PARTS, RunEntry, read_entry
 
@@ -76,7 +76,7 @@ class ShownRun:
     stop_reason: str | None
     epochs: int | None
     kept_epoch: int | None
-    curve: Curve | None
+    curve: LossCurve | None
     checkpoints: int
     constant: dict[str, float]
     """The loss of the best constant prediction, by part."""

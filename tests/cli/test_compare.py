@@ -230,3 +230,17 @@ def test_what_cannot_be_compared_is_refused(
     said = bpnet("compare", *words, cwd=here)
     assert (said.code, said.out) == (code, "")
     assert said.lacks(*parts) == []
+
+
+def test_a_run_decides_by_its_own_threshold(here: Path, tmp_path: Path) -> None:
+    shutil.copytree(here, tmp_path / "here")
+    said = bpnet(
+        *("eval", "runs/also-001", "--threshold", "0.9", "--save", "--json"), cwd=tmp_path / "here"
+    )
+    assert said.code == 0, said.err
+    figures = {one["name"]: one["value"] for one in json.loads(said.out)["figures"]}
+    result = compared("good", "also", cwd=tmp_path / "here")
+    assert result["runs"][1]["metrics"] == pytest.approx(figures)
+    accuracy = of_metric(result, "accuracy")
+    assert accuracy["values"]["runs/also-001"] == pytest.approx(figures["accuracy"])
+    assert accuracy["values"] != of_metric(compared("good", "also", cwd=here), "accuracy")["values"]

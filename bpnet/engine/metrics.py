@@ -40,8 +40,8 @@ class Metric:
     threshold: float = 0.5
     scale: Array | None = None
 
-    task: ClassVar[str]
-    """The task that it belongs to, as a config names it."""
+    task: ClassVar[str | None]
+    """The task that it belongs to, as a config names it; None if it suits every task."""
     names: ClassVar[tuple[str, ...]]
     higher_is_better: ClassVar[frozenset[str]] = frozenset()
     """Those of its names of which a higher value is better; of the others a lower one is."""
@@ -317,7 +317,95 @@ class BoundRegressionError(BoundMetric):
         np.add(sums, self._squares, out=sums)
 
 
-TRAINING_METRICS: tuple[type[Metric], ...] = (Accuracy, Closeness, LabelAccuracy, RegressionError)
+@dataclass(frozen=True, eq=False)
+class MeanSquaredError(Metric):
+    """(y - t)² averaged over outputs and rows, of numbers in the square of their unit.
+
+    The outputs are those of `over`, which must come before `width` and `values`.
+    """
+
+    outputs: int = 1
+    """The number of outputs."""
+
+    task = None
+    names = ("mean_squared_error",)
+    on_request = True
+
+    @property
+    def width(self) -> int:
+        """The number of outputs."""
+        return self.outputs
+
+    def over(self, targets: Array | Sequence[Array]) -> Metric:
+        """Return the metric with the number of outputs of targets (N, O)."""
+        return replace(self, outputs=int(targets[0].shape[-1]))
+
+    def bind(self, scores: Array, targets: Array, counted: Array | None = None) -> BoundMetric:
+        """Sum (y - t)² of each output over the rows."""
+        return BoundRegressionError(scores, targets, counted)
+
+    def values(self, sums: Array, rows: int | Array) -> dict[str, Array]:
+        """Return the mean over outputs and rows."""
+        return {self.names[0]: (self._in_units(sums, 2) / rows).mean(axis=1)}
+
+    def _in_units(self, sums: Array, power: int) -> Array:
+        """Return sums (R, O) in a power of the user's unit."""
+        return sums if self.scale is None else np.asarray(sums * self.scale**power)
+
+
+class SumSquaredError(MeanSquaredError):
+    """(y - t)² added up over outputs and rows, of numbers in the square of their unit."""
+
+    names = ("sum_squared_error",)
+
+    def values(self, sums: Array, rows: int | Array) -> dict[str, Array]:
+        """Return the sum over outputs and rows."""
+        return {self.names[0]: self._in_units(sums, 2).sum(axis=1)}
+
+
+class MeanAbsoluteError(MeanSquaredError):
+    """|y - t| averaged over outputs and rows, of numbers in their unit."""
+
+    names = ("mean_absolute_error",)
+
+    def bind(self, scores: Array, targets: Array, counted: Array | None = None) -> BoundMetric:
+        """Sum |y - t| of each output over the rows."""
+        return BoundAbsoluteError(scores, targets, counted)
+
+    def values(self, sums: Array, rows: int | Array) -> dict[str, Array]:
+        """Return the mean over outputs and rows."""
+        return {self.names[0]: (self._in_units(sums, 1) / rows).mean(axis=1)}
+
+
+class BoundAbsoluteError(BoundMetric):
+    """The sums of |y - t| over the rows of scores y and targets t (R, O, B)."""
+
+    __slots__ = ("_counted", "_error", "_scores", "_sizes", "_targets")
+
+    def __init__(self, scores: Array, targets: Array, counted: Array | None) -> None:
+        self._scores, self._targets, self._counted = scores, targets, counted
+        self._error = np.empty_like(scores)
+        self._sizes = np.empty(scores.shape[:2], scores.dtype)
+
+    def add(self, sums: Array) -> None:
+        """Add the sizes to sums (R, O)."""
+        np.subtract(self._scores, self._targets, out=self._error)
+        np.abs(self._error, out=self._error)
+        if self._counted is not None:
+            np.multiply(self._error, self._counted[:, None], out=self._error)
+        np.add.reduce(self._error, axis=2, out=self._sizes)
+        np.add(sums, self._sizes, out=sums)
+
+
+TRAINING_METRICS: tuple[type[Metric], ...] = (
+    Accuracy,
+    Closeness,
+    LabelAccuracy,
+    RegressionError,
+    MeanSquaredError,
+    SumSquaredError,
+    MeanAbsoluteError,
+)
 """Every metric. A task's are measured, and logged, in this order."""
 
 HIGHER_IS_BETTER = frozenset(
@@ -339,7 +427,8 @@ def task_metrics(task: str, requested: Collection[str] = ()) -> tuple[type[Metri
     return tuple(
         metric
         for metric in TRAINING_METRICS
-        if metric.task == task and (not metric.on_request or set(metric.names) & set(requested))
+        if metric.task in (task, None)
+        and (not metric.on_request or set(metric.names) & set(requested))
     )
 
 

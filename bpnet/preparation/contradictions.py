@@ -187,8 +187,18 @@ def _isotonic_without_classes(resolved: ResolvedConfig) -> Iterator[Problem]:
         )
 
 
+def _errors_without_outputs(resolved: ResolvedConfig) -> Iterator[Problem]:
+    others = [name for name in resolved.config.training.metrics if name != "closeness"]
+    if others and _reads_logits(resolved):
+        yield (
+            ("training", "metrics"),
+            f"asks for {others[0]}, which compares targets with the outputs themselves, but those "
+            f"of {resolved.loss.kind} are logits: --set training.loss=squared_error",
+        )
+
+
 def _closeness_without_outputs(resolved: ResolvedConfig) -> Iterator[Problem]:
-    if resolved.config.training.metrics and (
+    if "closeness" in resolved.config.training.metrics and (
         resolved.task != "classification" or _reads_logits(resolved)
     ):
         yield (
@@ -351,6 +361,7 @@ RULES: tuple[Rule, ...] = (
     _best_without_validation,
     _isotonic_without_classes,
     _closeness_without_outputs,
+    _errors_without_outputs,
     _weights_with_summed_loss,
     _search_with_random_layer,
     _full_batch_optimizer_with_step_settings,

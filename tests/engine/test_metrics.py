@@ -8,6 +8,7 @@ from sklearn.metrics import (
     accuracy_score,
     hamming_loss,
     mean_absolute_error,
+    mean_squared_error,
     r2_score,
     root_mean_squared_error,
 )
@@ -24,7 +25,10 @@ from bpnet.engine.metrics import (
     Accuracy,
     Closeness,
     LabelAccuracy,
+    MeanAbsoluteError,
+    MeanSquaredError,
     RegressionError,
+    SumSquaredError,
     metric_names,
 )
 from bpnet.engine.network import Network
@@ -275,7 +279,8 @@ def test_perfect_scores_are_better_than_others(kind, rng):
 
 def test_which_metrics_are_better_when_higher():
     names = {name for metric in TRAINING_METRICS for name in metric.names}
-    assert names - HIGHER_IS_BETTER == {"rmse"}
+    errors = {"mean_squared_error", "sum_squared_error", "mean_absolute_error"}
+    assert names - HIGHER_IS_BETTER == {"rmse", *errors}
     assert names >= HIGHER_IS_BETTER
     assert all(set(metric.names) >= metric.higher_is_better for metric in TRAINING_METRICS)
 
@@ -288,8 +293,26 @@ def test_the_names_of_a_task_are_different_and_end_with_those_asked_for(task):
     assert more[: len(names)] == names != []
 
 
-def test_every_metric_belongs_to_a_task():
-    assert {metric.task for metric in TRAINING_METRICS} == set(TASKS)
+def test_every_metric_belongs_to_a_task_or_to_all():
+    assert {metric.task for metric in TRAINING_METRICS} == {*TASKS, None}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scale", [None, np.array([2.0, 10.0])])
+def test_errors_of_the_outputs_are_scikit_learn_s_in_the_user_s_unit(size, scale, rng):
+    y, t = rng.normal(size=(3, 23, 2)), rng.normal(size=(23, 2))
+    unit = 1.0 if scale is None else scale
+    for replica in range(3):
+        mse = mean_squared_error(t * unit, y[replica] * unit)
+        expected = {
+            MeanSquaredError: mse,
+            SumSquaredError: mse * 46,
+            MeanAbsoluteError: mean_absolute_error(t * unit, y[replica] * unit),
+        }
+        for kind, value in expected.items():
+            metric = kind(scale=scale).over(t)
+            measured = measure(metric, y, t, size)[kind.names[0]][replica]
+            assert measured == pytest.approx(value, rel=1e-12)
 
 
 def test_a_regression_error_without_targets_says_so():

@@ -124,6 +124,12 @@ CASES: list[Case] = [
         ["training.metrics=[closeness]"],
     ),
     (
+        "_errors_without_outputs",
+        "classes",
+        "training.metrics",
+        ["training.metrics=[mean_squared_error]"],
+    ),
+    (
         "_weights_with_summed_loss",
         "classes",
         "training.loss",

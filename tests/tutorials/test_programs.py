@@ -129,3 +129,18 @@ def test_digits_by_both_splits(run_tutorial, reference, split):
     assert np.mean(accuracies) == pytest.approx(
         np.mean(reference["digits"]["expected_test_accuracy"][split]), abs=0.02
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "value"),
+    [
+        ("xor", "mean_squared_error", 0.3266821523682),
+        ("single-weight", "sum_squared_error", 3276),
+        ("single-weight", "mean_absolute_error", 78 / 4),
+        ("linear-2-2-1", "mean_squared_error", 2 * 0.3272405),
+    ],
+)
+def test_the_texts_figures_are_logged_in_their_own_units(run_tutorial, name, metric, value):
+    """Of the first weights: the plain mean of XOR, the sum of squares of the single weight."""
+    _, rows = run_tutorial(name, "training.epochs=1", f"training.metrics=[{metric}]")
+    assert rows.figure(metric) == pytest.approx([value], rel=1e-12)

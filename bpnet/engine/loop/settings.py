@@ -137,8 +137,9 @@ class Training(Component):
     Example: `target_loss: 0.05`.
     """
     metrics: list[MetricName] = dataclasses.field(default_factory=list)
-    """Metrics to measure beside the usual ones: closeness is 1 - mean |error| of the outputs.
-    Example: `metrics: [closeness]`.
+    """Metrics to measure beside the usual ones: mean_squared_error, sum_squared_error and
+    mean_absolute_error of the outputs, of numbers in their unit; closeness is 1 - mean |error| of
+    the outputs of classes. Example: `metrics: [mean_squared_error]`.
     """
     keep: Literal["best", "last"] | None = None
     """Weights that are kept: those of the best epoch by the monitored metric (that of

@@ -14,6 +14,7 @@ bpnet init flowers.csv
 bpnet init flowers.csv --target species
 bpnet init houses/ --target price --task regression -o configs/houses.yaml
 bpnet init sklearn:wine --target target -o -
+bpnet init flowers.csv --target species --small
 """
 
 
@@ -61,6 +62,9 @@ def init(
             help="Set a key of the dataset, e.g. dataset.reading.encoding=cp1252.",
         ),
     ] = None,
+    small: Annotated[
+        bool, typer.Option("--small", help="Write a network of 2 to 4 units, made to be traced.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the findings as one JSON document.")
@@ -102,7 +106,9 @@ def init(
         if not force:
             check_new(name)
         folder = Path() if name == STDOUT else Path(name).parent
-        first = draft(data, target, task.value if task else None, folder, settings or [])
+        first = draft(
+            data, target, task.value if task else None, folder, settings or [], small=small
+        )
         for warning in draft_warnings(first):
             console.print_warning(warning)
         if name == STDOUT:

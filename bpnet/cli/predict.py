@@ -87,6 +87,9 @@ def predict(
             "that of the model, usually 0.5.",
         ),
     ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Add the outputs of the network as they are.")
+    ] = False,
     replica: ReplicaChoice = "all",
     overrides: ReadingOverrides = None,
     strict: Annotated[
@@ -128,6 +131,7 @@ def predict(
             replica=replica,
             reading=overrides or (),
             safe_csv=safe_csv,
+            raw=raw,
             threshold=threshold,
         )
         prediction = Prediction(run, data, options)

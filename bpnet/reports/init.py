@@ -8,7 +8,7 @@ from bpnet.config.yaml_tree import Dumper
 from bpnet.messages import counted, quoted_list, shell_path, shell_quoted
 from bpnet.reports.check import column_lines
 from bpnet.reports.tables import table
-from bpnet.workflows.init import Draft, DraftSettings
+from bpnet.workflows.init import Draft, DraftSettings, SmallSettings
 from bpnet.workflows.list_columns import ColumnList
 
 IMBALANCE = 5
@@ -31,7 +31,7 @@ def init_lines(draft: Draft, file: str) -> list[str]:
     features = sum(column.role != "ignored" for column in draft.columns)
     return [
         f"{file}: {draft.task}, {counted(draft.rows, 'row')}, {counted(features, 'feature')}",
-        f"Next: bpnet check {shell_path(file)}",
+        f"Next: bpnet {'trace' if draft.small else 'check'} {shell_path(file)}",
     ]
 
 
@@ -78,6 +78,7 @@ def _heading(draft: Draft, file: str) -> list[str]:
         "",
         f"  bpnet check {shell_path(file)}",
         f"  bpnet train {shell_path(file)}",
+        *([f"  bpnet trace {shell_path(file)} --steps 3"] if draft.small else []),
         "",
         f"{rows}. The columns, as the {counted(draft.training_rows, 'training row')} show them:",
         "",
@@ -96,9 +97,29 @@ def _keys(draft: Draft) -> list[str]:
         "dataset:",
         *_dataset_keys(draft),
         "",
-        *_preset_keys(draft),
+        *(
+            [*_preset_keys(draft), "", *map(_comment, _plain_network(draft.settings))]
+            if draft.small is None
+            else _small_network(draft.small)
+        ),
+    ]
+
+
+def _small_network(small: SmallSettings) -> list[str]:
+    """Return the keys of a network that is small enough to be traced number by number."""
+    full = small.batch_size == "full"
+    return [
+        "architecture:",
+        f"  hidden: [{small.units}]   # units; 2 to 4 are few enough to follow each number",
+        "  activation: tanh",
         "",
-        *map(_comment, _plain_network(draft.settings)),
+        "training:",
+        "  optimizer: gradient_descent   # or momentum, adam, …: trace shows what each keeps",
+        f"  learning_rate: {small.learning_rate:g}",
+        f"  batch_size: {small.batch_size}"
+        + ("   # all training rows in each step" if full else ""),
+        f"  epochs: {small.epochs}",
+        "  precision: float64   # as in the trace, to the last digit",
     ]
 
 

@@ -250,12 +250,25 @@ class _Step:
         sections = [
             *self._forward(),
             Section(
-                "loss", f"Loss: {loss_rule(self._subject.loss)}", 2, list(self._loss.entries())
+                "loss",
+                f"Loss: {loss_rule(self._subject.loss)}",
+                2,
+                [*self._loss.entries(), *self._shares()],
             ),
             *(self._search() if self._step.trial else [*self._backward(), *self._updates()]),
             *self._after(),
         ]
         return ExplainedStep(self._number, self._step.epoch, sections)
+
+    def _shares(self) -> Iterator[Entry]:
+        """Yield what predictions make of outputs that are no probabilities."""
+        several = self._step.scores.shape[1] > 1
+        logits = self._subject.loss.kind.endswith("cross_entropy")
+        if isinstance(self._subject.target, Classes) and several and not logits:
+            yield Remark(
+                "predictions divide these outputs, clipped to 0 … 1, by their sum, to make "
+                "probabilities; bpnet predict --raw writes them as they are"
+            )
 
     def _weights(self) -> Iterator[tuple[str, Array, Array]]:
         """Yield the sign of each weight array, and the array before and after."""

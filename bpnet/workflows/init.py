@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,6 +30,8 @@ from bpnet.preparation.training_folds import split_first_member
 
 PRESET: PresetName = "default"
 """The preset of a first config."""
+_MOST_AT_ONCE = 10_000
+"""The most training rows that a small network takes in one step."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,17 @@ class DraftSettings:
     weight_decay: float
     patience: int
     """The patience of early stopping, in epochs."""
+
+
+@dataclass(frozen=True)
+class SmallSettings:
+    """The settings of a network that is small enough to be traced number by number."""
+
+    units: int
+    """The units of its only hidden layer, from 2 to 4."""
+    batch_size: int | Literal["full"]
+    epochs: int = 300
+    learning_rate: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,8 @@ class Draft:
     """The most epochs of the first of them."""
     settings: DraftSettings
     """The settings of one plain network instead."""
+    small: SmallSettings | None = None
+    """The settings of a small network in place of the preset, if one is asked for."""
 
 
 def settings_for(rows: int) -> DraftSettings:
@@ -101,19 +116,35 @@ def settings_for(rows: int) -> DraftSettings:
     )
 
 
+def small_settings(outputs: int, rows: int) -> SmallSettings:
+    """Return the settings of a small network for a number of outputs and of training rows.
+
+    A layer of 2 to 4 units, as many as there are outputs, without dropout, in float64. Gradient
+    descent keeps nothing from step to step, so that the trace of a run is its training's own step.
+    """
+    return SmallSettings(min(max(outputs, 2), 4), "full" if rows <= _MOST_AT_ONCE else 256)
+
+
 def draft(
-    data: str, targets: Sequence[str], task: Task | None, folder: Path, assignments: Sequence[str]
+    data: str,
+    targets: Sequence[str],
+    task: Task | None,
+    folder: Path,
+    assignments: Sequence[str],
+    *,
+    small: bool = False,
 ) -> Draft:
     """Draft a first config, to be saved in `folder`, for a table.
 
     The table's path is relative to where the command runs. `assignments`, KEY=VALUE, set keys of
-    the dataset. Raises UsageError if the table is standard input or another key is set, DataError
-    if the table cannot be trained on.
+    the dataset. A `small` network is made to be traced. Raises UsageError if the table is standard
+    input or another key is set, DataError if the table cannot be trained on.
     """
     table = check_input(data, targets, assignments)
     dataset: dict[str, Any] = {"path": relocated(data, Path(), folder), "target": list(targets)}
+    network = {"architecture": {"hidden": [2]}} if small else {"preset": PRESET}
     source = apply_overrides(
-        Source(data, {"task": task, "preset": PRESET, "dataset": dataset}, {}, folder), assignments
+        Source(data, {"task": task, "dataset": dataset, **network}, {}, folder), assignments
     )
     words = _missing_words(table, targets, source)
     if words is not None:
@@ -159,6 +190,7 @@ def draft(
         members=len(config.members or [None]),
         epochs=config.training.epochs,
         settings=settings_for(rows),
+        small=small_settings(target_values.width, rows) if small else None,
     )
 
 

@@ -38,7 +38,7 @@ class PredictOptions:
     """The columns to keep (None: all) and to add, and the networks that predict.
 
     `top` asks for the most probable classes only, `levels` for prediction intervals, and a
-    `threshold` decides in place of the model's. With `strict`
+    `threshold` decides in place of the model's. `raw` asks for the network's outputs. With `strict`
     a row that would be flagged is an error. `replica` is all, best, or a number from 1; `reading`
     are `dataset.reading.KEY=VALUE`. With `safe_csv`, CSV has no text that a spreadsheet would take
     for a formula.
@@ -53,6 +53,7 @@ class PredictOptions:
     reading: Sequence[str] = ()
     safe_csv: bool = False
     threshold: float | None = None
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Prediction:
         for name in kept:
             self._table.require(name, wanted_for="is to be kept")
         self._kept = list(dict.fromkeys(kept))
+        self._check_raw()
         self._check_top()
         for level in options.levels:
             self._model.check_level(level)
@@ -153,6 +155,15 @@ class Prediction:
             formats |= {name: target.number_format(name) for name in target.names}
         return formats
 
+    def _check_raw(self) -> None:
+        """Raise UsageError if raw outputs are asked of several networks."""
+        networks = self._model.networks
+        if self._options.raw and networks > 1:
+            raise UsageError(
+                f"--raw writes the outputs of one network, and this model has {networks}; "
+                "choose one of them: --replica 1"
+            )
+
     def _check_top(self) -> None:
         top, description = self._options.top, self._model.description
         if top is None:
@@ -173,6 +184,7 @@ class Prediction:
             top=options.top,
             probabilities=options.probabilities,
             levels=list(dict.fromkeys(options.levels)),
+            raw=options.raw,
         )
 
     def _encoded(self) -> Iterator[tuple[Chunk, Inputs, RowFlags]]:

@@ -25,11 +25,12 @@ def prediction_columns(
     top: int | None,
     probabilities: bool,
     levels: Sequence[float] = (),
+    raw: bool = False,
 ) -> PredictionColumns:
     """Return the columns for encoded rows; raises RunError if a prediction is not finite.
 
     `top` asks for the most probable classes instead of one prediction, `levels` for prediction
-    intervals of quantities.
+    intervals of quantities, `raw` for the outputs of the model's only network as they are.
     """
     each = model.predict_each(x)
     with np.errstate(all="ignore"):  # what is not finite is an error below
@@ -46,6 +47,7 @@ def prediction_columns(
         *_prediction_columns(model, predictions, top, probabilities),
         *_interval_columns(model, predictions, levels),
         *_disagreement_columns(model, disagreement),
+        *(_raw_columns(model, x) if raw else []),
     ]
 
 
@@ -123,6 +125,19 @@ def _label_columns(
     if probabilities:
         for name, values in zip(names, shares, strict=True):
             yield f"probability_{name}", values
+
+
+def _raw_columns(model: Ensemble, x: Inputs) -> _NamedColumns:
+    """Yield the outputs of the only network, before they become probabilities or quantities."""
+    (member,), target = model.members, model.description.target
+    (scores,) = member.scores(x[0])  # (1, N, O)
+    names = target.names
+    if isinstance(target, Classes):  # a single output is that of the second class
+        names = target.classes[-scores.shape[1] :]
+    for k, name in enumerate(names):
+        values = scores[:, k]
+        resolution = np.spacing(np.abs(values)).astype(np.float64)
+        yield f"raw_{name}", Numbers(values.astype(np.float64), resolution)
 
 
 def _disagreement_columns(model: Ensemble, disagreement: Array | None) -> _NamedColumns:

@@ -19,7 +19,7 @@ from bpnet.engine.activations import Relu
 from bpnet.engine.layers import Dense, Dropout
 from bpnet.preparation.architecture import hidden_layers
 from bpnet.reports.init import config_text
-from bpnet.workflows.init import Draft, default_name, settings_for
+from bpnet.workflows.init import Draft, default_name, settings_for, small_settings
 
 PLAIN = "One network to tune by hand, in place of the preset:\n"
 PENGUINS = ROOT / "datasets" / "penguins.csv"
@@ -360,3 +360,32 @@ def test_the_settings_reach_what_simple_peers_do(here: Path) -> None:
     assert said.code == 0
     said = bpnet("train", "p.yaml", "--json", "--set", "training.epochs=30", cwd=here)
     assert json.loads(said.out)["metrics"]["test"]["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("target", "units"), [("species", 3), ("body_mass_g", 2), ("sex", 2), ("island", 3)]
+)
+def test_a_small_network_is_made_to_be_traced(here: Path, target: str, units: int) -> None:
+    """Its trace is computed as its training is: no note says that the two differ."""
+    said = bpnet("init", PENGUINS, "--target", target, "--small", "-o", "s.yaml",
+                 "--set", "dataset.drop_missing_targets=true", cwd=here)  # fmt: skip
+    assert said.code == 0, said.err
+    assert next_command(said.out) == ["trace", "s.yaml"]
+    config = yaml.safe_load((here / "s.yaml").read_text())
+    assert config["architecture"]["hidden"] == [units]
+    assert "dropout" not in config["architecture"]
+    assert config["training"]["precision"] == "float64"
+    said = bpnet("trace", "s.yaml", "--json", cwd=here)
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["notes"] == []
+    trained = bpnet("train", "s.yaml", cwd=here)
+    assert trained.code == 0
+    assert "little was learned" not in trained.out
+
+
+def test_a_small_network_has_two_to_four_units_and_takes_few_rows_at_once() -> None:
+    assert [small_settings(outputs, 50).units for outputs in (1, 2, 3, 4, 5, 99)] == [
+        2, 2, 3, 4, 4, 4,
+    ]  # fmt: skip
+    assert small_settings(2, 10_000).batch_size == "full"
+    assert small_settings(2, 10_001).batch_size == 256

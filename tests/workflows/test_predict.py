@@ -1,15 +1,18 @@
 """What `bpnet predict` writes, and where."""
 
+import json
 import os
 import shlex
 import stat
 import subprocess
 
+import numpy as np
 import pytest
 from command_line import BPNET
 from labeled_runs import invoked
 from workflow_runs import ROOT, predicted, read_csv, train_text, write_csv
 
+from bpnet.models.model import load_model
 from bpnet.runs.files import replacing
 from bpnet.workflows.kept_columns import keep_option, read_keep
 from bpnet.workflows.prediction_columns import distinct
@@ -182,3 +185,50 @@ def test_the_target_is_a_number_in_json_where_it_is_a_quantity(diabetes, tmp_pat
     table = write_csv(tmp_path / "t.csv", lines[0].split(","), rows)
     found = predicted(diabetes.run, table, keep=["progression"])["progression"]
     assert found == [float(rows[0][target]), None]
+
+
+RAW = """\
+dataset: {path: t.csv, target: y, split: {validation: 0, test: 0}, preprocessing: {numeric: none}}
+architecture: {hidden: [3], output: {activation: sigmoid}}
+training: {epochs: 3, loss: squared_error, precision: float64}
+"""
+
+
+def test_raw_outputs_are_those_of_the_trace_and_probabilities_divide_them(tmp_path):
+    write_csv(tmp_path / "t.csv", "aby", [[k % 5, k % 3, "pqr"[k % 3]] for k in range(30)])
+    run = train_text(tmp_path, RAW).run
+    columns = predicted(run, tmp_path / "t.csv", raw=True)
+    code, text = invoked("trace", run, "--row", "1,2,3", "--json")
+    assert code == 0
+    step = json.loads(text)["steps"][0]
+    raw = np.array([columns[f"raw_{name}"] for name in "pqr"], float).T
+    np.testing.assert_allclose(raw[:3], step["predictions"], rtol=1e-12)
+    assert abs(raw.sum(axis=1) - 1).max() > 0.1  # they are no probabilities
+    shares = np.array([columns[f"probability_{name}"] for name in "pqr"], float).T
+    np.testing.assert_allclose(shares, raw / raw.sum(axis=1, keepdims=True), rtol=1e-12)
+    said = " ".join(invoked("trace", run)[1].split())
+    assert "by their sum, to make probabilities; bpnet predict --raw writes them as they" in said
+
+
+def test_raw_outputs_of_logits_and_of_numbers(cancer, diabetes):
+    """A single logit is the second class's; numbers are as the network has them, scaled."""
+    columns = predicted(cancer.run, ROOT / "datasets" / "breast_cancer.csv", raw=True)
+    (name,) = (name for name in columns if name.startswith("raw_"))
+    logit = np.array(columns[name], float)
+    share = np.array(columns[name.replace("raw_", "probability_")], float)
+    np.testing.assert_allclose(1 / (1 + np.exp(-logit)), share, rtol=1e-5, atol=1e-7)
+    columns = predicted(diabetes.run, ROOT / "datasets" / "diabetes.csv", raw=True)
+    (scale,) = load_model(diabetes.run / "model").description.target.scales
+    raw, number = (np.array(columns[f"{kind}_{scale_name}"], float) for kind, scale_name in (
+        ("raw", "progression"), ("predicted", "progression"),
+    ))  # fmt: skip
+    np.testing.assert_allclose(raw * scale.divide + scale.subtract, number, rtol=1e-4)
+
+
+def test_raw_outputs_are_of_one_network(tmp_path):
+    write_csv(tmp_path / "t.csv", "aby", [[k % 5, k % 3, "pqr"[k % 3]] for k in range(30)])
+    run = train_text(tmp_path, RAW, "replicas=2").run
+    code, text = invoked("predict", run, tmp_path / "t.csv", "--raw")
+    assert code == 2
+    assert "this model has 2; choose one of them: --replica 1" in " ".join(text.split())
+    assert "raw_q" in predicted(run, tmp_path / "t.csv", raw=True, replica="2")

@@ -13,6 +13,7 @@ bpnet plot runs/iris-001 curves
 bpnet plot runs/iris-001 confusion -o confusion.png
 bpnet plot runs/iris-001 roc -o roc.html
 bpnet plot runs/iris-001 loss-surface --weight 'layers.0.weight[0,3]'
+bpnet plot runs/iris-001 decision --column petal_length --column sepal_width
 bpnet plot runs/iris-001 runs/iris-002 curves -o both.pdf
 """
 
@@ -43,6 +44,14 @@ def plot(
             help="Draw loss-surface over this weight, or two; by default those that moved most.",
         ),
     ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="NAME",
+            help="Draw decision over this column and another; by default the most important.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw a figure of a run as a picture or a page.
@@ -66,7 +75,7 @@ def plot(
         draws = output is not None or not as_json
         if draws:
             vl_convert()  # before the figure is made, which may take a while
-        figure = make_figure(runs, kind, weights)
+        figure = make_figure(runs, kind, weights, columns)
         path = output
         if draws:
             path = path or plots_folder(runs) / f"{kind}.svg"

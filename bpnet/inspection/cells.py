@@ -14,6 +14,7 @@ from bpnet.data.splitting import Indices
 
 CellKind = Literal["number", "date", "category"]
 
+_DAY = 86_400
 RARE, UNSEEN = "rare values", "unseen values"
 """What the categories are called that share a code, and those that no training row had."""
 
@@ -63,3 +64,19 @@ def joined_cells(parts: list[Cells]) -> Cells:
     first = parts[0]
     values = np.concatenate([part.values for part in parts])
     return Cells(first.kind, values, first.names, first.levels)
+
+
+def cell_label(cells: Cells, row: int) -> str:
+    """Return the cell of a row as text."""
+    value = float(cells.values[row])
+    if np.isnan(value):
+        return "missing"
+    if cells.kind == "number":
+        return f"{value:.6g}"
+    return date_text(value) if cells.kind == "date" else cells.names[int(value)]
+
+
+def date_text(days: float) -> str:
+    """Return a date as ISO 8601, with the time of day if there is one."""
+    seconds = np.datetime64(0, "s") + np.timedelta64(round(days * _DAY), "s")
+    return str(seconds).removesuffix("T00:00:00")

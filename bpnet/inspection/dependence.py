@@ -14,7 +14,7 @@ import numpy as np
 from bpnet.data.reading.column import Floats
 from bpnet.data.splitting import Indices
 from bpnet.data.targets import AnyTarget, Classes
-from bpnet.inspection.cells import CellKind, Cells
+from bpnet.inspection.cells import CellKind, Cells, cell_label, date_text
 from bpnet.inspection.predictor import Predictor
 
 MOST_VALUES = 20
@@ -25,7 +25,6 @@ LEVELS = (0.1, 0.5, 0.9)
 """The levels of the quantiles."""
 _TRIMMED = 0.01
 """Share of the rows at each end that is beyond the grid."""
-_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def partial_dependence(
         column=column,
         kind=cells.kind,
         values=tuple(values),
-        labels=tuple(_label(cells, row) for row in grid),
+        labels=tuple(cell_label(cells, row) for row in grid),
         counts=tuple(counts.tolist()),
         outputs=outputs,
         mean=every.mean(axis=1),
@@ -165,20 +164,5 @@ def _value(cells: Cells, row: int) -> float | str | None:
     if cells.kind == "number":
         return value
     if cells.kind == "date":
-        return _date(value)
+        return date_text(value)
     return cells.names[int(value)] if value < cells.levels else None
-
-
-def _label(cells: Cells, row: int) -> str:
-    value = float(cells.values[row])
-    if np.isnan(value):
-        return "missing"
-    if cells.kind == "number":
-        return f"{value:.6g}"
-    return _date(value) if cells.kind == "date" else cells.names[int(value)]
-
-
-def _date(days: float) -> str:
-    """Return a date as ISO 8601, with the time of day if there is one."""
-    seconds = np.datetime64(0, "s") + np.timedelta64(round(days * _DAY), "s")
-    return str(seconds).removesuffix("T00:00:00")

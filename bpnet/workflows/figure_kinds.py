@@ -74,6 +74,22 @@ def _no_snapshots(run: FiguredRun) -> str | None:
     return "the run has kept no snapshots: train with --set training.snapshots=30"
 
 
+def _no_model(run: FiguredRun) -> str | None:
+    return None if run.keeps_model else "the cross-validation keeps no model of its ensembles"
+
+
+def _none_held_out(run: FiguredRun) -> str | None:
+    if not run.held_out:
+        return "the run held out no rows, and on rows that it knows a model relies on more"
+    return _no_model(run)
+
+
+def _one_column(run: FiguredRun) -> str | None:
+    if run.keeps_model and len(run.model.wanted) < 2:
+        return "it is over two columns, and the model reads one"
+    return _no_model(run)
+
+
 def _confusion(run: FiguredRun) -> Figure:
     assert isinstance(run.predicted, PredictedClasses)
     return confusion_figure(run.predicted)
@@ -141,6 +157,24 @@ KINDS = {
         FigureKind("residuals", "true minus predicted values", _of_tasks("regression"), _residuals),
         FigureKind(
             "surest", "the errors it was surest of", _fits, lambda run: surest_figure(run.predicted)
+        ),
+        FigureKind(
+            "importance",
+            "how much worse it predicts without what a column tells",
+            _none_held_out,
+            lambda run: run.columns.importance_figure(),
+        ),
+        FigureKind(
+            "dependence",
+            "the mean prediction by the value of the most important columns",
+            _none_held_out,
+            lambda run: run.columns.dependence_figure(),
+        ),
+        FigureKind(
+            "decision",
+            "what it predicts over two columns",
+            _one_column,
+            lambda run: run.columns.decision_figure(run.map_columns),
         ),
         FigureKind(
             "replicas",

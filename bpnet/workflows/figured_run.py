@@ -16,6 +16,7 @@ from bpnet.paths import is_file
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths, open_run
 from bpnet.runs.run_file import read_run_file, run_status
+from bpnet.workflows.figured_columns import ColumnFigures, ask_columns
 from bpnet.workflows.run_curves import run_curves
 from bpnet.workflows.run_predictions import SeenRows, out_of_fold, predict_rows
 
@@ -27,10 +28,16 @@ class FiguredRun:
     """
 
     def __init__(
-        self, path: Path, weights: Sequence[str] | None = None, share: float = 1.0
+        self,
+        path: Path,
+        weights: Sequence[str] | None = None,
+        map_columns: Sequence[str] | None = None,
+        share: float = 1.0,
     ) -> None:
         self.weights = weights
         """The names of the weights of a loss surface; None for those that moved most."""
+        self.map_columns = map_columns
+        """The columns of a decision map; None for the most important ones."""
         self.share = share
         self._problem: BpnetError | None = None
         self.paths: RunPaths = open_run(path)
@@ -77,6 +84,26 @@ class FiguredRun:
     def is_grid(self) -> bool:
         """True of the best run of a grid."""
         return is_file(self.paths.folder / "grid.csv")
+
+    @property
+    def held_out(self) -> bool:
+        """True if there are rows that at least one network has not trained on."""
+        rows = self.run.get("rows")
+        parts = rows if isinstance(rows, dict) else {}
+        folds = self.is_cv or bool(self.run.get("members"))
+        return folds or bool(parts.get("test") or parts.get("validation"))
+
+    @property
+    def keeps_model(self) -> bool:
+        """False of a cross-validation of ensembles, which keeps their scores alone."""
+        return self.run.get("keeps_model") is not False
+
+    @cached_property
+    def columns(self) -> ColumnFigures:
+        """Its model and rows to ask it about its columns; raises DataError too."""
+        if self._problem is not None:  # as in `seen`
+            raise self._problem
+        return ask_columns(self.paths, self.model, held_out=self.held_out)
 
     def points(self, most: int) -> int:
         """Return how many points of a figure are drawn, which has at most `most` by itself."""

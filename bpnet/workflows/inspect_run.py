@@ -59,12 +59,15 @@ class Inspection:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """A model with the rows that it is asked about."""
 
     chosen: ChosenRows
     predictor: Predictor
     of_rows: int
+    true: Array
+    """The target values of the predictor's rows: class numbers (N,), labels or quantities (N, K).
+    """
 
 
 def inspect_run(
@@ -122,14 +125,14 @@ def inspect_run(
         option=option,
         warnings=warnings,
     )
-    asked = _read(model, chosen, len(features), work, warnings)
+    asked = read_rows(model, chosen, work, warnings)
     # on one thread, as `predict` does, since the shares of several begin in other places
     with threadpool_limits(1, "blas"):
-        measured = _importance(asked, features, work) if importance else None
+        measured = importance_of(asked, work) if importance else None
         columns = dependence_on
         if columns is None:
             columns = [] if measured is None else most_important(measured)
-        dependences = [_dependence(asked, name, work) for name in dict.fromkeys(columns)]
+        dependences = [dependence_of(asked, name, work) for name in dict.fromkeys(columns)]
     return Inspection(
         run=str(run),
         table=chosen.table,
@@ -179,16 +182,14 @@ def _generator(model: Ensemble, use: int) -> np.random.Generator:
     return generator(_seed(model), Purpose.INSPECTION, use)
 
 
-def _read(
-    model: Ensemble, chosen: ChosenRows, columns: int, work: float, warnings: list[str]
-) -> _Asked:
+def read_rows(model: Ensemble, chosen: ChosenRows, work: float, warnings: list[str]) -> Asked:
     """Read as many of the chosen rows as can be asked about."""
     model.check_columns(chosen.table)
     rows = np.flatnonzero(chosen.mask)
     cost = sum(member.network.theta.size for member in model.members)
     if chosen.unseen is not None:
         cost //= min(len(masks) for masks in chosen.unseen)
-    budget = plan_budget(len(rows), columns, max(cost, 1), work)
+    budget = plan_budget(len(rows), len(_features(model)), max(cost, 1), work)
     drawn = draw_rows(rows, budget.rows, _generator(model, 0))
     mask = np.zeros(len(chosen.mask), bool)
     mask[drawn] = True
@@ -201,7 +202,7 @@ def _read(
     unseen = chosen.unseen
     if unseen is not None:
         unseen = [masks[:, evaluated.numbers] for masks in unseen]
-    return _Asked(chosen, Predictor(model, inspected, unseen), len(rows))
+    return Asked(chosen, Predictor(model, inspected, unseen), len(rows), evaluated.values)
 
 
 def _read_cells(model: Ensemble, table: Table, mask: Array) -> tuple[list[Array], dict[str, Cells]]:
@@ -219,7 +220,9 @@ def _read_cells(model: Ensemble, table: Table, mask: Array) -> tuple[list[Array]
     return joined, {name: joined_cells(parts) for name, parts in cells.items()}
 
 
-def _importance(asked: _Asked, features: Sequence[str], work: float) -> Importance:
+def importance_of(asked: Asked, work: float) -> Importance:
+    """Return the importance of the columns that the model reads."""
+    features = _features(asked.predictor.model)
     predictor = asked.predictor
     model, count = predictor.model, len(predictor.rows)
     budget = plan_budget(count, len(features), predictor.cost, work)
@@ -239,7 +242,8 @@ def _importance(asked: _Asked, features: Sequence[str], work: float) -> Importan
     )
 
 
-def _dependence(asked: _Asked, column: str, work: float) -> PartialDependence:
+def dependence_of(asked: Asked, column: str, work: float) -> PartialDependence:
+    """Return the partial dependence on a column."""
     predictor = asked.predictor
     draws = _generator(predictor.model, 3)
     affordable = work / 10 / predictor.cost / _GRID

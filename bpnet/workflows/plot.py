@@ -13,15 +13,20 @@ from bpnet.workflows.figure_kinds import KINDS, fitting
 from bpnet.workflows.figured_run import FiguredRun
 
 
-def plot(runs: Sequence[Path], kind: str, weights: Sequence[str] | None = None) -> Figure:
+def plot(
+    runs: Sequence[Path],
+    kind: str,
+    weights: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Figure:
     """Return a figure of a kind; that of several runs is their curves.
 
-    `weights` names those that a loss surface is drawn over.
+    `weights` names those that a loss surface is drawn over, `columns` those of a decision map.
 
     Raises
     ------
     UsageError
-        There is no such kind, it does not fit the run, or there is no such weight.
+        There is no such kind, it does not fit the run, or there is no such weight or column.
     RunError, DataError
         The run is damaged, or its table is not as it was.
     """
@@ -32,7 +37,9 @@ def plot(runs: Sequence[Path], kind: str, weights: Sequence[str] | None = None) 
         )
     if weights and kind != "loss-surface":
         raise UsageError(f"--weight is for the figure loss-surface, not for {kind}; leave it out")
-    opened = [FiguredRun(run, weights) for run in runs]
+    if columns and kind != "decision":
+        raise UsageError(f"--column is for the figure decision, not for {kind}; leave it out")
+    opened = [FiguredRun(run, weights, columns) for run in runs]
     if len(opened) > 1:
         if kind != "curves":
             raise UsageError(

@@ -131,6 +131,50 @@ def test_residuals(runs: dict[str, Path]) -> None:
     assert [row[0] for row in largest] == [rows[k]["row"] for k in order]
 
 
+def test_importance_and_dependence_are_those_of_eval(runs: dict[str, Path]) -> None:
+    options = ("--importance", "--no-baselines", "--json")
+    said = bpnet("eval", runs["regression"], *options)
+    expected = json.loads(said.out)["importance"]
+    each = {(one["column"],): one for one in expected["columns"]}
+    each |= {tuple(one["columns"]): one for one in expected["groups"]}
+    shown = numbers(runs["regression"], "importance")
+    assert {tuple(row[0].split(" + ")) for row in shown} == set(each)
+    for name, *values in shown:
+        one = each[tuple(name.split(" + "))]
+        np.testing.assert_allclose(values[:3], [one["value"], one["low"], one["high"]], **CLOSE)
+    first = numbers(runs["regression"], "dependence")[0][0]
+    said = bpnet("eval", runs["regression"], "--partial-dependence", first, *options[1:])
+    dependence = json.loads(said.out)["partial_dependence"][0]
+    means = [row[3] for row in numbers(runs["regression"], "dependence") if row[0] == first]
+    np.testing.assert_allclose(means, np.ravel(dependence["mean"]), **CLOSE)
+
+
+def test_the_decision_map_is_what_predict_predicts(iris: Any, tmp_path: Path) -> None:
+    run, names, rows, *_ = iris
+    columns = ["petal_length", "sepal_width"]
+    options = [word for column in columns for word in ("--column", column)]
+    document = json.loads(bpnet("plot", run, "decision", "--json", *options).out)
+    assert document["columns"][:2] == columns
+    others = ["sepal_length", "petal_width"]
+    middle = {
+        name: sorted(float(row[name]) for row in rows)[(len(rows) - 1) // 2] for name in others
+    }
+    assert any(f"sepal_length {middle['sepal_length']:.6g}" in note for note in document["notes"])
+    table = tmp_path / "map.csv"
+    lines = [
+        f"{x},{y},{middle['sepal_length']},{middle['petal_width']}" for x, y, *_ in document["rows"]
+    ]
+    table.write_text("\n".join([",".join([*columns, *others]), *lines]) + "\n")
+    said = bpnet("predict", run, table)
+    predicted = [line.split(",") for line in said.out.splitlines()]
+    header, *predicted = predicted
+    place = [header.index(f"probability_{name}") for name in names]
+    shares = np.array([[float(line[k]) for k in place] for line in predicted])
+    assert [names[k] for k in shares.argmax(axis=1)] == [row[2] for row in document["rows"]]
+    assert len({row[2] for row in document["rows"]}) > 1
+    np.testing.assert_allclose(shares.max(axis=1), [r[3] for r in document["rows"]], atol=1e-4)
+
+
 def test_curves_are_the_log(runs: dict[str, Path]) -> None:
     document = json.loads(bpnet("plot", runs["iris"], "curves", "--json").out)
     log = np.genfromtxt(runs["iris"] / "metrics.csv", delimiter=",", names=True)

@@ -60,6 +60,7 @@ def test_without_a_file_it_is_in_the_run(runs: dict[str, Path]) -> None:
 )
 def test_every_fitting_figure_is_made(runs: dict[str, Path], name: str, fits: set[str]) -> None:
     of_all = {"curves", "surest", "confusion", "scores", "roc", "precision-recall", "calibration"}
+    of_all |= {"decision"} | (set() if name == "no_rows" else {"importance", "dependence"})
     kinds = set(fitting(FiguredRun(runs[name])))
     assert kinds == of_all | fits
     for kind in kinds:
@@ -99,6 +100,9 @@ def test_one_of_several_runs_is_refused(runs: dict[str, Path]) -> None:
     [
         (["residuals"], 2, ["is for regression, not classification", "this run has curves"]),
         (["grid"], 2, ["it is for the best run of a grid"]),
+        (["decision", "--column", "petal_lenght", "--column", "sepal_width"], 2, ["petal_length"]),
+        (["decision", "--column", "sepal_width"], 2, ["is over two columns, not 1 column"]),
+        (["curves", "--column", "sepal_width"], 2, ["--column is for the figure decision"]),
         (["calibraton"], 2, ["did you mean 'calibration'?"]),
         (["curves", "-o", "figure.gif"], 2, ["figure.gif: the ending must be one of .svg, .png"]),
         (["curves", "-o", "figure"], 2, ["the ending must be"]),

@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 from inspected_models import NAMES, predictor
 from untrained_models import QUANTITIES, THREE, TWO
 
-from bpnet.inspection.cells import RARE, UNSEEN, Cells
+from bpnet.inspection.cells import RARE, UNSEEN, Cells, cell_label
 from bpnet.inspection.dependence import (
     MOST_CATEGORIES,
     MOST_VALUES,
     _grid,
-    _label,
     _value,
     partial_dependence,
 )
@@ -20,7 +19,7 @@ from bpnet.inspection.dependence import (
 
 def shown(cells: Cells) -> tuple[list[float | str | None], list[str], list[int]]:
     rows, counts = _grid(cells)
-    return [_value(cells, k) for k in rows], [_label(cells, k) for k in rows], counts.tolist()
+    return [_value(cells, k) for k in rows], [cell_label(cells, k) for k in rows], counts.tolist()
 
 
 @given(

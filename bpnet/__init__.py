@@ -19,6 +19,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     compare    show runs side by side, and which is clearly better
     report     write a page about runs, with scores and figures
     trace      show a training step number by number
+    quiz       ask for the numbers of a training step
     gradcheck  compare backpropagation's gradient with central differences
     verify     train a run again from its config and data, and compare
     explain    describe a key of the config: its type, bounds, default and an example

@@ -22,6 +22,7 @@ from bpnet.cli import (
     plot,
     predict,
     report,
+    quiz,
     resume,
     runs,
     show,
@@ -97,6 +98,7 @@ _add("runs", runs.runs, runs.EXAMPLES)
 _add("compare", compare.compare, compare.EXAMPLES)
 _add("report", report.report, report.EXAMPLES)
 _add("trace", trace.trace, trace.EXAMPLES)
+_add("quiz", quiz.quiz, quiz.EXAMPLES)
 _add("gradcheck", gradcheck.gradcheck, gradcheck.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)
 _add("explain", explain.explain, explain.EXAMPLES)

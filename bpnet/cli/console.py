@@ -32,6 +32,15 @@ def print_result(text: str, *, verbatim: bool = False) -> None:
         raise _cannot_write_stdout(error) from None
 
 
+def ask(prompt: str) -> str | None:
+    """Return the line that the user types after a prompt, without blanks; None at the end."""
+    try:
+        return input(prompt).strip()
+    except EOFError:
+        print_result("")
+        return None
+
+
 def print_markdown(text: str) -> None:
     """Write Markdown to stdout: formatted on a terminal, unchanged elsewhere."""
     if not sys.stdout.isatty():

@@ -7,7 +7,7 @@ from bpnet.reports.notation import Latex, Notation, Words, latex_text, shortened
 from bpnet.reports.outline import Heading, Line
 from bpnet.reports.tables import table
 from bpnet.tracing.expressions import Quantity
-from bpnet.tracing.structure import Number, Remark, Section, Summary
+from bpnet.tracing.structure import Entry, Number, Remark, Section, Summary
 from bpnet.workflows.trace import BugTrace, Trace
 
 
@@ -43,18 +43,22 @@ def title(name: str, traced: Trace) -> str:
 
 def _section_lines(section: Section, notation: Notation) -> Iterator[Line]:
     yield Heading(section.level, section.title)
+    for prefix, entry in prefixed_entries(section):
+        text = entry.text if isinstance(entry, Remark) else equation_line(entry, notation)
+        yield f"{prefix}{text}"
+
+
+def prefixed_entries(section: Section) -> Iterator[tuple[str, Entry]]:
+    """Yield the entries, each with what its line begins with: a label, or blanks under one."""
     label = ""
     for entry in section.entries:
         if isinstance(entry, Remark):
-            yield entry.text
+            yield "", entry
             label = ""
-            continue
-        text = equation_line(entry, notation)
-        if entry.label and entry.label == label:
-            yield f"    {text}"
         else:
-            yield f"{_prefix(entry.label)}{text}"
-        label = entry.label
+            same = entry.label and entry.label == label
+            yield "    " if same else _prefix(entry.label), entry
+            label = entry.label
 
 
 def _prefix(label: str) -> str:

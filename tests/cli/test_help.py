@@ -11,6 +11,7 @@ from bpnet import __version__
 IMPERATIVES = {
     *(
         "Add",
+        "Ask",
         "Compare",
         "Copy",
         "Draw",

@@ -13,6 +13,7 @@ EXAMPLES = """\
 bpnet trace configs/tutorials/sigmoid-2-2-1.yaml
 bpnet trace configs/iris.yaml --row 51 --digits 4
 bpnet trace runs/iris-001 --row 1,51,101 --steps 2 --markdown
+bpnet trace runs/iris-001 --epoch 100 --json
 bpnet trace configs/iris.yaml --latex > handout.tex
 bpnet trace configs/iris.yaml --bug double-derivative
 """
@@ -36,6 +37,12 @@ def trace(
     steps: Annotated[
         int, typer.Option(metavar="K", min=1, max=1000, help="Take K training steps.")
     ] = 1,
+    epoch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="E", min=1, help="Trace the first step of a run's epoch E, as it was taken."
+        ),
+    ] = None,
     digits: Annotated[
         int, typer.Option(metavar="D", min=1, max=17, help="Show D significant digits.")
     ] = 10,
@@ -62,6 +69,7 @@ def trace(
         from bpnet.cli import console
         from bpnet.config.loading import read_config
         from bpnet.errors import UsageError
+        from bpnet.messages import shell_path
         from bpnet.reports.bug import bug_lines
         from bpnet.reports.outline import as_markdown, as_text
         from bpnet.reports.trace import latex_document, trace_data, trace_lines, words_lines
@@ -79,8 +87,13 @@ def trace(
                 f"--set changes a config, but {subject} is a run, which is traced unchanged; "
                 "leave --set out, or trace a config"
             )
+        if epoch is not None and not is_run:
+            raise UsageError(
+                f"--epoch is for a run, and {subject} is a config; train it first: "
+                f"bpnet train {shell_path(subject)}"
+            )
         opened = subject if is_run else read_config(subject, settings or [])
-        traced = trace_rows(opened, row, steps, bug)
+        traced = trace_rows(opened, row, steps, bug=bug, epoch=epoch)
         for warning in traced.warnings:
             console.print_warning(warning)
         if as_json:

@@ -18,6 +18,7 @@ from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
 from bpnet.engine.network import Network
 from bpnet.engine.objective import Objective
+from bpnet.engine.optimizers.state import Memory
 from bpnet.engine.parameters import Vector
 from bpnet.engine.penalties import Penalty
 from bpnet.engine.randomness import Purpose, generator
@@ -153,6 +154,8 @@ class Position:
     epochs_done: int = 0
     steps_per_epoch: int = 1
     reduction: float = 1.0
+    memory: Memory | None = None
+    """What the optimizer keeps of the steps before; None for one that starts fresh."""
 
 
 def trace(
@@ -168,7 +171,7 @@ def trace(
     Parameters
     ----------
     training
-        The settings; its optimizer starts fresh, and all rows are one batch.
+        The settings; all rows are one batch.
     network
         A network of one replica. Training goes on from its parameters, and changes them.
     loss, rows
@@ -238,6 +241,8 @@ class _Tracer:
             training.learning_rate_factors,
             network.progress,
         )
+        if position.memory is not None:
+            self._state.remember(0, position.memory)
 
     def step(self, step: int) -> StepTrace:
         """Take one step, counted from 0."""

@@ -27,6 +27,12 @@ from bpnet.tracing.comparison import Difference, differences
 from bpnet.tracing.explain import Subject, explain
 from bpnet.tracing.structure import Explanation
 from bpnet.workflows.spoiled_network import spoiled_network
+from bpnet.workflows.trace_epoch import (
+    EpochStart,
+    batch_to_trace,
+    epoch_start,
+    notes_on_epoch,
+)
 from bpnet.workflows.trace_position import (
     kept_weights,
     notes_on_batch,
@@ -78,7 +84,12 @@ class Trace:
 
 
 def trace_rows(
-    subject: LoadedConfig | Path, wanted: str | None, steps: int, bug: str | None = None
+    subject: LoadedConfig | Path,
+    wanted: str | None,
+    steps: int,
+    *,
+    bug: str | None = None,
+    epoch: int | None = None,
 ) -> Trace:
     """Trace training steps of a config's network, or of a run's.
 
@@ -93,13 +104,17 @@ def trace_rows(
         The number of steps.
     bug
         The name of a bug, with which the same steps are traced, too.
+    epoch
+        The epoch of a run whose first step is traced, by default the one after the kept weights.
+        Rows are by default those of the step's batch.
 
     Raises
     ------
     ConfigError, DataError, RunError
         The config, the table or the run is not as it should be.
     UsageError
-        A row does not exist, or there are too many; or the bug does not exist, or has no effect.
+        A row does not exist, or there are too many; the bug does not exist, or has no effect; or
+        the run had no such epoch.
     DivergedError
         The loss is no longer a finite number.
     """
@@ -112,6 +127,10 @@ def trace_rows(
         model = run_model.model.members[0]
     opened = open_with_preset(loaded)
     single, precision = one_network(opened.loaded), opened.loaded.config.training.precision
+    start: EpochStart | None = None
+    if epoch is not None and paths is not None:
+        start = epoch_start(paths, prepare_opened(replace(opened, loaded=single)), epoch)
+        model = start.model
     prepared = prepare_opened(
         replace(opened, loaded=single.override([f"training.precision={PRECISION}"]))
     )
@@ -120,11 +139,16 @@ def trace_rows(
     model.network.draws_as = np.dtype(precision)
     if paths is None:
         initialize_by_rows(model.network, prepared.rows["train"])
-    numbers = _row_numbers(wanted, prepared)
+    if start is not None and wanted is None:
+        numbers = batch_to_trace(start, steps)
+    else:
+        numbers = _row_numbers(wanted, prepared)
     training, loss = prepared.config.training, prepared.resolved.loss
     train_rows = len(prepared.parts["train"])
     position, notes = Position(0, steps_per_epoch(training, train_rows)), list[str]()
-    if paths is not None and run_model is not None:
+    if start is not None:
+        position, notes = start.position, list(notes_on_epoch(start, own_batch=wanted is None))
+    elif paths is not None and run_model is not None:
         kept = kept_weights(paths, run_model)
         position, notes = position_after(kept, prepared.config, position.steps_per_epoch, paths)
         notes = [*notes_on_run(kept, training), *notes]

@@ -280,6 +280,14 @@ class Batches:
 
         self._passes = Passes(draw, [len(rows)] * len(seeds), self.length)
 
+    def order(self, number: int) -> Array:
+        """Return the indices (R, L) of an epoch's rows, in the order in which batches take them."""
+        if self._whole:
+            replicas, rows = self.shapes[0].y.shape[0], self.length
+            return np.broadcast_to(np.arange(rows), (replicas, rows))
+        self._passes.go_to(number)
+        return self._passes.order.copy()
+
     def epoch(self, number: int) -> Iterable[int]:
         """Gather this epoch's batches in turn, and yield the index of the buffers in `shapes`."""
         return (0,) if self._whole else self._gathered(number)

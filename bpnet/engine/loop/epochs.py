@@ -11,6 +11,7 @@ from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.running import Running
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
+from bpnet.engine.optimizers.state import Memory
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import Stateful
 
@@ -86,6 +87,10 @@ class Epochs(Stateful):
             self._keeper.restore(record.stopped)
         if self._pools and not record.stops:
             self._replicas.go_on_with(self._monitor.running)
+
+    def memory(self, replica: int) -> Memory:
+        """Return what the optimizer keeps of a replica: see `Running.memory`."""
+        return self._replicas.memory(replica)
 
     def kept(self) -> tuple[Array, Array]:
         """Return the parameters and the statistics that are kept."""

@@ -18,6 +18,7 @@ from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
+from bpnet.engine.optimizers.state import Memory
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import StateDict, Stateful
 
@@ -219,6 +220,13 @@ class Fit(Stateful, Iterator[Record]):
         if not self._closed:
             self._closed = True
             self._epochs.restore()
+
+    def memory(self, replica: int) -> Memory:
+        """Return what the optimizer keeps of a replica's steps so far.
+
+        Raises ValueError if the replica trains no more, or embeddings are lazy.
+        """
+        return self._epochs.memory(replica)
 
     def kept(self) -> tuple[Array, Array]:
         """Return the parameters (R, P) that are kept if training ends now, and the statistics."""

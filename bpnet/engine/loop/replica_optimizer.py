@@ -10,6 +10,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.lazy_embeddings import LazyState, LazyTables
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
+from bpnet.engine.optimizers.state import Memory
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import Stateful
@@ -95,6 +96,19 @@ class ReplicaOptimizer(Stateful):
     def search(self, loss: Array, evaluate: Callable[[], Array]) -> None:
         """Let the optimizer try other parameters, whose loss (R,) `evaluate` computes."""
         self._optimizer.search(self._state, self.learning_rate, loss, evaluate)
+
+    def memory(self, replica: int) -> Memory:
+        """Return what is kept of a replica, counted among the network's; raise ValueError if lazy.
+
+        Lazy tables keep their own state for each category.
+        """
+        if self._lazy is not None:
+            raise ValueError("lazy embeddings have a state of their own for each category")
+        row = replica - self.replicas.indices(replica + 1)[0]
+        reduction = self._reduction
+        return self._state.memory(
+            row, float(reduction[row, 0]) if isinstance(reduction, np.ndarray) else reduction
+        )
 
     def begin_again(self, which: Array) -> None:
         """Forget the gradients of each of the network's replicas in a mask (R,); halve its rate."""

@@ -14,6 +14,7 @@ from bpnet.engine.loop.steps import Steps
 from bpnet.engine.losses import Loss, SquaredError
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network, chunk_rows
+from bpnet.engine.optimizers.state import Memory
 from bpnet.engine.penalties import Penalty, bind_penalties
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import StateDict, Stateful
@@ -120,6 +121,14 @@ class Running(Stateful):
         if state["replicas"] is not None:
             self._go_on_with(list(state["replicas"]))
         self._now.steps.load_state(state["steps"])
+
+    def memory(self, replica: int) -> Memory:
+        """Return what the optimizer keeps of a replica; raise ValueError if it trains no more."""
+        if self._replicas is None:
+            return self._now.steps.memory(replica)
+        if replica not in self._replicas:
+            raise ValueError(f"replica {replica + 1} has stopped")
+        return self._now.steps.memory(self._replicas.index(replica))
 
     @property
     def count(self) -> int:

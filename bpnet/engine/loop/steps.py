@@ -20,6 +20,7 @@ from bpnet.engine.losses import Loss
 from bpnet.engine.matmul import BoundMatmul, BoundSum
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
+from bpnet.engine.optimizers.state import Memory
 from bpnet.engine.penalties import BoundPenalty
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import StateDict, Stateful
@@ -104,6 +105,13 @@ class Steps(Stateful):
         """Number of steps taken."""
         self.finite: Array = np.ones(replicas, np.bool_)
         """Mask (R,) of the replicas whose last epoch had only finite numbers."""
+
+    def memory(self, replica: int) -> Memory:
+        """Return what the optimizer keeps of a replica: see `ReplicaOptimizer.memory`."""
+        for optimizer in self._optimizers:
+            if replica in range(*optimizer.replicas.indices(len(self._squares))):
+                return optimizer.memory(replica)
+        raise IndexError(f"there is no replica {replica}")
 
     def adopt(self, other: "Steps", replicas: Sequence[int]) -> None:
         """Go on from where another network's steps are, of which this one has some replicas."""

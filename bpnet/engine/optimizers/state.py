@@ -1,6 +1,7 @@
 """An optimizer's state: the arrays that its rule reads and writes, in parts that fit the cache."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -29,6 +30,19 @@ class Piece(NamedTuple):
     def shape(self) -> tuple[int, int]:
         """The numbers of rows and columns."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What an optimizer keeps of one replica's earlier steps."""
+
+    slots: Mapping[str, Array]
+    """The rule's own arrays (P,) by name."""
+    count: int
+    """Number of steps taken."""
+    momentum_product: float
+    reduction: float = 1.0
+    """The factor of the learning rate to which a schedule, or a divergence, has reduced it."""
 
 
 class Factors:
@@ -127,6 +141,17 @@ class State(Stateful):
         weights = max(self.weights - columns.start, 0)
         theta, gradient = self.theta[rows, columns], self.gradient[rows, columns]
         return State(theta, gradient, weights, slots, work, piece)
+
+    def memory(self, row: int, reduction: float = 1.0) -> Memory:
+        """Return a copy of what is kept of a row of theta."""
+        slots = {name: slot[row].copy() for name, slot in self.slots.items()}
+        return Memory(slots, self.count, self.momentum_product, reduction)
+
+    def remember(self, row: int, memory: Memory) -> None:
+        """Go on with what was kept of a row."""
+        for name, slot in self.slots.items():
+            slot[row] = memory.slots[name]
+        self.count, self.momentum_product = memory.count, memory.momentum_product
 
     def as_array(self, number: Rate) -> Array:
         """Return the number as an array without axes (see `constant`); the next call reuses it."""

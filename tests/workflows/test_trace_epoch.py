@@ -1,0 +1,172 @@
+"""trace RUN --epoch E: the step is the training's own, from its weights to its new weights."""
+
+import numpy as np
+import pytest
+from command_line import bpnet
+from workflow_runs import Watcher
+
+from bpnet.config.loading import read_config
+from bpnet.engine.loop.fit import fit
+from bpnet.errors import UsageError
+from bpnet.models.build import build_model
+from bpnet.preparation.prepare import prepare
+from bpnet.workflows.trace import trace_rows
+from bpnet.workflows.train import train
+
+CONFIG = """\
+dataset: {path: t.csv, target: y, split: {validation: 0.2, test: 0.1}}
+architecture: {hidden: [4], activation: tanh}
+training: {epochs: 7, batch_size: 16, precision: float64, snapshots: 3}
+"""
+CASES = {
+    "adam": ["training.optimizer=adam", "training.schedule=cosine"],
+    "momentum": ["training.optimizer={kind: momentum, momentum: 0.8}", "training.l2=0.01"],
+    "nadam": ["training.optimizer=nadam", "training.gradient_clipping={norm: 0.05}"],
+    "weighted": ["dataset.class_weight=balanced", "training.loss={kind: cross_entropy, label_smoothing: 0.1}"],
+    "dropout": ["architecture.dropout=0.3", "training.optimizer=rmsprop"],
+    "plateau": [
+        "training.schedule={kind: reduce_on_plateau, patience: 1}",
+        "training.learning_rate=1",
+    ],
+    "averaged": ["training.averaging={decay: 0.5}", "training.optimizer=adamw"],
+    "full": ["training.batch_size=full", "training.optimizer=gradient_descent"],
+    "replicas": ["replicas=3", "training.optimizer=adam"],
+    "spread": ["training.last_batch=spread"],
+    "perturbation": ["training.optimizer=perturbation"],
+    "normalized": ["architecture={layers: [{kind: dense, units: 3}, {kind: batch_normalization}]}"],
+}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("epochs")
+    rows = "".join(f"{k % 7},{k * k % 5},{'uv'[k % 3 > 0]}\n" for k in range(70))
+    (folder / "t.csv").write_text(f"a,b,y\n{rows}")
+    (folder / "c.yaml").write_text(CONFIG)
+    return folder
+
+
+def begin(table, name, *settings):
+    loaded = read_config(table / "c.yaml", settings)
+    return train(loaded, runs=table / "runs", name=name, command=[], watcher=Watcher()).run
+
+
+class Reached(BaseException):
+    """The step whose parameters are compared."""
+
+
+def around_first_step(table, settings, epoch):
+    """Return theta of the first replica before and after the first step of an epoch."""
+    prepared = prepare(read_config(table / "c.yaml", settings))
+    network = build_model(prepared).network
+    seen = []
+
+    def after_step():
+        if fitting.epoch == epoch - 1:
+            seen.append(network.theta[0].copy())
+            raise Reached
+
+    fitting = fit(
+        prepared.config.training,
+        network,
+        prepared.rows["train"],
+        prepared.rows["validation"],
+        keep_before=True,
+        after_step=after_step,
+    )
+    before = network.theta[0].copy()
+    try:
+        for record in fitting:
+            if record.epoch == epoch:  # a single step
+                return before, network.theta[0].copy()
+            before = network.theta[0].copy()
+    except Reached:
+        pass
+    return before, seen[0]
+
+
+def traced_theta(trace, moment):
+    """Return the traced parameters before or after the step, in the network's order."""
+    layers = [getattr(layer, moment) for layer in trace.steps[0].layers]
+    names = [name.split(".") for name in trace.model.network.parameters.views]
+    return np.concatenate([layers[int(layer)][name].ravel() for _, layer, name in names])
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("epoch", [1, 2, 6])
+def test_the_step_is_that_of_the_training(table, name, epoch):
+    run = begin(table, f"{name}-{epoch}", *CASES[name])
+    traced = trace_rows(run, None, 1, epoch=epoch)
+    before, after = around_first_step(table, CASES[name], epoch)
+    assert traced.steps[0].epoch == epoch
+    np.testing.assert_allclose(traced_theta(traced, "before"), before, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(traced_theta(traced, "after"), after, rtol=1e-9, atol=1e-12)
+    if name != "perturbation":  # which keeps what it has in most trials
+        assert not np.array_equal(before, after)
+
+
+def test_every_equation_holds_with_the_optimizers_past(table):
+    run = begin(table, "equations", "training.optimizer=adam")
+    step = trace_rows(run, None, 1, epoch=5).explanation.steps[0]
+    for number in step.numbers:
+        if number.equation is not None:
+            assert number.equation.value == pytest.approx(number.value, rel=1e-9, abs=1e-12)
+    moments = [number for number in step.numbers if number.name == "mean gradient"]
+    assert moments
+    assert all(moment.equation is not None for moment in moments)
+
+
+def test_without_snapshots_the_epochs_are_repeated(table):
+    run = begin(table, "bare", "training.snapshots=null")
+    with_them = begin(table, "kept")
+    one, other = (trace_rows(path, None, 1, epoch=6) for path in (run, with_them))
+    assert one.steps[0].loss == other.steps[0].loss
+    assert any("5 epochs of training had to be repeated" in note for note in one.notes)
+    assert any("1 epoch of training had to be repeated" in note for note in other.notes)
+
+
+def test_named_rows_are_another_step_of_the_same_weights(table):
+    run = begin(table, "rows")
+    own, named = trace_rows(run, None, 1, epoch=3), trace_rows(run, "1,2", 1, epoch=3)
+    assert np.array_equal(traced_theta(own, "before"), traced_theta(named, "before"))
+    assert len(own.rows) == 16
+    assert named.rows == [1, 2]
+    assert "as the training took it" in own.notes[0]
+    assert "but other rows: its batch had 16 rows" in named.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "epoch", "message"),
+    [
+        ([], 8, "the training ended after epoch 7"),
+        (
+            ["training.early_stopping={patience: 1}", "training.learning_rate=1"],
+            7,
+            "ended after epoch",
+        ),
+        (["training.batch_size=full", "dataset.path=long.csv"], 2, "name rows with --row"),
+    ],
+)
+def test_steps_that_cannot_be_traced(table, settings, epoch, message):
+    rows = "".join(f"{k % 7},{k * k % 5},{'uv'[k % 3 > 0]}\n" for k in range(200))
+    (table / "long.csv").write_text(f"a,b,y\n{rows}")
+    run = begin(table, "refused", *settings)
+    with pytest.raises(UsageError, match=message):
+        trace_rows(run, None, 1, epoch=epoch)
+
+
+def test_several_steps_need_the_same_rows(table):
+    run = begin(table, "steps")
+    with pytest.raises(UsageError, match="each step of the epoch has other rows"):
+        trace_rows(run, None, 2, epoch=2)
+    assert len(trace_rows(run, "1,2", 2, epoch=2).steps) == 2
+
+
+def test_on_the_command_line(table):
+    begin(table, "words")
+    said = bpnet("trace", table / "runs" / "words-001", "--epoch", "2", "--digits", "4")
+    assert (said.code, said.err) == (0, "")
+    assert "the first step of epoch 2, as the training took it" in " ".join(said.out.split())
+    refused = bpnet("trace", table / "c.yaml", "--epoch", "2")
+    assert refused.code == 2
+    assert "bpnet train" in refused.err

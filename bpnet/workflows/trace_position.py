@@ -120,9 +120,9 @@ def notes_on_run(kept: KeptWeights, training: Training) -> Iterator[str]:
         )
     if optimizer.slots and kept.epoch > 0:
         yield (
-            f"not the step of the training itself: {kind} starts afresh here, as the run keeps no "
-            f"state of it, where the training goes on with what its earlier steps left "
-            f"({', '.join(optimizer.slots)}); losses, outputs and gradients are not affected"
+            f"not the step of the training itself: {kind} starts afresh here, where the training "
+            f"goes on with what its earlier steps left ({', '.join(optimizer.slots)}); losses, "
+            f"outputs and gradients are not affected; --epoch {kept.epoch + 1} traces its own step"
         )
 
 

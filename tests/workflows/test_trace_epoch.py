@@ -22,7 +22,10 @@ CASES = {
     "adam": ["training.optimizer=adam", "training.schedule=cosine"],
     "momentum": ["training.optimizer={kind: momentum, momentum: 0.8}", "training.l2=0.01"],
     "nadam": ["training.optimizer=nadam", "training.gradient_clipping={norm: 0.05}"],
-    "weighted": ["dataset.class_weight=balanced", "training.loss={kind: cross_entropy, label_smoothing: 0.1}"],
+    "weighted": [
+        "dataset.class_weight=balanced",
+        "training.loss={kind: cross_entropy, label_smoothing: 0.1}",
+    ],
     "dropout": ["architecture.dropout=0.3", "training.optimizer=rmsprop"],
     "plateau": [
         "training.schedule={kind: reduce_on_plateau, patience: 1}",

@@ -56,6 +56,9 @@ def trace(
         bool, typer.Option("--words", help="Print each number as a sentence.")
     ] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print a LaTeX document.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Print a page to look at in a browser.")
+    ] = False,
 ) -> None:
     """Show the numbers of a training step, forward and backward.
 
@@ -75,7 +78,13 @@ def trace(
         from bpnet.reports.trace import latex_document, trace_data, trace_lines, words_lines
         from bpnet.workflows.trace import trace_rows
 
-        formats = {"json": as_json, "latex": latex, "markdown": markdown, "words": words}
+        formats = {
+            "html": html,
+            "json": as_json,
+            "latex": latex,
+            "markdown": markdown,
+            "words": words,
+        }
         chosen = [f"--{name}" for name, wanted in formats.items() if wanted]
         if len(chosen) > 1 and set(chosen) != {"--markdown", "--words"}:
             raise UsageError(f"{' and '.join(chosen)} cannot be combined; give one of them")
@@ -98,6 +107,11 @@ def trace(
             console.print_warning(warning)
         if as_json:
             console.print_json(trace_data(str(subject), traced))
+            return
+        if html:
+            from bpnet.reports.page.trace_page import trace_page  # deferred: only for a page
+
+            console.print_result(trace_page(str(subject), traced, digits), verbatim=True)
             return
         if latex:
             console.print_result(latex_document(str(subject), traced, digits), verbatim=True)

@@ -42,6 +42,7 @@ from bpnet.workflows.trace_position import (
 )
 from bpnet.workflows.traced_rows import read_rows
 from bpnet.workflows.training_table import reopen_table
+from bpnet.workflows.unit_surfaces import UnitSurfaces, unit_surfaces
 
 MAX_TRACED_ROWS = 16
 PRECISION: Literal["float64"] = "float64"
@@ -68,6 +69,8 @@ class Trace:
     steps: list[StepTrace]
     explanation: Explanation
     """Every number with its equation."""
+    surfaces: UnitSurfaces | None
+    """The outputs of each unit over the plane of inputs, where there are two."""
     notes: list[str]
     """Remarks on steps that differ from those of the training, and on what layers do with rows."""
     warnings: list[str]
@@ -192,7 +195,17 @@ def trace_rows(
         wrong = trace(training, spoiled, loss, rows, steps, position)
         compared = explain(replace(explained, network=spoiled), wrong)
         found = BugTrace(BUGS[bug], wrong, differences(explanation, compared))
-    return Trace(model, training, numbers, traced, explanation, notes, warnings, found)
+    return Trace(
+        model,
+        training,
+        numbers,
+        traced,
+        explanation,
+        unit_surfaces(model.network, traced, prepared.rows["train"].x),
+        notes,
+        warnings,
+        found,
+    )
 
 
 def in_float64(model: Model) -> Model:

@@ -3,32 +3,21 @@
 Without a Chromium and the packages of the extra `browser` these tests are skipped, with the reason.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import chromium, opened, violations
 from command_line import ROOT, bpnet
 from figured_runs import HOSTILE, hostile_table, train
 
 pytestmark = pytest.mark.slow
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs 'browser'")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        assert not os.environ.get("BPNET_BROWSER"), "CI installs Chromium, and it is not there"
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    # the sandbox does not work as root, as in a container
-    options = {"executable_path": CHROMIUM, "args": ["--no-sandbox"]}
-    with sync_api.sync_playwright() as driver, driver.chromium.launch(**options) as started:
+    with chromium() as started:
         yield started
 
 
@@ -55,20 +44,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 NAMES = ("iris", "regression", "folds", "replicas", "cv", "hostile", "several runs")
 
 
-def opened(browser: Any, path: Path, **options: Any) -> tuple[Any, list[str]]:
-    """Open a page, and return it with what it said on the console and what it fetched."""
-    page = browser.new_page(**options)
-    problems: list[str] = []
-    page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: problems.append(f"error: {error}"))
-    page.on(
-        "request",
-        lambda request: None if request.url == path.as_uri() else problems.append(request.url),
-    )
-    page.goto(path.as_uri())
-    return page, problems
-
-
 def draw_all(page: Any) -> int:
     """Scroll through a page until every panel is drawn, and return their number."""
     panels = page.locator(".panel")
@@ -91,8 +66,7 @@ def test_a_page_is_quiet_accessible_and_fits(
     assert problems == []
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = axe.Axe().run(page).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
+    assert violations(page) == []
     page.close()
 
 

@@ -35,6 +35,7 @@ The packages, from top to bottom; each imports only from those below it:
     tracing      every number of a training step with its equation
     inspection   what a model relies on: importance of columns, partial dependence
     models       a trained model: an encoder and networks, from columns to predictions
+    runs         the run directory: layout, atomic writes, logs, weights
     scoring      scores with intervals, beside those of simple models
     doctor       what goes wrong in a training, and advice
     preparation  from a config to encoded rows, every default resolved

@@ -6,6 +6,7 @@ checkpoint before it is read instead.
 """
 
 import contextlib
+import io
 import json
 import re
 import shutil
@@ -22,32 +23,24 @@ import numpy.typing as npt
 from bpnet import __version__
 from bpnet.errors import RunError
 from bpnet.runs.files import cannot_write, replacing
+from bpnet.runs.weights import DTYPES, parse_header
 
 FORMAT = "1"
 """The version of the checkpoints that this bpnet writes and reads."""
 KEPT = 2
 """Number of checkpoints that are kept: the newest may be damaged."""
-MOST_HEADER = 100_000_000
-"""Bytes that the header of a checkpoint may have."""
+_LARGEST_HEADER = 100_000_000
+"""Bytes; it has all of the state that is not an array."""
 
 _NAME = re.compile(r"([0-9]{6})\.safetensors")
 _CHECKSUM = "checksum"
-_DTYPES = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "I64": "<i8",
-    "U64": "<u8",
-    "I32": "<i4",
-    "U8": "|u1",
-    "BOOL": "|b1",
-}
-_NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 _Array = npt.NDArray[np.generic]
 
 
 class OtherVersionError(RunError):
-    """A checkpoint was written by another version of bpnet, whose trainings may differ."""
+    """A checkpoint was written by another series of versions, whose trainings may differ."""
 
 
 @dataclass(frozen=True)
@@ -138,42 +131,41 @@ def read_state(path: Path) -> dict[str, Any]:
         raise RunError(f"{path}: the checkpoint cannot be read: {error.strerror}") from error
     view = memoryview(content)
     try:
-        (length,) = struct.unpack("<Q", view[:8])
-        if length > min(MOST_HEADER, len(content) - 12):
+        if len(view) < 4 or zlib.crc32(view[:-4]) != int.from_bytes(view[-4:], "little"):
             raise ValueError
-        (checksum,) = struct.unpack("<I", view[-4:])
-        if zlib.crc32(view[:-4]) != checksum:
-            raise ValueError
-        header = json.loads(content[8 : 8 + length])
-        metadata = header.pop("__metadata__")
-        version = metadata["format"]
-    except (ValueError, KeyError, TypeError, struct.error, RecursionError):
+        file = io.BytesIO(content)
+        metadata, tensors = parse_header(file, len(content), _LARGEST_HEADER)
+        version, writer = metadata["format"], metadata["bpnet"]
+    except (ValueError, KeyError, RecursionError):
         raise RunError(
             f"{path}: is not a whole checkpoint: it is torn or damaged; "
             "`bpnet resume` takes the one before it"
         ) from None
-    writer = metadata.get("bpnet")
-    if (version, writer) != (FORMAT, __version__):
+    if version != FORMAT or _series(writer) != _series(__version__):
         raise OtherVersionError(
-            f"{path}: was written by bpnet {writer} in the format {version}, and only the same "
-            f"version goes on from it; this is {__version__}: pip install bpnet-cli=={writer}"
+            f"{path}: was written by bpnet {writer} in the format {version}, and only "
+            f"{_series(writer)} goes on from it; this is {__version__}: "
+            f"pip install bpnet-cli=={writer}"
         )
-    data = view[8 + length :]
+    data = view[file.tell() :]
+    arrays = {
+        name: np.frombuffer(data[tensor.start : tensor.stop], tensor.dtype).reshape(tensor.shape)
+        for name, tensor in tensors.items()
+    }
     try:
-        arrays = {name: _array(data, entry) for name, entry in header.items()}
         state: dict[str, Any] = dict(_with_arrays(json.loads(metadata["state"]), arrays))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise RunError(f"{path}: is not a checkpoint that bpnet wrote; train again") from None
     return state
 
 
+def _series(version: str) -> str:
+    """Return the first two numbers of a version, of which all train and save in the same way."""
+    return ".".join(version.split(".")[:2])
+
+
 def _entry(dtype: str, shape: tuple[int, ...], start: int, end: int) -> dict[str, Any]:
     return {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
-
-
-def _array(data: memoryview, entry: Mapping[str, Any]) -> _Array:
-    start, end = entry["data_offsets"]
-    return np.frombuffer(data[start:end], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
 
 
 def _without_arrays(value: Any, path: str, arrays: dict[int, tuple[str, _Array]]) -> Any:

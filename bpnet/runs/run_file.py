@@ -79,7 +79,9 @@ class RunFile:
         files.remove_temporary(path.parent)  # of processes that were killed
         file.start = time.perf_counter() - seconds
         content = read_run_file(path)
-        resumed = [*content.get("resumed", []), {"at": _now(), "command": list(command)}]
+        other = {key: value for key, value in environment().items() if value != content.get(key)}
+        last = {"at": _now(), "command": list(command), **other}
+        resumed = [*content.get("resumed", []), last]
         file._content = {**content, "status": "running", "finished": None, "resumed": resumed}
         files.write_json(path, file._content)
         return file

@@ -26,7 +26,7 @@ _RESTORE = "train again or restore the file"
 _LARGEST_HEADER = 10_000_000
 """Bytes; a tensor takes about a hundred of them."""
 _MOST_AXES = 32
-_TYPES = {
+DTYPES = {
     "BOOL": np.dtype("?"),
     "F16": np.dtype("<f2"),
     "F32": np.dtype("<f4"),
@@ -34,6 +34,7 @@ _TYPES = {
     **{f"I{8 * size}": np.dtype(f"<i{size}") for size in (1, 2, 4, 8)},
     **{f"U{8 * size}": np.dtype(f"<u{size}") for size in (1, 2, 4, 8)},
 }
+"""The types of arrays by their names in a header."""
 
 
 class Tensor(NamedTuple):
@@ -101,14 +102,25 @@ def open_weights(path: Path) -> WeightsFile:
     with _opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         try:
-            header = _header(file, size)
-            metadata = _metadata(header.pop("__metadata__", {}))
-            tensors = dict(_tensors(header, size - file.tell()))
+            metadata, tensors = parse_header(file, size)
         except (ValueError, RecursionError) as error:
             raise RunError(
                 f"{path}: its {size} bytes are not a whole safetensors file ({error}); {_RESTORE}"
             ) from None
     return WeightsFile(path, tensors, metadata)
+
+
+def parse_header(
+    file: BinaryIO, size: int, most: int = _LARGEST_HEADER
+) -> tuple[Mapping[str, str], Mapping[str, Tensor]]:
+    """Read the metadata and tensors of a safetensors file of a size, and none of its data.
+
+    Raises ValueError or RecursionError if they are not sound, or the header has more than `most`
+    bytes.
+    """
+    header = _header(file, size, most)
+    metadata = _metadata(header.pop("__metadata__", {}))
+    return metadata, dict(_tensors(header, size - file.tell()))
 
 
 def check_shapes(
@@ -157,13 +169,13 @@ def _opened(path: Path) -> BinaryIO:
         raise RunError(f"{path}: cannot be read: {error.strerror}; {_RESTORE}") from error
 
 
-def _header(file: BinaryIO, size: int) -> dict[str, Any]:
+def _header(file: BinaryIO, size: int, most: int) -> dict[str, Any]:
     """Return the header as JSON gives it; raises ValueError."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
         raise ValueError("it ends within the header")
-    if length > _LARGEST_HEADER:
-        raise ValueError(f"its header of {length} bytes is longer than {_LARGEST_HEADER}")
+    if length > most:
+        raise ValueError(f"its header of {length} bytes is longer than {most}")
     header = json.loads(file.read(length).decode(), object_pairs_hook=_each_once)
     if not isinstance(header, dict):
         raise ValueError("its header is not an object")
@@ -206,7 +218,7 @@ def _tensor(name: str, content: Any) -> Tensor:
     if not isinstance(content, dict) or content.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"'{name}' needs dtype, shape and data_offsets only")
     dtype, shape, offsets = (content[key] for key in ("dtype", "shape", "data_offsets"))
-    if not isinstance(dtype, str) or dtype not in _TYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         raise ValueError(f"the type of '{name}' is unknown: {dtype!r}"[:200])
     for numbers, most in ((shape, _MOST_AXES), (offsets, 2)):
         if (
@@ -215,9 +227,9 @@ def _tensor(name: str, content: Any) -> Tensor:
             or not all(type(n) is int and 0 <= n < 2**63 for n in numbers)
         ):
             raise ValueError(f"shape and data_offsets of '{name}' must be whole numbers")
-    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * _TYPES[dtype].itemsize:
+    if len(offsets) != 2 or offsets[1] - offsets[0] != math.prod(shape) * DTYPES[dtype].itemsize:
         raise ValueError(f"the data_offsets of '{name}' do not suit its shape and type")
-    return Tensor(_TYPES[dtype], tuple(shape), *offsets)
+    return Tensor(DTYPES[dtype], tuple(shape), *offsets)
 
 
 def _with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:

@@ -97,7 +97,7 @@ def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verifi
         repeated = next((path for path in again.iterdir() if _number(path) == number), None)
         if repeated is None:
             raise RunError(f"{run.folder}: its grid, trained again, has no run {number}")
-        changed = [key for key, value in here.items() if value != content.get(key)]
+        changed = [key for key, value in here.items() if not _always(content, key, value)]
         compared = compare_runs(run, RunPaths(repeated), same_machine=not changed)
     return Verification(
         run=run.folder,
@@ -111,6 +111,13 @@ def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verifi
         notes=[*notes, *compared.remarks],
         of_grid=content.get("kind") == "grid",
     )
+
+
+def _always(content: Mapping[str, Any], key: str, value: object) -> bool:
+    """Return whether a key of the environment had a value whenever the run was in training."""
+    resumed = [one for one in content.get("resumed") or [] if isinstance(one, dict)]
+    begun = content.get(key)
+    return all(one.get(key, begun) == value for one in (content, *resumed))
 
 
 def _train_again(

@@ -6,6 +6,7 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpnet import __version__
 from bpnet.errors import RunError
 from bpnet.models.checkpoint_model import model_of
 from bpnet.runs.checkpoints import Checkpoints, read_state, write_state
@@ -104,8 +105,18 @@ def test_another_version_is_refused_and_not_passed_over(tmp_path, monkeypatch):
     monkeypatch.setattr("bpnet.runs.checkpoints.__version__", "9.9.9")
     store.write({"k": 2})
     monkeypatch.undo()
-    with pytest.raises(RunError, match=r"was written by bpnet 9\.9\.9"):
+    with pytest.raises(
+        RunError, match=r"by bpnet 9\.9\.9 .* only 9\.9 goes on.*pip install bpnet-cli==9\.9\.9$"
+    ):
         store.latest()
+
+
+def test_a_version_of_the_same_series_goes_on(tmp_path, monkeypatch):
+    series = __version__.rsplit(".", 1)[0]
+    monkeypatch.setattr("bpnet.runs.checkpoints.__version__", f"{series}.99")
+    write_state(tmp_path / "a", {"k": 1})
+    monkeypatch.undo()
+    assert read_state(tmp_path / "a") == {"k": 1}
 
 
 @pytest.mark.parametrize("state", [{}, {"description": "{}"}, {"description": 3}, {"model": None}])

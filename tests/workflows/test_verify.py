@@ -320,6 +320,16 @@ def test_a_run_that_was_resumed_agrees(tmp_path: Path) -> None:
     assert (result.agrees, result.largest, result.notes) == (True, None, [])
 
 
+def test_a_run_that_was_resumed_on_another_machine_is_compared_as_one_of_another(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("platform.platform", lambda: "another")
+        resume(run, ["training.epochs=9"], force=False, command=["bpnet"], watcher=Watcher())
+    result = verified(run)
+    assert (result.agrees, result.changed) == (True, ["platform"])
+
+
 def test_a_run_that_got_more_epochs_agrees_and_a_note_says_so(tmp_path: Path) -> None:
     run = train_text(tmp_path, CONFIG).run
     resume(run, ["training.epochs=9"], force=False, command=["bpnet"], watcher=Watcher())

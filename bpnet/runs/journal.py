@@ -256,6 +256,8 @@ class Journal:
         if self.chosen:
             details["seed"] = self.seeds[self.survivors[0]]
             details["config_sha256"] = config_digest(self._run.folder)
+        if "budget" in (self._stops or ()):  # of a grid's networks run.json has only the best
+            details["cut_by_budget"] = True
         several = len(replicas) > 1 or len(self.seeds) > 1
         self.file.close(
             status,

@@ -1,8 +1,9 @@
 """The runs of a grid: which of them exist, and what each run.json records of the grid."""
 
 import os
+import re
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -156,13 +157,11 @@ def grid_of(run: RunPaths, command: Sequence[str]) -> GridRuns:
     Raises RunError if one of them is in training, or all have finished.
     """
     runs = new_grid_of(run, run.folder.parent, command)
-    try:
-        grid = read_run_file(run.run)["grid"]
-        begun = dict(_siblings(run, grid["first"] or run.folder.resolve().name))
-        runs.begun = {number: begun[number] for number in sorted(begun)}
-        finished = set(begun) == set(range(1, grid["passes"] + 1))
-    except (KeyError, TypeError, ValueError):
-        raise _not_described(run) from None
+    begun = runs.begun = runs_of_grid(run)
+    passes = read_run_file(run.run)["grid"].get("passes")
+    if not isinstance(passes, int):
+        raise _not_described(run)
+    finished = list(begun) == list(range(1, passes + 1))
     ours = locked_folder(run).resolve()
     for one in begun.values():
         if one.folder.resolve() != ours and is_locked(one.folder):
@@ -201,12 +200,22 @@ def _not_described(run: RunPaths) -> RunError:
     )
 
 
-def _siblings(run: RunPaths, first: str) -> Mapping[int, RunPaths]:
-    """Return the runs of a grid by their numbers, given the name of the first one's folder."""
-    siblings = {}
-    for path in run.folder.parent.glob("*/run.json"):
-        content = read_run_file(path)
-        grid = content.get("grid")
-        if isinstance(grid, dict) and (grid["first"] or path.parent.name) == first:
-            siblings[grid["number"]] = RunPaths(path.parent)
-    return siblings
+def runs_of_grid(run: RunPaths) -> dict[int, RunPaths]:
+    """Return the runs of the grid that a run belongs to, by their numbers.
+
+    Raises RunError if run.json does not describe it.
+    """
+    try:
+        grid = read_run_file(run.run)["grid"]
+        first = grid["first"] or run.folder.resolve().name
+        begun = {}
+        # others in the folder may be damaged, and copies have names of their own
+        numbered = re.compile(re.escape(grid["name"]) + "-[0-9]+")
+        named = run.folder.parent.glob("*/run.json")
+        for path in (run.run, *(one for one in named if numbered.fullmatch(one.parent.name))):
+            other = read_run_file(path).get("grid")
+            if isinstance(other, dict) and (other["first"] or path.parent.name) == first:
+                begun[int(other["number"])] = RunPaths(path.parent)
+        return {number: begun[number] for number in sorted(begun)}
+    except (KeyError, TypeError, ValueError):
+        raise _not_described(run) from None

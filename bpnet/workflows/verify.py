@@ -23,12 +23,14 @@ from bpnet.runs.run_file import config_digest, environment, known_config, read_r
 from bpnet.workflows.cv import cross_validate
 from bpnet.workflows.first_weights import saved_first_weights
 from bpnet.workflows.grid import train_grid_in
-from bpnet.workflows.grid_runs import new_grid_of
+from bpnet.workflows.grid_runs import new_grid_of, runs_of_grid
 from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import train, train_prepared
 from bpnet.workflows.training_table import reopen_table
 
 _NO_CHECKPOINTS = "checkpoint.every_seconds=null"
+_NO_END = "budget=1000h"
+"""In place of a budget that has ended nothing, and could end the repetition."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verifi
     if not known_config(content, config_digest(run.folder)):
         raise RunError(f"{run.config}: has changed since the run was trained by it; restore it")
     loaded = read_config(run.config, [_NO_CHECKPOINTS])
+    if loaded.config.budget is not None:
+        loaded = loaded.override([_NO_END])
     reopen_table(run, command=f"bpnet verify {shell_path(run.folder)}")
     notes, here = _notes(run, content, loaded.config), environment()
     with tempfile.TemporaryDirectory(prefix="bpnet-verify-") as scratch:
@@ -131,7 +135,8 @@ def _train_again(
     """Train a run again as it was, into a folder of run directories."""
     if content.get("kind") == "grid":
         grid = new_grid_of(run, runs, command)
-        source = apply_overrides(grid.source, [_NO_CHECKPOINTS])
+        budget = [_NO_END] if grid.source.data.get("budget") is not None else []
+        source = apply_overrides(grid.source, [_NO_CHECKPOINTS, *budget])
         source = replace(source, lines=grid.source.lines)  # the grid may have that key itself
         train_grid_in(replace(grid, source=source, name="again"), watcher)
     elif run.folds_csv.is_file() or content.get("kind") == "cv":
@@ -190,12 +195,25 @@ def _check_ended(run: RunPaths, content: Mapping[str, Any]) -> None:
             f"{run.folder}: is of a grid that an earlier bpnet trained, which did not record its "
             f"points; to train this one by itself: bpnet train {shell_path(run.config)}"
         )
-    cut = {content.get("stop_reason"), *(one.get("stop_reason") for one in _parts(content))}
-    if "budget" in cut or content.get("not_begun"):
+    if _cut_by_budget(content):
         raise RunError(
             f"{run.folder}: its time budget ended the training, which ends elsewhere each time; "
             "only a run that ends by itself can be repeated"
         )
+    if content.get("kind") == "grid":
+        for other in runs_of_grid(run).values():
+            if _cut_by_budget(read_run_file(other.run)):
+                raise RunError(
+                    f"{run.folder}: a time budget ended the training of {other.folder}, of the "
+                    "same grid, which ends elsewhere each time; only a grid that ends by itself "
+                    "can be repeated"
+                )
+
+
+def _cut_by_budget(content: Mapping[str, Any]) -> bool:
+    """Return whether a time budget has ended a part of a training, by its run.json."""
+    stops = {one.get("stop_reason") for one in (content, *_parts(content))}
+    return "budget" in stops or bool(content.get("not_begun") or content.get("cut_by_budget"))
 
 
 def _of_grid(content: Mapping[str, Any]) -> bool:

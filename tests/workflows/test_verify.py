@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -349,6 +350,28 @@ def test_a_time_budget_that_ended_a_training_cannot_be_repeated(run: Path) -> No
     change_run_file(run, stop_reason="budget")
     with pytest.raises(RunError, match="time budget"):
         verified(run)
+
+
+def test_a_budget_that_ended_nothing_does_not_end_the_repetition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = train_text(tmp_path, CONFIG, "budget=100h").run
+    grid = trained_grid(tmp_path / "grid", GRIDS["passes"][0], ["budget=100h"])
+    with monkeypatch.context() as patched:  # as on a machine that is much slower
+        patched.setattr(
+            "bpnet.workflows.session.TrainingSession.out_of_time",
+            property(lambda session: session.deadline - time.perf_counter() < 500 * 3600),
+        )
+        assert all(verified(run).agrees for run in (one, *grid))
+
+
+def test_a_grid_of_which_a_budget_ended_another_point_cannot_be_repeated(tmp_path: Path) -> None:
+    key = "budget=100h,1e-9"
+    first, second = trained_grid(tmp_path, key, ["architecture.hidden=[4]"])
+    with pytest.raises(RunError, match=f"{first}: a time budget ended the training of {second}"):
+        verified(first)
+    with pytest.raises(RunError, match=f"{second}: its time budget ended the training"):
+        verified(second)
 
 
 def test_a_changed_config_is_refused(run: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_workbook_that_lies_about_its_sizes(monkeypatch: pytest.MonkeyPatch) -
     lying = content.replace(struct.pack("<I", size), struct.pack("<I", 300))
     assert lying != content
     with pytest.raises(DataError, match="hold more than 1 MB"):
-        refuse_large_workbook(lying, "t.xlsx")
+        refuse_large_workbook(lying, "t.xlsx", len(lying))
 
 
 def test_a_sheet_with_few_cells_is_read(tmp_path: Path) -> None:
@@ -250,6 +250,29 @@ def test_buffers_that_are_far_larger_than_in_the_file(
     code, err = _check(tmp_path, "t.arrow", _arrow(table, kind, compression))
     assert code == (4 if compression else 0)
     assert compression is None or "write it without compression" in err
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("inner", ["t.arrow", "t.xlsx"])
+def test_ratios_do_not_multiply_in_a_file_that_is_compressed_once_more(
+    inner: str,
+    compress: Callable[[bytes], bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expansion, "MODERATE", 100_000)
+    monkeypatch.setattr(expansion, "RATIO", 60)
+    if inner == "t.arrow":
+        table = pa.table({"a": [1.0] * 50_000, "y": [0, 1] * 25_000})
+        content = _arrow(table, "a file", "zstd")
+    else:
+        content = _sheet(FIRST + "<row/>" * 100_000)
+    once = compress(content)
+    name = f"{inner}.{'gz' if compress is gzip.compress else 'zst'}"
+    assert len(content) < expansion.most_content(len(once))  # which alone is allowed
+    code, err = _check(tmp_path, name, once)
+    assert code == 4
+    assert f"its {len(once):,} bytes hold more than" in err
 
 
 @pytest.mark.parametrize("kind", ARROW)

@@ -9,7 +9,7 @@ import pyarrow.ipc
 
 from bpnet.data.reading.arrow_messages import decompressed_sizes
 from bpnet.data.reading.arrow_values import DAMAGED, ROWS, ArrowTableFile, joined_batches
-from bpnet.data.reading.expansion import most_content, too_much
+from bpnet.data.reading.expansion import file_size, most_content, too_much
 from bpnet.data.reading.streams import stream_errors
 from bpnet.errors import DataError
 
@@ -44,8 +44,8 @@ class ArrowFile(ArrowTableFile):
     def _refuse_large_buffers(self) -> None:
         """Raise DataError if compressed buffers hold more than such a file does."""
         with self._opener() as stream:
+            size = file_size(stream)
             source = stream if stream.seekable() else io.BytesIO(stream.read())
-            size = source.seek(0, io.SEEK_END)
             most, held = most_content(size), 0
             for content in decompressed_sizes(source):
                 held += content

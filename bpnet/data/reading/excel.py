@@ -11,6 +11,7 @@ from bpnet.data.numbers.cells import number_text
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import Chunk, ColumnTypes
 from bpnet.data.reading.column import Column, column_from_texts
+from bpnet.data.reading.expansion import file_size
 from bpnet.data.reading.header import FirstRecord, read_header
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, sha256, stream_errors
@@ -39,8 +40,8 @@ class ExcelFile:
         self.name, self._opener = name, opener
         self._number_format = settings.number_format()
         with stream_errors(name), opener() as stream:
-            content = stream.read()
-        refuse_large_workbook(content, name)
+            size, content = file_size(stream), stream.read()
+        refuse_large_workbook(content, name, size)
         self._sheet = self._open(content, settings.sheet)
         self._skipped = settings.skip_lines
         first = [

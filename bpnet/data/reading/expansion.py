@@ -31,6 +31,20 @@ def too_much(name: str, size: int, command: str = "") -> DataError:
     )
 
 
+def file_size(stream: BinaryIO) -> int:
+    """Return the size of the file that a stream is of, which its content may be compressed in.
+
+    What expands within a compressed file is held to that, so that no two ratios multiply.
+    """
+    raw = getattr(stream, "raw", None)
+    if isinstance(raw, BoundedStream):
+        return raw.size
+    position = stream.tell()
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(position)
+    return size
+
+
 class BoundedStream(io.RawIOBase):
     """A stream of decompressed content that raises DataError beyond what its file may hold.
 
@@ -38,7 +52,9 @@ class BoundedStream(io.RawIOBase):
     """
 
     def __init__(self, content: BinaryIO, size: int, name: str, command: str) -> None:
-        self._content, self._size, self._name, self._command = content, size, name, command
+        self._content, self._name, self._command = content, name, command
+        self.size = size
+        """Bytes of the compressed file."""
         self._position, self._most = 0, most_content(size)
 
     def readable(self) -> bool:
@@ -55,7 +71,7 @@ class BoundedStream(io.RawIOBase):
         buffer[: len(piece)] = piece
         self._position += len(piece)
         if self._position > self._most:
-            raise too_much(self._name, self._size, f"{self._command} {shell_path(self._name)}")
+            raise too_much(self._name, self.size, f"{self._command} {shell_path(self._name)}")
         return len(piece)
 
     def seek(self, offset: int, whence: int = 0) -> int:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from bpnet.data.reading.arrow_values import DAMAGED, ROWS, ArrowTableFile, joined_batches
-from bpnet.data.reading.expansion import RATIO
+from bpnet.data.reading.expansion import RATIO, file_size
 from bpnet.data.reading.parquet_pages import Page, pages
 from bpnet.data.reading.streams import LONGEST_RECORD, stream_errors
 from bpnet.errors import DataError
@@ -39,6 +39,7 @@ class ParquetFile(ArrowTableFile):
 
     def _batches(self, names: list[str]) -> Iterator[Any]:
         with self._opener() as stream:
+            size = file_size(stream)
             # Parquet is read from its end, which a zstd stream cannot seek
             source = stream if stream.seekable() else io.BytesIO(stream.read())
             # a text that occurs often is then held once
@@ -46,7 +47,7 @@ class ParquetFile(ArrowTableFile):
                 name for name in names if self._types[name] in (pa.string(), pa.large_string())
             }
             file = self._open(source, read_dictionary=list(texts))
-            self._refuse_many_rows(file.metadata.num_rows, source)
+            self._refuse_many_rows(file.metadata.num_rows, size)
             rows = self._rows_of_batch(file.metadata, source, set(names), texts)
             # one thread: several decode whole columns ahead
             batches = file.iter_batches(batch_size=rows, columns=names, use_threads=False)
@@ -59,9 +60,8 @@ class ParquetFile(ArrowTableFile):
         except DAMAGED as error:
             raise self._damaged(error) from None
 
-    def _refuse_many_rows(self, rows: int, source: BinaryIO) -> None:
-        """Raise DataError if the file is too small for its number of rows."""
-        size = source.seek(0, io.SEEK_END)
+    def _refuse_many_rows(self, rows: int, size: int) -> None:
+        """Raise DataError if a file of this size is too small for its number of rows."""
         if rows > max(_MODERATE_ROWS, RATIO * size):
             raise DataError(
                 f"{self.name}: its {size:,} bytes hold {rows:,} rows, like a file that is made to "

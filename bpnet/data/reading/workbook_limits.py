@@ -29,8 +29,11 @@ _TAIL = 4_096
 """Bytes that are searched again with the following piece, for what lies across the two."""
 
 
-def refuse_large_workbook(content: bytes, name: str) -> None:
-    """Raise DataError if a workbook that is an archive holds far more than its size tells."""
+def refuse_large_workbook(content: bytes, name: str, size: int) -> None:
+    """Raise DataError if a workbook that is an archive holds far more than its size tells.
+
+    `size` is that of the file, which may be compressed once more.
+    """
     try:
         archive = open_archive(io.BytesIO(content))
     except EOFError:
@@ -40,8 +43,8 @@ def refuse_large_workbook(content: bytes, name: str) -> None:
         places = _Places()
         for piece in _pieces(content, entry):
             held += len(piece)
-            if held > most_content(len(content)):
-                raise too_much(name, len(content))
+            if held > most_content(size):
+                raise too_much(name, size)
             if "worksheets/" in entry.filename or entry.filename == "content.xml":
                 places.add(piece)
         if places.are_too_many:

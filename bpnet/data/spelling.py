@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from functools import cached_property
 
 FALSE_AND_TRUE = {"false": "true", "no": "yes", "n": "y", "f": "t", "off": "on", "0": "1"}
@@ -154,5 +155,5 @@ def sort_values(values: Iterable[str]) -> list[str]:
     """Return the distinct values in order: whole numbers by size, others by the alphabet."""
     distinct = set(values)
     whole = all(re.fullmatch(r"[-+]?[0-9]+", value) for value in distinct)
-    # 1 and 01 are of equal size: the text decides
-    return sorted(distinct, key=(lambda value: (int(value), value)) if whole else str)
+    # 1 and 01 are of equal size: the text decides; int() takes at most 4,300 digits
+    return sorted(distinct, key=(lambda value: (Decimal(value), value)) if whole else str)

@@ -45,6 +45,7 @@ class ParameterCheck:
     """Number of entries left out because the loss has a kink there, as where z of a relu is 0."""
 
 
+@np.errstate(all="ignore")  # what is not finite does not agree
 def check_gradient(
     network: Network,
     loss: Loss,
@@ -78,10 +79,13 @@ def check_gradient(
     ------
     ValueError
         If the rows do not fit the network, or are not in memory.
+    FloatingPointError
+        If the loss is not a finite number.
     """
     objective = Objective(network, loss, rows, penalty or Penalty())
     gradient, statistics = network.gradient.copy(), network.statistics.flat.copy()
-    objective.forward()
+    if not np.isfinite(objective.forward()).all():
+        raise FloatingPointError("the loss is not a finite number")
     objective.backward()
     differences = _CentralDifferences(objective, step)
     columns = _columns(network, most)

@@ -142,7 +142,11 @@ def read_folds(path: Path, rows: int) -> np.ndarray:
         folds = np.zeros((rows, repeats), np.int64)
         row = 0
         for row, cells in enumerate(lines, start=1):
-            numbers = [int(cell or 0) for cell in cells[1:] if not cell or cell.isdecimal()]
+            numbers = [
+                int(cell or 0)
+                for cell in cells[1:]
+                if not cell or (cell.isdecimal() and len(cell) < 10)
+            ]
             if len(numbers) != repeats or cells[0] != str(row):
                 raise RunError(
                     f"{path}, line {row + 1}: must be '{row},' and folds, "

@@ -135,8 +135,9 @@ def _of_member(key: str, names: Sequence[str]) -> Explanation:
     explained = _explanation(place)
     settings = explained.example.settings
     one = yaml.safe_load(explained.example.yaml)
+    before = int(number) if len(number) == 1 and int(number) < 5 else 0
     example = Example(
-        yaml_text({MEMBERS: [*[{}] * int(number), one]} if int(number) < 5 else {MEMBERS: [one]}),
+        yaml_text({MEMBERS: [*[{}] * before, one]}),
         [f"{MEMBERS}.{number}.{setting}" for setting in settings],
     )
     return replace(

@@ -13,6 +13,7 @@ from bpnet.engine.layers import Dense, Dropout, Equilibrium, Layer
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty
+from bpnet.errors import DivergedError
 from bpnet.models.build import build_model
 from bpnet.preparation.prepare import prepare
 from bpnet.workflows.spoiled_network import spoiled_layers
@@ -47,7 +48,7 @@ def check_config(loaded: LoadedConfig, rows: int, bug: str | None = None) -> Gra
     """Check a config's network at its first weights, in float64, on `rows` training rows.
 
     The rows are one batch. With the name of a bug the network goes back wrongly. Raises
-    ConfigError, DataError or UsageError.
+    ConfigError, DataError or UsageError, or DivergedError where the loss is not finite.
     """
     # named, since a config that sets the precision alone has no preset by default
     preset = preset_of(loaded)
@@ -69,9 +70,16 @@ def check_config(loaded: LoadedConfig, rows: int, bug: str | None = None) -> Gra
     )
     initialize_by_rows(network, train)
     penalty = Penalty(l1=description.l1, l2=description.l2)
-    checks = check_gradient(
-        network, description.loss, train.picked(picked), penalty, most=MAX_ENTRIES
-    )
+    try:
+        checks = check_gradient(
+            network, description.loss, train.picked(picked), penalty, most=MAX_ENTRIES
+        )
+    except FloatingPointError:
+        raise DivergedError(
+            "the loss of the first weights is not a finite number, so that it has no gradient: the "
+            "weights that the initializer draws, or the penalty (training.l1, training.l2), are "
+            "too large; lower them"
+        ) from None
     if any(check.kinks for check in checks):
         count = sum(check.kinks for check in checks)
         notes.append(

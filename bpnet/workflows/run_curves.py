@@ -1,6 +1,7 @@
 """The curves of a run, from its logs: of a network, members, folds, or the points of a grid."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -90,12 +91,12 @@ def _grid_curves(
     several = False
     for point in points:
         networks = (point.get("survivors") or point.get("networks") or "").split()
-        if not networks or not networks[0].isdecimal():
+        if not networks or not re.fullmatch("[0-9]{1,9}", networks[0]):
             continue
         several |= len(networks) > 1
         mask = log["replica"] == int(networks[0])
         best = point.get("best_epoch", "")
-        kept = int(best) if best.isdecimal() else None
+        kept = int(best) if re.fullmatch("[0-9]{1,9}", best) else None
         curves += _of_source(_point_name(point), log, mask, kept)
     return curves, ["of each point the first network is drawn"] if several else []
 

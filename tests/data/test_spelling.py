@@ -117,6 +117,11 @@ def test_whole_numbers_are_ordered_by_size_each_once(values):
     ]
 
 
+def test_whole_numbers_of_any_length_are_ordered_by_size():
+    longest, long = "9" * 5000, "8" + "0" * 4998
+    assert sort_values([longest, "10", long, "-9"]) == ["-9", "10", long, longest]
+
+
 def test_words_are_ordered_by_the_alphabet():
     assert sort_values(["b", "10", "a", "9", "b"]) == ["10", "9", "a", "b"]
 

@@ -183,6 +183,13 @@ FOUND = {
 """Settings that once ended in a way that is not documented, and the exit code."""
 
 
+def test_a_gradient_check_of_weights_that_are_too_large(here: Path) -> None:
+    initializer = "{kind: constant, value: 1e308}"
+    layer = f"{{kind: dense, units: 4, initializer: {initializer}}}"
+    settings = ["task=regression", "dataset.target=b", f"architecture.layers=[{layer}]"]
+    assert survives("gradcheck", "c.yaml", *_small(settings), cwd=here).code == 6
+
+
 @pytest.mark.parametrize("found", FOUND)
 def test_what_failed_once_ends_as_documented(found: str, here: Path) -> None:
     settings, code = FOUND[found]

@@ -149,6 +149,7 @@ def test_binaries(suffix: str, cases: int, here: Path) -> None:
 FOUND = {
     "nested JSON on the first line": ("json", b'{"a":' * 1100),
     "nested JSON, and a second line": ("json", b'{"a":' * 1100 + b"\n{"),
+    "a whole number of 5,000 digits": ("csv", CSV.replace(b",0\n", b",0" + b"9" * 5000 + b"\n", 1)),
     "an archive whose names are blank": (
         "xlsx",
         BINARIES["xlsx"][0].replace(b"xl/worksheets/s1.xml", b"\0" * 20),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bpnet.errors import RunError
 from bpnet.runs import splits
-from bpnet.runs.splits import DROPPED, read_splits, write_splits
+from bpnet.runs.splits import DROPPED, read_folds, read_splits, write_splits
 
 
 @settings(max_examples=50, deadline=None)
@@ -106,3 +106,11 @@ def test_a_long_cell_is_shown_in_part(start: str, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"splits\.csv") as caught:
         read_splits(path, 1)
     assert len(str(caught.value)) < 400 + len(str(path))
+
+
+@pytest.mark.parametrize("cell", ["9" * 5000, "9" * 20, "x", "-1"])
+def test_a_fold_that_is_no_number_of_a_fold(cell: str, tmp_path: Path) -> None:
+    path = tmp_path / "splits.csv"
+    path.write_text(f"row,fold\n1,2\n2,{cell}\n")
+    with pytest.raises(RunError, match="line 3: must be '2,' and folds"):
+        read_folds(path, 2)

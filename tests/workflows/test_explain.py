@@ -310,3 +310,8 @@ def test_a_key_of_a_member_is_set_for_this_member(key):
 def test_what_a_member_cannot_change_has_no_explanation(key, hint):
     with pytest.raises(UsageError, match=re.escape(f"'{key}' is not a key of a member; {hint}")):
         explain(key)
+
+
+def test_the_number_of_a_member_has_any_length():
+    number = "9" * 5000
+    assert explain(f"members.{number}.training.epochs").key == f"members.{number}.training.epochs"

@@ -220,13 +220,13 @@ class Ensemble:
         dtype = self.description.precision
         each = []
         with np.errstate(all="ignore"):  # what overflows has no resolution
+            if not isinstance(self.description.target, Quantities):
+                return np.spacing(values.astype(dtype)).astype(np.float64)
             for member in self.members:
                 target = member.description.target
-                if isinstance(target, Quantities):
-                    lengths = values if differences else values - target.offsets
-                    each.append(target.resolution(lengths, dtype))
-                else:
-                    each.append(np.spacing(values.astype(dtype)).astype(np.float64))
+                assert isinstance(target, Quantities)
+                lengths = values if differences else values - target.offsets
+                each.append(target.resolution(lengths, dtype))
         return np.asarray(np.minimum.reduce(each))
 
     def disagreement(self, each: np.ndarray, predictions: np.ndarray) -> np.ndarray:

@@ -124,7 +124,8 @@ def _fix(column: Column, number_format: NumberFormat, so_far: FormatsSoFar) -> N
 def _first_row_with_marks(column: Column) -> list[int]:
     """Return the first row whose number may be another one in another format, if any is."""
     if column.numbers is not None:
-        return _first(column.numbers % 1 > 0)  # NaN > 0 is False
+        # not of NaN; in a tenth of the time of a remainder
+        return _first(column.numbers > np.floor(column.numbers))
     assert column.codes is not None
     for k, text in enumerate(column.categories):
         marked = text and not text.lstrip("+-").isdecimal()

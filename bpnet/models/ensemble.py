@@ -221,7 +221,7 @@ class Ensemble:
         each = []
         with np.errstate(all="ignore"):  # what overflows has no resolution
             if not isinstance(self.description.target, Quantities):
-                return np.spacing(values.astype(dtype)).astype(np.float64)
+                return np.asarray(np.spacing(values.astype(dtype)), np.float64)
             for member in self.members:
                 target = member.description.target
                 assert isinstance(target, Quantities)

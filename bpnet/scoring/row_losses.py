@@ -43,7 +43,7 @@ class RowLosses:
             self._variance = np.ones(scaled.shape[1])
             if self._varies.any():
                 around = scaled - (w * scaled).mean(axis=0)
-                self._variance = (w * around**2).mean(axis=0)
+                self._variance = np.where(self._varies, (w * around**2).mean(axis=0), 1.0)
                 self.score = ProperScore(R2.name, R2.title, "higher")
             else:
                 self._varies[:] = True

@@ -10,7 +10,7 @@ from bpnet.cli.options import AsJson, ReadingOverrides, ReplicaChoice, RunFolder
 EXAMPLES = """\
 bpnet eval runs/iris-001
 bpnet eval runs/iris-001 new_flowers.csv --json
-bpnet eval runs/iris-001 --importance
+bpnet eval runs/iris-001 --importance --errors 5
 bpnet eval runs/iris-001 --partial-dependence petal_width
 bpnet eval runs/cancer-001 --threshold best-cost --cost fn=10,fp=1 --save
 """
@@ -72,6 +72,18 @@ def evaluate(
     save: Annotated[
         bool, typer.Option("--save", help="Keep the threshold in the model, for predict.")
     ] = False,
+    errors: Annotated[
+        int,
+        typer.Option(
+            "--errors",
+            metavar="N",
+            min=0,
+            max=10_000,
+            show_default=False,
+            help="Show the N wrong predictions that the model was surest of, or the N largest "
+            "errors, with the cells of their rows.",
+        ),
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Score a run on its test rows, or on a table with the target.
@@ -102,7 +114,8 @@ def evaluate(
                 reading=overrides or (),
             )
         decision = ThresholdOptions(threshold, cost, save)
-        if inspection is None or inspection.rows_of in ("test", "table") or decision.asked:
+        asked = decision.asked or errors
+        if inspection is None or inspection.rows_of in ("test", "table") or asked:
             evaluation = run_evaluation(
                 run,
                 data if inspection is None or data is None else inspection.table,
@@ -111,6 +124,7 @@ def evaluate(
                 replica=replica,
                 reading=overrides or (),
                 threshold=decision,
+                errors=errors,
             )
         if as_json:
             document = {"run": str(run)} if evaluation is None else eval_data(run, evaluation)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bpnet.messages import counted, set_option
+from bpnet.reports.error_rows import error_lines
 from bpnet.reports.predict import flags_text
 from bpnet.reports.tables import (
     LABEL_WIDTH,
@@ -51,6 +52,8 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
         yield from _label_lines(scores)
     elif len(scores.per_target) > 1:
         yield from _target_lines(scores)
+    if evaluation.errors is not None:
+        yield from error_lines(evaluation.errors)
     notes = [
         decision_note(evaluation),
         CLASS_WEIGHT_NOTE if evaluation.class_weighted else None,

@@ -17,6 +17,7 @@ from bpnet.errors import UsageError
 from bpnet.messages import shell_path
 from bpnet.models.run_model import open_run_model
 from bpnet.preparation.sample_weights import weights_differ
+from bpnet.workflows.error_rows import ErrorRows, find_error_rows
 from bpnet.workflows.eval_baselines import BaselineScores, Compared, compare_with_baselines
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.scored_model import ScoredModel
@@ -61,6 +62,8 @@ class Evaluation:
     warnings: list[str]
     threshold: ThresholdReport | None = None
     """The threshold that the scores are by and how it was chosen, if one was asked for."""
+    errors: ErrorRows | None = None
+    """The surest errors, if they were asked for."""
     thresholds: dict[str, float] | None = None
     """The threshold of the positive class, or of each label, if it is not ½."""
 
@@ -75,6 +78,7 @@ def evaluate(
     reading: Sequence[str] = (),
     resamples: int = 1000,
     threshold: ThresholdOptions = NO_THRESHOLD,
+    errors: int = 0,
 ) -> Evaluation:
     """Evaluate a run, or a model folder copied out of one, on a table with the target.
 
@@ -83,6 +87,7 @@ def evaluate(
     where these are available, and scored too. `replica` is all, best or a number from 1; `reading`
     are `dataset.reading.KEY=VALUE`, for `data` that is not a table yet; `resamples` are those of
     the intervals. A `threshold` that is asked for decides here, and with `save` the model keeps it.
+    `errors` is the number of the surest errors to list.
 
     Raises
     ------
@@ -140,6 +145,7 @@ def evaluate(
         flags=rows.flags,
         warnings=warnings,
         threshold=report,
+        errors=find_error_rows(scored, errors) if errors else None,
         thresholds=dict(zip(model.decided, model.thresholds, strict=True))
         if model.thresholds
         else None,

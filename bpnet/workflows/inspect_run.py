@@ -113,7 +113,7 @@ def inspect_run(
         )
     opened = open_run_model(run)
     model, warnings = opened.model.select(replica), list(opened.notes)
-    features = _features(model)
+    features = model_features(model)
     for name in dependence_on or ():
         _check_column(name, features, model)
     chosen = choose_inspected_rows(
@@ -157,7 +157,7 @@ def _by_value(importance: Importance, columns: Sequence[str]) -> list[str]:
     return sorted(columns, key=lambda name: -importance.of(name).value)
 
 
-def _features(model: Ensemble) -> list[str]:
+def model_features(model: Ensemble) -> list[str]:
     """Return the columns that any member reads, in the order of the first that does."""
     every = (name for member in model.members for name in member.description.encoder.features)
     return list(dict.fromkeys(every))
@@ -189,14 +189,14 @@ def read_rows(model: Ensemble, chosen: ChosenRows, work: float, warnings: list[s
     cost = sum(member.network.theta.size for member in model.members)
     if chosen.unseen is not None:
         cost //= min(len(masks) for masks in chosen.unseen)
-    budget = plan_budget(len(rows), len(_features(model)), max(cost, 1), work)
+    budget = plan_budget(len(rows), len(model_features(model)), max(cost, 1), work)
     drawn = draw_rows(rows, budget.rows, _generator(model, 0))
     mask = np.zeros(len(chosen.mask), bool)
     mask[drawn] = True
     evaluated = read_evaluation_set(model, chosen.table, mask, warnings)
     mask[:] = False
     mask[evaluated.numbers] = True
-    inputs, cells = _read_cells(model, chosen.table, mask)
+    inputs, cells = inputs_and_cells(model, chosen.table, mask)
     losses = RowLosses(model.description.target, evaluated.values, evaluated.weights)
     inspected = InspectedRows(evaluated.numbers, inputs, cells, losses)
     unseen = chosen.unseen
@@ -205,7 +205,9 @@ def read_rows(model: Ensemble, chosen: ChosenRows, work: float, warnings: list[s
     return Asked(chosen, Predictor(model, inspected, unseen), len(rows), evaluated.values)
 
 
-def _read_cells(model: Ensemble, table: Table, mask: Array) -> tuple[list[Array], dict[str, Cells]]:
+def inputs_and_cells(
+    model: Ensemble, table: Table, mask: Array
+) -> tuple[list[Array], dict[str, Cells]]:
     """Return the inputs of the rows of a mask for each encoder, and the cells of each column."""
     encoders, _ = model.encoders
     columns = {column.name: column for encoder in encoders[::-1] for column in encoder.columns}
@@ -222,7 +224,7 @@ def _read_cells(model: Ensemble, table: Table, mask: Array) -> tuple[list[Array]
 
 def importance_of(asked: Asked, work: float) -> Importance:
     """Return the importance of the columns that the model reads."""
-    features = _features(asked.predictor.model)
+    features = model_features(asked.predictor.model)
     predictor = asked.predictor
     model, count = predictor.model, len(predictor.rows)
     budget = plan_budget(count, len(features), predictor.cost, work)

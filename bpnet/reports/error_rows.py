@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from bpnet.messages import on_one_line
+from bpnet.messages import counted, on_one_line
 from bpnet.reports.tables import LABEL_WIDTH, shortened
 from bpnet.reports.text import MAX_WIDTH, score_text
 
@@ -22,15 +22,16 @@ def error_lines(errors: "ErrorRows") -> Iterator[str]:
     if not errors.listed:
         yield "\nno prediction is wrong"
         return
-    shown, of_numbers = len(errors.listed), errors.listed[0].error is not None
-    if of_numbers:
-        yield f"\nThe {shown} largest errors of {errors.count:,}"
+    if errors.listed[0].error is not None:
+        shown, of = counted(len(errors.listed), "largest error"), f"{errors.count:,}"
     else:
-        yield f"\nThe {shown} surest errors of {errors.count:,} wrong predictions"
+        shown = counted(len(errors.listed), "surest error")
+        of = counted(errors.count, "wrong prediction")
+    yield f"\nThe {shown} of {of}"
     columns = list(errors.listed[0].cells)
     count = _MOST_TELLING if len(columns) > _ALL_COLUMNS else len(columns)
-    of = f" of {len(columns)} columns" if count < len(columns) else ""
-    yield f"(below each the cells{of}, first those that its prediction hangs on most)\n"
+    most = f" of {count} of {len(columns)} columns" if count < len(columns) else ""
+    yield f"(below each the cells{most}, first those that its prediction hangs on most)\n"
     targets = {error.target for error in errors.listed}
     for error in errors.listed:
         yield from _wrapped(_error_text(error, named=len(targets) > 1), "")

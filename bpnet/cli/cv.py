@@ -35,13 +35,21 @@ def cv(
         ),
     ] = None,
     quiet: Quiet = False,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines/--no-baselines",
+            help="Compare with simple models fitted to the training rows of each fold.",
+        ),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Cross-validate a config: train and test a network per fold.
 
-    Prints each metric's mean over the folds with a 95 % interval. The run directory holds the
-    folds' networks as an ensemble, which `bpnet predict` averages. Of a config that trains an
-    ensemble on folds of its own, it holds the scores and predictions, but no model.
+    Prints each metric's mean over the folds with a 95 % interval, beside those of simple models.
+    The run directory holds the folds' networks as an ensemble, which `bpnet predict` averages. Of a
+    config that trains an ensemble on folds of its own, it holds the scores and predictions, but no
+    model.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
@@ -62,6 +70,7 @@ def cv(
                 name=name,
                 command=["bpnet", *sys.argv[1:]],
                 watcher=view,
+                baselines=baselines,
             )
         if as_json:
             console.print_json(dataclasses.asdict(result))

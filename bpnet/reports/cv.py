@@ -11,7 +11,9 @@ from bpnet.reports.text import CLASS_WEIGHT_NOTE, closing_lines, interval_text, 
 from bpnet.scoring.metrics import metric_range
 
 if TYPE_CHECKING:
+    from bpnet.scoring.comparison import Comparison
     from bpnet.workflows.cv import CVResult
+    from bpnet.workflows.cv_baselines import CVBaselines
 
 
 def cv_lines(result: "CVResult", command: str) -> Iterator[str]:
@@ -39,6 +41,8 @@ def cv_lines(result: "CVResult", command: str) -> Iterator[str]:
     if not any(row[-1] for row in rows):  # every metric is defined in every fold
         header, rows = header[:-1], [row[:-1] for row in rows]
     yield from table(header, rows, numbers=True)
+    if result.baselines is not None:
+        yield from _baseline_lines(result, result.baselines)
     if result.class_weighted:
         yield f"\nnote: {CLASS_WEIGHT_NOTE}"
     if result.keeps_model:
@@ -46,3 +50,35 @@ def cv_lines(result: "CVResult", command: str) -> Iterator[str]:
     else:
         yield f"\n{'Run directory:':<15}{result.run}"
         yield f"{'Next:':<15}bpnet train {command}"
+
+
+def _baseline_lines(result: "CVResult", baselines: "CVBaselines") -> Iterator[str]:
+    """Yield the means of the baselines beside the networks', and what they are compared to."""
+    if baselines.estimates:
+        rows = []
+        for name, estimate in result.estimates.items():
+            others = [estimates.get(name) for estimates in baselines.estimates.values()]
+            if all(other is None for other in others):  # as of the loss, which only networks have
+                continue
+            bounded = math.isfinite(metric_range(name)[1])
+            means = [one.mean if one else None for one in (estimate, *others)]
+            cells = (score_text(mean, bounded=bounded) for mean in means)
+            rows.append([metric_label(name, result.positive), *cells])
+        rows += _weighted_rows(baselines)
+        yield "\nMeans beside those of simple models, fitted to the same training rows\n"
+        noun = "network" if result.keeps_model else "ensemble"
+        yield from table(["", noun, *baselines.estimates], rows, numbers=True)
+        yield ""
+        yield from baselines.verdict
+    yield from (f"note: {text}" for text in baselines.notes)
+
+
+def _weighted_rows(baselines: "CVBaselines") -> Iterator[list[str]]:
+    """Yield the means of the weighted metrics that the networks are judged by."""
+    weighted: dict[str, list[Comparison]] = {}
+    for comparison in baselines.comparisons:
+        if comparison.weighted:
+            weighted.setdefault(comparison.metric, []).append(comparison)
+    for metric, each in weighted.items():
+        values = [each[0].network_value, *(one.baseline_value for one in each)]
+        yield [metric, *map(score_text, values)]

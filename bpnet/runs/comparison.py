@@ -115,6 +115,8 @@ def compare_runs(run: RunPaths, again: RunPaths, *, same_machine: bool) -> RunCo
     found.kind = "metrics"
     if _in_either(run, again, "metrics.json", found):
         contents = [files.read_json(one.metrics_json) for one in (run, again)]
+        for content in contents:
+            content.pop("baselines", None)  # which are not trained again
         _compare_json(found, "metrics.json", *contents)
         found.compared["metrics"] = "metrics.json"
     return found

@@ -62,7 +62,7 @@ class Truth(NamedTuple):
     thresholds: Thresholds = None
 
 
-class _Gain(NamedTuple):
+class Gain(NamedTuple):
     """A metric of both, and how much better the network is on each row (N,): its mean counts."""
 
     metric: str
@@ -91,7 +91,7 @@ def compare(
             _outcome(gain, generator),
         )
         for baseline in baselines
-        for gain in _gains(truth, network, baseline.predicted)
+        for gain in gains(truth, network, baseline.predicted)
     ]
 
 
@@ -147,7 +147,7 @@ def _shortfall(name: str, comparisons: Sequence[Comparison], noise: str) -> str:
     return "; ".join(clauses + ([f"clearly better: {', '.join(better)}"] if better else []))
 
 
-def _outcome(gain: _Gain, generator: np.random.Generator) -> Outcome:
+def _outcome(gain: Gain, generator: np.random.Generator) -> Outcome:
     score = _mean_gain(gain.rows, generator)
     assert score.value is not None
     assert score.low is not None
@@ -165,7 +165,7 @@ def _mean_gain(rows: Floats, generator: np.random.Generator) -> Score:
     return bootstrap(means, {"gain": float(rows.mean())}, generator).scores[0]
 
 
-def _gains(truth: Truth, network: Floats, baseline: Floats) -> Iterator[_Gain]:
+def gains(truth: Truth, network: Floats, baseline: Floats) -> Iterator[Gain]:
     """Yield the metrics that the network and a baseline are compared by."""
     if truth.task == "regression":
         yield _gain_in_errors(truth, network, baseline)
@@ -191,7 +191,7 @@ def _gains(truth: Truth, network: Floats, baseline: Floats) -> Iterator[_Gain]:
 
 def _weighted_gain(
     truth: Truth, title: str, of_network: Floats, of_baseline: Floats, sign: int
-) -> _Gain:
+) -> Gain:
     """Return the gain in the weighted mean of the rows' values (N,), higher better for sign 1."""
     weights = truth.weights
     if weights is not None:
@@ -200,12 +200,12 @@ def _weighted_gain(
     return _named(truth, title, network, baseline, sign * (of_network - of_baseline))
 
 
-def _named(truth: Truth, title: str, network: float, baseline: float, rows: Floats) -> _Gain:
+def _named(truth: Truth, title: str, network: float, baseline: float, rows: Floats) -> Gain:
     weighted = truth.weights is not None
-    return _Gain(f"weighted {title}" if weighted else title, weighted, network, baseline, rows)
+    return Gain(f"weighted {title}" if weighted else title, weighted, network, baseline, rows)
 
 
-def _gain_in_precision(truth: Truth, network: Floats, baseline: Floats) -> _Gain:
+def _gain_in_precision(truth: Truth, network: Floats, baseline: Floats) -> Gain:
     """Compare by average precision, whose gain is taken to first order in the rows' counts.
 
     precision ≈ value + Σ_rows (count - 1) · ∂ precision / ∂ count, and the derivatives sum to 0.
@@ -220,10 +220,10 @@ def _gain_in_precision(truth: Truth, network: Floats, baseline: Floats) -> _Gain
         slopes.append(sample.ranked.slopes()[name])
     gain = values[0] - values[1] + rows * (slopes[0] - slopes[1])
     title = metric_title(name, truth.classes[truth.positive])
-    return _Gain(title, False, values[0], values[1], gain)
+    return Gain(title, False, values[0], values[1], gain)
 
 
-def _gain_in_errors(truth: Truth, network: Floats, baseline: Floats) -> _Gain:
+def _gain_in_errors(truth: Truth, network: Floats, baseline: Floats) -> Gain:
     """Compare by R²: squared errors over each target's variance, averaged over those that vary."""
     true = truth.values
     weights = np.ones(len(true)) if truth.weights is None else truth.weights

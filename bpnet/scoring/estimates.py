@@ -7,6 +7,7 @@ import numpy as np
 
 from bpnet.data.splitting import Part
 from bpnet.scoring.metrics import metric_range
+from bpnet.scoring.units import squarable_unit
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,24 @@ def estimate_metrics(results: Sequence[FoldResult]) -> dict[str, Estimate]:
     as corrected by Nadeau and Bengio (Inference for the Generalization Error, 2003), cut where the
     metric's range ends.
     """
-    return {name: _estimate(name, results) for name in results[0].figures}
+    return {
+        name: estimate_values([result.figures[name] for result in results], results, name)
+        for name in results[0].figures
+    }
 
 
-def _estimate(name: str, results: Sequence[FoldResult]) -> Estimate:
+def estimate_values(
+    figures: Sequence[float | None], results: Sequence[FoldResult], name: str | None = None
+) -> Estimate:
+    """Estimate the mean of a number of each fold, as `estimate_metrics` does.
+
+    The interval is cut where the range of the metric `name` ends.
+    """
     from scipy.special import stdtrit  # deferred: SciPy is slow to import
 
-    defined = [result for result in results if result.figures[name] is not None]
-    values = np.array([result.figures[name] for result in defined], np.float64)
+    pairs = zip(results, figures, strict=True)
+    defined = [result for result, value in pairs if value is not None]
+    values = np.array([value for value in figures if value is not None], np.float64)
     if not len(values):
         return Estimate(None, None, None, None, 0)
     mean = float(values.mean())
@@ -66,10 +77,11 @@ def _estimate(name: str, results: Sequence[FoldResult]) -> Estimate:
     overlap = float(
         np.mean([result.rows["test"] / n for result, n in zip(defined, trained, strict=True)])
     )
-    deviation = float(values.std(ddof=1))
+    unit = squarable_unit(values)
+    deviation = float((values / unit).std(ddof=1) * unit)
     t = float(stdtrit(len(values) - 1, 0.975))
     half = t * deviation * np.sqrt(1 / len(values) + overlap)
-    lowest, highest = metric_range(name)
+    lowest, highest = (-np.inf, np.inf) if name is None else metric_range(name)
     low, high = float(max(mean - half, lowest)), float(min(mean + half, highest))
     return Estimate(mean, deviation, low, high, len(values))
 

@@ -31,6 +31,7 @@ from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_folds
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
 from bpnet.workflows.calibrate import calibrate
+from bpnet.workflows.cv_baselines import BaselineFold, CVBaselines, score_baselines
 from bpnet.workflows.cv_members import MembersCVSession, plan_folds
 from bpnet.workflows.cv_pass import FoldPass
 from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan_fold
@@ -59,6 +60,8 @@ class CVResult:
     seconds: float
     training_seconds: float
     """The part of the seconds in which networks trained."""
+    baselines: CVBaselines | None = None
+    """The baselines beside the networks; None if they were not asked for."""
     keeps_model: bool = True
     """True if the run keeps the networks, False if each fold's was an ensemble."""
 
@@ -72,22 +75,32 @@ def cross_validate(
     name: str | None,
     command: Sequence[str],
     watcher: CVWatcher,
+    baselines: bool = False,
 ) -> CVResult:
     """Train a network for each fold of each repetition; the run's model is all of them.
 
     If the config trains an ensemble on folds of its own, each fold's other rows train one, which
-    the run does not keep. Network k has the seed `seed` + k - 1. The other parameters are those of
-    `train`. Raises ConfigError, DataError or RunError before the run directory exists;
+    the run does not keep. Network k has the seed `seed` + k - 1. With `baselines`, simple models
+    are fitted to the training rows of each fold, too. The other parameters are those of `train`.
+    Raises ConfigError, DataError or RunError before the run directory exists;
     DivergedError, if every fold's network diverged, or InterruptedRunError after what has been
     trained is saved.
     """
     name = f"{run_name(loaded)}-cv" if name is None else directory.valid_name(name)
     place = NewRun(runs, name, command)
-    return cross_validate_in(place, loaded, folds=folds, repeats=repeats, watcher=watcher)
+    return cross_validate_in(
+        place, loaded, folds=folds, repeats=repeats, watcher=watcher, baselines=baselines
+    )
 
 
 def cross_validate_in(
-    place: Place, loaded: LoadedConfig, *, folds: int, repeats: int, watcher: CVWatcher
+    place: Place,
+    loaded: LoadedConfig,
+    *,
+    folds: int,
+    repeats: int,
+    watcher: CVWatcher,
+    baselines: bool = False,
 ) -> CVResult:
     """Cross-validate into a new run directory, or go on in one; see `cross_validate`."""
     start = time.perf_counter()
@@ -102,14 +115,22 @@ def cross_validate_in(
         watcher.warn(text)
     if config.folds is not None:
         opened = with_possible_folds(opened, [fold.parts["train"] for fold in drawn])
-        return _cross_validate_members(place, opened, drawn, watcher, start)
+        return _cross_validate_members(place, opened, drawn, watcher, start, baselines=baselines)
     passes = in_passes([plan_fold(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
     first = encode_pass(passes[0], place.scratch)  # in most tables every bad cell is met here
-    run, run_file = _opened_run(place, opened, drawn, start)
+    run, run_file = _opened_run(place, opened, drawn, start, baselines=baselines)
     session = _CVSession(passes, first, opened, run, run_file, place, watcher)
     del first  # which the session frees once it has trained
     status = session.run()
     session.raise_unless_finished(status, config.training.learning_rate)
+    scored = None
+    if baselines:
+        fitted = {id(one.fold): one.fitted for group in passes for one in group}
+        trained = [
+            BaselineFold(one.result, fitted[id(one.predictions.fold)], one.predictions)
+            for one in session.trained.folds
+        ]
+        scored = _with_baselines(run, opened, trained)
     return CVResult(
         run=run.folder,
         folds=folds,
@@ -120,6 +141,7 @@ def cross_validate_in(
         class_weighted=passes[0][0].fitted.class_weighted,
         results=session.trained.results,
         left_out=session.trained.left_out,
+        baselines=scored,
         seconds=time.perf_counter() - run_file.start,
         training_seconds=session.seconds,
     )
@@ -131,14 +153,24 @@ def _cross_validate_members(
     drawn: Sequence[Fold],
     watcher: MemberWatcher,
     start: float,
+    *,
+    baselines: bool,
 ) -> CVResult:
     """Train an ensemble for each fold; see `cross_validate`."""
     config, plans = opened.loaded.config, plan_folds(opened, drawn)
-    run, run_file = _opened_run(place, opened, drawn, start)
+    run, run_file = _opened_run(place, opened, drawn, start, baselines=baselines)
     session = MembersCVSession(opened, drawn, plans, run, run_file, place, watcher)
     status = session.run()
     session.raise_unless_finished(status, config.training.learning_rate)
     fitted = plans[0].members[0]
+    scored = None
+    if baselines:
+        first = {id(fold): plan.members[0] for fold, plan in zip(drawn, plans, strict=True)}
+        trained = [
+            BaselineFold(result, first[id(predictions.fold)], predictions)
+            for result, predictions in zip(session.results, session.predictions, strict=True)
+        ]
+        scored = _with_baselines(run, opened, trained)
     return CVResult(
         run=run.folder,
         folds=max(fold.fold for fold in drawn),
@@ -149,14 +181,30 @@ def _cross_validate_members(
         class_weighted=fitted.class_weighted,
         results=session.results,
         left_out=session.left_out,
+        baselines=scored,
         seconds=time.perf_counter() - run_file.start,
         training_seconds=session.seconds,
         keeps_model=False,
     )
 
 
+def _with_baselines(
+    run: RunPaths, opened: OpenedDataset, folds: Sequence[BaselineFold]
+) -> CVBaselines:
+    """Score the baselines of a run that has ended, and add them to its metrics.json."""
+    try:
+        scored = score_baselines(opened.table, folds)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"interrupted; {run.folder} is complete, without the baselines"
+        ) from None
+    metrics = files.read_json(run.metrics_json)
+    files.write_json(run.metrics_json, {**metrics, "baselines": scored.document()})
+    return scored
+
+
 def _opened_run(
-    place: Place, opened: OpenedDataset, drawn: Sequence[Fold], start: float
+    place: Place, opened: OpenedDataset, drawn: Sequence[Fold], start: float, *, baselines: bool
 ) -> tuple[RunPaths, RunFile]:
     """Return the run directory, with the config and the folds of the rows, and its run.json."""
     loaded = opened.loaded
@@ -168,6 +216,7 @@ def _opened_run(
         start=start,
         folds=[],
         kind="cv",
+        baselines=baselines,
         cv={
             "folds": max(fold.fold for fold in drawn),
             "repeats": max(fold.repeat for fold in drawn),

@@ -51,7 +51,7 @@ class MembersCVSession(MemberSession):
     ) -> None:
         super().__init__(run, run_file, place, watcher, opened.loaded.config.checkpoint)
         self._opened, self._folds, self._plans = opened, folds, plans
-        self._predictions: list[FoldPredictions] = []
+        self.predictions: list[FoldPredictions] = []
         self.results: list[FoldResult] = []
         self.left_out: list[dict[str, int]] = []
         """Repetition and number of each fold in which every network diverged."""
@@ -92,7 +92,7 @@ class MembersCVSession(MemberSession):
         every = [metric.name for metric in EVALUATION_METRICS[plan.members[0].resolved.task]]
         figures = metric_values(target, values[fold.parts["test"]], combined.test, every)
         columns = numbers(combined.ensemble, combined.test)
-        self._predictions.append(FoldPredictions(fold, combined.test, columns))
+        self.predictions.append(FoldPredictions(fold, combined.test, columns))
         self.results.append(
             FoldResult(
                 repeat=fold.repeat,
@@ -115,7 +115,7 @@ class MembersCVSession(MemberSession):
             fitted = self._plans[0].members[0]
             self.estimates = estimate_metrics(self.results)
             values = self._opened.target_values.values
-            write_predictions(self._run.predictions, self._predictions, fitted.target, values)
+            write_predictions(self._run.predictions, self.predictions, fitted.target, values)
             files.write_json(
                 self._run.metrics_json,
                 metrics_document(self.estimates, self.results, fitted.positive),

@@ -54,7 +54,7 @@ def compare_with_baselines(
     warning to the list.
     """
     encoder, rows = scored.model.description.encoder, len(scored.rows.values)
-    if _one_hot_bytes(encoder, rows) > MOST_IN_MEMORY:
+    if one_hot_bytes(encoder, rows) > MOST_IN_MEMORY:
         warnings.append(f"no baselines: {rows} rows are too many to compare on")
         return Compared()
     mask = training.mask("train")
@@ -122,12 +122,12 @@ def _fit_and_score(
     comparisons = compare(truth, scored.predicted / unit, fitted, scored.generator(2))
     sentences = verdict(comparisons, len(rows.values))
     if truth.weights is not None:
-        keys = ["dataset.class_weight"] if weights_differ(description.class_weight) else []
-        keys += ["dataset.sample_weight"] if rows.sample_weights is not None else []
         sentences.insert(
             0,
-            "judged by the weighted metrics, in which rows weigh as in training "
-            f"({' and '.join(keys)}), as the network and the baselines were fitted",
+            judged_by(
+                classes=weights_differ(description.class_weight),
+                rows=rows.sample_weights is not None,
+            ),
         )
     return Compared(scores, comparisons, sentences)
 
@@ -146,6 +146,16 @@ def _truth(scored: ScoredModel) -> "Truth":
     return Truth(task, scored.rows.values, weights, thresholds=thresholds)
 
 
+def judged_by(*, classes: bool, rows: bool) -> str:
+    """Return a sentence on the metrics, where classes, rows or both have weights in training."""
+    keys = ["dataset.class_weight"] if classes else []
+    keys += ["dataset.sample_weight"] if rows else []
+    return (
+        "judged by the weighted metrics, in which rows weigh as in training "
+        f"({' and '.join(keys)}), as the network and the baselines were fitted"
+    )
+
+
 def one_hot_codes(encoder: Encoder, x: Array) -> Floats:
     """Return the inputs (N, I) with one-hot columns in place of category numbers.
 
@@ -158,7 +168,7 @@ def one_hot_codes(encoder: Encoder, x: Array) -> Floats:
     return np.hstack(wide)
 
 
-def _one_hot_bytes(encoder: Encoder, rows: int) -> int:
+def one_hot_bytes(encoder: Encoder, rows: int) -> int:
     """Return the bytes that the rows, or the baselines' training rows if more, take at once."""
     width = encoder.width + sum(column.code_count for _, column in encoder.embedded)
     return 8 * width * max(rows, _MAX_TRAINING_ROWS if encoder.embedded else 0)

@@ -146,7 +146,10 @@ def _resume(
         place = ResumedRun(run, command, SavedPasses.read(run.checkpoints))
         if kind == "folds":
             return train_folds_in(place, open_with_preset(loaded), watcher)
-        return cross_validate_in(place, loaded, **content["cv"], watcher=watcher)
+        baselines = content.get("baselines") is True  # which older runs have not
+        return cross_validate_in(
+            place, loaded, **content["cv"], watcher=watcher, baselines=baselines
+        )
     anew = (
         "to begin another with the run's weights: "
         f"bpnet train {shell_path(run.config)} --from {shell_path(run.folder)}{settings}"

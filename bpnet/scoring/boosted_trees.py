@@ -5,6 +5,7 @@ one-hot columns. The work is bounded by fewer rounds and rows, so that the time 
 seconds however large the table.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,7 +144,10 @@ def _classes(
     if len(occurring) == 1:
         probabilities[:, occurring] = 1
     else:
-        model = HistGradientBoostingClassifier(**settings).fit(x, y, sample_weight=w)
+        with warnings.catch_warnings():
+            # scikit-learn takes many classes of few rows for numbers
+            warnings.filterwarnings("ignore", "The number of unique classes")
+            model = HistGradientBoostingClassifier(**settings).fit(x, y, sample_weight=w)
         probabilities[:, occurring] = model.predict_proba(x_eval)
     return probabilities
 

@@ -76,6 +76,13 @@ def test_classes_without_training_rows_have_probability_0():
     assert (p == [1, 0]).all()
 
 
+def test_classes_of_a_row_each_are_no_obstacle():
+    x, _ = table(20, 0)
+    y = np.arange(20)
+    p = fit_boosted_trees("classification", x, y, None, x, CATEGORICAL, 20, seed=0).predicted
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+
+
 def test_rare_ones_of_many_categories_are_one():
     rng = np.random.default_rng(0)
     codes = np.concatenate([np.repeat(np.arange(300), 2), np.full(50, 299.0), [np.nan]])

@@ -44,7 +44,7 @@ def run_curves(paths: RunPaths, run: Mapping[str, Any]) -> tuple[list[Curve], li
     members = _dicts(run.get("members"))
     if members and "member" in log:
         names = {
-            ("member", k): member.get("name") or f"member {k}"
+            ("member", k): str(member.get("name") or f"member {k}")
             for k, member in enumerate(members, start=1)
         }
         kept = {(k,): member.get("best_epoch") for k, member in enumerate(members, start=1)}

@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -86,9 +87,9 @@ def survives_apart(*words: str | Path, cwd: Path = ROOT, seconds: float = SECOND
             preexec_fn=_limit_memory,
         ) as process,
     ):  # fmt: skip
-        killer = _kill_after(process, _PATIENCE * seconds)
+        ended = _kill_after(process, _PATIENCE * seconds)
         _, status, usage = os.wait4(process.pid, 0)
-        killer.cancel()
+        ended.set()
         process.returncode = os.waitstatus_to_exitcode(status)
         said = Said(process.returncode, *(_content(stream) for stream in (out, err)))
     took = usage.ru_utime + usage.ru_stime
@@ -124,13 +125,20 @@ def _warnings_as_shown() -> Iterator[list[warnings.WarningMessage]]:
 
 @contextmanager
 def _alarm(words: object, seconds: float) -> Iterator[None]:
-    """End what takes much longer than it may."""
+    """End what takes much longer than it may.
+
+    The second ring does: the first may come from a machine that stood still.
+    """
+    rings = 0
 
     def ring(*_: object) -> None:
-        raise _TooLongError(f"more than {_PATIENCE * seconds} s for {words}")
+        nonlocal rings
+        rings += 1
+        if rings == 2:
+            raise _TooLongError(f"more than {_PATIENCE * seconds} s for {words}")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds)
+    signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds / 2, _PATIENCE * seconds / 2)
     try:
         yield
     finally:
@@ -151,13 +159,19 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (4 * BYTES, 4 * BYTES))
 
 
-def _kill_after(process: "subprocess.Popen[bytes]", seconds: float) -> Any:
-    import threading
+def _kill_after(process: "subprocess.Popen[bytes]", seconds: float) -> threading.Event:
+    """Kill the process after two waits, of which a machine that stands still ends only one.
 
-    timer = threading.Timer(seconds, process.kill)
-    timer.daemon = True
-    timer.start()
-    return timer
+    Once the event is set, it is left alone.
+    """
+    ended = threading.Event()
+
+    def kill() -> None:
+        if not (ended.wait(seconds / 2) or ended.wait(seconds / 2)):
+            process.kill()
+
+    threading.Thread(target=kill, daemon=True).start()
+    return ended
 
 
 def _content(stream: Any) -> str:

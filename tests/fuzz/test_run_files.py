@@ -47,7 +47,7 @@ members: [{name: a}, {name: b, architecture: {layers: []}}]
 FILES = {
     "mixed": [
         *("model/model.json", "model/weights.safetensors"),
-        *("run.json", "config.yaml", "splits.csv", "metrics.json"),
+        *("run.json", "config.yaml", "splits.csv", "metrics.json", "metrics.csv", "diagnosis.json"),
     ],
     "blended": [
         *("model/model.json", "model/member-001/model.json", "model/member-002/model.json"),
@@ -223,6 +223,18 @@ def test_a_damaged_run_is_shown_listed_and_compared(cases: int, runs: dict[str, 
         survives(*verbs[next(turn) % 3], cwd=put(damage, runs))
 
     fuzz(cases, damages(runs), holds)
+
+
+@pytest.mark.parametrize("cases", counts(10, 200))
+def test_a_damaged_run_is_drawn(cases: int, runs: dict[str, Path]) -> None:
+    kinds = ["curves", "confusion", "scores", "residuals", "calibration", "layers", "surest"]
+    plots = [["plot", RUN, kind, "-o", "figure.html"] for kind in kinds]
+
+    def holds(case: tuple[Damage, list[str]]) -> None:
+        damage, words = case
+        survives(*words, cwd=put(damage, runs))
+
+    fuzz(cases, st.tuples(damages(runs), st.sampled_from([["report", RUN], *plots])), holds)
 
 
 def test_some_damages_in_a_process_of_limited_memory(runs: dict[str, Path]) -> None:

@@ -1,21 +1,18 @@
 """The report of `bpnet show`: a run on one screen."""
 
-import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from textwrap import wrap
 from typing import Any
 
 from bpnet.messages import byte_size, counted, on_one_line, shell_path
-from bpnet.reports.eval import metric_label
 from bpnet.reports.progress import curve
 from bpnet.reports.runs import age_text
+from bpnet.reports.saved_scores import saved_score_lines
 from bpnet.reports.tables import shortened, table
-from bpnet.reports.text import MAX_WIDTH, duration, rounded, score_text
+from bpnet.reports.text import MAX_WIDTH, duration, rounded
 from bpnet.reports.train import STOP_REASONS
 from bpnet.runs.config_values import value_text
-from bpnet.runs.entry import SCORED_PARTS
-from bpnet.scoring.metrics import metric_range
 from bpnet.workflows.show import ShownNetwork, ShownRun
 
 _INDENT = 11
@@ -25,7 +22,6 @@ _MOST_MEMBERS = 12
 _MOST_LAYERS = 12
 _LONGEST_NAME = 40
 _KINDS = {"cv": "cross-validation", "grid": "grid"}
-_PARTS = {"out_of_fold": "out of fold"}
 _SETTINGS = (
     ("training.optimizer", "{}"),
     ("training.learning_rate", "learning rate {}"),
@@ -59,7 +55,7 @@ def show_lines(shown: ShownRun, now: datetime | None = None) -> Iterator[str]:
             f"{loss.column:<{_INDENT}}{curve(loss.losses, _CURVE_WIDTH, logarithmic=True)} "
             f"{rounded(loss.losses[0], 3)}, lowest {lowest}"
         )
-    yield from _result_lines(shown)
+    yield from saved_score_lines(shown)
     for title, texts in (("advice", shown.alarms), ("remarks", shown.remarks)):
         if texts:
             yield f"\nThe doctor's {title}:"
@@ -249,63 +245,6 @@ def _training_parts(shown: ShownRun) -> list[str]:
         if config.get(key) not in (None, 1) or (key == "seed" and key in config):
             settings.append(f"{key} {value_text(config.get(key))}")
     return [part for part in (summary, ", ".join(settings)) if part]
-
-
-def _result_lines(shown: ShownRun) -> Iterator[str]:
-    """Yield the metrics, a column for each part, with the loss of a constant prediction."""
-    metrics, scores = shown.entry.metrics, shown.entry.scores
-    parts = [
-        part for part in reversed(SCORED_PARTS) if any(key.startswith(f"{part}.") for key in scores)
-    ]
-    if not parts:
-        if shown.entry.status == "done":
-            yield "\nno metrics.json"
-        return
-    names = dict.fromkeys(
-        key.partition(".")[2] for part in parts for key in scores if key.startswith(f"{part}.")
-    )
-    positive = metrics.get("positive")
-    label = positive if isinstance(positive, str) else None
-    spread = {part: f"deviation.{part}" for part in parts}
-    rows = []
-    for name in names:
-        cells = []
-        for part in parts:
-            value = scores.get(f"{part}.{name}")
-            deviation = scores.get(f"{spread[part]}.{name}")
-            text = "" if value is None else _metric_text(name, value)
-            cells.append(text if deviation is None else f"{text} ± {rounded(deviation, 2)}")
-        rows.append([metric_label(on_one_line(name), label), *cells])
-    # of an ensemble it is a log loss, or a share of the variance, which R² tells
-    if shown.constant and ("loss" in names or "log_loss" in names):
-        title = "loss of a constant" if "loss" in names else "log loss of a constant"
-        rows.append(
-            [
-                title,
-                *(
-                    score_text(shown.constant[part]) if part in shown.constant else ""
-                    for part in parts
-                ),
-            ]
-        )
-    counts = metrics.get("rows")
-    heads = []
-    for part in parts:
-        n = counts.get(part) if isinstance(counts, dict) else None
-        title = _PARTS.get(part, part)
-        heads.append(f"{title} ({n:,} rows)" if isinstance(n, int) else title)
-    yield ""
-    yield from table(["", *heads], rows, numbers=True)
-    if shown.folds is not None:
-        yield f"means over {counted(shown.folds, 'fold')} ± their standard deviations"
-
-
-def _metric_text(name: str, value: float) -> str:
-    try:
-        bounded = math.isfinite(metric_range(name)[1])
-    except KeyError:  # of another version
-        bounded = False
-    return score_text(value, bounded=bounded)
 
 
 def _file_parts(shown: ShownRun) -> list[str]:

@@ -299,6 +299,7 @@ def _next(paths: RunPaths, entry: RunEntry, settings: Sequence[str]) -> Iterator
         if rows.get("test") and entry.kind != "cv":
             yield f"bpnet eval {run}"
         yield f"bpnet predict {run} DATA.csv"
+        yield f"bpnet report {run}"
     elif entry.kind == "cv" and entry.status == "done":
         yield f"bpnet train {shell_path(paths.config)}"
     beside = _beside(entry)

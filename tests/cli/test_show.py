@@ -41,8 +41,11 @@ def test_a_run_is_on_one_screen(trained: Path) -> None:
     parts = ["runs/c-001: done; one network", "t.csv", "2 features", "-> c (2 classes: x, y)"]
     parts += ["3 epochs", "adam", "all epochs done", "val_loss", "loss of a constant", "seed 0"]
     assert said.lacks(*parts) == []
-    commands = [line.split("bpnet ")[1].split() for line in lines if " bpnet " in line][-2:]
-    assert commands == [["eval", "runs/c-001"], ["predict", "runs/c-001", "DATA.csv"]]
+    commands = [line.split("bpnet ")[1].split() for line in lines if " bpnet " in line][-3:]
+    assert commands == [
+        *(["eval", "runs/c-001"], ["predict", "runs/c-001", "DATA.csv"]),
+        ["report", "runs/c-001"],
+    ]
     assert bpnet(*commands[0], cwd=trained).code == 0
 
 
@@ -226,3 +229,13 @@ def test_what_is_no_run_is_refused(path: str, parts: list[str], trained: Path) -
     said = bpnet("show", path, cwd=trained)
     assert (said.code, said.out) == (5, "")
     assert said.lacks(*parts) == []
+
+
+def test_baselines_that_the_run_has_saved_are_beside_its_scores(trained: Path) -> None:
+    path = trained / "runs/c-001/metrics.json"
+    content = json.loads(path.read_text())
+    content["baselines"] = {"a majority": {"test": {"accuracy": 0.4321}}, "damaged": 3}
+    path.write_text(json.dumps(content))
+    lines = bpnet("show", "runs/c-001", cwd=trained).out.splitlines()
+    assert next(line for line in lines if line.startswith("accuracy")).endswith("0.4321")
+    assert any(line.endswith("a majority") for line in lines)

@@ -14,6 +14,7 @@ bpnet plot runs/iris-001 confusion -o confusion.png
 bpnet plot runs/iris-001 roc -o roc.html
 bpnet plot runs/iris-001 loss-surface --weight 'layers.0.weight[0,3]'
 bpnet plot runs/iris-001 decision --column petal_length --column sepal_width
+bpnet plot runs/iris-001 decision --animate -o decision.gif
 bpnet plot runs/iris-001 runs/iris-002 curves -o both.pdf
 """
 
@@ -52,6 +53,9 @@ def plot(
             help="Draw decision over this column and another; by default the most important.",
         ),
     ] = None,
+    animate: Annotated[
+        bool, typer.Option("--animate", help="Show decision at each of training.snapshots.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw a figure of a run as a picture or a page.
@@ -71,14 +75,14 @@ def plot(
 
         if output is not None:
             check_output(str(output), "")
-            check_suffix(output)
+            check_suffix(output, animated=animate)
         draws = output is not None or not as_json
         if draws:
             vl_convert()  # before the figure is made, which may take a while
-        figure = make_figure(runs, kind, weights, columns)
+        figure = make_figure(runs, kind, weights, columns, animate=animate)
         path = output
         if draws:
-            path = path or plots_folder(runs) / f"{kind}.svg"
+            path = path or plots_folder(runs) / f"{kind}{'.html' if animate else '.svg'}"
             write_bytes(path, plot_content(figure, path, ", ".join(run.name for run in runs)))
         if as_json:
             console.print_json(plot_data(figure, path))

@@ -37,9 +37,9 @@ def missing_package(package: str) -> UsageError:
     )
 
 
-def picture(figure: Figure, suffix: str) -> bytes:
-    """Return a figure as .svg, .png or .pdf, on white."""
-    return _PICTURES[suffix](_document(figure))
+def picture(figure: Figure, suffix: str, scale: float = SCALE) -> bytes:
+    """Return a figure as .svg, .png or .pdf, on white; a PNG has `scale` pixels for each."""
+    return _PICTURES[suffix](_document(figure), scale)
 
 
 def page_svg(panel: Panel) -> str:
@@ -79,9 +79,9 @@ def _text(spec: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     return json_text({"$schema": SCHEMA, **spec, "config": config})
 
 
-_PICTURES: Mapping[str, Callable[[str], bytes]] = {
-    ".svg": lambda spec: _library().vegalite_to_svg(spec).encode(),
-    ".png": lambda spec: _library().vegalite_to_png(spec, scale=SCALE),
-    ".pdf": lambda spec: _library().vegalite_to_pdf(spec),
+_PICTURES: Mapping[str, Callable[[str, float], bytes]] = {
+    ".svg": lambda spec, _: _library().vegalite_to_svg(spec).encode(),
+    ".png": lambda spec, scale: _library().vegalite_to_png(spec, scale=scale),
+    ".pdf": lambda spec, _: _library().vegalite_to_pdf(spec),
 }
 SUFFIXES: Sequence[str] = tuple(_PICTURES)

@@ -5,21 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.errors import UsageError
+from bpnet.figures.animation import gif
 from bpnet.figures.drawing import SUFFIXES, picture
 from bpnet.figures.figure import Figure
 
-HTML = ".html"
+HTML, GIF = ".html", ".gif"
 
 
-def check_suffix(path: Path) -> None:
+def check_suffix(path: Path, *, animated: bool) -> None:
     """Raise UsageError if figures are not written into files with this ending."""
-    if path.suffix.lower() not in (*SUFFIXES, HTML):
-        endings = ", ".join((*SUFFIXES, HTML))
-        raise UsageError(f"{path}: the ending must be one of {endings}; give -o FILE{SUFFIXES[0]}")
+    suffixes = (HTML, GIF) if animated else (*SUFFIXES, HTML)
+    if path.suffix.lower() not in suffixes:
+        what = " of an animation" if animated else ""
+        hint = "; --animate makes one" if path.suffix.lower() == GIF else ""
+        raise UsageError(
+            f"{path}: the ending{what} must be one of {', '.join(suffixes)}{hint}; "
+            f"give -o FILE{suffixes[0]}"
+        )
 
 
 def plot_content(figure: Figure, path: Path, run: str) -> bytes:
     """Return the content of a file with the figure, by the file's ending."""
+    if path.suffix.lower() == GIF:
+        return gif(figure)
     if path.suffix.lower() != HTML:
         return picture(figure, path.suffix.lower())
     from bpnet.reports.page.page import PageMaker, figure_page  # deferred: only for a page

@@ -90,6 +90,12 @@ def _one_column(run: FiguredRun) -> str | None:
     return _no_model(run)
 
 
+def _decision(run: FiguredRun) -> Figure:
+    if not run.animate:
+        return run.columns.decision_figure(run.map_columns)
+    return run.columns.decision_animation(run.map_columns, Snapshots(run.paths.snapshots))
+
+
 def _confusion(run: FiguredRun) -> Figure:
     assert isinstance(run.predicted, PredictedClasses)
     return confusion_figure(run.predicted)
@@ -174,7 +180,7 @@ KINDS = {
             "decision",
             "what it predicts over two columns",
             _one_column,
-            lambda run: run.columns.decision_figure(run.map_columns),
+            _decision,
         ),
         FigureKind(
             "replicas",

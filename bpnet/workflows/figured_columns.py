@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from threadpoolctl import threadpool_limits
 
 from bpnet.errors import UsageError
+from bpnet.figures.animation import animated
 from bpnet.figures.decision import SIDE, decision_figure
 from bpnet.figures.figure import Figure
 from bpnet.figures.inspection import dependence_figure, importance_figure
 from bpnet.inspection.decision import decision_map
 from bpnet.inspection.importance import Importance
+from bpnet.inspection.predictor import Predictor
 from bpnet.messages import counted, did_you_mean, quoted_list
+from bpnet.models.checkpoint_model import model_of
 from bpnet.models.ensemble import Ensemble
 from bpnet.runs.directory import RunPaths
+from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.inspect_run import (
     Asked,
     dependence_of,
@@ -23,6 +27,8 @@ from bpnet.workflows.inspect_run import (
 )
 from bpnet.workflows.inspected_rows import choose_inspected_rows
 
+MOST_FRAMES, FRAME_SIDE = 40, 20
+"""Frames of an animation, and values of a number or a date in each."""
 WORK = 2e10
 """Multiplications that these figures take at most, about: a tenth of those of `bpnet eval`."""
 
@@ -65,6 +71,43 @@ class ColumnFigures:
 
         Raises UsageError if the model does not read them.
         """
+        x, y = self._map_columns(columns)
+        return self._decision(self.asked.predictor, x, y, SIDE, self.notes)
+
+    def decision_animation(self, columns: Sequence[str] | None, snapshots: Snapshots) -> Figure:
+        """Return the map with a frame for each snapshot of the training.
+
+        Raises UsageError if the model does not read the columns, or the run has no snapshots.
+        """
+        epochs = snapshots.epochs()
+        if len(epochs) < 2:
+            raise UsageError(
+                f"{snapshots.folder.parent}: --animate needs snapshots of the training, which "
+                "this run has not kept: train with --set training.snapshots=30"
+            )
+        if len(epochs) > MOST_FRAMES:
+            epochs = [
+                epochs[k * (len(epochs) - 1) // (MOST_FRAMES - 1)] for k in range(MOST_FRAMES)
+            ]
+        x, y = self._map_columns(columns)
+        notes = [*self.notes, "the networks are those of the training, before any calibration"]
+        frames = []
+        for epoch in epochs:
+            model = model_of(snapshots.read(epoch)["model"], snapshots.path(epoch))
+            predictor = Predictor(Ensemble([model]), self.asked.predictor.rows)
+            frames.append(self._decision(predictor, x, y, FRAME_SIDE, notes))
+        return animated(frames, epochs)
+
+    def _decision(
+        self, predictor: Predictor, x: str, y: str, side: int, notes: Sequence[str]
+    ) -> Figure:
+        with threadpool_limits(1, "blas"):
+            drawn = decision_map(predictor, x, y, side)
+        target = predictor.model.description.target
+        return decision_figure(drawn, target, self.asked.true, notes)
+
+    def _map_columns(self, columns: Sequence[str] | None) -> tuple[str, str]:
+        """Return the columns of a map; raises UsageError."""
         features = list(self.asked.predictor.rows.cells)
         names = list(columns or self._two_columns(features))
         for name in names:
@@ -78,10 +121,7 @@ class ColumnFigures:
                 f"a decision map is over two columns, not {counted(len(set(names)), 'column')}; "
                 "give --column twice"
             )
-        with threadpool_limits(1, "blas"):
-            drawn = decision_map(self.asked.predictor, names[0], names[1], SIDE)
-        target = self.asked.predictor.model.description.target
-        return decision_figure(drawn, target, self.asked.true, self.notes)
+        return names[0], names[1]
 
     def _two_columns(self, features: Sequence[str]) -> list[str]:
         """Return the two most important columns, those with a number on the axis first."""

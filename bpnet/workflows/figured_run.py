@@ -33,11 +33,15 @@ class FiguredRun:
         weights: Sequence[str] | None = None,
         map_columns: Sequence[str] | None = None,
         share: float = 1.0,
+        *,
+        animate: bool = False,
     ) -> None:
         self.weights = weights
         """The names of the weights of a loss surface; None for those that moved most."""
         self.map_columns = map_columns
         """The columns of a decision map; None for the most important ones."""
+        self.animate = animate
+        """Whether the decision map has a frame for each snapshot."""
         self.share = share
         self._problem: BpnetError | None = None
         self.paths: RunPaths = open_run(path)

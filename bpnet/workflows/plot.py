@@ -18,10 +18,13 @@ def plot(
     kind: str,
     weights: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
+    *,
+    animate: bool = False,
 ) -> Figure:
     """Return a figure of a kind; that of several runs is their curves.
 
-    `weights` names those that a loss surface is drawn over, `columns` those of a decision map.
+    `weights` names those that a loss surface is drawn over, `columns` those of a decision map,
+    which with `animate` has a frame for each snapshot of the training.
 
     Raises
     ------
@@ -39,7 +42,9 @@ def plot(
         raise UsageError(f"--weight is for the figure loss-surface, not for {kind}; leave it out")
     if columns and kind != "decision":
         raise UsageError(f"--column is for the figure decision, not for {kind}; leave it out")
-    opened = [FiguredRun(run, weights, columns) for run in runs]
+    if animate and kind != "decision":
+        raise UsageError(f"--animate is for the figure decision, not for {kind}; leave it out")
+    opened = [FiguredRun(run, weights, columns, animate=animate) for run in runs]
     if len(opened) > 1:
         if kind != "curves":
             raise UsageError(

@@ -10,12 +10,13 @@ from typing import Any
 
 from bpnet import __version__
 from bpnet.figures.drawing import (
+    finite,
     page_library,
     page_spec,
     page_svg,
     vl_convert,
 )
-from bpnet.figures.figure import Cell, Figure
+from bpnet.figures.figure import MOVING, Cell, Figure
 from bpnet.figures.vega import CONFIG
 from bpnet.reports.page.template import environment, markup, part, policy
 from bpnet.reports.text import rounded
@@ -85,14 +86,19 @@ class PageMaker:
     def html(self, page: Page) -> str:
         """Return the page as HTML."""
         specs: list[dict[str, Any]] = []
+        frames: list[dict[str, Any]] = []
 
         def drawn(figure: Figure, place: str) -> dict[str, Any]:
             panels = []
             for panel in figure.panels:
                 # text in an SVG is escaped by the library that draws it
                 svg = markup(page_svg(panel))
-                panels.append({"number": len(specs), "svg": svg})
-                specs.append(page_spec(panel))
+                panels.append({"number": len(specs), "svg": svg, "frames": figure.frames})
+                spec = page_spec(panel)
+                if figure.frames is not None:
+                    values = [list(each) for each in figure.frames.values]
+                    frames.append({"panel": len(specs), "name": MOVING, "values": finite(values)})
+                specs.append(spec)
             return {"figure": figure, "panels": panels, "id": f"{place}{figure.kind}"}
 
         content = {
@@ -114,8 +120,8 @@ class PageMaker:
         script = part("script.js")
         text: str = self._environment.get_template("page.html").render(
             page=content,
-            specs={"config": CONFIG, "panels": specs} if specs else None,
-            policy=policy(library, script),
+            specs={"config": CONFIG, "panels": specs, "frames": frames} if specs else None,
+            policy=policy,
             version=__version__,
             library=markup(library),
             script=markup(script),

@@ -3,7 +3,7 @@
   // a panel is drawn again for the pointer when it comes into view; until then its picture is there
   const source = document.getElementById("panels");
   if (source && window.vegaEmbed) {
-    const { config, panels } = JSON.parse(source.textContent);
+    const { config, panels, frames } = JSON.parse(source.textContent);
     const options = {
       config,
       ast: true, // expressions are interpreted: the page allows no eval
@@ -13,12 +13,44 @@
       logLevel: 1, // errors
       tooltip: { disableDefaultStyle: true },
     };
+    // a slider gives the panel the data of each frame
+    const animate = (number, view) => {
+      const moving = frames.find((one) => String(one.panel) === number);
+      const controls = document.querySelector(`.frames[data-panel="${number}"]`);
+      if (!moving || !controls) return;
+      const [slider, button] = ["input", "button"].map((name) => controls.querySelector(name));
+      const numbers = slider.dataset.numbers.split(" ");
+      const show = () => {
+        controls.querySelector("output").textContent = numbers[slider.value];
+        view.data(moving.name, moving.values[slider.value]).runAsync();
+      };
+      let timer = null;
+      const stop = () => {
+        clearInterval(timer);
+        timer = null;
+        button.textContent = "play";
+      };
+      slider.addEventListener("input", () => { stop(); show(); });
+      button.addEventListener("click", () => {
+        if (timer) { stop(); return; }
+        button.textContent = "stop";
+        if (slider.value === slider.max) slider.value = 0;
+        show();
+        timer = setInterval(() => {
+          slider.value = Number(slider.value) + 1;
+          show();
+          if (slider.value === slider.max) stop();
+        }, 250);
+      });
+      controls.hidden = false;
+    };
     const draw = async (panel) => {
       const live = document.createElement("div");
       live.className = "live waiting";
       panel.append(live);
       try {
-        await window.vegaEmbed(live, panels[panel.dataset.panel], options);
+        const { view } = await window.vegaEmbed(live, panels[panel.dataset.panel], options);
+        animate(panel.dataset.panel, view);
         panel.querySelector(".still").remove();
         live.classList.remove("waiting");
         panel.dataset.drawn = "yes";

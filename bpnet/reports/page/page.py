@@ -121,7 +121,7 @@ class PageMaker:
         text: str = self._environment.get_template("page.html").render(
             page=content,
             specs={"config": CONFIG, "panels": specs, "frames": frames} if specs else None,
-            policy=policy,
+            policy=policy(library, script),
             version=__version__,
             library=markup(library),
             script=markup(script),

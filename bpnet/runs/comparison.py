@@ -141,11 +141,11 @@ def _compare_models(found: RunComparison, run: RunPaths, again: RunPaths, folder
     name = str(folder / "model.json")
     if not _in_either(run, again, name, found):
         return
-    own, other = ({**files.read_json(one.folder / name)} for one in (run, again))
-    for key in _NOT_COMPARED:
-        own.pop(key, None)
-        other.pop(key, None)
-    _compare_json(found, name, own, other)
+    contents = [files.read_json(one.folder / name) for one in (run, again)]
+    for content in contents:
+        for key in _NOT_COMPARED if isinstance(content, dict) else ():  # else it is damaged
+            content.pop(key, None)
+    _compare_json(found, name, *contents)
     name = str(folder / "weights.safetensors")
     if not _in_either(run, again, name, found):
         return

@@ -301,6 +301,11 @@ def test_a_changed_file_is_found(run: Path, name: str, old: str, new: str) -> No
     assert name in result.differences[0]
 
 
+def test_a_model_that_is_no_object_differs(run: Path) -> None:
+    (run / "model" / "model.json").write_text("null")
+    assert verified(run).differences[0].startswith("model/model.json differs: None in the run")
+
+
 def test_a_missing_log_is_found(run: Path) -> None:
     (run / "metrics.csv").unlink()
     assert verified(run).differences == ["metrics.csv is only in the repetition"]

@@ -37,11 +37,11 @@ def rows_text(inspection: "Inspection") -> str:
     """Return what rows were looked at, in words."""
     count = counted(inspection.rows, "row")
     if inspection.of_rows > inspection.rows:
-        count = f"{inspection.rows:,} of {counted(inspection.of_rows, 'row')}, drawn by the seed"
+        count = f"{inspection.rows:,} of {counted(inspection.of_rows, 'row')}"
     return {
         "test": f"the run's test part, {count}",
-        "out_of_fold": f"out of fold, {count}: each predicted by networks that held it out",
-        "validation": f"the run's validation part, {count}, which chose the epoch, too",
+        "out_of_fold": f"out of fold, {count}",
+        "validation": f"the run's validation part, {count}",
         "table": f"{inspection.table.name}, {count}",
     }[inspection.rows_of]
 
@@ -72,10 +72,10 @@ def _dependence_data(dependence: "PartialDependence") -> dict[str, Any]:
 
 def _importance_lines(inspection: "Inspection", importance: "Importance") -> Iterator[str]:
     change = change_title(importance)
-    yield f"What the model relies on ({rows_text(inspection)})"
+    yield f"What the model relies on: {rows_text(inspection)}"
     yield (
         f"{importance.score_title} {score_text(importance.score_value)}; its {change.split()[0]} "
-        f"when a column's cells are shuffled, the mean of {counted(importance.shuffles, 'shuffle')}"
+        f"with a column's cells shuffled, mean of {counted(importance.shuffles, 'shuffle')}"
     )
     yield ""
     lines, hidden = _shown(importance)
@@ -86,6 +86,12 @@ def _importance_lines(inspection: "Inspection", importance: "Importance") -> Ite
         largest = max(abs(each.value) for each in hidden)
         yield f"and {counted(len(hidden), 'column')} of at most {_short(largest)} (all: --json)"
     yield ""
+    if inspection.rows < inspection.of_rows:
+        yield f"{inspection.rows:,} of {inspection.of_rows:,} rows: drawn by the run's seed"
+    if inspection.rows_of == "out_of_fold":
+        yield "out of fold: each row is predicted by the networks that held it out"
+    elif inspection.rows_of == "validation":
+        yield "the validation rows chose the epoch, too: elsewhere it predicts a little worse"
     yield from importance_notes(importance)
 
 
@@ -132,17 +138,11 @@ def importance_notes(importance: "Importance") -> Iterator[str]:
     """Yield what follows from the importance of columns, a sentence a line."""
     ranked = importance.ranked
     if any(each.low is not None for each in ranked):
-        yield (
-            "95 % interval: paired bootstrap of the rows; ± shuffles: the standard error of the "
-            "mean over shuffles"
-        )
+        yield ("95 % interval: over rows, by a paired bootstrap; ±: standard error over shuffles")
     if importance.weighted:
         yield "rows count by their weights in training"
     if importance.groups:
-        yield (
-            "columns that tell of each other (rank correlation or the like of 0.7 or more) are "
-            "shuffled together, too: what they share shows only then"
-        )
+        yield ("columns associated by 0.7 or more are shuffled together, too, for what they share")
     if any(each.value > 0 and importance.stands_out(each) for each in ranked):
         yield from _nearly_all(importance)
     elif ranked:

@@ -30,7 +30,7 @@ from bpnet.workflows.inspected_rows import choose_inspected_rows
 MOST_FRAMES, FRAME_SIDE = 40, 20
 """Frames of an animation, and values of a number or a date in each."""
 WORK = 2e10
-"""Multiplications that these figures take at most, about: a tenth of those of `bpnet eval`."""
+"""Multiplications that these figures take at most, about: a fifth of those of `bpnet eval`."""
 
 _ROWS = {
     "test": "test rows",

@@ -10,7 +10,7 @@ from command_line import bpnet
 def test_the_table_follows_the_scores(trained: Path) -> None:
     said = bpnet("eval", "runs/c-001", "--importance", "--no-baselines", cwd=trained)
     assert (said.code, said.err) == (0, "")
-    scores, _, asked = said.out.partition("\n\nWhat the model relies on (the run's test part, ")
+    scores, _, asked = said.out.partition("\n\nWhat the model relies on: the run's test part, ")
     assert "95 % interval" in scores
     assert re.search(r"^ +(rise|fall) of .* 95 % interval +± shuffles$", asked, re.MULTILINE)
     again = bpnet("eval", "runs/c-001", "--importance", "--no-baselines", cwd=trained)
@@ -49,7 +49,7 @@ def test_without_test_rows_there_are_no_scores_but_validation_rows(here: Path) -
     assert bpnet("eval", "runs/c-001", cwd=here).code == 4
     said = bpnet("eval", "runs/c-001", "--importance", cwd=here)
     assert said.code == 0
-    assert said.out.startswith("What the model relies on (the run's validation part, ")
+    assert said.out.startswith("What the model relies on: the run's validation part, ")
     assert "no scores" in said.err
     data = json.loads(bpnet("eval", "runs/c-001", "--importance", "--json", cwd=here).out)
     assert set(data) == {"run", "inspected", "importance", "partial_dependence"}

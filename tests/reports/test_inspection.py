@@ -107,14 +107,19 @@ def test_it_fits_80_columns_whatever_the_names_are() -> None:
 
 def test_the_rows_are_named() -> None:
     found = importance(shuffled("a", 0.3))
-    firsts = {
-        part: next(inspection_lines(inspection(found, rows_of=part, of_rows=1000)))
+    shown = {
+        part: list(inspection_lines(inspection(found, rows_of=part, of_rows=1000)))
         for part in ("test", "out_of_fold", "validation", "table")
     }
-    assert "the run's test part, 100 of 1,000 rows, drawn by the seed" in firsts["test"]
-    assert "each predicted by networks that held it out" in firsts["out_of_fold"]
-    assert "which chose the epoch, too" in firsts["validation"]
-    assert "t.csv, 100 of 1,000 rows" in firsts["table"]
+    drawn = "100 of 1,000 rows"
+    assert shown["test"][0] == f"What the model relies on: the run's test part, {drawn}"
+    assert shown["out_of_fold"][0] == f"What the model relies on: out of fold, {drawn}"
+    assert shown["table"][0] == f"What the model relies on: t.csv, {drawn}"
+    assert "each row is predicted by the networks that held it out" in "".join(shown["out_of_fold"])
+    assert "validation rows chose the epoch, too" in "".join(shown["validation"])
+    for lines_ in shown.values():
+        assert "100 of 1,000 rows: drawn by the run's seed" in lines_
+        assert max(map(display_width, lines_[:5])) <= 80
 
 
 def dependence(outputs: int, **changes: Any) -> PartialDependence:

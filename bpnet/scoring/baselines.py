@@ -111,6 +111,8 @@ def _logistic(
     with warnings.catch_warnings(record=True) as caught:
         # else Python reports the same warning only once
         warnings.simplefilter("always", ConvergenceWarning)
+        # scikit-learn takes many classes of few rows for numbers
+        warnings.filterwarnings("ignore", "The number of unique classes")
         model.fit(x, y, sample_weight=w)
     probabilities = np.zeros((len(x_eval), classes))
     probabilities[:, occurring] = model.predict_proba(x_eval)

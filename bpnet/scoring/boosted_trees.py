@@ -51,21 +51,25 @@ class TreePlan:
         return min(LEARNING_RATE * ROUNDS / self.rounds, _FASTEST_RATE)
 
 
-def plan_trees(columns: int, outputs: int, predicted_rows: int) -> TreePlan | None:
+def plan_trees(
+    columns: int, outputs: int, predicted_rows: int, share: float = 1.0
+) -> TreePlan | None:
     """Return the rounds and rows for a table; None where the fewest rounds would take too long.
 
-    Each round has a tree for each of the outputs: one of two classes, of more one for each.
+    Each round has a tree for each of the outputs: one of two classes, of more one for each. Of
+    several fits each has a `share` of the time.
     """
     rounds = min(
         ROUNDS,
-        _TREE_COLUMNS // (columns * outputs),
-        _PREDICTED_TREES // (max(predicted_rows, 1) * outputs),
+        int(share * _TREE_COLUMNS / (columns * outputs)),
+        int(share * _PREDICTED_TREES / (max(predicted_rows, 1) * outputs)),
     )
     rounds = max(rounds, _FEWEST_ROUNDS)
     work = rounds * outputs * columns
-    if work > _MOST_TREE_COLUMNS or rounds * outputs * predicted_rows > 2 * _PREDICTED_TREES:
+    predicted = rounds * outputs * predicted_rows
+    if work > share * _MOST_TREE_COLUMNS or predicted > share * 2 * _PREDICTED_TREES:
         return None
-    return TreePlan(rounds, max(_ROW_TREE_COLUMNS // work, _FEWEST_ROWS))
+    return TreePlan(rounds, max(int(share * _ROW_TREE_COLUMNS / work), _FEWEST_ROWS))
 
 
 def outputs_of(task: Task, y: np.ndarray) -> int:
@@ -86,16 +90,17 @@ def fit_boosted_trees(
     classes: int | None = None,
     *,
     seed: int,
+    share: float = 1.0,
 ) -> Baseline | None:
     """Fit boosted trees to plain inputs (M, F) with weights (M,), and predict inputs (N, F).
 
     Targets and predictions are shaped as those of `fit_baselines`, and rows of weight 0 are left
     out. Labels and quantities have trees of their own each. It is None where it would take too
-    long; fewer rounds or rows than usual are noted.
+    long, for a fit that has a `share` of the time; fewer rounds or rows than usual are noted.
     """
     weights = np.ones(len(y_train)) if weights_train is None else weights_train.astype(np.float64)
     used = np.flatnonzero(weights > 0)
-    plan = plan_trees(x_train.shape[1], outputs_of(task, y_train[used]), len(x_eval))
+    plan = plan_trees(x_train.shape[1], outputs_of(task, y_train[used]), len(x_eval), share)
     if plan is None:
         return None
     notes = [] if plan.rounds == ROUNDS else [f"{plan.rounds} rounds in place of {ROUNDS}"]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # imports scikit-learn, which takes a second
 
 _MAX_TRAINING_ROWS, _FEWEST_TRAINING_ROWS = 200_000, 1000
 """Training rows of all folds together that baselines are fitted to, and of each fold."""
+_EVALUATIONS = 5
+"""The boosted trees of all folds together take as long as those of so many evaluations at most."""
 
 
 class BaselineFold(NamedTuple):
@@ -67,6 +69,7 @@ class CVBaselines:
 def score_baselines(table: Table, folds: Sequence[BaselineFold]) -> CVBaselines:
     """Fit and score the baselines of each fold, with the weights of its rows."""
     # deferred: imports scikit-learn
+    from bpnet.scoring.boosted_trees import BOOSTED_TREES
     from bpnet.scoring.comparison import verdict
     from bpnet.scoring.fold_comparison import ComparedFold, compare_folds
 
@@ -82,7 +85,9 @@ def score_baselines(table: Table, folds: Sequence[BaselineFold]) -> CVBaselines:
             )
             rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.intp)]
         truth, unit = _truth(fold)
-        baselines = _fitted(table, fold, rows, unit)
+        baselines = _fitted(table, fold, rows, unit, min(1.0, _EVALUATIONS / len(folds)))
+        if all(one.name != BOOSTED_TREES for one in baselines):
+            notes["no boosted trees: they would take too long for this table"] = None
         notes |= dict.fromkeys(f"{one.name}: {one.note}" for one in baselines if one.note)
         network = fold.predictions.predicted
         compared.append(ComparedFold(fold.result, truth, network / unit, baselines))
@@ -146,7 +151,9 @@ def _truth(fold: BaselineFold) -> "tuple[Truth, float]":
     return Truth(task, values if unit == 1 else values / unit, weights), unit
 
 
-def _fitted(table: Table, fold: BaselineFold, rows: Indices, unit: float) -> "list[Baseline]":
+def _fitted(
+    table: Table, fold: BaselineFold, rows: Indices, unit: float, share: float
+) -> "list[Baseline]":
     """Return the baselines, fitted to some training rows, which predict the rows of the fold."""
     # deferred: imports scikit-learn
     from bpnet.scoring.baselines import fit_baselines
@@ -173,6 +180,7 @@ def _fitted(table: Table, fold: BaselineFold, rows: Indices, unit: float) -> "li
         plain[0].categorical,
         classes,
         seed=fold.result.seed,
+        share=share,
     )
     return baselines if trees is None else [*baselines, trees]
 

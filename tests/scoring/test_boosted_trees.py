@@ -140,15 +140,15 @@ def test_they_are_left_out_where_they_would_take_too_long():
     assert fit_boosted_trees("regression", x, y, None, x, np.zeros(300_000, bool), seed=0) is None
 
 
-@given(st.integers(1, 10**6), st.integers(1, 1000), st.integers(0, 10**8))
-def test_their_work_is_bounded(columns, outputs, rows):
-    plan = plan_trees(columns, outputs, rows)
+@given(st.integers(1, 10**6), st.integers(1, 1000), st.integers(0, 10**8), st.floats(0.001, 1))
+def test_their_work_is_bounded(columns, outputs, rows, share):
+    plan = plan_trees(columns, outputs, rows, share)
     if plan is not None:
         trees = plan.rounds * outputs
         assert 10 <= plan.rounds <= 100
-        assert trees * columns <= 200_000
-        assert trees * columns * plan.rows <= 1_000_000_000
-        assert trees * rows <= 600_000_000
+        assert trees * columns <= 200_000 * share
+        assert trees * columns * plan.rows <= max(1e9 * share, 1000 * trees * columns)
+        assert trees * rows <= 600_000_000 * share
         assert 0.1 <= plan.learning_rate <= 0.3
 
 

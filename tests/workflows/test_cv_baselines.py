@@ -161,6 +161,14 @@ def test_many_rows_are_thinned_out_and_this_is_noted(tmp_path, monkeypatch):
     assert "rows are too many for them" in found.notes[0]
 
 
+def test_boosted_trees_that_take_too_long_are_left_out(tmp_path, monkeypatch):
+    write_table(tmp_path)
+    monkeypatch.setattr(cv_baselines, "_EVALUATIONS", 1e-6)
+    found = validated(tmp_path, folds=2).baselines
+    assert list(found.estimates) == ["the majority class", "logistic regression"]
+    assert found.notes == ["no boosted trees: they would take too long for this table"]
+
+
 def test_an_interruption_leaves_the_run_complete(tmp_path, monkeypatch):
     write_table(tmp_path)
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from labeled_runs import invoked
 from sklearn.metrics import confusion_matrix, f1_score, matthews_corrcoef
-from workflow_runs import predicted, read_csv, read_json, train_text, write_csv
+from workflow_runs import Watcher, predicted, read_csv, read_json, train_text, write_csv
 
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.models.run_model import open_run_model
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.thresholds import ThresholdOptions
+from bpnet.workflows.verify import verify
 
 CONFIG = """\
 dataset: {path: t.csv, target: y, split: {validation: 0.3, test: 0.3}}
@@ -123,6 +124,11 @@ def test_a_kept_threshold_decides_until_it_is_undone(trained, run):
     assert evaluate(copied, str(table), resamples=20).thresholds == {"ill": 0.2}
     evaluate(run, None, threshold=asked("0.5", save=True), resamples=20)
     assert path.read_bytes() == before
+
+
+def test_a_run_with_a_threshold_is_verified(run):
+    evaluate(run, None, threshold=asked("0.2", save=True), resamples=20)
+    assert not verify(run, command=["bpnet"], watcher=Watcher()).differences
 
 
 def test_costs_are_those_of_the_rows(trained, run):

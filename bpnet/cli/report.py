@@ -61,8 +61,8 @@ def write_report(runs: list[Path], output: Path | None) -> tuple[Path, list[str]
     from bpnet.runs.files import write_text
     from bpnet.workflows.report import report as make_report
 
-    maker = PageMaker()
-    made = make_report(runs)
     path = output or (Path() if len(runs) > 1 else runs[0]) / "report.html"
-    write_text(path, maker.html(report_page(made)))
+    with PageMaker() as maker:
+        made = make_report(runs)
+        write_text(path, maker.html(report_page(made)))
     return path, report_warnings(made)

@@ -4,15 +4,26 @@ The only importer of vl-convert, which is an optional package.
 """
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType, TracebackType
+from typing import Any, Self
 
 from bpnet.errors import UsageError
 from bpnet.figures.figure import Figure, Panel
 from bpnet.figures.vega import CONFIG, SCHEMA, still
 from bpnet.runs.files import json_text
 
+_APART = """
+import json, sys, vl_convert
+library = vl_convert.javascript_bundle() if sys.argv[1:] else ""
+vl_convert.vegalite_to_svg({"mark": "point", "data": {"values": []}})
+svgs = [vl_convert.vegalite_to_svg(spec) for spec in json.load(sys.stdin)]
+json.dump([svgs, library], sys.stdout)
+"""
+"""What the processes of a page's drawing run: the first drawing is a slow one."""
 WIDTH = 640
 """Width of a panel in pixels; in a page it is as wide as there is room."""
 SCALE = 2
@@ -42,22 +53,60 @@ def picture(figure: Figure, suffix: str, scale: float = SCALE) -> bytes:
     return _PICTURES[suffix](_document(figure), scale)
 
 
-def page_svg(panel: Panel) -> str:
-    """Return a panel as SVG in the colors of the page around it."""
-    svg: str = _library().vegalite_to_svg(_text({**still(panel), "width": WIDTH}, CONFIG))
-    return svg
+class PageDrawing:
+    """The drawings of a page: panels as SVG, and the JavaScript of the library.
+
+    Two processes draw: the library takes a second to make and half a second to get ready, in which
+    Python cannot go on beside it. Enter the drawing for as long as it is needed.
+    """
+
+    def __enter__(self) -> Self:
+        vl_convert()
+        self._processes = [
+            subprocess.Popen(  # noqa: S603 (it runs the text below)
+                [sys.executable, "-c", _APART, *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            for words in (["library"], [])
+        ]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in self._processes:
+            process.kill()
+            process.communicate()
+
+    def finish(self, panels: Sequence[Panel]) -> tuple[list[str], str]:
+        """Return the panels as SVG in the colors of the page around them, and the library."""
+        specs = [_text({**still(panel), "width": WIDTH}, CONFIG) for panel in panels]
+        half = len(specs) // 2
+        with ThreadPoolExecutor(len(self._processes)) as threads:
+            (first, library), (others, _) = threads.map(
+                _answer, self._processes, (specs[:half], specs[half:])
+            )
+        return first + others, library or _library().javascript_bundle()
+
+
+def _answer(process: "subprocess.Popen[bytes]", specs: Sequence[str]) -> tuple[list[str], str]:
+    """Return the SVG of specifications that a process has drawn, and its library if it made it."""
+    output, _ = process.communicate(json.dumps(specs).encode())
+    if process.returncode:  # it was killed, say
+        return [_library().vegalite_to_svg(spec) for spec in specs], ""
+    svgs, library = json.loads(output)
+    return svgs, library
 
 
 def page_spec(panel: Panel) -> dict[str, Any]:
     """Return a panel for the page's script, as wide as its place; CONFIG is for all of them."""
     spec: dict[str, Any] = finite({"$schema": SCHEMA, **panel, "width": "container"})
     return spec
-
-
-def page_library() -> str:
-    """Return the JavaScript of the library, which a page needs once."""
-    bundle: str = _library().javascript_bundle()
-    return bundle
 
 
 def finite(value: Any) -> Any:

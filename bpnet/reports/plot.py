@@ -32,7 +32,8 @@ def plot_content(figure: Figure, path: Path, run: str) -> bytes:
         return picture(figure, path.suffix.lower())
     from bpnet.reports.page.page import PageMaker, figure_page  # deferred: only for a page
 
-    return PageMaker().html(figure_page(figure, run)).encode()
+    with PageMaker() as maker:
+        return maker.html(figure_page(figure, run)).encode()
 
 
 def plot_lines(figure: Figure, path: Path) -> Iterator[str]:

@@ -99,8 +99,9 @@ def _report_run(run: FiguredRun) -> RunReport:
         config, task, targets, table = "", None, [], ""
     model, scored = None, None
     try:
-        model = run.model
-        scored = _score(run, warnings)
+        if run.keeps_model:
+            model = run.model
+            scored = _score(run, warnings)
     except (RunError, DataError) as error:
         problems.setdefault(error.problems[0], []).append("scores")
     return RunReport(

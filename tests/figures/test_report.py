@@ -8,6 +8,7 @@ import time
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import ROOT, bpnet
 from figured_runs import HOSTILE, hostile_table, train
@@ -111,6 +112,63 @@ def test_kinds_of_runs(tmp_path: Path, name: str) -> None:
     }
     for part in expected[name]:
         assert part in content.text, part
+
+
+TARGETS = {
+    "labels": "target: [l1, l2], features: [x1, x2, kind, day]}\ntask: multilabel\n",
+    "quantities": "target: [q1, q2], features: [x1, x2, kind, day]}\n",
+    "without_test_rows": "target: q1, features: [x1, kind, day], split: {test: 0}}\npreset: fast\n",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TARGETS)
+def test_labels_and_several_targets_over_dates_and_categories(tmp_path: Path, name: str) -> None:
+    x = np.random.default_rng(0).normal(size=(120, 2))
+    lines = ["x1,x2,kind,day,l1,l2,q1,q2"]
+    for k, (a, b) in enumerate(x.tolist()):
+        day = f"20{10 + k % 9}-0{1 + k % 8}-11"
+        lines.append(f"{a},{b},{'uvw'[k % 3]},{day},{a > 0:d},{a + b > 0:d},{a - b},{100 * b}")
+    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
+    config = tmp_path / f"{name}.yaml"
+    config.write_text(f"dataset: {{path: table.csv, {TARGETS[name]}training: {{epochs: 3}}\n")
+    assert bpnet("train", config, "--runs", tmp_path).code == 0
+    run = tmp_path / f"{name}-001"
+    content, warnings = page_of(run)
+    assert warnings == ""
+    expected = {
+        "labels": ["multilabel of the columns 'l1', 'l2'", "Scores of each label", "ROC curve"],
+        "quantities": ["regression of the columns 'q1', 'q2'", "q2: the residuals have the mean"],
+        "without_test_rows": ["of 120 out-of-fold rows", "out of fold", "Largest errors"],
+    }
+    for part in (*expected[name], "Decision map over", "Partial dependence"):
+        assert part in content.text, part
+    for column in ("kind", "day"):
+        words = ["--column", "x1", "--column", column, "-o", tmp_path / "map.svg"]
+        assert bpnet("plot", run, "decision", *words).code == 0
+
+
+@pytest.mark.slow
+def test_a_page_without_processes_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train("no_rows", tmp_path)
+    page_of(run)
+    first = (run / "report.html").read_bytes()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    page_of(run)
+    assert (run / "report.html").read_bytes() == first
+
+
+@pytest.mark.slow
+def test_a_cross_validation_of_ensembles_keeps_no_model(tmp_path: Path) -> None:
+    words = ["--set", "preset=fast", "--set", "training.epochs=2", "--folds", "2"]
+    said = bpnet("cv", ROOT / "configs/penguins.yaml", *words, "--runs", tmp_path)
+    assert said.code == 0
+    content, warnings = page_of(tmp_path / "penguins-cv-001")
+    assert warnings == ""
+    for part in ("Estimates over the folds", "Confusion matrix", "trains on all rows"):
+        assert part in content.text
 
 
 @pytest.mark.slow
@@ -219,8 +277,6 @@ def test_train_makes_it_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 def test_a_run_of_a_million_rows_in_20_seconds_and_3_megabytes(tmp_path: Path) -> None:
-    import numpy as np
-
     generator = np.random.default_rng(0)
     x = generator.normal(size=(1_000_000, 6))
     y = (x @ generator.normal(size=6) + generator.normal(size=1_000_000) > 0).astype(int)

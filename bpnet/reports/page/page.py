@@ -4,18 +4,13 @@ Whatever its template shows is escaped.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self
 
 from bpnet import __version__
-from bpnet.figures.drawing import (
-    finite,
-    page_library,
-    page_spec,
-    page_svg,
-    vl_convert,
-)
+from bpnet.figures.drawing import PageDrawing, finite, page_spec, vl_convert
 from bpnet.figures.figure import MOVING, Cell, Figure
 from bpnet.figures.vega import CONFIG
 from bpnet.reports.page.template import environment, markup, part, policy
@@ -64,7 +59,7 @@ class Page:
 
 
 class PageMaker:
-    """Makes a page; its library is made in the meantime, which takes a second.
+    """Makes a page; enter it before what the page shows is computed, so that it gets ready.
 
     Raises UsageError if the packages that it needs are not installed.
     """
@@ -75,31 +70,39 @@ class PageMaker:
         vl_convert()
         environment()
 
-    def __init__(self) -> None:
+    def __enter__(self) -> Self:
         self.check()
         self._environment = environment()
         self._environment.filters["cell"] = _cell
         self._environment.tests["number"] = _is_number
-        self._threads = ThreadPoolExecutor(1)
-        self._library = self._threads.submit(page_library)
+        self._drawing = PageDrawing().__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._drawing.__exit__(kind, error, trace)
 
     def html(self, page: Page) -> str:
         """Return the page as HTML."""
-        specs: list[dict[str, Any]] = []
+        every = [*page.figures, *(one for section in page.sections for one in section.figures)]
+        panels = [panel for figure in every for panel in figure.panels]
+        svgs, library = self._drawing.finish(panels)
+        # text in an SVG is escaped by the library that draws it
+        numbered = enumerate(map(markup, svgs))
         frames: list[dict[str, Any]] = []
 
         def drawn(figure: Figure, place: str) -> dict[str, Any]:
-            panels = []
-            for panel in figure.panels:
-                # text in an SVG is escaped by the library that draws it
-                svg = markup(page_svg(panel))
-                panels.append({"number": len(specs), "svg": svg, "frames": figure.frames})
-                spec = page_spec(panel)
+            own = []
+            for k, svg in islice(numbered, len(figure.panels)):
+                own.append({"number": k, "svg": svg, "frames": figure.frames})
                 if figure.frames is not None:
                     values = [list(each) for each in figure.frames.values]
-                    frames.append({"panel": len(specs), "name": MOVING, "values": finite(values)})
-                specs.append(spec)
-            return {"figure": figure, "panels": panels, "id": f"{place}{figure.kind}"}
+                    frames.append({"panel": k, "name": MOVING, "values": finite(values)})
+            return {"figure": figure, "panels": own, "id": f"{place}{figure.kind}"}
 
         content = {
             "title": page.title,
@@ -115,8 +118,7 @@ class PageMaker:
                 for k, section in enumerate(page.sections, start=1)
             ],
         }
-        library = self._library.result() if specs else ""
-        self._threads.shutdown()
+        specs = [page_spec(panel) for panel in panels]
         script = part("script.js")
         text: str = self._environment.get_template("page.html").render(
             page=content,

@@ -4,6 +4,7 @@ The only importer of vl-convert, which is an optional package.
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -91,7 +92,13 @@ class PageDrawing:
             (first, library), (others, _) = threads.map(
                 _answer, self._processes, (specs[:half], specs[half:])
             )
-        return first + others, library or _library().javascript_bundle()
+        svgs = [_own_ids(svg, k) for k, svg in enumerate(first + others)]
+        return svgs, library or _library().javascript_bundle()
+
+
+def _own_ids(svg: str, number: int) -> str:
+    """Return an SVG whose ids no other of the page has, nor what its script draws."""
+    return re.sub(r'(id="|url\(#)(clip|gradient)', rf"\1still{number}-\2", svg)
 
 
 def _answer(process: "subprocess.Popen[bytes]", specs: Sequence[str]) -> tuple[list[str], str]:

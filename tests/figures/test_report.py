@@ -154,10 +154,12 @@ def test_a_page_without_processes_of_its_own(
 ) -> None:
     run = train("no_rows", tmp_path)
     page_of(run)
-    first = (run / "report.html").read_bytes()
+    first = (run / "report.html").read_text()
     monkeypatch.setattr(sys, "executable", "/bin/false")
     page_of(run)
-    assert (run / "report.html").read_bytes() == first
+    second = (run / "report.html").read_text()
+    # each process counts its own ids
+    assert re.sub(r"clip\d+", "clip", second) == re.sub(r"clip\d+", "clip", first)
 
 
 @pytest.mark.slow
@@ -191,7 +193,6 @@ def test_several_runs_of_different_tasks(iris: Path, tmp_path: Path) -> None:
     for part in ("Report of 2 runs", "of different tasks", "Runs and their scores", "Residuals"):
         assert part in content.text
     ids = re.findall(r'id="([^"]+)"', (tmp_path / "both.html").read_text("utf-8"))
-    ids = [name for name in ids if not name.startswith(("gradient", "clip"))]
     assert len(ids) == len(set(ids))
 
 

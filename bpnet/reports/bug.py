@@ -6,7 +6,7 @@ from itertools import groupby
 from bpnet.reports.notation import Notation
 from bpnet.reports.outline import Heading, Line
 from bpnet.reports.tables import shortened, table
-from bpnet.reports.trace import equation_line, title
+from bpnet.reports.trace import equation_line, one_line, title
 from bpnet.tracing.comparison import Difference
 from bpnet.workflows.trace import BugTrace, Trace
 
@@ -42,7 +42,7 @@ def _first(first: Difference, notation: Notation) -> Iterator[Line]:
 
 def _place(difference: Difference) -> str:
     layer = "" if difference.section.layer is None else f"layer {difference.section.layer}, "
-    label = f"{difference.right.label}" or "all rows"
+    label = one_line(difference.right.label) or "all rows"
     return f"{difference.section.phase}, {layer}{label}"
 
 

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
+from bpnet.messages import visible
 from bpnet.reports.notation import Latex, Notation, Words, latex_text, shortened_name
 from bpnet.reports.outline import Heading, Line
 from bpnet.reports.tables import table
 from bpnet.tracing.expressions import Quantity
 from bpnet.tracing.structure import Entry, Number, Remark, Section, Summary
 from bpnet.workflows.trace import BugTrace, Trace
+
+_MOST = 1000
+"""The length up to which a line of a trace is written."""
 
 
 def trace_lines(name: str, traced: Trace, digits: int) -> Iterator[Line]:
@@ -53,7 +57,7 @@ def prefixed_entries(section: Section) -> Iterator[tuple[str, Entry]]:
     label = ""
     for entry in section.entries:
         if isinstance(entry, Remark):
-            yield "", entry
+            yield "", Remark(one_line(entry.text))
             label = ""
         else:
             same = entry.label and entry.label == label
@@ -61,8 +65,14 @@ def prefixed_entries(section: Section) -> Iterator[tuple[str, Entry]]:
             label = entry.label
 
 
+def one_line(text: str) -> str:
+    """Return text of a table on one line, without control characters, and cut if very long."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) < _MOST else f"{line[: _MOST - 1]}…"
+
+
 def _prefix(label: str) -> str:
-    label = " ".join(label.split()) if len(label) < 100 else shortened_name(label)
+    label = one_line(label)
     return "" if not label else f"{label} " if label.endswith("->") else f"{label}: "
 
 
@@ -118,8 +128,7 @@ def _section_words(section: Section, notation: Words, told: set[str]) -> Iterato
 
 def sentence(number: Number, notation: Words, meaning: str | None) -> str:
     """Return a number as a sentence, with what it means where that is given."""
-    label = number.label.removesuffix(" ->")
-    label = " ".join(label.split()) if len(label) < 100 else shortened_name(label)
+    label = one_line(number.label.removesuffix(" ->"))
     place = f"{label}: the" if label else "The"
     named = f"{place} {number.name}" if not number.name.startswith("input ") else f"{place} input"
     explained = f" ({meaning})" if meaning else ""

@@ -47,6 +47,8 @@ from bpnet.tracing.expressions import (
 )
 
 _ZERO = Constant(0.0)
+_LONG = 60
+"""The length up to which a cell is shown."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,14 @@ def encoded_cells(column: EncodedColumn, cells: Column) -> list[Cell]:
     for row, (note, equations) in enumerate(each):
         if column.indicator:
             equations = [*equations, Constant(float(missing[row]))]
-        text = "missing" if missing[row] else texts[row]
+        text = "missing" if missing[row] else _cut(texts[row])
         encoded.append(Cell(column.name, f"{text}{note}", equations))
     return encoded
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of a very long cell."""
+    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 
 _Encoded = tuple[str, list[Expression]]

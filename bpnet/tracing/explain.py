@@ -71,6 +71,8 @@ from bpnet.tracing.update import UpdateEquations
 
 MAX_INPUTS = 24
 """The number of inputs of a row that are shown."""
+_LONG_NAME = 40
+"""The length up to which a name is shown in a label."""
 _FEW = 4
 """Outputs, or parameters, up to which the summary has a column for each."""
 
@@ -175,7 +177,7 @@ def _inputs(subject: Subject, row: int, step: StepTrace) -> Iterator[Entry]:
     for cell in cells:
         single = len(cell.equations) == 1
         if i < MAX_INPUTS and not single:
-            yield Remark(f"{cell.column} = {cell.text}")
+            yield Remark(f"{_short(cell.column)} = {cell.text}")
         for _ in cell.equations:
             if i < MAX_INPUTS:
                 yield Number(
@@ -184,7 +186,7 @@ def _inputs(subject: Subject, row: int, step: StepTrace) -> Iterator[Entry]:
                     equations[i],
                     float(step.layers[0].inputs[row, i]),
                     Place("rows", row=traced.number, unit=i + 1),
-                    f"{cell.column} = {cell.text} ->" if single else names[i],
+                    f"{_short(cell.column)} = {cell.text} ->" if single else _short(names[i]),
                 )
             i += 1
     yield from left_out(max(len(names) - MAX_INPUTS, 0), "inputs", "higher numbers")
@@ -199,7 +201,9 @@ def _targets(subject: Subject, row: int, step: StepTrace) -> Iterator[Entry]:
     if isinstance(target, Classes):
         number = int(traced.targets[0]) + 1
         label = target.classes[number - 1]
-        yield Remark(f"{target.name} = {label}: class {number} of {len(target.classes)}")
+        yield Remark(
+            f"{_short(target.name)} = {_short(label)}: class {number} of {len(target.classes)}"
+        )
     for unit in range(min(width, MAX_UNITS)):
         if isinstance(target, Classes):
             place = unit + 1 if width > 1 else 2
@@ -208,11 +212,11 @@ def _targets(subject: Subject, row: int, step: StepTrace) -> Iterator[Entry]:
                 "=",
                 Constant(float(place)),
             )
-            label = f"target {names[unit]}"
+            label = f"target {_short(names[unit])}"
         else:
             cell = Quantity(Symbol(names[unit], is_name=True), float(traced.targets[unit]))
             equation = scaled(target.scales[unit], cell) if isinstance(target, Quantities) else cell
-            label = f"target {names[unit]} = {traced.targets[unit]:.10g} ->"
+            label = f"target {_short(names[unit])} = {traced.targets[unit]:.10g} ->"
         yield Number(
             f"target {names[unit]}",
             Symbol("t", (unit + 1,)),
@@ -222,6 +226,11 @@ def _targets(subject: Subject, row: int, step: StepTrace) -> Iterator[Entry]:
             label,
         )
     yield from left_out(max(width - MAX_UNITS, 0), "targets", "higher numbers")
+
+
+def _short(name: str) -> str:
+    """Return a name, cut where it is very long."""
+    return name if len(name) <= _LONG_NAME else f"{name[: _LONG_NAME - 1]}…"
 
 
 class _Step:
@@ -239,7 +248,7 @@ class _Step:
             step,
             self._rows,
             subject.training,
-            output_names(subject.target, width),
+            [_short(name) for name in output_names(subject.target, width)],
             list(self._weights()),
         )
         self._update = UpdateEquations(step, subject.training, subject.network, self._layers)

@@ -1,6 +1,7 @@
 """The update of a step: gradients with penalty and clipping, and the optimizer's moves."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -134,7 +135,7 @@ class UpdateEquations:
         quantity = Quantity(Symbol("g", g.symbol.index, g.symbol.layer), float(clipped))
         yield self._number(k, name, index, ("clipped gradient", quantity, bounded))
 
-    @property
+    @cached_property
     def _norm_before(self) -> float:
         """|g| after entries are cut, and before the whole is scaled."""
         clipping = self._training.gradient_clipping

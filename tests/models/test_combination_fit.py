@@ -295,7 +295,9 @@ def test_any_scores_give_proper_predictions(seed, rows, members, size, calibrati
     assert np.isfinite(fitted.predicted).all()
     if target is QUANTITIES:
         if calibration != "none":
-            assert (fitted.predicted <= values.max(axis=0) + 1e-9 * size).all()
+            # the range of few rows is widened by up to its width
+            room = np.ptp(values, axis=0) * min(1, 10 / rows) + 1e-9 * size
+            assert (fitted.predicted <= values.max(axis=0) + room).all()
         return
     assert fitted.predicted.min() >= 0
     assert fitted.predicted.max() <= 1 + 1e-12

@@ -64,38 +64,40 @@ def test_the_interval_holds_a_known_difference() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rows", [22, 60, 200])
+@pytest.mark.parametrize("rows", [22, 60, 120])
 def test_the_interval_holds_a_known_difference_in_95_of_100_samples(rows: int) -> None:
-    """With 2,000 samples the share itself is known to ± 1 %."""
-    assert coverage_of_errors(2_000, rows, 1_000) == pytest.approx(0.95, abs=0.02)
+    """With 800 samples the share itself is known to ± 0.8 % (a standard deviation)."""
+    assert coverage_of_errors(800, rows, 500) == pytest.approx(0.95, abs=0.025)
     # where a few rows decide, as 3 of 22, intervals of shares are too narrow
     if rows >= 60:
-        assert coverage_of_accuracy(2_000, rows, 1_000) == pytest.approx(0.95, abs=0.025)
+        assert coverage_of_accuracy(800, rows, 500) == pytest.approx(0.95, abs=0.025)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [20, 40])
 def test_shares_of_few_rows_are_not_marked_by_mistake(rows: int) -> None:
-    rng, marked, samples = np.random.default_rng(9), 0, 1_500
+    rng, marked, samples = np.random.default_rng(9), 0, 800
     for seed in range(samples):
         true = rng.integers(0, 2, rows)
         right = rng.uniform(size=(2, rows)) < 0.8
         predicted = [np.eye(2)[np.where(one, true, 1 - true)] * 0.8 + 0.1 for one in right]
         metric = by_name(compare_paired(TWO, true, predicted, seed))["accuracy"]
         marked += any(one.clear for one in metric.differences)
-    assert marked / samples <= 0.06
+    assert marked / samples <= 0.07
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("models", [2, 5, 10])
 def test_of_equal_models_one_is_marked_in_5_of_100_comparisons(models: int) -> None:
-    rng, marked, samples = np.random.default_rng(3), 0, 1_500
+    rng, marked, samples = np.random.default_rng(3), 0, 800
     for seed in range(samples):
         true = rng.normal(size=(40, 1))
         shared, own = rng.normal(size=(40, 1)), rng.normal(size=(models, 40, 1))
-        metric = by_name(compare_paired(QUANTITY, true, list(true + shared + own), seed))["mae"]
+        metric = by_name(compare_paired(QUANTITY, true, list(true + shared + own), seed, 500))[
+            "mae"
+        ]
         marked += any(one.clear for one in metric.differences)
-    assert marked / samples <= 0.065
+    assert marked / samples <= 0.07
 
 
 def test_the_interval_is_that_of_rows_drawn_for_both() -> None:

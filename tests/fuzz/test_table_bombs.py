@@ -23,7 +23,7 @@ from workbooks import workbook
 from bpnet.data.reading import expansion, parquet
 from bpnet.data.reading.arrow_messages import decompressed_sizes
 from bpnet.data.reading.arrow_values import DAMAGED
-from bpnet.data.reading.parquet_pages import pages
+from bpnet.data.reading.parquet_pages import BYTE_ARRAY, column_chunks, pages
 from bpnet.data.reading.workbook_limits import refuse_large_workbook
 from bpnet.errors import DataError
 
@@ -218,10 +218,14 @@ def test_the_pages_add_up_to_what_the_file_says_of_its_columns(
         )
     )  # fmt: skip
     metadata = pa.parquet.read_metadata(content)
+    chunks = column_chunks(content)
     for k in range(metadata.num_row_groups):
         for i in range(metadata.num_columns):
-            column = metadata.row_group(k).column(i)
-            found = list(pages(content, column))
+            column, chunk = metadata.row_group(k).column(i), next(chunks)
+            assert chunk.name == column.path_in_schema.partition(".")[0]
+            assert (chunk.physical_type == BYTE_ARRAY) == (column.physical_type == "BYTE_ARRAY")
+            assert chunk.num_values == column.num_values
+            found = list(pages(content, chunk))
             headers = column.total_compressed_size - sum(page.compressed for page in found)
             assert sum(page.size for page in found) + headers == column.total_uncompressed_size
             assert [page.is_dictionary for page in found[1:]] == [False] * (len(found) - 1)

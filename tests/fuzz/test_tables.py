@@ -150,6 +150,11 @@ FOUND = {
     "nested JSON on the first line": ("json", b'{"a":' * 1100),
     "nested JSON, and a second line": ("json", b'{"a":' * 1100 + b"\n{"),
     "a whole number of 5,000 digits": ("csv", CSV.replace(b",0\n", b",0" + b"9" * 5000 + b"\n", 1)),
+    # which ends the process where pyarrow describes the column
+    "a damaged histogram of a column": (
+        "parquet",
+        BINARIES["parquet"][0].replace(b"<\x16<\x19\x06", b"<\x16\xff\xff\x06"),
+    ),
     "an archive whose names are blank": (
         "xlsx",
         BINARIES["xlsx"][0].replace(b"xl/worksheets/s1.xml", b"\0" * 20),

@@ -9,7 +9,7 @@ import pyarrow.parquet
 
 from bpnet.data.reading.arrow_values import DAMAGED, ROWS, ArrowTableFile, joined_batches
 from bpnet.data.reading.expansion import RATIO, file_size
-from bpnet.data.reading.parquet_pages import Page, pages
+from bpnet.data.reading.parquet_pages import BYTE_ARRAY, Page, column_chunks, pages
 from bpnet.data.reading.streams import LONGEST_RECORD, stream_errors
 from bpnet.errors import DataError
 
@@ -48,7 +48,7 @@ class ParquetFile(ArrowTableFile):
             }
             file = self._open(source, read_dictionary=list(texts))
             self._refuse_many_rows(file.metadata.num_rows, size)
-            rows = self._rows_of_batch(file.metadata, source, set(names), texts)
+            rows = self._rows_of_batch(file.metadata.num_rows, source, set(names), texts)
             # one thread: several decode whole columns ahead
             batches = file.iter_batches(batch_size=rows, columns=names, use_threads=False)
             yield from joined_batches(batches, rows)
@@ -69,28 +69,26 @@ class ParquetFile(ArrowTableFile):
             )
 
     def _rows_of_batch(
-        self, metadata: Any, source: BinaryIO, names: set[str], texts: set[str]
+        self, table_rows: int, source: BinaryIO, names: set[str], texts: set[str]
     ) -> int:
         """Return the rows that hold about `_BATCH_BYTES` in some columns, at most `ROWS`.
 
         Raises DataError if a page is too large to be decompressed.
         """
         size = largest = 0
-        for k in range(metadata.num_row_groups):
-            group = metadata.row_group(k)
-            for column in map(group.column, range(group.num_columns)):
-                name = column.path_in_schema.partition(".")[0]
-                if name not in names:
-                    continue
-                held = 0
-                for page in pages(source, column):
-                    self._refuse_large_page(page, name)
-                    held += page.size
-                    # each row may hold the one long value of a dictionary
-                    if page.is_dictionary and column.physical_type == "BYTE_ARRAY":
-                        largest = max(largest, 0 if name in texts else page.size)
-                size += max(held, 8 * column.num_values)
-        rows = min(ROWS, _BATCH_BYTES * metadata.num_rows // max(size, 1))
+        for column in column_chunks(source):
+            name = column.name
+            if name not in names:
+                continue
+            held = 0
+            for page in pages(source, column):
+                self._refuse_large_page(page, name)
+                held += page.size
+                # each row may hold the one long value of a dictionary
+                if page.is_dictionary and column.physical_type == BYTE_ARRAY:
+                    largest = max(largest, 0 if name in texts else page.size)
+            size += max(held, 8 * column.num_values)
+        rows = min(ROWS, _BATCH_BYTES * table_rows // max(size, 1))
         return int(max(1, min(rows, _BATCH_BYTES // max(largest, 1))))
 
     def _refuse_large_page(self, page: Page, name: str) -> None:

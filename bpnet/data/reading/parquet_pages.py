@@ -3,9 +3,10 @@
 The format: https://github.com/apache/parquet-format, Thrift's compact protocol.
 """
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 _HEADER = 1 << 16
 """Bytes that are read for a header, which may hold the smallest and the largest text of a page."""
@@ -67,6 +68,81 @@ class _Compact:
             number = number + (head >> 4) if head >> 4 else self.integer()
             yield number, head & 15
 
+    def items(self) -> range:
+        """Return a range over the items of a list, each of which the caller reads or skips."""
+        head = self.byte()
+        return range(head >> 4 if head < 0xF0 else self.unsigned())
+
+    def text(self) -> str:
+        """Return a text."""
+        length = self.unsigned()
+        self.at += length
+        return self._content[self.at - length : self.at].decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class ColumnChunk:
+    """A column in one group of rows, as the end of the file describes it."""
+
+    name: str
+    physical_type: int
+    num_values: int
+    total_compressed_size: int
+    data_page_offset: int
+    dictionary_page_offset: int
+
+
+BYTE_ARRAY = 6
+"""The physical type of texts and bytes."""
+
+
+def column_chunks(stream: BinaryIO) -> Iterator[ColumnChunk]:
+    """Yield each column of each group of rows.
+
+    pyarrow's own description of a column that is damaged ends the process. Raises ValueError if
+    the end of the file is damaged.
+    """
+    end = stream.seek(-8, io.SEEK_END)
+    length = int.from_bytes(stream.read(4), "little")
+    if length > end:
+        raise ValueError("the file is shorter than its description of the columns")
+    stream.seek(end - length)
+    footer = _Compact(stream.read(length))
+    for number, kind in footer.fields():
+        if (number, kind) == (4, 9):
+            for _ in footer.items():
+                yield from _chunks_of_group(footer)
+        else:
+            footer.skip(kind)
+
+
+def _chunks_of_group(footer: _Compact) -> Iterator[ColumnChunk]:
+    for number, kind in footer.fields():
+        if (number, kind) != (1, 9):
+            footer.skip(kind)
+            continue
+        for _ in footer.items():
+            for inside, kind_inside in footer.fields():
+                if (inside, kind_inside) == (3, 12):
+                    yield _chunk(footer)
+                else:
+                    footer.skip(kind_inside)
+
+
+def _chunk(footer: _Compact) -> ColumnChunk:
+    path: list[str] = []
+    numbers = {1: 0, 5: 0, 7: 0, 9: 0, 11: 0}  # by the numbers of the fields
+    for number, kind in footer.fields():
+        if (number, kind) == (3, 9):
+            path = [footer.text() for _ in footer.items()]
+        elif number in numbers and kind in (5, 6):
+            numbers[number] = footer.integer()
+        else:
+            footer.skip(kind)
+    if not path or min(numbers.values()) < 0:
+        raise ValueError("the description of a column is damaged")
+    return ColumnChunk(path[0], *numbers.values())
+
 
 @dataclass(frozen=True)
 class Page:
@@ -77,10 +153,10 @@ class Page:
     is_dictionary: bool
 
 
-def pages(stream: BinaryIO, column: Any) -> Iterator[Page]:
+def pages(stream: BinaryIO, column: ColumnChunk) -> Iterator[Page]:
     """Yield the pages of a column chunk.
 
-    `column` is pyarrow's description of the chunk. Raises ValueError if a header is damaged.
+    Raises ValueError if a header is damaged.
     """
     dictionary, at = column.dictionary_page_offset, column.data_page_offset
     if dictionary:

@@ -31,7 +31,12 @@ from bpnet.runs.run_file import RunFile, Status
 from bpnet.runs.splits import write_folds
 from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metrics_document
 from bpnet.workflows.calibrate import calibrate
-from bpnet.workflows.cv_baselines import BaselineFold, CVBaselines, score_baselines
+from bpnet.workflows.cv_baselines import (
+    BaselineFold,
+    CVBaselines,
+    baselines_document,
+    score_baselines,
+)
 from bpnet.workflows.cv_members import MembersCVSession, plan_folds
 from bpnet.workflows.cv_pass import FoldPass
 from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan_fold
@@ -120,17 +125,10 @@ def cross_validate_in(
     first = encode_pass(passes[0], place.scratch)  # in most tables every bad cell is met here
     run, run_file = _opened_run(place, opened, drawn, start, baselines=baselines)
     session = _CVSession(passes, first, opened, run, run_file, place, watcher)
+    session.with_baselines = baselines
     del first  # which the session frees once it has trained
     status = session.run()
     session.raise_unless_finished(status, config.training.learning_rate)
-    scored = None
-    if baselines:
-        fitted = {id(one.fold): one.fitted for group in passes for one in group}
-        trained = [
-            BaselineFold(one.result, fitted[id(one.predictions.fold)], one.predictions)
-            for one in session.trained.folds
-        ]
-        scored = _with_baselines(run, opened, trained)
     return CVResult(
         run=run.folder,
         folds=folds,
@@ -141,7 +139,7 @@ def cross_validate_in(
         class_weighted=passes[0][0].fitted.class_weighted,
         results=session.trained.results,
         left_out=session.trained.left_out,
-        baselines=scored,
+        baselines=session.baselines,
         seconds=time.perf_counter() - run_file.start,
         training_seconds=session.seconds,
     )
@@ -160,17 +158,10 @@ def _cross_validate_members(
     config, plans = opened.loaded.config, plan_folds(opened, drawn)
     run, run_file = _opened_run(place, opened, drawn, start, baselines=baselines)
     session = MembersCVSession(opened, drawn, plans, run, run_file, place, watcher)
+    session.with_baselines = baselines
     status = session.run()
     session.raise_unless_finished(status, config.training.learning_rate)
     fitted = plans[0].members[0]
-    scored = None
-    if baselines:
-        first = {id(fold): plan.members[0] for fold, plan in zip(drawn, plans, strict=True)}
-        trained = [
-            BaselineFold(result, first[id(predictions.fold)], predictions)
-            for result, predictions in zip(session.results, session.predictions, strict=True)
-        ]
-        scored = _with_baselines(run, opened, trained)
     return CVResult(
         run=run.folder,
         folds=max(fold.fold for fold in drawn),
@@ -181,26 +172,11 @@ def _cross_validate_members(
         class_weighted=fitted.class_weighted,
         results=session.results,
         left_out=session.left_out,
-        baselines=scored,
+        baselines=session.baselines,
         seconds=time.perf_counter() - run_file.start,
         training_seconds=session.seconds,
         keeps_model=False,
     )
-
-
-def _with_baselines(
-    run: RunPaths, opened: OpenedDataset, folds: Sequence[BaselineFold]
-) -> CVBaselines:
-    """Score the baselines of a run that has ended, and add them to its metrics.json."""
-    try:
-        scored = score_baselines(opened.table, folds)
-    except KeyboardInterrupt:
-        raise InterruptedRunError(
-            f"interrupted; {run.folder} is complete, without the baselines"
-        ) from None
-    metrics = files.read_json(run.metrics_json)
-    files.write_json(run.metrics_json, {**metrics, "baselines": scored.document()})
-    return scored
 
 
 def _opened_run(
@@ -269,6 +245,8 @@ class _CVSession(PassesSession):
         """The encoded folds of the first pass, until they train."""
         self.trained = _TrainedFolds()
         self.estimates: dict[str, Estimate] = {}
+        self.with_baselines = False
+        self.baselines: CVBaselines | None = None
 
     def train(self) -> Status:
         """Train every pass, whose epochs go to folds.csv; all have diverged if no fold is left."""
@@ -283,7 +261,20 @@ class _CVSession(PassesSession):
         with self._log, self.saved_between_passes():
             for number, group in enumerate(self._passes, start=1):
                 self._train_pass(number, group)
+            # passes group folds by shape, not by number
+            self.trained.folds.sort(key=lambda fold: (fold.result.repeat, fold.result.fold))
+            if self.with_baselines and self.trained.folds:
+                self._score_baselines()
         return "finished" if self.trained.folds else "diverged"
+
+    def _score_baselines(self) -> None:
+        """Fit and score the baselines; an interruption is as one between two passes."""
+        fitted = {id(one.fold): one.fitted for group in self._passes for one in group}
+        folds = [
+            BaselineFold(one.result, fitted[id(one.predictions.fold)], one.predictions)
+            for one in self.trained.folds
+        ]
+        self.baselines = score_baselines(self._opened.table, folds)
 
     def _train_pass(self, number: int, group: Sequence[PlannedFold]) -> None:
         """Train the folds of a pass; an interrupted pass leaves its networks, too."""
@@ -364,7 +355,10 @@ class _CVSession(PassesSession):
         self.estimates = estimate_metrics(results)
         files.write_json(
             self._run.metrics_json,
-            metrics_document(self.estimates, results, self._passes[0][0].fitted.positive),
+            {
+                **metrics_document(self.estimates, results, self._passes[0][0].fitted.positive),
+                **baselines_document(self.baselines),
+            },
         )
 
     def raise_unless_finished(self, status: Status, learning_rate: float) -> None:

@@ -66,6 +66,11 @@ class CVBaselines:
         }
 
 
+def baselines_document(baselines: CVBaselines | None) -> dict[str, Any]:
+    """Return the part of metrics.json about baselines, if they were asked for."""
+    return {} if baselines is None else {"baselines": baselines.document()}
+
+
 def score_baselines(table: Table, folds: Sequence[BaselineFold]) -> CVBaselines:
     """Fit and score the baselines of each fold, with the weights of its rows."""
     # deferred: imports scikit-learn

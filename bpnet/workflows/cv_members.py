@@ -16,6 +16,12 @@ from bpnet.scoring.estimates import Estimate, FoldResult, estimate_metrics, metr
 from bpnet.scoring.metric_values import metric_values
 from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.workflows.combine_members import combine_members
+from bpnet.workflows.cv_baselines import (
+    BaselineFold,
+    CVBaselines,
+    baselines_document,
+    score_baselines,
+)
 from bpnet.workflows.member_session import MemberSession
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
@@ -51,11 +57,13 @@ class MembersCVSession(MemberSession):
     ) -> None:
         super().__init__(run, run_file, place, watcher, opened.loaded.config.checkpoint)
         self._opened, self._folds, self._plans = opened, folds, plans
-        self.predictions: list[FoldPredictions] = []
+        self._predictions: list[FoldPredictions] = []
         self.results: list[FoldResult] = []
         self.left_out: list[dict[str, int]] = []
         """Repetition and number of each fold in which every network diverged."""
         self.estimates: dict[str, Estimate] = {}
+        self.with_baselines = False
+        self.baselines: CVBaselines | None = None
 
     def train(self) -> Status:
         """Train an ensemble for each fold; all have diverged if no fold is left."""
@@ -79,7 +87,19 @@ class MembersCVSession(MemberSession):
                 self.begin_budget(plan.config.seconds)
                 self.train_members(plan, log, trained, title=title, group=number)
                 self._score(fold, plan, trained)
+            if self.with_baselines and self.results:
+                self._score_baselines()
         return "finished" if self.results else "diverged"
+
+    def _score_baselines(self) -> None:
+        """Fit and score the baselines; an interruption is as one between two passes."""
+        pairs = zip(self._folds, self._plans, strict=True)
+        fitted = {id(fold): plan.members[0] for fold, plan in pairs}
+        folds = [
+            BaselineFold(result, fitted[id(predictions.fold)], predictions)
+            for result, predictions in zip(self.results, self._predictions, strict=True)
+        ]
+        self.baselines = score_baselines(self._opened.table, folds)
 
     def _score(self, fold: Fold, plan: MembersPlan, trained: Sequence[TrainedMember]) -> None:
         """Score a fold's ensemble on the rows of the fold."""
@@ -92,7 +112,7 @@ class MembersCVSession(MemberSession):
         every = [metric.name for metric in EVALUATION_METRICS[plan.members[0].resolved.task]]
         figures = metric_values(target, values[fold.parts["test"]], combined.test, every)
         columns = numbers(combined.ensemble, combined.test)
-        self.predictions.append(FoldPredictions(fold, combined.test, columns))
+        self._predictions.append(FoldPredictions(fold, combined.test, columns))
         self.results.append(
             FoldResult(
                 repeat=fold.repeat,
@@ -115,10 +135,13 @@ class MembersCVSession(MemberSession):
             fitted = self._plans[0].members[0]
             self.estimates = estimate_metrics(self.results)
             values = self._opened.target_values.values
-            write_predictions(self._run.predictions, self.predictions, fitted.target, values)
+            write_predictions(self._run.predictions, self._predictions, fitted.target, values)
             files.write_json(
                 self._run.metrics_json,
-                metrics_document(self.estimates, self.results, fitted.positive),
+                {
+                    **metrics_document(self.estimates, self.results, fitted.positive),
+                    **baselines_document(self.baselines),
+                },
             )
         self._run_file.close(
             status,

@@ -169,17 +169,23 @@ def test_boosted_trees_that_take_too_long_are_left_out(tmp_path, monkeypatch):
     assert found.notes == ["no boosted trees: they would take too long for this table"]
 
 
-def test_an_interruption_leaves_the_run_complete(tmp_path, monkeypatch):
+def test_an_interrupted_run_has_them_once_it_is_resumed(tmp_path, monkeypatch):
     write_table(tmp_path)
+    words = ("cv", tmp_path / "c.yaml", "--folds", 2, "--runs", tmp_path / "runs")
+    assert invoked(*words)[0] == 0
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bpnet.workflows.cv.score_baselines", interrupted)
-    code, output = invoked("cv", tmp_path / "c.yaml", "--folds", 2, "--runs", tmp_path / "runs")
-    assert code == 130
-    assert "is complete, without the baselines" in " ".join(output.split())
-    assert read_json(tmp_path / "runs" / "c-cv-001" / "run.json")["status"] == "finished"
+    with monkeypatch.context() as patched:
+        patched.setattr("bpnet.workflows.cv.score_baselines", interrupted)
+        assert invoked(*words)[0] == 130
+    run = tmp_path / "runs" / "c-cv-002"
+    assert read_json(run / "run.json")["status"] == "interrupted"
+    assert "baselines" not in read_json(run / "metrics.json")
+    assert invoked("resume", run)[0] == 0
+    whole = tmp_path / "runs" / "c-cv-001" / "metrics.json"
+    assert read_json(run / "metrics.json") == read_json(whole)
 
 
 def test_a_run_with_baselines_is_verified(tmp_path):

@@ -1,5 +1,6 @@
 """The traced rows of a table: their cells, targets and weights, each with its equation."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from bpnet.data.targets import Classes
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.tracing.cells import Cell, encoded_cells
 from bpnet.tracing.explain import RowWeight, TracedRow
-from bpnet.tracing.expressions import Expression, Quantity, Symbol, over, times
+from bpnet.tracing.expressions import Constant, Expression, Quantity, Symbol, over, times
 
 
 def read_rows(prepared: EncodedDataset, numbers: Sequence[int]) -> list[TracedRow]:
@@ -43,6 +44,17 @@ def _read_cells(
     return cells
 
 
+def _class_factor(prepared: EncodedDataset, row: int, factor: float) -> Expression:
+    """Return the weight of a row's class; if balanced, from the numbers of training rows."""
+    if prepared.config.dataset.class_weight != "balanced":
+        return Quantity(Symbol("weight of the class"), factor)
+    split = prepared.split
+    values, trained = split.target_values.values, split.parts["train"]
+    classes = Constant(float(len(split.target_values.classes)))
+    count = Constant(float((values[trained] == values[row]).sum()))
+    return over(Constant(float(len(trained))), times(classes, count))
+
+
 def _weight(prepared: EncodedDataset, row: int) -> RowWeight | None:
     """Return the weight of a row: that of its class times its own, over the training rows' mean."""
     weights = prepared.weights()
@@ -53,7 +65,7 @@ def _weight(prepared: EncodedDataset, row: int) -> RowWeight | None:
     if prepared.class_weight is not None and isinstance(target, Classes):
         label = target.classes[int(split.target_values.values[row])]
         factor = prepared.class_weight[label]
-        factors.append(Quantity(Symbol("weight of the class"), factor))
+        factors.append(_class_factor(prepared, row, factor))
         product *= factor
     if split.weights is not None:
         own = float(split.weights[row])
@@ -61,7 +73,7 @@ def _weight(prepared: EncodedDataset, row: int) -> RowWeight | None:
         factors.append(Quantity(Symbol(name, is_name=True), own))
         product *= own
     value = float(weights[row])
-    if value == 0 or product == value:
+    if value == 0 or math.isclose(product, value, rel_tol=1e-13):
         return RowWeight(times(*factors), value)
     mean = Quantity(Symbol("mean of the training rows"), product / value)
     return RowWeight(over(times(*factors), mean), value)

@@ -31,7 +31,7 @@ def test_a_row_s_weight_is_shown_and_is_in_the_loss():
     )
     text = " ".join(trace(config, "--digits", 4).split())
     assert re.search(
-        r"its weight, by which its loss is multiplied: w = [\d./]+ = "
+        r"its weight, by which its loss is multiplied: w = \d+/\(2·\d+\)[\d./]* = "
         rf"{step['weights'][0]:.4g} ",
         text,
     )

@@ -84,10 +84,16 @@ def short_names(names: Sequence[str]) -> list[str]:
 def records(**columns: Sequence[Any] | Array) -> Spec:
     """Return columns of one length as the data of a panel."""
     values = [
-        each.tolist() if isinstance(each, np.ndarray) else list(each) for each in columns.values()
+        [_rounded(cell) for cell in (each.tolist() if isinstance(each, np.ndarray) else each)]
+        for each in columns.values()
     ]
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
     return {"values": rows}
+
+
+def _rounded(cell: Any) -> Any:
+    """Return a number to the digits that a drawing can show, and more; others as they are."""
+    return float(f"{cell:.7g}") if isinstance(cell, float) else cell
 
 
 def thinned(count: int, keep: Sequence[int] = (), most: int = MOST_POINTS) -> list[int]:

@@ -1,10 +1,12 @@
 """The kinds of figures: what each shows, of which runs, and how it is made of a run."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from bpnet.figures.class_figures import confusion_figure, scores_figure
 from bpnet.figures.curves import curves_figure
+from bpnet.figures.decision import SIDE as MAP_SIDE
 from bpnet.figures.figure import Figure
 from bpnet.figures.grid import grid_figure
 from bpnet.figures.layers import layers_figure
@@ -92,7 +94,8 @@ def _one_column(run: FiguredRun) -> str | None:
 
 def _decision(run: FiguredRun) -> Figure:
     if not run.animate:
-        return run.columns.decision_figure(run.map_columns)
+        side = math.isqrt(run.points(MAP_SIDE**2))
+        return run.columns.decision_figure(run.map_columns, side)
     return run.columns.decision_animation(run.map_columns, Snapshots(run.paths.snapshots))
 
 

@@ -66,13 +66,15 @@ class ColumnFigures:
             dependences = [dependence_of(self.asked, name, WORK) for name in names]
         return dependence_figure(dependences, target, self.notes)
 
-    def decision_figure(self, columns: Sequence[str] | None) -> Figure:
+    def decision_figure(self, columns: Sequence[str] | None, side: int = SIDE) -> Figure:
         """Return the map over two columns, by default the most important ones.
+
+        Of a number or a date it has `side` values.
 
         Raises UsageError if the model does not read them.
         """
         x, y = self._map_columns(columns)
-        return self._decision(self.asked.predictor, x, y, SIDE, self.notes)
+        return self._decision(self.asked.predictor, x, y, side, self.notes)
 
     def decision_animation(self, columns: Sequence[str] | None, snapshots: Snapshots) -> Figure:
         """Return the map with a frame for each snapshot of the training.

@@ -30,7 +30,8 @@ def as_text(lines: Iterator[Line]) -> str:
         elif line.level == 3:
             out += ["", line.text]
         else:
-            out += ["", line.text, ("=" if line.level == 1 else "-") * len(line.text)]
+            rule = ("=" if line.level == 1 else "-") * min(len(line.text), MAX_WIDTH)
+            out += ["", line.text, rule]
     return "\n".join(out).strip("\n") + "\n"
 
 

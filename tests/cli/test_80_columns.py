@@ -97,14 +97,3 @@ def test_a_terminal_of_80_columns_shows_everything_within_it(target, folder):
         text = shown(*words)
         assert not re.search(r"^error|Traceback", text, re.MULTILINE), text
         assert too_wide(text) == []
-
-
-@pytest.mark.slow
-def test_the_bar_keeps_the_epoch_and_the_time_that_is_left(folder):
-    words = ["train", "three.yaml", "--set", "training.epochs=2000"]
-    shown = on_terminal(*words, cwd=Path.cwd(), columns=80, term="xterm")
-    text = re.sub(r"\x1b\[[\d;?]*\w", "", shown)
-    bars = re.findall(r"epoch +\d+/2000 [^\r\n]*?\d:\d\d:\d\d", text)
-    assert bars
-    assert all(len(bar) <= 80 for bar in bars)
-    assert any("val_loss" in bar for bar in bars)

@@ -35,7 +35,7 @@ from bpnet.cli.exit_codes import null_stream
 from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_blocks
 from bpnet.errors import UsageError
 from bpnet.messages import visible
-from bpnet.workflows.interruption import signals_raise
+from bpnet.workflows.interruption import SIGNALS, signals_raise
 
 FIRST_STEPS = """\
 bpnet init flowers.csv --target species
@@ -120,6 +120,9 @@ def main() -> None:
             code = _run()
     except KeyboardInterrupt as error:  # before or after the verb's own work
         code = 128 + getattr(error, "number", signal.SIGINT)
+    if code in {128 + number for number in SIGNALS}:
+        for number in SIGNALS:  # another one would end the process with a code of its own
+            signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 

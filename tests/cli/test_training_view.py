@@ -91,6 +91,11 @@ def epoch_of(lines: list[str]) -> int:
     return int(shown[0].split("/")[0]) if shown else 0
 
 
+def is_drawn(lines: list[str]) -> bool:
+    """Return whether the lines that follow the training are there, to the last."""
+    return epoch_of(lines) > 0 and any("best epoch" in line for line in lines)
+
+
 def followed(lines: list[str]) -> list[str]:
     """Return the lines that follow the training."""
     first = next(k for k, line in enumerate(lines) if line.startswith("epoch "))
@@ -102,7 +107,7 @@ def followed(lines: list[str]) -> list[str]:
 )
 def test_lines_follow_a_training_and_leave(columns: int, tmp_path: Path) -> None:
     with terminal(*LONG, "--runs", tmp_path, columns=columns) as shown:
-        lines = followed(shown.until(epoch_of))
+        lines = followed(shown.until(is_drawn))
         first, *metrics, last = lines
         assert "left" in first
         assert "rows/s" in first
@@ -112,7 +117,7 @@ def test_lines_follow_a_training_and_leave(columns: int, tmp_path: Path) -> None
         )
         assert "best epoch" in last
         later = epoch_of(lines)
-        again = shown.until(lambda lines: epoch_of(lines) > later)
+        again = shown.until(lambda lines: epoch_of(lines) > later and is_drawn(lines))
         assert len(followed(again)) == len(lines)
         shown.process.send_signal(signal.SIGINT)
         assert shown.ended() == 130
@@ -125,11 +130,11 @@ def test_lines_follow_a_training_and_leave(columns: int, tmp_path: Path) -> None
 @pytest.mark.parametrize(("before", "after"), [(200, 80), (80, 200)])
 def test_lines_after_a_resize(before: int, after: int, tmp_path: Path) -> None:
     with terminal(*LONG, "--runs", tmp_path, columns=before) as shown:
-        count = len(followed(shown.until(epoch_of)))
+        count = len(followed(shown.until(is_drawn)))
         shown.resize(after)
         shown.process.send_signal(signal.SIGWINCH)
         at = epoch_of(shown.lines)
-        lines = shown.until(lambda lines: epoch_of(lines) > at)
+        lines = shown.until(lambda lines: epoch_of(lines) > at and is_drawn(lines))
         assert sum(line.startswith("epoch ") for line in lines) == 1
         assert len(followed(lines)) == count
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bpnet.workflows.interruption import SIGNALS
+
 ROOT = Path(__file__).parents[2]
 BPNET = [sys.executable, "-c", "from bpnet.cli import main; main()"]
 
@@ -59,15 +61,17 @@ def start(*words: str | Path, cwd: Path, **streams: int) -> subprocess.Popen[byt
 
 @contextlib.contextmanager
 def _standing_in(cwd: Path, words: list[str], stdin: bytes) -> Iterator[None]:
-    before = Path.cwd(), sys.argv, sys.stdin, signal.getsignal(signal.SIGTERM)
+    before = Path.cwd(), sys.argv, sys.stdin
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     os.chdir(cwd)
     sys.argv, sys.stdin = ["bpnet", *words], io.TextIOWrapper(io.BytesIO(stdin), "utf-8")
     try:
         yield
     finally:
         os.chdir(before[0])
-        sys.argv, sys.stdin = before[1:3]
-        signal.signal(signal.SIGTERM, before[3])
+        sys.argv, sys.stdin = before[1:]
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -10,13 +10,15 @@ from typing import TextIO
 import typer
 
 from bpnet.errors import BpnetError, ConfigError, DataError, InterruptedRunError, RunError
+from bpnet.workflows.interruption import interrupts_kept
 
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn a user's error into a message and an exit code; a bug keeps its traceback."""
     try:
-        yield
+        with interrupts_kept():
+            yield
     except BpnetError as error:
         # deferred: only an error needs it
         from bpnet.cli import console

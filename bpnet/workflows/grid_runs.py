@@ -18,7 +18,7 @@ from bpnet.runs.lock import RunLock, is_locked
 from bpnet.runs.outcomes import SavedPasses
 from bpnet.runs.run_file import Status, read_run_file
 from bpnet.workflows.grid_ranking import PointResult
-from bpnet.workflows.interruption import Interruption
+from bpnet.workflows.interruption import Interruption, interrupts_kept
 from bpnet.workflows.run_place import NewRun, Place, ResumedRun
 
 
@@ -111,7 +111,8 @@ class GridRuns:
                 if ended is not None:
                     results += ended
                     continue
-                part = train(number)
+                with interrupts_kept():
+                    part = train(number)
                 results += part.results
                 # a signal while a run was saved has waited: the next one does not begin
                 waits = part.interruption.requested and number < count

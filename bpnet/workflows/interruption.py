@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from bpnet.errors import InterruptedRunError, RunError
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 _MOMENT = 0.01
@@ -61,6 +63,37 @@ def signals_raise() -> Iterator[None]:
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def interrupts_kept() -> Iterator[None]:
+    """Raise the SignalInterrupt again that a library has turned into an error of its own.
+
+    A signal is raised wherever the program is, and so in libraries, which may take it for a failure
+    of what they tried: NumPy makes a ValueError of one that arrives while it reads a buffer's
+    format. What the project says of an interruption stays: what it has saved, or could not write.
+    """
+    try:
+        yield
+    except (InterruptedRunError, RunError):
+        raise
+    except Exception as error:
+        interrupt = _interrupt_behind(error)
+        if interrupt is None:
+            raise
+        raise interrupt from error
+
+
+def _interrupt_behind(error: BaseException) -> SignalInterrupt | None:
+    """Return the SignalInterrupt that an error was raised for, or while handling."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, SignalInterrupt):
+            return cause
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _send_after(returns: threading.Event, number: int) -> None:

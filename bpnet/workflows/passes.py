@@ -16,7 +16,7 @@ from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.outcomes import Outcome, SavedPasses, write_outcome
 from bpnet.runs.run_file import RunFile, Status
-from bpnet.workflows.interruption import SecondInterruption
+from bpnet.workflows.interruption import SecondInterruption, interrupts_kept
 from bpnet.workflows.session import TrainingSession, Watcher
 
 
@@ -181,7 +181,8 @@ class PassesSession(TrainingSession):
     def saved_between_passes(self) -> Iterator[None]:
         """Write a checkpoint if an interruption comes while no pass is under way."""
         try:
-            yield
+            with interrupts_kept():
+                yield
         except SecondInterruption:
             raise
         except KeyboardInterrupt:

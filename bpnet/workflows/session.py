@@ -18,7 +18,12 @@ from bpnet.models.threads import suited_threads
 from bpnet.paths import is_dir
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.run_file import RunFile, Status
-from bpnet.workflows.interruption import Interruption, SecondInterruption, interruptible
+from bpnet.workflows.interruption import (
+    Interruption,
+    SecondInterruption,
+    interruptible,
+    interrupts_kept,
+)
 from bpnet.workflows.rhythm import Rhythm
 
 
@@ -116,7 +121,8 @@ class TrainingSession(ABC):
         """
         with interruptible() as self.interruption, self._file:
             try:
-                status = self.train()
+                with interrupts_kept():
+                    status = self.train()
             except SecondInterruption:
                 raise
             except KeyboardInterrupt:

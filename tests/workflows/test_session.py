@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from workflow_runs import Watcher
 
+from bpnet.cli.exit_codes import exit_codes
 from bpnet.config.checkpoint import Checkpoint
 from bpnet.errors import RunError
 from bpnet.runs.lock import is_locked
@@ -63,6 +65,43 @@ def test_a_training_is_saved_once_with_its_status(tmp_path, step, save, status, 
     assert session.saved == [status]
     assert session.interruption.requested is asked
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def as_a_library() -> None:
+    """Take a signal for a failure, as NumPy does while it reads the format of a buffer."""
+    try:
+        ctrl_c()
+    except KeyboardInterrupt as error:
+        raise ValueError("is not a valid PEP 3118 buffer format string") from error
+
+
+def as_bare_except() -> None:
+    """Take a signal for a failure, and hide its cause."""
+    try:
+        ctrl_c()
+    except BaseException:
+        raise ValueError("cannot be read") from None
+
+
+@pytest.mark.parametrize("step", [as_a_library, as_bare_except])
+def test_an_interruption_that_a_library_takes_for_a_failure_stays_one(tmp_path, step):
+    session = Session(tmp_path, step)
+    assert session.run() == "interrupted"
+    assert session.saved == ["interrupted"]
+    with signals_raise(), pytest.raises(typer.Exit) as ended, exit_codes():
+        step()
+    assert ended.value.exit_code == 130
+
+
+def test_what_an_interruption_cannot_write_is_reported(tmp_path):
+    def step() -> None:
+        try:
+            ctrl_c()
+        except KeyboardInterrupt:
+            raise RunError("state: cannot be written") from None
+
+    with pytest.raises(RunError, match="cannot be written"):
+        Session(tmp_path, step).run()
 
 
 def test_a_training_that_fails_is_saved_and_the_error_goes_on(tmp_path):

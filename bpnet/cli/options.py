@@ -41,6 +41,14 @@ BugName = Annotated[
         help="Make a common mistake on the way back: double-derivative or updated-weights.",
     ),
 ]
+TracedRow = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N",
+        help="Take row N, several rows (1,5,9), or all; by default the first training row.",
+    ),
+]
+Steps = Annotated[int, typer.Option(metavar="K", min=1, max=1000, help="Take K training steps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", help="Show no progress and no notes, only warnings.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import ConfigFile, Overrides
+from bpnet.cli.options import ConfigFile, Overrides, Steps, TracedRow
 
 # deferred, so that help texts do not wait for NumPy
 if TYPE_CHECKING:
@@ -25,18 +25,11 @@ def quiz(
     questions: Annotated[
         int, typer.Option(metavar="N", min=1, max=1000, help="Ask at most N numbers.")
     ] = 12,
-    row: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N",
-            help="Take row N, or several rows (1,5,9); by default the first training row.",
-        ),
-    ] = None,
-    steps: Annotated[
-        int, typer.Option(metavar="K", min=1, max=1000, help="Take K training steps.")
-    ] = 1,
+    row: TracedRow = None,
+    steps: Steps = 1,
+    # of numbers with fewer digits no answer is within the tolerance
     digits: Annotated[
-        int, typer.Option(metavar="D", min=2, max=17, help="Show D significant digits.")
+        int, typer.Option(metavar="D", min=3, max=17, help="Show D significant digits.")
     ] = 4,
     settings: Overrides = None,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import BugName, Overrides
+from bpnet.cli.options import BugName, Overrides, Steps, TracedRow
 from bpnet.paths import is_dir, is_file
 
 EXAMPLES = """\
@@ -27,16 +27,8 @@ def trace(
             help="YAML file, traced from its first step, or run directory, from its next.",
         ),
     ],
-    row: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N",
-            help="Trace row N, several rows (1,5,9), or all; by default the first training row.",
-        ),
-    ] = None,
-    steps: Annotated[
-        int, typer.Option(metavar="K", min=1, max=1000, help="Take K training steps.")
-    ] = 1,
+    row: TracedRow = None,
+    steps: Steps = 1,
     epoch: Annotated[
         int | None,
         typer.Option(

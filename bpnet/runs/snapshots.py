@@ -1,7 +1,8 @@
 """Snapshots: the whole state of a training after some of its epochs, each in a file that stays."""
 
 import re
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,15 @@ def snapshot_epochs(count: int, last: int) -> set[int]:
 
 
 class SnapshotWriter:
-    """Writes the snapshots of a training as it comes to their epochs."""
+    """Writes the snapshots of a training as it comes to their epochs.
 
-    def __init__(self, snapshots: Snapshots, epochs: set[int]) -> None:
-        self._snapshots, self._missing = snapshots, set(epochs)
+    One that cannot be written is tried again after the next epoch, with the state as it is then.
+    `begun` is the epoch from which the training goes on: later snapshots are written anew.
+    """
+
+    def __init__(self, snapshots: Snapshots, epochs: Collection[int], begun: int = 0) -> None:
+        self._snapshots, self._planned = snapshots, sorted(epochs)
+        self._latest = max((epoch for epoch in snapshots.epochs() if epoch < begun), default=-1)
 
     def take(
         self,
@@ -61,10 +67,13 @@ class SnapshotWriter:
         state: Callable[[], Mapping[str, Any]],
         on_error: Callable[[RunError], None],
     ) -> None:
-        """Write a snapshot if the epoch has one; `on_error` takes the error of a failed write."""
-        if epoch in self._missing:
-            self._missing.discard(epoch)
-            try:
-                self._snapshots.write(epoch, state())
-            except RunError as error:
-                on_error(error)
+        """Write a snapshot if one is due; `on_error` takes the error of a failed write."""
+        reached = bisect_right(self._planned, epoch)
+        if not reached or self._planned[reached - 1] <= self._latest:
+            return
+        try:
+            self._snapshots.write(epoch, state())
+        except RunError as error:
+            on_error(error)
+        else:
+            self._latest = epoch

@@ -202,7 +202,8 @@ class _TrainSession(ReplicaSession):
         self._snapshots = None
         if training.snapshots is not None:
             epochs = snapshot_epochs(training.snapshots, training.epochs)
-            self._snapshots = SnapshotWriter(Snapshots(run.snapshots), epochs)
+            begun = 0 if state is None else int(state["fit"]["epoch"])
+            self._snapshots = SnapshotWriter(Snapshots(run.snapshots), epochs, begun)
         configs = (prepared.split.loaded.config, prepared.config)
         replicas = len(prepared.config.seeds)
         self._doctor = Doctor([configs] * replicas, model.network, prepared.rows)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from short_runs import begin, write_table
 from workflow_runs import Watcher
 
 from bpnet.config.loading import read_config
@@ -14,7 +15,6 @@ from bpnet.preparation.prepare import prepare
 from bpnet.runs.snapshots import Snapshots, snapshot_epochs
 from bpnet.workflows.resume import resume
 from bpnet.workflows.session import TrainingSession
-from bpnet.workflows.train import train
 
 CONFIG = """\
 dataset: {path: t.csv, target: y, split: {validation: 0.2, test: 0.2}}
@@ -26,15 +26,9 @@ training: {epochs: 9, batch_size: 16, keep: last, snapshots: 4}
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("snapshots")
-    rows = "".join(f"{k % 7},{k * k % 5},{'uv'[k % 3 > 0]}\n" for k in range(90))
-    (folder / "t.csv").write_text(f"a,b,y\n{rows}")
+    write_table(folder / "t.csv", 90)
     (folder / "c.yaml").write_text(CONFIG)
     return folder
-
-
-def begin(table, name, *settings):
-    loaded = read_config(table / "c.yaml", settings)
-    return train(loaded, runs=table / "runs", name=name, command=[], watcher=Watcher()).run
 
 
 @pytest.mark.parametrize(
@@ -111,6 +105,24 @@ def test_a_resumed_training_has_them_all(table, monkeypatch):
     for epoch in (0, 3, 6, 9):
         one, other = (Snapshots(path / "snapshots").read(epoch) for path in (whole, run))
         assert np.array_equal(one["model"]["parameters"], other["model"]["parameters"])
+
+
+@pytest.mark.parametrize(("failures", "epochs"), [(1, [1, 3, 6, 9]), (2, [2, 3, 6, 9])])
+def test_one_that_cannot_be_written_is_tried_again(table, monkeypatch, failures, epochs):
+    write, count = Snapshots.write, iter(range(10**6))
+
+    def failing(snapshots, epoch, state):
+        if next(count) < failures:
+            raise RunError(f"{snapshots.folder}: cannot be written: No space left on device")
+        write(snapshots, epoch, state)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Snapshots, "write", failing)
+        watcher = Watcher()
+        settings = "checkpoint.on_write_error=continue"
+        run = begin(table, f"full-{failures}", settings, watcher=watcher)
+    assert Snapshots(run / "snapshots").epochs() == epochs
+    assert [text for text in watcher.warnings if "tries again" in text] == watcher.warnings[:1]
 
 
 def test_a_damaged_one_is_refused_by_name(table):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from command_line import bpnet
-from workflow_runs import Watcher
+from short_runs import begin, write_table
 
 from bpnet.config.loading import read_config
 from bpnet.engine.loop.fit import fit
@@ -11,7 +11,6 @@ from bpnet.errors import UsageError
 from bpnet.models.build import build_model
 from bpnet.preparation.prepare import prepare
 from bpnet.workflows.trace import trace_rows
-from bpnet.workflows.train import train
 
 CONFIG = """\
 dataset: {path: t.csv, target: y, split: {validation: 0.2, test: 0.1}}
@@ -43,15 +42,9 @@ CASES = {
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("epochs")
-    rows = "".join(f"{k % 7},{k * k % 5},{'uv'[k % 3 > 0]}\n" for k in range(70))
-    (folder / "t.csv").write_text(f"a,b,y\n{rows}")
+    write_table(folder / "t.csv", 70)
     (folder / "c.yaml").write_text(CONFIG)
     return folder
-
-
-def begin(table, name, *settings):
-    loaded = read_config(table / "c.yaml", settings)
-    return train(loaded, runs=table / "runs", name=name, command=[], watcher=Watcher()).run
 
 
 class Reached(BaseException):
@@ -151,8 +144,7 @@ def test_named_rows_are_another_step_of_the_same_weights(table):
     ],
 )
 def test_steps_that_cannot_be_traced(table, settings, epoch, message):
-    rows = "".join(f"{k % 7},{k * k % 5},{'uv'[k % 3 > 0]}\n" for k in range(200))
-    (table / "long.csv").write_text(f"a,b,y\n{rows}")
+    write_table(table / "long.csv", 200)
     run = begin(table, "refused", *settings)
     with pytest.raises(UsageError, match=message):
         trace_rows(run, None, 1, epoch=epoch)

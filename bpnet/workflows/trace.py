@@ -9,6 +9,7 @@ import numpy as np
 from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.config.schema import Config
 from bpnet.engine.bugs import BUGS, Bug
+from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.settings import Training
@@ -42,7 +43,6 @@ from bpnet.workflows.trace_position import (
 )
 from bpnet.workflows.traced_rows import read_rows
 from bpnet.workflows.training_table import reopen_table
-from bpnet.workflows.unit_surfaces import UnitSurfaces, unit_surfaces
 
 MAX_TRACED_ROWS = 16
 PRECISION: Literal["float64"] = "float64"
@@ -69,8 +69,8 @@ class Trace:
     steps: list[StepTrace]
     explanation: Explanation
     """Every number with its equation."""
-    surfaces: UnitSurfaces | None
-    """The outputs of each unit over the plane of inputs, where there are two."""
+    train_inputs: Array
+    """The encoded training rows (N, I)."""
     notes: list[str]
     """Remarks on steps that differ from those of the training, and on what layers do with rows."""
     warnings: list[str]
@@ -201,7 +201,7 @@ def trace_rows(
         numbers,
         traced,
         explanation,
-        unit_surfaces(model.network, traced, prepared.rows["train"].x),
+        prepared.rows["train"].x,
         notes,
         warnings,
         found,

@@ -15,6 +15,7 @@ from figured_runs import HOSTILE, hostile_table
 from bpnet.config.loading import read_config
 from bpnet.reports.page.trace_page import MOST_BYTES
 from bpnet.workflows.trace import trace_rows
+from bpnet.workflows.unit_surfaces import unit_surfaces
 
 TUTORIALS = ROOT / "configs/tutorials"
 
@@ -71,9 +72,10 @@ def test_layers_without_weights_and_with_many_units() -> None:
 def test_the_surfaces_are_the_networks_outputs() -> None:
     config = TUTORIALS / "sigmoid-2-2-1.yaml"
     traced = trace_rows(read_config(config, ()), None, 2)
-    assert traced.surfaces is not None
-    a, b = np.meshgrid(*traced.surfaces.axes)
-    for step, layers in zip(traced.steps, traced.surfaces.layers, strict=True):
+    surfaces = unit_surfaces(traced.model.network, traced.steps, traced.train_inputs)
+    assert surfaces is not None
+    a, b = np.meshgrid(*surfaces.axes)
+    for step, layers in zip(traced.steps, surfaces.layers, strict=True):
         first, second = (layer.before["weight"] for layer in step.layers)
         hidden = [1 / (1 + np.exp(-(w[0] * a + w[1] * b))) for w in first]
         output = 1 / (1 + np.exp(-(second[0, 0] * hidden[0] + second[0, 1] * hidden[1])))

@@ -19,7 +19,7 @@ from bpnet.reports.trace import equation_line, prefixed_entries, trace_data
 from bpnet.tracing.explain import output_names
 from bpnet.tracing.structure import Remark, Section
 from bpnet.workflows.trace import Trace
-from bpnet.workflows.unit_surfaces import UnitSurfaces
+from bpnet.workflows.unit_surfaces import UnitSurfaces, unit_surfaces
 
 MOST_BYTES = 300_000
 """The size of a page."""
@@ -69,11 +69,12 @@ def trace_page(name: str, traced: Trace, digits: int) -> str:
     template = environment().get_template("trace.html")
     notation = Notation(digits)
     columns, nodes, edges = _drawing(traced, notation)
+    surfaces = unit_surfaces(traced.model.network, traced.steps, traced.train_inputs)
     script = part("trace.js")
     data = {
         "trace": trace_data(name, traced),
         "digits": digits,
-        "surfaces": None if traced.surfaces is None else _surfaces(traced.surfaces),
+        "surfaces": None if surfaces is None else _surfaces(surfaces),
     }
     step = traced.explanation.steps[0]
     text: str = template.render(
@@ -88,7 +89,7 @@ def trace_page(name: str, traced: Trace, digits: int) -> str:
         width=_WIDTH,
         height=max(node.y for node in nodes) + 50,
         sections=[_lines(one, notation) for one in (*traced.explanation.rows, *step.sections)],
-        surfaces=_surface_titles(traced),
+        surfaces=[] if surfaces is None else _surface_titles(surfaces),
         policy=policy(script),
         version=__version__,
         data=markup(_packed(data)),
@@ -196,12 +197,10 @@ def _quantized(values: Array) -> dict[str, Any]:
     return {"low": low, "high": high, "levels": base64.b64encode(levels.tobytes()).decode()}
 
 
-def _surface_titles(traced: Trace) -> list[dict[str, Any]]:
+def _surface_titles(surfaces: UnitSurfaces) -> list[dict[str, Any]]:
     """Return the layer, the unit and the title of each surface."""
-    if traced.surfaces is None:
-        return []
     return [
         {"layer": k + 1, "unit": unit + 1, "title": f"layer {k + 1}, unit {unit + 1}"}
-        for k, layer in enumerate(traced.surfaces.layers[0])
+        for k, layer in enumerate(surfaces.layers[0])
         for unit in range(min(len(layer), MOST_UNITS))
     ]

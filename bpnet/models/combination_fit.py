@@ -5,7 +5,7 @@
         model.described(temperature=temperature)
         for model, temperature in zip(models, fitted.temperatures, strict=True)
     ]
-    Ensemble(members, fitted.combination).pruned().save(folder)
+    save_ensemble(Ensemble(members, fitted.combination).pruned(), folder)
 
 `fitted.predicted` are the out-of-fold predictions to score. Nothing here is random.
 """

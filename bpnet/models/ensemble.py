@@ -1,20 +1,15 @@
 """An ensemble: models that predict together; most runs leave an ensemble of one model."""
 
 import dataclasses
-import json
 import math
 import os
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import zip_longest
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from bpnet.data.decisions import Thresholds, predicted_labels
 from bpnet.data.encoding import Encoder
@@ -24,22 +19,11 @@ from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, Chunk
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import Classes, Labels, Quantities
-from bpnet.engine.component import FieldError
-from bpnet.errors import RunError, UsageError
+from bpnet.errors import UsageError
 from bpnet.models.combination import Combination
-from bpnet.models.description import FORMAT, THRESHOLDS_FORMAT, Description
+from bpnet.models.description import Description
 from bpnet.models.intervals import fit_intervals
-from bpnet.models.model import (
-    THRESHOLDS,
-    Model,
-    begin_model,
-    check_format,
-    first_problem,
-    load_model,
-    not_bpnets,
-    read_description,
-)
-from bpnet.runs import files
+from bpnet.models.model import Model
 
 Inputs = list[np.ndarray]
 """The encoded rows (N, I), once for each member, since each has an encoder of its own."""
@@ -68,19 +52,6 @@ class Ensemble:
     def networks(self) -> int:
         """The number of networks, over all members and replicas."""
         return sum(len(member.description.seeds) for member in self.members)
-
-    def save(self, folder: Path) -> None:
-        """Write the model into a folder; several members each get a folder inside it."""
-        assert self.thresholds is None, "thresholds are kept by save_thresholds"
-        if len(self.members) == 1:
-            self.members[0].described(combination=self.combination).save(folder)
-            return
-        begin_model(folder)
-        names = [f"member-{k:03d}" for k in range(1, len(self.members) + 1)]
-        for name, member in zip(names, self.members, strict=True):
-            member.save(folder / name)
-        content = {"format": FORMAT, "members": names, "combination": self.combination}
-        files.write_json(folder / "model.json", content)
 
     def pruned(self) -> "Ensemble":
         """Return the ensemble without the members whose weight is 0, which change no prediction."""
@@ -397,121 +368,3 @@ def shares(outputs: np.ndarray, classes: Sequence[str] | None) -> Floats:
     total = clipped.sum(axis=1, keepdims=True)
     # a row whose outputs are all 0 gets equal probabilities
     return np.where(total > 0, clipped / np.where(total > 0, total, 1), 1 / len(classes))
-
-
-def load_ensemble(folder: Path) -> Ensemble:
-    """Read a model, or the models of an ensemble.
-
-    Raises
-    ------
-    RunError
-        A file is missing or damaged, or the members do not fit together.
-    """
-    path = folder / "model.json"
-    content = files.read_json(path)
-    if not isinstance(content, dict) or "members" not in content:
-        model = load_model(folder)
-        ensemble = Ensemble([model], model.description.combination)
-        return _with_stored_thresholds(path, content, ensemble)
-    check_format(path, content)
-    names = _member_names(path, content["members"])
-    members = [load_model(folder / name) for name in names]
-    first = members[0].description
-    for name, member in zip(names, members, strict=True):
-        description = member.description
-        for field in ("task", "classes", "precision"):
-            same_names = description.target.names == first.target.names
-            if getattr(description, field) != getattr(first, field) or not same_names:
-                raise RunError(
-                    f"{folder / name}: its target or {field} differs from that of {names[0]}; "
-                    "train again"
-                )
-    ensemble = Ensemble(members, _combination(path, content.get("combination"), members))
-    return _with_stored_thresholds(path, content, ensemble)
-
-
-def save_thresholds(folder: Path, thresholds: Thresholds) -> None:
-    """Keep thresholds in the model of a folder, or remove them; raises RunError.
-
-    Only model.json is written: with thresholds it has a format that older versions refuse.
-    """
-    path = folder / "model.json"
-    content = files.read_json(path)
-    content.pop(THRESHOLDS, None)
-    if thresholds is not None:
-        content["format"] = THRESHOLDS_FORMAT
-        content[THRESHOLDS] = list(thresholds)
-    elif content["format"] == THRESHOLDS_FORMAT:
-        content["format"] = FORMAT
-    files.write_json(path, content)
-
-
-def _with_stored_thresholds(path: Path, content: dict[str, Any], ensemble: Ensemble) -> Ensemble:
-    """Return the ensemble with the thresholds of model.json; raises RunError if they do not fit."""
-    thresholds = content.get(THRESHOLDS)
-    if thresholds is None:
-        return ensemble
-    if not (
-        isinstance(thresholds, list)
-        and len(thresholds) == len(ensemble.decided) > 0
-        and all(type(value) in (int, float) and 0 <= value <= 1 for value in thresholds)
-    ):
-        raise not_bpnets(
-            path,
-            f"{THRESHOLDS}: must be a number from 0 to 1 for the positive class of two, or for "
-            "each label",
-        )
-    return ensemble.with_thresholds([float(value) for value in thresholds])
-
-
-def read_descriptions(folder: Path) -> list[Description]:
-    """Read the description of each member of a model, and nothing of its weights.
-
-    Raises
-    ------
-    RunError
-        A file is missing or damaged.
-    """
-    path = folder / "model.json"
-    content = files.read_json(path)
-    if not isinstance(content, dict) or "members" not in content:
-        return [read_description(folder)]
-    check_format(path, content)
-    return [read_description(folder / name) for name in _member_names(path, content["members"])]
-
-
-def _combination(path: Path, content: object, members: Sequence[Model]) -> Combination | None:
-    """Return the combination that model.json describes; raises RunError if it does not fit."""
-    if content is None:
-        return None
-    try:
-        combination = TypeAdapter(Combination).validate_json(json.dumps(content))
-        combination.check(len(members), members[0].description.target)
-    except FieldError as error:
-        raise not_bpnets(path, f"combination.{error.field}: {error}") from None
-    except ValidationError as error:
-        raise not_bpnets(path, f"combination.{first_problem(error)}") from None
-    return combination
-
-
-def _member_names(path: Path, names: object) -> list[str]:
-    """Return the members' folders that model.json names; raise RunError if they are not proper."""
-    if (
-        isinstance(names, list)
-        and names
-        and all(isinstance(n, str) and re.fullmatch(r"member-\d{3,}", n) for n in names)
-        and len(set(names)) == len(names)
-    ):
-        return names
-    raise RunError(
-        f"{path}: members must be the folders beside this file, such as member-001, each once; "
-        "restore it, or train again"
-    )
-
-
-def separate(model: Model, descriptions: Sequence[Description]) -> list[Model]:
-    """Return a model for each replica, with the replica's own description."""
-    return [
-        dataclasses.replace(model.select([k]), description=description)
-        for k, description in enumerate(descriptions)
-    ]

@@ -12,7 +12,8 @@ from bpnet.errors import RunError
 from bpnet.messages import shell_path
 from bpnet.models.checkpoint_model import description_of, model_of
 from bpnet.models.description import Description
-from bpnet.models.ensemble import Ensemble, load_ensemble, read_descriptions
+from bpnet.models.ensemble import Ensemble
+from bpnet.models.saved_ensemble import load_ensemble, read_descriptions
 from bpnet.paths import is_file
 from bpnet.runs import directory
 from bpnet.runs.checkpoints import Checkpoints

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from bpnet.config.loading import LoadedConfig
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
-from bpnet.models.ensemble import Ensemble, separate
+from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
+from bpnet.models.saved_ensemble import save_ensemble
 from bpnet.models.training_metrics import infinite_from_start, measure_replicas
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold, check_foldable, draw_folds
@@ -299,7 +300,10 @@ class _CVSession(PassesSession):
         """Collect the networks of a pass, with their predictions and how they ended."""
         last, ended = training.last, "budget" if training.out_of_time else "interrupted"
         assert last is not None
-        members = separate(training.model, training.descriptions)
+        members = [
+            replace(training.model.select([k]), description=description)
+            for k, description in enumerate(training.descriptions)
+        ]
         for k, (planned, prepared, member) in enumerate(
             zip(training.folds, training.prepared, members, strict=True)
         ):
@@ -343,7 +347,7 @@ class _CVSession(PassesSession):
         self.remove_checkpoints(status)
 
     def _save_folds(self, folds: Sequence[_TrainedFold]) -> None:
-        Ensemble([fold.member for fold in folds]).save(self._run.model)
+        save_ensemble(Ensemble([fold.member for fold in folds]), self._run.model)
         description = folds[0].member.description
         write_predictions(
             self._run.predictions,

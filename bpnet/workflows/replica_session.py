@@ -15,6 +15,7 @@ from bpnet.engine.stateful import StateDict
 from bpnet.models.checkpoint_model import model_state
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
+from bpnet.models.saved_ensemble import save_ensemble
 from bpnet.models.training_metrics import ranking_part, training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs import directory
@@ -129,7 +130,7 @@ class ReplicaSession(TrainingSession):
         part = ranking_part(self._prepared.rows)
         model = model.with_losses([each[part]["loss"] for each in metrics])
         calibrated, self.calibration = calibrate(model, self._prepared, calibration)
-        self._with_intervals(calibrated).save(self._run.model)
+        save_ensemble(self._with_intervals(calibrated), self._run.model)
         write_metrics(self._run.metrics_json, metrics)
 
     def _with_intervals(self, model: Ensemble) -> Ensemble:

@@ -16,7 +16,8 @@ from bpnet.data.targets import Classes
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import closest_match
-from bpnet.models.ensemble import Ensemble, save_thresholds
+from bpnet.models.ensemble import Ensemble
+from bpnet.models.saved_ensemble import save_thresholds
 from bpnet.paths import is_file
 from bpnet.runs import directory
 from bpnet.runs.directory import RunPaths

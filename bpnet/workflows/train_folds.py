@@ -13,6 +13,7 @@ from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import shell_path
+from bpnet.models.saved_ensemble import save_ensemble
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.training_folds import without_validation
@@ -212,7 +213,7 @@ class FoldsSession(MemberSession):
 
     def _save_model(self, combined: CombinedMembers) -> None:
         plan, target = self._plan, combined.ensemble.description.target
-        combined.ensemble.save(self._run.model)
+        save_ensemble(combined.ensemble, self._run.model)
         if plan.packed:
             write_draws(self._run.draws_csv, combined.candidates)
         held_out = np.flatnonzero(np.isfinite(combined.out_of_fold).all(axis=1))

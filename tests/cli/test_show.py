@@ -9,7 +9,7 @@ import pytest
 from command_line import ROOT, bpnet
 from run_folders import make_run
 
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.runs.lock import RunLock
 
 OLD = ROOT / "tests" / "runs" / "made_by_0_1_0"

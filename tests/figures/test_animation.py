@@ -15,6 +15,7 @@ from PIL import Image
 from bpnet.figures.figure import MOVING
 from bpnet.models.checkpoint_model import model_of
 from bpnet.models.ensemble import Ensemble
+from bpnet.models.saved_ensemble import save_ensemble
 from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.plot import plot
 
@@ -45,7 +46,8 @@ def test_each_frame_is_what_the_network_predicted_then(run: Path, tmp_path: Path
     snapshots = Snapshots(run / "snapshots")
     for epoch, values in zip(figure.frames.numbers, figure.frames.values, strict=True):
         model = tmp_path / str(epoch)
-        Ensemble([model_of(snapshots.read(epoch)["model"], snapshots.path(epoch))]).save(model)
+        single = Ensemble([model_of(snapshots.read(epoch)["model"], snapshots.path(epoch))])
+        save_ensemble(single, model)
         points = np.array([[one["x"] + one["x2"], one["y"] + one["y2"]] for one in values]) / 2
         # the outermost values are not in the middle between their edges
         inner = ((points > points.min(axis=0)) & (points < points.max(axis=0))).all(axis=1)

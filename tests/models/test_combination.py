@@ -13,8 +13,9 @@ from bpnet.data.reading import open_table
 from bpnet.errors import RunError, UsageError
 from bpnet.models.combination import Combination, Shrinkage
 from bpnet.models.curve import Curve
-from bpnet.models.ensemble import Ensemble, load_ensemble
+from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import load_model
+from bpnet.models.saved_ensemble import load_ensemble, save_ensemble
 
 X = np.linspace(-2, 2, 9)[:, None]
 WEIGHTS = [0.7, 0.3]
@@ -125,7 +126,7 @@ def test_what_is_saved_predicts_the_same(target, count, tmp_path):
     weights = [1.0] if count == 1 else WEIGHTS
     combination = Combination(weights=weights, temperature=0.8)
     ensemble = Ensemble(members(target)[:count], combination)
-    ensemble.save(tmp_path / "model")
+    save_ensemble(ensemble, tmp_path / "model")
     again = load_ensemble(tmp_path / "model")
     assert again.combination == combination
     np.testing.assert_array_equal(predict(again), predict(ensemble))
@@ -229,7 +230,7 @@ NAN = float("nan")
     ],
 )
 def test_an_edited_combination_is_refused(change, message, tmp_path):
-    Ensemble(members(THREE), Combination(weights=WEIGHTS)).save(tmp_path / "model")
+    save_ensemble(Ensemble(members(THREE), Combination(weights=WEIGHTS)), tmp_path / "model")
     path = tmp_path / "model" / "model.json"
     content = json.loads(path.read_text())
     content["combination"] |= change
@@ -251,7 +252,8 @@ def test_an_edited_combination_is_refused(change, message, tmp_path):
     ],
 )
 def test_an_edited_model_without_members_is_refused(change, message, tmp_path):
-    Ensemble([untrained(THREE)], Combination(weights=[1.0])).save(tmp_path / "model")
+    single = Ensemble([untrained(THREE)], Combination(weights=[1.0]))
+    save_ensemble(single, tmp_path / "model")
     path = tmp_path / "model" / "model.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(RunError) as caught:

@@ -12,8 +12,9 @@ from untrained_models import QUANTITIES, THREE, untrained
 from bpnet.errors import RunError, UsageError
 from bpnet.models.combination import Combination
 from bpnet.models.curve import Curve
-from bpnet.models.ensemble import Ensemble, load_ensemble
+from bpnet.models.ensemble import Ensemble
 from bpnet.models.intervals import Interval, conformal_rank, fit_interval, fit_intervals
+from bpnet.models.saved_ensemble import load_ensemble, save_ensemble
 
 X = np.linspace(-2, 2, 9)[:, None]
 
@@ -126,7 +127,7 @@ def quantities(rows=50):
 
 def test_saved_intervals_are_the_same_for_any_level(tmp_path):
     ensemble = quantities()
-    ensemble.save(tmp_path / "model")
+    save_ensemble(ensemble, tmp_path / "model")
     again = load_ensemble(tmp_path / "model")
     predictions = again.combine(again.predict_each([X]))
     # intervals change no prediction
@@ -180,7 +181,7 @@ GOOD = Interval(rows=3, scale=Curve(x=[0.0], y=[1.0]), ranks=[1, 2, 3], ratios=[
 )
 def test_edited_intervals_are_refused(change, message, tmp_path):
     combination = Combination(weights=[1.0], intervals=[GOOD, GOOD])
-    Ensemble([untrained(QUANTITIES)], combination).save(tmp_path / "model")
+    save_ensemble(Ensemble([untrained(QUANTITIES)], combination), tmp_path / "model")
     path = tmp_path / "model" / "model.json"
     content = json.loads(path.read_text())
     content["combination"]["intervals"][1] |= change

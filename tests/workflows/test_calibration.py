@@ -10,7 +10,7 @@ from workflow_runs import predicted, read_csv, read_json, train_text, write_csv
 from bpnet.config.loading import read_config
 from bpnet.config.source import parse_source
 from bpnet.errors import ConfigError
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.preparation.prepare import prepare
 from bpnet.workflows.grid import train_grid
 

@@ -20,7 +20,7 @@ from bpnet.errors import (
     RunError,
     UsageError,
 )
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.preparation.folds import draw_folds
 from bpnet.preparation.open import open_dataset
 from bpnet.reports.cv import cv_lines

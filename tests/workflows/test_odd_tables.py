@@ -8,7 +8,7 @@ from odd_tables import ODD_TABLES
 from sklearn import metrics as sk
 from workflow_runs import Watcher, predicted, read_csv, read_json, train_text, write_csv
 
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.reports.train_folds import folds_lines
 
 FAST = ("training.epochs=12", "folds=3", "training.early_stopping=null")

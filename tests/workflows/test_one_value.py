@@ -17,7 +17,7 @@ from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import parse_source
 from bpnet.data.reading import delimited
 from bpnet.errors import DataError
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare
 

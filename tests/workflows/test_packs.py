@@ -19,7 +19,7 @@ from bpnet.config.pack import Range
 from bpnet.config.source import parse_source
 from bpnet.engine.progress import Progress
 from bpnet.errors import ConfigError
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.training_folds import without_validation
 from bpnet.workflows import pack_plan

@@ -11,7 +11,7 @@ from bpnet.config.overrides import apply_overrides
 from bpnet.config.source import parse_source
 from bpnet.data.targets import Classes
 from bpnet.errors import DataError
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.workflows.cv import cross_validate
 
 CONFIG = """\

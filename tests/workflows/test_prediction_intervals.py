@@ -5,8 +5,8 @@ import pytest
 from workflow_runs import ROOT, predicted, read_csv, train_file, train_text, write_csv
 
 from bpnet.errors import UsageError
-from bpnet.models.ensemble import load_ensemble
 from bpnet.models.intervals import conformal_rank, fit_interval
+from bpnet.models.saved_ensemble import load_ensemble
 
 TABLE = str(ROOT / "datasets" / "diabetes.csv")
 

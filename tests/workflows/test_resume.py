@@ -10,8 +10,8 @@ from workflow_runs import Watcher, in_training
 
 from bpnet.config.loading import read_config
 from bpnet.errors import DataError, InterruptedRunError, RunError, UsageError
-from bpnet.models.ensemble import load_ensemble
 from bpnet.models.run_model import open_run_model
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.run_file import RunFile, run_status
 from bpnet.workflows.resume import resume

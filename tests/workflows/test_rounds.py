@@ -6,7 +6,7 @@ from labeled_runs import invoked
 from workflow_runs import Watcher, log_of, predicted, read_csv, read_json, train_text, write_csv
 
 from bpnet.errors import ConfigError
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 
 TWO = """\
 dataset: {path: t.csv, target: y, split: {test: 0, seed: 5}}

@@ -8,7 +8,7 @@ import pytest
 from mixed_tables import FEATURES, mixed_rows, write_mixed
 from workflow_runs import predicted, train_text
 
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 
 CONFIG = """\
 dataset: {{path: t.csv, target: {target}, {dataset}}}

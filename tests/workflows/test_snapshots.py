@@ -10,7 +10,7 @@ from bpnet.engine.loop.fit import fit
 from bpnet.errors import ConfigError, InterruptedRunError, RunError
 from bpnet.models.build import build_model
 from bpnet.models.checkpoint_model import model_of
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.preparation.prepare import prepare
 from bpnet.runs.snapshots import Snapshots, snapshot_epochs
 from bpnet.workflows.resume import resume

@@ -18,7 +18,7 @@ from workflow_runs import (
 
 from bpnet.config.loading import read_config
 from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.split import draw_split
 from bpnet.preparation.training_folds import draw_rounds, fold_split, without_validation

@@ -14,7 +14,7 @@ from workflow_runs import IRIS, ROOT, predicted, train_text, write_csv
 from bpnet.engine.network import Network
 from bpnet.errors import RunError
 from bpnet.models.description import Description
-from bpnet.models.ensemble import load_ensemble
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.workflows.eval import evaluate
 
 MEMBERS = """\

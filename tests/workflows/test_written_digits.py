@@ -28,6 +28,7 @@ from bpnet.engine.losses import CrossEntropy, SquaredError
 from bpnet.models.description import Description
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
+from bpnet.models.saved_ensemble import save_ensemble
 from bpnet.models.training_metrics import measure_replicas
 from bpnet.workflows.predict import Prediction, PredictOptions
 
@@ -63,7 +64,7 @@ def model(target, seeds: list[int], precision: str) -> Model:
 
 def read_back(ensemble: Ensemble, folder: Path, form: str, **options) -> dict[str, np.ndarray]:
     """Write the predictions for INPUTS, and return the added columns."""
-    ensemble.save(folder / "model")
+    save_ensemble(ensemble, folder / "model")
     table = write_csv(folder / "t.csv", "x", [[x] for x in INPUTS.tolist()])
     stream = io.BytesIO()
     prediction = Prediction(folder / "model", str(table), PredictOptions(keep=[], **options))

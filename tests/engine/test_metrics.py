@@ -14,7 +14,6 @@ from sklearn.metrics import (
 )
 
 from bpnet.config.task import Task
-from bpnet.engine import metrics
 from bpnet.engine.class_codes import FEW
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.evaluation import Evaluator
@@ -29,6 +28,7 @@ from bpnet.engine.metrics import (
     MeanSquaredError,
     RegressionError,
     SumSquaredError,
+    errors,
     metric_names,
 )
 from bpnet.engine.network import Network
@@ -194,7 +194,7 @@ def test_targets_of_a_narrow_type_are_summed_as_float64_and_piece_by_piece(dtype
     assert measure(RegressionError().over(t), y, wide, 7)["r2"] == pytest.approx(
         [expected], rel=1e-12
     )
-    monkeypatch.setattr(metrics, "PIECE", 5)
+    monkeypatch.setattr(errors, "PIECE", 5)
     assert measure(RegressionError().over(t), y, wide, 7)["r2"] == pytest.approx(
         [expected], rel=1e-12
     )

@@ -131,7 +131,8 @@ from bpnet.engine.schedules import (
     Schedule,
     StepDecay,
 )
-from bpnet.engine.tracing import LayerTrace, Position, StepTrace, trace
+from bpnet.engine.step_trace import LayerTrace, StepTrace
+from bpnet.engine.tracing import Position, trace
 
 __all__ = [
     "AbsoluteError",

@@ -27,11 +27,10 @@ def as_text(lines: Iterator[Line]) -> str:
     for line in lines:
         if not isinstance(line, Heading):
             out += _wrapped(f"  {line}")
-        elif line.level == 3:
-            out += ["", line.text]
         else:
-            rule = ("=" if line.level == 1 else "-") * min(len(line.text), MAX_WIDTH)
-            out += ["", line.text, rule]
+            text = _wrapped(line.text)
+            rule = {1: "=", 2: "-"}.get(line.level, "") * min(max(map(len, text)), MAX_WIDTH)
+            out += ["", *text, *([rule] if rule else [])]
     return "\n".join(out).strip("\n") + "\n"
 
 

@@ -25,6 +25,7 @@ from bpnet.tracing.expressions import (
     ONE,
     PI,
     TWO,
+    ZERO,
     Constant,
     Expression,
     Holds,
@@ -39,7 +40,6 @@ from bpnet.tracing.expressions import (
     total,
 )
 
-_ZERO = Constant(0.0)
 _CUBE = Constant(0.044715)
 
 
@@ -49,15 +49,15 @@ def _selu_constants() -> tuple[Expression, Expression]:
 
 def _exponential(scale: Expression, alpha: Expression, z: Expression) -> Expression:
     """Return λ (max(z, 0) + α (e^min(z, 0) - 1))."""
-    below = minus(call("exp", call("min", z, _ZERO)), ONE)
-    return times(scale, plus(call("max", z, _ZERO), times(alpha, below)))
+    below = minus(call("exp", call("min", z, ZERO)), ONE)
+    return times(scale, plus(call("max", z, ZERO), times(alpha, below)))
 
 
 def _exponential_slope(scale: Expression, alpha: Expression, a: Expression) -> Expression:
     """Return min(a, 0) + λ α + (λ - λ α) [a > 0], where λ α is the slope's limit below."""
     limit = Constant(scale.value * alpha.value)
-    above = times(Constant(scale.value - limit.value), Holds(a, ">", _ZERO))
-    return plus(call("min", a, _ZERO), limit, above)
+    above = times(Constant(scale.value - limit.value), Holds(a, ">", ZERO))
+    return plus(call("min", a, ZERO), limit, above)
 
 
 def _gelu_tanh(z: Expression) -> Expression:
@@ -82,7 +82,7 @@ _VALUES: Mapping[type, Callable[..., Expression]] = {
     Identity: lambda _f, z: z,
     Sigmoid: lambda _f, z: call("sigmoid", z),
     Tanh: lambda _f, z: call("tanh", z),
-    Relu: lambda _f, z: call("max", z, _ZERO),
+    Relu: lambda _f, z: call("max", z, ZERO),
     LeakyRelu: lambda f, z: call("max", z, times(Constant(f.slope), z)),
     Elu: lambda f, z: _exponential(ONE, Constant(f.alpha), z),
     Selu: lambda _f, z: _exponential(*_selu_constants(), z),
@@ -97,9 +97,9 @@ _SLOPES: Mapping[type, Callable[..., Expression]] = {
     Identity: lambda _f, _z, _a: ONE,
     Sigmoid: lambda _f, _z, a: times(a, minus(ONE, a)),
     Tanh: lambda _f, _z, a: minus(ONE, square(a)),
-    Relu: lambda _f, z, _a: Holds(z, ">", _ZERO),
+    Relu: lambda _f, z, _a: Holds(z, ">", ZERO),
     LeakyRelu: lambda f, z, _a: plus(
-        _leaky(f.slope)[0], times(_leaky(f.slope)[1], Holds(z, ">", _ZERO))
+        _leaky(f.slope)[0], times(_leaky(f.slope)[1], Holds(z, ">", ZERO))
     ),
     Elu: lambda f, _z, a: _exponential_slope(ONE, Constant(f.alpha), a),
     Selu: lambda _f, _z, a: _exponential_slope(*_selu_constants(), a),

@@ -32,6 +32,7 @@ from bpnet.tracing.expressions import (
     ONE,
     PI,
     TWO,
+    ZERO,
     Constant,
     Expression,
     Holds,
@@ -46,7 +47,6 @@ from bpnet.tracing.expressions import (
     times,
 )
 
-_ZERO = Constant(0.0)
 _LONG = 60
 """The length up to which a cell is shown."""
 
@@ -196,7 +196,7 @@ def _bins(added: PiecewiseInputs, cell: Expression) -> list[Expression]:
     bins: list[Expression] = []
     for low, high in zip(added.edges, added.edges[1:], strict=False):
         way = over(minus(cell, Constant(low)), minus(Constant(high), Constant(low)))
-        within = call("max", _ZERO, call("min", ONE, way))
+        within = call("max", ZERO, call("min", ONE, way))
         bins.append(minus(times(TWO, within), ONE))
     return bins
 
@@ -232,7 +232,7 @@ def _category_inputs(
         ]
     if isinstance(column, PlusMinusColumn):
         if absent or unseen:
-            return [_ZERO]
+            return [ZERO]
         return [minus(times(TWO, minus(place, ONE)), ONE)]
     if isinstance(column, OrdinalColumn):
         steps = max(len(column.levels) - 1, 1)

@@ -1,13 +1,14 @@
 """Equations of the equilibrium layer: its units on their way to rest, and the error's way back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from bpnet.engine.component import Array
-from bpnet.engine.tracing import LayerTrace
+from bpnet.engine.step_trace import LayerTrace
 from bpnet.tracing.activations import activated, evaluate, slope
-from bpnet.tracing.expressions import Constant, Expression, plus, times, total
+from bpnet.tracing.expressions import ZERO, Expression, extended, times, total
 from bpnet.tracing.layers import MAX_UNITS, LayerEquations, LayerPass, largest, left_out
 from bpnet.tracing.structure import Entry, Number, Phase, Remark
 
@@ -21,6 +22,11 @@ class EquilibriumEquations(LayerEquations):
     """y = f(W·y + U·x + b), relaxed from 0; v = Σ W·s·v + dL/dy, relaxed from dL/dy."""
 
     sends_back = "Σ U·delta"
+    gradient_rules: ClassVar[Mapping[str, str]] = {
+        "recurrent": "dL/dW = {}delta·y",
+        "weight": "dL/dU = {}delta·x",
+        "bias": "dL/db = {}delta",
+    }
 
     def __init__(self, k: int, trace: LayerTrace, rows: Sequence[int]) -> None:
         super().__init__(k, trace, rows)
@@ -48,7 +54,7 @@ class EquilibriumEquations(LayerEquations):
         self._deltas = self._slopes * self._v
 
     @staticmethod
-    def _sums(parameters: dict[str, Array], inputs: Array, y: Array) -> Array:
+    def _sums(parameters: Mapping[str, Array], inputs: Array, y: Array) -> Array:
         z = y @ parameters["recurrent"].T + inputs @ parameters["weight"].T
         return np.asarray(z + parameters["bias"] if "bias" in parameters else z)
 
@@ -66,7 +72,7 @@ class EquilibriumEquations(LayerEquations):
         for step, omitted in _shown(len(passed.relaxation)):
             if omitted:
                 yield from self._omitted(states, omitted, "y", passed.phase, units)
-            sums = self._sums(dict(passed.parameters), passed.inputs, states[step - 1])
+            sums = self._sums(passed.parameters, passed.inputs, states[step - 1])
             for row in range(len(self.rows)):
                 for unit in units:
                     yield from self._step(passed, states, sums, step, row, unit)
@@ -104,22 +110,10 @@ class EquilibriumEquations(LayerEquations):
     ) -> Iterator[Number]:
         """Yield z and y of a unit after a step."""
         parameters, y = passed.parameters, states[step - 1]
-        terms: list[Expression] = []
-        if step > 1:
-            terms = [
-                times(self.parameter(parameters, "recurrent", unit, j), self.of("y", y[row, j], j))
-                for j in range(y.shape[1])
-            ]
-        terms += [
-            times(self.parameter(parameters, "weight", unit, i), self.x(passed.inputs, row, i))
-            for i in range(passed.inputs.shape[1])
-        ]
-        if "bias" in parameters:
-            terms.append(self.parameter(parameters, "bias", unit))
         z = self.of("z", sums[row, unit], unit)
-        number = self.unit_number(
-            "weighted sum", z, total(terms), passed.phase, row, unit, step=step
-        )
+        # before the first step every y is 0
+        equation = self._sum(parameters, passed.inputs, y if step > 1 else None, row, unit)
+        number = self.unit_number("weighted sum", z, equation, passed.phase, row, unit, step=step)
         yield _at_step(number, step)
         new = self.of("y", states[step][row, unit], unit)
         value = activated(self.layer.activation, z)
@@ -138,9 +132,8 @@ class EquilibriumEquations(LayerEquations):
                     self.of("f(z)", self._a[row, unit], unit),
                 )
                 s = self.of("s", self._slopes[row, unit], unit)
-                yield self.unit_number(
-                    "settled sum", z, self._settled(row, unit), "backward", row, unit
-                )
+                settled = self._sum(self.trace.before, self.trace.inputs, self._y, row, unit)
+                yield self.unit_number("settled sum", z, settled, "backward", row, unit)
                 value = activated(self.layer.activation, z)
                 yield self.unit_number("settled activation", a, value, "backward", row, unit)
                 derivative = slope(self.layer.activation, z, a)
@@ -154,7 +147,7 @@ class EquilibriumEquations(LayerEquations):
                     yield self._backward_step(states, step, row, unit)
         for row in rows:
             for unit in units:
-                delta = self.of("delta", self._deltas[row, unit], unit)
+                delta = self.delta(row, unit)
                 equation = times(
                     self.of("s", self._slopes[row, unit], unit),
                     self.of("v", self._v[row, unit], unit),
@@ -162,18 +155,22 @@ class EquilibriumEquations(LayerEquations):
                 yield self.unit_number("delta", delta, equation, "backward", row, unit)
         yield from left_out(others, "units", "smaller deltas")
 
-    def _settled(self, row: int, unit: int) -> Expression:
-        before, y = self.trace.before, self._y
-        terms: list[Expression] = [
-            times(self.parameter(before, "recurrent", unit, j), self.of("y", y[row, j], j))
-            for j in range(y.shape[1])
-        ]
+    def _sum(
+        self, parameters: Mapping[str, Array], inputs: Array, y: Array | None, row: int, unit: int
+    ) -> Expression:
+        """Return Σ W·y + Σ U·x + b, without the first sum if y is None."""
+        terms: list[Expression] = []
+        if y is not None:
+            terms += [
+                times(self.parameter(parameters, "recurrent", unit, j), self.of("y", y[row, j], j))
+                for j in range(y.shape[1])
+            ]
         terms += [
-            times(self.parameter(before, "weight", unit, i), self.x(self.trace.inputs, row, i))
-            for i in range(self.trace.inputs.shape[1])
+            times(self.parameter(parameters, "weight", unit, i), self.x(inputs, row, i))
+            for i in range(inputs.shape[1])
         ]
-        if "bias" in before:
-            terms.append(self.parameter(before, "bias", unit))
+        if "bias" in parameters:
+            terms.append(self.parameter(parameters, "bias", unit))
         return total(terms)
 
     def _backward_step(self, states: Sequence[Array], step: int, row: int, unit: int) -> Number:
@@ -187,36 +184,24 @@ class EquilibriumEquations(LayerEquations):
             )
             for j in range(v.shape[1])
         ]
-        summed = total(terms)
         arriving: Expression = (
-            self.of("dL/dy", self._errors[row, unit], unit)
-            if unit >= self._first
-            else Constant(0.0)
+            self.of("dL/dy", self._errors[row, unit], unit) if unit >= self._first else ZERO
         )
-        equation = plus(*getattr(summed, "terms", (summed,)), arriving)
+        equation = extended(total(terms), arriving)
         new = self.of("v", states[step][row, unit], unit)
         return _at_step(
             self.unit_number("settling error", new, equation, "backward", row, unit, step=step),
             step,
         )
 
-    def _delta(self, row: int, unit: int, *, named: bool = False) -> Expression:
-        return self.of("delta", self._deltas[row, unit], unit, row=row if named else None)
-
     def input_gradient(self, row: int, i: int) -> Expression:
         """Return Σ U·delta."""
-        weights = self.trace.before["weight"]
-        return total(
-            [
-                times(self.parameter(self.trace.before, "weight", o, i), self._delta(row, o))
-                for o in range(len(weights))
-            ]
-        )
+        return self.weighted_deltas(row, i)
 
     def gradient(self, name: str, index: tuple[int, ...]) -> Expression:
         """Return Σ delta·y, Σ delta·x or Σ delta over the rows."""
-        named, rows = len(self.rows) > 1, range(len(self.rows))
-        deltas = [self._delta(row, index[0], named=named) for row in rows]
+        named, rows = self.several, range(len(self.rows))
+        deltas = [self.delta(row, index[0], named=named) for row in rows]
         if name == "bias":
             return total(deltas)
         if name == "recurrent":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpnet.data.encoding import Encoder
-from bpnet.data.targets import AnyTarget, Classes, Quantities
+from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.bugs import UpdatedWeights
 from bpnet.engine.component import Array
 from bpnet.engine.layers import (
@@ -23,16 +23,9 @@ from bpnet.engine.layers import (
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import AnyLoss
 from bpnet.engine.network import Network
-from bpnet.engine.tracing import LayerTrace, StepTrace
-from bpnet.tracing.cells import Cell, scaled, unit_rows
+from bpnet.engine.step_trace import LayerTrace, StepTrace
 from bpnet.tracing.equilibrium import EquilibriumEquations
-from bpnet.tracing.expressions import (
-    Constant,
-    Expression,
-    Holds,
-    Quantity,
-    Symbol,
-)
+from bpnet.tracing.expressions import Expression, Quantity, Symbol
 from bpnet.tracing.layer_kinds import (
     DenseEquations,
     DropoutEquations,
@@ -50,12 +43,12 @@ from bpnet.tracing.layers import (
     largest,
     left_out,
     parameter_sign,
-    row_prefix,
     second_pass,
 )
-from bpnet.tracing.losses import LossEquations, loss_rule
+from bpnet.tracing.losses import LossEquations, loss_rule, reads_logits
 from bpnet.tracing.normalization import NormalizationEquations
-from bpnet.tracing.optimizers import rule
+from bpnet.tracing.optimizers import rules
+from bpnet.tracing.rows import TracedRow, output_names, row_section, short_name
 from bpnet.tracing.schedules import learning_rate
 from bpnet.tracing.structure import (
     Entry,
@@ -65,16 +58,9 @@ from bpnet.tracing.structure import (
     Place,
     Remark,
     Section,
-    Summary,
 )
+from bpnet.tracing.summary import summary
 from bpnet.tracing.update import UpdateEquations
-
-MAX_INPUTS = 24
-"""The number of inputs of a row that are shown."""
-_LONG_NAME = 40
-"""The length up to which a name is shown in a label."""
-_FEW = 4
-"""Outputs, or parameters, up to which the summary has a column for each."""
 
 SIGN = (
     "delta = f'(z)·dL/da is dL/dz, so a weight moves against it; texts that call target - output "
@@ -97,26 +83,6 @@ LAYERS: Mapping[type, type[LayerEquations]] = {
 
 
 @dataclass(frozen=True)
-class RowWeight:
-    """What the weight of a row is made of; None where the config sets no such weight."""
-
-    equation: Expression
-    value: float
-
-
-@dataclass(frozen=True)
-class TracedRow:
-    """A row of the table: its cells and its target, before they are numbers of the network."""
-
-    number: int
-    """Its number in the table, from 1."""
-    cells: Sequence[Cell]
-    targets: Sequence[float]
-    """The number of its class, from 0, or the values of its targets."""
-    weight: RowWeight | None
-
-
-@dataclass(frozen=True)
 class Subject:
     """What is traced: the network with its training, and how a table becomes its inputs."""
 
@@ -130,107 +96,22 @@ class Subject:
 
 def explain(subject: Subject, steps: Sequence[StepTrace]) -> Explanation:
     """Return the explanation of traced steps."""
+    first = steps[0]
+    x = first.layers[0].inputs
+    t = first.targets if first.hard_targets is None else first.hard_targets
     return Explanation(
-        rows=[_row_section(subject, row, steps[0]) for row in range(len(subject.rows))],
+        rows=[
+            row_section(row, subject.encoder, subject.target, x[k], t[k])
+            for k, row in enumerate(subject.rows)
+        ],
         steps=[_Step(subject, step, k).explained for k, step in enumerate(steps, start=1)],
-        summary=_summary(subject, steps),
+        summary=summary(
+            steps,
+            [row.number for row in subject.rows],
+            searches=subject.training.optimizer.searches,
+            logits=reads_logits(subject.loss),
+        ),
     )
-
-
-def output_names(target: AnyTarget, outputs: int) -> list[str]:
-    """Return the name of each output: a class, a label or a quantity."""
-    if not isinstance(target, Classes):
-        return target.names
-    return target.classes if outputs > 1 else target.classes[1:]
-
-
-def _row_section(subject: Subject, row: int, step: StepTrace) -> Section:
-    """Return how a row of the table became inputs, targets and a weight."""
-    traced = subject.rows[row]
-    entries = [*_inputs(subject, row, step), *_targets(subject, row, step)]
-    if traced.weight is not None:
-        entries.append(
-            Number(
-                "weight of the row",
-                Symbol("w"),
-                traced.weight.equation,
-                traced.weight.value,
-                Place("rows", row=traced.number),
-                "its weight, by which its loss is multiplied",
-            )
-        )
-    return Section("rows", f"Row {traced.number}", 3, entries)
-
-
-def _inputs(subject: Subject, row: int, step: StepTrace) -> Iterator[Entry]:
-    """Yield the equations of a row's inputs."""
-    traced, names = subject.rows[row], subject.encoder.inputs
-    cells = traced.cells
-    equations = [equation for cell in cells for equation in cell.equations]
-    if subject.encoder.unit_rows:
-        numeric = list(subject.encoder.numeric.values())
-        for place, scaled_input in zip(
-            numeric, unit_rows([equations[i] for i in numeric]), strict=True
-        ):
-            equations[place] = scaled_input
-    i = 0
-    for cell in cells:
-        single = len(cell.equations) == 1
-        if i < MAX_INPUTS and not single:
-            yield Remark(f"{_short(cell.column)} = {cell.text}")
-        for _ in cell.equations:
-            if i < MAX_INPUTS:
-                yield Number(
-                    f"input {names[i]}",
-                    Symbol("x", (i + 1,)),
-                    equations[i],
-                    float(step.layers[0].inputs[row, i]),
-                    Place("rows", row=traced.number, unit=i + 1),
-                    f"{_short(cell.column)} = {cell.text} ->" if single else _short(names[i]),
-                )
-            i += 1
-    yield from left_out(max(len(names) - MAX_INPUTS, 0), "inputs", "higher numbers")
-
-
-def _targets(subject: Subject, row: int, step: StepTrace) -> Iterator[Entry]:
-    """Yield the equations of a row's targets."""
-    target, traced = subject.target, subject.rows[row]
-    values = step.targets if step.hard_targets is None else step.hard_targets
-    width = values.shape[1]
-    names = output_names(target, width)
-    if isinstance(target, Classes):
-        number = int(traced.targets[0]) + 1
-        label = target.classes[number - 1]
-        yield Remark(
-            f"{_short(target.name)} = {_short(label)}: class {number} of {len(target.classes)}"
-        )
-    for unit in range(min(width, MAX_UNITS)):
-        if isinstance(target, Classes):
-            place = unit + 1 if width > 1 else 2
-            equation: Expression = Holds(
-                Quantity(Symbol("class"), float(int(traced.targets[0]) + 1)),
-                "=",
-                Constant(float(place)),
-            )
-            label = f"target {_short(names[unit])}"
-        else:
-            cell = Quantity(Symbol(names[unit], is_name=True), float(traced.targets[unit]))
-            equation = scaled(target.scales[unit], cell) if isinstance(target, Quantities) else cell
-            label = f"target {_short(names[unit])} = {traced.targets[unit]:.10g} ->"
-        yield Number(
-            f"target {names[unit]}",
-            Symbol("t", (unit + 1,)),
-            equation,
-            float(values[row, unit]),
-            Place("rows", row=traced.number, unit=unit + 1),
-            label,
-        )
-    yield from left_out(max(width - MAX_UNITS, 0), "targets", "higher numbers")
-
-
-def _short(name: str) -> str:
-    """Return a name, cut where it is very long."""
-    return name if len(name) <= _LONG_NAME else f"{name[: _LONG_NAME - 1]}…"
 
 
 class _Step:
@@ -248,7 +129,7 @@ class _Step:
             step,
             self._rows,
             subject.training,
-            [_short(name) for name in output_names(subject.target, width)],
+            [short_name(name) for name in output_names(subject.target, width)],
             list(self._weights()),
         )
         self._update = UpdateEquations(step, subject.training, subject.network, self._layers)
@@ -272,8 +153,8 @@ class _Step:
     def _shares(self) -> Iterator[Entry]:
         """Yield what predictions make of outputs that are no probabilities."""
         several = self._step.scores.shape[1] > 1
-        logits = self._subject.loss.kind.endswith("cross_entropy")
-        if isinstance(self._subject.target, Classes) and several and not logits:
+        shared = isinstance(self._subject.target, Classes) and several
+        if shared and not reads_logits(self._subject.loss):
             yield Remark(
                 "predictions divide these outputs, clipped to 0 … 1, by their sum, to make "
                 "probabilities; bpnet predict --raw writes them as they are"
@@ -335,7 +216,7 @@ class _Step:
         """Return dL/da of a unit: from the layer after its own, or from the loss."""
         if k + 1 < len(self._layers):
             return self._layers[k + 1].input_gradient(row, unit)
-        base = "dL/dz" if self._subject.loss.kind.endswith("cross_entropy") else "dL/dy"
+        base = "dL/dz" if reads_logits(self._subject.loss) else "dL/dy"
         value = self._step.score_gradients[row, unit]
         return Quantity(Symbol(base, (unit + 1,)), float(value))
 
@@ -343,14 +224,21 @@ class _Step:
         yield self._update_heading("Gradient and update")
         for k, layer in enumerate(self._step.layers):
             if layer.before:
-                entries = list(self._update.entries(k))
+                gradients = self._layers[k].gradient_rule
+                remarks = [Remark(gradients)] if gradients else []
+                entries: list[Entry] = [*remarks, *self._update.entries(k)]
                 yield Section("update", layer_title(k, layer), 3, entries, k + 1)
 
     def _update_heading(self, title: str) -> Section:
         training, step = self._subject.training, self._step
         entries: list[Entry] = []
         if not training.optimizer.searches:
-            entries.append(Remark(rule(training.optimizer)))
+            *lines, last = rules(training.optimizer)
+            entries += [*map(Remark, lines), Remark(f"{last}; g is dL/dw")]
+            penalties = {"l1·sign(w)": training.l1, "l2·w": training.l2}
+            if any(penalties.values()):
+                terms = " + ".join(term for term, share in penalties.items() if share)
+                entries.append(Remark(f"of weights, dL/dw has {terms} added, from the penalty"))
         rate = learning_rate(training, step)
         if rate is not None:
             entries.append(Remark(f"the rate is that of step {step.number} of epoch {step.epoch}"))
@@ -401,42 +289,3 @@ def layer_title(k: int, layer: LayerTrace) -> str:
     units = layer.outputs.shape[1]
     size = "1 unit" if units == 1 else f"{units} units"
     return f"Layer {k + 1} ({layer.layer.kind}, {size}{function})"  # type: ignore[attr-defined]
-
-
-def _summary(subject: Subject, steps: Sequence[StepTrace]) -> Summary:
-    """Return the table of all steps."""
-    first, searches = steps[0], subject.training.optimizer.searches
-    columns = ["step", "epoch", "η", "L", *([] if searches else ["|g|"]), "L'"]
-    shown = list(np.ndindex(first.predictions.shape))
-    several = len(subject.rows) > 1
-    base = "p'" if subject.loss.kind.endswith("cross_entropy") else "y'"
-    # those of a trial may be undone
-    outputs = shown if len(shown) <= _FEW and not searches else []
-    for row, unit in outputs:
-        of_row = f"{row_prefix([one.number for one in subject.rows], row)}" if several else ""
-        columns.append(f"{of_row}{base}[{unit + 1}]")
-    entries = [
-        (k, name, tuple(int(i) for i in index))
-        for k, layer in enumerate(first.layers)
-        for name, before in layer.before.items()
-        for index in np.ndindex(before.shape)
-    ]
-    if len(entries) > _FEW:
-        entries = []
-    for k, name, index in entries:
-        places = ",".join(str(i + 1) for i in index)
-        columns.append(f"{parameter_sign(first.layers[k].layer, name)}{k + 1}'[{places}]")
-    rows = [
-        [
-            float(number),
-            float(step.epoch),
-            step.learning_rate,
-            step.loss,
-            *([] if step.gradient_norm is None else [step.gradient_norm]),
-            step.loss_after,
-            *(float(step.predictions_after[place]) for place in outputs),
-            *(float(step.layers[k].after[name][index]) for k, name, index in entries),
-        ]
-        for number, step in enumerate(steps, start=1)
-    ]
-    return Summary(columns, rows)

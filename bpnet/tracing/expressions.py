@@ -196,8 +196,7 @@ FUNCTIONS: Mapping[str, Callable[..., float]] = {
 }
 """The functions that an equation may have, by the names that text writes."""
 
-ONE, TWO = Constant(1.0), Constant(2.0)
-HALF = Constant(0.5)
+ZERO, HALF, ONE, TWO = Constant(0.0), Constant(0.5), Constant(1.0), Constant(2.0)
 PI = Constant(math.pi, "π")
 
 
@@ -248,7 +247,13 @@ def total(terms: Iterable[Expression]) -> Expression:
         rest = math.fsum(term.value for k, term in enumerate(every) if k not in chosen)
         kept = [term for k, term in enumerate(every) if k in chosen]
         every = [*kept, Rest(rest, len(sizes) - MAX_TERMS)]
-    return plus(*every) if every else Constant(0.0)
+    return plus(*every) if every else ZERO
+
+
+def extended(summed: Expression, *terms: Expression) -> Expression:
+    """Return a sum with more terms, which are never left out."""
+    before = summed.terms if isinstance(summed, Sum) else (summed,)
+    return plus(*before, *terms)
 
 
 def mean(terms: Sequence[Expression]) -> Expression:

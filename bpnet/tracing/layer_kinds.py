@@ -1,19 +1,22 @@
 """Equations of each kind of layer but those that normalize, and those that settle."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from bpnet.engine.tracing import LayerTrace
+from bpnet.engine.step_trace import LayerTrace
 from bpnet.tracing.activations import activated, evaluate, slope
 from bpnet.tracing.expressions import (
     ONE,
     PI,
     TWO,
+    ZERO,
     Constant,
     Expression,
     Negative,
     call,
+    extended,
     minus,
     over,
     plus,
@@ -28,6 +31,10 @@ class DenseEquations(LayerEquations):
     """z = Σ w·x + b and a = f(z); delta = f'(z)·dL/da."""
 
     sends_back = "Σ w·delta"
+    gradient_rules: ClassVar[Mapping[str, str]] = {
+        "weight": "dL/dw = {}delta·x",
+        "bias": "dL/db = {}delta",
+    }
 
     @property
     def rule(self) -> str:  # type: ignore[override]
@@ -46,10 +53,7 @@ class DenseEquations(LayerEquations):
         ]
         equation = total(terms)
         if "bias" in passed.parameters:
-            equation = plus(
-                *getattr(equation, "terms", (equation,)),
-                self.parameter(passed.parameters, "bias", unit),
-            )
+            equation = extended(equation, self.parameter(passed.parameters, "bias", unit))
         assert passed.sums is not None
         z = self.of("z", passed.sums[row, unit], unit)
         yield self.unit_number("weighted sum", z, equation, passed.phase, row, unit)
@@ -57,36 +61,20 @@ class DenseEquations(LayerEquations):
 
     def backward(self, row: int, unit: int) -> Iterator[Number]:
         """Yield f'(z) and delta."""
-        trace = self.trace
-        assert trace.sums is not None
-        assert trace.deltas is not None
-        yield from self.delta_numbers(
-            row, unit, trace.sums, trace.outputs, trace.deltas, trace.slopes
-        )
-
-    def _delta(self, row: int, unit: int, *, named: bool = False) -> Expression:
-        assert self.trace.deltas is not None
-        value = self.trace.deltas[row, unit]
-        return self.of("delta", value, unit, row=row if named else None)
+        assert self.trace.sums is not None
+        yield from self.delta_numbers(row, unit, self.trace.sums, self.trace.slopes)
 
     def input_gradient(self, row: int, i: int) -> Expression:
         """Return Σ w·delta."""
-        weights = self.trace.before["weight"]
-        return total(
-            [
-                times(self.parameter(self.trace.before, "weight", o, i), self._delta(row, o))
-                for o in range(len(weights))
-            ]
-        )
+        return self.weighted_deltas(row, i)
 
     def gradient(self, name: str, index: tuple[int, ...]) -> Expression:
         """Return Σ delta·x over the rows, or Σ delta."""
-        several = len(self.rows) > 1
         rows = range(len(self.rows))
-        deltas = [self._delta(row, index[0], named=several) for row in rows]
+        deltas = [self.delta(row, index[0], named=self.several) for row in rows]
         if name == "bias":
             return total(deltas)
-        xs = [self.x(self.trace.inputs, row, index[1], named=several) for row in rows]
+        xs = [self.x(self.trace.inputs, row, index[1], named=self.several) for row in rows]
         return total([times(delta, x) for delta, x in zip(deltas, xs, strict=True)])
 
 
@@ -100,7 +88,7 @@ class UpdatedWeightsEquations(DenseEquations):
         weights = self.trace.after["weight"]
         return total(
             [
-                times(self.of("w'", weights[o, i], o, i), self._delta(row, o))
+                times(self.of("w'", weights[o, i], o, i), self.delta(row, o))
                 for o in range(len(weights))
             ]
         )
@@ -130,8 +118,7 @@ class DropoutEquations(LayerEquations):
         yield from super().forward(passed)
 
     def _keeps(self, row: int, unit: int) -> Expression:
-        kept = Constant(float(not self._mask[row, unit]))
-        return Constant(0.0) if kept.number == 0 else ONE
+        return ZERO if self._mask[row, unit] else ONE
 
     def _scaled(self, value: Expression) -> Expression:
         if self._rate == 0:
@@ -154,6 +141,7 @@ class ScaleEquations(LayerEquations):
 
     rule = "a = s·x"
     backward_rule = "dL/dx = s·dL/da"
+    gradient_rules: ClassVar[Mapping[str, str]] = {"factor": "dL/ds = {}x·dL/da"}
 
     def _unit(self, passed: LayerPass, row: int, unit: int) -> Iterator[Number]:
         factor = self.parameter(passed.parameters, "factor", unit)
@@ -168,20 +156,17 @@ class ScaleEquations(LayerEquations):
     def gradient(self, name: str, index: tuple[int, ...]) -> Expression:
         """Return Σ x·dL/da over the rows."""
         (unit,) = index
-        named = len(self.rows) > 1
+        x, named = self.trace.inputs, self.several
         return total(
-            [
-                times(
-                    self.x(self.trace.inputs, row, unit, named=named),
-                    self.flow(row, unit, named=named),
-                )
-                for row in range(len(self.rows))
-            ]
+            times(self.x(x, row, unit, named=named), self.flow(row, unit, named=named))
+            for row in range(len(self.rows))
         )
 
 
 class ParametricEquations(LayerEquations):
     """a = x + p·(f(x) - x)."""
+
+    gradient_rules: ClassVar[Mapping[str, str]] = {"share": "dL/dp = {}(f(x) - x)·dL/da"}
 
     def __init__(self, k: int, trace: LayerTrace, rows: Sequence[int]) -> None:
         super().__init__(k, trace, rows)
@@ -213,8 +198,7 @@ class ParametricEquations(LayerEquations):
     def gradient(self, name: str, index: tuple[int, ...]) -> Expression:
         """Return Σ (f(x) - x)·dL/da over the rows."""
         (unit,) = index
-        named = len(self.rows) > 1
-        terms = []
+        named, terms = self.several, list[Expression]()
         for row in range(len(self.rows)):
             value = self.of("f(x)", self._values[row, unit], unit, row=row if named else None)
             x = self.x(self.trace.inputs, row, unit, named=named)
@@ -254,7 +238,7 @@ class EmbeddingEquations(LayerEquations):
     def input_gradient(self, row: int, i: int) -> Expression:
         """Return dL/da of an input that is not a code."""
         others = self.layer.others(self.trace.inputs.shape[1])
-        return self.flow(row, others.index(i)) if i in others else Constant(0.0)
+        return self.flow(row, others.index(i)) if i in others else ZERO
 
     def gradient(self, name: str, index: tuple[int, ...]) -> Expression:
         """Return Σ dL/da over the rows that hold the code."""
@@ -265,7 +249,7 @@ class EmbeddingEquations(LayerEquations):
         )
         codes = self.trace.inputs[:, tables[which].position]
         rows = [row for row in range(len(self.rows)) if codes[row] == index[0]]
-        return total([self.flow(row, start + index[1], named=len(self.rows) > 1) for row in rows])
+        return total(self.flow(row, start + index[1], named=self.several) for row in rows)
 
 
 class PeriodicEquations(LayerEquations):
@@ -273,8 +257,14 @@ class PeriodicEquations(LayerEquations):
 
     rule = "the inputs themselves, then e = Σ V·cos(2π·w·x + b) + c of each that has waves"
     backward_rule = (
-        "with g = -sin(2π·w·x + b)·Σ V·dL/de: dL/dx = dL/da + 2π·Σ w·g, of an input with waves"
+        "with h = -sin(2π·w·x + b)·Σ V·dL/de: dL/dx = dL/da + 2π·Σ w·h, of an input with waves"
     )
+    gradient_rules: ClassVar[Mapping[str, str]] = {
+        "frequency": "dL/dw = 2π·{}x·h",
+        "phase": "dL/db = {}h",
+        "weight": "dL/dV = {}cos(2π·w·x + b)·dL/de",
+        "bias": "dL/dc = {}dL/de",
+    }
 
     def __init__(self, k: int, trace: LayerTrace, rows: Sequence[int]) -> None:
         super().__init__(k, trace, rows)
@@ -299,13 +289,11 @@ class PeriodicEquations(LayerEquations):
                 )
                 for k in range(self.layer.frequencies)
             ]
-            summed = total(waves)
-            bias = self.parameter(passed.parameters, "bias", n, s)
-            equation = plus(*getattr(summed, "terms", (summed,)), bias)
+            equation = extended(total(waves), self.parameter(passed.parameters, "bias", n, s))
         yield self.unit_number("activation", quantity, equation, passed.phase, row, unit)
 
     def _mixed(self, row: int, n: int, k: int, *, named: bool) -> Expression:
-        """Return g = -sin(u)·Σ V·dL/de of one wave."""
+        """Return h = -sin(2π·w·x + b)·Σ V·dL/de of one wave."""
         before = self._before
         flows = [
             times(
@@ -323,7 +311,7 @@ class PeriodicEquations(LayerEquations):
         return LayerPass("forward", trace.before, trace.inputs, None, trace.outputs)
 
     def input_gradient(self, row: int, i: int) -> Expression:
-        """Return dL/da + 2π·Σ w·g."""
+        """Return dL/da + 2π·Σ w·h."""
         if i not in self._positions:
             return self.flow(row, i)
         n = self._positions.index(i)
@@ -338,7 +326,7 @@ class PeriodicEquations(LayerEquations):
 
     def gradient(self, name: str, index: tuple[int, ...]) -> Expression:
         """Return Σ over the rows of what each kind of parameter has."""
-        named, rows, n = len(self.rows) > 1, range(len(self.rows)), index[0]
+        named, rows, n = self.several, range(len(self.rows)), index[0]
         if name in ("frequency", "phase"):
             mixed = [self._mixed(row, n, index[1], named=named) for row in rows]
             if name == "phase":

@@ -2,20 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.layers import Layer
-from bpnet.engine.tracing import LayerTrace, StepTrace
+from bpnet.engine.step_trace import LayerTrace, StepTrace
 from bpnet.tracing.activations import activated, is_softmax, slope, softmax, softmax_delta
-from bpnet.tracing.expressions import (
-    Expression,
-    Quantity,
-    Symbol,
-    times,
-)
+from bpnet.tracing.expressions import Expression, Quantity, Symbol, times, total
 from bpnet.tracing.structure import Entry, Number, Phase, Place, Remark
 
 MAX_UNITS = 8
@@ -80,10 +75,14 @@ class LayerEquations:
     """The way back in symbols."""
     sends_back: str = "dL/dx"
     """What the layer before receives, in symbols."""
+    gradient_rules: ClassVar[Mapping[str, str]] = {}
+    """The gradient of each parameter by name, in symbols, with {} for the sum over the rows."""
 
     def __init__(self, k: int, trace: LayerTrace, rows: Sequence[int]) -> None:
         self.number, self.trace, self.rows = k + 1, trace, rows
         self.layer: Any = trace.layer
+        self.several = len(rows) > 1
+        """True if symbols in sums over rows need the number of their row."""
 
     # forward
 
@@ -138,6 +137,13 @@ class LayerEquations:
         """Return dL/dθ of one entry of a parameter, without the penalty."""
         raise TypeError(f"{type(self).__name__} has no parameters")
 
+    @property
+    def gradient_rule(self) -> str:
+        """The gradients of the parameters that the layer has, in symbols."""
+        rules = [rule for name, rule in self.gradient_rules.items() if name in self.trace.before]
+        text = ", ".join(rules).replace("{}", "Σ " if self.several else "")
+        return f"{text}, over the rows" if text and self.several else text
+
     # quantities
 
     def x(self, inputs: Array, row: int, i: int, *, named: bool = False) -> Quantity:
@@ -161,6 +167,19 @@ class LayerEquations:
         """Return dL/da of a unit."""
         value = self.trace.output_gradients[row, unit]
         return self.of("dL/da", value, unit, row=row if named else None)
+
+    def delta(self, row: int, unit: int, *, named: bool = False) -> Quantity:
+        """Return dL/dz of a unit."""
+        assert self.deltas is not None
+        return self.of("delta", self.deltas[row, unit], unit, row=row if named else None)
+
+    def weighted_deltas(self, row: int, i: int) -> Expression:
+        """Return Σ w·delta: dL/dx of an input that every unit weighs."""
+        before = self.trace.before
+        return total(
+            times(self.parameter(before, "weight", o, i), self.delta(row, o))
+            for o in range(len(before["weight"]))
+        )
 
     def unit_number(
         self,
@@ -201,10 +220,11 @@ class LayerEquations:
         yield self.unit_number("activation", quantity, value, passed.phase, row, unit)
 
     def delta_numbers(
-        self, row: int, unit: int, sums: Array, outputs: Array, deltas: Array, slopes: Array | None
+        self, row: int, unit: int, sums: Array, slopes: Array | None
     ) -> Iterator[Number]:
         """Yield f'(z) and delta = f'(z) dL/da."""
-        activation, delta = self.layer.activation, self.of("delta", deltas[row, unit], unit)
+        activation, delta = self.layer.activation, self.delta(row, unit)
+        outputs = self.trace.outputs
         if is_softmax(activation):
             width = range(outputs.shape[1])
             equation = softmax_delta(

@@ -16,7 +16,7 @@ from bpnet.engine.losses import (
     Quantile,
     SquaredError,
 )
-from bpnet.engine.tracing import StepTrace
+from bpnet.engine.step_trace import StepTrace
 from bpnet.tracing.activations import softmax
 from bpnet.tracing.expressions import (
     HALF,
@@ -39,6 +39,11 @@ from bpnet.tracing.layers import MAX_UNITS, largest, left_out, row_prefix
 from bpnet.tracing.structure import Entry, Number, Phase, Place, Remark
 
 
+def reads_logits(loss: AnyLoss) -> bool:
+    """Return whether the loss reads logits, of which predictions are the probabilities."""
+    return isinstance(loss, CrossEntropy | BinaryCrossEntropy)
+
+
 class LossEquations:
     """The equations of a step's loss on some rows."""
 
@@ -55,7 +60,7 @@ class LossEquations:
         self._outputs = outputs
         self._weights = weights
         """The name of each weight array, before and after the step."""
-        self._logits = isinstance(loss, CrossEntropy | BinaryCrossEntropy)
+        self._logits = reads_logits(loss)
         self._width = step.scores.shape[1]
         self._shown, self._others = largest(np.abs(step.score_gradients).max(axis=0), MAX_UNITS)
 
@@ -69,7 +74,10 @@ class LossEquations:
                 "but keeps every power finite"
             )
         elif isinstance(self._loss, BinaryCrossEntropy):
-            yield Remark("p = sigmoid(z), softplus(z) = log(1 + exp(z))")
+            yield Remark("p = sigmoid(z)")
+            yield Remark(
+                "l = Σ softplus(z) - t·z, which is the same; softplus(z) = log(1 + exp(z))"
+            )
         for row in range(len(self._rows)):
             for unit in self._shown:
                 yield from self._target(row, unit)
@@ -352,7 +360,7 @@ def loss_rule(loss: AnyLoss) -> str:
     if isinstance(loss, CrossEntropy):
         return f"-Σ t log p, {rows}"
     if isinstance(loss, BinaryCrossEntropy):
-        return f"-Σ (t log p + (1 - t) log (1 - p)) = Σ softplus(z) - t·z, {rows}"
+        return f"-Σ (t log p + (1 - t) log (1 - p)), {rows}"
     if isinstance(loss, Quantile):
         q = f"{loss.quantile:g}"
         sides = f"{q} (t - y) where y < t, else (1 - {q}) (y - t)"

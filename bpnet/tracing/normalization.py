@@ -1,12 +1,13 @@
 """Equations of batch and layer normalization."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.layers import BatchNormalization
-from bpnet.engine.tracing import LayerTrace
+from bpnet.engine.step_trace import LayerTrace
 from bpnet.tracing.activations import evaluate, is_softmax
 from bpnet.tracing.expressions import (
     Constant,
@@ -24,7 +25,7 @@ from bpnet.tracing.expressions import (
 )
 from bpnet.tracing.expressions import mean as mean_of
 from bpnet.tracing.layers import MAX_UNITS, LayerEquations, LayerPass, largest, row_prefix
-from bpnet.tracing.structure import Entry, Number, Place
+from bpnet.tracing.structure import Entry, Number, Phase, Place
 
 
 class _Normalized:
@@ -44,6 +45,10 @@ class NormalizationEquations(LayerEquations):
         "delta = f'·dL/da, d = γ·delta; "
         "dL/dx = (d - mean(d) - n·mean(d·n))/√(variance + ε), means over what shares a mean"
     )
+    gradient_rules: ClassVar[Mapping[str, str]] = {
+        "gamma": "dL/dγ = {}delta·n",
+        "beta": "dL/dβ = {}delta",
+    }
 
     def __init__(self, k: int, trace: LayerTrace, rows: Sequence[int]) -> None:
         super().__init__(k, trace, rows)
@@ -71,7 +76,7 @@ class NormalizationEquations(LayerEquations):
         """dL/dz (B, I)."""
         return np.asarray(self._deltas)
 
-    def _arrays(self, parameters: dict[str, Array], inputs: Array) -> _Normalized:
+    def _arrays(self, parameters: Mapping[str, Array], inputs: Array) -> _Normalized:
         return _Normalized(
             inputs, parameters["gamma"], parameters["beta"], self.layer.epsilon, self._axis
         )
@@ -89,12 +94,12 @@ class NormalizationEquations(LayerEquations):
         return [(row, other) for other in range(self.trace.inputs.shape[1])]
 
     def _shared_number(
-        self, name: str, quantity: Quantity, equation: Expression, phase: str, at: tuple[int, int]
+        self, name: str, quantity: Quantity, equation: Expression, phase: Phase, at: tuple[int, int]
     ) -> Number:
         row, unit = at
         if self._by_batch:
-            return self.unit_number(name, quantity, equation, phase, None, unit)  # type: ignore[arg-type]
-        place = Place(phase, layer=self.number, row=self.rows[row])  # type: ignore[arg-type]
+            return self.unit_number(name, quantity, equation, phase, None, unit)
+        place = Place(phase, layer=self.number, row=self.rows[row])
         label = f"row {self.rows[row]}" if row_prefix(self.rows, row) else "all units"
         return Number(name, quantity.symbol, equation, quantity.number, place, label)
 
@@ -105,9 +110,9 @@ class NormalizationEquations(LayerEquations):
         return [(row, 0) for row in range(len(self.rows))]
 
     def _batch_numbers(self, passed: LayerPass, units: Sequence[int]) -> Iterator[Entry]:
-        arrays = self._arrays(dict(passed.parameters), passed.inputs)
+        arrays = self._arrays(passed.parameters, passed.inputs)
         for at in self._places(units):
-            named = self._by_batch and len(self.rows) > 1
+            named = self._by_batch and self.several
             xs = [self.x(passed.inputs, r, u, named=named) for r, u in self._group(*at)]
             mean = self._shared("mean", arrays.mean, *at)
             yield self._shared_number("mean", mean, mean_of(xs), passed.phase, at)
@@ -136,7 +141,7 @@ class NormalizationEquations(LayerEquations):
             )
 
     def _unit(self, passed: LayerPass, row: int, unit: int) -> Iterator[Number]:
-        arrays, parameters = self._arrays(dict(passed.parameters), passed.inputs), passed.parameters
+        arrays, parameters = self._arrays(passed.parameters, passed.inputs), passed.parameters
         n = self.of("n", arrays.n[row, unit], unit)
         length = root(
             plus(self._shared("variance", arrays.variance, row, unit), Constant(self.layer.epsilon))
@@ -160,9 +165,7 @@ class NormalizationEquations(LayerEquations):
 
     def backward(self, row: int, unit: int) -> Iterator[Number]:
         """Yield f'(z) and delta."""
-        yield from self.delta_numbers(
-            row, unit, self._before.z, self.trace.outputs, self._deltas, self._slopes
-        )
+        yield from self.delta_numbers(row, unit, self._before.z, self._slopes)
 
     def backward_batch(self) -> Iterator[Entry]:
         """Yield d, mean(d) and mean(d·n)."""
@@ -172,11 +175,11 @@ class NormalizationEquations(LayerEquations):
                 d = self.of("d", self._d[row, unit], unit)
                 equation = times(
                     self.parameter(self.trace.before, "gamma", unit),
-                    self.of("delta", self._deltas[row, unit], unit),
+                    self.delta(row, unit),
                 )
                 yield self.unit_number("scaled delta", d, equation, "backward", row, unit)
         for at in self._places(units):
-            named = self._by_batch and len(self.rows) > 1
+            named = self._by_batch and self.several
             group = self._group(*at)
             ds = [self.of("d", self._d[r, u], u, row=r if named else None) for r, u in group]
             ns = [self.of("n", self._before.n[r, u], u, row=r if named else None) for r, u in group]
@@ -205,8 +208,8 @@ class NormalizationEquations(LayerEquations):
         (unit,) = index
         terms: list[Expression] = []
         for row in range(len(self.rows)):
-            of_row = row if len(self.rows) > 1 else None
-            delta = self.of("delta", self._deltas[row, unit], unit, row=of_row)
+            of_row = row if self.several else None
+            delta = self.delta(row, unit, named=self.several)
             n = self.of("n", self._before.n[row, unit], unit, row=of_row)
             terms.append(times(delta, n) if name == "gamma" else delta)
         return total(terms)

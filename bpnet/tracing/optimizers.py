@@ -1,6 +1,6 @@
 """Equations of the optimizers: what each keeps of past gradients, and the new parameter."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from bpnet.engine.optimizers.adam import DecoupledDecay
 from bpnet.engine.optimizers.muon import COEFFICIENTS
 from bpnet.tracing.expressions import (
     ONE,
+    ZERO,
     Constant,
     Expression,
     Power,
@@ -39,11 +40,9 @@ from bpnet.tracing.expressions import (
     total,
 )
 
-_ZERO = Constant(0.0)
-
 
 @dataclass(frozen=True)
-class Entry:
+class ParameterEntry:
     """One entry of a parameter in a step, as its optimizer sees it."""
 
     index: tuple[int, ...]
@@ -76,74 +75,79 @@ Line = tuple[str, Quantity, Expression | None]
 """A number of an update: its name, itself, and its equation."""
 
 
-def rule(optimizer: Optimizer) -> str:
-    """Return the update in symbols."""
+def rules(optimizer: Optimizer) -> Sequence[str]:
+    """Return the update in symbols, line by line."""
     return _RULES[type(optimizer)]
 
 
-_RULES: Mapping[type, str] = {
-    GradientDescent: "w' = w - η·g",
-    Momentum: "v' = μ·v + g, w' = w - η·v'",
-    Nesterov: "v' = μ·v + g, w' = w - η·(g + μ·v')",
-    RmsProp: "v' = ρ·v + (1 - ρ)·g², w' = w - η·g/(√v' + ε)",
-    Adagrad: "v' = v + g², w' = w - η·g/(√v' + ε)",
-    Adam: (
-        "m' = β1·m + (1 - β1)·g, v' = β2·v + (1 - β2)·g², m̂ = m'/(1 - β1ᵗ), v̂ = v'/(1 - β2ᵗ), "
-        "w' = w - η·m̂/(√v̂ + ε)"
+_MOMENTS = "m' = β1·m + (1 - β1)·g, v' = β2·v + (1 - β2)·g²"
+_CORRECTED = "m̂ = m'/(1 - β1ᵗ), v̂ = v'/(1 - β2ᵗ)"
+
+_RULES: Mapping[type, Sequence[str]] = {
+    GradientDescent: ("w' = w - η·g",),
+    Momentum: ("v' = μ·v + g", "w' = w - η·v'"),
+    Nesterov: ("v' = μ·v + g", "w' = w - η·(g + μ·v')"),
+    RmsProp: ("v' = ρ·v + (1 - ρ)·g²", "w' = w - η·g/(√v' + ε)"),
+    Adagrad: ("v' = v + g²", "w' = w - η·g/(√v' + ε)"),
+    Adam: (_MOMENTS, _CORRECTED, "w' = w - η·m̂/(√v̂ + ε)"),
+    AdamW: (
+        _MOMENTS,
+        _CORRECTED,
+        "w' = w - η·m̂/(√v̂ + ε), of weights from w - η·λ·w in place of w",
     ),
-    AdamW: "as adam, after weights have shrunk: w - η·λ·w in place of w",
     NAdam: (
-        "m' and v' as adam's; with μ_t = β1·(1 - ½·0.96^(t·ψ)) and its product Π_t up to t: "
-        "w' = w - η·((1 - μ_t)·g/(1 - Π_t) + μ_t+1·m'/(1 - Π_t+1))/(√v̂ + ε)"
+        _MOMENTS,
+        "v̂ = v'/(1 - β2ᵗ), μ_t = β1·(1 - ½·0.96^(t·ψ)), and Π_t its product up to t",
+        "w' = w - η·((1 - μ_t)·g/(1 - Π_t) + μ_t+1·m'/(1 - Π_t+1))/(√v̂ + ε)",
     ),
     Muon: (
-        "of hidden matrices: m' = μ·m + (1 - μ)·g, u = μ·m' + (1 - μ)·g, X = u/|u|, then in each "
-        "iteration X = a·X + B·X with B = b·G + c·G², G = X·Xᵀ; "
-        "w' = w - η·λ·w - η·0.2·√max(rows, columns)·X; all others as adamw"
+        "of hidden matrices: m' = μ·m + (1 - μ)·g, u = μ·m' + (1 - μ)·g, X = u/|u|",
+        "in each iteration X = a·X + B·X with B = b·G + c·G², G = X·Xᵀ",
+        "w' = w - η·λ·w - η·0.2·√max(rows, columns)·X; all others as adamw",
     ),
     Rprop: (
-        "Δ' = Δ·increase where g keeps its sign, Δ·decrease where it turns; "
-        "w' = w - Δ'·sign(g), and no step where it turns"
+        "Δ' = Δ·increase where g keeps its sign, Δ·decrease where it turns",
+        "w' = w - Δ'·sign(g), and no step where it turns",
     ),
 }
 
 
-def update(optimizer: Optimizer, entry: Entry) -> Iterator[Line]:
+def update(optimizer: Optimizer, entry: ParameterEntry) -> Iterator[Line]:
     """Yield what an optimizer does with one entry; the last line is the new parameter."""
     yield from _UPDATES[type(optimizer)](optimizer, entry)
 
 
-def _gradient_descent(_optimizer: Any, e: Entry) -> Iterator[Line]:
+def _gradient_descent(_optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     yield _moved(e, times(e.rate, e.g))
 
 
-def _momentum(optimizer: Any, e: Entry) -> Iterator[Line]:
+def _momentum(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     velocity = e.of("v'", e.after["velocity"])
     yield "velocity", velocity, _kept(optimizer.momentum, e.of("v", e.before["velocity"]), e.g)
     yield _moved(e, times(e.rate, velocity))
 
 
-def _nesterov(optimizer: Any, e: Entry) -> Iterator[Line]:
+def _nesterov(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     velocity = e.of("v'", e.after["velocity"])
     yield "velocity", velocity, _kept(optimizer.momentum, e.of("v", e.before["velocity"]), e.g)
     ahead = plus(e.g, times(Constant(optimizer.momentum), velocity))
     yield _moved(e, times(e.rate, ahead))
 
 
-def _rmsprop(optimizer: Any, e: Entry) -> Iterator[Line]:
+def _rmsprop(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     v = e.of("v'", e.after["square"])
     old = e.of("v", e.before["square"])
     yield "mean square", v, _averaged(optimizer.decay, old, square(e.g))
     yield _moved(e, times(e.rate, _scaled(e.g, v, optimizer.epsilon)))
 
 
-def _adagrad(optimizer: Any, e: Entry) -> Iterator[Line]:
+def _adagrad(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     v = e.of("v'", e.after["square"])
     yield "sum of squares", v, plus(e.of("v", e.before["square"]), square(e.g))
     yield _moved(e, times(e.rate, _scaled(e.g, v, optimizer.epsilon)))
 
 
-def _moments(optimizer: Any, e: Entry) -> tuple[Quantity, Quantity, list[Line]]:
+def _moments(optimizer: Any, e: ParameterEntry) -> tuple[Quantity, Quantity, list[Line]]:
     """Return m' and v', and their lines; the slots hold m/(1 - β1) and v/(1 - β2)."""
     first, second = 1 - optimizer.beta_1, 1 - optimizer.beta_2
     m, v = e.of("m'", e.after["mean"] * first), e.of("v'", e.after["square"] * second)
@@ -158,14 +162,14 @@ def _moments(optimizer: Any, e: Entry) -> tuple[Quantity, Quantity, list[Line]]:
     )
 
 
-def _corrected(e: Entry, base: str, name: str, value: Quantity, beta: float) -> Line:
+def _corrected(e: ParameterEntry, base: str, name: str, value: Quantity, beta: float) -> Line:
     """Return m̂ or v̂: the mean over 1 - βᵗ."""
     left = minus(ONE, Power(Constant(beta), Constant(float(e.count))))
     equation = over(value, left)
     return name, e.of(base, equation.value), equation
 
 
-def _adam(optimizer: Any, e: Entry) -> Iterator[Line]:
+def _adam(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     m, v, lines = _moments(optimizer, e)
     yield from lines
     m_line = _corrected(e, "m̂", "corrected mean gradient", m, optimizer.beta_1)
@@ -177,7 +181,7 @@ def _adam(optimizer: Any, e: Entry) -> Iterator[Line]:
     yield _moved(e, step, start)
 
 
-def _nadam(optimizer: Any, e: Entry) -> Iterator[Line]:
+def _nadam(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     m, v, lines = _moments(optimizer, e)
     yield from lines
     v_line = _corrected(e, "v̂", "corrected mean square", v, optimizer.beta_2)
@@ -205,7 +209,7 @@ def _nadam(optimizer: Any, e: Entry) -> Iterator[Line]:
     yield _moved(e, times(e.rate, _scaled(ahead, v_line[1], optimizer.epsilon)))
 
 
-def _rprop(optimizer: Any, e: Entry) -> Iterator[Line]:
+def _rprop(optimizer: Any, e: ParameterEntry) -> Iterator[Line]:
     previous, size = e.of("g_before", e.before["previous"]), e.of("Δ'", e.after["size"])
     agreement = times(e.g, previous)
     old: Expression = e.rate if e.count == 1 else e.of("Δ", e.before["size"])
@@ -224,7 +228,7 @@ def _rprop(optimizer: Any, e: Entry) -> Iterator[Line]:
     turned = agreement.value < 0
     step = times(size, call("sign", e.g))
     if turned:
-        step = times(size, _ZERO)
+        step = times(size, ZERO)
     yield _moved(e, step)
 
 
@@ -242,7 +246,7 @@ def _scaled(direction: Expression, squares: Quantity, epsilon: float) -> Express
     return over(direction, plus(root(squares), Constant(epsilon)))
 
 
-def _decayed(optimizer: Any, e: Entry) -> tuple[Quantity, list[Line]]:
+def _decayed(optimizer: Any, e: ParameterEntry) -> tuple[Quantity, list[Line]]:
     """Return the entry after weight decay, with its line where it decays."""
     if not isinstance(optimizer, DecoupledDecay) or not e.decays or not optimizer.weight_decay:
         return e.w, []
@@ -254,13 +258,13 @@ def _decayed(optimizer: Any, e: Entry) -> tuple[Quantity, list[Line]]:
     return shrunk, [("shrunk parameter", shrunk, equation)]
 
 
-def _moved(e: Entry, step: Expression, start: Quantity | None = None) -> Line:
+def _moved(e: ParameterEntry, step: Expression, start: Quantity | None = None) -> Line:
     """Return the line of the new parameter: where it starts, less the step."""
     new = Quantity(Symbol(e.w.symbol.base + "'", e.w.symbol.index, e.w.symbol.layer), e.new)
     return "new parameter", new, minus(e.w if start is None else start, step)
 
 
-_UPDATES: Mapping[type, Callable[[Any, Entry], Iterator[Line]]] = {
+_UPDATES: Mapping[type, Callable[[Any, ParameterEntry], Iterator[Line]]] = {
     GradientDescent: _gradient_descent,
     Momentum: _momentum,
     Nesterov: _nesterov,
@@ -301,7 +305,7 @@ class MatrixUpdate:
     def _of(self, base: str, value: Any, *index: int) -> Quantity:
         return Quantity(Symbol(base, tuple(i + 1 for i in index), self._layer), float(value))
 
-    def first_lines(self, e: Entry) -> Iterator[Line]:
+    def first_lines(self, e: ParameterEntry) -> Iterator[Line]:
         """Yield the averages of an entry, which the length of the whole matrix scales."""
         share = self._optimizer.momentum
         m, old = e.of("m'", e.after["mean"]), e.of("m", e.before["mean"])
@@ -347,7 +351,7 @@ class MatrixUpdate:
     def _x(self, state: int, o: int, i: int) -> Quantity:
         return self._of(f"X_{state}", self._states[state][o, i], o, i)
 
-    def entry(self, e: Entry, number: int) -> Line:
+    def entry(self, e: ParameterEntry, number: int) -> Line:
         """Return an entry of X after an iteration; 0 is its start."""
         row, column = e.index
         o, i = (column, row) if self._transposed else (row, column)
@@ -362,7 +366,7 @@ class MatrixUpdate:
         rotated = plus(times(Constant(COEFFICIENTS[0]), self._x(number - 1, o, i)), total(terms))
         return "orthogonal entry", self._x(number, o, i), rotated
 
-    def last_lines(self, e: Entry) -> Iterator[Line]:
+    def last_lines(self, e: ParameterEntry) -> Iterator[Line]:
         """Yield the weight decay of an entry, and its new value."""
         start, shrinking = _decayed(self._optimizer, e)
         yield from shrinking

@@ -12,7 +12,7 @@ from bpnet.engine.schedules import (
     Schedule,
     StepDecay,
 )
-from bpnet.engine.tracing import StepTrace
+from bpnet.engine.step_trace import StepTrace
 from bpnet.tracing.expressions import (
     ONE,
     PI,

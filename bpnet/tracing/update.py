@@ -9,7 +9,7 @@ from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import Muon
 from bpnet.engine.parameters import Block
-from bpnet.engine.tracing import StepTrace
+from bpnet.engine.step_trace import StepTrace
 from bpnet.tracing.expressions import (
     Constant,
     Expression,
@@ -17,6 +17,7 @@ from bpnet.tracing.expressions import (
     Quantity,
     Symbol,
     call,
+    extended,
     over,
     plus,
     root,
@@ -25,8 +26,7 @@ from bpnet.tracing.expressions import (
     total,
 )
 from bpnet.tracing.layers import LayerEquations, largest, left_out, parameter_sign
-from bpnet.tracing.optimizers import Entry as Updated
-from bpnet.tracing.optimizers import Line, MatrixUpdate, update
+from bpnet.tracing.optimizers import Line, MatrixUpdate, ParameterEntry, update
 from bpnet.tracing.structure import Entry, Number, Place
 
 MAX_WEIGHTS = 16
@@ -53,16 +53,12 @@ class UpdateEquations:
 
     def clipping(self) -> Iterator[Entry]:
         """Yield the norm of the whole gradient, where it is bounded."""
-        step, clipping = self._step, self._training.gradient_clipping
+        clipping = self._training.gradient_clipping
         if clipping is None or clipping.norm is None:
             return
-        terms: list[Expression] = []
-        for k, layer in enumerate(step.layers):
-            for name, gradient in layer.gradients.items():
-                for index in np.ndindex(gradient.shape):
-                    terms.append(square(self._cut(self._g(k, name, index))))
-        norm = root(total(terms))
-        yield Number("norm of the gradient", Symbol("|g|"), norm, norm.value, Place("update"))
+        yield Number(
+            "norm of the gradient", Symbol("|g|"), self._norm, self._norm.value, Place("update")
+        )
 
     def entries(self, k: int) -> Iterator[Entry]:
         """Yield the numbers of layer k's parameters."""
@@ -115,12 +111,10 @@ class UpdateEquations:
         equation = self._layers[k].gradient(name, index)
         w = self._w(k, name, index)
         if self._is_weight(k, name):
-            terms = list(getattr(equation, "terms", (equation,)))
             if training.l1:
-                terms.append(times(Constant(training.l1), call("sign", w)))
+                equation = extended(equation, times(Constant(training.l1), call("sign", w)))
             if training.l2:
-                terms.append(times(Constant(training.l2), w))
-            equation = plus(*terms)
+                equation = extended(equation, times(Constant(training.l2), w))
         g = self._g(k, name, index)
         yield self._number(k, name, index, ("gradient", g, equation))
         clipped = layer.clipped[name][index]
@@ -128,7 +122,7 @@ class UpdateEquations:
             return
         bounded, clipping = self._cut(g), training.gradient_clipping
         if clipping is not None and clipping.norm is not None:
-            norm = self._norm_before
+            norm = self._norm.value
             if norm > clipping.norm:
                 share = over(Constant(clipping.norm), Quantity(Symbol("|g|"), norm))
                 bounded = times(bounded, share)
@@ -136,25 +130,21 @@ class UpdateEquations:
         yield self._number(k, name, index, ("clipped gradient", quantity, bounded))
 
     @cached_property
-    def _norm_before(self) -> float:
+    def _norm(self) -> Expression:
         """|g| after entries are cut, and before the whole is scaled."""
-        clipping = self._training.gradient_clipping
-        assert clipping is not None
-        most = np.inf if clipping.value is None else clipping.value
-        return float(
-            np.sqrt(
-                sum(
-                    (np.clip(gradient, -most, most) ** 2).sum()
-                    for layer in self._step.layers
-                    for gradient in layer.gradients.values()
-                )
+        return root(
+            total(
+                square(self._cut(self._g(k, name, index)))
+                for k, layer in enumerate(self._step.layers)
+                for name, gradient in layer.gradients.items()
+                for index in np.ndindex(gradient.shape)
             )
         )
 
     def _is_weight(self, k: int, name: str) -> bool:
         return self._blocks[f"layers.{k}.{name}"].parameter.is_weight
 
-    def _updated(self, k: int, name: str, index: tuple[int, ...]) -> Updated:
+    def _updated(self, k: int, name: str, index: tuple[int, ...]) -> ParameterEntry:
         step, layer = self._step, self._step.layers[k]
         block = self._blocks[f"layers.{k}.{name}"]
         factors = self._training.learning_rate_factors
@@ -163,7 +153,7 @@ class UpdateEquations:
         if step.clipped_norm != step.gradient_norm:
             value = float(layer.clipped[name][index])
             g = Quantity(Symbol("g", g.symbol.index, g.symbol.layer), value)
-        return Updated(
+        return ParameterEntry(
             index=index,
             rate=times(self.rate, Constant(factor)),
             plain_rate=self.rate,

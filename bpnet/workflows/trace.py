@@ -13,7 +13,8 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.settings import Training
-from bpnet.engine.tracing import LayerTrace, Position, StepTrace, trace
+from bpnet.engine.step_trace import LayerTrace, StepTrace
+from bpnet.engine.tracing import Position, trace
 from bpnet.errors import DivergedError, UsageError
 from bpnet.messages import shell_path
 from bpnet.models.build import build_model

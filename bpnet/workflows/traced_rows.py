@@ -10,8 +10,8 @@ from bpnet.data.reading import Table
 from bpnet.data.targets import Classes
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.tracing.cells import Cell, encoded_cells
-from bpnet.tracing.explain import RowWeight, TracedRow
 from bpnet.tracing.expressions import Constant, Expression, Quantity, Symbol, over, times
+from bpnet.tracing.rows import RowWeight, TracedRow
 
 
 def read_rows(prepared: EncodedDataset, numbers: Sequence[int]) -> list[TracedRow]:

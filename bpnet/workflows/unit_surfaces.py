@@ -7,7 +7,7 @@ import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.network import Network
-from bpnet.engine.tracing import StepTrace
+from bpnet.engine.step_trace import StepTrace
 
 SIDE = 24
 """Values of each input."""

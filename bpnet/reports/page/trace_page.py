@@ -10,13 +10,13 @@ import numpy as np
 
 from bpnet import __version__
 from bpnet.engine.component import Array
-from bpnet.engine.tracing import StepTrace
+from bpnet.engine.step_trace import StepTrace
 from bpnet.errors import UsageError
 from bpnet.figures.vega import short_names
 from bpnet.reports.notation import Notation
 from bpnet.reports.page.template import environment, markup, part, policy
 from bpnet.reports.trace import equation_line, prefixed_entries, trace_data
-from bpnet.tracing.explain import output_names
+from bpnet.tracing.rows import output_names
 from bpnet.tracing.structure import Remark, Section
 from bpnet.workflows.trace import Trace
 from bpnet.workflows.unit_surfaces import UnitSurfaces, unit_surfaces

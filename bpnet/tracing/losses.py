@@ -75,9 +75,7 @@ class LossEquations:
             )
         elif isinstance(self._loss, BinaryCrossEntropy):
             yield Remark("p = sigmoid(z)")
-            yield Remark(
-                "l = Σ softplus(z) - t·z, which is the same; softplus(z) = log(1 + exp(z))"
-            )
+            yield Remark("the same: l = Σ softplus(z) - t·z, with softplus(z) = log(1 + exp(z))")
         for row in range(len(self._rows)):
             for unit in self._shown:
                 yield from self._target(row, unit)

@@ -13,7 +13,7 @@ from bpnet import __version__
 from bpnet.figures.drawing import PageDrawing, finite, page_spec, vl_convert
 from bpnet.figures.figure import MOVING, Cell, Figure
 from bpnet.figures.vega import CONFIG
-from bpnet.reports.page.template import environment, markup, part, policy
+from bpnet.reports.page.template import environment, markup, packed, part, policy
 from bpnet.reports.text import rounded
 
 _DIGITS = 6
@@ -119,13 +119,13 @@ class PageMaker:
             ],
         }
         specs = [page_spec(panel) for panel in panels]
+        data = {"library": library, "config": CONFIG, "panels": specs, "frames": frames}
         script = part("script.js")
         text: str = self._environment.get_template("page.html").render(
             page=content,
-            specs={"config": CONFIG, "panels": specs, "frames": frames} if specs else None,
+            data=packed(data) if specs else None,
             policy=policy(library, script),
             version=__version__,
-            library=markup(library),
             script=markup(script),
             style=markup(part("style.css")),
         )

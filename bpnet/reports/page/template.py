@@ -4,7 +4,9 @@ The only importer of jinja2, an optional package.
 """
 
 import base64
+import gzip
 import hashlib
+import json
 from importlib.resources import files
 from typing import Any
 
@@ -32,6 +34,15 @@ def markup(text: str) -> Any:
     from markupsafe import Markup  # deferred: an optional package, as jinja2 is
 
     return Markup(text)  # noqa: S704
+
+
+def packed(data: Any) -> Any:
+    """Return data as compressed JSON in base64, which a page's script unpacks.
+
+    They are the same for the same data.
+    """
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return markup(base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode())
 
 
 def part(name: str) -> str:

@@ -1,8 +1,6 @@
 """The page of a trace: the network drawn, each number with its equation, and the steps to walk."""
 
 import base64
-import gzip
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +12,7 @@ from bpnet.engine.step_trace import StepTrace
 from bpnet.errors import UsageError
 from bpnet.figures.vega import short_names
 from bpnet.reports.notation import Notation
-from bpnet.reports.page.template import environment, markup, part, policy
+from bpnet.reports.page.template import environment, markup, packed, part, policy
 from bpnet.reports.trace import equation_line, prefixed_entries, trace_data
 from bpnet.tracing.rows import output_names
 from bpnet.tracing.structure import Remark, Section
@@ -92,7 +90,7 @@ def trace_page(name: str, traced: Trace, digits: int) -> str:
         surfaces=[] if surfaces is None else _surface_titles(surfaces),
         policy=policy(script),
         version=__version__,
-        data=markup(_packed(data)),
+        data=packed(data),
         script=markup(script),
         style=markup(part("style.css") + part("trace.css")),
     )
@@ -103,12 +101,6 @@ def trace_page(name: str, traced: Trace, digits: int) -> str:
             "architecture.hidden=[4]"
         )
     return text
-
-
-def _packed(data: Any) -> str:
-    """Return data as compressed JSON in base64, the same for the same data."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
 
 
 def _drawing(traced: Trace, notation: Notation) -> tuple[list[Column], list[Node], list[Edge]]:

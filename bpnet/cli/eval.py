@@ -58,8 +58,9 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="VALUE",
-            help="Predict the positive class, or a label, above this probability: 0.3, or "
-            "the best on held-out rows (best-f1, best-matthews, best-cost).",
+            help="Predict the positive class, or a label, above this probability: 0.3, "
+            "LABEL=0.3,LABEL=0.6, or the best on held-out rows: best-matthews, best-f1, or "
+            "best-cost.",
         ),
     ] = None,
     cost: Annotated[

@@ -80,11 +80,11 @@ def predict(
         ),
     ] = None,
     threshold: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             metavar="P",
-            help="Predict the positive class, or a label, above this probability; by default "
-            "that of the model, usually 0.5.",
+            help="Predict the positive class, or a label, above this probability, "
+            "or LABEL=P,LABEL=P; by default that of the model, usually 0.5.",
         ),
     ] = None,
     raw: Annotated[

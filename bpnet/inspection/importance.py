@@ -143,12 +143,14 @@ def measure_importance(
     permutations: Permutations,
     generator: np.random.Generator,
     *,
+    row_groups: Indices | None = None,
     unused: Sequence[str] = (),
     left_out: Sequence[str] = (),
 ) -> Importance:
     """Return the importance of columns, and of groups of them, by given shuffles of N rows.
 
-    The generator draws the resamples of rows, the same ones for all columns.
+    The generator draws the resamples of rows, the same ones for all columns; `row_groups` (N,),
+    numbers from 0, are drawn whole.
     """
     losses = predictor.rows.losses
     base = losses.of(predictor.predicted)  # (N,)
@@ -158,7 +160,7 @@ def measure_importance(
         rises = _rises(predictor, names, permutations, base)
         by_row[:, k] = _shares(rises * losses.weights, permutations)
         by_shuffle.append(losses.mean(rises))
-    intervals = _intervals(by_row, generator)
+    intervals = _intervals(by_row, generator, row_groups)
     each = [
         _importance(names, values, low, high)
         for names, values, (low, high) in zip(shuffled, by_shuffle, intervals, strict=True)
@@ -205,15 +207,18 @@ def _shares(rises: Floats, permutations: Permutations) -> Floats:
 
 
 def _intervals(
-    rises: Floats, generator: np.random.Generator
+    rises: Floats, generator: np.random.Generator, row_groups: Indices | None
 ) -> list[tuple[float | None, float | None]]:
-    """Return the 95 % interval of the mean of each column of rises (N, U); none of one row."""
+    """Return the 95 % interval of the mean of each column of rises (N, U).
+
+    There is none of one row, nor of one group of them.
+    """
     count = rises.shape[1]
     if len(rises) < 2 or not count:
         return [(None, None)] * count
     names = [str(k) for k in range(count)]
     means = {name: float(mean) for name, mean in zip(names, rises.mean(axis=0), strict=True)}
-    scores = bootstrap(Means(names, rises), means, generator).scores
+    scores = bootstrap(Means(names, rises), means, generator, groups=row_groups).scores
     return [(score.low, score.high) for score in scores]
 
 

@@ -12,7 +12,7 @@ from bpnet.reports.tables import LABEL_WIDTH, aligned, fits, shortened, table
 from bpnet.reports.text import interval_text, rounded, score_text
 from bpnet.runs.config_values import value_text
 from bpnet.scoring.metrics import metric_range, metric_title
-from bpnet.scoring.paired import FEWEST_ROWS, PairedMetric
+from bpnet.scoring.paired import FEWEST_GROUPS, FEWEST_ROWS, PairedMetric
 from bpnet.workflows.compare import ComparedRun, RunsComparison
 
 _BETTER, _WORSE = " *", " -"
@@ -49,6 +49,7 @@ def compare_data(result: RunsComparison) -> dict[str, Any]:
         "targets": result.targets,
         "positive": result.positive,
         "rows": result.rows,
+        "groups": asdict(result.groups) if result.groups else None,
         "runs": [
             {**{key: value for key, value in asdict(run).items() if key != "name"}}
             | {"run": run.name, "curve": asdict(run.curve) if run.curve else None}
@@ -92,7 +93,8 @@ def _score_lines(result: RunsComparison, names: Sequence[str]) -> list[str]:
     """Return the table of scores; of two paired runs with the difference and its interval."""
     paired = {metric.name: metric for metric in result.metrics}
     both = len(result.runs) == 2 and len(result.paired) == 2
-    shown = [name for name in result.runs[0].metrics if _any_value(result.runs, name)]
+    names_of_metrics = dict.fromkeys(name for run in result.runs for name in run.metrics)
+    shown = [name for name in names_of_metrics if _any_value(result.runs, name)]
     rows = [["rows", *(_rows_text(run) for run in result.runs)] + (["", ""] if both else [])]
     for name in shown:
         bounded = math.isfinite(metric_range(name)[1])
@@ -167,6 +169,11 @@ def _verdict(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
     if result.rows < FEWEST_ROWS:
         yield f"{rows} are too few to judge a difference: it takes {FEWEST_ROWS}."
         return
+    if result.groups is not None:
+        rows += f" in {counted(result.groups.count, 'group')}"
+        if result.groups.count < FEWEST_GROUPS:
+            yield f"{rows} are too few to judge a difference: it takes {FEWEST_GROUPS} groups."
+            return
     several = len(result.paired) > 2
     if several:
         yield (
@@ -199,15 +206,19 @@ def _is_clear(metric: PairedMetric) -> bool:
 
 
 def _notes(result: RunsComparison) -> Iterator[str]:
-    if result.weighted:
+    keys = ", ".join(result.weighted)
+    if result.weights_agree:
         yield (
-            "note: all rows weigh the same here, also where a training weighted them "
-            f"({', '.join(result.weighted)})"
+            f"note: in the weighted metrics rows weigh as in training ({keys}), as the runs were "
+            "trained to predict them; in all others they weigh the same"
         )
-    if result.grouped and result.paired:
+    elif result.weighted:
+        which = "the runs weigh them differently" if result.paired else "a training weighted them"
+        yield f"note: all rows weigh the same here, though {which} ({keys})"
+    if result.groups is not None:
         yield (
-            "note: rows are drawn one by one, though those of a group (dataset.split.group) are "
-            "alike: the intervals are too narrow"
+            f"note: whole groups of '{result.groups.column}' are drawn, which the split keeps "
+            "together (dataset.split.group)"
         )
 
 

@@ -64,6 +64,7 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
             if score.name == MAPE.name and score.value is None
         ),
         scores.note,
+        evaluation.groups.note if evaluation.groups else None,
         *(f"{b.name}: {b.note}" if b.note else None for b in evaluation.baselines),
     ]
     closing = [*evaluation.verdict, *(f"note: {text}" for text in notes if text)]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bpnet.inspection.dependence import PartialDependence
     from bpnet.inspection.importance import Importance, ShuffledColumns
     from bpnet.workflows.inspect_run import Inspection
+    from bpnet.workflows.row_groups import DrawnGroups
 
 MOST_LINES = 12
 """Lines of the table of importance; `--json` has all columns."""
@@ -54,6 +55,7 @@ def inspection_data(inspection: "Inspection") -> dict[str, Any]:
             "rows_of": inspection.rows_of,
             "rows": inspection.rows,
             "of_rows": inspection.of_rows,
+            "groups": asdict(inspection.groups) if inspection.groups else None,
         }
     }
     if inspection.importance is not None:
@@ -92,7 +94,7 @@ def _importance_lines(inspection: "Inspection", importance: "Importance") -> Ite
         yield "out of fold: each row is predicted by the networks that held it out"
     elif inspection.rows_of == "validation":
         yield "the validation rows chose the epoch, too: elsewhere it predicts a little worse"
-    yield from importance_notes(importance)
+    yield from importance_notes(importance, inspection.groups)
 
 
 def change_title(importance: "Importance") -> str:
@@ -134,11 +136,18 @@ def _short(value: float) -> str:
     return score_text(round(value, 4) + 0.0, bounded=True)
 
 
-def importance_notes(importance: "Importance") -> Iterator[str]:
-    """Yield what follows from the importance of columns, a sentence a line."""
+def importance_notes(
+    importance: "Importance", groups: "DrawnGroups | None" = None
+) -> Iterator[str]:
+    """Yield what follows from the importance of columns, a sentence a line.
+
+    The intervals draw whole groups of rows, if there are `groups`.
+    """
     ranked = importance.ranked
     if any(each.low is not None for each in ranked):
         yield ("95 % interval: over rows, by a paired bootstrap; ±: standard error over shuffles")
+        if groups is not None:
+            yield groups.note
     if importance.weighted:
         yield "rows count by their weights in training"
     if importance.groups:

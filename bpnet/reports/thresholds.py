@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from bpnet.messages import quoted_list, set_option
 from bpnet.reports.tables import NAME_WIDTH, shortened, table
-from bpnet.reports.text import interval_text, score_text
+from bpnet.reports.text import interval_text, rounded, score_text
 
 if TYPE_CHECKING:
     from bpnet.scoring.bootstrap import Score
@@ -31,6 +32,7 @@ def threshold_lines(report: "ThresholdReport", data: str) -> Iterator[str]:
     yield ""
     for decided in report.each:
         yield _gain_text(report, decided)
+    yield from _doubts(report)
 
 
 def decision_note(evaluation: "Evaluation") -> str | None:
@@ -91,6 +93,8 @@ def _choice_lines(report: "ThresholdReport", decided: "DecidedScores") -> Iterat
     ]
     header = ["threshold", *(_TITLES[name] for name in names), ""]
     yield from table(header, cells, numbers=True)
+    if decided.low is not None and decided.high is not None:
+        yield f"95 % of the resamples of these rows choose from {_range_text(decided)}"
 
 
 def _decision_lines(decided: "DecidedScores", data: str) -> Iterator[str]:
@@ -118,17 +122,47 @@ def _label_lines(report: "ThresholdReport", data: str) -> Iterator[str]:
         chosen = f", chosen on {report.chosen_rows:,} {_PARTS[report.chosen_on]}"
     yield f"\nThe threshold of each label{chosen}, and scores on {data}\n"
     rows = []
+    chosen_by = report.criterion is not None
     for decided in report.each:
         figures = decided.decision.figures
         rows.append(
             [
                 decided.name,
                 f"{decided.threshold:g}",
+                *([_range_text(decided)] if chosen_by else []),
                 *(score_text(score.value, bounded=True) for score in figures),
             ]
         )
     names = [_TITLES[score.name] for score in report.each[0].decision.figures]
-    yield from table(["", "threshold", *names], rows, numbers=True)
+    header = ["", "threshold", *(["resampled"] if chosen_by else []), *names]
+    yield from table(header, rows, numbers=True)
+    if chosen_by:
+        yield "resampled: the thresholds that 95 % of the resamples of those rows choose"
+
+
+def _range_text(decided: "DecidedScores") -> str:
+    """Return the limits of the thresholds that resamples choose."""
+    if decided.low is None or decided.high is None:
+        return ""
+    return f"{rounded(decided.low, 2)} … {rounded(decided.high, 2)}"
+
+
+def _doubts(report: "ThresholdReport") -> Iterator[str]:
+    """Yield a note on thresholds that the rows cannot tell from the ones before."""
+    doubtful = [decided for decided in report.each if not decided.told_apart]
+    if not doubtful:
+        return
+    assert report.chosen_on is not None
+    rows = f"{report.chosen_rows:,} {_PARTS[report.chosen_on]}"
+    befores = {decided.before for decided in doubtful}
+    before = f"{befores.pop():g}" if len(befores) == 1 else "the one before"
+    names = quoted_list(shortened([decided.name for decided in doubtful], 3 * NAME_WIDTH), 5)
+    more = "" if report.chosen_on == "out_of_fold" else ", or choose on more rows by training with "
+    more += set_option("folds", "5") if more else ""
+    yield (
+        f"note: {rows} cannot tell the best threshold of {names} from {before}, which is among "
+        f"what their resamples choose: prefer {before}{more}"
+    )
 
 
 def _gain_text(report: "ThresholdReport", decided: "DecidedScores") -> str:

@@ -4,6 +4,10 @@ A resample of N rows is given by how often each row was drawn, so every metric i
 counts (S, N) of S resamples at once: sums over rows as a matrix product, ranks from one sort and
 cumulative counts. (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13:
 percentile intervals.)
+
+Rows of a group, such as those of one patient, tell less than as many independent ones. With groups
+whole groups are drawn (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section
+3.8): the cluster bootstrap.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.reading.column import Floats
+from bpnet.data.splitting import Indices
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
@@ -45,7 +50,7 @@ class Score:
 class Blocks:
     """Rows that are drawn together, in G = `count` blocks; `number` (N,) is each row's block.
 
-    Up to 20,000 rows, each row is a block of its own.
+    Up to 20,000 rows or groups, each of them is a block of its own.
     """
 
     number: npt.NDArray[np.intp]
@@ -126,6 +131,25 @@ class Means:
         return dict(zip(self._names, (sums["values"] / sums["rows"]).T, strict=True))
 
 
+class WeightedMeans:
+    """The means of values (N, K), named, in which rows count by their weights (N,)."""
+
+    ranked: RankStatistic | None = None
+
+    def __init__(self, names: Sequence[str], values: Floats, weights: Floats) -> None:
+        self.rows, self.width = len(values), values.shape[1] + 1
+        self._names, self._values = names, np.column_stack([values * weights[:, None], weights])
+
+    def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:
+        """Return the sums of the weighted values, and of the weights."""
+        return {"values": blocks.sums(self._values)}
+
+    def of_sums(self, sums: Mapping[str, Floats]) -> MetricValues:
+        """Return Σ weight · value / Σ weight, nan where all rows weigh 0."""
+        *values, weights = sums["values"].T
+        return {name: ratio(each, weights) for name, each in zip(self._names, values, strict=True)}
+
+
 @dataclass(frozen=True)
 class Bootstrapped:
     """Scores with intervals from `resamples` resamples; `note` names those that are approximate."""
@@ -148,12 +172,17 @@ def bootstrap(
     values: Mapping[str, float | None],
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
+    groups: Indices | None = None,
 ) -> Bootstrapped:
     """Return percentile intervals around the metrics' `values`.
 
-    Resamples in which a metric is undefined are left out of its interval.
+    Resamples in which a metric is undefined are left out of its interval. `groups` (N,), numbers
+    from 0, are drawn whole; of a single group there is no interval.
     """
-    drawn = resample(statistic, values, generator, resamples)
+    drawn = resample(statistic, values, generator, resamples, groups)
+    if groups is not None and not groups.any():
+        nothing = np.empty(0)
+        drawn = Resampled(dict.fromkeys(values, nothing), drawn.note)
     return Bootstrapped(
         scores=[_score(name, value, drawn.values[name]) for name, value in values.items()],
         resamples=resamples,
@@ -166,24 +195,35 @@ def resample(
     values: Mapping[str, float | None],
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
+    groups: Indices | None = None,
 ) -> Resampled:
     """Return the metrics that are named in `values` on resamples of the rows, nan if undefined.
 
     Statistics of the same kind and number of rows have the same resamples by equal generators.
+    `groups` (N,), numbers from 0 of which none is left out, are drawn whole.
 
-    Above 20,000 rows, random blocks of rows are drawn whole, and metrics of ranks are taken to
-    first order: metric ≈ value + Σ_rows count · ∂ metric / ∂ count. So the time is bounded however
-    many rows there are.
+    Above 20,000 rows, or groups, random blocks of them are drawn whole, and metrics of ranks are
+    taken to first order: metric ≈ value + Σ_rows count · ∂ metric / ∂ count. So the time is bounded
+    however many rows there are.
     """
     rows, ranked = statistic.rows, statistic.ranked
-    blocks = _blocks(rows, statistic.width, generator)
-    exact = ranked is None or (blocks.count == rows and rows * ranked.width <= _MAX_RANKED)
+    units = rows if groups is None else int(groups.max()) + 1
+    blocks = _blocks(units, statistic.width, generator)
+    merged = blocks.count < units
+    if groups is not None:
+        blocks = Blocks(blocks.number[groups], blocks.count)
+    exact = ranked is None or (not merged and rows * ranked.width <= _MAX_RANKED)
+    at_once = _SLICE // (rows if exact and ranked is not None else blocks.count)
     contributions = _contributions(statistic, blocks)
     slopes = {} if ranked is None or exact else ranked.slopes()
-    block_slopes = {name: blocks.sums(slope[:, None])[:, 0] for name, slope in slopes.items()}
+    block_slopes = {
+        name: blocks.sums(slope[:, None])[:, 0] for name, slope in slopes.items() if name in values
+    }
     drawn: dict[str, list[Floats]] = {name: [] for name in values}
-    for counts in _draws(blocks.count, generator, resamples):
-        metrics = _metrics(statistic, contributions, counts, with_ranks=exact)
+    for counts in _draws(blocks.count, generator, resamples, at_once):
+        metrics = _metrics(statistic, contributions, counts)
+        if exact and ranked is not None:
+            metrics |= ranked.at(counts if groups is None else counts[:, blocks.number])
         # equal counts change no metric, so the slopes sum to about 0: counts @ slope is the change
         for name, slope in block_slopes.items():
             value = values[name]
@@ -193,8 +233,9 @@ def resample(
         for name, parts in drawn.items():
             parts.append(metrics.get(name, np.full(len(counts), np.nan)))
     notes = []
-    if blocks.count < rows:
-        notes.append(f"rows were drawn in {blocks.count} blocks")
+    if merged:
+        of_what = "rows" if groups is None else "groups"
+        notes.append(f"{of_what} were drawn in {blocks.count} blocks")
     if slopes:
         notes.append(f"the intervals of {', '.join(slopes)} are first-order approximations")
     return Resampled(
@@ -205,7 +246,8 @@ def resample(
 def metrics_at(statistic: Statistic, counts: Floats) -> MetricValues:
     """Return every metric (S,) where row n counts counts[:, n] times, counts (S, N)."""
     blocks = Blocks(np.arange(statistic.rows), statistic.rows)
-    return _metrics(statistic, _contributions(statistic, blocks), counts, with_ranks=True)
+    values = _metrics(statistic, _contributions(statistic, blocks), counts)
+    return values if statistic.ranked is None else values | statistic.ranked.at(counts)
 
 
 def values_of_all_rows(statistic: Statistic, *, with_ranks: bool) -> dict[str, float | None]:
@@ -229,12 +271,12 @@ def mean_of_defined(values: Floats) -> Floats:
     return ratio(np.where(defined, values, 0.0).sum(axis=1), defined.sum(axis=1).astype(np.float64))
 
 
-def _blocks(rows: int, width: int, generator: np.random.Generator) -> Blocks:
-    """Return each row as a block, or random blocks where rows · width would be too much."""
+def _blocks(units: int, width: int, generator: np.random.Generator) -> Blocks:
+    """Return each row or group as a block, or random blocks where units · width is too much."""
     most = min(_MAX_BLOCKS, max(_MAX_CONTRIBUTIONS // width, 1000))
-    if rows <= most:
-        return Blocks(np.arange(rows), rows)
-    return Blocks(generator.permutation(rows) % most, most)  # sizes differ by 1 at most
+    if units <= most:
+        return Blocks(np.arange(units), units)
+    return Blocks(generator.permutation(units) % most, most)  # sizes differ by 1 at most
 
 
 def _contributions(statistic: Statistic, blocks: Blocks) -> dict[str, Floats]:
@@ -243,9 +285,11 @@ def _contributions(statistic: Statistic, blocks: Blocks) -> dict[str, Floats]:
     return {"rows": rows.astype(np.float64), **statistic.contributions(blocks)}
 
 
-def _draws(size: int, generator: np.random.Generator, resamples: int) -> Iterator[Floats]:
+def _draws(
+    size: int, generator: np.random.Generator, resamples: int, at_once: int
+) -> Iterator[Floats]:
     """Yield how often each of `size` blocks is drawn (S, size), in slices that bound the memory."""
-    step = max(_SLICE // size, 1)
+    step = max(at_once, 1)
     for first in range(0, resamples, step):
         slices = min(step, resamples - first)
         # one bincount for all resamples of the slice: resample s counts in places s·size and above
@@ -258,16 +302,13 @@ def _draws(size: int, generator: np.random.Generator, resamples: int) -> Iterato
 
 
 def _metrics(
-    statistic: Statistic, contributions: Mapping[str, Floats], counts: Floats, *, with_ranks: bool
+    statistic: Statistic, contributions: Mapping[str, Floats], counts: Floats
 ) -> MetricValues:
-    """Return the metrics (S,) of the counts (S, G); those of ranks only on request."""
+    """Return the metrics (S,) of the counts (S, G) of blocks, without those of ranks."""
     # the sums of each resample: (S, G) @ (G, ·)
-    values = statistic.of_sums(
+    return statistic.of_sums(
         {name: counts @ contribution for name, contribution in contributions.items()}
     )
-    if with_ranks and statistic.ranked is not None:
-        values |= statistic.ranked.at(counts)
-    return values
 
 
 def _score(name: str, value: float | None, drawn: Floats) -> Score:

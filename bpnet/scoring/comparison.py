@@ -13,6 +13,7 @@ import numpy as np
 from bpnet.config.task import Task
 from bpnet.data.decisions import Thresholds, predicted_classes, predicted_labels
 from bpnet.data.reading.column import Floats
+from bpnet.data.splitting import Indices
 from bpnet.messages import counted
 from bpnet.scoring.baselines import Baseline
 from bpnet.scoring.bootstrap import Means, Score, bootstrap
@@ -51,7 +52,7 @@ class Truth(NamedTuple):
 
     The weights have the mean 1, or are None where all rows weigh the same. Of two classes,
     `classes` are their names and `positive` the number of the positive one. Thresholds decide for
-    network and baselines alike.
+    network and baselines alike. `groups` are the numbers (N,) of groups that are drawn whole.
     """
 
     task: Task
@@ -60,6 +61,7 @@ class Truth(NamedTuple):
     classes: Sequence[str] = ()
     positive: int = 1
     thresholds: Thresholds = None
+    groups: Indices | None = None
 
 
 class Gain(NamedTuple):
@@ -88,7 +90,7 @@ def compare(
             gain.weighted,
             gain.network,
             gain.baseline,
-            _outcome(gain, generator),
+            _outcome(gain, generator, truth.groups),
         )
         for baseline in baselines
         for gain in gains(truth, network, baseline.predicted)
@@ -147,22 +149,21 @@ def _shortfall(name: str, comparisons: Sequence[Comparison], noise: str) -> str:
     return "; ".join(clauses + ([f"clearly better: {', '.join(better)}"] if better else []))
 
 
-def _outcome(gain: Gain, generator: np.random.Generator) -> Outcome:
-    score = _mean_gain(gain.rows, generator)
+def _outcome(gain: Gain, generator: np.random.Generator, groups: Indices | None) -> Outcome:
+    score = _mean_gain(gain.rows, generator, groups)
     assert score.value is not None
-    assert score.low is not None
-    assert score.high is not None
     if gain.network == gain.baseline:
         return "equal"
     if score.value <= 0:
-        return "worse" if score.high < 0 else "worse within the noise"
-    return "better within the noise" if score.low <= 0 else "better"
+        return "worse" if score.high is not None and score.high < 0 else "worse within the noise"
+    return "better" if score.low is not None and score.low > 0 else "better within the noise"
 
 
-def _mean_gain(rows: Floats, generator: np.random.Generator) -> Score:
+def _mean_gain(rows: Floats, generator: np.random.Generator, groups: Indices | None) -> Score:
     """Return the mean gain of the rows with its 95 % interval."""
     means = Means(["gain"], rows[:, None])
-    return bootstrap(means, {"gain": float(rows.mean())}, generator).scores[0]
+    values = {"gain": float(rows.mean())}
+    return bootstrap(means, values, generator, groups=groups).scores[0]
 
 
 def gains(truth: Truth, network: Floats, baseline: Floats) -> Iterator[Gain]:

@@ -367,6 +367,9 @@ EVALUATION_METRICS: Mapping[Task, tuple[EvaluationMetric, ...]] = {
 """The metrics of each task, in the order of JSON and of reports."""
 
 
+WEIGHTED = "weighted_"
+"""What the name of a metric begins with in which rows count by their weights in training."""
+
 _BY_NAME = {metric.name: metric for metrics in EVALUATION_METRICS.values() for metric in metrics}
 
 
@@ -375,6 +378,8 @@ def metric_title(name: str, positive: str | None = None) -> str:
 
     A metric that depends on the `positive` class names it.
     """
+    if name.startswith(WEIGHTED):
+        return f"weighted {metric_title(name.removeprefix(WEIGHTED), positive)}"
     title = _BY_NAME[name].title if name in _BY_NAME else name.replace("_", " ")
     depends = positive is not None and name == AVERAGE_PRECISION.name
     return f"{title} of '{positive}'" if depends else title
@@ -388,7 +393,8 @@ def higher_is_better(name: str) -> bool:
 
 
 def metric_range(name: str) -> tuple[float, float]:
-    """Return a metric's lowest and highest possible value; the training loss has no upper limit."""
-    if name == "loss":
+    """Return a metric's lowest and highest possible value; losses have no upper limit."""
+    name = name.removeprefix(WEIGHTED)
+    if name not in _BY_NAME:
         return 0.0, math.inf
     return _BY_NAME[name].lowest, _BY_NAME[name].highest

@@ -9,6 +9,7 @@ from sklearn import metrics
 
 from bpnet.data.decisions import Thresholds
 from bpnet.data.reading.column import Floats
+from bpnet.data.splitting import Indices
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.scoring.bootstrap import RESAMPLES, Score, bootstrap
 from bpnet.scoring.metric import TargetRows, mean_or_none
@@ -93,6 +94,7 @@ def score_classes(
     resamples: int = RESAMPLES,
     positive: int = 1,
     thresholds: Thresholds = None,
+    groups: Indices | None = None,
 ) -> Classification:
     """Score finite probabilities (N, C) against class numbers (N,), of which one is `positive`.
 
@@ -108,7 +110,7 @@ def score_classes(
         metric.name: metric.formula("classification").of_rows(sample)
         for metric in EVALUATION_METRICS["classification"]
     }
-    scored = bootstrap(TaskMetrics(sample), values, generator, resamples)
+    scored = bootstrap(TaskMetrics(sample), values, generator, resamples, groups)
     return Classification(
         rows=len(true),
         figures=scored.scores,
@@ -131,6 +133,7 @@ def score_labels(
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
     thresholds: Thresholds = None,
+    groups: Indices | None = None,
 ) -> Multilabel:
     """Score finite probabilities (N, L) against labels (N, L) of 0 and 1.
 
@@ -142,7 +145,7 @@ def score_labels(
         metric.name: metric.formula("multilabel").of_rows(sample)
         for metric in EVALUATION_METRICS["multilabel"]
     }
-    scored = bootstrap(TaskMetrics(sample), values, generator, resamples)
+    scored = bootstrap(TaskMetrics(sample), values, generator, resamples, groups)
     return Multilabel(
         rows=len(true),
         figures=scored.scores,
@@ -168,6 +171,7 @@ def score_quantities(
     targets: Sequence[str],
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
+    groups: Indices | None = None,
 ) -> Regression:
     """Score finite values (N, K) against true ones (N, K), in the unit of each target.
 
@@ -176,7 +180,9 @@ def score_quantities(
     """
     unit = squarable_unit(true)
     if unit != 1:
-        scores = score_quantities(true / unit, predicted / unit, targets, generator, resamples)
+        scores = score_quantities(
+            true / unit, predicted / unit, targets, generator, resamples, groups
+        )
         return _in_unit(scores, unit)
     per_target = [
         {
@@ -191,7 +197,8 @@ def score_quantities(
         metric.name: mean_or_none([target[metric.name] for target in per_target])
         for metric in EVALUATION_METRICS["regression"]
     }
-    scored = bootstrap(TaskMetrics(QuantitySample(true, predicted)), values, generator, resamples)
+    sample = QuantitySample(true, predicted)
+    scored = bootstrap(TaskMetrics(sample), values, generator, resamples, groups)
     return Regression(
         rows=len(true),
         figures=scored.scores,
@@ -226,11 +233,12 @@ def score_predictions(
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
     thresholds: Thresholds = None,
+    groups: Indices | None = None,
 ) -> AnyScores:
     """Score predictions (N, K) of a target of any task.
 
     The true values are class numbers (N,), labels (N, K) or quantities (N, K). Thresholds are for
-    two classes, or for labels.
+    two classes, or for labels. `groups` (N,) are those that resamples draw whole.
     """
     if isinstance(target, Classes):
         return score_classes(
@@ -241,7 +249,8 @@ def score_predictions(
             resamples,
             target.positive_number,
             thresholds,
+            groups,
         )
     if isinstance(target, Labels):
-        return score_labels(true, predicted, target.names, generator, resamples, thresholds)
-    return score_quantities(true, predicted, target.names, generator, resamples)
+        return score_labels(true, predicted, target.names, generator, resamples, thresholds, groups)
+    return score_quantities(true, predicted, target.names, generator, resamples, groups)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.reading.column import Floats
+from bpnet.data.splitting import Indices
 from bpnet.scoring.bootstrap import (
     RESAMPLES,
     Blocks,
@@ -25,6 +26,7 @@ CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 SHOWN = tuple(round(0.05 * k, 2) for k in range(1, 20))
 """The thresholds of the table, beside the chosen one."""
 
+_MOST_CANDIDATES = 200
 _NAMES = ("precision", "recall", "f1", "matthews", "cost")
 
 
@@ -100,9 +102,28 @@ def best_threshold(
     if np.isnan(values).all():
         return 0.5
     best = np.flatnonzero(values >= np.nanmax(values) - 1e-12)
-    away = np.maximum(np.maximum(lows[best] - 0.5, 0.5 - highs[best]), 0)
-    nearest = best[int(away.argmin())]
+    nearest = best[int(_away(lows[best], highs[best]).argmin())]
     return _short_number(float(lows[nearest]), min(float(highs[nearest]), 1.0))
+
+
+def resampled_thresholds(
+    true: npt.NDArray[np.bool_],
+    p: Floats,
+    criterion: Criterion,
+    cost: Cost | None,
+    generator: np.random.Generator,
+    resamples: int = RESAMPLES,
+    groups: Indices | None = None,
+) -> tuple[float | None, float | None]:
+    """Return the limits of the thresholds that 95 % of the resamples of rows (N,) choose.
+
+    Wide limits tell that the rows are too few to choose one. Of many distinct probabilities 200
+    are tried.
+    """
+    statistic = _BestThreshold(true, p, criterion, cost)
+    values = values_of_all_rows(statistic, with_ranks=False)
+    (score,) = bootstrap(statistic, values, generator, resamples, groups).scores
+    return score.low, score.high
 
 
 def score_decision(
@@ -114,11 +135,15 @@ def score_decision(
     cost: Cost | None,
     generator: np.random.Generator,
     resamples: int = RESAMPLES,
+    groups: Indices | None = None,
 ) -> Decision:
-    """Return the scores of rows (N,) at a threshold and at the one before, on equal resamples."""
+    """Return the scores of rows (N,) at a threshold and at the one before, on equal resamples.
+
+    `groups` (N,) are those that resamples draw whole.
+    """
     statistic = _TwoDecisions(true, [p > threshold, p > before], criterion, cost)
     values = values_of_all_rows(statistic, with_ranks=False)
-    scores = bootstrap(statistic, values, generator, resamples).scores
+    scores = bootstrap(statistic, values, generator, resamples, groups).scores
     *figures, gain = scores
     half = len(figures) // 2
     return Decision(
@@ -126,6 +151,56 @@ def score_decision(
         [_renamed(score) for score in figures[half:]],
         gain,
     )
+
+
+class _BestThreshold:
+    """The best threshold as a statistic: of equally good ones the nearest to ½, nan of one class.
+
+    There are U candidates, from each of which up to the next one the same rows are above.
+    """
+
+    ranked: RankStatistic | None = None
+
+    def __init__(
+        self, true: npt.NDArray[np.bool_], p: Floats, criterion: Criterion, cost: Cost | None
+    ) -> None:
+        self.rows = len(p)
+        self._true, self._criterion, self._cost = true.astype(np.float64), criterion, cost
+        lows = np.unique(np.append(p[p > 0], 0.0))
+        if len(lows) > _MOST_CANDIDATES:
+            lows = np.unique(np.quantile(lows, np.linspace(0, 1, _MOST_CANDIDATES)))
+        highs = np.append(lows[1:], np.nextafter(1.0, 2.0))
+        self._thresholds = np.array(
+            [
+                _short_number(low, min(high, 1.0))
+                for low, high in zip(lows.tolist(), highs.tolist(), strict=True)
+            ]
+        )
+        self._away = _away(lows, highs)
+        self._above = np.searchsorted(lows, p)  # (N,): how many candidates a row is above
+        self.width = 2 * (len(lows) + 1)
+
+    def contributions(self, blocks: Blocks) -> Mapping[str, Floats]:
+        """Return the positive and the negative rows of each block that are above k candidates."""
+        width = self.width // 2
+        return {
+            "positives": blocks.group_sums(self._above, width, self._true),
+            "negatives": blocks.group_sums(self._above, width, 1 - self._true),
+        }
+
+    def of_sums(self, sums: Mapping[str, Floats]) -> MetricValues:
+        """Return the best threshold (S,) of the sums."""
+        positives, negatives = sums["positives"], sums["negatives"]
+        # rows above candidate k: those above k + 1 candidates or more
+        tp, fp = (np.cumsum(each[:, :0:-1], axis=1)[:, ::-1] for each in (positives, negatives))
+        p, n = positives.sum(axis=1, keepdims=True), negatives.sum(axis=1, keepdims=True)
+        values = _scores(_Counts(tp, fp, p - tp, n - fp), self._cost)[self._criterion]
+        values = -values if self._criterion == "cost" else values
+        with np.errstate(invalid="ignore"):
+            good = values >= values.max(axis=1, keepdims=True) - 1e-12
+        away = np.where(good, self._away, np.inf)
+        one_class = (np.minimum(p, n) <= 0)[:, 0]
+        return {"threshold": np.where(one_class, np.nan, self._thresholds[away.argmin(axis=1)])}
 
 
 class _TwoDecisions:
@@ -196,6 +271,11 @@ def _scores(counts: _Counts, cost: Cost | None) -> dict[str, Floats]:
 
 def _floats(values: Floats) -> list[float | None]:
     return [None if math.isnan(value) else value for value in values.tolist()]
+
+
+def _away(lows: Floats, highs: Floats) -> Floats:
+    """Return how far ½ is from each range of thresholds."""
+    return np.maximum(np.maximum(lows - 0.5, 0.5 - highs), 0)
 
 
 def _short_number(low: float, high: float) -> float:

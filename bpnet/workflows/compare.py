@@ -23,6 +23,7 @@ from bpnet.scoring.metric_values import metric_values
 from bpnet.scoring.metrics import EVALUATION_METRICS
 from bpnet.scoring.paired import PairedMetric, compare_paired
 from bpnet.workflows.held_out import TEST, HeldOut, held_out_predictions
+from bpnet.workflows.row_groups import DrawnGroups
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,10 @@ class RunsComparison:
     """The values of each key of the configs that differs, the most telling first."""
     weighted: list[str]
     """The keys by which rows weigh in the training of a run."""
-    grouped: bool
-    """True if a run's split keeps groups of rows together."""
+    weights_agree: bool
+    """True if the paired runs weigh rows alike, so that there are weighted metrics."""
+    groups: DrawnGroups | None
+    """The groups of rows that are drawn whole, if a paired run's split keeps them together."""
     warnings: list[str]
 
 
@@ -98,21 +101,27 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
             others = [one for j in paired if (one := predictions[j]) is not None]
             reasons[k] = _other_rows(held_out, others[0] if others else None)
     compared: list[PairedMetric] = []
-    rows = 0
+    rows, groups, weights = 0, None, None
     if len(paired) > 1:
         same = [held_out for k in paired if (held_out := predictions[k]) is not None]
-        rows = len(same[0].rows)
+        rows, weights = len(same[0].rows), _common_weights(same)
+        groups = next((one.groups for one in same if one.groups is not None), None)
         compared = compare_paired(
             same[0].target,
             same[0].true,
             [_in_order(one, same[0].target) for one in same],
             thresholds=[_thresholds(one, same[0].target) for one in same],
+            groups=None if groups is None else groups.numbers,
+            weights=weights,
         )
     names = [metric.name for metric in EVALUATION_METRICS[task]]
     runs = []
     for k, (path, entry, held_out) in enumerate(zip(paths, entries, predictions, strict=True)):
         part, count, metrics = _scores(entry, held_out, names)
         is_paired = len(paired) > 1 and k in paired
+        if is_paired:
+            place = paired.index(k)
+            metrics |= {one.name: one.values[place] for one in compared if one.name not in metrics}
         reason = None if is_paired else reasons[k]
         curve = read_curve(RunPaths(entry.folder))
         runs.append(
@@ -135,7 +144,8 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
             for key in ("dataset.class_weight", "dataset.sample_weight")
             if any(_set(entry, key) for entry in entries)
         ],
-        grouped=any(_set(entry, "dataset.split.group") for entry in entries),
+        weights_agree=weights is not None,
+        groups=None if groups is None else groups.drawn,
         warnings=list(dict.fromkeys(warnings)),
     )
 
@@ -240,6 +250,19 @@ def _in_order(held_out: HeldOut, target: AnyTarget) -> Floats:
     """Return the predictions (N, K) with their columns in the order of another target."""
     columns = _columns(held_out.target)
     return held_out.predicted[:, [columns.index(name) for name in _columns(target)]]
+
+
+def _common_weights(held_out: Sequence[HeldOut]) -> Floats | None:
+    """Return the weights (N,) of the rows, of mean 1; None unless all runs have the same."""
+    first = None
+    for one in held_out:
+        if one.weights is None or not one.weights.sum() > 0:
+            return None
+        weights = one.weights / one.weights.mean()
+        if first is not None and not np.allclose(weights, first, rtol=1e-6, atol=1e-9):
+            return None
+        first = weights if first is None else first
+    return first if first is not None and np.ptp(first) > 0 else None
 
 
 def _thresholds(held_out: HeldOut, target: AnyTarget) -> Thresholds:

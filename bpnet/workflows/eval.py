@@ -20,6 +20,8 @@ from bpnet.preparation.sample_weights import weights_differ
 from bpnet.workflows.error_rows import ErrorRows, find_error_rows
 from bpnet.workflows.eval_baselines import BaselineScores, Compared, compare_with_baselines
 from bpnet.workflows.evaluation_set import read_evaluation_set
+from bpnet.workflows.given_thresholds import check_decides, named_thresholds
+from bpnet.workflows.row_groups import DrawnGroups, group_column
 from bpnet.workflows.scored_model import ScoredModel
 from bpnet.workflows.scored_rows import choose_rows
 from bpnet.workflows.thresholds import (
@@ -27,8 +29,6 @@ from bpnet.workflows.thresholds import (
     SavedModel,
     ThresholdOptions,
     ThresholdReport,
-    check_decides,
-    held_out_rows,
     read_threshold_options,
     report_thresholds,
 )
@@ -66,6 +66,8 @@ class Evaluation:
     """The surest errors, if they were asked for."""
     thresholds: dict[str, float] | None = None
     """The threshold of the positive class, or of each label, if it is not ½."""
+    groups: DrawnGroups | None = None
+    """The groups of rows that intervals draw whole, if they do."""
 
 
 def evaluate(
@@ -119,9 +121,9 @@ def evaluate(
         )
         before, held_out = model.thresholds, None
         if asked is not None:
-            held_out = held_out_rows(run, model, chosen.training, asked, replica)
+            held_out = asked.held_out(run, model, chosen.training, replica, warnings)
             model = model.with_thresholds(asked.thresholds(model, held_out, warnings))
-        rows = read_evaluation_set(model, chosen.table, chosen.mask, warnings)
+        rows = read_evaluation_set(model, chosen.table, chosen.mask, warnings, group_column(run))
         scored = ScoredModel(model, rows)
         report = None
         if asked is not None:
@@ -146,7 +148,6 @@ def evaluate(
         warnings=warnings,
         threshold=report,
         errors=find_error_rows(scored, errors) if errors else None,
-        thresholds=dict(zip(model.decided, model.thresholds, strict=True))
-        if model.thresholds
-        else None,
+        thresholds=named_thresholds(model.decided, model.thresholds),
+        groups=None if rows.groups is None else rows.groups.drawn,
     )

@@ -140,10 +140,12 @@ def _truth(scored: ScoredModel) -> "Truth":
     if weights is not None:
         weights = None if np.ptp(weights) == 0 else weights / weights.mean()
     task, thresholds = scored.model.description.task, scored.model.thresholds
+    groups = scored.groups
     if isinstance(target, Classes):
         positive = target.positive_number if len(target.classes) == 2 else 0
-        return Truth(task, scored.rows.values, weights, target.classes, positive, thresholds)
-    return Truth(task, scored.rows.values, weights, thresholds=thresholds)
+        classes = target.classes
+        return Truth(task, scored.rows.values, weights, classes, positive, thresholds, groups)
+    return Truth(task, scored.rows.values, weights, thresholds=thresholds, groups=groups)
 
 
 def judged_by(*, classes: bool, rows: bool) -> str:

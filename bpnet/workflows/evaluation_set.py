@@ -21,6 +21,7 @@ from bpnet.messages import did_you_mean
 from bpnet.models.ensemble import Ensemble, Inputs
 from bpnet.models.model import Model
 from bpnet.preparation.sample_weights import column_weights, row_weights
+from bpnet.workflows.row_groups import RowGroups, read_groups
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class EvaluationSet:
     """The number (N,) of each row in the table, from 0."""
     where: Where
     """The place of a row, numbered from 0, in its file: for messages."""
+    groups: RowGroups | None = None
+    """The groups that the run's split keeps together, if it does and the table has them."""
 
     @property
     def mask(self) -> Array:
@@ -63,12 +66,12 @@ class EvaluationSet:
 
 
 def read_evaluation_set(
-    model: Ensemble, table: Table, mask: Array, warnings: list[str]
+    model: Ensemble, table: Table, mask: Array, warnings: list[str], group: str | None = None
 ) -> EvaluationSet:
     """Read and encode the rows of a mask (N,), and add warnings to the list.
 
-    Rows without a target are left out if the model's training left them out. Raises DataError if a
-    column is missing or a cell does not fit.
+    Rows without a target are left out if the model's training left them out. `group` is the column
+    by which the run was split. Raises DataError if a column is missing or a cell does not fit.
     """
     description = model.description
     _check_targets(model, table)
@@ -107,7 +110,8 @@ def read_evaluation_set(
             "give at least one row a weight above 0"
         )
     inputs, flags = _inputs(model, table, mask)
-    return EvaluationSet(values, inputs, weights, sample_weights, flags, table, rows, where)
+    groups = read_groups(table, group, rows)
+    return EvaluationSet(values, inputs, weights, sample_weights, flags, table, rows, where, groups)
 
 
 def _check_targets(model: Ensemble, table: Table) -> None:

@@ -1,27 +1,28 @@
 """The predictions of a run for rows that its networks have not trained on."""
 
-import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bpnet.config.loading import read_config
 from bpnet.data.decisions import Thresholds
-from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.reading.column import Floats
+from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.splitting import Indices
-from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
+from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.component import Array
-from bpnet.errors import DataError, RunError
+from bpnet.errors import ConfigError, DataError, RunError
 from bpnet.models.run_model import open_run_model
 from bpnet.paths import is_file
+from bpnet.preparation.sample_weights import class_weights, column_weights, row_weights
 from bpnet.runs import directory, files
 from bpnet.runs.directory import RunPaths
+from bpnet.runs.predictions import read_predictions
 from bpnet.workflows.evaluation_set import read_evaluation_set
-from bpnet.workflows.training_table import open_training_table
+from bpnet.workflows.row_groups import RowGroups, group_column, read_groups
+from bpnet.workflows.training_table import open_training_table, reopen_table
 
 TEST, OUT_OF_FOLD = "test", "out_of_fold"
 
@@ -43,6 +44,10 @@ class HeldOut:
     predicted: Floats
     thresholds: Thresholds = None
     """The thresholds by which the run's model decides."""
+    groups: RowGroups | None = None
+    """The groups of rows that the run's split keeps together."""
+    weights: Floats | None = None
+    """Each row's weight (N,) in training, up to a factor, None if all weigh the same."""
 
     def same_rows(self, other: "HeldOut") -> bool:
         """Return whether another run has predicted the same rows of the same table."""
@@ -57,17 +62,17 @@ def held_out_predictions(run: Path, warnings: list[str]) -> HeldOut:
     """
     paths = directory.open_run(run)
     if is_file(paths.folds_csv):
-        return _saved(paths)
+        return _saved(paths, warnings)
     opened = open_run_model(run)
     training = open_training_table(run)
     mask = training.mask("test")
     if not mask.any():
         if is_file(paths.predictions):
-            return _saved(paths)
+            return _saved(paths, warnings)
         raise DataError(f"{run}: the run held out no test rows (dataset.split)")
     warnings += opened.notes
     model = opened.model
-    rows = read_evaluation_set(model, training.table, mask, [])
+    rows = read_evaluation_set(model, training.table, mask, [], group_column(run))
     if len(rows.values) != int(mask.sum()):
         raise DataError(f"{run}: some of its test rows have no target")
     # on one thread, as `predict` and `eval` do
@@ -83,32 +88,65 @@ def held_out_predictions(run: Path, warnings: list[str]) -> HeldOut:
         rows.values,
         predicted,
         model.thresholds,
+        rows.groups,
+        rows.weights,
     )
 
 
-def _saved(paths: RunPaths) -> HeldOut:
+def _saved(paths: RunPaths, warnings: list[str]) -> HeldOut:
     """Return the predictions of predictions.csv, those of the first repetition; raises RunError."""
     digest = directory.data_sha256(paths.folder)
     if digest is None:
         raise RunError(f"{paths.run}: lacks data_sha256, by which tables are recognized")
-    with files.open_text(paths.predictions) as file:
-        lines = csv.reader(files.short_lines(file, paths.predictions))
-        header = next(lines, [])
-        cells = [line for line in lines if len(line) == len(header) and line[1] == "1"]
-    try:
-        target = _target(header, _positive(paths))
-        columns = dict(zip(header, zip(*cells, strict=True), strict=True))
-        rows = np.array(columns["row"], np.int64) - 1
-        true, predicted = _values(target, columns)
-    except (ValueError, KeyError, IndexError):
-        raise RunError(
-            f"{paths.predictions}: is not a table of predictions that bpnet wrote; restore it from "
-            "a copy"
-        ) from None
-    if not np.isfinite(predicted).all():
+    saved = read_predictions(paths.predictions, first=True)
+    if not np.isfinite(saved.predicted).all():
         raise RunError(f"{paths.predictions}: some of its predictions are not finite")
-    order = np.argsort(rows, kind="stable")
-    return HeldOut(OUT_OF_FOLD, digest, rows[order], target, true[order], predicted[order])
+    target, order = saved.target_with(_positive(paths)), np.argsort(saved.rows, kind="stable")
+    rows, true = saved.rows[order], saved.true[order]
+    groups, weights = _of_table(paths, target, rows, true, warnings)
+    return HeldOut(
+        OUT_OF_FOLD,
+        digest,
+        rows,
+        target,
+        true,
+        saved.predicted[order],
+        groups=groups,
+        weights=weights,
+    )
+
+
+def _of_table(
+    paths: RunPaths, target: AnyTarget, rows: Indices, true: Array, warnings: list[str]
+) -> tuple[RowGroups | None, Floats | None]:
+    """Return the groups and the weights (N,) of saved rows, which are in the run's table.
+
+    Without the table there are none, and a warning is added to the list if there should be.
+    """
+    try:
+        loaded = read_config(paths.config)
+        dataset = loaded.config.dataset
+        weight, group = dataset.sample_weight, dataset.split.group
+        if weight is None and group is None and dataset.class_weight is None:
+            return None, None
+        weights = None
+        if weight is not None or group is not None:
+            table = reopen_table(paths)
+            if rows.max() >= len(table):
+                raise DataError(f"{paths.predictions}: has rows that the table lacks; restore it")
+        if weight is not None:
+            column = whole_columns(table, {weight: "number"})[weight].take(rows)
+            weights = column_weights(column, weight, lambda row: table.where(int(rows[row])))
+        if isinstance(target, Classes):
+            by_class = class_weights(loaded, target.classes, true)
+            weights = row_weights(weights, true, target.classes, by_class)
+        return None if group is None else read_groups(table, group, rows), weights
+    except (ConfigError, RunError, DataError) as error:
+        warnings.append(
+            "out-of-fold rows weigh the same and are drawn one by one, since their weights and "
+            f"groups are unknown: {error.problems[0]}"
+        )
+        return None, None
 
 
 def _positive(paths: RunPaths) -> str | None:
@@ -116,36 +154,3 @@ def _positive(paths: RunPaths) -> str | None:
     content = files.read_json(paths.metrics_json) if is_file(paths.metrics_json) else None
     positive = content.get("positive") if isinstance(content, dict) else None
     return positive if isinstance(positive, str) else None
-
-
-def _target(header: Sequence[str], positive: str | None) -> AnyTarget:
-    """Return the target that the columns of predictions.csv are about; raises ValueError."""
-    names, probabilities = (
-        [name.removeprefix(prefix) for name in header if name.startswith(prefix)]
-        for prefix in ("true_", "probability_")
-    )
-    if not names:
-        raise ValueError("no column has true values")
-    if not probabilities:
-        scale = LinearScaler(by="none", subtract=0.0, divide=1.0)
-        return Quantities(names=names, scales=[scale] * len(names))
-    if probabilities == names:
-        return Labels(names=names)
-    known = positive if len(probabilities) == 2 and positive in probabilities else None
-    return Classes(name=names[0], classes=probabilities, positive=known)
-
-
-def _values(target: AnyTarget, columns: dict[str, Any]) -> tuple[Array, Floats]:
-    """Return the true values and the predictions in the columns; raises ValueError or KeyError."""
-
-    def numbers(names: Sequence[str]) -> Floats:
-        return np.column_stack([np.array(columns[name], np.float64) for name in names])
-
-    if isinstance(target, Classes):
-        number = {label: k for k, label in enumerate(target.classes)}
-        true = np.array([number[label] for label in columns[f"true_{target.name}"]])
-        return true, numbers([f"probability_{label}" for label in target.classes])
-    true = numbers([f"true_{name}" for name in target.names])
-    if isinstance(target, Labels):
-        return true.astype(np.int64), numbers([f"probability_{name}" for name in target.names])
-    return true, numbers([f"predicted_{name}" for name in target.names])

@@ -30,6 +30,7 @@ from bpnet.models.run_model import open_run_model
 from bpnet.scoring.row_losses import RowLosses
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.inspected_rows import ChosenRows, RowsOf, choose_inspected_rows
+from bpnet.workflows.row_groups import DrawnGroups, RowGroups
 
 MOST_DEPENDENCES = 4
 """The most important columns whose partial dependence is measured, where none is named."""
@@ -56,6 +57,8 @@ class Inspection:
     importance: Importance | None
     dependences: tuple[PartialDependence, ...]
     warnings: tuple[str, ...]
+    groups: DrawnGroups | None = None
+    """The groups of rows that intervals draw whole, if they do."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Asked:
     true: Array
     """The target values of the predictor's rows: class numbers (N,), labels or quantities (N, K).
     """
+    groups: RowGroups | None
+    """The groups of these rows that the run's split keeps together."""
 
 
 def inspect_run(
@@ -144,6 +149,7 @@ def inspect_run(
         importance=measured,
         dependences=tuple(dependences),
         warnings=tuple(warnings),
+        groups=None if asked.groups is None else asked.groups.drawn,
     )
 
 
@@ -193,7 +199,7 @@ def read_rows(model: Ensemble, chosen: ChosenRows, work: float, warnings: list[s
     drawn = draw_rows(rows, budget.rows, _generator(model, 0))
     mask = np.zeros(len(chosen.mask), bool)
     mask[drawn] = True
-    evaluated = read_evaluation_set(model, chosen.table, mask, warnings)
+    evaluated = read_evaluation_set(model, chosen.table, mask, warnings, chosen.group)
     mask[:] = False
     mask[evaluated.numbers] = True
     inputs, cells = inputs_and_cells(model, chosen.table, mask)
@@ -202,7 +208,8 @@ def read_rows(model: Ensemble, chosen: ChosenRows, work: float, warnings: list[s
     unseen = chosen.unseen
     if unseen is not None:
         unseen = [masks[:, evaluated.numbers] for masks in unseen]
-    return Asked(chosen, Predictor(model, inspected, unseen), len(rows), evaluated.values)
+    predictor = Predictor(model, inspected, unseen)
+    return Asked(chosen, predictor, len(rows), evaluated.values, evaluated.groups)
 
 
 def inputs_and_cells(
@@ -239,6 +246,7 @@ def importance_of(asked: Asked, work: float) -> Importance:
         column_groups(predictor, columns),
         permutations,
         _generator(model, 2),
+        row_groups=None if asked.groups is None else asked.groups.numbers,
         unused=[name for name in asked.chosen.table.columns if name not in others],
         left_out=[name for name in features if name not in shuffled],
     )

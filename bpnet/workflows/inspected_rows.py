@@ -16,6 +16,7 @@ from bpnet.models.ensemble import Ensemble
 from bpnet.paths import is_file
 from bpnet.runs import directory
 from bpnet.runs.splits import DROPPED, read_splits
+from bpnet.workflows.row_groups import group_column
 from bpnet.workflows.training_table import TrainingTable, reopen_table
 from bpnet.workflows.unseen_rows import unseen_rows
 
@@ -26,13 +27,14 @@ RowsOf = Literal["test", "out_of_fold", "validation", "table"]
 class ChosenRows:
     """A table, the mask (N,) of the rows to ask about, and what they are.
 
-    `unseen` has for each member the mask (R, N) of the rows that its networks held out, where rows
-    are predicted out of fold.
+    `group` is the column by whose groups the run was split. `unseen` has for each member the mask
+    (R, N) of the rows that its networks held out, where rows are predicted out of fold.
     """
 
     table: Table
     mask: Array
     rows_of: RowsOf
+    group: str | None
     unseen: list[Array] | None = None
 
 
@@ -59,7 +61,7 @@ def choose_inspected_rows(
     DataError
         The table cannot be read, or the run has no rows that it has not trained on.
     """
-    paths = directory.run_of(run)
+    paths, group = directory.run_of(run), group_column(run)
     advice = f"bpnet eval {shell_path(run)} DATA {option}"
     if data is None:
         paths = directory.open_run(run)
@@ -70,7 +72,7 @@ def choose_inspected_rows(
         warnings += table.warnings
         own = None if paths is None else directory.data_sha256(paths.folder)
         if paths is None or own != table.digest or not is_file(paths.splits):
-            return ChosenRows(table, np.ones(len(table), bool), "table")
+            return ChosenRows(table, np.ones(len(table), bool), "table", group)
     cross_validation = is_file(paths.folds_csv)
     parts = None if cross_validation else read_splits(paths.splits, len(table))
     if all_rows:
@@ -79,15 +81,15 @@ def choose_inspected_rows(
             "on rows that it has seen a model relies on more than helps it with others"
         )
         mask = np.ones(len(table), bool) if parts is None else np.asarray(parts != DROPPED)
-        return ChosenRows(table, mask, "table")
+        return ChosenRows(table, mask, "table", group)
     training = None if parts is None else TrainingTable(table, parts)
     if training is not None and training.mask("test").any():
-        return ChosenRows(table, training.mask("test"), "test")
+        return ChosenRows(table, training.mask("test"), "test", group)
     unseen = unseen_rows(paths, model, table)
     if unseen is not None and (covered := _covered(model, unseen)).any():
-        return ChosenRows(table, covered, "out_of_fold", unseen)
+        return ChosenRows(table, covered, "out_of_fold", group, unseen)
     if training is not None and training.mask("validation").any():
-        return ChosenRows(table, training.mask("validation"), "validation")
+        return ChosenRows(table, training.mask("validation"), "validation", group)
     raise DataError(
         f"{run}: the run held out no rows, and on rows that it has trained on a model relies on "
         f"more than helps it with others; name a table with other rows: {advice}; or ask about "

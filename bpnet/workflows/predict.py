@@ -23,9 +23,9 @@ from bpnet.messages import MAX_PROBLEMS, total_line
 from bpnet.models.ensemble import Ensemble, Inputs
 from bpnet.models.run_model import open_run_model
 from bpnet.runs import directory
+from bpnet.workflows.given_thresholds import check_decides, named_thresholds, read_given
 from bpnet.workflows.kept_columns import check_not_taken
 from bpnet.workflows.prediction_columns import PredictionColumns, distinct, prediction_columns
-from bpnet.workflows.thresholds import check_decides
 from bpnet.workflows.training_table import rows_that_trained
 
 FLAGS = "flags"
@@ -52,7 +52,7 @@ class PredictOptions:
     replica: str = "all"
     reading: Sequence[str] = ()
     safe_csv: bool = False
-    threshold: float | None = None
+    threshold: str | float | None = None
     raw: bool = False
 
 
@@ -123,24 +123,28 @@ class Prediction:
         splits = str(self._run.splits) if self._run else ""
         return Summary(self._table.name, summary, trained, splits, self._thresholds)
 
-    def _with_threshold(self, threshold: float) -> Ensemble:
+    def _with_threshold(self, threshold: str | float) -> Ensemble:
         """Return the model with a threshold; raises UsageError if it has no use for one."""
-        check_decides(self._model, option := f"--threshold {threshold:g}")
-        if not 0 <= threshold <= 1:
-            raise UsageError(f"{option}: must be a probability from 0 to 1, such as 0.3")
+        check_decides(self._model, option := f"--threshold {threshold}")
+        given = read_given(threshold)
+        if given is None:
+            raise UsageError(
+                f"{option}: must be a probability from 0 to 1, such as 0.3, or NAME=P of each "
+                "label, separated by commas; bpnet eval --threshold best-f1 --save chooses one"
+            )
         if self._options.top is not None:
             raise UsageError(
                 f"{option}: cannot be combined with --top-k, which ranks the classes by their "
                 "probability; give one of them"
             )
-        return self._model.with_thresholds([threshold] * len(self._model.decided))
+        return self._model.with_thresholds(given.of(self._model))
 
     @property
     def _thresholds(self) -> dict[str, float]:
         """The thresholds that decide, by class or label; those of --top-k do not."""
         if self._model.thresholds is None or self._options.top is not None:
             return {}
-        return dict(zip(self._model.decided, self._model.thresholds, strict=True))
+        return named_thresholds(self._model.decided, self._model.thresholds) or {}
 
     @property
     def _numeric(self) -> dict[str, NumberFormat | None]:

@@ -126,13 +126,13 @@ def _score(run: FiguredRun, warnings: list[str]) -> ScoredRun | None:
     """Return the scores of a model; None of a cross-validation, whose networks differ in rows."""
     if run.is_cv:
         return None
-    seen = run.seen
+    seen, groups = run.seen, run.seen.scored.rows.groups
     compared = Compared()
     if seen.part == "test":
         compared = compare_with_baselines(seen.scored, seen.table, warnings)
     return ScoredRun(
         part=seen.predicted.counted,
-        notes=seen.predicted.notes,
+        notes=[*seen.predicted.notes, *([groups.drawn.note] if groups else [])],
         scores=seen.scored.score(seen.scored.predicted, _RESAMPLES),
         compared=compared,
     )

@@ -1,7 +1,6 @@
 """The predictions of a run that its figures are about: for rows that it has not seen, if any."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +18,9 @@ from bpnet.figures.predictions import (
 )
 from bpnet.models.ensemble import Ensemble
 from bpnet.runs.directory import RunPaths
-from bpnet.runs.files import open_text, short_lines
+from bpnet.runs.predictions import read_predictions
 from bpnet.workflows.evaluation_set import read_evaluation_set
+from bpnet.workflows.row_groups import group_column
 from bpnet.workflows.scored_model import ScoredModel
 from bpnet.workflows.training_table import TrainingTable, open_training_table
 
@@ -28,6 +28,7 @@ MOST_ROWS = 20_000
 """Rows that are predicted for figures; of more, a sample is drawn."""
 
 _PARTS: Sequence[Part] = ("test", "validation", "train")
+_TASKS = {"classes": "classification", "labels": "multilabel", "quantities": "regression"}
 _NOTES = {
     "validation": "no test rows were held out: these rows chose the epoch, which flatters the "
     "network a little",
@@ -59,7 +60,7 @@ def predict_rows(paths: RunPaths, model: Ensemble) -> SeenRows:
     words = "training rows" if part == "train" else f"{part} rows"
     notes = [*([_NOTES[part]] if part in _NOTES else []), *notes]
     warnings: list[str] = []
-    rows = read_evaluation_set(model, table.table, mask, warnings)
+    rows = read_evaluation_set(model, table.table, mask, warnings, group_column(paths.folder))
     scored = ScoredModel(model, rows)
     numbers = np.flatnonzero(mask) + 1
     target = model.description.target
@@ -101,44 +102,15 @@ def out_of_fold(
 ) -> AnyPredicted:
     """Return the predictions of predictions.csv, each by networks that have not seen the row.
 
-    Of several repetitions it is the first. Raises RunError.
+    Of several repetitions it is the first. Raises RunError if the file is not the run's.
     """
-    with open_text(paths.predictions) as file:
-        lines = csv.DictReader(short_lines(file, paths.predictions))
-        header = list(lines.fieldnames or ())
-        lines_of_first = [line for line in lines if line.get("repeat") == "1"]
-    try:
-        return _read(header, lines_of_first, targets, task, positive)
-    except (KeyError, ValueError, TypeError):
+    saved = read_predictions(paths.predictions, first=True)
+    target = saved.target_with(positive)
+    if target.names != list(targets) or _TASKS[target.kind] != task:
         raise RunError(
-            f"{paths.predictions}: is not as bpnet wrote it; restore it from a copy, or train again"
-        ) from None
-
-
-def _read(
-    header: Sequence[str],
-    lines: Sequence[Mapping[str, str]],
-    targets: Sequence[str],
-    task: str,
-    positive: str | None,
-) -> AnyPredicted:
-    rows = np.array([int(line["row"]) for line in lines])
-    part, notes = "out-of-fold rows", ["each row is predicted by networks that have not seen it"]
-
-    def numbers(names: Sequence[str]) -> Array:
-        return np.array([[float(line[name]) for name in names] for line in lines])
-
-    if task == "regression":
-        true = numbers([f"true_{name}" for name in targets])
-        guess = numbers([f"predicted_{name}" for name in targets])
-        return PredictedQuantities(rows, part, notes, targets, true, guess)
-    names = [name for name in header if name.startswith("probability_")]
-    probabilities = numbers(names)
-    if task == "multilabel":
-        labels = numbers([f"true_{name}" for name in targets])
-        return PredictedLabels(rows, part, notes, targets, labels, probabilities)
-    classes = [name.removeprefix("probability_") for name in names]
-    number = {name: k for k, name in enumerate(classes)}
-    true = np.array([number[line[f"true_{targets[0]}"]] for line in lines])
-    chosen = 1 if positive is None else number[positive]
-    return PredictedClasses(rows, part, notes, targets[0], classes, chosen, true, probabilities)
+            f"{paths.predictions}: is not of this run's target; restore it from a copy, or train "
+            "again"
+        )
+    notes = ["each row is predicted by networks that have not seen it"]
+    part = "out-of-fold rows"
+    return _predicted(target, saved.rows + 1, part, notes, saved.true, saved.predicted)

@@ -6,6 +6,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bpnet.data.reading.column import Floats
+from bpnet.data.splitting import Indices
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import RunError
 from bpnet.models.ensemble import Ensemble
@@ -50,8 +51,17 @@ class ScoredModel:
             self.generator(1),
             resamples,
             self.model.thresholds,
+            self.groups,
         )
 
+    @property
+    def groups(self) -> Indices | None:
+        """The numbers (N,) of the groups that the bootstrap draws whole."""
+        return None if self.rows.groups is None else self.rows.groups.numbers
+
     def generator(self, number: int) -> np.random.Generator:
-        """Return the generator of a series of resamples: 1 for scores, 2 for the comparison."""
+        """Return the generator of a series of resamples.
+
+        1 is for scores, 2 for the comparison, 3 for the scores of a threshold, 4 for its choice.
+        """
         return generator(self.model.description.seeds[0], Purpose.RESAMPLING, number)

@@ -1,6 +1,5 @@
 """The threshold of an evaluation: chosen on rows that no network trained on, or given."""
 
-import csv
 import math
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,35 +7,34 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bpnet.data.decisions import Thresholds
-from bpnet.data.reading.column import Floats
-from bpnet.data.targets import Classes
-from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import closest_match
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.saved_ensemble import save_thresholds
 from bpnet.paths import is_file
 from bpnet.runs import directory
-from bpnet.runs.directory import RunPaths
-from bpnet.runs.files import open_text, short_lines
 from bpnet.runs.lock import RunLock
-from bpnet.workflows.evaluation_set import read_evaluation_set
+from bpnet.workflows.given_thresholds import GivenThresholds, read_given
 from bpnet.workflows.scored_model import ScoredModel
-from bpnet.workflows.training_table import TrainingTable, open_training_table
+from bpnet.workflows.threshold_rows import ThresholdRows, decided_columns, threshold_rows
+from bpnet.workflows.training_table import TrainingTable
 
 if TYPE_CHECKING:  # imports scikit-learn, which takes a second
     from bpnet.scoring.thresholds import Cost, Criterion, Decision, ThresholdScores
 
 BEST = "best-"
-_CHOICES = "a number from 0 to 1, best-f1, best-matthews or best-cost"
+_FEWEST_RESAMPLES = 200
+"""Resamples of each label, of which there may be many."""
+_CHOICES = (
+    "a number from 0 to 1, best-f1, best-matthews or best-cost, or NAME=NUMBER of each label, "
+    "separated by commas"
+)
 
 
 @dataclass(frozen=True)
 class ThresholdOptions:
-    """What `bpnet eval` is asked for: a number or best-CRITERION, costs, and to keep it."""
+    """What `bpnet eval` is asked for: numbers or best-CRITERION, costs, and to keep them."""
 
     threshold: str | None = None
     cost: str | None = None
@@ -52,15 +50,6 @@ NO_THRESHOLD = ThresholdOptions()
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """Rows that no network trained on: true (N, L) and probabilities (N, L) of what is decided."""
-
-    part: str
-    true: Array
-    p: Floats
-
-
-@dataclass(frozen=True)
 class DecidedScores:
     """The threshold of a class or a label, its scores, and those of other thresholds.
 
@@ -70,9 +59,18 @@ class DecidedScores:
 
     name: str
     threshold: float
+    low: float | None
+    """The limits of the thresholds that 95 % of the resamples of these rows choose, if it was
+    chosen."""
+    high: float | None
     before: float
     choices: list["ThresholdScores"]
     decision: "Decision"
+
+    @property
+    def told_apart(self) -> bool:
+        """True unless the threshold before is between the limits of what resamples choose."""
+        return self.low is None or self.high is None or not self.low <= self.before <= self.high
 
 
 @dataclass(frozen=True)
@@ -94,18 +92,34 @@ class ThresholdReport:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked for: a criterion, a number, or neither, which leaves the model's thresholds."""
+    """What is asked for: a criterion, numbers, or neither, which leaves the model's thresholds."""
 
     criterion: "Criterion | None"
-    number: float | None
+    given: GivenThresholds | None
     cost: "Cost | None"
 
+    def held_out(
+        self,
+        run: Path,
+        model: Ensemble,
+        training: TrainingTable | None,
+        replica: str,
+        warnings: list[str],
+    ) -> ThresholdRows | None:
+        """Return the rows that no network trained on; None if there are none, and none needed."""
+        try:
+            return threshold_rows(run, model, training, replica, warnings)
+        except (RunError, DataError, UsageError):
+            if self.criterion is not None:
+                raise
+            return None
+
     def thresholds(
-        self, model: Ensemble, held_out: HeldOut | None, warnings: list[str]
+        self, model: Ensemble, held_out: ThresholdRows | None, warnings: list[str]
     ) -> Thresholds:
         """Return the thresholds, chosen on the held-out rows or given."""
-        if self.number is not None:
-            return [self.number] * len(model.decided)
+        if self.given is not None:
+            return self.given.of(model)
         if self.criterion is None:
             return model.thresholds
         assert held_out is not None
@@ -136,25 +150,11 @@ def read_threshold_options(options: ThresholdOptions, replica: str) -> Asked | N
                     "such as --cost fn=10,fp=1"
                 )
             return Asked(criterion, None, cost)
-    with suppress(ValueError):
-        if 0 <= float(text) <= 1:
-            return Asked(None, float(text), cost)
+    if (given := read_given(text)) is not None:
+        return Asked(None, given, cost)
     near = closest_match(text, [BEST + criterion for criterion in CRITERIA])
     hint = f"; did you mean {near}?" if near else ""
     raise UsageError(f"--threshold {text!r}: must be {_CHOICES}{hint}")
-
-
-def check_decides(model: Ensemble, option: str) -> None:
-    """Raise UsageError unless the model predicts by a threshold."""
-    if model.decided:
-        return
-    description = model.description
-    predicted: str = description.target.kind
-    if description.classes:
-        predicted = f"one of {len(description.classes)} classes, the most probable one"
-    raise UsageError(
-        f"{option}: a threshold is for two classes or for labels; this run predicts {predicted}"
-    )
 
 
 class SavedModel:
@@ -187,62 +187,8 @@ class SavedModel:
         return replace(report, saved=str(self.folder / "model.json"))
 
 
-def held_out_rows(
-    run: Path, model: Ensemble, training: TrainingTable | None, asked: Asked, replica: str
-) -> HeldOut | None:
-    """Return the rows that no network trained on: out of fold, else the validation rows.
-
-    It is None if there are none. Raises RunError, DataError or UsageError if a threshold must be
-    chosen on them.
-    """
-    try:
-        return _held_out_rows(run, model, training, replica)
-    except (RunError, DataError, UsageError):
-        if asked.criterion is not None:
-            raise
-        return None
-
-
-def _held_out_rows(
-    run: Path, model: Ensemble, training: TrainingTable | None, replica: str
-) -> HeldOut:
-    number = "give a number: --threshold 0.3"
-    paths = directory.run_of(run)
-    if paths is None:
-        raise DataError(
-            f"{run}: is a model without its run, so no held-out rows are known to choose a "
-            f"threshold on; {number}"
-        )
-    if is_file(paths.predictions):
-        if replica != "all":
-            raise UsageError(
-                f"--replica {replica}: out-of-fold rows are predicted by all networks together, "
-                f"so no threshold can be chosen for one of them; {number}"
-            )
-        return _out_of_fold(paths, model)
-    if training is None:
-        training = open_training_table(run, f"; or {number}")
-    mask = training.mask("validation")
-    if not mask.any():
-        raise DataError(
-            f"{run}: the run has neither validation rows nor folds to choose a threshold on; "
-            f"{number}"
-        )
-    scored = ScoredModel(model, read_evaluation_set(model, training.table, mask, []))
-    return HeldOut("validation", *_decided_columns(model, scored.rows.values, scored.predicted))
-
-
-def _decided_columns(model: Ensemble, values: Array, predicted: Floats) -> tuple[Array, Floats]:
-    """Return the mask (N, L) and probabilities (N, L) of the positive class, or of the labels."""
-    target = model.description.target
-    if isinstance(target, Classes):
-        positive = target.positive_number
-        return (values == positive)[:, None], predicted[:, [positive]].astype(np.float64)
-    return values > 0, predicted.astype(np.float64)
-
-
 def _choose(
-    held_out: HeldOut,
+    held_out: ThresholdRows,
     names: Sequence[str],
     criterion: "Criterion",
     cost: "Cost | None",
@@ -273,23 +219,39 @@ def _choose(
 
 def report_thresholds(
     scored: ScoredModel,
-    held_out: HeldOut | None,
+    held_out: ThresholdRows | None,
     before: Thresholds,
     asked: Asked,
     resamples: int,
 ) -> ThresholdReport:
     """Return the scores of the model's thresholds, beside those of the ones before."""
-    from bpnet.scoring.thresholds import SHOWN, score_decision, scores_at  # deferred: see above
+    from bpnet.scoring.thresholds import (  # deferred: see above
+        SHOWN,
+        resampled_thresholds,
+        score_decision,
+        scores_at,
+    )
 
     model, cost = scored.model, asked.cost
     names = model.decided
-    true, p = _decided_columns(model, scored.rows.values, scored.predicted)
+    true, p = decided_columns(model, scored.rows.values, scored.predicted)
     usual = [0.5] * len(names)
     old, new = before or usual, model.thresholds or usual
     compared_by: Criterion = asked.criterion or ("cost" if cost else "f1")
     each = []
     for k, name in enumerate(names):
         choices: list[ThresholdScores] = []
+        limits: tuple[float | None, float | None] = (None, None)
+        if held_out is not None and asked.criterion is not None:
+            limits = resampled_thresholds(
+                held_out.true[:, k],
+                held_out.p[:, k],
+                asked.criterion,
+                cost,
+                scored.generator(4),
+                max(resamples // len(names), min(resamples, _FEWEST_RESAMPLES)),
+                held_out.groups,
+            )
         if held_out is not None:
             shown = sorted({*SHOWN, new[k], old[k]})
             choices = scores_at(held_out.true[:, k], held_out.p[:, k], shown, cost)
@@ -302,8 +264,9 @@ def report_thresholds(
             cost,
             scored.generator(3),
             resamples,
+            scored.groups,
         )
-        each.append(DecidedScores(name, new[k], old[k], choices, decision))
+        each.append(DecidedScores(name, new[k], *limits, old[k], choices, decision))
     return ThresholdReport(
         criterion=asked.criterion,
         compared_by=compared_by,
@@ -334,36 +297,3 @@ def _read_cost(text: str) -> "Cost":
             "numbers of at least 0, such as fn=10,fp=1"
         )
     return Cost(**values)
-
-
-def _out_of_fold(paths: RunPaths, model: Ensemble) -> HeldOut:
-    """Return the rows of predictions.csv; raises RunError if it is not that of the model."""
-    target, names = model.description.target, model.decided
-    classes = model.description.classes
-    outputs = len(classes or names)
-    width, position = len(target.names), classes.index(names[0]) if classes else 0
-    true, p = [], []
-    with open_text(paths.predictions) as file:
-        lines = csv.reader(short_lines(file, paths.predictions))
-        header = next(lines, [])
-        for number, cells in enumerate(lines, start=2):
-            try:
-                if len(cells) != len(header) or len(cells) != 3 + 2 * width + outputs:
-                    raise ValueError
-                truth, shares = cells[3 : 3 + width], list(map(float, cells[-outputs:]))
-                if classes:
-                    true.append([classes.index(truth[0]) == position])
-                    p.append([shares[position]])
-                else:
-                    true.append([float(cell) > 0 for cell in truth])
-                    p.append(shares)
-                if not all(0 <= share <= 1 for share in shares):
-                    raise ValueError
-            except ValueError:
-                raise RunError(
-                    f"{paths.predictions}, line {number}: is not what the run has written; "
-                    "restore it from a copy, or train again"
-                ) from None
-    if not true:
-        raise RunError(f"{paths.predictions}: has no rows; restore it from a copy")
-    return HeldOut("out_of_fold", np.array(true), np.array(p))

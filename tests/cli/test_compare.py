@@ -193,13 +193,58 @@ def test_groups_and_weights_are_noted(here: Path, tmp_path: Path) -> None:
         assert bpnet("train", "c.yaml", *words, cwd=tmp_path / "here").code == 0
         assert (tmp_path / f"here/runs/noted-00{number}").is_dir()
     said = bpnet("compare", "runs/noted-001", "runs/good-001", cwd=tmp_path / "here")
-    assert "weighted them (dataset.class_weight)" in said.out
+    assert "the runs weigh them differently (dataset.class_weight)" in said.out
     said = bpnet("compare", "runs/noted-002", "runs/good-001", cwd=tmp_path / "here")
-    assert "rows of a group" not in said.out  # nothing is paired
-    shutil.copytree(tmp_path / "here/runs/noted-002", tmp_path / "here/runs/noted-003")
-    said = bpnet("compare", "runs/noted-002", "runs/noted-003", cwd=tmp_path / "here")
-    assert "those of a group (dataset.split.group) are alike" in said.out
+    assert "whole groups" not in said.out  # nothing is paired
+    shutil.copytree(tmp_path / "here/runs/noted-001", tmp_path / "here/runs/noted-003")
+    said = bpnet("compare", "runs/noted-001", "runs/noted-003", cwd=tmp_path / "here")
+    assert said.lacks("weighted accuracy", "rows weigh as in training (dataset.class_we") == []
     assert "The runs' settings are the same." in said.out
+
+
+def test_groups_are_drawn_whole_and_weights_count(tmp_path: Path) -> None:
+    """Against the paired bootstrap of the predictions that the runs write, on the same groups."""
+    random = np.random.default_rng(1)
+    patient, a, w = np.arange(160) // 4, random.normal(size=160), random.integers(1, 9, 160)
+    level = random.normal(size=40)[patient]
+    quantities = a + level + random.normal(size=160)
+    rows = zip(a.round(4), patient, w, quantities.round(4), strict=True)
+    write_csv(tmp_path / "t.csv", ["a", "patient", "w", "y"], [list(row) for row in rows])
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {path: t.csv, target: y, sample_weight: w, features: [a],\n"
+        "  split: {group: patient, validation: 0.2, test: 0.4}}\n"
+        "architecture: {hidden: [4]}\ntraining: {epochs: 30, learning_rate: 0.05}\n"
+    )
+    for words in (["--name", "x"], ["--name", "y", "--set", "training.epochs=1"]):
+        assert bpnet("train", "c.yaml", *words, cwd=tmp_path).code == 0
+    for words in (["--name", "v"], ["--name", "w", "--set", "training.epochs=1"]):
+        assert bpnet("cv", "c.yaml", "--folds", 3, *words, cwd=tmp_path).code == 0
+    result = compared("x", "y", cwd=tmp_path)
+    held_out = [held_out_predictions(tmp_path / f"runs/{name}-001", []) for name in "xy"]
+    tested = held_out[0].rows
+    numbers = np.unique(patient[tested], return_inverse=True)[1]
+    assert result["groups"] == {"column": "patient", "count": int(numbers.max()) + 1}
+    again = compare_paired(
+        held_out[0].target,
+        held_out[0].true,
+        [one.predicted for one in held_out],
+        groups=numbers,
+        weights=w[tested] / 1.0,
+    )
+    for shown, metric in zip(result["metrics"], again, strict=True):
+        assert list(shown["values"].values()) == pytest.approx(metric.values)
+        assert shown["differences"][0]["low"] == pytest.approx(metric.differences[0].low)
+    said = bpnet("compare", "runs/x-001", "runs/y-001", cwd=tmp_path)
+    assert said.lacks("whole groups of 'patient' are drawn", "weighted R²", "in 16 groups") == []
+    assert of_metric(result, "weighted_r2")["best"] == "runs/x-001"
+    # out-of-fold rows have their groups and weights from the table, if it is there
+    folds = compared("v", "w", cwd=tmp_path)
+    assert folds["groups"] == {"column": "patient", "count": 40}
+    assert of_metric(folds, "weighted_r2")["best"] == "runs/v-001"
+    (tmp_path / "t.csv").rename(tmp_path / "u.csv")
+    said = bpnet("compare", "runs/v-001", "runs/w-001", cwd=tmp_path)
+    assert said.lacks("are drawn one by one, since their weights and groups are unknown") == []
+    assert (said.code, "whole groups" in said.out) == (0, False)
 
 
 def test_runs_of_an_older_version_are_compared(here: Path) -> None:

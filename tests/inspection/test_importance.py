@@ -127,6 +127,29 @@ def test_the_interval_covers_what_all_possible_rows_would_give() -> None:
     assert 181 <= sum(inside) <= 199
 
 
+def test_rows_of_a_group_are_drawn_together() -> None:
+    """Five copies of each of 60 rows tell as much as 60 rows: the interval is as wide."""
+    asked, rng = asked_of_sums(60, 0, noise=0.5), np.random.default_rng(0)
+    copies = np.tile(np.arange(60), 5)
+    rows = asked.rows
+    (x,) = rows.inputs
+    losses = RowLosses(asked.model.description.target, rows.losses._true[copies])
+    cells = {name: one.take(copies) for name, one in rows.cells.items()}
+    copied = replace(rows, numbers=np.arange(300), inputs=[x[copies]], cells=cells, losses=losses)
+    widths = []
+    for whole, one in ((None, asked), (copies, Predictor(asked.model, copied)), (None, None)):
+        predictor = one or Predictor(asked.model, copied)
+        drawn = draw_permutations(len(predictor.rows), 10, np.random.default_rng(1))
+        group = measure_importance(predictor, [], [("a", "b")], drawn, rng, row_groups=whole)
+        each = group.groups[0]
+        assert each.low is not None
+        assert each.high is not None
+        widths.append(each.high - each.low)
+    alone, together, one_by_one = widths
+    assert together == pytest.approx(alone, rel=0.35)
+    assert one_by_one < 0.7 * together
+
+
 def test_predictions_that_are_not_finite_are_an_error() -> None:
     asked = predictor(QUANTITIES, 5, 0)
     asked.model.members[0].network.theta[:] = np.nan

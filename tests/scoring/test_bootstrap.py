@@ -103,6 +103,45 @@ def test_the_interval_covers_the_mean_as_often_as_it_says():
     assert 268 <= covered <= 296
 
 
+def test_groups_are_drawn_whole():
+    """Against resamples written out: indices of groups, each with all its rows, for ranks too."""
+    rng = np.random.default_rng(6)
+    groups = np.unique(rng.integers(0, 12, 60), return_inverse=True)[1]
+    count = groups.max() + 1
+    true, p = rng.integers(0, 2, 60), rng.uniform(size=60)
+    sample = ClassSample(true, np.column_stack([1 - p, p]))
+    names = ["accuracy", "log_loss", "roc_auc", "average_precision"]
+    drawn = module.resample(
+        TaskMetrics(sample), dict.fromkeys(names, 0.5), np.random.default_rng(8), 30, groups
+    ).values
+    for s, chosen in enumerate(np.random.default_rng(8).integers(0, count, (30, count))):
+        rows = np.concatenate([np.flatnonzero(groups == group) for group in chosen])
+        wanted = expected_of_classes(true[rows], np.column_stack([1 - p, p])[rows])
+        for name in names:
+            assert drawn[name][s] == pytest.approx(wanted[name], nan_ok=True), name
+
+
+def test_many_groups_are_drawn_in_blocks(monkeypatch):
+    rng, groups = np.random.default_rng(9), np.repeat(np.arange(400), 3)
+    true, p = rng.integers(0, 2, 1200), rng.uniform(size=1200)
+    sample = ClassSample(true, np.column_stack([1 - p, p]))
+    values = {"accuracy": ((p > 0.5) == true).mean(), "roc_auc": 0.5}
+    exact = bootstrap(TaskMetrics(sample), values, np.random.default_rng(0), 400, groups)
+    monkeypatch.setattr(module, "_MAX_BLOCKS", 200)
+    merged = bootstrap(TaskMetrics(sample), values, np.random.default_rng(0), 400, groups)
+    assert "groups were drawn in 200 blocks" in merged.note
+    for one, other in zip(exact.scores, merged.scores, strict=True):
+        assert other.high - other.low == pytest.approx(one.high - one.low, rel=0.25)
+
+
+def test_a_single_group_has_no_interval():
+    values = {"m": 2.0}
+    one = bootstrap(
+        Means(["m"], np.ones((5, 1))), values, np.random.default_rng(0), groups=np.zeros(5, int)
+    )
+    assert one.scores == [module.Score("m", 2.0, None, None)]
+
+
 def test_the_same_generator_gives_the_same_interval():
     values = np.random.default_rng(0).normal(size=(50, 1))
     one, two, other = (

@@ -7,7 +7,7 @@ from scipy import stats
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
-from bpnet.scoring.paired import FEWEST_ROWS, PairedMetric, compare_paired
+from bpnet.scoring.paired import FEWEST_GROUPS, FEWEST_ROWS, PairedMetric, compare_paired
 
 SCALE = LinearScaler(by="none", subtract=0.0, divide=1.0)
 QUANTITY = Quantities(names=["y"], scales=[SCALE])
@@ -57,6 +57,89 @@ def coverage_of_accuracy(samples: int, rows: int, resamples: int) -> float:
         low, high = signed_interval(metric)
         held += low <= 0.15 <= high
     return held / samples
+
+
+def coverage_of_copies(samples: int, groups: int, resamples: int, *, whole: bool) -> float:
+    """That of the MAE where each row is there five times: copies, as extreme groups have them."""
+    truth, held = (1.12 - 0.8) * np.sqrt(2 / np.pi), 0
+    rng, numbers = np.random.default_rng(3), np.repeat(np.arange(groups), 5)
+    for seed in range(samples):
+        true = rng.normal(size=(groups, 1))
+        predicted = [(true + error)[numbers] for error in errors_of(rng, groups)]
+        drawn = numbers if whole else None
+        found = compare_paired(QUANTITY, true[numbers], predicted, seed, resamples, groups=drawn)
+        low, high = signed_interval(by_name(found)["mae"])
+        held += low <= truth <= high
+    return held / samples
+
+
+def test_groups_of_copies_are_drawn_whole() -> None:
+    """Rows of a group tell as much as one row: drawn one by one, they make intervals too narrow."""
+    assert 0.88 <= coverage_of_copies(80, 20, 200, whole=True) <= 1
+    assert coverage_of_copies(40, 20, 200, whole=False) <= 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("groups", [FEWEST_GROUPS, 20, 40])
+def test_the_interval_of_groups_holds_a_known_difference_in_95_of_100(groups: int) -> None:
+    assert coverage_of_copies(800, groups, 400, whole=True) == pytest.approx(0.95, abs=0.025)
+    assert coverage_of_copies(200, groups, 400, whole=False) <= 0.75
+
+
+def test_groups_of_one_row_each_are_rows() -> None:
+    rng = np.random.default_rng(4)
+    true = rng.integers(0, 2, 40)
+    predicted = [np.column_stack([1 - p, p]) for p in rng.uniform(size=(2, 40))]
+    alone = compare_paired(TWO, true, predicted)
+    assert compare_paired(TWO, true, predicted, groups=np.arange(40)) == alone
+
+
+def test_few_groups_have_no_interval() -> None:
+    true = np.arange(60) % 2
+    each = [np.where(true[:, None] == [0, 1], 0.9, 0.1), np.tile([0.8, 0.2], (60, 1))]
+    for groups, judged in ((FEWEST_GROUPS - 1, False), (FEWEST_GROUPS, True)):
+        found = by_name(compare_paired(TWO, true, each, groups=np.arange(60) % groups))
+        assert (found["accuracy"].differences[0].low is not None) is judged
+
+
+def test_weighted_metrics_are_those_worked_by_hand() -> None:
+    """Three rows that weigh 1, 1 and 2, of which models are right in (1, 3) and in (2)."""
+    true, weights = np.array([0, 1, 1]), np.array([1.0, 1.0, 2.0])
+    first = np.array([[0.5, 0.5], [0.75, 0.25], [0.25, 0.75]])
+    second = np.array([[0.25, 0.75], [0.5, 0.5], [0.75, 0.25]])
+    thresholds = [[0.6], [0.4]]
+    found = by_name(
+        compare_paired(TWO, true, [first, second], thresholds=thresholds, weights=weights)
+    )
+    # (1 + 2) / 4 and 1 / 4; (ln 2 + ln 4 + 2 ln 4/3) / 4 and (ln 4 + ln 2 + 2 ln 4) / 4
+    assert found["weighted_accuracy"].values == pytest.approx([0.75, 0.25])
+    losses = [(3 * np.log(2) + 2 * np.log(4 / 3)) / 4, 7 * np.log(2) / 4]
+    assert found["weighted_log_loss"].values == pytest.approx(losses)
+    assert found["weighted_log_loss"].best == 0
+    assert found["weighted_log_loss"].differences[0].value == pytest.approx(losses[1] - losses[0])
+    # values 1, 2 and 5 that weigh 1, 1 and 2: their mean is 13/4, their variance 51/16
+    values = np.array([[1.0], [2.0], [5.0]])
+    guesses = [values + np.array([[error] for error in each]) for each in ((1, 0, 1), (0, 2, 0))]
+    r2 = by_name(compare_paired(QUANTITY, values, guesses, weights=weights))["weighted_r2"]
+    assert r2.values == pytest.approx([1 - (3 / 4) / (51 / 16), 1 - (4 / 4) / (51 / 16)])
+    assert r2.best == 0
+    labels = Labels(names=["p", "q"])
+    true = np.array([[1, 0], [1, 1], [0, 0]])
+    shares = [np.array([[0.9, 0.9], [0.9, 0.9], [0.1, 0.1]]), np.full((3, 2), 0.6)]
+    accuracy = by_name(compare_paired(labels, true, shares, weights=weights))
+    # (1/2 + 1 + 2) / 4 and (1/2 + 1 + 0) / 4
+    assert accuracy["weighted_label_accuracy"].values == pytest.approx([3.5 / 4, 1.5 / 4])
+
+
+def test_equal_weights_have_the_intervals_of_none() -> None:
+    rng = np.random.default_rng(5)
+    true = rng.normal(size=(40, 1))
+    predicted = [true + error for error in errors_of(rng, 40)]
+    found = by_name(compare_paired(QUANTITY, true, predicted, weights=np.full(40, 3.0)))
+    assert found["weighted_r2"].values == pytest.approx(found["r2"].values)
+    assert "weighted_r2" not in by_name(compare_paired(QUANTITY, true, predicted))
+    twice = by_name(compare_paired(QUANTITY, true, predicted, weights=np.arange(40.0)))
+    assert twice["weighted_r2"].values != pytest.approx(found["r2"].values)
 
 
 def test_the_interval_holds_a_known_difference() -> None:

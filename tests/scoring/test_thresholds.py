@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, matthews_corrcoef, precision_recall_fscore_support
 
-from bpnet.scoring.thresholds import CRITERIA, Cost, best_threshold, score_decision, scores_at
+from bpnet.scoring.thresholds import (
+    CRITERIA,
+    Cost,
+    _short_number,
+    best_threshold,
+    resampled_thresholds,
+    score_decision,
+    scores_at,
+)
 
 COST = Cost(fn=10, fp=1)
 
@@ -108,6 +116,46 @@ def test_a_decision_is_scored_beside_the_one_before(criterion):
     assert decision.gain.low > 0
     same = score_decision(true, p, 0.5, 0.5, criterion, COST, rng, 50).gain
     assert (same.value, same.low, same.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_resamples_choose_the_best_threshold_of_their_rows(criterion):
+    """Against resamples written out, with the threshold that each chooses by itself."""
+    rng = np.random.default_rng(11)
+    true, p = next(one for k in range(9) if 0 < (one := sample(k, 2))[0].sum() < len(one[0]))
+    found = resampled_thresholds(true, p, criterion, COST, np.random.default_rng(7), 60)
+    chosen = []
+    for rows in np.random.default_rng(7).integers(0, len(p), (60, len(p))):
+        if 0 < true[rows].sum() < len(rows):
+            # among all probabilities, as a row that is not drawn splits no range
+            chosen.append(best_of(true[rows], p[rows], p, criterion))
+    assert found == pytest.approx(tuple(np.quantile(chosen, [0.025, 0.975])))
+    groups = np.arange(len(p)) // 10
+    whole = resampled_thresholds(true, p, criterion, COST, rng, 60, groups)
+    assert None not in whole
+
+
+def best_of(true, p, candidates, criterion):
+    """The best threshold of rows among given ones, each up to the next, the nearest to ½."""
+    lows = np.unique([0.0, *candidates[candidates > 0]]).tolist()
+    sign = -1 if criterion == "cost" else 1
+    values = [sign * simple(true, p > low, criterion) for low in lows]
+    good = [k for k, value in enumerate(values) if value >= max(values) - 1e-12]
+    ranges = [(lows[k], [*lows, 1.0][k + 1]) for k in good]
+    low, high = min(ranges, key=lambda one: max(one[0] - 0.5, 0.5 - one[1], 0))
+    return _short_number(low, high)
+
+
+def test_many_rows_tell_the_threshold_from_a_half_and_few_rows_less_well():
+    rng, ranges = np.random.default_rng(2), []
+    for rows in (4000, 30):
+        true = rng.random(rows) < 0.15
+        p = np.clip(rng.normal(0.2 + 0.15 * true, 0.15), 0, 1)
+        low, high = resampled_thresholds(true, p, "f1", None, rng, 200)
+        ranges.append(high - low)
+        assert low <= best_threshold(true, p, "f1", None) <= high
+        assert rows < 4000 or high < 0.5
+    assert ranges[0] < 0.5 * ranges[1]
 
 
 @pytest.mark.slow

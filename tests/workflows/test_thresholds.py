@@ -13,6 +13,7 @@ from workflow_runs import Watcher, predicted, read_csv, read_json, train_text, w
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.models.run_model import open_run_model
 from bpnet.workflows.eval import evaluate
+from bpnet.workflows.given_thresholds import read_given
 from bpnet.workflows.thresholds import ThresholdOptions
 from bpnet.workflows.verify import verify
 
@@ -178,6 +179,54 @@ def test_labels_have_thresholds_of_their_own(tmp_path):
     assert "by the threshold 0.3 of each label" in output
 
 
+def test_labels_are_given_thresholds_by_name(tmp_path):
+    table = write_table(tmp_path, "labels")
+    run = train_text(tmp_path, CONFIG.replace("target: y", "target: [y, z]")).run
+    found = evaluate(run, None, threshold=asked("z=0.3", save=True), resamples=20)
+    assert found.thresholds == {"y": 0.5, "z": 0.3}
+    added = predicted(run, table, threshold="y=0.2")  # that of z is kept
+    for name, threshold in (("y", 0.2), ("z", 0.3)):
+        p = np.array(added[f"probability_{name}"])
+        assert added[f"predicted_{name}"] == (p > threshold).astype(int).tolist()
+    assert predicted(run, table, threshold="y=0.2,z=0.3") == added
+    code, output = invoked("predict", run, table, "--threshold", "y=0.2,x=1", "-o", "/dev/null")
+    assert (code, "'x' is not a label; allowed are 'y', 'z'" in output) == (2, True)
+    code, output = invoked("eval", run, "--threshold", "y=0.2,z=2")
+    assert (code, "'z=2' must be NAME=P with P from 0 to 1" in output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "by_name"),
+    [
+        ("a=0.3", {"a": 0.3}),
+        ("a,b=0.3,c=1", {"a,b": 0.3, "c": 1}),
+        ("x=y=0.2,z=0", {"x=y": 0.2, "z": 0}),
+        ("0.3=0.4", {"0.3": 0.4}),
+    ],
+)
+def test_names_may_have_commas_and_equals_signs(text, by_name):
+    assert read_given(text).by_name == by_name
+
+
+@pytest.mark.parametrize("text", ["a=", "=0.3", "a=0.3,b", "a=2", "a=nan", "a=1,a=1"])
+def test_names_without_a_probability_are_refused(text):
+    with pytest.raises(UsageError, match=r"must be NAME=P|names 'a' twice"):
+        read_given(text)
+
+
+def test_a_threshold_that_the_rows_cannot_tell_from_a_half_is_noted(trained, run):
+    report = evaluate(run, None, threshold=asked("best-matthews"), resamples=200).threshold
+    (decided,) = report.each
+    assert decided.low <= decided.threshold <= decided.high
+    assert decided.told_apart is not (decided.low <= 0.5 <= decided.high)
+    code, output = invoked("eval", run, "--threshold", "best-matthews", "--no-baselines")
+    assert code == 0
+    assert "95 % of the resamples of these rows choose from" in output
+    assert ("cannot tell the best threshold of 'ill' from 0.5" in output) is not decided.told_apart
+    given = evaluate(run, None, threshold=asked("0.3"), resamples=20).threshold.each[0]
+    assert (given.low, given.high, given.told_apart) == (None, None, True)
+
+
 def test_the_networks_of_an_ensemble_disagree_by_its_threshold(tmp_path):
     table = write_table(tmp_path)
     run = train_text(tmp_path, CONFIG, "replicas=3").run
@@ -249,6 +298,8 @@ def test_bad_thresholds_of_predict_are_refused(trained, run):
     for value in (-0.1, 1.5, float("nan")):
         with pytest.raises(UsageError, match="must be a probability from 0 to 1"):
             predicted(run, table, threshold=value)
+    with pytest.raises(UsageError, match="'ok' is not a class that is decided; allowed is 'ill'"):
+        predicted(run, table, threshold="ok=0.3")
     with pytest.raises(UsageError, match="cannot be combined with --top-k"):
         predicted(run, table, threshold=0.3, top=1)
 

@@ -27,6 +27,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
 
 The packages, from top to bottom; each imports only from those below it:
 
+    api          Python's way to train, load and predict
     cli          the verbs' flags, and the terminal
     reports      the text of each verb's result
     workflows    what each verb does: plain functions that return results
@@ -49,8 +50,28 @@ The packages, from top to bottom; each imports only from those below it:
 Where to start reading: `bpnet.workflows.train` is a training from config to run directory.
 `bpnet.preparation` makes its rows, and `bpnet.engine.loop.fit` trains on them.
 
-From Python, the engine trains on any arrays, without a config or files: `help(bpnet.engine)` shows
-a network that learns XOR.
+From Python, `bpnet.train` and `bpnet.load` do what the verbs do, on files or data frames
+(`help(bpnet.api)`). The engine by itself trains on any arrays: `help(bpnet.engine)` shows a
+network that learns XOR.
 """
 
-__version__ = "0.5.0"
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bpnet.api import BpnetWarning, Run, load, resume, train
+
+__all__ = ["BpnetWarning", "Run", "load", "resume", "train"]
+__version__ = "0.6.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name of `bpnet.api`, whose import takes long and is not needed for the version."""
+    if name not in __all__:
+        raise AttributeError(f"module 'bpnet' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module("bpnet.api"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

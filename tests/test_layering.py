@@ -18,6 +18,7 @@ import bpnet
 
 PACKAGE = Path(bpnet.__file__).parent
 LAYERS = (
+    "api",
     "cli",
     "reports",
     "workflows",
@@ -122,14 +123,21 @@ def loaded_by(statement: str) -> set[str]:
     return set(run.stdout.split())
 
 
+def imports_of(name: str) -> set[str]:
+    """Return the modules that a module imports.
+
+    Those of bpnet itself are names of `bpnet.api` for type checkers; none is imported with it.
+    """
+    return set() if name == "bpnet" else imported(MODULES[name].read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_imports_from_its_own_layer_or_below(name):
-    assert upward(name, imported(MODULES[name].read_text(encoding="utf-8"))) == set()
+    assert upward(name, imports_of(name)) == set()
 
 
 def test_modules_do_not_import_in_a_circle():
-    graph = {name: imported(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
-    assert circle(graph) == []
+    assert circle({name: imports_of(name) for name in MODULES}) == []
 
 
 @pytest.mark.parametrize("name", ENGINE)

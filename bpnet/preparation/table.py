@@ -11,6 +11,7 @@ from bpnet.config.loading import LoadedConfig
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table, open_table, table_from_rows
 from bpnet.data.reading.addresses import is_address
+from bpnet.data.reading.data_frame import IN_MEMORY
 from bpnet.data.reading.kept import kept_table
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.data.splitting import PARTS, Part, PartNumbers
@@ -90,4 +91,6 @@ def _open_path(path: str, loaded: LoadedConfig, key: KeyPath) -> Table:
 
 def _is_file(path: str) -> bool:
     """Return whether a dataset's path is one of the file system."""
-    return path != "-" and not path.startswith(SKLEARN_PREFIX) and not is_address(path)
+    if path in ("-", IN_MEMORY):
+        return False
+    return not (path.startswith(SKLEARN_PREFIX) or is_address(path))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from textwrap import wrap
 from typing import Any
 
+from bpnet.data.reading.data_frame import IN_MEMORY
 from bpnet.messages import byte_size, counted, on_one_line, shell_path
 from bpnet.reports.progress import curve
 from bpnet.reports.runs import age_text
@@ -30,6 +31,8 @@ _SETTINGS = (
     ("training.loss", "loss {}"),
     ("training.l2", "l2 {}"),
 )
+_NOT_KEPT = {"-": "standard input", IN_MEMORY: "a table in Python's memory"}
+"""Tables that are not there, by their paths."""
 _ENDED = ("done", "diverged", "damaged")
 _MEANINGS = {
     "running": "in training",
@@ -121,7 +124,7 @@ def _what(shown: ShownRun) -> str:
 def _data_parts(shown: ShownRun) -> list[str]:
     rows = ", ".join(f"{n:,} {part}" for part, n in shown.rows.items() if n)
     inline = "written in its config" if shown.entry.config else "an unknown table"
-    table_name = on_one_line(shown.table or inline)
+    table_name = _NOT_KEPT.get(shown.table or "") or on_one_line(shown.table or inline)
     parts = [f"{table_name}{f': {rows} rows' if rows else ''}"]
     if shown.folds is not None:
         parts[0] += f" ({counted(shown.folds, 'fold')})"

@@ -181,6 +181,12 @@ def open_run(path: Path) -> RunPaths:
     )
 
 
+def run_or_model(path: Path) -> None:
+    """Raise RunError if a path is neither a run directory nor a model folder."""
+    if not is_file(path / "model.json"):
+        open_run(path)
+
+
 def run_of(path: Path) -> RunPaths | None:
     """Return the run that `path` is, or whose model it is; None for a model that was copied."""
     folder = Path(os.path.realpath(path)).parent if is_file(path / "model.json") else path

@@ -17,11 +17,11 @@ from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading import open_table
 from bpnet.data.reading.chunk import CellType, Chunk, number_cell_type
 from bpnet.data.targets import Quantities
-from bpnet.data.writing import OutputColumns, open_writer
+from bpnet.data.writing import AddedColumns, OutputColumns, open_writer
 from bpnet.errors import DataError, UsageError
 from bpnet.messages import MAX_PROBLEMS, total_line
 from bpnet.models.ensemble import Ensemble, Inputs
-from bpnet.models.run_model import open_run_model
+from bpnet.models.run_model import RunModel, open_run_model
 from bpnet.runs import directory
 from bpnet.workflows.given_thresholds import check_decides, named_thresholds, read_given
 from bpnet.workflows.kept_columns import check_not_taken
@@ -75,9 +75,11 @@ class Prediction:
     Raises RunError, DataError, or UsageError if options do not suit the model.
     """
 
-    def __init__(self, run: Path, data: str, options: PredictOptions) -> None:
+    def __init__(
+        self, run: Path, data: str, options: PredictOptions, opened: RunModel | None = None
+    ) -> None:
         self._options, self._run = options, directory.run_of(run)
-        opened = open_run_model(run)
+        opened = opened or open_run_model(run)
         self._notes, self._model = opened.notes, opened.model.select(options.replica)
         if options.threshold is not None:
             self._model = self._with_threshold(options.threshold)
@@ -105,23 +107,36 @@ class Prediction:
 
     def write(self, file_format: FileFormat, stream: BinaryIO) -> Summary:
         """Write every row of the table, in its order; raises DataError."""
-        if self._options.strict:
-            self._refuse_flags()
-        summary = FlagSummary()
         output = OutputColumns(self._kept, self._added, self._numeric, self._options.safe_csv)
         writer = open_writer(file_format, stream, output)
+        flags = FlagSummary()
+        for chunk, columns in self.chunks(flags):
+            writer.write(chunk, columns)
+        summary = self.summary(flags)
+        extra = {"flags": asdict(flags), "trained_rows": summary.trained_rows}
+        writer.close(extra | ({"thresholds": self._thresholds} if self._thresholds else {}))
+        return summary
+
+    def chunks(self, summary: FlagSummary) -> Iterator[tuple[Chunk, AddedColumns]]:
+        """Yield the table's chunks, each with the columns that are added; raises DataError.
+
+        The flags of their rows are added to the summary.
+        """
+        if self._options.strict:
+            self._refuse_flags()
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with threadpool_limits(1, "blas"):
             for chunk, x, flags in self._encoded():
                 columns = [values for _, values in self._columns(x)]
                 texts = flags.texts(len(chunk))
-                writer.write(chunk, dict(zip(self._added, [*columns, texts], strict=True)))
+                yield chunk, dict(zip(self._added, [*columns, texts], strict=True))
                 summary.add(flags, len(chunk))
-        trained = rows_that_trained(self._run, self._table, summary.rows) if self._run else 0
-        extra = {"flags": asdict(summary), "trained_rows": trained}
-        writer.close(extra | ({"thresholds": self._thresholds} if self._thresholds else {}))
+
+    def summary(self, flags: FlagSummary) -> Summary:
+        """Return what to say of all rows, whose flags these are."""
+        trained = rows_that_trained(self._run, self._table, flags.rows) if self._run else 0
         splits = str(self._run.splits) if self._run else ""
-        return Summary(self._table.name, summary, trained, splits, self._thresholds)
+        return Summary(self._table.name, flags, trained, splits, self._thresholds)
 
     def _with_threshold(self, threshold: str | float) -> Ensemble:
         """Return the model with a threshold; raises UsageError if it has no use for one."""

@@ -29,7 +29,7 @@ from bpnet.workflows.run_place import OF_PASSES, ResumedRun, check_data, train_a
 from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import TrainResult, resume_training
 from bpnet.workflows.train_folds import FoldsResult, train_folds_in
-from bpnet.workflows.training_table import require_standard_input
+from bpnet.workflows.training_table import require_given_table
 
 CHANGEABLE = (
     "training.epochs",
@@ -121,7 +121,7 @@ def _resume(
                 "leave it out"
             )
         grid = grid_of(run, command)
-        require_standard_input(read_config(run.config), run, typed)
+        require_given_table(read_config(run.config), run, typed)
         return train_grid_in(grid, watcher)
     if not known_config(content, config_digest(run.folder)) and not force:
         forced = "" if kind in OF_PASSES else ", or go on all the same with --force"
@@ -142,7 +142,7 @@ def _resume(
             raise RunError(f"{run.folder}: has finished; {again}")
         anew = f"train again: {train_again(run, content)}{settings}"
         _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE_OF_PASSES, anew)
-        require_standard_input(loaded, run, typed)
+        require_given_table(loaded, run, typed)
         place = ResumedRun(run, command, SavedPasses.read(run.checkpoints))
         if kind == "folds":
             return train_folds_in(place, open_with_preset(loaded), watcher)
@@ -161,7 +161,7 @@ def _resume(
             f"{run.folder}: has finished; to train on, give it more epochs: "
             f"bpnet resume {shell_path(run.folder)} --set training.epochs={more}"
         )
-    require_standard_input(loaded, run, typed)
+    require_given_table(loaded, run, typed)
     opened = open_with_preset(loaded)
     if not force:
         check_data(run, opened.table.digest, opened.table.name)

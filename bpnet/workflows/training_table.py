@@ -8,6 +8,7 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.data.reading import Table
+from bpnet.data.reading.data_frame import IN_MEMORY, holds_table
 from bpnet.data.reading.streams import has_standard_input
 from bpnet.data.splitting import PARTS, Part, PartNumbers
 from bpnet.engine.component import Array
@@ -60,6 +61,8 @@ def reopen_table(paths: directory.RunPaths, advice: str = "", *, command: str = 
             f"{paths.run}: lacks data_sha256, by which the table is recognized; restore it{advice}"
         )
     if table.digest != trained_on:
+        if loaded.config.dataset.path == IN_MEMORY:  # the table in memory is another one
+            raise _not_kept(paths, advice)
         raise DataError(
             f"{table.name}: the file has changed since the run was trained on it, "
             f"so its training rows are unknown; restore it{advice}"
@@ -67,8 +70,13 @@ def reopen_table(paths: directory.RunPaths, advice: str = "", *, command: str = 
     return table
 
 
-def require_standard_input(loaded: LoadedConfig, paths: directory.RunPaths, command: str) -> None:
-    """Raise DataError, with what to type, if the table must be on standard input and is not."""
+def require_given_table(loaded: LoadedConfig, paths: directory.RunPaths, command: str) -> None:
+    """Raise DataError, with what to type, if the run's table must be given again and is not."""
+    if loaded.config.dataset.path == IN_MEMORY and not holds_table():
+        raise DataError(
+            f"{paths.folder}: the run was trained on a table in Python's memory, which is not "
+            "kept; give it again in Python: bpnet.resume(run, table=table)"
+        )
     if loaded.config.dataset.path == "-" and not has_standard_input():
         raise DataError(
             f"{paths.folder}: the run was trained on standard input, which is not kept; give the "
@@ -76,12 +84,22 @@ def require_standard_input(loaded: LoadedConfig, paths: directory.RunPaths, comm
         )
 
 
+def _not_kept(paths: directory.RunPaths, advice: str) -> DataError:
+    return DataError(
+        f"{paths.folder}: the run was trained on a table in Python's memory, which is not kept: "
+        f"give it again in Python, as `table`{advice}"
+    )
+
+
 def _open(loaded: LoadedConfig, paths: directory.RunPaths, advice: str, command: str) -> Table:
-    if loaded.config.dataset.path == "-" and not command:
+    path = loaded.config.dataset.path
+    if path == IN_MEMORY and not holds_table():
+        raise _not_kept(paths, advice)
+    if path == "-" and not command:
         raise DataError(
             f"{paths.folder}: the run was trained on standard input, which is not kept{advice}"
         )
-    require_standard_input(loaded, paths, command)
+    require_given_table(loaded, paths, command)
     try:
         return open_dataset_table(loaded).table
     except DataError as error:

@@ -7,7 +7,7 @@ Delimited text:    delimited.py; dialect.py, separators.py, quotes.py, preamble.
 JSON:              json_lines.py, json_document.py; json_objects.py
 Parquet and Arrow: parquet.py, arrow_file.py; arrow_values.py
 Workbooks:         excel.py; workbook_gaps.py
-In memory:         in_memory.py, sklearn_tables.py
+In memory:         data_frame.py, in_memory.py, sklearn_tables.py
 """
 
 from bpnet.data.reading.in_memory import table_from_rows

@@ -11,7 +11,7 @@ import pyarrow.compute
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.chunk import CellType, Chunk, ColumnTypes
 from bpnet.data.reading.column import MAX_EXACT, Column, column_from_texts
-from bpnet.data.reading.names import repeated_names, tidy_name
+from bpnet.data.reading.names import check_names, tidy_name
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import LONGEST_RECORD, Opener, sha256, stream_errors
 from bpnet.errors import DataError
@@ -45,14 +45,7 @@ class ArrowTableFile:
         names = self._names()
         self.columns = [tidy_name(column) for column in names]
         self._written = dict(zip(self.columns, names, strict=True))
-        if repeated := repeated_names(self.columns):
-            column, i, k = repeated[0]
-            raise DataError(
-                f"{name}: two columns are named '{column}', columns {i} and {k}; rename one of them"
-            )
-        if "" in self.columns:
-            position = self.columns.index("") + 1
-            raise DataError(f"{name}: column {position} has no name; give it one")
+        check_names(name, self.columns)
 
     def _names(self) -> list[str]:
         """Return the names of the columns."""

@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
+from bpnet.errors import DataError
+
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
 """The byte-order mark, and spaces and joiners of no width."""
 
@@ -24,3 +26,14 @@ def repeated_names(names: Sequence[str]) -> list[tuple[str, int, int]]:
         else:
             first[name] = k
     return repeated
+
+
+def check_names(table: str, names: Sequence[str]) -> None:
+    """Raise DataError if two columns of a table have the same name, or one has none."""
+    if repeated := repeated_names(names):
+        column, i, k = repeated[0]
+        raise DataError(
+            f"{table}: two columns are named '{column}', columns {i} and {k}; rename one of them"
+        )
+    if "" in names:
+        raise DataError(f"{table}: column {list(names).index('') + 1} has no name; give it one")

@@ -6,6 +6,7 @@ from pathlib import Path
 from bpnet.data.formats import READABLE, format_to_read
 from bpnet.data.reading.addresses import is_address, refuse_address
 from bpnet.data.reading.compression import COMPRESSIONS, without_compression_suffix
+from bpnet.data.reading.data_frame import IN_MEMORY, held_table
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX, sklearn_table
 from bpnet.data.reading.streams import Opener, file_opener, stream_errors
@@ -26,7 +27,8 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
     """Open the table at `path`.
 
     The path is that of a file, or of a folder or pattern of files that have the same columns; `-`
-    is standard input, and `sklearn:wine` a table that comes with scikit-learn.
+    is standard input, `sklearn:wine` a table that comes with scikit-learn, and `memory:` the data
+    frame that `table_in_memory` holds.
 
     Raises
     ------
@@ -39,6 +41,8 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
     text = str(path)
     if text == "-":
         return Table("standard input", [_file("standard input", file_opener(text), settings)])
+    if text == IN_MEMORY:
+        return held_table(settings)
     if text.startswith(SKLEARN_PREFIX):
         return sklearn_table(text.removeprefix(SKLEARN_PREFIX))
     if is_address(text):

@@ -20,11 +20,16 @@ class LabelColumn:
     @cached_property
     def values(self) -> list[Any]:
         """The labels: true and false, or numbers, if all are written so; else texts."""
-        values = [_value(label) for label in self.labels]
-        kinds = {type(value) for value in values}
-        if kinds == {bool} or kinds in ({int}, {float}, {int, float}):
-            return values
-        return list(self.labels)
+        return label_values(self.labels)
+
+
+def label_values(labels: Sequence[str]) -> list[Any]:
+    """Return labels as true and false, or as numbers, if all are written so; else as texts."""
+    values = [_value(label) for label in labels]
+    kinds = {type(value) for value in values}
+    if kinds == {bool} or kinds in ({int}, {float}, {int, float}):
+        return values
+    return list(labels)
 
 
 def _value(label: str) -> Any:

@@ -1,0 +1,427 @@
+"""bpnet from Python: train on a file or a data frame, and use a run as the command line does.
+
+>>> import bpnet
+>>> run = bpnet.train({"dataset": {"target": "species"}}, table=flowers)
+>>> run.predict(new_flowers)
+
+The results are those of the command line to the bit. Errors are those of `bpnet.errors`, with the
+same texts.
+"""
+
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bpnet.cli.training_view import TrainingView
+from bpnet.config.from_python import assignments, load_python_config
+from bpnet.config.schema import Config
+from bpnet.config.source import read_source
+from bpnet.data.encoding.row_flags import FlagSummary
+from bpnet.data.reading.data_frame import row_index, table_in_memory
+from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
+from bpnet.data.writing.data_frame import data_frame, joined
+from bpnet.data.writing.labels import label_values
+from bpnet.engine.component import Array
+from bpnet.errors import UsageError
+from bpnet.models.run_model import RunModel, open_run_model
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.reports.eval import eval_data, eval_warnings
+from bpnet.reports.predict import flags_text, threshold_note, training_note
+from bpnet.reports.show import show_lines
+from bpnet.runs import directory, files
+from bpnet.workflows.eval import evaluate
+from bpnet.workflows.inspect_run import inspect_run
+from bpnet.workflows.predict import Prediction, PredictOptions
+from bpnet.workflows.resume import resume as resume_run
+from bpnet.workflows.session import AnyWatcher
+from bpnet.workflows.show import show
+from bpnet.workflows.train import train as train_run
+
+if TYPE_CHECKING:
+    from bpnet.data.writing.data_frame import DataFrame, Series
+
+_OWN = ("bpnet.", "contextlib", "functools")
+"""The modules between the caller's line and a warning."""
+
+
+class BpnetWarning(UserWarning):
+    """A warning of bpnet's, which the command line writes to stderr."""
+
+
+def train(
+    config: str | Path | Mapping[str, Any] | Config,
+    table: Any = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    runs: str | Path = "runs",
+    name: str | None = None,
+    start_from: "str | Path | Run | None" = None,
+    quiet: bool = False,
+) -> "Run":
+    """Train as a config says, into a new run directory, and return the run.
+
+    Parameters
+    ----------
+    config : str, Path, mapping or Config
+        The path of a YAML file, or its content. Paths in a mapping are relative to the working
+        folder.
+    table : data frame, optional
+        The table, of pandas, Polars, Arrow or another library that narwhals knows, in place of the
+        config's `dataset.path`. The run does not keep it.
+    settings : mapping, optional
+        Values by dotted key in place of the config's, such as ``{"training.epochs": 50}``.
+    runs : str or Path
+        The folder in which the run directory is made.
+    name : str, optional
+        The run's name, by default the config's.
+    start_from : str, Path or Run, optional
+        A run with whose weights the networks begin where layers agree.
+    quiet : bool
+        Whether to show warnings only, and not the progress on stderr.
+
+    Returns
+    -------
+    Run
+        The run, which has finished.
+
+    Raises
+    ------
+    ConfigError, DataError, RunError
+        Before the run directory exists.
+    DivergedError, InterruptedRunError
+        After what has been trained is saved.
+
+    Examples
+    --------
+    >>> run = bpnet.train("configs/iris.yaml", settings={"training.epochs": 50})
+    >>> run.metrics["test"]["accuracy"]
+    """
+    with _given(table) as path, _watcher(quiet=quiet) as watcher:
+        loaded = load_python_config(config, settings, table=path)
+        result = train_run(
+            loaded,
+            runs=Path(runs),
+            name=name,
+            command=["bpnet.train"],
+            watcher=watcher,
+            start_from=None if start_from is None else _path(start_from),
+        )
+    return Run(result.run)
+
+
+def resume(
+    run: "str | Path | Run",
+    table: Any = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    force: bool = False,
+    quiet: bool = False,
+) -> "Run":
+    """Go on with a training that was cut off, or give it more epochs, and return the run.
+
+    Parameters
+    ----------
+    run : str, Path or Run
+        The run directory.
+    table : data frame, optional
+        The table that it was trained on, if that was in memory.
+    settings : mapping, optional
+        Values by dotted key of those that may change, such as ``{"training.epochs": 500}``.
+    force : bool
+        Whether to go on although the data or the config has changed.
+    quiet : bool
+        Whether to show warnings only.
+
+    Raises
+    ------
+    ConfigError, DataError, RunError, UsageError
+        The run cannot go on.
+    DivergedError, InterruptedRunError
+        After what has been trained is saved.
+    """
+    path = _path(run)
+    with _given(table), _watcher(quiet=quiet) as watcher:
+        resume_run(
+            path,
+            assignments(settings or {}),
+            force=force,
+            command=["bpnet.resume"],
+            watcher=watcher,
+        )
+    return Run(path)
+
+
+def load(run: str | Path) -> "Run":
+    """Return a run, or a model folder that was copied out of one; raises RunError.
+
+    Examples
+    --------
+    >>> bpnet.load("runs/iris-001").predict(flowers)
+    """
+    return Run(Path(run))
+
+
+class Run:
+    """A run, or a model folder that was copied out of one: its scores, predictions and answers.
+
+    Tables are data frames, with the columns of the table in training in any order, or paths.
+    Rows that `bpnet predict` would flag, such as those with an unseen category, are warned of.
+
+    Parameters
+    ----------
+    path : str or Path
+        The run directory, or the model folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        directory.run_or_model(self.path)
+
+    def __repr__(self) -> str:
+        return f"bpnet.load({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """Return what `bpnet show` prints, for notebooks."""
+        run = directory.run_of(self.path)
+        lines = [repr(self)] if run is None else show_lines(show(run.folder))
+        return "".join(["<pre>", escape("\n".join(lines)), "</pre>"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The config with every default, as config.yaml has it; raises RunError."""
+        paths = directory.open_run(self.path)
+        paths.require("config.yaml")
+        return read_source(paths.config).data
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The final scores of each part of the rows, as metrics.json has them; raises RunError."""
+        paths = directory.open_run(self.path)
+        paths.require("metrics.json")
+        metrics: dict[str, Any] = files.read_json(paths.metrics_json)
+        return metrics
+
+    @cached_property
+    def _opened(self) -> RunModel:
+        opened = open_run_model(self.path)
+        for note in opened.notes:
+            _warn(note)
+        return opened
+
+    def predictions(
+        self,
+        table: Any,
+        *,
+        threshold: float | None = None,
+        intervals: Sequence[float] = (),
+        replica: int | str = "all",
+        raw: bool = False,
+        strict: bool = False,
+    ) -> "DataFrame":
+        """Return the columns that `bpnet predict` adds to a table.
+
+        Parameters
+        ----------
+        table : data frame, str or Path
+            The rows (N) to predict; the target is not needed.
+        threshold : float, optional
+            The probability from which the positive class, or a label, is predicted.
+        intervals : sequence of float
+            The levels of prediction intervals, such as ``[0.9]``, for quantities.
+        replica : int or str
+            The network that predicts: its number from 1, ``"best"`` or ``"all"``.
+        raw : bool
+            Whether to add the outputs of the only network as they are.
+        strict : bool
+            Whether a row that would be flagged is an error.
+
+        Returns
+        -------
+        pandas.DataFrame
+            N rows with the index of the table: predictions, probabilities or intervals,
+            disagreement and flags.
+
+        Raises
+        ------
+        DataError
+            The table lacks a column, or has a value that cannot be read.
+        UsageError
+            An option does not suit the model.
+        """
+        options = PredictOptions(
+            keep=(),
+            levels=intervals,
+            strict=strict,
+            replica=str(replica),
+            threshold=threshold,
+            raw=raw,
+        )
+        if table is None:
+            raise UsageError("table: is None; give a data frame, or the path of a table")
+        with _given(table) as path:
+            prediction = Prediction(self.path, str(path), options, self._opened)
+            for warning in prediction.warnings:
+                _warn(warning)
+            flags = FlagSummary()
+            chunks = [columns for _, columns in prediction.chunks(flags)]
+            summary = prediction.summary(flags)
+        for text in [*threshold_note(summary), *training_note(summary), *flags_text(flags)]:
+            _warn(text.removeprefix("note: "))
+        return data_frame(joined(chunks), row_index(table))
+
+    def predict(self, table: Any, *, threshold: float | None = None) -> "Series[Any] | DataFrame":
+        """Return the predicted classes or values (N,), or a data frame (N, K) of K targets.
+
+        The index is the table's; names are those of the targets. See `predictions`.
+        """
+        added, names = self.predictions(table, threshold=threshold), self._target.names
+        found = added.iloc[:, : len(names)].set_axis(list(names), axis=1)
+        return found[names[0]] if len(names) == 1 and not self._is_multilabel else found
+
+    def predict_proba(self, table: Any) -> "DataFrame":
+        """Return the probability of each class (N, C), or of each label (N, K).
+
+        Raises UsageError if the run predicts quantities. See `predictions`.
+        """
+        target = self._target
+        if isinstance(target, Quantities):
+            raise UsageError(
+                f"predict_proba is for classes; this run predicts {target.kind}: predict(table), "
+                "or predictions(table, intervals=[0.9])"
+            )
+        labels = target.classes if isinstance(target, Classes) else target.names
+        skipped = 1 if isinstance(target, Classes) else len(labels)
+        added = self.predictions(table).iloc[:, skipped : skipped + len(labels)]
+        return added.set_axis(label_values(labels), axis=1)
+
+    def evaluate(self, table: Any = None, *, baselines: bool = True) -> dict[str, Any]:
+        """Return the scores, with intervals and beside simple models, as `bpnet eval --json` does.
+
+        Without a table they are those of the run's test rows. Raises DataError or RunError.
+        """
+        with _given(table) as path:
+            evaluation = evaluate(self.path, path, baselines=baselines)
+        for warning in eval_warnings(evaluation):
+            _warn(warning)
+        return eval_data(self.path, evaluation)
+
+    def explain(self, table: Any = None) -> "DataFrame":
+        """Return the permutation importance of each column, the most important first.
+
+        Parameters
+        ----------
+        table : data frame, str or Path, optional
+            Rows with the target; by default those that the run has held out.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each column: its importance, which is the rise of the loss, or the fall of
+            R², when its cells are shuffled, and the 95 % interval of it, `low` and `high`.
+            `attrs` has the score by name, and its value.
+
+        Raises
+        ------
+        DataError
+            The run has held out no rows, or the table cannot be read.
+        """
+        with _given(table) as path:
+            found = inspect_run(self.path, path)
+        for warning in found.warnings:
+            _warn(warning)
+        importance = found.importance
+        assert importance is not None
+        columns = {
+            "importance": [each.value for each in importance.columns],
+            "low": [each.low for each in importance.columns],
+            "high": [each.high for each in importance.columns],
+        }
+        frame = data_frame(columns, [each.columns[0] for each in importance.columns])
+        frame.attrs = {"score": importance.score, "value": importance.score_value}
+        return frame
+
+    def partial_dependence(self, column: str, table: Any = None) -> "DataFrame":
+        """Return the mean prediction at values of a column: a column for each class or target.
+
+        The index has the values. See `explain` for the rows and errors.
+        """
+        with _given(table) as path:
+            found = inspect_run(self.path, path, importance=False, dependence_on=[column])
+        for warning in found.warnings:
+            _warn(warning)
+        (dependence,) = found.dependences
+        columns = dict(zip(dependence.outputs, dependence.mean.T, strict=True))
+        return data_frame(columns, list(dependence.values))
+
+    @property
+    def _target(self) -> AnyTarget:
+        return self._opened.model.description.target
+
+    @property
+    def _is_multilabel(self) -> bool:
+        return isinstance(self._target, Labels)
+
+
+class _Warner:
+    """A watcher that passes on warnings only, through `warnings`."""
+
+    def begin(self, run: Path, prepared: EncodedDataset, parameters: int, networks: int) -> None:
+        """Pass on the warnings about the table."""
+        for text in prepared.warnings:
+            _warn(text)
+
+    def begin_member(
+        self, run: Path, prepared: EncodedDataset, parameters: int, networks: int, title: str
+    ) -> None:
+        """Pass on the warnings about the table, once."""
+        self.begin(run, prepared, parameters, networks)
+
+    def begin_pass(
+        self, run: Path, first: EncodedDataset, parameters: int, number: int, passes: Sequence[int]
+    ) -> None:
+        """Pass on the warnings about the table, before the first pass."""
+        if number == 1:
+            self.begin(run, first, parameters, sum(passes))
+
+    def epoch(self, row: Mapping[str, float], kept: Array) -> None:
+        """Show nothing."""
+
+    def warn(self, text: str) -> None:
+        """Pass on a warning."""
+        _warn(text)
+
+
+@contextmanager
+def _watcher(*, quiet: bool) -> Iterator[AnyWatcher]:
+    if quiet:
+        yield _Warner()
+        return
+    with TrainingView() as view:
+        yield view
+
+
+@contextmanager
+def _given(table: Any) -> Iterator[str | None]:
+    """Yield the path of a table: its own, that of a data frame, or None of none."""
+    if table is None or isinstance(table, str | Path):
+        yield None if table is None else str(table)
+        return
+    with table_in_memory(table) as path:
+        yield path
+
+
+def _path(run: str | Path | Run) -> Path:
+    return run.path if isinstance(run, Run) else Path(run)
+
+
+def _warn(text: str) -> None:
+    """Warn of the line that has called into bpnet."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OWN):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, BpnetWarning, stacklevel=level)

@@ -1,4 +1,4 @@
-"""bpnet from Python: train on a file or a data frame, and use a run as the command line does.
+"""Python's way into bpnet: train on a file or a data frame, and use a run as the verbs do.
 
 >>> import bpnet
 >>> run = bpnet.train({"dataset": {"target": "species"}}, table=flowers)

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import yaml
 
-from bpnet.config.key_tree import Place, alternatives, classes_in
+from bpnet.config.key_tree import EXTENDS, Place, alternatives, classes_in
 from bpnet.config.source import parse_source, yaml_text
 from bpnet.config.yaml_tree import Dumper
 
@@ -16,7 +16,7 @@ NAME = "NAME"
 
 @dataclass(frozen=True)
 class Example:
-    """The same settings as part of a config file, and as the values of `--set`."""
+    """The same settings as part of a config file, and as the values of `--set` that reach them."""
 
     yaml: str
     settings: list[str]
@@ -30,6 +30,8 @@ def example_of(place: Place) -> Example:
     """
     levels = list(_levels(place))
     written = levels[-1][1]
+    if place.path == (EXTENDS,):
+        return Example(yaml_text(written), [])
     key, entries = next(level for level in levels if _settable(level[0]))
     inside = ".".join(one.name for one in _ancestors(key) if not one.is_kind and one.name)
     prefix = f"{inside}." if inside else ""

@@ -19,6 +19,9 @@ from bpnet.engine.layers import Equilibrium
 MEMBERS = "members"
 """The key of a list of partial configs, whose keys are those of the config itself."""
 
+EXTENDS = "extends"
+"""The key that only a file may have: what it names is read before `--set` is applied."""
+
 _REFUSED: dict[tuple[type | None, str], type] = {
     (Equilibrium, "activation"): Softmax,
     (Equilibrium, "initializer"): Data,
@@ -96,23 +99,21 @@ class Place:
         if self.owner is Config and self.name == MEMBERS:
             return []  # those of the config, which `descend` leads to
         sections = [one for one in classes_in(self.hint) if self.is_kind or kind_of(one) is None]
-        return [
-            Place(name, self, hint, section)
-            for section in sections
-            for name, hint in hints(section).items()
-            if name != "kind"
-        ]
+        return [key for section in sections for key in keys_of(section, self)]
 
     @functools.cached_property
     def kinds(self) -> "list[Place]":
         """The kinds of component that a key takes."""
-        refused = _REFUSED.get((self.owner, self.name))
         components = [] if self.is_kind else classes_in(self.hint)
         return [
             Place(kind, self, component)
             for component in components
-            if component is not refused and (kind := kind_of(component))
+            if not self.refuses(component) and (kind := kind_of(component))
         ]
+
+    def refuses(self, component: type) -> bool:
+        """Return whether a key refuses a component that its type allows."""
+        return component is _REFUSED.get((self.owner, self.name))
 
     def child(self, name: str) -> "Place | None":
         """Return the key or kind of this name; a key of several kinds is the default kind's."""
@@ -155,6 +156,15 @@ class Place:
 ROOT = Place("", None, Config)
 MEMBER = Place("", None, Member)
 """A member of an ensemble by itself, whose keys are below `members.0`, `members.1` and so on."""
+
+
+def keys_of(section: type, parent: Place = ROOT) -> list[Place]:
+    """Return the keys of a section or a component, as places inside `parent`."""
+    return [
+        Place(name, parent, hint, section)
+        for name, hint in hints(section).items()
+        if name != "kind"
+    ]
 
 
 def nearest_key(path: str) -> str:

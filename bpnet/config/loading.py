@@ -10,11 +10,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from bpnet.config.inheritance import read_extended
+from bpnet.config.key_tree import EXTENDS
 from bpnet.config.members import SHORT_KEYS, with_inherited, written_path
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import spell_out
-from bpnet.config.source import Source, read_source
+from bpnet.config.source import Source
 from bpnet.config.written_texts import with_texts
 from bpnet.config.yaml_tree import KeyPath, dotted
 from bpnet.errors import ConfigError
@@ -68,8 +70,11 @@ class LoadedConfig:
 
 
 def read_config(path: Path, assignments: Sequence[str] = ()) -> LoadedConfig:
-    """Read a config file, with each `--set KEY.PATH=VALUE` applied in order; raises ConfigError."""
-    return load_config(apply_overrides(read_source(path), assignments))
+    """Read a config file, completed by those that it extends; raises ConfigError.
+
+    Each `--set KEY.PATH=VALUE` is applied in order.
+    """
+    return load_config(apply_overrides(read_extended(path), assignments))
 
 
 def load_config(source: Source) -> LoadedConfig:
@@ -114,6 +119,7 @@ def as_data(config: Config) -> dict[str, Any]:
         return [tidy(item) for item in value] if isinstance(value, list) else value
 
     data: dict[str, Any] = tidy(dataclasses.asdict(config))
+    del data[EXTENDS]  # what is extended is written out
     # the two ways to give layers exclude each other: drop the unused one
     for section in (data, *(data["members"] or [])):
         architecture = section["architecture"]

@@ -27,7 +27,7 @@ def with_inherited(data: Mapping[str, Any]) -> dict[str, Any]:
     members = data["members"]
     if isinstance(members, list):
         members = [
-            merged(_without_other_layers(shared, member), member)
+            merged(without_other_layers(shared, member), member)
             if isinstance(member, dict)
             else member
             for member in members
@@ -58,10 +58,10 @@ def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _without_other_layers(shared: dict[str, Any], member: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a member inherits without the layers, or `hidden`, that its own replace."""
+def without_other_layers(shared: dict[str, Any], member: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a config inherits without the layers, or `hidden`, that its own replace."""
     own = member.get("architecture")
-    if not isinstance(own, dict) or "architecture" not in shared:
+    if not isinstance(own, dict) or not isinstance(shared.get("architecture"), dict):
         return shared
     replaced: tuple[str, ...] = ()
     if own.get("layers") is not None:

@@ -125,6 +125,11 @@ class Member(Component):
 class Config(Component):
     """One training run: everything that decides its result."""
 
+    extends: str | list[str] | None = None
+    """Config that this file completes, relative to it, or several, of which the later count. Of a
+    key in both this file's value counts; mappings are merged, lists replaced.
+    Example: `extends: base.yaml`.
+    """
     name: str | None = None
     """Name of the run, whose directory is then runs/NAME-001. By default the name of the config
     file. Example: `name: flowers`.
@@ -197,6 +202,10 @@ class Config(Component):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.extends is not None:  # in a file it has been followed
+            raise FieldError(
+                "extends", "is for a file only; write it there, and set single keys of it here"
+            )
         if self.seed + self.replicas > 2**32:
             raise FieldError(
                 "replicas",

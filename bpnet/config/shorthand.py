@@ -61,7 +61,7 @@ def spell_out(value: Any, hint: Any) -> Any:
             }
         section = member(hint, value)
         inside = hints(section) if section else {}
-        kinds = _default_kinds(section) if section else {}
+        kinds = default_kinds(section) if section else {}
         return {
             key: spell_out(
                 {"kind": kinds[key], **item} if key in kinds and isinstance(item, dict) else item,
@@ -82,7 +82,7 @@ def _with_kind(value: Any, hint: Any) -> Any:
     return {"kind": kinds[0], **value} if len(kinds) == 1 and kinds[0] else value
 
 
-def _default_kinds(section: type) -> dict[str, str]:
+def default_kinds(section: type) -> dict[str, str]:
     """Return the kind of each component that a section has by default.
 
     `optimizer: {beta_1: 0.8}` therefore sets adam's.

@@ -2,18 +2,15 @@
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
+from bpnet.config.dataset_paths import is_file_path
 from bpnet.config.dataset_schema import Files
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.yaml_tree import KeyPath
 from bpnet.data.reading import Table, open_table, table_from_rows
-from bpnet.data.reading.addresses import is_address
-from bpnet.data.reading.data_frame import IN_MEMORY
 from bpnet.data.reading.kept import kept_table
-from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX
 from bpnet.data.splitting import PARTS, Part, PartNumbers
 from bpnet.errors import DataError
 from bpnet.paths import is_file
@@ -48,15 +45,6 @@ def open_dataset_table(loaded: LoadedConfig) -> DatasetTable:
     return DatasetTable(_open_path(path, loaded, ("dataset", "path")), {})
 
 
-def relocated(path: str, folder: Path, other: Path) -> str:
-    """Return a dataset's path, which is relative to `folder`, relative to the other folder."""
-    if not _is_file(path):
-        return path
-    return Path(
-        os.path.relpath(os.path.realpath(folder / path), os.path.realpath(other))
-    ).as_posix()
-
-
 def _tables_of_parts(loaded: LoadedConfig, files: Files) -> DatasetTable:
     tables = {
         part: _open_path(path, loaded, ("dataset", "path", part))
@@ -72,25 +60,20 @@ def _written_table(loaded: LoadedConfig) -> Table:
     """Return the table of the rows that the config itself holds."""
     dataset, source = loaded.config.dataset, loaded.source
     rows, columns = dataset.rows or [], dataset.columns or []
-    lines = [source.lines.get(("dataset", "rows", k)) for k in range(len(rows))]
-    numbers = [line if isinstance(line, int) else 1 for line in lines]
-    return table_from_rows(source.name, columns, rows, numbers, dataset.reading)
+    places = [source.where(("dataset", "rows", k)).rpartition(", line ") for k in range(len(rows))]
+    numbers = [int(line) if line.isdecimal() else 1 for _, _, line in places]
+    # the rows may be those of a config that this one extends
+    name = places[0][0] if places[0][2].isdecimal() else source.name
+    return table_from_rows(name, columns, rows, numbers, dataset.reading)
 
 
 def _open_path(path: str, loaded: LoadedConfig, key: KeyPath) -> Table:
-    place = os.path.normpath(loaded.folder / path) if _is_file(path) else path
+    place = os.path.normpath(loaded.folder / path) if is_file_path(path) else path
     try:
         return open_table(place, loaded.config.dataset.reading)
     except DataError as error:
-        if not _is_file(path) or is_file(place):
+        if not is_file_path(path) or is_file(place):
             raise
         raise DataError(
             [loaded.problem(key, f"cannot be opened: {problem}") for problem in error.problems]
         ) from None
-
-
-def _is_file(path: str) -> bool:
-    """Return whether a dataset's path is one of the file system."""
-    if path in ("-", IN_MEMORY):
-        return False
-    return not (path.startswith(SKLEARN_PREFIX) or is_address(path))

@@ -99,16 +99,11 @@ def _keys_inside(explained: Explanation) -> list[str]:
 
 def _example(explained: Explanation) -> list[str]:
     options = [f"--set {shell_quoted(setting)}" for setting in explained.example.settings]
-    return [
-        "",
-        "In the config:",
-        "",
-        *(f"  {line}" for line in explained.example.yaml.splitlines()),
-        "",
-        "On the command line:",
-        "",
-        *(f"  {option}" for option in options),
-    ]
+    lines = ["", "In the config:", ""]
+    lines += [f"  {line}" for line in explained.example.yaml.splitlines()]
+    if options:
+        lines += ["", "On the command line:", "", *(f"  {option}" for option in options)]
+    return lines
 
 
 def _next(explained: Explanation) -> list[str]:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+from bpnet.config.dataset_paths import relocated
 from bpnet.config.loading import as_data
 from bpnet.config.schema import Config
 from bpnet.config.source import yaml_text
-from bpnet.preparation.table import relocated
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths
 

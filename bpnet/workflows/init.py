@@ -10,6 +10,7 @@ import numpy as np
 
 from bpnet.checks.columns import ColumnDescription, describe_columns
 from bpnet.checks.missing_words import MissingWords, find_missing_words, gap_warnings
+from bpnet.config.dataset_paths import relocated
 from bpnet.config.loading import load_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import PresetName
@@ -25,7 +26,6 @@ from bpnet.preparation.advance_warnings import target_warnings
 from bpnet.preparation.fit import fit_dataset
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.preset import with_preset
-from bpnet.preparation.table import relocated
 from bpnet.preparation.training_folds import split_first_member
 
 PRESET: PresetName = "default"

@@ -206,6 +206,7 @@ def test_made_up_keys_are_found() -> None:
 @pytest.mark.parametrize("page", documents(), ids=str)
 def test_every_config_shown_is_valid(page: Document, tmp_path: Any) -> None:
     file = tmp_path / "shown.yaml"
+    (tmp_path / "base.yaml").write_text("dataset: {path: t.csv, target: y}", "utf-8")
     for block in page.blocks("yaml"):
         if not block.startswith("# wrong.yaml"):
             file.write_text(block, "utf-8")

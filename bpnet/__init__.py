@@ -23,6 +23,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     gradcheck  compare backpropagation's gradient with central differences
     verify     train a run again from its config and data, and compare
     explain    describe a key of the config: its type, bounds, default and an example
+    schema     print the JSON schema of a config, by which editors check and complete it
     guide      show a page of the guide; `bpnet guide architecture` is about the code
 
 The packages, from top to bottom; each imports only from those below it:

@@ -25,6 +25,7 @@ from bpnet.cli import (
     report,
     resume,
     runs,
+    schema,
     show,
     trace,
     train,
@@ -102,6 +103,7 @@ _add("quiz", quiz.quiz, quiz.EXAMPLES)
 _add("gradcheck", gradcheck.gradcheck, gradcheck.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)
 _add("explain", explain.explain, explain.EXAMPLES)
+_add("schema", schema.schema, schema.EXAMPLES)
 _add("guide", guide.guide, guide.EXAMPLES)
 
 

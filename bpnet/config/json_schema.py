@@ -5,7 +5,8 @@ text that reads as a number; and in a member, or in a file that extends another,
 needed. What only a table or two keys together decide is left to `bpnet check`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -60,18 +61,26 @@ class _Definitions:
     """
 
     definitions: dict[str, Schema] = field(default_factory=dict)
-    unions: dict[object, str] = field(default_factory=dict)
-    """The name of the definition of each choice among components."""
+    names: dict[object, str] = field(default_factory=dict)
+    """The name of each definition, by what it defines."""
     partial: bool = False
 
     def of_class(self, section: type, *, kind_is_given: bool = False) -> Schema:
         """Return a reference to a section, or a component whose kind may have to be given."""
-        name = f"{section.__name__}{'.part' if self.partial else ''}"
-        if name not in self.definitions:
-            self.definitions[name] = {}  # before the keys inside, which may refer to it
-            self.definitions[name].update(self._object(section))
-        reference = {"$ref": f"#/definitions/{name}"}
+        title = f"{'part of ' if self.partial else ''}{section.__name__}"
+        reference = self._defined(title, (section,), lambda: self._object(section))
         return {"allOf": [reference], "required": ["kind"]} if kind_is_given else reference
+
+    def _defined(self, title: str, identity: object, make: Callable[[], Schema]) -> Schema:
+        """Return a reference to a definition, which is made if there is none of this identity."""
+        identity = (self.partial, identity)
+        if identity not in self.names:
+            # two classes may have the same name
+            number = sum(re.sub(r" \d+$", "", name) == title for name in self.definitions) + 1
+            name = self.names[identity] = f"{title} {number}" if number > 1 else title
+            self.definitions[name] = {}  # before the keys inside, which may refer to it
+            self.definitions[name].update(make())
+        return {"$ref": f"#/definitions/{self.names[identity]}"}
 
     def _object(self, section: type) -> Schema:
         kind, keys = kind_of(section), keys_of(section)
@@ -118,13 +127,11 @@ class _Definitions:
     def _union(self, components: Sequence[type], key: Place | None, *, named: bool) -> Schema:
         """Return a reference to the choice among components, which many keys share."""
         default = default_kinds(key.owner).get(key.name) if key and key.owner else None
-        identity = (tuple(components), default, named, self.partial)
-        name = self.unions.get(identity)
-        if name is None:
-            name = self.unions[identity] = f"choice {len(self.unions) + 1}"
-            options = list(self._components(components, default, named=named))
-            self.definitions[name] = {"anyOf": options}
-        return {"$ref": f"#/definitions/{name}"}
+        return self._defined(
+            f"{'part of ' if self.partial else ''}choice",
+            (tuple(components), default, named),
+            lambda: {"anyOf": list(self._components(components, default, named=named))},
+        )
 
     def _components(
         self, components: Sequence[type], default: str | None, *, named: bool

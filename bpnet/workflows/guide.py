@@ -14,6 +14,7 @@ ORDER = (
     "encodings",
     "config",
     "config-reference",
+    "editors",
     "ensembles",
     "packs",
     "training",

@@ -87,8 +87,8 @@ def test_every_key_has_a_text_with_its_bounds_default_and_example() -> None:
         for key, schema in definition.get("properties", {}).items():
             assert schema.get("description") or "anyOf" in schema, (name, key)
     assert definitions["Adam"]["properties"]["beta_1"] == {
-        "description": "Share β1 of the mean gradient m that stays at each step. With 0 there is no "
-        "momentum.\n\nnumber; at least 0, less than 1; default 0.9",
+        "description": "Share β1 of the mean gradient m that stays at each step. With 0 there is "
+        "no momentum.\n\nnumber; at least 0, less than 1; default 0.9",
         "type": "number",
         "minimum": 0,
         "exclusiveMaximum": 1,

@@ -13,6 +13,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     cv         cross-validate a config
     eval       score a run, with intervals and beside simple models
     predict    write a table's rows with their predictions
+    export     write a run's model as a file that predicts without bpnet
     plot       draw a figure of a run, as a picture or a page
     show       show a run on one screen
     runs       list runs with their scores and the settings in which they differ
@@ -36,6 +37,7 @@ The packages, from top to bottom; each imports only from those below it:
     checks       what `bpnet check` looks for in a table
     tracing      every number of a training step with its equation
     inspection   what a model relies on: importance of columns, partial dependence
+    integrations models for other programs: ONNX
     models       a trained model: an encoder and networks, from columns to predictions
     runs         the run directory: layout, atomic writes, logs, weights
     scoring      scores with intervals, beside those of simple models

@@ -26,6 +26,7 @@ LAYERS = (
     "checks",
     "tracing",
     "inspection",
+    "integrations",
     "models",
     "runs",
     "scoring",
@@ -50,6 +51,8 @@ NOT_THE_ENGINES = {
     "matplotlib",
     "vl_convert",
     "jinja2",
+    "onnx",
+    "onnxruntime",
 }
 
 

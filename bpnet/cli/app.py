@@ -16,6 +16,7 @@ from bpnet.cli import (
     compare,
     cv,
     explain,
+    export,
     gradcheck,
     guide,
     init,
@@ -93,6 +94,7 @@ _add("resume", resume.resume, resume.EXAMPLES)
 _add("cv", cv.cv, cv.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
+_add("export", export.export, export.EXAMPLES)
 _add("plot", plot.plot, plot.EXAMPLES)
 _add("show", show.show, show.EXAMPLES)
 _add("runs", runs.runs, runs.EXAMPLES)

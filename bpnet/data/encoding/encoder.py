@@ -119,7 +119,7 @@ class Encoder(Component):
     ) -> tuple[Array, RowFlags]:
         """Return the inputs (N, I) before rows are scaled to length 1: each of one cell alone."""
         buffer = buffer or InputBuffer()
-        x = buffer.inputs(len(chunk), self.width, self._type_before_scaling(dtype))
+        x = buffer.inputs(len(chunk), self.width, self.type_before_scaling(dtype))
         flags = RowFlags()
         problems = []
         for start, column in zip(self._starts, self.columns, strict=True):
@@ -142,7 +142,7 @@ class Encoder(Component):
             x = x.astype(dtype, copy=False)
         return x
 
-    def _type_before_scaling(self, dtype: str) -> str:
+    def type_before_scaling(self, dtype: str) -> str:
         """Return the type of inputs before each row is scaled to length 1, if it is.
 
         It is float64 if a column's numbers are all 0 as float32, or infinite.

@@ -63,13 +63,19 @@ class QuantileScaler(Component):
                 "quantiles", "must be two or more finite numbers, none smaller than the one before"
             )
 
+    @property
+    def in_units(self) -> tuple[Floats, float]:
+        """The quantiles as multiples of a unit, 1 unless the slopes between them would overflow."""
+        quantiles = np.array(self.quantiles)
+        unit = _SMALL if np.abs(quantiles).max() < _SMALL else 1.0
+        return quantiles / unit, unit
+
     def apply(self, values: Floats) -> Floats:
         """Return the scaled values."""
         from scipy.special import ndtri  # Φ⁻¹; its import takes 0.1 s
 
-        quantiles = np.array(self.quantiles)
-        if np.abs(quantiles).max() < _SMALL:  # the slopes between them would overflow
-            quantiles, values = quantiles / _SMALL, values / _SMALL
+        quantiles, unit = self.in_units
+        values = values / unit
         shares = np.linspace(0, 1, len(quantiles))
         # of equal quantiles, `rising` takes the share of the last, `falling` that of the first
         rising = np.interp(values, quantiles, shares)
@@ -132,14 +138,18 @@ class RankScaler(Component):
         if counts[0] < 0 or (np.diff(counts) < 0).any() or counts[-1] < 1:
             raise FieldError("below", "must be counts that rise together with at_most")
 
-    @cached_property
-    def _search(self) -> StepSearch:
-        """The search among the bounds (2V,) of the steps of x: each value and the next number."""
+    @property
+    def bounds(self) -> Floats:
+        """The bounds (2V,) of the steps of x: each value and the next number."""
         values = np.array(self.values)
-        return StepSearch(np.column_stack([values, np.nextafter(values, np.inf)]).ravel())
+        return np.column_stack([values, np.nextafter(values, np.inf)]).ravel()
 
     @cached_property
-    def _steps(self) -> Floats:
+    def _search(self) -> StepSearch:
+        return StepSearch(self.bounds)
+
+    @cached_property
+    def steps(self) -> Floats:
         """The x (2V + 1,) before, at and between the values."""
         from scipy.special import ndtri  # Φ⁻¹; its import takes 0.1 s
 
@@ -151,7 +161,7 @@ class RankScaler(Component):
 
     def apply(self, values: Floats) -> Floats:
         """Return the scaled values."""
-        return self._steps[self._search.places(values)]
+        return self.steps[self._search.places(values)]
 
 
 AnyScaler = LinearScaler | QuantileScaler | ClippedScaler | RankScaler

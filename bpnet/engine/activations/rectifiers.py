@@ -67,19 +67,19 @@ class _ExponentialLinear(Activation):
 
     scratch_arrays: ClassVar[int] = 2
 
-    def _constants(self) -> tuple[float, float]:
+    def constants(self) -> tuple[float, float]:
         """Return λ and α."""
         raise TypeError(f"{type(self).__name__} has no constants")
 
     @property
     def reach(self) -> tuple[float, float]:
         """The smallest and largest output: -λ α, and no limit above."""
-        scale, alpha = self._constants()
+        scale, alpha = self.constants()
         return -scale * alpha, math.inf
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write λ (max(z, 0) + α (e^min(z, 0) - 1))."""
-        scale, alpha = self._constants()
+        scale, alpha = self.constants()
         below = scratch[0]
         np.minimum(z, 0, out=below)  # e^z of a large z would overflow
         np.expm1(below, out=below)  # 0 where z > 0
@@ -90,7 +90,7 @@ class _ExponentialLinear(Activation):
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by min(a, 0) + λ α + (λ - λ α) [a > 0]."""
-        scale, alpha = self._constants()
+        scale, alpha = self.constants()
         slope, above = scratch
         np.greater(a, 0, out=above)
         np.multiply(above, scale - scale * alpha, out=above)  # (λ - λ α) [a > 0]
@@ -108,7 +108,8 @@ class Elu(_ExponentialLinear):
     alpha: float = number(1.0, gt=0)
     """Size of the limit below: f(z) falls to -alpha as z falls."""
 
-    def _constants(self) -> tuple[float, float]:
+    def constants(self) -> tuple[float, float]:
+        """Return λ and α."""
         return 1.0, self.alpha
 
 
@@ -121,7 +122,8 @@ class Selu(_ExponentialLinear):
 
     kind: Literal["selu"] = "selu"
 
-    def _constants(self) -> tuple[float, float]:
+    def constants(self) -> tuple[float, float]:
+        """Return λ and α."""
         return 1.0507009873554805, 1.6732632423543772
 
 

@@ -1,0 +1,1 @@
+"""Integrations: trained models for other programs. Optional packages are imported only here."""

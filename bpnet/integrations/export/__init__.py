@@ -1,0 +1,1 @@
+"""Export: a trained model as a file that predicts without bpnet."""

@@ -29,26 +29,26 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
 
 The packages, from top to bottom; each imports only from those below it:
 
-    api          Python's way to train, load and predict
-    cli          the verbs' flags, and the terminal
-    reports      the text of each verb's result
-    workflows    what each verb does: plain functions that return results
-    figures      figures of runs, each declared once for pages and pictures
-    checks       what `bpnet check` looks for in a table
-    tracing      every number of a training step with its equation
-    inspection   what a model relies on: importance of columns, partial dependence
-    integrations models for other programs: ONNX
-    models       a trained model: an encoder and networks, from columns to predictions
-    runs         the run directory: layout, atomic writes, logs, weights
-    scoring      scores with intervals, beside those of simple models
-    doctor       what goes wrong in a training, and advice
-    preparation  from a config to encoded rows, every default resolved
-    config       from YAML to a typed config
-    data         from tables to arrays: reading, splitting, encoding
-    engine       networks and their training, on NumPy arrays only
-    messages     parts of messages
-    paths        what is at a path
-    errors       the errors a user may meet, each with its exit code
+    api           Python's way to train, load and predict
+    cli           the verbs' flags, and the terminal
+    reports       the text of each verb's result
+    workflows     what each verb does: plain functions that return results
+    figures       figures of runs, each declared once for pages and pictures
+    checks        what `bpnet check` looks for in a table
+    tracing       every number of a training step with its equation
+    inspection    what a model relies on: importance of columns, partial dependence
+    integrations  models for other programs: ONNX
+    models        a trained model: an encoder and networks, from columns to predictions
+    runs          the run directory: layout, atomic writes, logs, weights
+    scoring       scores with intervals, beside those of simple models
+    doctor        what goes wrong in a training, and advice
+    preparation   from a config to encoded rows, every default resolved
+    config        from YAML to a typed config
+    data          from tables to arrays: reading, splitting, encoding
+    engine        networks and their training, on NumPy arrays only
+    messages      parts of messages
+    paths         what is at a path
+    errors        the errors a user may meet, each with its exit code
 
 Where to start reading: `bpnet.workflows.train` is a training from config to run directory.
 `bpnet.preparation` makes its rows, and `bpnet.engine.loop.fit` trains on them.

@@ -27,6 +27,7 @@ ORDER = (
     "grids-and-cross-validation",
     "python",
     "production",
+    "export",
     "runs",
     "run-directory",
     "promises",

@@ -10,12 +10,16 @@ from bpnet.integrations.export.graph import missing_package
 
 
 class OnnxSession:
-    """A file of ONNX that is ready to predict; raises UsageError without onnxruntime."""
+    """A file of ONNX that is ready to predict; raises UsageError without onnxruntime.
 
-    def __init__(self, content: bytes) -> None:
+    It uses as many threads as it is given, by default one for each core.
+    """
+
+    def __init__(self, content: bytes, threads: int = 0) -> None:
         runtime = onnxruntime()
         options = runtime.SessionOptions()
         options.log_severity_level = 3  # errors
+        options.intra_op_num_threads = threads
         self._session = runtime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"]
         )

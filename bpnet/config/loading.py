@@ -14,7 +14,7 @@ from bpnet.config.inheritance import read_extended
 from bpnet.config.key_tree import EXTENDS
 from bpnet.config.members import SHORT_KEYS, with_inherited, written_path
 from bpnet.config.overrides import apply_overrides
-from bpnet.config.schema import Config
+from bpnet.config.schema import Config, PresetName
 from bpnet.config.shorthand import spell_out
 from bpnet.config.source import Source
 from bpnet.config.written_texts import with_texts
@@ -30,6 +30,8 @@ class LoadedConfig:
     source: Source
     member: int | None = None
     """The position in `members` whose settings the config has; None for the whole config."""
+    written_preset: PresetName | None = None
+    """The preset whose keys have been written into the config, which then names none."""
 
     @property
     def folder(self) -> Path:

@@ -24,6 +24,7 @@ _MOST_LAYERS = 12
 _LONGEST_NAME = 40
 _KINDS = {"cv": "cross-validation", "grid": "grid"}
 _SETTINGS = (
+    ("preset", "preset {}"),
     ("training.optimizer", "{}"),
     ("training.learning_rate", "learning rate {}"),
     ("training.schedule", "schedule {}"),

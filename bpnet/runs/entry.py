@@ -4,7 +4,7 @@ No model is read, and no table, so that thousands of runs are read in seconds.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -73,6 +73,12 @@ class RunEntry:
             return None
         return time if time.tzinfo else time.replace(tzinfo=UTC)
 
+    @property
+    def set_beside_preset(self) -> Collection[str]:
+        """The keys that the config set itself, of those that its preset may write."""
+        keys = self.run.get("set_beside_preset")
+        return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
+
     @cached_property
     def scores(self) -> dict[str, float]:
         """The metrics of each part by dotted key, such as test.accuracy."""
@@ -132,6 +138,8 @@ def read_entry(folder: Path) -> RunEntry:
         config = read_config_values(paths.config)
     except RunError as error:
         problems += error.problems
+    if isinstance(preset := run.get("preset"), str):  # whose keys are written out in the config
+        config = {**config, "preset": preset}
     if problems:
         return RunEntry(folder, DAMAGED, problems, run, metrics, config)
     status = status_of(run, folder)

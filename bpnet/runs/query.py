@@ -32,6 +32,12 @@ _OF_TABLE = {
 """Keys that differ with the table, which has a column of its own in a list."""
 _SHOWN_AS_ONE = re.compile(r"architecture\.layers\.|dataset\.path\.|dataset\.rows\.")
 """Keys whose values a key above them sums up."""
+_PRESET = "preset"
+_WRITTEN_BY_PRESETS = re.compile(
+    r"(architecture|training|replicas|folds|rounds|refit|members|calibration|pack|"
+    r"dataset\.preprocessing)(\.|$)"
+)
+"""Keys that a preset may write into a config."""
 
 
 @dataclass(frozen=True)
@@ -150,16 +156,23 @@ def sort_runs(runs: Sequence[RunEntry], key: str, *, reverse: bool) -> list[RunE
 def differing_keys(runs: Sequence[RunEntry], *, of_table: bool = False) -> list[str]:
     """Return the keys of configs in which runs differ, the most telling first.
 
-    First come those that a command of the runs has set, then those that differ among runs of the
-    same table; of these the ones in which most runs have another value than the most frequent.
+    First come the preset and those that a command of the runs has set, then those that differ among
+    runs of the same table; of these the ones in which most runs have another value than the most
+    frequent.
     Settings of a component that differs itself are left out, and so are the table and its columns
-    unless keys `of_table` are wanted, too.
+    unless keys `of_table` are wanted, too. What presets have written is left out where it follows
+    from preset and table: where runs that share both have the same value.
     """
     configured = [run for run in runs if run.config]
     commanded = {key for run in configured for key in _commanded(run)}
     tables: dict[str | None, list[RunEntry]] = {}
     for run in configured:
         tables.setdefault(run.data, []).append(run)
+    same_preset: dict[tuple[str | None, Value], list[RunEntry]] = {}
+    for run in configured:
+        same_preset.setdefault((run.data, run.config.get(_PRESET)), []).append(run)
+    beside = {key for run in configured for key in run.set_beside_preset}
+    by_preset = any(run.config.get(_PRESET) is not None for run in configured)
     ranks: dict[str, tuple[bool, int, int]] = {}
     for key in dict.fromkeys(key for run in configured for key in run.config):
         aside = key == "name" or (
@@ -169,11 +182,23 @@ def differing_keys(runs: Sequence[RunEntry], *, of_table: bool = False) -> list[
         if aside or _SHOWN_AS_ONE.match(key):
             continue
         overall = _others(configured, key)
-        if overall:
+        follows = (
+            by_preset
+            and _WRITTEN_BY_PRESETS.match(key)
+            and key not in commanded
+            and not any(_overlap(key, one) for one in beside)
+            and not any(_others(group, key) for group in same_preset.values())
+        )
+        if overall and not follows:
             within = sum(_others(group, key) for group in tables.values())
-            ranks[key] = (key not in commanded, -within, -overall)
+            ranks[key] = (key not in commanded and key != _PRESET, -within, -overall)
     kept = [key for key in ranks if not any(above in ranks for above in _above(key))]
     return sorted(kept, key=lambda key: ranks[key])  # of equal ones, as a config has them
+
+
+def _overlap(key: str, other: str) -> bool:
+    """Return whether one of two keys is the other, or is inside it."""
+    return f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}.")
 
 
 def _commanded(run: RunEntry) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bpnet.config.loading import LoadedConfig
+from bpnet.config.presets.expand import preset_record
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
 from bpnet.models.ensemble import Ensemble
@@ -198,6 +199,7 @@ def _opened_run(
             "folds": max(fold.fold for fold in drawn),
             "repeats": max(fold.repeat for fold in drawn),
         },
+        **preset_record(loaded),
     )
 
 

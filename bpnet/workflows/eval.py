@@ -117,6 +117,7 @@ def evaluate(
             override_reading(model.description.reading, reading),
             all_rows=all_rows,
             baselines=baselines,
+            options=threshold.typed,
             warnings=warnings,
         )
         before, held_out = model.thresholds, None

@@ -85,6 +85,16 @@ def check_decides(model: Ensemble, option: str) -> None:
     )
 
 
+def typed_thresholds(model: Ensemble) -> str | None:
+    """Return the thresholds of a model as `--threshold` takes them; None if they are ½."""
+    if model.thresholds is None:
+        return None
+    if len(model.decided) == 1:
+        return f"{model.thresholds[0]:g}"
+    pairs = zip(model.decided, model.thresholds, strict=True)
+    return ",".join(f"{name}={value:g}" for name, value in pairs)
+
+
 def named_thresholds(names: Sequence[str], thresholds: Thresholds) -> dict[str, float] | None:
     """Return thresholds by class or label; None if they are ½."""
     return None if thresholds is None else dict(zip(names, thresholds, strict=True))

@@ -1,5 +1,6 @@
 """Resuming: a run whose training was cut off, or is to have more epochs, goes on."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from bpnet.engine.stateful import StateDict
 from bpnet.errors import DivergedError, RunError, UsageError
 from bpnet.messages import shell_path, shell_quoted
 from bpnet.models.build import build_model
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.prepare import prepare_opened
@@ -23,6 +25,7 @@ from bpnet.runs.outcomes import SavedPasses
 from bpnet.runs.run_file import config_digest, known_config, read_run_file
 from bpnet.runs.splits import restore_splits, write_splits
 from bpnet.workflows.cv import CVResult, cross_validate_in
+from bpnet.workflows.given_thresholds import typed_thresholds
 from bpnet.workflows.grid import GridResult, train_grid_in
 from bpnet.workflows.grid_runs import grid_of, locked_folder
 from bpnet.workflows.run_place import OF_PASSES, ResumedRun, check_data, train_again
@@ -144,6 +147,7 @@ def _resume(
         _check_changes(as_data(saved.config), as_data(loaded.config), CHANGEABLE_OF_PASSES, anew)
         require_given_table(loaded, run, typed)
         place = ResumedRun(run, command, SavedPasses.read(run.checkpoints))
+        _warn_of_threshold(run, watcher)
         if kind == "folds":
             return train_folds_in(place, open_with_preset(loaded), watcher)
         baselines = content.get("baselines") is True  # which older runs have not
@@ -182,6 +186,7 @@ def _resume(
         )
     if not force:
         restore_splits(run.splits, partial(write_splits, parts=prepared.split.part_numbers))
+    _warn_of_threshold(run, watcher)
     return resume_training(
         prepared,
         run,
@@ -191,6 +196,17 @@ def _resume(
         command=command,
         watcher=watcher,
     )
+
+
+def _warn_of_threshold(run: RunPaths, watcher: AnyWatcher) -> None:
+    """Warn that the model of a run that goes on keeps a threshold, which another will not have."""
+    with contextlib.suppress(RunError):  # a run without a model goes on, or with a damaged one
+        if (text := typed_thresholds(load_ensemble(run.model))) is not None:
+            watcher.warn(
+                f"the model keeps the threshold {text}, which suits the weights that it has: the "
+                "training goes on without it; choose another afterwards, or keep it: "
+                f"bpnet eval {shell_path(run.folder)} --threshold {shell_quoted(text)} --save"
+            )
 
 
 def _check_changes(

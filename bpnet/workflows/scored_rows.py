@@ -40,13 +40,15 @@ def choose_rows(
     *,
     all_rows: bool,
     baselines: bool,
+    options: str = "",
     warnings: list[str],
 ) -> ScoredRows:
     """Return the rows to score: of the run's own table the test rows, of any other all rows.
 
     The run's own table is recognized by its content, wherever it is. Without `data` it is opened
     where it was. With `all_rows` all its rows are scored, and without `baselines` it is not opened
-    if `data` is another table. Warnings are added to the list.
+    if `data` is another table. Warnings are added to the list; `options` are those that advice
+    repeats.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def choose_rows(
     """
     paths = directory.run_of(run)
     has_folds = paths is not None and is_file(paths.folds_csv)
-    advice = f"bpnet eval {shell_path(run)} DATA"
+    advice = f"bpnet eval {shell_path(run)} DATA{options}"
     if data is None:
         if has_folds:
             raise DataError(
@@ -67,12 +69,13 @@ def choose_rows(
         training = open_training_table(
             run,
             f"; name it where it is now (its test rows are recognized), or another: {advice}",
-            command=f"bpnet eval {shell_path(run)} -",
+            command=f"bpnet eval {shell_path(run)} -{options}",
         )
         if not (all_rows or training.mask("test").any()):
             raise DataError(
                 f"{run}: the run held out no test rows (dataset.split)"
                 f"{_out_of_fold(paths)}; name a table: {advice}"
+                + (" (a best threshold is chosen on held-out rows all the same)" * bool(options))
             )
         return _own_rows(training, all_rows, [], warnings)
     if has_folds:

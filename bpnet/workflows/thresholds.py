@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bpnet.data.decisions import Thresholds
 from bpnet.errors import DataError, RunError, UsageError
-from bpnet.messages import closest_match
+from bpnet.messages import closest_match, shell_quoted
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.saved_ensemble import save_thresholds
 from bpnet.paths import is_file
@@ -44,6 +44,14 @@ class ThresholdOptions:
     def asked(self) -> bool:
         """True if any of it is asked for."""
         return self != NO_THRESHOLD
+
+    @property
+    def typed(self) -> str:
+        """The options as they are typed, each after a blank."""
+        words = ""
+        for name, text in (("--threshold", self.threshold), ("--cost", self.cost)):
+            words += "" if text is None else f" {name} {shell_quoted(text)}"
+        return words + (" --save" if self.save else "")
 
 
 NO_THRESHOLD = ThresholdOptions()

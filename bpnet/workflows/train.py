@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bpnet.config.loading import LoadedConfig
+from bpnet.config.presets.expand import preset_record, recorded_preset
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
@@ -132,7 +133,8 @@ def train_prepared(
         first.write(run)
         if first.left:
             watcher.warn(first.line)
-    journal = Journal(run, prepared, command, kind=_kind(first))
+    kind = _kind(first) | preset_record(prepared.split.loaded)
+    journal = Journal(run, prepared, command, kind=kind)
     return _run(_TrainSession(model, prepared, run, journal, watcher, first=first))
 
 
@@ -164,7 +166,7 @@ def resume_training(
         prepared,
         command,
         state=None if state is None else state["journal"],
-        kind=_kind(first),
+        kind=_kind(first) | recorded_preset(read_run_file(run.run)),
     )
     # from here on the model is that of the checkpoints, until another is saved
     files.remove(run.model / "model.json")

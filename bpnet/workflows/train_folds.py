@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bpnet.config.presets.expand import preset_record
 from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
 from bpnet.errors import DivergedError, InterruptedRunError
@@ -152,6 +153,7 @@ def begin_folds(
         warnings=[*plan.warnings, *first.warnings],
         members=[],
         **details,
+        **preset_record(plan.loaded),
     )
     for text in plan.warnings:
         watcher.warn(text)

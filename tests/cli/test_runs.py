@@ -88,6 +88,29 @@ def test_runs_are_sorted(words: list[str], order: list[str], here: Path) -> None
     )
 
 
+def test_what_follows_from_a_preset_is_not_listed(tmp_path: Path) -> None:
+    """Presets have other units and rates; one run has set the rate by itself."""
+    fast = {"units": 8, "rate": 0.01, "preset": "fast", "set_beside_preset": []}
+    best = {"units": 64, "rate": 0.04, "preset": "best", "set_beside_preset": []}
+    make_run(tmp_path / "runs/a-001", accuracy=0.8, **fast)
+    make_run(tmp_path / "runs/b-001", accuracy=0.9, **best)
+    make_run(tmp_path / "runs/c-001", accuracy=0.9, **best, seed=3)
+    columns = json.loads(bpnet("runs", "--json", cwd=tmp_path).out)["columns"]
+    assert columns == ["test.accuracy", "preset", "seed"]
+    assert names("--where", "preset=best", "--sort", "run", cwd=tmp_path) == ["b-001", "c-001"]
+    own = best | {"rate": 0.2, "set_beside_preset": ["training.learning_rate"]}
+    make_run(tmp_path / "runs/d-001", accuracy=0.7, **own, seed=3)
+    columns = json.loads(bpnet("runs", "--json", cwd=tmp_path).out)["columns"]
+    assert set(columns) == {"test.accuracy", "preset", "seed", "training.learning_rate"}
+    # a run without a preset has set all by itself, and a table of its own says nothing
+    make_run(tmp_path / "runs/e-001", accuracy=0.7, units=9)
+    columns = json.loads(bpnet("runs", "--json", cwd=tmp_path).out)["columns"]
+    assert "architecture.layers" not in columns
+    make_run(tmp_path / "runs/f-001", accuracy=0.7, units=10)
+    columns = json.loads(bpnet("runs", "--json", cwd=tmp_path).out)["columns"]
+    assert "architecture.layers" in columns
+
+
 def test_runs_without_the_key_come_last(here: Path) -> None:
     for words in ([], ["--reverse"]):
         order = names("--sort", "test.accuracy", *words, cwd=here)

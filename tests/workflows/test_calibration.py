@@ -204,5 +204,12 @@ def test_the_preset_fast_without_folds_calibrates_if_there_are_validation_rows(f
     found = train_text(folder, text, FEATURES, "training.epochs=3")
     assert found.calibration.kind == "temperature"
     assert load_ensemble(found.run / "model").description.temperature != 1
+    content = read_json(found.run / "run.json")
+    assert (content["preset"], read_config(found.run / "config.yaml").config.preset) == (
+        "fast",
+        None,
+    )
+    assert {"folds", "training.epochs"} <= set(content["set_beside_preset"])
+    assert not any(key.startswith("dataset.target") for key in content["set_beside_preset"])
     none = train_text(folder, text, FEATURES, "training.epochs=3", "dataset.split.validation=0")
     assert none.calibration is None

@@ -14,8 +14,10 @@ from bpnet.models.run_model import open_run_model
 from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.run_file import RunFile, run_status
+from bpnet.workflows.eval import evaluate
 from bpnet.workflows.resume import resume
 from bpnet.workflows.session import TrainingSession
+from bpnet.workflows.thresholds import ThresholdOptions
 from bpnet.workflows.train import train
 
 CONFIG = """\
@@ -107,6 +109,25 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(table, settings, steps, mo
     assert content["status"] == "finished"
     assert [one["command"] for one in content["resumed"]] == [["bpnet", "resume"]]
     assert not (run / ".lock").exists()
+
+
+def test_a_threshold_that_the_model_kept_is_named_before_it_is_forgotten(table):
+    run = begin(table, "decided")
+    evaluate(run, None, threshold=ThresholdOptions("0.3", save=True), resamples=20)
+    watcher = Watcher()
+    resume(run, ["training.epochs=30"], force=False, command=["bpnet"], watcher=watcher)
+    (text,) = [one for one in watcher.warnings if "threshold" in one]
+    assert "keeps the threshold 0.3, which suits the weights that it has" in text
+    assert text.endswith(f"bpnet eval {run} --threshold 0.3 --save")
+    assert open_run_model(run).model.thresholds is None
+    assert not any("threshold" in one for one in go_on_warnings(run, "training.epochs=40"))
+
+
+def go_on_warnings(run, setting):
+    """The warnings of a training that goes on."""
+    watcher = Watcher()
+    resume(run, [setting], force=False, command=["bpnet"], watcher=watcher)
+    return watcher.warnings
 
 
 def test_a_run_that_was_killed_while_it_was_saved_is_saved_again(table, monkeypatch):

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -335,6 +336,20 @@ def test_without_held_out_rows_only_a_number_is_taken(trained, run, tmp_path):
     bare = train_text(tmp_path / "r", CONFIG.replace("validation: 0.3", "validation: 0")).run
     with pytest.raises(DataError, match="neither validation rows nor folds"):
         evaluate(bare, None, threshold=asked("best-f1"))
+
+
+def test_without_test_rows_the_message_repeats_the_options(tmp_path):
+    table = write_table(tmp_path)
+    config = CONFIG.replace("validation: 0.3, test: 0.3", "test: 0")
+    run = train_text(tmp_path, config, "folds=3").run
+    with pytest.raises(DataError) as caught:
+        evaluate(run, None, threshold=asked("best-cost", "fn=10, fp=1", save=True))
+    typed = f"bpnet eval {run} DATA --threshold best-cost --cost 'fn=10, fp=1' --save"
+    assert typed in str(caught.value)
+    words = shlex.split(typed.replace("DATA", str(table)))[1:]
+    code, output = invoked(*words)  # which is then chosen on out-of-fold rows
+    assert (code, "240 out-of-fold rows, which no network was trained on" in output) == (0, True)
+    assert open_run_model(run).model.thresholds is not None
 
 
 def test_held_out_rows_of_one_class_choose_nothing(tmp_path):

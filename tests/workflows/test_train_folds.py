@@ -62,6 +62,7 @@ def test_the_run_holds_what_it_promises(iris):
     assert len(read_csv(iris.run / "replicas.csv")) == 4 * len(log)
     pooled = [float(row["oof_loss"]) for row in log]
     run = read_json(iris.run / "run.json")
+    assert "preset" not in run
     assert run["status"] == "finished"
     assert run["members"][0]["best_epoch"] == 1 + int(np.argmin(pooled))
     assert set(members_of(iris.run)) == {"train", "test"}

@@ -8,11 +8,15 @@ from bpnet.config.loading import LoadedConfig, load_config
 from bpnet.config.members import SHORT_KEYS, merged
 from bpnet.config.presets.choose import TableSize, preset_keys
 from bpnet.config.schema import PresetName
+from bpnet.config.yaml_tree import KeyPath, dotted
 
 _MODEL_KEYS = frozenset(
     ("architecture", "training", "replicas", "folds", "rounds", "refit", "members", "calibration")
 )
 """The keys of which a config without a preset sets at least one."""
+
+_PRESET, _SET_BESIDE = "preset", "set_beside_preset"
+_MOST_RECORDED = 1000
 
 
 def preset_of(loaded: LoadedConfig) -> PresetName | None:
@@ -52,10 +56,32 @@ def expand(loaded: LoadedConfig, table: TableSize) -> LoadedConfig:
     if "members" not in own and "members" in preset:
         data["members"] = [_without(member, own) for member in preset["members"]]
     expanded = load_config(replace(source, data={"preset": None, **data}))
-    if "calibration" in own or expanded.config.validates:
-        return expanded
-    data["calibration"] = "none"  # the user's split leaves no rows to fit it to
-    return load_config(replace(source, data={"preset": None, **data}))
+    if "calibration" not in own and not expanded.config.validates:
+        data["calibration"] = "none"  # the user's split leaves no rows to fit it to
+        expanded = load_config(replace(source, data={"preset": None, **data}))
+    return replace(expanded, written_preset=name)
+
+
+def preset_record(loaded: LoadedConfig) -> dict[str, Any]:
+    """Return what run.json tells of a config whose preset is written out; empty without one.
+
+    It is the preset's name, and the keys that the user has set of those that a preset may write.
+    """
+    if loaded.written_preset is None:
+        return {}
+    paths = [path for path in loaded.source.lines if _may_be_written(path)]
+    above = {path[:length] for path in paths for length in range(1, len(path))}
+    keys = [dotted(path) for path in paths if path not in above]
+    return {_PRESET: loaded.written_preset, _SET_BESIDE: keys[:_MOST_RECORDED]}
+
+
+def recorded_preset(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run.json has recorded of a preset."""
+    return {key: run[key] for key in (_PRESET, _SET_BESIDE) if key in run}
+
+
+def _may_be_written(path: KeyPath) -> bool:
+    return path[0] in _MODEL_KEYS or path[:2] == ("dataset", "preprocessing")
 
 
 def _without(member: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

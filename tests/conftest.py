@@ -1,8 +1,13 @@
 """Fixtures for every test; hypothesis repeats itself and minds no clock."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
+
+# before NumPy is imported, here and in the processes that tests start: the tests' workers have the
+# cores, and on a core that is taken BLAS's threads wait for one another
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings

@@ -15,6 +15,7 @@ from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty
 from bpnet.errors import DivergedError
 from bpnet.models.build import build_model
+from bpnet.models.threads import suited_threads
 from bpnet.preparation.prepare import prepare
 from bpnet.workflows.spoiled_network import spoiled_layers
 
@@ -71,9 +72,10 @@ def check_config(loaded: LoadedConfig, rows: int, bug: str | None = None) -> Gra
     initialize_by_rows(network, train)
     penalty = Penalty(l1=description.l1, l2=description.l2)
     try:
-        checks = check_gradient(
-            network, description.loss, train.picked(picked), penalty, most=MAX_ENTRIES
-        )
+        with suited_threads(network, len(picked)):
+            checks = check_gradient(
+                network, description.loss, train.picked(picked), penalty, most=MAX_ENTRIES
+            )
     except FloatingPointError:
         raise DivergedError(
             "the loss of the first weights is not a finite number, so that it has no gradient: the "

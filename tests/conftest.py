@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 # before NumPy is imported, here and in the processes that tests start: the tests' workers have the
-# cores, and on a core that is taken BLAS's threads wait for one another
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# cores, and on a core that is taken the threads of a product wait for one another
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 import pytest
 from hypothesis import settings

@@ -24,7 +24,16 @@ from bpnet.engine.network import BoundNetwork, Network
 from bpnet.engine.penalties import BoundPenalty, Penalty
 
 PENALTY = Penalty(l1=0.02, l2=0.1)
-REPLICAS = [pytest.param((5,), id="1-replica"), pytest.param((5, 6, 7), id="3-replicas")]
+SEEDS = ((5,), (5, 6, 7))
+STACKS = pytest.mark.parametrize(
+    ("kind", "activation"),
+    [
+        pytest.param(kind, *activation.values, id=f"{kind.__name__}-{activation.id}")
+        for kind in LAYERS
+        for activation in named(ACTIVATIONS)
+        if fits(kind, *activation.values)
+    ],
+)
 
 
 def largest_error(checks):
@@ -34,18 +43,7 @@ def largest_error(checks):
     return max(check.relative_error for check in checks)
 
 
-@pytest.mark.parametrize("seeds", REPLICAS)
-@pytest.mark.parametrize("loss", named(LOSSES))
-@pytest.mark.parametrize(
-    ("kind", "activation"),
-    [
-        pytest.param(kind, *activation.values, id=f"{kind.__name__}-{activation.id}")
-        for kind in LAYERS
-        for activation in named(ACTIVATIONS)
-        if fits(kind, *activation.values)
-    ],
-)
-def test_backpropagation_agrees_with_central_differences(kind, activation, loss, seeds):
+def check_component(kind, activation, loss, seeds):
     network = network_of(stack(kind, activation, outputs=3), seeds=seeds)
     # biases and shifts start at 0, where relu and its kin have their kink for a row of zeros: move
     # off it
@@ -54,7 +52,41 @@ def test_backpropagation_agrees_with_central_differences(kind, activation, loss,
     )
     checks = check_gradient(network, loss, suited(kind, some_rows(loss, weighted=True)), PENALTY)
     assert [check.name for check in checks] == list(network.parameters.views)
-    assert largest_error(checks) < 1e-6
+    assert largest_error(checks) < 1e-6, (kind, activation, loss, seeds)
+
+
+def paired_losses(kind, activation):
+    """Return two of the losses for a layer and an activation, one for each number of replicas.
+
+    So each layer and each activation meets each loss, with one replica or with three.
+    """
+    first = LAYERS.index(kind) + ACTIVATIONS.index(activation)
+    return [LOSSES[(first + shift) % len(LOSSES)] for shift in (0, len(LOSSES) // 2)]
+
+
+@pytest.mark.parametrize("replicas", [0, 1], ids=["1-replica", "3-replicas"])
+@STACKS
+def test_backpropagation_agrees_with_central_differences(kind, activation, replicas):
+    loss = paired_losses(kind, activation)[replicas]
+    check_component(kind, activation, loss, SEEDS[replicas])
+
+
+@pytest.mark.slow
+@STACKS
+def test_it_agrees_with_every_loss(kind, activation):
+    for loss in LOSSES:
+        for seeds in SEEDS:
+            check_component(kind, activation, loss, seeds)
+
+
+def test_every_layer_and_every_activation_meets_every_loss():
+    elementwise = [one for one in ACTIVATIONS if one.elementwise]  # the others not in every layer
+    for kind in LAYERS:
+        met = [loss for one in elementwise for loss in paired_losses(kind, one)]
+        assert all(loss in met for loss in LOSSES), kind
+    for activation in elementwise:
+        met = [loss for kind in LAYERS for loss in paired_losses(kind, activation)]
+        assert all(loss in met for loss in LOSSES), activation
 
 
 @pytest.mark.parametrize("activation", named(ACTIVATIONS))

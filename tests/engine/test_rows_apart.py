@@ -41,8 +41,7 @@ def rows_of(kind: type, rng: np.random.Generator, inputs: int = 3) -> np.ndarray
     return suited(kind, Rows(x, x)).x
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-@pytest.mark.parametrize("replicas", [1, 3])
+@pytest.mark.parametrize(("precision", "replicas"), [("float32", 1), ("float64", 3)])
 @pytest.mark.parametrize("activation", named(ACTIVATIONS))
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_row_has_the_same_prediction_beside_any_rows(kind, activation, replicas, precision):

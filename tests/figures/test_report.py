@@ -13,6 +13,8 @@ import pytest
 from command_line import ROOT, bpnet
 from figured_runs import HOSTILE, hostile_table, train
 
+from bpnet.figures.drawing import PageDrawing
+
 MOST_BYTES, MOST_BYTES_OF_ONE = 3_000_000, 1_500_000
 
 
@@ -67,9 +69,20 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train("iris", tmp_path_factory.mktemp("runs"))
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages without drawings, of which each takes seconds, where words are tested."""
+    monkeypatch.setattr(PageDrawing, "__enter__", lambda self: self)
+    monkeypatch.setattr(PageDrawing, "__exit__", lambda self, *error: None)
+    monkeypatch.setattr(
+        PageDrawing, "finish", lambda self, panels: (["<svg></svg>"] * len(panels), "")
+    )
+
+
 def test_a_run_in_words(iris: Path) -> None:
     content, warnings = page_of(iris)
     assert warnings == ""
+    check_the_page_allows_only_its_own_scripts((iris / "report.html").read_text("utf-8"))
     for part in (
         "Report of iris-001",
         "classification of the column 'species' from 4 columns of iris.csv",
@@ -89,9 +102,7 @@ def test_a_run_in_words(iris: Path) -> None:
     assert (iris / "report.html").is_file()
 
 
-def test_the_page_allows_only_its_own_scripts(iris: Path) -> None:
-    page_of(iris)
-    page = (iris / "report.html").read_text("utf-8")
+def check_the_page_allows_only_its_own_scripts(page: str) -> None:
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
     text = policy[1].replace("&#39;", "'")
@@ -221,6 +232,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert "49" not in re.findall(r"\w+", content.text.partition("The config")[0][:2000])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_without_its_table_the_rest_is_there(iris: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(iris, tmp_path / "copy"))
     text = (run / "config.yaml").read_text()
@@ -233,6 +245,7 @@ def test_without_its_table_the_rest_is_there(iris: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("status", "word"), [("running", "was cut off"), ("failed", "an error")])
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_has_not_ended(iris: Path, tmp_path: Path, status: str, word: str) -> None:
     run = Path(shutil.copytree(iris, tmp_path / "copy"))
     content = json.loads((run / "run.json").read_text())
@@ -246,6 +259,7 @@ def test_a_run_that_has_not_ended(iris: Path, tmp_path: Path, status: str, word:
     assert "Confusion matrix" in page.text  # of the last checkpoint
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_of_one_epoch(tmp_path: Path) -> None:
     content, warnings = page_of(train("no_rows", tmp_path))
     assert warnings == ""
@@ -278,6 +292,7 @@ def test_a_missing_package_is_named(iris: Path, monkeypatch: pytest.MonkeyPatch)
     assert said.lacks("pip install 'bpnet-cli[plots]'") == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_train_makes_it_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train("no_rows", tmp_path, "--report")
     assert "Report of no_rows-001" in (run / "report.html").read_text("utf-8")

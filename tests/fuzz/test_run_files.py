@@ -198,7 +198,7 @@ def put(damage: Damage, runs: dict[str, Path]) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("cases", counts(60, 1_000))
+@pytest.mark.parametrize("cases", counts(30, 1_000))
 def test_a_damaged_run_ends_as_documented(cases: int, runs: dict[str, Path]) -> None:
     turn = iter(range(10**9))
 
@@ -214,7 +214,7 @@ def test_a_damaged_run_ends_as_documented(cases: int, runs: dict[str, Path]) -> 
     fuzz(cases, damages(runs), holds)
 
 
-@pytest.mark.parametrize("cases", counts(30, 1_000))
+@pytest.mark.parametrize("cases", counts(20, 1_000))
 def test_a_damaged_run_is_shown_listed_and_compared(cases: int, runs: dict[str, Path]) -> None:
     turn = iter(range(10**9))
     verbs = (("show", RUN), ("runs", "runs"), ("compare", RUN, "original"))
@@ -225,7 +225,7 @@ def test_a_damaged_run_is_shown_listed_and_compared(cases: int, runs: dict[str, 
     fuzz(cases, damages(runs), holds)
 
 
-@pytest.mark.parametrize("cases", counts(4, 100))
+@pytest.mark.parametrize("cases", counts(3, 100))
 def test_a_damaged_run_is_drawn(cases: int, runs: dict[str, Path]) -> None:
     kinds = ["curves", "confusion", "scores", "residuals", "calibration", "layers", "surest"]
     plots = [["plot", RUN, kind, "-o", "figure.html"] for kind in kinds]

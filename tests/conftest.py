@@ -7,8 +7,8 @@ from typing import Any
 
 # before NumPy is imported, here and in the processes that tests start: the tests' workers have the
 # cores, and on a core that is taken the threads of a product wait for one another
-for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings

@@ -24,6 +24,8 @@ from bpnet.runs import files, weights
 
 THRESHOLDS = "thresholds"
 """The key of model.json that has the thresholds of a model, or of an ensemble."""
+DESCRIPTIONS = ("model.json", "README.md")
+"""The files that describe a model, the one without which there is none first."""
 WEIGHTS_FORMAT = "2"
 """The version of weights.safetensors that this bpnet writes."""
 
@@ -125,12 +127,18 @@ class Model:
 
 
 def begin_model(folder: Path) -> None:
-    """Make the folder of a model, or remove the model.json of the one that is in it."""
+    """Make the folder of a model, or remove what describes the one that is in it."""
     try:
         folder.mkdir(exist_ok=True)
-        (folder / "model.json").unlink(missing_ok=True)
     except OSError as error:
         raise files.cannot_write(folder, error) from error
+    forget_model(folder)
+
+
+def forget_model(folder: Path) -> None:
+    """Remove what describes the model of a folder, if it has one; raises RunError."""
+    for name in DESCRIPTIONS:
+        files.remove(folder / name)
 
 
 def load_model(folder: Path) -> Model:

@@ -12,7 +12,6 @@ from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
-from bpnet.models.saved_ensemble import save_ensemble
 from bpnet.models.training_metrics import infinite_from_start, measure_replicas
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.folds import Fold, check_foldable, draw_folds
@@ -42,6 +41,7 @@ from bpnet.workflows.cv_baselines import (
 from bpnet.workflows.cv_members import MembersCVSession, plan_folds
 from bpnet.workflows.cv_pass import FoldPass
 from bpnet.workflows.cv_plan import PlannedFold, encode_pass, in_passes, plan_fold
+from bpnet.workflows.model_folder import save_model_folder
 from bpnet.workflows.out_of_fold import predict_fold
 from bpnet.workflows.passes import PassesSession
 from bpnet.workflows.run_place import NewRun, Place
@@ -349,7 +349,6 @@ class _CVSession(PassesSession):
         self.remove_checkpoints(status)
 
     def _save_folds(self, folds: Sequence[_TrainedFold]) -> None:
-        save_ensemble(Ensemble([fold.member for fold in folds]), self._run.model)
         description = folds[0].member.description
         write_predictions(
             self._run.predictions,
@@ -359,6 +358,13 @@ class _CVSession(PassesSession):
         )
         results = [fold.result for fold in folds]
         self.estimates = estimate_metrics(results)
+        save_model_folder(
+            Ensemble([fold.member for fold in folds]),
+            self._run,
+            self._opened.table,
+            {},
+            {"cross_validation": {name: one.mean for name, one in self.estimates.items()}},
+        )
         files.write_json(
             self._run.metrics_json,
             {

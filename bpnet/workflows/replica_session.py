@@ -15,17 +15,17 @@ from bpnet.engine.stateful import StateDict
 from bpnet.models.checkpoint_model import model_state
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
-from bpnet.models.saved_ensemble import save_ensemble
 from bpnet.models.training_metrics import ranking_part, training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs import directory
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.journal import EpochRow, Journal
-from bpnet.runs.metrics import PartMetrics, write_metrics
+from bpnet.runs.metrics import PartMetrics, mean_metrics, write_metrics
 from bpnet.runs.run_file import Status
 from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult, calibrate
+from bpnet.workflows.model_folder import save_model_folder
 from bpnet.workflows.session import RunWatcher, TrainingSession, training_threads
 
 
@@ -130,7 +130,13 @@ class ReplicaSession(TrainingSession):
         part = ranking_part(self._prepared.rows)
         model = model.with_losses([each[part]["loss"] for each in metrics])
         calibrated, self.calibration = calibrate(model, self._prepared, calibration)
-        save_ensemble(self._with_intervals(calibrated), self._run.model)
+        save_model_folder(
+            self._with_intervals(calibrated),
+            self._run,
+            self._prepared.split.table,
+            {part: len(rows) for part, rows in self._prepared.parts.items()},
+            dict(mean_metrics(metrics).items()),
+        )
         write_metrics(self._run.metrics_json, metrics)
 
     def _with_intervals(self, model: Ensemble) -> Ensemble:

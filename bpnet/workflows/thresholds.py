@@ -11,11 +11,11 @@ from bpnet.data.decisions import Thresholds
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import closest_match, shell_quoted
 from bpnet.models.ensemble import Ensemble
-from bpnet.models.saved_ensemble import save_thresholds
 from bpnet.paths import is_file
 from bpnet.runs import directory
 from bpnet.runs.lock import RunLock
 from bpnet.workflows.given_thresholds import GivenThresholds, read_given
+from bpnet.workflows.model_folder import keep_thresholds
 from bpnet.workflows.scored_model import ScoredModel
 from bpnet.workflows.threshold_rows import ThresholdRows, decided_columns, threshold_rows
 from bpnet.workflows.training_table import TrainingTable
@@ -191,7 +191,7 @@ class SavedModel:
     def keep(self, model: Ensemble, report: ThresholdReport | None) -> ThresholdReport:
         """Keep the thresholds of the model; return the report with the file that has them."""
         assert report is not None
-        save_thresholds(self.folder, model.thresholds)
+        keep_thresholds(self.folder, model)
         return replace(report, saved=str(self.folder / "model.json"))
 
 

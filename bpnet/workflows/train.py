@@ -18,7 +18,7 @@ from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
 from bpnet.models.build import build_model
 from bpnet.models.checkpoint_model import model_state
-from bpnet.models.model import Model
+from bpnet.models.model import Model, forget_model
 from bpnet.models.training_metrics import measure_parts
 from bpnet.paths import is_file
 from bpnet.preparation.encode import EncodedDataset
@@ -169,7 +169,7 @@ def resume_training(
         kind=_kind(first) | recorded_preset(read_run_file(run.run)),
     )
     # from here on the model is that of the checkpoints, until another is saved
-    files.remove(run.model / "model.json")
+    forget_model(run.model)
     if rewrites:
         config, folder = prepared.config, prepared.split.loaded.folder
         write_splits(run.splits, prepared.split.part_numbers)

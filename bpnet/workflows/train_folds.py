@@ -14,7 +14,6 @@ from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import shell_path
-from bpnet.models.saved_ensemble import save_ensemble
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.training_folds import without_validation
@@ -33,6 +32,7 @@ from bpnet.workflows.draws_table import write_draws
 from bpnet.workflows.member_session import MemberSession
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
+from bpnet.workflows.model_folder import save_model_folder
 from bpnet.workflows.prediction_columns import numbers
 from bpnet.workflows.run_place import NewRun, Place
 from bpnet.workflows.session import MemberWatcher, divergence_cause
@@ -215,7 +215,6 @@ class FoldsSession(MemberSession):
 
     def _save_model(self, combined: CombinedMembers) -> None:
         plan, target = self._plan, combined.ensemble.description.target
-        save_ensemble(combined.ensemble, self._run.model)
         if plan.packed:
             write_draws(self._run.draws_csv, combined.candidates)
         held_out = np.flatnonzero(np.isfinite(combined.out_of_fold).all(axis=1))
@@ -234,6 +233,8 @@ class FoldsSession(MemberSession):
         )
         every = [metric.name for metric in EVALUATION_METRICS[plan.members[0].resolved.task]]
         self.metrics = {part: self._score(*each, every) for part, each in rows.items()}
+        table = plan.members[0].split.table
+        save_model_folder(combined.ensemble, self._run, table, self._rows, self.metrics)
         self._members = [
             MemberResult(
                 name=member.name,

@@ -206,6 +206,8 @@ def check_files(folder: Path) -> None:
             safetensors.numpy.load_file(path)
         elif path.suffix == ".yaml":
             yaml.safe_load(path.read_text())
+        elif path.name == "README.md":
+            assert yaml.safe_load(path.read_text().split("---\n")[1])["library_name"] == "bpnet"
         else:
             assert path.is_dir() or path.name == ".lock" or path.name.endswith(".tmp"), path
 

@@ -73,8 +73,9 @@ def init(
     """Write a first config for a table, with comments on its columns.
 
     The config trains without changes, with settings that suit the size of the table. Its comments
-    list the role that each column was given, and the columns that are left out and why. Without
-    --target nothing is written: the columns are listed to choose from.
+    list the role that each column was given, and the columns that are left out and why. Beside it
+    .bpnet-schema.json lets an editor check and complete the config. Without --target nothing is
+    written: the columns are listed to choose from.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
@@ -83,6 +84,7 @@ def init(
         from bpnet.errors import UsageError
         from bpnet.reports.init import config_text, draft_warnings, init_lines, listing_lines
         from bpnet.runs.files import write_new, write_text
+        from bpnet.workflows.editor_schema import LINE, write_schema
         from bpnet.workflows.init import check_input, default_name, draft
         from bpnet.workflows.list_columns import list_columns
 
@@ -117,9 +119,11 @@ def init(
             return
         try:
             # another process may have made the file meanwhile
-            (write_text if force else write_new)(Path(name), config_text(first, name))
+            text = f"{LINE}\n{config_text(first, name)}"
+            (write_text if force else write_new)(Path(name), text)
         except FileExistsError:
             raise exists_already(name) from None
+        write_schema(folder)
         if as_json:
             console.print_json({"config": name, **dataclasses.asdict(first)})
         else:

@@ -5,6 +5,7 @@ text that reads as a number; and in a member, or in a file that extends another,
 needed. What only a table or two keys together decide is left to `bpnet check`.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
@@ -23,6 +24,7 @@ Schema = dict[str, Any]
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 """The draft that all editors know."""
+TITLE = "bpnet config"
 
 _SCALARS = ["string", "number", "boolean", "null"]
 """Types that a text may have: a column may be named 2, true or null."""
@@ -42,7 +44,7 @@ def config_schema() -> Schema:
     part = replace(whole, partial=True)
     return {
         "$schema": DRAFT,
-        "title": "bpnet config",
+        "title": TITLE,
         "description": summary(Config),
         "type": "object",
         "if": {"required": ["extends"]},
@@ -207,6 +209,7 @@ def _constraints(annotations: Sequence[Any]) -> dict[str, Any]:
     return {name: getattr(one, name) for one in constraints for name in names if hasattr(one, name)}
 
 
+@functools.cache
 def _description(key: Place) -> str:
     """Return the docstring of a key, then its type, bounds and default, and its example."""
     facts = [type_words(key.hint), bounds_words(bounds_in(key.field.metadata))]

@@ -13,7 +13,7 @@ EXAMPLES = """\
 bpnet trace configs/tutorials/sigmoid-2-2-1.yaml
 bpnet trace configs/iris.yaml --row 51 --digits 4
 bpnet trace runs/iris-001 --row 1,51,101 --steps 2 --markdown
-bpnet trace runs/iris-001 --epoch 100 --json
+bpnet trace runs/iris-001 --epoch 100 --step 2
 bpnet trace configs/iris.yaml --latex > handout.tex
 bpnet trace configs/iris.yaml --bug double-derivative
 """
@@ -31,9 +31,11 @@ def trace(
     steps: Steps = 1,
     epoch: Annotated[
         int | None,
-        typer.Option(
-            metavar="E", min=1, help="Trace the first step of a run's epoch E, as it was taken."
-        ),
+        typer.Option(metavar="E", min=1, help="Trace a step of a run's epoch E, as it was taken."),
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(metavar="S", min=1, help="Take step S of that epoch; by default the first."),
     ] = None,
     digits: Annotated[
         int, typer.Option(metavar="D", min=1, max=17, help="Show D significant digits.")
@@ -67,7 +69,10 @@ def trace(
         from bpnet.messages import shell_path
         from bpnet.reports.bug import bug_lines
         from bpnet.reports.outline import as_markdown, as_text
-        from bpnet.reports.trace import latex_document, trace_data, trace_lines, words_lines
+        from bpnet.reports.trace import trace_lines
+        from bpnet.reports.trace_data import trace_data
+        from bpnet.reports.trace_latex import latex_document
+        from bpnet.reports.trace_words import words_lines
         from bpnet.workflows.trace import trace_rows
 
         formats = {
@@ -94,7 +99,7 @@ def trace(
                 f"bpnet train {shell_path(subject)}"
             )
         opened = subject if is_run else read_config(subject, settings or [])
-        traced = trace_rows(opened, row, steps, bug=bug, epoch=epoch)
+        traced = trace_rows(opened, row, steps, bug=bug, epoch=epoch, step=step)
         for warning in traced.warnings:
             console.print_warning(warning)
         if as_json:

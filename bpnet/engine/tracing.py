@@ -26,16 +26,21 @@ from bpnet.engine.step_trace import LayerTrace, Relaxation, StepTrace, Trial
 
 @dataclass(frozen=True)
 class Position:
-    """A place in a training: epochs that are done, and the length of an epoch in steps.
-
-    `reduction` is the factor to which a schedule that waits for a plateau has come.
-    """
+    """A place in a training, of which some epochs are done, and some steps of the next one."""
 
     epochs_done: int = 0
     steps_per_epoch: int = 1
     reduction: float = 1.0
+    """The factor to which a schedule that waits for a plateau has come."""
     memory: Memory | None = None
-    """What the optimizer keeps of the steps before; None for one that starts fresh."""
+    """What is kept of the steps before; None for an optimizer that starts fresh."""
+    steps_done: int = 0
+    """Steps of the epoch that are done."""
+
+    @property
+    def step(self) -> int:
+        """The number of steps before it, in all epochs."""
+        return self.epochs_done * self.steps_per_epoch + self.steps_done
 
 
 def trace(
@@ -127,16 +132,12 @@ class _Tracer:
     def step(self, step: int) -> StepTrace:
         """Take one step, counted from 0."""
         network, objective, position = self._network, self._objective, self._position
-        epochs, within = divmod(step, position.steps_per_epoch)
-        epoch = position.epochs_done + epochs + 1
+        epochs, within = divmod(position.step + step, position.steps_per_epoch)
+        epoch = epochs + 1
         searches = self._training.optimizer.searches
-        if within == 0:
-            network.begin_epoch(epoch)
-            if searches:
-                self._state.generators = [
-                    generator(seed, Purpose.PERTURBATION, epoch) for seed in network.seeds
-                ]
-        place = self._place(step), position.steps_per_epoch, self._training.epochs
+        if within == 0 or step == 0:
+            self._begin_epoch(epoch, within)
+        place = position.step + step, position.steps_per_epoch, self._training.epochs
         network.progress.move(*place)
         statistics_before = self._by_layer(network.statistics)
         with network.rehearsed():
@@ -229,6 +230,20 @@ class _Tracer:
             hard_targets=np.array(self._rows.y),
             trial=trial,
         )
+
+    def _begin_epoch(self, epoch: int, within: int) -> None:
+        """Renew what draws, and let it go on from where it is after some steps of the epoch."""
+        network, position = self._network, self._position
+        network.begin_epoch(epoch)
+        if self._training.optimizer.searches:
+            self._state.generators = [
+                generator(seed, Purpose.PERTURBATION, epoch) for seed in network.seeds
+            ]
+        if within and position.memory is not None:
+            generators = [*self._state.generators, *network.generators]
+            draws = [*position.memory.search_draws, *position.memory.layer_draws]
+            for one, state in zip(generators, draws, strict=True):
+                one.bit_generator.state = state
 
     def _search(self, rate: float, loss: float) -> tuple[Trial, list[dict[str, Array]], _Forward]:
         """Let the optimizer try other parameters; return the trial, those, and their pass."""
@@ -323,13 +338,9 @@ class _Tracer:
         """Return the learning rate of the step."""
         training, position = self._training, self._position
         factor = training.schedule.factor(
-            self._place(step), position.steps_per_epoch, training.epochs
+            position.step + step, position.steps_per_epoch, training.epochs
         )
         return training.learning_rate * factor * position.reduction
-
-    def _place(self, step: int) -> int:
-        """Return the step's place in the whole training."""
-        return self._position.epochs_done * self._position.steps_per_epoch + step
 
 
 def _slopes(bound: object) -> Array | None:

@@ -1,17 +1,83 @@
-"""The traced rows of a table: their cells, targets and weights, each with its equation."""
+"""The traced rows of a table: which they are, and their cells, targets and weights."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.reading import Table
 from bpnet.data.targets import Classes
+from bpnet.engine.loop.batches import Rows
+from bpnet.errors import UsageError
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.tracing.cells import Cell, encoded_cells
 from bpnet.tracing.expressions import Constant, Expression, Quantity, Symbol, over, times
 from bpnet.tracing.rows import RowWeight, TracedRow
+
+MOST_ROWS = 16
+"""Rows that `--row` names at most."""
+
+
+def row_numbers(wanted: str | None, prepared: EncodedDataset) -> list[int]:
+    """Return the row numbers, counted from 1, that `--row` asks for; raise UsageError."""
+    train = [int(row) + 1 for row in prepared.parts["train"]]
+    total = prepared.split.rows
+    if wanted is None:
+        return train[:1]
+    if wanted == "all":
+        numbers = train
+    else:
+        parts = [part.strip() for part in wanted.split(",")]
+        if not all(part.isdecimal() and len(part) < 16 for part in parts):
+            shown = wanted if len(wanted) < 40 else wanted[:39] + "…"
+            raise UsageError(
+                f"--row {shown}: must be a row number of 1 to {total}, several with commas, or all"
+            )
+        numbers = [int(part) for part in parts]
+        outside = [number for number in numbers if not 1 <= number <= total]
+        if outside:
+            raise UsageError(
+                f"--row {wanted}: there is no row {outside[0]}; the table has rows 1 to {total}"
+            )
+        if len(set(numbers)) < len(numbers):
+            raise UsageError(f"--row {wanted}: names a row twice; name each once")
+    dropped = [number for number in numbers if prepared.split.part_numbers[number - 1] < 0]
+    if dropped:
+        raise UsageError(
+            f"--row {wanted}: row {dropped[0]} has no target and is dropped; name another row"
+        )
+    if len(numbers) > MOST_ROWS:
+        raise UsageError(
+            f"--row {wanted}: {len(numbers)} rows are too many to follow number by number; "
+            f"name at most {MOST_ROWS}"
+        )
+    return numbers
+
+
+def encoded_rows(prepared: EncodedDataset, numbers: list[int]) -> Rows:
+    """Return the encoded rows with these numbers, from whichever part of the split."""
+    picked = []
+    for number in numbers:
+        for part, indices in prepared.parts.items():
+            # the row's place in the part, or where it would be
+            position = int(np.searchsorted(indices, number - 1))
+            if position < len(indices) and indices[position] == number - 1:
+                picked.append(prepared.rows[part].picked(np.array([position])))
+    weights = [rows.weights for rows in picked if rows.weights is not None]
+    return Rows(
+        np.concatenate([rows.x for rows in picked]),
+        np.concatenate([rows.y for rows in picked]),
+        np.concatenate(weights) if weights else None,
+    )
+
+
+def notes_on_held_out(prepared: EncodedDataset, numbers: Sequence[int]) -> Iterator[str]:
+    """Yield which rows are not training rows."""
+    held_out = [number for number in numbers if number - 1 not in prepared.parts["train"]]
+    if held_out:
+        rows = ("row " if len(held_out) == 1 else "rows ") + ", ".join(map(str, held_out))
+        yield f"held out from training, but traced as if used for it: {rows}"
 
 
 def read_rows(prepared: EncodedDataset, numbers: Sequence[int]) -> list[TracedRow]:

@@ -1,6 +1,7 @@
 """Steps: one epoch's batches, each taken forward, backward and into a step of the optimizer."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar
@@ -107,10 +108,14 @@ class Steps(Stateful):
         """Mask (R,) of the replicas whose last epoch had only finite numbers."""
 
     def memory(self, replica: int) -> Memory:
-        """Return what the optimizer keeps of a replica: see `ReplicaOptimizer.memory`."""
+        """Return what is kept of a replica's steps: see `ReplicaOptimizer.memory`."""
+        replicas = len(self._squares)
         for optimizer in self._optimizers:
-            if replica in range(*optimizer.replicas.indices(len(self._squares))):
-                return optimizer.memory(replica)
+            if replica in range(*optimizer.replicas.indices(replicas)):
+                # layer by layer, of which each has a generator for each replica
+                generators = self._network.generators[replica::replicas]
+                draws = [one.bit_generator.state for one in generators]
+                return replace(optimizer.memory(replica), layer_draws=draws)
         raise IndexError(f"there is no replica {replica}")
 
     def adopt(self, other: "Steps", replicas: Sequence[int]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Memory:
-    """What an optimizer keeps of one replica's earlier steps."""
+    """What a training keeps of one replica's earlier steps, beside its parameters."""
 
     slots: Mapping[str, Array]
     """The rule's own arrays (P,) by name."""
@@ -43,6 +43,10 @@ class Memory:
     momentum_product: float
     reduction: float = 1.0
     """The factor of the learning rate to which a schedule, or a divergence, has reduced it."""
+    search_draws: Sequence[Mapping[str, Any]] = ()
+    """The state of the search's generator, if it is one, which each epoch renews."""
+    layer_draws: Sequence[Mapping[str, Any]] = ()
+    """The states of the layers' generators, which each epoch renews."""
 
 
 class Factors:
@@ -145,7 +149,8 @@ class State(Stateful):
     def memory(self, row: int, reduction: float = 1.0) -> Memory:
         """Return a copy of what is kept of a row of theta."""
         slots = {name: slot[row].copy() for name, slot in self.slots.items()}
-        return Memory(slots, self.count, self.momentum_product, reduction)
+        draws = [one.bit_generator.state for one in self.generators[row : row + 1]]
+        return Memory(slots, self.count, self.momentum_product, reduction, draws)
 
     def remember(self, row: int, memory: Memory) -> None:
         """Go on with what was kept of a row."""

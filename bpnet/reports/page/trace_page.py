@@ -13,7 +13,8 @@ from bpnet.errors import UsageError
 from bpnet.figures.vega import short_names
 from bpnet.reports.notation import Notation
 from bpnet.reports.page.template import environment, markup, packed, part, policy
-from bpnet.reports.trace import equation_line, prefixed_entries, trace_data
+from bpnet.reports.trace import equation_line, prefixed_entries
+from bpnet.reports.trace_data import trace_data
 from bpnet.tracing.rows import output_names
 from bpnet.tracing.structure import Remark, Section
 from bpnet.workflows.trace import Trace

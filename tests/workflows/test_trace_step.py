@@ -1,4 +1,4 @@
-"""trace RUN --epoch E: the step is the training's own, from its weights to its new weights."""
+"""trace RUN --epoch E --step S: the step is the training's own, from its weights to new ones."""
 
 import numpy as np
 import pytest
@@ -51,16 +51,17 @@ class Reached(BaseException):
     """The step whose parameters are compared."""
 
 
-def around_first_step(table, settings, epoch):
-    """Return theta of the first replica before and after the first step of an epoch."""
+def around_step(table, settings, epoch, step):
+    """Return theta of the first replica before and after a step of an epoch."""
     prepared = prepare(read_config(table / "c.yaml", settings))
     network = build_model(prepared).network
-    seen = []
+    seen = [network.theta[0].copy()]  # before the epoch, and after each of its steps
 
     def after_step():
         if fitting.epoch == epoch - 1:
             seen.append(network.theta[0].copy())
-            raise Reached
+            if len(seen) > step:
+                raise Reached
 
     fitting = fit(
         prepared.config.training,
@@ -70,15 +71,14 @@ def around_first_step(table, settings, epoch):
         keep_before=True,
         after_step=after_step,
     )
-    before = network.theta[0].copy()
     try:
         for record in fitting:
-            if record.epoch == epoch:  # a single step
-                return before, network.theta[0].copy()
-            before = network.theta[0].copy()
+            if record.epoch == epoch:
+                break
+            seen = [network.theta[0].copy()]
     except Reached:
-        pass
-    return before, seen[0]
+        return seen[step - 1], seen[step]
+    return seen[step - 1], network.theta[0].copy()  # the epoch's last step
 
 
 def traced_theta(trace, moment):
@@ -89,12 +89,17 @@ def traced_theta(trace, moment):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("epoch", [1, 2, 6])
-def test_the_step_is_that_of_the_training(table, name, epoch):
-    run = begin(table, f"{name}-{epoch}", *CASES[name])
-    traced = trace_rows(run, None, 1, epoch=epoch)
-    before, after = around_first_step(table, CASES[name], epoch)
-    assert traced.steps[0].epoch == epoch
+def test_the_step_is_that_of_the_training(table, name):
+    run = begin(table, name, *CASES[name])
+    last = {"full": 1, "spread": 3}.get(name, 4)
+    for epoch, step in ((1, None), (2, last), (6, min(2, last))):
+        compare(table, run, name, epoch, step)
+
+
+def compare(table, run, name, epoch, step):
+    traced = trace_rows(run, None, 1, epoch=epoch, step=step)
+    before, after = around_step(table, CASES[name], epoch, step or 1)
+    assert (traced.steps[0].epoch, traced.steps[0].number) == (epoch, step or 1)
     np.testing.assert_allclose(traced_theta(traced, "before"), before, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(traced_theta(traced, "after"), after, rtol=1e-9, atol=1e-12)
     if name != "perturbation":  # which keeps what it has in most trials
@@ -150,9 +155,32 @@ def test_steps_that_cannot_be_traced(table, settings, epoch, message):
         trace_rows(run, None, 1, epoch=epoch)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words", "message"),
+    [
+        ([], {"epoch": 2, "step": 5}, "--step 5: an epoch of this training has 4 steps; name one"),
+        (["training.batch_size=full"], {"epoch": 2, "step": 2}, "has 1 step; leave --step out"),
+        ([], {"step": 2}, "name the epoch: --epoch 1 --step 2"),
+    ],
+)
+def test_steps_that_are_not_there(table, settings, words, message):
+    run = begin(table, "absent", *settings)
+    with pytest.raises(UsageError, match=message):
+        trace_rows(run, None, 1, **words)
+
+
+def test_the_steps_of_an_epoch_take_each_row_once(table):
+    run = begin(table, "walk")
+    rows = [
+        row for step in range(1, 5) for row in trace_rows(run, None, 1, epoch=2, step=step).rows
+    ]
+    prepared = prepare(read_config(table / "c.yaml"))
+    assert sorted(rows) == [int(row) + 1 for row in prepared.parts["train"]]
+
+
 def test_several_steps_need_the_same_rows(table):
     run = begin(table, "steps")
-    with pytest.raises(UsageError, match="each step of the epoch has other rows"):
+    with pytest.raises(UsageError, match=r"each step of the epoch has other rows.*--step 2"):
         trace_rows(run, None, 2, epoch=2)
     assert len(trace_rows(run, "1,2", 2, epoch=2).steps) == 2
 
@@ -161,7 +189,7 @@ def test_on_the_command_line(table):
     begin(table, "words")
     said = bpnet("trace", table / "runs" / "words-001", "--epoch", "2", "--digits", "4")
     assert (said.code, said.err) == (0, "")
-    assert "the first step of epoch 2, as the training took it" in " ".join(said.out.split())
+    assert "step 1 of epoch 2, as the training took it" in " ".join(said.out.split())
     refused = bpnet("trace", table / "c.yaml", "--epoch", "2")
     assert refused.code == 2
     assert "bpnet train" in refused.err

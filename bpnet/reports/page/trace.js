@@ -163,7 +163,10 @@
     find("symbol").textContent = number.symbol;
     find("symbols").textContent = number.symbols === null ? "" : ` = ${number.symbols}`;
     find("numbers").textContent = number.numbers === null ? "" : `= ${rounded(number.numbers)}`;
-    find("value").textContent = String(number.value);
+    const full = String(number.value);
+    find("value").textContent = shown(number.value);
+    find("full").textContent = full === shown(number.value) ? "" : `in full ${full}`;
+    find("full").dataset.value = full;
     numbers.forEach(({ button }, k) => {
       if (k === state.place) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");

@@ -59,20 +59,22 @@ def quiz(
             )
         notation, score = Notation(digits), Score()
         console.print_result(f"{len(asked)} numbers are asked. Type {HELP}.")
-        for line in quiz_script(traced, asked, notation):
-            if not isinstance(line, Question):
-                break_before = "\n" if isinstance(line, Heading) else ""
-                text = as_text(iter([line])).removesuffix("\n")
-                console.print_result(f"{break_before}{text}", verbatim=True)
-            elif not _ask(line, notation, score):
-                break
-        console.print_result(f"\n{score_line(score, len(asked))}")
+        try:
+            for line in quiz_script(traced, asked, notation):
+                if not isinstance(line, Question):
+                    break_before = "\n" if isinstance(line, Heading) else ""
+                    text = as_text(iter([line])).removesuffix("\n")
+                    console.print_result(f"{break_before}{text}", verbatim=True)
+                elif not _ask(line, notation, score):
+                    break
+        finally:  # an interruption shows the score, too
+            console.print_result(f"\n{score_line(score, len(asked))}")
 
 
 def _ask(question: "Question", notation: "Notation", score: "Score") -> bool:
     """Ask until a number is right or told; return False if the player ends the quiz."""
     from bpnet.cli import console
-    from bpnet.reports.quiz import HELP
+    from bpnet.messages import on_one_line
     from bpnet.workflows.quiz import TRIES, Judgment, judge
 
     console.print_result(f"  {question.line(notation)}")
@@ -91,7 +93,8 @@ def _ask(question: "Question", notation: "Notation", score: "Score") -> bool:
         try:
             number = float(answer.replace(",", "."))
         except ValueError:
-            console.print_result(f"    {answer} is not a number; type {HELP}")
+            said = f"{on_one_line(answer)[:20]} is not a number; " if answer else ""
+            console.print_result(f"    {said}? shows the formula, = its numbers, s skips, q ends")
             continue
         tries += 1
         judgment = judge(number, question.number.value)
@@ -99,5 +102,7 @@ def _ask(question: "Question", notation: "Notation", score: "Score") -> bool:
         if not right and tries < TRIES:
             console.print_result(f"    {judgment.value}; try again, or type ? for the formula")
     score.count(tries=tries, hinted=hinted, right=right)
-    console.print_result(f"  {'right: ' if right else ''}{question.solution(notation).strip()}")
+    console.print_result(
+        f"  {'right' if right else 'answer'}: {question.solution(notation).strip()}"
+    )
     return True

@@ -61,11 +61,13 @@ class Notation:
 
     def symbol(self, symbol: Symbol) -> str:
         """Return a symbol with its layer and indices."""
-        base = shortened_name(symbol.base) if symbol.is_name else symbol.base
+        base = self.base(symbol)
         layer = "" if symbol.layer is None else f"⁽{symbol.layer}⁾".translate(_SUPERSCRIPTS)
         index = ",".join(map(str, symbol.index))
         if symbol.row is not None:
             index += f";{symbol.row}"
+        if index and " " in base and not symbol.is_name:  # a difference, such as t - y
+            base = f"({base})"
         return f"{base}{layer}" + (f"[{index}]" if index else "")
 
     def base(self, symbol: Symbol) -> str:

@@ -84,8 +84,9 @@ def test_the_end_of_the_input_ends_the_quiz() -> None:
 
 
 def test_a_skipped_question_is_told() -> None:
-    said = play("s", "q")
-    assert "z = 0.2·0.35 + 0.2·0.7 = 0.21" in said.out
+    said = play("", "s", "q")
+    assert "  > " + "    ? shows the formula, = its numbers, s skips, q ends\n" in said.out
+    assert "answer: unit 1: z = 0.2·0.35 + 0.2·0.7 = 0.21" in said.out
     assert "0 of 1 point: 0 right at once" in said.out
 
 

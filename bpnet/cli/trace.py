@@ -17,6 +17,8 @@ bpnet trace runs/iris-001 --epoch 100 --step 2
 bpnet trace configs/iris.yaml --latex > handout.tex
 bpnet trace configs/iris.yaml --bug double-derivative
 """
+WITHOUT_BUGS = ("--html", "--latex", "--words")
+"""Formats that show the right steps only."""
 
 
 def trace(
@@ -85,8 +87,8 @@ def trace(
         chosen = [f"--{name}" for name, wanted in formats.items() if wanted]
         if len(chosen) > 1 and set(chosen) != {"--markdown", "--words"}:
             raise UsageError(f"{' and '.join(chosen)} cannot be combined; give one of them")
-        if bug is not None and (latex or words):
-            raise UsageError(f"--bug and {chosen[0]} cannot be combined; leave one of them out")
+        if bug is not None and (others := [one for one in chosen if one in WITHOUT_BUGS]):
+            raise UsageError(f"--bug and {others[0]} cannot be combined; leave one of them out")
         is_run = is_dir(subject) or not (is_file(subject) or subject.suffix in {".yaml", ".yml"})
         if is_run and settings:
             raise UsageError(

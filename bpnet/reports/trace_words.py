@@ -41,7 +41,9 @@ def sentence(number: Number, notation: Words, meaning: str | None) -> str:
     """Return a number as a sentence, with what it means where that is given."""
     label = one_line(number.label.removesuffix(" ->"))
     place = f"{label}: the" if label else "The"
-    named = f"{place} {number.name}" if not number.name.startswith("input ") else f"{place} input"
+    # the label has the name of an input, or of a target in a row
+    name = number.name.split()[0] if number.name.startswith(("input ", "target ")) else number.name
+    named = f"{place} {name}"
     explained = f" ({meaning})" if meaning else ""
     value = notation.number(number.value)
     numbers = value if number.equation is None else notation.numbers(number.equation)

@@ -1,7 +1,7 @@
 """From the numbers of a trace to its explanation: each of them with its equation."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from bpnet.engine.losses import AnyLoss
 from bpnet.engine.network import Network
 from bpnet.engine.step_trace import LayerTrace, StepTrace
 from bpnet.tracing.equilibrium import EquilibriumEquations
-from bpnet.tracing.expressions import Expression, Quantity, Symbol
+from bpnet.tracing.expressions import Expression, Quantity, Symbol, primed
 from bpnet.tracing.layer_kinds import (
     DenseEquations,
     DropoutEquations,
@@ -176,6 +176,8 @@ class _Step:
 
     def _layer_section(self, k: int, passed: LayerPass) -> Section:
         entries = list(self._layers[k].forward(passed))
+        if passed.phase == "after":
+            entries = [entry if isinstance(entry, Remark) else _primed(entry) for entry in entries]
         return Section(passed.phase, layer_title(k, self._step.layers[k]), 3, entries, k + 1)
 
     def _backward(self) -> Iterator[Section]:
@@ -275,6 +277,12 @@ class _Step:
             yield Section(
                 "after", "Verdict", 3, [Remark(f"the change is {verdict}"), *self._update.verdict()]
             )
+
+
+def _primed(number: Number) -> Number:
+    """Return a number of a layer as that after the step, made of such numbers."""
+    equation = None if number.equation is None else primed(number.equation)
+    return replace(number, symbol=number.symbol.primed, equation=equation)
 
 
 def _kind(layer: LayerTrace) -> type:

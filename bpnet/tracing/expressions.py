@@ -5,9 +5,10 @@ symbols or with numbers, in text, LaTeX or words, is decided by a notation.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Any
 
 MAX_TERMS = 8
 """The number of terms of a sum that are written out."""
@@ -24,6 +25,11 @@ class Symbol:
     """The number of the table's row, in sums over rows."""
     is_name: bool = False
     """True if the base is a column's name, rather than a sign of mathematics."""
+
+    @property
+    def primed(self) -> "Symbol":
+        """The symbol of the same after the step."""
+        return replace(self, base=f"{self.base}'")
 
 
 class Expression:
@@ -195,6 +201,29 @@ FUNCTIONS: Mapping[str, Callable[..., float]] = {
     "Φ⁻¹": lambda share: NormalDist().inv_cdf(share),
 }
 """The functions that an equation may have, by the names that text writes."""
+
+
+def parts(expression: Expression) -> Iterator[Expression]:
+    """Yield the expressions of which another is directly made."""
+    for value in vars(expression).values():
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Expression):
+                yield part
+
+
+def primed(expression: Expression) -> Expression:
+    """Return an expression in which every quantity of a layer is the one after the step, as w'."""
+    if isinstance(expression, Quantity):
+        symbol = expression.symbol
+        return expression if symbol.layer is None else replace(expression, symbol=symbol.primed)
+    changed: dict[str, Any] = {}
+    for name, value in vars(expression).items():
+        if isinstance(value, tuple):
+            changed[name] = tuple(map(primed, value))
+        elif isinstance(value, Expression):
+            changed[name] = primed(value)
+    return replace(expression, **changed) if changed else expression  # type: ignore[type-var]
+
 
 ZERO, HALF, ONE, TWO = Constant(0.0), Constant(0.5), Constant(1.0), Constant(2.0)
 PI = Constant(math.pi, "π")

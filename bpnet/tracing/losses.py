@@ -190,14 +190,14 @@ class LossEquations:
         """Yield the probability, where the scores are logits, else the score as it is."""
         if not self._logits:
             return
-        link = self._loss.link
-        zs = [self._of("z", scores[row, j], j) for j in range(self._width)]
+        link, prime = self._loss.link, _prime(phase)
+        zs = [self._of("z" + prime, scores[row, j], j) for j in range(self._width)]
         equation: Expression = zs[unit]
         if isinstance(link, Softmax):
             equation = softmax(zs, unit)
         elif isinstance(link, Sigmoid):
             equation = call("sigmoid", zs[unit])
-        symbol = Symbol("p", (unit + 1,))
+        symbol = Symbol("p" + prime, (unit + 1,))
         yield self._number(
             "probability", symbol, equation, predictions[row, unit], phase, row, unit
         )
@@ -206,9 +206,10 @@ class LossEquations:
         """Yield the error t - y of a number."""
         if self._logits:
             return
-        y = self._of("y", predictions[row, unit], unit)
+        prime = _prime(phase)
+        y = self._of("y" + prime, predictions[row, unit], unit)
         equation = minus(self._t(row, unit), y)
-        symbol = Symbol("t - y", (unit + 1,))
+        symbol = Symbol("t - y" + prime, (unit + 1,))
         yield self._number("error", symbol, equation, equation.value, phase, row, unit)
 
     # the loss
@@ -217,10 +218,10 @@ class LossEquations:
         self, scores: Array, predictions: Array, loss: float, phase: Phase
     ) -> Iterator[Entry]:
         """Yield each row's loss, the penalty, and the whole."""
-        prime = "'" if phase == "after" else ""
+        prime = _prime(phase)
         rows: list[Expression] = []
         for row in range(len(self._rows)):
-            equation = self._row_loss(scores, predictions, row)
+            equation = self._row_loss(scores, predictions, row, prime)
             several = len(self._rows) > 1
             symbol = Symbol("l" + prime, row=self._rows[row] if several else None)
             value = equation.value
@@ -229,17 +230,21 @@ class LossEquations:
         share = Constant(float(len(rows))) if self._loss.rows == "mean" else ONE
         parts = [over(total(rows), share)]
         if self._training.l1 or self._training.l2:
-            penalty = self._penalty(1 if phase == "after" else 0)
-            symbol = Symbol("penalty")
+            penalty = self._penalty(phase)
+            symbol = Symbol("penalty" + prime)
             yield self._number("penalty", symbol, penalty, penalty.value, phase)
             parts.append(Quantity(symbol, penalty.value))
         yield self._number("loss", Symbol("L" + prime), plus(*parts), loss, phase)
 
-    def _penalty(self, which: int) -> Expression:
+    def _penalty(self, phase: Phase) -> Expression:
         """Return l1 Σ |w| + l2/2 Σ w² over all weights, before or after the step."""
         l1, l2, terms = self._training.l1, self._training.l2, list[Expression]()
+        which = 1 if phase == "after" else 0
         weights = [
-            Quantity(Symbol(sign, tuple(int(i) + 1 for i in index)), float(both[which][index]))
+            Quantity(
+                Symbol(sign + _prime(phase), tuple(int(i) + 1 for i in index)),
+                float(both[which][index]),
+            )
             for sign, *both in self._weights
             for index in np.ndindex(both[0].shape)
         ]
@@ -250,11 +255,11 @@ class LossEquations:
             terms.append(times(over(Constant(l2), TWO), squares))
         return plus(*terms)
 
-    def _row_loss(self, scores: Array, predictions: Array, row: int) -> Expression:
+    def _row_loss(self, scores: Array, predictions: Array, row: int, prime: str) -> Expression:
         """Return the loss of a row, without its weight."""
         loss, width = self._loss, range(self._width)
         ts = [self._t(row, unit) for unit in width]
-        ys = [self._of(self._score, scores[row, unit], unit) for unit in width]
+        ys = [self._of(self._score + prime, scores[row, unit], unit) for unit in width]
         if isinstance(loss, BinaryCrossEntropy):
             return total(
                 [
@@ -263,7 +268,7 @@ class LossEquations:
                 ]
             )
         if isinstance(loss, CrossEntropy):
-            ps = [self._of("p", predictions[row, unit], unit) for unit in width]
+            ps = [self._of("p" + prime, predictions[row, unit], unit) for unit in width]
             if all(p.value > 0 or t.value == 0 for p, t in zip(ps, ts, strict=True)):
                 present = [(p, t) for p, t in zip(ps, ts, strict=True) if t.value]
                 return Negative(total([times(t, call("log", p)) for p, t in present]))
@@ -346,6 +351,11 @@ class LossEquations:
         value = step.score_gradients[row, unit]
         name = "gradient of the loss"
         return self._number(name, symbol, equation, value, "loss", row, unit)
+
+
+def _prime(phase: Phase) -> str:
+    """Return the sign of what is computed after the step."""
+    return "'" if phase == "after" else ""
 
 
 def _plain(base: str, value: float) -> Quantity:

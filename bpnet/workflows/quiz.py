@@ -1,11 +1,10 @@
 """A quiz on a training step: which of its numbers are asked, and whether an answer is right."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
 
-from bpnet.tracing.expressions import Constant, Expression, Negative, Product, Quantity, Rest, Sum
+from bpnet.tracing.expressions import Constant, Expression, Quantity, Rest, Sum, parts
 from bpnet.tracing.structure import Explanation, Number
 
 MOST_TERMS = 6
@@ -76,22 +75,13 @@ def _can_be_asked(number: Number) -> bool:
     """Return whether a number takes a computation that can be done by hand."""
     if number.equation is None or isinstance(number.equation, Quantity | Constant):
         return False
-    return all(
-        not isinstance(part, Rest) and not (isinstance(part, Sum) and len(part.terms) > MOST_TERMS)
-        for part in _parts(number.equation)
-    )
+    return _is_short(number.equation)
 
 
-def _parts(expression: Expression) -> Iterator[Expression]:
-    """Yield an expression, and the terms and factors within."""
-    yield expression
-    within: Sequence[Expression] = ()
-    match expression:
-        case Sum(terms):
-            within = terms
-        case Product(factors):
-            within = factors
-        case Negative(of):
-            within = (of,)
-    for part in within:
-        yield from _parts(part)
+def _is_short(expression: Expression) -> bool:
+    """Return whether no sum in an expression has many terms, or leaves out some."""
+    if isinstance(expression, Rest):
+        return False
+    if isinstance(expression, Sum) and len(expression.terms) > MOST_TERMS:
+        return False
+    return all(map(_is_short, parts(expression)))

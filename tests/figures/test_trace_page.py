@@ -95,10 +95,17 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert HOSTILE[0].replace("<", "&lt;").replace(">", "&gt;") in page
 
 
-def test_html_and_json_cannot_be_combined() -> None:
-    said = bpnet("trace", TUTORIALS / "iris-4-5-3.yaml", "--html", "--json")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--html", "--json"), "--html and --json cannot be combined"),
+        (("--html", "--bug", "double-derivative"), "--bug and --html cannot be combined"),
+    ],
+)
+def test_what_cannot_be_combined(words: tuple[str, ...], message: str) -> None:
+    said = bpnet("trace", TUTORIALS / "iris-4-5-3.yaml", *words)
     assert (said.code, said.out) == (2, "")
-    assert "--html and --json cannot be combined" in said.err
+    assert message in said.err
 
 
 def test_a_page_that_would_be_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

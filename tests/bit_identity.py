@@ -201,8 +201,11 @@ def bpnet(
 
 
 def comparable(file: Path) -> bytes | None:
-    """Return a file's bytes without clock times and versions; None if it holds little else."""
-    if file.name in ("run.json", "README.md"):
+    """Return a file's bytes without clock times and versions; None if it holds little else.
+
+    A checkpoint holds clock times among the states that the weights and logs follow from.
+    """
+    if file.name in ("run.json", "README.md") or file.parent.name == "checkpoints":
         return None
     content = file.read_bytes()
     if file.suffix == ".csv":

@@ -58,8 +58,9 @@ class Terminal:
 
     def ended(self) -> int:
         """Read to the end, and return the exit code."""
+        end = time.monotonic() + PATIENCE
         while self._read():
-            pass
+            assert time.monotonic() < end, self.lines
         return self.process.wait(PATIENCE)
 
     def _read(self) -> bool:

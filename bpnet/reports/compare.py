@@ -163,7 +163,11 @@ def _difference_cells(metric: PairedMetric | None, *, bounded: bool) -> list[str
 def _verdict(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
     """Yield what the marks mean, or why there are none."""
     if not result.paired:
-        yield "No two of these runs have predicted the same rows, so that no difference is judged."
+        yield (
+            "No two of these runs have predicted the same rows, so that no difference is judged: "
+            "runs of the same table do, if they are split alike (dataset.split.seed is the seed, "
+            "unless it is set)."
+        )
         return
     rows = counted(result.rows, "row")
     if result.rows < FEWEST_ROWS:

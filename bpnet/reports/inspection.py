@@ -110,10 +110,11 @@ def _shown(
     hidden: list[ShuffledColumns] = []
     for each in importance.ranked:
         inner = [one for one in importance.columns if one.columns[0] in each.columns]
-        if len(lines) >= MOST_LINES or (lines and len(lines) + len(inner) > MOST_LINES):
+        # below a line that is left out there is none, and a group has two of its columns
+        if hidden or len(lines) + (3 if len(inner) > 1 else 1) > MOST_LINES:
             hidden += inner
             continue
-        if len(each.columns) == 1:
+        if len(inner) == 1:
             lines.append((each.columns[0], each))
             continue
         lines.append((f"{len(inner)} columns together:", each))

@@ -148,20 +148,19 @@ def _range_text(decided: "DecidedScores") -> str:
 
 
 def _doubts(report: "ThresholdReport") -> Iterator[str]:
-    """Yield a note on thresholds that the rows cannot tell from the ones before."""
-    doubtful = [decided for decided in report.each if not decided.told_apart]
+    """Yield a note on thresholds that the rows cannot tell from ½."""
+    doubtful = [decided.name for decided in report.each if decided.doubtful]
     if not doubtful:
         return
     assert report.chosen_on is not None
     rows = f"{report.chosen_rows:,} {_PARTS[report.chosen_on]}"
-    befores = {decided.before for decided in doubtful}
-    before = f"{befores.pop():g}" if len(befores) == 1 else "the one before"
-    names = quoted_list(shortened([decided.name for decided in doubtful], 3 * NAME_WIDTH), 5)
-    more = "" if report.chosen_on == "out_of_fold" else ", or choose on more rows by training with "
-    more += set_option("folds", "5") if more else ""
+    names = quoted_list(shortened(doubtful, 3 * NAME_WIDTH), 5)
+    more = ""
+    if report.chosen_on == "validation":
+        more = f", or choose on more rows by training with {set_option('folds', '5')}"
     yield (
-        f"note: {rows} cannot tell the best threshold of {names} from {before}, which is among "
-        f"what their resamples choose: prefer {before}{more}"
+        f"note: {rows} cannot tell the best threshold of {names} from 0.5, which is among what "
+        f"their resamples choose: prefer 0.5{more}"
     )
 
 

@@ -76,9 +76,11 @@ class DecidedScores:
     decision: "Decision"
 
     @property
-    def told_apart(self) -> bool:
-        """True unless the threshold before is between the limits of what resamples choose."""
-        return self.low is None or self.high is None or not self.low <= self.before <= self.high
+    def doubtful(self) -> bool:
+        """True if it was chosen, and resamples choose ½, too."""
+        if self.low is None or self.high is None or self.threshold == 0.5:
+            return False
+        return self.low <= 0.5 <= self.high
 
 
 @dataclass(frozen=True)

@@ -169,3 +169,19 @@ def test_json_has_plain_values() -> None:
     assert data["importance"]["groups"][0]["columns"] == ("a",)
     (one,) = data["partial_dependence"]
     assert (one["values"], np.shape(one["quantiles"])) == ((1.0, 2.0, None), (3, 3, 2))
+
+
+def test_what_is_left_out_matters_less_than_what_is_shown() -> None:
+    """A group that does not fit leaves out all that follows: nothing smaller takes its place."""
+    several = [shuffled(f"g{k}", 0.01) for k in range(5)]
+    group = replace(shuffled("g0", 0.5), columns=tuple(one.columns[0] for one in several))
+    before = [shuffled(f"a{k}", 1.0 - k / 100) for k in range(10)]
+    columns = [*before, *several, shuffled("last", 0.02)]
+    text = lines(*columns, groups=(group,))
+    shown = table_of(text)
+    assert [line.split()[0] for line in shown if not line.startswith("and")] == [
+        one.columns[0] for one in before
+    ]
+    assert "and 6 columns of at most 0.0200 (all: --json)" in text
+    nine = table_of(lines(*columns[1:], groups=(group,)))
+    assert [line.split()[0] for line in nine[9:12]] == ["5", "g0", "g1"]

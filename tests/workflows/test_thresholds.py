@@ -4,6 +4,7 @@ import fcntl
 import json
 import shlex
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -219,13 +220,16 @@ def test_a_threshold_that_the_rows_cannot_tell_from_a_half_is_noted(trained, run
     report = evaluate(run, None, threshold=asked("best-matthews"), resamples=200).threshold
     (decided,) = report.each
     assert decided.low <= decided.threshold <= decided.high
-    assert decided.told_apart is not (decided.low <= 0.5 <= decided.high)
+    assert decided.doubtful is (decided.low <= 0.5 <= decided.high)
     code, output = invoked("eval", run, "--threshold", "best-matthews", "--no-baselines")
     assert code == 0
     assert "95 % of the resamples of these rows choose from" in output
-    assert ("cannot tell the best threshold of 'ill' from 0.5" in output) is not decided.told_apart
+    assert ("cannot tell the best threshold of 'ill' from 0.5" in output) is decided.doubtful
     given = evaluate(run, None, threshold=asked("0.3"), resamples=20).threshold.each[0]
-    assert (given.low, given.high, given.told_apart) == (None, None, True)
+    assert (given.low, given.high, given.doubtful) == (None, None, False)
+    assert replace(decided, low=0.4, high=0.6).doubtful
+    assert not replace(decided, low=0.4, high=0.6, threshold=0.5).doubtful
+    assert not replace(decided, low=0.3, high=0.4).doubtful
 
 
 def test_the_networks_of_an_ensemble_disagree_by_its_threshold(tmp_path):

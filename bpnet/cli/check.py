@@ -46,16 +46,16 @@ def check(
         from bpnet.config.loading import read_config
         from bpnet.messages import shell_path, shell_quoted
         from bpnet.reports.check import check_lines
-        from bpnet.workflows.check import inspect_config
+        from bpnet.workflows.check import check_dataset
 
-        inspection = inspect_config(read_config(config, settings or []))
+        found = check_dataset(read_config(config, settings or []))
         if as_json:
-            console.print_json({"config": str(config), **dataclasses.asdict(inspection)})
+            console.print_json({"config": str(config), **dataclasses.asdict(found)})
         else:
             given = "".join(f" --set {shell_quoted(setting)}" for setting in settings or [])
             command = f"bpnet train {shell_path(config)}{given}"
             lines = [
-                *check_lines(inspection, all_columns=columns is ColumnChoice.all),
+                *check_lines(found, all_columns=columns is ColumnChoice.all),
                 "",
                 f"Next: {command}",
             ]

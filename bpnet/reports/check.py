@@ -10,7 +10,7 @@ from bpnet.data.roles import GIVEN_REASON
 from bpnet.messages import counted, quoted_list, set_option
 from bpnet.reports.tables import table
 from bpnet.reports.text import MAX_WIDTH, default_layers_note, duration, rounded
-from bpnet.workflows.check import Cost, Inspection, TableFormat
+from bpnet.workflows.check import Cost, DatasetCheck, TableFormat
 
 MAX_COLUMNS = 40
 """With more columns than these, those that are used are summed up by role."""
@@ -25,21 +25,21 @@ MAX_CLASSES = 12
 """Of more classes than these, only the most common are shown."""
 
 
-def check_lines(inspection: Inspection, *, all_columns: bool = False) -> list[str]:
+def check_lines(check: DatasetCheck, *, all_columns: bool = False) -> list[str]:
     """Return the whole report: rows and task, columns, targets, warnings, notes and cost.
 
     Of more than 40 columns, those of each role are summed up, unless `all_columns` are asked for.
     """
-    summed = len(inspection.columns) > MAX_COLUMNS and not all_columns
+    summed = len(check.columns) > MAX_COLUMNS and not all_columns
     sections = [
-        _table_lines(inspection),
-        _time_lines(inspection),
-        _role_lines(inspection.columns) if summed else _columns_table(inspection.columns),
-        _input_lines(inspection.columns),
-        _target_lines(inspection),
-        [f"warning: {text}" for text in warning_lines(inspection)],
-        [f"note: {text}" for text in _notes(inspection)],
-        _cost_lines(inspection),
+        _table_lines(check),
+        _time_lines(check),
+        _role_lines(check.columns) if summed else _columns_table(check.columns),
+        _input_lines(check.columns),
+        _target_lines(check),
+        [f"warning: {text}" for text in warning_lines(check)],
+        [f"note: {text}" for text in _notes(check)],
+        _cost_lines(check),
     ]
     lines: list[str] = []
     for section in filter(None, sections):
@@ -71,55 +71,55 @@ def _columns_table(columns: Sequence[ColumnDescription]) -> list[str]:
     return table(["column", "role", "missing", "values", "becomes"], rows)
 
 
-def warning_lines(inspection: Inspection) -> list[str]:
+def warning_lines(check: DatasetCheck) -> list[str]:
     """Return the warnings of training, and the leaks and duplicates it would not notice."""
     return [
-        *inspection.warnings,
-        *map(_leak_text, inspection.leaks),
+        *check.warnings,
+        *map(_leak_text, check.leaks),
         *(
             f"the columns {quoted_list(names)} hold the same values; use one of them: "
             + " ".join(set_option("dataset.roles", "ignored", name) for name in names[1:4])
-            for names in inspection.equal_columns
+            for names in check.equal_columns
         ),
-        *_shared_rows_warnings(inspection),
-        *(str(finding) for finding in inspection.findings if finding.level == "warning"),
+        *_shared_rows_warnings(check),
+        *(str(finding) for finding in check.findings if finding.level == "warning"),
     ]
 
 
-def _table_lines(inspection: Inspection) -> list[str]:
+def _table_lines(check: DatasetCheck) -> list[str]:
     """Return the rows of each part, how the file is read, and the task with its reason."""
-    parts = ", ".join(f"{count:,} {part}" for part, count in inspection.parts.items() if count)
-    dropped = inspection.rows - sum(inspection.parts.values())
+    parts = ", ".join(f"{count:,} {part}" for part, count in check.parts.items() if count)
+    dropped = check.rows - sum(check.parts.values())
     without = (
         f"; {dropped} without a target {'is' if dropped == 1 else 'are'} dropped" if dropped else ""
     )
     return [
-        f"{inspection.table}: {counted(inspection.rows, 'row')}: {parts}{without}",
-        *_format_lines(inspection.format),
-        f"{inspection.task} of {quoted_list(inspection.targets)}: {inspection.why}",
-        *_preset_lines(inspection),
+        f"{check.table}: {counted(check.rows, 'row')}: {parts}{without}",
+        *_format_lines(check.format),
+        f"{check.task} of {quoted_list(check.targets)}: {check.why}",
+        *_preset_lines(check),
     ]
 
 
-def _preset_lines(inspection: Inspection) -> list[str]:
+def _preset_lines(check: DatasetCheck) -> list[str]:
     """Return which preset completes the config, and what it trains for this number of rows."""
-    if inspection.preset is None:
-        if not inspection.default_layers:
+    if check.preset is None:
+        if not check.default_layers:
             return []
-        return wrap(default_layers_note(inspection.networks), MAX_WIDTH)
-    why = "" if inspection.preset_given else " (the config has no other settings)"
+        return wrap(default_layers_note(check.networks), MAX_WIDTH)
+    why = "" if check.preset_given else " (the config has no other settings)"
     trains = "one network"
-    if inspection.folds:
-        kinds = counted(len(inspection.members), "kind")
-        trains = f"{kinds} of network, {inspection.folds} folds"
-    elif inspection.networks > 1:
-        trains = counted(inspection.networks, "network")
-    return [f"preset {inspection.preset}{why}: {trains}"]
+    if check.folds:
+        kinds = counted(len(check.members), "kind")
+        trains = f"{kinds} of network, {check.folds} folds"
+    elif check.networks > 1:
+        trains = counted(check.networks, "network")
+    return [f"preset {check.preset}{why}: {trains}"]
 
 
-def _time_lines(inspection: Inspection) -> list[str]:
+def _time_lines(check: DatasetCheck) -> list[str]:
     """Return the first and the last time of each part, where the rows are split by time."""
-    rows = [[part, times.first, times.last] for part, times in inspection.times.items()]
+    rows = [[part, times.first, times.last] for part, times in check.times.items()]
     return table(["rows", "from", "to"], rows) if rows else []
 
 
@@ -167,47 +167,47 @@ def _input_lines(columns: Sequence[ColumnDescription]) -> list[str]:
     return [f"inputs: {'; '.join(reasons)}"] if reasons else []
 
 
-def _target_lines(inspection: Inspection) -> list[str]:
+def _target_lines(check: DatasetCheck) -> list[str]:
     """Return the rows of each class or label, or the spread of each quantity, in each part."""
-    if inspection.spreads:
+    if check.spreads:
         rows = [
             [name, part, *map(_number_text, (s.mean, s.deviation, s.lowest, s.highest))]
-            for part, spreads in inspection.spreads.items()
+            for part, spreads in check.spreads.items()
             for name, s in spreads.items()
         ]
         return table(["target", "part", "mean", "deviation", "lowest", "highest"], rows)
-    train = inspection.counts["train"]
+    train = check.counts["train"]
     commonest = sorted(train, key=lambda name: -train[name])[:MAX_CLASSES]
     shown = [name for name in train if name in commonest]
     rows = [
         [
-            f"{name} (positive)" if name == inspection.positive else name,
+            f"{name} (positive)" if name == check.positive else name,
             *(
-                f"{counts[name]:,} ({counts[name] / inspection.parts[part]:.1%})"
-                for part, counts in inspection.counts.items()
+                f"{counts[name]:,} ({counts[name] / check.parts[part]:.1%})"
+                for part, counts in check.counts.items()
             ),
         ]
         for name in shown
     ]
     left = len(train) - len(shown)
-    noun = "class" if inspection.task == "classification" else "label"
-    lines = table([noun, *inspection.counts], rows)
+    noun = "class" if check.task == "classification" else "label"
+    lines = table([noun, *check.counts], rows)
     return [*lines, f"and {left} less common"] if left else lines
 
 
-def _cost_lines(inspection: Inspection) -> list[str]:
+def _cost_lines(check: DatasetCheck) -> list[str]:
     """Return the size of the networks, and the memory and time that training takes."""
-    cost = inspection.cost
-    outputs = counted(inspection.outputs, "output")
-    if not inspection.members:
+    cost = check.cost
+    outputs = counted(check.outputs, "output")
+    if not check.members:
         return [
-            f"network: {counted(inspection.inputs, 'input')}, {outputs}, "
-            f"{counted(inspection.parameters, 'parameter')}",
+            f"network: {counted(check.inputs, 'input')}, {outputs}, "
+            f"{counted(check.parameters, 'parameter')}",
             *_memory_lines([cost]),
             f"time:    about {duration(cost.seconds_per_epoch)} an epoch, "
             f"{duration(cost.seconds)} for {counted(cost.epochs, 'epoch')}",
         ]
-    members = inspection.members
+    members = check.members
     rows = [
         [
             member.name or "all",
@@ -222,11 +222,10 @@ def _cost_lines(inspection: Inspection) -> list[str]:
     return [
         *table(header, rows, numbers=True),
         "",
-        f"network: {inspection.networks} of {inspection.folds} folds, {outputs}; "
+        f"network: {check.networks} of {check.folds} folds, {outputs}; "
         f"{counted(parameters, 'parameter')} in all",
         *_memory_lines([member.cost for member in members]),
-        f"time:    at most about {duration(inspection.seconds)}; "
-        "early stopping usually ends it sooner",
+        f"time:    at most about {duration(check.seconds)}; early stopping usually ends it sooner",
     ]
 
 
@@ -280,12 +279,11 @@ def _leak_text(leak: Leak) -> str:
     )
 
 
-def _few_shared_rows(inspection: Inspection) -> bool:
+def _few_shared_rows(check: DatasetCheck) -> bool:
     """Return whether the rows in two parts are too few to change a metric of either."""
-    looked_at = inspection.looked_at.parts
+    looked_at = check.looked_at.parts
     return all(
-        shared.rows < SHARE_THAT_MATTERS * looked_at[shared.second]
-        for shared in inspection.shared_rows
+        shared.rows < SHARE_THAT_MATTERS * looked_at[shared.second] for shared in check.shared_rows
     )
 
 
@@ -301,36 +299,36 @@ def _shared_rows_text(shared_rows: Sequence[SharedRows]) -> str:
     return ", ".join(facts)
 
 
-def _shared_rows_warnings(inspection: Inspection) -> Iterator[str]:
+def _shared_rows_warnings(check: DatasetCheck) -> Iterator[str]:
     """Yield one warning on the rows that are in two parts, if they matter."""
-    if not _few_shared_rows(inspection):
+    if not _few_shared_rows(check):
         yield (
-            f"{_shared_rows_text(inspection.shared_rows)}, so that the metrics may be too good; "
+            f"{_shared_rows_text(check.shared_rows)}, so that the metrics may be too good; "
             "remove the duplicates from the table, or keep the rows of the same customer, place "
             "or the like in one part: --set dataset.split.group=COLUMN"
         )
 
 
-def _notes(inspection: Inspection) -> Iterator[str]:
+def _notes(check: DatasetCheck) -> Iterator[str]:
     """Yield which checks were left out, or made on a sample of the rows."""
-    looked_at = inspection.looked_at
+    looked_at = check.looked_at
     if looked_at.columns < MIN_ROWS:
         is_or_are = "is" if looked_at.columns == 1 else "are"
         yield f"{counted(looked_at.columns, 'training row')} {is_or_are} too few to look for leaks"
-    elif looked_at.columns < inspection.parts["train"]:
+    elif looked_at.columns < check.parts["train"]:
         yield (
             f"leaks and equal columns were looked for in {looked_at.columns:,} training rows, "
             "drawn at random"
         )
-    if sum(looked_at.parts.values()) < sum(inspection.parts.values()):
+    if sum(looked_at.parts.values()) < sum(check.parts.values()):
         most = max(looked_at.parts.values())
         yield f"equal rows were looked for in at most {most:,} rows of each part, drawn at random"
-    if inspection.shared_rows and _few_shared_rows(inspection):
+    if check.shared_rows and _few_shared_rows(check):
         yield (
-            f"{_shared_rows_text(inspection.shared_rows)}, too few to change the metrics much; "
+            f"{_shared_rows_text(check.shared_rows)}, too few to change the metrics much; "
             "they may be equal by chance"
         )
-    yield from (str(finding) for finding in inspection.findings if finding.level == "note")
+    yield from (str(finding) for finding in check.findings if finding.level == "note")
 
 
 def _size_text(size: int) -> str:

@@ -1,4 +1,4 @@
-"""Inspection: what training would do with a config and its table, and problems of the table."""
+"""The check of a config and its table: what training would do, and problems of the table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -106,7 +106,7 @@ class MemberCost:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class DatasetCheck:
     """All that can be known about a training before it begins."""
 
     table: str
@@ -162,7 +162,7 @@ class Inspection:
         return folds * (1 + 1 / (self.folds - 1)) if self.refit else folds
 
 
-def inspect_config(loaded: LoadedConfig) -> Inspection:
+def check_dataset(loaded: LoadedConfig) -> DatasetCheck:
     """Inspect a config and its table; nothing is written.
 
     If the encoded rows would be kept on disk, at most 50,000 rows of each part are encoded.
@@ -192,7 +192,7 @@ def inspect_config(loaded: LoadedConfig) -> Inspection:
     features = {name: cells[name] for name in fitted.encoder.features}
     counts, spreads = _balance(fitted)
     shared_rows, few_different = _shared_rows(fitted, prepared.parts, cells, looked_at)
-    return Inspection(
+    return DatasetCheck(
         table=split.table.name,
         format=_format(split.table, config),
         rows=split.rows,

@@ -19,7 +19,7 @@ from bpnet.models.ensemble import Ensemble
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.inspect_run import (
-    Asked,
+    InspectedModel,
     dependence_of,
     importance_of,
     most_important,
@@ -44,7 +44,7 @@ _ROWS = {
 class ColumnFigures:
     """A run's model with rows to ask it about, and the importance of its columns."""
 
-    asked: Asked
+    asked: InspectedModel
     importance: Importance
 
     @property

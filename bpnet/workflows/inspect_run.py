@@ -62,7 +62,7 @@ class Inspection:
 
 
 @dataclass(frozen=True)
-class Asked:
+class InspectedModel:
     """A model with the rows that it is asked about."""
 
     chosen: ChosenRows
@@ -188,7 +188,9 @@ def _generator(model: Ensemble, use: int) -> np.random.Generator:
     return generator(_seed(model), Purpose.INSPECTION, use)
 
 
-def read_rows(model: Ensemble, chosen: ChosenRows, work: float, warnings: list[str]) -> Asked:
+def read_rows(
+    model: Ensemble, chosen: ChosenRows, work: float, warnings: list[str]
+) -> InspectedModel:
     """Read as many of the chosen rows as can be asked about."""
     model.check_columns(chosen.table)
     rows = np.flatnonzero(chosen.mask)
@@ -209,7 +211,7 @@ def read_rows(model: Ensemble, chosen: ChosenRows, work: float, warnings: list[s
     if unseen is not None:
         unseen = [masks[:, evaluated.numbers] for masks in unseen]
     predictor = Predictor(model, inspected, unseen)
-    return Asked(chosen, predictor, len(rows), evaluated.values, evaluated.groups)
+    return InspectedModel(chosen, predictor, len(rows), evaluated.values, evaluated.groups)
 
 
 def inputs_and_cells(
@@ -229,7 +231,7 @@ def inputs_and_cells(
     return joined, {name: joined_cells(parts) for name, parts in cells.items()}
 
 
-def importance_of(asked: Asked, work: float) -> Importance:
+def importance_of(asked: InspectedModel, work: float) -> Importance:
     """Return the importance of the columns that the model reads."""
     features = model_features(asked.predictor.model)
     predictor = asked.predictor
@@ -252,7 +254,7 @@ def importance_of(asked: Asked, work: float) -> Importance:
     )
 
 
-def dependence_of(asked: Asked, column: str, work: float) -> PartialDependence:
+def dependence_of(asked: InspectedModel, column: str, work: float) -> PartialDependence:
     """Return the partial dependence on a column."""
     predictor = asked.predictor
     draws = _generator(predictor.model, 3)

@@ -1,14 +1,13 @@
 """A run as its files describe it: data, network, training, result, files, and what to do next."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bpnet.engine.network import layout_of
 from bpnet.errors import RunError
-from bpnet.messages import shell_path, shell_quoted
 from bpnet.models.description import Description
 from bpnet.models.run_model import read_run_descriptions
 from bpnet.paths import exists, is_file
@@ -18,8 +17,7 @@ from bpnet.runs.config_values import layers_text
 from bpnet.runs.curve import LossCurve, read_curve
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.entry import SCORED_PARTS, RunEntry, read_entry
-
-_GOES_ON = ("died", "interrupted", "failed")
+from bpnet.workflows.next_commands import alarm_settings, next_commands
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def show(path: Path) -> ShownRun:
         alarms=alarms,
         remarks=remarks,
         files=_files(paths.folder),
-        next=list(_next(paths, entry, _settings(diagnosis))),
+        next=list(next_commands(paths, entry, alarm_settings(diagnosis))),
         problems=problems,
     )
 
@@ -270,57 +268,6 @@ def _files(folder: Path) -> dict[str, int]:
             if not key.startswith("."):
                 sizes[key] = sizes.get(key, 0) + size
     return dict(sorted(sizes.items()))
-
-
-def _settings(diagnosis: Mapping[str, Any]) -> list[str]:
-    """Return the settings of the doctor's first alarm, KEY=VALUE."""
-    findings = diagnosis.get("findings")
-    for one in findings if isinstance(findings, list) else []:
-        if isinstance(one, dict) and one.get("kind") == "alarm":
-            settings = one.get("settings")
-            return [str(setting) for setting in settings] if isinstance(settings, list) else []
-    return []
-
-
-def _next(paths: RunPaths, entry: RunEntry, settings: Sequence[str]) -> Iterator[str]:
-    """Yield commands that make sense now; `settings` are what the doctor would change."""
-    run, old = shell_path(paths.folder), "kind" not in entry.run
-    resumes = not old or Checkpoints(paths.checkpoints).numbers()
-    if entry.status in _GOES_ON:
-        yield f"bpnet resume {run}" if resumes else f"bpnet train {shell_path(paths.config)}"
-    if entry.status == "diverged":
-        changes = "".join(f" --set {shell_quoted(setting)}" for setting in settings)
-        yield f"bpnet train {shell_path(paths.config)}{changes}"
-        if entry.kind in ("train", "grid") and resumes:
-            yield f"bpnet resume {run}"
-    has_model = is_file(paths.model / "model.json")
-    if has_model or (entry.kind == "train" and Checkpoints(paths.checkpoints).numbers()):
-        rows = _mapping(entry.run.get("rows"))
-        if rows.get("test") and entry.kind != "cv":
-            yield f"bpnet eval {run}"
-        yield f"bpnet predict {run} DATA.csv"
-        yield f"bpnet report {run}"
-    elif entry.kind == "cv" and entry.status == "done":
-        yield f"bpnet train {shell_path(paths.config)}"
-    beside = _beside(entry)
-    if beside is not None and entry.metrics:
-        yield f"bpnet compare {run} {shell_path(beside)}"
-
-
-def _beside(entry: RunEntry) -> Path | None:
-    """Return the finished run of the same name with the nearest number, if there is one."""
-    stem, _, number = entry.name.rpartition("-")
-    if not number.isdecimal():
-        return None
-    others = [
-        path
-        for path in entry.folder.parent.glob("*/metrics.json")
-        if path.parent.name.rpartition("-")[0] == stem
-        and path.parent.name.rpartition("-")[2].isdecimal()
-        and path.parent.name != entry.name
-    ]
-    distance = {p.parent: abs(int(p.parent.name.rpartition("-")[2]) - int(number)) for p in others}
-    return min(sorted(distance), key=lambda path: distance[path], default=None)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

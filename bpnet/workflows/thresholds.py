@@ -101,7 +101,7 @@ class ThresholdReport:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ThresholdRequest:
     """What is asked for: a criterion, numbers, or neither, which leaves the model's thresholds."""
 
     criterion: "Criterion | None"
@@ -136,7 +136,7 @@ class Asked:
         return _choose(held_out, model.decided, self.criterion, self.cost, warnings)
 
 
-def read_threshold_options(options: ThresholdOptions, replica: str) -> Asked | None:
+def read_threshold_options(options: ThresholdOptions, replica: str) -> ThresholdRequest | None:
     """Return what is asked for, None if nothing is; raises UsageError."""
     text = options.threshold
     if options.save and text is None:
@@ -151,7 +151,7 @@ def read_threshold_options(options: ThresholdOptions, replica: str) -> Asked | N
 
     cost = None if options.cost is None else _read_cost(options.cost)
     if text is None:
-        return Asked(None, None, cost)
+        return ThresholdRequest(None, None, cost)
     for criterion in CRITERIA:
         if text.lower() == BEST + criterion:
             if criterion == "cost" and cost is None:
@@ -159,9 +159,9 @@ def read_threshold_options(options: ThresholdOptions, replica: str) -> Asked | N
                     "--threshold best-cost needs the costs of a missed row and of a false alarm, "
                     "such as --cost fn=10,fp=1"
                 )
-            return Asked(criterion, None, cost)
+            return ThresholdRequest(criterion, None, cost)
     if (given := read_given(text)) is not None:
-        return Asked(None, given, cost)
+        return ThresholdRequest(None, given, cost)
     near = closest_match(text, [BEST + criterion for criterion in CRITERIA])
     hint = f"; did you mean {near}?" if near else ""
     raise UsageError(f"--threshold {text!r}: must be {_CHOICES}{hint}")
@@ -231,7 +231,7 @@ def report_thresholds(
     scored: ScoredModel,
     held_out: ThresholdRows | None,
     before: Thresholds,
-    asked: Asked,
+    asked: ThresholdRequest,
     resamples: int,
 ) -> ThresholdReport:
     """Return the scores of the model's thresholds, beside those of the ones before."""

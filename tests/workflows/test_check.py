@@ -26,7 +26,7 @@ from bpnet.errors import ConfigError, DataError
 from bpnet.preparation import row_store
 from bpnet.preparation.target_values import TargetValues
 from bpnet.reports.check import check_lines
-from bpnet.workflows.check import Inspection, inspect_config
+from bpnet.workflows.check import DatasetCheck, check_dataset
 
 CONFIG = "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [5]}\ntraining: {epochs: 3}\n"
 
@@ -44,9 +44,11 @@ def frame(rows: int = 200, seed: int = 0) -> pd.DataFrame:
     return made
 
 
-def inspected(folder: Path, table: pd.DataFrame, *wishes: str, config: str = CONFIG) -> Inspection:
+def inspected(
+    folder: Path, table: pd.DataFrame, *wishes: str, config: str = CONFIG
+) -> DatasetCheck:
     table.to_csv(folder / "t.csv", index=False)
-    return inspect_config(
+    return check_dataset(
         load_config(apply_overrides(parse_source(config, "c.yaml", folder), wishes))
     )
 
@@ -154,7 +156,7 @@ def test_several_labels_are_counted_apart(tmp_path: Path) -> None:
 
 def test_how_the_file_is_written_is_told(tmp_path: Path) -> None:
     frame().to_csv(tmp_path / "t.csv", index=False, sep=";", decimal=",", encoding="utf-16")
-    read = inspect_config(load_config(parse_source(CONFIG + "", "c.yaml", tmp_path))).format
+    read = check_dataset(load_config(parse_source(CONFIG + "", "c.yaml", tmp_path))).format
     assert (read.kind, read.separator, read.decimal, read.thousands, read.files) == (
         "Delimited",
         ";",

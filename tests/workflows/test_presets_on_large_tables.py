@@ -15,7 +15,7 @@ from terminal import on_terminal
 from workflow_runs import parse_source, predicted, train_text, write_csv
 
 from bpnet.config.loading import load_config
-from bpnet.workflows.check import inspect_config
+from bpnet.workflows.check import check_dataset
 
 sys.path.append(str(Path(__file__).parents[1]))
 
@@ -61,7 +61,7 @@ def test_folds_fall_away_from_200_000_training_rows_on(tmp_path, rows, folds, ne
         + "\n".join(f"{a},{b}" for a, b in zip(x[:, 0], x.sum(axis=1).round(3), strict=True))
     )
     text = "dataset: {path: t.csv, target: y, split: {test: 0}}\n"
-    found = inspect_config(load_config(parse_source(text, str(tmp_path / "c.yaml"), tmp_path)))
+    found = check_dataset(load_config(parse_source(text, str(tmp_path / "c.yaml"), tmp_path)))
     assert (found.preset, found.folds, found.networks) == ("default", folds, networks)
     assert found.cost.seconds_per_epoch > 0
 

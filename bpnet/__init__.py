@@ -29,6 +29,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
 
 The packages, from top to bottom; each imports only from those below it:
 
+    estimators    a classifier and a regressor for scikit-learn
     api           Python's way to train, load and predict
     cli           the verbs' flags, and the terminal
     reports       the text of each verb's result

@@ -261,18 +261,8 @@ class Run:
             threshold=threshold,
             raw=raw,
         )
-        if table is None:
-            raise UsageError("table: is None; give a data frame, or the path of a table")
-        with _given(table) as path:
-            prediction = Prediction(self.path, str(path), options, self._opened)
-            for warning in prediction.warnings:
-                _warn(warning)
-            flags = FlagSummary()
-            chunks = [columns for _, columns in prediction.chunks(flags)]
-            summary = prediction.summary(flags)
-        for text in [*threshold_note(summary), *training_note(summary), *flags_text(flags)]:
-            _warn(text.removeprefix("note: "))
-        return data_frame(joined(chunks), row_index(table))
+        columns = predicted_columns(self.path, self._opened, table, options)
+        return data_frame(columns, row_index(table))
 
     def predict(self, table: Any, *, threshold: float | None = None) -> "Series[Any] | DataFrame":
         """Return the predicted classes or values (N,), or a data frame (N, K) of K targets.
@@ -365,6 +355,24 @@ class Run:
     @property
     def _is_multilabel(self) -> bool:
         return isinstance(self._target, Labels)
+
+
+def predicted_columns(
+    run: Path, opened: RunModel, table: Any, options: PredictOptions
+) -> dict[str, Any]:
+    """Return the columns (N,) that a model adds to a table, and warn of rows that are flagged."""
+    if table is None:
+        raise UsageError("table: is None; give a data frame, or the path of a table")
+    with _given(table) as path:
+        prediction = Prediction(run, str(path), options, opened)
+        for warning in prediction.warnings:
+            _warn(warning)
+        flags = FlagSummary()
+        chunks = [columns for _, columns in prediction.chunks(flags)]
+        summary = prediction.summary(flags)
+    for text in [*threshold_note(summary), *training_note(summary), *flags_text(flags)]:
+        _warn(text.removeprefix("note: "))
+    return joined(chunks)
 
 
 class _Warner:

@@ -18,6 +18,7 @@ import bpnet
 
 PACKAGE = Path(bpnet.__file__).parent
 LAYERS = (
+    "estimators",
     "api",
     "cli",
     "reports",

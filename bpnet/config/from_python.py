@@ -40,6 +40,11 @@ def assignments(settings: Mapping[str, Any]) -> list[str]:
     return [f"{key}={json.dumps(_plain(value, (str(key),)))}" for key, value in settings.items()]
 
 
+def config_data(config: str | Path | Mapping[str, Any] | Config) -> dict[str, Any]:
+    """Return the plain data of a config, as it is written; raises ConfigError."""
+    return _source(config).data
+
+
 def _source(config: str | Path | Mapping[str, Any] | Config) -> Source:
     if isinstance(config, str | Path):
         return read_source(Path(config))

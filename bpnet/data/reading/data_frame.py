@@ -7,7 +7,7 @@ is text, durations are seconds, and lists and structures are JSON.
 import datetime
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
@@ -90,12 +90,41 @@ def _data_frame(table: Any) -> "narwhals.DataFrame[Any]":
     return frame.collect() if isinstance(frame, narwhals.LazyFrame) else frame
 
 
+def is_data_frame(table: Any) -> bool:
+    """Return whether an object is a data frame of a library that narwhals knows."""
+    import narwhals  # deferred: only for tables in memory
+
+    frame = narwhals.from_native(table, pass_through=True)
+    return isinstance(frame, narwhals.DataFrame | narwhals.LazyFrame)
+
+
 def row_index(table: Any) -> Any:
     """Return the index of the rows of a data frame, if its library has such; else None."""
     import narwhals  # deferred: only for tables in memory
 
     frame = narwhals.from_native(table, pass_through=True)
     return narwhals.maybe_get_index(frame) if isinstance(frame, narwhals.DataFrame) else None
+
+
+def columns_of(table: Any) -> list[Any]:
+    """Return the names of a data frame's columns, as it has them."""
+    return list(_data_frame(table).columns)
+
+
+def with_names(table: Any, names: Sequence[str]) -> Any:
+    """Return a data frame with other names of its columns, in their order."""
+    frame = _data_frame(table)
+    return frame.rename(dict(zip(frame.columns, names, strict=True))).to_native()
+
+
+def with_columns(table: Any, columns: Mapping[str, Any]) -> Any:
+    """Return a data frame with further columns (N,), whose rows are counted from 0."""
+    import narwhals  # deferred: only for tables in memory
+
+    frame = narwhals.maybe_reset_index(_data_frame(table))
+    backend = frame.implementation
+    added = [narwhals.new_series(name, cells, backend=backend) for name, cells in columns.items()]
+    return frame.with_columns(*added).to_native()
 
 
 class DataFrameFile:

@@ -5,8 +5,8 @@
 >>> cross_validate(BPNetClassifier(hidden=[32], epochs=100), X, y)
 
 They train as `bpnet.train` does, with the config's keys as parameters, and predict as it does. All
-rows that `fit` takes are training and validation rows. Errors of bpnet become ValueError, with the
-same texts, as scikit-learn expects.
+rows that `fit` takes are training and validation rows. Errors become ValueError, with the same
+texts, as scikit-learn expects.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Presets: expanded beneath the user's keys, and only where the config leaves all to them."""
 
-import itertools
-
 import pytest
 
 from bpnet.config.loading import as_data, load_config
@@ -47,8 +45,8 @@ def test_the_encoding_is_part_of_what_a_config_says():
 @pytest.mark.parametrize("name", ["fast", "default", "best"])
 @pytest.mark.parametrize("task", TASKS)
 def test_every_preset_is_a_valid_config_for_tables_of_any_size(name, task):
-    sizes = itertools.product((1, 2, 20, 599, 600, 9_999, 10_000, 10**6, 10**9), (False, True))
-    for rows, by_time in sizes:
+    sizes = [(rows, False) for rows in (1, 2, 20, 599, 600, 9_999, 10_000, 10**6, 10**9)]
+    for rows, by_time in [*sizes, (1, True), (600, True), (10**6, True)]:
         expanded = expand(load(f"preset: {name}\n"), size(rows, task, by_time=by_time))
         assert preset_of(expanded) is None
         # written out, it is the same config, and expands no more

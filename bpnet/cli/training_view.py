@@ -38,6 +38,7 @@ class TrainingView:
         self._quiet = quiet
         self._live: Live | None = None
         self._last_drawn = 0.0
+        self._undrawn: tuple[Mapping[str, float], Array] | None = None
         self._described = False
         self._budget_start: float | None = None
 
@@ -95,13 +96,11 @@ class TrainingView:
         self._start(first)
 
     def epoch(self, row: Mapping[str, float], kept: Array) -> None:
-        """Show an epoch: on a terminal at most five times a second."""
+        """Show an epoch: on a terminal at most five times a second, and the last one."""
         if self._live is not None:
-            now = time.monotonic()
-            if now - self._last_drawn > _SECONDS_BETWEEN_DRAWINGS:
-                self._last_drawn = now
-                self._progress.note(row, kept, now)
-                self._draw(self._live)
+            self._undrawn = row, kept
+            if time.monotonic() - self._last_drawn > _SECONDS_BETWEEN_DRAWINGS:
+                self._draw_epoch(self._live)
         elif not self._quiet:
             epoch = int(row["epoch"])
             if (
@@ -166,6 +165,14 @@ class TrainingView:
         self._live.start()
         self._draw(self._live)
 
+    def _draw_epoch(self, live: "Live") -> None:
+        """Draw the last epoch if it is not drawn."""
+        if self._undrawn is not None:
+            self._last_drawn = time.monotonic()
+            self._progress.note(*self._undrawn, self._last_drawn)
+            self._undrawn = None
+            self._draw(live)
+
     def _draw(self, live: "Live") -> None:
         from rich.text import Text  # loaded already
 
@@ -174,5 +181,6 @@ class TrainingView:
 
     def _end_live(self) -> None:
         if self._live is not None:
+            self._draw_epoch(self._live)
             self._live.stop()
             self._live = None

@@ -198,7 +198,9 @@ KINDS = {
             "loss-surface",
             "the loss over one or two weights, with the path of the training",
             _no_snapshots,
-            lambda run: loss_surface_figure(loss_surface(run.paths, run.loaded, run.weights)),
+            lambda run: loss_surface_figure(
+                loss_surface(run.paths, run.loaded, run.command, run.weights)
+            ),
         ),
         FigureKind(
             "grid",

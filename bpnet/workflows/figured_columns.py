@@ -131,11 +131,13 @@ class ColumnFigures:
         return list(dict.fromkeys(first))[:2]
 
 
-def ask_columns(paths: RunPaths, model: Ensemble, *, held_out: bool) -> ColumnFigures:
+def ask_columns(
+    paths: RunPaths, model: Ensemble, command: str, *, held_out: bool
+) -> ColumnFigures:
     """Read rows of a run's table, and measure the importance of the columns on them.
 
-    They are held-out rows, or all of them where the run has `held_out` none. Raises RunError or
-    DataError.
+    They are held-out rows, or all of them where the run has `held_out` none; `command` is what is
+    typed again with a table on standard input. Raises RunError or DataError.
     """
     warnings: list[str] = []
     chosen = choose_inspected_rows(
@@ -146,6 +148,7 @@ def ask_columns(paths: RunPaths, model: Ensemble, *, held_out: bool) -> ColumnFi
         all_rows=not held_out,
         option="--importance",
         warnings=warnings,
+        command=command,
     )
     asked = read_rows(model, chosen, WORK, warnings)
     with threadpool_limits(1, "blas"):

@@ -1,6 +1,5 @@
 """A run as its figures see it: logs, predictions and what else they are made of, read once."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,21 +14,26 @@ from bpnet.models.run_model import RunModel, open_run_model
 from bpnet.paths import is_file
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths, open_run
+from bpnet.runs.predictions import SavedPredictions, read_predictions
 from bpnet.runs.run_file import read_run_file, run_status
 from bpnet.workflows.figured_columns import ColumnFigures, ask_columns
 from bpnet.workflows.run_curves import run_curves
 from bpnet.workflows.run_predictions import SeenRows, out_of_fold, predict_rows
 
+_TASKS = {"classes": "classification", "labels": "multilabel", "quantities": "regression"}
+
 
 class FiguredRun:
     """A run directory whose parts are read when a figure asks for them; raises RunError.
 
-    `share` is that of a page that its figures have: several runs have fewer points each.
+    `command` is what is typed again with a table on standard input, and `share` the part of a page
+    that its figures have: several runs have fewer points each.
     """
 
     def __init__(
         self,
         path: Path,
+        command: str,
         weights: Sequence[str] | None = None,
         map_columns: Sequence[str] | None = None,
         share: float = 1.0,
@@ -40,7 +44,7 @@ class FiguredRun:
         """The names of the weights of a loss surface; None for those that moved most."""
         self.map_columns = map_columns
         """The columns of a decision map; None for the most important ones."""
-        self.animate = animate
+        self.command, self.animate = command, animate
         """Whether the decision map has a frame for each snapshot."""
         self.share = share
         self._problem: BpnetError | None = None
@@ -67,11 +71,7 @@ class FiguredRun:
         if self.loaded.config.task is not None:
             return self.loaded.config.task
         # a cross-validation keeps the config as it was given: its predictions tell
-        with files.open_text(self.paths.predictions) as file:
-            header = next(csv.reader(files.short_lines(file, self.paths.predictions)), [])
-        if not any(name.startswith("probability_") for name in header):
-            return "regression"
-        return "classification" if len(self.targets) == 1 else "multilabel"
+        return _TASKS[self.saved.target.kind]
 
     @property
     def targets(self) -> list[str]:
@@ -107,7 +107,7 @@ class FiguredRun:
         """Its model and rows to ask it about its columns; raises DataError too."""
         if self._problem is not None:  # as in `seen`
             raise self._problem
-        return ask_columns(self.paths, self.model, held_out=self.held_out)
+        return ask_columns(self.paths, self.model, self.command, held_out=self.held_out)
 
     def points(self, most: int) -> int:
         """Return how many points of a figure are drawn, which has at most `most` by itself."""
@@ -134,7 +134,7 @@ class FiguredRun:
         if self._problem is not None:  # what takes a while is not tried again
             raise self._problem
         try:
-            return predict_rows(self.paths, self.model)
+            return predict_rows(self.paths, self.model, self.command)
         except BpnetError as error:
             self._problem = error
             raise
@@ -149,8 +149,19 @@ class FiguredRun:
     def predicted(self) -> AnyPredicted:
         """The predictions that say most of it: of test rows, else out of fold, else others."""
         if self.is_cv or (is_file(self.paths.predictions) and not self.has_test_rows):
-            return out_of_fold(self.paths, self.targets, self.task, self._positive)
+            return out_of_fold(self.saved, self._positive)
         return self.seen.predicted
+
+    @cached_property
+    def saved(self) -> SavedPredictions:
+        """Its out-of-fold predictions, of the first repetition."""
+        saved, task = read_predictions(self.paths.predictions, first=True), self.loaded.config.task
+        if saved.target.names != self.targets or task not in (None, _TASKS[saved.target.kind]):
+            raise RunError(
+                f"{self.paths.predictions}: is not of this run's target; restore it from a copy, "
+                "or train again"
+            )
+        return saved
 
     @property
     def _positive(self) -> str | None:

@@ -47,12 +47,14 @@ def choose_inspected_rows(
     all_rows: bool,
     option: str,
     warnings: list[str],
+    command: str = "",
 ) -> ChosenRows:
     """Return the rows to ask a model about.
 
     Of the run's own table they are the test rows; without any those that networks of folds held
     out, and without folds the validation rows. Of another table they are all rows. Warnings are
-    added to the list; `option` is what the advice repeats.
+    added to the list; `option` is what the advice repeats, and `command`, if there is one, is typed
+    again with a table on standard input.
 
     Raises
     ------
@@ -66,7 +68,8 @@ def choose_inspected_rows(
     if data is None:
         paths = directory.open_run(run)
         paths.require("config.yaml", "splits.csv")
-        table = reopen_table(paths, f"; name it where it is now, or another: {advice}")
+        elsewhere = f"; name it where it is now, or another: {advice}"
+        table = reopen_table(paths, elsewhere, command=command)
     else:
         table = open_table(data, reading)
         warnings += table.warnings

@@ -30,11 +30,12 @@ _MARGIN = 0.3
 
 
 def loss_surface(
-    paths: RunPaths, loaded: LoadedConfig, weights: Sequence[str] | None = None
+    paths: RunPaths, loaded: LoadedConfig, command: str, weights: Sequence[str] | None = None
 ) -> LossSurface:
     """Return the loss of the run's first network over weights, by default those that moved most.
 
-    `weights` are one or two names, such as layers.0.weight[0,1]. Raises UsageError if there is no
+    `weights` are one or two names, such as layers.0.weight[0,1], and `command` is what is typed
+    again with a table on standard input. Raises UsageError if there is no
     such weight, RunError or DataError if the run is not as it should be.
     """
     snapshots = Snapshots(paths.snapshots)
@@ -51,7 +52,7 @@ def loss_surface(
     if thetas.shape[1] != len(names):
         raise RunError(f"{paths.snapshots}: the snapshots are of different networks; train again")
     columns = _columns(names, thetas, weights)
-    rows = _rows(paths, loaded)
+    rows = _rows(paths, loaded, command)
     evaluator = training_evaluator(model, rows)
 
     def loss(theta: Array) -> float:
@@ -110,9 +111,9 @@ def _columns(names: Sequence[str], thetas: Array, weights: Sequence[str] | None)
     return [names.index(name) for name in weights]
 
 
-def _rows(paths: RunPaths, loaded: LoadedConfig) -> Rows:
+def _rows(paths: RunPaths, loaded: LoadedConfig, command: str) -> Rows:
     """Return the training rows, or the first of them where there are many."""
-    reopen_table(paths)
+    reopen_table(paths, command=command)
     opened = open_with_preset(loaded)
     rows = prepare_opened(replace(opened, loaded=one_network(opened.loaded))).rows["train"]
     return rows.picked(slice(MOST_ROWS)) if len(rows) > MOST_ROWS else rows.picked(slice(None))

@@ -44,7 +44,8 @@ def plot(
         raise UsageError(f"--column is for the figure decision, not for {kind}; leave it out")
     if animate and kind != "decision":
         raise UsageError(f"--animate is for the figure decision, not for {kind}; leave it out")
-    opened = [FiguredRun(run, weights, columns, animate=animate) for run in runs]
+    command = " ".join(["bpnet plot", *map(shell_path, runs), kind])
+    opened = [FiguredRun(run, command, weights, columns, animate=animate) for run in runs]
     if len(opened) > 1:
         if kind != "curves":
             raise UsageError(

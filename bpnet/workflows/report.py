@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.errors import BpnetError, DataError, RunError
 from bpnet.figures.figure import Figure
+from bpnet.messages import shell_path
 from bpnet.models.ensemble import Ensemble
 from bpnet.paths import is_file
 from bpnet.runs import files
@@ -70,7 +71,8 @@ def report(runs: Sequence[Path]) -> Report:
 
     Raises RunError if one is not a run directory.
     """
-    opened = [FiguredRun(run, share=1 / len(runs)) for run in runs]
+    command = " ".join(["bpnet report", *map(shell_path, runs)])
+    opened = [FiguredRun(run, command, share=1 / len(runs)) for run in runs]
     curves = None
     if len(opened) > 1:
         try:

@@ -9,7 +9,6 @@ from bpnet.data.splitting import Part
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import Purpose, generator
-from bpnet.errors import RunError
 from bpnet.figures.predictions import (
     AnyPredicted,
     PredictedClasses,
@@ -18,7 +17,7 @@ from bpnet.figures.predictions import (
 )
 from bpnet.models.ensemble import Ensemble
 from bpnet.runs.directory import RunPaths
-from bpnet.runs.predictions import read_predictions
+from bpnet.runs.predictions import SavedPredictions
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.row_groups import group_column
 from bpnet.workflows.scored_model import ScoredModel
@@ -28,7 +27,6 @@ MOST_ROWS = 20_000
 """Rows that are predicted for figures; of more, a sample is drawn."""
 
 _PARTS: Sequence[Part] = ("test", "validation", "train")
-_TASKS = {"classes": "classification", "labels": "multilabel", "quantities": "regression"}
 _NOTES = {
     "validation": "no test rows were held out: these rows chose the epoch, which flatters the "
     "network a little",
@@ -49,12 +47,13 @@ class SeenRows:
     scored: ScoredModel
 
 
-def predict_rows(paths: RunPaths, model: Ensemble) -> SeenRows:
+def predict_rows(paths: RunPaths, model: Ensemble, command: str) -> SeenRows:
     """Return the predictions of a model for test rows, or else validation or training rows.
 
-    Raises DataError or RunError if the table is not as it was.
+    Raises DataError or RunError if the table is not as it was; `command` is what is typed again
+    with a table on standard input.
     """
-    table = open_training_table(paths.folder)
+    table = open_training_table(paths.folder, command=command)
     part = next(part for part in _PARTS if table.mask(part).any())
     mask, notes = sampled(table.mask(part), model.description.seeds[0])
     words = "training rows" if part == "train" else f"{part} rows"
@@ -97,20 +96,9 @@ def _predicted(
     return PredictedQuantities(rows, part, notes, target.names, true, predicted)
 
 
-def out_of_fold(
-    paths: RunPaths, targets: Sequence[str], task: str, positive: str | None
-) -> AnyPredicted:
-    """Return the predictions of predictions.csv, each by networks that have not seen the row.
-
-    Of several repetitions it is the first. Raises RunError if the file is not the run's.
-    """
-    saved = read_predictions(paths.predictions, first=True)
+def out_of_fold(saved: SavedPredictions, positive: str | None) -> AnyPredicted:
+    """Return saved predictions, each by networks that have not seen the row."""
     target = saved.target_with(positive)
-    if target.names != list(targets) or _TASKS[target.kind] != task:
-        raise RunError(
-            f"{paths.predictions}: is not of this run's target; restore it from a copy, or train "
-            "again"
-        )
     notes = ["each row is predicted by networks that have not seen it"]
     part = "out-of-fold rows"
     return _predicted(target, saved.rows + 1, part, notes, saved.true, saved.predicted)

@@ -31,6 +31,7 @@ def test_each_verb_says_how_the_table_is_given_and_takes_it(begun: tuple[str, Pa
     verbs = [("resume", run), ("verify", run)]
     verbs += [("eval", run, "-")] if kind != "cv" else []
     verbs += [("trace", run)] if kind in ("single", "grid") else []
+    verbs += [("plot", run, "surest")] if kind == "single" else []
     for words in verbs:
         shown = words if words[0] != "eval" else words[:2]
         said = bpnet(*shown, cwd=here)
@@ -45,3 +46,14 @@ def test_another_table_is_refused(begun: tuple[str, Path, str]) -> None:
     said = bpnet("resume", run, cwd=here, stdin=TABLE.replace("1", "2").encode())
     assert said.code == 5, said.err
     assert "is not the data that it was trained on" in said.err
+
+
+@pytest.mark.slow
+def test_a_report_says_what_it_lacks_and_takes_the_table(begun: tuple[str, Path, str]) -> None:
+    kind, here, run = begun
+    said = bpnet("report", run, cwd=here)
+    assert said.code == 0, said.err
+    assert f"give the table again: bpnet report {run} < TABLE" in said.err
+    said = bpnet("report", run, cwd=here, stdin=TABLE.encode())
+    assert (said.code, said.err) == (0, "")
+    assert ("Scores on" in (here / run / "report.html").read_text("utf-8")) == (kind != "cv")

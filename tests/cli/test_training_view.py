@@ -161,6 +161,15 @@ def test_no_color_and_no_curves(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_last_state_of_a_short_training_is_drawn(tmp_path: Path) -> None:
+    words = ("train", ROOT / "configs" / "iris.yaml", "--set", "training.epochs=3")
+    with terminal(*words, "--runs", tmp_path, columns=80) as shown:
+        assert shown.ended() == 0
+        assert b"epoch 3/3" in shown.received
+        assert epoch_of(shown.lines) == 0  # the lines have left
+
+
+@pytest.mark.slow
 def test_a_training_that_asks_for_quiet_shows_nothing_on_a_terminal(tmp_path: Path) -> None:
     words = ("train", ROOT / "configs" / "iris.yaml", "--runs", tmp_path, "--quiet", "--json")
     with terminal(*words, columns=80) as shown:

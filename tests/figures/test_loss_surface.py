@@ -55,7 +55,7 @@ def line(folder: Path) -> Path:
 
 
 def surface_of(run: Path, *weights: str) -> Any:
-    return loss_surface(RunPaths(run), read_config(run / "config.yaml"), weights or None)
+    return loss_surface(RunPaths(run), read_config(run / "config.yaml"), "", weights or None)
 
 
 def test_the_parabola_of_a_single_weight(single: Path) -> None:

@@ -61,7 +61,7 @@ def test_without_a_file_it_is_in_the_run(runs: dict[str, Path]) -> None:
 def test_every_fitting_figure_is_made(runs: dict[str, Path], name: str, fits: set[str]) -> None:
     of_all = {"curves", "surest", "confusion", "scores", "roc", "precision-recall", "calibration"}
     of_all |= {"decision"} | (set() if name == "no_rows" else {"importance", "dependence"})
-    kinds = set(fitting(FiguredRun(runs[name])))
+    kinds = set(fitting(FiguredRun(runs[name], "")))
     assert kinds == of_all | fits
     for kind in kinds:
         said = bpnet("plot", runs[name], kind, "--json")
@@ -183,7 +183,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     config = hostile_table(tmp_path)
     assert bpnet("train", config, "--runs", tmp_path).code == 0
     run = tmp_path / "hostile-001"
-    for kind in fitting(FiguredRun(run)):
+    for kind in fitting(FiguredRun(run, "")):
         path = tmp_path / f"{kind}.svg"
         said = bpnet("plot", run, kind, "-o", path)
         assert said.code == 0, said.err

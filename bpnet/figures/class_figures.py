@@ -70,7 +70,7 @@ def confusion_figure(predicted: PredictedClasses) -> Figure:
         "confusion",
         "Confusion matrix",
         f"{right:,} of {predicted.counted} are predicted as their own class. {_mistakes(predicted)}"
-        " A cell is as strong as its share of the true class.",
+        " The stronger the color of a cell, the larger its share of the true class.",
         ("true class", "predicted", "rows"),
         rows,
         [panel],

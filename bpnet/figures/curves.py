@@ -112,7 +112,10 @@ def _panel(metric: str, curves: Sequence[tuple[Curve, list[int]]], short: dict[s
     names = category(
         "source" if several else "part",
         scale={"domain": domain},
-        legend={"values": [name for name in domain if name in drawn]},
+        # the only line of a learning rate or a gradient norm is of no part of the rows
+        legend={"values": [name for name in domain if name in drawn]}
+        if several or metric not in _MINOR
+        else None,
     )
     kept = [
         (curve, int(k))
@@ -166,16 +169,21 @@ def _text(curves: Sequence[Curve], metrics: Sequence[str], short: dict[str, str]
     sentences = [
         f"{', '.join(map(metric_words, metrics))} over {counted(epochs, 'epoch')}{_kept(curves)}."
     ]
+    lowest: dict[str, list[str]] = {}
     for curve in curves:
         if curve.metric != metrics[0] or not np.isfinite(curve.values).any():
             continue
         best = int(np.nanargmin(np.where(np.isfinite(curve.values), curve.values, np.nan)))
-        of = f" of {short[curve.source]}" if len(short) > 1 else ""
-        sentences.append(
-            f"The {curve.part} {metric_words(curve.metric)}{of} is lowest at epoch "
-            f"{int(curve.epochs[best])}, {curve.values[best]:.4g}."
+        of = f" ({short[curve.source]})" if len(short) > 1 else ""
+        lowest.setdefault(curve.part, []).append(
+            f"{curve.values[best]:.4g} at epoch {int(curve.epochs[best])}{of}"
         )
-    text = " ".join(sentences[:12])
+    parts = list(lowest) if len(short) == 1 else list(lowest)[-1:]
+    sentences += [
+        f"The lowest {part} {metric_words(metrics[0])} is {', '.join(lowest[part])}."
+        for part in parts
+    ]
+    text = " ".join(sentences)
     return text[:1].upper() + text[1:]
 
 

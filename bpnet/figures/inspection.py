@@ -133,7 +133,7 @@ def dependence_figure(
         + " ".join(sentences),
         ("column", "value", "of", "mean", *quantiles, "rows with the value"),
         rows,
-        [_dependence_panel(each, unit) for each in dependences],
+        [_dependence_panel(each, unit, _ends(dependences)) for each in dependences],
         [*notes, "values that do not occur together are asked for, too"],
     )
 
@@ -143,7 +143,15 @@ def _numbers(each: PartialDependence, g: int, k: int) -> list[float]:
     return [float(each.mean[g, k]), *(float(q) for q in each.quantiles[:, g, k])]
 
 
-def _dependence_panel(each: PartialDependence, unit: str) -> Spec:
+def _ends(dependences: Sequence[PartialDependence]) -> tuple[float, float]:
+    """Return the least and the greatest value that is drawn, for panels of the same scale."""
+    drawn = [each.mean[:, :MOST_SERIES] for each in dependences]
+    if len(dependences[0].outputs) == 1:
+        drawn += [each.quantiles for each in dependences]
+    return min(float(one.min()) for one in drawn), max(float(one.max()) for one in drawn)
+
+
+def _dependence_panel(each: PartialDependence, unit: str, ends: tuple[float, float]) -> Spec:
     outputs = short_names(each.outputs)[:MOST_SERIES]
     # a missing value has a place of its own only among categories
     known = [g for g, v in enumerate(each.values) if v is not None or each.kind == "category"]
@@ -159,7 +167,7 @@ def _dependence_panel(each: PartialDependence, unit: str) -> Spec:
         rows=[each.counts[g] for g, _ in places],
     )
     name = short_names([each.column])[0]
-    y = number("mean", unit, scale={"zero": False})
+    y = number("mean", unit, scale={"zero": False, "domain": ends})
     series = category("of", scale={"domain": outputs})
     shown = tooltip(("of", "of"), ("label", name), ("mean", unit), ("rows", "rows"))
     if each.kind == "category":
@@ -182,7 +190,7 @@ def _dependence_panel(each: PartialDependence, unit: str) -> Spec:
         behind.append(
             {
                 "mark": {"type": "area", "opacity": 0.15, "color": FILL},
-                "encoding": {"x": x, "y": number("low", unit), "y2": {"field": "high"}},
+                "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
             }
         )
     return lines(data, x, y, series=series, shown=shown, behind=behind, height=200)

@@ -49,12 +49,13 @@ def layers_figure(measured: Sequence[LayerMeasures], notes: Sequence[str] = ()) 
         f"The gradients at the last look: {gradients or 'none'}.",
         ("epoch", "layer", *(MEASURES[name] for name in names)),
         rows,
-        [_panel(measured, name) for name in names],
+        [_panel(measured, name, (epochs[0], epochs[-1])) for name in names],
         notes,
     )
 
 
-def _panel(measured: Sequence[LayerMeasures], name: str) -> Spec:
+def _panel(measured: Sequence[LayerMeasures], name: str, ends: tuple[int, int]) -> Spec:
+    """Return the panel of a measurement, from the first epoch to the last."""
     measures = [(one, one.values.get(name)) for one in measured]
     known = [(one, value) for one, value in measures if value is not None]
     data = records(
@@ -64,12 +65,13 @@ def _panel(measured: Sequence[LayerMeasures], name: str) -> Spec:
     )
     positive = all(value > 0 for _, value in known)
     scale = {"type": "log"} if name in ("gradient", "update_ratio") and positive else {}
-    return lines(
+    panel = lines(
         data,
-        number("epoch", "epoch", axis={"tickMinStep": 1}),
-        number("value", MEASURES[name], scale=scale),
+        number("epoch", "epoch", axis={"tickMinStep": 1}, scale={"domain": ends, "nice": False}),
+        number("value", "", scale=scale),
         series=category("layer"),
         shown=tooltip(("layer", "layer"), ("epoch", "epoch"), ("value", MEASURES[name])),
         mark={"point": {"size": 30}},
         height=160,
     )
+    return {"title": MEASURES[name], **panel}

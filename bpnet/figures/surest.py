@@ -15,6 +15,7 @@ from bpnet.figures.vega import bands, category, number, records, short_names, to
 from bpnet.messages import counted
 
 MOST = 20
+_ADVICE = "Look at these rows first: a true value may be wrong, or a column may be missing."
 
 
 def surest_figure(predicted: AnyPredicted) -> Figure:
@@ -23,13 +24,14 @@ def surest_figure(predicted: AnyPredicted) -> Figure:
         return _largest_residuals(predicted)
     wrong = _wrong(predicted)
     shown = sorted(wrong, key=lambda error: -error[3])[:MOST]
-    text = (
-        f"Of {predicted.counted}, {counted(len(wrong), 'prediction')} "
-        f"{'is' if len(wrong) == 1 else 'are'} wrong. "
-    )
     if shown:
-        text += f"The surest is row {shown[0][0]}, with the probability {shown[0][3]:.4f}. "
-    text += "Look at these rows first: a true value may be wrong, or a column may be missing."
+        text = (
+            f"Of {predicted.counted}, {counted(len(wrong), 'prediction')} "
+            f"{'is' if len(wrong) == 1 else 'are'} wrong. The surest is row {shown[0][0]}, with "
+            f"the probability {shown[0][3]:.4f}. {_ADVICE}"
+        )
+    else:
+        text = f"Of {predicted.counted}, none is predicted wrong."
     columns = ("row", "true", "predicted", "probability", "probability of the true one")
     data = records(
         row=[f"row {error[0]}" for error in shown for _ in range(2)],
@@ -94,8 +96,7 @@ def _largest_residuals(predicted: PredictedQuantities) -> Figure:
     first = shown[0]
     text = (
         f"The {len(shown)} largest residuals of {predicted.counted}. The largest is that of row "
-        f"{first[0]}: true {first[2]:.4g}, predicted {first[3]:.4g}. Look at these rows first: a "
-        "true value may be wrong, or a column may be missing."
+        f"{first[0]}: true {first[2]:.4g}, predicted {first[3]:.4g}. {_ADVICE}"
     )
     columns = ("row", "target", "true", "predicted", "true - predicted")
     title = names[0] if len(names) == 1 else "value"

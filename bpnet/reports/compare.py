@@ -162,38 +162,55 @@ def _difference_cells(metric: PairedMetric | None, *, bounded: bool) -> list[str
 
 def _verdict(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
     """Yield what the marks mean, or why there are none."""
-    if not result.paired:
-        yield (
-            "No two of these runs have predicted the same rows, so that no difference is judged: "
-            "runs of the same table do, if they are split alike (dataset.split.seed is the seed, "
-            "unless it is set)."
-        )
+    if (reason := not_judged(result)) is not None:
+        yield reason
         return
-    rows = counted(result.rows, "row")
-    if result.rows < FEWEST_ROWS:
-        yield f"{rows} are too few to judge a difference: it takes {FEWEST_ROWS}."
-        return
-    if result.groups is not None:
-        rows += f" in {counted(result.groups.count, 'group')}"
-        if result.groups.count < FEWEST_GROUPS:
-            yield f"{rows} are too few to judge a difference: it takes {FEWEST_GROUPS} groups."
-            return
-    several = len(result.paired) > 2
-    if several:
+    if len(result.paired) > 2:
         yield (
             "* clearly better than every other run, - clearly worse than the best: by the paired "
-            f"bootstrap on the same {rows}, with 95 % intervals that hold for all "
+            f"bootstrap on the same {paired_rows(result)}, with 95 % intervals that hold for all "
             f"{len(result.paired) * (len(result.paired) - 1) // 2} pairs at once, of each metric "
             "by itself."
         )
     else:
         yield (
-            f"* clearly better: the 95 % interval of the paired bootstrap on the same {rows} is "
-            "above 0. Differences count from the better run, of each metric by itself."
+            "* clearly better: the 95 % interval of the paired bootstrap on the same "
+            f"{paired_rows(result)} is above 0. Differences count from the better run, of each "
+            "metric by itself."
         )
+    yield from conclusions(result, names)
+
+
+def not_judged(result: RunsComparison) -> str | None:
+    """Return why no difference between the runs is judged; None if they are."""
+    if not result.paired:
+        return (
+            "No two of these runs have predicted the same rows, so that no difference is judged: "
+            "runs of the same table do, if they are split alike (dataset.split.seed is the seed, "
+            "unless it is set)."
+        )
+    few = f"{paired_rows(result)} are too few to judge a difference: it takes"
+    if result.rows < FEWEST_ROWS:
+        return f"{few} {FEWEST_ROWS}."
+    if result.groups is not None and result.groups.count < FEWEST_GROUPS:
+        return f"{few} {FEWEST_GROUPS} groups."
+    return None
+
+
+def paired_rows(result: RunsComparison) -> str:
+    """Return the number of rows that runs are compared on, and of their groups."""
+    rows = counted(result.rows, "row")
+    if result.groups is None or result.rows < FEWEST_ROWS:
+        return rows
+    return f"{rows} in {counted(result.groups.count, 'group')}"
+
+
+def conclusions(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
+    """Yield which runs are clearly better than all others, and in which metrics."""
     if not any(one.clear for metric in result.metrics for one in metric.differences):
+        several = len(result.paired) > 2
         which = "any run apart from the best" if several else "the runs apart"
-        yield f"No difference is clear: {rows} cannot tell {which}."
+        yield f"No difference is clear: {paired_rows(result)} cannot tell {which}."
         return
     best = {metric.best for metric in result.metrics if _is_clear(metric)}
     for number in sorted(k for k in best if k is not None):
@@ -203,6 +220,27 @@ def _verdict(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
             if _is_clear(metric) and metric.best == number
         )
         yield f"{names[result.paired[number]]} is clearly better in {titles}."
+
+
+def run_verdict(result: RunsComparison, k: int) -> str:
+    """Return in how many metrics run k is clearly better than all others, or worse than the best.
+
+    It is empty where nothing is judged.
+    """
+    if not_judged(result) is not None:
+        return ""
+    if k not in result.paired:
+        return f"not compared: {result.runs[k].reason}"
+    place = result.paired.index(k)
+    better = sum(_is_clear(metric) and metric.best == place for metric in result.metrics)
+    worse = sum(
+        one.clear and one.other == place for metric in result.metrics for one in metric.differences
+    )
+    counts = ((better, "better"), (worse, "worse"))
+    parts = [f"clearly {word} in {count}" for count, word in counts if count]
+    if not parts:
+        return "not distinguishable"
+    return f"{', '.join(parts)} of {counted(len(result.metrics), 'metric')}"
 
 
 def _is_clear(metric: PairedMetric) -> bool:

@@ -1,12 +1,13 @@
 """The page of `bpnet report`: runs in words, tables and figures."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from bpnet.figures.curves import metric_words
 from bpnet.messages import counted, named, shell_path
+from bpnet.reports.compare import conclusions, not_judged, paired_rows, run_verdict
 from bpnet.reports.eval import metric_label
 from bpnet.reports.page.page import Document, Page, PageTable, Section
 from bpnet.reports.text import CLASS_WEIGHT_NOTE, duration, score_text
@@ -36,22 +37,28 @@ def report_page(report: "Report") -> Page:
     sections = [_section(run) for run in report.runs]
     if len(report.runs) == 1:
         return Page(f"Report of {report.runs[0].name}", sections=sections)
-    tasks = {run.task for run in report.runs}
-    summary = [f"{counted(len(report.runs), 'run')}, each on its own rows."]
-    if len(tasks) > 1:
-        summary.append("They are of different tasks, so their scores cannot be compared.")
-    else:
-        summary.append(
-            "Small differences between scores are noise: look at their intervals, which each run's "
-            "own table has."
-        )
     return Page(
         f"Report of {counted(len(report.runs), 'run')}",
-        summary,
-        _side_by_side(report.runs),
+        list(_compared(report)),
+        _side_by_side(report),
         [report.curves] if report.curves else [],
         sections,
     )
+
+
+def _compared(report: "Report") -> Iterator[str]:
+    """Yield which of several runs is better, where that can be told."""
+    result = report.comparison
+    if result is None:
+        tasks = {run.task for run in report.runs}
+        different = "They are of different tasks, so their scores cannot be compared."
+        yield different if len(tasks) > 1 else f"They are not compared: {report.not_compared}."
+        return
+    if (reason := not_judged(result)) is not None:
+        yield reason
+        return
+    found = " ".join(conclusions(result, [run.name for run in report.runs]))
+    yield f"{found} That is the verdict of the paired bootstrap on the same {paired_rows(result)}."
 
 
 def report_warnings(report: "Report") -> list[str]:
@@ -167,9 +174,11 @@ def _next(run: "RunReport") -> Iterator[str]:
         yield from (_sentence(str(text)) for text in advice)
         return
     if run.scored and run.scored.compared.verdict:
+        errors = any(figure.kind == "surest" and figure.panels for figure in run.figures)
+        first = ", and the surest errors below are the rows to look at first"
         yield (
             f"bpnet check {shell_path(run.folder / 'config.yaml')} looks for what holds a network "
-            "back, and the surest errors below are the rows to look at first."
+            f"back{first if errors else ''}."
         )
         return
     if run.model is None:
@@ -263,21 +272,25 @@ def _values(metrics: Any, part: str) -> dict[str, float | None]:
     return {str(k): v for k, v in values.items() if v is None or isinstance(v, int | float)}
 
 
-def _side_by_side(runs: Sequence["RunReport"]) -> PageTable:
-    """Return the table of all runs with their scores."""
+def _side_by_side(report: "Report") -> PageTable:
+    """Return the table of all runs with their scores, and what the comparison says of each."""
+    runs, result = report.runs, report.comparison
+    verdicts = ["" if result is None else run_verdict(result, k) for k in range(len(runs))]
+    judged = any(verdicts)
     scores = [_main_scores(run) for run in runs]
     names = list(dict.fromkeys(name for each in scores for name in each))
     return PageTable(
         "Runs and their scores",
-        ["run", "status", "rows", *names],
+        ["run", "status", *(["compared"] if judged else []), "rows", *names],
         [
             [
                 run.name,
                 run.status,
+                *([verdict] if judged else []),
                 run.scored.part if run.scored else "",
                 *(each.get(name) for name in names),
             ]
-            for run, each in zip(runs, scores, strict=True)
+            for run, verdict, each in zip(runs, verdicts, scores, strict=True)
         ],
     )
 

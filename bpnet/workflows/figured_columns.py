@@ -131,9 +131,7 @@ class ColumnFigures:
         return list(dict.fromkeys(first))[:2]
 
 
-def ask_columns(
-    paths: RunPaths, model: Ensemble, command: str, *, held_out: bool
-) -> ColumnFigures:
+def ask_columns(paths: RunPaths, model: Ensemble, command: str, *, held_out: bool) -> ColumnFigures:
     """Read rows of a run's table, and measure the importance of the columns on them.
 
     They are held-out rows, or all of them where the run has `held_out` none; `command` is what is

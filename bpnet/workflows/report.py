@@ -1,5 +1,6 @@
 """The report of runs: what each was, how good it is beside simple models, and its figures."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from bpnet.messages import shell_path
 from bpnet.models.ensemble import Ensemble
 from bpnet.paths import is_file
 from bpnet.runs import files
+from bpnet.workflows.compare import RunsComparison, compare_runs_of
 from bpnet.workflows.eval_baselines import Compared, compare_with_baselines
 from bpnet.workflows.figure_kinds import KINDS
 from bpnet.workflows.figured_run import FiguredRun
@@ -60,10 +62,13 @@ class RunReport:
 
 @dataclass(frozen=True)
 class Report:
-    """The reports of runs, and the figure that they share."""
+    """The reports of runs, the figure that they share, and their comparison."""
 
     runs: Sequence[RunReport]
-    curves: Figure | None
+    curves: Figure | None = None
+    comparison: RunsComparison | None = None
+    not_compared: str | None = None
+    """Why several runs are not compared."""
 
 
 def report(runs: Sequence[Path]) -> Report:
@@ -73,13 +78,17 @@ def report(runs: Sequence[Path]) -> Report:
     """
     command = " ".join(["bpnet report", *map(shell_path, runs)])
     opened = [FiguredRun(run, command, share=1 / len(runs)) for run in runs]
-    curves = None
-    if len(opened) > 1:
-        try:
-            curves = joint_curves(opened)
-        except BpnetError:  # the run's own report says why
-            curves = None
-    return Report([_report_run(run) for run in opened], curves)
+    reports = [_report_run(run) for run in opened]
+    if len(opened) == 1:
+        return Report(reports)
+    curves, comparison, not_compared = None, None, None
+    with contextlib.suppress(BpnetError):  # the run's own report says why
+        curves = joint_curves(opened)
+    try:
+        comparison = compare_runs_of(runs)
+    except BpnetError as error:
+        not_compared = error.problems[0]
+    return Report(reports, curves, comparison, not_compared)
 
 
 def _report_run(run: FiguredRun) -> RunReport:

@@ -210,6 +210,23 @@ def test_five_runs_take_less_than_3_megabytes(tmp_path: Path, verb: str) -> None
 
 
 @pytest.mark.slow
+def test_several_runs_are_judged_as_compare_does(tmp_path: Path) -> None:
+    good = train("regression", tmp_path)
+    same = Path(shutil.copytree(good, tmp_path / "same"))
+    bad = train("regression", tmp_path / "bad", "--set", "training.epochs=1")
+    said = bpnet("compare", good, bad).out
+    (verdict,) = [line for line in said.splitlines() if "is clearly better in" in line]
+    content, _ = page_of(good, bad, "-o", tmp_path / "differ.html")
+    # of the same name, they are told apart by their folders
+    assert f"is clearly better in {verdict.partition(' in ')[2]}" in content.text
+    metrics = len(json.loads(bpnet("compare", good, bad, "--json").out)["metrics"])
+    assert f"clearly worse in {verdict.count(',') + 1} of {metrics} metrics" in content.text
+    content, _ = page_of(good, same, "-o", tmp_path / "alike.html")
+    assert content.text.count("not distinguishable") == 2
+    assert "No difference is clear" in content.text
+
+
+@pytest.mark.slow
 def test_several_runs_of_different_tasks(iris: Path, tmp_path: Path) -> None:
     other = train("regression", tmp_path)
     content, _ = page_of(iris, other, "-o", tmp_path / "both.html")

@@ -14,14 +14,14 @@ from bpnet.figures.drawing import PageDrawing, finite, page_spec, vl_convert
 from bpnet.figures.figure import MOVING, Cell, Figure
 from bpnet.figures.vega import CONFIG
 from bpnet.reports.page.template import environment, markup, packed, part, policy
-from bpnet.reports.text import rounded
+from bpnet.reports.text import rounded, score_text
 
 _DIGITS = 6
 
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table of a page; a cell that is a number is sorted as one."""
+    """A table of scores; a cell that is a number is sorted as one."""
 
     caption: str
     columns: Sequence[str]
@@ -73,7 +73,7 @@ class PageMaker:
     def __enter__(self) -> Self:
         self.check()
         self._environment = environment()
-        self._environment.filters["cell"] = _cell
+        self._environment.globals |= {"cell": _cell, "score": _score}
         self._environment.tests["number"] = _is_number
         self._drawing = PageDrawing().__enter__()
         return self
@@ -146,3 +146,8 @@ def _cell(value: Cell) -> str:
     if value is None:
         return ""
     return rounded(value, _DIGITS) if isinstance(value, float) else str(value)
+
+
+def _score(value: Cell) -> str:
+    """Return a cell of a table of scores as text."""
+    return score_text(value) if isinstance(value, float) else _cell(value)

@@ -83,6 +83,8 @@ class Bug:
     description: str
     spoil: Callable[[Sequence[Layer], float], list[Layer]]
     """Return layers with the mistake, given the learning rate; the same where it has no effect."""
+    spoils: str
+    """What it changes in a network."""
     needs_plain_descent: bool = False
     """True if it is a mistake of plain gradient descent, without penalties or clipping."""
 
@@ -128,11 +130,13 @@ BUGS: Mapping[str, Bug] = {
             "double-derivative",
             "the derivative of the activation is taken at a = f(z), where it belongs at z",
             _double_derivative,
+            "dense layer with an activation other than identity",
         ),
         Bug(
             "updated-weights",
             "a layer's weights are updated before the error goes back through them",
             _updated_weights,
+            "dense layer behind another trained one",
             needs_plain_descent=True,
         ),
     )

@@ -107,6 +107,20 @@ class _Backward(NamedTuple):
     deltas: Array | None
 
 
+class _Move(NamedTuple):
+    """What an optimizer did, and the forward pass after it."""
+
+    loss: float
+    forward: _Forward
+    gradient_norm: float | None = None
+    clipped_norm: float | None = None
+    clipped: list[dict[str, Array]] | None = None
+    """Each layer's gradients after clipping; None in a search."""
+    trial: Trial | None = None
+    tried: list[dict[str, Array]] | None = None
+    """Each layer's parameters in a search's trial, of which the forward pass is."""
+
+
 class _Tracer:
     """A network in training whose every step is copied, number by number."""
 
@@ -166,18 +180,7 @@ class _Tracer:
         left_out = [_left_out(bound) for bound in self._layers]
         slots_before = self._slots()
         learning_rate = self._learning_rate(step)
-        trial, tried = None, None
-        gradient_norm: float | None = None
-        clipped_norm: float | None = None
-        if searches:
-            trial, tried, forward_after = self._search(learning_rate, loss)
-            clipped, loss_after = gradients, trial.loss if trial.kept else loss
-        else:
-            gradient_norm, clipped_norm = self._clip()
-            clipped = self._by_layer(network.gradients)
-            self._training.optimizer.step(self._state, learning_rate)
-            loss_after = float(objective.forward_again()[0])
-            forward_after = self._forward()
+        move = self._search(learning_rate, loss) if searches else self._move(learning_rate)
         units_after = self._watch_relaxations()
         network.statistics.flat[:] = statistics
         after, slots_after = self._by_layer(network.parameters), self._slots()
@@ -201,13 +204,13 @@ class _Tracer:
                     statistics_before=statistics_before[k],
                     statistics_after=statistics_after[k],
                     dropout_rate=_dropout_rate(self._layers[k]),
-                    clipped=clipped[k],
+                    clipped=move.clipped[k] if move.clipped else gradients[k],
                     slots_before=slots_before[k],
                     slots_after=slots_after[k],
                     relaxation=Relaxation(units[k], errors[k], units_after[k])
                     if isinstance(self._layers[k], BoundEquilibrium)
                     else None,
-                    tried=tried[k] if tried else {},
+                    tried=move.tried[k] if move.tried else {},
                 )
                 for k, layer in enumerate(network.layers)
             ],
@@ -217,18 +220,18 @@ class _Tracer:
             weights=self._rows.weights,
             loss=loss,
             score_gradients=score_gradients,
-            gradient_norm=gradient_norm,
-            clipped_norm=clipped_norm,
-            loss_after=loss_after,
-            predictions_after=forward_after.predictions,
-            sums_after=forward_after.sums,
-            outputs_after=forward_after.outputs,
+            gradient_norm=move.gradient_norm,
+            clipped_norm=move.clipped_norm,
+            loss_after=move.loss,
+            predictions_after=move.forward.predictions,
+            sums_after=move.forward.sums,
+            outputs_after=move.forward.outputs,
             place=place,
             count=self._state.count,
             momentum_product=self._state.momentum_product,
             reduction=position.reduction,
             hard_targets=np.array(self._rows.y),
-            trial=trial,
+            trial=move.trial,
         )
 
     def _begin_epoch(self, epoch: int, within: int) -> None:
@@ -245,8 +248,16 @@ class _Tracer:
             for one, state in zip(generators, draws, strict=True):
                 one.bit_generator.state = state
 
-    def _search(self, rate: float, loss: float) -> tuple[Trial, list[dict[str, Array]], _Forward]:
-        """Let the optimizer try other parameters; return the trial, those, and their pass."""
+    def _move(self, rate: float) -> _Move:
+        """Clip the gradient, and let the optimizer take a step along it."""
+        norm, clipped_norm = self._clip()
+        clipped = self._by_layer(self._network.gradients)
+        self._training.optimizer.step(self._state, rate)
+        loss = float(self._objective.forward_again()[0])
+        return _Move(loss, self._forward(), norm, clipped_norm, clipped)
+
+    def _search(self, rate: float, loss: float) -> _Move:
+        """Let the optimizer try other parameters than those of a loss."""
         network = self._network
         before = network.theta.copy()
         seen: dict[str, Any] = {}
@@ -273,7 +284,8 @@ class _Tracer:
             loss=float(seen["loss"][0]),
             kept=bool((network.theta == seen["theta"]).all()),
         )
-        return trial, seen["parameters"], seen["forward"]
+        after = trial.loss if trial.kept else loss
+        return _Move(after, seen["forward"], trial=trial, tried=seen["parameters"])
 
     def _watch_relaxations(self) -> list[list[Array]]:
         """Return the states (B, units) of the last relaxation in each layer, and begin anew."""

@@ -46,12 +46,7 @@ def spoiled_layers(name: str, layers: Sequence[Layer], training: Training) -> li
     spoiled = bug.spoil(layers, training.learning_rate)
     if spoiled == list(layers):
         raise UsageError(
-            f"--bug {name}: changes nothing in this network, which has no "
-            + (
-                "dense layer with an activation other than identity"
-                if name == "double-derivative"
-                else "dense layer behind another trained one"
-            )
-            + "; add a hidden layer: --set architecture.hidden=[2]"
+            f"--bug {name}: changes nothing in this network, which has no {bug.spoils}; add a "
+            "hidden layer: --set architecture.hidden=[2]"
         )
     return spoiled

@@ -194,5 +194,5 @@ def notes_on_step(start: StepStart, *, own_batch: bool) -> Iterator[str]:
     if start.replayed:
         yield (
             f"to come here, {counted(start.replayed, 'epoch')} of training had to be repeated; "
-            "with training.snapshots a run keeps states on the way"
+            "the more training.snapshots a run keeps, the fewer"
         )

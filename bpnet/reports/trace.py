@@ -20,10 +20,7 @@ def trace_lines(name: str, traced: Trace, digits: int) -> Iterator[Line]:
     `name` is what the user called the config or run. Headings of level 1 are steps, those of
     level 2 parts of a step, those of level 3 layers.
     """
-    yield from _lines(name, traced, Notation(digits))
-
-
-def _lines(name: str, traced: Trace, notation: Notation) -> Iterator[Line]:
+    notation = Notation(digits)
     yield Heading(1, title(name, traced))
     yield from (f"note: {note}" for note in traced.notes)
     explanation = traced.explanation

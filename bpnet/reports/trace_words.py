@@ -14,27 +14,27 @@ def words_lines(name: str, traced: Trace, digits: int) -> Iterator[Line]:
     notation = Words(digits)
     yield Heading(1, title(name, traced))
     yield from (f"Note: {note}." for note in traced.notes)
-    explanation, told = traced.explanation, set[str]()
+    explanation, seen = traced.explanation, set[str]()
     for section in explanation.rows:
-        yield from _section_words(section, notation, told)
+        yield from _section_words(section, notation, seen)
     for step in explanation.steps:
         yield Heading(1, f"Step {step.number}")
         for section in step.sections:
-            yield from _section_words(section, notation, told)
+            yield from _section_words(section, notation, seen)
     if len(explanation.steps) > 1:
         yield Heading(1, f"All {len(explanation.steps)} steps")
         yield from summary_table(explanation.summary, notation)
 
 
-def _section_words(section: Section, notation: Words, told: set[str]) -> Iterator[Line]:
+def _section_words(section: Section, notation: Words, seen: set[str]) -> Iterator[Line]:
     yield Heading(section.level, section.title)
     for entry in section.entries:
         if isinstance(entry, Remark):
             continue
         yield sentence(
-            entry, notation, _MEANINGS.get(entry.name) if entry.name not in told else None
+            entry, notation, _MEANINGS.get(entry.name) if entry.name not in seen else None
         )
-        told.add(entry.name)
+        seen.add(entry.name)
 
 
 def sentence(number: Number, notation: Words, meaning: str | None) -> str:

@@ -21,9 +21,8 @@ class Difference:
 
 def differences(right: Explanation, wrong: Explanation) -> list[Difference]:
     """Return the numbers that differ, in the order in which they are computed."""
-    return [
-        found for steps in zip(right.steps, wrong.steps, strict=True) for found in _of_step(*steps)
-    ]
+    pairs = zip(right.steps, wrong.steps, strict=True)
+    return [difference for steps in pairs for difference in _of_step(*steps)]
 
 
 def _of_step(right: ExplainedStep, wrong: ExplainedStep) -> Iterator[Difference]:

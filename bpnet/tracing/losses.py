@@ -291,12 +291,12 @@ class LossEquations:
         if isinstance(loss, AbsoluteError):
             return call("abs", e)
         if isinstance(loss, Huber):
-            c = self._cut(e)  # c (e - c/2)
+            c = self._clipped(e)  # c (e - c/2)
             return times(c, minus(e, over(c, TWO)))
         assert isinstance(loss, Quantile)
         return times(self._side(y, t), e)
 
-    def _cut(self, e: Expression) -> Expression:
+    def _clipped(self, e: Expression) -> Expression:
         """Return e clipped to ±delta."""
         assert isinstance(self._loss, Huber)
         delta = self._loss.delta
@@ -340,7 +340,7 @@ class LossEquations:
             elif isinstance(loss, AbsoluteError):
                 element = call("sign", minus(y, t))
             elif isinstance(loss, Huber):
-                element = self._cut(minus(y, t))
+                element = self._clipped(minus(y, t))
             else:
                 element = self._side(y, t)
             share = self._width if loss.outputs == "mean" else 1

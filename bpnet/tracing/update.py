@@ -98,7 +98,7 @@ class UpdateEquations:
         value = self._step.layers[k].before[name][index]
         return Quantity(Symbol(sign, tuple(i + 1 for i in index), k + 1), float(value))
 
-    def _cut(self, g: Expression) -> Expression:
+    def _bounded(self, g: Expression) -> Expression:
         """Return an entry of the gradient within its bounds."""
         clipping = self._training.gradient_clipping
         if clipping is None or clipping.value is None or abs(g.value) <= clipping.value:
@@ -120,7 +120,7 @@ class UpdateEquations:
         clipped = layer.clipped[name][index]
         if self._step.clipped_norm == self._step.gradient_norm:
             return
-        bounded, clipping = self._cut(g), training.gradient_clipping
+        bounded, clipping = self._bounded(g), training.gradient_clipping
         if clipping is not None and clipping.norm is not None:
             norm = self._norm.value
             if norm > clipping.norm:
@@ -134,7 +134,7 @@ class UpdateEquations:
         """|g| after entries are cut, and before the whole is scaled."""
         return root(
             total(
-                square(self._cut(self._g(k, name, index)))
+                square(self._bounded(self._g(k, name, index)))
                 for k, layer in enumerate(self._step.layers)
                 for name, gradient in layer.gradients.items()
                 for index in np.ndindex(gradient.shape)

@@ -93,10 +93,10 @@ def step_of_training(
     It is taken with the rows of its batch if `own_rows`, else with others. `prepared` has the rows
     as the training had them. Raises UsageError.
     """
-    found = step_start(run.paths, prepared, epoch, step)
-    batch = batch_to_trace(found, steps) if own_rows else None
-    notes = list(notes_on_step(found, own_batch=own_rows))
-    return Start(_exact(found.model), found.position, notes, batch)
+    start = step_start(run.paths, prepared, epoch, step)
+    batch = batch_to_trace(start, steps) if own_rows else None
+    notes = list(notes_on_step(start, own_batch=own_rows))
+    return Start(_exact(start.model), start.position, notes, batch)
 
 
 def _steps_per_epoch(prepared: EncodedDataset) -> int:

@@ -109,7 +109,7 @@ def _moment_before(
             reached.append(_moment(fitting, model, epoch))
             raise _StepReachedError
 
-    fitting, found = _fit_before(paths, prepared, model, epoch, after_step)
+    fitting, begun = _fit_before(paths, prepared, model, epoch, after_step)
     with closing(fitting):
         while fitting.epoch < epoch - 1 and next(fitting, None) is not None:
             pass
@@ -123,7 +123,7 @@ def _moment_before(
         else:
             with suppress(_StepReachedError):
                 next(fitting)
-    return reached[0], epoch - 1 - found
+    return reached[0], epoch - 1 - begun
 
 
 def _moment(fitting: Fit, model: Model, epoch: int) -> _Moment:
@@ -144,8 +144,8 @@ def _fit_before(
 ) -> tuple[Fit, int]:
     """Return the training after some epoch before this one, and that epoch."""
     snapshots = Snapshots(paths.snapshots)
-    found = max((one for one in snapshots.epochs() if one < epoch), default=0)
-    state = snapshots.read(found)["fit"] if found else None
+    begun = max((one for one in snapshots.epochs() if one < epoch), default=0)
+    state = snapshots.read(begun)["fit"] if begun else None
     if state is None:
         initialize_by_rows(model.network, prepared.rows["train"])
         if is_file(paths.first_weights):
@@ -160,7 +160,7 @@ def _fit_before(
         after_step=after_step,
         state=state,
     )
-    return fitting, found
+    return fitting, begun
 
 
 def batch_to_trace(start: StepStart, steps: int) -> list[int]:

@@ -102,10 +102,10 @@ def _read_cells(
     mask = np.zeros(rows, np.bool_)
     mask[np.array(numbers) - 1] = True
     cells: dict[int, list[Cell]] = {number: [] for number in numbers}
-    for chunk, found in table.selected(encoder.column_types, mask):
+    for chunk, rows_of_chunk in table.selected(encoder.column_types, mask):
         for column in encoder.columns:
             encoded = encoded_cells(column, chunk.column(column.name))
-            for row, cell in zip(found, encoded, strict=True):
+            for row, cell in zip(rows_of_chunk, encoded, strict=True):
                 cells[int(row) + 1].append(cell)
     return cells
 

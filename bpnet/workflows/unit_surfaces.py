@@ -1,4 +1,4 @@
-"""What each unit of a network of two inputs puts out over the plane of its inputs."""
+"""Unit surfaces: the output of each unit over the plane of a network's two inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

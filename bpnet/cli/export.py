@@ -12,6 +12,7 @@ from bpnet.cli.options import AsJson, ReplicaChoice, RunFolder
 EXAMPLES = """\
 bpnet export runs/iris-001
 bpnet export runs/iris-001 -o iris.onnx
+bpnet export runs/iris-001 --format python
 bpnet export runs/iris-001 --replica best -o iris.onnx
 """
 
@@ -20,6 +21,7 @@ class ModelFormat(StrEnum):
     """The formats of exported models."""
 
     ONNX = "onnx"
+    PYTHON = "python"
 
 
 def export(
@@ -30,7 +32,7 @@ def export(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write to FILE; by default model.onnx in RUN.",
+            help="Write to FILE.onnx or FILE.py; by default model.onnx, or model.py, in RUN.",
         ),
     ] = None,
     form: Annotated[
@@ -38,7 +40,7 @@ def export(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="Write onnx; by default as FILE's name ends.",
+            help="Write onnx or python; by default as FILE's name ends, else onnx.",
         ),
     ] = None,
     replica: ReplicaChoice = "all",

@@ -52,6 +52,19 @@ class Model:
         description = dataclasses.replace(self.description, weights_sha256=digest)
         files.write_json(folder / "model.json", description)
 
+    def arrays_each(self) -> Iterator[list[dict[str, np.ndarray]]]:
+        """Yield the parameters and statistics of each layer, by name, replica by replica."""
+        network, layers = self.network, range(len(self.description.layers))
+        for replica in range(len(self.description.seeds)):
+            yield [
+                {
+                    name: view[replica]
+                    for vector in (network.parameters, network.statistics)
+                    for name, view in vector.part(f"layers.{k}").items()
+                }
+                for k in layers
+            ]
+
     def select(self, replicas: Sequence[int]) -> "Model":
         """Return a model of some of the replicas, numbered from 0."""
         description, numbers = self.description, list(replicas)

@@ -7,7 +7,7 @@ from typing import Any
 from bpnet.messages import byte_size
 from bpnet.workflows.export import Export
 
-_FORMATS = {"onnx": "ONNX"}
+_FORMATS = {"onnx": "ONNX", "python": "Python"}
 _MOST_COLUMNS = 12
 _KINDS = {"number": "number", "date": "days since 1970-01-01", "text": "text"}
 

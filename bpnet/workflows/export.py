@@ -15,8 +15,8 @@ from bpnet.models.run_model import open_run_model
 from bpnet.runs import files
 from bpnet.workflows.golden_rows import GoldenRows, golden_rows
 
-ExportFormat = Literal["onnx"]
-SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx"}
+ExportFormat = Literal["onnx", "python"]
+SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "python": ".py"}
 """How the file of each format is named."""
 
 TOLERANCE = 1e-5
@@ -53,7 +53,7 @@ def export(
     opened = open_run_model(run)
     model = opened.model.select(replica)
     golden = golden_rows(run, model)
-    content, outputs = _onnx(model, golden)
+    content, outputs = _made(chosen, model, golden, path)
     largest = _largest_difference(model, golden, outputs, path)
     beside = path.with_name(f"{path.stem}.golden.jsonl")
     files.write_text(beside, golden.lines())
@@ -96,8 +96,17 @@ def _require(form: ExportFormat) -> None:
         onnxruntime()
 
 
-def _onnx(model: Ensemble, golden: GoldenRows) -> tuple[bytes, Outputs]:
+def _made(
+    form: ExportFormat, model: Ensemble, golden: GoldenRows, path: Path
+) -> tuple[bytes, Outputs]:
     """Return the file, and what it answers for the golden rows."""
+    # deferred: each format has its own packages
+    if form == "python":
+        from bpnet.integrations.export.python_file import python_file
+        from bpnet.integrations.export.python_process import run_python_file
+
+        content = python_file(model, golden.seen, path.name)
+        return content, run_python_file(content, golden.cells)
     from bpnet.integrations.export.onnx_model import onnx_file
     from bpnet.integrations.export.runtime import OnnxSession
 

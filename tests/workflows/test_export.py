@@ -1,8 +1,12 @@
-"""`bpnet export`: whole models in ONNX against `bpnet predict`, and what is refused."""
+"""`bpnet export`: whole models in ONNX and Python against `predict`, and what is refused."""
 
 import builtins
+import csv
 import json
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -19,10 +23,10 @@ from workflow_runs import predicted, read_csv, train_text
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.columns import OneHotColumn
-from bpnet.data.targets import AnyTarget
+from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.activations import Tanh
 from bpnet.errors import RunError, UsageError
-from bpnet.integrations.export import onnx_layers
+from bpnet.integrations.export import numpy_parts, onnx_layers, python_file
 from bpnet.models.combination import Combination, Shrinkage
 from bpnet.models.curve import Curve
 from bpnet.models.ensemble import Ensemble
@@ -93,6 +97,56 @@ def test_a_file_answers_for_a_table_as_predict_does(mixed: Path, tmp_path: Path)
         np.testing.assert_allclose(
             given["probabilities"][:, k], expected[f"probability_{name}"], atol=1e-6
         )
+
+
+def test_a_file_of_python_prints_what_predict_writes(mixed: Path, tmp_path: Path) -> None:
+    export(mixed, tmp_path / "m.py")
+    table = mixed.parents[1] / "t.csv"
+    done = subprocess.run(
+        [sys.executable, "-I", tmp_path / "m.py", table], capture_output=True, text=True, check=True
+    )
+    rows, expected = list(csv.DictReader(done.stdout.splitlines())), predicted(mixed, table)
+    assert [row.pop("predicted_risk") for row in rows] == expected["predicted_risk"]
+    assert list(rows[0]) == ["probability_high", "probability_low", "probability_mid"]
+    for name in rows[0]:
+        p = [float(row[name]) for row in rows]
+        np.testing.assert_allclose(p, expected[name], atol=1e-6)
+
+
+def test_a_file_of_python_needs_numpy_alone(mixed: Path, tmp_path: Path) -> None:
+    export(mixed, tmp_path / "m.py")
+    code = (
+        "import numpy, sys; before = set(sys.modules); sys.path.insert(0, sys.argv[1]); import m; "
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+    )
+    command = [sys.executable, "-I", "-c", code, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) - sys.stdlib_module_names <= {"m", "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        ({}, "a row lacks the column 'x'"),
+        ({"x": "much"}, "column 'x': could not convert string to float: 'much'"),
+        ({"x": 1e300}, "row 1 has a missing value or one too large"),
+        ({"x": "inf"}, "column 'x': inf is not a finite number"),
+    ],
+)
+def test_a_file_of_python_names_a_bad_cell(
+    three: Path, tmp_path: Path, cells: dict[str, Any], problem: str
+) -> None:
+    export(three, tmp_path / "m.py")
+    (tmp_path / "rows.csv").write_text(f"{','.join(cells)}\n{','.join(map(str, cells.values()))}\n")
+    done = subprocess.run(
+        [sys.executable, "m.py", "rows.csv"], cwd=tmp_path, capture_output=True, text=True
+    )
+    if cells:
+        assert (done.returncode, done.stderr) == (1, f"error: {problem}\n")
+    exported: dict[str, Any] = {"__name__": "m"}
+    exec((tmp_path / "m.py").read_text("utf-8"), exported)
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        exported["predict"]([cells])
 
 
 def test_golden_rows_hold_missing_and_unseen_cells_and_agree(mixed: Path, tmp_path: Path) -> None:
@@ -169,17 +223,19 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("file", "precision"), [("m.onnx", "float32"), ("m.onnx", "float64"), ("m.py", "float32")]
+)
 @pytest.mark.parametrize("name", CASES)
-def test_a_model_of_each_kind_agrees(name: str, precision: str, tmp_path: Path) -> None:
+def test_a_model_of_each_kind_agrees(name: str, file: str, precision: str, tmp_path: Path) -> None:
     target, how, combination = CASES[name]
     members = [with_categories(target, seeds, precision, **how) for seeds in ([1, 2], [3])]
     if target.kind != "quantities":
         members = [member.described(temperature=1.7) for member in members]
     save_ensemble(Ensemble(members, combination), tmp_path / "model")
-    result = export(tmp_path / "model", tmp_path / "m.onnx")
+    result = export(tmp_path / "model", tmp_path / file)
     assert result.largest < (1e-6 if precision == "float32" else 1e-13)
-    rows = golden(tmp_path / "m.onnx")
+    rows = golden(tmp_path / file)
     assert len({str(row["outputs"]) for row in rows}) > 20
     if target.kind == "classes":
         assert {row["outputs"]["label_"] for row in rows} <= set(target.classes)
@@ -201,6 +257,7 @@ def test_thresholds_of_the_model_decide(target: AnyTarget, count: int, tmp_path:
         assert given["label"].tolist() == [TWO.classes[int(one)] for (one,) in above]
     else:
         assert (given["labels"] == above).all()
+    export(tmp_path / "model", tmp_path / "m.py")  # which agrees, too
     assert 0.1 < above.mean() < 0.3
 
 
@@ -240,7 +297,7 @@ def three(tmp_path: Path) -> Path:
 def test_a_file_that_does_not_agree_is_not_written(
     three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forms = {**onnx_layers.ACTIVATIONS, Tanh: lambda _, z: z.apply("Tanh") + 1e-3}
+    forms = {**onnx_layers.ACTIVATIONS, Tanh.kind: lambda _, z: z.apply("Tanh") + 1e-3}
     monkeypatch.setattr(onnx_layers, "ACTIVATIONS", forms)
     (tmp_path / "m.onnx").write_bytes(b"before")
     with pytest.raises(RunError, match=r"m.onnx: is not written, .* differs from `bpnet predict`"):
@@ -249,16 +306,61 @@ def test_a_file_that_does_not_agree_is_not_written(
     assert not (tmp_path / "m.golden.jsonl").exists()
 
 
-def test_a_layer_that_onnx_lacks_is_named(
-    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("module", "file"), [(onnx_layers, "m.onnx"), (numpy_parts, "m.py")])
+def test_a_layer_that_a_format_lacks_is_named(
+    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, file: str
 ) -> None:
-    monkeypatch.setattr(onnx_layers, "LAYERS", {})
-    said = bpnet("export", three, "-o", tmp_path / "m.onnx")
+    monkeypatch.setattr(module, "LAYERS", {})
+    said = bpnet("export", three, "-o", tmp_path / file)
     assert (said.code, said.out) == (2, "")
+    name = "Python" if file == "m.py" else "ONNX"
     assert said.err == (
-        "error: the model has the layer 'dense', which cannot be exported as ONNX; "
+        f"error: the model has the layer 'dense', which cannot be exported as {name}; "
         "train without it, or predict with `bpnet predict`\n"
     )
+
+
+def test_a_file_of_python_that_fails_is_not_written(
+    three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(python_file, "_FOOTER", "\n1 / 0\n")
+    with pytest.raises(RunError, match="does not run: ZeroDivisionError: division by zero"):
+        export(three, tmp_path / "m.py")
+    assert not (tmp_path / "m.py").exists()
+
+
+HOSTILE = ('"""', "\\", "a\nb", "{x}", "\u202e🐧", "é" * 300, "import os")
+
+
+@pytest.mark.parametrize("file", ["m.onnx", "m.py"])
+def test_hostile_names_and_texts_are_data(file: str, tmp_path: Path) -> None:
+    columns = [
+        OneHotColumn(name=name, levels=[*HOSTILE, "NA"], fill="NA", indicator=True)
+        for name in HOSTILE
+    ]
+    target = Classes(name=HOSTILE[0], classes=[*HOSTILE])
+    description = replace(describe(target), encoder=Encoder(columns=columns))
+    save_ensemble(Ensemble([Model(description, description.network())]), tmp_path / "model")
+    result = export(tmp_path / "model", tmp_path / file)
+    assert (list(result.inputs), result.rows) == ([*HOSTILE], 150)
+    assert len({row["outputs"]["label"] for row in golden(tmp_path / file)}) > 2
+
+
+@pytest.mark.parametrize("file", ["m.onnx", "m.py"])
+def test_a_number_that_means_a_missing_value_is_one(file: str, tmp_path: Path) -> None:
+    model = with_categories(THREE, [1], "float64")
+    reading = replace(model.description.reading, missing=["-999", "unknown"])
+    save_ensemble(Ensemble([model.described(reading=reading)]), tmp_path / "model")
+    export(tmp_path / "model", tmp_path / file)
+    cells = {"x": [-999.0, None], "label": ["unknown", ""]}
+    if file == "m.onnx":
+        p = answers(tmp_path / file, cells)["probabilities"]
+    else:
+        exported: dict[str, Any] = {"__name__": "m"}
+        exec((tmp_path / file).read_text("utf-8"), exported)
+        rows = [{"x": -999, "label": "unknown"}, {"x": None, "label": None}]
+        p = exported["predict"](rows)["probabilities"]
+    assert (p[0] == p[1]).all()
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
@@ -284,11 +386,12 @@ def test_a_missing_package_is_named_in_one_line(
 @pytest.mark.parametrize(
     ("words", "code", "parts"),
     [
-        (["-o", "m.pb"], 2, ["--output m.pb: the name of an exported model ends in .onnx"]),
+        (["-o", "m.pb"], 2, ["--output m.pb: the name of an exported model ends in .onnx or .py"]),
         (["-o", "nowhere/m.onnx"], 5, ["nowhere/m.onnx", "mkdir -p nowhere"]),
         (["-o", "three"], 5, ["three: cannot be written: Is a directory"]),
         (["--replica", "4"], 2, ["--replica 4: must be all, best, or a number from 1 to 1"]),
         (["--format", "pmml"], 2, ["pmml", "onnx"]),
+        (["--format", "python", "-o", "m.onnx"], 2, ["model as python ends in .py"]),
     ],
 )
 def test_bad_words_are_refused(three: Path, words: list[str], code: int, parts: list[str]) -> None:

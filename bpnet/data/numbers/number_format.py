@@ -35,7 +35,7 @@ class NumberFormat(Component):
             raise FieldError("thousands", "is the decimal mark too; the two must differ")
 
     @cached_property
-    def _missing_numbers(self) -> frozenset[float]:
+    def missing_numbers(self) -> frozenset[float]:
         """The words of `missing` that are numbers: with -999, -999.0 is missing too."""
         numbers = set()
         for word in self.missing:
@@ -71,7 +71,7 @@ class NumberFormat(Component):
         value = self._plain_number(cell)
         if value is None:
             value = self._marked_number(cell)
-        if value in self._missing_numbers:
+        if value in self.missing_numbers:
             return math.nan
         if not math.isfinite(value):
             raise ValueError(cell)
@@ -95,7 +95,7 @@ class NumberFormat(Component):
     @cached_property
     def _may_miss_plain(self) -> bool:
         """True if a plain cell may be a missing value."""
-        return any(map(math.isfinite, self._missing_numbers))
+        return any(map(math.isfinite, self.missing_numbers))
 
     def is_number(self, cell: str) -> bool:
         """Return whether a cell holds a finite number."""

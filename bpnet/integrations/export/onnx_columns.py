@@ -29,7 +29,7 @@ from bpnet.engine.component import Component
 from bpnet.integrations.export.graph import BOOL, DOUBLE, Tensor
 from bpnet.integrations.export.kinds import form_of
 from bpnet.integrations.export.steps import looked_up, normal_quantile, places
-from bpnet.integrations.export.texts import text_table
+from bpnet.integrations.export.texts import missing_numbers, text_table
 
 FORMAT = "ONNX"
 
@@ -87,7 +87,7 @@ def _number(column: Any, read: Cells) -> Tensor:
     """Return the inputs of numbers (N, 1), of which NaN is a missing value."""
     assert isinstance(column, NumericColumn)
     dtype = read.dtype
-    missing, refused, values = _filled(read.cells, column.fill)
+    missing, refused, values = _filled(read, column.fill)
     inputs = [_form(SCALERS, column.scale, "scaling")(column.scale, values).cast(dtype)]
     if column.added and column.added.names(column.name):
         added = _form(ADDED, column.added, "encoding of numbers")
@@ -98,9 +98,12 @@ def _number(column: Any, read: Cells) -> Tensor:
     return _with_missing(column, inputs, missing, refused, dtype)
 
 
-def _filled(cells: Tensor, fill: float | None) -> tuple[Tensor, Tensor, Tensor]:
+def _filled(read: Cells, fill: float | None) -> tuple[Tensor, Tensor, Tensor]:
     """Return the masks of missing and of refused numbers, and the numbers with the fill."""
+    cells = read.cells
     missing = cells.apply("IsNaN", dtype=BOOL)
+    for number in missing_numbers(read.encoding.number_format):  # such as -999
+        missing = missing | cells.equals(number)
     infinite = cells.apply("IsInf", dtype=BOOL)
     refused = infinite | missing if fill is None else infinite
     replaced = missing | infinite
@@ -178,7 +181,7 @@ def _date(column: Any, read: Cells) -> Tensor:
     """Return the inputs of days since 1970-01-01 (N, 1), of which NaN is a missing value."""
     assert isinstance(column, DateColumn)
     dtype = read.dtype
-    missing, refused, days = _filled(read.cells, column.fill)
+    missing, refused, days = _filled(read, column.fill)
     inputs = []
     for part in column.parts:
         if part == "elapsed":
@@ -236,29 +239,29 @@ def _text(column: Any, read: Cells) -> Tensor:
     return graph.apply("Gather", inputs, rows, axis=0)
 
 
-COLUMNS: Mapping[type[Component], Callable[[Any, Cells], Tensor]] = {
-    NumericColumn: _number,
-    OneHotColumn: _text,
-    PlusMinusColumn: _text,
-    OrdinalColumn: _text,
-    EmbeddingColumn: _text,
-    BooleanColumn: _text,
-    DateColumn: _date,
+COLUMNS: Mapping[str, Callable[[Any, Cells], Tensor]] = {
+    NumericColumn.kind: _number,
+    OneHotColumn.kind: _text,
+    PlusMinusColumn.kind: _text,
+    OrdinalColumn.kind: _text,
+    EmbeddingColumn.kind: _text,
+    BooleanColumn.kind: _text,
+    DateColumn.kind: _date,
 }
 """What each encoded column becomes."""
-SCALERS: Mapping[type[Component], Callable[[Any, Tensor], Tensor]] = {
-    LinearScaler: _linear,
-    QuantileScaler: _quantiles,
-    ClippedScaler: _clipped,
-    RankScaler: _ranks,
+SCALERS: Mapping[str, Callable[[Any, Tensor], Tensor]] = {
+    LinearScaler.kind: _linear,
+    QuantileScaler.kind: _quantiles,
+    ClippedScaler.kind: _clipped,
+    RankScaler.kind: _ranks,
 }
 """What each scaler becomes."""
-ADDED: Mapping[type[Component], Callable[[Any, Tensor, str], Tensor]] = {
-    PeriodicInputs: _waves,
-    PiecewiseInputs: _bins,
+ADDED: Mapping[str, Callable[[Any, Tensor, str], Tensor]] = {
+    PeriodicInputs.kind: _waves,
+    PiecewiseInputs.kind: _bins,
 }
 """What the inputs beside a scaled number become."""
 
 
-def _form(forms: Mapping[type[Component], Any], component: Component, noun: str) -> Any:
+def _form(forms: Mapping[str, Any], component: Component, noun: str) -> Any:
     return form_of(forms, component, noun, FORMAT)

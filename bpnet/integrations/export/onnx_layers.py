@@ -21,7 +21,7 @@ from bpnet.engine.activations import (
     Softplus,
     Tanh,
 )
-from bpnet.engine.component import Array, Component
+from bpnet.engine.component import Array
 from bpnet.engine.layers import (
     BatchNormalization,
     Dense,
@@ -191,30 +191,30 @@ def _softplus(_: Any, z: Tensor) -> Tensor:
     return z.apply("Relu") + ((-z.apply("Abs")).apply("Exp") + 1.0).apply("Log")
 
 
-LAYERS: Mapping[type[Component], Callable[[Any, Place], Tensor]] = {
-    Dense: _dense,
-    Dropout: _dropout,
-    Embedding: _embedding,
-    BatchNormalization: _batch_normalization,
-    LayerNormalization: _layer_normalization,
-    Scale: _scale,
-    Parametric: _parametric,
-    Periodic: _periodic,
-    Equilibrium: _equilibrium,
+LAYERS: Mapping[str, Callable[[Any, Place], Tensor]] = {
+    Dense.kind: _dense,
+    Dropout.kind: _dropout,
+    Embedding.kind: _embedding,
+    BatchNormalization.kind: _batch_normalization,
+    LayerNormalization.kind: _layer_normalization,
+    Scale.kind: _scale,
+    Parametric.kind: _parametric,
+    Periodic.kind: _periodic,
+    Equilibrium.kind: _equilibrium,
 }
 """What each layer becomes."""
-ACTIVATIONS: Mapping[type[Component], Callable[[Any, Tensor], Tensor]] = {
-    Identity: lambda _, z: z,
-    Sigmoid: lambda _, z: z.apply("Sigmoid"),
-    Tanh: lambda _, z: z.apply("Tanh"),
-    Relu: lambda _, z: z.apply("Relu"),
-    LeakyRelu: _leaky_relu,
-    Elu: _elu,
-    Selu: _elu,
-    Gelu: _gelu,
-    Silu: lambda _, z: z * z.apply("Sigmoid"),
-    Mish: lambda _, z: z * _softplus(_, z).apply("Tanh"),
-    Softplus: _softplus,
-    Softmax: lambda _, z: z.apply("Softmax", axis=-1),
+ACTIVATIONS: Mapping[str, Callable[[Any, Tensor], Tensor]] = {
+    Identity.kind: lambda _, z: z,
+    Sigmoid.kind: lambda _, z: z.apply("Sigmoid"),
+    Tanh.kind: lambda _, z: z.apply("Tanh"),
+    Relu.kind: lambda _, z: z.apply("Relu"),
+    LeakyRelu.kind: _leaky_relu,
+    Elu.kind: _elu,
+    Selu.kind: _elu,
+    Gelu.kind: _gelu,
+    Silu.kind: lambda _, z: z * z.apply("Sigmoid"),
+    Mish.kind: lambda _, z: z * _softplus(_, z).apply("Tanh"),
+    Softplus.kind: _softplus,
+    Softmax.kind: lambda _, z: z.apply("Softmax", axis=-1),
 }
 """What each activation becomes."""

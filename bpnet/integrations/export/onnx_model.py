@@ -62,18 +62,8 @@ def _outputs_of(member: Model, x: Tensor) -> list[Tensor]:
 
     Quantities count from the offset of the member's target.
     """
-    description, network = member.description, member.network
-    layers = range(len(description.layers))
-    outputs = []
-    for replica in range(len(description.seeds)):
-        arrays = [
-            {
-                name: view[replica]
-                for part in (network.parameters, network.statistics)
-                for name, view in part.part(f"layers.{k}").items()
-            }
-            for k in layers
-        ]
+    description, outputs = member.description, []
+    for arrays in member.arrays_each():
         scores = scores_of(description.layers, arrays, x, description.encoder.width)
         if description.temperature != 1:
             scores = scores / description.temperature

@@ -1,6 +1,7 @@
 """The inputs that each text of a column becomes, as a table that needs no rule of spelling."""
 
 import contextlib
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -62,6 +63,11 @@ def text_table(
     # a text with the inputs of any other need not be listed, but an attribute must list one
     known = {text: int(row) for text, row in zip(texts, rows, strict=False) if row != last}
     return TextTable(known or {"": int(rows[listed.index("")])}, last, inputs)
+
+
+def missing_numbers(number_format: NumberFormat) -> list[float]:
+    """Return the numbers that mean a missing value, such as -999."""
+    return sorted(filter(math.isfinite, number_format.missing_numbers))
 
 
 def _encoded(

@@ -1,6 +1,6 @@
-"""Each layer, activation and encoding in ONNX, run by onnxruntime, against bpnet itself."""
+"""Each layer, activation and encoding of an exported model, in ONNX and in NumPy, against bpnet."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -34,6 +34,7 @@ from bpnet.engine.activations import AnyActivation, Tanh
 from bpnet.engine.component import Component
 from bpnet.engine.layers import AnyStoredLayer
 from bpnet.errors import UsageError
+from bpnet.integrations.export import numpy_parts
 from bpnet.integrations.export.graph import TEXT, Graph, Tensor
 from bpnet.integrations.export.kinds import form_of
 from bpnet.integrations.export.onnx_columns import (
@@ -47,6 +48,7 @@ from bpnet.integrations.export.onnx_columns import (
 from bpnet.integrations.export.onnx_layers import ACTIVATIONS as ACTIVATION_FORMS
 from bpnet.integrations.export.onnx_layers import LAYERS as LAYER_FORMS
 from bpnet.integrations.export.onnx_layers import scores_of
+from bpnet.integrations.export.python_file import ModelWriter
 from bpnet.integrations.export.runtime import OnnxSession
 from bpnet.integrations.export.steps import between_knots, normal_quantile, places
 
@@ -65,6 +67,12 @@ def run(inputs: dict[str, np.ndarray], make: Any) -> np.ndarray:
     return np.asarray(answer)
 
 
+def in_numpy(make: Any) -> Any:
+    """Return what a part of the exported file is told, as `make` writes it."""
+    writing = ModelWriter(NumberFormat(), {})
+    return numpy_parts.with_arrays(make(writing), writing.arrays)
+
+
 # Every kind has a row
 
 
@@ -72,14 +80,18 @@ def run(inputs: dict[str, np.ndarray], make: Any) -> np.ndarray:
     ("union", "forms"),
     [
         (AnyStoredLayer, LAYER_FORMS),
+        (AnyStoredLayer, numpy_parts.LAYERS),
         (AnyActivation, ACTIVATION_FORMS),
+        (AnyActivation, numpy_parts.ACTIVATIONS),
         (AnyColumn, COLUMNS),
         (AnyScaler, SCALERS),
+        (AnyScaler, numpy_parts.SCALERS),
         (AnyAddedInputs, ADDED),
+        (AnyAddedInputs, numpy_parts.ADDED),
     ],
 )
-def test_every_kind_has_a_form_in_onnx(union: Any, forms: Any) -> None:
-    assert set(get_args(union)) == set(forms)
+def test_every_kind_has_a_form(union: Any, forms: Any) -> None:
+    assert {kind.kind for kind in get_args(union)} == set(forms)
 
 
 def test_a_kind_without_a_form_is_named() -> None:
@@ -112,10 +124,19 @@ def test_a_layer_gives_the_scores_of_the_engine(kind: type, precision: str) -> N
         }
         for k in range(len(network.layers))
     ]
-    given = run({"x": x}, lambda t: scores_of(network.layers, arrays, t["x"], 3))
     expected = network.predict(x)[0]
-    assert given.dtype == expected.dtype
-    np.testing.assert_allclose(given, expected, atol=1e-5 if precision == "float32" else 1e-12)
+    layers = in_numpy(
+        lambda writing: [
+            writing.layer(layer, of_layer)
+            for layer, of_layer in zip(network.layers, arrays, strict=True)
+        ]
+    )
+    for given in (
+        run({"x": x}, lambda t: scores_of(network.layers, arrays, t["x"], 3)),
+        numpy_parts.network(layers, x),
+    ):
+        assert given.dtype == expected.dtype
+        np.testing.assert_allclose(given, expected, atol=1e-5 if precision == "float32" else 1e-12)
 
 
 @pytest.mark.parametrize("activation", named(ACTIVATIONS))
@@ -127,9 +148,12 @@ def test_an_activation_gives_the_values_of_the_engine(activation: Any) -> None:
         expected = np.empty_like(typed.T[None])
         with np.errstate(all="ignore"):
             activation.forward(typed.T[None].copy(), expected, activation.scratch(typed.T[None]))
-        form = ACTIVATION_FORMS[type(activation)]
-        given = run({"z": typed}, lambda t, form=form: form(activation, t["z"]))
-        np.testing.assert_allclose(given, expected[0].T, rtol=tolerance, atol=tolerance)
+        form = ACTIVATION_FORMS[activation.kind]
+        for given in (
+            run({"z": typed}, lambda t, form=form: form(activation, t["z"])),
+            numpy_parts.activate(typed, asdict(activation)),
+        ):
+            np.testing.assert_allclose(given, expected[0].T, rtol=tolerance, atol=tolerance)
 
 
 # Encodings
@@ -153,8 +177,21 @@ def number_chunk(values: np.ndarray) -> ColumnChunk:
 
 
 def given_of(encoder: Encoder, cells: dict[str, np.ndarray], dtype: str) -> np.ndarray:
+    """Return the inputs in ONNX, once those in NumPy are seen to be the same."""
     inputs = {name: values[:, None] for name, values in cells.items()}
-    return run(inputs, lambda t: encoded(encoder, t, dtype, Encoding(NumberFormat())))
+    given = run(inputs, lambda t: encoded(encoder, t, dtype, Encoding(NumberFormat())))
+    content = in_numpy(lambda writing: writing.encoder(encoder, dtype))
+    lists = [values.tolist() for values in cells.values()]
+    rows = [dict(zip(cells, row, strict=True)) for row in zip(*lists, strict=True)]
+    refused = np.isnan(given).any(axis=1)
+    usable = [row for row, is_refused in zip(rows, refused, strict=True) if not is_refused]
+    x = numpy_parts.encode(content, usable, dtype)
+    assert x.dtype == given.dtype
+    np.testing.assert_allclose(x, given[~refused], atol=3e-7 if dtype == "float32" else 1e-11)
+    for k in np.flatnonzero(refused):
+        with pytest.raises(ValueError, match=r"missing value|not a finite number"):
+            numpy_parts.encode(content, [rows[k]], dtype)
+    return given
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -292,7 +329,7 @@ def test_the_normal_quantile_is_that_of_scipy() -> None:
 def test_quantiles_of_tiny_numbers_are_those_of_the_encoder() -> None:
     scaler = QuantileScaler(quantiles=[0.0, 1e-300, 1e-300, 4e-300])
     values = np.array([-1e-300, 0, 5e-301, 1e-300, 2e-300, 4e-300, 5e-300])
-    given = run({"v": values[:, None]}, lambda t: SCALERS[QuantileScaler](scaler, t["v"]))
+    given = run({"v": values[:, None]}, lambda t: SCALERS[scaler.kind](scaler, t["v"]))
     np.testing.assert_allclose(given[:, 0], scaler.apply(values), atol=1e-9)
 
 

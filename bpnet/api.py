@@ -38,7 +38,7 @@ from bpnet.workflows.eval import evaluate
 from bpnet.workflows.inspect_run import inspect_run
 from bpnet.workflows.predict import Prediction, PredictOptions
 from bpnet.workflows.resume import resume as resume_run
-from bpnet.workflows.session import AnyWatcher
+from bpnet.workflows.session import AnyWatcher, TrainWatcher
 from bpnet.workflows.show import show
 from bpnet.workflows.train import train as train_run
 
@@ -101,10 +101,23 @@ def train(
     >>> run = bpnet.train("configs/iris.yaml", settings={"training.epochs": 50})
     >>> run.metrics["test"]["accuracy"]
     """
-    with _given(table) as path, _watcher(quiet=quiet) as watcher:
-        loaded = load_python_config(config, settings, table=path)
+    with shown_training(quiet=quiet) as watcher:
+        return train_watched(config, table, watcher, settings, runs, name, start_from)
+
+
+def train_watched(
+    config: str | Path | Mapping[str, Any] | Config,
+    table: Any,
+    watcher: TrainWatcher,
+    settings: Mapping[str, Any] | None = None,
+    runs: str | Path = "runs",
+    name: str | None = None,
+    start_from: "str | Path | Run | None" = None,
+) -> "Run":
+    """Train as `train` does, under the eyes of a watcher."""
+    with _given(table) as path:
         result = train_run(
-            loaded,
+            load_python_config(config, settings, table=path),
             runs=Path(runs),
             name=name,
             command=["bpnet.train"],
@@ -145,7 +158,7 @@ def resume(
         After what has been trained is saved.
     """
     path = _path(run)
-    with _given(table), _watcher(quiet=quiet) as watcher:
+    with _given(table), shown_training(quiet=quiet) as watcher:
         resume_run(
             path,
             assignments(settings or {}),
@@ -405,7 +418,8 @@ class _Warner:
 
 
 @contextmanager
-def _watcher(*, quiet: bool) -> Iterator[AnyWatcher]:
+def shown_training(*, quiet: bool) -> Iterator[AnyWatcher]:
+    """Yield a watcher that shows a training on stderr, or one that passes on its warnings only."""
     if quiet:
         yield _Warner()
         return

@@ -6,7 +6,7 @@
 
 They train as `bpnet.train` does, with the config's keys as parameters, and predict as it does. All
 rows that `fit` takes are training and validation rows. Errors become ValueError, with the same
-texts, as scikit-learn expects.
+texts, as scikit-learn expects. Callbacks, which scikit-learn has from 1.9 on, follow the epochs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from bpnet.api import Run, predicted_columns, train
+from bpnet.api import Run, predicted_columns, shown_training, train, train_watched
 from bpnet.config.from_python import config_data, load_python_config
 from bpnet.config.schema import Config
 from bpnet.data.missing_words import GAPS, MISSING_WORDS
@@ -45,8 +45,10 @@ from bpnet.engine.component import Array
 from bpnet.errors import BpnetError, InterruptedRunError
 from bpnet.models.run_model import RunModel
 from bpnet.models.saved_ensemble import load_ensemble
+from bpnet.preparation.encode import EncodedDataset
 from bpnet.workflows.partial_fit import train_one_epoch
 from bpnet.workflows.predict import PredictOptions
+from bpnet.workflows.session import TrainWatcher
 
 _KEYS = {
     "preset": "preset",
@@ -66,7 +68,19 @@ _KEYS = {
 """The key of the config that each parameter is."""
 
 
-class _BPNet(BaseEstimator):  # type: ignore[misc]
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing: there are no callbacks."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Return the method."""
+        return method
+
+
+class _BPNet(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     """What both estimators share; see their docstrings for the parameters."""
 
     def __init__(
@@ -120,15 +134,14 @@ class _BPNet(BaseEstimator):  # type: ignore[misc]
             first = None
             if self.warm_start and hasattr(self, "_files"):
                 first = _written(self.model_files_, Path(scratch) / "first")
-            run = train(
-                self._config(dataset),
-                table,
-                settings=settings,
-                runs=Path(scratch) / "runs" if self.runs is None else self.runs,
-                start_from=first,
-                quiet=not self.verbose,
-            )
+            runs = Path(scratch) / "runs" if self.runs is None else self.runs
+            with shown_training(quiet=not self.verbose) as shown:
+                watcher = _CallbackWatcher(shown, self)
+                run = train_watched(
+                    self._config(dataset), table, watcher, settings, runs, start_from=first
+                )
             self._keep(run)
+            watcher.end()
 
     def _table(
         self, X: Any, targets: Mapping[str, Any], weights: Array | None
@@ -342,6 +355,44 @@ def _as_scikit_learn_errors() -> Iterator[None]:
         raise ValueError(str(error)) from error
 
 
+class _CallbackWatcher:
+    """A watcher that tells an estimator's callbacks of each epoch, and another watcher of all."""
+
+    def __init__(self, watcher: TrainWatcher, estimator: _BPNet) -> None:
+        self._watcher, self._estimator = watcher, estimator
+        self._context = None
+        if getattr(estimator, "_skl_callbacks", None) or hasattr(estimator, "_parent_callback_ctx"):
+            self._context = estimator._init_callback_context(max_subtasks=None)
+            self._context.call_on_fit_task_begin(estimator=estimator)
+
+    def begin(self, run: Path, prepared: EncodedDataset, parameters: int, networks: int) -> None:
+        """Pass on what will be trained."""
+        self._watcher.begin(run, prepared, parameters, networks)
+
+    def begin_member(
+        self, run: Path, prepared: EncodedDataset, parameters: int, networks: int, title: str
+    ) -> None:
+        """Pass on which member will be trained."""
+        self._watcher.begin_member(run, prepared, parameters, networks, title)
+
+    def epoch(self, row: Mapping[str, float], kept: Array) -> None:
+        """Tell the callbacks of an epoch, with its metrics as metadata."""
+        self._watcher.epoch(row, kept)
+        if self._context is not None:
+            context = self._context.subcontext(task_name="epoch")
+            context.call_on_fit_task_begin(estimator=self._estimator)
+            context.call_on_fit_task_end(estimator=self._estimator, metadata=dict(row))
+
+    def warn(self, text: str) -> None:
+        """Pass on a warning."""
+        self._watcher.warn(text)
+
+    def end(self) -> None:
+        """Tell the callbacks that the training has ended."""
+        if self._context is not None:
+            self._context.call_on_fit_task_end(estimator=self._estimator)
+
+
 class BPNetClassifier(ClassifierMixin, _BPNet):  # type: ignore[misc]
     """A neural network, or an ensemble of them, that classifies rows of a table.
 
@@ -454,6 +505,7 @@ class BPNetClassifier(ClassifierMixin, _BPNet):  # type: ignore[misc]
 
     classes_: Any
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on rows X (N, F) with classes y (N,), or with labels y (N, K) of 0 and 1."""
         X = self._checked(X, reset=True)
@@ -592,6 +644,7 @@ class BPNetRegressor(RegressorMixin, _BPNet):  # type: ignore[misc]
 
     _task = "regression"
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on rows X (N, F) with quantities y (N,) or (N, K)."""
         X = self._checked(X, reset=True)

@@ -232,6 +232,36 @@ def test_bad_rows_are_refused(x, y, weights, words):
         BPNetClassifier(**QUICK).fit(x, y, sample_weight=weights)
 
 
+def test_callbacks_follow_the_epochs():
+    pytest.importorskip("sklearn.callback", reason="scikit-learn has no callbacks before 1.9")
+
+    class Recorder:
+        def __init__(self):
+            self.began, self.ended, self.torn = 0, [], False
+
+        def setup(self, estimator, context):
+            """Nothing to prepare."""
+
+        def teardown(self, estimator, context):
+            self.torn = True
+
+        def on_fit_task_begin(self, estimator, context):
+            self.began += 1
+
+        def on_fit_task_end(self, estimator, context, *, metadata=None):
+            self.ended.append((context.task_name, metadata))
+
+    recorder = Recorder()
+    model = BPNetClassifier(**QUICK).set_callbacks(recorder).fit(*iris())
+    names = [name for name, _ in recorder.ended]
+    assert names == ["epoch"] * 25 + ["fit"]
+    assert recorder.began == 26
+    assert [metrics["epoch"] for _, metrics in recorder.ended[:-1]] == list(range(1, 26))
+    assert recorder.torn
+    with pytest.raises(ValueError, match=r"training\.epochs"):
+        model.set_params(epochs=0).fit(*iris())
+
+
 def test_training_is_silent_unless_it_is_verbose(capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -38,7 +38,7 @@ The packages, from top to bottom; each imports only from those below it:
     checks        what `bpnet check` looks for in a table
     tracing       every number of a training step with its equation
     inspection    what a model relies on: importance of columns, partial dependence
-    integrations  models for other programs: ONNX, and one file of Python
+    integrations  models for other programs: ONNX, one file of Python, MLflow
     models        a trained model: an encoder and networks, from columns to predictions
     runs          the run directory: layout, atomic writes, logs, weights
     scoring       scores with intervals, beside those of simple models

@@ -20,12 +20,20 @@ from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, shell_quoted, total_line
 from bpnet.models.description import READABLE, THRESHOLDS_FORMAT, Description
+from bpnet.paths import is_file
 from bpnet.runs import files, weights
 
 THRESHOLDS = "thresholds"
 """The key of model.json that has the thresholds of a model, or of an ensemble."""
-DESCRIPTIONS = ("model.json", "README.md")
-"""The files that describe a model, the one without which there is none first."""
+DESCRIPTIONS = (
+    "model.json",
+    "README.md",
+    "MLmodel",
+    "input_example.json",
+    "python_env.yaml",
+    "requirements.txt",
+)
+"""The files that describe a model; without the first there is none."""
 WEIGHTS_FORMAT = "2"
 """The version of weights.safetensors that this bpnet writes."""
 
@@ -151,7 +159,8 @@ def begin_model(folder: Path) -> None:
 def forget_model(folder: Path) -> None:
     """Remove what describes the model of a folder, if it has one; raises RunError."""
     for name in DESCRIPTIONS:
-        files.remove(folder / name)
+        if is_file(folder / name):
+            files.remove(folder / name)
 
 
 def load_model(folder: Path) -> Model:

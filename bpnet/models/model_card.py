@@ -82,8 +82,8 @@ def code_span(text: str, *, in_table: bool = False) -> str:
     return f"{fence}{space}{text}{space}{fence}"
 
 
-class _FrontMatter(yaml.SafeDumper):
-    """Writes every text in double quotes, which YAML 1.1 and 1.2 read alike."""
+class QuotedText(yaml.SafeDumper):
+    """A dumper of YAML whose texts are in double quotes, which YAML 1.1 and 1.2 read alike."""
 
     def ignore_aliases(self, data: Any) -> bool:
         """Write each value in full."""
@@ -101,8 +101,8 @@ class _FrontMatter(yaml.SafeDumper):
         return node
 
 
-_FrontMatter.add_representer(str, _FrontMatter.represent_text)
-_FrontMatter.add_representer(dict, _FrontMatter.represent_keys)
+QuotedText.add_representer(str, QuotedText.represent_text)
+QuotedText.add_representer(dict, QuotedText.represent_keys)
 
 
 def _front_matter(model: Ensemble, origin: Origin) -> str:
@@ -127,7 +127,7 @@ def _front_matter(model: Ensemble, origin: Origin) -> str:
         }
         content["model-index"] = [{"name": origin.name, "results": [result]}]
     return yaml.dump(
-        content, Dumper=_FrontMatter, sort_keys=False, allow_unicode=True, width=math.inf
+        content, Dumper=QuotedText, sort_keys=False, allow_unicode=True, width=math.inf
     )
 
 

@@ -28,6 +28,7 @@ ORDER = (
     "python",
     "production",
     "export",
+    "trackers",
     "runs",
     "run-directory",
     "promises",

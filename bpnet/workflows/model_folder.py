@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from bpnet.data.reading import Table
+from bpnet.errors import RunError
+from bpnet.integrations.mlflow import mlflow_files
 from bpnet.models import model_card
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model_card import Origin
@@ -11,6 +13,10 @@ from bpnet.models.saved_ensemble import save_ensemble, save_thresholds
 from bpnet.paths import is_file
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths
+from bpnet.workflows.prediction_columns import (
+    added_names,
+    prediction_columns,
+)
 
 
 def save_model_folder(
@@ -29,7 +35,20 @@ def save_model_folder(
         rows=rows,
         scores=scores,
     )
-    files.write_text(run.model / model_card.FILE, model_card.model_card(model, origin))
+    described = {model_card.FILE: model_card.model_card(model, origin), **_mlflow_files(model)}
+    for name, text in described.items():
+        files.write_text(run.model / name, text)
+
+
+def _mlflow_files(model: Ensemble) -> dict[str, str]:
+    """Return MLflow's files, if the model predicts finite numbers for a row of zeros."""
+    try:
+        columns = prediction_columns(model, model.blank_row(), top=None, probabilities=True)
+    except RunError:  # of a training that diverged
+        return {}
+    names = added_names(model, [name for name, _ in columns])
+    values = [*(values for _, values in columns), None]  # flags are text
+    return mlflow_files(model, dict(zip(names, values, strict=True)))
 
 
 def keep_thresholds(folder: Path, model: Ensemble) -> None:

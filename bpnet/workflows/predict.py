@@ -25,10 +25,8 @@ from bpnet.models.run_model import RunModel, open_run_model
 from bpnet.runs import directory
 from bpnet.workflows.given_thresholds import check_decides, named_thresholds, read_given
 from bpnet.workflows.kept_columns import check_not_taken
-from bpnet.workflows.prediction_columns import PredictionColumns, distinct, prediction_columns
+from bpnet.workflows.prediction_columns import PredictionColumns, added_names, prediction_columns
 from bpnet.workflows.training_table import rows_that_trained
-
-FLAGS = "flags"
 
 Item = TypeVar("Item")
 
@@ -95,9 +93,7 @@ class Prediction:
         for level in options.levels:
             self._model.check_level(level)
         names = [name for name, _ in self._columns(self._model.blank_row())]
-        # a feature keeps its name: the output is a table that the model can read
-        own = {*self._model.wanted, *self._model.description.target.names}
-        self._added = distinct([*names, FLAGS], own)
+        self._added = added_names(self._model, names)
         check_not_taken(self._table.name, self._kept, self._added)
 
     @property

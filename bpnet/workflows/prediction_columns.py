@@ -15,6 +15,8 @@ from bpnet.models.ensemble import Ensemble, Inputs
 PredictionColumns: TypeAlias = list[tuple[str, LabelColumn | Numbers]]
 """Names, of which two may be equal, each with labels or numbers."""
 
+_FLAGS = "flags"
+"""The column of what to mind about a row."""
 _NamedColumns: TypeAlias = Iterator[tuple[str, LabelColumn | Numbers]]
 
 
@@ -49,6 +51,14 @@ def prediction_columns(
         *_disagreement_columns(model, disagreement),
         *(_raw_columns(model, x) if raw else []),
     ]
+
+
+def added_names(model: Ensemble, names: Sequence[str]) -> list[str]:
+    """Return the names of columns that are added to a table, and that of the flags.
+
+    A feature keeps its name: the output is a table that the model can read.
+    """
+    return distinct([*names, _FLAGS], {*model.wanted, *model.description.target.names})
 
 
 def distinct(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:

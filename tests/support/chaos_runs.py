@@ -204,10 +204,12 @@ def check_files(folder: Path) -> None:
             assert {len(row) for row in rows} == {len(rows[0])}, path
         elif path.suffix == ".safetensors":
             safetensors.numpy.load_file(path)
-        elif path.suffix == ".yaml":
+        elif path.suffix == ".yaml" or path.name == "MLmodel":
             yaml.safe_load(path.read_text())
         elif path.name == "README.md":
             assert yaml.safe_load(path.read_text().split("---\n")[1])["library_name"] == "bpnet"
+        elif path.name == "requirements.txt":
+            assert path.read_text().startswith("bpnet-cli==")
         else:
             assert path.is_dir() or path.name == ".lock" or path.name.endswith(".tmp"), path
 

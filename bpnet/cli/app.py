@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from bpnet.cli import (
     verify,
 )
 from bpnet.cli import eval as evaluate
-from bpnet.cli.exit_codes import null_stream
+from bpnet.cli.exit_codes import exit_codes, null_stream
 from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_blocks
 from bpnet.errors import UsageError
 from bpnet.messages import visible
@@ -71,12 +72,48 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _install_completion(wanted: bool) -> None:
+    if wanted:
+        with exit_codes():
+            from bpnet.cli.completion_scripts import install  # deferred: seldom needed
+
+            typer.echo("\n".join(install()))
+        raise typer.Exit
+
+
+def _show_completion(wanted: bool) -> None:
+    if wanted:
+        with exit_codes():
+            from bpnet.cli.completion_scripts import script  # deferred: seldom needed
+
+            typer.echo(script(), nl=False)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+    install_completion: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            callback=_install_completion,
+            is_eager=True,
+            help="Install completion for the shell that SHELL names, and exit.",
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion",
+            callback=_show_completion,
+            is_eager=True,
+            help="Show the script of this completion, and exit.",
         ),
     ] = False,
 ) -> None:
@@ -117,6 +154,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if (shell := os.environ.get("_BPNET_COMPLETE")) is not None:
+        from bpnet.cli.completion import answer  # deferred: only a shell's script asks
+
+        for line in answer(shell, sys.argv[1:], typer.main.get_command(app)):
+            typer.echo(line)
+        return
     collect_cycles_seldom()
     give_back_large_blocks()
     try:

@@ -2,13 +2,12 @@
 
 import dataclasses
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Overrides, Quiet, Runs
+from bpnet.cli.options import RUNS_FOLDER, AsJson, ConfigFile, Overrides, Quiet, Runs
 
 EXAMPLES = """\
 bpnet cv configs/iris.yaml --folds 10
@@ -27,7 +26,7 @@ def cv(
         typer.Option(metavar="N", min=1, max=1000, help="Repeat N times, each with new folds."),
     ] = 1,
     settings: Overrides = None,
-    runs: Runs = Path("runs"),
+    runs: Runs = RUNS_FOLDER,
     name: Annotated[
         str | None,
         typer.Option(

@@ -25,7 +25,13 @@ ReadingOverrides = Annotated[
         help="Read DATA with another dataset.reading.KEY; may be repeated.",
     ),
 ]
-Runs = Annotated[Path, typer.Option(metavar="DIR", help="Make the run directory in DIR.")]
+RUNS_FOLDER = Path("runs")
+"""The folder of runs where neither an option nor BPNET_RUNS names one."""
+RUNS_VARIABLE = "BPNET_RUNS"
+Runs = Annotated[
+    Path,
+    typer.Option(metavar="DIR", envvar=RUNS_VARIABLE, help="Make the run directory in DIR."),
+]
 ReplicaChoice = Annotated[
     str,
     typer.Option(

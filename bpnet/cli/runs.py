@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson
+from bpnet.cli.options import RUNS_FOLDER, RUNS_VARIABLE, AsJson
 
 EXAMPLES = """\
 bpnet runs
@@ -18,8 +18,9 @@ bpnet runs other_runs --columns preset,seed --json
 
 def runs(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of run directories.")
-    ] = Path("runs"),
+        Path,
+        typer.Argument(metavar="DIR", envvar=RUNS_VARIABLE, help="Folder of run directories."),
+    ] = RUNS_FOLDER,
     where: Annotated[
         list[str] | None,
         typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Overrides, Quiet, Runs
+from bpnet.cli.options import RUNS_FOLDER, AsJson, ConfigFile, Overrides, Quiet, Runs
 
 EXAMPLES = """\
 bpnet train configs/iris.yaml
@@ -23,7 +23,7 @@ bpnet train configs/digits.yaml --runs /tmp/runs --name trial --json
 def train(
     config: ConfigFile,
     settings: Overrides = None,
-    runs: Runs = Path("runs"),
+    runs: Runs = RUNS_FOLDER,
     name: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Name the run; by default the config's name or file."),

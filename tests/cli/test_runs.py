@@ -343,3 +343,23 @@ def test_two_thousand_runs_are_listed_in_seconds(tmp_path: Path) -> None:
     took = os.times()
     assert len(said.out.splitlines()) == 2_002
     assert took.children_user + took.children_system < start.children_user + 10
+
+
+def test_the_environment_names_the_folder_of_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An option, or the argument, counts more; an empty name is none."""
+    monkeypatch.setenv("BPNET_RUNS", str(tmp_path / "environment"))
+    config = ROOT / "configs" / "xor.yaml"
+    words = ["train", config, "--set", "training.epochs=1", "--quiet"]
+    assert bpnet(*words, cwd=tmp_path).code == 0
+    assert bpnet(*words, "--runs", "option", cwd=tmp_path).code == 0
+    assert sorted(path.parent.name for path in tmp_path.glob("*/xor-001")) == [
+        "environment",
+        "option",
+    ]
+    assert "xor-001" in bpnet("runs", cwd=tmp_path).out
+    assert "xor-001" in bpnet("runs", "option", cwd=tmp_path).out
+    monkeypatch.setenv("BPNET_RUNS", "")
+    assert bpnet(*words, cwd=tmp_path).code == 0
+    assert (tmp_path / "runs" / "xor-001").is_dir()

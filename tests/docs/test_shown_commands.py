@@ -83,8 +83,14 @@ def run(shown: Shown, folder: Path, *, quick: bool) -> tuple[int, list[str]]:
     if words[0] in ("head", "cat"):
         done = subprocess.run(words, cwd=folder, capture_output=True, check=True)
         return 0, done.stdout.decode().splitlines()
+    file = None
+    if words[-2] == ">":
+        file, words = folder / words[-1], words[:-2]
     assert words[0] == "bpnet", shown.command
     said = bpnet(*words[1:], cwd=folder, stdin=stdin)
+    if file is not None:
+        file.write_text(said.out, "utf-8")
+        return said.code, said.err.splitlines()
     return said.code, [*said.err.splitlines(), *said.out.splitlines()[:most]]
 
 

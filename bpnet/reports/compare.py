@@ -19,7 +19,6 @@ _BETTER, _WORSE = " *", " -"
 _MOST_SETTINGS = 12
 _CURVE_WIDTH = 32
 _LONGEST_VALUE = 24
-_PARTS = {"out_of_fold": "out of fold"}
 
 
 def compare_lines(result: RunsComparison) -> Iterator[str]:
@@ -132,7 +131,7 @@ def _level(cells: Sequence[str]) -> list[str]:
 def _rows_text(run: ComparedRun) -> str:
     if run.part is None:
         return ""
-    part = _PARTS.get(run.part, run.part)
+    part = run.part.replace("_", " ")
     return part if run.rows is None else f"{run.rows:,} {part}"
 
 

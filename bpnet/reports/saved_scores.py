@@ -12,8 +12,6 @@ from bpnet.runs.entry import SCORED_PARTS
 from bpnet.scoring.metrics import metric_range
 from bpnet.workflows.show import ShownRun
 
-_PARTS = {"out_of_fold": "out of fold"}
-
 
 def saved_score_lines(shown: ShownRun) -> Iterator[str]:
     """Yield the metrics of metrics.json, a column for each part, and for each baseline."""
@@ -56,7 +54,7 @@ def _heads(metrics: Mapping[str, Any], parts: Sequence[str]) -> Iterator[str]:
     counts = metrics.get("rows")
     for part in parts:
         rows = counts.get(part) if isinstance(counts, dict) else None
-        title = _PARTS.get(part, part)
+        title = part.replace("_", " ")
         yield f"{title} ({rows:,} rows)" if isinstance(rows, int) else title
 
 
@@ -80,8 +78,4 @@ def _cell(scores: Mapping[str, float], part: str, name: str) -> str:
 def _value(value: object, name: str) -> str:
     if not isinstance(value, int | float):
         return ""
-    try:
-        bounded = math.isfinite(metric_range(name)[1])
-    except KeyError:  # of another version
-        bounded = False
-    return score_text(value, bounded=bounded)
+    return score_text(value, bounded=math.isfinite(metric_range(name)[1]))

@@ -48,7 +48,8 @@ def decision_note(evaluation: "Evaluation") -> str | None:
     elif report is not None and any(one.threshold != one.before for one in report.each):
         origin = "as given"
     which = thresholds_text(evaluation.thresholds)
-    return f"predictions, the baselines' too, are by the threshold {which} ({origin})"
+    all_of_them = "predictions, the baselines' too," if evaluation.baselines else "predictions"
+    return f"{all_of_them} are by the threshold {which} ({origin})"
 
 
 def saved_note(evaluation: "Evaluation") -> list[str]:

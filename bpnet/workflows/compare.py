@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from bpnet.runs.directory import RunPaths
 from bpnet.runs.entry import SCORED_PARTS, RunEntry, read_entry
 from bpnet.runs.query import differing_keys
 from bpnet.scoring.metric_values import metric_values
-from bpnet.scoring.metrics import EVALUATION_METRICS
+from bpnet.scoring.metrics import EVALUATION_METRICS, WEIGHTED
 from bpnet.scoring.paired import PairedMetric, compare_paired
 from bpnet.workflows.held_out import TEST, HeldOut, held_out_predictions
 from bpnet.workflows.row_groups import DrawnGroups
@@ -100,20 +100,8 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
         if held_out is not None and k not in paired:
             others = [one for j in paired if (one := predictions[j]) is not None]
             reasons[k] = _other_rows(held_out, others[0] if others else None)
-    compared: list[PairedMetric] = []
-    rows, groups, weights = 0, None, None
-    if len(paired) > 1:
-        same = [held_out for k in paired if (held_out := predictions[k]) is not None]
-        rows, weights = len(same[0].rows), _common_weights(same)
-        groups = next((one.groups for one in same if one.groups is not None), None)
-        compared = compare_paired(
-            same[0].target,
-            same[0].true,
-            [_in_order(one, same[0].target) for one in same],
-            thresholds=[_thresholds(one, same[0].target) for one in same],
-            groups=None if groups is None else groups.numbers,
-            weights=weights,
-        )
+    same = [held_out for k in paired if (held_out := predictions[k]) is not None]
+    compared = _compare_rows(same) if len(same) > 1 else _ComparedRows()
     names = [metric.name for metric in EVALUATION_METRICS[task]]
     runs = []
     for k, (path, entry, held_out) in enumerate(zip(paths, entries, predictions, strict=True)):
@@ -121,7 +109,7 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
         is_paired = len(paired) > 1 and k in paired
         if is_paired:
             place = paired.index(k)
-            metrics |= {one.name: one.values[place] for one in compared if one.name not in metrics}
+            metrics |= {one.name: one.values[place] for one in compared.weighted}
         reason = None if is_paired else reasons[k]
         curve = read_curve(RunPaths(entry.folder))
         runs.append(
@@ -132,9 +120,9 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
         targets=names_of_target,
         positive=_positive(target),
         runs=runs,
-        metrics=compared,
+        metrics=compared.metrics,
         paired=paired if len(paired) > 1 else [],
-        rows=rows,
+        rows=compared.rows,
         settings={
             key: [entry.config.get(key) for entry in entries]
             for key in differing_keys(entries, of_table=True)
@@ -144,10 +132,39 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
             for key in ("dataset.class_weight", "dataset.sample_weight")
             if any(_set(entry, key) for entry in entries)
         ],
-        weights_agree=weights is not None,
-        groups=None if groups is None else groups.drawn,
+        weights_agree=bool(compared.weighted),
+        groups=compared.groups,
         warnings=list(dict.fromkeys(warnings)),
     )
+
+
+@dataclass(frozen=True)
+class _ComparedRows:
+    """What the paired runs are worth on their rows."""
+
+    metrics: list[PairedMetric] = field(default_factory=list)
+    rows: int = 0
+    groups: DrawnGroups | None = None
+
+    @property
+    def weighted(self) -> list[PairedMetric]:
+        """The metrics in which rows count by their weights."""
+        return [metric for metric in self.metrics if metric.name.startswith(WEIGHTED)]
+
+
+def _compare_rows(runs: Sequence[HeldOut]) -> _ComparedRows:
+    """Compare the predictions of runs for the same rows, with the groups and weights of these."""
+    target = runs[0].target
+    groups = next((one.groups for one in runs if one.groups is not None), None)
+    metrics = compare_paired(
+        target,
+        runs[0].true,
+        [_in_order(one, target) for one in runs],
+        thresholds=[_thresholds(one, target) for one in runs],
+        groups=None if groups is None else groups.numbers,
+        weights=_common_weights(runs),
+    )
+    return _ComparedRows(metrics, len(runs[0].rows), None if groups is None else groups.drawn)
 
 
 def _check_paths(paths: Sequence[Path]) -> None:

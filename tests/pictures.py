@@ -51,7 +51,9 @@ def main() -> None:
             wait=".panel[data-drawn]",
             to="#run-1-curves",
         )
-        trace = bpnet("trace", tutorials / "iris-4-5-3.yaml", "--html", "--digits", "4", cwd=here)
+        # as its title is seen
+        config = "configs/tutorials/iris-4-5-3.yaml"
+        trace = bpnet("trace", config, "--html", "--digits", "4", cwd=ROOT)
         (here / "trace.html").write_bytes(trace)
         shot(browser, here / "trace.html", "trace.png", height=760, keys=13, wait=".current")
         single = tutorials / "single-weight.yaml"

@@ -56,7 +56,9 @@ class ColumnFigures:
 
     def importance_figure(self) -> Figure:
         """Return the importance of the columns."""
-        return importance_figure(self.importance, self.notes)
+        groups = self.asked.groups
+        drawn = [] if groups is None else [groups.drawn.note]
+        return importance_figure(self.importance, [*self.notes, *drawn])
 
     def dependence_figure(self) -> Figure:
         """Return the partial dependence on the most important columns."""

@@ -21,11 +21,11 @@ from bpnet.figures.vega import (
     tooltip,
 )
 from bpnet.messages import counted
+from bpnet.scoring.metrics import metric_title
 
 _FEWEST_POINTS = 40
 _PARTS = ("training", "validation", "out-of-fold")
 _MINOR = ("learning_rate", "gradient_norm")
-_TITLES = {"rmse": "RMSE", "r2": "R²"}
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,6 @@ def curves_figure(
     )
 
 
-def metric_words(name: str) -> str:
-    """Return what a column of a log is called."""
-    return _TITLES.get(name, name.replace("_", " "))
-
-
 def _picked(curve: Curve, most: int) -> list[int]:
     """Return the positions of the epochs to draw: about `most`, and the one that is kept."""
     measured = np.flatnonzero(np.isfinite(curve.values))
@@ -105,7 +100,9 @@ def _panel(metric: str, curves: Sequence[tuple[Curve, list[int]]], short: dict[s
         part=[curve.part for curve, _ in each],
     )
     x = number("epoch", "epoch", axis={"tickMinStep": 1, "format": "~s"}, scale={"nice": False})
-    y = number("value", metric_words(metric), scale={"zero": False})
+    # the rings at the ends of the axis are seen whole
+    scale = {"zero": False, "nice": False, "padding": 6}
+    y = number("value", metric_title(metric), scale=scale)
     # a series has the same color in every panel, and stands in the legends of its own
     domain = list(short.values()) if several else list(_PARTS)
     drawn = {short[curve.source] if several else curve.part for curve, _ in curves}
@@ -126,7 +123,7 @@ def _panel(metric: str, curves: Sequence[tuple[Curve, list[int]]], short: dict[s
     shown = [("source", "of")] * several + [
         ("part", "rows"),
         ("epoch", "epoch"),
-        ("value", metric_words(metric)),
+        ("value", metric_title(metric)),
     ]
     panel = lines(
         data,
@@ -167,7 +164,7 @@ def _deciding(curves: Sequence[tuple[Curve, list[int]]]) -> str:
 def _text(curves: Sequence[Curve], metrics: Sequence[str], short: dict[str, str]) -> str:
     epochs = max((int(curve.epochs[-1]) for curve in curves if len(curve.epochs)), default=0)
     sentences = [
-        f"{', '.join(map(metric_words, metrics))} over {counted(epochs, 'epoch')}{_kept(curves)}."
+        f"{', '.join(map(metric_title, metrics))} over {counted(epochs, 'epoch')}{_kept(curves)}."
     ]
     lowest: dict[str, list[str]] = {}
     for curve in curves:
@@ -180,7 +177,7 @@ def _text(curves: Sequence[Curve], metrics: Sequence[str], short: dict[str, str]
         )
     parts = list(lowest) if len(short) == 1 else list(lowest)[-1:]
     sentences += [
-        f"The lowest {part} {metric_words(metrics[0])} is {', '.join(lowest[part])}."
+        f"The lowest {part} {metric_title(metrics[0])} is {', '.join(lowest[part])}."
         for part in parts
     ]
     text = " ".join(sentences)
@@ -210,5 +207,5 @@ def _table(
         (*([source] if len(sources) > 1 else []), epoch, *map(cells[source, epoch].get, columns))
         for source, epoch in sorted(cells, key=lambda key: (order[key[0]], key[1]))
     ]
-    titles = [f"{part} {metric_words(metric)}" for metric, part in columns]
+    titles = [f"{part} {metric_title(metric)}" for metric, part in columns]
     return [*(["of"] if len(sources) > 1 else []), "epoch", *titles], rows

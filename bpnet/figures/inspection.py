@@ -69,8 +69,8 @@ def importance_figure(importance: Importance, notes: Sequence[str]) -> Figure:
         f"How much the {importance.score_title} of {counted(importance.rows, 'row')}, "
         f"{importance.score_value:.4g}, gets worse if the cells of a column are shuffled, the mean "
         f"of {counted(importance.shuffles, 'shuffle')}. The model relies most on {names[0]}: "
-        f"{first.value:.4g}. Lines are 95 % intervals over rows. Columns with a plus tell of each "
-        "other, and are shuffled together, too.",
+        f"{first.value:.4g}. Lines are 95 % intervals over rows. Columns joined by a plus are "
+        "associated, and shuffled together, too.",
         ("columns", title, "95 % from", "to", "± shuffles"),
         [
             (" + ".join(each.columns), each.value, each.low, each.high, each.shuffle_error)

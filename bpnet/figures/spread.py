@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet.figures.curves import metric_words
 from bpnet.figures.figure import Figure
 from bpnet.figures.vega import FILL, Spec, bands, category, number, records, tooltip
 from bpnet.messages import counted
+from bpnet.scoring.metrics import metric_title
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def spread_figure(scores: Sequence[NetworkScore], notes: Sequence[str] = ()) -> 
         part = [score.part for score in scores if score.metric == metric][-1]
         values = np.array([s.value for s in scores if (s.metric, s.part) == (metric, part)])
         sentences.append(
-            f"{part} {metric_words(metric)}: from {values.min():.4g} to {values.max():.4g}, mean "
+            f"{part} {metric_title(metric)}: from {values.min():.4g} to {values.max():.4g}, mean "
             f"{values.mean():.4g}."
         )
     return Figure(
@@ -40,7 +40,7 @@ def spread_figure(scores: Sequence[NetworkScore], notes: Sequence[str] = ()) -> 
         f"The final metrics of each of {counted(len(networks), 'network')}; a bar marks the mean. "
         + " ".join(sentences),
         ("network", "metric", "rows", "value"),
-        [(score.network, metric_words(score.metric), score.part, score.value) for score in scores],
+        [(score.network, metric_title(score.metric), score.part, score.value) for score in scores],
         [_panel([score for score in scores if score.metric == metric]) for metric in metrics],
         notes,
     )
@@ -52,7 +52,7 @@ def _panel(scores: Sequence[NetworkScore]) -> Spec:
         part=[score.part for score in scores],
         value=[score.value for score in scores],
     )
-    title = metric_words(scores[0].metric)
+    title = metric_title(scores[0].metric)
     x, y = number("value", title, scale={"zero": False}), category("part")
     mean = {"aggregate": "mean", "field": "value", "type": "quantitative", "title": title}
     return {

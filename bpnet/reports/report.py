@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from bpnet.figures.curves import metric_words
 from bpnet.messages import counted, named, shell_path
 from bpnet.reports.compare import conclusions, not_judged, paired_rows, run_verdict
 from bpnet.reports.eval import metric_label
@@ -95,6 +94,8 @@ def _paragraphs(run: "RunReport") -> Iterator[str]:
         yield f"Note: {CLASS_WEIGHT_NOTE}."
     for warning in run.warnings:
         yield f"Note: {warning}."
+    if run.no_layers is not None:
+        yield f"There is no figure of layers over epochs: {run.no_layers}"
 
 
 def _trained(run: "RunReport") -> Iterator[str]:
@@ -232,7 +233,7 @@ def _estimates(run: "RunReport") -> PageTable | None:
         "Estimates over the folds",
         ["metric", "mean", "deviation", "95 % from", "to"],
         [
-            [_metric(name), value, spread.get(name), *(ends.get(name) or (None, None))]
+            [metric_title(name), value, spread.get(name), *(ends.get(name) or (None, None))]
             for name, value in values.items()
         ],
     )
@@ -254,14 +255,10 @@ def _final_metrics(run: "RunReport") -> PageTable | None:
         "Final metrics of the training, as metrics.json has them",
         ["metric", *(_PARTS.get(part, part) for part in parts)],
         [
-            [_metric(name), *(_values(run.metrics, part).get(name) for part in parts)]
+            [metric_title(name), *(_values(run.metrics, part).get(name) for part in parts)]
             for name in names
         ],
     )
-
-
-def _metric(name: str) -> str:
-    return metric_title(name) if name not in ("rmse", "r2") else metric_words(name)
 
 
 def _values(metrics: Any, part: str) -> dict[str, float | None]:
@@ -300,7 +297,7 @@ def _main_scores(run: "RunReport") -> dict[str, float | None]:
         return {metric_title(score.name): score.value for score in run.scored.scores.figures}
     part = "out_of_fold" if _values(run.metrics, "out_of_fold") else "test"
     return {
-        _metric(name): value
+        metric_title(name): value
         for name, value in _values(run.metrics, part).items()
         if name != "loss" and math.isfinite(metric_range(name)[0] + 1)
     }

@@ -22,10 +22,14 @@ from bpnet.figures.residuals import residuals_figure
 from bpnet.figures.spread import spread_figure
 from bpnet.figures.surest import surest_figure
 from bpnet.figures.vega import MOST_POINTS
+from bpnet.messages import shell_path
 from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.figured_run import FiguredRun
 from bpnet.workflows.loss_surface import loss_surface
 from bpnet.workflows.run_curves import grid_points, layer_measures, network_scores
+
+_LOOKS = 20
+"""Looks of the doctor at a training, in the command that advises them."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,21 @@ def _one_network(run: FiguredRun) -> str | None:
 def _no_looks(run: FiguredRun) -> str | None:
     if layer_measures(run.paths):
         return None
-    return "the doctor has not looked at this run (diagnosis.json): it looks at single networks"
+    if not run.is_cv and run.loaded.config.folds is None:
+        return "the run has no diagnosis.json, which the end of a training writes"
+    return f"the doctor looks at single networks only; to train one: {_diagnosed(run)}"
+
+
+def _diagnosed(run: FiguredRun) -> str:
+    """Return the command that trains a single network like those of a run, with looks at it."""
+    config = run.loaded.config
+    unset = {"members": config.members, "folds": config.folds}
+    settings = [f"{key}=null" for key, value in unset.items() if value is not None]
+    if settings:  # which needs held-out rows
+        settings.append("calibration=none")
+    settings.append(f"training.diagnose_every={max(1, config.training.epochs // _LOOKS)}")
+    path = shell_path(run.paths.config)
+    return " ".join(["bpnet train", path, *(f"--set {setting}" for setting in settings)])
 
 
 def _no_snapshots(run: FiguredRun) -> str | None:
@@ -123,7 +141,7 @@ def _layers(run: FiguredRun) -> Figure:
     measured = layer_measures(run.paths)
     notes = []
     if len({one.epoch for one in measured}) < 3:
-        notes.append("the doctor looks more often with --set training.diagnose_every=10")
+        notes.append(f"to see the epochs between: {_diagnosed(run)}")
     return layers_figure(measured, notes)
 
 

@@ -39,7 +39,8 @@ class ScoredRun:
 class RunReport:
     """What there is to say of a run.
 
-    `left_out` says which figures could not be made, and why.
+    `left_out` says which figures could not be made, and why; `no_layers` why there is no figure of
+    its layers.
     """
 
     name: str
@@ -57,6 +58,7 @@ class RunReport:
     """The content of metrics.json."""
     figures: Sequence[Figure] = ()
     left_out: Sequence[str] = ()
+    no_layers: str | None = None
     warnings: Sequence[str] = field(default_factory=list)
 
 
@@ -95,9 +97,11 @@ def _report_run(run: FiguredRun) -> RunReport:
     warnings: list[str] = []
     figures: list[Figure] = []
     problems: dict[str, list[str]] = {}
+    misfits: dict[str, str | None] = {}
     for name, kind in KINDS.items():
         try:
-            if kind.misfit(run) is None:
+            misfits[name] = kind.misfit(run)
+            if misfits[name] is None:
                 figures.append(noted(run, kind.make(run)))
         except (RunError, DataError) as error:
             problems.setdefault(error.problems[0], []).append(name)
@@ -128,6 +132,7 @@ def _report_run(run: FiguredRun) -> RunReport:
         scored=scored,
         metrics=_metrics(run),
         figures=figures,
+        no_layers=misfits.get("layers"),
         left_out=[f"{', '.join(names)}: {problem}" for problem, names in problems.items()],
         warnings=warnings,
     )

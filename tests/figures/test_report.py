@@ -118,7 +118,11 @@ def test_kinds_of_runs(tmp_path: Path, name: str) -> None:
     assert warnings == ""
     expected = {
         "replicas": ["3 networks each with 131 parameters", "Spread of the networks"],
-        "folds": ["An ensemble on folds", "out of fold", "On 69 test rows"],
+        "folds": [
+            *("An ensemble on folds", "out of fold", "On 69 test rows"),
+            f"{tmp_path / 'folds-001/config.yaml'} --set folds=null --set calibration=none "
+            "--set training.diagnose_every=1",
+        ],
         "no_rows": ["these rows trained the network, which flatters it", "On 4 training rows"],
         "regression": ["regression of the column 'progression'", "Residuals", "ridge regression"],
     }

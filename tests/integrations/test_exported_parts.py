@@ -241,6 +241,9 @@ def test_a_text_has_the_inputs_of_the_encoder(name: str) -> None:
     expected, _ = encoder.encode(chunk, "float32")
     given = given_of(encoder, {"a": np.array(texts, object)}, "float32")
     np.testing.assert_array_equal(given, expected)
+    content = in_numpy(lambda writing: writing.encoder(encoder, "float32"))
+    spaced = [{"a": f" {text}\u00a0"} for text in texts]
+    np.testing.assert_array_equal(numpy_parts.encode(content, spaced, "float32"), expected)
 
 
 @pytest.mark.parametrize("binary", ["one_hot", "plus_minus"])

@@ -129,7 +129,7 @@ def test_a_file_of_python_needs_numpy_alone(mixed: Path, tmp_path: Path) -> None
     [
         ({}, "a row lacks the column 'x'"),
         ({"x": "much"}, "column 'x': could not convert string to float: 'much'"),
-        ({"x": 1e300}, "row 1 has a missing value or one too large"),
+        ({"x": 1e300}, "row 1 has a value that is too large"),
         ({"x": "inf"}, "column 'x': inf is not a finite number"),
     ],
 )

@@ -9,6 +9,8 @@ library's, or another part's.
 # (most of NumPy's arithmetic is of any type; casts would be in every exported file)
 
 import math
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import NormalDist
@@ -93,7 +95,7 @@ def encode(encoder: Part, rows: Sequence[Mapping[str, Any]], dtype: str) -> Arra
         x = unit_rows(x, encoder["unit_rows"]).astype(dtype)
     usable = (np.abs(x) < np.sqrt(np.finfo(x.dtype).max)).all(axis=1)
     if not usable.all():  # not of nan
-        raise ValueError(f"row {int(np.argmin(usable)) + 1} has a missing value or one too large")
+        raise ValueError(f"row {int(np.argmin(usable)) + 1} has a value that is too large")
     return x
 
 
@@ -121,9 +123,21 @@ def filled(values: Array, column: Part) -> tuple[Array, Array]:
 
 def encode_texts(cells: Sequence[Any], column: Part) -> Array:
     """Return the inputs that each text has, those of any other text if it is not known."""
-    texts = ["" if cell is None else str(cell) for cell in cells]
-    found = [column["texts"].get(text, column["other"]) for text in texts]
-    return column["inputs"][found]
+    known, found = column["texts"], []
+    for cell in cells:
+        text = "" if cell is None else str(cell)
+        found.append(known.get(text, known.get(tidy(text), column["other"])))
+    inputs = column["inputs"][found]
+    refused = np.isnan(inputs).any(axis=1)
+    if refused.any():
+        raise ValueError(f"row {int(np.argmax(refused)) + 1} has a missing value")
+    return inputs
+
+
+def tidy(text: str) -> str:
+    """Return a text in Unicode's composed form, with plain spaces and none around it."""
+    plain = re.sub("[\u00a0\u2007\u202f]", " ", unicodedata.normalize("NFC", text))
+    return plain.strip()
 
 
 def encode_dates(cells: Sequence[Any], column: Part) -> Array:

@@ -84,6 +84,8 @@ if __name__ == "__main__":
 """
 
 _IMPORTS = {
+    "re": "import re",
+    "unicodedata": "import unicodedata",
     "math": "import math",
     "datetime": "from datetime import UTC, datetime",
     "NormalDist": "from statistics import NormalDist",

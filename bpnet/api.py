@@ -371,7 +371,7 @@ class Run:
 
 
 def predicted_columns(
-    run: Path, opened: RunModel, table: Any, options: PredictOptions
+    run: Path | None, opened: RunModel, table: Any, options: PredictOptions
 ) -> dict[str, Any]:
     """Return the columns (N,) that a model adds to a table, and warn of rows that are flagged."""
     if table is None:

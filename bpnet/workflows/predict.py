@@ -74,10 +74,17 @@ class Prediction:
     """
 
     def __init__(
-        self, run: Path, data: str, options: PredictOptions, opened: RunModel | None = None
+        self,
+        run: Path | None,
+        data: str,
+        options: PredictOptions,
+        opened: RunModel | None = None,
     ) -> None:
-        self._options, self._run = options, directory.run_of(run)
-        opened = opened or open_run_model(run)
+        self._options = options
+        self._run = None if run is None else directory.run_of(run)
+        if opened is None:
+            assert run is not None, "there is a run, or a model that has been opened"
+            opened = open_run_model(run)
         self._notes, self._model = opened.notes, opened.model.select(options.replica)
         if options.threshold is not None:
             self._model = self._with_threshold(options.threshold)

@@ -167,6 +167,15 @@ def test_partial_fit_trains_on_rows_as_they_come():
         ensemble.partial_fit(x, y)
 
 
+def test_weights_count_from_any_call_of_partial_fit_on():
+    x, y = iris()
+    started = BPNetClassifier(hidden=[8], random_state=0).partial_fit(x, y)
+    plain, weighted = (pickle.loads(pickle.dumps(started)) for _ in range(2))
+    plain.partial_fit(x, y)
+    weighted.partial_fit(x, y, sample_weight=1.0 + 9 * (y == 2))
+    assert (plain.predict_proba(x)[:, 2] < weighted.predict_proba(x)[:, 2]).mean() > 0.9
+
+
 def test_partial_fit_of_quantities():
     x, y = load_diabetes(return_X_y=True)
     model = BPNetRegressor(hidden=[8], learning_rate=0.02, random_state=0)
@@ -183,7 +192,7 @@ def test_a_model_is_saved_and_read(model, tmp_path):
     np.testing.assert_array_equal(copy.predict_proba(x), fitted.predict_proba(x))
     skops = pytest.importorskip("skops.io", reason="skops is not installed")
     skops.dump(fitted, tmp_path / "model.skops")
-    trusted = ["bpnet.estimators.BPNetClassifier"]
+    trusted = ["bpnet.estimators.classifier.BPNetClassifier"]
     assert skops.get_untrusted_types(file=tmp_path / "model.skops") == trusted
     read = skops.load(tmp_path / "model.skops", trusted=trusted)
     np.testing.assert_array_equal(read.predict_proba(x), fitted.predict_proba(x))

@@ -6,6 +6,7 @@ NumPy's; no deep-learning framework is needed.
 
 On the command line each step is a verb (`bpnet VERB --help` lists its options):
 
+    example    write a config and its table into the working folder, to try bpnet
     init       look at a table and write a commented config for it
     check      look for what would go wrong in training on a table
     train      train the network of a config, or a grid of them

@@ -16,6 +16,7 @@ from bpnet.cli import (
     check,
     compare,
     cv,
+    example,
     explain,
     export,
     gradcheck,
@@ -124,6 +125,7 @@ def _add(verb: str, function: Callable[..., None], examples: str) -> None:
     app.command(verb, epilog=verbatim("Examples:", examples))(function)
 
 
+_add("example", example.example, example.EXAMPLES)
 _add("init", init.init, init.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)

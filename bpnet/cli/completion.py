@@ -124,6 +124,10 @@ def _values(
         from bpnet.cli.completed_settings import settings  # deferred: imports the schema
 
         return settings(command.name, incomplete, given, many=name == "--grid")
+    if (command.name, metavar) == ("example", "NAME"):
+        from bpnet.workflows.example import examples  # deferred: reads them
+
+        return [(one.name, one.summary) for one in examples()]
     if name == "--bug":
         return [("double-derivative", ""), ("updated-weights", "")]
     if name == "--format":

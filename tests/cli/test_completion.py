@@ -74,6 +74,7 @@ CASES = {
         "residuals",
         "replicas",
     ],
+    "example tutorials/x": ["tutorials/xor"],
     "guide con": ["config", "config-reference"],
     "explain training.optimizer.mome": [
         "training.optimizer.momentum",

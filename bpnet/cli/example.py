@@ -23,7 +23,7 @@ def example(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a config and its table into the working folder, to try bpnet.
+    """Write a config and its table into this folder, to try bpnet.
 
     Beside them .bpnet-schema.json lets an editor check and complete the config. A file that is
     there already, and is another one, is overwritten only with --force.

@@ -214,6 +214,18 @@ def test_a_damaged_run_ends_as_documented(cases: int, runs: dict[str, Path]) -> 
     fuzz(cases, damages(runs), holds)
 
 
+@pytest.mark.parametrize("cases", counts(10, 1_000))
+def test_a_damaged_model_is_exported_or_refused(cases: int, runs: dict[str, Path]) -> None:
+    turn = iter(range(10**9))
+
+    def holds(damage: Damage) -> None:
+        # of Python seldom: it takes another process
+        name = "m.onnx" if next(turn) % 5 else "m.py"
+        survives("export", RUN, "-o", name, cwd=put(damage, runs))
+
+    fuzz(cases, damages(runs), holds)
+
+
 @pytest.mark.parametrize("cases", counts(20, 1_000))
 def test_a_damaged_run_is_shown_listed_and_compared(cases: int, runs: dict[str, Path]) -> None:
     turn = iter(range(10**9))

@@ -24,6 +24,7 @@ from bpnet.errors import BpnetError
 from bpnet.integrations.export.cells import Cells, Feature, Outputs, features_of, output_names
 from bpnet.models.ensemble import Ensemble
 from bpnet.runs import directory
+from bpnet.workflows.prediction_columns import not_finite
 from bpnet.workflows.training_table import reopen_table
 
 _OF_TABLE, _DRAWN = 100, 150
@@ -96,7 +97,10 @@ def golden_rows(run: Path, model: Ensemble) -> GoldenRows:
 def predicted(model: Ensemble, chunk: Chunk, features: Sequence[Feature]) -> Outputs:
     """Return what a model predicts for a chunk's rows, by the names of an exported model."""
     x, _ = model.encode(chunk)
-    predictions = model.combine(model.predict_each(x))
+    with np.errstate(all="ignore"):  # what is not finite is an error below
+        predictions = model.combine(model.predict_each(x))
+    if not np.isfinite(predictions).all():
+        raise not_finite()
     target, names = model.description.target, output_names(model, features)
     if isinstance(target, Classes):
         numbers = predicted_classes(predictions, target.positive_number, model.thresholds)

@@ -41,10 +41,7 @@ def prediction_columns(
     if not np.isfinite(predictions).all() or not (
         disagreement is None or np.isfinite(disagreement).all()
     ):
-        raise RunError(
-            "a prediction is not a finite number; "
-            "the model's weights, or the table's values, are too large"
-        )
+        raise not_finite()
     return [
         *_prediction_columns(model, predictions, top, probabilities),
         *_interval_columns(model, predictions, levels),
@@ -59,6 +56,14 @@ def added_names(model: Ensemble, names: Sequence[str]) -> list[str]:
     A feature keeps its name: the output is a table that the model can read.
     """
     return distinct([*names, _FLAGS], {*model.wanted, *model.description.target.names})
+
+
+def not_finite() -> RunError:
+    """Return the error for a prediction that is not a finite number."""
+    return RunError(
+        "a prediction is not a finite number; "
+        "the model's weights, or the table's values, are too large"
+    )
 
 
 def distinct(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:

@@ -1,5 +1,6 @@
 """Each layer, activation and encoding of an exported model, in ONNX and in NumPy, against bpnet."""
 
+import inspect
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -34,7 +35,7 @@ from bpnet.engine.activations import AnyActivation, Tanh
 from bpnet.engine.component import Component
 from bpnet.engine.layers import AnyStoredLayer
 from bpnet.errors import UsageError
-from bpnet.integrations.export import numpy_parts
+from bpnet.integrations.export import numpy_answers, numpy_columns, numpy_layers
 from bpnet.integrations.export.graph import TEXT, Graph, Tensor
 from bpnet.integrations.export.kinds import form_of
 from bpnet.integrations.export.onnx_columns import (
@@ -48,7 +49,7 @@ from bpnet.integrations.export.onnx_columns import (
 from bpnet.integrations.export.onnx_layers import ACTIVATIONS as ACTIVATION_FORMS
 from bpnet.integrations.export.onnx_layers import LAYERS as LAYER_FORMS
 from bpnet.integrations.export.onnx_layers import scores_of
-from bpnet.integrations.export.python_file import ModelWriter
+from bpnet.integrations.export.python_content import ModelWriter
 from bpnet.integrations.export.runtime import OnnxSession
 from bpnet.integrations.export.steps import between_knots, normal_quantile, places
 
@@ -70,7 +71,7 @@ def run(inputs: dict[str, np.ndarray], make: Any) -> np.ndarray:
 def in_numpy(make: Any) -> Any:
     """Return what a part of the exported file is told, as `make` writes it."""
     writing = ModelWriter(NumberFormat(), {})
-    return numpy_parts.with_arrays(make(writing), writing.arrays)
+    return numpy_answers.with_arrays(make(writing), writing.arrays)
 
 
 # Every kind has a row
@@ -80,18 +81,30 @@ def in_numpy(make: Any) -> Any:
     ("union", "forms"),
     [
         (AnyStoredLayer, LAYER_FORMS),
-        (AnyStoredLayer, numpy_parts.LAYERS),
+        (AnyStoredLayer, numpy_layers.LAYERS),
         (AnyActivation, ACTIVATION_FORMS),
-        (AnyActivation, numpy_parts.ACTIVATIONS),
+        (AnyActivation, numpy_layers.ACTIVATIONS),
         (AnyColumn, COLUMNS),
         (AnyScaler, SCALERS),
-        (AnyScaler, numpy_parts.SCALERS),
+        (AnyScaler, numpy_columns.SCALERS),
         (AnyAddedInputs, ADDED),
-        (AnyAddedInputs, numpy_parts.ADDED),
+        (AnyAddedInputs, numpy_columns.ADDED),
     ],
 )
 def test_every_kind_has_a_form(union: Any, forms: Any) -> None:
     assert {kind.kind for kind in get_args(union)} == set(forms)
+
+
+def test_no_two_functions_of_an_exported_file_have_one_name() -> None:
+    names = [
+        name
+        for module in (numpy_columns, numpy_layers, numpy_answers)
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ in (module.__name__, share_passed.__module__)
+    ]
+    assert len(names) > 50
+    assert len(set(names)) == len(names)
 
 
 def test_a_kind_without_a_form_is_named() -> None:
@@ -133,7 +146,7 @@ def test_a_layer_gives_the_scores_of_the_engine(kind: type, precision: str) -> N
     )
     for given in (
         run({"x": x}, lambda t: scores_of(network.layers, arrays, t["x"], 3)),
-        numpy_parts.network(layers, x),
+        numpy_layers.network(layers, x),
     ):
         assert given.dtype == expected.dtype
         np.testing.assert_allclose(given, expected, atol=1e-5 if precision == "float32" else 1e-12)
@@ -151,7 +164,7 @@ def test_an_activation_gives_the_values_of_the_engine(activation: Any) -> None:
         form = ACTIVATION_FORMS[activation.kind]
         for given in (
             run({"z": typed}, lambda t, form=form: form(activation, t["z"])),
-            numpy_parts.activate(typed, asdict(activation)),
+            numpy_layers.activate(typed, asdict(activation)),
         ):
             np.testing.assert_allclose(given, expected[0].T, rtol=tolerance, atol=tolerance)
 
@@ -185,12 +198,12 @@ def given_of(encoder: Encoder, cells: dict[str, np.ndarray], dtype: str) -> np.n
     rows = [dict(zip(cells, row, strict=True)) for row in zip(*lists, strict=True)]
     refused = np.isnan(given).any(axis=1)
     usable = [row for row, is_refused in zip(rows, refused, strict=True) if not is_refused]
-    x = numpy_parts.encode(content, usable, dtype)
+    x = numpy_columns.encode(content, usable, dtype)
     assert x.dtype == given.dtype
     np.testing.assert_allclose(x, given[~refused], atol=3e-7 if dtype == "float32" else 1e-11)
     for k in np.flatnonzero(refused):
         with pytest.raises(ValueError, match=r"missing value|not a finite number"):
-            numpy_parts.encode(content, [rows[k]], dtype)
+            numpy_columns.encode(content, [rows[k]], dtype)
     return given
 
 
@@ -243,7 +256,7 @@ def test_a_text_has_the_inputs_of_the_encoder(name: str) -> None:
     np.testing.assert_array_equal(given, expected)
     content = in_numpy(lambda writing: writing.encoder(encoder, "float32"))
     spaced = [{"a": f" {text}\u00a0"} for text in texts]
-    np.testing.assert_array_equal(numpy_parts.encode(content, spaced, "float32"), expected)
+    np.testing.assert_array_equal(numpy_columns.encode(content, spaced, "float32"), expected)
 
 
 @pytest.mark.parametrize("binary", ["one_hot", "plus_minus"])

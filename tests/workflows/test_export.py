@@ -26,7 +26,7 @@ from bpnet.data.encoding.columns import OneHotColumn
 from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.activations import Tanh
 from bpnet.errors import RunError, UsageError
-from bpnet.integrations.export import numpy_parts, onnx_layers, python_file
+from bpnet.integrations.export import numpy_layers, onnx_layers, python_file
 from bpnet.models.combination import Combination, Shrinkage
 from bpnet.models.curve import Curve
 from bpnet.models.ensemble import Ensemble
@@ -306,7 +306,7 @@ def test_a_file_that_does_not_agree_is_not_written(
     assert not (tmp_path / "m.golden.jsonl").exists()
 
 
-@pytest.mark.parametrize(("module", "file"), [(onnx_layers, "m.onnx"), (numpy_parts, "m.py")])
+@pytest.mark.parametrize(("module", "file"), [(onnx_layers, "m.onnx"), (numpy_layers, "m.py")])
 def test_a_layer_that_a_format_lacks_is_named(
     three: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, file: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""A model as one file of Python that needs NumPy alone: its parts' source, and its numbers."""
+"""A model as one file of Python that needs NumPy alone: source of functions, and numbers."""
 
 import base64
 import inspect
@@ -6,8 +6,7 @@ import io
 import json
 import re
 import textwrap
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Collection, Mapping, Sequence
 from dis import get_instructions
 from types import CodeType
 from typing import Any
@@ -15,26 +14,12 @@ from typing import Any
 import numpy as np
 
 from bpnet import __version__
-from bpnet.data.dates.date_format import ISO
-from bpnet.data.encoding import Encoder
-from bpnet.data.encoding.added_inputs import PeriodicInputs
-from bpnet.data.encoding.columns import EncodedColumn, NumericColumn
-from bpnet.data.encoding.dates import DateColumn
-from bpnet.data.encoding.scalers import QuantileScaler, RankScaler
-from bpnet.data.missing_words import MISSING_WORDS
-from bpnet.data.numbers.number_format import NumberFormat
-from bpnet.data.targets import Classes, Labels, Quantities
-from bpnet.engine.activations import Activation
-from bpnet.engine.component import Array, Component
-from bpnet.engine.layers import Layer
-from bpnet.integrations.export import numpy_parts
-from bpnet.integrations.export.cells import features_of, output_names
-from bpnet.integrations.export.kinds import form_of
-from bpnet.integrations.export.texts import missing_numbers, text_table
+from bpnet.data.targets import Classes, Labels
+from bpnet.engine.component import Array
+from bpnet.integrations.export import numpy_answers, numpy_columns, numpy_layers
+from bpnet.integrations.export.cells import features_of
+from bpnet.integrations.export.python_content import TABLES, Function, ModelWriter
 from bpnet.models.ensemble import Ensemble
-from bpnet.models.model import Model
-
-FORMAT = "Python"
 
 _HEADER = '''\
 """A model that bpnet {version} has trained: it predicts {target}.
@@ -103,17 +88,17 @@ def python_file(model: Ensemble, seen: Mapping[str, Collection[str]], file: str)
     features, target = features_of(model), model.description.target
     content = writing.model(model)
     combine, answer = _final(model)
-    needed: list[_Function] = [
-        numpy_parts.encode,
-        numpy_parts.member_outputs,
-        numpy_parts.with_arrays,
+    needed: list[Function] = [
+        numpy_columns.encode,
+        numpy_answers.member_outputs,
+        numpy_answers.with_arrays,
         *writing.parts.values(),
         combine,
         answer,
     ]
     functions = _with_callees(needed)
     source = "\n\n".join(inspect.getsource(function) for function in functions)
-    tables = [_table(name, source, writing.parts) for name in _TABLES]
+    tables = [_table(name, source, writing.parts) for name in TABLES]
     words = set(re.findall(r"\w+", source))
     imports = sorted(
         ["import base64", "import csv", "import io", "import json", "import sys"]
@@ -150,231 +135,37 @@ def python_file(model: Ensemble, seen: Mapping[str, Collection[str]], file: str)
     return text.encode("utf-8", "backslashreplace")
 
 
-_TABLES = ("COLUMNS", "SCALERS", "ADDED", "LAYERS", "ACTIVATIONS")
-_Function = Callable[..., Any]
-
-
-class ModelWriter:
-    """What is written of a model: the parts that it needs, and its arrays by name."""
-
-    def __init__(self, number_format: NumberFormat, seen: Mapping[str, Collection[str]]) -> None:
-        self._number_format, self._seen = number_format, seen
-        self.parts: dict[tuple[str, str], _Function] = {}
-        """The function of each kind of component, by the name of its table and the kind."""
-        self.arrays: dict[str, Array] = {}
-
-    def model(self, model: Ensemble) -> dict[str, Any]:
-        """Return what the parts read of a model."""
-        description, target = model.description, model.description.target
-        encoders, which = model.encoders
-        content: dict[str, Any] = {
-            "precision": description.precision,
-            "encoders": [self.encoder(encoder, description.precision) for encoder in encoders],
-            "members": [
-                {"encoder": k, **self._member(member)}
-                for k, member in zip(which, model.members, strict=True)
-            ],
-        }
-        predicted = [f"predicted_{name}" for name in target.names]
-        if isinstance(target, Classes):
-            columns = [predicted, [f"probability_{label}" for label in target.classes]]
-            content["classes"] = target.classes
-            if model.thresholds is not None:
-                content["positive"] = target.positive_number
-                content["threshold"] = model.thresholds[0]
-        elif isinstance(target, Labels):
-            columns = [predicted, [f"probability_{name}" for name in target.names]]
-            content["thresholds"] = list(model.thresholds or [0.5] * len(target.names))
-        else:
-            columns = [predicted]
-        # the columns of a table with each output
-        content["names"] = dict(zip(output_names(model, features_of(model)), columns, strict=True))
-        combination = model.combination
-        if combination is not None:
-            content["weights"] = combination.weights
-            blend: dict[str, Any] = {"temperature": combination.temperature}
-            if combination.isotonic is not None:
-                blend["isotonic"] = [
-                    {"x": self._array(curve.x), "y": self._array(curve.y)}
-                    for curve in combination.isotonic
-                ]
-            if combination.shrinkage is not None:
-                blend["shrinkage"] = {
-                    field.name: self._array(
-                        [getattr(one, field.name) for one in combination.shrinkage]
-                    )
-                    for field in fields(combination.shrinkage[0])
-                }
-            content["blend"] = blend
-        return content
-
-    def _array(self, values: Any) -> dict[str, str]:
-        """Return the place of an array in the file; equal ones are there once."""
-        array = np.array(values)
-        for name, other in self.arrays.items():
-            if other.dtype == array.dtype and np.array_equal(other, array):
-                return {"array": name}
-        name = f"a{len(self.arrays) + 1}"
-        self.arrays[name] = array
-        return {"array": name}
-
-    def _part(self, table: str, component: Component, noun: str) -> None:
-        forms: Mapping[str, _Function] = getattr(numpy_parts, table)
-        self.parts[table, getattr(component, "kind", "")] = form_of(forms, component, noun, FORMAT)
-
-    def encoder(self, encoder: Encoder, dtype: str) -> dict[str, Any]:
-        """Return what `encode` reads."""
-        before = encoder.type_before_scaling(dtype)
-        content: dict[str, Any] = {
-            "dtype": before,
-            "columns": [self._column(column, before) for column in encoder.columns],
-        }
-        if encoder.unit_rows:
-            content["unit_rows"] = list(encoder.numeric.values())
-        return content
-
-    def _column(self, column: Any, dtype: str) -> dict[str, Any]:
-        if isinstance(column, NumericColumn):
-            return self._number(column, dtype)
-        if isinstance(column, DateColumn):
-            self._part("COLUMNS", column, "encoding of columns")
-            return {
-                "name": column.name,
-                "kind": column.kind,
-                "format": None if column.format == ISO else column.format,
-                "parts": list(column.parts),
-                "mean": column.mean,
-                "deviation": column.deviation,
-                **self._missing(column, column.fill),
-            }
-        table = text_table(column, self._number_format, dtype, self._seen.get(column.name, ()))
-        self.parts["COLUMNS", "text"] = numpy_parts.encode_texts
-        return {
-            "name": column.name,
-            "kind": "text",
-            "texts": table.rows,
-            "other": table.other,
-            "inputs": self._array(table.inputs),
-        }
-
-    def _missing(self, column: EncodedColumn, fill: float | None) -> dict[str, Any]:
-        words = self._number_format
-        return {
-            "fill": fill,
-            "indicator": column.indicator,
-            "missing": sorted(words.missing),
-            "missing_words": list(MISSING_WORDS),
-            "missing_numbers": missing_numbers(words),
-        }
-
-    def _number(self, column: NumericColumn, dtype: str) -> dict[str, Any]:
-        self._part("COLUMNS", column, "encoding of columns")
-        self._part("SCALERS", column.scale, "scaling")
-        content: dict[str, Any] = {
-            "name": column.name,
-            "kind": column.kind,
-            "scale": self._scaler(column.scale),
-            **self._missing(column, column.fill),
-        }
-        if column.added and column.added.names(""):
-            self._part("ADDED", column.added, "encoding of numbers")
-            added = column.added
-            if isinstance(added, PeriodicInputs):
-                content["added"] = {
-                    "kind": added.kind,
-                    "dtype": dtype,
-                    "clip": asdict(added.clip),
-                    "frequencies": self._array(added.frequencies),
-                }
-            else:
-                content["added"] = {"kind": added.kind, "edges": self._array(added.edges)}
-        if column.frequent and column.frequent.values:
-            content["frequent"] = {
-                "hot": column.frequent.hot,
-                "values": self._array(column.frequent.values),
-            }
-        return content
-
-    def _scaler(self, scaler: Component) -> dict[str, Any]:
-        if isinstance(scaler, RankScaler):
-            bounds, steps = self._array(scaler.bounds), self._array(scaler.steps)
-            return {"kind": scaler.kind, "bounds": bounds, "steps": steps}
-        if isinstance(scaler, QuantileScaler):
-            quantiles, unit = scaler.in_units
-            return {"kind": scaler.kind, "quantiles": self._array(quantiles), "unit": unit}
-        return asdict(scaler)
-
-    def _member(self, member: Model) -> dict[str, Any]:
-        description, target = member.description, member.description.target
-        content: dict[str, Any] = {
-            "temperature": description.temperature,
-            "output": self._activation(description.output_activation),
-            "single": isinstance(target, Classes) and member.network.outputs == 1,
-            "networks": [
-                [
-                    self.layer(layer, of_layer)
-                    for layer, of_layer in zip(description.layers, arrays, strict=True)
-                ]
-                for arrays in member.arrays_each()
-            ],
-        }
-        if isinstance(target, Quantities):
-            content["divide"] = self._array(target.divisors)
-            content["subtract"] = self._array(target.offsets)
-        return content
-
-    def layer(self, layer: Layer, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """Return what a layer's part reads: its settings, and the arrays of one network."""
-        self._part("LAYERS", layer, "layer")
-        content: dict[str, Any] = {}
-        for field in fields(layer):
-            value = getattr(layer, field.name)
-            if isinstance(value, Activation):
-                content[field.name] = self._activation(value)
-            elif isinstance(value, list):
-                content[field.name] = [
-                    asdict(each) if isinstance(each, Component) else each for each in value
-                ]
-            elif value is None or isinstance(value, (str, int, float)):
-                content[field.name] = value
-            else:  # an initializer, say, which is of training only
-                assert isinstance(value, Component)
-        content.pop("bias", None)  # whether there is one; the array has the same name
-        return content | {name: self._array(array) for name, array in arrays.items()}
-
-    def _activation(self, activation: Activation) -> dict[str, Any]:
-        self._part("ACTIVATIONS", activation, "activation")
-        return asdict(activation)
-
-
-def _final(model: Ensemble) -> tuple[_Function, _Function]:
-    """Return the parts that combine the networks' outputs, and answer."""
+def _final(model: Ensemble) -> tuple[Function, Function]:
+    """Return the functions that combine the networks' outputs, and answer."""
     target, blended = model.description.target, model.combination is not None
     if isinstance(target, Classes):
-        combine = numpy_parts.blended_shares if blended else numpy_parts.mean_shares
-        return combine, numpy_parts.answer_classes
+        combine = numpy_answers.blended_shares if blended else numpy_answers.mean_shares
+        return combine, numpy_answers.answer_classes
     if isinstance(target, Labels):
-        combine = numpy_parts.blended_labels if blended else numpy_parts.mean_labels
-        return combine, numpy_parts.answer_labels
-    combine = numpy_parts.blended_values if blended else numpy_parts.mean_values
-    return combine, numpy_parts.answer_values
+        combine = numpy_answers.blended_labels if blended else numpy_answers.mean_labels
+        return combine, numpy_answers.answer_labels
+    combine = numpy_answers.blended_values if blended else numpy_answers.mean_values
+    return combine, numpy_answers.answer_values
 
 
-def _with_callees(needed: Sequence[_Function]) -> list[_Function]:
-    """Return the functions and those that they call, in the order of the parts' own file."""
-    functions = {
-        name: value for name, value in vars(numpy_parts).items() if inspect.isfunction(value)
-    }
-    found: dict[str, _Function] = {}
+def _with_callees(needed: Sequence[Function]) -> list[Function]:
+    """Return the functions and those that they call, module by module, in the order of these."""
+    found: dict[str, Function] = {}
     waiting = list(needed)
     while waiting:
         function = waiting.pop()
-        if function.__name__ in found:
-            continue
-        found[function.__name__] = function
-        waiting += [functions[name] for name in _globals(function.__code__) & functions.keys()]
-    order = list(functions)
-    return sorted(found.values(), key=lambda function: order.index(function.__name__))
+        if function.__name__ not in found:
+            found[function.__name__] = function
+            read = [function.__globals__.get(name) for name in _globals(function.__code__)]
+            waiting += [value for value in read if inspect.isfunction(value)]
+    modules = [numpy_columns.__name__, numpy_layers.__name__, numpy_answers.__name__]
+
+    def place(function: Function) -> tuple[int, int]:
+        module = function.__module__
+        # share_passed, of the encoding of dates, comes first
+        return modules.index(module) if module in modules else -1, function.__code__.co_firstlineno
+
+    return sorted(found.values(), key=place)
 
 
 def _globals(code: CodeType) -> set[str]:
@@ -384,7 +175,7 @@ def _globals(code: CodeType) -> set[str]:
     return own.union(*map(_globals, inner))
 
 
-def _table(name: str, source: str, parts: Mapping[tuple[str, str], _Function]) -> str:
+def _table(name: str, source: str, parts: Mapping[tuple[str, str], Function]) -> str:
     """Return the source of a table of parts by kind, with those that are needed."""
     if f"{name}[" not in source:
         return ""

@@ -60,8 +60,7 @@ From Python, `bpnet.train` and `bpnet.load` do what the verbs do, on files or da
 network that learns XOR.
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing's, whose import takes as long as all else here
 if TYPE_CHECKING:
     from bpnet.api import BpnetWarning, Run, load, resume, train
 
@@ -69,7 +68,7 @@ __all__ = ["BpnetWarning", "Run", "load", "resume", "train"]
 __version__ = "0.6.0"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Return a name of `bpnet.api`, whose import takes long and is not needed for the version."""
     if name not in __all__:
         raise AttributeError(f"module 'bpnet' has no attribute '{name}'")

@@ -74,7 +74,7 @@ def confusion_figure(predicted: PredictedClasses) -> Figure:
         ("true class", "predicted", "rows"),
         rows,
         [panel],
-        [*predicted.notes, *notes],
+        [*predicted.notes_of_decisions, *notes],
     )
 
 
@@ -96,7 +96,7 @@ def scores_figure(predicted: Probable) -> Figure:
     if isinstance(predicted, PredictedLabels):
         names, noun = predicted.names, "label"
         each = [
-            class_scores(predicted.true[:, k], predicted.probabilities[:, k] > 0.5, 2)[1]
+            class_scores(predicted.true[:, k], predicted.chosen[:, k], 2)[1]
             for k in range(len(names))
         ]
         scores = np.array(each)
@@ -135,7 +135,7 @@ def scores_figure(predicted: Probable) -> Figure:
         (noun, *measures, "rows"),
         [(name, *map(float, scores[k, :3]), int(scores[k, 3])) for k, name in enumerate(names)],
         [panel],
-        [*predicted.notes, *notes],
+        [*predicted.notes_of_decisions, *notes],
     )
 
 

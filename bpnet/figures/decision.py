@@ -5,10 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from bpnet.data.decisions import (
+    Thresholds,
+    decided_names,
+    predicted_classes,
+    predicted_labels,
+)
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Quantities
 from bpnet.engine.component import Array
 from bpnet.figures.figure import Cell, Figure
+from bpnet.figures.predictions import decision_notes
 from bpnet.figures.vega import COLORS, Spec, category, number, records, short_names, tooltip
 from bpnet.inspection.cells import date_text
 from bpnet.inspection.decision import DecisionMap, MapAxis, names_of
@@ -21,14 +28,18 @@ _LISTED = 8
 
 
 def decision_figure(
-    drawn: DecisionMap, target: AnyTarget, true: Array, notes: Sequence[str]
+    drawn: DecisionMap,
+    target: AnyTarget,
+    true: Array,
+    notes: Sequence[str],
+    thresholds: Thresholds = None,
 ) -> Figure:
     """Return the map with some rows on it, whose true values (N,) or (N, K) are given.
 
     Of several labels or quantities it is that of the first.
     """
-    notes = list(notes)
-    shade, words, sure = _predicted(drawn, target)
+    notes = [*notes, *decision_notes(decided_names(target), thresholds)]
+    shade, words, sure = _predicted(drawn, target, thresholds)
     if not isinstance(target, Classes) and len(target.names) > 1:
         notes.append(f"the map is of the first of {len(target.names)} targets, {words[0]}")
     if drawn.typical:
@@ -56,22 +67,22 @@ def decision_figure(
     )
 
 
-def _predicted(drawn: DecisionMap, target: AnyTarget) -> tuple[Array, list[str], Floats]:
+def _predicted(
+    drawn: DecisionMap, target: AnyTarget, thresholds: Thresholds
+) -> tuple[Array, list[str], Floats]:
     """Return what colors the map (G, H), the names of classes or of the target, and how sure it is.
 
-    Of classes it is the number of the most probable one and its probability.
+    Of classes it is the number of the predicted one and its probability.
     """
     if isinstance(target, Quantities):
         return drawn.predicted[:, :, 0], short_names(target.names[:1]), np.ones(())
     if isinstance(target, Classes):
-        return (
-            drawn.predicted.argmax(axis=2),
-            short_names(target.classes),
-            drawn.predicted.max(axis=2),
-        )
-    share = drawn.predicted[:, :, 0]
-    name = short_names(target.names[:1])[0]
-    return (share > 0.5).astype(int), [f"not {name}", name], np.maximum(share, 1 - share)
+        chosen = predicted_classes(drawn.predicted, target.positive_number, thresholds)
+        sure = np.take_along_axis(drawn.predicted, chosen[..., None], axis=2)[..., 0]
+        return chosen, short_names(target.classes), sure
+    share, name = drawn.predicted[:, :, 0], short_names(target.names[:1])[0]
+    label = predicted_labels(drawn.predicted, thresholds)[:, :, 0]
+    return label.astype(int), [f"not {name}", name], np.where(label, share, 1 - share)
 
 
 def _colors(target: AnyTarget, words: Sequence[str]) -> Spec:
@@ -187,7 +198,9 @@ def _panel(
     columns["shade"] = [words[k] for k in shade.ravel()] if several else shade.ravel().tolist()
     if several:
         columns["sure"] = sure.ravel().tolist()
-    strength = {"domain": [1 / len(words), 1], "range": [0.08, 0.6]}
+    # by a threshold, a class can be predicted that is not the most probable one
+    lowest = min(1 / len(words), float(sure.min()))
+    strength = {"domain": [lowest, 1], "range": [0.08, 0.6]}
     shown = [("shade", "prediction"), *([("sure", "probability")] if several else [])]
     opacity = {"fillOpacity": number("sure", "", scale=strength, legend=None)} if several else {}
     return {

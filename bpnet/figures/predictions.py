@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from bpnet.data.decisions import (
+    Thresholds,
+    predicted_classes,
+    predicted_labels,
+    thresholds_text,
+)
 from bpnet.data.reading.column import Floats
 from bpnet.engine.component import Array
+from bpnet.figures.vega import short_names
 from bpnet.messages import counted
 
 
@@ -20,6 +25,11 @@ class Predicted:
     rows: Array
     part: str
     notes: Sequence[str]
+
+    @property
+    def notes_of_decisions(self) -> Sequence[str]:
+        """What to know of the rows, and of how predictions are decided by probabilities."""
+        return self.notes
 
     @property
     def counted(self) -> str:
@@ -36,11 +46,17 @@ class PredictedClasses(Predicted):
     positive: int
     true: Array
     probabilities: Floats
+    thresholds: Thresholds = None
 
     @property
     def chosen(self) -> Array:
-        """The most probable class (N,)."""
-        return np.asarray(self.probabilities.argmax(axis=1))
+        """The predicted class (N,)."""
+        return predicted_classes(self.probabilities, self.positive, self.thresholds)
+
+    @property
+    def notes_of_decisions(self) -> list[str]:
+        """What to know of the rows, and of how their classes are decided."""
+        return [*self.notes, *decision_notes([self.classes[self.positive]], self.thresholds)]
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,17 @@ class PredictedLabels(Predicted):
     names: Sequence[str]
     true: Array
     probabilities: Floats
+    thresholds: Thresholds = None
+
+    @property
+    def chosen(self) -> Array:
+        """The mask (N, L) of the labels that are predicted."""
+        return predicted_labels(self.probabilities, self.thresholds)
+
+    @property
+    def notes_of_decisions(self) -> list[str]:
+        """What to know of the rows, and of how their labels are decided."""
+        return [*self.notes, *decision_notes(self.names, self.thresholds)]
 
 
 @dataclass(frozen=True)
@@ -65,6 +92,14 @@ AnyPredicted = PredictedClasses | PredictedLabels | PredictedQuantities
 Probable = PredictedClasses | PredictedLabels
 
 MOST_PROBLEMS = 10
+
+
+def decision_notes(names: Sequence[str], thresholds: Thresholds) -> list[str]:
+    """Return a note on the thresholds of the positive class, or of labels, unless they are ½."""
+    if thresholds is None:
+        return []
+    named = dict(zip(short_names(names), thresholds, strict=True))
+    return [f"predictions are by the threshold {thresholds_text(named)}, as the model keeps it"]
 
 
 @dataclass(frozen=True)

@@ -59,13 +59,14 @@ def _wrong(
             )
             for k in np.flatnonzero(chosen != true)
         ]
-    wrong = (predicted.probabilities > 0.5) != (predicted.true > 0)
+    chosen = predicted.chosen
+    wrong = chosen != (predicted.true > 0)
     errors = []
     for k, label in zip(*np.nonzero(wrong), strict=True):
         name, share = predicted.names[label], float(predicted.probabilities[k, label])
-        sure = max(share, 1 - share)
+        sure = share if chosen[k, label] else 1 - share
         yes, no = name, f"not {name}"
-        names = (no, yes) if share > 0.5 else (yes, no)
+        names = (no, yes) if chosen[k, label] else (yes, no)
         errors.append((int(predicted.rows[k]), *names, sure, 1 - sure))
     return errors
 
@@ -134,4 +135,5 @@ def _figure(
             },
         ],
     }
-    return Figure("surest", title, text, columns, shown, [panel] if shown else [], predicted.notes)
+    panels, notes = [panel] if shown else [], predicted.notes_of_decisions
+    return Figure("surest", title, text, columns, shown, panels, notes)

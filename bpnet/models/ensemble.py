@@ -11,14 +11,14 @@ from itertools import zip_longest
 
 import numpy as np
 
-from bpnet.data.decisions import Thresholds, predicted_labels
+from bpnet.data.decisions import Thresholds, decided_names, predicted_labels
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.input_buffer import InputBuffer
 from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, Chunk
 from bpnet.data.reading.column import Floats
-from bpnet.data.targets import Classes, Labels, Quantities
+from bpnet.data.targets import Labels, Quantities
 from bpnet.errors import UsageError
 from bpnet.models.combination import Combination
 from bpnet.models.description import Description
@@ -60,7 +60,8 @@ class Ensemble:
         used = [k for k, weight in enumerate(self.combination.weights) if weight]
         weights = [self.combination.weights[k] for k in used]
         combination = dataclasses.replace(self.combination, weights=weights)
-        return Ensemble([self.members[k] for k in used], combination)
+        members = [self.members[k] for k in used]
+        return dataclasses.replace(self, members=members, combination=combination)
 
     def select(self, replica: str) -> "Ensemble":
         """Return all networks (`all`), the best (`best`), or the one with a number from 1.
@@ -104,11 +105,12 @@ class Ensemble:
     @property
     def decided(self) -> list[str]:
         """What a threshold decides: the positive class of two, or each label; else nothing."""
-        target = self.description.target
-        if isinstance(target, Classes):
-            two = len(target.classes) == 2
-            return [target.classes[target.positive_number]] if two else []
-        return target.names if isinstance(target, Labels) else []
+        return decided_names(self.description.target)
+
+    @property
+    def named_thresholds(self) -> dict[str, float]:
+        """The thresholds by class or label; none where they are ½."""
+        return dict(zip(self.decided, self.thresholds or (), strict=False))
 
     def check_columns(self, table: Table) -> None:
         """Raise DataError if the table lacks a column that a member reads."""

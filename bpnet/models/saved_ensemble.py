@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bpnet.data.decisions import Thresholds
+from bpnet.data.decisions import Thresholds, decided_names
 from bpnet.engine.component import FieldError
 from bpnet.errors import RunError
 from bpnet.models.combination import Combination
@@ -24,6 +24,7 @@ from bpnet.models.model import (
     not_bpnets,
     read_description,
 )
+from bpnet.paths import is_file
 from bpnet.runs import files
 
 
@@ -89,14 +90,34 @@ def save_thresholds(folder: Path, thresholds: Thresholds) -> None:
     files.write_json(path, content)
 
 
+def read_thresholds(folder: Path) -> dict[str, float]:
+    """Read the thresholds that a model keeps, by class or label; there are none where they are ½.
+
+    Nothing of its weights is read. A folder without a model has none. Raises RunError.
+    """
+    path = folder / "model.json"
+    if not is_file(path):
+        return {}
+    content = files.read_json(path)
+    if not isinstance(content, dict) or content.get(THRESHOLDS) is None:
+        return {}
+    names = decided_names(read_descriptions(folder)[0].target)
+    return dict(zip(names, _stored_thresholds(path, content, names) or (), strict=False))
+
+
 def _with_stored_thresholds(path: Path, content: dict[str, Any], ensemble: Ensemble) -> Ensemble:
     """Return the ensemble with the thresholds of model.json; raises RunError if they do not fit."""
+    return ensemble.with_thresholds(_stored_thresholds(path, content, ensemble.decided))
+
+
+def _stored_thresholds(path: Path, content: dict[str, Any], names: Sequence[str]) -> Thresholds:
+    """Return the thresholds of model.json; raises RunError if they are not those of the names."""
     thresholds = content.get(THRESHOLDS)
     if thresholds is None:
-        return ensemble
+        return None
     if not (
         isinstance(thresholds, list)
-        and len(thresholds) == len(ensemble.decided) > 0
+        and len(thresholds) == len(names) > 0
         and all(type(value) in (int, float) and 0 <= value <= 1 for value in thresholds)
     ):
         raise not_bpnets(
@@ -104,7 +125,7 @@ def _with_stored_thresholds(path: Path, content: dict[str, Any], ensemble: Ensem
             f"{THRESHOLDS}: must be a number from 0 to 1 for the positive class of two, or for "
             "each label",
         )
-    return ensemble.with_thresholds([float(value) for value in thresholds])
+    return [float(value) for value in thresholds]
 
 
 def read_descriptions(folder: Path) -> list[Description]:

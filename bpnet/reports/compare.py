@@ -10,6 +10,7 @@ from bpnet.reports.eval import metric_label
 from bpnet.reports.progress import curve
 from bpnet.reports.tables import LABEL_WIDTH, aligned, fits, shortened, table
 from bpnet.reports.text import interval_text, rounded, score_text
+from bpnet.reports.thresholds import thresholds_text
 from bpnet.runs.config_values import value_text
 from bpnet.scoring.metrics import metric_range, metric_title
 from bpnet.scoring.paired import FEWEST_GROUPS, FEWEST_ROWS, PairedMetric
@@ -32,7 +33,7 @@ def compare_lines(result: RunsComparison) -> Iterator[str]:
         for name, run in zip(names, result.runs, strict=True)
         if run.reason
     )
-    yield from _notes(result)
+    yield from _notes(result, names)
     if result.settings:
         yield "\nSettings that differ\n"
         yield from _setting_lines(result, names)
@@ -246,7 +247,22 @@ def _is_clear(metric: PairedMetric) -> bool:
     return bool(metric.differences) and all(one.clear for one in metric.differences)
 
 
-def _notes(result: RunsComparison) -> Iterator[str]:
+def threshold_note(result: RunsComparison, names: Sequence[str]) -> str | None:
+    """Return by which thresholds runs decide, if one is not ½."""
+    of_runs = [
+        f"{name} predicts by the threshold {thresholds_text(run.thresholds)}"
+        for name, run in zip(names, result.runs, strict=True)
+        if run.thresholds
+    ]
+    if not of_runs:
+        return None
+    others = len(of_runs) < len(result.runs)
+    return f"{'; '.join(of_runs)}, as its model keeps it{'; the others by 0.5' if others else ''}"
+
+
+def _notes(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:
+    if (decided := threshold_note(result, names)) is not None:
+        yield f"note: {decided}"
     keys = ", ".join(result.weighted)
     if result.weights_agree:
         yield (

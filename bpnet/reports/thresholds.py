@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from bpnet.messages import quoted_list, set_option
+from bpnet.data import decisions
+from bpnet.messages import on_one_line, quoted_list, set_option
 from bpnet.reports.tables import NAME_WIDTH, shortened, table
 from bpnet.reports.text import interval_text, rounded, score_text
 
@@ -65,15 +66,10 @@ def saved_note(evaluation: "Evaluation") -> list[str]:
     return [f"{report.saved} keeps the threshold: predict and eval use it"]
 
 
-def thresholds_text(thresholds: Mapping[str, float], most: int = 5) -> str:
-    """Return thresholds in words: 0.3 of 'yes', 0.25 of 'no'."""
-    values = list(thresholds.values())
-    if len(values) > 1 and len(set(values)) == 1:
-        return f"{values[0]:g} of each label"
-    names = shortened(list(thresholds), 3 * NAME_WIDTH)
-    pairs = [f"{value:g} of '{name}'" for name, value in zip(names, values, strict=True)]
-    rest = [f"and {len(pairs) - most} more"] if len(pairs) > most else []
-    return ", ".join(pairs[:most] + rest)
+def thresholds_text(thresholds: Mapping[str, float]) -> str:
+    """Return thresholds in words, with short names: 0.3 of 'yes', 0.25 of 'no'."""
+    names = shortened([on_one_line(name) for name in thresholds], 3 * NAME_WIDTH)
+    return decisions.thresholds_text(dict(zip(names, thresholds.values(), strict=True)))
 
 
 def _choice_lines(report: "ThresholdReport", decided: "DecidedScores") -> Iterator[str]:

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from bpnet.config.task import Task
-from bpnet.data.decisions import Thresholds
+from bpnet.data.decisions import thresholds_of
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import quoted_list
+from bpnet.models.saved_ensemble import read_thresholds
 from bpnet.runs import directory
 from bpnet.runs.config_values import Value
 from bpnet.runs.curve import LossCurve, read_curve
@@ -42,6 +43,8 @@ class ComparedRun:
     reason: str | None
     """Why it is not."""
     curve: LossCurve | None
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """The thresholds, by class or label, that its scores are by, if they are not ½."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
             reasons.append(None)
         except (RunError, DataError) as error:
             predictions.append(None)
-            reasons.append(error.problems[0].removeprefix(f"{path}: "))
+            problem = error.problems[0].removeprefix(f"{path}: ")
+            reasons.append(f"{problem}{_scored_otherwise(path)}")
     task, target, names_of_target = _common_target(paths, entries, predictions)
     paired = _paired(predictions)
     for k, held_out in enumerate(predictions):
@@ -113,7 +117,17 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
         reason = None if is_paired else reasons[k]
         curve = read_curve(RunPaths(entry.folder))
         runs.append(
-            ComparedRun(str(path), entry.status, part, count, metrics, is_paired, reason, curve)
+            ComparedRun(
+                str(path),
+                entry.status,
+                part,
+                count,
+                metrics,
+                is_paired,
+                reason,
+                curve,
+                held_out.thresholds if held_out is not None else {},
+            )
         )
     return RunsComparison(
         task=task,
@@ -160,7 +174,7 @@ def _compare_rows(runs: Sequence[HeldOut]) -> _ComparedRows:
         target,
         runs[0].true,
         [_in_order(one, target) for one in runs],
-        thresholds=[_thresholds(one, target) for one in runs],
+        thresholds=[thresholds_of(target, one.thresholds) for one in runs],
         groups=None if groups is None else groups.numbers,
         weights=_common_weights(runs),
     )
@@ -282,17 +296,6 @@ def _common_weights(held_out: Sequence[HeldOut]) -> Floats | None:
     return first if first is not None and np.ptp(first) > 0 else None
 
 
-def _thresholds(held_out: HeldOut, target: AnyTarget) -> Thresholds:
-    """Return a run's thresholds in the order of another target, and for its positive class."""
-    own, thresholds = held_out.target, held_out.thresholds
-    if thresholds is None:
-        return None
-    if isinstance(own, Classes):
-        same = _positive(own) == _positive(target)
-        return thresholds if same else [1 - thresholds[0]]
-    return [thresholds[own.names.index(name)] for name in target.names]
-
-
 def _true_as(held_out: HeldOut, target: AnyTarget) -> np.ndarray:
     """Return the true values as another target, with the same columns, has them."""
     columns = _columns(target)
@@ -322,7 +325,11 @@ def _scores(
     """Return the part that a run's scores are of, its number of rows, and the scores."""
     if held_out is not None:
         values = metric_values(
-            held_out.target, held_out.true, held_out.predicted, names, held_out.thresholds
+            held_out.target,
+            held_out.true,
+            held_out.predicted,
+            names,
+            thresholds_of(held_out.target, held_out.thresholds),
         )
         return held_out.part, len(held_out.rows), values
     for part in SCORED_PARTS:
@@ -332,6 +339,15 @@ def _scores(
             count = rows.get(part) if isinstance(rows, dict) else None
             return part, count if isinstance(count, int) else None, found
     return None, None, dict.fromkeys(names)
+
+
+def _scored_otherwise(path: Path) -> str:
+    """Return a clause on the saved scores of a run whose model decides otherwise by now."""
+    try:
+        kept = read_thresholds(directory.open_run(path).model)
+    except RunError:
+        return ""
+    return "; its saved scores are by 0.5, not by the threshold that its model keeps" * bool(kept)
 
 
 def _positive(target: AnyTarget | None) -> str | None:

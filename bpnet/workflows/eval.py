@@ -20,7 +20,7 @@ from bpnet.preparation.sample_weights import weights_differ
 from bpnet.workflows.error_rows import ErrorRows, find_error_rows
 from bpnet.workflows.eval_baselines import BaselineScores, Compared, compare_with_baselines
 from bpnet.workflows.evaluation_set import read_evaluation_set
-from bpnet.workflows.given_thresholds import check_decides, named_thresholds
+from bpnet.workflows.given_thresholds import check_decides
 from bpnet.workflows.row_groups import DrawnGroups, group_column
 from bpnet.workflows.scored_model import ScoredModel
 from bpnet.workflows.scored_rows import choose_rows
@@ -149,6 +149,6 @@ def evaluate(
         warnings=warnings,
         threshold=report,
         errors=find_error_rows(scored, errors) if errors else None,
-        thresholds=named_thresholds(model.decided, model.thresholds),
+        thresholds=model.named_thresholds or None,
         groups=None if rows.groups is None else rows.groups.drawn,
     )

@@ -107,8 +107,11 @@ class ColumnFigures:
     ) -> Figure:
         with threadpool_limits(1, "blas"):
             drawn = decision_map(predictor, x, y, side)
-        target = predictor.model.description.target
-        return decision_figure(drawn, target, self.asked.true, notes)
+        target, thresholds = (
+            predictor.model.description.target,
+            self.asked.predictor.model.thresholds,
+        )
+        return decision_figure(drawn, target, self.asked.true, notes, thresholds)
 
     def _map_columns(self, columns: Sequence[str] | None) -> tuple[str, str]:
         """Return the columns of a map; raises UsageError."""

@@ -11,6 +11,7 @@ from bpnet.figures.curves import Curve
 from bpnet.figures.predictions import AnyPredicted
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.run_model import RunModel, open_run_model
+from bpnet.models.saved_ensemble import read_thresholds
 from bpnet.paths import is_file
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths, open_run
@@ -139,6 +140,11 @@ class FiguredRun:
             self._problem = error
             raise
 
+    @cached_property
+    def thresholds(self) -> Mapping[str, float]:
+        """The thresholds that its model keeps, by class or label; none where they are ½."""
+        return read_thresholds(self.paths.model)
+
     @property
     def has_test_rows(self) -> bool:
         """True if rows of its table were held out, which no choice has looked at."""
@@ -149,7 +155,7 @@ class FiguredRun:
     def predicted(self) -> AnyPredicted:
         """The predictions that say most of it: of test rows, else out of fold, else others."""
         if self.is_cv or (is_file(self.paths.predictions) and not self.has_test_rows):
-            return out_of_fold(self.saved, self._positive)
+            return out_of_fold(self.saved, self._positive, self.thresholds)
         return self.seen.predicted
 
     @cached_property

@@ -1,10 +1,9 @@
 """Thresholds that are given by hand: a number, or numbers of classes or labels by name."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bpnet.data.decisions import Thresholds
 from bpnet.errors import UsageError
 from bpnet.messages import did_you_mean, quoted_list
 from bpnet.models.ensemble import Ensemble
@@ -93,8 +92,3 @@ def typed_thresholds(model: Ensemble) -> str | None:
         return f"{model.thresholds[0]:g}"
     pairs = zip(model.decided, model.thresholds, strict=True)
     return ",".join(f"{name}={value:g}" for name, value in pairs)
-
-
-def named_thresholds(names: Sequence[str], thresholds: Thresholds) -> dict[str, float] | None:
-    """Return thresholds by class or label; None if they are ½."""
-    return None if thresholds is None else dict(zip(names, thresholds, strict=True))

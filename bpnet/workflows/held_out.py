@@ -1,13 +1,12 @@
 """The predictions of a run for rows that its networks have not trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bpnet.config.loading import read_config
-from bpnet.data.decisions import Thresholds
 from bpnet.data.reading.column import Floats
 from bpnet.data.reading.whole_columns import whole_columns
 from bpnet.data.splitting import Indices
@@ -15,6 +14,7 @@ from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.component import Array
 from bpnet.errors import ConfigError, DataError, RunError
 from bpnet.models.run_model import open_run_model
+from bpnet.models.saved_ensemble import read_thresholds
 from bpnet.paths import is_file
 from bpnet.preparation.sample_weights import class_weights, column_weights, row_weights
 from bpnet.runs import directory, files
@@ -42,8 +42,8 @@ class HeldOut:
     target: AnyTarget
     true: Array
     predicted: Floats
-    thresholds: Thresholds = None
-    """The thresholds by which the run's model decides."""
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """The thresholds, by class or label, by which the run's model decides, if they are not ½."""
     groups: RowGroups | None = None
     """The groups of rows that the run's split keeps together."""
     weights: Floats | None = None
@@ -87,7 +87,7 @@ def held_out_predictions(run: Path, warnings: list[str]) -> HeldOut:
         model.description.target,
         rows.values,
         predicted,
-        model.thresholds,
+        model.named_thresholds,
         rows.groups,
         rows.weights,
     )
@@ -111,6 +111,7 @@ def _saved(paths: RunPaths, warnings: list[str]) -> HeldOut:
         target,
         true,
         saved.predicted[order],
+        read_thresholds(paths.model),
         groups=groups,
         weights=weights,
     )

@@ -23,7 +23,7 @@ from bpnet.messages import MAX_PROBLEMS, total_line
 from bpnet.models.ensemble import Ensemble, Inputs
 from bpnet.models.run_model import RunModel, open_run_model
 from bpnet.runs import directory
-from bpnet.workflows.given_thresholds import check_decides, named_thresholds, read_given
+from bpnet.workflows.given_thresholds import check_decides, read_given
 from bpnet.workflows.kept_columns import check_not_taken
 from bpnet.workflows.prediction_columns import PredictionColumns, added_names, prediction_columns
 from bpnet.workflows.training_table import rows_that_trained
@@ -160,9 +160,7 @@ class Prediction:
     @property
     def _thresholds(self) -> dict[str, float]:
         """The thresholds that decide, by class or label; those of --top-k do not."""
-        if self._model.thresholds is None or self._options.top is not None:
-            return {}
-        return named_thresholds(self._model.decided, self._model.thresholds) or {}
+        return {} if self._options.top is not None else self._model.named_thresholds
 
     @property
     def _numeric(self) -> dict[str, NumberFormat | None]:

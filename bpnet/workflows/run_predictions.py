@@ -1,10 +1,11 @@
 """The predictions of a run that its figures are about: for rows that it has not seen, if any."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from bpnet.data.decisions import Thresholds, thresholds_of
 from bpnet.data.splitting import Part
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.engine.component import Array
@@ -63,7 +64,9 @@ def predict_rows(paths: RunPaths, model: Ensemble, command: str) -> SeenRows:
     scored = ScoredModel(model, rows)
     numbers = np.flatnonzero(mask) + 1
     target = model.description.target
-    predicted = _predicted(target, numbers, words, notes, rows.values, scored.predicted)
+    predicted = _predicted(
+        target, numbers, words, notes, rows.values, scored.predicted, model.thresholds
+    )
     return SeenRows(part, predicted, model, table, mask, scored)
 
 
@@ -85,20 +88,27 @@ def _predicted(
     notes: Sequence[str],
     true: Array,
     predicted: Array,
+    thresholds: Thresholds,
 ) -> AnyPredicted:
     if isinstance(target, Classes):
         positive = target.positive_number
         return PredictedClasses(
-            rows, part, notes, target.name, target.classes, positive, true, predicted
+            rows, part, notes, target.name, target.classes, positive, true, predicted, thresholds
         )
     if isinstance(target, Labels):
-        return PredictedLabels(rows, part, notes, target.names, true, predicted)
+        return PredictedLabels(rows, part, notes, target.names, true, predicted, thresholds)
     return PredictedQuantities(rows, part, notes, target.names, true, predicted)
 
 
-def out_of_fold(saved: SavedPredictions, positive: str | None) -> AnyPredicted:
-    """Return saved predictions, each by networks that have not seen the row."""
+def out_of_fold(
+    saved: SavedPredictions, positive: str | None, thresholds: Mapping[str, float]
+) -> AnyPredicted:
+    """Return saved predictions, each by networks that have not seen the row.
+
+    The thresholds are those that the run's model keeps, by class or label.
+    """
     target = saved.target_with(positive)
     notes = ["each row is predicted by networks that have not seen it"]
     part = "out-of-fold rows"
-    return _predicted(target, saved.rows + 1, part, notes, saved.true, saved.predicted)
+    kept = thresholds_of(target, thresholds)
+    return _predicted(target, saved.rows + 1, part, notes, saved.true, saved.predicted, kept)

@@ -1,5 +1,6 @@
 """`bpnet compare`: scores on the same rows, marks, what differs, and what cannot be compared."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -289,3 +290,35 @@ def test_a_run_decides_by_its_own_threshold(here: Path, tmp_path: Path) -> None:
     accuracy = of_metric(result, "accuracy")
     assert accuracy["values"]["runs/also-001"] == pytest.approx(figures["accuracy"])
     assert accuracy["values"] != of_metric(compared("good", "also", cwd=here), "accuracy")["values"]
+    said = bpnet("compare", "runs/good-001", "runs/also-001", cwd=tmp_path / "here")
+    note = "also-001 predicts by the threshold 0.9 of 'y', as its model keeps it; the others by 0.5"
+    assert f"note: {note}" in said.out
+    assert "threshold" not in bpnet("compare", "runs/good-001", "runs/bad-001", cwd=here).out
+
+
+def test_out_of_fold_rows_are_decided_by_the_kept_threshold(here: Path, tmp_path: Path) -> None:
+    shutil.copytree(here, tmp_path / "here")
+    words = ["eval", "runs/one-001", "t.csv", "--threshold", "0.9", "--save"]
+    said = bpnet(*words, "--no-baselines", cwd=tmp_path / "here")
+    assert said.code == 0, said.err
+    run = compared("one", "two", cwd=tmp_path / "here")["runs"][0]
+    assert run["thresholds"] == {"y": 0.9}
+    with open(here / "runs" / "one-001" / "predictions.csv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["repeat"] == "1"]
+    right = [(float(row["probability_y"]) > 0.9) == (row["true_c"] == "y") for row in rows]
+    assert run["metrics"]["accuracy"] == pytest.approx(np.mean(right))
+    assert np.mean(right) != np.mean([row["predicted_c"] == row["true_c"] for row in rows])
+    figure = bpnet("plot", "runs/one-001", "confusion", "--json", cwd=tmp_path / "here")
+    cells = {(true, predicted): n for true, predicted, n in json.loads(figure.out)["rows"]}
+    assert cells["x", "x"] + cells["y", "y"] == sum(right)
+
+
+def test_saved_scores_are_not_by_a_threshold_that_was_kept_later(
+    here: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(here, tmp_path / "here")
+    words = ["eval", "runs/also-001", "--threshold", "0.9", "--save", "--no-baselines"]
+    assert bpnet(*words, cwd=tmp_path / "here").code == 0
+    (tmp_path / "here" / "t.csv").unlink()
+    said = bpnet("compare", "runs/good-001", "runs/also-001", cwd=tmp_path / "here")
+    assert said.lacks("saved scores are by 0.5, not by the threshold") == []

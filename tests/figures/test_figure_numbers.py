@@ -1,6 +1,7 @@
 """The numbers of figures are scikit-learn's for the same rows, as `bpnet predict` predicts them."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from command_line import ROOT, bpnet
 from figured_runs import test_rows as rows_of_test
 from figured_runs import train
 from sklearn import calibration, metrics
+
+from bpnet.figures.class_figures import scores_figure
+from bpnet.figures.predictions import PredictedLabels
+from bpnet.figures.surest import surest_figure
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
 
@@ -173,6 +178,62 @@ def test_the_decision_map_is_what_predict_predicts(iris: Any, tmp_path: Path) ->
     assert [names[k] for k in shares.argmax(axis=1)] == [row[2] for row in document["rows"]]
     assert len({row[2] for row in document["rows"]}) > 1
     np.testing.assert_allclose(shares.max(axis=1), [r[3] for r in document["rows"]], atol=1e-4)
+
+
+def test_figures_decide_by_the_threshold_that_the_model_keeps(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    run = runs["two_classes"].parent / "kept-001"  # beside the other, where its table is found
+    shutil.copytree(runs["two_classes"], run)
+    said = bpnet("eval", run, "--threshold", "0.2", "--save", "--no-baselines")
+    assert said.code == 0, said.err
+    names = ["benign", "malignant"]
+    rows, true, probabilities = classes_and_probabilities(
+        run, "breast_cancer.csv", "diagnosis", names
+    )
+    chosen = (probabilities[:, 1] > 0.2).astype(int)
+    assert (chosen != probabilities.argmax(axis=1)).any()
+    expected = metrics.confusion_matrix(true, chosen)
+    assert numbers(run, "confusion") == [
+        [names[i], names[j], int(expected[i, j])] for i in range(2) for j in range(2)
+    ]
+    scores = np.column_stack(metrics.precision_recall_fscore_support(true, chosen))
+    np.testing.assert_allclose([row[1:] for row in numbers(run, "scores")], scores, **CLOSE)
+    shown = numbers(run, "surest")
+    wrong = [row["row"] for row, right in zip(rows, chosen == true, strict=True) if not right]
+    assert 0 < len(wrong) <= 20
+    assert sorted(row[0] for row in shown) == wrong
+    assert all(row[3] == pytest.approx(1 - row[4]) for row in shown)
+    for kind in ("confusion", "scores", "surest", "decision"):
+        document = json.loads(bpnet("plot", run, kind, "--json").out)
+        note = "predictions are by the threshold 0.2 of 'malignant', as the model keeps it"
+        assert note in document["notes"]
+    # the probability is that of the predicted class, so the same one says which class it is
+    shares = {row[3] if row[2] == "malignant" else 1 - row[3] for row in document["rows"]}
+    assert any(0.2 < share < 0.5 for share in shares)
+    assert all(
+        (row[3] > 0.2) if row[2] == "malignant" else row[3] >= 0.8 for row in document["rows"]
+    )
+    roc = json.loads(bpnet("plot", run, "roc", "--json").out)
+    assert not any("threshold" in note for note in roc["notes"])
+
+
+def test_labels_are_decided_by_their_thresholds() -> None:
+    generator = np.random.default_rng(3)
+    p = generator.uniform(size=(80, 2))
+    true = (generator.uniform(size=(80, 2)) < p).astype(int)
+    labels = PredictedLabels(
+        np.arange(1, 81), "test rows", [], ["late", "damaged"], true, p, [0.2, 0.7]
+    )
+    chosen = p > [0.2, 0.7]
+    for k, row in enumerate(scores_figure(labels).rows):
+        expected = metrics.precision_recall_fscore_support(true[:, k], chosen[:, k])
+        np.testing.assert_allclose(row[1:], [each[1] for each in expected], **CLOSE)
+    surest = surest_figure(labels)
+    assert f"{(chosen != true).sum()} predictions are wrong" in surest.text
+    sure = np.where(chosen, p, 1 - p)[chosen != true]
+    np.testing.assert_allclose([row[3] for row in surest.rows], np.sort(sure)[:-21:-1], **CLOSE)
+    assert "0.2 of 'late', 0.7 of 'damaged'" in surest.notes[0]
 
 
 def test_curves_are_the_log(runs: dict[str, Path]) -> None:

@@ -136,7 +136,7 @@ def test_a_file_that_only_extends_is_its_parent(path: Path, tmp_path: Path) -> N
     assert len(set(places)) <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_keys_divided_among_files_are_the_same_config(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -21,7 +21,14 @@ from bpnet.errors import ConfigError
 
 BASE = "dataset: {path: t.csv, target: y}\n"
 SHIPPED = sorted((ROOT / "configs").rglob("*.yaml"))
-PLACES = list(TREE.walk())
+PLACES = list(
+    # each once: of a key or kind that several places have, the last
+    {
+        (place.hint, place.parent.hint) if place.is_kind else (place.owner, place.name): place
+        for place in TREE.walk()
+        if place.parent is not None
+    }.values()
+)
 KEYS = [place for place in PLACES if not place.is_kind]
 STRANGE = (
     """
@@ -109,11 +116,12 @@ def test_it_allows_the_configs_of_the_guide(page: Any) -> None:
         assert bool(refused(parse_source(block).data)) is block.startswith("# wrong.yaml"), block
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.dotted)
-def test_it_allows_each_example_and_refuses_it_misspelt(place: Place) -> None:
-    data = whole(place)
-    assert refused(data) == []
-    assert refused(misspelt(data, place.name)) != []
+def test_it_allows_each_example_and_refuses_it_misspelt() -> None:
+    assert len(PLACES) > 250
+    data = {place: whole(place) for place in PLACES}
+    assert {place.dotted: refused(data[place]) for place in PLACES if refused(data[place])} == {}
+    misspelt_ones = {place: misspelt(data[place], place.name) for place in PLACES}
+    assert [place.dotted for place in PLACES if not refused(misspelt_ones[place])] == []
 
 
 SHORT = {
@@ -183,7 +191,7 @@ def check(place: Place, value: str) -> None:
             load_config(source)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(place=st.sampled_from(KEYS), value=st.sampled_from(STRANGE))
 def test_bpnet_refuses_what_it_refuses(place: Place, value: str) -> None:
     check(place, value)

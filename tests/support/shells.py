@@ -19,6 +19,7 @@ PROMPT = "ready> "
 START = {
     "bash": ["bash", "--noprofile", "--rcfile", "{rc}", "-i"],
     "zsh": ["zsh", "-i"],
+    "fish": ["fish", "-i"],
 }
 SECONDS = 60
 """The longest that a shell takes to show something, on a machine with much else to do."""
@@ -38,9 +39,12 @@ class Shell:
         call = "import sys; sys.argv[0] = 'bpnet'; from bpnet.cli import main; main()"
         command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{call}" "$@"\n')
         command.chmod(0o755)
-        start = home / f".{shell}rc"
+        start, prompt = home / f".{shell}rc", f"PS1={shlex.quote(PROMPT)}"
+        if shell == "fish":
+            start = home / ".config" / "fish" / "config.fish"
+            prompt = f"function fish_prompt; echo -n {shlex.quote(PROMPT)}; end; set fish_greeting"
         present = start.read_text() if start.exists() else ""
-        start.write_text(f"PS1={shlex.quote(PROMPT)}\n{present}")
+        start.write_text(f"{prompt}\n{present}")
         words = [word.format(rc=start) for word in START[shell]]
         environment = {
             "PATH": f"{tools}:{os.environ['PATH']}",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from command_line import bpnet
@@ -235,6 +236,8 @@ def test_a_model_of_each_kind_agrees(name: str, file: str, precision: str, tmp_p
     save_ensemble(Ensemble(members, combination), tmp_path / "model")
     result = export(tmp_path / "model", tmp_path / file)
     assert result.largest < (1e-6 if precision == "float32" else 1e-13)
+    if file == "m.onnx":
+        onnx.checker.check_model(tmp_path / file, full_check=True)
     rows = golden(tmp_path / file)
     assert len({str(row["outputs"]) for row in rows}) > 20
     if target.kind == "classes":

@@ -40,10 +40,9 @@ def onnx_file(model: Ensemble, seen: Mapping[str, Collection[str]]) -> bytes:
     rows = [encoded(encoder, cells, precision, encoding) for encoder in encoders]
     outputs = [_outputs_of(member, rows[k]) for member, k in zip(model.members, which, strict=True)]
     predictions = _combined(model, outputs)
-    # what `predict` refuses, a cell that is too large among it, is NaN
-    limit = float(np.sqrt(np.finfo(precision).max))
+    # what `predict` refuses is NaN: a missing value that has no fill, or a square that overflows
     for x in rows:
-        usable = (x.apply("Abs") < limit).reduce("ReduceMin").equals(1)
+        usable = x.reduce("ReduceSumSquare") < np.inf
         predictions = graph.where(~usable, np.array(np.nan), predictions)
     answers = _answers(model, predictions)
     return graph.model(

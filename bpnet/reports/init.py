@@ -116,8 +116,8 @@ def _small_network(small: SmallSettings) -> list[str]:
         "training:",
         "  optimizer: gradient_descent   # or momentum, adam, …: trace shows what each keeps",
         f"  learning_rate: {small.learning_rate:g}",
-        f"  batch_size: {small.batch_size}"
-        + ("   # all training rows in each step" if full else ""),
+        f"  batch_size: {small.batch_size}   # "
+        + ("all training rows in each step" if full else "rows of a step; or full, all of them"),
         f"  epochs: {small.epochs}",
         "  precision: float64   # as in the trace, to the last digit",
     ]

@@ -177,14 +177,11 @@ class Latex(Notation):
         """Return a symbol with its layer and indices."""
         if symbol.is_name:
             return rf"\text{{{latex_text(shortened_name(symbol.base))}}}"
-        base = latex_symbol(symbol.base)
         layer = "" if symbol.layer is None else f"^{{({symbol.layer})}}"
         index = ",".join(map(str, symbol.index))
         if symbol.row is not None:
             index += f";{symbol.row}"
-        if (layer or index) and not re.fullmatch(r"\\?[A-Za-z]+", base):
-            base = f"{{{base}}}"
-        return base + layer + (f"_{{{index}}}" if index else "")
+        return latex_symbol(symbol.base, layer + (f"_{{{index}}}" if index else ""))
 
     def base(self, symbol: Symbol) -> str:
         """Return a symbol without its layer and indices."""
@@ -207,7 +204,8 @@ class Latex(Notation):
     ) -> str:
         written = self._write(base, name, _ATOM)
         if re.search(r"\\times|\\frac|[_^]", written) and not written.startswith(r"\left"):
-            written = f"{{{written}}}" if name else self._brackets(written)
+            symbol = name is not None and r"\frac" not in written
+            written = f"{{{written}}}" if symbol else self._brackets(written)
         return f"{written}^{{{self._write(exponent, name, _SUM)}}}"
 
     def _brackets(self, text: str) -> str:
@@ -241,6 +239,13 @@ class Words(Notation):
 
     times, plus, minus = " times ", " plus ", " minus "
 
+    def numbers(self, expression: Expression) -> str:
+        """Return an expression with the numbers; a function of one number needs no brackets."""
+        match expression:
+            case Call(function, (Quantity(_, number),)):
+                return f"{_spoken(function)} {self.number(number)}"
+        return super().numbers(expression)
+
     def symbol(self, symbol: Symbol) -> str:
         """Return a symbol, its indices as numbers after it."""
         base = f"“{shortened_name(symbol.base)}”" if symbol.is_name else symbol.base
@@ -262,10 +267,15 @@ class Words(Notation):
         return f"{written} to the power of {self._write(exponent, name, _ATOM)}"
 
     def _call(self, function: str, arguments: Sequence[str]) -> str:
-        return f"{_SPOKEN.get(function, f'the {function} of')} ({', '.join(arguments)})"
+        return f"{_spoken(function)} ({', '.join(arguments)})"
 
     def _holds(self, left: str, relation: str, right: str) -> str:
         return f"[1 if {left} is {_RELATIONS[relation]} {right}, else 0]"
+
+
+def _spoken(function: str) -> str:
+    """Return a function in words."""
+    return _SPOKEN.get(function, f"the {function} of")
 
 
 _LATEX_FUNCTIONS: Mapping[str, str] = {
@@ -319,17 +329,31 @@ _LATEX_SYMBOLS: Mapping[str, str] = {
 }
 
 
-def latex_symbol(base: str) -> str:
-    """Return the base of a symbol in LaTeX."""
+def latex_symbol(base: str, place: str = "") -> str:
+    """Return the base of a symbol in LaTeX, with its layer and indices where they belong.
+
+    Those of a derivative are of what it is by, those of a function's value of its argument.
+    """
+    if base not in _LATEX_SYMBOLS:
+        if derivative := re.fullmatch(r"dL/d(.+)", base):
+            return rf"\frac{{\partial L}}{{\partial {latex_symbol(derivative[1], place)}}}"
+        if value := re.fullmatch(r"(f'?)\((.)\)", base):
+            return rf"{value[1]}\left({latex_symbol(value[2], place)}\right)"
+    symbol = _latex_base(base)
+    return f"{symbol if _is_bare(symbol) or not place else f'{{{symbol}}}'}{place}"
+
+
+def _is_bare(symbol: str) -> bool:
+    """Return whether a symbol in LaTeX takes an index without braces around it."""
+    return re.fullmatch(r"\\?[A-Za-z]+", symbol) is not None
+
+
+def _latex_base(base: str) -> str:
     if base in _LATEX_SYMBOLS:
         return _LATEX_SYMBOLS[base]
-    if derivative := re.fullmatch(r"dL/d(.+)", base):
-        return rf"\frac{{\partial L}}{{\partial {latex_symbol(derivative[1])}}}"
     if base.endswith("'"):
         bare = base.rstrip("'")
         return latex_symbol(bare) + "'" * (len(base) - len(bare))
-    if value := re.fullmatch(r"(f'?)\((.)\)", base):
-        return rf"{value[1]}\left({value[2]}\right)"
     if average := re.fullmatch(r"mean\((.+)\)", base):
         inner = average[1].replace("·", r" \cdot ")
         return rf"\operatorname{{mean}}\left({inner}\right)"
@@ -342,7 +366,7 @@ def latex_symbol(base: str) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Return any text for LaTeX; characters beyond Latin-1 are named by their code."""
+    """Return any text for LaTeX; characters beyond it are named by their code."""
     special = {
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",
@@ -352,6 +376,11 @@ def latex_text(text: str) -> str:
         "|": r"\textbar{}",
         '"': r"\textquotedbl{}",
         **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+        **{mark: rf"\textsuperscript{{{k}}}" for mark, k in zip("²³", "23", strict=True)},
+        "½": "1/2",
+        "·": r"$\cdot$",
+        "η": r"$\eta$",
+        "Σ": r"$\Sigma$",
     }
     return "".join(
         special.get(mark)

@@ -18,8 +18,11 @@ def latex_document(name: str, traced: Trace, digits: int) -> str:
         r"\usepackage[margin=2cm]{geometry}",
         r"\setlength{\parindent}{0pt}",
         r"\raggedright",
+        rf"\title{{{latex_text(title(name, traced))}}}",
+        r"\author{}",
+        r"\date{}",
         r"\begin{document}",
-        rf"\section*{{{latex_text(title(name, traced))}}}",
+        r"\maketitle",
     ]
     lines += [rf"Note: {latex_text(note)}.\par" for note in traced.notes]
     explanation = traced.explanation
@@ -36,7 +39,7 @@ def latex_document(name: str, traced: Trace, digits: int) -> str:
 
 def _latex_section(section: Section, notation: Latex) -> Iterator[str]:
     heading = "subsection" if section.level == 2 else "subsubsection"
-    yield rf"\{heading}*{{{latex_text(_ascii(section.title))}}}"
+    yield rf"\{heading}*{{{latex_text(section.title)}}}"
     for entry in section.entries:
         if isinstance(entry, Number):
             label = latex_text(shortened_name(entry.label.removesuffix(" ->")))
@@ -57,14 +60,7 @@ def latex_equation(number: Number, notation: Latex) -> str:
 def _latex_summary(summary: Summary, notation: Latex) -> Iterator[str]:
     yield r"\section*{All steps}"
     yield rf"\begin{{tabular}}{{{'r' * len(summary.columns)}}}"
-    yield " & ".join(latex_text(_ascii(column)) for column in summary.columns) + r" \\ \hline"
+    yield " & ".join(latex_text(column) for column in summary.columns) + r" \\ \hline"
     for row in summary.rows:
         yield " & ".join(f"${notation.number(value)}$" for value in row) + r" \\"
     yield r"\end{tabular}"
-
-
-def _ascii(text: str) -> str:
-    """Return a heading's signs in words that any font has."""
-    for sign, words in (("η", "rate"), ("½", "1/2"), ("²", "^2"), ("Σ", "sum"), ("·", "*")):
-        text = text.replace(sign, words)
-    return text

@@ -130,7 +130,12 @@ def _target(
         # a single output is that of the second class
         place = Constant(float(unit + 1 if several else 2))
         number = Quantity(Symbol("class"), float(int(row.targets[0]) + 1))
-        return Holds(number, "=", place), f"target {short_name(names[unit])}"
+        return Holds(number, "=", place), _titled(names[unit])
     cell = Quantity(Symbol(names[unit], is_name=True), float(row.targets[unit]))
     equation = scaled(target.scales[unit], cell) if isinstance(target, Quantities) else cell
-    return equation, f"target {short_name(names[unit])} = {row.targets[unit]:.10g} ->"
+    return equation, f"{_titled(names[unit])} = {row.targets[unit]:.10g} ->"
+
+
+def _titled(name: str) -> str:
+    """Return the name of a target after that word, unless it is the word itself."""
+    return name if name.casefold() == "target" else f"target {short_name(name)}"

@@ -27,11 +27,16 @@ from bpnet.preparation.fit import fit_dataset
 from bpnet.preparation.open import open_dataset
 from bpnet.preparation.preset import with_preset
 from bpnet.preparation.training_folds import split_first_member
+from bpnet.workflows.traced_rows import MOST_ROWS
 
 PRESET: PresetName = "default"
 """The preset of a first config."""
-_MOST_AT_ONCE = 10_000
-"""The most training rows that a small network takes in one step."""
+_MOST_AT_ONCE = MOST_ROWS
+"""The most training rows that a small network takes in one step: as many as can be traced."""
+_SMALL_BATCH = 16
+"""The rows of its step where there are more training rows."""
+_SMALL_STEPS = 20_000
+"""The most steps of its training."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,14 @@ def small_settings(outputs: int, rows: int) -> SmallSettings:
     """Return the settings of a small network for a number of outputs and of training rows.
 
     A layer of 2 to 4 units, as many as there are outputs, without dropout, in float64. Gradient
-    descent keeps nothing from step to step, so that the trace of a run is its training's own step.
+    descent keeps nothing from step to step. A step has so few rows that it can be traced as the
+    training takes it.
     """
-    return SmallSettings(min(max(outputs, 2), 4), "full" if rows <= _MOST_AT_ONCE else 256)
+    units = min(max(outputs, 2), 4)
+    if rows <= _MOST_AT_ONCE:
+        return SmallSettings(units, "full")
+    epochs = _SMALL_STEPS * _SMALL_BATCH // rows
+    return SmallSettings(units, _SMALL_BATCH, epochs=min(max(epochs, 3), 300))
 
 
 def draft(

@@ -21,7 +21,7 @@ from bpnet.tracing.comparison import Difference, differences
 from bpnet.tracing.explain import Subject, explain
 from bpnet.tracing.structure import Explanation
 from bpnet.workflows.spoiled_network import spoiled_network
-from bpnet.workflows.trace_position import notes_on_batch
+from bpnet.workflows.trace_position import notes_on_batch, notes_on_size
 from bpnet.workflows.trace_start import (
     PRECISION,
     first_weights,
@@ -149,6 +149,7 @@ def trace_rows(
         compared = explain(replace(traced_subject, network=spoiled), wrong)
         bug_trace = BugTrace(BUGS[bug], wrong, differences(explanation, compared))
     train_rows = len(prepared.parts["train"])
+    free = epoch is None  # of a step of an epoch, it is in the notes on its start
     return Trace(
         start.model,
         training,
@@ -160,6 +161,7 @@ def trace_rows(
             *start.notes,
             *_notes_on_config(opened.loaded.config),
             *notes_on_batch(network, training, train_rows, numbers),
+            *(notes_on_size(training, train_rows, numbers, of_run=run is not None) if free else ()),
             *_notes_on_precision(precision),
         ],
         [

@@ -12,9 +12,11 @@ from bpnet.engine.network import Network
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.tracing import Position
 from bpnet.errors import RunError
+from bpnet.messages import counted
 from bpnet.models.run_model import RunModel
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths
+from bpnet.workflows.traced_rows import MOST_ROWS
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,11 @@ def notes_on_run(kept: KeptWeights, training: Training) -> Iterator[str]:
             "such step; the rate is what its schedule would give then"
         )
     if optimizer.slots and kept.epoch > 0:
+        own = min(kept.epoch + 1, training.epochs)
         yield (
             f"not the step of the training itself: {kind} starts afresh here, where the training "
             f"goes on with what its earlier steps left ({', '.join(optimizer.slots)}); losses, "
-            f"outputs and gradients are not affected; --epoch {kept.epoch + 1} traces its own step"
+            f"outputs and gradients are not affected; --epoch {own} traces a step of its own"
         )
 
 
@@ -132,7 +135,7 @@ def notes_on_batch(
     """Yield what batch normalization does with the traced rows, which are one batch."""
     if not any(isinstance(layer, BatchNormalization) for layer in network.layers):
         return
-    size = train_rows if training.batch_size == "full" else min(training.batch_size, train_rows)
+    size, _ = _batch(training, train_rows)
     if len(traced) == 1:
         yield (
             "batch normalization, as in training, takes mean and variance over the rows of the "
@@ -146,3 +149,29 @@ def notes_on_batch(
             f"batch, here the {len(traced)} traced ones, in training {size}; predictions use the "
             "running mean and variance"
         )
+
+
+def notes_on_size(
+    training: Training, train_rows: int, traced: Sequence[int], *, of_run: bool
+) -> Iterator[str]:
+    """Yield that a step of the training has more rows than are traced, or fewer."""
+    size, full = _batch(training, train_rows)
+    if size == len(traced):
+        return
+    batch = f"the {len(traced)} rows are a batch of their own"
+    if len(traced) == 1:
+        batch = "the row is a batch of its own"
+    if size > MOST_ROWS:
+        own = f", more than can be followed (at most {MOST_ROWS})"
+    elif full:
+        own = "; --row all traces these"
+    else:
+        own = "; --epoch E traces a step of epoch E with its rows" if of_run else ""
+    yield f"{batch}, where a step of the training takes {counted(size, 'row')}{own}"
+
+
+def _batch(training: Training, train_rows: int) -> tuple[int, bool]:
+    """Return the rows of a step, and whether these are all."""
+    if training.batch_size == "full" or training.batch_size >= train_rows:
+        return train_rows, True
+    return training.batch_size, False

@@ -20,9 +20,7 @@ from bpnet.runs.directory import RunPaths
 from bpnet.runs.run_file import read_run_file
 from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.first_weights import saved_first_weights
-
-MOST_ROWS = 64
-"""Rows of a batch that are traced."""
+from bpnet.workflows.traced_rows import MOST_ROWS
 
 
 @dataclass(frozen=True)

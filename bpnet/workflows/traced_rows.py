@@ -15,8 +15,8 @@ from bpnet.tracing.cells import Cell, encoded_cells
 from bpnet.tracing.expressions import Constant, Expression, Quantity, Symbol, over, times
 from bpnet.tracing.rows import RowWeight, TracedRow
 
-MOST_ROWS = 16
-"""Rows that `--row` names at most."""
+MOST_ROWS = 64
+"""Rows that are traced at most, by `--row` or as the batch of a step."""
 
 
 def row_numbers(wanted: str | None, prepared: EncodedDataset) -> list[int]:

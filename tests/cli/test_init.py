@@ -366,7 +366,7 @@ def test_the_settings_reach_what_simple_peers_do(here: Path) -> None:
     ("target", "units"), [("species", 3), ("body_mass_g", 2), ("sex", 2), ("island", 3)]
 )
 def test_a_small_network_is_made_to_be_traced(here: Path, target: str, units: int) -> None:
-    """Its trace is computed as its training is: no note says that the two differ."""
+    """The trace of a step of its training is computed as that was, with all of its rows."""
     said = bpnet("init", PENGUINS, "--target", target, "--small", "-o", "s.yaml",
                  "--set", "dataset.drop_missing_targets=true", cwd=here)  # fmt: skip
     assert said.code == 0, said.err
@@ -377,15 +377,23 @@ def test_a_small_network_is_made_to_be_traced(here: Path, target: str, units: in
     assert config["training"]["precision"] == "float64"
     said = bpnet("trace", "s.yaml", "--json", cwd=here)
     assert said.code == 0, said.err
-    assert json.loads(said.out)["notes"] == []
+    (note,) = json.loads(said.out)["notes"]
+    assert note == "the row is a batch of its own, where a step of the training takes 16 rows"
     trained = bpnet("train", "s.yaml", cwd=here)
     assert trained.code == 0
     assert "little was learned" not in trained.out
+    said = bpnet("trace", "runs/s-001", "--epoch", "2", "--step", "3", "--json", cwd=here)
+    assert said.code == 0, said.err
+    document = json.loads(said.out)
+    assert len(document["rows"]) == 16
+    assert "as the training took it" in document["notes"][0]
+    assert not any("differ" in one or "of its own" in one for one in document["notes"])
 
 
 def test_a_small_network_has_two_to_four_units_and_takes_few_rows_at_once() -> None:
     assert [small_settings(outputs, 50).units for outputs in (1, 2, 3, 4, 5, 99)] == [
         2, 2, 3, 4, 4, 4,
     ]  # fmt: skip
-    assert small_settings(2, 10_000).batch_size == "full"
-    assert small_settings(2, 10_001).batch_size == 256
+    for rows, batch, epochs in ((64, "full", 300), (65, 16, 300), (2000, 16, 160), (10**7, 16, 3)):
+        small = small_settings(2, rows)
+        assert (small.batch_size, small.epochs) == (batch, epochs)

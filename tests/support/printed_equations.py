@@ -95,6 +95,10 @@ def _group(text: str, start: int) -> tuple[str, int]:
 
 def computed_words(text: str) -> float:
     """Return the value of a sentence's computation in words."""
+    # a function of one number, which is all there is, has no brackets
+    text = re.sub(
+        r"^([a-z ]+(?:base 2 )?(?:of|power of)) (-?[\d.]+(?:e[+-]?\d+)?)$", r"\1 (\2)", text
+    )
     for words, sign in (
         ("the square root of", "sqrt"), ("e to the power of", "exp"),
         ("the natural logarithm of", "log"), ("the logarithm to base 2 of", "log2"),

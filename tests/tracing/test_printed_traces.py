@@ -107,6 +107,19 @@ def test_every_sentence_is_right():
         assert close(computed_words(numbers), float(value)), numbers
 
 
+def test_the_worked_example_is_read_as_one_says_and_sets_it():
+    path = ROOT / "configs/tutorials/sigmoid-2-2-1.yaml"
+    words = joined(invoked("trace", path, "--words", "--digits", "4")[1])
+    assert "target = 0.5: the target is 0.5." in words
+    assert "unit 2: the activation is the sigmoid of 0.315, which is 0.5781." in words
+    latex = invoked("trace", path, "--latex", "--digits", "4")[1]
+    assert r"$\frac{\partial L}{\partial y_{1}} = y_{1} - t_{1} = " in latex
+    assert r"\frac{\partial L}{\partial w^{(1)}_{2,1}} = " in latex
+    assert r"$f'\left(z^{(1)}_{2}\right) = a^{(1)}_{2}" in latex
+    assert r"\subsection*{Loss: 1/2 (y - t)\textsuperscript{2}, mean" in latex
+    assert re.findall(r"\\section\*\{.*?\}", latex) == [r"\section*{Step 1}"]
+
+
 @pytest.mark.parametrize("row", ["1", "51,101"])
 def test_every_equation_of_latex_is_right_and_the_document_is_well_formed(row):
     code, text = invoked("trace", ROOT / "configs/iris.yaml", "--latex", "--row", row, *EXACT)
@@ -147,7 +160,8 @@ KNOWN = {
     "tanh", "max", "min", "pi", "Phi", "hat", "times", "par", "subsubsection", "hline", "beta",
     "gamma", "varepsilon", "mu", "Pi", "Delta", "lfloor", "rfloor", "le", "textless", "textgreater",
     "documentclass", "usepackage", "begin", "end", "section", "subsection", "parindent",
-    "textbackslash", "textasciitilde", "textasciicircum", "textbar",
+    "textbackslash", "textasciitilde", "textasciicircum", "textbar", "textsuperscript",
+    "title", "author", "date", "maketitle", "Sigma",
 }  # fmt: skip
 """Macros of LaTeX and amsmath that a trace uses."""
 

@@ -198,7 +198,7 @@ def test_a_run_is_traced_from_the_weights_it_has_learnt(trace, tmp_path):
         (["configs/iris.yaml", "--row", "151"], 2, ["--row 151", "no row 151", "1 to 150"]),
         (["configs/iris.yaml", "--row", "0"], 2, ["--row 0", "1 to 150"]),
         (["configs/iris.yaml", "--row", "two"], 2, ["--row two", "row number"]),
-        (["configs/iris.yaml", "--row", "all"], 2, ["106 rows are too many", "at most 16"]),
+        (["configs/iris.yaml", "--row", "all"], 2, ["106 rows are too many", "at most 64"]),
         (["configs/iris.yaml", "--json", "--markdown"], 2, ["--json", "--markdown"]),
         (["configs/none.yaml"], 3, ["configs/none.yaml", "no such config file"]),
         (["configs"], 5, ["configs", "is not a run directory"]),

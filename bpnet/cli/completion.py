@@ -181,7 +181,9 @@ def _entries(incomplete: str) -> Iterator[tuple[str, str]]:
     except OSError:
         return
     hidden = incomplete.removeprefix(folder).startswith(".")
-    yield from ((f"{folder}{name}", name) for name in names if hidden or name[:1] != ".")
+    for name in names:
+        if name.isprintable() and (hidden or not name.startswith(".")):  # an answer is a line
+            yield f"{folder}{name}", name
 
 
 def _kinds(_: str) -> list[Candidate]:

@@ -12,11 +12,11 @@ VARIABLE = "_BPNET_COMPLETE"
 
 _BASH = r"""
 _bpnet() {
-  local IFS=$'\n' line
+  local line
   COMPREPLY=()
-  for line in $(_BPNET_COMPLETE=bash "$1" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null); do
+  while IFS= read -r line; do
     COMPREPLY+=("$(printf %q "${line%%$'\t'*}")")
-  done
+  done < <(_BPNET_COMPLETE=bash "$1" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
   # more is typed after a key, a section or a folder
   [[ ${#COMPREPLY[@]} -gt 0 && ${COMPREPLY[0]} == *[=./] ]] && compopt -o nospace
   return 0

@@ -7,6 +7,7 @@ the settings that it does not name.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ class _Reader:
         return _completed(own, base)
 
     def _parent(self, path: Path, place: str, chain: Sequence[Path]) -> Source:
-        same = [k for k, child in enumerate(chain) if child.resolve() == path.resolve()]
+        # realpath, since Path.resolve raises an error of a link to itself
+        same = [k for k, child in enumerate(chain) if realpath(child) == realpath(path)]
         if same:
             circle = " -> ".join(f"{one}" for one in (*chain[same[0] :], path))
             raise ConfigError(
@@ -91,7 +93,8 @@ def _parents(source: Source) -> list[str]:
         if not isinstance(item, dict | list)
     ]
     names = [name.strip() for name in names]
-    if len(names) < len(items) or not names or not all(name and name != "~" for name in names):
+    fit = all(name not in ("", "~") and name.isprintable() for name in names)
+    if len(names) < len(items) or not names or not fit:
         shown = shortened(str(value)) if value else "empty"
         raise ConfigError(
             f"{source.where((EXTENDS,))}: extends is {shown}; it must be a config file, such as "

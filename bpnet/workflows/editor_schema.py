@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from bpnet.config.json_schema import TITLE, config_schema
-from bpnet.paths import is_file
+from bpnet.paths import exists
 from bpnet.runs.files import write_text
 
 FILE = ".bpnet-schema.json"
@@ -23,7 +23,7 @@ def write_schema(folder: Path) -> None:
     """
     path = folder / FILE
     text = json.dumps(config_schema(), ensure_ascii=False, separators=(",", ":")) + "\n"
-    if not is_file(path):
+    if not exists(path):
         write_text(path, text)
         return
     try:

@@ -18,7 +18,8 @@ from bpnet.config.key_tree import Place
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with configs, a table, and two runs."""
     monkeypatch.delenv("BPNET_RUNS", raising=False)
-    for name in ("a.yaml", "b.yml", "t.csv", ".hidden.yaml", "with blank.yaml"):
+    names = ("a.yaml", "b.yml", "t.csv", ".hidden.yaml", "with blank.yaml", "z$(x) *.yaml")
+    for name in (*names, "line\nbreak.yaml"):
         (tmp_path / name).write_text("training: {optimizer: {kind: momentum}}\n")
     for run in ("runs/a-001", "runs/b-001", "other/c-001"):
         (tmp_path / run).mkdir(parents=True)
@@ -46,7 +47,7 @@ CASES = {
     "train --r": ["--runs", "--report"],
     "train a.yaml --report --r": ["--runs"],
     "train a.yaml --set seed=1 --se": ["--set"],
-    "train ": ["a.yaml", "b.yml", "other/", "runs/", "with blank.yaml"],
+    "train ": ["a.yaml", "b.yml", "other/", "runs/", "with blank.yaml", "z$(x) *.yaml"],
     "train a": ["a.yaml"],
     "train .h": [".hidden.yaml"],
     "train a.yaml ": [],
@@ -236,6 +237,8 @@ def test_tab_completes_in_a_shell(shell: Shell) -> None:
     shell.wait("bpnet show runs/b-001 |")
     shell.type("\x15bpnet train wi\t")
     shell.wait("bpnet train with\\ blank.yaml |")
+    shell.type("\x15bpnet train z\t")
+    shell.wait("bpnet train z\\$\\(x\\)\\ \\*.yaml |")
     shell.type("\x15bpnet plot runs/a-001 conf\t")
     shell.wait("bpnet plot runs/a-001 confusion |")
     shell.type("\x15bpnet eval runs/a-001 t\t")  # a table: the shell's own completion

@@ -48,6 +48,12 @@ def test_another_file_of_its_name_stays(content: str, tmp_path: Path) -> None:
     assert (tmp_path / FILE).read_text() == content
 
 
+def test_a_folder_of_its_name_stays(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    assert made(tmp_path).is_file()
+    assert (tmp_path / FILE).is_dir()
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[LanguageServer]:
     with LanguageServer() as running:

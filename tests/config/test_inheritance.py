@@ -208,6 +208,11 @@ BAD = {
     "a table": ({"own": "extends: t.csv"}, "t.csv: is a table, not a config; "),
     "empty": ({"own": "extends:"}, "own.yaml, line 1: extends is empty; it must be a config file"),
     "no text": ({"own": "extends: [a.yaml, {b: c}]"}, "it must be a config file, such as "),
+    "no name": ({"own": 'extends: "a\\0.yaml"'}, "it must be a config file, such as base.yaml"),
+    "two lines": ({"own": 'extends: "a\\nb.yaml"'}, "it must be a config file, such as base.yaml"),
+    "a long name": ({"own": f"extends: {'a' * 5000}"}, "own.yaml, line 1: extends "),
+    "a link to itself": ({"own": "extends: loop.yaml"}, "own.yaml, line 1: extends "),
+    "an endless file": ({"own": "extends: /dev/zero"}, "/dev/zero: is larger than 10 MB, which"),
     "an empty file": ({"own": "extends: a.yaml", "a": "# none"}, "own.yaml, line 1: extends "),
     "no YAML": ({"own": "extends: a.yaml", "a": "x: ["}, "a.yaml, line 1: not valid YAML"),
     "a chain": (
@@ -232,6 +237,7 @@ BAD = {
 def test_one_message_says_what_cannot_be_extended(case: str, tmp_path: Path) -> None:
     files, message = BAD[case]
     (tmp_path / "t.csv").write_text("a,y\n1,2\n")
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
     path = written(tmp_path, **files)
     said = problems(path)
     assert len(said) == 1

@@ -97,16 +97,16 @@ def remove_temporary(folder: Path) -> None:
                 path.unlink()
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
     """Replace a file atomically."""
-    with replacing(path) as file:
+    with replacing(path, flush=flush) as file:
         file.write(content)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, flush: bool = True) -> None:
     """Replace a text file atomically, in UTF-8."""
     # a lone surrogate (of a file name that is not UTF-8) becomes \udc80, which JSON reads back
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), flush=flush)
 
 
 def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object]]) -> None:

@@ -37,7 +37,7 @@ def save_model_folder(
     )
     described = {model_card.FILE: model_card.model_card(model, origin), **_mlflow_files(model)}
     for name, text in described.items():
-        files.write_text(run.model / name, text)
+        files.write_text(run.model / name, text, flush=False)  # no prediction needs them
 
 
 def _mlflow_files(model: Ensemble) -> dict[str, str]:

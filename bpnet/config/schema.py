@@ -20,6 +20,7 @@ from bpnet.messages import first_repeated
 Calibration = Literal["temperature", "isotonic", "none"]
 Draws = Annotated[int, Field(ge=2, le=MOST_DRAWS)]
 PresetName = Literal["fast", "default", "best"]
+TrackerName = Literal["tensorboard", "mlflow", "dvc"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,9 +200,15 @@ class Config(Component):
     isotonic fits a rising curve to each class. Numbers are drawn toward their mean. By default
     temperature where there are folds, else none. Example: `calibration: isotonic`.
     """
+    logging: list[TrackerName] = field(default_factory=list)
+    """Trackers that are told of the training: tensorboard writes event files, mlflow sends a run to
+    MLflow, dvc writes the files of DVCLive. By default none. Example: `logging: [tensorboard]`.
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if twice := first_repeated(self.logging):
+            raise FieldError("logging", f"names {twice[0]} twice; name each tracker once")
         if self.extends is not None:  # in a file it has been followed
             raise FieldError(
                 "extends", "is for a file only; write it there, and set single keys of it here"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.presets.expand import preset_record
 from bpnet.errors import DivergedError, InterruptedRunError
+from bpnet.integrations.trackers.tracker import Series
 from bpnet.messages import counted, shell_path
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
@@ -46,6 +47,7 @@ from bpnet.workflows.out_of_fold import predict_fold
 from bpnet.workflows.passes import PassesSession
 from bpnet.workflows.run_place import NewRun, Place
 from bpnet.workflows.session import CVWatcher, FoldWatcher, MemberWatcher, divergence_cause
+from bpnet.workflows.tracking import require_trackers
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def cross_validate_in(
 ) -> CVResult:
     """Cross-validate into a new run directory, or go on in one; see `cross_validate`."""
     start = time.perf_counter()
+    require_trackers(loaded)
     check_foldable(loaded, folds, repeats)
     opened = with_preset(open_dataset(loaded, open_dataset_table(loaded).kept()))
     opened = with_positive_class(opened)
@@ -240,7 +243,7 @@ class _CVSession(PassesSession):
         place: Place,
         watcher: FoldWatcher,
     ) -> None:
-        super().__init__(run, watcher, opened.loaded.config.checkpoint, run_file, place.saved)
+        super().__init__(run, watcher, opened.loaded.config, run_file, place.saved)
         self._begin_pass = watcher.begin_pass
         self._passes, self._opened = passes, opened
         self._run, self._run_file, self._scratch = run, run_file, place.scratch
@@ -283,6 +286,9 @@ class _CVSession(PassesSession):
         """Train the folds of a pass; an interrupted pass leaves its networks, too."""
         prepared = self._ready.pop() if self._ready else encode_pass(group, self._scratch)
         training = FoldPass(group, prepared, self._log)
+        if len(self._passes) > 1:  # the means of one fold are that fold's own curves
+            several = len(group) > 1
+            training.series = Series(f"pass-{number}") if several else training.network_series()[0]
         self._begin_pass(
             self._run.folder,
             prepared[0],

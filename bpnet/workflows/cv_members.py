@@ -55,7 +55,7 @@ class MembersCVSession(MemberSession):
         place: Place,
         watcher: MemberWatcher,
     ) -> None:
-        super().__init__(run, run_file, place, watcher, opened.loaded.config.checkpoint)
+        super().__init__(run, run_file, place, watcher, opened.loaded.config)
         self._opened, self._folds, self._plans = opened, folds, plans
         self._predictions: list[FoldPredictions] = []
         self.results: list[FoldResult] = []
@@ -85,7 +85,8 @@ class MembersCVSession(MemberSession):
                 trained: list[TrainedMember] = []
                 title = f"fold {number} of {len(self._folds)}"
                 self.begin_budget(plan.config.seconds)
-                self.train_members(plan, log, trained, title=title, group=number)
+                series = (f"repeat-{fold.repeat}-fold-{fold.fold}",)
+                self.train_members(plan, log, trained, title=title, group=number, series=series)
                 self._score(fold, plan, trained)
             if self.with_baselines and self.results:
                 self._score_baselines()

@@ -11,6 +11,7 @@ from bpnet.engine.loop.batches import stacked
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.record import Record
 from bpnet.engine.stateful import StateDict
+from bpnet.integrations.trackers.tracker import Series
 from bpnet.models.build import describe
 from bpnet.models.model import Model
 from bpnet.models.training_metrics import training_metrics
@@ -62,6 +63,11 @@ class FoldPass(Pass):
                 self.last = record
                 self._write(record)
                 yield record, _means(record)
+
+    def network_series(self) -> Sequence[Series]:
+        """Return the curves of each fold's network."""
+        folds = [planned.fold for planned in self.folds]
+        return [Series(f"repeat-{fold.repeat}-fold-{fold.fold}") for fold in folds]
 
     def _write(self, record: Record) -> None:
         values = np.array(

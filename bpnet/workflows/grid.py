@@ -17,6 +17,7 @@ from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
 from bpnet.errors import CutOffRunError, DivergedError, InterruptedRunError, RunError
+from bpnet.integrations.trackers.tracker import Setting
 from bpnet.messages import shell_path
 from bpnet.models.build import architecture_errors
 from bpnet.models.model import Model
@@ -40,6 +41,7 @@ from bpnet.workflows.grid_runs import GridRuns, TrainedPart
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.run_place import check_data
 from bpnet.workflows.session import RunWatcher, TrainWatcher, cut_off, divergence_cause
+from bpnet.workflows.tracking import require_trackers
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def train_grid_in(grid: GridRuns, watcher: TrainWatcher) -> GridResult:
 def _train_grid_in(grid: GridRuns, watcher: TrainWatcher) -> GridResult:
     start, source = time.perf_counter(), grid.source
     points = expand_grid(_with_fast_preset(source), grid.grids)
+    for point in points:
+        require_trackers(point.loaded)
     keys = [pass_key(point.loaded.config) for point in points]
     ensembles = any(map(_on_folds, points))
     part: str = "out_of_fold"
@@ -219,6 +223,11 @@ class _PassSession(ReplicaSession):
         if state is not None:
             self._doctor.load_state(state["doctor"])
 
+    def settings_of(self, network: int) -> Mapping[str, Setting]:
+        """Return the settings of a network's point."""
+        values = self._point_of[network].point.values
+        return {key: _setting(text) for key, text in values.items()}
+
     def _write_config(self, planned: PlannedPoint, run: RunPaths) -> None:
         write_config(planned.config, self._grid.name, planned.point.loaded.folder, run)
 
@@ -297,6 +306,14 @@ class _PassSession(ReplicaSession):
             point = ", ".join(f"{key}={value}" for key, value in values.items())
             seed = self._journal.seeds[k]
             self._watcher.warn(f"network {k + 1} ({point}, seed {seed}) diverged and is left out")
+
+
+def _setting(text: str) -> Setting:
+    """Return a value of a grid as a number, if it is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True)

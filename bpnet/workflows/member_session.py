@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bpnet.config.checkpoint import Checkpoint
+from bpnet.config.schema import Config
+from bpnet.integrations.trackers.tracker import Series
 from bpnet.models.training_metrics import infinite_from_start
 from bpnet.preparation.encode import EncodedDataset, encode_dataset
 from bpnet.runs.directory import RunPaths
@@ -45,9 +46,9 @@ class MemberSession(PassesSession):
         run_file: RunFile,
         place: Place,
         watcher: MemberWatcher,
-        checkpoint: Checkpoint,
+        config: Config,
     ) -> None:
-        super().__init__(run, watcher, checkpoint, run_file, place.saved)
+        super().__init__(run, watcher, config, run_file, place.saved)
         self._run, self._run_file, self._scratch = run, run_file, place.scratch
         self._begin_member = watcher.begin_member
         self.not_begun: list[str] = []
@@ -66,10 +67,12 @@ class MemberSession(PassesSession):
         first: list[EncodedDataset] | None = None,
         title: str = "",
         group: int = 1,
+        series: Sequence[str] = (),
     ) -> None:
         """Train every member of a plan, and add each to the list `trained` when it is done.
 
-        `group` is the number of the plan, where there are several. An interrupted member is added
+        `group` is the number of the plan, where there are several, and `series` begins the names
+        of its curves. An interrupted member is added
         as it is, before KeyboardInterrupt goes on. `first` may hold the encoded rows of the first
         member, which are taken out of it.
         """
@@ -101,6 +104,7 @@ class MemberSession(PassesSession):
                 one.draws,
                 self.growing,
             )
+            training.series = Series("/".join([*series, *_series(one, len(passes))]))
             self._train(key, plan, training, trained, ": ".join(filter(None, (title, one.title))))
 
     def _train(
@@ -172,6 +176,15 @@ def _passes(plan: MembersPlan) -> Iterator[_Pass]:
                 title.append(f"draws {draws[0].number} to {draws[-1].number}")
             yield _Pass(position, which + 1, seed, draws, ", ".join(title))
             seed += networks * len(draws)
+
+
+def _series(one: _Pass, passes: int) -> list[str]:
+    """Return the name of a pass among the curves of a run, if it has several."""
+    if passes == 1:
+        return []
+    drawn = f"-draws-{one.draws[0].number}-{one.draws[-1].number}" if one.draws else ""
+    again = f"-round-{one.round}" if one.round > 1 else ""
+    return [f"member-{one.position + 1}{again}{drawn}"]
 
 
 def _left_out(plan: MembersPlan, passes: Sequence[_Pass]) -> list[str]:

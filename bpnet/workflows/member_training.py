@@ -15,6 +15,7 @@ from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.network import Network
 from bpnet.engine.stateful import StateDict
+from bpnet.integrations.trackers.tracker import Series
 from bpnet.models.averaging import compared_rows
 from bpnet.models.build import architecture_errors, build_model
 from bpnet.models.description import Description
@@ -98,6 +99,13 @@ class MemberTraining(Pass):
     def networks(self) -> int:
         """The number of networks."""
         return len(self.model.description.seeds)
+
+    def network_series(self) -> Sequence[Series]:
+        """Return the curves of each network: of a single setting, one for each fold."""
+        if len(self._pools) > 1:
+            return ()
+        begin = f"{self.series.name}/" if self.series.name else ""
+        return [Series(f"{begin}replica-{k}") for k in range(1, self.networks + 1)]
 
     def details(self) -> dict[str, Any]:
         """Return the draws that have joined the growing ensemble, in their order."""

@@ -2,15 +2,16 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from bpnet.config.checkpoint import Checkpoint
+from bpnet.config.schema import Config
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
 from bpnet.engine.network import Network
 from bpnet.engine.stateful import StateDict
+from bpnet.integrations.trackers.tracker import Series
 from bpnet.models.model import Model
 from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.directory import RunPaths
@@ -18,6 +19,7 @@ from bpnet.runs.outcomes import Outcome, SavedPasses, write_outcome
 from bpnet.runs.run_file import RunFile, Status
 from bpnet.workflows.interruption import SecondInterruption, interrupts_kept
 from bpnet.workflows.session import TrainingSession, Watcher
+from bpnet.workflows.tracking import TrackedFit
 
 
 class Pass(ABC):
@@ -25,6 +27,8 @@ class Pass(ABC):
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.series = Series()
+        """The curves of the pass."""
         self.last: Record | None = None
         """The record of the last epoch."""
         self.out_of_time = False
@@ -42,6 +46,10 @@ class Pass(ABC):
         self, after_step: Callable[[], None], state: StateDict | None = None
     ) -> Generator[tuple[Record, Mapping[str, float]], None, None]:
         """Train, from a state if there is one, and yield each record with its mean metrics."""
+
+    def network_series(self) -> Sequence[Series]:
+        """Return the curves of each network: by default they have none of their own."""
+        return ()
 
     def details(self) -> dict[str, Any]:
         """Return what a state and the outcome hold beside those of the fit: by default nothing."""
@@ -63,11 +71,11 @@ class PassesSession(TrainingSession):
         self,
         run: RunPaths,
         watcher: Watcher,
-        checkpoint: Checkpoint,
+        config: Config,
         run_file: RunFile,
         saved: SavedPasses,
     ) -> None:
-        super().__init__(watcher, checkpoint, run_file)
+        super().__init__(watcher, config, run_file)
         self.run_folder, self._run_start, self._saved = run.folder, run_file.start, saved
         self._checkpoints = Checkpoints(run.checkpoints)
         self._ended: dict[str, Outcome | None] = dict.fromkeys(saved.outcomes)  # None: is written
@@ -82,6 +90,11 @@ class PassesSession(TrainingSession):
     def under_way(self) -> bool:
         """True while a pass has begun and not ended."""
         return self._pass is not None
+
+    def tracked(self) -> TrackedFit:
+        """Return the networks of the pass under way."""
+        assert self._pass is not None
+        return TrackedFit(self._pass.network, self._pass.series, self._pass.network_series())
 
     @abstractmethod
     def log_sizes(self, *, flush: bool) -> Mapping[str, int]:

@@ -1,6 +1,6 @@
 """The training of replicas: networks that train together on the same rows, into one run."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.stateful import StateDict
+from bpnet.integrations.trackers.tracker import Series, Setting
 from bpnet.models.checkpoint_model import model_state
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
@@ -27,6 +28,7 @@ from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult, calibrate
 from bpnet.workflows.model_folder import save_model_folder
 from bpnet.workflows.session import RunWatcher, TrainingSession, training_threads
+from bpnet.workflows.tracking import TrackedFit
 
 
 def new_run(prepared: EncodedDataset, runs: Path, name: str) -> RunPaths:
@@ -55,7 +57,7 @@ class ReplicaSession(TrainingSession):
         keep_before: bool = False,
         state: StateDict | None = None,
     ) -> None:
-        super().__init__(watcher, prepared.config.checkpoint, journal.file)
+        super().__init__(watcher, prepared.config, journal.file)
         journal.on_write_error = self.on_write_error
         self._state, self._checkpoints = state, Checkpoints(run.checkpoints)
         self._begin = watcher.begin
@@ -106,6 +108,16 @@ class ReplicaSession(TrainingSession):
 
     def after_epoch(self, fitting: Fit) -> None:
         """Take the training before its first epoch, and after each."""
+
+    def tracked(self) -> TrackedFit:
+        """Return the networks, of which each has a series of its own if there are several."""
+        each = [self.settings_of(k) for k in range(len(self._journal.seeds))]
+        networks = [Series(f"replica-{k}", own) for k, own in enumerate(each, start=1)]
+        return TrackedFit(self._model.network, Series(), networks)
+
+    def settings_of(self, network: int) -> Mapping[str, Setting]:
+        """Return the settings of a network, from 0, in which it differs from the run: none."""
+        return {}
 
     def write_checkpoint(self, *, flush: bool = True) -> None:
         """Write the state of the training: see `TrainingSession`."""

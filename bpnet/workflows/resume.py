@@ -30,6 +30,7 @@ from bpnet.workflows.grid import GridResult, train_grid_in
 from bpnet.workflows.grid_runs import grid_of, locked_folder
 from bpnet.workflows.run_place import OF_PASSES, ResumedRun, check_data, train_again
 from bpnet.workflows.session import AnyWatcher
+from bpnet.workflows.tracking import require_trackers
 from bpnet.workflows.train import TrainResult, resume_training
 from bpnet.workflows.train_folds import FoldsResult, train_folds_in
 from bpnet.workflows.training_table import require_given_table
@@ -39,10 +40,11 @@ CHANGEABLE = (
     "training.early_stopping",
     "budget",
     "checkpoint",
+    "logging",
     "dataset.path",  # of the same data, in another place
 )
 """The keys of a config that may change when its training goes on."""
-CHANGEABLE_OF_PASSES = ("budget", "checkpoint")
+CHANGEABLE_OF_PASSES = ("budget", "checkpoint", "logging")
 """Those of a cross-validation or an ensemble, of which networks have ended already."""
 
 Resumed = TrainResult | FoldsResult | CVResult | GridResult
@@ -134,6 +136,7 @@ def _resume(
         )
     saved = read_config(run.config)
     loaded = saved.override(assignments)
+    require_trackers(loaded)
     if kind in ("cv", "folds"):
         if finished:
             again = "there is nothing to go on with"

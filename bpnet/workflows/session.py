@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Protocol
 
-from bpnet.config.checkpoint import Checkpoint
+from bpnet.config.schema import Config
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
@@ -25,6 +25,7 @@ from bpnet.workflows.interruption import (
     interrupts_kept,
 )
 from bpnet.workflows.rhythm import Rhythm
+from bpnet.workflows.tracking import TrackedFit, Tracking
 
 
 class Watcher(Protocol):
@@ -87,8 +88,13 @@ class TrainingSession(ABC):
     A subclass defines how to train and what to save; `run` does both.
     """
 
-    def __init__(self, watcher: Watcher, checkpoint: Checkpoint, run_file: RunFile) -> None:
+    def __init__(self, watcher: Watcher, config: Config, run_file: RunFile) -> None:
         self._watcher, self._file = watcher, run_file
+        self._tracking: Tracking | None = None
+        """The trackers that are told of the training; None if there are none."""
+        if config.logging:
+            self._tracking = Tracking(config, run_file.folder, watcher.warn)
+        checkpoint = config.checkpoint
         self.interruption = Interruption()
         self.deadline: float | None = None
         """The performance counter at which the time budget is spent; None if there is none."""
@@ -108,6 +114,10 @@ class TrainingSession(ABC):
         """Write what has been trained, and how the training ended."""
 
     @abstractmethod
+    def tracked(self) -> TrackedFit:
+        """Return the networks that train now, as trackers see them."""
+
+    @abstractmethod
     def write_checkpoint(self, *, flush: bool = True) -> None:
         """Write the state of the training, from which it can go on."""
 
@@ -122,6 +132,8 @@ class TrainingSession(ABC):
         with interruptible() as self.interruption, self._file:
             try:
                 with interrupts_kept():
+                    if self._tracking is not None:
+                        self._tracking.begin()
                     status = self.train()
             except SecondInterruption:
                 raise
@@ -131,6 +143,7 @@ class TrainingSession(ABC):
                 self.interruption.postponed = True
                 with suppress(RunError):  # the first error is the cause of those that follow
                     self.save("failed")
+                self._end_tracking("failed")
                 if isinstance(error, RunError):
                     raise self._cut_off(error) from error
                 raise
@@ -139,7 +152,12 @@ class TrainingSession(ABC):
                 self.save(status)
             except RunError as error:
                 raise self._cut_off(error) from error
+            self._end_tracking(status)
         return status
+
+    def _end_tracking(self, status: Status) -> None:
+        if self._tracking is not None:
+            self._tracking.end(status)
 
     def _cut_off(self, error: RunError) -> RunError:
         if is_dir(self._file.folder):
@@ -181,6 +199,8 @@ class TrainingSession(ABC):
             self._checkpoint()
 
     def _checkpoint(self, *, flush: bool = True) -> None:
+        if self._tracking is not None:  # which then has all epochs that are not trained again
+            self._tracking.flush()
         try:
             self.write_checkpoint(flush=flush)
         except RunError as error:
@@ -205,6 +225,8 @@ class TrainingSession(ABC):
     def _watch(self, records: Iterable[tuple[Record, Mapping[str, float]]]) -> bool:
         for record, row in records:
             self._watcher.epoch(row, record.kept_epoch)
+            if self._tracking is not None:
+                self._tracking.epoch(self.tracked(), record, row)
             for warning in (*record.warnings, *self.advise(record)):
                 self._watcher.warn(warning)
             if record.stops is not None:

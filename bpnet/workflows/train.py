@@ -42,6 +42,7 @@ from bpnet.workflows.first_weights import (
 )
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
+from bpnet.workflows.tracking import require_trackers
 from bpnet.workflows.train_folds import FoldsResult, train_folds
 
 
@@ -105,6 +106,7 @@ def train(
     name = run_name(loaded) if name is None else directory.valid_name(name)
     opened = open_with_preset(loaded)
     loaded = opened.loaded
+    require_trackers(loaded)
     if loaded.config.folds is not None:
         if start_from is not None:
             raise refuse_first_weights(start_from, "the config trains an ensemble on folds")

@@ -173,7 +173,7 @@ class FoldsSession(MemberSession):
         watcher: MemberWatcher,
         title: str = "",
     ) -> None:
-        super().__init__(run, run_file, place, watcher, plan.config.checkpoint)
+        super().__init__(run, run_file, place, watcher, plan.config)
         self._plan, self._title = plan, title
         self._ready = [first]
         """The encoded rows of the first member, until it trains."""

@@ -29,6 +29,7 @@ from bpnet.workflows.train import train, train_prepared
 from bpnet.workflows.training_table import reopen_table
 
 _NO_CHECKPOINTS = "checkpoint.every_seconds=null"
+_NO_TRACKERS = "logging=[]"
 _NO_END = "budget=1000h"
 """In place of a budget that has ended nothing, and could end the repetition."""
 
@@ -82,7 +83,7 @@ def verify(path: Path, *, command: Sequence[str], watcher: AnyWatcher) -> Verifi
     _check_ended(run, content)
     if not known_config(content, config_digest(run.folder)):
         raise RunError(f"{run.config}: has changed since the run was trained by it; restore it")
-    loaded = read_config(run.config, [_NO_CHECKPOINTS])
+    loaded = read_config(run.config, [_NO_CHECKPOINTS, _NO_TRACKERS])
     if loaded.config.budget is not None:
         loaded = loaded.override([_NO_END])
     reopen_table(run, command=f"bpnet verify {shell_path(run.folder)}")
@@ -136,7 +137,7 @@ def _train_again(
     if content.get("kind") == "grid":
         grid = new_grid_of(run, runs, command)
         budget = [_NO_END] if grid.source.data.get("budget") is not None else []
-        source = apply_overrides(grid.source, [_NO_CHECKPOINTS, *budget])
+        source = apply_overrides(grid.source, [_NO_CHECKPOINTS, _NO_TRACKERS, *budget])
         source = replace(source, lines=grid.source.lines)  # the grid may have that key itself
         train_grid_in(replace(grid, source=source, name="again"), watcher)
     elif run.folds_csv.is_file() or content.get("kind") == "cv":

@@ -261,8 +261,8 @@ def test_only_the_budget_and_the_rhythm_may_change(table, steps):
     with pytest.raises(KilledError):
         KINDS["cv"](table / "runs")
     run = table / "runs" / "case-cv-001"
-    said = r"can change only budget, checkpoint; train again: bpnet cv \S+ --folds 3 --repeats 1 "
-    with pytest.raises(UsageError, match=f"{said}--set training.epochs=9$"):
+    said = r"can change only budget, checkpoint, logging; train again: bpnet cv \S+ "
+    with pytest.raises(UsageError, match=f"{said}--folds 3 --repeats 1 --set training.epochs=9$"):
         resume(run, ["training.epochs=9"], force=False, command=[], watcher=CutWatcher())
     resume(run, ["checkpoint.every_epochs=2"], force=False, command=[], watcher=CutWatcher())
 

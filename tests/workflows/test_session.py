@@ -11,12 +11,14 @@ import typer
 from workflow_runs import Watcher
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.config.checkpoint import Checkpoint
+from bpnet.config.dataset_schema import Dataset
+from bpnet.config.schema import Config
 from bpnet.errors import RunError
 from bpnet.runs.lock import is_locked
 from bpnet.runs.run_file import RunFile, Status, run_status
 from bpnet.workflows.interruption import SecondInterruption, SignalInterrupt, signals_raise
 from bpnet.workflows.session import TrainingSession
+from bpnet.workflows.tracking import TrackedFit
 
 
 def nothing() -> None:
@@ -35,13 +37,16 @@ class Session(TrainingSession):
     ) -> None:
         self.file = folder / "run.json"
         run_file = RunFile(self.file, seed=1, data_sha256="", command=["bpnet"])
-        super().__init__(Watcher(), Checkpoint(), run_file)
+        super().__init__(Watcher(), Config(dataset=Dataset(path="t.csv", target="y")), run_file)
         self._step, self._save = step, save
         self.saved: list[Status] = []
 
     def train(self) -> Status:
         self._step()
         return "finished"
+
+    def tracked(self) -> TrackedFit:
+        raise NotImplementedError
 
     def write_checkpoint(self, *, flush: bool = True) -> None:
         """Nothing is trained."""

@@ -1,0 +1,1 @@
+"""Trackers: programs that show trainings, and what is written for each of them."""

@@ -113,12 +113,12 @@ def _metric_lines(evaluation: "Evaluation") -> list[str]:
         network, *others = (score_text(value, bounded=bounded) for value in values)
         interval = interval_text(score.low, score.high, bounded=bounded)
         rows.append([network, interval, *others])
-    weighted = _weighted_rows(evaluation.comparisons)
-    rows += weighted.values()
+    judged = _judged_rows(evaluation)
+    rows += judged.values()
     header = ["", "network", "95 % interval", *(baseline.name for baseline in baselines)]
     for name in (positive, None):
         labels = [metric_label(score.name, name) for score in evaluation.scores.figures]
-        labels += weighted
+        labels += judged
         labeled = [[label, *row] for label, row in zip(labels, rows, strict=True)]
         lines = table(header, labeled, numbers=True)
         if "" not in lines:  # which it has where it is folded
@@ -131,19 +131,27 @@ def metric_label(name: str, positive: str | None) -> str:
     return metric_title(name, positive and shortened([positive], NAME_WIDTH)[0])
 
 
-def _weighted_rows(comparisons: Sequence["Comparison"]) -> dict[str, list[str]]:
-    """Return the weighted metrics that the network is judged by, which have no interval."""
-    weighted: dict[str, list[Comparison]] = {}
-    for comparison in comparisons:
-        if comparison.weighted:
-            weighted.setdefault(comparison.metric, []).append(comparison)
+def _judged_rows(evaluation: "Evaluation") -> dict[str, list[str]]:
+    """Return the cost and the weighted metrics that the network is judged by, beside the scores.
+
+    Weighted metrics have no interval; that of the cost is the one beside its threshold.
+    """
+    from bpnet.scoring.comparison import COST_PER_ROW  # deferred: scikit-learn is slow
+
+    judged: dict[str, list[Comparison]] = {}
+    for comparison in evaluation.comparisons:
+        if comparison.weighted or comparison.metric == COST_PER_ROW:
+            judged.setdefault(comparison.metric, []).append(comparison)
+    decided = evaluation.threshold.each if evaluation.threshold is not None else []
+    costs = [score for one in decided for score in one.decision.figures if score.name == "cost"]
+    interval = interval_text(costs[0].low, costs[0].high, bounded=True) if len(costs) == 1 else ""
     return {
         metric: [
             score_text(each[0].network_value),
-            "",
+            interval if metric == COST_PER_ROW else "",
             *(score_text(comparison.baseline_value) for comparison in each),
         ]
-        for metric, each in weighted.items()
+        for metric, each in judged.items()
     }
 
 

@@ -36,6 +36,7 @@ def fit_baselines(
     classes: int | None = None,
     *,
     class_weighted: bool = False,
+    by_threshold: bool = False,
 ) -> list[Baseline]:
     """Fit baselines to encoded inputs (M, I) with weights (M,), and predict inputs (N, I).
 
@@ -44,7 +45,8 @@ def fit_baselines(
     of 0 and 1: the shares of the labels, and a logistic regression for each label. Regression,
     y_train (M, K): the mean, and ridge regression with alpha 1. Rows of weight 0 are left out; at
     least one other is needed. With `class_weighted`, the weights hold those of the classes, and the
-    majority class is called what it then is: the weighted class shares.
+    majority class is called what it then is: the weighted class shares. So are the shares with
+    `by_threshold`, by which a class or a label can be predicted that is not the most frequent one.
     """
     weights = (
         np.ones(len(x_train)) if weights_train is None else np.asarray(weights_train, np.float64)
@@ -54,9 +56,10 @@ def fit_baselines(
     if task == "regression":
         return _quantity_baselines(x, y, w, x_eval)
     if task == "multilabel":
-        return _label_baselines(x, y, w, x_eval)
+        return _label_baselines(x, y, w, x_eval, by_threshold=by_threshold)
     assert classes is not None
-    return _class_baselines(x, y, w, x_eval, classes, class_weighted=class_weighted)
+    name = "the class shares" if by_threshold else "the majority class"
+    return _class_baselines(x, y, w, x_eval, classes, name, class_weighted=class_weighted)
 
 
 def _quantity_baselines(x: Floats, y: Floats, w: Floats, x_eval: Floats) -> list[Baseline]:
@@ -68,11 +71,14 @@ def _quantity_baselines(x: Floats, y: Floats, w: Floats, x_eval: Floats) -> list
     ]
 
 
-def _label_baselines(x: Floats, y: Integers, w: Floats, x_eval: Floats) -> list[Baseline]:
+def _label_baselines(
+    x: Floats, y: Integers, w: Floats, x_eval: Floats, *, by_threshold: bool
+) -> list[Baseline]:
     fits = [_logistic(x, y[:, k].astype(np.intp), w, x_eval, 2) for k in range(y.shape[1])]
     shares = np.average(y, axis=0, weights=w)
+    name = "the label shares" if by_threshold else "the most frequent values"
     return [
-        Baseline("the most frequent values", np.tile(shares, (len(x_eval), 1)), None),
+        Baseline(name, np.tile(shares, (len(x_eval), 1)), None),
         Baseline(
             "logistic regression",
             np.column_stack([probabilities[:, 1] for probabilities, _ in fits]),
@@ -82,10 +88,17 @@ def _label_baselines(x: Floats, y: Integers, w: Floats, x_eval: Floats) -> list[
 
 
 def _class_baselines(
-    x: Floats, y: Integers, w: Floats, x_eval: Floats, classes: int, *, class_weighted: bool
+    x: Floats,
+    y: Integers,
+    w: Floats,
+    x_eval: Floats,
+    classes: int,
+    name: str,
+    *,
+    class_weighted: bool,
 ) -> list[Baseline]:
     probabilities, problem = _logistic(x, y, w, x_eval, classes)
-    shares, name = _shares(y, w, classes), "the majority class"
+    shares = _shares(y, w, classes)
     if class_weighted:
         # balanced weights leave all classes equal: of these the most frequent one is predicted
         shares = (shares + 1e-9 * np.bincount(y, minlength=classes) / len(y)) / (1 + 1e-9)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from bpnet.config.task import Task
 from bpnet.data.decisions import Thresholds, predicted_classes, predicted_labels
@@ -28,7 +29,9 @@ from bpnet.scoring.metrics import (
 )
 from bpnet.scoring.row_losses import label_losses
 from bpnet.scoring.samples import ClassSample, log_losses
+from bpnet.scoring.thresholds import Cost
 
+COST_PER_ROW = "cost per row"
 _MOST_DECIMALS = 5
 """Decimals to which two values are shown, if they differ by less."""
 
@@ -52,7 +55,8 @@ class Truth(NamedTuple):
 
     The weights have the mean 1, or are None where all rows weigh the same. Of two classes,
     `classes` are their names and `positive` the number of the positive one. Thresholds decide for
-    network and baselines alike. `groups` are the numbers (N,) of groups that are drawn whole.
+    network and baselines alike, and `cost` is that of wrong decisions. `groups` are the numbers
+    (N,) of groups that are drawn whole.
     """
 
     task: Task
@@ -62,6 +66,7 @@ class Truth(NamedTuple):
     positive: int = 1
     thresholds: Thresholds = None
     groups: Indices | None = None
+    cost: Cost | None = None
 
 
 class Gain(NamedTuple):
@@ -80,8 +85,10 @@ def compare(
     """Compare a network's predictions with those of each baseline, both shaped as for scoring.
 
     Metrics are accuracy (multilabel: over all labels) and log loss, of two classes also average
-    precision; or R² (RMSE if no target varies). All but average precision are weighted as the rows
-    are in training: a network is judged by what it was trained for.
+    precision; or R² (RMSE if no target varies). Where wrong decisions have a cost, it takes the
+    place of accuracy, which by thresholds other than ½ is not compared either: they were chosen for
+    something else. All but cost and average precision are weighted as the rows are in training: a
+    network is judged by what it was trained for.
     """
     return [
         Comparison(
@@ -177,14 +184,19 @@ def gains(truth: Truth, network: Floats, baseline: Floats) -> Iterator[Gain]:
         predicted = [
             predicted_classes(p, truth.positive, truth.thresholds) for p in (network, baseline)
         ]
-        right = [(classes == true).astype(np.float64) for classes in predicted]
+        wrong = [(classes != true)[:, None] for classes in predicted]
+        yes = (true == truth.positive)[:, None]
         losses = [log_losses(true, p) for p in (network, baseline)]
     else:
         title = LABEL_ACCURACY.title
         predicted = [predicted_labels(p, truth.thresholds) for p in (network, baseline)]
-        right = [(labels == true).mean(axis=1) for labels in predicted]
+        wrong, yes = [labels != true for labels in predicted], true > 0
         losses = [label_losses(true, p) for p in (network, baseline)]
-    yield _weighted_gain(truth, title, right[0], right[1], sign=1)
+    if truth.cost is not None:
+        yield _gain_in_cost(yes, wrong, truth.cost)
+    elif truth.thresholds is None:
+        right = [1 - each.mean(axis=1) for each in wrong]
+        yield _weighted_gain(truth, title, right[0], right[1], sign=1)
     yield _weighted_gain(truth, LOG_LOSS.title, losses[0], losses[1], sign=-1)
     if len(truth.classes) == 2 and 0 < true.sum() < len(true):
         yield _gain_in_precision(truth, network, baseline)
@@ -199,6 +211,17 @@ def _weighted_gain(
         of_network, of_baseline = weights * of_network, weights * of_baseline
     network, baseline = float(of_network.mean()), float(of_baseline.mean())
     return _named(truth, title, network, baseline, sign * (of_network - of_baseline))
+
+
+def _gain_in_cost(
+    yes: npt.NDArray[np.bool_], wrong: Sequence[npt.NDArray[np.bool_]], cost: Cost
+) -> Gain:
+    """Compare by the cost of wrong decisions (N, L) about what is so, `yes` (N, L), or is not."""
+    of_each = np.where(yes, cost.fn, cost.fp)
+    network, baseline = ((of_each * each).sum(axis=1) for each in wrong)
+    return Gain(
+        COST_PER_ROW, False, float(network.mean()), float(baseline.mean()), baseline - network
+    )
 
 
 def _named(truth: Truth, title: str, network: float, baseline: float, rows: Floats) -> Gain:

@@ -134,7 +134,8 @@ def evaluate(
     scores = scored.score(scored.predicted, resamples)
     compared = Compared()
     if baselines and chosen.training is not None:
-        compared = compare_with_baselines(scored, chosen.training, warnings)
+        cost = asked.cost if asked is not None else None
+        compared = compare_with_baselines(scored, chosen.training, warnings, cost)
     return Evaluation(
         data=chosen.name,
         rows=len(rows.values),

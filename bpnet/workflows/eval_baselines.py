@@ -18,8 +18,14 @@ from bpnet.workflows.training_table import TrainingTable
 
 if TYPE_CHECKING:  # imports scikit-learn, which takes a second
     from bpnet.scoring.comparison import Comparison, Truth
+    from bpnet.scoring.thresholds import Cost
 
 _MAX_TRAINING_ROWS = 50_000
+NOT_BY_ACCURACY = (
+    "accuracy is not judged, since a threshold other than 0.5 was not chosen for it; by what wrong "
+    "predictions cost, bpnet eval judges with --cost fn=COST,fp=COST"
+)
+"""What is said where a threshold decides, and no cost is known."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,14 @@ class Compared:
 
 
 def compare_with_baselines(
-    scored: ScoredModel, training: TrainingTable, warnings: list[str]
+    scored: ScoredModel,
+    training: TrainingTable,
+    warnings: list[str],
+    cost: "Cost | None" = None,
 ) -> Compared:
     """Compare a model with baselines, fitted to the same rows with the same weights.
 
+    It is judged by the `cost` of wrong decisions, if there is one.
     Where one-hot columns of the rows would be too large there are no baselines, and many training
     rows are thinned out; where boosted trees would take too long there are none. Each adds a
     warning to the list.
@@ -67,11 +77,15 @@ def compare_with_baselines(
         spaced = np.linspace(0, len(numbers) - 1, _MAX_TRAINING_ROWS).astype(np.intp)
         mask = np.zeros(len(mask), bool)
         mask[numbers[spaced]] = True
-    return _fit_and_score(scored, training, mask, warnings)
+    return _fit_and_score(scored, training, mask, warnings, cost)
 
 
 def _fit_and_score(
-    scored: ScoredModel, training: TrainingTable, mask: Array, warnings: list[str]
+    scored: ScoredModel,
+    training: TrainingTable,
+    mask: Array,
+    warnings: list[str],
+    cost: "Cost | None",
 ) -> Compared:
     # deferred: imports scikit-learn
     from bpnet.scoring.baselines import fit_baselines
@@ -95,6 +109,7 @@ def _fit_and_score(
         one_hot_codes(description.encoder, rows.x[0]),
         classes,
         class_weighted=weights_differ(description.class_weight),
+        by_threshold=model.thresholds is not None,
     )
     plain = [read_plain_inputs(description.encoder, one.table, one.mask) for one in (train, rows)]
     trees = fit_boosted_trees(
@@ -116,11 +131,13 @@ def _fit_and_score(
         metrics = scored.score(baseline.predicted * unit, resamples=2).figures
         values = {metric.name: metric.value for metric in metrics}
         scores.append(BaselineScores(baseline.name, values, baseline.note))
-    truth = _truth(scored)
+    truth = _truth(scored)._replace(cost=cost)
     if unit != 1:
         truth = truth._replace(values=truth.values / unit)
     comparisons = compare(truth, scored.predicted / unit, fitted, scored.generator(2))
     sentences = verdict(comparisons, len(rows.values))
+    if truth.thresholds is not None and cost is None:
+        sentences.insert(0, NOT_BY_ACCURACY)
     if truth.weights is not None:
         sentences.insert(
             0,

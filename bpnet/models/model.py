@@ -22,9 +22,8 @@ from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, shell_quoted
 from bpnet.models.description import READABLE, THRESHOLDS_FORMAT, Description
 from bpnet.paths import is_file
 from bpnet.runs import files, weights
+from bpnet.runs.entry import THRESHOLDS
 
-THRESHOLDS = "thresholds"
-"""The key of model.json that has the thresholds of a model, or of an ensemble."""
 DESCRIPTIONS = (
     "model.json",
     "README.md",

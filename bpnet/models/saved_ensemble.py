@@ -15,7 +15,6 @@ from bpnet.models.combination import Combination
 from bpnet.models.description import FORMAT, THRESHOLDS_FORMAT, Description
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import (
-    THRESHOLDS,
     Model,
     begin_model,
     check_format,
@@ -26,6 +25,7 @@ from bpnet.models.model import (
 )
 from bpnet.paths import is_file
 from bpnet.runs import files
+from bpnet.runs.entry import THRESHOLDS
 
 
 def save_ensemble(ensemble: Ensemble, folder: Path) -> None:

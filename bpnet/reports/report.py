@@ -6,10 +6,18 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from bpnet.messages import counted, named, shell_path
-from bpnet.reports.compare import conclusions, not_judged, paired_rows, run_verdict
+from bpnet.reports.compare import (
+    conclusions,
+    not_judged,
+    paired_rows,
+    run_verdict,
+    threshold_note,
+)
 from bpnet.reports.eval import metric_label
 from bpnet.reports.page.page import Document, Page, PageTable, Section
 from bpnet.reports.text import CLASS_WEIGHT_NOTE, duration, score_text
+from bpnet.reports.thresholds import thresholds_text
+from bpnet.runs.entry import BY_HALF
 from bpnet.scoring.metrics import metric_range, metric_title
 
 if TYPE_CHECKING:
@@ -58,6 +66,8 @@ def _compared(report: "Report") -> Iterator[str]:
         return
     found = " ".join(conclusions(result, [run.name for run in report.runs]))
     yield f"{found} That is the verdict of the paired bootstrap on the same {paired_rows(result)}."
+    if (decided := threshold_note(result, [run.name for run in report.runs])) is not None:
+        yield _sentence(decided)
 
 
 def report_warnings(report: "Report") -> list[str]:
@@ -151,6 +161,8 @@ def _good(run: "RunReport") -> Iterator[str]:
         ]
         yield f"On {run.scored.part}: {'; '.join(shown)}."
         yield from (_sentence(text) for text in run.scored.notes)
+        if run.thresholds:
+            yield _sentence(_decided(run))
         yield from (_sentence(text) for text in run.scored.compared.verdict)
         if run.scored.compared.baselines and not run.scored.compared.verdict:
             yield "It beats the baselines clearly."
@@ -163,6 +175,15 @@ def _good(run: "RunReport") -> Iterator[str]:
     text = "; ".join(f"{metric_title(name)} {score_text(value)}" for name, value in metrics)
     where = "on rows of the other folds" if run.run.get("folds") else _PARTS.get(part, part)
     yield f"{_sentence(where)[:-1]}: {text}."
+    if run.thresholds:
+        yield _sentence(f"{BY_HALF}, and {_decided(run)}")
+
+
+def _decided(run: "RunReport") -> str:
+    """Return by which thresholds a run predicts."""
+    whose = ", the baselines' too," if run.scored and run.scored.compared.baselines else ""
+    which = thresholds_text(run.thresholds)
+    return f"predictions{whose} are by the threshold {which}, as the model keeps it"
 
 
 def _next(run: "RunReport") -> Iterator[str]:
@@ -230,7 +251,7 @@ def _estimates(run: "RunReport") -> PageTable | None:
     ends = interval.get("test") if isinstance(interval, dict) else None
     ends = ends if isinstance(ends, dict) else {}
     return PageTable(
-        "Estimates over the folds",
+        "Estimates over the folds" + (f": {BY_HALF}" if run.thresholds else ""),
         ["metric", "mean", "deviation", "95 % from", "to"],
         [
             [metric_title(name), value, spread.get(name), *(ends.get(name) or (None, None))]
@@ -252,7 +273,8 @@ def _final_metrics(run: "RunReport") -> PageTable | None:
     if not names:
         return None
     return PageTable(
-        "Final metrics of the training, as metrics.json has them",
+        "Final metrics of the training, as metrics.json has them"
+        + (f": {BY_HALF}" if run.thresholds else ""),
         ["metric", *(_PARTS.get(part, part) for part in parts)],
         [
             [metric_title(name), *(_values(run.metrics, part).get(name) for part in parts)]

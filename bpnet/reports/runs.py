@@ -8,7 +8,7 @@ from bpnet.messages import counted, on_one_line, shell_path
 from bpnet.reports.tables import aligned, display_width, shortened
 from bpnet.reports.text import rounded, score_text
 from bpnet.runs.config_values import Value, value_text
-from bpnet.runs.entry import RunEntry, is_score
+from bpnet.runs.entry import BY_HALF, RunEntry, is_score
 from bpnet.runs.query import short_names
 from bpnet.workflows.runs import RunsList
 
@@ -47,6 +47,12 @@ def _nothing(listed: RunsList) -> Iterator[str]:
 def _notes(listed: RunsList, left_out: Sequence[str]) -> Iterator[str]:
     if listed.total > len(listed.runs):
         yield f"{len(listed.runs):,} of {counted(listed.total, 'run')}"
+    kept = [on_one_line(run.name) for run in listed.runs if run.thresholds]
+    if kept and listed.scores:
+        names = ", ".join(kept[:_MOST_NAMED])
+        rest = f" and {len(kept) - _MOST_NAMED} more" if len(kept) > _MOST_NAMED else ""
+        verb = "keeps" if len(kept) == 1 else "keep"
+        yield f"{BY_HALF}; {names}{rest} {verb} another (bpnet eval RUN)"
     if left_out:
         names = ", ".join(left_out[:_MOST_NAMED])
         more = len(left_out) - _MOST_NAMED
@@ -77,6 +83,7 @@ def runs_data(listed: RunsList) -> dict[str, Any]:
                 "seconds": run.run.get("seconds"),
                 "score": run.main_score,
                 "metrics": run.scores,
+                "thresholds": list(run.thresholds),
                 "columns": {key: run.values.get(key) for key in listed.columns},
             }
             for run in listed.runs

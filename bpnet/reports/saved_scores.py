@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from bpnet.messages import counted, on_one_line
 from bpnet.reports.eval import metric_label
 from bpnet.reports.tables import table
-from bpnet.reports.text import rounded, score_text
-from bpnet.runs.entry import SCORED_PARTS
+from bpnet.reports.text import MAX_WIDTH, rounded, score_text
+from bpnet.reports.thresholds import thresholds_text
+from bpnet.runs.entry import BY_HALF, SCORED_PARTS
 from bpnet.scoring.metrics import metric_range
 from bpnet.workflows.show import ShownRun
 
@@ -43,6 +45,9 @@ def saved_score_lines(shown: ShownRun) -> Iterator[str]:
     yield from table(["", *heads], rows, numbers=True)
     if shown.folds is not None:
         yield f"means over {counted(shown.folds, 'fold')} ± their standard deviations"
+    if shown.thresholds:
+        kept = f"the model keeps {thresholds_text(shown.thresholds)}, which eval reports by"
+        yield from wrap(f"{BY_HALF}; {kept}", MAX_WIDTH, break_long_words=False)
 
 
 def _of_part(scores: Mapping[str, float], part: str) -> list[str]:

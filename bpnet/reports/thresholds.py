@@ -63,7 +63,7 @@ def saved_note(evaluation: "Evaluation") -> list[str]:
         return ["the model does not keep the threshold; with --save it does"] if changed else []
     if evaluation.thresholds is None:
         return [f"{report.saved} keeps no threshold any more: predictions are by 0.5"]
-    return [f"{report.saved} keeps the threshold: predict and eval use it"]
+    return [f"{report.saved} keeps the threshold: it decides wherever this model predicts"]
 
 
 def thresholds_text(thresholds: Mapping[str, float]) -> str:

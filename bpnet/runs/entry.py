@@ -4,7 +4,7 @@ No model is read, and no table, so that thousands of runs are read in seconds.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,6 +23,10 @@ SCORED_PARTS = ("test", "out_of_fold", "validation", "train")
 _PREFIXES = tuple(f"{part}." for part in SCORED_PARTS)
 FIRST_METRICS = ("accuracy", "label_accuracy", "r2", "rmse", "loss")
 """The metrics that sum up a run: the first that it has."""
+THRESHOLDS = "thresholds"
+"""The key of model.json that has the thresholds of a model, or of an ensemble."""
+BY_HALF = "scores of the training are by the threshold 0.5"
+"""What is said of scores of metrics.json and of logs where the model keeps another threshold."""
 DAMAGED = "damaged"
 """The status of a run with a file that cannot be read."""
 _DONE = "done"
@@ -42,6 +46,8 @@ class RunEntry:
     run: Mapping[str, Any]
     metrics: Mapping[str, Any]
     config: Mapping[str, Value]
+    thresholds: Sequence[float] = ()
+    """The thresholds that the model keeps; none where they are ½, by which the metrics are."""
 
     @property
     def name(self) -> str:
@@ -140,11 +146,28 @@ def read_entry(folder: Path) -> RunEntry:
         problems += error.problems
     if isinstance(preset := run.get("preset"), str):  # whose keys are written out in the config
         config = {**config, "preset": preset}
+    thresholds = _kept_thresholds(paths.model)
     if problems:
-        return RunEntry(folder, DAMAGED, problems, run, metrics, config)
+        return RunEntry(folder, DAMAGED, problems, run, metrics, config, thresholds)
     status = status_of(run, folder)
     status = _DONE if status == "finished" else status
-    return RunEntry(folder, status, problems, run, metrics, config)
+    return RunEntry(folder, status, problems, run, metrics, config, thresholds)
+
+
+def _kept_thresholds(model: Path) -> list[float]:
+    """Return the thresholds that the model of a folder keeps, if there is one that can be read.
+
+    A file without them is not parsed, so that many are read soon.
+    """
+    path = model / "model.json"
+    try:
+        if not is_file(path) or f'"{THRESHOLDS}"' not in files.read_text(path):
+            return []
+        content = files.read_json(path)
+    except RunError:
+        return []
+    kept = content.get(THRESHOLDS) if isinstance(content, dict) else None
+    return [value for value in kept if isinstance(value, float)] if isinstance(kept, list) else []
 
 
 def read_entries(parent: Path) -> list[RunEntry]:

@@ -141,7 +141,7 @@ class FiguredRun:
             raise
 
     @cached_property
-    def thresholds(self) -> Mapping[str, float]:
+    def thresholds(self) -> dict[str, float]:
         """The thresholds that its model keeps, by class or label; none where they are ½."""
         return read_thresholds(self.paths.model)
 

@@ -9,8 +9,12 @@ from bpnet.figures.curves import Curve, curves_figure
 from bpnet.figures.figure import Figure
 from bpnet.messages import did_you_mean, shell_path
 from bpnet.runs.directory import open_run
+from bpnet.runs.entry import BY_HALF
 from bpnet.workflows.figure_kinds import KINDS, fitting
 from bpnet.workflows.figured_run import FiguredRun
+
+_OF_TRAINING = ("curves", "replicas", "grid")
+"""Figures of what was measured in the training."""
 
 
 def plot(
@@ -64,7 +68,7 @@ def plot(
 
 
 def noted(run: FiguredRun, figure: Figure) -> Figure:
-    """Return a figure with a note if its run has not ended well."""
+    """Return a figure with a note if its run has not ended well, or decides otherwise by now."""
     notes = {
         "running": "the run is in training",
         "died": "the training of the run was cut off",
@@ -72,9 +76,20 @@ def noted(run: FiguredRun, figure: Figure) -> Figure:
         "failed": "the training of the run ended with an error",
         "diverged": "the training of the run diverged",
     }
-    if run.status not in notes:
-        return figure
-    return replace(figure, notes=[notes[run.status], *figure.notes])
+    added = [notes[run.status]] if run.status in notes else []
+    return replace(figure, notes=[*added, *figure.notes, *_decided_in_training(run, figure)])
+
+
+def _decided_in_training(run: FiguredRun, figure: Figure) -> list[str]:
+    """Return a note if a figure has accuracies of the training, and the model keeps a threshold."""
+    try:
+        kept = figure.kind in _OF_TRAINING and run.thresholds
+    except RunError:  # curves need no model
+        return []
+    if not kept:
+        return []
+    names = [*figure.columns, *(cell for row in figure.rows for cell in row)]
+    return [BY_HALF] if any(isinstance(one, str) and "accuracy" in one for one in names) else []
 
 
 def joint_curves(runs: Sequence[FiguredRun]) -> Figure:
@@ -92,7 +107,9 @@ def joint_curves(runs: Sequence[FiguredRun]) -> Figure:
         notes += [f"{name}: {note}" for note in own_notes]
     if len({run.task for run in runs}) > 1:
         notes.append("the runs are of different tasks, whose losses cannot be compared")
-    return curves_figure(curves, notes)
+    figure = curves_figure(curves, notes)
+    decided = {note: None for run in runs for note in _decided_in_training(run, figure)}
+    return replace(figure, notes=[*figure.notes, *decided])
 
 
 def plots_folder(runs: Sequence[Path]) -> Path:

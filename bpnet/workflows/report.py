@@ -56,6 +56,9 @@ class RunReport:
     scored: ScoredRun | None
     metrics: Mapping[str, Any]
     """The content of metrics.json."""
+    thresholds: Mapping[str, float]
+    """Those that the model keeps, by class or label; none where they are ½, as they are in
+    metrics.json."""
     figures: Sequence[Figure] = ()
     left_out: Sequence[str] = ()
     no_layers: str | None = None
@@ -112,8 +115,9 @@ def _report_run(run: FiguredRun) -> RunReport:
     except BpnetError as error:
         problems.setdefault(error.problems[0], []).append("config")
         config, task, targets, table = "", None, [], ""
-    model, scored = None, None
+    model, scored, thresholds = None, None, dict[str, float]()
     try:
+        thresholds = run.thresholds
         if run.keeps_model:
             model = run.model
             scored = _score(run, warnings)
@@ -131,6 +135,7 @@ def _report_run(run: FiguredRun) -> RunReport:
         model=model,
         scored=scored,
         metrics=_metrics(run),
+        thresholds=thresholds,
         figures=figures,
         no_layers=misfits.get("layers"),
         left_out=[f"{', '.join(names)}: {problem}" for problem, names in problems.items()],

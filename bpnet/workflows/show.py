@@ -10,6 +10,7 @@ from bpnet.engine.network import layout_of
 from bpnet.errors import RunError
 from bpnet.models.description import Description
 from bpnet.models.run_model import read_run_descriptions
+from bpnet.models.saved_ensemble import read_thresholds
 from bpnet.paths import exists, is_file
 from bpnet.runs import directory, files
 from bpnet.runs.checkpoints import Checkpoints
@@ -87,6 +88,8 @@ class ShownRun:
     next: list[str]
     """Commands that can be typed."""
     problems: list[str] = field(default_factory=list)
+    thresholds: dict[str, float] = field(default_factory=dict)
+    """Those that the model keeps, by class or label; none where they are ½, as in metrics.json."""
 
     def data(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -114,8 +117,10 @@ def show(path: Path) -> ShownRun:
     entry = read_entry(paths.folder)
     problems = list(entry.problems)
     descriptions: list[Description] = []
+    thresholds: dict[str, float] = {}
     try:
         descriptions = read_run_descriptions(paths)
+        thresholds = read_thresholds(paths.model)
     except RunError as error:
         problems += error.problems
     run, table = entry.run, _table(entry)
@@ -142,6 +147,7 @@ def show(path: Path) -> ShownRun:
         files=_files(paths.folder),
         next=list(next_commands(paths, entry, alarm_settings(diagnosis))),
         problems=problems,
+        thresholds=thresholds,
     )
 
 

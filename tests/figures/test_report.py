@@ -281,6 +281,27 @@ def test_a_run_that_has_not_ended(iris: Path, tmp_path: Path, status: str, word:
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_kept_threshold_decides_in_all_of_the_page(tmp_path: Path) -> None:
+    run = train("two_classes", tmp_path)
+    words = ("--threshold", "0.02", "--save", "--no-baselines", "--json")
+    said = bpnet("eval", run, *words)
+    accuracy = next(one for one in json.loads(said.out)["figures"] if one["name"] == "accuracy")
+    right = round(accuracy["value"] * 85)
+    assert right < 80  # by 0.5 it is right in more rows
+    content, _ = page_of(run)
+    for part in (
+        f"On 85 test rows: accuracy {accuracy['value']:.4f}",
+        "Predictions, the baselines' too, are by the threshold 0.02 of 'malignant'",
+        "Accuracy is not judged",
+        f"{right} of 85 test rows are predicted as their own class",
+        f"{85 - right} predictions are wrong",
+        "Final metrics of the training, as metrics.json has them: scores of the training are by "
+        "the threshold 0.5",
+    ):
+        assert part in content.text
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_of_one_epoch(tmp_path: Path) -> None:
     content, warnings = page_of(train("no_rows", tmp_path))
     assert warnings == ""

@@ -14,7 +14,9 @@ from workflow_runs import Watcher, predicted, read_csv, read_json, train_text, w
 
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.models.run_model import open_run_model
+from bpnet.reports.eval import eval_lines
 from bpnet.workflows.eval import evaluate
+from bpnet.workflows.eval_baselines import NOT_BY_ACCURACY
 from bpnet.workflows.given_thresholds import read_given
 from bpnet.workflows.thresholds import ThresholdOptions
 from bpnet.workflows.verify import verify
@@ -142,19 +144,49 @@ def test_costs_are_those_of_the_rows(trained, run):
     assert cost.value == pytest.approx(np.where(true, 10 * (p <= 0.5), p > 0.5).mean())
     cheap = evaluate(run, None, threshold=asked("best-cost", "fn=10,fp=1"), resamples=20)
     assert cheap.threshold.each[0].threshold < 0.5
+    # the comparison is by the cost, which of the shares is the same for all rows
+    costs = {one.baseline: one for one in cheap.comparisons if one.metric == "cost per row"}
+    assert list(costs) == ["the class shares", "logistic regression", "boosted trees"]
+    assert "accuracy" not in {one.metric for one in cheap.comparisons}
+    said = p > cheap.threshold.each[0].threshold
+    expected = np.where(true, 10 * ~said, said).mean()
+    assert costs["boosted trees"].network_value == pytest.approx(expected)
+    share = part_of(run, trained[0] / "t.csv", "train")[0].mean()
+    of_shares = ~true if share > cheap.threshold.each[0].threshold else 10 * true
+    assert costs["the class shares"].baseline_value == pytest.approx(of_shares.mean())
+    assert not any("accuracy" in sentence for sentence in cheap.verdict)
+    line = next(line for line in eval_lines(cheap) if line.startswith("cost per row"))
+    assert line.split()[-3:] == [f"{cost.baseline_value:.4f}" for cost in costs.values()]
 
 
 def test_the_baselines_are_by_the_same_threshold(run):
     found = evaluate(run, None, threshold=asked("0.05"), resamples=20)
     constant = found.baselines[0]  # its probability is the share of the rows
+    assert constant.name == "the class shares"  # by 0.05 they predict the rarer class
     rows = len(found.scores.confusion)
     assert rows == 2
     assert constant.figures["accuracy"] == found.scores.per_class[0].rows / found.rows or (
         constant.figures["accuracy"] == found.scores.per_class[1].rows / found.rows
     )
-    accuracy = next(c for c in found.comparisons if c.metric == "accuracy")
-    assert accuracy.baseline_value == constant.figures["accuracy"]
-    assert accuracy.network_value == found.scores.value("accuracy")
+    # the threshold was not chosen for accuracy
+    assert {one.metric for one in found.comparisons} == {"log loss", "average precision of 'ill'"}
+    assert found.verdict[0] == NOT_BY_ACCURACY
+    assert "accuracy" in {one.metric for one in evaluate(run, None, resamples=20).comparisons}
+
+
+def test_what_was_scored_in_the_training_is_said_to_be_by_one_half(run):
+    half = "scores of the training are by the threshold 0.5"
+    for words in (["show", run], ["runs", run.parent]):
+        assert half not in invoked(*words)[1]
+    evaluate(run, None, threshold=asked("0.2", save=True), resamples=20, baselines=False)
+    code, output = invoked("show", run)
+    assert (code, f"{half}; the model keeps 0.2 of 'ill'" in " ".join(output.split())) == (0, True)
+    assert json.loads(invoked("show", run, "--json")[1])["thresholds"] == {"ill": 0.2}
+    code, output = invoked("runs", run.parent)
+    assert (code, f"{half}; {run.name} keeps another" in output) == (0, True)
+    (listed,) = json.loads(invoked("runs", run.parent, "--json")[1])["runs"]
+    assert listed["thresholds"] == [0.2]
+    assert json.loads(invoked("plot", run, "curves", "--json")[1])["notes"] == [half]
 
 
 def test_labels_have_thresholds_of_their_own(tmp_path):

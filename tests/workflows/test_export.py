@@ -20,7 +20,7 @@ import pytest
 from command_line import bpnet
 from mixed_tables import FEATURES, write_mixed
 from untrained_models import LABELS, QUANTITIES, THREE, TWO, describe, untrained
-from workflow_runs import predicted, read_csv, train_text
+from workflow_runs import ROOT, predicted, read_csv, train_file, train_text
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.columns import OneHotColumn
@@ -183,6 +183,14 @@ def test_a_network_by_itself_is_exported(mixed: Path, tmp_path: Path) -> None:
     }
     both = [answers(tmp_path / f"{name}.onnx", cells)["probabilities"] for name in ("all", "two")]
     assert np.abs(both[0] - both[1]).max() > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_config_is_exported(config: Path, tmp_path: Path) -> None:
+    run = train_file(config, tmp_path, "training.epochs=3").run
+    for name in ("m.onnx", "m.py"):
+        assert export(run, tmp_path / name).largest < 1e-5
 
 
 # Every kind of model, with weights that were never trained

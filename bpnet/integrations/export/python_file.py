@@ -6,7 +6,7 @@ import io
 import json
 import re
 import textwrap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dis import get_instructions
 from types import CodeType
 from typing import Any
@@ -76,6 +76,7 @@ _IMPORTS = {
     "NormalDist": "from statistics import NormalDist",
 }
 _WIDTH = 100
+_MODULES = (numpy_columns, numpy_layers, numpy_answers)
 
 
 def python_file(model: Ensemble, seen: Mapping[str, Collection[str]], file: str) -> bytes:
@@ -97,7 +98,7 @@ def python_file(model: Ensemble, seen: Mapping[str, Collection[str]], file: str)
         answer,
     ]
     functions = _with_callees(needed)
-    source = "\n\n".join(inspect.getsource(function) for function in functions)
+    source = "\n\n".join(_sources(functions))
     tables = [_table(name, source, writing.parts) for name in TABLES]
     words = set(re.findall(r"\w+", source))
     imports = sorted(
@@ -158,7 +159,7 @@ def _with_callees(needed: Sequence[Function]) -> list[Function]:
             found[function.__name__] = function
             read = [function.__globals__.get(name) for name in _globals(function.__code__)]
             waiting += [value for value in read if inspect.isfunction(value)]
-    modules = [numpy_columns.__name__, numpy_layers.__name__, numpy_answers.__name__]
+    modules = [module.__name__ for module in _MODULES]
 
     def place(function: Function) -> tuple[int, int]:
         module = function.__module__
@@ -166,6 +167,15 @@ def _with_callees(needed: Sequence[Function]) -> list[Function]:
         return modules.index(module) if module in modules else -1, function.__code__.co_firstlineno
 
     return sorted(found.values(), key=place)
+
+
+def _sources(functions: Sequence[Function]) -> Iterator[str]:
+    """Yield the source of each function, after the title of its module before the first one."""
+    left = {module.__name__: module.__doc__ or "" for module in _MODULES}
+    for function in functions:
+        if title := left.pop(function.__module__, None):
+            yield f"# {title.partition(',')[0]}\n"
+        yield inspect.getsource(function)
 
 
 def _globals(code: CodeType) -> set[str]:

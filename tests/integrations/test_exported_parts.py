@@ -236,6 +236,50 @@ def test_a_constant_and_frequent_values_have_the_inputs_of_the_encoder(scaling: 
     np.testing.assert_allclose(given, expected, atol=1e-7)
 
 
+@pytest.mark.parametrize("unit_rows", [False, True])
+def test_many_columns_keep_their_order(unit_rows: bool) -> None:
+    rng = np.random.default_rng(4)
+    kinds = [*NUMERIC, "categorical", *reversed(NUMERIC), "categorical"]
+    cells: dict[str, list[Any]] = {}
+    for k, kind in enumerate(kinds):
+        if kind == "categorical":
+            cells[f"c{k}"] = rng.choice(["u", "v", ""], 40).tolist()
+        else:
+            numbers = rng.normal(k, 1 + k, 40).round(2).tolist()
+            cells[f"c{k}"] = [
+                "" if k % 3 == 0 and row % 7 == 2 else x for row, x in enumerate(numbers)
+            ]
+    options = [
+        column_options("categorical", categorical=OneHot(rare=1))
+        if kind == "categorical"
+        else column_options("numeric", scaling=NUMERIC[kind])
+        for kind in kinds
+    ]
+    encoder = fitted(table(**cells), *options, unit_rows=unit_rows)
+    frequent = FrequentInputs(values=[0.5, 1.0], hot=1.5)
+    columns = [
+        replace(column, frequent=frequent) if k in (1, 3, 9) else column
+        for k, column in enumerate(encoder.columns)
+    ]
+    encoder = Encoder(columns=columns, unit_rows=unit_rows)
+    read = {
+        name: Column(NumberFormat(), numbers=np.array([x if x != "" else np.nan for x in values]))
+        if "u" not in values
+        else column_from_texts(values, NumberFormat())
+        for name, values in cells.items()
+    }
+    expected, _ = encoder.encode(ColumnChunk("t", 0, read), "float32")
+    given = given_of(
+        encoder,
+        {
+            name: column.numbers if column.numbers is not None else np.array(cells[name], object)
+            for name, column in read.items()
+        },
+        "float32",
+    )
+    np.testing.assert_allclose(given, expected, atol=3e-7)
+
+
 CITIES = ["Oslo", "Rome", "Lima", "", "Oslo", "Bonn", "Bonn", "Rome", "Oslo", "1", "1"]
 CATEGORICAL = {
     "one_hot": OneHot(rare=2, hot=1.5),
@@ -345,7 +389,7 @@ def test_the_normal_quantile_is_that_of_scipy() -> None:
 def test_quantiles_of_tiny_numbers_are_those_of_the_encoder() -> None:
     scaler = QuantileScaler(quantiles=[0.0, 1e-300, 1e-300, 4e-300])
     values = np.array([-1e-300, 0, 5e-301, 1e-300, 2e-300, 4e-300, 5e-300])
-    given = run({"v": values[:, None]}, lambda t: SCALERS[scaler.kind](scaler, t["v"]))
+    given = run({"v": values[:, None]}, lambda t: SCALERS[scaler.kind]([scaler], t["v"]))
     np.testing.assert_allclose(given[:, 0], scaler.apply(values), atol=1e-9)
 
 

@@ -76,7 +76,7 @@ class Tensor:
     def __or__(self, other: "Tensor") -> "Tensor":
         return self.graph.apply("Or", self, other)
 
-    def __and__(self, other: "Tensor") -> "Tensor":
+    def __and__(self, other: "Tensor | Array") -> "Tensor":
         return self.graph.apply("And", self, other)
 
     def __invert__(self) -> "Tensor":
@@ -132,6 +132,8 @@ class Graph:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._initializers: list[Any] = []
         self._nodes: list[Any] = []
+        self._known: dict[tuple[str, str, tuple[str, ...], str], list[str]] = {}
+        """The outputs of each node: an equal one is not added again."""
         self._bytes = 0
 
     def input(self, name: str, dtype: np.dtype[Any]) -> Tensor:
@@ -214,7 +216,7 @@ class Graph:
 
         There are at most `most` steps. A step returns a truth () and the new states.
         """
-        helper, outer = self._onnx.helper, self._nodes
+        helper, outer, known = self._onnx.helper, self._nodes, dict(self._known)
         values = [Tensor(self, self._name(), state.dtype) for state in states]
         count, condition = self._name(), self._name()
         self._nodes = []
@@ -234,7 +236,7 @@ class Graph:
                 *(self._value(result.name, result.dtype, None) for result in results[1:]),
             ],
         )
-        self._nodes = outer
+        self._nodes, self._known = outer, known  # what is inside is not seen outside
         operands = [self.constant(np.array(most, np.int64)), self.constant(np.array(True)), *states]
         outputs = self._node("Loop", operands, len(states), "", {"body": body})
         return [
@@ -294,8 +296,13 @@ class Graph:
         domain: str,
         attributes: Mapping[str, Any],
     ) -> list[str]:
-        names = [self._name() for _ in range(outputs)]
         inputs = [operand.name for operand in operands]
+        # no two loops are equal
+        settings = self._name() if "body" in attributes else repr(attributes)
+        key = (operator, domain, tuple(inputs), settings)
+        if key in self._known:
+            return self._known[key]
+        self._known[key] = names = [self._name() for _ in range(outputs)]
         self._nodes.append(
             self._onnx.helper.make_node(operator, inputs, names, domain=domain, **attributes)
         )

@@ -45,6 +45,7 @@ class ModelWriter:
         self.parts: dict[tuple[str, str], Function] = {}
         """The function of each kind of component, by the name of its table and the kind."""
         self.arrays: dict[str, Array] = {}
+        self._names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def model(self, model: Ensemble) -> dict[str, Any]:
         """Return what the parts read of a model."""
@@ -94,10 +95,9 @@ class ModelWriter:
     def _array(self, values: Any) -> dict[str, str]:
         """Return the place of an array in the file; equal ones are there once."""
         array = np.array(values)
-        for name, other in self.arrays.items():
-            if other.dtype == array.dtype and np.array_equal(other, array):
-                return {"array": name}
-        name = f"a{len(self.arrays) + 1}"
+        name = self._names.setdefault(
+            (array.dtype.str, array.shape, array.tobytes()), f"a{len(self._names) + 1}"
+        )
         self.arrays[name] = array
         return {"array": name}
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.cli.training_view import TrainingView
 from bpnet.config.from_python import assignments, load_python_config
+from bpnet.config.inheritance import read_source
 from bpnet.config.schema import Config
-from bpnet.config.source import read_source
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading.data_frame import row_index, table_in_memory
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities

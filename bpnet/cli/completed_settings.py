@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from bpnet.config.docstrings import summary
-from bpnet.config.inheritance import read_extended
+from bpnet.config.inheritance import read_source
 from bpnet.config.key_tree import EXTENDS, ROOT, Place, alternatives
 from bpnet.config.shorthand import item_hint, kind_of, value_hint
 from bpnet.errors import BpnetError
@@ -106,6 +106,6 @@ def _data_of(given: Sequence[str]) -> Any:
     if not given or not given[0].endswith((".yaml", ".yml")):
         return None
     try:
-        return read_extended(Path(given[0])).data
+        return read_source(Path(given[0])).data
     except BpnetError:
         return None

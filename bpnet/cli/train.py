@@ -79,7 +79,7 @@ def train(
             PageMaker.check()  # before a training that may take hours
         if grid:
             # deferred: only for a grid
-            from bpnet.config.inheritance import read_extended
+            from bpnet.config.inheritance import read_source
             from bpnet.config.overrides import apply_overrides
             from bpnet.errors import UsageError
             from bpnet.reports.grid import grid_lines
@@ -87,7 +87,7 @@ def train(
 
             if start_from is not None:
                 raise UsageError("--from and --grid cannot be combined; give one of them")
-            source = apply_overrides(read_extended(config), settings)
+            source = apply_overrides(read_source(config), settings)
             with TrainingView(quiet=quiet) as view:
                 ranked = train_grid(
                     source, grid, runs=runs, name=name, command=command, watcher=view

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from bpnet.config.inheritance import completed_source, read_source
 from bpnet.config.loading import LoadedConfig, as_data, load_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
-from bpnet.config.source import Source, read_source
+from bpnet.config.source import Source
 from bpnet.config.yaml_tree import KeyPath, dotted
 from bpnet.errors import ConfigError
 
@@ -51,7 +52,7 @@ def _source(config: str | Path | Mapping[str, Any] | Config) -> Source:
     if isinstance(config, Config):
         return Source(_NAME, as_data(config), {})
     if isinstance(config, Mapping):
-        return Source(_NAME, _plain(config, ()), {})
+        return completed_source(Source(_NAME, _plain(config, ()), {}))
     raise ConfigError(
         f"{_NAME}: is of the type {type(config).__name__}; give the path of a YAML file, or a "
         'dict such as {"dataset": {"path": "flowers.csv", "target": "species"}}'

@@ -16,7 +16,7 @@ from bpnet.config.key_tree import EXTENDS
 from bpnet.config.members import without_other_layers
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import dataclasses_in, default_kinds, hints, kind_of, member, value_hint
-from bpnet.config.source import Source, read_source
+from bpnet.config.source import Source, read_file
 from bpnet.config.yaml_tree import KeyPath, shortened
 from bpnet.errors import ConfigError
 
@@ -24,30 +24,39 @@ _MOST_FILES = 50
 """Files that a config may extend, counted each time that they are read."""
 
 
-def read_extended(path: Path) -> Source:
+def read_source(path: Path) -> Source:
     """Read a config file, completed by those that it extends.
 
     Each key keeps the file and line where it was written. Raises ConfigError if a file cannot be
     read, or extends itself.
     """
-    return _Reader().read(path, ())
+    return _Reader().completed(read_file(path), (path,))
+
+
+def completed_source(source: Source) -> Source:
+    """Return a source that is of no file, completed by the files that it extends, if any.
+
+    Raises ConfigError as `read_source` does.
+    """
+    return _Reader().completed(source, ())
 
 
 class _Reader:
-    """Reads a file and its parents, and counts them: lists of lists of files may be many."""
+    """Reads the parents of a file, and counts them: lists of lists of files may be many."""
 
     def __init__(self) -> None:
         self.files = 0
 
-    def read(self, path: Path, children: Sequence[Path]) -> Source:
-        """Return the source of a file that `children` extend, each the one before it."""
-        source = read_source(path)
+    def completed(self, source: Source, chain: Sequence[Path]) -> Source:
+        """Return a source completed by its parents.
+
+        `chain` are the files that lead to it, each extended by the one before, and itself.
+        """
         if EXTENDS not in source.data:
             return source
         own = _without_key(source)
-        parents = _parents(source)
         base: Source | None = None
-        for k, name in enumerate(parents):
+        for k, name in enumerate(_parents(source)):
             place = source.where((EXTENDS, k))
             self.files += 1
             if self.files > _MOST_FILES:
@@ -55,8 +64,7 @@ class _Reader:
                     f"{place}: extends {name}: a config may extend {_MOST_FILES} files in all; "
                     "write some of them together"
                 )
-            parent = self._parent(source.folder / name, place, (*children, path))
-            parent = _moved(parent, source.folder)
+            parent = _moved(self._parent(source.folder / name, place, chain), source.folder)
             base = parent if base is None else _completed(parent, base)
         assert base is not None
         return _completed(own, base)
@@ -70,7 +78,7 @@ class _Reader:
                 f"{place}: extends in a circle: {circle}; remove one of these `extends`"
             )
         try:
-            return self.read(path, chain)
+            return self.completed(read_file(path), (*chain, path))
         except ConfigError as error:
             # that the file cannot be read says nothing of who needs it; a line in it does
             raise ConfigError(
@@ -139,7 +147,7 @@ def _completed(own: Source, base: Source) -> Source:
     """Return a source completed by another one, whose lines name their file."""
     inherited = without_other_layers(dict(base.data), own.data)
     data = _merged(inherited, own.data, Config)
-    kept = [path for path in base.lines if path not in own.lines and _holds(data, path)]
+    kept = [p for p in base.lines if _holds(data, p) and not _holds(own.data, p)]
     return replace(
         own,
         data=data,

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bpnet.config.inheritance import read_extended
+from bpnet.config.inheritance import read_source
 from bpnet.config.key_tree import EXTENDS
 from bpnet.config.members import SHORT_KEYS, with_inherited, written_path
 from bpnet.config.overrides import apply_overrides
@@ -76,7 +76,7 @@ def read_config(path: Path, assignments: Sequence[str] = ()) -> LoadedConfig:
 
     Each `--set KEY.PATH=VALUE` is applied in order.
     """
-    return load_config(apply_overrides(read_extended(path), assignments))
+    return load_config(apply_overrides(read_source(path), assignments))
 
 
 def load_config(source: Source) -> LoadedConfig:

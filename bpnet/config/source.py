@@ -43,8 +43,11 @@ class Source:
         return place if isinstance(place, str) else f"{self.name}, line {place}"
 
 
-def read_source(path: Path) -> Source:
-    """Read a config file; raise ConfigError if it cannot be read or is not YAML."""
+def read_file(path: Path) -> Source:
+    """Read one config file, without those that it extends: see `inheritance.read_source`.
+
+    Raises ConfigError if it cannot be read or is not YAML.
+    """
     if _is_table(path):
         raise ConfigError(f"{path}: is a table, not a config; write a config with: {_init(path)}")
     try:

@@ -9,9 +9,10 @@ from command_line import ROOT, bpnet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bpnet.config.inheritance import read_extended
+from bpnet.config.from_python import load_python_config
+from bpnet.config.inheritance import read_source
 from bpnet.config.loading import as_data, read_config
-from bpnet.config.source import read_source
+from bpnet.config.source import read_file
 from bpnet.errors import ConfigError
 
 DATASET = "dataset: {path: t.csv, target: y}\n"
@@ -26,7 +27,7 @@ def written(folder: Path, **files: str) -> Path:
 
 
 def merged(folder: Path, base: str, own: str) -> dict[str, Any]:
-    return read_extended(written(folder, own=f"extends: base.yaml\n{own}", base=base)).data
+    return read_source(written(folder, own=f"extends: base.yaml\n{own}", base=base)).data
 
 
 def problems(path: Path) -> list[str]:
@@ -117,7 +118,7 @@ def test_of_several_parents_the_later_count_and_the_file_most(tmp_path: Path) ->
         b="seed: 2\nname: b\n",
         c="replicas: 5\nfolds: 7\n",
     )
-    assert read_extended(path).data == {"replicas": 5, "folds": 2, "seed": 2, "name": "own"}
+    assert read_source(path).data == {"replicas": 5, "folds": 2, "seed": 2, "name": "own"}
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -143,7 +144,7 @@ def test_keys_divided_among_files_are_the_same_config(
 ) -> None:
     """Each key is in the file or in its parent, or another value of it is in the parent too."""
     path = data.draw(st.sampled_from(SHIPPED))
-    whole = read_source(path).data
+    whole = read_file(path).data
     files: list[dict[str, Any]] = [{}, {}]
     for key, value in whole.items():
         if isinstance(value, dict) and data.draw(st.booleans()):
@@ -244,6 +245,22 @@ def test_one_message_says_what_cannot_be_extended(case: str, tmp_path: Path) -> 
     assert message in said[0]
 
 
+def test_a_config_of_python_extends_files_too(tmp_path: Path) -> None:
+    path = written(tmp_path, own="extends: base.yaml\nseed: 2\n", base=f"{DATASET}folds: 3\n")
+    loaded = load_python_config(path)
+    assert (loaded.config.seed, loaded.config.folds) == (2, 3)
+    loaded = load_python_config({"extends": str(path), "seed": 5})
+    assert (loaded.config.seed, loaded.config.folds) == (5, 3)
+    assert loaded.config.dataset.path is not None
+    assert (loaded.folder / str(loaded.config.dataset.path)).resolve() == tmp_path / "t.csv"
+    with pytest.raises(ConfigError) as error:
+        load_python_config({"extends": str(path), "seed": -1, "folds": 1})
+    assert [text.partition(" is ")[0] for text in error.value.problems] == [
+        "config: seed",
+        "config: folds",
+    ]
+
+
 def test_the_config_of_a_run_is_whole(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{k % 7}.5,{k % 3}.5\n" for k in range(40)))
     (tmp_path / "inner").mkdir()
@@ -251,7 +268,7 @@ def test_the_config_of_a_run_is_whole(tmp_path: Path) -> None:
     path = written(tmp_path / "inner", own="extends: ../base.yaml\nseed: 4\n")
     said = bpnet("train", path, "--runs", tmp_path / "runs", "--quiet")
     assert (said.code, said.err) == (0, "")
-    saved = read_source(tmp_path / "runs" / "own-001" / "config.yaml").data
+    saved = read_file(tmp_path / "runs" / "own-001" / "config.yaml").data
     assert "extends" not in saved
     assert (saved["seed"], saved["architecture"]["layers"][0]["units"]) == (4, 2)
     assert (tmp_path / "runs" / "own-001" / saved["dataset"]["path"]).resolve() == (

@@ -16,7 +16,7 @@ from bpnet.config.json_schema import config_schema
 from bpnet.config.key_tree import ROOT as TREE
 from bpnet.config.key_tree import Place
 from bpnet.config.loading import load_config
-from bpnet.config.source import parse_source, read_source, yaml_text
+from bpnet.config.source import parse_source, read_file, yaml_text
 from bpnet.errors import ConfigError
 
 BASE = "dataset: {path: t.csv, target: y}\n"
@@ -107,7 +107,7 @@ def test_every_key_has_a_text_with_its_bounds_default_and_example() -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_it_allows_the_configs_that_are_shipped(path: Any) -> None:
-    assert refused(read_source(path).data) == []
+    assert refused(read_file(path).data) == []
 
 
 @pytest.mark.parametrize("page", documents(), ids=str)

@@ -11,7 +11,7 @@ from bpnet.config.loading import as_data, load_config, read_config
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import hints, kind_of
-from bpnet.config.source import parse_source, read_source, yaml_text
+from bpnet.config.source import parse_source, read_file, yaml_text
 from bpnet.data.encoding.settings import (
     AnyCategorical,
     AnyMissing,
@@ -578,7 +578,7 @@ def test_a_batch_size_from_a_setting_is_blamed_on_the_setting() -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configs_come_back_the_same(path: Path) -> None:
-    config = load_config(read_source(path)).config
+    config = load_config(read_file(path)).config
     assert round_trip(config) == config
     assert as_data(round_trip(config)) == as_data(config)
 

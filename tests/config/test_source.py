@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bpnet.config.overrides import apply_overrides
-from bpnet.config.source import Source, parse_source, read_source, yaml_text
+from bpnet.config.source import Source, parse_source, read_file, yaml_text
 from bpnet.errors import ConfigError
 from bpnet.messages import closest_match, did_you_mean
 
@@ -280,14 +280,14 @@ def test_deep_nesting_is_refused(text: str) -> None:
 def test_read_gives_the_name_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("iris.yaml").write_bytes("\ufeffname: größe\r\nseed: 7\r\n".encode())
-    source = read_source(Path("iris.yaml"))
+    source = read_file(Path("iris.yaml"))
     assert source.data == {"name": "größe", "seed": 7}
     assert source.where(("seed",)) == "iris.yaml, line 2"
 
 
 def reading(path: Path) -> str:
     with pytest.raises(ConfigError) as caught:
-        read_source(path)
+        read_file(path)
     return str(caught.value)
 
 

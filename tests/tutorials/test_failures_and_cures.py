@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bpnet.cli import main
+from bpnet.config.inheritance import read_source
 from bpnet.config.loading import read_config
-from bpnet.config.source import read_source
 from bpnet.errors import DivergedError
 from bpnet.reports.train import train_lines
 from bpnet.runs.journal import ReplicaResult

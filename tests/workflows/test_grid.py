@@ -8,9 +8,10 @@ import pytest
 from workflow_runs import ROOT, Watcher, predicted, train_file, train_text, write_csv
 
 from bpnet.config.grid import expand_grid
+from bpnet.config.inheritance import read_source
 from bpnet.config.loading import read_config
 from bpnet.config.overrides import apply_overrides
-from bpnet.config.source import parse_source, read_source
+from bpnet.config.source import parse_source
 from bpnet.errors import ConfigError, DataError, DivergedError, InterruptedRunError, UsageError
 from bpnet.models.model import load_model
 from bpnet.reports.grid import grid_lines

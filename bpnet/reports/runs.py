@@ -1,6 +1,7 @@
 """The report of `bpnet runs`: a table of runs that fits the terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,29 +103,63 @@ def _table(listed: RunsList, width: int, now: datetime) -> tuple[list[str], list
         ["data", *shortened([on_one_line(run.data or "") for run in runs], 20)],
     ]
     known = {key for run in runs for key in run.config} if not listed.asked else set[str]()
-    scores = [[*_score_head(key), *_cells(runs, key)] for key in listed.scores]
     heads = short_names(listed.columns, known)
     cells = [(heads[key], _cells(runs, key)) for key in listed.columns]
     others = [[*_two_lines(head, _width(column)), *column] for head, column in cells]
+    keyed = dict(zip(listed.columns, others, strict=True))
     columns = [["", *column] for column in fixed]
     room = width - sum(map(_width, columns)) - _GAP * (len(columns) - 1)
-    left_out: list[str] = []
-    most = len(others) if listed.asked else _MOST_COLUMNS
-    for position, (key, column) in enumerate(
-        zip([*listed.scores, *listed.columns], [*scores, *others], strict=True)
-    ):
-        needed = _width(column) + _GAP
-        number = position if position < len(scores) else position - len(scores)
-        if needed > room or number >= (_MOST_SCORES if position < len(scores) else most):
-            left_out.append(key)
-            continue
-        room -= needed
-        columns.append(column)
-    rows = list(zip(*columns, strict=True))
+    if listed.asked:  # before the scores, which nobody has asked for
+        asked, room, left_out = _fitting(keyed, room, len(keyed))
+        scores, _, no_scores = _fitting(_scores(listed, room), room, _MOST_SCORES)
+    else:
+        scores, room, no_scores = _fitting(_scores(listed, room), room, _MOST_SCORES)
+        asked, room, left_out = _fitting(keyed, room, _MOST_COLUMNS)
+    left_out = [*no_scores, *left_out]
+    rows = list(zip(*columns, *scores, *asked, strict=True))
     if not any(rows[0]):
         rows = rows[1:]
     lines = aligned(rows, numbers=False)
     return lines, left_out
+
+
+def _fitting(
+    columns: Mapping[str, list[str]], room: int, most: int
+) -> tuple[list[list[str]], int, list[str]]:
+    """Return the columns that fit, at most `most`, the room that is left, and all other keys."""
+    shown: list[list[str]] = []
+    left_out = []
+    for number, (key, column) in enumerate(columns.items()):
+        needed = _width(column) + _GAP
+        if needed > room or number >= most:
+            left_out.append(key)
+            continue
+        room -= needed
+        shown.append(column)
+    return shown, room, left_out
+
+
+def _scores(listed: RunsList, room: int) -> dict[str, list[str]]:
+    """Return a column for each metric, or one for all of them, if there is no room for so many.
+
+    That one has the metric that sums up each run.
+    """
+    runs, count = listed.runs, Counter(run.main_score for run in listed.runs)
+    keys = sorted(listed.scores, key=lambda key: (key in count, -count[key]))
+    columns = {key: [*_score_head(key), *_cells(runs, key)] for key in keys}
+    needed = sum(_width(column) + _GAP for column in columns.values())
+    if len(columns) == 1 or (needed <= room and len(columns) <= _MOST_SCORES):
+        return columns
+    texts = [_cell(run.values.get(run.main_score or ""), scored=True) for run in runs]
+    widest = max(map(len, texts))
+    cells = [
+        f"{text:>{widest}} {run.main_score.replace('.', ' ')}" if run.main_score else ""
+        for text, run in zip(texts, runs, strict=True)
+    ]
+    others = {key: column for key, column in columns.items() if key not in count}
+    together = {**others, "score": ["", "score", *cells]}
+    fits = sum(_width(column) + _GAP for column in together.values()) <= room
+    return together if fits else columns
 
 
 def _score_head(key: str) -> tuple[str, str]:

@@ -245,7 +245,7 @@ def _training_parts(shown: ShownRun) -> list[str]:
         for key, text in _SETTINGS
         if config.get(key) not in (None, 0, 0.0)
     ]
-    for key in ("seed", "preset", "folds", "replicas"):
+    for key in ("seed", "folds", "replicas"):
         if config.get(key) not in (None, 1) or (key == "seed" and key in config):
             settings.append(f"{key} {value_text(config.get(key))}")
     return [part for part in (summary, ", ".join(settings)) if part]

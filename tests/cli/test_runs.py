@@ -240,6 +240,31 @@ def test_columns_that_are_named_replace_those_that_differ(here: Path) -> None:
     assert "learning" not in said.out
 
 
+def scored_run(folder: Path, **metrics: dict[str, float]) -> None:
+    make_run(folder)
+    (folder / "metrics.json").write_text(json.dumps(metrics), "utf-8")
+
+
+def test_columns_that_are_asked_for_have_room_before_scores(tmp_path: Path) -> None:
+    scored_run(tmp_path / "runs/a-rather-long-name-001", test={"accuracy": 0.75}, train={})
+    scored_run(tmp_path / "runs/b-001", test={"r2": 0.5})
+    scored_run(tmp_path / "runs/c-001", train={"label_accuracy": 0.25})
+    said = shown(tmp_path, 60, "--columns", "optimizer")
+    assert said.out.splitlines()[1].split()[-1] == "optimizer"
+    assert "optimizer" not in said.out.partition("not shown:")[2]
+    # where there is no room for a column of each metric, one has them all
+    columns = [line.split() for line in shown(tmp_path, 76).out.splitlines()]
+    rows = {words[0]: words[4:] for words in columns if words}
+    assert rows["run"][:1] == ["score"]
+    assert [rows[name][1:4] for name in ("a-rather-long-name-001", "b-001", "c-001")] == [
+        ["0.7500", "test", "accuracy"],
+        ["0.5000", "test", "r2"],
+        ["0.2500", "train", "label_accuracy"],
+    ]
+    wide = shown(tmp_path, 160).out
+    assert "score" not in wide.split()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_a_terminal_shows_each_run_on_one_line(columns: int, here: Path) -> None:

@@ -1,6 +1,6 @@
 """The report of an inspection: what a model relies on, and how predictions depend on a column."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +85,7 @@ def _importance_lines(inspection: "Inspection", importance: "Importance") -> Ite
     rows = [[label, *_numbers(each)] for label, (_, each) in zip(labels, lines, strict=True)]
     yield from table(["", change, "95 % interval", "± shuffles"], rows, numbers=True)
     if hidden:
-        largest = max(abs(each.value) for each in hidden)
-        yield f"and {counted(len(hidden), 'column')} of at most {_short(largest)} (all: --json)"
+        yield f"and {counted(len(hidden), 'column')} {_between(hidden)} (all: --json)"
     yield ""
     if inspection.rows < inspection.of_rows:
         yield f"{inspection.rows:,} of {inspection.of_rows:,} rows: drawn by the run's seed"
@@ -95,6 +94,12 @@ def _importance_lines(inspection: "Inspection", importance: "Importance") -> Ite
     elif inspection.rows_of == "validation":
         yield "the validation rows chose the epoch, too: elsewhere it predicts a little worse"
     yield from importance_notes(importance, inspection.groups)
+
+
+def _between(columns: Sequence["ShuffledColumns"]) -> str:
+    """Return the range of the importance of columns, of which some may be below 0."""
+    low, high = (_short(end(each.value for each in columns)) for end in (min, max))
+    return f"of {low}" if low == high else f"between {low} and {high}"
 
 
 def change_title(importance: "Importance") -> str:

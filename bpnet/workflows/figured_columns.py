@@ -10,16 +10,18 @@ from bpnet.figures.animation import animated
 from bpnet.figures.decision import SIDE, decision_figure
 from bpnet.figures.figure import Figure
 from bpnet.figures.inspection import dependence_figure, importance_figure
+from bpnet.inspection.budget import WORK
 from bpnet.inspection.decision import decision_map
 from bpnet.inspection.importance import Importance
 from bpnet.inspection.predictor import Predictor
-from bpnet.messages import counted, did_you_mean, quoted_list
+from bpnet.messages import counted, did_you_mean, quoted_list, shell_path
 from bpnet.models.checkpoint_model import model_of
 from bpnet.models.ensemble import Ensemble
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.inspect_run import (
     InspectedModel,
+    budget_of,
     dependence_of,
     importance_of,
     most_important,
@@ -29,7 +31,7 @@ from bpnet.workflows.inspected_rows import choose_inspected_rows
 
 MOST_FRAMES, FRAME_SIDE = 40, 20
 """Frames of an animation, and values of a number or a date in each."""
-WORK = 2e10
+WORK_OF_FIGURES = 2e10
 """Multiplications that these figures take at most, about: a fifth of those of `bpnet eval`."""
 
 _ROWS = {
@@ -46,6 +48,8 @@ class ColumnFigures:
 
     asked: InspectedModel
     importance: Importance
+    command: str
+    """What measures the importance with more work."""
 
     @property
     def notes(self) -> list[str]:
@@ -58,14 +62,27 @@ class ColumnFigures:
         """Return the importance of the columns."""
         groups = self.asked.groups
         drawn = [] if groups is None else [groups.drawn.note]
-        return importance_figure(self.importance, [*self.notes, *drawn])
+        return importance_figure(self.importance, [*self.notes, *drawn, *self._rougher])
+
+    @property
+    def _rougher(self) -> list[str]:
+        """A note where `bpnet eval` measures the importance more closely."""
+        budget = budget_of(self.asked.predictor.model, self.asked.chosen, WORK)
+        rows, shuffles = self.importance.rows, self.importance.shuffles
+        columns = len(self.importance.columns)
+        if (budget.rows, budget.shuffles, budget.columns) == (rows, shuffles, columns):
+            return []
+        return [
+            f"{self.command} measures it more closely, with {counted(budget.shuffles, 'shuffle')} "
+            f"of {counted(budget.rows, 'row')}: where an interval ends near 0, the two may differ"
+        ]
 
     def dependence_figure(self) -> Figure:
         """Return the partial dependence on the most important columns."""
         names = most_important(self.importance)
         target = self.asked.predictor.model.description.target
         with threadpool_limits(1, "blas"):
-            dependences = [dependence_of(self.asked, name, WORK) for name in names]
+            dependences = [dependence_of(self.asked, name, WORK_OF_FIGURES) for name in names]
         return dependence_figure(dependences, target, self.notes)
 
     def decision_figure(self, columns: Sequence[str] | None, side: int = SIDE) -> Figure:
@@ -153,6 +170,7 @@ def ask_columns(paths: RunPaths, model: Ensemble, command: str, *, held_out: boo
         warnings=warnings,
         command=command,
     )
-    asked = read_rows(model, chosen, WORK, warnings)
+    asked = read_rows(model, chosen, WORK_OF_FIGURES, warnings)
     with threadpool_limits(1, "blas"):
-        return ColumnFigures(asked, importance_of(asked, WORK))
+        closely = f"bpnet eval {shell_path(paths.folder)} --importance"
+        return ColumnFigures(asked, importance_of(asked, WORK_OF_FIGURES), closely)

@@ -13,7 +13,7 @@ from bpnet.data.splitting import Indices
 from bpnet.engine.component import Array
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import UsageError
-from bpnet.inspection.budget import WORK, draw_rows, plan_budget
+from bpnet.inspection.budget import WORK, Budget, draw_rows, plan_budget
 from bpnet.inspection.cells import Cells, joined_cells, read_cells
 from bpnet.inspection.dependence import MOST_CURVES, PartialDependence, partial_dependence
 from bpnet.inspection.importance import (
@@ -194,10 +194,7 @@ def read_rows(
     """Read as many of the chosen rows as can be asked about."""
     model.check_columns(chosen.table)
     rows = np.flatnonzero(chosen.mask)
-    cost = sum(member.network.theta.size for member in model.members)
-    if chosen.unseen is not None:
-        cost //= min(len(masks) for masks in chosen.unseen)
-    budget = plan_budget(len(rows), len(model_features(model)), max(cost, 1), work)
+    budget = budget_of(model, chosen, work)
     drawn = draw_rows(rows, budget.rows, _generator(model, 0))
     mask = np.zeros(len(chosen.mask), bool)
     mask[drawn] = True
@@ -212,6 +209,14 @@ def read_rows(
         unseen = [masks[:, evaluated.numbers] for masks in unseen]
     predictor = Predictor(model, inspected, unseen)
     return InspectedModel(chosen, predictor, len(rows), evaluated.values, evaluated.groups)
+
+
+def budget_of(model: Ensemble, chosen: ChosenRows, work: float) -> Budget:
+    """Return how many of the chosen rows are asked about, and how often columns are shuffled."""
+    cost = sum(member.network.theta.size for member in model.members)
+    if chosen.unseen is not None:
+        cost //= min(len(masks) for masks in chosen.unseen)
+    return plan_budget(int(chosen.mask.sum()), len(model_features(model)), max(cost, 1), work)
 
 
 def inputs_and_cells(

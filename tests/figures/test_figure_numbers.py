@@ -15,6 +15,7 @@ from sklearn import calibration, metrics
 from bpnet.figures.class_figures import scores_figure
 from bpnet.figures.predictions import PredictedLabels
 from bpnet.figures.surest import surest_figure
+from bpnet.workflows import figured_columns
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
 
@@ -152,6 +153,21 @@ def test_importance_and_dependence_are_those_of_eval(runs: dict[str, Path]) -> N
     dependence = json.loads(said.out)["partial_dependence"][0]
     means = [row[3] for row in numbers(runs["regression"], "dependence") if row[0] == first]
     np.testing.assert_allclose(means, np.ravel(dependence["mean"]), **CLOSE)
+
+
+def test_a_rougher_importance_says_what_is_closer(
+    iris: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = iris[0]
+    before = json.loads(bpnet("plot", run, "importance", "--json").out)
+    monkeypatch.setattr(figured_columns, "WORK_OF_FIGURES", 1e5)
+    rough = json.loads(bpnet("plot", run, "importance", "--json").out)
+    said = json.loads(bpnet("eval", run, "--importance", "--no-baselines", "--json").out)
+    shuffles = said["importance"]["shuffles"]
+    assert f"the mean of {shuffles} shuffles" not in rough["text"]
+    closer = f"--importance measures it more closely, with {shuffles} shuffles of 22 rows"
+    (note,) = set(rough["notes"]) - set(before["notes"])
+    assert closer in note
 
 
 def test_the_decision_map_is_what_predict_predicts(iris: Any, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """`bpnet quiz`: a training step with gaps, to be filled in by hand."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import ConfigFile, Overrides, Steps, TracedRow
+from bpnet.cli.options import Overrides, Steps, TracedRow
+from bpnet.cli.traced_subject import traced_subject
 
 # deferred, so that help texts do not wait for NumPy
 if TYPE_CHECKING:
@@ -17,11 +19,15 @@ EXAMPLES = """\
 bpnet quiz configs/tutorials/sigmoid-2-2-1.yaml
 bpnet quiz configs/tutorials/sigmoid-2-2-1.yaml --questions 5
 bpnet quiz small.yaml --row 3 --steps 2
+bpnet quiz runs/iris-001
 """
 
 
 def quiz(
-    config: ConfigFile,
+    subject: Annotated[
+        Path,
+        typer.Argument(metavar="CONFIG|RUN", help="YAML file, or run directory, as for a trace."),
+    ],
     questions: Annotated[
         int, typer.Option(metavar="N", min=1, max=1000, help="Ask at most N numbers.")
     ] = 12,
@@ -42,23 +48,30 @@ def quiz(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
-        from bpnet.config.loading import read_config
         from bpnet.errors import UsageError
+        from bpnet.messages import counted
         from bpnet.reports.notation import Notation
         from bpnet.reports.outline import Heading, as_text
         from bpnet.reports.quiz import HELP, Question, quiz_script, score_line
         from bpnet.workflows.quiz import Score, chosen_numbers
         from bpnet.workflows.trace import trace_rows
 
-        traced = trace_rows(read_config(config, settings or []), row, steps)
+        opened = traced_subject(subject, settings)
+        traced = trace_rows(opened, row, steps)
+        for warning in traced.warnings:
+            console.print_warning(warning)
         asked = chosen_numbers(traced.explanation, questions)
         if not asked:
             raise UsageError(
-                f"{config}: every sum of its step is too long to compute by hand; take a smaller "
+                f"{subject}: every sum of its step is too long to compute by hand; take a smaller "
                 "network, such as --set architecture.hidden=[2]"
             )
         notation, score = Notation(digits), Score()
-        console.print_result(f"{len(asked)} numbers are asked. Type {HELP}.")
+        if opened is subject:  # of which epoch the step of a run is
+            for note in traced.notes:
+                console.print_result(f"note: {note}")
+        numbers = counted(len(asked), "number")
+        console.print_result(f"{numbers} {'is' if len(asked) == 1 else 'are'} asked. {HELP}")
         try:
             for line in quiz_script(traced, asked, notation):
                 if not isinstance(line, Question):
@@ -78,7 +91,7 @@ def _ask(question: "Question", notation: "Notation", score: "Score") -> bool:
     from bpnet.workflows.quiz import TRIES, Judgment, judge
 
     console.print_result(f"  {question.line(notation)}")
-    tries, hinted, right = 0, False, False
+    tries, hinted, right, told = 0, False, False, "answer"
     while tries < TRIES and not right:
         answer = console.ask("  > ")
         if answer in (None, "q"):
@@ -93,16 +106,19 @@ def _ask(question: "Question", notation: "Notation", score: "Score") -> bool:
         try:
             number = float(answer.replace(",", "."))
         except ValueError:
-            said = f"{on_one_line(answer)[:20]} is not a number; " if answer else ""
-            console.print_result(f"    {said}? shows the formula, = its numbers, s skips, q ends")
+            if answer:
+                console.print_result(f"    {on_one_line(answer)[:20]} is not a number")
+            console.print_result("    ? shows the formula, = its numbers, s skips, q ends")
             continue
         tries += 1
         judgment = judge(number, question.number.value)
         right = judgment is Judgment.RIGHT
-        if not right and tries < TRIES:
+        if right:
+            told = "right"
+        elif tries == TRIES:
+            told = "wrong"
+        else:
             console.print_result(f"    {judgment.value}; try again, or type ? for the formula")
     score.count(tries=tries, hinted=hinted, right=right)
-    console.print_result(
-        f"  {'right' if right else 'answer'}: {question.solution(notation).strip()}"
-    )
+    console.print_result(f"  {told}: {question.solution(notation).strip()}")
     return True

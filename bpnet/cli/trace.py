@@ -7,7 +7,7 @@ import typer
 
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import BugName, Overrides, Steps, TracedRow
-from bpnet.paths import is_dir, is_file
+from bpnet.cli.traced_subject import traced_subject
 
 EXAMPLES = """\
 bpnet trace configs/tutorials/sigmoid-2-2-1.yaml
@@ -66,7 +66,6 @@ def trace(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
-        from bpnet.config.loading import read_config
         from bpnet.errors import UsageError
         from bpnet.messages import shell_path
         from bpnet.reports.bug import bug_lines
@@ -89,18 +88,12 @@ def trace(
             raise UsageError(f"{' and '.join(chosen)} cannot be combined; give one of them")
         if bug is not None and (others := [one for one in chosen if one in WITHOUT_BUGS]):
             raise UsageError(f"--bug and {others[0]} cannot be combined; leave one of them out")
-        is_run = is_dir(subject) or not (is_file(subject) or subject.suffix in {".yaml", ".yml"})
-        if is_run and settings:
-            raise UsageError(
-                f"--set changes a config, but {subject} is a run, which is traced unchanged; "
-                "leave --set out, or trace a config"
-            )
-        if epoch is not None and not is_run:
+        opened = traced_subject(subject, settings)
+        if epoch is not None and opened is not subject:
             raise UsageError(
                 f"--epoch is for a run, and {subject} is a config; train it first: "
                 f"bpnet train {shell_path(subject)}"
             )
-        opened = subject if is_run else read_config(subject, settings or [])
         traced = trace_rows(opened, row, steps, bug=bug, epoch=epoch, step=step)
         for warning in traced.warnings:
             console.print_warning(warning)

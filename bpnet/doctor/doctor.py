@@ -164,6 +164,7 @@ class Doctor:
             constant=self._constant,
             kept=kept or None,
             replica=k,
+            sizes=self._sizes,
         )
 
     def report(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Literal
@@ -89,6 +89,8 @@ class Evidence:
     probe: Probe | None = None
     """A probe of the table, made only if the outcome is in doubt."""
     replica: int = 0
+    sizes: Mapping[Part, int] = field(default_factory=dict)
+    """The rows of each part whose losses the reported one sums; none where it is their mean."""
 
     @property
     def training(self) -> Training:
@@ -104,6 +106,10 @@ class Evidence:
     def final(self) -> bool:
         """True if the training has ended by itself."""
         return self.history.stop is not None
+
+    def loss_text(self, loss: float, part: Part = "train", digits: int = 3) -> str:
+        """Return a loss per row as text, as the log and the tables have that of a part."""
+        return f"{loss * self.sizes.get(part, 1):.{digits}g}"
 
     @cached_property
     def reached(self) -> float:
@@ -202,14 +208,12 @@ class Evidence:
         """The outcome of the training, with its numbers."""
         if self.outcome == "diverged":
             return "the loss is no longer a finite number"
-        loss, chance = f"{self.reached:.3g}", f"{self.chance:.3g}"
+        loss, chance = self.loss_text(self.reached), self.loss_text(self.chance)
+        ended = f"the loss{' without the penalty' if self.now.penalty else ''} ended at {loss}"
         if self.outcome == "little":
-            return (
-                f"little was learned (the loss ended at {loss}, "
-                f"where a constant prediction has {chance})"
-            )
+            return f"little was learned ({ended}, where a constant prediction has {chance})"
         if self.outcome == "rough":
-            return f"the loss ended at {loss}, where a constant prediction has {chance}"
+            return f"{ended}, where a constant prediction has {chance}"
         best = self.learnable or 0.0
         network = self.probe.networks[self.replica] if self.probe else 0.0
         return (

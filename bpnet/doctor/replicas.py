@@ -22,7 +22,7 @@ def joint_findings(evidences: Sequence[Evidence], seeds: Sequence[int]) -> list[
     some = Finding(
         "some replicas failed",
         f"{len(failed)} of {len(evidences)}, numbers {numbers}: {first.outcome_text}; "
-        f"the others reached {min(losses):.3g} to {max(losses):.3g}",
+        f"the others reached {first.loss_text(min(losses))} to {first.loss_text(max(losses))}",
         1.0,
         wider(first.setup),
         advice="it depends on the first weights",

@@ -7,6 +7,7 @@ from typing import Any
 
 from bpnet.figures.drawing import missing_package, picture
 from bpnet.figures.figure import MOVING, Figure, Frames, Panel
+from bpnet.messages import counted
 
 FRAME_SECONDS = 0.25
 LAST_SECONDS = 2.0
@@ -28,8 +29,8 @@ def animated(figures: Sequence[Figure], numbers: Sequence[int], name: str = "epo
     ]
     return replace(
         last,
-        text=f"{last.text} This is after {name} {numbers[-1]}; before it there are "
-        f"{len(numbers) - 1} frames from {name} {numbers[0]} on.",
+        text=f"{last.text} This is after {name} {numbers[-1]}, the last of "
+        f"{counted(len(numbers), 'frame')} from {name} {numbers[0]} on.",
         columns=(name, *last.columns),
         rows=rows,
         panels=[panels[-1]],

@@ -97,13 +97,24 @@ def _text(target: AnyTarget, shade: Array, words: Sequence[str], names: tuple[st
     if isinstance(target, Quantities):
         return f"{over}: {words[0]} from {shade.min():.4g} to {shade.max():.4g}. Points are rows."
     shares = np.bincount(shade.ravel(), minlength=len(words)) / shade.size
+    percent = _percentages(shares)
     parts = ", ".join(
-        f"{words[k]} on {shares[k]:.0%}" for k in np.argsort(-shares)[:6] if shares[k] > 0
+        f"{words[k]} on {percent[k] or 'less than 1'}%"
+        for k in np.argsort(-shares)[:6]
+        if shares[k] > 0
     )
     return (
         f"{over}: {parts} of the map. The stronger a color, the more probable the class. Points "
         "are rows, in the color of their true class."
     )
+
+
+def _percentages(shares: Floats) -> list[int]:
+    """Return shares of 1 as whole percentages that add up to 100."""
+    whole = np.floor(100 * shares).astype(int)
+    # what is missing goes to those that are cut most
+    whole[np.argsort(whole - 100 * shares, kind="stable")[: 100 - whole.sum()]] += 1
+    return [int(one) for one in whole]
 
 
 def _rows(

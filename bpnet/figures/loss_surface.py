@@ -62,7 +62,8 @@ def _text(surface: LossSurface) -> str:
         for name, axis, k in zip(surface.names, surface.axes, lowest, strict=True)
     )
     return (
-        f"The loss of {counted(surface.rows, 'training row')}. In {surface.epochs[-1]} epochs "
+        f"The loss of {counted(surface.rows, 'training row')}. In "
+        f"{counted(surface.epochs[-1], 'epoch')} "
         f"{moves}, and the loss from {surface.path_losses[0]:.4g} to "
         f"{surface.path_losses[-1]:.4g}. Of the values drawn it is lowest, "
         f"{np.nanmin(surface.losses):.4g}, at {at}."

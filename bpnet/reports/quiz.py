@@ -11,7 +11,7 @@ from bpnet.tracing.structure import Number, Remark, Section
 from bpnet.workflows.quiz import Score
 from bpnet.workflows.trace import Trace
 
-HELP = "a number, or: ? for the formula, = for its numbers, s to skip, q to end"
+HELP = "Type each, or:\n? for the formula, = for its numbers, s to skip, q to end."
 
 
 @dataclass(frozen=True)

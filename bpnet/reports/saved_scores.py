@@ -60,7 +60,7 @@ def _heads(metrics: Mapping[str, Any], parts: Sequence[str]) -> Iterator[str]:
     for part in parts:
         rows = counts.get(part) if isinstance(counts, dict) else None
         title = part.replace("_", " ")
-        yield f"{title} ({rows:,} rows)" if isinstance(rows, int) else title
+        yield f"{title} ({counted(rows, 'row')})" if isinstance(rows, int) else title
 
 
 def _baselines(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -41,7 +41,10 @@ def folds_lines(result: "FoldsResult") -> Iterator[str]:
         ]
         for name in result.metrics["out_of_fold"]
     ]
-    header = ["", *(f"{_TITLES[part]} ({result.rows[part]:,} rows)" for part in result.metrics)]
+    header = [
+        "",
+        *(f"{_TITLES[part]} ({counted(result.rows[part], 'row')})" for part in result.metrics),
+    ]
     yield from table(header, rows, numbers=True)
     yield "\nout of fold: each row is scored by the networks that have not trained on it"
     yield "the doctor looks at single networks only, and has not looked at these"

@@ -463,13 +463,25 @@ def test_a_validation_loss_that_rose_is_an_alarm_where_the_last_weights_are_kept
     assert found.cause == "overfitting"
     assert (
         "the validation loss rose from 0.5 in epoch 5 to 0.75, while the training loss came down "
-        "to 0.15" in found.text
+        "to 0.1049;" in found.text
     )
     assert found.settings == [
         "training.l2=0.3",
         "training.early_stopping={patience: 20}",
         "training.keep=best",
     ]
+
+
+def test_a_loss_that_sums_the_rows_is_written_as_the_log_has_it():
+    last = setup(training(keep="last"))
+    rose = history(validation_loss=rising(0.75), stop="epochs")
+    sizes = {"train": 100, "validation": 50}
+    found = first(setup=last, history=rose, kept={"train": 0.1, "validation": 0.75}, sizes=sizes)
+    assert (
+        "rose from 25 in epoch 5 to 37.5, while the training loss came down to 10.49;" in found.text
+    )
+    little = evidence(history=stuck(), kept={"train": 2.29}, sizes={"train": 100})
+    assert "the loss ended at 229, where a constant prediction has 230" in little.outcome_text
 
 
 def test_weights_that_predate_the_rise_are_a_remark():

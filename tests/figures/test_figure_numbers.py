@@ -1,6 +1,7 @@
 """The numbers of figures are scikit-learn's for the same rows, as `bpnet predict` predicts them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,7 @@ def test_the_decision_map_is_what_predict_predicts(iris: Any, tmp_path: Path) ->
     columns = ["petal_length", "sepal_width"]
     options = [word for column in columns for word in ("--column", column)]
     document = json.loads(bpnet("plot", run, "decision", "--json", *options).out)
+    assert sum(map(int, re.findall(r" on (\d+)%", document["text"]))) == 100
     assert document["columns"][:2] == columns
     others = ["sepal_length", "petal_width"]
     middle = {

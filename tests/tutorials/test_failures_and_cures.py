@@ -138,7 +138,8 @@ def test_overfitting(run_tutorial):
     assert trained.figures["test"]["r2"] < 0.25
     (advice,) = trained.advice
     assert advice.startswith(
-        f"overfitting: the validation loss rose from {min(validation):.3g} in epoch {best} to 1."
+        f"overfitting: the validation loss rose from {min(validation):.4g} in epoch {best} to "
+        f"{validation[-1]:.4g}, while the training loss came down to {log.figure('loss')[-1]:.4g};"
     )
     assert advice.endswith(
         "try --set training.l2=0.3 --set 'training.early_stopping={patience: 20}' "

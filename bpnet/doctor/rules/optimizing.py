@@ -9,6 +9,7 @@ from bpnet.doctor.finding import Finding
 from bpnet.doctor.prescription import learning_rate, usual_rate
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.optimizers import Adam, Rprop
+from bpnet.messages import counted
 
 SHARE_OF_RATE = 0.1
 """Mean of a schedule's rates, as a share of the learning rate, below which it holds back."""
@@ -122,7 +123,7 @@ def optimizer_settings(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             "optimizer",
             f"perturbation changes one of {weights} weights in a step, and took "
-            f"{history.steps} steps",
+            f"{counted(history.steps, 'step')}",
             0.9,
             ["training.optimizer=adam", usual],
         )

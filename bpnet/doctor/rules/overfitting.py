@@ -43,9 +43,10 @@ def validation_rose(evidence: Evidence) -> Iterator[Finding]:
         return
     epoch = losses.index(least) + 1
     keeps_best = training.keeps_best(validated=True)
+    lowest, last = (evidence.loss_text(one, "validation", 4) for one in (least, losses[-1]))
     rise = (
-        f"the validation loss rose from {least:.3g} in epoch {epoch} to {end:.3g}, while the "
-        f"training loss came down to {fitted:.2g}"
+        f"the validation loss rose from {lowest} in epoch {epoch} to {last}, while the training "
+        f"loss came down to {evidence.loss_text(history.loss[-1], digits=4)}"
     )
     predate = keeps_best and evidence.final and history.kept_epoch <= epoch + LATEST
     if predate and evidence.outcome == "fine":

@@ -7,6 +7,7 @@ from bpnet.doctor.evidence import Evidence
 from bpnet.doctor.finding import Finding
 from bpnet.doctor.history import LATEST
 from bpnet.doctor.prescription import enough_epochs, learning_rate, usual_rate
+from bpnet.messages import counted
 
 LARGE_STEP = 0.1
 """Norm of a step, as a share of the weights', that rewrites them in ten steps.
@@ -47,7 +48,7 @@ def rate_too_low(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         "learning rate too low",
         f"it is {rate:g}, where {usual:g} is usual for {training.optimizer.kind}, and "
-        f"{len(evidence.history)} epochs moved no layer's weights by more than "
+        f"{counted(len(evidence.history), 'epoch')} moved no layer's weights by more than "
         f"{evidence.moved:.1g} of their size",
         likelihood,
         [learning_rate(usual), *enough_epochs(evidence)],
@@ -61,8 +62,8 @@ def _slow_descent(evidence: Evidence) -> Iterator[Finding]:
         return
     yield Finding(
         "learning rate too low",
-        f"the loss fell at every epoch, but only to {evidence.reached:.3g}, and no layer's weights "
-        f"moved by more than {evidence.moved:.1g} of their size",
+        f"the loss fell at every epoch, but only to {evidence.loss_text(evidence.reached)}, and no "
+        f"layer's weights moved by more than {evidence.moved:.1g} of their size",
         0.5,
         [learning_rate(10 * rate), *enough_epochs(evidence)],
     )
@@ -104,8 +105,8 @@ def rate_too_high(evidence: Evidence) -> Iterator[Finding]:
 def _signs(evidence: Evidence) -> Iterator[str]:
     """Yield the signs of steps that are too large."""
     if evidence.jump is not None:
-        begin, largest = evidence.jump
-        yield f"the loss rose from {begin:.3g} to {largest:.3g}"
+        begin, largest = map(evidence.loss_text, evidence.jump)
+        yield f"the loss rose from {begin} to {largest}"
     for first, now in evidence.hidden:
         if now.dead == 1 and first.dead is not None and first.dead < 1:
             yield f"it left every unit of layer {now.layer} dead"

@@ -38,9 +38,10 @@ def penalty(evidence: Evidence) -> Iterator[Finding]:
     if heavy or (unstable and training.l2 > 0):
         weights = [name for name in ("l1", "l2") if getattr(training, name)]
         named = " and ".join(f"{name} {getattr(training, name):g}" for name in weights)
+        begun = evidence.loss_text(evidence.start.penalty)
         signs.append(
-            f"with {named} the penalty began at {evidence.start.penalty:.3g}, where the loss of a "
-            f"constant prediction is {evidence.chance:.3g}"
+            f"with {named} the penalty began at {begun}, where the loss of a constant "
+            f"prediction is {evidence.loss_text(evidence.chance)}"
         )
         settings += [f"training.{name}=0" for name in weights]
     if decays or (unstable and decay):

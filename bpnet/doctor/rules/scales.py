@@ -93,8 +93,8 @@ def loss_at_start(evidence: Evidence) -> Iterator[Finding]:
             settings = ["dataset.preprocessing.target=standardize"]
         yield Finding(
             "loss at the start",
-            f"it began at {start.loss:.3g}, {start.loss / chance:.2g} times what chance gives "
-            f"({chance:.3g})",
+            f"it began at {evidence.loss_text(start.loss)}, {start.loss / chance:.2g} times what "
+            f"chance gives ({evidence.loss_text(chance)})",
             0.55,
             settings,
             advice="" if settings else "choose a smaller initializer",
@@ -104,8 +104,9 @@ def loss_at_start(evidence: Evidence) -> Iterator[Finding]:
         rate = min(usual_rate(evidence.setup), evidence.training.learning_rate / 10)
         yield Finding(
             "loss at the start",
-            f"the first epoch's loss is {first:.3g}, {first / chance:.2g} times what chance gives "
-            f"({chance:.3g}), though it began at {start.loss:.3g}",
+            f"the first epoch's loss is {evidence.loss_text(first)}, {first / chance:.2g} times "
+            f"what chance gives ({evidence.loss_text(chance)}), though it began at "
+            f"{evidence.loss_text(start.loss)}",
             0.55,
             [learning_rate(rate)],
             kind=evidence.symptom,

@@ -4,10 +4,12 @@ import math
 import statistics
 from collections.abc import Iterator, Sequence
 
+from bpnet.data.splitting import Part
 from bpnet.doctor.evidence import LEARNED, Evidence
 from bpnet.doctor.finding import Finding
 from bpnet.doctor.history import LATEST, latest
 from bpnet.doctor.prescription import more_epochs
+from bpnet.messages import counted
 
 FEW_STEPS, SOME_STEPS = 120, 400
 """Numbers of steps in which no network learns, and in which only an easy table is learned."""
@@ -40,7 +42,7 @@ def few_epochs(evidence: Evidence) -> Iterator[Finding]:
         likelihood = 0.88
     elif bad and many * history.steps < SOME_STEPS:
         likelihood = max(likelihood, 0.7 if improving else 0.45)
-    signs = [f"{history.steps} steps in {_epochs(len(history))}"]
+    signs = [f"{counted(history.steps, 'step')} in {counted(len(history), 'epoch')}"]
     if improving:
         signs.append("the loss still fell in the last of them")
     settings = [more_epochs(evidence)]
@@ -65,7 +67,8 @@ def stopped_early(evidence: Evidence) -> Iterator[Finding]:
     if history.stop != "early_stopping" or stopping is None or stopping.patience is None:
         return  # a patience_factor waits in proportion to the time of the best epoch
     patience, least = stopping.patience, stopping.minimum_improvement
-    demanding = least > 0.02 * evidence.chance
+    part: Part = "validation" if history.validation_loss else "train"
+    demanding = least > 0.02 * evidence.chance * evidence.sizes.get(part, 1)
     improving = _gain(evidence) > GAIN
     if not bad and not (improving and (patience <= SHORT_PATIENCE or demanding)):
         return
@@ -82,7 +85,7 @@ def stopped_early(evidence: Evidence) -> Iterator[Finding]:
     asked = f" and a minimum improvement of {least:g}" if least else ""
     yield Finding(
         "stopped too soon",
-        f"after {_epochs(len(history))}, by a patience of {patience}{asked}",
+        f"after {counted(len(history), 'epoch')}, by a patience of {patience}{asked}",
         likelihood,
         settings,
     )
@@ -121,7 +124,3 @@ def _slope(losses: Sequence[float]) -> float:
         return 0.0
     earlier = statistics.median(losses[-2 * window : -window])
     return (earlier - statistics.median(losses[-window:])) / window
-
-
-def _epochs(number: int) -> str:
-    return f"{number} epoch" + ("" if number == 1 else "s")

@@ -8,7 +8,7 @@ from typing import Any
 from bpnet.messages import counted, on_one_line
 from bpnet.reports.eval import metric_label
 from bpnet.reports.progress import curve
-from bpnet.reports.tables import LABEL_WIDTH, aligned, fits, shortened, table
+from bpnet.reports.tables import LABEL_WIDTH, shortened, table
 from bpnet.reports.text import interval_text, rounded, score_text
 from bpnet.reports.thresholds import thresholds_text
 from bpnet.runs.config_values import value_text
@@ -25,7 +25,8 @@ _LONGEST_VALUE = 24
 def compare_lines(result: RunsComparison) -> Iterator[str]:
     """Yield the scores, what they tell, the settings that differ, and the curves."""
     names = run_names(result)
-    yield from _score_lines(result, names)
+    lines, positive = _score_lines(result, names)
+    yield from lines
     yield ""
     yield from _verdict(result, names)
     yield from (
@@ -33,6 +34,8 @@ def compare_lines(result: RunsComparison) -> Iterator[str]:
         for name, run in zip(names, result.runs, strict=True)
         if run.reason
     )
+    if result.positive != positive:
+        yield f"note: average precision is that of '{on_one_line(result.positive or '')}'"
     yield from _notes(result, names)
     if result.settings:
         yield "\nSettings that differ\n"
@@ -89,8 +92,11 @@ def _paired_names(result: RunsComparison) -> list[str]:
     return [result.runs[k].name for k in result.paired]
 
 
-def _score_lines(result: RunsComparison, names: Sequence[str]) -> list[str]:
-    """Return the table of scores; of two paired runs with the difference and its interval."""
+def _score_lines(result: RunsComparison, names: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return the table of scores, and the class in it; of two paired runs it has the differences.
+
+    Where it would be wider than 80 columns, it leaves out the class that a metric is about.
+    """
     paired = {metric.name: metric for metric in result.metrics}
     both = len(result.runs) == 2 and len(result.paired) == 2
     names_of_metrics = dict.fromkeys(name for run in result.runs for name in run.metrics)
@@ -104,13 +110,18 @@ def _score_lines(result: RunsComparison, names: Sequence[str]) -> list[str]:
             f"{score_text(value, bounded=bounded)}{mark}" if value is not None else ""
             for value, mark in zip(_values(result.runs, name), marks, strict=True)
         ]
-        rows.append([metric_label(name, result.positive), *_level(cells)])
+        rows.append(["", *_level(cells)])
         if both:
             rows[-1] += _difference_cells(metric, bounded=bounded)
     header = ["", *names, *(["difference", "95 % interval"] if both else [])]
-    if both and not fits(aligned([header, *rows])):  # the interval is around the difference
-        header, *rows = ([*row[:3], row[4]] for row in (header, *rows))
-    return table(header, rows, numbers=True)
+    lines: list[str] = []
+    for positive in dict.fromkeys((result.positive, None)):
+        labels = ["rows", *(metric_label(name, positive) for name in shown)]
+        labeled = [[label, *row[1:]] for label, row in zip(labels, rows, strict=True)]
+        lines = table(header, labeled, numbers=True)
+        if "" not in lines:  # which it has where it is folded
+            break
+    return lines, positive
 
 
 def _any_value(runs: Sequence[ComparedRun], name: str) -> bool:
@@ -256,8 +267,9 @@ def threshold_note(result: RunsComparison, names: Sequence[str]) -> str | None:
     ]
     if not of_runs:
         return None
-    others = len(of_runs) < len(result.runs)
-    return f"{'; '.join(of_runs)}, as its model keeps it{'; the others by 0.5' if others else ''}"
+    count = len(result.runs) - len(of_runs)
+    others = "" if not count else "; the other by 0.5" if count == 1 else "; the others by 0.5"
+    return f"{'; '.join(of_runs)}, as its model keeps it{others}"
 
 
 def _notes(result: RunsComparison, names: Sequence[str]) -> Iterator[str]:

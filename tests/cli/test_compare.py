@@ -74,6 +74,8 @@ def test_a_clear_difference_is_marked(here: Path) -> None:
     assert accuracy.split()[2] == "*"
     parts = ("60 test", "good-001 is clearly better in", "training.epochs", "val_loss")
     assert said.lacks(*parts) == []
+    header = said.out.splitlines()[0].split()
+    assert header == ["good-001", "bad-001", "difference", "95", "%", "interval"]
     assert max(map(len, said.out.partition("\n\n")[0].splitlines())) <= 80
     one = of_metric(compared("bad", "good", cwd=here), "log_loss")
     assert one["best"] == "runs/good-001"
@@ -81,6 +83,19 @@ def test_a_clear_difference_is_marked(here: Path) -> None:
     assert difference["run"] == "runs/bad-001"
     assert difference["clear"]
     assert 0 < difference["low"] < difference["difference"] < difference["high"]
+
+
+def test_the_difference_has_room_before_the_name_of_a_class(here: Path, tmp_path: Path) -> None:
+    shutil.copytree(here, tmp_path / "here")
+    for name in ("good", "bad"):
+        runs = tmp_path / "here" / "runs"
+        (runs / f"{name}-001").rename(runs / f"{name:_<12}")
+    said = bpnet("compare", "runs/good________", "runs/bad_________", cwd=tmp_path / "here")
+    lines = said.out.partition("\n\n")[0].splitlines()
+    assert lines[0].split()[2:] == ["difference", "95", "%", "interval"]
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("average precision  ") for line in lines)
+    assert "note: average precision is that of 'y'" in said.out
 
 
 def test_runs_that_are_alike_have_no_mark(here: Path) -> None:
@@ -291,7 +306,7 @@ def test_a_run_decides_by_its_own_threshold(here: Path, tmp_path: Path) -> None:
     assert accuracy["values"]["runs/also-001"] == pytest.approx(figures["accuracy"])
     assert accuracy["values"] != of_metric(compared("good", "also", cwd=here), "accuracy")["values"]
     said = bpnet("compare", "runs/good-001", "runs/also-001", cwd=tmp_path / "here")
-    note = "also-001 predicts by the threshold 0.9 of 'y', as its model keeps it; the others by 0.5"
+    note = "also-001 predicts by the threshold 0.9 of 'y', as its model keeps it; the other by 0.5"
     assert f"note: {note}" in said.out
     assert "threshold" not in bpnet("compare", "runs/good-001", "runs/bad-001", cwd=here).out
 

@@ -65,4 +65,5 @@ def write_report(runs: list[Path], output: Path | None) -> tuple[Path, list[str]
     with PageMaker() as maker:
         made = make_report(runs)
         write_text(path, maker.html(report_page(made)))
-    return path, report_warnings(made)
+    undrawn = [f"{figure.kind} could not be drawn: {why}" for figure, why in maker.problems]
+    return path, [*report_warnings(made), *undrawn]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bpnet.figures.drawing import missing_package, picture
+from bpnet.figures.drawing import missing_package, pictures
 from bpnet.figures.figure import MOVING, Figure, Frames, Panel
 from bpnet.messages import counted
 
@@ -45,12 +45,18 @@ def gif(figure: Figure) -> bytes:
     except ImportError:
         raise missing_package("pillow") from None
     assert figure.frames is not None
+    frames = [
+        replace(
+            figure,
+            panels=[_with_values(figure.panels[0], values)],
+            notes=[f"{figure.frames.name} {number}"],
+            frames=None,
+        )
+        for number, values in zip(figure.frames.numbers, figure.frames.values, strict=True)
+    ]
     images = []
-    for number, values in zip(figure.frames.numbers, figure.frames.values, strict=True):
-        panel = _with_values(figure.panels[0], values)
-        notes = [f"{figure.frames.name} {number}"]
-        frame = replace(figure, panels=[panel], notes=notes, frames=None)
-        with Image.open(io.BytesIO(picture(frame, ".png", scale=1))) as image:
+    for content in pictures(frames, ".png", scale=1):
+        with Image.open(io.BytesIO(content)) as image:
             images.append(image.convert("RGB").quantize(128))
     written = io.BytesIO()
     durations = [int(1000 * FRAME_SECONDS)] * (len(images) - 1) + [int(1000 * LAST_SECONDS)]

@@ -1,30 +1,36 @@
 """Drawings of figures by Vega-Lite: SVG, PNG and PDF, and what a page needs; nothing is fetched.
 
-The only importer of vl-convert, which is an optional package.
+`vega_process.py` and this module are the only importers of vl-convert, an optional package.
 """
 
+import base64
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
-from bpnet.errors import UsageError
+from bpnet.errors import RunError, UsageError
+from bpnet.figures import vega_process
 from bpnet.figures.figure import Figure, Panel
 from bpnet.figures.vega import CONFIG, SCHEMA, still
 from bpnet.runs.files import json_text
 
-_APART = """
-import json, sys, vl_convert
-library = vl_convert.javascript_bundle() if sys.argv[1:] else ""
-vl_convert.vegalite_to_svg({"mark": "point", "data": {"values": []}})
-svgs = [vl_convert.vegalite_to_svg(spec) for spec in json.load(sys.stdin)]
-json.dump([svgs, library], sys.stdout)
-"""
-"""What the processes of a page's drawing run: the first drawing is a slow one."""
+SUFFIXES = (".svg", ".png", ".pdf")
+_INHERITED = (
+    *("constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString"),
+    *("toString", "valueOf", "__proto__", "__defineGetter__", "__defineSetter__"),
+    *("__lookupGetter__", "__lookupSetter__"),
+)
+"""Names that every object of JavaScript has."""
+_RESERVED = re.compile(rf'"({"|".join((*_INHERITED, "if", "title", "image"))})"(?!\s*:)')
+"""Values that Vega takes for its own: it looks texts up in objects, and shows a field named title
+or image of what the pointer is on as a heading or an image. No key of a specification matches."""
 _UNUSED = re.compile(
     r' (?:(?:class|role|aria-[a-z]+|pointer-events|font-family|version|xmlns[:a-z]*)="[^"]*"'
     r'|(?:opacity|stroke-width)="1"|[xy]2="0"|transform="translate\(0,0\)"|font-weight="normal")'
@@ -56,9 +62,34 @@ def missing_package(package: str) -> UsageError:
     )
 
 
-def picture(figure: Figure, suffix: str, scale: float = SCALE) -> bytes:
-    """Return a figure as .svg, .png or .pdf, on white; a PNG has `scale` pixels for each."""
-    return _PICTURES[suffix](_document(figure), scale)
+@dataclass(frozen=True)
+class PanelDrawing:
+    """A panel of a page as SVG, or why it cannot be drawn."""
+
+    svg: str
+    problem: str = ""
+
+
+def pictures(figures: Sequence[Figure], suffix: str, scale: float = SCALE) -> list[bytes]:
+    """Return figures as .svg, .png or .pdf, on white; a PNG has `scale` pixels for each.
+
+    Raises RunError if one cannot be drawn.
+    """
+    vl_convert()
+    with _process() as process:
+        drawn, _ = _answer(process, [_document(figure) for figure in figures], suffix, scale)
+    for figure, (_, problem) in zip(figures, drawn, strict=True):
+        if problem:
+            raise undrawn(figure, problem)
+    return [content for content, _ in drawn]
+
+
+def undrawn(figure: Figure, problem: str) -> RunError:
+    """Return the error for a figure that the library cannot draw."""
+    return RunError(
+        f"the figure '{figure.kind}' cannot be drawn: Vega-Lite says '{problem}'; "
+        "--json gives its numbers"
+    )
 
 
 class PageDrawing:
@@ -70,15 +101,7 @@ class PageDrawing:
 
     def __enter__(self) -> Self:
         vl_convert()
-        self._processes = [
-            subprocess.Popen(  # noqa: S603 (it runs the text below)
-                [sys.executable, "-c", _APART, *words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            for words in (["library"], [])
-        ]
+        self._processes = [_start("library"), _start()]
         return self
 
     def __exit__(
@@ -88,10 +111,9 @@ class PageDrawing:
         trace: TracebackType | None,
     ) -> None:
         for process in self._processes:
-            process.kill()
-            process.communicate()
+            _end(process)
 
-    def finish(self, panels: Sequence[Panel]) -> tuple[list[str], str]:
+    def finish(self, panels: Sequence[Panel]) -> tuple[list[PanelDrawing], str]:
         """Return the panels as SVG in the colors of the page around them, and the library."""
         specs = [_text({**still(panel), "width": WIDTH}, CONFIG) for panel in panels]
         half = len(specs) // 2
@@ -99,8 +121,35 @@ class PageDrawing:
             (first, library), (others, _) = threads.map(
                 _answer, self._processes, (specs[:half], specs[half:])
             )
-        svgs = [_short(_own_ids(svg, k)) for k, svg in enumerate(first + others)]
-        return svgs, library or _library().javascript_bundle()
+        drawn = [
+            PanelDrawing(_short(_own_ids(svg.decode(), k)), problem)
+            for k, (svg, problem) in enumerate(first + others)
+        ]
+        return drawn, library or vl_convert().javascript_bundle()
+
+
+def _start(*words: str) -> "subprocess.Popen[bytes]":
+    # -P: the folder of the file is no place for imports
+    return subprocess.Popen(  # noqa: S603 (it runs a file of bpnet)
+        [sys.executable, "-P", vega_process.__file__, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.communicate()
+
+
+@contextmanager
+def _process() -> "Iterator[subprocess.Popen[bytes]]":
+    process = _start()
+    try:
+        yield process
+    finally:
+        _end(process)
 
 
 def _own_ids(svg: str, number: int) -> str:
@@ -121,13 +170,18 @@ def _short(svg: str) -> str:
     return re.sub(r"<[^>]*>", shorter, _INVISIBLE.sub("", svg))
 
 
-def _answer(process: "subprocess.Popen[bytes]", specs: Sequence[str]) -> tuple[list[str], str]:
-    """Return the SVG of specifications that a process has drawn, and its library if it made it."""
-    output, _ = process.communicate(json.dumps(specs).encode())
-    if process.returncode:  # it was killed, say
-        return [_library().vegalite_to_svg(spec) for spec in specs], ""
-    svgs, library = json.loads(output)
-    return svgs, library
+def _answer(
+    process: "subprocess.Popen[bytes]", specs: Sequence[str], suffix: str = ".svg", scale: float = 1
+) -> tuple[list[vega_process.Drawn], str]:
+    """Return what a process has drawn of specifications, and its library if it made it."""
+    order = {"specs": specs, "suffix": suffix, "scale": scale}
+    output, _ = process.communicate(json.dumps(order).encode())
+    if process.returncode < 0:
+        return [(b"", f"its process got signal {-process.returncode}")] * len(specs), ""
+    if process.returncode:  # it could not begin: Python may be a part of another program
+        return vega_process.drawings(specs, suffix, scale), ""
+    drawn, library = json.loads(output)
+    return [(base64.b64decode(content), problem) for content, problem in drawn], library
 
 
 def page_spec(panel: Panel) -> dict[str, Any]:
@@ -137,12 +191,8 @@ def page_spec(panel: Panel) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """Return a value without NaN and infinity, which JSON lacks, as null."""
-    return json.loads(json_text(value))
-
-
-def _library() -> ModuleType:
-    return vl_convert()
+    """Return data for the page's script: NaN and infinity, which JSON lacks, as null."""
+    return json.loads(_json(value))
 
 
 def _document(figure: Figure) -> str:
@@ -152,12 +202,12 @@ def _document(figure: Figure) -> str:
 
 
 def _text(spec: Mapping[str, Any], config: Mapping[str, Any]) -> str:
-    return json_text({"$schema": SCHEMA, **spec, "config": config})
+    return _json({"$schema": SCHEMA, **spec, "config": config})
 
 
-_PICTURES: Mapping[str, Callable[[str, float], bytes]] = {
-    ".svg": lambda spec, _: _library().vegalite_to_svg(spec).encode(),
-    ".png": lambda spec, scale: _library().vegalite_to_png(spec, scale=scale),
-    ".pdf": lambda spec, _: _library().vegalite_to_pdf(spec),
-}
-SUFFIXES: Sequence[str] = tuple(_PICTURES)
+def _json(value: Any) -> str:
+    """Return JSON in which no text of a table is a name of Vega's own.
+
+    A space after it makes it another one, and is not drawn.
+    """
+    return _RESERVED.sub(r'"\1 "', json_text(value))

@@ -6,7 +6,7 @@ from typing import Any
 
 from bpnet.errors import UsageError
 from bpnet.figures.animation import gif
-from bpnet.figures.drawing import SUFFIXES, picture
+from bpnet.figures.drawing import SUFFIXES, pictures, undrawn
 from bpnet.figures.figure import Figure
 
 HTML, GIF = ".html", ".gif"
@@ -29,11 +29,14 @@ def plot_content(figure: Figure, path: Path, run: str) -> bytes:
     if path.suffix.lower() == GIF:
         return gif(figure)
     if path.suffix.lower() != HTML:
-        return picture(figure, path.suffix.lower())
+        return pictures([figure], path.suffix.lower())[0]
     from bpnet.reports.page.page import PageMaker, figure_page  # deferred: only for a page
 
     with PageMaker() as maker:
-        return maker.html(figure_page(figure, run)).encode()
+        page = maker.html(figure_page(figure, run)).encode()
+    for problem in maker.problems:
+        raise undrawn(*problem)
+    return page
 
 
 def plot_lines(figure: Figure, path: Path) -> Iterator[str]:

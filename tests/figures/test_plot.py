@@ -12,7 +12,19 @@ import pytest
 from command_line import ROOT, bpnet
 from figured_runs import HOSTILE, hostile_table, train
 
-from bpnet.figures.vega import COLORS, short_names, thinned
+from bpnet.figures import drawing
+from bpnet.figures.drawing import pictures
+from bpnet.figures.figure import Figure
+from bpnet.figures.vega import (
+    COLORS,
+    category,
+    lines,
+    number,
+    records,
+    short_names,
+    thinned,
+    tooltip,
+)
 from bpnet.workflows.figure_kinds import KINDS, fitting
 from bpnet.workflows.figured_run import FiguredRun
 
@@ -189,9 +201,62 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
         assert said.code == 0, said.err
         root = ET.parse(path).getroot()
         assert [element.tag for element in root.iter() if element.tag.endswith("script")] == []
+        assert "Error" not in "".join(root.itertext())
+        if kind in ("scores", "confusion", "roc", "decision", "dependence"):
+            shown = {text.strip() for text in root.itertext()}
+            assert any(text.startswith("constructor") for text in shown)
+            assert any(text.startswith("__proto__") for text in shown)
     words = {row[0] for row in json.loads(bpnet("plot", run, "scores", "--json").out)["rows"]}
     assert words <= set(HOSTILE)
-    assert len(words) == 3
+    assert len(words) == 4
+
+
+JAVASCRIPT = (
+    *("constructor", "toString", "valueOf", "hasOwnProperty", "__proto__", "isPrototypeOf"),
+    *("propertyIsEnumerable", "toLocaleString", "__defineGetter__", "__defineSetter__"),
+    *("__lookupGetter__", "__lookupSetter__", "prototype", "length", "if", "for", "null", "NaN"),
+    *("undefined", "datum", "item", "event", "width", "title", "image", "a.b", "a[0]", "it's"),
+    *('"', "back\\slash", "'' + 1", "zoom", "hover"),
+)
+
+
+def named_figure(name: str) -> Figure:
+    """Return a figure with the name wherever a figure has names of the table."""
+    data = records(x=[1, 2, 3], y=[2, 1, 3], name=[name, "other", name])
+    series = category("name", name, scale={"domain": [name, "other"]}, legend={"values": [name]})
+    x, y = number("x", name), category("name", name)
+    shown = tooltip(("name", name), ("x", "x"))
+    line = lines(data, x, number("y", name), series=series, dash=series, shown=shown)
+    points = {"data": data, "mark": "point", "encoding": {"x": x, "y": y, "tooltip": shown}}
+    return Figure("named", name, "", (), (), [line, points], [name])
+
+
+def test_names_of_javascript_are_drawn() -> None:
+    figures = [named_figure(name) for name in JAVASCRIPT]
+    for name, svg in zip(JAVASCRIPT, pictures(figures, ".svg"), strict=True):
+        texts = [text for text in ET.fromstring(svg.decode()).itertext() if text.strip()]
+        # title, note, 4 axes, a category, a legend with its title
+        assert texts.count(name) == 9, (name, texts)
+
+
+@pytest.mark.parametrize("suffix", SIGNATURES)
+def test_what_cannot_be_drawn_is_one_message(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(drawing, "_RESERVED", re.compile("(?!)(.)"))
+    monkeypatch.setattr("bpnet.workflows.figure_kinds.curves_figure", undrawable)
+    path = tmp_path / f"figure{suffix}"
+    said = bpnet("plot", runs["no_rows"], "curves", "-o", path)
+    assert said.code == 5
+    assert said.err.startswith(
+        "error: the figure 'named' cannot be drawn: Vega-Lite says 'Operator"
+    )
+    assert said.err.count("\n") <= 2
+    assert not path.exists()
+
+
+def undrawable(*_: Any, **options: Any) -> Figure:
+    return named_figure("constructor")
 
 
 def test_every_kind_is_in_the_guide() -> None:

@@ -13,7 +13,9 @@ import pytest
 from command_line import ROOT, bpnet
 from figured_runs import HOSTILE, hostile_table, train
 
-from bpnet.figures.drawing import PageDrawing
+from bpnet.figures import drawing
+from bpnet.figures.drawing import PageDrawing, PanelDrawing
+from bpnet.figures.figure import Figure
 
 MOST_BYTES, MOST_BYTES_OF_ONE = 3_000_000, 1_500_000
 
@@ -75,7 +77,9 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PageDrawing, "__enter__", lambda self: self)
     monkeypatch.setattr(PageDrawing, "__exit__", lambda self, *error: None)
     monkeypatch.setattr(
-        PageDrawing, "finish", lambda self, panels: (["<svg></svg>"] * len(panels), "")
+        PageDrawing,
+        "finish",
+        lambda self, panels: ([PanelDrawing("<svg></svg>")] * len(panels), ""),
     )
 
 
@@ -251,6 +255,22 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert "\u202e" not in " ".join(content.texts)
     assert "\\u202eevil" in content.text
     assert "49" not in re.findall(r"\w+", content.text.partition("The config")[0][:2000])
+
+
+def test_a_figure_that_cannot_be_drawn_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train("no_rows", tmp_path)
+    broken = Figure(
+        "curves", "constructor", "Words " * 9, ("a",), [(1,)], [{"title": "constructor"}]
+    )
+    monkeypatch.setattr(drawing, "_RESERVED", re.compile("(?!)(.)"))
+    monkeypatch.setattr("bpnet.workflows.figure_kinds.curves_figure", lambda *_, **options: broken)
+    content, warnings = page_of(run)
+    assert "curves could not be drawn: " in warnings
+    assert "could not be drawn: Vega-Lite says '" in content.text
+    assert "The numbers of this figure: constructor" in content.text
+    assert len(content.images) == content.text.count("The numbers of this figure") - 1
 
 
 @pytest.mark.usefixtures("undrawn")

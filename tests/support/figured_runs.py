@@ -26,6 +26,9 @@ HOSTILE = (
     "\u0645\u0631\u062d\u0628\u0627",
     "🐧 \u202eevil",
     "{{ 7 * 7 }}",
+    "constructor",
+    "__proto__",
+    "if",
 )
 """Names of columns and classes that a page must show as text."""
 
@@ -43,7 +46,8 @@ def hostile_table(folder: Path, rows: int = 60) -> Path:
     """Write a table and a config whose columns and classes have hostile names."""
     generator = np.random.default_rng(0)
     x = generator.normal(size=(rows, len(HOSTILE)))
-    classes = [HOSTILE[k] for k in (x[:, 0] > 0).astype(int) + (x[:, 1] > 0.5)]
+    names = (*HOSTILE[:2], "constructor", "__proto__")
+    classes = [names[k] for k in (x[:, 0] > 0).astype(int) + 2 * (x[:, 1] > 0)]
     with open(folder / "hostile.csv", "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*HOSTILE, "</style><b>target"])

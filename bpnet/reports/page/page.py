@@ -4,7 +4,7 @@ Whatever its template shows is escaped.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
@@ -61,7 +61,8 @@ class Page:
 class PageMaker:
     """Makes a page; enter it before what the page shows is computed, so that it gets ready.
 
-    Raises UsageError if the packages that it needs are not installed.
+    `problems` says which figures of the page could not be drawn, and why. Raises UsageError if the
+    packages that it needs are not installed.
     """
 
     @staticmethod
@@ -73,6 +74,7 @@ class PageMaker:
     def __enter__(self) -> Self:
         self.check()
         self._environment = environment()
+        self.problems: list[tuple[Figure, str]] = []
         self._environment.globals |= {"cell": _cell, "score": _score}
         self._environment.tests["number"] = _is_number
         self._drawing = PageDrawing().__enter__()
@@ -87,17 +89,25 @@ class PageMaker:
         self._drawing.__exit__(kind, error, trace)
 
     def html(self, page: Page) -> str:
-        """Return the page as HTML."""
+        """Return the page as HTML; a figure that cannot be drawn has its numbers only."""
         every = [*page.figures, *(one for section in page.sections for one in section.figures)]
         panels = [panel for figure in every for panel in figure.panels]
-        svgs, library = self._drawing.finish(panels)
-        # text in an SVG is escaped by the library that draws it
-        numbered = enumerate(map(markup, svgs))
+        drawings, library = self._drawing.finish(panels)
+        numbered = enumerate(drawings)
         frames: list[dict[str, Any]] = []
 
         def drawn(figure: Figure, place: str) -> dict[str, Any]:
             own = []
-            for k, svg in islice(numbered, len(figure.panels)):
+            every = list(islice(numbered, len(figure.panels)))
+            problems = [drawing.problem for _, drawing in every if drawing.problem]
+            if problems:
+                self.problems.append((figure, problems[0]))
+                note = f"could not be drawn: Vega-Lite says '{problems[0]}'"
+                figure = replace(figure, notes=[note, *figure.notes])
+                every = []
+            for k, drawing in every:
+                # text in an SVG is escaped by the library that draws it
+                svg = markup(drawing.svg)
                 own.append({"number": k, "svg": svg, "frames": figure.frames})
                 if figure.frames is not None:
                     values = [list(each) for each in figure.frames.values]

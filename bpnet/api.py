@@ -17,6 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bpnet.cli.options import runs_folder
 from bpnet.cli.training_view import TrainingView
 from bpnet.config.from_python import assignments, load_python_config
 from bpnet.config.inheritance import read_source
@@ -58,7 +59,7 @@ def train(
     table: Any = None,
     *,
     settings: Mapping[str, Any] | None = None,
-    runs: str | Path = "runs",
+    runs: str | Path | None = None,
     name: str | None = None,
     start_from: "str | Path | Run | None" = None,
     quiet: bool = False,
@@ -75,8 +76,9 @@ def train(
         config's `dataset.path`. The run does not keep it.
     settings : mapping, optional
         Values by dotted key in place of the config's, such as ``{"training.epochs": 50}``.
-    runs : str or Path
-        The folder in which the run directory is made.
+    runs : str or Path, optional
+        The folder in which the run directory is made, by default the one that the environment
+        variable BPNET_RUNS names, or else `runs`.
     name : str, optional
         The run's name, by default the config's.
     start_from : str, Path or Run, optional
@@ -110,7 +112,7 @@ def train_watched(
     table: Any,
     watcher: TrainWatcher,
     settings: Mapping[str, Any] | None = None,
-    runs: str | Path = "runs",
+    runs: str | Path | None = None,
     name: str | None = None,
     start_from: "str | Path | Run | None" = None,
 ) -> "Run":
@@ -118,7 +120,7 @@ def train_watched(
     with _given(table) as path:
         result = train_run(
             load_python_config(config, settings, table=path),
-            runs=Path(runs),
+            runs=runs_folder() if runs is None else Path(runs),
             name=name,
             command=["bpnet.train"],
             watcher=watcher,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bpnet.cli.options import RUNS_FOLDER, RUNS_VARIABLE
+from bpnet.cli.options import runs_folder
 from bpnet.paths import is_dir, is_file
 
 Candidate = tuple[str, str]
@@ -161,7 +161,7 @@ def _configs(incomplete: str) -> Iterator[Candidate]:
 def _runs(incomplete: str) -> Iterator[Candidate]:
     """Yield run directories, those of the folder of runs first, and folders that may hold some."""
     if "/" not in incomplete:
-        yield from _runs(f"{os.environ.get(RUNS_VARIABLE) or RUNS_FOLDER}/")
+        yield from _runs(f"{runs_folder()}/")
     for path, _ in _entries(incomplete):
         if is_file(f"{path}/run.json"):
             yield path, ""

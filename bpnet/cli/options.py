@@ -1,5 +1,6 @@
 """The arguments and options that several verbs share."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,13 @@ ReadingOverrides = Annotated[
 RUNS_FOLDER = Path("runs")
 """The folder of runs where neither an option nor BPNET_RUNS names one."""
 RUNS_VARIABLE = "BPNET_RUNS"
+
+
+def runs_folder() -> Path:
+    """Return the folder of runs that the environment names, or the usual one."""
+    return Path(os.environ.get(RUNS_VARIABLE) or RUNS_FOLDER)
+
+
 Runs = Annotated[
     Path,
     typer.Option(metavar="DIR", envvar=RUNS_VARIABLE, help="Make the run directory in DIR."),

@@ -78,7 +78,7 @@ class _Reader:
                 f"{place}: extends in a circle: {circle}; remove one of these `extends`"
             )
         try:
-            return self.completed(read_file(path), (*chain, path))
+            return self.completed(read_file(path, chain[-1] if chain else None), (*chain, path))
         except ConfigError as error:
             # that the file cannot be read says nothing of who needs it; a line in it does
             raise ConfigError(

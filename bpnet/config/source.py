@@ -43,9 +43,10 @@ class Source:
         return place if isinstance(place, str) else f"{self.name}, line {place}"
 
 
-def read_file(path: Path) -> Source:
+def read_file(path: Path, reader: Path | None = None) -> Source:
     """Read one config file, without those that it extends: see `inheritance.read_source`.
 
+    `reader` is the config that extends it, which a message does not advise to read in its place.
     Raises ConfigError if it cannot be read or is not YAML.
     """
     if _is_table(path):
@@ -54,7 +55,7 @@ def read_file(path: Path) -> Source:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)  # a device may have no end
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such config file; {_hint(path)}") from None
+        raise ConfigError(f"{path}: no such config file; {_hint(path, reader)}") from None
     except IsADirectoryError:
         inside = ", ".join(f"'{file}'" for file in _configs(path)[:3])
         raise ConfigError(
@@ -134,12 +135,13 @@ def _is_table(path: Path) -> bool:
     return name.endswith(tuple(endings)) and is_file(path)
 
 
-def _hint(path: Path) -> str:
+def _hint(path: Path, reader: Path | None) -> str:
     """Return what to do about a config that does not exist."""
     beside = (file for file in files_in(path.parent) if file.name.startswith(f"{path.stem}."))
     table = next((file for file in sorted(beside) if _is_table(file)), None)
     if table is None:
-        near = closest_match(path.name, (file.name for file in _configs(path.parent)))
+        others = [file for file in _configs(path.parent) if file != reader]
+        near = closest_match(path.name, (file.name for file in others))
         return f"did you mean '{path.with_name(near)}'?" if near else _examples()
     output = [] if path == Path(f"{path.stem}.yaml") else [f"-o {shell_path(path)}"]
     return f"write one for {table} with: {_init(table, *output)}"

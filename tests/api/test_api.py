@@ -272,3 +272,13 @@ def test_settings_take_the_values_of_python(here):
     assert run.config["training"]["optimizer"]["kind"] == "momentum"
     with pytest.raises(ConfigError, match=r"settings: training\.epoch=3"):
         bpnet.train(CONFIG, flowers(), settings={"training.epoch": 3}, quiet=True)
+
+
+def test_the_environment_names_the_folder_of_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("BPNET_RUNS", str(tmp_path / "mine"))
+    config = ROOT / "configs" / "xor.yaml"
+    settings = {"training.epochs": 1}
+    run = bpnet.train(config, settings=settings, quiet=True)
+    assert run.path == tmp_path / "mine" / "xor-001"
+    run = bpnet.train(config, settings=settings, quiet=True, runs=tmp_path / "other")
+    assert run.path == tmp_path / "other" / "xor-001"

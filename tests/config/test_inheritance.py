@@ -205,6 +205,10 @@ BAD = {
         "b.yaml, line 2: extends in a circle: ",
     ),
     "nothing there": ({"own": "extends: bas.yaml", "base": "seed: 1"}, "no such config file; did "),
+    "no hint at itself": (
+        {"own": "extends: owl.yaml"},
+        "owl.yaml: no such config file; see configs/ for examples",
+    ),
     "a folder": ({"own": "extends: ."}, "line 1: extends "),
     "a table": ({"own": "extends: t.csv"}, "t.csv: is a table, not a config; "),
     "empty": ({"own": "extends:"}, "own.yaml, line 1: extends is empty; it must be a config file"),

@@ -144,7 +144,8 @@ def _fit_and_score(
             judged_by(
                 classes=weights_differ(description.class_weight),
                 rows=rows.sample_weights is not None,
-            ),
+            )
+            + ("; in cost per row they count alike" if cost is not None else ""),
         )
     return Compared(scores, comparisons, sentences)
 

@@ -8,6 +8,7 @@ from sklearn import metrics
 
 from bpnet.scoring.baselines import Baseline
 from bpnet.scoring.comparison import Comparison, Truth, compare, verdict
+from bpnet.scoring.thresholds import Cost
 
 
 @pytest.fixture
@@ -199,3 +200,38 @@ def test_the_mean_gain_is_the_difference_of_the_metrics(seed, weighted, ties):
         difference = sign * (each.network_value - each.baseline_value)
         if abs(difference) > 1e-12:
             assert (difference > 0) == each.outcome.startswith("better")
+
+
+@pytest.mark.parametrize("labels", [1, 2])
+def test_wrong_decisions_are_compared_by_their_cost(labels, rng):
+    """In place of accuracy; rows count alike, whatever their weights, and labels of a row add."""
+    true = rng.integers(2, size=(60, labels))
+    p, q = rng.uniform(size=(2, 60, labels))
+    thresholds, weights = [0.3, 0.6][:labels], rng.uniform(0.2, 2, 60)
+    expected = []
+    for share in (p, q):
+        costs = np.zeros(60)
+        for k in range(labels):
+            costs += np.where(true[:, k], 5.0 * (share[:, k] <= thresholds[k]), 0.0)
+            costs += np.where(true[:, k], 0.0, 2.0 * (share[:, k] > thresholds[k]))
+        expected.append(costs)
+    truth = Truth("multilabel", true, weights, thresholds=thresholds, cost=Cost(fn=5, fp=2))
+    if labels == 1:
+        p, q = (np.column_stack([1 - share[:, 0], share[:, 0]]) for share in (p, q))
+        truth = truth._replace(
+            task="classification", values=true[:, 0], classes=["no", "yes"], positive=1
+        )
+    found = {one.metric: one for one in compare(truth, p, [Baseline("x", q, None)], rng)}
+    cost = found["cost per row"]
+    assert (cost.network_value, cost.baseline_value) == pytest.approx(
+        tuple(each.mean() for each in expected)
+    )
+    assert not cost.weighted
+    lower = expected[0].mean() < expected[1].mean()
+    assert cost.outcome.startswith("better" if lower else "worse")
+    without = compare(truth._replace(cost=None), p, [Baseline("x", q, None)], rng)
+    assert not {"cost per row", "weighted accuracy", "weighted label accuracy"} & {
+        one.metric for one in without
+    }
+    usual = compare(truth._replace(cost=None, thresholds=None), p, [Baseline("x", q, None)], rng)
+    assert any("accuracy" in one.metric for one in usual)

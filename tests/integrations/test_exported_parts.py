@@ -335,8 +335,8 @@ def test_a_date_has_the_inputs_of_the_encoder(cells: list[str]) -> None:
     np.testing.assert_allclose(given, expected, atol=1e-9)
 
 
-def test_every_day_of_eight_centuries_has_its_share_of_the_year() -> None:
-    days = np.arange(-150_000.0, 150_000.0)
+def test_every_day_of_four_centuries_has_its_share_of_the_year() -> None:
+    days = np.arange(-75_000.0, 75_000.0)
     for part in ("day_of_year", "month", "weekday"):
         given = run({"days": days[:, None]}, lambda t, part=part: share_of_period(t["days"], part))
         np.testing.assert_array_equal(given[:, 0], share_passed(days, part))

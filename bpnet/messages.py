@@ -60,7 +60,7 @@ def plural(noun: str) -> str:
 
 def quoted_list(names: Sequence[str], most: int = 12) -> str:
     """Return the names in quotes: all of them, or the first `most` and the number of others."""
-    shown = ", ".join(f"'{name}'" for name in names[:most])
+    shown = ", ".join(f"'{on_one_line(name)}'" for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 

@@ -21,13 +21,13 @@ bpnet plot runs/iris-001 runs/iris-002 curves -o both.pdf
 
 def plot(
     runs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(metavar="RUN", help="Run directory; of several there are curves."),
-    ],
+    ] = None,
     kind: Annotated[
-        str,
-        typer.Argument(metavar="KIND", help="Figure to draw; a wrong one lists those there are."),
-    ],
+        str | None,
+        typer.Argument(metavar="KIND", help="Figure to draw; without one they are listed."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -70,12 +70,13 @@ def plot(
         from bpnet.figures.drawing import vl_convert
         from bpnet.reports.plot import check_suffix, plot_content, plot_data, plot_lines
         from bpnet.runs.files import write_bytes
+        from bpnet.workflows.plot import named_figure, plots_folder
         from bpnet.workflows.plot import plot as make_figure
-        from bpnet.workflows.plot import plots_folder
 
         if output is not None:
             check_output(str(output), "")
             check_suffix(output, animated=animate)
+        runs, kind = named_figure(runs or [], kind)
         draws = output is not None or not as_json
         if draws:
             vl_convert()  # before the figure is made, which may take a while

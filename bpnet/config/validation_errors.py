@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from bpnet.config.other_names import OTHER_NAMES
+from bpnet.config.other_names import usual_key, usual_kind
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import dataclasses_in, hint_at, hints, kind_of, section_at
 from bpnet.config.source import Source
@@ -154,20 +154,21 @@ def _unknown_key(path: KeyPath, data: Any) -> str:
     section, key = section_at(path[:-1], data, Config), str(path[-1])
     # `kind` first, the others as declared
     keys = sorted(hints(section) if section else [], key=lambda key: key != "kind")
-    suggestion = did_you_mean(key, keys)
+    meant = usual_key(key)
+    suggestion = f"; did you mean '{meant}'?" if meant in keys else did_you_mean(key, keys)
     # at the top, perhaps a key of a section, such as epochs
-    if len(path) == 1:
-        homes = [name for name, hint in hints(Config).items() if key in _keys_in(hint)]
-        suggestion = f"; did you mean '{homes[0]}.{key}'?" if homes else suggestion
+    if len(path) == 1 and meant not in keys:
+        homes = [name for name, hint in hints(Config).items() if meant in _keys_in(hint)]
+        suggestion = f"; did you mean '{homes[0]}.{meant}'?" if homes else suggestion
     return f"unknown key {dotted(path)}; allowed here: {', '.join(keys)}{suggestion}"
 
 
 def _unknown_kind(name: str, kind: str, allowed: list[str]) -> str:
     """Return the message for a component of a kind that is not allowed here."""
-    usual_name = OTHER_NAMES.get(kind.lower().replace("-", "_"), kind)
+    meant = usual_kind(kind)
     suggestion = did_you_mean(kind, allowed)
-    if usual_name in allowed:
-        suggestion = f"; did you mean '{usual_name}'?"
+    if meant in allowed:
+        suggestion = f"; did you mean '{meant}'?"
     return f"{name} is '{kind}'; allowed are {', '.join(allowed)}{suggestion}"
 
 

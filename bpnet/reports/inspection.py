@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bpnet.messages import counted, quoted_list, set_option
+from bpnet.messages import counted, on_one_line, quoted_list, set_option
 from bpnet.reports.tables import shortened, table
 from bpnet.reports.text import interval_text, score_text
 
@@ -209,7 +209,7 @@ def _below_zero(importance: "Importance") -> Iterator[str]:
 def _dependence_lines(dependence: "PartialDependence", *, bounded: bool) -> Iterator[str]:
     """Yield a table of predictions; `bounded` ones are probabilities."""
     several = len(dependence.outputs) > 1
-    yield f"Partial dependence on {shortened([dependence.column], NAME_WIDTH)[0]}"
+    yield f"Partial dependence on {shortened([on_one_line(dependence.column)], NAME_WIDTH)[0]}"
     yield (
         f"the mean prediction of {counted(dependence.rows, 'row')} if all had this value"
         + ("" if several else f", of {shortened(dependence.outputs, NAME_WIDTH)[0]}")

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
+from bpnet.messages import on_one_line
 from bpnet.reports.text import MAX_WIDTH
 
 LABEL_WIDTH = 36
@@ -12,6 +13,7 @@ NAME_WIDTH = 12
 """Columns that the name of a class takes at most within a label."""
 _HEAD_WIDTH, _NARROW_HEAD = 12, 8
 _GAP = "  "
+_WITHOUT_WIDTH = {"Mn", "Me", "Cf"}
 
 
 def table(
@@ -25,8 +27,10 @@ def table(
 
     The header takes several lines where the table would be wider than 80 columns. A table of
     numbers that is still too wide has shortened labels, and is folded: groups of columns follow
-    each other, each after the first `repeated` columns, and blank lines are between them.
+    each other, each after the first `repeated` columns, and blank lines are between them. A cell
+    is one line: line breaks and control characters in it are written as codes.
     """
+    header, rows = _one_line(header), [_one_line(row) for row in rows]
     lines = aligned([header, *rows], numbers=numbers)
     if fits(lines):
         return lines
@@ -70,12 +74,12 @@ def fits(lines: Iterable[str]) -> bool:
 
 
 def display_width(text: str) -> int:
-    """Return the columns that a terminal takes: two for a wide character, 0 for an accent."""
+    """Return the columns that a terminal takes: 2 for a wide character, 0 for an accent."""
     if text.isascii():
         return len(text)
     return sum(
         0
-        if unicodedata.combining(character)
+        if unicodedata.category(character) in _WITHOUT_WIDTH
         else 2
         if unicodedata.east_asian_width(character) in "WF"
         else 1
@@ -154,6 +158,7 @@ def _width(column: Sequence[str]) -> int:
 
 def aligned(rows: Sequence[Sequence[str]], *, numbers: bool = True) -> list[str]:
     """Return lines of aligned columns, however wide; all but the first to the right if numbers."""
+    rows = [_one_line(row) for row in rows]
     widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     return [
         _GAP.join(
@@ -162,6 +167,10 @@ def aligned(rows: Sequence[Sequence[str]], *, numbers: bool = True) -> list[str]
         ).rstrip()
         for row in rows
     ]
+
+
+def _one_line(cells: Sequence[str]) -> list[str]:
+    return [on_one_line(cell) for cell in cells]
 
 
 def _padded(cell: str, width: int, *, right: bool) -> str:

@@ -13,7 +13,7 @@ from bpnet.config.docstrings import class_doc, summary
 from bpnet.config.examples import Example, example_of
 from bpnet.config.key_tree import MEMBER, MEMBERS, ROOT, Place
 from bpnet.config.key_types import bounds_in, family_of, type_words
-from bpnet.config.other_names import OTHER_NAMES
+from bpnet.config.other_names import usual_key, usual_kind
 from bpnet.config.source import yaml_text
 from bpnet.config.yaml_tree import shortened
 from bpnet.errors import UsageError
@@ -277,7 +277,7 @@ def _near(place: Place, rest: Sequence[str]) -> Iterator[Place]:
     """Return places that the rest of a path may mean, the likeliest first."""
     word, *following = rest
     inside = [one.name for one in place.walk()]
-    meant = OTHER_NAMES.get(word.casefold().replace("-", "_"), word)
+    meant = usual_kind(usual_key(word))
     spelled = closest_match(word, [one.name for one in (*place.keys, *place.kinds)])
     anywhere = closest_match(word, inside) or closest_match(word, [one.name for one in ROOT.walk()])
     for name in dict.fromkeys(filter(None, (meant, spelled, anywhere))):

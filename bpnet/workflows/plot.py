@@ -8,6 +8,7 @@ from bpnet.errors import RunError, UsageError
 from bpnet.figures.curves import Curve, curves_figure
 from bpnet.figures.figure import Figure
 from bpnet.messages import did_you_mean, shell_path
+from bpnet.paths import is_dir
 from bpnet.runs.directory import open_run
 from bpnet.runs.entry import BY_HALF
 from bpnet.workflows.figure_kinds import KINDS, fitting
@@ -33,15 +34,10 @@ def plot(
     Raises
     ------
     UsageError
-        There is no such kind, it does not fit the run, or there is no such weight or column.
+        The kind does not fit the run, or there is no such weight or column.
     RunError, DataError
         The run is damaged, or its table is not as it was.
     """
-    if kind not in KINDS:
-        raise UsageError(
-            f"there is no figure '{kind}'; the figures are {', '.join(KINDS)}"
-            f"{did_you_mean(kind, KINDS)}"
-        )
     if weights and kind != "loss-surface":
         raise UsageError(f"--weight is for the figure loss-surface, not for {kind}; leave it out")
     if columns and kind != "decision":
@@ -65,6 +61,34 @@ def plot(
             f"this run has {', '.join(fitting(run))}"
         )
     return noted(run, KINDS[kind].make(run))
+
+
+def named_figure(runs: Sequence[Path], kind: str | None) -> tuple[list[Path], str]:
+    """Return the runs and the kind of figure that words name, of which the last is the kind.
+
+    Raises UsageError if one of them is missing, the order is another, or there is no such kind.
+    """
+    if kind is None or (not runs and kind in KINDS):
+        raise UsageError(
+            f"name a run, and then its figure, such as: bpnet plot runs/iris-001 {kind or 'curves'}"
+        )
+    if kind in KINDS:
+        return list(runs), kind
+    if any(str(run) in KINDS for run in runs):
+        figure = next(str(run) for run in runs if str(run) in KINDS)
+        others = [str(run) for run in runs if str(run) != figure]
+        words = " ".join(map(shell_path, [*others, kind]))
+        raise UsageError(f"the figure comes after the run: bpnet plot {words} {figure}")
+    if is_dir(Path(kind)):
+        words = " ".join(map(shell_path, [*runs, kind]))
+        listed = "curves" if runs else ", ".join(fitting(FiguredRun(Path(kind), "bpnet plot")))
+        raise UsageError(
+            f"name the figure after the run, such as: bpnet plot {words} curves; there are {listed}"
+        )
+    raise UsageError(
+        f"there is no figure '{kind}'; the figures are {', '.join(KINDS)}"
+        f"{did_you_mean(kind, KINDS)}"
+    )
 
 
 def noted(run: FiguredRun, figure: Figure) -> Figure:

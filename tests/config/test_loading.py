@@ -482,6 +482,9 @@ def test_an_unknown_key_of_a_component_is_answered_with_those_it_has(
         ("training", "epoch", "epochs"),
         ("training", "learning-rate", "learning_rate"),
         ("training.early_stopping", "patiance", "patience"),
+        ("training", "lr", "learning_rate"),
+        ("", "max_iter", "training.epochs"),
+        ("", "random_state", "seed"),
         ("training.gradient_clipping", "norms", "norm"),
     ],
 )

@@ -141,6 +141,21 @@ def test_a_missing_package_is_named(
     assert said.lacks("install it with: pip install 'bpnet-cli[plots]'") == []
 
 
+def test_words_in_another_order_are_answered(runs: dict[str, Path]) -> None:
+    run = runs["iris"]
+    for words, parts in (
+        ([run], [f"bpnet plot {run} curves", "there are curves, confusion, scores"]),
+        (["roc", run], [f"the figure comes after the run: bpnet plot {run} roc"]),
+        (["roc"], ["name a run, and then its figure"]),
+        ([], ["name a run, and then its figure"]),
+        ([run, run], ["name the figure after the run", "there are curves"]),
+        ([run / "none"], ["there is no figure", "the figures are curves"]),
+    ):
+        said = bpnet("plot", *words)
+        assert said.code == 2
+        assert said.lacks(*parts) == []
+
+
 def damaged(run: Path, folder: Path) -> Path:
     return Path(shutil.copytree(run, folder / "copy"))
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.messages import counted
+from bpnet.messages import counted, visible
 from bpnet.reports.eval import _confusion_lines, _largest_confusions
 from bpnet.reports.tables import LABEL_WIDTH, display_width, shortened, table
 from bpnet.reports.text import rounded, score_text
@@ -34,6 +34,14 @@ def test_a_table_is_aligned() -> None:
         "two  333",
     ]
     assert table(["a", "b"], [["xyz", "1"]]) == ["a    b", "xyz  1"]
+
+
+@pytest.mark.parametrize("name", ["line\nbreak", "\u202eRTL", "a\tb", "\x1b[2J", "\u200bzero", "é"])
+def test_names_that_turn_break_or_hide_are_aligned(name: str) -> None:
+    first, *others = table(["", "mean"], [[name, "1.5"], ["plain", "22.5"]], numbers=True)
+    assert len(others) == 2
+    assert {display_width(visible(line)) for line in (first, *others)} == {display_width(first)}
+    assert first.isprintable()
 
 
 def test_the_header_of_a_wide_table_takes_several_lines() -> None:

@@ -13,6 +13,7 @@ from bpnet.config.docstrings import summary
 from bpnet.config.key_tree import ROOT, Place
 from bpnet.config.key_types import bounds_words
 from bpnet.config.loading import load_config
+from bpnet.config.other_names import OTHER_KEYS
 from bpnet.config.overrides import apply_overrides
 from bpnet.config.schema import Config
 from bpnet.config.source import Source, parse_source, yaml_text
@@ -238,6 +239,8 @@ def test_what_is_no_key_is_refused(key: str, message: str) -> None:
         ("training.optimizer.adam.beta1", "training.optimizer.adam.beta_1"),
         ("training.optimiser.adm", "training.optimizer.adam"),
         ("optimiser", "training.optimizer"),
+        ("training.lr", "training.learning_rate"),
+        ("Random-State", "seed"),
         ("sgd", "training.optimizer.gradient_descent"),
         ("architecture.layers.batchnorm", "architecture.layers.batch_normalization"),
         ("architecture.layers.dense.units.7", "architecture.layers.dense.units"),
@@ -250,6 +253,12 @@ def test_a_near_miss_suggests(key: str, meant: str) -> None:
     else:
         assert refused(key) == f"'{key}' is not a key of a config; did you mean '{meant}'?"
         assert explained(meant).key == meant
+
+
+def test_other_names_of_keys_mean_keys() -> None:
+    names = {place.name for place in ROOT.walk()}
+    assert set(OTHER_KEYS.values()) <= names
+    assert names.isdisjoint(OTHER_KEYS)
 
 
 def test_the_overview_has_every_section() -> None:

@@ -12,7 +12,6 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,12 @@ from bpnet.config.from_python import assignments, load_python_config
 from bpnet.config.inheritance import read_source
 from bpnet.config.schema import Config
 from bpnet.data.encoding.row_flags import FlagSummary
-from bpnet.data.reading.data_frame import row_index, table_in_memory
+from bpnet.data.reading.data_frame import (
+    IN_MEMORY,
+    numbered_categories,
+    row_index,
+    table_in_memory,
+)
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
 from bpnet.data.writing.data_frame import data_frame, joined
 from bpnet.data.writing.labels import label_values
@@ -119,7 +123,12 @@ def train_watched(
     """Train as `train` does, under the eyes of a watcher."""
     with _given(table) as path:
         result = train_run(
-            load_python_config(config, settings, table=path),
+            load_python_config(
+                config,
+                settings,
+                table=path,
+                categories=[] if path != IN_MEMORY else numbered_categories(table),
+            ),
             runs=runs_folder() if runs is None else Path(runs),
             name=name,
             command=["bpnet.train"],
@@ -196,6 +205,7 @@ class Run:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         directory.run_or_model(self.path)
+        self._read: tuple[Any, RunModel] | None = None
 
     def __repr__(self) -> str:
         return f"bpnet.load({str(self.path)!r})"
@@ -221,19 +231,22 @@ class Run:
         metrics: dict[str, Any] = files.read_json(paths.metrics_json)
         return metrics
 
-    @cached_property
+    @property
     def _opened(self) -> RunModel:
-        opened = open_run_model(self.path)
-        for note in opened.notes:
-            _warn(note)
-        return opened
+        """The model, read again when its files have changed."""
+        state = _state(self.path)
+        if self._read is None or self._read[0] != state:
+            self._read = state, open_run_model(self.path)
+            for note in self._read[1].notes:
+                _warn(note)
+        return self._read[1]
 
     def predictions(
         self,
         table: Any,
         *,
         threshold: float | None = None,
-        intervals: Sequence[float] = (),
+        intervals: float | Sequence[float] = (),
         replica: int | str = "all",
         raw: bool = False,
         strict: bool = False,
@@ -246,7 +259,7 @@ class Run:
             The rows (N) to predict; the target is not needed.
         threshold : float, optional
             The probability from which the positive class, or a label, is predicted.
-        intervals : sequence of float
+        intervals : float or sequence of float
             The levels of prediction intervals, such as ``[0.9]``, for quantities.
         replica : int or str
             The network that predicts: its number from 1, ``"best"`` or ``"all"``.
@@ -268,9 +281,10 @@ class Run:
         UsageError
             An option does not suit the model.
         """
+        levels = [intervals] if isinstance(intervals, float | int) else intervals
         options = PredictOptions(
             keep=(),
-            levels=intervals,
+            levels=levels,
             strict=strict,
             replica=str(replica),
             threshold=threshold,
@@ -304,13 +318,16 @@ class Run:
         added = self.predictions(table).iloc[:, skipped : skipped + len(labels)]
         return added.set_axis(label_values(labels), axis=1)
 
-    def evaluate(self, table: Any = None, *, baselines: bool = True) -> dict[str, Any]:
+    def evaluate(
+        self, table: Any = None, *, baselines: bool = True, all_rows: bool = False
+    ) -> dict[str, Any]:
         """Return the scores, with intervals and beside simple models, as `bpnet eval --json` does.
 
-        Without a table they are those of the run's test rows. Raises DataError or RunError.
+        Without a table they are those of the run's test rows; of its own table all rows are scored
+        only if `all_rows` are asked for. Raises DataError or RunError.
         """
         with _given(table) as path:
-            evaluation = evaluate(self.path, path, baselines=baselines)
+            evaluation = evaluate(self.path, path, baselines=baselines, all_rows=all_rows)
         for warning in eval_warnings(evaluation):
             _warn(warning)
         return eval_data(self.path, evaluation)
@@ -355,6 +372,8 @@ class Run:
 
         The index has the values. See `explain` for the rows and errors.
         """
+        if not isinstance(column, str):
+            raise UsageError(f"column: is of the type {type(column).__name__}; give its name")
         with _given(table) as path:
             found = inspect_run(self.path, path, importance=False, dependence_on=[column])
         for warning in found.warnings:
@@ -437,6 +456,12 @@ def _given(table: Any) -> Iterator[str | None]:
         return
     with table_in_memory(table) as path:
         yield path
+
+
+def _state(path: Path) -> list[tuple[int, int]]:
+    """Return what tells whether the model of a run has changed since."""
+    files = (path / "model.json", path / "model" / "model.json", path / "checkpoints")
+    return [(at.st_mtime_ns, at.st_ino) for at in (file.stat() for file in files if file.exists())]
 
 
 def _path(run: str | Path | Run) -> Path:

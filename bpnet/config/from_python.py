@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,26 @@ def load_python_config(
     settings: Mapping[str, Any] | None = None,
     *,
     table: str | None = None,
+    categories: Sequence[str] = (),
 ) -> LoadedConfig:
     """Return a config with each of the settings, by dotted key, in place of its own.
 
-    `table` is the path of a table in memory, which takes the place of the config's. Raises
-    ConfigError.
+    `table` is the path of a table in memory, which takes the place of the config's; `categories`
+    are columns of it that hold categories, though they look like numbers. Raises ConfigError.
     """
     source = _source(config)
     if table is not None:
-        source = _with_table(source, table)
+        source = _with_categories(_with_table(source, table), categories)
     return load_config(apply_overrides(source, assignments(settings or {}), "settings:"))
 
 
 def assignments(settings: Mapping[str, Any]) -> list[str]:
     """Return settings by dotted key as `--set` takes them; raises ConfigError."""
+    if not isinstance(settings, Mapping):
+        raise ConfigError(
+            f"settings: is of the type {type(settings).__name__}; give a dict such as "
+            '{"training.epochs": 50}'
+        )
     return [f"{key}={json.dumps(_plain(value, (str(key),)))}" for key, value in settings.items()]
 
 
@@ -52,7 +58,8 @@ def _source(config: str | Path | Mapping[str, Any] | Config) -> Source:
     if isinstance(config, Config):
         return Source(_NAME, as_data(config), {})
     if isinstance(config, Mapping):
-        return completed_source(Source(_NAME, _plain(config, ()), {}))
+        data = _plain(config, ())
+        return completed_source(Source(_NAME, data, {}, texts=dict(_texts(data))))
     raise ConfigError(
         f"{_NAME}: is of the type {type(config).__name__}; give the path of a YAML file, or a "
         'dict such as {"dataset": {"path": "flowers.csv", "target": "species"}}'
@@ -74,11 +81,49 @@ def _with_table(source: Source, path: str) -> Source:
     return dataclasses.replace(source, data=data)
 
 
+def _with_categories(source: Source, categories: Sequence[str]) -> Source:
+    """Return a source that says of features, or of the only target, that they are categories."""
+    dataset = source.data.get("dataset")
+    if not isinstance(dataset, dict) or not categories:
+        return source
+    split, roles = dataset.get("split") or {}, dataset.get("roles") or {}
+    target, features = dataset.get("target"), dataset.get("features")
+    targets = [target] if isinstance(target, str) else target
+    if not all(
+        [isinstance(targets, list), isinstance(split, dict), isinstance(roles, dict)]
+    ):  # not valid, as their own messages say
+        return source
+    assert targets is not None
+    others = [*targets, dataset.get("sample_weight"), *split.values(), *roles]
+    known = {
+        name: "categorical"
+        for name in categories
+        if name not in others and (features is None or name in features)
+    }
+    data = {**source.data, "dataset": {**dataset, "roles": {**known, **roles}}}
+    if len(targets) == 1 and targets[0] in categories and data.get("task") is None:
+        data["task"] = "classification"
+    return dataclasses.replace(source, data=data)
+
+
+def _texts(data: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the text of each number and truth value, which may name a column or a class."""
+    if isinstance(data, dict):
+        for key, item in data.items():
+            yield from _texts(item, (*path, key))
+    elif isinstance(data, list):
+        for k, item in enumerate(data):
+            yield from _texts(item, (*path, k))
+    elif isinstance(data, bool | int | float):
+        yield path, json.dumps(data)
+
+
 def _plain(value: Any, path: KeyPath) -> Any:
     """Return a value as the plain data that YAML has; raise ConfigError if it is none."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
     if isinstance(value, Mapping):
+        value = {str(key) if type(key) is int else key: item for key, item in value.items()}
         for key in value:
             if not isinstance(key, str):
                 raise ConfigError(

@@ -110,9 +110,15 @@ class BPNetEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             runs = Path(scratch) / "runs" if self.runs is None else self.runs
             with shown_training(quiet=not self.verbose) as shown:
                 watcher = CallbackWatcher(shown, self)
-                run = train_watched(
-                    self._config(dataset), table, watcher, settings, runs, start_from=first
-                )
+                try:
+                    run = train_watched(
+                        self._config(dataset), table, watcher, settings, runs, start_from=first
+                    )
+                except BpnetError as error:
+                    if first is None or str(first) not in str(error):
+                        raise
+                    reason = str(error).removeprefix(f"{first}: ")
+                    raise ValueError(f"warm_start: {reason}; or set warm_start=False") from error
             self._keep(run)
             watcher.end()
 
@@ -148,7 +154,8 @@ class BPNetEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         """Return features as a data frame or an array (N, F), checked as scikit-learn asks."""
         if is_data_frame(X):
             # by the names alone, which not every release finds in each library's data frames
-            names = data_frame(dict.fromkeys(columns_of(X), ()))
+            with as_scikit_learn_errors():
+                names = data_frame(dict.fromkeys(columns_of(X), ()))
             validate_data(self, names, reset=reset, skip_check_array=True)
             return X
         options: dict[str, Any] = {"ensure_min_samples": 2} if reset else {}

@@ -12,9 +12,12 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from bpnet.api import Run
 from bpnet.config.schema import Config
-from bpnet.data.missing_words import GAPS, MISSING_WORDS
+from bpnet.data.reading.column import column_from_texts
+from bpnet.data.reading.settings import Reading
 from bpnet.data.targets import Classes
+from bpnet.data.writing.labels import label_values
 from bpnet.engine.component import Array
 from bpnet.estimators.base import BPNetEstimator, check_same_length, free_name
 from bpnet.estimators.callbacks import with_callbacks
@@ -149,6 +152,11 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
         begins = not hasattr(self, "_files")
         X = self._checked(X, reset=begins)
         if not begins:
+            if classes is not None and list(np.unique(classes)) != list(self.classes_):
+                raise ValueError(
+                    f"classes={list(classes)} are not those of the first call, "
+                    f"{list(self.classes_)}; leave them out, or begin with a new estimator"
+                )
             targets = self._targets(y, X, self.classes_)
             self._partial_fit(X, targets, self._weights(sample_weight, X))
             return self
@@ -171,20 +179,35 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
         columns = self._predicted(X)
         if self._is_multilabel:
             return np.column_stack(columns[: len(self.classes_)]).astype(int)
-        return np.asarray(self.classes_[self._positions(np.asarray(columns[0]).astype(str))])
+        # labels are numbers or truth values, if all are written so
+        number = {label: k for k, label in enumerate(label_values(self._target.classes))}
+        positions = [number[label] for label in np.asarray(columns[0]).tolist()]
+        return np.asarray(self.classes_[self._order[positions]])
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class (N, C), or of each label (N, K)."""
         columns = self._predicted(X)
         if self._is_multilabel:
             return np.column_stack(columns[len(self.classes_) : 2 * len(self.classes_)])
+        return np.column_stack(columns[1 : 1 + len(self.classes_)])[:, np.argsort(self._order)]
+
+    @property
+    def _target(self) -> Classes:
         target = self._opened.model.description.target
         assert isinstance(target, Classes)
-        found = np.empty((len(columns[0]), len(self.classes_)))
-        found[:, self._positions(np.array(target.classes))] = np.column_stack(
-            columns[1 : 1 + len(target.classes)]
-        )
-        return found
+        return target
+
+    @property
+    def _order(self) -> Array:
+        """The position (C,) of each of the model's classes among `classes_`."""
+        return np.array([self._labels.index(label) for label in self._target.classes])
+
+    def _keep(self, run: Run) -> None:
+        super()._keep(run)
+        if not self._is_multilabel and sorted(self._target.classes) != sorted(self._labels):
+            raise ValueError(
+                f"y: its classes are read as {self._target.classes}; give them other names"
+            )
 
     @property
     def _task(self) -> str:
@@ -246,11 +269,6 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
         labels = np.array(self._labels, object)[np.searchsorted(found, y)]
         return {free_name(own, self._names): labels.tolist()}
 
-    def _positions(self, labels: Array) -> Array:
-        """Return the positions (N,) of labels among the classes."""
-        position = {label: k for k, label in enumerate(self._labels)}
-        return np.array([position[label] for label in labels.tolist()], int)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
@@ -259,10 +277,12 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
 
 
 def _texts(classes: Array) -> list[str]:
-    """Return a text for each class: its own if none can be mistaken, else its position."""
+    """Return a text for each class: its own if tables keep it as it is, else its position."""
+    if classes.dtype == bool:
+        return ["false", "true"]
     texts = [str(one) for one in classes.tolist()]
-    words = {word.lower() for word in (*GAPS, *MISSING_WORDS)}
-    plain = all(text.isidentifier() and text.lower() not in words for text in texts)
-    if plain and len({text.lower() for text in texts}) == len(texts):
+    column, _ = column_from_texts(texts, Reading().number_format()).in_own_format()
+    codes, kept = column.as_values()
+    if kept == texts and codes.tolist() == list(range(len(texts))):
         return texts
     return [str(k) for k in range(len(texts))]

@@ -1,5 +1,6 @@
 """The regressor for scikit-learn."""
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -57,6 +58,8 @@ class BPNetRegressor(RegressorMixin, BPNetEstimator):  # type: ignore[misc]
             )
         names = getattr(y, "columns", None)
         names = [getattr(y, "name", None)] if names is None else list(names)
+        if any(kind in "mM" for kind in _kinds(y)):
+            raise ValueError("y holds dates or durations; give numbers, such as seconds")
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         check_same_length(X, y)
         self._is_flat = y.ndim == 1
@@ -71,3 +74,9 @@ class BPNetRegressor(RegressorMixin, BPNetEstimator):  # type: ignore[misc]
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True
         return tags
+
+
+def _kinds(y: Any) -> list[str]:
+    """Return the kind of each column's type, as NumPy has them."""
+    types = getattr(y, "dtypes", getattr(y, "dtype", ()))
+    return [getattr(one, "kind", "") for one in (types if isinstance(types, Iterable) else [types])]

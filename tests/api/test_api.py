@@ -213,7 +213,7 @@ def test_the_examples_of_the_guide_run(tmp_path, monkeypatch):
         (3, None, ConfigError, "config: is of the type int; give the path of a YAML file"),
         ({"dataset": {}}, flowers(), ConfigError, "dataset.target"),
         ({"dataset": 3}, flowers(), ConfigError, "dataset"),
-        ({3: 4}, flowers(), ConfigError, "the key 3, which is not text"),
+        ({("a",): 4}, flowers(), ConfigError, "the key ('a',), which is not text"),
         ({"dataset": {"target": "z"}}, flowers(), DataError, "'z' is not a column of table"),
         ({"dataset": {"target": "c"}}, None, ConfigError, "dataset"),
         ({"dataset": {"target": "c", "path": "memory:"}}, None, DataError, "memory"),
@@ -251,8 +251,30 @@ def test_bad_use_of_a_run_is_refused(trained, tmp_path):
         trained.predict(flowers().drop(columns="x"))
     with pytest.raises(BpnetError, match="'no such column'"):
         trained.partial_dependence("no such column", flowers())
+    with pytest.raises(UsageError, match="column: is of the type DataFrame"):
+        trained.partial_dependence(flowers(), "x")
+    with pytest.raises(ConfigError, match="settings: is of the type str"):
+        bpnet.train(CONFIG, flowers(), settings="training.epochs=3")
     with pytest.raises(UsageError, match="--replica 7"):
         trained.predictions(flowers(), replica=7)
+
+
+def test_a_run_that_went_on_predicts_with_its_new_model(here):
+    run = bpnet.train(CONFIG, flowers(), quiet=True)
+    new = flowers(120).iloc[90:]
+    before = run.predict_proba(new)
+    bpnet.resume(run, flowers(), settings={"training.epochs": 30}, quiet=True)
+    after = run.predict_proba(new)
+    assert not before.equals(after)
+    pd.testing.assert_frame_equal(after, bpnet.load(run.path).predict_proba(new))
+
+
+def test_names_of_columns_may_be_numbers(here):
+    table = flowers().rename(columns={"c": 3, "x": 0, "n": 1})
+    config = {**CONFIG, "dataset": {"target": 3, "features": [0, 1], "roles": {1: "categorical"}}}
+    run = bpnet.train(config, table, quiet=True)
+    assert run.config["dataset"]["features"] == ["0", "1"]
+    assert run.predict(flowers(120).iloc[90:].rename(columns={"x": 0, "n": 1})).name == "3"
 
 
 def test_settings_take_the_values_of_python(here):

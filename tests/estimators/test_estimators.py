@@ -68,7 +68,18 @@ def test_data_frames_of_polars_are_those_of_pandas():
 
 
 @pytest.mark.parametrize(
-    "labels", [["a", "b", "c"], [1, 2, 3], ["NA", "no", "1"], ["1", "1.0", "01"]]
+    "labels",
+    [
+        ["a", "b", "c"],
+        [1, 2, 3],
+        ["NA", "no", "1"],
+        ["1", "1.0", "01"],
+        ["<=50K", ">50K", "50K!"],
+        ["é", "e\u0301", "zz"],  # one text in Unicode's composed form
+        ["True", "False", "true"],
+        ["1,5", "1.5", "2"],
+        [" a", "a", "b"],
+    ],
 )
 def test_any_labels_come_back_as_they_are(labels):
     x, number = iris()
@@ -84,9 +95,45 @@ def test_any_labels_come_back_as_they_are(labels):
 
 def test_truth_values_are_classes():
     x, number = iris()
-    model = BPNetClassifier(**QUICK).fit(x, number == 1)
-    assert model.classes_.tolist() == [False, True]
-    assert model.predict(x).dtype == bool
+    for y in (number == 0, np.where(number == 0, "True", "False")):
+        model = BPNetClassifier(**QUICK).fit(x, y)
+        assert model.classes_.tolist() == np.unique(y).tolist()
+        assert model.predict(x).dtype == y.dtype
+        assert model.score(x, y) > 0.9
+        proba = model.predict_proba(x)
+        assert (model.classes_[proba.argmax(axis=1)] == model.predict(x)).all()
+    scores = cross_validate(BPNetClassifier(**QUICK), x, number == 0, cv=2, scoring="roc_auc")
+    assert scores["test_score"].min() > 0.9
+
+
+def test_the_run_of_a_classifier_has_its_names_of_classes(tmp_path):
+    x, number = iris()
+    y = np.array(["<=50K", ">50K", "none of both"])[number]
+    model = BPNetClassifier(**QUICK, runs=tmp_path).fit(x, y)
+    frame = pd.DataFrame(x, columns=[f"x{k}" for k in range(4)])
+    assert bpnet.load(model.run_).predict(frame).tolist() == model.predict(x).tolist()
+
+
+def test_categories_that_look_like_numbers_stay_categories(tmp_path):
+    rng = np.random.default_rng(0)
+    code = rng.integers(100, 110, 300)
+    y = rng.permutation(10)[code - 100] % 2
+    frames = [
+        pd.DataFrame({"code": pd.Categorical(code)}),
+        pd.DataFrame({"code": pd.Categorical(code.astype(str))}),
+        pl.DataFrame({"code": code.astype(str)}, schema={"code": pl.Categorical}),
+    ]
+    for frame in frames:
+        model = BPNetClassifier(**QUICK | {"epochs": 80}).fit(frame, y)
+        assert model.config_["dataset"]["roles"] == {"code": "categorical"}
+        assert model.score(frame, y) > 0.95
+    run = bpnet.train(
+        {"dataset": {"target": "code"}, "training": {"epochs": 2}},
+        pd.DataFrame({"code": pd.Categorical(rng.integers(0, 30, 300)), "x": rng.normal(size=300)}),
+        runs=tmp_path,
+        quiet=True,
+    )
+    assert run.config["task"] == "classification"
 
 
 def test_tools_of_scikit_learn_take_them():
@@ -137,6 +184,21 @@ def test_weights_of_rows_and_classes_count():
     assert balanced.score(x, y) > 0.9
 
 
+def test_warm_start_says_what_does_not_suit():
+    x, y = iris()
+    model = BPNetClassifier(**QUICK, warm_start=True).fit(x, y).set_params(hidden=[3])
+    with pytest.raises(ValueError, match=r"^warm_start: no layer .*; or set warm_start=False$"):
+        model.fit(x, y)
+
+
+@pytest.mark.parametrize(
+    "y", [pd.Series(pd.date_range("2020", periods=9)), np.arange(9).astype("m8[s]")]
+)
+def test_dates_are_no_quantities(y):
+    with pytest.raises(ValueError, match="dates or durations"):
+        BPNetRegressor(**QUICK).fit(np.arange(18.0).reshape(9, 2), y)
+
+
 def test_warm_start_goes_on_from_the_weights():
     x, y = iris()
     once = BPNetClassifier(**QUICK | {"epochs": 3})
@@ -162,6 +224,8 @@ def test_partial_fit_trains_on_rows_as_they_come():
     np.testing.assert_array_equal(again.predict_proba(x), model.partial_fit(x, y).predict_proba(x))
     with pytest.raises(ValueError, match="not among the classes"):
         model.partial_fit(x[:2], [7, 8])
+    with pytest.raises(ValueError, match="not those of the first call"):
+        model.partial_fit(x[:2], y[:2], classes=[0, 1])
     ensemble = BPNetClassifier(preset="fast", random_state=0).fit(x, y)
     with pytest.raises(ValueError, match="partial_fit: the model is an ensemble"):
         ensemble.partial_fit(x, y)

@@ -94,8 +94,25 @@ def is_data_frame(table: Any) -> bool:
     """Return whether an object is a data frame of a library that narwhals knows."""
     import narwhals  # deferred: only for tables in memory
 
-    frame = narwhals.from_native(table, pass_through=True)
-    return isinstance(frame, narwhals.DataFrame | narwhals.LazyFrame)
+    return bool(narwhals.dependencies.is_into_dataframe(table))
+
+
+def numbered_categories(table: Any) -> list[str]:
+    """Return the columns of a category type whose categories all look like numbers.
+
+    As text they would be taken for numbers.
+    """
+    import narwhals  # deferred: only for tables in memory
+
+    frame = _data_frame(table)
+    found = []
+    for name, kind in frame.schema.items():
+        if kind in (narwhals.Categorical, narwhals.Enum):
+            values = frame.get_column(name).drop_nulls().unique().to_list()
+            texts = list(map(_text, values))
+            if texts and NumberFormat().plain_numbers(texts) is not None:
+                found.append(tidy_name(str(name)))
+    return found
 
 
 def row_index(table: Any) -> Any:

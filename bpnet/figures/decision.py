@@ -38,10 +38,10 @@ def decision_figure(
 
     Of several labels or quantities it is that of the first.
     """
-    notes = [*notes, *decision_notes(decided_names(target), thresholds)]
+    notes = [*notes, *decision_notes(decided_names(target)[:1], thresholds and thresholds[:1])]
     shade, words, sure = _predicted(drawn, target, thresholds)
     if not isinstance(target, Classes) and len(target.names) > 1:
-        notes.append(f"the map is of the first of {len(target.names)} targets, {words[0]}")
+        notes.append(f"the map is of the first of {len(target.names)} targets, {words[-1]}")
     if drawn.typical:
         named = zip(
             short_names([name for name, _ in drawn.typical[:12]]),

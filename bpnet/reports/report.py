@@ -164,8 +164,6 @@ def _good(run: "RunReport") -> Iterator[str]:
         if run.thresholds:
             yield _sentence(_decided(run))
         yield from (_sentence(text) for text in run.scored.compared.verdict)
-        if run.scored.compared.baselines and not run.scored.compared.verdict:
-            yield "It beats the baselines clearly."
         return
     part = next((part for part in ("out_of_fold", "test") if _values(run.metrics, part)), None)
     if part is None:
@@ -195,7 +193,7 @@ def _next(run: "RunReport") -> Iterator[str]:
     if isinstance(advice, list) and advice:
         yield from (_sentence(str(text)) for text in advice)
         return
-    if run.scored and run.scored.compared.verdict:
+    if run.scored and any(one.outcome != "better" for one in run.scored.compared.comparisons):
         errors = any(figure.kind == "surest" and figure.panels for figure in run.figures)
         first = ", and the surest errors below are the rows to look at first"
         yield (

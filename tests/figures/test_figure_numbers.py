@@ -13,9 +13,12 @@ from figured_runs import test_rows as rows_of_test
 from figured_runs import train
 from sklearn import calibration, metrics
 
+from bpnet.data.targets import Labels
 from bpnet.figures.class_figures import scores_figure
+from bpnet.figures.decision import decision_figure
 from bpnet.figures.predictions import PredictedLabels
 from bpnet.figures.surest import surest_figure
+from bpnet.inspection.decision import DecisionMap, MapAxis
 from bpnet.workflows import figured_columns
 
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
@@ -252,6 +255,21 @@ def test_labels_are_decided_by_their_thresholds() -> None:
     sure = np.where(chosen, p, 1 - p)[chosen != true]
     np.testing.assert_allclose([row[3] for row in surest.rows], np.sort(sure)[:-21:-1], **CLOSE)
     assert "0.2 of 'late', 0.7 of 'damaged'" in surest.notes[0]
+
+
+def test_the_map_of_labels_is_of_the_first_by_its_threshold() -> None:
+    values = np.array([0.0, 1.0])
+    x, y = (MapAxis(name, "number", values, (), values) for name in "ab")
+    p = np.array([[[0.25, 0.9], [0.15, 0.9]], [[0.6, 0.1], [0.0, 0.1]]])
+    drawn = DecisionMap(x, y, p, ())
+    labels = Labels(names=["late", "damaged"])
+    figure = decision_figure(drawn, labels, np.zeros((2, 2)), [], [0.2, 0.7])
+    assert [row[2] for row in figure.rows] == ["late", "not late", "late", "not late"]
+    np.testing.assert_allclose([row[3] for row in figure.rows], [0.25, 0.85, 0.6, 1.0])
+    assert figure.notes == [
+        "predictions are by the threshold 0.2 of 'late', as the model keeps it",
+        "the map is of the first of 2 targets, late",
+    ]
 
 
 def test_curves_are_the_log(runs: dict[str, Path]) -> None:

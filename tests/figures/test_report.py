@@ -319,6 +319,10 @@ def test_a_kept_threshold_decides_in_all_of_the_page(tmp_path: Path) -> None:
         "the threshold 0.5",
     ):
         assert part in content.text
+    # advice follows the comparison with the baselines
+    compared = json.loads(bpnet("eval", run, "--json").out)["comparisons"]
+    behind = any(one["outcome"] != "better" for one in compared)
+    assert ("looks for what holds a network back" in content.text) == behind
 
 
 @pytest.mark.usefixtures("undrawn")

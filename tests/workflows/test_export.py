@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 from command_line import bpnet
 from mixed_tables import FEATURES, write_mixed
@@ -140,11 +141,23 @@ def test_a_file_of_python_names_a_bad_cell(three: Path, tmp_path: Path) -> None:
     for cells, problem in BAD_CELLS:
         with pytest.raises(ValueError, match=re.escape(problem)):
             exported["predict"]([cells])
-    (tmp_path / "rows.csv").write_text("x\nmuch\n")
-    done = subprocess.run(
-        [sys.executable, "m.py", "rows.csv"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (1, f"error: {BAD_CELLS[1][1]}\n")
+    gap = exported["predict"]([{"x": None}])["probabilities"]
+    np.testing.assert_array_equal(exported["predict"]([{"x": pd.NA}])["probabilities"], gap)
+    for rows in ({"x": [1.0]}, [1.0], "x"):
+        with pytest.raises(ValueError, match="rows are a list of dictionaries"):
+            exported["predict"](rows)
+    tables = {
+        "x\nmuch\n": BAD_CELLS[1][1],
+        "x,y\n1\n": "line 2 has not a cell for each column",
+        "x,y\n1,2\n1,2,3\n": "line 3 has not a cell for each column",
+        "": "rows.csv has no rows",
+    }
+    for text, problem in tables.items():
+        (tmp_path / "rows.csv").write_text(text)
+        done = subprocess.run(
+            [sys.executable, "m.py", "rows.csv"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (1, f"error: {problem}\n")
 
 
 def test_golden_rows_hold_missing_and_unseen_cells_and_agree(mixed: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def read_numbers(cells: Sequence[Any], column: Part) -> Array:
 
 def read_number(cell: Any, column: Part) -> float:
     """Return a cell as a number; texts have a decimal point and no other marks."""
-    if cell is None or (isinstance(cell, str) and is_missing(cell, column)):
+    if is_gap(cell) or (isinstance(cell, str) and is_missing(cell, column)):
         return math.nan
     value = float(cell)
     if math.isinf(value):
@@ -49,7 +49,7 @@ def read_days(cells: Sequence[Any], column: Part) -> Array:
 
 def read_day(cell: Any, column: Part) -> float:
     """Return the days of a cell: a number of them, a date, or the text of one."""
-    if cell is None or (isinstance(cell, str) and is_missing(cell, column)):
+    if is_gap(cell) or (isinstance(cell, str) and is_missing(cell, column)):
         return math.nan
     if isinstance(cell, (int, float)):
         return float(cell)
@@ -67,6 +67,11 @@ def read_date(text: str, column: Part) -> datetime:
         except ValueError:
             pass
     return datetime.fromisoformat(text)
+
+
+def is_gap(cell: Any) -> bool:
+    """Return whether a cell is None, or the missing value of pandas, NA or NaT."""
+    return cell is None or type(cell).__name__ in ("NAType", "NaTType")
 
 
 def is_missing(text: str, column: Part) -> bool:
@@ -124,7 +129,7 @@ def encode_texts(cells: Sequence[Any], column: Part) -> Array:
     """Return the inputs that each text has, those of any other text if it is not known."""
     known, found = column["texts"], []
     for cell in cells:
-        text = "" if cell is None else str(cell)
+        text = "" if is_gap(cell) else str(cell)
         found.append(known.get(text, known.get(tidy(text), column["other"])))
     inputs = column["inputs"][found]
     refused = np.isnan(inputs).any(axis=1)

@@ -38,6 +38,11 @@ def predict(rows):
 
     Raises ValueError for a cell that cannot be used.
     """
+    if isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows):
+        raise ValueError(
+            "rows are a list of dictionaries by column name; of a data frame they are "
+            'frame.to_dict("records")'
+        )
     inputs = [encode(encoder, rows, MODEL["precision"]) for encoder in MODEL["encoders"]]
     outputs = [member_outputs(member, inputs[member["encoder"]]) for member in MODEL["members"]]
     return {answer}({combine}(outputs, MODEL), MODEL)
@@ -46,7 +51,14 @@ def predict(rows):
 def main(path):
     """Print the predictions for a table of CSV."""
     with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+        reader = csv.DictReader(file)
+        rows = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"line {{reader.line_num}} has not a cell for each column")
+            rows.append(row)
+    if not rows:
+        raise ValueError(f"{{path}} has no rows")
     writer = csv.writer(sys.stdout, lineterminator="\\n")
     answers = predict(rows)
     writer.writerow([name for output in answers for name in MODEL["names"][output]])

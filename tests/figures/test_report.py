@@ -16,6 +16,9 @@ from figured_runs import HOSTILE, hostile_table, train
 from bpnet.figures import drawing
 from bpnet.figures.drawing import PageDrawing, PanelDrawing
 from bpnet.figures.figure import Figure
+from bpnet.scoring.comparison import Comparison
+from bpnet.workflows import report
+from bpnet.workflows.eval_baselines import Compared
 
 MOST_BYTES, MOST_BYTES_OF_ONE = 3_000_000, 1_500_000
 
@@ -319,10 +322,21 @@ def test_a_kept_threshold_decides_in_all_of_the_page(tmp_path: Path) -> None:
         "the threshold 0.5",
     ):
         assert part in content.text
-    # advice follows the comparison with the baselines
-    compared = json.loads(bpnet("eval", run, "--json").out)["comparisons"]
-    behind = any(one["outcome"] != "better" for one in compared)
-    assert ("looks for what holds a network back" in content.text) == behind
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("outcome", "advice"),
+    [("better", "predicts for new rows"), ("worse", "looks for what holds a network back")],
+)
+def test_the_next_step_follows_the_comparison_with_baselines(
+    iris: Path, monkeypatch: pytest.MonkeyPatch, outcome: str, advice: str
+) -> None:
+    comparison = Comparison("the mean", "accuracy", False, 0.9, 0.8, outcome)
+    compared = Compared([], [comparison], ["a verdict"])
+    monkeypatch.setattr(report, "compare_with_baselines", lambda *_: compared)
+    content, _ = page_of(iris, "-o", iris / f"{outcome}.html")
+    assert advice in content.text
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -30,6 +30,7 @@ def compare(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
+        from bpnet.messages import shell_path
         from bpnet.reports.compare import compare_data, compare_lines
         from bpnet.workflows.compare import compare_runs_of
 
@@ -40,3 +41,4 @@ def compare(
         for warning in result.warnings:
             console.print_warning(warning)
         console.print_result("\n".join(compare_lines(result)))
+        console.print_next(f"bpnet report {' '.join(map(shell_path, runs))}")

@@ -59,6 +59,13 @@ def print_json(value: Any) -> None:
     print_result(json_text(value), verbatim=True)
 
 
+def print_next(*commands: str) -> None:
+    """Write commands to type next, after a result that is shown on a terminal."""
+    if sys.stdout.isatty():
+        lines = [f"{'Next:' if k == 0 else '':<6}{one}" for k, one in enumerate(commands)]
+        print_result("\n".join(["", *lines]), verbatim=True)
+
+
 def print_note(text: str) -> None:
     """Write a line to stderr; a closed stderr stops nothing."""
     with contextlib.suppress(OSError):

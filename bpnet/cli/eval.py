@@ -97,6 +97,8 @@ def evaluate(
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
+        from bpnet.messages import shell_path
+        from bpnet.paths import is_file
         from bpnet.reports.eval import eval_data, eval_lines, eval_warnings
         from bpnet.reports.inspection import inspection_data, inspection_lines
         from bpnet.workflows.eval import evaluate as run_evaluation
@@ -143,6 +145,11 @@ def evaluate(
         if inspection is not None:
             lines = inspection_lines(inspection)
             console.print_result("\n".join(["", *lines] if evaluation else lines))
+        if data != "-":
+            of_data = "" if data is None else f" {shell_path(data)}"
+            asks = [] if importance else [f"bpnet eval {shell_path(run)}{of_data} --importance"]
+            pages = [f"bpnet report {shell_path(run)}"] if is_file(run / "run.json") else []
+            console.print_next(*asks, *pages)
 
 
 def _dependence_on(columns: list[str] | None, *, as_json: bool) -> list[str] | None:

@@ -112,3 +112,6 @@ def trace(
         lines = write(str(subject), traced, digits)
         text = (as_markdown if markdown else as_text)(lines).removesuffix("\n")
         console.print_result(text, verbatim=markdown)
+        if not (markdown or words or bug):
+            named = shell_path(subject)
+            console.print_next(f"bpnet quiz {named}", f"bpnet trace {named} --html > trace.html")

@@ -41,7 +41,9 @@ def eval_lines(evaluation: "Evaluation") -> Iterator[str]:
 
     scores, never_predicted = evaluation.scores, list[str]()
     loss = f"mean loss of {evaluation.networks} networks" if evaluation.networks > 1 else "loss"
-    yield f"{evaluation.data}: {counted(evaluation.rows, 'row')}; {loss} {evaluation.loss:.6g}\n"
+    smooth = f" (with label smoothing {evaluation.smoothing:g})" if evaluation.smoothing else ""
+    rows = counted(evaluation.rows, "row")
+    yield f"{evaluation.data}: {rows}; {loss} {evaluation.loss:.6g}{smooth}\n"
     yield from _metric_lines(evaluation)
     if evaluation.threshold is not None:
         yield from threshold_lines(evaluation.threshold, evaluation.data)

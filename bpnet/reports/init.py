@@ -137,7 +137,7 @@ def _preset_keys(draft: Draft) -> list[str]:
     calibration = ["# calibration: temperature   # of the probabilities; or isotonic, none"]
     return [
         f"preset: {draft.preset}   # {trains}",
-        "#   fast: one kind, in a second or so; best: more networks; bpnet guide ensembles",
+        "#   fast: one kind of network, the quickest; best: more networks; bpnet guide ensembles",
         folds,
         *(calibration if draft.task != "regression" else []),
         f"# training: {{epochs: {draft.epochs}}}   "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bpnet.config.reading_overrides import override_reading
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading import Table
+from bpnet.engine.losses import AnyLoss, CrossEntropy
 from bpnet.errors import UsageError
 from bpnet.messages import shell_path
 from bpnet.models.run_model import open_run_model
@@ -51,6 +52,8 @@ class Evaluation:
     networks: int
     loss: float
     """The mean of the networks' losses, as training minimizes them, penalty included."""
+    smoothing: float
+    """The label smoothing in it."""
     scores: "AnyScores"
     baselines: list[BaselineScores]
     comparisons: list["Comparison"]
@@ -141,6 +144,7 @@ def evaluate(
         rows=len(rows.values),
         networks=model.networks,
         loss=scored.loss,
+        smoothing=max(_smoothing(member.description.loss) for member in model.members),
         scores=scores,
         baselines=compared.baselines,
         comparisons=compared.comparisons,
@@ -153,3 +157,7 @@ def evaluate(
         thresholds=model.named_thresholds or None,
         groups=None if rows.groups is None else rows.groups.drawn,
     )
+
+
+def _smoothing(loss: AnyLoss) -> float:
+    return loss.label_smoothing if isinstance(loss, CrossEntropy) else 0.0

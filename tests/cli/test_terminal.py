@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from command_line import ROOT, bpnet
 from hypothesis import given
 from hypothesis import strategies as st
 from terminal import on_terminal
@@ -61,3 +62,19 @@ def test_a_terminal_gets_short_lines_without_control_codes(tmp_path: Path) -> No
     assert "\\x1b[2Jy\\x07\\u202ez" in shown
     assert not {"\x1b", "\x07", "\u202e"} & set(shown)
     assert max(map(len, shown.split("\n"))) <= 80
+
+
+def test_a_look_ends_with_the_commands_to_type_next(tmp_path: Path) -> None:
+    """On a terminal only: what goes into a file is the result."""
+    words = ["--set", "training.epochs=3", "--quiet", "--runs", "runs"]
+    assert bpnet("train", ROOT / "configs/iris.yaml", *words, cwd=tmp_path).code == 0
+    for command, following in (
+        (["eval", "runs/iris-001"], ["eval runs/iris-001 --importance", "report runs/iris-001"]),
+        (
+            ["trace", "runs/iris-001"],
+            ["quiz runs/iris-001", "trace runs/iris-001 --html > trace.html"],
+        ),
+    ):
+        shown = on_terminal(*command, cwd=tmp_path).partition("Next: ")[2]
+        assert [line.strip().removeprefix("bpnet ") for line in shown.splitlines()] == following
+    assert "Next:" not in bpnet(*command, cwd=tmp_path).out

@@ -24,6 +24,8 @@ from bpnet.messages import counted
 from bpnet.scoring.metrics import metric_title
 
 _FEWEST_POINTS = 40
+_MOST_NAMED = 6
+"""Series whose lowest loss the text gives."""
 _PARTS = ("training", "validation", "out-of-fold")
 _MINOR = ("learning_rate", "gradient_norm")
 
@@ -59,7 +61,8 @@ def curves_figure(
     metrics.sort(key=lambda metric: metric in _MINOR)
     most = max(_FEWEST_POINTS, most // max(1, len(sources)))
     picked = [_picked(curve, most) for curve in curves]
-    if any(len(which) < len(c.epochs) for which, c in zip(picked, curves, strict=True)):
+    measured = [int(np.isfinite(curve.values).sum()) for curve in curves]
+    if any(len(which) < count for which, count in zip(picked, measured, strict=True)):
         notes.append(f"lines are drawn through about {most} of their epochs, evenly spaced")
     panels = []
     for metric in metrics:
@@ -167,19 +170,23 @@ def _text(curves: Sequence[Curve], metrics: Sequence[str], short: dict[str, str]
         f"{', '.join(map(metric_title, metrics))} over {counted(epochs, 'epoch')}{_kept(curves)}."
     ]
     lowest: dict[str, list[str]] = {}
-    for curve in curves:
-        if curve.metric != metrics[0] or not np.isfinite(curve.values).any():
-            continue
+    measured = [
+        curve for curve in curves if curve.metric == metrics[0] and np.isfinite(curve.values).any()
+    ]
+    if len(short) > 1:  # of each the part that decides, which is its last one
+        measured = list({curve.source: curve for curve in measured}.values())
+    for curve in measured:
         best = int(np.nanargmin(np.where(np.isfinite(curve.values), curve.values, np.nan)))
         of = f" ({short[curve.source]})" if len(short) > 1 else ""
         lowest.setdefault(curve.part, []).append(
             f"{curve.values[best]:.4g} at epoch {int(curve.epochs[best])}{of}"
         )
-    parts = list(lowest) if len(short) == 1 else list(lowest)[-1:]
-    sentences += [
-        f"The lowest {part} {metric_title(metrics[0])} is {', '.join(lowest[part])}."
-        for part in parts
-    ]
+    for part, each in lowest.items():
+        named, more = ", ".join(each[:_MOST_NAMED]), len(each) - _MOST_NAMED
+        sentences.append(
+            f"The lowest {part} {metric_title(metrics[0])} is {named}"
+            + (f"; the table has {more} more." if more > 0 else ".")
+        )
     text = " ".join(sentences)
     return text[:1].upper() + text[1:]
 

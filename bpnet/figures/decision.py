@@ -16,7 +16,16 @@ from bpnet.data.targets import AnyTarget, Classes, Quantities
 from bpnet.engine.component import Array
 from bpnet.figures.figure import Cell, Figure
 from bpnet.figures.predictions import decision_notes
-from bpnet.figures.vega import COLORS, Spec, category, number, records, short_names, tooltip
+from bpnet.figures.vega import (
+    COLORS,
+    Spec,
+    category,
+    number,
+    records,
+    short_name,
+    short_names,
+    tooltip,
+)
 from bpnet.inspection.cells import date_text
 from bpnet.inspection.decision import DecisionMap, MapAxis, names_of
 
@@ -45,7 +54,7 @@ def decision_figure(
     if drawn.typical:
         named = zip(
             short_names([name for name, _ in drawn.typical[:12]]),
-            short_names([value for _, value in drawn.typical[:12]]),
+            [short_name(value) for _, value in drawn.typical[:12]],
             strict=True,
         )
         others = ", ".join(f"{name} {value}" for name, value in named)
@@ -157,6 +166,9 @@ def _points(
         "x": _places(drawn.x, drawn.x.rows[rows]),
         "y": _places(drawn.y, drawn.y.rows[rows]),
         "shade": shade,
+        # places in the band of a category, evenly spread over it (Roberts' R2 sequence)
+        "dx": (np.arange(1, len(rows) + 1) * 0.7548776662 % 1).tolist(),
+        "dy": (np.arange(1, len(rows) + 1) * 0.5698402910 % 1).tolist(),
     }
 
 
@@ -169,14 +181,22 @@ def _places(axis: MapAxis, values: Floats) -> list[Any]:
     return [short[value] for value in values.tolist()]
 
 
+def _within_bands(drawn: DecisionMap) -> Spec:
+    """Return the encoding that spreads the rows of a category over its band."""
+    return {
+        f"{channel}Offset": number(f"d{channel}", "", scale={"domain": [-0.1, 1.1]})
+        for channel, axis in (("x", drawn.x), ("y", drawn.y))
+        if axis.kind == "category"
+    }
+
+
 def _edges(axis: MapAxis) -> Floats:
     """Return the edges (G + 1,) between the values of an axis."""
     values = axis.values
     if len(values) == 1:
         return np.array([values[0] - 0.5, values[0] + 0.5])
     middles = (values[1:] + values[:-1]) / 2
-    first, last = 2 * values[0] - middles[0], 2 * values[-1] - middles[-1]
-    return np.array([first, *middles, last])
+    return np.array([values[0], *middles, values[-1]])
 
 
 def _panel(
@@ -216,6 +236,8 @@ def _panel(
     opacity = {"fillOpacity": number("sure", "", scale=strength, legend=None)} if several else {}
     return {
         "height": 380,
+        # the offsets of points leave the cells whole
+        "resolve": {"scale": {"xOffset": "independent", "yOffset": "independent"}},
         "layer": [
             {
                 "data": records(**columns),
@@ -233,6 +255,7 @@ def _panel(
                 "encoding": {
                     "x": {key: encoding["x"][key] for key in ("field", "type")},
                     "y": {key: encoding["y"][key] for key in ("field", "type")},
+                    **_within_bands(drawn),
                     "fill": color,
                     "tooltip": tooltip(("shade", "true"), ("x", names[0]), ("y", names[1])),
                 },

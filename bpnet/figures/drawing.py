@@ -18,7 +18,7 @@ from typing import Any, Self
 from bpnet.errors import RunError, UsageError
 from bpnet.figures import vega_process
 from bpnet.figures.figure import Figure, Panel
-from bpnet.figures.vega import CONFIG, SCHEMA, still
+from bpnet.figures.vega import CONFIG, SCHEMA, still, widened
 from bpnet.runs.files import json_text
 
 SUFFIXES = (".svg", ".png", ".pdf")
@@ -115,7 +115,7 @@ class PageDrawing:
 
     def finish(self, panels: Sequence[Panel]) -> tuple[list[PanelDrawing], str]:
         """Return the panels as SVG in the colors of the page around them, and the library."""
-        specs = [_text({**still(panel), "width": WIDTH}, CONFIG) for panel in panels]
+        specs = [_text({**still(widened(panel)), "width": WIDTH}, CONFIG) for panel in panels]
         half = len(specs) // 2
         with ThreadPoolExecutor(len(self._processes)) as threads:
             (first, library), (others, _) = threads.map(
@@ -186,7 +186,7 @@ def _answer(
 
 def page_spec(panel: Panel) -> dict[str, Any]:
     """Return a panel for the page's script, as wide as its place; CONFIG is for all of them."""
-    spec: dict[str, Any] = finite({"$schema": SCHEMA, **panel, "width": "container"})
+    spec: dict[str, Any] = finite({"$schema": SCHEMA, **widened(panel), "width": "container"})
     return spec
 
 
@@ -197,7 +197,7 @@ def finite(value: Any) -> Any:
 
 def _document(figure: Figure) -> str:
     title = {"text": figure.title, "subtitle": list(figure.notes)[:1]}
-    panels = [{**still(panel), "width": WIDTH} for panel in figure.panels]
+    panels = [{**still(widened(panel)), "width": WIDTH} for panel in figure.panels]
     return _text({"title": title, "vconcat": panels}, {**CONFIG, "background": "white"})
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bpnet.data.reading.column import Floats
 from bpnet.figures.figure import Cell, Figure
-from bpnet.figures.predictions import Probable, YesOrNo, questions
+from bpnet.figures.predictions import PredictedLabels, Probable, YesOrNo, questions
 from bpnet.figures.vega import (
     Spec,
     category,
@@ -16,7 +16,12 @@ from bpnet.figures.vega import (
     thinned,
     tooltip,
 )
-from bpnet.scoring.curves import calibration_curve, precision_recall_curve, roc_curve
+from bpnet.scoring.curves import (
+    CALIBRATION_BINS,
+    calibration_curve,
+    precision_recall_curve,
+    roc_curve,
+)
 
 _SHARE = {"domain": [0, 1], "nice": False}
 
@@ -103,12 +108,19 @@ def calibration_figure(predicted: Probable) -> Figure:
         "Calibration",
         f"How often what was called probable is so, in bins of {predicted.counted}. On the "
         "diagonal, probabilities are what they say. The mean distance from it is "
-        f"{_listed(asked, gaps)}.",
+        f"{_listed(asked, gaps)}, in {CALIBRATION_BINS} bins{_other_error(predicted)}.",
         ("class", "mean predicted probability", "share of rows that are so", "rows"),
         rows,
         [panel],
         [*predicted.notes, *notes],
     )
+
+
+def _other_error(predicted: Probable) -> str:
+    """Return how the calibration error among the scores differs."""
+    if isinstance(predicted, PredictedLabels):
+        return ""
+    return "; the calibration error of bpnet eval is of the most probable class, in 15 bins"
 
 
 def _names(asked: Sequence[YesOrNo]) -> list[str]:

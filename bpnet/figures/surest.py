@@ -11,7 +11,7 @@ from bpnet.figures.predictions import (
     PredictedQuantities,
     Probable,
 )
-from bpnet.figures.vega import bands, category, number, records, short_names, tooltip
+from bpnet.figures.vega import bands, category, number, records, short_name, short_names, tooltip
 from bpnet.messages import counted
 
 MOST = 20
@@ -34,13 +34,18 @@ def surest_figure(predicted: AnyPredicted) -> Figure:
         text = f"Of {predicted.counted}, none is predicted wrong."
     columns = ("row", "true", "predicted", "probability", "probability of the true one")
     data = records(
-        row=[f"row {error[0]}" for error in shown for _ in range(2)],
+        row=[_label(error) for error in shown for _ in range(2)],
         value=[share for error in shown for share in error[3:5]],
         of=["predicted", "true"] * len(shown),
         name=[name for error in shown for name in short_names([error[2], error[1]])],
     )
     x = number("value", "probability", scale={"domain": [0, 1]})
     return _figure("Surest errors", text, columns, shown, predicted, (data, x))
+
+
+def _label(error: tuple[int, str, str, float, float]) -> str:
+    row, true, predicted = error[:3]
+    return f"row {row}: {short_name(true)}, predicted {short_name(predicted)}"
 
 
 def _wrong(
@@ -117,7 +122,7 @@ def _figure(
     panel = {
         "data": data,
         "height": bands(len({error[0] for error in shown}), 20),
-        "encoding": {"y": category("row", axis={"grid": True})},
+        "encoding": {"y": category("row", axis={"grid": True, "labelLimit": 340})},
         "layer": [
             {
                 "mark": {"type": "line", "color": "currentColor", "strokeWidth": 1, "opacity": 0.4},
@@ -127,7 +132,7 @@ def _figure(
                 "mark": {"type": "point", "size": 70},
                 "encoding": {
                     "x": x,
-                    "color": category("of"),
+                    "color": category("of", scale={"domain": ["true", "predicted"]}),
                     "tooltip": tooltip(
                         ("row", "row"), ("of", "of"), ("name", "name"), ("value", "value")
                     ),

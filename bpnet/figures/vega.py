@@ -48,7 +48,9 @@ CONFIG: Spec = {
         "labelFontSize": 11,
         "titleFontSize": 12,
     },
-    "axisX": {"tickCount": {"signal": "ceil(width/70)"}},
+    # the fonts of browsers are wider than those that the labels are measured in
+    "axisX": {"tickCount": {"signal": "ceil(width/70)"}, "labelSeparation": 8},
+    "axisY": {"titlePadding": 12},
     "legend": {
         "labelColor": "currentColor",
         "titleColor": "currentColor",
@@ -58,6 +60,7 @@ CONFIG: Spec = {
         "titleFontWeight": "normal",
         "title": None,
         "symbolLimit": 24,
+        "layout": {"bottom": {"anchor": "start", "direction": "vertical"}},
     },
     "title": {"color": "currentColor", "anchor": "start", "fontWeight": "normal", "fontSize": 13},
     "range": {"category": list(COLORS)},
@@ -82,6 +85,11 @@ def short_names(names: Sequence[str]) -> list[str]:
     ]
     repeated = {name for name in cut if cut.count(name) > 1}
     return [f"{name} ({k})" if name in repeated else name for k, name in enumerate(cut, start=1)]
+
+
+def short_name(name: str) -> str:
+    """Return one name, or a text that need not differ from others, that fits a figure."""
+    return short_names([name])[0]
 
 
 def records(**columns: Sequence[Any] | Array) -> Spec:
@@ -175,6 +183,44 @@ def lines(
         "height": height,
         "layer": [*behind, drawn, nearest(shown, encoding)],
     }
+
+
+def widened(panel: Mapping[str, Any]) -> Spec:
+    """Return a panel with room around an axis of one value, whose only tick Vega would round."""
+    spec = dict(panel)
+    for inner in ("hconcat", "vconcat"):
+        if inner in spec:
+            return {**spec, inner: [widened(one) for one in spec[inner]]}
+    if "layer" in spec:
+        spec["layer"] = [dict(one) for one in spec["layer"]]
+    units = [spec, *spec.get("layer", [])]
+    values: dict[str, set[float]] = {}
+    for unit in units:
+        rows = unit.get("data", spec.get("data", {})).get("values", ())
+        for channel, encoding in unit.get("encoding", {}).items():
+            if channel == "tooltip":  # a list of fields
+                continue
+            cells = (row.get(encoding.get("field")) for row in rows)
+            found = {cell for cell in cells if isinstance(cell, int | float)}
+            values.setdefault(channel.removesuffix("2"), set()).update(found)
+    only = {channel: found.pop() for channel, found in values.items() if len(found) == 1}
+    for unit in units:
+        if "encoding" in unit:
+            unit["encoding"] = {
+                channel: _with_room(encoding, only[channel]) if only.get(channel) else encoding
+                for channel, encoding in unit["encoding"].items()
+            }
+    return spec
+
+
+def _with_room(encoding: Spec, value: float) -> Spec:
+    """Return the encoding of one value, not 0, with half of it on each side."""
+    scale = encoding.get("scale") or {}
+    fixed = encoding.get("type") != "quantitative" or "domain" in scale
+    if fixed or scale.get("zero", "scheme" not in scale):
+        return encoding
+    room = abs(value) / 2
+    return {**encoding, "scale": {**scale, "domain": [value - room, value + room]}}
 
 
 def still(panel: Mapping[str, Any]) -> Spec:

@@ -19,7 +19,7 @@ MOST_CATEGORIES = 12
 _TRIMMED = 0.01
 """Share of the rows at each end that does not widen the map."""
 _MARGIN = 0.05
-"""Share of the width that is added at each end."""
+"""Share of the width that is added at each end, as far as there are rows."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def _axis(name: str, cells: Cells, side: int) -> MapAxis:
         return MapAxis(name, cells.kind, values, labels, _on_map(cells.values, values))
     low, high = np.quantile(present, [_TRIMMED, 1 - _TRIMMED])
     margin = _MARGIN * (high - low)
-    values = np.linspace(low - margin, high + margin, side) if low < high else distinct[:1]
+    ends = max(low - margin, present[0]), min(high + margin, present[-1])
+    values = np.linspace(*ends, side) if low < high else distinct[:1]
     return MapAxis(name, cells.kind, values, (), cells.values)
 
 

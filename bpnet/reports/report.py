@@ -1,6 +1,7 @@
 """The page of `bpnet report`: runs in words, tables and figures."""
 
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,10 @@ def _compared(report: "Report") -> Iterator[str]:
     result = report.comparison
     if result is None:
         tasks = {run.task for run in report.runs}
-        different = "They are of different tasks, so their scores cannot be compared."
+        different = (
+            "They are not all of one task, so that their scores cannot be compared here; "
+            "bpnet compare compares those that are."
+        )
         yield different if len(tasks) > 1 else f"They are not compared: {report.not_compared}."
         return
     if (reason := not_judged(result)) is not None:
@@ -229,14 +233,19 @@ def _scores(run: "RunReport") -> PageTable | None:
         [
             [
                 metric_label(score.name, positive),
-                score.value,
+                _without_noise(score.value),
                 score.low,
                 score.high,
-                *(baseline.figures.get(score.name) for baseline in baselines),
+                *(_without_noise(baseline.figures.get(score.name)) for baseline in baselines),
             ]
             for score in run.scored.scores.figures
         ],
     )
+
+
+def _without_noise(value: float | None) -> float | None:
+    """Return a score; 0 for what is left of a difference of equal numbers by rounding."""
+    return 0.0 if value is not None and abs(value) < sys.float_info.epsilon else value
 
 
 def _estimates(run: "RunReport") -> PageTable | None:
@@ -302,7 +311,7 @@ def _side_by_side(report: "Report") -> PageTable:
         [
             [
                 run.name,
-                run.status,
+                "done" if run.status == "finished" else run.status,
                 *([verdict] if judged else []),
                 run.scored.part if run.scored else "",
                 *(each.get(name) for name in names),

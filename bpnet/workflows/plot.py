@@ -7,6 +7,7 @@ from pathlib import Path
 from bpnet.errors import RunError, UsageError
 from bpnet.figures.curves import Curve, curves_figure
 from bpnet.figures.figure import Figure
+from bpnet.figures.vega import MOST_SERIES
 from bpnet.messages import did_you_mean, shell_path
 from bpnet.paths import is_dir
 from bpnet.runs.directory import open_run
@@ -121,10 +122,15 @@ def joint_curves(runs: Sequence[FiguredRun]) -> Figure:
     names = [run.name for run in runs]
     curves: list[Curve] = []
     notes: list[str] = []
+    share = max(1, MOST_SERIES // len(runs))
     for k, run in enumerate(runs):
         name = names[k] if names.count(names[k]) == 1 else str(run.paths.folder)
         own, own_notes = run.curves
-        several = len({curve.source for curve in own}) > 1
+        sources = list(dict.fromkeys(curve.source for curve in own))
+        several = len(sources) > 1
+        if len(sources) > share:  # so that each run has some
+            notes.append(f"drawn are the first {share} of {len(sources)} of {name}")
+            own = [curve for curve in own if curve.source in sources[:share]]
         curves += [
             replace(curve, source=f"{name}: {curve.source}" if several else name) for curve in own
         ]

@@ -8,11 +8,16 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from command_line import ROOT, bpnet
 from figured_runs import HOSTILE, hostile_table, train
 
+from bpnet.data.encoding.scalers import LinearScaler
+from bpnet.data.targets import Quantities
 from bpnet.figures import drawing
+from bpnet.figures.curves import Curve, curves_figure
+from bpnet.figures.decision import decision_figure
 from bpnet.figures.drawing import pictures
 from bpnet.figures.figure import Figure
 from bpnet.figures.vega import (
@@ -24,7 +29,9 @@ from bpnet.figures.vega import (
     short_names,
     thinned,
     tooltip,
+    widened,
 )
+from bpnet.inspection.decision import DecisionMap, MapAxis
 from bpnet.workflows.figure_kinds import KINDS, fitting
 from bpnet.workflows.figured_run import FiguredRun
 
@@ -252,6 +259,56 @@ def test_names_of_javascript_are_drawn() -> None:
         texts = [text for text in ET.fromstring(svg.decode()).itertext() if text.strip()]
         # title, note, 4 axes, a category, a legend with its title
         assert texts.count(name) == 9, (name, texts)
+
+
+@pytest.mark.parametrize("value", [0.3, 0.5, 1e-6, 12345.0, -0.25])
+def test_an_axis_of_one_value_names_it(value: float) -> None:
+    panel = lines(
+        records(x=[1, 2], y=[value, value]),
+        number("x", "x"),
+        number("y", "rate", scale={"zero": False}),
+    )
+    low, high = widened(panel)["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert low < value < high
+    figure = Figure("rate", "rate", "", (), (), [{**panel, "height": 120}])
+    root = ET.fromstring(pictures([figure], ".svg")[0].decode())
+    texts = [text.replace("−", "-").replace(",", "") for text in root.itertext() if text.strip()]
+    numbers = [float(text) for text in texts if text != "rate" and text != "x"]
+    assert any(abs(one - value) < abs(value) / 3 for one in numbers), numbers
+
+
+def test_an_axis_of_several_values_stays_as_it_is() -> None:
+    panel = lines(
+        records(x=[1, 2], y=[3, 4]), number("x", "x"), number("y", "y", scale={"zero": False})
+    )
+    assert widened(panel) == panel
+
+
+def test_curves_of_several_runs_have_some_of_each_and_no_note_without_reason() -> None:
+    epochs = np.arange(1, 5)
+
+    def curve(source: str, part: str) -> Curve:
+        return Curve(source, "loss", part, epochs, np.array([4.0, np.nan, 2.0, 3.0]))
+
+    parts = [curve("a", "training"), curve("a", "validation"), curve("b", "training")]
+    figure = curves_figure(parts)
+    assert figure.notes == []
+    assert "The lowest validation loss is 2 at epoch 3 (a)." in figure.text
+    assert "The lowest training loss is 2 at epoch 3 (b)." in figure.text
+
+
+def test_a_map_repeats_values_as_they_are_and_spreads_the_rows_of_a_category() -> None:
+    x = MapAxis("x", "category", np.arange(2.0), ("u", "v"), np.array([0.0, 0, 0, 1]))
+    y = MapAxis("y", "number", np.array([0.0, 1, 2]), (), np.array([0.0, 1, 1, 2]))
+    typical = (("a", "none"), ("b", "none"), ("c", "3"), ("d", "3"))
+    drawn = DecisionMap(x, y, np.zeros((2, 3, 1)), typical)
+    target = Quantities(names=["q"], scales=[LinearScaler(by="none", subtract=0.0, divide=1.0)])
+    figure = decision_figure(drawn, target, np.zeros((4, 1)), [])
+    assert figure.notes[0].endswith("most frequent value: a none, b none, c 3, d 3")
+    cells, points = (layer["data"]["values"] for layer in figure.panels[0]["layer"])
+    assert min(cell["y"] for cell in cells) == 0  # no row is below
+    assert max(cell["y2"] for cell in cells) == 2
+    assert len({point["dx"] for point in points}) == 4
 
 
 @pytest.mark.parametrize("suffix", SIGNATURES)

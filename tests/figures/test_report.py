@@ -241,7 +241,7 @@ def test_several_runs_are_judged_as_compare_does(tmp_path: Path) -> None:
 def test_several_runs_of_different_tasks(iris: Path, tmp_path: Path) -> None:
     other = train("regression", tmp_path)
     content, _ = page_of(iris, other, "-o", tmp_path / "both.html")
-    for part in ("Report of 2 runs", "of different tasks", "Runs and their scores", "Residuals"):
+    for part in ("Report of 2 runs", "not all of one task", "Runs and their scores", "Residuals"):
         assert part in content.text
     ids = re.findall(r'id="([^"]+)"', (tmp_path / "both.html").read_text("utf-8"))
     assert len(ids) == len(set(ids))

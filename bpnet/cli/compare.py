@@ -34,7 +34,8 @@ def compare(
         from bpnet.reports.compare import compare_data, compare_lines
         from bpnet.workflows.compare import compare_runs_of
 
-        result = compare_runs_of(runs)
+        with console.working("comparing the runs"):
+            result = compare_runs_of(runs)
         if as_json:
             console.print_json(compare_data(result))
             return

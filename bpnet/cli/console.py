@@ -59,6 +59,18 @@ def print_json(value: Any) -> None:
     print_result(json_text(value), verbatim=True)
 
 
+@contextlib.contextmanager
+def working(text: str) -> Iterator[None]:
+    """Show on a terminal what takes a while, until it is done."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True, highlight=False).status(f"{text} …"):
+        yield
+
+
 def print_next(*commands: str) -> None:
     """Write commands to type next, after a result that is shown on a terminal."""
     if sys.stdout.isatty():

@@ -106,29 +106,30 @@ def evaluate(
         from bpnet.workflows.thresholds import ThresholdOptions
 
         inspection = evaluation = None
-        if importance or partial_dependence:
-            inspection = inspect_run(
-                run,
-                data,
-                importance=importance,
-                dependence_on=_dependence_on(partial_dependence, as_json=as_json),
-                all_rows=all_rows,
-                replica=replica,
-                reading=overrides or (),
-            )
-        decision = ThresholdOptions(threshold, cost, save)
-        asked = decision.asked or errors
-        if inspection is None or inspection.rows_of in ("test", "table") or asked:
-            evaluation = run_evaluation(
-                run,
-                data if inspection is None or data is None else inspection.table,
-                all_rows=all_rows,
-                baselines=baselines,
-                replica=replica,
-                reading=overrides or (),
-                threshold=decision,
-                errors=errors,
-            )
+        with console.working("scoring the rows"):
+            if importance or partial_dependence:
+                inspection = inspect_run(
+                    run,
+                    data,
+                    importance=importance,
+                    dependence_on=_dependence_on(partial_dependence, as_json=as_json),
+                    all_rows=all_rows,
+                    replica=replica,
+                    reading=overrides or (),
+                )
+            decision = ThresholdOptions(threshold, cost, save)
+            asked = decision.asked or errors
+            if inspection is None or inspection.rows_of in ("test", "table") or asked:
+                evaluation = run_evaluation(
+                    run,
+                    data if inspection is None or data is None else inspection.table,
+                    all_rows=all_rows,
+                    baselines=baselines,
+                    replica=replica,
+                    reading=overrides or (),
+                    threshold=decision,
+                    errors=errors,
+                )
         if as_json:
             document = {"run": str(run)} if evaluation is None else eval_data(run, evaluation)
             console.print_json(document | (inspection_data(inspection) if inspection else {}))

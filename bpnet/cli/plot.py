@@ -80,7 +80,8 @@ def plot(
         draws = output is not None or not as_json
         if draws:
             vl_convert()  # before the figure is made, which may take a while
-        figure = make_figure(runs, kind, weights, columns, animate=animate)
+        with console.working("making the figure"):
+            figure = make_figure(runs, kind, weights, columns, animate=animate)
         path = output
         if draws:
             path = path or plots_folder(runs) / f"{kind}{'.html' if animate else '.svg'}"

@@ -44,7 +44,8 @@ def report(
             check_output(str(output), "")
             if output.suffix.lower() not in (".html", ".htm"):
                 raise UsageError(f"{output}: a report is a page; give -o FILE.html")
-        path, warnings = write_report(runs, output)
+        with console.working("making the page"):
+            path, warnings = write_report(runs, output)
         for warning in warnings:
             console.print_warning(warning)
         if as_json:

@@ -78,3 +78,7 @@ def test_a_look_ends_with_the_commands_to_type_next(tmp_path: Path) -> None:
         shown = on_terminal(*command, cwd=tmp_path).partition("Next: ")[2]
         assert [line.strip().removeprefix("bpnet ") for line in shown.splitlines()] == following
     assert "Next:" not in bpnet(*command, cwd=tmp_path).out
+    # meanwhile it says what it does, and takes that away
+    shown = on_terminal("plot", "runs/iris-001", "curves", cwd=tmp_path, term="xterm")
+    assert "making the figure …" in shown
+    assert shown.index("making the figure") < shown.index("\x1b[2K") < shown.index("Figure:")

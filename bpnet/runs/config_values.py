@@ -31,6 +31,7 @@ def read_config_values(path: Path) -> dict[str, Value]:
     """Return the values of a config.yaml by dotted key; raises RunError.
 
     A component is its kind, beside its settings; layers are also a summary, and members a number.
+    The calibration of members' blend, if the config leaves it out, is the one that they have.
     """
     text = files.read_text(path)
     try:
@@ -41,6 +42,8 @@ def read_config_values(path: Path) -> dict[str, Value]:
         raise RunError(f"{path}: is not the config of a run; restore it from a copy")
     members = data.get("members")
     data["members"] = len(members) if isinstance(members, list) else None
+    if isinstance(members, list) and data.get("task") != "regression":
+        data["calibration"] = data.get("calibration") or "temperature"
     values, layers = dict(_flat(data, "", 0, iter(range(_MOST_VALUES)))), _layers(data)
     if layers is not None:
         values["architecture.layers"] = layers_text(layers)

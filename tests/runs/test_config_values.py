@@ -118,3 +118,19 @@ def test_layers_are_summed_up(layers: list[Any], text: str) -> None:
 )
 def test_a_table_is_called_by_its_file(path: str, name: str) -> None:
     assert table_name(path) == name
+
+
+@pytest.mark.parametrize(
+    ("keys", "calibration"),
+    [
+        ({"task": "classification", "calibration": None, "members": [{}]}, "temperature"),
+        ({"task": "classification", "calibration": "isotonic", "members": [{}]}, "isotonic"),
+        ({"task": "classification", "calibration": None, "members": None}, None),
+        ({"task": "regression", "calibration": None, "members": [{}]}, None),
+    ],
+)
+def test_the_calibration_of_a_blend_is_named(
+    keys: dict[str, Any], calibration: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(yaml_text({"dataset": {"path": "t.csv"}} | keys))
+    assert read_config_values(tmp_path / "config.yaml")["calibration"] == calibration

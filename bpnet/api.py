@@ -75,9 +75,9 @@ def train(
     config : str, Path, mapping or Config
         The path of a YAML file, or its content. Paths in a mapping are relative to the working
         folder.
-    table : data frame, optional
-        The table, of pandas, Polars, Arrow or another library that narwhals knows, in place of the
-        config's `dataset.path`. The run does not keep it.
+    table : data frame, str or Path, optional
+        The table in place of the config's `dataset.path`: of pandas, Polars, Arrow or another
+        library that narwhals knows, which the run does not keep, or the path of a file.
     settings : mapping, optional
         Values by dotted key in place of the config's, such as ``{"training.epochs": 50}``.
     runs : str or Path, optional

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bpnet.config.dataset_paths import relocated
 from bpnet.config.inheritance import completed_source, read_source
 from bpnet.config.loading import LoadedConfig, as_data, load_config
 from bpnet.config.overrides import apply_overrides
@@ -28,8 +29,9 @@ def load_python_config(
 ) -> LoadedConfig:
     """Return a config with each of the settings, by dotted key, in place of its own.
 
-    `table` is the path of a table in memory, which takes the place of the config's; `categories`
-    are columns of it that hold categories, though they look like numbers. Raises ConfigError.
+    `table` is the path of a table, relative to the working folder, or of one in memory, which takes
+    the place of the config's; `categories` are columns of it that hold categories, though they look
+    like numbers. Raises ConfigError.
     """
     source = _source(config)
     if table is not None:
@@ -67,7 +69,7 @@ def _source(config: str | Path | Mapping[str, Any] | Config) -> Source:
 
 
 def _with_table(source: Source, path: str) -> Source:
-    """Return a source whose table is the one at a path of `table=`."""
+    """Return a source whose table is the one that `table=` gives."""
     dataset = source.data.get("dataset")
     if not isinstance(dataset, dict):
         return source  # which is not valid, as its own message says
@@ -77,6 +79,8 @@ def _with_table(source: Source, path: str) -> Source:
                 f"{source.where(('dataset', key))}: dataset.{key} holds a table, and `table=` is "
                 "another; give one of them"
             )
+    # relative to the working folder, as it is given, and not to the config's
+    path = relocated(path, Path(), source.folder)
     data = {**source.data, "dataset": {**dataset, "path": path}}
     return dataclasses.replace(source, data=data)
 

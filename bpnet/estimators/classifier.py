@@ -152,10 +152,13 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
         begins = not hasattr(self, "_files")
         X = self._checked(X, reset=begins)
         if not begins:
-            if classes is not None and list(np.unique(classes)) != list(self.classes_):
+            known = (
+                np.unique(np.concatenate(self.classes_)) if self._is_multilabel else self.classes_
+            )
+            if classes is not None and not np.array_equal(np.unique(classes), known):
                 raise ValueError(
                     f"classes={list(classes)} are not those of the first call, "
-                    f"{list(self.classes_)}; leave them out, or begin with a new estimator"
+                    f"{list(known)}; leave them out, or begin with a new estimator"
                 )
             targets = self._targets(y, X, self.classes_)
             self._partial_fit(X, targets, self._weights(sample_weight, X))

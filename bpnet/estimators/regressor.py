@@ -1,13 +1,10 @@
 """The regressor for scikit-learn."""
 
-from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import (
-    check_array,
-)
+from sklearn.utils.validation import check_array
 
 from bpnet.engine.component import Array
 from bpnet.estimators.base import BPNetEstimator, check_same_length, free_name
@@ -58,7 +55,7 @@ class BPNetRegressor(RegressorMixin, BPNetEstimator):  # type: ignore[misc]
             )
         names = getattr(y, "columns", None)
         names = [getattr(y, "name", None)] if names is None else list(names)
-        if any(kind in "mM" for kind in _kinds(y)):
+        if np.asarray(y).dtype.kind in "mM":
             raise ValueError("y holds dates or durations; give numbers, such as seconds")
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         check_same_length(X, y)
@@ -74,9 +71,3 @@ class BPNetRegressor(RegressorMixin, BPNetEstimator):  # type: ignore[misc]
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True
         return tags
-
-
-def _kinds(y: Any) -> list[str]:
-    """Return the kind of each column's type, as NumPy has them."""
-    types = getattr(y, "dtypes", getattr(y, "dtype", ()))
-    return [getattr(one, "kind", "") for one in (types if isinstance(types, Iterable) else [types])]

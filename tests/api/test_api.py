@@ -259,6 +259,15 @@ def test_bad_use_of_a_run_is_refused(trained, tmp_path):
         trained.predictions(flowers(), replica=7)
 
 
+def test_the_path_of_a_table_is_relative_to_the_working_folder(here):
+    (here / "configs").mkdir()
+    (here / "c.yaml").rename(here / "configs" / "c.yaml")
+    run = bpnet.train("configs/c.yaml", table="t.csv", quiet=True)
+    assert weights(run) == weights(bpnet.train(CONFIG, Path("t.parquet"), quiet=True))
+    with pytest.raises(DataError, match=r"nothing\.csv"):
+        bpnet.train("configs/c.yaml", table="nothing.csv", quiet=True)
+
+
 def test_a_run_that_went_on_predicts_with_its_new_model(here):
     run = bpnet.train(CONFIG, flowers(), quiet=True)
     new = flowers(120).iloc[90:]

@@ -163,9 +163,21 @@ def test_quantities_of_several_targets():
     assert model.score(x, both) > 0.2
 
 
+@pytest.mark.parametrize("y", [pl.Series("z", np.arange(40.0)), list(range(40))])
+def test_quantities_of_any_library(y):
+    x = pl.DataFrame({"a": np.arange(40.0), "b": np.arange(40.0) ** 2})
+    model = BPNetRegressor(**QUICK | {"epochs": 60}).fit(x, y)
+    assert model.predict(x).shape == (40,)
+    assert model.score(x, np.asarray(y)) > 0.5
+
+
 def test_labels_of_rows():
     x, number = iris()
     y = np.column_stack([number == 0, x[:, 0] > 5.8]).astype(int)
+    started = BPNetClassifier(hidden=[4], random_state=0).partial_fit(x, y, classes=[0, 1])
+    assert started.partial_fit(x, y, classes=[0, 1]).predict(x).shape == y.shape
+    with pytest.raises(ValueError, match="not those of the first call"):
+        started.partial_fit(x, y, classes=[1, 2])
     model = BPNetClassifier(**QUICK).fit(x, y)
     assert model.predict(x).shape == model.predict_proba(x).shape == y.shape
     assert set(np.unique(model.predict(x))) == {0, 1}
@@ -192,7 +204,12 @@ def test_warm_start_says_what_does_not_suit():
 
 
 @pytest.mark.parametrize(
-    "y", [pd.Series(pd.date_range("2020", periods=9)), np.arange(9).astype("m8[s]")]
+    "y",
+    [
+        pd.Series(pd.date_range("2020", periods=9)),
+        pl.Series(pd.date_range("2020", periods=9)),
+        np.arange(9).astype("m8[s]"),
+    ],
 )
 def test_dates_are_no_quantities(y):
     with pytest.raises(ValueError, match="dates or durations"):

@@ -15,7 +15,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from bpnet.api import Run, predicted_columns, shown_training, train, train_watched
+from bpnet.api.run import Run, predicted_columns
+from bpnet.api.training import shown_training, train, train_watched
 from bpnet.config.from_python import config_data, load_python_config
 from bpnet.config.schema import Config
 from bpnet.data.reading import open_table

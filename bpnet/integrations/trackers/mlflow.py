@@ -6,8 +6,8 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
@@ -32,10 +32,6 @@ class MLflowRun(Tracker):
     """A run on the server or in the folder that MLFLOW_TRACKING_URI names, or MLflow's default."""
 
     def __init__(self, run: TrackedRun) -> None:
-        for name, value in _PATIENCE.items():
-            os.environ.setdefault(name, value)
-        for logger in ("mlflow", "alembic"):
-            logging.getLogger(logger).setLevel(logging.WARNING)
         self._run, self._waiting = run, list[Metric]()
         self._logged: dict[Series, int] = {}
         """The epoch of each series up to which MLflow has it."""
@@ -114,6 +110,20 @@ class MLflowRun(Tracker):
         return max(steps, default=0)
 
 
-def _quiet() -> AbstractContextManager[object]:
-    """Keep the client's warnings to itself, which are about MLflow and not about the training."""
-    return warnings.catch_warnings(action="ignore")
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the client's messages to itself, and its patience short; all is as before at the end."""
+    added = [name for name in _PATIENCE if name not in os.environ]
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    os.environ.update({name: _PATIENCE[name] for name in added})
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        for name in added:
+            del os.environ[name]
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

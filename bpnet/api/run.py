@@ -1,40 +1,22 @@
-"""Python's way into bpnet: train on a file or a data frame, and use a run as the verbs do.
+"""A run in Python: its scores, predictions and answers."""
 
->>> import bpnet
->>> run = bpnet.train({"dataset": {"target": "species"}}, table=flowers)
->>> run.predict(new_flowers)
-
-The results are those of the command line to the bit. Errors are those of `bpnet.errors`, with the
-same texts.
-"""
-
-import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.cli.options import runs_folder
-from bpnet.cli.training_view import TrainingView
-from bpnet.config.from_python import assignments, load_python_config
+from bpnet.api.given_table import given_table
+from bpnet.api.warning import warn
 from bpnet.config.inheritance import read_source
-from bpnet.config.schema import Config
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading.data_frame import (
-    IN_MEMORY,
-    numbered_categories,
     row_index,
-    table_in_memory,
 )
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
 from bpnet.data.writing.data_frame import data_frame, joined
 from bpnet.data.writing.labels import label_values
-from bpnet.engine.component import Array
 from bpnet.errors import UsageError
 from bpnet.models.run_model import RunModel, open_run_model
-from bpnet.preparation.encode import EncodedDataset
 from bpnet.reports.eval import eval_data, eval_warnings
 from bpnet.reports.predict import flags_text, threshold_note, training_note
 from bpnet.reports.show import show_lines
@@ -42,142 +24,10 @@ from bpnet.runs import directory, files
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.inspect_run import inspect_run
 from bpnet.workflows.predict import Prediction, PredictOptions
-from bpnet.workflows.resume import resume as resume_run
-from bpnet.workflows.session import AnyWatcher, TrainWatcher
 from bpnet.workflows.show import show
-from bpnet.workflows.train import train as train_run
 
 if TYPE_CHECKING:
     from bpnet.data.writing.data_frame import DataFrame, Series
-
-_OWN = ("bpnet.", "contextlib", "functools")
-"""The modules between the caller's line and a warning."""
-
-
-class BpnetWarning(UserWarning):
-    """A warning of bpnet's, which the command line writes to stderr."""
-
-
-def train(
-    config: str | Path | Mapping[str, Any] | Config,
-    table: Any = None,
-    *,
-    settings: Mapping[str, Any] | None = None,
-    runs: str | Path | None = None,
-    name: str | None = None,
-    start_from: "str | Path | Run | None" = None,
-    quiet: bool = False,
-) -> "Run":
-    """Train as a config says, into a new run directory, and return the run.
-
-    Parameters
-    ----------
-    config : str, Path, mapping or Config
-        The path of a YAML file, or its content. Paths in a mapping are relative to the working
-        folder.
-    table : data frame, str or Path, optional
-        The table in place of the config's `dataset.path`: of pandas, Polars, Arrow or another
-        library that narwhals knows, which the run does not keep, or the path of a file.
-    settings : mapping, optional
-        Values by dotted key in place of the config's, such as ``{"training.epochs": 50}``.
-    runs : str or Path, optional
-        The folder in which the run directory is made, by default the one that the environment
-        variable BPNET_RUNS names, or else `runs`.
-    name : str, optional
-        The run's name, by default the config's.
-    start_from : str, Path or Run, optional
-        A run with whose weights the networks begin where layers agree.
-    quiet : bool
-        Whether to show warnings only, and not the progress on stderr.
-
-    Returns
-    -------
-    Run
-        The run, which has finished.
-
-    Raises
-    ------
-    ConfigError, DataError, RunError
-        Before the run directory exists.
-    DivergedError, InterruptedRunError
-        After what has been trained is saved.
-
-    Examples
-    --------
-    >>> run = bpnet.train("configs/iris.yaml", settings={"training.epochs": 50})
-    >>> run.metrics["test"]["accuracy"]
-    """
-    with shown_training(quiet=quiet) as watcher:
-        return train_watched(config, table, watcher, settings, runs, name, start_from)
-
-
-def train_watched(
-    config: str | Path | Mapping[str, Any] | Config,
-    table: Any,
-    watcher: TrainWatcher,
-    settings: Mapping[str, Any] | None = None,
-    runs: str | Path | None = None,
-    name: str | None = None,
-    start_from: "str | Path | Run | None" = None,
-) -> "Run":
-    """Train as `train` does, under the eyes of a watcher."""
-    with _given(table) as path:
-        result = train_run(
-            load_python_config(
-                config,
-                settings,
-                table=path,
-                categories=[] if path != IN_MEMORY else numbered_categories(table),
-            ),
-            runs=runs_folder() if runs is None else Path(runs),
-            name=name,
-            command=["bpnet.train"],
-            watcher=watcher,
-            start_from=None if start_from is None else _path(start_from),
-        )
-    return Run(result.run)
-
-
-def resume(
-    run: "str | Path | Run",
-    table: Any = None,
-    *,
-    settings: Mapping[str, Any] | None = None,
-    force: bool = False,
-    quiet: bool = False,
-) -> "Run":
-    """Go on with a training that was cut off, or give it more epochs, and return the run.
-
-    Parameters
-    ----------
-    run : str, Path or Run
-        The run directory.
-    table : data frame, optional
-        The table that it was trained on, if that was in memory.
-    settings : mapping, optional
-        Values by dotted key of those that may change, such as ``{"training.epochs": 500}``.
-    force : bool
-        Whether to go on although the data or the config has changed.
-    quiet : bool
-        Whether to show warnings only.
-
-    Raises
-    ------
-    ConfigError, DataError, RunError, UsageError
-        The run cannot go on.
-    DivergedError, InterruptedRunError
-        After what has been trained is saved.
-    """
-    path = _path(run)
-    with _given(table), shown_training(quiet=quiet) as watcher:
-        resume_run(
-            path,
-            assignments(settings or {}),
-            force=force,
-            command=["bpnet.resume"],
-            watcher=watcher,
-        )
-    return Run(path)
 
 
 def load(run: str | Path) -> "Run":
@@ -238,7 +88,7 @@ class Run:
         if self._read is None or self._read[0] != state:
             self._read = state, open_run_model(self.path)
             for note in self._read[1].notes:
-                _warn(note)
+                warn(note)
         return self._read[1]
 
     def predictions(
@@ -326,10 +176,10 @@ class Run:
         Without a table they are those of the run's test rows; of its own table all rows are scored
         only if `all_rows` are asked for. Raises DataError or RunError.
         """
-        with _given(table) as path:
+        with given_table(table) as path:
             evaluation = evaluate(self.path, path, baselines=baselines, all_rows=all_rows)
         for warning in eval_warnings(evaluation):
-            _warn(warning)
+            warn(warning)
         return eval_data(self.path, evaluation)
 
     def explain(self, table: Any = None) -> "DataFrame":
@@ -352,10 +202,10 @@ class Run:
         DataError
             The run has held out no rows, or the table cannot be read.
         """
-        with _given(table) as path:
+        with given_table(table) as path:
             found = inspect_run(self.path, path)
         for warning in found.warnings:
-            _warn(warning)
+            warn(warning)
         importance = found.importance
         assert importance is not None
         columns = {
@@ -374,10 +224,10 @@ class Run:
         """
         if not isinstance(column, str):
             raise UsageError(f"column: is of the type {type(column).__name__}; give its name")
-        with _given(table) as path:
+        with given_table(table) as path:
             found = inspect_run(self.path, path, importance=False, dependence_on=[column])
         for warning in found.warnings:
-            _warn(warning)
+            warn(warning)
         (dependence,) = found.dependences
         columns = dict(zip(dependence.outputs, dependence.mean.T, strict=True))
         return data_frame(columns, list(dependence.values))
@@ -397,65 +247,16 @@ def predicted_columns(
     """Return the columns (N,) that a model adds to a table, and warn of rows that are flagged."""
     if table is None:
         raise UsageError("table: is None; give a data frame, or the path of a table")
-    with _given(table) as path:
+    with given_table(table) as path:
         prediction = Prediction(run, str(path), options, opened)
         for warning in prediction.warnings:
-            _warn(warning)
+            warn(warning)
         flags = FlagSummary()
         chunks = [columns for _, columns in prediction.chunks(flags)]
         summary = prediction.summary(flags)
     for text in [*threshold_note(summary), *training_note(summary), *flags_text(flags)]:
-        _warn(text.removeprefix("note: "))
+        warn(text.removeprefix("note: "))
     return joined(chunks)
-
-
-class _Warner:
-    """A watcher that passes on warnings only, through `warnings`."""
-
-    def begin(self, run: Path, prepared: EncodedDataset, parameters: int, networks: int) -> None:
-        """Pass on the warnings about the table."""
-        for text in prepared.warnings:
-            _warn(text)
-
-    def begin_member(
-        self, run: Path, prepared: EncodedDataset, parameters: int, networks: int, title: str
-    ) -> None:
-        """Pass on the warnings about the table, once."""
-        self.begin(run, prepared, parameters, networks)
-
-    def begin_pass(
-        self, run: Path, first: EncodedDataset, parameters: int, number: int, passes: Sequence[int]
-    ) -> None:
-        """Pass on the warnings about the table, before the first pass."""
-        if number == 1:
-            self.begin(run, first, parameters, sum(passes))
-
-    def epoch(self, row: Mapping[str, float], kept: Array) -> None:
-        """Show nothing."""
-
-    def warn(self, text: str) -> None:
-        """Pass on a warning."""
-        _warn(text)
-
-
-@contextmanager
-def shown_training(*, quiet: bool) -> Iterator[AnyWatcher]:
-    """Yield a watcher that shows a training on stderr, or one that passes on its warnings only."""
-    if quiet:
-        yield _Warner()
-        return
-    with TrainingView() as view:
-        yield view
-
-
-@contextmanager
-def _given(table: Any) -> Iterator[str | None]:
-    """Yield the path of a table: its own, that of a data frame, or None of none."""
-    if table is None or isinstance(table, str | Path):
-        yield None if table is None else str(table)
-        return
-    with table_in_memory(table) as path:
-        yield path
 
 
 def _state(path: Path) -> list[tuple[int, int]]:
@@ -464,13 +265,6 @@ def _state(path: Path) -> list[tuple[int, int]]:
     return [(at.st_mtime_ns, at.st_ino) for at in (file.stat() for file in files if file.exists())]
 
 
-def _path(run: str | Path | Run) -> Path:
+def run_path(run: str | Path | Run) -> Path:
+    """Return the path of a run."""
     return run.path if isinstance(run, Run) else Path(run)
-
-
-def _warn(text: str) -> None:
-    """Warn of the line that has called into bpnet."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OWN):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, BpnetWarning, stacklevel=level)

@@ -1,0 +1,187 @@
+"""Training in Python: a new run, or one that goes on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bpnet.api.given_table import given_table
+from bpnet.api.run import Run, run_path
+from bpnet.api.warning import warn
+from bpnet.cli.options import runs_folder
+from bpnet.cli.training_view import TrainingView
+from bpnet.config.from_python import assignments, load_python_config
+from bpnet.config.schema import Config
+from bpnet.data.reading.data_frame import (
+    IN_MEMORY,
+    numbered_categories,
+)
+from bpnet.engine.component import Array
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.workflows.resume import resume as resume_run
+from bpnet.workflows.session import AnyWatcher, TrainWatcher
+from bpnet.workflows.train import train as train_run
+
+if TYPE_CHECKING:
+    pass
+
+
+def train(
+    config: str | Path | Mapping[str, Any] | Config,
+    table: Any = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    runs: str | Path | None = None,
+    name: str | None = None,
+    start_from: "str | Path | Run | None" = None,
+    quiet: bool = False,
+) -> "Run":
+    """Train as a config says, into a new run directory, and return the run.
+
+    Parameters
+    ----------
+    config : str, Path, mapping or Config
+        The path of a YAML file, or its content. Paths in a mapping are relative to the working
+        folder.
+    table : data frame, str or Path, optional
+        The table in place of the config's `dataset.path`: of pandas, Polars, Arrow or another
+        library that narwhals knows, which the run does not keep, or the path of a file.
+    settings : mapping, optional
+        Values by dotted key in place of the config's, such as ``{"training.epochs": 50}``.
+    runs : str or Path, optional
+        The folder in which the run directory is made, by default the one that the environment
+        variable BPNET_RUNS names, or else `runs`.
+    name : str, optional
+        The run's name, by default the config's.
+    start_from : str, Path or Run, optional
+        A run with whose weights the networks begin where layers agree.
+    quiet : bool
+        Whether to show warnings only, and not the progress on stderr.
+
+    Returns
+    -------
+    Run
+        The run, which has finished.
+
+    Raises
+    ------
+    ConfigError, DataError, RunError
+        Before the run directory exists.
+    DivergedError, InterruptedRunError
+        After what has been trained is saved.
+
+    Examples
+    --------
+    >>> run = bpnet.train("configs/iris.yaml", settings={"training.epochs": 50})
+    >>> run.metrics["test"]["accuracy"]
+    """
+    with shown_training(quiet=quiet) as watcher:
+        return train_watched(config, table, watcher, settings, runs, name, start_from)
+
+
+def train_watched(
+    config: str | Path | Mapping[str, Any] | Config,
+    table: Any,
+    watcher: TrainWatcher,
+    settings: Mapping[str, Any] | None = None,
+    runs: str | Path | None = None,
+    name: str | None = None,
+    start_from: "str | Path | Run | None" = None,
+) -> "Run":
+    """Train as `train` does, under the eyes of a watcher."""
+    with given_table(table) as path:
+        result = train_run(
+            load_python_config(
+                config,
+                settings,
+                table=path,
+                categories=[] if path != IN_MEMORY else numbered_categories(table),
+            ),
+            runs=runs_folder() if runs is None else Path(runs),
+            name=name,
+            command=["bpnet.train"],
+            watcher=watcher,
+            start_from=None if start_from is None else run_path(start_from),
+        )
+    return Run(result.run)
+
+
+def resume(
+    run: "str | Path | Run",
+    table: Any = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    force: bool = False,
+    quiet: bool = False,
+) -> "Run":
+    """Go on with a training that was cut off, or give it more epochs, and return the run.
+
+    Parameters
+    ----------
+    run : str, Path or Run
+        The run directory.
+    table : data frame, optional
+        The table that it was trained on, if that was in memory.
+    settings : mapping, optional
+        Values by dotted key of those that may change, such as ``{"training.epochs": 500}``.
+    force : bool
+        Whether to go on although the data or the config has changed.
+    quiet : bool
+        Whether to show warnings only.
+
+    Raises
+    ------
+    ConfigError, DataError, RunError, UsageError
+        The run cannot go on.
+    DivergedError, InterruptedRunError
+        After what has been trained is saved.
+    """
+    path = run_path(run)
+    with given_table(table), shown_training(quiet=quiet) as watcher:
+        resume_run(
+            path,
+            assignments(settings or {}),
+            force=force,
+            command=["bpnet.resume"],
+            watcher=watcher,
+        )
+    return Run(path)
+
+
+class _Warner:
+    """A watcher that passes on warnings only, through `warnings`."""
+
+    def begin(self, run: Path, prepared: EncodedDataset, parameters: int, networks: int) -> None:
+        """Pass on the warnings about the table."""
+        for text in prepared.warnings:
+            warn(text)
+
+    def begin_member(
+        self, run: Path, prepared: EncodedDataset, parameters: int, networks: int, title: str
+    ) -> None:
+        """Pass on the warnings about the table, once."""
+        self.begin(run, prepared, parameters, networks)
+
+    def begin_pass(
+        self, run: Path, first: EncodedDataset, parameters: int, number: int, passes: Sequence[int]
+    ) -> None:
+        """Pass on the warnings about the table, before the first pass."""
+        if number == 1:
+            self.begin(run, first, parameters, sum(passes))
+
+    def epoch(self, row: Mapping[str, float], kept: Array) -> None:
+        """Show nothing."""
+
+    def warn(self, text: str) -> None:
+        """Pass on a warning."""
+        warn(text)
+
+
+@contextmanager
+def shown_training(*, quiet: bool) -> Iterator[AnyWatcher]:
+    """Yield a watcher that shows a training on stderr, or one that passes on its warnings only."""
+    if quiet:
+        yield _Warner()
+        return
+    with TrainingView() as view:
+        yield view

@@ -1,0 +1,19 @@
+"""Warnings of bpnet's in Python."""
+
+import sys
+import warnings
+
+_OWN = ("bpnet.", "contextlib", "functools")
+"""The modules between the caller's line and a warning."""
+
+
+class BpnetWarning(UserWarning):
+    """A warning of bpnet's, which the command line writes to stderr."""
+
+
+def warn(text: str) -> None:
+    """Warn of the line that has called into bpnet."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OWN):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, BpnetWarning, stacklevel=level)

@@ -3,14 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bpnet.data.reading.data_frame import (
-    table_in_memory,
-)
-
-if TYPE_CHECKING:
-    pass
+from bpnet.data.reading.data_frame import table_in_memory
 
 
 @contextmanager

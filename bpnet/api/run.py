@@ -9,9 +9,7 @@ from bpnet.api.given_table import given_table
 from bpnet.api.warning import warn
 from bpnet.config.inheritance import read_source
 from bpnet.data.encoding.row_flags import FlagSummary
-from bpnet.data.reading.data_frame import (
-    row_index,
-)
+from bpnet.data.reading.data_frame import row_index
 from bpnet.data.targets import AnyTarget, Classes, Labels, Quantities
 from bpnet.data.writing.data_frame import data_frame, joined
 from bpnet.data.writing.labels import label_values

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bpnet.api.given_table import given_table
 from bpnet.api.run import Run, run_path
@@ -12,18 +12,12 @@ from bpnet.cli.options import runs_folder
 from bpnet.cli.training_view import TrainingView
 from bpnet.config.from_python import assignments, load_python_config
 from bpnet.config.schema import Config
-from bpnet.data.reading.data_frame import (
-    IN_MEMORY,
-    numbered_categories,
-)
+from bpnet.data.reading.data_frame import IN_MEMORY, numbered_categories
 from bpnet.engine.component import Array
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.workflows.resume import resume as resume_run
 from bpnet.workflows.session import AnyWatcher, TrainWatcher
 from bpnet.workflows.train import train as train_run
-
-if TYPE_CHECKING:
-    pass
 
 
 def train(

@@ -12,7 +12,7 @@ from bpnet.engine.layers import Dense
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.settings import Training
-from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy
+from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
 from bpnet.engine.metrics import Accuracy
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import Adam, GradientDescent
@@ -21,6 +21,7 @@ from bpnet.runs.metrics_log import MetricsLog
 
 ACTIVATIONS = {"tanh": Tanh(), "sigmoid": Sigmoid(), "relu": Relu()}
 COLUMNS = ("epoch", "step", "loss", "accuracy", "learning_rate", "gradient_norm")
+NO_CLASSES = tuple(name for name in COLUMNS if name != "accuracy")
 
 Weights = list[tuple[np.ndarray, np.ndarray]]
 """W (O, I) and b (O,) of each layer."""
@@ -29,9 +30,24 @@ Weights = list[tuple[np.ndarray, np.ndarray]]
 def make_network(job: Job, table: Table) -> Network:
     """Build the job's network with its first weights, which are the same each time."""
     layers = [Dense(units=units, activation=ACTIVATIONS[job.activation]) for units in job.hidden]
-    link = BinaryCrossEntropy.link if table.classes == 2 else CrossEntropy.link
     every = [*layers, Dense(units=outputs(table))]
+    link = loss_of(table).link
     return Network(every, table.x.shape[1], seeds=range(job.replicas), output_activation=link)
+
+
+def loss_of(table: Table) -> Loss:
+    """Return the loss that suits the table's labels."""
+    if not table.classes:
+        return SquaredError()
+    return BinaryCrossEntropy() if table.classes == 2 else CrossEntropy()
+
+
+def targets(table: Table) -> np.ndarray:
+    """Return the targets (N, O): numbers, one-hot classes, or 0 and 1 in a single column."""
+    if not table.classes:
+        return table.labels
+    one_hot = np.eye(table.classes, dtype=np.float32)[table.labels]
+    return one_hot[:, 1:] if table.classes == 2 else one_hot
 
 
 def weights(network: Network) -> Weights:
@@ -50,9 +66,8 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
 
     It writes a row of metrics.csv for each epoch.
     """
-    one_hot = np.eye(table.classes, dtype=np.float32)[table.labels]
-    rows = Rows(table.x, one_hot[:, 1:] if table.classes == 2 else one_hot)
-    loss = BinaryCrossEntropy() if table.classes == 2 else CrossEntropy()
+    rows, loss = Rows(table.x, targets(table)), loss_of(table)
+    metrics = [Accuracy(loss.threshold)] if table.classes else []
     settings = Training(
         loss=loss,
         optimizer=Adam() if job.optimizer == "adam" else GradientDescent(),
@@ -64,9 +79,9 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
     def run() -> float:
         with (
             suited_threads(network, job.at_once(len(table.x))),
-            MetricsLog(log_path, COLUMNS) as log,
+            MetricsLog(log_path, COLUMNS if metrics else NO_CLASSES) as log,
         ):
-            for record in fit(settings, network, rows, None, [Accuracy(loss.threshold)]):
+            for record in fit(settings, network, rows, None, metrics):
                 figures = (*record.metrics.values(), record.learning_rate, record.gradient_norm)
                 log.append(
                     [record.epoch, record.step, *[mean(values) for values in figures]],

@@ -12,7 +12,6 @@ from bpnet.cli.options import runs_folder
 from bpnet.cli.training_view import TrainingView
 from bpnet.config.from_python import assignments, load_python_config
 from bpnet.config.schema import Config
-from bpnet.data.reading.data_frame import IN_MEMORY, numbered_categories
 from bpnet.engine.component import Array
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.workflows.resume import resume as resume_run
@@ -85,12 +84,7 @@ def train_watched(
     """Train as `train` does, under the eyes of a watcher."""
     with given_table(table) as path:
         result = train_run(
-            load_python_config(
-                config,
-                settings,
-                table=path,
-                categories=[] if path != IN_MEMORY else numbered_categories(table),
-            ),
+            load_python_config(config, settings, table=path),
             runs=runs_folder() if runs is None else Path(runs),
             name=name,
             command=["bpnet.train"],

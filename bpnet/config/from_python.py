@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,15 @@ def load_python_config(
     settings: Mapping[str, Any] | None = None,
     *,
     table: str | None = None,
-    categories: Sequence[str] = (),
 ) -> LoadedConfig:
     """Return a config with each of the settings, by dotted key, in place of its own.
 
     `table` is the path of a table, relative to the working folder, or of one in memory, which takes
-    the place of the config's; `categories` are columns of it that hold categories, though they look
-    like numbers. Raises ConfigError.
+    the place of the config's. Raises ConfigError.
     """
     source = _source(config)
     if table is not None:
-        source = _with_categories(_with_table(source, table), categories)
+        source = _with_table(source, table)
     return load_config(apply_overrides(source, assignments(settings or {}), "settings:"))
 
 
@@ -82,31 +80,6 @@ def _with_table(source: Source, path: str) -> Source:
     # relative to the working folder, as it is given, and not to the config's
     path = relocated(path, Path(), source.folder)
     data = {**source.data, "dataset": {**dataset, "path": path}}
-    return dataclasses.replace(source, data=data)
-
-
-def _with_categories(source: Source, categories: Sequence[str]) -> Source:
-    """Return a source that says of features, or of the only target, that they are categories."""
-    dataset = source.data.get("dataset")
-    if not isinstance(dataset, dict) or not categories:
-        return source
-    split, roles = dataset.get("split") or {}, dataset.get("roles") or {}
-    target, features = dataset.get("target"), dataset.get("features")
-    targets = [target] if isinstance(target, str) else target
-    if not all(
-        [isinstance(targets, list), isinstance(split, dict), isinstance(roles, dict)]
-    ):  # not valid, as their own messages say
-        return source
-    assert targets is not None
-    others = [*targets, dataset.get("sample_weight"), *split.values(), *roles]
-    known = {
-        name: "categorical"
-        for name in categories
-        if name not in others and (features is None or name in features)
-    }
-    data = {**source.data, "dataset": {**dataset, "roles": {**known, **roles}}}
-    if len(targets) == 1 and targets[0] in categories and data.get("task") is None:
-        data["task"] = "classification"
     return dataclasses.replace(source, data=data)
 
 

@@ -87,12 +87,14 @@ def detect_role(
     named: bool,
     date_format: str | None = None,
     table_rows: int | None = None,
+    declared: bool = False,
 ) -> DetectedRole:
     """Return the role of a column by its cells in a mask of rows (N,), unless one is `given`.
 
     A feature that is `named` in the config is never ignored for looking like an ID or a counter.
     A date has the `date_format`, if there is one. `table_rows` are those of the whole table, of
-    which the column may be the beginning.
+    which the column may be the beginning. If the table has `declared` that the column holds
+    categories, numbers are such.
     """
     if given == "date":
         _, texts = present_cells(column, rows)
@@ -106,11 +108,13 @@ def detect_role(
         if code is None
         else _role_of_codes(name, code, *present_cells(column, rows), named=named)
     )
+    counts = detected.role == "numeric" or code is not None
+    if declared and detected.role == "numeric":
+        detected = _role_of_declared(*present_cells(column, rows), named=named)
     detected = replace(detected, number_format=numbers.number_format)
     if detected.role == "numeric":
         note = ambiguity_note(numbers, name) or detected.note
         detected = replace(detected, note=note, digits=given is None and are_digits(column, rows))
-    counts = detected.role == "numeric" or code is not None
     if counts and not named:
         with suppress(CellParseError):  # fitting reports the cell
             detected = _without_counter(detected, name, column, table_rows or len(column))
@@ -221,6 +225,13 @@ def _role_of_codes(
     numeric = set_option("dataset.roles", "numeric", name)
     note = f"its {zeros}, so they are read as categories; if they are amounts: {numeric}"
     return DetectedRole("categorical", note=note)
+
+
+def _role_of_declared(count: int, texts: list[str], *, named: bool) -> DetectedRole:
+    """Return the role of numbers that the table declares to be categories."""
+    if not named and count >= FEWEST_ROWS and len(texts) > count / 2:
+        return DetectedRole("ignored", _reason_to_ignore("", texts, count))
+    return DetectedRole("categorical")
 
 
 def _without_counter(

@@ -108,8 +108,11 @@ def detect_roles(
     formats = date_formats(config, times)
     named = {*(config.dataset.features or ()), config.dataset.split.time}
     given: dict[str, Role] = {**dict.fromkeys(formats, "date"), **config.dataset.roles}
+    declared = dict.fromkeys(table.declared_categories, "categorical")
     types: dict[str, CellType] = {
-        name: "text" if given.get(name) in ("categorical", "boolean", "date") else "any"
+        name: "text"
+        if given.get(name, declared.get(name)) in ("categorical", "boolean", "date")
+        else "any"
         for name in candidates
     }
     detected: dict[str, DetectedRole] = {}
@@ -130,6 +133,7 @@ def detect_roles(
                     named=name in named,
                     date_format=formats.get(name),
                     table_rows=len(train),
+                    declared=name in declared,
                 )
                 if times is not None and role.role in ("date", "numeric"):
                     present = times.values[chunk.start : chunk.start + len(chunk)][rows]
@@ -141,7 +145,9 @@ def detect_roles(
                 of_first_block |= {
                     name: _example(chunk.column(name), rows)
                     for name in blank
-                    if name not in given and detected[name].role in ("numeric", "categorical")
+                    if name not in given
+                    and name not in declared
+                    and detected[name].role in ("numeric", "categorical")
                 }
             ambiguous = [name for name, column in detected.items() if column.other_formats]
             blank = [

@@ -63,7 +63,7 @@ def open_dataset(loaded: LoadedConfig, dataset_table: DatasetTable | None = None
     dataset_table = dataset_table or open_dataset_table(loaded)
     config, table = loaded.config, dataset_table.table
     candidates = feature_candidates(loaded, table)
-    columns, notes = _in_own_formats(config, whole_columns(table, _cell_types(config)))
+    columns, notes = _in_own_formats(config, whole_columns(table, _cell_types(config, table)))
     target_values = _read_targets(config, table, columns)
     weights, name = None, config.dataset.sample_weight
     if name is not None:
@@ -78,7 +78,7 @@ def open_dataset(loaded: LoadedConfig, dataset_table: DatasetTable | None = None
     )
 
 
-def _cell_types(config: Config) -> dict[str, CellType]:
+def _cell_types(config: Config, table: Table) -> dict[str, CellType]:
     """Return the columns to read whole, and as what their cells are read."""
     dataset, split = config.dataset, config.dataset.split
     types: dict[str, CellType] = {}
@@ -93,7 +93,15 @@ def _cell_types(config: Config) -> dict[str, CellType]:
     # last: a target that is also the group or the time is read as a target
     for name in dataset.targets:
         types[name] = "text" if config.task == "classification" else "any"
+    if config.task is None and _are_declared_classes(config, table):
+        types[dataset.targets[0]] = "text"
     return types
+
+
+def _are_declared_classes(config: Config, table: Table) -> bool:
+    """Return whether the table declares the only target to be categories."""
+    targets = config.dataset.targets
+    return len(targets) == 1 and targets[0] in table.declared_categories
 
 
 def _in_own_formats(

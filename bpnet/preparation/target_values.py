@@ -113,7 +113,10 @@ def read_target_values(config: Config, table: Table, columns: Sequence[Column]) 
     do not suit the task.
     """
     names = config.dataset.targets
-    task, reason = (config.task, "as the config says") if config.task else suggested_task(columns)
+    declared = table.declared_categories.issuperset(names)
+    task, reason = (
+        (config.task, "as the config says") if config.task else suggested_task(columns, declared)
+    )
     # among words, N/A and the like are classes
     words = task == "classification" and not all(map(is_numeric, columns))
     missing = np.logical_or.reduce([missing_targets(column, words=words) for column in columns])
@@ -138,13 +141,18 @@ def read_target_values(config: Config, table: Table, columns: Sequence[Column]) 
     return TargetValues(task, reason, names, classes, values, dropped, formats)
 
 
-def suggested_task(columns: Sequence[Column]) -> tuple[Task, str]:
-    """Return the task that the targets' columns suggest, and why."""
+def suggested_task(columns: Sequence[Column], declared: bool) -> tuple[Task, str]:
+    """Return the task that the targets' columns suggest, and why.
+
+    A table may have `declared` them to be categories.
+    """
     if len(columns) > 1:
         if all(is_binary(column) for column in columns):
             return "multilabel", "every target is true or not"
         return "regression", "there are several targets, of numbers"
     column = columns[0]
+    if declared:
+        return "classification", "the table declares the target to be categories"
     if not looks_like_classes(column):
         if any(map(column.number_format.is_amount, column.categories)):
             return "regression", "the target is numbers with a unit or thousands marks"

@@ -53,7 +53,8 @@ def list_columns(table: Table) -> ColumnList:
         rows = len(chunk)
         for name in table.columns:
             column = chunk.column(name)
-            detected = detect_role(name, column, every, None, named=False)
+            declared = name in table.declared_categories
+            detected = detect_role(name, column, every, None, named=False, declared=declared)
             codes, texts = column.as_text()
             as_target, _ = column.in_own_format()
             columns.append(
@@ -63,7 +64,9 @@ def list_columns(table: Table) -> ColumnList:
                     reason=detected.reason,
                     missing=float((codes < 0).mean()),
                     examples=[texts[code] for code in _first_distinct(codes)],
-                    as_target="classification" if looks_like_classes(as_target) else "regression",
+                    as_target="classification"
+                    if declared or looks_like_classes(as_target)
+                    else "regression",
                 )
             )
         break

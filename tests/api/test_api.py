@@ -278,6 +278,20 @@ def test_a_run_that_went_on_predicts_with_its_new_model(here):
     pd.testing.assert_frame_equal(after, bpnet.load(run.path).predict_proba(new))
 
 
+def test_declared_categories_that_look_like_numbers_are_categories_of_files_too(here):
+    table = flowers()
+    rng = np.random.default_rng(3)
+    table["level"] = pd.Categorical(rng.integers(1, 5, len(table)))
+    table["y"] = pd.Categorical((np.arange(len(table)) % 30 * 7).astype(str))
+    table.to_parquet("t.parquet")
+    table.to_feather("t.feather")
+    config = {**CONFIG, "dataset": {"target": "y"}}
+    runs = [bpnet.train(config, each, quiet=True) for each in (table, "t.parquet", "t.feather")]
+    assert {run.config["task"] for run in runs} == {"classification"}
+    assert {run.config["dataset"]["roles"]["level"] for run in runs} == {"categorical"}
+    assert len({weights(run) for run in runs}) == 1
+
+
 def test_names_of_columns_may_be_numbers(here):
     table = flowers().rename(columns={"c": 3, "x": 0, "n": 1})
     config = {**CONFIG, "dataset": {"target": 3, "features": [0, 1], "roles": {1: "categorical"}}}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
@@ -125,3 +126,24 @@ def test_a_table_is_held_as_long_as_it_is_used():
         assert open_table(path).columns == ["a"]
     with pytest.raises(DataError, match="where it is no more"):
         open_table(path)
+
+
+def test_every_source_declares_its_categories(tmp_path):
+    columns = {
+        "code": pa.array(["1", "2", None]).dictionary_encode(),
+        "level": pa.array([7, 8, None]).dictionary_encode(),
+        "text": pa.array(["1", "2", None]),
+        "number": pa.array([1, 2, None]),
+    }
+    table = pa.table(columns)
+    pa.parquet.write_table(table, tmp_path / "t.parquet")
+    table.to_pandas().to_parquet(tmp_path / "pandas.parquet")
+    pa.feather.write_feather(table, tmp_path / "t.feather")
+    sources = [open_table(path) for path in tmp_path.iterdir()]
+    sources += map(of_frame, (table, table.to_pandas()))
+    assert [sorted(each.declared_categories) for each in sources] == 5 * [["code", "level"]]
+
+
+def test_categories_are_part_of_the_digest():
+    texts = pd.DataFrame({"v": ["1", "2"]})
+    assert of_frame(texts).digest != of_frame(texts.astype("category")).digest

@@ -26,6 +26,7 @@ class CountedFile:
 
     kind, name, digest = "Counted", "counted", ""
     reads_only_wanted, header_hint = False, ""
+    declared_categories = frozenset[str]()
 
     def __init__(self, rows: int) -> None:
         self.warnings: list[str] = []

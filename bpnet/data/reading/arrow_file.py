@@ -20,10 +20,10 @@ class ArrowFile(ArrowTableFile):
     title = "Arrow"
     kind = "Arrow"
 
-    def _names(self) -> list[str]:
+    def _schema(self) -> Any:
         with stream_errors(self.name), self._opener() as stream:
             try:
-                return [str(name) for name in _open(stream).schema.names]
+                return _open(stream).schema
             except DAMAGED as error:
                 raise self._damaged(error) from None
 

@@ -42,14 +42,21 @@ class ArrowTableFile:
         self.warnings: list[str] = []
         self.header_hint = ""
         self._number_format = settings.number_format()
-        names = self._names()
+        schema = self._schema()
+        names = [str(written) for written in schema.names]
         self.columns = [tidy_name(column) for column in names]
         self._written = dict(zip(self.columns, names, strict=True))
         check_names(name, self.columns)
+        # a dictionary is the type of categories
+        self.declared_categories = frozenset(
+            column
+            for column, kind in zip(self.columns, schema.types, strict=True)
+            if pa.types.is_dictionary(kind)
+        )
 
-    def _names(self) -> list[str]:
-        """Return the names of the columns."""
-        raise TypeError(f"{type(self).__name__} must implement _names")
+    def _schema(self) -> Any:
+        """Return the names and types of the columns, as they were when they were written."""
+        raise TypeError(f"{type(self).__name__} must implement _schema")
 
     def _batches(self, names: list[str]) -> Iterator[Any]:
         """Yield record batches of the columns `names`, of at most `ROWS` rows."""

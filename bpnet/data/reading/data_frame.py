@@ -97,24 +97,6 @@ def is_data_frame(table: Any) -> bool:
     return bool(narwhals.dependencies.is_into_dataframe(table))
 
 
-def numbered_categories(table: Any) -> list[str]:
-    """Return the columns of a category type whose categories all look like numbers.
-
-    As text they would be taken for numbers.
-    """
-    import narwhals  # deferred: only for tables in memory
-
-    frame = _data_frame(table)
-    found = []
-    for name, kind in frame.schema.items():
-        if kind in (narwhals.Categorical, narwhals.Enum):
-            values = frame.get_column(name).drop_nulls().unique().to_list()
-            texts = list(map(_text, values))
-            if texts and NumberFormat().plain_numbers(texts) is not None:
-                found.append(tidy_name(str(name)))
-    return found
-
-
 def row_index(table: Any) -> Any:
     """Return the index of the rows of a data frame, if its library has such; else None."""
     import narwhals  # deferred: only for tables in memory
@@ -160,6 +142,9 @@ class DataFrameFile:
         self.columns = [tidy_name(name) for name in names]
         check_names(NAME, self.columns)
         self._written = dict(zip(self.columns, frame.columns, strict=True))
+        self.declared_categories = frozenset(
+            name for name, written in self._written.items() if _is_category(frame.schema[written])
+        )
         if not self.columns:
             raise DataError(f"{NAME}: has no columns; add columns")
         if not len(frame):
@@ -170,7 +155,8 @@ class DataFrameFile:
         """The SHA-256 of the columns' names and cells."""
         total = hashlib.sha256()
         for name in self.columns:
-            total.update(f"\0{name}\0".encode())
+            declared = " (categories)" if name in self.declared_categories else ""
+            total.update(f"\0{name}\0{declared}".encode())
             for chunk in self.chunks({name: "any"}, 0):
                 column = chunk.column(name)
                 if column.numbers is None:
@@ -223,6 +209,13 @@ class _DataFrameChunk(Chunk):
             for written in self._written.values()
         )
         return list(zip(*cells, strict=True))
+
+
+def _is_category(kind: Any) -> bool:
+    """Return whether a type of narwhals is one of categories."""
+    import narwhals  # loaded already
+
+    return kind in (narwhals.Categorical, narwhals.Enum)
 
 
 def _column(series: "narwhals.Series[Any]", number_format: NumberFormat, cells: CellType) -> Column:

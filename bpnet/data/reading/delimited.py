@@ -36,6 +36,7 @@ class DelimitedFile:
 
     kind = "Delimited"
     reads_only_wanted = False
+    declared_categories = frozenset[str]()
 
     def __init__(
         self, name: str, opener: Opener, settings: Reading, lines: Sequence[int] | None = None

@@ -35,6 +35,7 @@ class ExcelFile:
 
     kind = "Excel"
     reads_only_wanted = False
+    declared_categories = frozenset[str]()
 
     def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
         self.name, self._opener = name, opener

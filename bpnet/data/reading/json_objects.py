@@ -27,6 +27,7 @@ class ObjectFile:
 
     kind = "JSON"
     reads_only_wanted = False
+    declared_categories = frozenset[str]()
 
     def __init__(self, name: str, opener: Opener, settings: Reading) -> None:
         self.name, self._opener, self._encoding = name, opener, settings.encoding

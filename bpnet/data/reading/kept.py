@@ -53,6 +53,7 @@ class KeptFile:
         self.kind, self.name, self.columns = file.kind, file.name, file.columns
         self.warnings, self.header_hint = file.warnings, file.header_hint
         self.reads_only_wanted = file.reads_only_wanted
+        self.declared_categories = file.declared_categories
         self._file, self._budget = file, budget
         self._kept: dict[Key, list[Chunk]] = {}
         self._complete: set[Key] = set()

@@ -1,10 +1,13 @@
 """Parquet tables, read batch by batch by pyarrow, which the extra `parquet` installs."""
 
+import base64
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.ipc
 import pyarrow.parquet
 
 from bpnet.data.reading.arrow_values import DAMAGED, ROWS, ArrowTableFile, joined_batches
@@ -29,13 +32,13 @@ class ParquetFile(ArrowTableFile):
     title = "Parquet"
     kind = "Parquet"
 
-    def _names(self) -> list[str]:
+    def _schema(self) -> Any:
         with stream_errors(self.name), self._opener() as stream:
             file = self._open(stream)
             self._types = {field.name: field.type for field in file.schema_arrow}
             if not file.metadata.num_rows:
                 raise DataError(f"{self.name}: the table has column names but no rows; add rows")
-            return [str(name) for name in file.schema_arrow.names]
+            return _written_schema(file)
 
     def _batches(self, names: list[str]) -> Iterator[Any]:
         with self._opener() as stream:
@@ -98,3 +101,17 @@ class ParquetFile(ArrowTableFile):
                 f"{self.name}, column '{name}': a page holds {page.size / 1e6:,.0f} MB, which are "
                 "decompressed at once; leave out long cells, or write the file with smaller pages"
             )
+
+
+def _written_schema(file: Any) -> Any:
+    """Return the schema that was written, if the file keeps it; dictionaries of numbers are in it.
+
+    They are read as numbers: Parquet itself has dictionaries of texts only.
+    """
+    schema, kept = file.schema_arrow, (file.metadata.metadata or {}).get(b"ARROW:schema")
+    if kept is not None:
+        with suppress(*DAMAGED):
+            written = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(kept)))
+            if written.names == schema.names:
+                return written
+    return schema

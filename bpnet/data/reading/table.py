@@ -27,6 +27,8 @@ class TableFile(Protocol):
     """Warnings about a header that is not quite one."""
     header_hint: str
     """A remark on the header for messages about a missing column, or the empty string."""
+    declared_categories: frozenset[str]
+    """The columns that it declares to be categories, though they may look like numbers."""
 
     @property
     def digest(self) -> str:
@@ -46,6 +48,9 @@ class Table:
         self.name, self.files = name, list(files)
         self.columns = self.files[0].columns
         self._column_set = frozenset(self.columns)
+        self.declared_categories = frozenset[str]().union(
+            *(file.declared_categories for file in self.files)
+        )
         self._sizes: list[int] | None = None
         # kept for all passes
         self._formats: dict[str, FormatsSoFar] = defaultdict(FormatsSoFar)

@@ -185,6 +185,7 @@ def test_a_json_document_that_fails_midway_is_not_begun(trained: Path) -> None:
     assert len(json.loads(good.out)["predictions"]) == len(lines) - 1
 
 
+@pytest.mark.slow
 def test_of_several_at_once_one_writes_the_config(trained: Path) -> None:
     processes = [
         start("init", "t.csv", "--target", "c", "-o", "new.yaml", cwd=trained, stderr=-1, stdout=-1)

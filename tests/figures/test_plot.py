@@ -213,6 +213,7 @@ def test_without_its_table_a_run_has_curves_only(runs: dict[str, Path], tmp_path
     assert said.lacks("the run was trained on it") == []
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     config = hostile_table(tmp_path)
     assert bpnet("train", config, "--runs", tmp_path).code == 0

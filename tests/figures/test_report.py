@@ -260,6 +260,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert "49" not in re.findall(r"\w+", content.text.partition("The config")[0][:2000])
 
 
+@pytest.mark.slow
 def test_a_figure_that_cannot_be_drawn_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

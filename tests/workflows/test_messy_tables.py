@@ -11,8 +11,8 @@ from command_line import Said, bpnet
 from followed_advice import run_with_advice
 from messy_tables import messy_table
 
-QUICK = range(6)
-MORE = range(6, 212)
+QUICK = range(2)
+MORE = range(2, 212)
 SETTINGS = ["--set", "training.epochs=3", "--set", "architecture.hidden=[8]"]
 
 

@@ -400,6 +400,7 @@ def test_a_full_batch_of_rows_on_disk_is_refused(tables: Path) -> None:
 # Tables that are large in one way
 
 
+@pytest.mark.slow
 def test_ten_thousand_columns(tmp_path: Path) -> None:
     names = [f"x{j}" for j in range(10_000)]
     rows = [[*((k * j) % 7 for j in range(10_000)), "pq"[k % 2]] for k in range(30)]
@@ -409,6 +410,7 @@ def test_ten_thousand_columns(tmp_path: Path) -> None:
     assert len(predicted(trained.run, table)["flags"]) == 30
 
 
+@pytest.mark.slow
 def test_a_category_of_a_hundred_thousand_levels(tmp_path: Path) -> None:
     rows = [
         [f"L{k}" if k % 6 else f"common{k // 6 % 3}", k % 7, "pq"[k % 5 > 2]]

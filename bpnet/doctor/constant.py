@@ -1,7 +1,7 @@
 """The loss of the best constant prediction, which a network that has learned anything beats."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from bpnet.data.splitting import Part
 from bpnet.engine.activations import Identity
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Rows
+from bpnet.engine.loop.sharded_rows import ShardedRows
 from bpnet.engine.losses import Loss, Quantile
 
 MOST = 1 << 20
@@ -65,6 +66,9 @@ def _location(loss: Loss, y: Array) -> tuple[float, float]:
 
 def _sample(rows: Rows) -> Rows:
     """Return the targets of at most `MOST` values, with x left out, as float64."""
+    if isinstance(rows, ShardedRows):
+        every = -(-len(rows) * rows.y.shape[1] // MOST)
+        rows = replace(rows, x=rows.x[:, :0]).picked(slice(None, None, every))
     every = -(-rows.y.size // MOST)
     picked = slice(None, None, every)
     weights = None if rows.weights is None else rows.weights[picked]

@@ -94,9 +94,16 @@ class BoundLoss:
         scale, slope = loss.scales(outputs)
         self.sum_losses = BoundTotal(self.losses, self.total, scale)
         """Writes the sum of `losses` into `total`; then `losses` may be overwritten."""
-        self._share = 1 / rows if loss.rows == "mean" else 1.0  # L = share Σ w l
-        self._factor = constant(slope * self._share, scores.dtype)
-        self._scales = slope * self._share != 1.0  # a factor of 1 would cost a pass
+        self._slope, self._rows = slope, 0
+        self.take_mean_over(rows)
+
+    def take_mean_over(self, rows: int) -> None:
+        """Divide by this number of rows, where those that are bound are a part of a batch."""
+        if rows != self._rows:
+            self._rows = rows
+            self._share = 1 / rows if self._loss.rows == "mean" else 1.0  # L = share Σ w l
+            self._factor = constant(self._slope * self._share, self.total.dtype)
+            self._scales = self._slope * self._share != 1.0  # a factor of 1 would cost a pass
 
     def evaluate(self) -> None:
         """Compute `total`, and the `gradient` of the batch's loss with respect to the scores."""

@@ -13,9 +13,11 @@ from bpnet.engine.buffers import broadcast_unbuffered, empty
 from bpnet.engine.component import Array, constant
 from bpnet.engine.initializers import Shape
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
+from bpnet.engine.layers.base import Share
 from bpnet.engine.parameters import Parameter, Vector, blocks_of, weights_first
 from bpnet.engine.progress import Progress
 from bpnet.engine.randomness import EpochGenerators, Purpose, generator
+from bpnet.engine.ranks import VOTES
 
 CHUNK_VALUES = 1 << 17
 """The number of values of the widest layer that `scores` holds at once: 512 kB of float32, so that
@@ -115,7 +117,7 @@ class Network:
         shapes = {name: parameter.shape for name, parameter in self.declared.items()}
         replicas = len(self.seeds)
         self.parameters = Vector(shapes, replicas, self.dtype)
-        self.gradients = Vector(shapes, replicas, self.dtype)
+        self.gradients = Vector(shapes, replicas, self.dtype, room=VOTES)
         self.statistics = Vector(
             {name: shape for name, (shape, _) in layout.statistics.items()}, replicas, self.dtype
         )
@@ -259,13 +261,19 @@ class Network:
             one.bit_generator.state = state
 
     def bind(
-        self, x: Array, *, training: bool, keeps_sums: bool = False, rows_apart: bool = False
+        self,
+        x: Array,
+        *,
+        training: bool,
+        keeps_sums: bool = False,
+        rows_apart: bool = False,
+        share: Share | None = None,
     ) -> "BoundNetwork":
         """Bind all layers to one batch's input buffer x (R or 1, I, B).
 
         With `keeps_sums` each layer's pre-activations z stay readable after forward, and with
-        `rows_apart` no layer looks at one row to decide about another. Raises
-        ValueError where x does not have the network's inputs.
+        `rows_apart` no layer looks at one row to decide about another. A `share` is the place of
+        the rows in a larger batch. Raises ValueError where x does not have the network's inputs.
         """
         if x.shape[1] != self.inputs:
             raise ValueError(
@@ -295,6 +303,7 @@ class Network:
                 takes_factors=not keeps_sums and following is not None and following.takes_factors,
                 factors=factors,
                 draws_as=self.draws_as,
+                share=share,
             )
             bound.append(layer.bind(wiring))
             buffer, factors = bound[-1].output, bound[-1].factors

@@ -49,12 +49,19 @@ class Block:
 
 
 class Vector:
-    """An array `flat` (R, P) and its named `views` (R, *shape), one after another."""
+    """An array `flat` (R, P) and its named `views` (R, *shape), one after another.
 
-    def __init__(self, shapes: Mapping[str, Shape], replicas: int, dtype: np.dtype) -> None:
+    Behind it in memory there is `room` for more numbers, which `whole` (R P + room,) has too.
+    """
+
+    def __init__(
+        self, shapes: Mapping[str, Shape], replicas: int, dtype: np.dtype, room: int = 0
+    ) -> None:
         sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
-        self.flat = empty((replicas, sum(sizes.values())), dtype)
-        self.flat.fill(0)
+        values = replicas * sum(sizes.values())
+        self.whole = empty((values + room,), dtype)
+        self.whole.fill(0)
+        self.flat = self.whole[:values].reshape(replicas, -1 if values else 0)
         self.views: dict[str, Array] = {}
         start = 0
         for name, shape in shapes.items():
@@ -74,7 +81,8 @@ class Vector:
     def picked(self, replicas: Sequence[int]) -> "Vector":
         """Return a copy that has only these replicas."""
         shapes = {name: view.shape[1:] for name, view in self.views.items()}
-        vector = Vector(shapes, len(replicas), self.flat.dtype)
+        room = len(self.whole) - self.flat.size
+        vector = Vector(shapes, len(replicas), self.flat.dtype, room)
         vector.flat[:] = self.flat[replicas]
         return vector
 

@@ -14,6 +14,19 @@ from bpnet.engine.parameters import Parameter
 from bpnet.engine.progress import Progress
 
 
+class Share:
+    """The rows of a batch that are bound, where others of it are in other processes or threads.
+
+    What draws numbers for each row draws those of the whole batch.
+    """
+
+    def __init__(self, rows: int, columns: Array) -> None:
+        self.rows = rows
+        """Number of rows of the whole batch."""
+        self.columns = columns
+        """The place (R, B) of each bound row in the whole batch."""
+
+
 @dataclass(frozen=True)
 class Wiring:
     """The arrays that a layer is bound to, and what it must know of its place in the network."""
@@ -48,6 +61,8 @@ class Wiring:
     """Place in the training, for settings with a schedule."""
     draws_as: np.dtype | None = None
     """The type in which random numbers are drawn; None for the input's own."""
+    share: Share | None = None
+    """The place of the rows in a batch of which they are a part; None where they are all."""
 
     def empty(self, units: int) -> Array:
         """Return a new buffer (R, units, B) of the input's type."""
@@ -113,6 +128,8 @@ class Layer(Component):
 
     draws: ClassVar[bool] = False
     """True if training draws random numbers in this layer."""
+    needs_whole_batch: ClassVar[bool] = False
+    """True if in training a row's output depends on the other rows of the batch."""
     takes_factors: ClassVar[bool] = False
     """True if its weights can be multiplied by factors of its inputs."""
     has_row_gradients: ClassVar[bool] = False

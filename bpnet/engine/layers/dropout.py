@@ -8,7 +8,7 @@ import numpy as np
 
 from bpnet.engine.buffers import empty_like
 from bpnet.engine.component import Array, choice, number
-from bpnet.engine.layers.base import BoundLayer, BoundPassThrough, Layer, Wiring
+from bpnet.engine.layers.base import BoundLayer, BoundPassThrough, Layer, Share, Wiring
 from bpnet.engine.schedules import PlannedSchedule
 
 STEPS = 1 << 8
@@ -65,7 +65,7 @@ class BoundDropout(BoundLayer):
         # m / (1 - rate) (R, I, B), in C order since a generator fills each replica's part at once
         self._mask = np.empty(self.output.shape, self.output.dtype)
         # what is drawn, in the mask itself where both are of one type, and what it is compared with
-        self._uniform, self._least = self._mask, self.rates
+        self._uniform, self._least, self._share = self._mask, self.rates, wiring.share
         if wiring.draws_as not in (None, self._mask.dtype):
             self._uniform = np.empty(self._mask.shape, wiring.draws_as)
             self._least = self.rates.astype(wiring.draws_as)
@@ -77,10 +77,21 @@ class BoundDropout(BoundLayer):
 
     def _draw(self) -> None:
         """Write m / (1 - rate)."""
-        for uniform, generator in zip(self._uniform, self._generators, strict=True):
-            generator.random(out=uniform, dtype=uniform.dtype)
+        if self._share is not None:
+            self._draw_share(self._share)
+        else:
+            for uniform, generator in zip(self._uniform, self._generators, strict=True):
+                generator.random(out=uniform, dtype=uniform.dtype)
         np.greater_equal(self._uniform, self._least, out=self._mask)  # uniform in [0, 1) -> 0 or 1
         np.multiply(self._mask, self._scales, out=self._mask)  # m / (1 - rate)
+
+    def _draw_share(self, share: Share) -> None:
+        """Draw as for the whole batch, and keep what its share of the rows has."""
+        units = self.output.shape[1]
+        for k, (uniform, generator) in enumerate(zip(self._uniform, self._generators, strict=True)):
+            drawn = np.empty((units, share.rows), uniform.dtype)
+            generator.random(out=drawn, dtype=drawn.dtype)
+            drawn.take(share.columns[k], 1, uniform, "clip")
 
     @property
     def left_out(self) -> Array:
@@ -124,6 +135,22 @@ class BoundScheduledDropout(BoundDropout):
         factor = self._progress.factor(self._schedule)
         if factor != self._factor:
             self._set_rates(factor)
+        if self._share is not None:
+            self._draw_share(self._share)
+        else:
+            self._draw_bits()
+        np.greater_equal(self._bits, self._dropped, out=self._mask)
+        np.multiply(self._mask, self._scales, out=self._mask)
+
+    def _draw_share(self, share: Share) -> None:
+        """Draw as for the whole batch, and keep what its share of the rows has."""
+        units, words = self._bits.shape[1], -(-share.rows // 8)
+        for k, (bits, generator) in enumerate(zip(self._bits, self._generators, strict=True)):
+            drawn = generator.bit_generator.random_raw(units * words).reshape(units, words)
+            np.copyto(bits, drawn.view(np.uint8)[:, share.columns[k]])
+
+    def _draw_bits(self) -> None:
+        """Draw 8 bits for each value."""
         for target, generator in zip(self._target, self._generators, strict=True):
             draw = generator.bit_generator.random_raw
             if self._at_once:
@@ -132,8 +159,6 @@ class BoundScheduledDropout(BoundDropout):
             for chunk in self._chunks:
                 chunk[:] = draw(chunk.size)
             target[:] = self._source
-        np.greater_equal(self._bits, self._dropped, out=self._mask)
-        np.multiply(self._mask, self._scales, out=self._mask)
 
     def _set_rates(self, factor: float) -> None:
         """Set the rates to their multiple, and to what 8 bits can tell."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class Equilibrium(Layer):
     """
 
     kind: Literal["equilibrium"] = "equilibrium"
+    needs_whole_batch: ClassVar[bool] = True  # all rows are relaxed until the slowest has settled
     units: int = number(ge=1)
     """Number of units that feed each other. Example: `units: 8`."""
     output_units: int | None = number(None, ge=1)

@@ -46,6 +46,7 @@ class BatchNormalization(_Normalization):
     """
 
     kind: Literal["batch_normalization"] = "batch_normalization"
+    needs_whole_batch: ClassVar[bool] = True
     momentum: float = number(0.9, ge=0, lt=1)
     """Share of the running mean and variance that stays at each step; near 1 they average over many
     batches. Example: `momentum: 0.99`.

@@ -8,6 +8,7 @@ import numpy as np
 
 from bpnet.engine.buffers import empty_units
 from bpnet.engine.component import Array
+from bpnet.engine.layers.base import Share
 from bpnet.engine.loop.passes import Passes, Picks, cut
 from bpnet.engine.randomness import Purpose, generator
 
@@ -171,6 +172,9 @@ class Batch:
         self.counted: Array | None = None
         """Mask (R, B) of the rows that count, where some only fill the batch up."""
 
+    share: Share | None = None
+    """The place of these rows in a batch of which they are a part; None where they are all."""
+
     def gather(self, order: Array) -> None:
         """Fill the buffers with the rows whose indices are in order (R, B)."""
         # mode="clip" writes straight into out; the default would go through a copy
@@ -241,6 +245,24 @@ class PickedBatch(Batch):
             np.multiply(self._weights, counted, self._weights)
 
 
+def drawn_order(
+    rows: int, seeds: Sequence[int], starts: Sequence[int], *, shuffle: bool
+) -> Callable[[int, int], Array]:
+    """Return what draws the order (N,) of a replica's pass: see `Passes`.
+
+    The replica's rows are the next ones from its start on.
+    """
+
+    def draw(replica: int, number: int) -> Array:
+        order = np.arange(rows)
+        if shuffle:
+            order = generator(seeds[replica], Purpose.ROW_ORDER, number).permutation(rows)
+        order += starts[replica]
+        return order
+
+    return draw
+
+
 class Batches:
     """The batches of every epoch, as `cut` makes them of `size` rows.
 
@@ -270,14 +292,7 @@ class Batches:
         self.shapes = [Batch(rows, n, len(seeds)) for n in (self._size, rest) if n]
         # the first row of each replica's set
         starts = np.broadcast_to(np.arange(rows.sets) * len(rows), len(seeds)).tolist()
-
-        def draw(replica: int, number: int) -> Array:
-            order = np.arange(len(rows))
-            if shuffle:
-                order = generator(seeds[replica], Purpose.ROW_ORDER, number).permutation(len(rows))
-            order += starts[replica]
-            return order
-
+        draw = drawn_order(len(rows), seeds, starts, shuffle=shuffle)
         self._passes = Passes(draw, [len(rows)] * len(seeds), self.length)
 
     def order(self, number: int) -> Array:

@@ -1,7 +1,8 @@
 """Evaluation: a network's loss and metrics over rows, summed up batch by batch."""
 
+import copy
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Batch
 from bpnet.engine.loop.replica_rows import AnyRows, ReplicaRows
+from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.losses import Loss
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network, chunk_rows
@@ -38,6 +40,8 @@ class Tally(Stateful):
         if (share != 1).any():
             self._excess = share[:, None] if share.ndim else share
         self._divisor = np.asarray(weights * share if loss.rows == "mean" else 1.0)  # () or (S,)
+        self.ranks = ranks_of(rows)
+        """The processes that share the rows; None if this one has them all."""
         self.loss = np.zeros(replicas)
         """Σ w l (R,)."""
         self.sums = [np.zeros((replicas, metric.width)) for metric in metrics]
@@ -51,10 +55,24 @@ class Tally(Stateful):
         for _, sums in self.metrics:
             sums.fill(0)
 
-    def add_penalty(self, penalty: Array, rows: int) -> None:
+    def add_penalty(self, penalty: Array, rows: float) -> None:
         """Add the penalty (R,) of the weights with which a batch of `rows` rows was computed."""
         # `values` divides by the divisor; what remains is the penalties' mean over the rows
         self.loss += penalty * (self._divisor * rows / self._rows)
+
+    def add_up(self) -> None:
+        """Add up what each process has summed over its rows, where several share them."""
+        if self.ranks is not None:
+            for sums in (self.loss, *self.sums):
+                self.ranks.add_up(sums)
+
+    def state_of_all(self) -> dict[str, Any]:
+        """Return the state, added up over the processes that share the rows."""
+        state = copy.deepcopy(self.state())
+        if self.ranks is not None:
+            for sums in (state["loss"], *state["sums"]):
+                self.ranks.add_up(sums)
+        return state
 
     def values(self) -> dict[str, Array]:
         """Return the loss, with the penalties added, and the metrics, each (R,)."""
@@ -72,7 +90,8 @@ class BoundBatch:
         self, network: Network, loss: Loss, tally: Tally, batch: Batch, *, training: bool
     ) -> None:
         self.size, self.rows = batch.size, (batch.x, batch.y, batch.weights)
-        self.network = network.bind(batch.x, training=training)
+        self._share, self._ranks = batch.share, tally.ranks
+        self.network = network.bind(batch.x, training=training, share=batch.share)
         self.loss = loss.bind(self.network.output, batch.y, batch.weights, network.progress)
         self._loss_sums = tally.loss
         self._metrics = [
@@ -80,9 +99,18 @@ class BoundBatch:
             for metric, sums in tally.metrics
         ]
 
+    @property
+    def penalized(self) -> float:
+        """The number of rows whose penalty this process adds to the tally."""
+        if self._share is None or self._ranks is None:
+            return self.size
+        return self._share.rows / self._ranks.size
+
     def assess(self) -> None:
         """Run forward, compute the loss and its gradient by the scores, and add to the tally."""
         self.network.forward()
+        if self._share is not None:
+            self.loss.take_mean_over(self._share.rows)
         self.loss.evaluate()
         np.add(self._loss_sums, self.loss.total, self._loss_sums)
         for metric, sums in self._metrics:
@@ -157,6 +185,7 @@ class Evaluator:
                 if self._scores is not None:
                     place = slice(start, start := start + bound.size)
                     np.copyto(self._scores[:, :, place], bound.network.output.transpose(1, 0, 2))
+            self._tally.add_up()
             values = self._tally.values()
             if self._penalty is not None and self._penalty.active:
                 values["loss"] = values["loss"] + self._penalty.value()
@@ -180,4 +209,4 @@ def out_of_fold_scores(network: Network, held_out: ReplicaRows) -> list[Array]:
 def metrics_over(metrics: Sequence[Metric], rows: AnyRows) -> list[Metric]:
     """Return the metrics for these rows."""
     targets = rows.targets() if metrics else []
-    return [metric.over(targets) for metric in metrics]
+    return [metric.over(targets, ranks_of(rows)) for metric in metrics]

@@ -17,6 +17,7 @@ from bpnet.engine.loop.lazy_embeddings import LazyTables
 from bpnet.engine.loop.replica_optimizer import replica_optimizers
 from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.loop.settings import Training
+from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.losses import Loss
 from bpnet.engine.matmul import BoundMatmul, BoundSum
 from bpnet.engine.metrics import Metric
@@ -61,6 +62,9 @@ class Steps(Stateful):
             raise ValueError(
                 "batch_size is full, but the rows are not in memory; give a number of rows"
             )
+        self._ranks = ranks_of(rows)
+        if self._ranks is not None and (training.optimizer.searches or training.lazy_embeddings):
+            raise ValueError("the rows of a search, or of lazy embeddings, cannot be shared")
         metrics = metrics_over(metrics, rows)
         prepared = rows.prepared(loss.prepare)
         replicas, self._epochs = len(network.seeds), training.epochs
@@ -74,10 +78,8 @@ class Steps(Stateful):
             spread=training.last_batch == "spread",
         )
         self._tally = Tally(prepared, loss, metrics, replicas, self._batches.length)
-        self._bound = [
-            BoundBatch(network, loss, self._tally, batch, training=True)
-            for batch in self._batches.shapes
-        ]
+        self._bind = partial(BoundBatch, network, loss, self._tally, training=True)
+        self._bound = [self._bind(batch) for batch in self._batches.shapes]
         self._tables: LazyTables | None = None
         if training.lazy_embeddings:
             self._tables = LazyTables(network, max(batch.size for batch in self._batches.shapes))
@@ -136,10 +138,13 @@ class Steps(Stateful):
     def state(self) -> dict[str, Any]:
         """Return the state; within an epoch that of the layers' generators is part of it."""
         drawing = self._network.generators if self._taken else []
-        return {
+        state = {
             **super().state(),
             "drawing": [dict(one.bit_generator.state) for one in drawing],
         }
+        if self._ranks is not None and self._taken:
+            state["_tally"] = self._tally.state_of_all()
+        return state
 
     def load_state(self, state: StateDict) -> None:
         """Go on from a state, before or within an epoch."""
@@ -149,6 +154,8 @@ class Steps(Stateful):
             for one, place in zip(self._network.generators, state["drawing"], strict=True):
                 one.bit_generator.state = place
         super().load_state(attributes)
+        if self._ranks is not None and not self._ranks.leads:
+            self._tally.clear()  # the first process has what all had summed up
         self._rates = None
 
     @np.errstate(all="ignore")
@@ -167,6 +174,7 @@ class Steps(Stateful):
         finally:
             self._network.progress.leave()
         self._taken = 0
+        self._tally.add_up()
         measured = self._tally.values()
         if self._solver is not None:
             measured |= self._solver.figures
@@ -198,10 +206,12 @@ class Steps(Stateful):
         shapes = self._batches.epoch(epoch if self._solver is None else 1)
         for shape in islice(shapes, self._taken, None):
             network.progress.move(self.count, steps, self._epochs)
+            while shape >= len(self._bound):  # of a process's shares of batches, a new size
+                self._bound.append(self._bind(self._batches.shapes[len(self._bound)]))
             batch = self._bound[shape]
             batch.assess()
             if penalty.active:
-                tally.add_penalty(penalty.value(), batch.size)
+                tally.add_penalty(penalty.value(), batch.penalized)
             for optimizer in self._optimizers:
                 if optimizer.begin_step(self.count, steps):
                     self._rates = None
@@ -224,6 +234,8 @@ class Steps(Stateful):
     def _follow_gradient(self, batch: BoundBatch) -> None:
         """Run backward, and take a step along the gradient."""
         batch.network.backward(batch.loss.gradient)
+        if self._ranks is not None:
+            self._ranks.add_up_step(self._network.gradients.whole)
         if self._penalty.active:
             self._penalty.add_gradient()
         # before clipping, which `move` does

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bpnet.engine.component import Array
+from bpnet.engine.ranks import Ranks
 
 
 class BoundMetric:
@@ -42,10 +43,11 @@ class Metric:
         """The number M of amounts that are summed."""
         return len(self.names)
 
-    def over(self, targets: Array | Sequence[Array]) -> "Metric":
+    def over(self, targets: Array | Sequence[Array], ranks: Ranks | None = None) -> "Metric":
         """Return the metric for rows with these targets (N, O), of any type.
 
-        Replicas with rows of their own have (S, N, O), or one (N, O) each.
+        Replicas with rows of their own have (S, N, O), or one (N, O) each. Of rows that several
+        `ranks` share, each has its own.
         """
         return self
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from bpnet.engine.component import Array
 from bpnet.engine.metrics.base import BoundMetric, Metric
+from bpnet.engine.ranks import Ranks
 
 PIECE = 1 << 18
 """The number of rows of targets that are read together: 2 MB of float64 an output."""
@@ -32,12 +33,12 @@ class RegressionError(Metric):
         """The number of outputs."""
         return int(self._deviations().shape[1])
 
-    def over(self, targets: Array | Sequence[Array]) -> Metric:
+    def over(self, targets: Array | Sequence[Array], ranks: Ranks | None = None) -> Metric:
         """Return the metric with the deviation of targets (N, O), or of those of each replica."""
         sets: Sequence[Array] = list(targets)  # (N, O) each
         if isinstance(targets, np.ndarray) and targets.ndim == 2:
             sets = [targets]
-        return replace(self, deviation=np.array([_deviation(of_set) for of_set in sets]))
+        return replace(self, deviation=np.array([_deviation(of_set, ranks) for of_set in sets]))
 
     def bind(self, scores: Array, targets: Array, counted: Array | None = None) -> BoundMetric:
         """Sum (y - t)² of each output over the rows."""
@@ -61,15 +62,27 @@ class RegressionError(Metric):
         return self.deviation
 
 
-def _deviation(targets: Array) -> Array:
+def _deviation(targets: Array, ranks: Ranks | None) -> Array:
     """Return Σ (t - mean t)² (O,) of targets (N, O), of which `PIECE` rows are copied at a time."""
     pieces = [targets[start : start + PIECE] for start in range(0, len(targets), PIECE)]
     # from the first row rather than from 0, so that targets which do not vary deviate by exactly 0
     first = targets[:1].astype(np.float64)
+    rows = np.array([float(len(targets))])
+    if ranks is not None:
+        first *= ranks.leads  # all take that of the first process
+        for values in (first, rows):
+            ranks.add_up(values)
     # mean of t - first (O,)
-    mean = sum((piece.astype(np.float64) - first).sum(axis=0) for piece in pieces) / len(targets)
-    squares = sum(((piece.astype(np.float64) - first - mean) ** 2).sum(axis=0) for piece in pieces)
-    return np.asarray(squares)
+    mean = np.asarray(sum((piece.astype(np.float64) - first).sum(axis=0) for piece in pieces))
+    if ranks is not None:
+        ranks.add_up(mean)
+    mean /= rows
+    squares = np.asarray(
+        sum(((piece.astype(np.float64) - first - mean) ** 2).sum(axis=0) for piece in pieces)
+    )
+    if ranks is not None:
+        ranks.add_up(squares)
+    return squares
 
 
 class BoundRegressionError(BoundMetric):
@@ -110,7 +123,7 @@ class MeanSquaredError(Metric):
         """The number of outputs."""
         return self.outputs
 
-    def over(self, targets: Array | Sequence[Array]) -> Metric:
+    def over(self, targets: Array | Sequence[Array], ranks: Ranks | None = None) -> Metric:
         """Return the metric with the number of outputs of targets (N, O)."""
         return replace(self, outputs=int(targets[0].shape[-1]))
 

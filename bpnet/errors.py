@@ -1,17 +1,21 @@
 """The errors a user can meet, each with the exit code of the command line."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class BpnetError(Exception):
     """A problem to report without a traceback.
 
     Each of `problems` is a complete message: where, the bad value, what is allowed, what to do.
+    `run` is the run directory of a training that has begun and has ended so, else None; that of an
+    interrupted one goes on by `bpnet.resume(error.run)`.
     """
 
     exit_code = 1
 
-    def __init__(self, problems: str | Sequence[str]) -> None:
+    def __init__(self, problems: str | Sequence[str], run: Path | None = None) -> None:
+        self.run = run
         self.problems = [problems] if isinstance(problems, str) else list(problems)
         super().__init__("\n".join(self.problems))
 
@@ -65,6 +69,8 @@ class InterruptedRunError(BpnetError):
 
     exit_code = 130
 
-    def __init__(self, problems: str | Sequence[str], signal_number: int = 2) -> None:
-        super().__init__(problems)
+    def __init__(
+        self, problems: str | Sequence[str], signal_number: int = 2, run: Path | None = None
+    ) -> None:
+        super().__init__(problems, run)
         self.exit_code = 128 + (signal_number or 2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpnet.api.given_table import given_table
 from bpnet.api.warning import warn
+from bpnet.api.words import speaks_python
 from bpnet.config.inheritance import read_source
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.reading.data_frame import row_index
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bpnet.data.writing.data_frame import DataFrame, Series
 
 
+@speaks_python
 def load(run: str | Path) -> "Run":
     """Return a run, or a model folder that was copied out of one; raises RunError.
 
@@ -50,6 +52,7 @@ class Run:
         The run directory, or the model folder.
     """
 
+    @speaks_python
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         directory.run_or_model(self.path)
@@ -58,6 +61,7 @@ class Run:
     def __repr__(self) -> str:
         return f"bpnet.load({str(self.path)!r})"
 
+    @speaks_python
     def _repr_html_(self) -> str:
         """Return what `bpnet show` prints, for notebooks."""
         run = directory.run_of(self.path)
@@ -65,6 +69,7 @@ class Run:
         return "".join(["<pre>", escape("\n".join(lines)), "</pre>"])
 
     @property
+    @speaks_python
     def config(self) -> dict[str, Any]:
         """The config with every default, as config.yaml has it; raises RunError."""
         paths = directory.open_run(self.path)
@@ -72,6 +77,7 @@ class Run:
         return read_source(paths.config).data
 
     @property
+    @speaks_python
     def metrics(self) -> dict[str, Any]:
         """The final scores of each part of the rows, as metrics.json has them; raises RunError."""
         paths = directory.open_run(self.path)
@@ -89,6 +95,7 @@ class Run:
                 warn(note)
         return self._read[1]
 
+    @speaks_python
     def predictions(
         self,
         table: Any,
@@ -141,6 +148,7 @@ class Run:
         columns = predicted_columns(self.path, self._opened, table, options)
         return data_frame(columns, row_index(table))
 
+    @speaks_python
     def predict(self, table: Any, *, threshold: float | None = None) -> "Series[Any] | DataFrame":
         """Return the predicted classes or values (N,), or a data frame (N, K) of K targets.
 
@@ -150,6 +158,7 @@ class Run:
         found = added.iloc[:, : len(names)].set_axis(list(names), axis=1)
         return found[names[0]] if len(names) == 1 and not self._is_multilabel else found
 
+    @speaks_python
     def predict_proba(self, table: Any) -> "DataFrame":
         """Return the probability of each class (N, C), or of each label (N, K).
 
@@ -166,6 +175,7 @@ class Run:
         added = self.predictions(table).iloc[:, skipped : skipped + len(labels)]
         return added.set_axis(label_values(labels), axis=1)
 
+    @speaks_python
     def evaluate(
         self, table: Any = None, *, baselines: bool = True, all_rows: bool = False
     ) -> dict[str, Any]:
@@ -180,6 +190,7 @@ class Run:
             warn(warning)
         return eval_data(self.path, evaluation)
 
+    @speaks_python
     def explain(self, table: Any = None) -> "DataFrame":
         """Return the permutation importance of each column, the most important first.
 
@@ -215,6 +226,7 @@ class Run:
         frame.attrs = {"score": importance.score, "value": importance.score_value}
         return frame
 
+    @speaks_python
     def partial_dependence(self, column: str, table: Any = None) -> "DataFrame":
         """Return the mean prediction at values of a column: a column for each class or target.
 

@@ -8,6 +8,7 @@ from typing import Any
 from bpnet.api.given_table import given_table
 from bpnet.api.run import Run, run_path
 from bpnet.api.warning import warn
+from bpnet.api.words import speaks_python
 from bpnet.cli.options import runs_folder
 from bpnet.cli.training_view import TrainingView
 from bpnet.config.from_python import assignments, load_python_config
@@ -19,6 +20,7 @@ from bpnet.workflows.session import AnyWatcher, TrainWatcher
 from bpnet.workflows.train import train as train_run
 
 
+@speaks_python
 def train(
     config: str | Path | Mapping[str, Any] | Config,
     table: Any = None,
@@ -61,7 +63,8 @@ def train(
     ConfigError, DataError, RunError
         Before the run directory exists.
     DivergedError, InterruptedRunError
-        After what has been trained is saved.
+        After what has been trained is saved in the directory `run` of the error, from which
+        ``bpnet.resume(error.run)`` goes on if the training was interrupted.
 
     Examples
     --------
@@ -94,6 +97,7 @@ def train_watched(
     return Run(result.run)
 
 
+@speaks_python
 def resume(
     run: "str | Path | Run",
     table: Any = None,

@@ -3,6 +3,8 @@
 import sys
 import warnings
 
+from bpnet.api.words import in_python
+
 _OWN = ("bpnet.", "contextlib", "functools")
 """The modules between the caller's line and a warning."""
 
@@ -16,4 +18,4 @@ def warn(text: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OWN):
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, BpnetWarning, stacklevel=level)
+    warnings.warn(in_python(text), BpnetWarning, stacklevel=level)

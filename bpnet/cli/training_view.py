@@ -1,42 +1,39 @@
-"""A training on the terminal: some lines that follow it, or ten lines in all in a file."""
+"""A training as it goes on: some lines that follow it, or ten lines in all in a file."""
 
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from bpnet.cli.console import print_note, print_warning, shown_on
+from bpnet.cli.console import print_note, print_warning
+from bpnet.cli.live_lines import LiveLines, live_lines
 from bpnet.engine.component import Array
 from bpnet.messages import counted
 from bpnet.reports.progress import Progress, metrics_text
 from bpnet.reports.text import default_layers_note
 from bpnet.reports.train import start_line, storage_note
 
-# rich is imported where it is used: it takes long, and few commands need it
 if TYPE_CHECKING:
-    from rich.live import Live
-
     from bpnet.preparation.encode import EncodedDataset
 
 PROGRESS_LINES = 10
-"""The number of lines that show the progress of a training where there is no terminal."""
+"""The number of lines that show the progress of a training where nothing can be drawn again."""
 
 _SECONDS_BETWEEN_DRAWINGS = 0.2
 
 
 class TrainingView:
-    """Shows a training: on a terminal as lines that follow it, elsewhere as ten lines in all.
+    """Shows a training: on a terminal or in a notebook as lines that follow it, or as ten in all.
 
-    It is a context manager, whose end removes the lines that follow it. If it is `quiet`, only
+    It is a context manager, whose end ends the lines that follow it. If it is `quiet`, only
     warnings are shown.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._live: Live | None = None
+        self._live: LiveLines | None = None
         self._last_drawn = 0.0
         self._undrawn: tuple[Mapping[str, float], Array] | None = None
         self._described = False
@@ -96,7 +93,7 @@ class TrainingView:
         self._start(first)
 
     def epoch(self, row: Mapping[str, float], kept: Array) -> None:
-        """Show an epoch: on a terminal at most five times a second, and the last one."""
+        """Show an epoch: where it is drawn again at most five times a second, and the last one."""
         if self._live is not None:
             self._undrawn = row, kept
             if time.monotonic() - self._last_drawn > _SECONDS_BETWEEN_DRAWINGS:
@@ -112,12 +109,7 @@ class TrainingView:
     def warn(self, text: str) -> None:
         """Show a warning, above the lines that follow the training if there are any."""
         if self._live is not None:
-            self._live.console.print(
-                shown_on(f"warning: {text}", sys.stderr),
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            self._live.warn(text)
         else:
             print_warning(text)
 
@@ -141,13 +133,8 @@ class TrainingView:
     def _start(self, prepared: "EncodedDataset") -> None:
         training = prepared.config.training
         self._epochs = training.epochs
-        if self._quiet or not sys.stderr.isatty():
-            return
-        from rich.console import Console  # deferred: rich takes long to import, and few need it
-        from rich.live import Live
-
-        console = Console(stderr=True, highlight=False)
-        if not console.is_terminal or console.is_dumb_terminal:
+        live = None if self._quiet else live_lines()
+        if live is None:
             return
         now = time.monotonic()
         if self._budget_start is None:
@@ -159,13 +146,12 @@ class TrainingView:
             now,
             may_stop=training.early_stopping is not None,
             seconds=math.inf if budget is None else budget - (now - self._budget_start),
-            curves=not console.options.ascii_only,
+            curves=live.curves,
         )
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._live.start()
-        self._draw(self._live)
+        self._live = live
+        self._draw(live)
 
-    def _draw_epoch(self, live: "Live") -> None:
+    def _draw_epoch(self, live: LiveLines) -> None:
         """Draw the last epoch if it is not drawn."""
         if self._undrawn is not None:
             self._last_drawn = time.monotonic()
@@ -173,14 +159,13 @@ class TrainingView:
             self._undrawn = None
             self._draw(live)
 
-    def _draw(self, live: "Live") -> None:
-        from rich.text import Text  # loaded already
-
-        lines = self._progress.lines(live.console.width)
-        live.update(Text("\n".join(lines), no_wrap=True, overflow="crop"), refresh=True)
+    def _draw(self, live: LiveLines) -> None:
+        live.show(self._progress.lines(live.width))
 
     def _end_live(self) -> None:
         if self._live is not None:
             self._draw_epoch(self._live)
-            self._live.stop()
+            self._progress.end()
+            self._draw(self._live)
+            self._live.end()
             self._live = None

@@ -39,6 +39,7 @@ class Progress:
         self._row: Mapping[str, float] = {}
         self._kept: Array | None = None
         self._before: int | None = None
+        self._has_ended = False
         self._values: dict[str, list[float]] = {}
 
     def note(self, row: Mapping[str, float], kept: Array, now: float) -> None:
@@ -52,6 +53,10 @@ class Progress:
                 values.append(row[name])
                 if len(values) > _KEPT_VALUES:
                     del values[1::2]
+
+    def end(self) -> None:
+        """Let no time be left."""
+        self._has_ended = True
 
     def lines(self, width: int) -> list[str]:
         """Return the lines to show in a terminal of this many columns, none of them longer."""
@@ -80,7 +85,8 @@ class Progress:
         left = max(min(took * (self._epochs - epoch), self._seconds - spent), 1)
         most = "up to " if self._may_stop and epoch < self._epochs else ""
         speed = float(f"{self._rows / took:.2g}")
-        return [f"{most}{duration(left)} left", f"{speed:,.0f} rows/s"]
+        shown = [] if self._has_ended else [f"{most}{duration(left)} left"]
+        return [*shown, f"{speed:,.0f} rows/s"]
 
     def _metrics(self, width: int) -> list[str]:
         """Return a line for each metric: its value and curve, for training and validation rows."""

@@ -388,7 +388,8 @@ class _CVSession(PassesSession):
                 f"interrupted; {saved if count else 'no fold had been trained'}; "
                 f"next: bpnet resume {shell_path(self._run.folder)}",
                 self.interruption.number,
+                self._run.folder,
             )
         if status == "diverged":
             cause = divergence_cause(learning_rate, from_start=self.trained.from_start)
-            raise DivergedError(f"training diverged in every fold: {cause}")
+            raise DivergedError(f"training diverged in every fold: {cause}", self._run.folder)

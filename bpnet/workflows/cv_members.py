@@ -161,7 +161,8 @@ class MembersCVSession(MemberSession):
                 f"interrupted; the scores of {scored} are in {self._run.folder}; "
                 f"next: bpnet resume {shell_path(self._run.folder)}",
                 self.interruption.number,
+                self._run.folder,
             )
         if status == "diverged":
             cause = divergence_cause(learning_rate, from_start=self.from_start)
-            raise DivergedError(f"training diverged in every fold: {cause}")
+            raise DivergedError(f"training diverged in every fold: {cause}", self._run.folder)

@@ -121,6 +121,7 @@ def _train_grid_in(grid: GridRuns, watcher: TrainWatcher) -> GridResult:
             f"interrupted; the points that had begun are ranked in {run}/grid.csv; "
             f"next: bpnet resume {shell_path(run)}",
             number,
+            run,
         )
     grid.finish()
     if ranked[0].score is None:
@@ -129,7 +130,7 @@ def _train_grid_in(grid: GridRuns, watcher: TrainWatcher) -> GridResult:
             np.isfinite(point.figures["train"]["loss"]) for point in ranked
         )
         cause = divergence_cause(lowest, from_start=from_start)
-        raise DivergedError(f"training diverged at every point: {cause}")
+        raise DivergedError(f"training diverged at every point: {cause}", ranked[0].run)
     return GridResult(
         run=ranked[0].run,
         ranked_by=metric,

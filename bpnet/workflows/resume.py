@@ -91,7 +91,7 @@ def resume(
         except DivergedError as error:
             again = train_again(run, read_run_file(run.run))
             raise DivergedError(
-                [f"{one}; add settings to: {again}" for one in error.problems]
+                [f"{one}; add settings to: {again}" for one in error.problems], error.run
             ) from error
 
 

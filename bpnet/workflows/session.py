@@ -249,7 +249,7 @@ class TrainingSession(ABC):
 def cut_off(error: RunError, run: Path) -> CutOffRunError:
     """Return an error that cut off the training of a run, with the command that goes on with it."""
     *others, last = error.problems
-    return CutOffRunError([*others, f"{last}; then go on: bpnet resume {shell_path(run)}"])
+    return CutOffRunError([*others, f"{last}; then go on: bpnet resume {shell_path(run)}"], run)
 
 
 def training_threads(prepared: EncodedDataset, network: Network) -> AbstractContextManager[None]:

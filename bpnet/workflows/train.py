@@ -266,6 +266,7 @@ class _TrainSession(ReplicaSession):
                 f"interrupted after {counted(epoch, 'epoch')}; {weights} are saved in {run}; "
                 f"next: bpnet resume {shell_path(run)}, or bpnet eval {shell_path(run)}",
                 self.interruption.number,
+                run,
             )
         if status == "diverged":
             causes = [one for one in self._doctor.findings if one.kind == "alarm"]
@@ -280,7 +281,9 @@ class _TrainSession(ReplicaSession):
             reason = causes[0].text if causes else divergence_cause(rate)
             if self._infinite_from_start:
                 reason = divergence_cause(rate, from_start=True)
-            raise DivergedError(f"training diverged in epoch {epoch}: {reason}. In {run}, {saved}")
+            raise DivergedError(
+                f"training diverged in epoch {epoch}: {reason}. In {run}, {saved}", run
+            )
 
     def result(self, status: Status) -> TrainResult:
         """Return the result of a finished training."""

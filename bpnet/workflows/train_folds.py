@@ -317,11 +317,11 @@ class FoldsSession(MemberSession):
                 which = which if several > 1 else "the networks"
                 saved = f"{which} are saved in {run}; next: bpnet resume {shell_path(run)}"
                 saved += f", or bpnet eval {shell_path(run)}"
-            raise InterruptedRunError(f"interrupted; {saved}", self.interruption.number)
+            raise InterruptedRunError(f"interrupted; {saved}", self.interruption.number, run)
         if status == "diverged":
             rates = [member.config.training.learning_rate for member in self._plan.members]
             cause = divergence_cause(max(rates), from_start=self.from_start)
-            raise DivergedError(f"training diverged in every network: {cause}")
+            raise DivergedError(f"training diverged in every network: {cause}", self._run.folder)
 
     def result(self) -> FoldsResult:
         """Return the result of a finished training."""

@@ -1,8 +1,11 @@
 """From Python a table and a config give what they give on the command line, to the bit."""
 
 import json
+import signal
+import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,8 +17,16 @@ from labeled_runs import invoked
 from workflow_runs import ROOT
 
 import bpnet
+from bpnet.cli.training_view import TrainingView
 from bpnet.config.loading import read_config
-from bpnet.errors import BpnetError, ConfigError, DataError, RunError, UsageError
+from bpnet.errors import (
+    BpnetError,
+    ConfigError,
+    DataError,
+    InterruptedRunError,
+    RunError,
+    UsageError,
+)
 
 CONFIG = {
     "dataset": {"target": "c"},
@@ -255,7 +266,7 @@ def test_bad_use_of_a_run_is_refused(trained, tmp_path):
         trained.partial_dependence(flowers(), "x")
     with pytest.raises(ConfigError, match="settings: is of the type str"):
         bpnet.train(CONFIG, flowers(), settings="training.epochs=3")
-    with pytest.raises(UsageError, match="--replica 7"):
+    with pytest.raises(UsageError, match="replica=7"):
         trained.predictions(flowers(), replica=7)
 
 
@@ -327,3 +338,38 @@ def test_the_environment_names_the_folder_of_runs(tmp_path, monkeypatch):
     assert run.path == tmp_path / "mine" / "xor-001"
     run = bpnet.train(config, settings=settings, quiet=True, runs=tmp_path / "other")
     assert run.path == tmp_path / "other" / "xor-001"
+
+
+def test_an_interrupted_training_names_its_run(here, monkeypatch):
+    epoch = TrainingView.epoch
+
+    def interrupted(view, row, kept):
+        epoch(view, row, kept)
+        if row["epoch"] == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    whole = bpnet.train(CONFIG, flowers(), quiet=True)
+    monkeypatch.setattr(TrainingView, "epoch", interrupted)
+    with pytest.raises(InterruptedRunError, match=r"next: bpnet\.resume\(") as caught:
+        bpnet.train(CONFIG, flowers())
+    assert caught.value.run != whole.path
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    assert weights(bpnet.resume(caught.value.run, flowers(), quiet=True)) == weights(whole)
+
+
+def test_a_notebook_shows_lines_that_follow_a_training(here, monkeypatch, capsys):
+    published = []
+    shell = SimpleNamespace(
+        kernel=True,
+        execution_count=1,
+        display_pub=SimpleNamespace(publish=lambda **shown: published.append(shown)),
+    )
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    bpnet.train(CONFIG, flowers())
+    assert [shown["update"] for shown in published] == [k > 0 for k in range(len(published))]
+    assert len({str(shown["transient"]) for shown in published}) == 1
+    last = published[-1]["data"]["text/plain"]
+    assert last.startswith("epoch 4/4")
+    assert "left" not in last
+    assert "epoch" not in capsys.readouterr().err

@@ -24,6 +24,11 @@ def is_dir(path: str | Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
+def absolute(path: str | Path) -> str:
+    """Return a path from the root, without `..`; links are not followed."""
+    return os.path.abspath(path)  # noqa: PTH100 (absolute() keeps `..`, resolve() follows links)
+
+
 def files_in(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder, in no order; none if it cannot be listed."""
     try:

@@ -1,5 +1,6 @@
 """The `--output` of a verb: checks before anything is written to it."""
 
+import os
 import shlex
 from pathlib import Path
 
@@ -18,16 +19,38 @@ def check_output(output: str, data: str) -> None:
         raise UsageError("--output is empty; give the name of a file, or - for standard output")
     if output == STDOUT:
         return
-    folder = Path(output).parent
     if is_dir(output):
         raise RunError(f"{output}: cannot be written: Is a directory; give the name of a file")
+    _check_parent(output)
+    if exists(output) and exists(data) and Path(output).samefile(data):
+        raise UsageError(f"--output {output} is the table to read; give the name of another file")
+
+
+def is_folder(output: str, shard: str | None) -> bool:
+    """Return whether `output` is a folder of outputs: it is one, ends in /, or is to be shared."""
+    return shard is not None or is_dir(output) or output.endswith(("/", os.sep))
+
+
+def check_folder(output: str, shard: str | None) -> None:
+    """Check that `output` can be a folder of outputs; raises UsageError or RunError."""
+    if output in (STDOUT, ""):
+        raise UsageError(f"--shard {shard} needs a folder of outputs: -o FOLDER/")
+    if exists(output.rstrip("/")) and not is_dir(output):
+        raise RunError(
+            f"{output}: is not a folder, which the outputs of several tables need; give another "
+            "name with -o FOLDER/"
+        )
+    _check_parent(output)
+
+
+def _check_parent(output: str) -> None:
+    """Raise RunError if the folder of `output` does not exist."""
+    folder = Path(output).parent
     if not exists(folder):
         raise RunError(
             f"{output}: cannot be written, for the folder does not exist; "
             f"make the folder first: mkdir -p {shlex.quote(str(folder))}"
         )
-    if exists(output) and exists(data) and Path(output).samefile(data):
-        raise UsageError(f"--output {output} is the table to read; give the name of another file")
 
 
 def check_new(output: str) -> None:

@@ -3,13 +3,13 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import ReadingOverrides, ReplicaChoice, RunFolder
-from bpnet.cli.output import STDOUT, check_output
+from bpnet.cli.output import STDOUT, check_folder, check_output, is_folder
 from bpnet.data.formats import (
     WRITABLE,
     FileFormat,
@@ -17,7 +17,11 @@ from bpnet.data.formats import (
     format_to_write,
     suffixes,
 )
-from bpnet.errors import UsageError
+from bpnet.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from bpnet.workflows.predict import Prediction
+    from bpnet.workflows.predict_files import FilesPrediction
 
 EXAMPLES = """\
 bpnet predict runs/iris-001 flowers.csv
@@ -25,6 +29,7 @@ bpnet predict runs/iris-001 flowers.parquet -o predicted.parquet --keep id
 bpnet predict runs/diabetes-001 patients.csv --interval 0.9
 bpnet predict runs/cancer-001 patients.csv --threshold 0.3
 cat flowers.csv | bpnet predict runs/iris-001 - --format jsonl --strict
+bpnet predict runs/iris-001 'flowers/*.parquet' -o predicted/ --shard 1/4
 """
 
 
@@ -38,15 +43,34 @@ class OutputFormat(StrEnum):
 def predict(
     run: RunFolder,
     data: Annotated[
-        str,
-        typer.Argument(metavar="DATA", help="Table, folder of tables, or - for standard input."),
+        list[str],
+        typer.Argument(
+            metavar="DATA",
+            help="Table, folder or pattern of tables, or - for standard input; several with "
+            "-o FOLDER/.",
+        ),
     ],
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Write to FILE, - for standard output."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to FILE, - for standard output, or each table to a file in FOLDER/.",
         ),
     ] = "-",
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Predict every Nth table from the Ith on, as worker I of N."
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Overwrite files of another model in FOLDER, or of other options."
+        ),
+    ] = False,
     form: Annotated[
         OutputFormat | None,
         typer.Option(
@@ -108,20 +132,17 @@ def predict(
     Columns are found by name, in any order; the target is not needed. A row is flagged where a
     category did not occur in training, a missing value was filled in that training did not know
     of, or a number is far outside the training range.
+
+    With a folder as output each table is predicted into a file of its own; those that are finished
+    are skipped, so that the same command goes on where a worker was stopped.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
-        from bpnet.cli import console
-        from bpnet.messages import counted
-        from bpnet.reports.predict import flags_text, threshold_note, training_note
-        from bpnet.runs.files import replacing
         from bpnet.workflows.kept_columns import read_keep
+        from bpnet.workflows.output_files import Shard
         from bpnet.workflows.predict import Prediction, PredictOptions
+        from bpnet.workflows.predict_files import FilesPrediction
 
-        check_output(output, data)
-        file_format = _chosen_format(output, form and form.value, as_json=as_json)
-        if safe_csv and file_format.name != "csv":
-            raise UsageError(f"--safe-csv is for CSV, and the output is {file_format.title}")
         options = PredictOptions(
             keep=read_keep(keep),
             probabilities=proba,
@@ -134,21 +155,94 @@ def predict(
             raw=raw,
             threshold=threshold,
         )
-        prediction = Prediction(run, data, options)
-        for warning in prediction.warnings:
-            console.print_warning(warning)
-        if output == STDOUT:
-            with console.stdout(whole=file_format.name == "json") as stream:
-                summary = prediction.write(file_format, stream)
+        name = form and form.value
+        if is_folder(output, shard):
+            check_folder(output, shard)
+            _predict_files(
+                FilesPrediction(
+                    run,
+                    data,
+                    Path(output),
+                    options,
+                    file_format=format_named(name) if name else None,
+                    shard=None if shard is None else Shard.read(shard),
+                    force=force,
+                ),
+                as_json=as_json,
+            )
         else:
-            with replacing(Path(output)) as stream:
-                summary = prediction.write(file_format, stream)
-            console.print_note(f"{counted(summary.flags.rows, 'row')} written to {output}")
-        for note in [*threshold_note(summary), *training_note(summary)]:
-            console.print_note(note)
-        for warning in flags_text(summary.flags):
-            console.print_warning(warning)
+            if force:
+                raise UsageError("--force is for a folder of outputs: -o FOLDER/")
+            if len(data) > 1:
+                raise UsageError(
+                    f"{len(data)} tables are given, each of which is predicted into a file of its "
+                    "own: -o FOLDER/; files that are one table are named by a folder or a quoted "
+                    "pattern: 'data/*.csv'"
+                )
+            check_output(output, data[0])
+            file_format = _chosen_format(output, name, as_json=as_json)
+            if safe_csv and file_format.name != "csv":
+                raise UsageError(f"--safe-csv is for CSV, and the output is {file_format.title}")
+            _predict_file(Prediction(run, data[0], options), file_format, output)
         sys.stdout.flush()  # here, where a closed pipe is caught
+
+
+def _predict_file(prediction: "Prediction", file_format: FileFormat, output: str) -> None:
+    """Write the predictions for one table to a file or standard output."""
+    from bpnet.cli import console
+    from bpnet.messages import counted
+    from bpnet.reports.predict import flags_text, threshold_note, training_note
+    from bpnet.runs.files import replacing
+
+    for warning in prediction.warnings:
+        console.print_warning(warning)
+    if output == STDOUT:
+        with console.stdout(whole=file_format.name == "json") as stream:
+            summary = prediction.write(file_format, stream)
+    else:
+        with replacing(Path(output)) as stream:
+            summary = prediction.write(file_format, stream)
+        console.print_note(f"{counted(summary.flags.rows, 'row')} written to {output}")
+    for note in [*threshold_note(summary), *training_note(summary)]:
+        console.print_note(note)
+    for warning in flags_text(summary.flags):
+        console.print_warning(warning)
+
+
+def _predict_files(prediction: "FilesPrediction", *, as_json: bool) -> None:
+    """Write the predictions for each table to its file; raises DataError if some have failed."""
+    from bpnet.cli import console
+    from bpnet.reports.predict import flags_text, threshold_note
+    from bpnet.reports.predict_files import (
+        file_notes,
+        file_warnings,
+        files_data,
+        files_text,
+        not_predicted,
+        total_flags,
+    )
+
+    for warning in prediction.warnings:
+        console.print_warning(warning)
+    results, thresholds = [], list[str]()
+    for result in prediction.results():
+        results.append(result)
+        for warning in file_warnings(result):
+            console.print_warning(warning)
+        for note in file_notes(result):
+            console.print_note(note)
+        if result.summary is not None and not thresholds:
+            thresholds = threshold_note(result.summary)
+    for note in thresholds:
+        console.print_note(note)
+    for warning in flags_text(total_flags(results)):
+        console.print_warning(warning)
+    if as_json:
+        console.print_json(files_data(prediction, results))
+    else:
+        console.print_result(files_text(prediction, results))
+    if problem := not_predicted(results):
+        raise DataError(problem)
 
 
 def _chosen_format(output: str, name: str | None, *, as_json: bool) -> FileFormat:

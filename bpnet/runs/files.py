@@ -89,12 +89,16 @@ def write_new(path: Path, text: str) -> None:
         raise cannot_write(path, error) from error
 
 
+def temporary_files(folder: Path) -> Iterator[Path]:
+    """Yield the temporary files in a folder: of `replacing`, or left by a process at its death."""
+    return (path for path in folder.rglob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
+
+
 def remove_temporary(folder: Path) -> None:
     """Remove the temporary files that processes left in a folder when they were killed."""
-    for path in folder.rglob(".*.tmp"):
-        if _TEMPORARY.fullmatch(path.name):
-            with contextlib.suppress(OSError):
-                path.unlink()
+    for path in temporary_files(folder):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:

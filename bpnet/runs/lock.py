@@ -118,6 +118,23 @@ def _locked(file: BinaryIO) -> bool:
     return False
 
 
+def hold(file: BinaryIO) -> None:
+    """Lock a file that the process writes, until it is closed, where the system has such locks."""
+    _locked(file)
+
+
+def is_held(path: Path) -> bool:
+    """Return False if no process has a file locked, by `hold`; True if that is not known."""
+    if fcntl is None:
+        return True
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
+
+
 def is_locked(folder: Path) -> bool:
     """Return True if a running process holds the lock of a run directory."""
     if fcntl is None:

@@ -115,7 +115,9 @@ def test_the_help_fits_80_columns_and_cuts_nothing(
     monkeypatch.setenv("COLUMNS", "80")
     out = bpnet(*([verb] if verb else []), "--help").out
     assert max(map(len, out.splitlines())) <= 80
-    assert re.findall(r"(?<!V2,)…|\.\.\.", re.sub(r"(\[ARGS\]|RUN[}\]]?)\.\.\.", "", out)) == []
+    assert (
+        re.findall(r"(?<!V2,)…|\.\.\.", re.sub(r"(\[ARGS\]|(RUN|DATA)[}\]]?)\.\.\.", "", out)) == []
+    )
 
 
 @pytest.mark.parametrize("verb", verbs())

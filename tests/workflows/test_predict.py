@@ -38,16 +38,6 @@ def test_a_table_with_cr_cr_lf_keeps_its_rows_in_predictions(classes, tmp_path):
     assert {row["predicted_y"] for row in rows} <= {"p", "q"}
 
 
-def test_output_into_a_folder_is_refused(classes, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    table = classes.run.parents[1] / "t.csv"
-    for folder in (".", tmp_path):
-        code, said = invoked("predict", classes.run, table, "-o", folder, "--format", "csv")
-        assert code == 5
-        assert "give the name of a file" in said
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_an_output_name_that_says_no_format_is_refused(classes, tmp_path):
     table = classes.run.parents[1] / "t.csv"
     code, said = invoked("predict", classes.run, table, "-o", tmp_path / "x.foo")

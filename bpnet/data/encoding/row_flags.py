@@ -67,3 +67,10 @@ class FlagSummary:
         for kind, _, flagged in flags.entries:
             self.kinds[kind] = self.kinds.get(kind, 0) + len(flagged)
         self.notes += [note for note in flags.notes if note not in self.notes]
+
+    def include(self, other: "FlagSummary") -> None:
+        """Add the flags of another table; notes are about one table."""
+        self.rows += other.rows
+        self.flagged += other.flagged
+        for kind, cells in other.kinds.items():
+            self.kinds[kind] = self.kinds.get(kind, 0) + cells

@@ -11,11 +11,13 @@ from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX, sklearn_table
 from bpnet.data.reading.streams import Opener, file_opener, stream_errors
 from bpnet.data.reading.table import Table, TableFile
-from bpnet.errors import DataError
+from bpnet.errors import DataError, UsageError
 from bpnet.paths import exists, files_in, is_dir, is_file
 
 _HEAD = 65_536
 """Bytes of a file by which its format is recognized."""
+
+_WILDCARDS = "*?["
 
 _TEXT = re.compile(
     rb"(?!\s*[<@%]|version https|HEADER REC|RD[AXB]|MATLAB|\$FL|\xff)[^\0-\x08\x0e-\x1f]*\Z"
@@ -51,12 +53,38 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
     return Table(text, [_file(str(file), file_opener(file), settings) for file in files])
 
 
+def table_files(path: str) -> list[Path]:
+    """Return the files that `path` names, each of which is to be a table of its own.
+
+    Raises DataError, or UsageError for a table that is in no file.
+    """
+    if path in ("-", IN_MEMORY) or path.startswith(SKLEARN_PREFIX):
+        name = "standard input" if path == "-" else path
+        raise UsageError(
+            f"{name} is a table without a file, whose name that of its output follows; "
+            "name the output, too: -o FILE"
+        )
+    if is_address(path):
+        refuse_address(path)
+    return _files(Path(path))
+
+
+def fixed_folder(path: str) -> Path:
+    """Return the folder that a path names, or the last one of a pattern before its wildcards."""
+    if is_dir(path):
+        return Path(path)
+    folder = Path(path).parent
+    while not exists(folder) and any(wildcard in str(folder) for wildcard in _WILDCARDS):
+        folder = folder.parent
+    return folder
+
+
 def _files(path: Path) -> list[Path]:
     """Return the file itself, or the files of a folder or pattern in the order of their names."""
     if is_dir(path):
         return _files_of_folder(path)
     # a file of that very name comes before the pattern
-    if not exists(path) and any(wildcard in str(path) for wildcard in "*?["):
+    if not exists(path) and any(wildcard in str(path) for wildcard in _WILDCARDS):
         # Path.glob takes relative patterns only
         anchor = Path(path.anchor)
         pattern = str(path.relative_to(anchor)) if path.is_absolute() else str(path)

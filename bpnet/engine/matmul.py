@@ -75,6 +75,29 @@ class BoundTotal:
             np.matmul(self._of_units, self._ones, self._out)  # (R, O) (O,) = (R,)
 
 
+class BoundIncrement:
+    """The addition sums (R,) += amounts (R,), where the sums are float64 and the amounts need not.
+
+    NumPy casts through a buffer, which takes 0.8 µs; the number of a single replica takes 0.1 µs.
+    """
+
+    __slots__ = ("_amounts", "_sums", "compute")
+
+    compute: Callable[[], object]
+    """Add what amounts now holds to sums."""
+
+    def __init__(self, amounts: Array, sums: Array) -> None:
+        self._amounts, self._sums = amounts, sums
+        casts = amounts.dtype != sums.dtype
+        if len(sums) == 1 and casts:
+            self.compute = self._add_number
+        else:
+            self.compute = partial(np.add, sums, amounts, sums)
+
+    def _add_number(self) -> None:
+        self._sums[0] += self._amounts.item()
+
+
 class _StackedMatmul:
     """The product of the a (R, M, K) of all replicas, stacked, and the b (K, N) that they share."""
 

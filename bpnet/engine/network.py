@@ -370,10 +370,8 @@ class Network:
 
     def predictions_of(self, scores: Array) -> Array:
         """Return the predictions for scores, each (R, O, B): their output activation."""
-        # these arrays are used once, so it is not worth the time to align them
-        scratch = [np.empty_like(scores) for _ in range(self.output_activation.scratch_arrays)]
         predictions = np.empty_like(scores)
-        self.output_activation.forward(scores, predictions, scratch)
+        self.output_activation.forward(scores, predictions, self.output_activation.scratch(scores))
         return predictions
 
 

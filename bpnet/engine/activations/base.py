@@ -34,7 +34,7 @@ class Activation(Component):
         return -math.inf, math.inf
 
     def scratch(self, z: Array) -> tuple[Array, ...]:
-        """Return the arrays that forward and backward work in, usually like z."""
+        """Return the arrays that forward and backward work in, usually like z; or of constants."""
         return tuple(empty_like(z) for _ in range(self.scratch_arrays))
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:

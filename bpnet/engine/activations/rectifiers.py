@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from bpnet.engine.activations.base import Activation
-from bpnet.engine.buffers import empty_like
+from bpnet.engine.buffers import empty_like, filled_like
 from bpnet.engine.component import Array, constant, number
 
 
@@ -17,7 +17,6 @@ class Relu(Activation):
     """f(z) = max(z, 0);  f' = 1 where a > 0, else 0 (also at the kink z = 0)."""
 
     kind: Literal["relu"] = "relu"
-    scratch_arrays: ClassVar[int] = 1
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -26,16 +25,19 @@ class Relu(Activation):
 
     def forward(self, z: Array, a: Array, scratch: Sequence[Array]) -> None:
         """Write max(z, 0)."""
-        np.maximum(z, constant(0, z.dtype), out=a)
+        np.maximum(z, scratch[1], out=a)
 
     def scratch(self, z: Array) -> tuple[Array, ...]:
-        """Return a mask: one byte for each number leaves more of the cache to other arrays."""
-        return (empty_like(z, np.dtype(np.bool_)),)
+        """Return a mask and zeros.
+
+        One byte for each number leaves more of the cache to other arrays.
+        """
+        return empty_like(z, np.dtype(np.bool_)), filled_like(z, 0)
 
     def backward(self, z: Array, a: Array, delta: Array, scratch: Sequence[Array]) -> None:
         """Multiply by [a > 0]."""
-        np.greater(a, constant(0, a.dtype), out=scratch[0])
-        np.multiply(delta, scratch[0], out=delta)
+        np.greater(a, constant(0, a.dtype), scratch[0])
+        np.multiply(delta, scratch[0], delta)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,8 @@ class Epochs(Stateful):
         )
         """The metrics of validation rows in an epoch without a check."""
         self._left: Array = np.zeros(count, np.bool_)  # diverged since the last check
+        self._none: Array = np.zeros(count, np.bool_)
+        self._none.setflags(write=False)
 
     @property
     def replicas(self) -> int:
@@ -140,7 +142,8 @@ class Epochs(Stateful):
             warnings=self._new_warnings(),
             before=replicas.before,
             checked=checked,
-            stopped=running & ~monitor.running,
+            # the monitor has a new mask whenever one stops
+            stopped=self._none if running is monitor.running else running & ~monitor.running,
         )
 
     def _pooled(

@@ -12,6 +12,7 @@ from bpnet.engine.loop.batches import Batch
 from bpnet.engine.loop.replica_rows import AnyRows, ReplicaRows
 from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.losses import Loss
+from bpnet.engine.matmul import BoundIncrement
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network, chunk_rows
 from bpnet.engine.penalties import BoundPenalty
@@ -93,7 +94,7 @@ class BoundBatch:
         self._share, self._ranks = batch.share, tally.ranks
         self.network = network.bind(batch.x, training=training, share=batch.share)
         self.loss = loss.bind(self.network.output, batch.y, batch.weights, network.progress)
-        self._loss_sums = tally.loss
+        self._add_loss = BoundIncrement(self.loss.total, tally.loss)
         self._metrics = [
             (metric.bind(self.network.output, batch.y, batch.counted), sums)
             for metric, sums in tally.metrics
@@ -112,7 +113,7 @@ class BoundBatch:
         if self._share is not None:
             self.loss.take_mean_over(self._share.rows)
         self.loss.evaluate()
-        np.add(self._loss_sums, self.loss.total, self._loss_sums)
+        self._add_loss.compute()
         for metric, sums in self._metrics:
             metric.add(sums)
 

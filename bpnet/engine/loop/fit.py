@@ -1,7 +1,7 @@
 """Training: `fit` takes a network through its epochs and yields one record for each."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -155,14 +155,14 @@ class Fit(Stateful, Iterator[Record]):
         self._start: StateDict | None = None  # the state at the start of the epoch
         self.epoch = 0
         """The number of epochs that are done."""
-        self._record: dict[str, Any] | None = None  # of the last epoch
+        self._last: Record | None = None
         self._again = False  # whether the last record is yielded again
         self._closed = False
 
     def __next__(self) -> Record:
-        if self._again and self._record is not None:
+        if self._again and self._last is not None:
             self._again = False
-            return Record(**{**self._record, **({} if self._epochs.ended else _GOES_ON)})
+            return self._last._replace(**({} if self._epochs.ended else _GOES_ON))
         if self._closed or self._epochs.ended:
             self.close()
             raise StopIteration
@@ -173,9 +173,7 @@ class Fit(Stateful, Iterator[Record]):
             raise
         self.epoch += 1
         self._epochs.resume(record, restores=self._restores)
-        self._record = record._asdict()
-        if not record.stops:  # the next epoch overwrites it
-            self._record["before"] = None
+        self._last = record
         return record
 
     def _next(self) -> Record:
@@ -213,7 +211,25 @@ class Fit(Stateful, Iterator[Record]):
     @property
     def last(self) -> Record | None:
         """The record of the last epoch that is done; None if none is."""
-        return None if self._record is None else Record(**self._record)
+        if self._last is None or self._last.stops:
+            return self._last
+        return self._last._replace(before=None)  # the next epoch overwrites it
+
+    @property
+    def _record(self) -> dict[str, Any] | None:
+        """The last record as part of the state."""
+        last = self.last
+        return None if last is None else last._asdict()
+
+    @_record.setter
+    def _record(self, fields: Mapping[str, Any] | None) -> None:
+        if fields is None:
+            self._last = None
+            return
+        # a state has lists for tuples
+        stops, warnings = fields["stops"], tuple(fields["warnings"])
+        stops = tuple(stops) if stops else None
+        self._last = Record(**{**fields, "stops": stops, "warnings": warnings})
 
     def close(self) -> None:
         """End the training: give the network the parameters that are kept."""
@@ -245,9 +261,5 @@ class Fit(Stateful, Iterator[Record]):
     def load_state(self, state: StateDict) -> None:
         """Go on from a state; with more epochs than it had, replicas that had all theirs go on."""
         super().load_state(state)
-        if self._record is not None:  # a state has lists for tuples
-            stops, warnings = self._record["stops"], self._record["warnings"]
-            self._record["stops"] = tuple(stops) if stops else None
-            self._record["warnings"] = tuple(warnings)
         self._again = self._epochs.ended
         self._epochs.extend(self.epoch)

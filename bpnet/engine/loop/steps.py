@@ -19,7 +19,7 @@ from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.losses import Loss
-from bpnet.engine.matmul import BoundMatmul, BoundSum
+from bpnet.engine.matmul import BoundIncrement, BoundMatmul, BoundSum
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers.state import Memory
@@ -98,6 +98,9 @@ class Steps(Stateful):
         )
         self._sum_theta = BoundSum(network.theta[:, None], self._sum[:, None])
         self._squares = np.zeros(replicas)  # Σ |g|² over the epoch's steps
+        self._add_square = BoundIncrement(self._square, self._squares)
+        self._of_all = np.zeros(replicas)  # finite only where all that it adds up is
+        self._add_sum = BoundIncrement(self._sum, self._of_all)
         self._rates: Array | None = None
         self.before: Array | None = None
         """θ (R, P) before the last step of the epoch, written where there is such an array."""
@@ -179,8 +182,9 @@ class Steps(Stateful):
         if self._solver is not None:
             measured |= self._solver.figures
         self._sum_theta.compute()
-        # a sum is finite only where all its terms are
-        self.finite = np.isfinite(self._squares + self._sum + measured["loss"])
+        np.add(self._squares, measured["loss"], self._of_all)
+        self._add_sum.compute()
+        self.finite = np.isfinite(self._of_all)
         if self._average is not None:
             self._average.enter()
         return measured
@@ -240,7 +244,7 @@ class Steps(Stateful):
             self._penalty.add_gradient()
         # before clipping, which `move` does
         self._square_gradient.compute()
-        np.add(self._squares, self._square, self._squares)
+        self._add_square.compute()
         if self._tables is not None:
             np.add(self._squares, self._tables.squares(), self._squares)
         for optimizer in self._optimizers:

@@ -130,10 +130,6 @@ def _of_replicas(which: Array) -> str:
     return " in replica " + ", ".join(str(k + 1) for k in np.flatnonzero(which))
 
 
-_GOES_ON = {"stops": None, "stopped": None}
-"""What a last record has no longer if more epochs follow."""
-
-
 class Fit(Stateful, Iterator[Record]):
     """A training as an iterator of its records, whose state can be read between two of them."""
 
@@ -162,7 +158,9 @@ class Fit(Stateful, Iterator[Record]):
     def __next__(self) -> Record:
         if self._again and self._last is not None:
             self._again = False
-            return self._last._replace(**({} if self._epochs.ended else _GOES_ON))
+            if self._epochs.ended:
+                return self._last
+            return self._last._replace(stops=None, stopped=None)  # as more epochs follow
         if self._closed or self._epochs.ended:
             self.close()
             raise StopIteration

@@ -29,6 +29,7 @@ from bpnet.cli import (
     resume,
     runs,
     schema,
+    search,
     show,
     trace,
     train,
@@ -131,6 +132,7 @@ _add("check", check.check, check.EXAMPLES)
 _add("train", train.train, train.EXAMPLES)
 _add("resume", resume.resume, resume.EXAMPLES)
 _add("cv", cv.cv, cv.EXAMPLES)
+_add("search", search.search, search.EXAMPLES)
 _add("eval", evaluate.evaluate, evaluate.EXAMPLES)
 _add("predict", predict.predict, predict.EXAMPLES)
 _add("export", export.export, export.EXAMPLES)

@@ -113,6 +113,11 @@ class TrainingView:
         else:
             print_warning(text)
 
+    def note(self, text: str) -> None:
+        """Show a remark on what goes on."""
+        self._end_live()
+        self._note(text)
+
     def _note(self, text: str) -> None:
         if not self._quiet:
             print_note(text)

@@ -115,6 +115,7 @@ def pass_key(config: Config) -> str:
     """
     data = as_data(config)
     del data["seed"], data["name"], data["pack"]
+    data.pop("search", None)
     training = data["training"]
     if not config.training.optimizer.searches:
         for key in (

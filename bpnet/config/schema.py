@@ -9,6 +9,7 @@ from bpnet.config.budget import budget_seconds
 from bpnet.config.checkpoint import Checkpoint
 from bpnet.config.dataset_schema import Dataset, Preprocessing
 from bpnet.config.pack import MOST_DRAWS, Pack
+from bpnet.config.search import Search
 from bpnet.config.task import Task
 from bpnet.engine.activations import AnyActivation
 from bpnet.engine.component import Component, FieldError, choice, number
@@ -188,6 +189,10 @@ class Config(Component):
     """Time that training may take, in seconds or with s, m or h: what would begin later is left
     out, and a network that still trains then keeps its best epoch. One check of held-out rows is
     always waited for. By default there is no limit. Example: `budget: 10m`.
+    """
+    search: Search | None = None
+    """What `bpnet search` draws, and how it compares; other commands do not read it.
+    Example: `search: {trials: 100}`.
     """
     rounds: int = number(1, ge=1, le=100)
     """Times that all members train: each round draws other folds, and all are blended. Rounds for

@@ -25,6 +25,23 @@ _HELD: dict[tuple[str, int], list[BinaryIO]] = {}
 """
 
 
+@contextlib.contextmanager
+def exclusively(path: Path) -> Iterator[None]:
+    """Hold the lock that is a file, which is made; wait until no other process has it.
+
+    Raises RunError. Where there are no such locks nothing is locked.
+    """
+    try:
+        file = open(path, "a+b")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with file:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 class RunLock:
     """The lock of a run directory, which the system takes back when the process ends.
 

@@ -90,6 +90,12 @@ class Epochs(Stateful):
         if self._pools and not record.stops:
             self._replicas.go_on_with(self._monitor.running)
 
+    def stop(self, which: Array) -> None:
+        """Let the replicas in a mask (R,) train no more, and leave out all that have stopped."""
+        self._monitor.stop(which)
+        if not self.ended:
+            self._replicas.go_on_with(self._monitor.running)
+
     def memory(self, replica: int) -> Memory:
         """Return what the optimizer keeps of a replica: see `Running.memory`."""
         return self._replicas.memory(replica)

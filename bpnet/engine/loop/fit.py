@@ -235,6 +235,14 @@ class Fit(Stateful, Iterator[Record]):
             self._closed = True
             self._epochs.restore()
 
+    def stop(self, which: Array) -> None:
+        """Let the replicas in a mask (R,) train no more, between two records.
+
+        They have the parameters that they keep now at the end. Whatever has stopped, by this or by
+        itself, costs nothing more.
+        """
+        self._epochs.stop(which)
+
     def memory(self, replica: int) -> Memory:
         """Return what the optimizer keeps of a replica's steps so far.
 

@@ -10,7 +10,7 @@ from bpnet.engine.metrics import HIGHER_IS_BETTER
 from bpnet.engine.network import Network
 from bpnet.engine.stateful import Stateful
 
-Stop = Literal["epochs", "early_stopping", "target_loss", "diverged", "converged"]
+Stop = Literal["epochs", "early_stopping", "target_loss", "diverged", "converged", "halving"]
 
 
 class Best(Stateful):
@@ -133,6 +133,10 @@ class Monitor(Stateful):
                 self.stops[replica] = None
         self.running = np.array([stop is None for stop in self.stops])
         self.ended = None not in self.stops
+
+    def stop(self, which: Array) -> None:
+        """Stop the replicas in a mask (R,), as others do better."""
+        self._stop(which, "halving")
 
     @property
     def reads_metric(self) -> bool:

@@ -1,0 +1,91 @@
+"""The report of `bpnet search`: the best trials, what their scores hang on, and the best run."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from bpnet.messages import counted
+from bpnet.reports.tables import table
+from bpnet.reports.text import closing_lines, rounded
+
+if TYPE_CHECKING:
+    from bpnet.runs.study import Trial
+    from bpnet.workflows.search_best import SearchResult
+
+_MOST = 10
+"""Trials that are shown."""
+
+
+def search_lines(result: "SearchResult") -> Iterator[str]:
+    """Yield the best trials, the importances, the metrics of the best run, and what to type next."""
+    trials = result.trials
+    part = result.part.replace("_", "-")
+    yield (
+        f"\n{counted(len(trials), 'trial')} in {result.seconds:.1f} s ({_states(trials)}), drawn by "
+        f"{result.sampler}; ranked by the {part} {result.metric}\n"
+    )
+    keys = list(dict.fromkeys(key for trial in trials for key in trial.values))
+    header = ["", "trial", *keys, result.metric, "epochs", "ended"]
+    rows = [
+        [
+            str(rank),
+            str(trial.number),
+            *(_text(trial.values.get(key, "")) for key in keys),
+            "" if trial.score is None else rounded(trial.score, 4),
+            str(trial.epochs),
+            trial.state,
+        ]
+        for rank, trial in enumerate(trials[:_MOST], start=1)
+    ]
+    yield from table(header, rows, numbers=True)
+    if len(trials) > _MOST:
+        yield f"and {len(trials) - _MOST:,} more, in {result.study / 'trials.csv'}"
+    yield from _importance_lines(result)
+    yield ""
+    yield from _best_lines(result)
+    yield from closing_lines("Best run", result.run, "eval")
+
+
+def _states(trials: "list[Trial]") -> str:
+    counts = Counter(trial.state for trial in trials)
+    return ", ".join(f"{counts[state]} {state}" for state in sorted(counts))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _importance_lines(result: "SearchResult") -> Iterator[str]:
+    if result.importance is None:
+        yield "\nToo few trials with a score to tell what it hangs on."
+        return
+    yield f"\nImportance ({result.importance_by}, share of the score):"
+    width = max(map(len, result.importance))
+    for key, share in result.importance.items():
+        yield f"  {key:<{width}}  {share:.2f}  {'▪' * round(20 * share)}".rstrip()
+
+
+def _best_lines(result: "SearchResult") -> Iterator[str]:
+    best = result.trials[0]
+    assert best.score is not None
+    yield (
+        f"Trial {best.number}, the best of {len(result.trials):,}, was trained again as a run in "
+        f"{result.best_seconds:.1f} s."
+    )
+    name, part = result.metric, result.part.replace("_", "-")
+    yield (
+        f"Its {part} {name} of {rounded(best.score, 4)} is flattered: it is the best of many by "
+        "these rows."
+    )
+    test = result.metrics.get("test")
+    if test:
+        values = ", ".join(f"{key} {rounded(value, 4)}" for key, value in test.items())
+        yield f"Test rows, which no trial has seen, are looked at once: {values}"
+    else:
+        yield "There are no test rows, which would tell how good it is on others."
+
+
+def search_data(result: "SearchResult") -> dict[str, Any]:
+    """Return the result as data for --json."""
+    return {name: getattr(result, name) for name in result.__dataclass_fields__}

@@ -12,6 +12,7 @@ On the command line each step is a verb (`bpnet VERB --help` lists its options):
     train      train the network of a config, or a grid of them
     resume     go on with a training that was cut off, or give it more epochs
     cv         cross-validate a config
+    search     try many configs at once, and train the best
     eval       score a run, with intervals and beside simple models
     predict    write a table's rows with their predictions
     export     write a run's model as a file that predicts without bpnet

@@ -17,7 +17,7 @@ bpnet resume runs/iris-001 --force --json
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory, or a study.")],
     settings: Overrides = None,
     force: Annotated[bool, typer.Option(help="Use data or a config that has changed.")] = False,
     quiet: Quiet = False,
@@ -26,15 +26,29 @@ def resume(
     """Go on with a training that was cut off, or give it more epochs.
 
     It goes on from its last checkpoint, and ends with the same weights and logs as if it had never
-    stopped. A single training that has finished goes on if `--set training.epochs` gives it more.
+    stopped. A single training that has finished goes on if `--set training.epochs` gives it more,
+    and a study if `--set search.trials` or `--set search.budget` does.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView
         from bpnet.reports.resume import resume_data, resume_lines
+        from bpnet.runs.directory import STUDY
         from bpnet.workflows.resume import resume as run_resume
 
+        if (run / STUDY).is_file():
+            # deferred: only for a study
+            from bpnet.reports.search import search_data, search_lines
+            from bpnet.workflows.search import resume_search
+
+            with TrainingView(quiet=quiet) as view:
+                study = resume_search(run, settings or [], force=force, watcher=view)
+            if as_json:
+                console.print_json(search_data(study))
+            else:
+                console.print_result("\n".join(search_lines(study)))
+            return
         command = ["bpnet", *sys.argv[1:]]
         with TrainingView(quiet=quiet) as view:
             result = run_resume(run, settings or [], force=force, command=command, watcher=view)

@@ -22,11 +22,11 @@ def search(
     config: ConfigFile,
     budget: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Search for this time, such as 90s, 10m or 2h."),
+        typer.Option(metavar="TIME", help="Stop after this time, such as 90s, 10m or 2h."),
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Try this many configs; by default 128."),
+        typer.Option(metavar="N", min=1, help="Train this many configs; by default 128."),
     ] = None,
     settings: Overrides = None,
     runs: Runs = RUNS_FOLDER,
@@ -36,7 +36,7 @@ def search(
     ] = None,
     join: Annotated[
         Path | None,
-        typer.Option(metavar="STUDY", help="Work on a study with the others that do."),
+        typer.Option(metavar="STUDY", help="Take part in the search of a study."),
     ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,

@@ -114,8 +114,7 @@ def pass_key(config: Config) -> str:
     plateau: their settings must agree.
     """
     data = as_data(config)
-    del data["seed"], data["name"], data["pack"]
-    data.pop("search", None)
+    del data["seed"], data["name"], data["pack"], data["search"]
     training = data["training"]
     if not config.training.optimizer.searches:
         for key in (

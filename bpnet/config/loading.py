@@ -122,8 +122,6 @@ def as_data(config: Config) -> dict[str, Any]:
 
     data: dict[str, Any] = tidy(dataclasses.asdict(config))
     del data[EXTENDS]  # what is extended is written out
-    if data["search"] is None:  # of one command only
-        del data["search"]
     # the two ways to give layers exclude each other: drop the unused one
     for section in (data, *(data["members"] or [])):
         architecture = section["architecture"]

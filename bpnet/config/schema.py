@@ -191,7 +191,7 @@ class Config(Component):
     always waited for. By default there is no limit. Example: `budget: 10m`.
     """
     search: Search | None = None
-    """What `bpnet search` draws, and how it compares; other commands do not read it.
+    """Space and settings of `bpnet search`; other commands do not read them.
     Example: `search: {trials: 100}`.
     """
     rounds: int = number(1, ge=1, le=100)

@@ -124,7 +124,7 @@ class Dimension(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Search(Component):
-    """What `bpnet search` draws, how it compares what it draws, and when it ends."""
+    """The configs that `bpnet search` draws, the metric that compares them, and the end."""
 
     space: dict[str, Dimension | list[Any]] = field(default_factory=dict)
     """Keys to draw, as --set has them, each with a range or a list of values. By default learning
@@ -151,8 +151,10 @@ class Search(Component):
     """Number of folds of the training rows: a trial is compared by the rows that its networks hold
     out. By default those of the config, else its validation rows. Example: `folds: 5`.
     """
-    draws: int = number(32, ge=1, le=1000)
-    """Trials of one pass: they have one shape, and train as replicas. Example: `draws: 16`."""
+    draws: int | None = number(None, ge=1, le=1000)
+    """Trials of one pass: they have one shape, and train as replicas. By default 32, and down to 8
+    where they train for long. Example: `draws: 16`.
+    """
     passes: int = number(2, ge=1, le=1000)
     """Passes drawn at a time, each with a shape: what they find is known to the next ones. As many
     processes can share the work. Example: `passes: 8`.
@@ -175,6 +177,8 @@ class Search(Component):
                 budget_seconds(self.budget)
             except ValueError as error:
                 raise FieldError("budget", str(error)) from None
+        if self.trials is not None and self.trials < 1:
+            raise FieldError("trials", f"is {self.trials}; it must be at least 1")
         for key, values in self.space.items():
             if isinstance(values, list):
                 try:

@@ -6,7 +6,7 @@ would have drawn.
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -54,7 +54,9 @@ class Space:
         return {
             "shape": [key for key in self.dimensions if key in self.shape],
             "dimensions": {
-                key: {name: value for name, value in vars(one).items() if value not in (None, False)}
+                key: {
+                    name: value for name, value in vars(one).items() if value not in (None, False)
+                }
                 for key, one in self.dimensions.items()
             },
         }
@@ -75,9 +77,7 @@ def in_order(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
     ordered: dict[str, Dimension] = {}
     waiting = dict(dimensions)
     while ready := [
-        key
-        for key, one in waiting.items()
-        if not any(other in waiting for other in one.when or {})
+        key for key, one in waiting.items() if not any(other in waiting for other in one.when or {})
     ]:
         ordered |= {key: waiting.pop(key) for key in ready}
     return ordered
@@ -212,13 +212,7 @@ def narrowed(dimensions: Mapping[str, Dimension], shape: Collection[str]) -> Spa
     """Return the space in which the keys of the shape have a few values each."""
     return Space(
         {
-            key: replace(
-                one,
-                **{**dict.fromkeys(("low", "high", "step")), "log": False, "integer": False},
-                choices=one.levels(),
-            )
-            if key in shape
-            else one
+            key: Dimension(choices=one.levels(), when=one.when) if key in shape else one
             for key, one in dimensions.items()
         },
         tuple(shape),

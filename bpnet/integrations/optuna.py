@@ -148,9 +148,7 @@ def _frozen(optuna: Any, space: Space, trial: Trial) -> Any:
         params={
             key: _internal(space.dimensions[key], value) for key, value in trial.values.items()
         },
-        distributions={
-            key: _distribution(optuna, space.dimensions[key]) for key in trial.values
-        },
+        distributions={key: _distribution(optuna, space.dimensions[key]) for key in trial.values},
         intermediate_values=dict(trial.rungs),
         user_attrs={_ATTRIBUTE: asdict(trial)},
     )
@@ -225,7 +223,8 @@ class _Lock:
         self._held.close()
 
 
-def importance(trials: Sequence[Trial], space: Space, scores: Sequence[float], *, maximizes: bool
+def importance(
+    trials: Sequence[Trial], space: Space, scores: Sequence[float], *, maximizes: bool
 ) -> dict[str, float]:
     """Return the share of each key in how good trials are, by PED-ANOVA (Watanabe et al. 2023).
 

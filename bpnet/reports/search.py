@@ -18,12 +18,12 @@ _MOST = 10
 
 
 def search_lines(result: "SearchResult") -> Iterator[str]:
-    """Yield the best trials, the importances, the metrics of the best run, and what to type next."""
+    """Yield the best trials, the importances, the best run, and what to type next."""
     trials = result.trials
     part = result.part.replace("_", "-")
     yield (
-        f"\n{counted(len(trials), 'trial')} in {result.seconds:.1f} s ({_states(trials)}), drawn by "
-        f"{result.sampler}; ranked by the {part} {result.metric}\n"
+        f"\n{counted(len(trials), 'trial')} in {result.seconds:.1f} s ({_states(trials)}), "
+        f"drawn by {result.sampler}; ranked by the {part} {result.metric}\n"
     )
     keys = list(dict.fromkeys(key for trial in trials for key in trial.values))
     header = ["", "trial", *keys, result.metric, "epochs", "ended"]

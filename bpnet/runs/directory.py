@@ -10,6 +10,9 @@ from bpnet.messages import closest_match, shell_path
 from bpnet.paths import exists, is_file
 from bpnet.runs import files
 
+STUDY = "study.json"
+"""The file by which a folder is the study of a search."""
+
 
 @dataclass(frozen=True)
 class RunPaths:
@@ -134,6 +137,7 @@ def create(parent: Path, name: str) -> Path:
 
 def model_folder(path: Path) -> Path:
     """Return the model of a run directory, or the folder itself if it is a copied model."""
+    path = best_of_study(path)
     if is_file(path / "model.json"):
         _refuse_links_out(path)
         return path
@@ -154,8 +158,30 @@ def _keeps_none(paths: RunPaths) -> bool:
     return isinstance(content, dict) and content.get("keeps_model") is False
 
 
+def best_of_study(path: Path) -> Path:
+    """Return the run of a study's best trial, or the path itself if it is not a study.
+
+    Raises RunError if the study has no such run yet.
+    """
+    if not is_file(path / STUDY):
+        return path
+    content = files.read_json(path / STUDY)
+    best = content.get("best") if isinstance(content, dict) else None
+    name = best.get("run") if isinstance(best, dict) else None
+    if not isinstance(name, str) or Path(name).name != name:
+        raise RunError(
+            f"{path}: is a study whose best trial is not trained yet; go on with it: "
+            f"bpnet resume {shell_path(path)}"
+        )
+    return path / name
+
+
 def open_run(path: Path) -> RunPaths:
-    """Return the paths of an existing run directory; raises RunError."""
+    """Return the paths of an existing run directory, or of the best run of a study.
+
+    Raises RunError.
+    """
+    path = best_of_study(path)
     try:
         is_run, is_folder, is_there = _is_run(path), path.is_dir(), path.exists()
     except OSError as error:
@@ -189,12 +215,14 @@ def run_or_model(path: Path) -> None:
 
 def run_of(path: Path) -> RunPaths | None:
     """Return the run that `path` is, or whose model it is; None for a model that was copied."""
+    path = best_of_study(path)
     folder = Path(os.path.realpath(path)).parent if is_file(path / "model.json") else path
     return RunPaths(folder) if _is_run(folder) else None
 
 
 def data_sha256(run: Path) -> str | None:
     """Return the SHA-256 of the data that a run was trained on, or None if it is unknown."""
+    run = best_of_study(run)
     if not _is_run(run):
         return None
     content = files.read_json(RunPaths(run).run)

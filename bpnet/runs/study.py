@@ -27,13 +27,13 @@ from typing import Any, Literal, Protocol, Self
 
 from bpnet.errors import RunError
 from bpnet.runs import files
+from bpnet.runs.directory import STUDY
 from bpnet.runs.lock import exclusively
 
 HEARTBEAT = 2.0
 """Seconds between two signs of life of a process."""
 STALE = 30.0
 """Seconds without one after which its pass is given to another."""
-STUDY = "study.json"
 
 TrialState = Literal["finished", "stopped", "cut", "diverged", "refused"]
 """How a trial ended: trained to its end, stopped at a rung, cut off by the time budget, diverged,
@@ -221,7 +221,7 @@ class StudyFolder:
 def _host() -> str:
     """Return what tells apart the machines, and on one of them the spaces of process numbers."""
     try:
-        space = os.readlink("/proc/self/ns/pid")
+        space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         space = ""
     return f"{socket.gethostname()} {space}".strip()

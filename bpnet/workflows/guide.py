@@ -25,6 +25,7 @@ ORDER = (
     "thresholds",
     "figures",
     "grids-and-cross-validation",
+    "search",
     "python",
     "production",
     "export",

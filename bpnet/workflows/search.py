@@ -20,10 +20,10 @@ from bpnet.errors import InterruptedRunError, RunError, UsageError
 from bpnet.integrations import optuna
 from bpnet.messages import counted, shell_path
 from bpnet.runs import directory
+from bpnet.runs.directory import STUDY
 from bpnet.runs.files import write_json, write_text
 from bpnet.runs.naming import run_name
 from bpnet.runs.study import (
-    STUDY,
     Drawn,
     Generation,
     StudyFolder,
@@ -37,7 +37,7 @@ from bpnet.workflows.search_best import SearchResult, conclude
 from bpnet.workflows.search_pass import Clock, train_trials
 from bpnet.workflows.search_plan import SearchPlan, plan_search
 from bpnet.workflows.search_rows import TrialRows
-from bpnet.workflows.session import TrainWatcher
+from bpnet.workflows.session import AnyWatcher
 
 _PAUSE = 0.05
 """Seconds between two looks of a process that waits for others, at first; they double."""
@@ -46,7 +46,7 @@ _PER_PROCESS = ("trials", "budget")
 """Settings of the search that each process may be given anew."""
 
 
-class SearchWatcher(TrainWatcher, Protocol):
+class SearchWatcher(AnyWatcher, Protocol):
     """An observer of a search, and of the training of its best trial."""
 
     def note(self, text: str) -> None:
@@ -101,6 +101,36 @@ def join(
         with study.lock():
             study.update(settings=asdict(plan.settings), status="running")
     return _Search(study, plan, rows, watcher).run()
+
+
+def resume_search(
+    folder: Path, assignments: Sequence[str], *, force: bool, watcher: SearchWatcher
+) -> SearchResult:
+    """Go on with a study; `assignments` may give it other trials or another budget.
+
+    Raises UsageError for anything else.
+    """
+    if force:
+        raise UsageError(
+            f"--force: {folder} goes on only with the data and the config that it began with; "
+            "leave it out, or begin another study"
+        )
+    settings: dict[str, Any] = {}
+    for one in assignments:
+        key, _, value = one.partition("=")
+        if key.strip() not in ("search.trials", "search.budget") or not value.strip():
+            raise UsageError(
+                f"--set {one}: a study that goes on can change only search.trials and "
+                "search.budget; begin another study"
+            )
+        settings[key.strip().removeprefix("search.")] = value.strip()
+    if "trials" in settings:
+        if not settings["trials"].isdecimal():
+            raise UsageError(
+                f"--set search.trials={settings['trials']}: must be a whole number, at least 1"
+            )
+        settings["trials"] = int(settings["trials"])
+    return join(folder, None, trials_setting(**settings), watcher)
 
 
 def open_study(folder: Path) -> StudyFolder:
@@ -190,7 +220,9 @@ def _saved_plan(study: StudyFolder, content: Mapping[str, Any]) -> SearchPlan:
 def _compared(source: Source) -> dict[str, Any]:
     """Return the keys of a config that all processes of a study must agree on."""
     data = dict(source.data)
-    section = {key: one for key, one in (data.get("search") or {}).items() if key not in _PER_PROCESS}
+    section = {
+        key: one for key, one in (data.get("search") or {}).items() if key not in _PER_PROCESS
+    }
     data.pop("search", None)
     return {**data, **({"search": section} if section else {})}
 
@@ -344,19 +376,18 @@ class _Search:
         settings, space = self.plan.settings, self.plan.space
         if generations and generations[-1].last:
             return None
-        numbers = [one.number for each in generations for group in each.passes for one in group]
-        number = max(numbers, default=0)
+        earlier = [one for each in generations for group in each.passes for one in group]
+        number = len(earlier)
         left = [] if settings.trials is None else [settings.trials - number]
+        assert settings.draws is not None  # by the plan
         sizes = [settings.draws] * settings.passes
         if left:
             sizes = _cut(sizes, left[0])
         if not sizes:
             return None
         draws = Draws(space, self.plan.seed)
-        for each in generations:
-            for group in each.passes:
-                for one in group:
-                    draws.note(one.values)
+        for one in earlier:
+            draws.note(one.values)
         drawn = draws.passes(
             self._sampler(len(generations) + 1, trials),
             sizes,
@@ -364,11 +395,9 @@ class _Search:
             first_trial=number,
         )
         passes_drawn = []
-        for group in drawn:
-            if group:
-                first = number + 1
-                passes_drawn.append([Drawn(first + k, values) for k, values in enumerate(group)])
-                number += len(group)
+        for values in filter(None, drawn):
+            passes_drawn.append([Drawn(number + k, one) for k, one in enumerate(values, start=1)])
+            number += len(values)
         following = Generation(
             len(generations) + 1,
             passes_drawn,
@@ -423,12 +452,12 @@ def _cut(sizes: Sequence[int], most: int) -> list[int]:
     return found
 
 
-def trials_setting(trials: int | None, budget: str | None) -> dict[str, Any]:
+def trials_setting(trials: int | None = None, budget: str | None = None) -> dict[str, Any]:
     """Return the settings of a search that options give, checked; raise UsageError."""
     given = {"trials": trials, "budget": budget}
     settings = {key: value for key, value in given.items() if value is not None}
     try:
-        Search(**settings)
+        Search(budget=budget)
     except ValueError as error:
         raise UsageError(f"--budget {error}") from None
     return settings

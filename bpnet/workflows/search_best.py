@@ -207,5 +207,3 @@ def _write_table(study: StudyFolder, plan: SearchPlan, trials: Sequence[Trial]) 
             for rank, trial in enumerate(trials, start=1)
         ),
     )
-
-

@@ -20,7 +20,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Fit, fit
 from bpnet.engine.loop.pools import OOF_LOSS
 from bpnet.engine.loop.record import Record
-from bpnet.engine.loop.replica_rows import ReplicaRows
+from bpnet.engine.loop.replica_rows import AnyRows, ReplicaRows
 from bpnet.errors import ConfigError
 from bpnet.models.build import architecture_errors, most_at_once
 from bpnet.models.description import Description
@@ -191,7 +191,8 @@ class _GroupTraining:
         network, description = self._model.network, self._model.description
         rows, folds = self._encoded.rows, self._folds
         groups = len(self._group)
-        train, held_out = rows["train"], rows.get("validation")
+        train: AnyRows = rows["train"]
+        held_out: AnyRows | None = rows.get("validation")
         pools: list[range] = []
         if folds is not None:
             train, held_out = (
@@ -299,9 +300,7 @@ class _GroupTraining:
     def results(self, generation: int, worker: str) -> list[Trial]:
         """Return how each trial ended."""
         costs = self._costs()
-        return [
-            self._result(k, costs[k], generation, worker) for k in range(len(self._group))
-        ]
+        return [self._result(k, costs[k], generation, worker) for k in range(len(self._group))]
 
     def _result(self, k: int, cost: float, generation: int, worker: str) -> Trial:
         finite = bool(np.isfinite(cost))

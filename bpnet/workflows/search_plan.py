@@ -17,13 +17,17 @@ from bpnet.errors import ConfigError
 from bpnet.integrations import optuna
 from bpnet.messages import closest_match, did_you_mean, listed
 from bpnet.preparation.preset import open_with_preset
-from bpnet.workflows.search_rows import TrialRows
+from bpnet.workflows.search_rows import PreparedRows, TrialRows
 
 _DRAWN = ("architecture", "training", "dataset.preprocessing", "dataset.features")
 """The keys that may be drawn, and those inside them."""
 _LOSSES = ("training.loss", "dataset.preprocessing.target")
 """The keys with which losses of trials are not comparable."""
 _SECTION = "search"
+FEWEST_DRAWS, MOST_DRAWS = 8, 32
+"""Trials of a pass, if the config says nothing."""
+_OPERATIONS = 3e11
+"""Operations of a pass in which every trial trains to the end: a minute of a core, about."""
 MOST_TRIALS = 128
 """Trials of a search without a number and without a budget."""
 
@@ -91,8 +95,19 @@ def plan_search(source: Source) -> tuple[SearchPlan, TrialRows, list[str]]:
     trials = settings.trials
     if trials is None and settings.budget is None:
         trials = MOST_TRIALS
-    settings = replace(settings, sampler=sampler, trials=trials, space={}, seed=seed)
+    draws = settings.draws or _suited_draws(rows.prepared(first))
+    settings = replace(settings, sampler=sampler, trials=trials, space={}, seed=seed, draws=draws)
     return SearchPlan(base, settings, space, metric, seed), rows, notes
+
+
+def _suited_draws(prepared: PreparedRows) -> int:
+    """Return how many trials a pass has: fewer where one of them takes long."""
+    resolved = prepared.fitted.resolved
+    config, rows = resolved.config, len(prepared.fitted.split.parts["train"])
+    parameters = prepared.description(resolved).network().theta.size
+    # a multiplication and an addition forward, two of each backward
+    operations = 6 * parameters * rows * config.training.epochs * config.networks_each
+    return max(FEWEST_DRAWS, min(MOST_DRAWS, int(_OPERATIONS / max(operations, 1))))
 
 
 def _refuse_ensembles(loaded: LoadedConfig) -> None:
@@ -118,11 +133,11 @@ def _base_of(loaded: LoadedConfig, settings: Search) -> tuple[Source, list[str]]
     name = preset_of(loaded)
     if name is not None:
         if name != "fast":
-            notes.append(
-                f"a search tunes one network: that of the preset fast, in place of {name}"
-            )
+            notes.append(f"a search tunes one network: that of the preset fast, in place of {name}")
         opened = open_with_preset(load_config(replace(source, data={**data, "preset": "fast"})))
         data = dict(opened.loaded.source.data)
+        # with which replicas that have stopped would be computed all the same
+        data["training"] = {**data["training"], "lazy_embeddings": False}
         if (folds := opened.loaded.config.folds) is not None:
             data["folds"] = folds
     if settings.folds is not None:

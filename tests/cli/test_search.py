@@ -1,0 +1,95 @@
+"""What `bpnet search` refuses, and what it says."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import ROOT, bpnet
+
+CONFIG = ROOT / "configs" / "iris.yaml"
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("search.space.training.learning_rate={low: 1, high: 1}", ["the range is empty"]),
+        ("search.space.training.learning_rate={low: 2, high: 1}", ["ends before it begins"]),
+        ("search.space.training.learning_rate={low: 0, high: 1, log: true}", ["greater than 0"]),
+        ("search.space.training.learning_rat=[0.1]", ["learning_rat", "did you mean"]),
+        ("search.space.training.learning_rate=[fast]", ["cannot be drawn", "fast"]),
+        ("search.space.training.optimizer=[adam, adma]", ["adma", "did you mean 'adam'"]),
+        ("search.space.training.learning_rate=[0.1, 0.1]", ["names 0.1 twice"]),
+        ("search.space.seed=[1, 2]", ["is not drawn in a search"]),
+        (
+            "search.space={training.optimizer: [adam, adamw], training.optimizer.weight_decay: "
+            "{low: 0.1, high: 1, when: {training.optimizer: adamx}}}",
+            ["adamx", "not among its choices", "did you mean 'adam"],
+        ),
+        (
+            "search.space={training.l2: {low: 0.1, high: 1, when: {training.optimizr: adam}}}",
+            ["does not draw"],
+        ),
+        ("search.budget=soon", ["soon", "90s, 10m or 2h"]),
+        ("search.metric=accuracu", ["did you mean 'accuracy'"]),
+        ("search.sampler=grid", ["grid", "tpe"]),
+        ("dataset.split.validation=0", ["no rows to compare trials by", "search.folds=5"]),
+    ],
+)
+def test_what_no_search_can_be_is_refused(tmp_path: Path, setting: str, words: list[str]) -> None:
+    said = bpnet("search", CONFIG, "--set", setting, "--runs", tmp_path)
+    assert said.code == 3
+    assert [word for word in words if word not in " ".join(said.err.split())] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_budget_that_is_no_time_is_refused(tmp_path: Path) -> None:
+    said = bpnet("search", CONFIG, "--budget", "soon", "--runs", tmp_path)
+    assert said.code == 2
+    assert "90s, 10m or 2h" in said.err
+
+
+def test_only_a_study_is_joined(tmp_path: Path) -> None:
+    said = bpnet("search", CONFIG, "--join", tmp_path)
+    assert said.code == 5
+    assert "is not a study" in said.err
+    said = bpnet("search", CONFIG, "--join", tmp_path / "none")
+    assert said.code == 5
+    assert "no such folder" in said.err
+
+
+def test_a_study_is_joined_with_its_own_config_and_table_only(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "datasets" / "iris.csv", tmp_path)
+    config = tmp_path / "flowers.yaml"
+    text = (
+        "dataset: {path: iris.csv, target: species}\narchitecture: {hidden: [4]}\n"
+        "training: {epochs: 2}\n"
+        "search: {sampler: sobol, draws: 2, passes: 1, space: {training.l2: [0.1, 0.2]}}\n"
+    )
+    config.write_text(text)
+    assert bpnet("search", config, "--trials", 2, "--runs", tmp_path).code == 0
+    study = tmp_path / "flowers-search-001"
+    config.write_text(text.replace("epochs: 2", "epochs: 3").replace("[4]", "[5]"))
+    said = bpnet("search", config, "--join", study)
+    assert said.code == 2
+    assert "training.epochs is 3, and in the study 2" in said.err
+    assert "architecture.hidden is [5], and in the study [4]" in said.err
+    config.write_text(text)
+    said = bpnet("search", config, "--join", study)  # which has finished
+    assert said.code == 0, said.err
+    said = bpnet("resume", study, "--set", "training.epochs=5")
+    assert said.code == 2
+    assert "search.trials" in said.err
+    with (tmp_path / "iris.csv").open("a") as file:
+        file.write("1,1,1,1,setosa\n")
+    said = bpnet("search", config, "--join", study)
+    assert said.code == 5
+    assert "its content has changed" in " ".join(said.err.split())
+
+
+def test_a_sampler_without_its_package_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bpnet.integrations.optuna.installed", lambda: False)
+    said = bpnet("search", CONFIG, "--set", "search.sampler=tpe", "--runs", tmp_path)
+    assert said.code == 2
+    assert "pip install 'bpnet-cli[search]'" in said.err

@@ -24,7 +24,13 @@ class BoundMatmul:
 
     def __init__(self, a: Array, b: Array, out: Array) -> None:
         same_type = a.dtype == b.dtype == out.dtype  # only np.matmul casts
-        if same_type and len(out) == 1:
+        if same_type and len(out) == 1 and not out[0].flags.c_contiguous:
+            # of a slice of rows; `dot` writes only into C order
+            if out[0].flags.f_contiguous:
+                self.compute = partial(b[0].T.dot, a[0].T, out[0].T)
+            else:
+                self.compute = partial(np.matmul, a[0], b[0], out[0])
+        elif same_type and len(out) == 1:
             self.compute = partial(a[0].dot, b[0], out[0])
         elif same_type and b.strides[0] == 0:  # broadcast: all replicas share b
             self.compute = _StackedMatmul(a, b[0], out).compute

@@ -1,7 +1,7 @@
 """A network: a stack of layers over one flat parameter vector, for R replicas at once."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bpnet.engine.activations import Activation, Identity
-from bpnet.engine.buffers import broadcast_unbuffered, empty
+from bpnet.engine.buffers import MakeBuffer, broadcast_unbuffered, empty, empty_units
 from bpnet.engine.component import Array, constant
 from bpnet.engine.initializers import Shape
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
@@ -268,12 +268,14 @@ class Network:
         keeps_sums: bool = False,
         rows_apart: bool = False,
         share: Share | None = None,
+        make_buffer: MakeBuffer = empty_units,
     ) -> "BoundNetwork":
         """Bind all layers to one batch's input buffer x (R or 1, I, B).
 
         With `keeps_sums` each layer's pre-activations z stay readable after forward, and with
         `rows_apart` no layer looks at one row to decide about another. A `share` is the place of
-        the rows in a larger batch. Raises ValueError where x does not have the network's inputs.
+        the rows in a larger batch, and `make_buffer` makes the buffers between the layers. Raises
+        ValueError where x does not have the network's inputs.
         """
         if x.shape[1] != self.inputs:
             raise ValueError(
@@ -304,6 +306,7 @@ class Network:
                 factors=factors,
                 draws_as=self.draws_as,
                 share=share,
+                make_buffer=make_buffer,
             )
             bound.append(layer.bind(wiring))
             buffer, factors = bound[-1].output, bound[-1].factors
@@ -409,3 +412,21 @@ class BoundNetwork:
             if layer.input_gradient is None:
                 return
             delta = layer.input_gradient
+
+    def propagate(self, delta: Array) -> None:
+        """Do as `backward`, but leave out the gradients of the parameters."""
+        for layer in self._backward:
+            layer.propagate(delta)
+            if layer.input_gradient is None:
+                return
+            delta = layer.input_gradient
+
+    def gradient_tasks(self, delta: Array) -> list[Callable[[], object]]:
+        """Return tasks that write dL/dθ after `propagate`; they may run at the same time."""
+        tasks: list[Callable[[], object]] = []
+        for layer in self._backward:
+            tasks += layer.gradient_tasks(delta)
+            if layer.input_gradient is None:
+                break
+            delta = layer.input_gradient
+        return tasks

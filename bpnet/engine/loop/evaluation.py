@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bpnet.engine.buffers import broadcast_unbuffered
+from bpnet.engine.buffers import MakeBuffer, broadcast_unbuffered, empty_units
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Batch
 from bpnet.engine.loop.replica_rows import AnyRows, ReplicaRows
@@ -88,11 +88,20 @@ class BoundBatch:
     """A batch's buffers with the network, the loss, the metrics and their tally bound to them."""
 
     def __init__(
-        self, network: Network, loss: Loss, tally: Tally, batch: Batch, *, training: bool
+        self,
+        network: Network,
+        loss: Loss,
+        tally: Tally,
+        batch: Batch,
+        *,
+        training: bool,
+        make_buffer: MakeBuffer = empty_units,
     ) -> None:
         self.size, self.rows = batch.size, (batch.x, batch.y, batch.weights)
         self._share, self._ranks = batch.share, tally.ranks
-        self.network = network.bind(batch.x, training=training, share=batch.share)
+        self.network = network.bind(
+            batch.x, training=training, share=batch.share, make_buffer=make_buffer
+        )
         self.loss = loss.bind(self.network.output, batch.y, batch.weights, network.progress)
         self._add_loss = BoundIncrement(self.loss.total, tally.loss)
         self._metrics = [
@@ -110,6 +119,14 @@ class BoundBatch:
     def assess(self) -> None:
         """Run forward, compute the loss and its gradient by the scores, and add to the tally."""
         self.network.forward()
+        self._judge()
+
+    def backward(self) -> None:
+        """Write the gradient of every parameter, after `assess`."""
+        self.network.backward(self.loss.gradient)
+
+    def _judge(self) -> None:
+        """Compute the loss and its gradient by the scores, and add to the tally."""
         if self._share is not None:
             self.loss.take_mean_over(self._share.rows)
         self.loss.evaluate()

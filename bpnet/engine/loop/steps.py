@@ -18,6 +18,7 @@ from bpnet.engine.loop.replica_optimizer import replica_optimizers
 from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.loop.sharded_rows import ranks_of
+from bpnet.engine.loop.slices import bound_batch
 from bpnet.engine.losses import Loss
 from bpnet.engine.matmul import BoundIncrement, BoundMatmul, BoundSum
 from bpnet.engine.metrics import Metric
@@ -78,7 +79,7 @@ class Steps(Stateful):
             spread=training.last_batch == "spread",
         )
         self._tally = Tally(prepared, loss, metrics, replicas, self._batches.length)
-        self._bind = partial(BoundBatch, network, loss, self._tally, training=True)
+        self._bind = partial(bound_batch, network, training, loss, self._tally)
         self._bound = [self._bind(batch) for batch in self._batches.shapes]
         self._tables: LazyTables | None = None
         if training.lazy_embeddings:
@@ -237,7 +238,7 @@ class Steps(Stateful):
 
     def _follow_gradient(self, batch: BoundBatch) -> None:
         """Run backward, and take a step along the gradient."""
-        batch.network.backward(batch.loss.gradient)
+        batch.backward()
         if self._ranks is not None:
             self._ranks.add_up_step(self._network.gradients.whole)
         if self._penalty.active:

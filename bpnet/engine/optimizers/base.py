@@ -7,6 +7,7 @@ each replica.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.optimizers.state import Rate, State
 from bpnet.engine.parameters import Block
 from bpnet.engine.progress import Progress
+from bpnet.engine.workers import share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +81,22 @@ class Optimizer(Component):
         """Move theta one step by the gradient, in place."""
         state.count += 1
         decay = self._weight_decay(state)
+        if len(state.groups) == 1:
+            self._move_parts(state, state.parts, learning_rate, decay)
+            return
+        share(
+            [
+                partial(self._move_parts, state, parts, learning_rate, decay)
+                for parts in state.groups
+            ]
+        )
+
+    def _move_parts(
+        self, state: State, parts: Sequence[State], learning_rate: Rate, decay: float
+    ) -> None:
+        """Move some parts of theta."""
         # part by part, so that the passes over one find it in the cache
-        for part in state.parts:
+        for part in parts:
             part.count, part.momentum_product = state.count, state.momentum_product
             rate = (
                 learning_rate[part.rows] if isinstance(learning_rate, np.ndarray) else learning_rate

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -16,6 +17,10 @@ Work = tuple[Array, ...]
 
 PART = 1 << 16
 """Number of parameters that a rule moves at a time: its passes over 256 kB stay in the cache."""
+
+FEWEST_SHARED = 3
+"""Number of pieces from which threads share them; fewer take no longer than the sharing."""
+MOST_RUNS = 8
 
 
 class Piece(NamedTuple):
@@ -93,6 +98,8 @@ class State(Stateful):
         """The factors of the learning rate; None where all are 1."""
         self._number = np.empty((), theta.dtype)
         self.parts = [self]
+        self.groups = [self.parts]
+        """The parts in runs that threads share, each with work arrays of its own."""
         self.count = 0
         """Number of steps taken."""
         self.momentum_product = 1.0
@@ -120,14 +127,19 @@ class State(Stateful):
         replicas, parameters = theta.shape
         pieces = list(_pieces(replicas, parameters, matrices or {}))
         widest = max((piece.shape[0] * piece.shape[1] for piece in pieces), default=0)
-        room = [empty((widest,), theta.dtype) for _ in range(work_arrays)]
+        runs = _runs(pieces)
+        rooms = [[empty((widest,), theta.dtype) for _ in range(work_arrays)] for _ in runs]
         zeros = {name: _zeros_like(theta) for name in slots}
         whole = Piece(slice(0, replicas), slice(0, parameters))
         alone = len(pieces) == 1
-        work = _work(room, pieces[0]) if alone else ()
+        work = _work(rooms[0], pieces[0]) if alone else ()
         state = cls(theta, gradient, weights, zeros, work, pieces[0] if alone else whole)
         if not alone:
-            state.parts = [state._part(piece, _work(room, piece)) for piece in pieces]
+            state.groups = [
+                [state._part(piece, _work(room, piece)) for piece in pieces[run]]
+                for room, run in zip(rooms, runs, strict=True)
+            ]
+            state.parts = [part for group in state.groups for part in group]
         shared: dict[tuple[int, int], Factors] = {}  # by columns, so that rows share them
         for piece, part in zip(pieces, state.parts, strict=False):
             if factors is not None:
@@ -193,8 +205,15 @@ def _between(replicas: int, start: int, stop: int) -> Iterator[Piece]:
             yield Piece(slice(row, min(row + rows, replicas)), slice(cut, min(cut + width, stop)))
 
 
+def _runs(pieces: Sequence[Piece]) -> list[slice]:
+    """Return the runs of pieces that threads share: one where there are few."""
+    count = min(len(pieces), MOST_RUNS) if len(pieces) >= FEWEST_SHARED else 1
+    ends = [len(pieces) * k // count for k in range(count + 1)]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
+
+
 def _work(room: Sequence[Array], piece: Piece) -> Work:
-    """Return work arrays for a piece, which all pieces share."""
+    """Return work arrays for a piece, which those of a run share."""
     rows, columns = piece.shape
     return tuple(array[: rows * columns].reshape(rows, columns) for array in room)
 

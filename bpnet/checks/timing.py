@@ -63,7 +63,7 @@ def seconds_per_epoch(
         plain, checked = _fastest_epochs(records, budget)
         return plain + (checked - plain) / training.check_every
 
-    with suited_threads(network, size):
+    with suited_threads(network, measured, size):
         seconds = spent(first, BUDGET / 5)
         # as many batches as fit into a third of the budget
         count = min(len(train), max(_WARM_UP, int(BUDGET / 3 / seconds * _WARM_UP)) * size)

@@ -25,8 +25,8 @@ class BoundMatmul:
     def __init__(self, a: Array, b: Array, out: Array) -> None:
         same_type = a.dtype == b.dtype == out.dtype  # only np.matmul casts
         if same_type and len(out) == 1 and not out[0].flags.c_contiguous:
-            # of a slice of rows; `dot` writes only into C order
-            if out[0].flags.f_contiguous:
+            # of a slice of rows; `dot` writes only into C order, and copies what is no single run
+            if out[0].flags.f_contiguous and a[0].flags.forc and b[0].flags.forc:
                 self.compute = partial(b[0].T.dot, a[0].T, out[0].T)
             else:
                 self.compute = partial(np.matmul, a[0], b[0], out[0])

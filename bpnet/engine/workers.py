@@ -138,7 +138,15 @@ class _Helper:
 
 
 _ALONE = Workers(1)
-_present: contextvars.ContextVar[Workers] = contextvars.ContextVar("workers", default=_ALONE)
+
+
+class _Present(threading.local):
+    """The workers of each thread; those of a helper are itself alone."""
+
+    workers = _ALONE
+
+
+_present = _Present()
 
 
 @contextmanager
@@ -147,20 +155,20 @@ def workers(threads: int) -> Iterator[None]:
 
     Within it BLAS should use one thread for each product: see `bpnet/models/threads.py`.
     """
-    own = Workers(threads)
-    token = _present.set(own)
+    before, own = _present.workers, Workers(threads)
+    _present.workers = own
     try:
         yield
     finally:
-        _present.reset(token)
+        _present.workers = before
         own.close()
 
 
 def share(tasks: Sequence[Task]) -> None:
     """Do all tasks with the present workers, and return when all are done."""
-    _present.get().run(tasks)
+    _present.workers.run(tasks)
 
 
 def thread_count() -> int:
     """Return the number of threads that `share` uses."""
-    return _present.get().threads
+    return _present.workers.threads

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bpnet.data.targets import Classes, Labels, Quantities
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.inspection.budget import draw_rows
 from bpnet.inspection.predictor import InspectedRows, Predictor
 from bpnet.inspection.surest_errors import surest_errors, telling_columns
+from bpnet.models.threads import shared_work
 from bpnet.scoring.row_losses import RowLosses
 from bpnet.workflows.inspect_run import inputs_and_cells, model_features
 from bpnet.workflows.scored_model import ScoredModel
@@ -117,5 +117,5 @@ def _ordered(
     losses = RowLosses(model.description.target, rows.values[read])
     predictor = Predictor(model, InspectedRows(rows.numbers[read], inputs, cells, losses))
     sources = np.searchsorted(read, others)
-    with threadpool_limits(1, "blas"):
+    with shared_work():
         return telling_columns(predictor, columns, np.searchsorted(read, errors), sources, outputs)

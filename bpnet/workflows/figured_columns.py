@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from threadpoolctl import threadpool_limits
-
 from bpnet.errors import UsageError
 from bpnet.figures.animation import animated
 from bpnet.figures.decision import SIDE, decision_figure
@@ -17,6 +15,7 @@ from bpnet.inspection.predictor import Predictor
 from bpnet.messages import counted, did_you_mean, quoted_list, shell_path
 from bpnet.models.checkpoint_model import model_of
 from bpnet.models.ensemble import Ensemble
+from bpnet.models.threads import shared_work
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.inspect_run import (
@@ -81,7 +80,7 @@ class ColumnFigures:
         """Return the partial dependence on the most important columns."""
         names = most_important(self.importance)
         target = self.asked.predictor.model.description.target
-        with threadpool_limits(1, "blas"):
+        with shared_work():
             dependences = [dependence_of(self.asked, name, WORK_OF_FIGURES) for name in names]
         return dependence_figure(dependences, target, self.notes)
 
@@ -122,7 +121,7 @@ class ColumnFigures:
     def _decision(
         self, predictor: Predictor, x: str, y: str, side: int, notes: Sequence[str]
     ) -> Figure:
-        with threadpool_limits(1, "blas"):
+        with shared_work():
             drawn = decision_map(predictor, x, y, side)
         target, thresholds = (
             predictor.model.description.target,
@@ -171,6 +170,6 @@ def ask_columns(paths: RunPaths, model: Ensemble, command: str, *, held_out: boo
         command=command,
     )
     asked = read_rows(model, chosen, WORK_OF_FIGURES, warnings)
-    with threadpool_limits(1, "blas"):
+    with shared_work():
         closely = f"bpnet eval {shell_path(paths.folder)} --importance"
         return ColumnFigures(asked, importance_of(asked, WORK_OF_FIGURES), closely)

@@ -72,7 +72,7 @@ def check_config(loaded: LoadedConfig, rows: int, bug: str | None = None) -> Gra
     initialize_by_rows(network, train)
     penalty = Penalty(l1=description.l1, l2=description.l2)
     try:
-        with suited_threads(network, len(picked)):
+        with suited_threads(network, prepared.config.training, len(picked)):
             checks = check_gradient(
                 network, description.loss, train.picked(picked), penalty, most=MAX_ENTRIES
             )

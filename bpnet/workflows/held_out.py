@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bpnet.config.loading import read_config
 from bpnet.data.reading.column import Floats
@@ -15,6 +14,7 @@ from bpnet.engine.component import Array
 from bpnet.errors import ConfigError, DataError, RunError
 from bpnet.models.run_model import open_run_model
 from bpnet.models.saved_ensemble import read_thresholds
+from bpnet.models.threads import shared_work
 from bpnet.paths import is_file
 from bpnet.preparation.sample_weights import class_weights, column_weights, row_weights
 from bpnet.runs import directory, files
@@ -76,7 +76,7 @@ def held_out_predictions(run: Path, warnings: list[str]) -> HeldOut:
     if len(rows.values) != int(mask.sum()):
         raise DataError(f"{run}: some of its test rows have no target")
     # on one thread, as `predict` and `eval` do
-    with threadpool_limits(1, "blas"):
+    with shared_work():
         predicted = model.combine(model.predict_each(rows.x))
     if not np.isfinite(predicted).all():
         raise RunError(f"{run}: some of its predictions are not finite")

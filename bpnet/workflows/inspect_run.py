@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bpnet.config.reading_overrides import override_reading
 from bpnet.data.reading import Table
@@ -27,6 +26,7 @@ from bpnet.inspection.predictor import InspectedRows, Predictor
 from bpnet.messages import did_you_mean, quoted_list, shell_path
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.run_model import open_run_model
+from bpnet.models.threads import shared_work
 from bpnet.scoring.row_losses import RowLosses
 from bpnet.workflows.evaluation_set import read_evaluation_set
 from bpnet.workflows.inspected_rows import ChosenRows, RowsOf, choose_inspected_rows
@@ -132,7 +132,7 @@ def inspect_run(
     )
     asked = read_rows(model, chosen, work, warnings)
     # on one thread, as `predict` does, since the shares of several begin in other places
-    with threadpool_limits(1, "blas"):
+    with shared_work():
         measured = importance_of(asked, work) if importance else None
         columns = dependence_on
         if columns is None:

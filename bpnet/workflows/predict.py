@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from threadpoolctl import threadpool_limits
-
 from bpnet.config.reading_overrides import override_reading
 from bpnet.data.encoding.columns import NumericColumn
 from bpnet.data.encoding.input_buffer import InputBuffer
@@ -22,6 +20,7 @@ from bpnet.errors import DataError, UsageError
 from bpnet.messages import MAX_PROBLEMS, total_line
 from bpnet.models.ensemble import Ensemble, Inputs
 from bpnet.models.run_model import RunModel, open_run_model
+from bpnet.models.threads import shared_work
 from bpnet.runs import directory
 from bpnet.workflows.given_thresholds import check_decides, read_given
 from bpnet.workflows.kept_columns import check_not_taken
@@ -128,7 +127,7 @@ class Prediction:
         if self._options.strict:
             self._refuse_flags()
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
-        with threadpool_limits(1, "blas"):
+        with shared_work():
             for chunk, x, flags in self._encoded():
                 columns = [values for _, values in self._columns(x)]
                 texts = flags.texts(len(chunk))

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bpnet.data.reading.column import Floats
 from bpnet.data.splitting import Indices
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import RunError
 from bpnet.models.ensemble import Ensemble
+from bpnet.models.threads import shared_work
 from bpnet.models.training_metrics import measure_replicas
 from bpnet.workflows.evaluation_set import EvaluationSet
 
@@ -31,7 +31,7 @@ class ScoredModel:
         ]
         self.loss = float(np.concatenate(losses).mean())
         # on one thread, as `predict` does, since the shares of several begin in other places
-        with threadpool_limits(1, "blas"):
+        with shared_work():
             self.predicted = model.combine(model.predict_each(rows.x))
         if not np.isfinite(self.loss) or not np.isfinite(self.predicted).all():
             raise RunError(

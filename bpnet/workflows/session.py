@@ -253,9 +253,10 @@ def cut_off(error: RunError, run: Path) -> CutOffRunError:
 
 
 def training_threads(prepared: EncodedDataset, network: Network) -> AbstractContextManager[None]:
-    """Limit BLAS to the number of threads that suits the training's batches."""
-    batch = prepared.config.training.batch_size
-    return suited_threads(network, len(prepared.rows["train"]) if batch == "full" else batch)
+    """Share the training's steps out among threads, as suits its batches."""
+    training, rows = prepared.config.training, len(prepared.rows["train"])
+    size = rows if training.batch_size == "full" else min(training.batch_size, rows)
+    return suited_threads(network, training, size)
 
 
 def divergence_cause(learning_rate: float, *, from_start: bool = False) -> str:

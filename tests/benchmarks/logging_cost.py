@@ -288,6 +288,9 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch, open(os.devnull, "w") as nowhere:
         job = Job(read_config(given.config, given.settings), Path(scratch))
         at_once = len(job.rows) if job.training.batch_size == "full" else job.training.batch_size
-        with suited_threads(job.model.network, at_once), contextlib.redirect_stderr(nowhere):
+        with (
+            suited_threads(job.model.network, job.training, at_once),
+            contextlib.redirect_stderr(nowhere),
+        ):
             measure(job, given.repeats)
             measure_lateness(job, given.seconds)

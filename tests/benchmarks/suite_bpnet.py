@@ -78,7 +78,7 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
 
     def run() -> float:
         with (
-            suited_threads(network, job.at_once(len(table.x))),
+            suited_threads(network, settings, job.at_once(len(table.x))),
             MetricsLog(log_path, COLUMNS if metrics else NO_CLASSES) as log,
         ):
             for record in fit(settings, network, rows, None, metrics):

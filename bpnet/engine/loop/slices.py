@@ -13,6 +13,7 @@ from itertools import pairwise
 from bpnet.engine.buffers import SharedRows
 from bpnet.engine.loop.batches import Batch
 from bpnet.engine.loop.evaluation import BoundBatch, Tally
+from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
 from bpnet.engine.network import Network
 from bpnet.engine.workers import share
@@ -22,22 +23,24 @@ SMALLEST_STEP = 80_000_000
 of a step wait for one another for 0.2 ms."""
 PER_VALUE = 200
 """Operations that cost as much as one value of a layer does outside the products."""
-SMALLEST_SLICE = 64
-"""Rows of the smallest slice."""
-MOST_SLICES = 8
+SLICES = ((4096, 8), (1024, 4), (128, 2))
+"""Rows from which a batch has so many slices: narrow ones multiply at a lower rate."""
 
 
-def slice_count(network: Network, rows: int) -> int:
+def slice_count(network: Network, training: Training, rows: int) -> int:
     """Return the number of slices of a batch of `rows` rows; 1 where it is not to be cut."""
-    if len(network.seeds) > 1 or not all(layer.sliceable for layer in network.layers):
+    optimizer = training.optimizer
+    # these read or change what a whole batch leaves in the network's layers
+    whole = training.lazy_embeddings or optimizer.searches or optimizer.full_batch
+    sliceable = all(layer.sliceable for layer in network.layers)
+    if whole or not sliceable or len(network.seeds) > 1:
         return 1
     each = sum(
         6 * inputs * outputs + PER_VALUE * outputs for inputs, outputs in pairwise(network.widths)
     )
-    if each * rows < SMALLEST_STEP or rows < 2 * SMALLEST_SLICE:
+    if each * rows < SMALLEST_STEP:
         return 1
-    # 2 slices of 64 rows and more, 4 of 256 and more, 8 of 512 and more
-    return 2 if rows < 1024 else 4 if rows < 4096 else MOST_SLICES
+    return next((count for least, count in SLICES if rows >= least), 1)
 
 
 class SlicedBatch(BoundBatch):
@@ -70,10 +73,10 @@ class SlicedBatch(BoundBatch):
 
 
 def bound_batch(
-    network: Network, loss: Loss, tally: Tally, batch: Batch, *, whole: bool = False
+    network: Network, training: Training, loss: Loss, tally: Tally, batch: Batch
 ) -> BoundBatch:
-    """Bind a network to a batch of training rows, in slices where that pays, unless `whole`."""
-    slices = 1 if whole else slice_count(network, batch.size)
+    """Bind a network to a batch of training rows, in slices where that pays."""
+    slices = slice_count(network, training, batch.size)
     if slices == 1:
         return BoundBatch(network, loss, tally, batch, training=True)
     return SlicedBatch(network, loss, tally, batch, slices)

@@ -1,0 +1,138 @@
+"""Training on several threads: the same bits for any number, and those of whole batches nearly."""
+
+import copy
+import threading
+
+import numpy as np
+import pytest
+from engine_cases import (
+    ACTIVATIONS,
+    LAYERS,
+    LOSSES,
+    STEPPING,
+    fits,
+    in_precision,
+    some_rows,
+    stack,
+    suited,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bpnet.engine.activations import Tanh
+from bpnet.engine.layers import Dense, dense
+from bpnet.engine.loop import slices
+from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.settings import Training
+from bpnet.engine.losses import CrossEntropy
+from bpnet.engine.metrics import RegressionError
+from bpnet.engine.network import Network
+from bpnet.engine.optimizers import Adam, state
+from bpnet.engine.penalties import GradientClipping
+from bpnet.engine.workers import workers
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_tasks():
+    """Cut small batches, gradients and parameters, as large ones would take long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slices, "SMALLEST_STEP", 0)
+        patch.setattr(slices, "SLICES", ((128, 8), (64, 4), (32, 2)))
+        patch.setattr(dense, "TASK_OPERATIONS", 1000)
+        patch.setattr(dense, "TASK_UNITS", 4)
+        patch.setattr(state, "PART", 64)
+        yield
+
+
+def trained(threads, layers, rows, training, *, replicas=1, precision="float32"):
+    """Return everything that a training leaves behind."""
+    network = Network(layers, rows.x.shape[1], seeds=range(replicas), precision=precision)
+    with workers(threads):
+        records = list(fit(training, network, rows, rows, [RegressionError()]))
+    measured = [values for record in records for values in record.metrics.values()]
+    return [network.theta, *measured]
+
+
+@given(
+    batch=st.integers(16, 150),
+    rows=st.integers(16, 200),
+    inputs=st.integers(3, 40),
+    units=st.integers(3, 200),
+    outputs=st.integers(2, 80),
+    replicas=st.integers(1, 5),
+    kind=st.sampled_from([*[Dense] * 5, *LAYERS]),
+    activation=st.sampled_from(ACTIVATIONS),
+    optimizer=st.sampled_from(STEPPING),
+    loss=st.sampled_from(LOSSES),
+    precision=st.sampled_from(["float32", "float64"]),
+    clipping=st.sampled_from([None, GradientClipping(norm=0.1)]),
+    l2=st.sampled_from([0.0, 0.01]),
+)
+@settings(max_examples=25, deadline=None, derandomize=True)
+def test_any_number_of_threads_gives_the_same_bits(
+     batch, rows, inputs, units, outputs, replicas, kind, activation, optimizer,
+    loss, precision, clipping, l2,
+):  # fmt: skip
+    if not fits(kind, activation):
+        return
+    layers = stack(kind, activation, outputs, units, tolerance=1e-3)
+    table = some_rows(loss, rows=rows, inputs=inputs, outputs=outputs)
+    table = in_precision(suited(type(layers[0]), table), precision)
+    if optimizer.searches:
+        clipping = None
+    training = Training(
+        loss=loss, optimizer=optimizer, epochs=2, batch_size=batch, precision=precision,
+        gradient_clipping=clipping, l2=l2, learning_rate=1e-3,
+    )  # fmt: skip
+    how = {"replicas": replicas, "precision": precision}
+    alone = trained(1, layers, table, training, **how)
+    for threads in (2, 4):
+        for one, other in zip(alone, trained(threads, layers, table, training, **how), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda one: one.kind)
+def test_slices_learn_what_whole_batches_learn(activation, monkeypatch):
+    layers = [Dense(units=70, activation=activation), Dense(units=9, activation=activation)]
+    layers += [Dense(units=65, bias=False)]
+    loss = CrossEntropy()
+    table = some_rows(loss, rows=150, inputs=7, outputs=65, weighted=True)
+    training = Training(
+        loss=loss, optimizer=Adam(), epochs=2, batch_size=130, precision="float64",
+        gradient_clipping=GradientClipping(norm=0.1), l1=0.001,
+    )  # fmt: skip
+    cut = trained(2, layers, table, training, precision="float64")
+    monkeypatch.setattr(slices, "SMALLEST_STEP", 1e18)
+    whole = trained(1, layers, table, training, precision="float64")
+    for one, other in zip(cut, whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_a_training_goes_on_with_another_number_of_threads():
+    layers = [Dense(units=40, activation=Tanh()), Dense(units=3)]
+    table = some_rows(CrossEntropy(), rows=150, inputs=7)
+    training = Training(loss=CrossEntropy(), epochs=4, batch_size=64)
+    theta, *_ = trained(1, layers, table, training)
+    network = Network(layers, 7, seeds=[0])
+    with workers(2):
+        fitting = fit(training, network, table, table, [RegressionError()])
+        next(fitting)
+        next(fitting)
+        kept = copy.deepcopy(fitting.state())
+    again = Network(layers, 7, seeds=[0])
+    with workers(4):
+        list(fit(training, again, table, table, [RegressionError()], state=kept))
+    np.testing.assert_array_equal(again.theta, theta)
+
+
+def test_an_interrupted_step_leaves_no_thread(monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    layers = [Dense(units=40, activation=Tanh()), Dense(units=3)]
+    table = some_rows(CrossEntropy(), rows=150, inputs=7)
+    training = Training(loss=CrossEntropy(), epochs=4, batch_size=64)
+    monkeypatch.setattr(slices.SlicedBatch, "_judge", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(2, layers, table, training)
+    assert all(one.name != "bpnet worker" for one in threading.enumerate())

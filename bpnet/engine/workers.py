@@ -151,7 +151,7 @@ _present = _Present()
 
 @contextmanager
 def workers(threads: int) -> Iterator[None]:
-    """Let `share` use this number of threads, the caller's included.
+    """Let `do_all` use this number of threads, the caller's included.
 
     Within it BLAS should use one thread for each product: see `bpnet/models/threads.py`.
     """
@@ -164,11 +164,11 @@ def workers(threads: int) -> Iterator[None]:
         own.close()
 
 
-def share(tasks: Sequence[Task]) -> None:
+def do_all(tasks: Sequence[Task]) -> None:
     """Do all tasks with the present workers, and return when all are done."""
     _present.workers.run(tasks)
 
 
 def thread_count() -> int:
-    """Return the number of threads that `share` uses."""
+    """Return the number of threads that `do_all` uses."""
     return _present.workers.threads

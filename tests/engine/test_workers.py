@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from bpnet.engine.workers import Workers, share, thread_count, workers
+from bpnet.engine.workers import Workers, thread_count, workers
 
 
 def names():
@@ -23,7 +23,7 @@ def test_every_task_is_done_once(threads):
         assert thread_count() == threads
         for count in (0, 1, 2, 3, 50):
             done.clear()
-            share([lambda k=k: done.append(k) for k in range(count)])
+            do_all([lambda k=k: done.append(k) for k in range(count)])
             assert sorted(done) == list(range(count))
     assert thread_count() == 1
     assert names() == []
@@ -32,14 +32,14 @@ def test_every_task_is_done_once(threads):
 def test_several_threads_work_at_the_same_time():
     together = threading.Barrier(3, timeout=10)
     with workers(3):
-        share([together.wait] * 3)  # passes only if all three wait
+        do_all([together.wait] * 3)  # passes only if all three wait
 
 
 def test_threads_start_with_the_first_tasks():
     with workers(3):
-        share([lambda: None])
+        do_all([lambda: None])
         assert names() == []
-        share([lambda: None] * 2)
+        do_all([lambda: None] * 2)
         assert len(names()) == 2
 
 
@@ -57,10 +57,10 @@ def test_an_exception_of_any_task_is_raised_once_no_task_runs(place):
 
     with workers(3):
         with pytest.raises(ValueError, match=f"task {place}"):
-            share([lambda k=k: task(k) for k in range(6)])
+            do_all([lambda k=k: task(k) for k in range(6)])
         assert running == []
         # and the workers go on
-        share([lambda: seen.append("again")] * 4)
+        do_all([lambda: seen.append("again")] * 4)
         assert seen.count("again") == 4
 
 
@@ -83,7 +83,7 @@ def test_an_interruption_of_the_caller_waits_for_the_others():
 
     with workers(2):
         with pytest.raises(KeyboardInterrupt):
-            share([task, task])
+            do_all([task, task])
         assert ended == [True]
 
 
@@ -102,7 +102,7 @@ def test_an_interruption_while_the_caller_waits_waits_for_the_others():
 
     with workers(2):
         with pytest.raises(KeyboardInterrupt):
-            share([task, task])
+            do_all([task, task])
         assert ended == [True]
 
 
@@ -110,11 +110,11 @@ def test_tasks_within_a_task_are_done_by_its_thread():
     threads = []
 
     def outer():
-        share([lambda: threads.append(threading.get_ident())] * 5)
+        do_all([lambda: threads.append(threading.get_ident())] * 5)
         time.sleep(0.01)
 
     with workers(2):
-        share([outer, outer])
+        do_all([outer, outer])
     assert len(threads) == 10
     assert all(len(set(half)) == 1 for half in (threads[:5], threads[5:]))
 
@@ -131,9 +131,9 @@ def test_tasks_see_the_errstate_of_the_caller():
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with np.errstate(all="ignore"):
-                share([divide, divide])
+                do_all([divide, divide])
         with np.errstate(all="raise"), pytest.raises(FloatingPointError):
-            share([divide, divide])
+            do_all([divide, divide])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

@@ -16,7 +16,7 @@ from bpnet.engine.loop.evaluation import BoundBatch, Tally
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import Loss
 from bpnet.engine.network import Network
-from bpnet.engine.workers import share
+from bpnet.engine.workers import do_all
 
 SMALLEST_STEP = 80_000_000
 """Operations of the smallest step whose batch is cut: about 0.7 ms on one core, where the threads
@@ -63,13 +63,13 @@ class SlicedBatch(BoundBatch):
 
     def assess(self) -> None:
         """Run forward, compute the loss and its gradient by the scores, and add to the tally."""
-        share(self._forward)
+        do_all(self._forward)
         self._judge()
 
     def backward(self) -> None:
         """Write the gradient of every parameter, after `assess`."""
-        share(self._propagate)
-        share(self._gradients)
+        do_all(self._propagate)
+        do_all(self._gradients)
 
 
 def bound_batch(

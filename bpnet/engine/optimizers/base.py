@@ -17,7 +17,6 @@ from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.optimizers.state import Rate, State
 from bpnet.engine.parameters import Block
 from bpnet.engine.progress import Progress
-from bpnet.engine.workers import share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +83,7 @@ class Optimizer(Component):
         if len(state.groups) == 1:
             self._move_parts(state, state.parts, learning_rate, decay)
             return
-        share(
+        do_all(
             [
                 partial(self._move_parts, state, parts, learning_rate, decay)
                 for parts in state.groups

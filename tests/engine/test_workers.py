@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from bpnet.engine.workers import Workers, thread_count, workers
+from bpnet.engine.workers import Workers, do_all, thread_count, workers
 
 
 def names():

@@ -17,6 +17,7 @@ from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.optimizers.state import Rate, State
 from bpnet.engine.parameters import Block
 from bpnet.engine.progress import Progress
+from bpnet.engine.workers import do_all
 
 
 @dataclass(frozen=True, kw_only=True)

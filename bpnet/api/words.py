@@ -8,9 +8,10 @@ stay as they are.
 import functools
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from bpnet.config.assignments import split_assignment
@@ -55,20 +56,30 @@ _OF_VERB: Mapping[str, set[str]] = {
 """The options of each verb's command that its function has, too."""
 
 
-def keyed_settings(settings: Mapping[str, str]) -> str:
-    """Return settings, as Python writes their values, as those of `bpnet.train`."""
-    inside = ", ".join(f'"{_escaped(key)}": {value}' for key, value in settings.items())
+@dataclass(frozen=True)
+class Setting:
+    """What an option `--set` sets: its key, the same in parts, and the value in Python."""
+
+    key: str
+    parts: Sequence[str]
+    value: str
+
+
+SettingsWords = Callable[[Sequence[Setting]], str]
+
+
+def as_settings(settings: Sequence[Setting]) -> str:
+    """Return settings as those that `bpnet.train` takes."""
+    inside = ", ".join(f"{text_literal(each.key)}: {each.value}" for each in settings)
     return f"settings={{{inside}}}"
 
 
-_SETTINGS_WORDS: ContextVar[Callable[[Mapping[str, str]], str]] = ContextVar(
-    "_SETTINGS_WORDS", default=keyed_settings
-)
+_SETTINGS_WORDS: ContextVar[SettingsWords] = ContextVar("_SETTINGS_WORDS", default=as_settings)
 
 
 @contextmanager
-def settings_written_by(words: Callable[[Mapping[str, str]], str]) -> Iterator[None]:
-    """Let a function write settings, whose values are as Python writes them."""
+def settings_written_by(words: SettingsWords) -> Iterator[None]:
+    """Let a function write the settings of all messages."""
     before = _SETTINGS_WORDS.set(words)
     try:
         yield
@@ -129,13 +140,13 @@ def _call(verb: str, words: list[str]) -> str | None:
     """Return the call that a command is, or None if Python has none."""
     if verb not in _OF_VERB or not words or words[0].startswith("--"):
         return None
-    given, settings, others = [_literal(words[0])], dict[str, str](), iter(words[1:])
+    given, settings, others = [_literal(words[0])], list[Setting](), iter(words[1:])
     for word in others:
         name = word.removeprefix("--")
         if name == word or name not in _OF_VERB[verb]:
             return None
         if name == "set":
-            settings |= _setting(next(others, ""))
+            settings += _setting(next(others, ""))
         else:
             parameter, has_value = _OPTIONS[name]
             given.append(f"{parameter}={_literal(next(others, '')) if has_value else True}")
@@ -152,26 +163,25 @@ def _without_options(text: str) -> str:
 def _settings(match: re.Match[str]) -> str:
     words = re.findall(_WORD, match.group())
     texts = [_unmarked(word) for word in words if not word.startswith("--set")]
-    settings: dict[str, str] = {}
-    for text, _ in texts:
-        settings |= _setting(text)
+    settings = [setting for text, _ in texts for setting in _setting(text)]
     return (_SETTINGS_WORDS.get()(settings) if settings else match.group()) + texts[-1][1]
 
 
-def _setting(typed: str) -> dict[str, str]:
-    """Return the key of `KEY=VALUE`, as a shell reads it, and the value as Python writes it."""
+def _setting(typed: str) -> list[Setting]:
+    """Return the setting of `KEY=VALUE`, as a shell reads it; none if it is not of that form."""
     text = _shell_word(typed)
     assignment = split_assignment(text, {})
     if assignment is None:
-        return {}
+        return []
     key = text[: len(text) - len(assignment.text) - 1]
     if _PLACEHOLDER.fullmatch(assignment.text):
-        return {key: assignment.text}
+        return [Setting(key, assignment.parts, assignment.text)]
     try:
         value = assignment.value("")[0]
     except ConfigError:
         value = assignment.text
-    return {key: f'"{_escaped(value)}"' if isinstance(value, str) else repr(value)}
+    literal = text_literal(value) if isinstance(value, str) else repr(value)
+    return [Setting(key, assignment.parts, literal)]
 
 
 def _parameter(match: re.Match[str]) -> str:
@@ -215,8 +225,10 @@ def _literal(word: str) -> str:
     text = _shell_word(word)
     if _PLACEHOLDER.fullmatch(text) or re.fullmatch(r"\d+(\.\d+)?", text):
         return text
-    return f'"{_escaped(text)}"'
+    return text_literal(text)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+def text_literal(text: str) -> str:
+    """Return a text in double quotes, as Python reads it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

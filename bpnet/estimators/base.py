@@ -1,7 +1,7 @@
-"""What the classifier and the regressor share: parameters, tables, and the model they keep."""
+"""What the classifier and the regressor share: their parameters, and how they are trained."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,52 +9,25 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
 
-from bpnet.api.run import Run, predicted_columns
-from bpnet.api.training import shown_training, train, train_watched
+from bpnet.api.run import predicted_columns
+from bpnet.api.training import shown_training, train_watched
+from bpnet.api.warning import BpnetWarning
 from bpnet.config.from_python import config_data, load_python_config
 from bpnet.config.schema import Config
 from bpnet.data.reading import open_table
-from bpnet.data.reading.data_frame import (
-    columns_of,
-    is_data_frame,
-    table_in_memory,
-    with_columns,
-    with_names,
-)
-from bpnet.data.writing.data_frame import data_frame
+from bpnet.data.reading.data_frame import table_in_memory, with_columns
 from bpnet.engine.component import Array
-from bpnet.errors import BpnetError, InterruptedRunError
+from bpnet.errors import BpnetError
 from bpnet.estimators.callbacks import CallbackSupportMixin, CallbackWatcher
-from bpnet.models.run_model import RunModel
-from bpnet.models.saved_ensemble import load_ensemble
+from bpnet.estimators.errors import PARAMETERS, as_scikit_learn_errors
+from bpnet.estimators.feature_table import FeatureTable
+from bpnet.estimators.kept_model import KeptModel, written_files
 from bpnet.workflows.partial_fit import train_one_epoch
 from bpnet.workflows.predict import PredictOptions
 
-_KEYS = {
-    "preset": "preset",
-    "hidden": "architecture.hidden",
-    "activation": "architecture.activation",
-    "dropout": "architecture.dropout",
-    "optimizer": "training.optimizer",
-    "learning_rate": "training.learning_rate",
-    "epochs": "training.epochs",
-    "batch_size": "training.batch_size",
-    "l2": "training.l2",
-    "early_stopping": "training.early_stopping",
-    "validation": "dataset.split.validation",
-    "replicas": "replicas",
-    "folds": "folds",
-}
-"""The key of the config that each parameter is."""
 
-
-class BPNetEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+class BPNetEstimator(FeatureTable, KeptModel, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     """What both estimators share; see their docstrings for the parameters."""
 
     def __init__(
@@ -98,8 +71,6 @@ class BPNetEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         self.runs = runs
         self.verbose = verbose
 
-    _files: dict[str, bytes] | None
-
     def _fit(self, X: Any, targets: dict[str, Any], weights: Array | None) -> None:
         """Train on rows (N, F) whose features are checked, with K columns of targets (N,)."""
         table, dataset = self._table(X, targets, weights)
@@ -107,7 +78,7 @@ class BPNetEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         with TemporaryDirectory(prefix="bpnet-") as scratch, as_scikit_learn_errors():
             first = None
             if self.warm_start and hasattr(self, "_files"):
-                first = _written(self.model_files_, Path(scratch) / "first")
+                first = written_files(self.model_files_, Path(scratch) / "first")
             runs = Path(scratch) / "runs" if self.runs is None else self.runs
             with shown_training(quiet=not self.verbose) as shown:
                 watcher = CallbackWatcher(shown, self)
@@ -123,62 +94,18 @@ class BPNetEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             self._keep(run)
             watcher.end()
 
-    def _table(
-        self, X: Any, targets: Mapping[str, Any], weights: Array | None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Return the table of the rows, and what the config says of its columns."""
-        frame = self._frame(X)
-        columns = dict(targets)
-        dataset: dict[str, Any] = {"target": list(targets), "split": {"test": 0}}
-        if weights is not None:
-            dataset["sample_weight"] = free_name("weight", [*self._names, *targets])
-            columns[dataset["sample_weight"]] = weights
-        if not is_data_frame(X):  # an array of numbers has no categories
-            numeric = np.issubdtype(np.asarray(X).dtype, np.number)
-            dataset["roles"] = dict.fromkeys(self._names, "numeric") if numeric else {}
-        return with_columns(frame, columns), dataset
-
-    def _frame(self, X: Any) -> Any:
-        """Return checked features as a data frame."""
-        if is_data_frame(X):
-            # names that are no text are not kept
-            return X if hasattr(self, "feature_names_in_") else with_names(X, self._names)
-        return data_frame({name: X[:, k] for k, name in enumerate(self._names)})
-
-    @property
-    def _names(self) -> list[str]:
-        """The names of the features' columns."""
-        names = getattr(self, "feature_names_in_", None)
-        return [f"x{k}" for k in range(self.n_features_in_)] if names is None else list(names)
-
-    def _checked(self, X: Any, *, reset: bool) -> Any:
-        """Return features as a data frame or an array (N, F), checked as scikit-learn asks."""
-        if is_data_frame(X):
-            # by the names alone, which not every release finds in each library's data frames
-            with as_scikit_learn_errors():
-                names = data_frame(dict.fromkeys(columns_of(X), ()))
-            validate_data(self, names, reset=reset, skip_check_array=True)
-            return X
-        options: dict[str, Any] = {"ensure_min_samples": 2} if reset else {}
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=None,
-            ensure_all_finite="allow-nan",
-            **options,
-        )
-
     def _settings(self) -> dict[str, Any]:
         """Return the parameters that are given, by the keys of the config."""
-        given = {name: getattr(self, name) for name in _KEYS if getattr(self, name) is not None}
+        given = {
+            name: getattr(self, name) for name in PARAMETERS if getattr(self, name) is not None
+        }
         if self.config is not None and given:
             first = next(iter(given))
             raise ValueError(
-                f"config and {', '.join(given)} are both given; give {_KEYS[first]} in the config, "
-                f"or leave config out"
+                f"config and {', '.join(given)} are both given; give {PARAMETERS[first]} in the "
+                "config, or leave config out"
             )
-        return {_KEYS[name]: value for name, value in given.items()}
+        return {PARAMETERS[name]: value for name, value in given.items()}
 
     def _config(self, dataset: dict[str, Any]) -> dict[str, Any]:
         """Return the config: what is given as `config`, or nothing, with the dataset."""
@@ -196,49 +123,6 @@ class BPNetEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             "seed": seed,
             "dataset": {**kept, **dataset, "split": split, "roles": roles},
         }
-
-    def _keep(self, run: Run) -> None:
-        """Keep the model of a run, and what is known of its training."""
-        folder = run.path / "model"
-        self._files, self._loaded = _read_files(folder), RunModel(load_ensemble(folder), [])
-        self.config_ = run.config
-        self.metrics_ = run.metrics
-        self.__dict__.pop("_training", None)
-        if self.runs is not None:
-            self.run_ = str(run.path)
-
-    @property
-    def model_files_(self) -> dict[str, bytes]:
-        """The files of the model, by name."""
-        check_is_fitted(self)
-        if self._files is None:  # `partial_fit` has changed the weights
-            with TemporaryDirectory(prefix="bpnet-") as folder:
-                self._loaded.model.members[0].save(Path(folder) / "model")
-                self._files = _read_files(Path(folder) / "model")
-        return self._files
-
-    @property
-    def _opened(self) -> RunModel:
-        """The model, which is read from its files when it is first needed."""
-        check_is_fitted(self)
-        if "_loaded" not in self.__dict__:
-            with TemporaryDirectory(prefix="bpnet-") as folder:
-                model = load_ensemble(_written(self.model_files_, Path(folder) / "model"))
-            self._loaded = RunModel(model, [])
-        return self._loaded
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Return whether there is a model."""
-        return hasattr(self, "_files")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is saved: the model's files, and nothing that they give."""
-        state = dict(super().__getstate__())
-        if "_files" in state:
-            state["_files"] = self.model_files_
-        for name in ("_loaded", "_training"):
-            state.pop(name, None)
-        return state
 
     def _predicted(self, X: Any) -> list[Any]:
         """Return the columns (N,) that the model adds to rows, in order."""
@@ -280,10 +164,15 @@ class BPNetEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         dataset["split"] = {"test": 0, "validation": 0}
         settings = {key: value for key, value in self._settings().items() if key not in _ALONE}
         settings |= {"training.epochs": 1, "training.keep": "last"}
+        if len(X) == 1:  # which has no spread: its numbers are taken as they are
+            settings |= {f"dataset.preprocessing.{kind}": "none" for kind in ("numeric", "target")}
         with TemporaryDirectory(prefix="bpnet-") as scratch, as_scikit_learn_errors():
             config = self._config(dataset)
             config["dataset"]["split"] |= {"validation": 0}
-            run = train(config, table, settings=settings, runs=Path(scratch), quiet=True)
+            with shown_training(quiet=True) as watcher, warnings.catch_warnings():
+                if len(X) == 1:  # each of its columns is constant
+                    warnings.simplefilter("ignore", BpnetWarning)
+                run = train_watched(config, table, watcher, settings, Path(scratch))
             self._keep(run)
             self._refuse_ensemble()
 
@@ -294,59 +183,6 @@ class BPNetEstimator(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.categorical = True
         return tags
 
-    def _weights(self, weights: Any, X: Any) -> Array | None:
-        """Return the weights (N,) of rows, or None if all are equal; raise ValueError."""
-        if weights is None:
-            return None
-        rows = X if not is_data_frame(X) else np.empty((len(X), 1))
-        checked = _check_sample_weight(weights, rows, dtype=np.float64)
-        if (checked < 0).any():
-            raise ValueError("sample_weight: a weight is below 0; weights are at least 0")
-        if not checked.any():
-            raise ValueError("sample_weight: all weights are 0; give one above 0")
-        return None if (checked == checked[0]).all() else np.asarray(checked)
-
 
 _ALONE = ("preset", "folds", "training.early_stopping", "dataset.split.validation")
 """What `partial_fit` has no use for: it trains a network on the rows as they come."""
-
-
-def free_name(name: str, taken: Sequence[str]) -> str:
-    """Return a name that no column has."""
-    while name in taken:
-        name += "_"
-    return name
-
-
-def _read_files(folder: Path) -> dict[str, bytes]:
-    """Return the content of each file of a folder, by its path in it."""
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-def _written(files: Mapping[str, bytes], folder: Path) -> Path:
-    """Write a model's files into a new folder, and return it."""
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
-
-
-@contextmanager
-def as_scikit_learn_errors() -> Iterator[None]:
-    """Turn errors of bpnet into those that scikit-learn expects: ValueError with their texts."""
-    try:
-        yield
-    except InterruptedRunError as error:
-        raise KeyboardInterrupt(str(error)) from error
-    except BpnetError as error:
-        raise ValueError(str(error)) from error
-
-
-def check_same_length(X: Any, y: Array) -> None:
-    """Raise ValueError unless there are as many targets as rows."""
-    if len(X) != len(y):
-        raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: {len(X)}, {len(y)}"
-        )

@@ -17,10 +17,12 @@ from bpnet.config.schema import Config
 from bpnet.data.reading.column import column_from_texts
 from bpnet.data.reading.settings import Reading
 from bpnet.data.targets import Classes
+from bpnet.data.writing.data_frame import label_positions
 from bpnet.data.writing.labels import label_values
 from bpnet.engine.component import Array
-from bpnet.estimators.base import BPNetEstimator, check_same_length, free_name
+from bpnet.estimators.base import BPNetEstimator
 from bpnet.estimators.callbacks import with_callbacks
+from bpnet.estimators.feature_table import check_same_length, free_name
 
 
 class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
@@ -150,7 +152,7 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
         to its rows. The optimizer begins anew with each call.
         """
         begins = not hasattr(self, "_files")
-        X = self._checked(X, reset=begins)
+        X = self._checked(X, reset=begins, least=1)
         if not begins:
             known = (
                 np.unique(np.concatenate(self.classes_)) if self._is_multilabel else self.classes_
@@ -183,8 +185,7 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
         if self._is_multilabel:
             return np.column_stack(columns[: len(self.classes_)]).astype(int)
         # labels are numbers or truth values, if all are written so
-        number = {label: k for k, label in enumerate(label_values(self._target.classes))}
-        positions = [number[label] for label in np.asarray(columns[0]).tolist()]
+        positions = label_positions(columns[0], label_values(self._target.classes))
         return np.asarray(self.classes_[self._order[positions]])
 
     def predict_proba(self, X: Any) -> Array:

@@ -7,8 +7,9 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array
 
 from bpnet.engine.component import Array
-from bpnet.estimators.base import BPNetEstimator, check_same_length, free_name
+from bpnet.estimators.base import BPNetEstimator
 from bpnet.estimators.callbacks import with_callbacks
+from bpnet.estimators.feature_table import check_same_length, free_name
 
 
 class BPNetRegressor(RegressorMixin, BPNetEstimator):  # type: ignore[misc]
@@ -37,7 +38,7 @@ class BPNetRegressor(RegressorMixin, BPNetEstimator):  # type: ignore[misc]
         The first call fits the encoding to its rows. The optimizer begins anew with each call.
         """
         begins = not hasattr(self, "_files")
-        X = self._checked(X, reset=begins)
+        X = self._checked(X, reset=begins, least=1)
         targets, weights = self._targets(y, X), self._weights(sample_weight, X)
         (self._begin_partial_fit if begins else self._partial_fit)(X, targets, weights)
         return self

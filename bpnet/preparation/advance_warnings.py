@@ -5,10 +5,11 @@ import numpy as np
 from bpnet.config.split_schema import Split
 from bpnet.data.dates.advice import MIXED_ZONES
 from bpnet.data.encoding import Encoder
-from bpnet.data.encoding.columns import NumericColumn
+from bpnet.data.encoding.columns import EncodedColumn, NumericColumn
 from bpnet.data.encoding.dates import DateColumn
 from bpnet.data.encoding.scalers import LinearScaler
 from bpnet.data.identifiers import FEWEST_ROWS, counter_reason
+from bpnet.data.reading.column import MAX_EXACT
 from bpnet.data.roles import differing_in_case_note
 from bpnet.engine.component import Array
 from bpnet.messages import named, quoted_list, set_option
@@ -62,16 +63,35 @@ def target_warnings(target_values: TargetValues) -> list[str]:
 
 def _constant_columns(encoder: Encoder) -> list[str]:
     """Warn of columns that have one value in the training rows."""
-    constant = [column.name for column in encoder.columns if column.constant]
-    if not constant or encoder.unit_rows:  # scaling rows to length 1 makes such a column vary
+    constant = [column for column in encoder.columns if column.constant]
+    if encoder.unit_rows:  # scaling rows to length 1 makes such a column vary
         return []
-    one = len(constant) == 1
-    return [
-        f"{named('column', constant)} {'has' if one else 'have'} "
-        "the same value in every training row: harmless, but nothing can be learned from it; "
-        f"to leave {'it' if one else 'one'} out: "
-        f"{set_option('dataset.roles', 'ignored', constant[0])}"
-    ]
+    close = [column.name for column in constant if _may_differ(column)]
+    same = [column.name for column in constant if column.name not in close]
+    warnings = []
+    if same:
+        warnings.append(_constant(same, "the same value"))
+    if close:
+        codes = set_option("dataset.roles", "categorical", close[0])
+        advice = f"if they are codes: {codes}; else subtract a round number in the table; "
+        warnings.append(_constant(close, "numbers with the same first 12 digits", advice))
+    return warnings
+
+
+def _constant(names: list[str], content: str, advice: str = "") -> str:
+    one = len(names) == 1
+    return (
+        f"{named('column', names)} {'has' if one else 'have'} {content} in every training row: "
+        f"harmless, but nothing can be learned from it; {advice}to leave {'it' if one else 'one'} "
+        f"out: {set_option('dataset.roles', 'ignored', names[0])}"
+    )
+
+
+def _may_differ(column: EncodedColumn) -> bool:
+    """Return whether the numbers of a constant column may differ where float64 rounds them."""
+    return isinstance(column, NumericColumn) and (
+        column.lowest < column.highest or abs(column.highest) > MAX_EXACT
+    )
 
 
 def _vanishing_numbers(

@@ -248,6 +248,28 @@ def test_partial_fit_trains_on_rows_as_they_come():
         ensemble.partial_fit(x, y)
 
 
+@pytest.mark.filterwarnings("ignore:.* are flagged")
+def test_the_first_call_of_partial_fit_may_have_one_row():
+    x, y = iris()
+    order = np.random.default_rng(0).permutation(150)
+    classifier = BPNetClassifier(hidden=[8], learning_rate=0.05, random_state=0)
+    regressor = BPNetRegressor(hidden=[8], learning_rate=0.01, random_state=0)
+    for rows in [order[:1], *10 * [order]]:
+        classifier.partial_fit(x[rows], y[rows], classes=[0, 1, 2])
+        regressor.partial_fit(x[rows, :3], x[rows, 3])
+    assert classifier.score(x, y) > 0.8
+    assert regressor.score(x[:, :3], x[:, 3]) > 0.5
+    frame, labels = mixed()
+    BPNetClassifier(hidden=[4]).partial_fit(frame[:1], labels[:1], classes=np.unique(labels))
+
+
+def test_errors_name_parameters():
+    x, y = mixed()
+    with pytest.raises(ValueError, match=r'config={"dataset": {"roles": {"kind": "cat') as caught:
+        BPNetClassifier(config={"dataset": {"roles": {"kind": "numeric"}}}).fit(x, y)
+    assert "--" not in str(caught.value)
+
+
 def test_weights_count_from_any_call_of_partial_fit_on():
     x, y = iris()
     started = BPNetClassifier(hidden=[8], random_state=0).partial_fit(x, y)

@@ -44,6 +44,14 @@ def test_classes_with_fewer_than_three_rows_are_named(tmp_path: Path, rare, word
     ]
 
 
+def test_large_numbers_that_float64_rounds_to_one_are_not_called_the_same(tmp_path: Path):
+    rows = [f"{2**63 + k % 30},7,{k % 7},{'ab'[k % 2]}" for k in range(40)]
+    same, close = warnings(tmp_path, "big,one,x,y", rows)
+    assert same.startswith("column 'one' has the same value in every training row: ")
+    assert close.startswith("column 'big' has numbers with the same first 12 digits in every ")
+    assert "if they are codes: --set dataset.roles.big=categorical; " in close
+
+
 def test_numbers_that_are_0_in_the_network_are_named_with_what_to_set(tmp_path: Path):
     rows = [f"{(k % 7 + 1) * 1e-50!r},{(k % 5 + 0.5) * 1e-60!r}" for k in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y", *rows]) + "\n")

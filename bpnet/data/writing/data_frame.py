@@ -8,6 +8,7 @@ import numpy as np
 from bpnet.data.writing.labels import LabelColumn
 from bpnet.data.writing.numbers import Numbers
 from bpnet.data.writing.writer import AddedColumns
+from bpnet.engine.component import Array
 
 if TYPE_CHECKING:
     from pandas import DataFrame as DataFrame
@@ -27,6 +28,13 @@ def data_frame(columns: Mapping[str, Any], index: Any = None) -> "DataFrame":
     import pandas  # deferred: takes half a second
 
     return pandas.DataFrame(dict(columns), index=index)
+
+
+def label_positions(cells: Any, labels: Sequence[Any]) -> Array:
+    """Return the position of each cell (N,) among labels."""
+    import pandas  # loaded already
+
+    return np.asarray(pandas.Index(labels).get_indexer(cells))
 
 
 def _joined(parts: Sequence[list[str] | LabelColumn | Numbers]) -> Any:

@@ -3,6 +3,9 @@
 import math
 import re
 
+from bpnet.config.bounds import Bounds
+
+POSITIVE = Bounds(gt=0)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 EXAMPLES = "a number of seconds, or one with s, m or h, such as 90s, 10m or 2h"
 
@@ -16,6 +19,6 @@ def budget_seconds(budget: float | str) -> float:
         seconds = float(match[1]) * _SECONDS[match[2] or "s"]
     else:
         seconds = budget
-    if not 0 < seconds < math.inf:
+    if not (POSITIVE.hold(seconds) and seconds < math.inf):
         raise ValueError(f"is {budget}; it must be greater than 0: {EXAMPLES}")
     return seconds

@@ -98,17 +98,21 @@ def _parents(source: Source) -> list[str]:
     names = [
         item if isinstance(item, str) else source.texts.get(path, "")  # a file may be named 2
         for item, path in zip(items, paths, strict=True)
-        if not isinstance(item, dict | list)
+        if item is not None and not isinstance(item, dict | list)
     ]
     names = [name.strip() for name in names]
-    fit = all(name not in ("", "~") and name.isprintable() for name in names)
-    if len(names) < len(items) or not names or not fit:
-        shown = shortened(str(value)) if value else "empty"
+    if len(names) < len(items) or not names or not all(map(_is_name, names)):
+        empty = source.texts.get((EXTENDS,)) or "empty"
+        shown = shortened(str(value)) if value else empty
         raise ConfigError(
-            f"{source.where((EXTENDS,))}: extends is {shown}; it must be a config file, such as "
-            "base.yaml, or a list of them"
+            f"{source.where((EXTENDS,))}: extends is {shown}; it must be a config "
+            "file, such as base.yaml, or a list of them; if there is none, leave extends out"
         )
     return names
+
+
+def _is_name(text: str) -> bool:
+    return text != "" and text.isprintable()
 
 
 def _without_key(source: Source) -> Source:

@@ -15,10 +15,10 @@ from typing import Any, Literal, get_args, get_origin
 from bpnet.config.docstrings import class_doc, summary
 from bpnet.config.examples import one_line
 from bpnet.config.key_tree import MEMBERS, Place, alternatives, keys_of
-from bpnet.config.key_types import bounds_in, bounds_words, type_words
+from bpnet.config.key_types import bounds_words, constraints_in, type_words
 from bpnet.config.schema import Config
 from bpnet.config.shorthand import default_kinds, kind_of
-from bpnet.engine.component import BOUNDS
+from bpnet.engine.component import BOUNDS, declared_bounds
 
 Schema = dict[str, Any]
 
@@ -123,7 +123,11 @@ class _Definitions:
         options = [self._union(components, key, named=named)] if components else []
         for member, annotations in members:
             if not _kind_in(member):
-                options.append(self._member(member, _constraints(annotations), key))
+                options.append(self._member(member, constraints_in(annotations), key))
+        if any(_KEYWORDS.values() & option.keys() for option in options):
+            for option in options:  # a number with bounds is not text
+                if option.get("type") == _SCALARS:
+                    option["type"] = [one for one in _SCALARS if one != "number"]
         return options[0] if len(options) == 1 else {"anyOf": options}
 
     def _union(self, components: Sequence[type], key: Place | None, *, named: bool) -> Schema:
@@ -173,7 +177,7 @@ class _Definitions:
 
     def _member(self, member: Any, constraints: Mapping[str, Any], key: Place | None) -> Schema:
         """Return the schema of one type of a union."""
-        bounds = constraints if key is None else {**bounds_in(key.field.metadata), **constraints}
+        bounds = constraints if key is None else {**declared_bounds(key.field), **constraints}
         limits = {_KEYWORDS[name]: bounds[name] for name in _KEYWORDS if name in bounds}
         least = constraints.get("min_length")
         if member in (int, float):
@@ -202,17 +206,10 @@ def _kind_in(member: Any) -> str | None:
     return kind_of(member) if is_dataclass(member) and isinstance(member, type) else None
 
 
-def _constraints(annotations: Sequence[Any]) -> dict[str, Any]:
-    """Return the bounds and the least length in the annotations of a type."""
-    constraints = [one for info in annotations for one in getattr(info, "metadata", ())]
-    names = (*BOUNDS, "min_length")
-    return {name: getattr(one, name) for one in constraints for name in names if hasattr(one, name)}
-
-
 @functools.cache
 def _description(key: Place) -> str:
     """Return the docstring of a key, then its type, bounds and default, and its example."""
-    facts = [type_words(key.hint), bounds_words(bounds_in(key.field.metadata))]
+    facts = [type_words(key.hint), bounds_words(declared_bounds(key.field))]
     if key.required:
         facts.append("required")
     elif key.default not in (None, {}, []):

@@ -42,21 +42,21 @@ def bounds_words(bounds: Mapping[str, float]) -> str:
     )
 
 
-def bounds_in(metadata: Mapping[str, Any]) -> dict[str, float]:
-    """Return the bounds in the metadata of a field."""
-    return {key: metadata[key] for key in BOUNDS if key in metadata}
+def constraints_in(annotations: Iterable[Any]) -> dict[str, Any]:
+    """Return the bounds and the least length in the annotations of a type."""
+    each = [one for info in annotations for one in getattr(info, "metadata", (info,))]
+    names = (*BOUNDS, "min_length")
+    found = [(name, getattr(one, name, None)) for one in each for name in names]
+    return {name: value for name, value in found if value is not None}
 
 
 def _words(hint: Any, *, many: bool) -> list[str]:
     words: dict[str, None] = {}
     for member, annotations in alternatives(hint):
-        constraints = [one for info in annotations for one in getattr(info, "metadata", ())]
-        bounds = {
-            key: getattr(one, key) for one in constraints for key in BOUNDS if hasattr(one, key)
-        }
-        least = max([1, *(one.min_length for one in constraints if hasattr(one, "min_length"))])
+        constraints = constraints_in(annotations)
+        least = max(1, constraints.pop("min_length", 1))
         for word in _member_words(member, least, many=many):
-            words[f"{word} ({bounds_words(bounds)})" if bounds else word] = None
+            words[f"{word} ({bounds_words(constraints)})" if constraints else word] = None
     plain = _WORDS[float][many]
     return [word for word in words if not (word == _WORDS[int][many] and plain in words)]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bpnet.config.budget import budget_seconds
+from bpnet.config.budget import POSITIVE, budget_seconds
 from bpnet.config.checkpoint import Checkpoint
 from bpnet.config.dataset_schema import Dataset, Preprocessing
 from bpnet.config.pack import MOST_DRAWS, Pack
@@ -185,7 +185,7 @@ class Config(Component):
     together predict best the rows held out: a number of draws, or a mapping. By default each member
     has one setting. Example: `pack: 16`.
     """
-    budget: float | str | None = None
+    budget: Annotated[float, POSITIVE] | str | None = None
     """Time that training may take, in seconds or with s, m or h: what would begin later is left
     out, and a network that still trains then keeps its best epoch. One check of held-out rows is
     always waited for. By default there is no limit. Example: `budget: 10m`.

@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bpnet.config.bounds import Bounds
 from bpnet.config.task import Task
 from bpnet.engine.component import Component, FieldError, number
 from bpnet.messages import first_repeated
 
 RowNumbers = Annotated[list[Annotated[int, Field(ge=1, le=10**12)]], Field(min_length=1)]
-Amount = Annotated[int, Field(le=10**12)] | float
+_SHARE, _ROWS = Bounds(ge=0, lt=1), Bounds(ge=0)
+Amount = Annotated[int, Field(le=10**12), _ROWS] | Annotated[float, _SHARE]
 """A whole number of rows, or a share of them."""
 
 
@@ -65,7 +67,7 @@ class Split(Component):
         super().__post_init__()
         for key in ("validation", "test"):
             amount = getattr(self, key)
-            if not (0 <= amount < 1 or (isinstance(amount, int) and amount >= 1)):
+            if not (_SHARE.hold(amount) or (isinstance(amount, int) and _ROWS.hold(amount))):
                 raise FieldError(
                     key,
                     f"is {amount}; it must be a share, at least 0 and less than 1, "

@@ -18,6 +18,9 @@ BOUNDS = {
     "le": (operator.le, "at most"),
 }
 
+_EXTRA = "json_schema_extra"
+"""Pydantic's name for what it keeps of a field without a check."""
+
 
 @cache
 def constant(value: float, dtype: np.dtype[Any]) -> Array:
@@ -40,6 +43,20 @@ def number(default: Any = dataclasses.MISSING, **bounds: float) -> Any:
     """
     metadata: dict[str, Any] = {"strict": True, "allow_inf_nan": False, **bounds}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def number_or(word: str, default: Any, **bounds: float) -> Any:
+    """Declare a numeric field with bounds, which may be a word instead.
+
+    Pydantic, which could not compare the word with the bounds, passes them over where they are.
+    """
+    return dataclasses.field(default=default, metadata={_EXTRA: {"word": word, **bounds}})
+
+
+def declared_bounds(field: "dataclasses.Field[Any]") -> dict[str, float]:
+    """Return the bounds of a field that `number` or `number_or` has made; none of another."""
+    declared = field.metadata.get(_EXTRA, field.metadata)
+    return {name: declared[name] for name in BOUNDS if name in declared}
 
 
 def choice(default: Any = dataclasses.MISSING) -> Any:
@@ -68,6 +85,8 @@ class Component:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if _EXTRA in field.metadata:
+                self._check_number_or_word(field, value)
             if value is None or "allow_inf_nan" not in field.metadata:  # not made by `number`
                 continue
             name = f"{type(self).__name__}.{field.name}"
@@ -80,3 +99,15 @@ class Component:
             for key, (holds, words) in BOUNDS.items():
                 if key in field.metadata and not holds(value, field.metadata[key]):
                     raise ValueError(f"{name} is {value}; it must be {words} {field.metadata[key]}")
+
+    def _check_number_or_word(self, field: "dataclasses.Field[Any]", value: Any) -> None:
+        """Raise FieldError unless a value is the word, or a number within the bounds, or None."""
+        word, bounds = field.metadata[_EXTRA]["word"], declared_bounds(field)
+        if value is None or value == word:
+            return
+        fits = math.isfinite(value) and all(
+            BOUNDS[name][0](value, bound) for name, bound in bounds.items()
+        )
+        if isinstance(value, bool) or not fits:
+            allowed = " and ".join(f"{BOUNDS[name][1]} {bound}" for name, bound in bounds.items())
+            raise FieldError(field.name, f"is {value}; it must be {allowed}, or {word}")

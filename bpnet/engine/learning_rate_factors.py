@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from bpnet.engine.component import Component, FieldError, number
+from bpnet.engine.component import Component, number, number_or
 from bpnet.engine.parameters import Parameter
 
 
@@ -16,7 +16,7 @@ class LearningRateFactors(Component):
     only that decay. For rprop they are factors of its first step sizes.
     """
 
-    weight: float | Literal["fan_in"] = 1.0
+    weight: float | Literal["fan_in"] = number_or("fan_in", 1.0, ge=0)
     """Factor for weight matrices; fan_in is 1/√(number of inputs) for each of them, as in the
     neural tangent parametrization (Jacot, Gabriel and Hongler 2018).
     Example: `weight: fan_in`.
@@ -31,13 +31,6 @@ class LearningRateFactors(Component):
     """Factor for the vectors of categories."""
     encoding: float = number(1.0, ge=0)
     """Factor for trained encodings of numbers, such as frequencies."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.weight != "fan_in" and not 0 <= self.weight < math.inf:
-            raise FieldError(
-                "weight", f"is {self.weight}; it must be a number of at least 0, or fan_in"
-            )
 
     def of(self, parameter: Parameter) -> float:
         """Return the factor of one parameter array."""

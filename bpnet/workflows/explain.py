@@ -12,10 +12,11 @@ import yaml
 from bpnet.config.docstrings import class_doc, summary
 from bpnet.config.examples import Example, example_of
 from bpnet.config.key_tree import MEMBER, MEMBERS, ROOT, Place
-from bpnet.config.key_types import bounds_in, family_of, type_words
+from bpnet.config.key_types import family_of, type_words
 from bpnet.config.other_names import usual_key, usual_kind
 from bpnet.config.source import yaml_text
 from bpnet.config.yaml_tree import shortened
+from bpnet.engine.component import declared_bounds
 from bpnet.errors import UsageError
 from bpnet.messages import closest_match
 
@@ -215,7 +216,7 @@ def _key(place: Place) -> Key:
         key=place.dotted,
         doc=place.doc.text,
         type=type_words(place.hint),
-        bounds=bounds_in(place.field.metadata),
+        bounds=declared_bounds(place.field),
         required=place.required,
         default=place.default,
         kinds=[kind.name for kind in place.kinds],

@@ -218,6 +218,11 @@ BAD = {
     "a long name": ({"own": f"extends: {'a' * 5000}"}, "own.yaml, line 1: extends "),
     "a link to itself": ({"own": "extends: loop.yaml"}, "own.yaml, line 1: extends "),
     "an endless file": ({"own": "extends: /dev/zero"}, "/dev/zero: is larger than 10 MB, which"),
+    "null": (
+        {"own": "extends: null"},
+        "own.yaml, line 1: extends is null; it must be a config file, such as base.yaml, or a list "
+        "of them; if there is none, leave extends out",
+    ),
     "an empty file": ({"own": "extends: a.yaml", "a": "# none"}, "own.yaml, line 1: extends "),
     "no YAML": ({"own": "extends: a.yaml", "a": "x: ["}, "a.yaml, line 1: not valid YAML"),
     "a chain": (

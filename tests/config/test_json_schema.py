@@ -191,6 +191,29 @@ def check(place: Place, value: str) -> None:
             load_config(source)
 
 
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("dataset.split.test", ["-0.1", "1.5", "-1", "10000000000001.5"]),
+        ("dataset.split.validation", ["-0.1", "1.5", "-1"]),
+        ("training.batch_size", ["0", "-1"]),
+        ("training.learning_rate_factors.weight", ["-0.1"]),
+        ("budget", ["0", "-1"]),
+        ("dataset.preprocessing.columns.periodic.frequencies", ["0", "1001"]),
+        ("dataset.preprocessing.columns.piecewise_linear.bins", ["1", "1001"]),
+        ("dataset.preprocessing.columns.quantile_normal.values", ["1", "100001"]),
+    ],
+)
+def test_it_has_the_bounds_of_numbers_that_may_be_words_or_shares(key: str, values: list[str]):
+    place = next(place for place in KEYS if place.dotted == key)
+    for value in values:
+        data = with_value(whole(place), place.name, "VALUE")
+        source = parse_source(yaml_text(data).replace("VALUE", value))
+        assert refused(source.data), value
+        with pytest.raises(ConfigError):
+            load_config(source)
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(place=st.sampled_from(KEYS), value=st.sampled_from(STRANGE))
 def test_bpnet_refuses_what_it_refuses(place: Place, value: str) -> None:

@@ -300,9 +300,12 @@ def test_every_scaling_may_be_named_beside_waves_and_bins():
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda: Periodic(frequencies=0), "is 0; it must be 1 to 1000, or auto"),
-        (lambda: PiecewiseLinear(bins=1), "is 1; it must be 2 to 1000, or auto"),
-        (lambda: QuantileNormal(values=1), "is 1; it must be 2 to 100000, or auto"),
+        (lambda: Periodic(frequencies=0), "is 0; it must be at least 1 and at most 1000, or auto"),
+        (lambda: PiecewiseLinear(bins=1), "is 1; it must be at least 2 and at most 1000, or auto"),
+        (
+            lambda: QuantileNormal(values=1),
+            "at least 2 and at most 100000, or auto",
+        ),
         (lambda: RankScaler(values=[1.0, 1.0], below=[0, 1], at_most=[1, 2]), "larger than the"),
         (lambda: RankScaler(values=[1.0], below=[0], at_most=[0]), "counts that rise"),
         (lambda: RankScaler(values=[1.0, 2.0], below=[0], at_most=[1, 2]), "as many as below"),

@@ -7,13 +7,7 @@ from pydantic import Field
 
 from bpnet.data.dates.date_format import FormatError, date_format
 from bpnet.data.spelling import Spelling
-from bpnet.engine.component import Component, FieldError, number
-
-
-def _check_count(field: str, count: int | str, lowest: int, highest: int) -> None:
-    """Raise FieldError unless a count is auto or between two bounds."""
-    if isinstance(count, bool) or (count != "auto" and not lowest <= int(count) <= highest):
-        raise FieldError(field, f"is {count}; it must be {lowest} to {highest}, or auto")
+from bpnet.engine.component import Component, FieldError, number, number_or
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +57,11 @@ class QuantileNormal(Component):
     """
 
     kind: Literal["quantile_normal"] = "quantile_normal"
-    values: Literal["auto"] | int = "auto"
+    values: Literal["auto"] | int = number_or("auto", "auto", ge=2, le=100000)
     """Most different training values that are kept, 2 to 100,000. Of q among n rows no input is off
     by more than 2 Φ⁻¹(1 - 0.5/n) / (q - 1). auto is 400,000 / numeric columns, from 200 to 2000.
     Example: `values: 500`.
     """
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_count("values", self.values, 2, 100_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +106,7 @@ class Periodic(Component):
     """
 
     kind: Literal["periodic"] = "periodic"
-    frequencies: Literal["auto"] | int = "auto"
+    frequencies: Literal["auto"] | int = number_or("auto", "auto", ge=1, le=1000)
     """Number of frequencies, 1 to 1000, each of which adds two inputs. auto is 64 / numeric columns
     that vary, from 1 to 16. Example: `frequencies: 8`.
     """
@@ -126,10 +116,6 @@ class Periodic(Component):
     """
     scale: ScalingName = "robust_clip"
     """Scaling of the number itself. Example: `scale: standardize`."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_count("frequencies", self.frequencies, 1, 1000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,16 +128,12 @@ class PiecewiseLinear(Component):
     """
 
     kind: Literal["piecewise_linear"] = "piecewise_linear"
-    bins: Literal["auto"] | int = "auto"
+    bins: Literal["auto"] | int = number_or("auto", "auto", ge=2, le=1000)
     """Most bins, 2 to 1000, each an input. auto is 128 / numeric columns that vary, from 2 to 16;
     from 10,000 training rows on it is 192 / numeric columns, from 2 to 32. Example: `bins: 32`.
     """
     scale: ScalingName = "quantile_normal"
     """Scaling of the number itself. Example: `scale: standardize`."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_count("bins", self.bins, 2, 1000)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
-from bpnet.engine.component import Component, FieldError, choice, number
+from bpnet.engine.component import Component, FieldError, choice, number, number_or
 from bpnet.engine.learning_rate_factors import LearningRateFactors
 from bpnet.engine.loop.averaging import Averaging
 from bpnet.engine.losses import AnyLoss
@@ -91,7 +91,7 @@ class Training(Component):
     """Passes over the training rows, at most: `early_stopping` and `target_loss` may end training
     sooner. Example: `epochs: 300`.
     """
-    batch_size: int | Literal["full"] = None  # type: ignore[assignment]
+    batch_size: int | Literal["full"] = number_or("full", None, ge=1)
     """Rows in a step, at least 1; full takes all training rows in one step. By default 32, and full
     for optimizers that need all rows. Example: `batch_size: 64`.
     """
@@ -178,8 +178,6 @@ class Training(Component):
                 f"is {self.batch_size}, but {self.optimizer.kind} takes all training rows in one "
                 "step; leave batch_size out, or: --set training.batch_size=full",
             )
-        if self.batch_size != "full" and self.batch_size < 1:
-            raise FieldError("batch_size", f"is {self.batch_size}; it must be at least 1, or full")
         if self.learning_rate_factors is not None and self.optimizer.searches:
             raise FieldError(
                 "learning_rate_factors",

@@ -69,23 +69,27 @@ class Spelling:
     def __init__(self, texts: Iterable[str]) -> None:
         distinct = {tidy(text) for text in texts}
         self._numeric = all(number_spelling(text) or _CODE.fullmatch(text) for text in distinct)
-        spelled = {self._spelled(text) for text in distinct} if len(distinct) < 100 else set()
+        few = distinct if len(distinct) < 100 else ()
+        values = {spelled(text, numeric=self._numeric) for text in few}
         words, bits = {"true", "false"}, {"1", "0"}
-        self._reads_bits = spelled <= words | bits and bool(spelled & words)
+        self._reads_bits = values <= words | bits and bool(values & words)
 
     def __call__(self, text: str) -> str:
         """Return the spelling of a text's value."""
-        spelled = self._spelled(tidy(text))
-        return _MEANING.get(spelled, spelled) if self._reads_bits else spelled
+        value = spelled(text, numeric=self._numeric)
+        return _MEANING.get(value, value) if self._reads_bits else value
 
-    def _spelled(self, text: str) -> str:
-        if text[:1] in "tTfF" and (lowered := text.lower()) in ("true", "false"):
-            return lowered
-        if match := _CODE.fullmatch(text):
-            return match[1]  # 007.0, as a spreadsheet may write it
-        if self._numeric or _WHOLE.fullmatch(text):
-            return number_spelling(text) or text
-        return text
+
+def spelled(text: str, *, numeric: bool = True) -> str:
+    """Return the spelling of a text's value: if `numeric` of any number, else of 1 and 1.0 only."""
+    text = tidy(text)
+    if text[:1] in "tTfF" and (lowered := text.lower()) in ("true", "false"):
+        return lowered
+    if match := _CODE.fullmatch(text):
+        return match[1]  # 007.0, as a spreadsheet may write it
+    if numeric or _WHOLE.fullmatch(text):
+        return number_spelling(text) or text
+    return text
 
 
 class KnownValues:

@@ -5,6 +5,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from bpnet.data.encoding.fingerprints import UNKNOWN, Fingerprints, row_fingerprints
 from bpnet.data.splitting import PARTS, Indices, Part
 from bpnet.data.targets import Classes
 from bpnet.engine.component import Array
@@ -22,6 +25,8 @@ class EncodedDataset(FittedDataset):
     """The encoded rows of each part that has any."""
     warnings: list[str]
     """Sentences that the user should read before training."""
+    fingerprints: Fingerprints
+    """The fingerprint (N,) of each row of the table; UNKNOWN of one that is in no part."""
 
     @property
     def parts(self) -> Mapping[Part, Indices]:
@@ -54,14 +59,16 @@ def encode_dataset(fitted: FittedDataset, scratch: Path | None = None) -> Encode
     """
     split, target_values = fitted.split, fitted.split.target_values
     y = _encoded_targets(fitted)
-    rows = _encoded_rows(fitted, y, scratch)
+    fingerprints = np.full(split.rows, UNKNOWN, np.uint64)
+    rows = _encoded_rows(fitted, y, scratch, fingerprints)
     warnings = [
         *split.table.warnings,
         *split.column_roles.warnings(split.loaded.config.dataset.roles),
         *advance_warnings(fitted.resolved, fitted.encoder, target_values, y[split.parts["train"]]),
     ]
     # a column may be noted as a feature and as the time of the split
-    return EncodedDataset(**vars(fitted), rows=rows, warnings=list(dict.fromkeys(warnings)))
+    warnings = list(dict.fromkeys(warnings))
+    return EncodedDataset(**vars(fitted), rows=rows, warnings=warnings, fingerprints=fingerprints)
 
 
 def _encoded_targets(fitted: FittedDataset) -> Array:
@@ -74,8 +81,13 @@ def _encoded_targets(fitted: FittedDataset) -> Array:
     )
 
 
-def _encoded_rows(fitted: FittedDataset, y: Array, scratch: Path | None) -> dict[Part, Rows]:
-    """Read the table once, and return the rows of each part that has any."""
+def _encoded_rows(
+    fitted: FittedDataset, y: Array, scratch: Path | None, fingerprints: Fingerprints
+) -> dict[Part, Rows]:
+    """Read the table once, and return the rows of each part that has any.
+
+    The rows' `fingerprints` (N,) are written.
+    """
     split, encoder, dtype = fitted.split, fitted.encoder, fitted.config.training.precision
     folder = (scratch or Path.cwd()) if fitted.storage == "disk" else None
     weights = fitted.weights()
@@ -91,6 +103,7 @@ def _encoded_rows(fitted: FittedDataset, y: Array, scratch: Path | None) -> dict
                 )
         for chunk, numbers in split.table.selected(encoder.column_types, split.used):
             x, _ = encoder.encode(chunk, dtype)
+            fingerprints[numbers] = row_fingerprints(encoder, chunk)
             parts = split.part_numbers[numbers]  # of the chunk's rows
             for part, store in stores.items():
                 store.append(x[parts == PARTS.index(part)])

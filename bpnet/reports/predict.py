@@ -20,6 +20,14 @@ def training_note(summary: "Summary") -> list[str]:
     """Return a note on the rows that trained the model, if there are any."""
     if not summary.trained_rows:
         return []
+    trained = summary.trained
+    if not trained.own:
+        are = "is" if trained.rows == 1 else "are"
+        return [
+            f"note: {trained.rows:,} of {counted(summary.flags.rows, 'row')} of {summary.table} "
+            f"{are} equal to rows that trained the model, in every column that it reads"
+            f"{trained.by_chance}, and predictions for them look better than for new rows"
+        ]
     return [
         f"note: {summary.table} is the table that the run was trained on: {summary.trained_rows:,} "
         f"of its {summary.flags.rows:,} rows trained the model ({summary.splits} lists the parts), "

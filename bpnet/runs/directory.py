@@ -71,6 +71,11 @@ class RunPaths:
         return self.folder / "splits.csv"
 
     @property
+    def fingerprints(self) -> Path:
+        """The fingerprint of each row of the table."""
+        return self.folder / "fingerprints.safetensors"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of the training's states, from which it can be resumed."""
         return self.folder / "checkpoints"

@@ -6,8 +6,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from bpnet.config.loading import LoadedConfig
 from bpnet.config.presets.expand import preset_record
+from bpnet.data.encoding.fingerprints import (
+    CellReading,
+    Fingerprints,
+    cell_readings,
+    table_fingerprints,
+)
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.integrations.trackers.tracker import Series
 from bpnet.messages import counted, shell_path
@@ -26,6 +34,7 @@ from bpnet.preparation.training_folds import without_validation
 from bpnet.runs import directory, files
 from bpnet.runs.config_file import write_config
 from bpnet.runs.directory import RunPaths
+from bpnet.runs.fingerprints import write_fingerprints
 from bpnet.runs.metrics_log import MetricsLog
 from bpnet.runs.naming import run_name
 from bpnet.runs.predictions import FoldPredictions, write_predictions
@@ -129,6 +138,7 @@ def cross_validate_in(
     passes = in_passes([plan_fold(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
     first = encode_pass(passes[0], place.scratch)  # in most tables every bad cell is met here
     run, run_file = _opened_run(place, opened, drawn, start, baselines=baselines)
+    write_fingerprints(run.fingerprints, *_fingerprints(opened, drawn, first[0]))
     session = _CVSession(passes, first, opened, run, run_file, place, watcher)
     session.with_baselines = baselines
     del first  # which the session frees once it has trained
@@ -204,6 +214,17 @@ def _opened_run(
         },
         **preset_record(loaded),
     )
+
+
+def _fingerprints(
+    opened: OpenedDataset, drawn: Sequence[Fold], first: EncodedDataset
+) -> tuple[Fingerprints, dict[str, CellReading]]:
+    """Return the fingerprint (N,) of each row that a fold has, and how its columns are read."""
+    used = np.zeros(len(opened.target_values.values), bool)
+    for fold in drawn:
+        for rows in fold.parts.values():
+            used[rows] = True
+    return table_fingerprints(first.encoder, opened.table, used), cell_readings(first.encoder)
 
 
 class _TrainedFold(NamedTuple):

@@ -120,6 +120,7 @@ def evaluate(
             override_reading(model.description.reading, reading),
             all_rows=all_rows,
             baselines=baselines,
+            model=opened.model,
             options=threshold.typed,
             warnings=warnings,
         )

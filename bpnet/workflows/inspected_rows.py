@@ -9,6 +9,7 @@ import numpy as np
 
 from bpnet.data.reading import Table, open_table
 from bpnet.data.reading.settings import Reading
+from bpnet.data.splitting import PartNumbers
 from bpnet.engine.component import Array
 from bpnet.errors import DataError
 from bpnet.messages import shell_path
@@ -16,9 +17,12 @@ from bpnet.models.ensemble import Ensemble
 from bpnet.paths import is_file
 from bpnet.runs import directory
 from bpnet.runs.splits import DROPPED, read_splits
+from bpnet.workflows.known_rows import known_rows
 from bpnet.workflows.row_groups import group_column
 from bpnet.workflows.training_table import TrainingTable, reopen_table
 from bpnet.workflows.unseen_rows import unseen_rows
+
+_RELIES_MORE = "on rows that it has seen a model relies on more than helps it with others"
 
 RowsOf = Literal["test", "out_of_fold", "validation", "table"]
 
@@ -52,9 +56,9 @@ def choose_inspected_rows(
     """Return the rows to ask a model about.
 
     Of the run's own table they are the test rows; without any those that networks of folds held
-    out, and without folds the validation rows. Of another table they are all rows. Warnings are
-    added to the list; `option` is what the advice repeats, and `command`, if there is one, is typed
-    again with a table on standard input.
+    out, and without folds the validation rows. Of another table they are the rows that the run has
+    not seen, as far as this is certain. Warnings are added to the list; `option` is what the advice
+    repeats, and `command`, if there is one, is typed again with a table on standard input.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def choose_inspected_rows(
     DataError
         The table cannot be read, or the run has no rows that it has not trained on.
     """
-    paths, group = directory.run_of(run), group_column(run)
+    paths, group, known = directory.run_of(run), group_column(run), None
     advice = f"bpnet eval {shell_path(run)} DATA {option}"
     if data is None:
         paths = directory.open_run(run)
@@ -75,20 +79,30 @@ def choose_inspected_rows(
         warnings += table.warnings
         own = None if paths is None else directory.data_sha256(paths.folder)
         if paths is None or own != table.digest or not is_file(paths.splits):
-            return ChosenRows(table, np.ones(len(table), bool), "table", group)
-    cross_validation = is_file(paths.folds_csv)
-    parts = None if cross_validation else read_splits(paths.splits, len(table))
+            known = known_rows(paths, model, table)
+            if known is not None and (all_rows or not known.certain):
+                warnings += known.seen_note(_RELIES_MORE)
+            if paths is None or known is None or all_rows or not known.certain:
+                return ChosenRows(table, np.ones(len(table), bool), "table", group)
+    parts: PartNumbers | None = None
+    rows, new = len(table), np.zeros(len(table), bool)
+    if known is not None:
+        parts, new, rows = known.parts, known.new, len(known.run_rows.positions)
+    elif not is_file(paths.folds_csv):
+        parts = read_splits(paths.splits, rows)
     if all_rows:
-        warnings.append(
-            f"{table.name} is the table that the run was trained on: "
-            "on rows that it has seen a model relies on more than helps it with others"
-        )
+        warnings.append(f"{table.name} is the table that the run was trained on: {_RELIES_MORE}")
         mask = np.ones(len(table), bool) if parts is None else np.asarray(parts != DROPPED)
         return ChosenRows(table, mask, "table", group)
     training = None if parts is None else TrainingTable(table, parts)
-    if training is not None and training.mask("test").any():
-        return ChosenRows(table, training.mask("test"), "test", group)
-    unseen = unseen_rows(paths, model, table)
+    test = new if training is None else training.mask("test") | new
+    if test.any():
+        if known is not None:
+            warnings += known.left_out_note(test, "asked about")
+        return ChosenRows(table, test, "table" if new.any() else "test", group)
+    unseen = unseen_rows(paths, model, rows)
+    if unseen is not None and known is not None:
+        unseen = [known.unseen(masks) for masks in unseen]
     if unseen is not None and (covered := _covered(model, unseen)).any():
         return ChosenRows(table, covered, "out_of_fold", group, unseen)
     if training is not None and training.mask("validation").any():

@@ -24,8 +24,8 @@ from bpnet.models.threads import shared_work
 from bpnet.runs import directory
 from bpnet.workflows.given_thresholds import check_decides, read_given
 from bpnet.workflows.kept_columns import check_not_taken
+from bpnet.workflows.known_rows import Trained, TrainedRows
 from bpnet.workflows.prediction_columns import PredictionColumns, added_names, prediction_columns
-from bpnet.workflows.training_table import rows_that_trained
 
 Item = TypeVar("Item")
 
@@ -59,11 +59,16 @@ class Summary:
 
     table: str
     flags: FlagSummary
-    trained_rows: int
+    trained: Trained
     splits: str
     """The file that lists each row's part, or fold; blank for a model without its run."""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """The threshold of the positive class, or of each label, where it is not ½."""
+
+    @property
+    def trained_rows(self) -> int:
+        """The number of rows that trained the model, or equal such rows."""
+        return self.trained.rows
 
 
 class Prediction:
@@ -85,6 +90,8 @@ class Prediction:
             assert run is not None, "there is a run, or a model that has been opened"
             opened = open_run_model(run)
         self._notes, self._model = opened.notes, opened.model.select(options.replica)
+        self._whole = opened.model
+        self._trained: TrainedRows | None = None
         if options.threshold is not None:
             self._model = self._with_threshold(options.threshold)
         reading = override_reading(self._model.description.reading, options.reading)
@@ -126,17 +133,23 @@ class Prediction:
         """
         if self._options.strict:
             self._refuse_flags()
+        trained = None if self._run is None else TrainedRows(self._run, self._whole)
+        self._trained = trained
         # the next chunk is read meanwhile: a second thread of BLAS would only be in its way
         with shared_work():
             for chunk, x, flags in self._encoded():
                 columns = [values for _, values in self._columns(x)]
                 texts = flags.texts(len(chunk))
+                if trained is not None:
+                    trained.add(chunk)
                 yield chunk, dict(zip(self._added, [*columns, texts], strict=True))
                 summary.add(flags, len(chunk))
 
     def summary(self, flags: FlagSummary) -> Summary:
         """Return what to say of all rows, whose flags these are."""
-        trained = rows_that_trained(self._run, self._table, flags.rows) if self._run else 0
+        trained = Trained(0)
+        if self._trained is not None:
+            trained = self._trained.of(self._table, flags.rows)
         splits = str(self._run.splits) if self._run else ""
         return Summary(self._table.name, flags, trained, splits, self._thresholds)
 

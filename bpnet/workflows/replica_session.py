@@ -26,6 +26,7 @@ from bpnet.runs.metrics import PartMetrics, mean_metrics, write_metrics
 from bpnet.runs.run_file import Status
 from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult, calibrate
+from bpnet.workflows.known_rows import save_fingerprints
 from bpnet.workflows.model_folder import save_model_folder
 from bpnet.workflows.session import RunWatcher, TrainingSession, training_threads
 from bpnet.workflows.tracking import TrackedFit
@@ -35,6 +36,7 @@ def new_run(prepared: EncodedDataset, runs: Path, name: str) -> RunPaths:
     """Create the next run directory of this name, with the split of the rows."""
     run = RunPaths(directory.create(runs, name))
     write_splits(run.splits, prepared.split.part_numbers)
+    save_fingerprints(run, prepared)
     return run
 
 

@@ -11,11 +11,13 @@ from bpnet.data.reading.settings import Reading
 from bpnet.engine.component import Array
 from bpnet.errors import DataError, RunError
 from bpnet.messages import shell_path
+from bpnet.models.ensemble import Ensemble
 from bpnet.paths import is_file
 from bpnet.runs import directory, files
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.splits import DROPPED, read_splits
 from bpnet.scoring.metrics import metric_title
+from bpnet.workflows.known_rows import KnownRows, known_rows
 from bpnet.workflows.training_table import TrainingTable, open_training_table
 
 _SHOWN_SCORES = 3
@@ -40,15 +42,17 @@ def choose_rows(
     *,
     all_rows: bool,
     baselines: bool,
+    model: Ensemble,
     options: str = "",
     warnings: list[str],
 ) -> ScoredRows:
-    """Return the rows to score: of the run's own table the test rows, of any other all rows.
+    """Return the rows to score: those on which the run was not trained or validated.
 
-    The run's own table is recognized by its content, wherever it is. Without `data` it is opened
-    where it was. With `all_rows` all its rows are scored, and without `baselines` it is not opened
-    if `data` is another table. Warnings are added to the list; `options` are those that advice
-    repeats.
+    Of the run's own table, which is recognized by its content wherever it is, they are the test
+    rows; of another those that are not in the run's table, or are test rows there, as far as this
+    is certain. Without `data` the own table is opened where it was. With `all_rows` all rows are
+    scored, and without `baselines` the own table is not opened if `data` is another. `model` is the
+    run's. Warnings are added to the list; `options` are those that advice repeats.
 
     Raises
     ------
@@ -86,8 +90,13 @@ def choose_rows(
     table = data if isinstance(data, Table) else open_table(data, reading)
     warnings += table.warnings
     if paths is None or directory.data_sha256(paths.folder) != table.digest:
-        known = None if has_folds or not baselines else _training_table(paths, warnings)
-        return ScoredRows(table, np.ones(len(table), bool), table.name, known)
+        known = known_rows(paths, model, table)
+        trained_on = _known_training(known)
+        if trained_on is None and baselines and not has_folds:
+            trained_on = _training_table(paths, warnings)
+        if known is None:
+            return ScoredRows(table, np.ones(len(table), bool), table.name, trained_on)
+        return _unseen_rows(known, trained_on, all_rows=all_rows, warnings=warnings)
     if has_folds or not is_file(paths.splits):
         warnings.append(_own_table(table))
         return ScoredRows(table, np.ones(len(table), bool), table.name, None)
@@ -97,6 +106,28 @@ def choose_rows(
         "only its test rows are scored; score all with --all-rows"
     )
     return _own_rows(training, all_rows, [only_test], warnings)
+
+
+def _known_training(known: KnownRows | None) -> TrainingTable | None:
+    """Return a table that has every row of the run as the run's, None if it has not."""
+    if known is None or known.rows is None or known.run_rows.of_folds:
+        return None
+    return TrainingTable(known.table, known.parts, in_order=False)
+
+
+def _unseen_rows(
+    known: KnownRows, training: TrainingTable | None, *, all_rows: bool, warnings: list[str]
+) -> ScoredRows:
+    """Return the rows of a table that the run has not seen, with a note on the others."""
+    table, test, new = known.table, known.mask("test"), known.new
+    unseen = test | new
+    if all_rows or not known.certain or not unseen.any() or unseen.all():
+        warnings += known.seen_note("their scores look better than those of new rows")
+        return ScoredRows(table, np.ones(len(table), bool), table.name, training)
+    warnings += known.left_out_note(unseen, "scored")
+    whole = known.rows is not None and not new.any()
+    name = _TEST_PART if whole else f"{known.kinds_of(unseen)} of {table.name}"
+    return ScoredRows(table, unseen, name, training)
 
 
 def _out_of_fold(paths: directory.RunPaths | None) -> str:

@@ -96,7 +96,8 @@ def _out_of_fold(
     groups = None
     if (column := group_column(paths.folder)) is not None:
         try:
-            table = training.table if training is not None else reopen_table(paths)
+            in_order = training is not None and training.in_order
+            table = training.table if training and in_order else reopen_table(paths)
             if saved.rows.max() >= len(table):
                 raise RunError(f"{paths.predictions}: has rows that the table lacks; restore it")
             groups = read_groups(table, column, saved.rows)

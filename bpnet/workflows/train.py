@@ -40,6 +40,7 @@ from bpnet.workflows.first_weights import (
     refuse_first_weights,
     saved_first_weights,
 )
+from bpnet.workflows.known_rows import save_fingerprints
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
 from bpnet.workflows.tracking import require_trackers
@@ -175,6 +176,7 @@ def resume_training(
     if rewrites:
         config, folder = prepared.config, prepared.split.loaded.folder
         write_splits(run.splits, prepared.split.part_numbers)
+        save_fingerprints(run, prepared)
         text = config_text(config, config.name or run.folder.name, folder, run)
         journal.go_on_with(text, prepared.split.table.digest, settings)
     return _run(_TrainSession(model, prepared, run, journal, watcher, state, first))

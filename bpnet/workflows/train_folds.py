@@ -29,6 +29,7 @@ from bpnet.scoring.metric_values import metric_values
 from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS
 from bpnet.workflows.combine_members import CombinedMembers, combine_members
 from bpnet.workflows.draws_table import write_draws
+from bpnet.workflows.known_rows import save_fingerprints
 from bpnet.workflows.member_session import MemberSession
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
@@ -155,6 +156,7 @@ def begin_folds(
         **details,
         **preset_record(plan.loaded),
     )
+    save_fingerprints(run, first)
     for text in plan.warnings:
         watcher.warn(text)
     return FoldsSession(plan, first, run, run_file, place, watcher, title)

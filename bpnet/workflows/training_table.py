@@ -1,6 +1,5 @@
 """The table that a run was trained on, opened again, and the part of each of its rows."""
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from bpnet.data.reading.streams import has_standard_input
 from bpnet.data.splitting import PARTS, Part, PartNumbers
 from bpnet.engine.component import Array
 from bpnet.errors import ConfigError, DataError, RunError
-from bpnet.paths import is_file
 from bpnet.preparation.table import open_dataset_table
 from bpnet.runs import directory, files
-from bpnet.runs.splits import count_rows, read_splits
+from bpnet.runs.splits import read_splits
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,8 @@ class TrainingTable:
 
     table: Table
     parts: PartNumbers
+    in_order: bool = True
+    """False if its rows are not in the order of the run's."""
 
     def mask(self, part: Part) -> Array:
         """Return the mask (N,) of a part's rows."""
@@ -106,17 +106,3 @@ def _open(loaded: LoadedConfig, paths: directory.RunPaths, advice: str, command:
         raise DataError(
             [f"{problem}; the run was trained on it{advice}" for problem in error.problems]
         ) from None
-
-
-def rows_that_trained(run: directory.RunPaths, table: Table, rows: int) -> int:
-    """Return how many of a table's rows trained a run's networks: 0 if it is another table.
-
-    The table, which has this number of rows, is recognized by its content.
-    """
-    with contextlib.suppress(RunError):  # a damaged run predicts nevertheless
-        # the digest takes a while: only of a table that has the rows that were split
-        if count_rows(run.splits) == rows and directory.data_sha256(run.folder) == table.digest:
-            if is_file(run.folds_csv):  # each row trained the networks of the other folds
-                return count_rows(run.splits, in_folds=True)
-            return int((read_splits(run.splits, rows) == PARTS.index("train")).sum())
-    return 0

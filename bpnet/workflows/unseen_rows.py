@@ -7,7 +7,6 @@ import numpy as np
 
 from bpnet.config.loading import LoadedConfig, read_config
 from bpnet.config.schema import Config
-from bpnet.data.reading import Table
 from bpnet.data.splitting import PARTS
 from bpnet.engine.component import Array
 from bpnet.errors import ConfigError, RunError
@@ -20,19 +19,19 @@ from bpnet.runs.run_file import read_run_file
 from bpnet.runs.splits import read_folds, read_splits
 
 
-def unseen_rows(run: RunPaths, model: Ensemble, table: Table) -> list[Array] | None:
+def unseen_rows(run: RunPaths, model: Ensemble, rows: int) -> list[Array] | None:
     """Return for each member the mask (R, N) of the rows that each of its networks held out.
 
-    `table` is the run's own. The networks are known by their seeds, so that the model may be a
-    selection of them. Returns None if the run has no folds, or its networks trained on all rows.
-    Raises RunError or DataError if the folds cannot be told.
+    They are the `rows` of the run's own table. The networks are known by their seeds, so that the
+    model may be a selection of them. Returns None if the run has no folds, or its networks trained
+    on all rows. Raises RunError or DataError if the folds cannot be told.
     """
     if is_file(run.folds_csv):
-        return _of_cross_validation(run, model, len(table))
+        return _of_cross_validation(run, model, rows)
     loaded = _config(run)
     if loaded.config.folds is None or loaded.config.refit:
         return None
-    return _of_folds(run, loaded, model, len(table))
+    return _of_folds(run, loaded, model, rows)
 
 
 def _config(run: RunPaths) -> LoadedConfig:

@@ -33,9 +33,8 @@ from bpnet.runs.directory import RunPaths
 from bpnet.runs.fingerprints import read_fingerprints, write_fingerprints
 from bpnet.runs.splits import DROPPED, count_rows, read_splits
 
-_MOST_REPEATED = 0.01
-"""The share of the run's rows that equal another, up to which an equal row is taken for the same:
-beyond it, new rows may equal old ones by chance."""
+_MOST_REPEATED = 0.1
+"""The share of the run's rows that equal another, beyond which equal rows may be others."""
 
 
 def save_fingerprints(run: RunPaths, prepared: EncodedDataset) -> None:
@@ -136,12 +135,10 @@ class KnownRows:
     def _by_chance(self) -> str:
         """A remark on rows that may be equal by chance; blank if they are the run's."""
         of_run, known = self.run_rows, self.found[~self.new]
-        if of_run.repeated > _MOST_REPEATED:
-            return by_chance(of_run.repeated)
         copies = len(known) - len(np.unique(known))
-        if copies <= max(_MOST_REPEATED * len(known), of_run.copies):
-            return ""
-        return " (perhaps by chance: many are equal to the same row)"
+        if copies > max(0.01 * len(known), of_run.copies):
+            return " (perhaps by chance: many are equal to the same row)"
+        return by_chance(of_run.repeated, len(known), len(self.found))
 
     def mask(self, part: Part) -> Array:
         """Return the mask (N,) of the rows that are of a part of the run; raises RunError."""
@@ -195,11 +192,15 @@ class KnownRows:
         return np.asarray(self.new | of_values[:, self.found])
 
 
-def by_chance(repeated: float) -> str:
-    """Return a remark on the share of a run's rows that equal another, if equal ones are many."""
-    if repeated <= _MOST_REPEATED:
+def by_chance(repeated: float, known: int, rows: int) -> str:
+    """Return a remark on `known` rows of all `rows`, if they may equal the run's by chance.
+
+    New rows equal one of the run's about as often as these equal another, in the share `repeated`.
+    """
+    expected = repeated * rows
+    if repeated <= _MOST_REPEATED and (not expected or known > 2 * expected + 3):
         return ""
-    return f" (perhaps by chance: {100 * repeated:.2g} % of the run's own rows equal another)"
+    return f" (perhaps by chance: {100 * repeated:.3g} % of the run's own rows equal another)"
 
 
 def _of(count: int, rows: int) -> str:
@@ -266,7 +267,7 @@ class TrainedRows:
     """The number of rows of a table that trained a run's networks, counted chunk by chunk."""
 
     def __init__(self, paths: RunPaths, model: Ensemble) -> None:
-        self._paths, self._count = paths, 0
+        self._paths, self._known, self._count = paths, 0, 0
         self._run_rows: RunRows | None = None
         with contextlib.suppress(RunError):  # a damaged run predicts nevertheless
             self._run_rows = open_run_rows(paths, model)
@@ -278,6 +279,7 @@ class TrainedRows:
             return
         found = rows.find(row_fingerprints(rows.encoder, chunk))
         found = found[found >= 0]
+        self._known += len(found)
         if len(found):
             try:
                 parts = rows.parts_of_values
@@ -289,12 +291,22 @@ class TrainedRows:
     def of(self, table: Table, rows: int) -> "Trained":
         """Return the number of a table's rows that trained, of all `rows`."""
         with contextlib.suppress(RunError):
-            own = rows_of_own_table(self._paths, table, rows)
-            if own is not None:
-                return Trained(own, own=True)
+            # the digest takes a while: only of a table that has the rows that were split
+            own = count_rows(self._paths.splits) == rows
+            if own and directory.data_sha256(self._paths.folder) == table.digest:
+                return Trained(self._trained_rows(rows), own=True)
         if self._run_rows is None:
             return Trained(0)
-        return Trained(self._count, by_chance=by_chance(self._run_rows.repeated))
+        remark = by_chance(self._run_rows.repeated, self._known, rows)
+        return Trained(self._count, by_chance=remark)
+
+    def _trained_rows(self, rows: int) -> int:
+        """Return how many of the run's rows trained its networks; raises RunError."""
+        if is_file(self._paths.folds_csv):  # each row trained the networks of the other folds
+            return count_rows(self._paths.splits, in_folds=True)
+        known = self._run_rows
+        parts = read_splits(self._paths.splits, rows) if known is None else known.parts
+        return int((parts == PARTS.index("train")).sum())
 
 
 @dataclass(frozen=True)
@@ -304,16 +316,3 @@ class Trained:
     rows: int
     own: bool = False
     by_chance: str = ""
-
-
-def rows_of_own_table(run: RunPaths, table: Table, rows: int) -> int | None:
-    """Return how many of a table's rows trained a run's networks; None if it is another table.
-
-    The table, which has this number of rows, is recognized by its content. Raises RunError.
-    """
-    # the digest takes a while: only of a table that has the rows that were split
-    if count_rows(run.splits) != rows or directory.data_sha256(run.folder) != table.digest:
-        return None
-    if is_file(run.folds_csv):  # each row trained the networks of the other folds
-        return count_rows(run.splits, in_folds=True)
-    return int((read_splits(run.splits, rows) == PARTS.index("train")).sum())

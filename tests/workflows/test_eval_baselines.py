@@ -77,4 +77,4 @@ def test_a_target_that_is_too_large_is_named_with_its_line(tmp_path):
     with pytest.raises(
         DataError, match=r"t\.csv, line 5 \(row 4\), column 'y': 1e\+300 is too large"
     ):
-        evaluate(trained.run, str(tmp_path / "t.csv"), baselines=False, resamples=20)
+        evaluate(trained.run, str(tmp_path / "t.csv"), baselines=False, resamples=20, all_rows=True)

@@ -304,9 +304,8 @@ def test_groups_times_and_missing_targets(tmp_path: Path) -> None:
         assert inspection.importance is not None
         assert inspection.rows == len(part_rows(run, tmp_path / "t.csv"))
         assert all(np.isfinite(each.value) for each in inspection.importance.columns)
-        other = inspect_run(
-            run, str(write_csv(tmp_path / "n.csv", ["x", "g", "when", "y"], rows[:40]))
-        )
+        new = [[x + 0.1, *others] for x, *others in rows[:40]]
+        other = inspect_run(run, str(write_csv(tmp_path / "n.csv", ["x", "g", "when", "y"], new)))
         assert other.rows == sum(row[3] != "" for row in rows[:40])
         assert other.warnings == ("rows without a target are left out, as in training: 4",)
 

@@ -166,7 +166,7 @@ def test_new_rows_that_equal_old_ones_by_chance_are_scored(tmp_path):
     new = table.sample(50, replace=True, random_state=1)
     found = scored(run, saved(new, tmp_path))
     assert found.rows == 50
-    assert "perhaps by chance: 1e+02 % of the run's own rows equal another" in found.warnings[0]
+    assert "perhaps by chance: 100 % of the run's own rows equal another" in found.warnings[0]
     _, summary = written(run, saved(new, tmp_path))
     assert "perhaps by chance" in summary.trained.by_chance
     # but the very same rows, each as often, are the run's

@@ -54,7 +54,7 @@ def test_the_run_holds_what_it_promises(iris):
     names = {path.name for path in iris.run.iterdir()}
     assert names == {
         *("config.yaml", "run.json", "metrics.csv", "replicas.csv", "metrics.json"),
-        *("splits.csv", "predictions.csv", "model"),
+        *("splits.csv", "fingerprints.safetensors", "predictions.csv", "model"),
     }
     log = log_of(iris.run)
     assert {row["member"] for row in log} == {"1"}

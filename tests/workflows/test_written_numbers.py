@@ -139,7 +139,7 @@ def test_a_target_of_percentages_without_their_sign_is_noticed(tmp_path):
     text = "dataset: {path: t.csv, target: rate}\ntraining: {epochs: 1}\n"
     run = train_text(tmp_path, text).run
     assert evaluate(run, str(tmp_path / "t.csv"), all_rows=True).warnings[1:] == []
-    write_csv(tmp_path / "new.csv", ["length", "rate"], [[k, 0.25] for k in range(9)])
+    write_csv(tmp_path / "new.csv", ["length", "rate"], [[k + 0.5, 0.25] for k in range(9)])
     (note,) = evaluate(run, str(tmp_path / "new.csv")).warnings
     assert "'0.25' is read as 0.25 %" in note
 

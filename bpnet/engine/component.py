@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import operator
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Passes = Sequence[Callable[[], object]]
+"""Operations on whole arrays, bound to them, in the order in which a step calls them."""
 
 BOUNDS = {
     "gt": (operator.gt, "greater than"),

@@ -39,7 +39,9 @@ def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np
 
     Training can therefore resume at any epoch without a saved generator.
     """
-    return np.random.default_rng([seed, purpose, epoch, layer])
+    entropy = [seed, purpose, epoch, layer]
+    # an array is taken as it is, a list number by number, in twice the time
+    return np.random.default_rng(np.array(entropy, np.uint32) if 0 <= seed < 1 << 32 else entropy)
 
 
 class EpochGenerators:

@@ -97,6 +97,8 @@ class BoundDense(BoundLayer):
         """W x + b (R, O, B)."""
         # adding is twice as fast where both arrays have the units first
         self._bias = None if bias is None else bias.T[:, :, None]  # (O, R, 1)
+        if bias is not None and bias.size == 1:
+            self._bias = bias.reshape(())  # a number, with which NumPy need not broadcast
         self._z_by_unit = self.z.transpose(1, 0, 2)  # (O, R, B)
         self._weighted_sums = BoundMatmul(self._scaled, wiring.x, self.z)  # (R, O, I) (R, I, B)
         self.activation = None

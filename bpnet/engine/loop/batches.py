@@ -254,10 +254,11 @@ def drawn_order(
     """
 
     def draw(replica: int, number: int) -> Array:
-        order = np.arange(rows)
-        if shuffle:
-            order = generator(seeds[replica], Purpose.ROW_ORDER, number).permutation(rows)
-        order += starts[replica]
+        if not shuffle:
+            return np.arange(starts[replica], starts[replica] + rows)
+        order = generator(seeds[replica], Purpose.ROW_ORDER, number).permutation(rows)
+        if starts[replica]:
+            order += starts[replica]
         return order
 
     return draw

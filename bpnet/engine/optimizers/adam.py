@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from bpnet.engine.component import choice, constant, number
+from bpnet.engine.component import Passes, choice, constant, number
 from bpnet.engine.optimizers.adaptive import scaled_step
 from bpnet.engine.optimizers.base import Optimizer
 from bpnet.engine.optimizers.state import Rate, State
@@ -31,12 +32,22 @@ class _Moments(Optimizer):
 
     def _update_moments(self, state: State) -> None:
         """Update the slots."""
-        mean, square, work = state.slots["mean"], state.slots["square"], state.work[0]
-        np.multiply(mean, constant(self.beta_1, mean.dtype), mean)
-        np.add(mean, state.gradient, mean)  # m / (1 - β1)
-        np.multiply(square, constant(self.beta_2, mean.dtype), square)
-        np.multiply(state.gradient, state.gradient, work)  # g²
-        np.add(square, work, square)  # v / (1 - β2)
+        if not state.passes:
+            state.passes = self._passes(state)
+        for take in state.passes:
+            take()
+
+    def _passes(self, state: State) -> Passes:
+        """Return the operations that update the slots."""
+        mean, square = state.slots["mean"], state.slots["square"]
+        gradient, work, dtype = state.gradient, state.work[0], state.theta.dtype
+        return (
+            partial(np.multiply, mean, constant(self.beta_1, dtype), mean),
+            partial(np.add, mean, gradient, mean),  # m / (1 - β1)
+            partial(np.multiply, square, constant(self.beta_2, dtype), square),
+            partial(np.multiply, gradient, gradient, work),  # g²
+            partial(np.add, square, work, square),  # v / (1 - β2)
+        )
 
     def _rate_and_epsilon(self, state: State, learning_rate: Rate) -> tuple[Rate, float]:
         """Return η and ε times √((1 - β2ᵗ) / (1 - β2)), which turns the slot of v into v̂."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from bpnet.engine.buffers import empty
-from bpnet.engine.component import Array
+from bpnet.engine.component import Array, Passes
 from bpnet.engine.progress import Progress
 from bpnet.engine.stateful import Stateful
 
@@ -100,6 +100,8 @@ class State(Stateful):
         self.parts = [self]
         self.groups = [self.parts]
         """The parts in runs that threads share, each with work arrays of its own."""
+        self.passes: Passes = ()
+        """The operations of a rule that are the same in each step, once it has bound them."""
         self.count = 0
         """Number of steps taken."""
         self.momentum_product = 1.0

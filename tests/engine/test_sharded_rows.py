@@ -13,7 +13,7 @@ from bpnet.engine.loop.averaging import Averaging
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.settings import EarlyStopping, Training
-from bpnet.engine.loop.sharded_rows import ShardedRows
+from bpnet.engine.loop.sharded_rows import LENT, Shard, ShardedRows
 from bpnet.engine.losses import SquaredError
 from bpnet.engine.metrics import MeanSquaredError, RegressionError
 from bpnet.engine.optimizers import Adam, AdamW, GradientDescent
@@ -176,6 +176,33 @@ def test_a_training_goes_on_with_another_number_of_ranks(layer, after):
             np.testing.assert_allclose(weights, theta, rtol=1e-9)
 
 
+@settings(max_examples=20, deadline=None)
+@given(rows=st.integers(8, 400), batch=st.integers(4, 100), size=st.integers(2, 6))
+def test_each_row_of_a_batch_is_taken_once_and_shares_are_even_where_lent_rows_allow(
+    rows, batch, size
+):
+    order = np.random.default_rng(rows).permutation(rows)
+    shards = [
+        Shard(Ranks(rank, size, lambda array: None), rows, lends=True) for rank in range(size)
+    ]
+    taken = np.array([shard.taken(order, batch) for shard in shards])  # (n, L)
+    assert (taken.sum(axis=0) == 1).all()
+    for shard, mine in zip(shards, taken, strict=True):
+        assert shard.mask()[order[mine]].all()  # of those that it holds
+        places = shard.places(np.flatnonzero(shard.mask()))
+        assert sorted(places) == list(range(shard.held))
+    owner, lent = order % size, order // size % LENT == 0
+    for start in range(0, rows, batch):
+        of_batch = slice(start, start + batch)
+        counts = taken[:, of_batch].sum(axis=1)
+        owned = np.bincount(owner[of_batch], minlength=size)
+        assert counts.max() <= owned.max()
+        if size == 2:  # then what is too much can be lent, or all that may be lent is
+            most = np.argmax(owned)
+            left = counts[most] - -(-len(order[of_batch]) // 2)
+            assert left <= 0 or not (lent & (owner == most) & taken[most])[of_batch].any()
+
+
 def test_votes_ride_along_with_the_gradient():
     rows = some_rows(SquaredError(), 12)
     training = Training(optimizer=GradientDescent(), epochs=1, batch_size=4, precision="float64")
@@ -214,8 +241,8 @@ def test_targets_that_do_not_vary_have_no_r2():
     [
         (lambda ranks: ShardedRows.of(Rows(np.ones((2, 1)), np.ones((2, 1))), ranks), "2 rows"),
         (
-            lambda ranks: ShardedRows(np.ones((3, 1)), np.ones((3, 1)), ranks=ranks, total=4),
-            "has 3 of 4 rows; it must have 2",
+            lambda ranks: ShardedRows(np.ones((3, 1)), np.ones((3, 1)), shard=Shard(ranks, 4)),
+            "there are 3 rows; the shard has 2",
         ),
         (lambda ranks: Ranks(3, 3, print), "rank is 3; it must be from 0 to 2"),
     ],

@@ -38,6 +38,7 @@ from bpnet.cli import (
 from bpnet.cli import eval as evaluate
 from bpnet.cli.exit_codes import exit_codes, null_stream
 from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_blocks
+from bpnet.cli.processes import end_others, refusal
 from bpnet.errors import UsageError
 from bpnet.messages import visible
 from bpnet.workflows.interruption import SIGNALS, signals_raise
@@ -164,6 +165,8 @@ def main() -> None:
         for line in answer(shell, sys.argv[1:], typer.main.get_command(app)):
             typer.echo(line)
         return
+    if (refused := refusal(sys.argv[1:])) is not None:
+        sys.exit(refused)
     collect_cycles_seldom()
     give_back_large_blocks()
     try:
@@ -174,6 +177,7 @@ def main() -> None:
     if code in {128 + number for number in SIGNALS}:
         for number in SIGNALS:  # another one would end the process with a code of its own
             signal.signal(number, signal.SIG_IGN)
+    end_others(code)
     sys.exit(code)
 
 

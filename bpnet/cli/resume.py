@@ -8,6 +8,7 @@ import typer
 
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import AsJson, Overrides, Quiet
+from bpnet.cli.processes import Mpi, When, processes
 
 EXAMPLES = """\
 bpnet resume runs/iris-001
@@ -20,6 +21,7 @@ def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory, or a study.")],
     settings: Overrides = None,
     force: Annotated[bool, typer.Option(help="Use data or a config that has changed.")] = False,
+    mpi: Mpi = When.AUTO,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -29,7 +31,7 @@ def resume(
     stopped. A single training that has finished goes on if `--set training.epochs` gives it more,
     and a study if `--set search.trials` or `--set search.budget` does.
     """
-    with exit_codes():
+    with exit_codes(), processes(mpi) as together:
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView
@@ -51,7 +53,16 @@ def resume(
             return
         command = ["bpnet", *sys.argv[1:]]
         with TrainingView(quiet=quiet) as view:
-            result = run_resume(run, settings or [], force=force, command=command, watcher=view)
+            result = run_resume(
+                run,
+                settings or [],
+                force=force,
+                command=command,
+                watcher=view,
+                together=together,
+            )
+        if together is not None and not together.world.leads:
+            return
         if as_json:
             console.print_json(resume_data(result))
         else:

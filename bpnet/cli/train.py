@@ -9,6 +9,7 @@ import typer
 
 from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import RUNS_FOLDER, AsJson, ConfigFile, Overrides, Quiet, Runs
+from bpnet.cli.processes import Mpi, When, processes
 
 EXAMPLES = """\
 bpnet train configs/iris.yaml
@@ -54,6 +55,7 @@ def train(
         bool,
         typer.Option("--report", help="Write a page about the run at the end, report.html in it."),
     ] = False,
+    mpi: Mpi = When.AUTO,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,7 +64,7 @@ def train(
     The run directory holds the weights, the metrics of every epoch, the final metrics and the
     config with every default written out.
     """
-    with exit_codes():
+    with exit_codes(), processes(mpi) as together:
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView
@@ -85,6 +87,10 @@ def train(
             from bpnet.reports.grid import grid_lines
             from bpnet.workflows.grid import train_grid
 
+            if together is not None:
+                raise UsageError(
+                    "--grid: its networks do not share their rows; train it without mpiexec"
+                )
             if start_from is not None:
                 raise UsageError("--from and --grid cannot be combined; give one of them")
             source = apply_overrides(read_source(config), settings)
@@ -102,8 +108,16 @@ def train(
         loaded = read_config(config, settings)
         with TrainingView(quiet=quiet) as view:
             result = run_training(
-                loaded, runs=runs, name=name, command=command, watcher=view, start_from=start_from
+                loaded,
+                runs=runs,
+                name=name,
+                command=command,
+                watcher=view,
+                start_from=start_from,
+                together=together,
             )
+        if together is not None and not together.world.leads:
+            return
         if isinstance(result, FoldsResult):
             from bpnet.reports.train_folds import folds_data, folds_lines  # deferred: only here
 

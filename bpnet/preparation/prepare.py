@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bpnet.config.loading import LoadedConfig
-from bpnet.preparation.encode import EncodedDataset, encode_dataset
+from bpnet.engine.ranks import Ranks
+from bpnet.preparation.encode import EncodedDataset, encode_dataset, encode_shard
 from bpnet.preparation.fit import fit_dataset
 from bpnet.preparation.open import OpenedDataset
 from bpnet.preparation.preset import one_network, open_with_preset
@@ -45,8 +46,10 @@ def prepare(loaded: LoadedConfig, *, scratch: Path | None = None) -> EncodedData
     return prepare_opened(opened, scratch=scratch)
 
 
-def prepare_opened(opened: OpenedDataset, *, scratch: Path | None = None) -> EncodedDataset:
-    """Turn an opened dataset into encoded rows; see `prepare`."""
+def prepare_opened(
+    opened: OpenedDataset, *, scratch: Path | None = None, ranks: Ranks | None = None
+) -> EncodedDataset:
+    """Turn an opened dataset into encoded rows, of several `ranks` each its own; see `prepare`."""
     split = split_dataset(opened)
     fitted = fit_dataset(split)
-    return encode_dataset(fitted, scratch)
+    return encode_dataset(fitted, scratch) if ranks is None else encode_shard(fitted, ranks)

@@ -11,6 +11,7 @@ from bpnet.engine.loop.fit import Fit, fit
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.settings import Training
+from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.stateful import StateDict
 from bpnet.integrations.trackers.tracker import Series, Setting
 from bpnet.models.checkpoint_model import model_state
@@ -35,8 +36,10 @@ from bpnet.workflows.tracking import TrackedFit
 def new_run(prepared: EncodedDataset, runs: Path, name: str) -> RunPaths:
     """Create the next run directory of this name, with the split of the rows."""
     run = RunPaths(directory.create(runs, name))
-    write_splits(run.splits, prepared.split.part_numbers)
-    save_fingerprints(run, prepared)
+    ranks = ranks_of(prepared.rows["train"])
+    if ranks is None or ranks.leads:
+        write_splits(run.splits, prepared.split.part_numbers)
+        save_fingerprints(run, prepared)
     return run
 
 
@@ -69,6 +72,8 @@ class ReplicaSession(TrainingSession):
         """How the saved model is calibrated, if it is."""
         seconds = prepared.config.seconds
         self.deadline = None if seconds is None else journal.start + seconds
+        if (ranks := ranks_of(prepared.rows["train"])) is not None:
+            self.join(ranks)
 
     def run(self) -> Status:
         """Train, save, and return how the training ended: see `TrainingSession`."""
@@ -123,8 +128,11 @@ class ReplicaSession(TrainingSession):
 
     def write_checkpoint(self, *, flush: bool = True) -> None:
         """Write the state of the training: see `TrainingSession`."""
-        if self.fitting is not None:
-            self._checkpoints.write(self.checkpoint_state(self.fitting, flush=flush), flush=flush)
+        if self.fitting is None:
+            return
+        state = self.checkpoint_state(self.fitting, flush=flush)  # to which all processes add
+        if self.leads:
+            self._checkpoints.write(state, flush=flush)
 
     def checkpoint_state(self, fitting: Fit, *, flush: bool) -> dict[str, Any]:
         """Return the state of the training, and the model that it would keep now."""
@@ -144,8 +152,11 @@ class ReplicaSession(TrainingSession):
         part = ranking_part(self._prepared.rows)
         model = model.with_losses([each[part]["loss"] for each in metrics])
         calibrated, self.calibration = calibrate(model, self._prepared, calibration)
+        saved = self._with_intervals(calibrated)
+        if not self.leads:
+            return
         save_model_folder(
-            self._with_intervals(calibrated),
+            saved,
             self._run,
             self._prepared.split.table,
             {part: len(rows) for part, rows in self._prepared.parts.items()},

@@ -25,6 +25,7 @@ from bpnet.runs.outcomes import SavedPasses
 from bpnet.runs.run_file import config_digest, known_config, read_run_file
 from bpnet.runs.splits import restore_splits, write_splits
 from bpnet.workflows.cv import CVResult, cross_validate_in
+from bpnet.workflows.data_parallel import Together
 from bpnet.workflows.given_thresholds import typed_thresholds
 from bpnet.workflows.grid import GridResult, train_grid_in
 from bpnet.workflows.grid_runs import grid_of, locked_folder
@@ -57,6 +58,7 @@ def resume(
     force: bool,
     command: Sequence[str],
     watcher: AnyWatcher,
+    together: Together | None = None,
 ) -> Resumed:
     """Go on with the training of a run from its last checkpoint.
 
@@ -72,6 +74,8 @@ def resume(
         The command line, for run.json.
     watcher
         The observer of the training.
+    together
+        The processes that train the network together, if there are several.
 
     Raises
     ------
@@ -85,9 +89,17 @@ def resume(
     run = directory.open_run(path)
     run.require("config.yaml")
     # what is read from here on is what no other process changes any more
-    with RunLock(locked_folder(run)).held():
+    locked = together is None or together.world.leads
+    with RunLock(locked_folder(run)).held() if locked else contextlib.nullcontext():
         try:
-            return _resume(run, assignments, force=force, command=command, watcher=watcher)
+            return _resume(
+                run,
+                assignments,
+                force=force,
+                command=command,
+                watcher=watcher,
+                together=together,
+            )
         except DivergedError as error:
             again = train_again(run, read_run_file(run.run))
             raise DivergedError(
@@ -102,6 +114,7 @@ def _resume(
     force: bool,
     command: Sequence[str],
     watcher: AnyWatcher,
+    together: Together | None,
 ) -> Resumed:
     """Go on with a run that is locked: see `resume`."""
     content = read_run_file(run.run)
@@ -119,6 +132,10 @@ def _resume(
             "by which some of its networks may have been trained; leave it out, or train again: "
             f"{train_again(run, content)}"
         )
+    if together is not None:
+        if kind in OF_PASSES:
+            raise together.refuse_passes(run, kind)
+        watcher = together.watched_by(watcher)
     if kind == "grid":
         if assignments:
             raise UsageError(
@@ -172,13 +189,16 @@ def _resume(
     opened = open_with_preset(loaded)
     if not force:
         check_data(run, opened.table.digest, opened.table.name)
-    prepared = prepare_opened(opened, scratch=run.folder.parent)
+    world = None if together is None else together.world
+    prepared = prepare_opened(opened, scratch=run.folder.parent, ranks=world)
     state = Checkpoints(run.checkpoints).latest()
     if state is None and (content.get("epochs") or "kind" not in content):
         raise RunError(
             f"{run.folder}: has no checkpoint to go on from (bpnet 0.4.0 and older wrote none); "
             f"train again: bpnet train {shell_path(run.config)}"
         )
+    if together is not None:
+        together.begin(prepared, build_model(prepared))
     if state is not None:
         _check_state(prepared, state, run)
     done, epochs = (0 if state is None else state["fit"]["epoch"]), loaded.config.training.epochs
@@ -187,18 +207,19 @@ def _resume(
             f"--set training.epochs={epochs}: {run.folder} has trained {done} epochs already; "
             f"give it more, such as --set training.epochs={2 * done}"
         )
-    if not force:
+    if not force and (world is None or world.leads):
         restore_splits(run.splits, partial(write_splits, parts=prepared.split.part_numbers))
     _warn_of_threshold(run, watcher)
-    return resume_training(
-        prepared,
-        run,
-        state,
-        settings=assignments,
-        rewrites=bool(assignments) or force,
-        command=command,
-        watcher=watcher,
-    )
+    with contextlib.nullcontext(run) if together is None else together.run_folder(run) as run:
+        return resume_training(
+            prepared,
+            run,
+            state,
+            settings=assignments,
+            rewrites=bool(assignments) or force,
+            command=command,
+            watcher=watcher,
+        )
 
 
 def _warn_of_threshold(run: RunPaths, watcher: AnyWatcher) -> None:

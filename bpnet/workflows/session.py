@@ -12,6 +12,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
 from bpnet.engine.network import Network
+from bpnet.engine.ranks import Ranks
 from bpnet.errors import CutOffRunError, RunError
 from bpnet.messages import shell_path, shell_quoted
 from bpnet.models.threads import suited_threads
@@ -104,6 +105,37 @@ class TrainingSession(ABC):
         self._continues = checkpoint.on_write_error == "continue"
         self._unwritten = False
         self._may_end = False
+        self._ranks: Ranks | None = None
+        """The processes that train together, which agree on what to do after each step."""
+
+    def join(self, ranks: Ranks) -> None:
+        """Let this process train with others, of which only the first one writes and reports."""
+        self._ranks, ranks.vote = ranks, self._vote
+        self._rhythm.decided = lambda: bool(ranks.votes[3])
+        if not ranks.leads:
+            self._tracking = None
+
+    def _vote(self) -> Sequence[float]:
+        """Return whether a signal has come, and which, and what is due by the first one's clock."""
+        leads = self._ranks is not None and self._ranks.leads
+        due = leads and self._rhythm.time_has_come()
+        signaled = self.interruption.requested
+        return signaled, self.interruption.number, leads and self._time_is_up(), due
+
+    @property
+    def leads(self) -> bool:
+        """True in the process that writes the run: the only one, or the first of several."""
+        return self._ranks is None or self._ranks.leads
+
+    @property
+    def interrupted(self) -> bool:
+        """True if a signal asks this process, or one of those it trains with, to end."""
+        if self._ranks is None:
+            return self.interruption.requested
+        signaled, numbers = self._ranks.votes[:2]
+        if signaled and not self.interruption.requested:
+            self.interruption.number = round(numbers / signaled)
+        return bool(signaled)
 
     @abstractmethod
     def train(self) -> Status:
@@ -130,6 +162,8 @@ class TrainingSession(ABC):
         "failed"; a RunError tells how the training can go on.
         """
         with interruptible() as self.interruption, self._file:
+            if self._ranks is not None:  # a process that left at once would leave the others
+                self.interruption.postponed = True
             try:
                 with interrupts_kept():
                     if self._tracking is not None:
@@ -142,7 +176,8 @@ class TrainingSession(ABC):
             except BaseException as error:
                 self.interruption.postponed = True
                 with suppress(RunError):  # the first error is the cause of those that follow
-                    self.save("failed")
+                    if self._ranks is None:  # saving is work that all share
+                        self.save("failed")
                 self._end_tracking("failed")
                 if isinstance(error, RunError):
                     raise self._cut_off(error) from error
@@ -183,6 +218,10 @@ class TrainingSession(ABC):
     @property
     def out_of_time(self) -> bool:
         """True if the time budget is spent."""
+        return self._time_is_up() if self._ranks is None else bool(self._ranks.votes[2])
+
+    def _time_is_up(self) -> bool:
+        """Return True if the time budget is spent by the clock of this process."""
         return self.deadline is not None and time.perf_counter() >= self.deadline
 
     def after_step(self) -> None:
@@ -190,7 +229,7 @@ class TrainingSession(ABC):
 
         Raises KeyboardInterrupt or OutOfTimeError.
         """
-        if self.interruption.requested:
+        if self.interrupted:
             self._checkpoint()
             raise KeyboardInterrupt
         if self._may_end and self.out_of_time:
@@ -231,7 +270,7 @@ class TrainingSession(ABC):
                 self._watcher.warn(warning)
             if record.stops is not None:
                 continue
-            if self.interruption.requested:
+            if self.interrupted:
                 self._checkpoint()
                 raise KeyboardInterrupt
             self._may_end = bool(record.kept_epoch.any())

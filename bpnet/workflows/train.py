@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from bpnet.runs.run_file import Status, read_run_file
 from bpnet.runs.snapshots import Snapshots, SnapshotWriter, snapshot_epochs
 from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult
+from bpnet.workflows.data_parallel import Together
 from bpnet.workflows.first_weights import (
     FirstWeights,
     first_weights,
@@ -79,6 +81,7 @@ def train(
     command: Sequence[str],
     watcher: TrainWatcher,
     start_from: Path | None = None,
+    together: Together | None = None,
 ) -> TrainResult | FoldsResult:
     """Train as the config says, into a new run directory.
 
@@ -96,6 +99,8 @@ def train(
         The observer of the training.
     start_from
         A run, or a copied model, with whose weights the networks begin where they suit.
+    together
+        The processes that train the network together, if there are several.
 
     Raises
     ------
@@ -109,13 +114,22 @@ def train(
     loaded = opened.loaded
     require_trackers(loaded)
     if loaded.config.folds is not None:
+        if together is not None:
+            raise together.refuse_folds(loaded)
         if start_from is not None:
             raise refuse_first_weights(start_from, "the config trains an ensemble on folds")
         return train_folds(opened, runs=runs, name=name, command=command, watcher=watcher)
-    prepared = prepare_opened(opened, scratch=runs)
+    prepared = prepare_opened(
+        opened, scratch=runs, ranks=None if together is None else together.world
+    )
     model = build_model(prepared)
     first = None if start_from is None else first_weights(start_from, model)
-    return train_prepared(prepared, model, first, runs, name, command=command, watcher=watcher)
+    begin = partial(train_prepared, prepared, model, first, name=name, command=command)
+    if together is None:
+        return begin(runs, watcher=watcher)
+    together.begin(prepared, model)
+    with together.new_folder(runs) as runs:
+        return begin(runs, watcher=together.watched_by(watcher))
 
 
 def train_prepared(
@@ -206,7 +220,7 @@ class _TrainSession(ReplicaSession):
         self._first = first
         training = prepared.config.training
         self._snapshots = None
-        if training.snapshots is not None:
+        if training.snapshots is not None and self.leads:
             epochs = snapshot_epochs(training.snapshots, training.epochs)
             begun = 0 if state is None else int(state["fit"]["epoch"])
             self._snapshots = SnapshotWriter(Snapshots(run.snapshots), epochs, begun)

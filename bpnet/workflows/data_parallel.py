@@ -1,0 +1,186 @@
+"""Data-parallel training: one network, trained together by what mpiexec has started."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bpnet.config.loading import LoadedConfig
+from bpnet.engine.component import Array
+from bpnet.engine.loop.passes import cut
+from bpnet.engine.losses import SquaredError
+from bpnet.errors import ConfigError, UsageError
+from bpnet.integrations.mpi import World
+from bpnet.messages import byte_size, counted, shell_path
+from bpnet.models.model import Model
+from bpnet.preparation.encode import EncodedDataset
+from bpnet.preparation.shareable import ALONE
+from bpnet.runs.directory import RunPaths
+
+LEAST_FACTOR = 1.1
+"""The factor by which processes together must be faster than one."""
+
+_REPETITIONS = 5
+"""How often a time is measured, of which the shortest counts."""
+
+
+class Silent:
+    """A watcher that shows nothing: that of the processes whose leader shows the training."""
+
+    def begin(self, run: Path, prepared: EncodedDataset, parameters: int, networks: int) -> None:
+        """Show nothing of what trains."""
+
+    def begin_member(
+        self, run: Path, prepared: EncodedDataset, parameters: int, networks: int, title: str
+    ) -> None:
+        """Show nothing of a member."""
+
+    def begin_pass(
+        self, run: Path, first: EncodedDataset, parameters: int, number: int, passes: Any
+    ) -> None:
+        """Show nothing of a pass."""
+
+    def epoch(self, row: Mapping[str, float], kept: Array) -> None:
+        """Show nothing of an epoch."""
+
+    def warn(self, text: str) -> None:
+        """Show no warning."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """The processes of a training, and whether they train also where one would be as fast."""
+
+    world: World
+    always: bool = False
+
+    def refuse_folds(self, loaded: LoadedConfig) -> ConfigError:
+        """Return the error of a config that trains an ensemble on folds."""
+        how = "folds" if loaded.config.preset is None else "preset"
+        return loaded.error(
+            (how,),
+            "trains an ensemble on folds, whose networks do not share their rows: to train one "
+            f"network together: --set preset=null --set folds=null, or {ALONE}",
+        )
+
+    def refuse_passes(self, run: RunPaths, kind: str) -> UsageError:
+        """Return the error of a run whose networks train one after another."""
+        return UsageError(
+            f"{run.folder}: is of the kind {kind}, whose networks do not share their rows; go "
+            f"on in one process: bpnet resume {shell_path(run.folder)}"
+        )
+
+    def begin(self, prepared: EncodedDataset, model: Model) -> None:
+        """Wait for the others, and check that all read the same table, and that it pays.
+
+        Raises UsageError if it does not.
+        """
+        self.world.agree(prepared.split.table.digest)
+        if not self.always:
+            problem = self.world.of_leader(not_worth_it(prepared, model, self.world))
+            self.world.agree(error=None if problem is None else UsageError(problem))
+
+    @contextmanager
+    def new_folder(self, runs: Path) -> Iterator[Path]:
+        """Give the folder of runs to the leader, and to the others one that is thrown away."""
+        self.world.training = True
+        if self.world.leads:
+            yield runs
+            return
+        with tempfile.TemporaryDirectory(prefix="bpnet-") as folder:
+            yield Path(folder)
+
+    @contextmanager
+    def run_folder(self, run: RunPaths) -> Iterator[RunPaths]:
+        """Give a run that goes on to the leader, and to the others a copy that is thrown away."""
+        with self.new_folder(run.folder.parent) as folder:
+            copy = RunPaths(folder / run.folder.name)
+            if not self.world.leads:
+                shutil.copytree(run.folder, copy.folder, ignore=_large(run))
+            self.world.wait()  # the leader changes it from here on
+            yield copy
+
+    def watched_by(self, watcher: Any) -> Any:
+        """Return the watcher for the leader, and one that shows nothing for the others."""
+        return watcher if self.world.leads else Silent()
+
+
+def _large(run: RunPaths) -> Callable[[str, list[str]], set[str]]:
+    """Return what leaves out what only the leader reads or writes when a run is copied."""
+    names = {path.name for path in (run.checkpoints, run.snapshots, run.splits, run.model)} | {
+        ".lock"
+    }
+
+    def left_out(folder: str, content: list[str]) -> set[str]:
+        return names & set(content) if Path(folder) == run.folder else set()
+
+    return left_out
+
+
+def not_worth_it(prepared: EncodedDataset, model: Model, world: World) -> str | None:
+    """Measure a step of one process and of all, and return why they are not worth it, if so.
+
+    All processes call it at the same time; what the first one returns counts.
+    """
+    network, n = model.network, world.size
+    loss = prepared.config.training.loss or SquaredError()
+    rows = len(prepared.rows["train"])
+    size = prepared.config.training.batch_size
+    batch, _, _ = cut(rows, rows if size == "full" else size)
+
+    def step(rows: int) -> Callable[[], None]:
+        x = np.zeros((1, network.inputs, rows), network.dtype)
+        bound = network.bind(x, training=True)
+        targets = np.zeros_like(bound.output)
+        compared = loss.bind(bound.output, targets, None)
+
+        def run() -> None:
+            bound.forward()
+            compared.evaluate()
+            bound.backward(compared.gradient)
+
+        return run
+
+    def add_up() -> None:
+        world.add_up_step(network.gradients.whole)
+
+    share = -(-batch // n)
+    with network.untouched(), np.errstate(all="ignore"):
+        network.begin_epoch(1)  # makes what dropout draws from
+        together = _seconds(step(share), world)
+        sums = _seconds(add_up, world)
+        # by the first one, for which the others wait
+        alone = _seconds(step(batch) if world.leads else lambda: None, world)
+    factor = alone / (together + sums)
+    if factor >= LEAST_FACTOR:
+        return None
+    return (
+        f"{n} processes do not pay here: for the {counted(batch, 'row')} of a step one takes "
+        f"{_time(alone)}; {n} take {_time(together)} for {share} each, and {_time(sums)} to add up "
+        f"gradients of {byte_size(network.gradient.nbytes)}: {factor:.2g} times as fast. A step "
+        f"has to take more than {_time(sums * n / (n - 1))} in one process: "
+        "enlarge training.batch_size or the layers, or train without mpiexec, or all the same: "
+        "--mpi always"
+    )
+
+
+def _seconds(work: Callable[[], None], world: World) -> float:
+    """Return the shortest time of some repetitions, which all processes begin together."""
+    times = []
+    for _ in range(1 + _REPETITIONS):  # the first one meets cold memory
+        world.wait()
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def _time(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"

@@ -13,7 +13,7 @@ from bpnet.engine.component import Array
 from bpnet.messages import counted
 from bpnet.reports.progress import Progress, metrics_text
 from bpnet.reports.text import default_layers_note
-from bpnet.reports.train import start_line, storage_note
+from bpnet.reports.train import sharing_note, start_line, storage_note
 
 if TYPE_CHECKING:
     from bpnet.preparation.encode import EncodedDataset
@@ -56,6 +56,8 @@ class TrainingView:
         self._describe(run.name, prepared, parameters, networks)
         if networks > 1:
             self._note(f"{networks} networks at once; the metrics of an epoch are their means")
+        if note := sharing_note(run, prepared):
+            self._note(note)
         self._start(prepared)
 
     def begin_member(

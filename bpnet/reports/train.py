@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bpnet.messages import counted
+from bpnet.engine.loop.sharded_rows import ranks_of
+from bpnet.messages import counted, shell_path
 from bpnet.reports.tables import table
 from bpnet.reports.text import closing_lines, rounded
 from bpnet.runs.metrics import deviations
@@ -41,6 +43,15 @@ def storage_note(prepared: "EncodedDataset") -> str | None:
         return None
     size = f"{prepared.bytes / 1e6:,.3g} MB"
     return f"{size} of encoded rows are kept on disk while training (dataset.storage)"
+
+
+def sharing_note(run: Path, prepared: "EncodedDataset") -> str | None:
+    """Return a note on the processes that train together, and what to type if one of them dies."""
+    ranks = ranks_of(prepared.rows["train"])
+    if ranks is None:
+        return None
+    command = f"mpiexec -n {ranks.size} bpnet resume {shell_path(run)}"
+    return f"{ranks.size} processes train together; should one die, all end: then {command}"
 
 
 def train_lines(result: "TrainResult", config: str = "") -> Iterator[str]:

@@ -54,6 +54,7 @@ NOT_THE_ENGINES = {
     "jinja2",
     "onnx",
     "onnxruntime",
+    "mpi4py",
     "optuna",
 }
 

@@ -59,14 +59,22 @@ class Vector:
     ) -> None:
         sizes = {name: int(np.prod(shape)) for name, shape in shapes.items()}
         values = replicas * sum(sizes.values())
-        self.whole = empty((values + room,), dtype)
+        self._shapes, self._replicas = shapes, replicas
+        self.live_in(empty((values + room,), dtype))
+
+    def live_in(self, memory: Array) -> None:
+        """Take other memory (R P + room,), filled with 0, before anything is bound to the array."""
+        self.whole = memory
         self.whole.fill(0)
-        self.flat = self.whole[:values].reshape(replicas, -1 if values else 0)
+        sizes = {name: int(np.prod(shape)) for name, shape in self._shapes.items()}
+        values = self._replicas * sum(sizes.values())
+        self.flat = self.whole[:values].reshape(self._replicas, -1 if values else 0)
         self.views: dict[str, Array] = {}
         start = 0
-        for name, shape in shapes.items():
+        for name, shape in self._shapes.items():
             # splitting the columns of a slice needs no copy, so this stays a view
-            self.views[name] = self.flat[:, start : start + sizes[name]].reshape(replicas, *shape)
+            columns = self.flat[:, start : start + sizes[name]]
+            self.views[name] = columns.reshape(self._replicas, *shape)
             start += sizes[name]
 
     def load(self, values: Array) -> None:

@@ -8,20 +8,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bpnet.engine.component import Array
 from bpnet.engine.ranks import Ranks
 from bpnet.errors import BpnetError, DataError, DivergedError, InterruptedRunError, UsageError
 from bpnet.integrations.launcher import launched
 from bpnet.messages import counted
 
+PART = 1 << 16
+"""Numbers that are added up at a time."""
+_PAGE = 4096
 
-class OtherRankError(BpnetError):
-    """The error of another process, which reports it."""
 
-    def __init__(self, exit_code: int) -> None:
-        super().__init__([])
-        self.exit_code = exit_code
+def _reported_by_another(exit_code: int) -> BpnetError:
+    """Return an error without a message, as another process has it."""
+    error = BpnetError([])
+    error.exit_code = exit_code
+    return error
 
 
 class World(Ranks):
@@ -31,11 +36,9 @@ class World(Ranks):
         from mpi4py import MPI  # deferred: an extra, which begins MPI when it is imported
 
         self._communicator = communicator
-        super().__init__(
-            communicator.Get_rank(),
-            communicator.Get_size(),
-            lambda array: communicator.Allreduce(MPI.IN_PLACE, array),
-        )
+        self._mpi = MPI
+        self._segments: list[Array] = []
+        super().__init__(communicator.Get_rank(), communicator.Get_size(), self._add_up_anywhere)
         self.on_this_machine: int = communicator.Split_type(MPI.COMM_TYPE_SHARED).Get_size()
         """How many of the processes are on this machine."""
         self.training = False
@@ -47,7 +50,7 @@ class World(Ranks):
         """Wait until all processes are here, and raise the error that any has brought.
 
         `digest` is that of the table, which must be the same for all. One process raises the error
-        itself, the others `OtherRankError`.
+        with its message, the others without.
         """
         brought = None if error is None else (error.exit_code, error.problems)
         every = self._communicator.allgather((brought, digest, socket.gethostname()))
@@ -58,7 +61,7 @@ class World(Ranks):
             code, problems = one
             self.failed = True
             if error is not None and all(other == one for other, _, _ in every):
-                raise error if self.leads else OtherRankError(code)
+                raise error if self.leads else _reported_by_another(code)
             raise self._of_one([f"{places[k]}: {problem}" for problem in problems], code)
         for k, (_, other, _) in enumerate(every):
             if other != every[0][1]:
@@ -69,10 +72,40 @@ class World(Ranks):
     def _of_one(self, problems: list[str], code: int) -> BpnetError:
         """Return an error that all processes meet, and one reports."""
         if not self.leads:
-            return OtherRankError(code)
+            return _reported_by_another(code)
         error = BpnetError(problems)
         error.exit_code = code
         return error
+
+    def _add_up_anywhere(self, array: Array) -> None:
+        """Add up an array by way of the memory that all share, if it is there, else by MPI."""
+        if not self._segments or array is not self._segments[self.rank]:
+            self._communicator.Allreduce(self._mpi.IN_PLACE, array)
+            return
+        self.wait()  # for all to have written theirs
+        first, last = (len(array) * k // self.size for k in (self.rank, self.rank + 1))
+        for start in range(first, last, PART):  # which stays in the cache
+            part = slice(start, min(start + PART, last))
+            total = self._segments[0][part]
+            for segment in self._segments[1:]:
+                np.add(total, segment[part], total)
+            for segment in self._segments[1:]:
+                np.copyto(segment[part], total)
+        self.wait()
+
+    def shared_memory(self, count: int, dtype: np.dtype) -> Array | None:
+        """Return an array that is added up without messages; None if machines share no memory.
+
+        Each process adds up its part of all arrays where they are. It is the only array of its kind
+        at a time.
+        """
+        if self.on_this_machine < self.size:
+            return None
+        size = -(-count * dtype.itemsize // _PAGE) * _PAGE
+        window = self._mpi.Win.Allocate_shared(size, dtype.itemsize, comm=self._communicator)
+        buffers: list[Any] = [window.Shared_query(rank)[0] for rank in range(self.size)]
+        self._segments = [np.frombuffer(buffer, dtype, count) for buffer in buffers]
+        return self._segments[self.rank]
 
     def of_leader(self, value: Any) -> Any:
         """Return the first process's value in all of them."""
@@ -112,7 +145,7 @@ def joined() -> Iterator[World | None]:
             yield world
     except (InterruptedRunError, DivergedError) as error:  # of all, at the same step
         if world.training and not world.leads:
-            raise OtherRankError(error.exit_code) from None
+            raise _reported_by_another(error.exit_code) from None
         raise
     except BpnetError as error:
         if not world.failed:
@@ -159,4 +192,4 @@ def _world(count: int, rank: int) -> World:
 
 def _usage_error(rank: int, problem: str) -> BpnetError:
     """Return an error that all processes meet, and one reports."""
-    return UsageError(problem) if rank == 0 else OtherRankError(UsageError.exit_code)
+    return UsageError(problem) if rank == 0 else _reported_by_another(UsageError.exit_code)

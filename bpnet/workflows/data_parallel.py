@@ -82,6 +82,10 @@ class Together:
         Raises UsageError if it does not.
         """
         self.world.agree(prepared.split.table.digest)
+        gradients = model.network.gradients
+        memory = self.world.shared_memory(gradients.whole.size, model.network.dtype)
+        if memory is not None:
+            gradients.live_in(memory)
         if not self.always:
             problem = self.world.of_leader(not_worth_it(prepared, model, self.world))
             self.world.agree(error=None if problem is None else UsageError(problem))

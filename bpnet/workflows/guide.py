@@ -26,6 +26,7 @@ ORDER = (
     "figures",
     "grids-and-cross-validation",
     "search",
+    "scale",
     "python",
     "production",
     "export",

@@ -82,6 +82,7 @@ class Together:
         Raises UsageError if it does not.
         """
         self.world.agree(prepared.split.table.digest)
+        self.world.add_up(prepared.fingerprints)  # UNKNOWN, which is 0, of another's rows
         gradients = model.network.gradients
         memory = self.world.shared_memory(gradients.whole.size, model.network.dtype)
         if memory is not None:

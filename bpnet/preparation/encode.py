@@ -133,8 +133,8 @@ def _held_rows(
             within = np.searchsorted(numbers[part], rows[chosen])
             places = shard.places(within)
             x[part][places] = encoded[chosen]
-            own = places < shard.owned
-            fingerprints[rows[chosen][own]] = values[chosen][own]
+            owned = places < shard.owned
+            fingerprints[rows[chosen][owned]] = values[chosen][owned]
     weights = fitted.weights()
     sharded: dict[Part, Rows] = {}
     for part, shard in shards.items():

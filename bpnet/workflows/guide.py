@@ -29,6 +29,7 @@ ORDER = (
     "scale",
     "python",
     "production",
+    "many-tables",
     "export",
     "trackers",
     "runs",

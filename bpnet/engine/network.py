@@ -18,6 +18,7 @@ from bpnet.engine.parameters import Parameter, Vector, blocks_of, weights_first
 from bpnet.engine.progress import Progress
 from bpnet.engine.randomness import EpochGenerators, Purpose, generator
 from bpnet.engine.ranks import VOTES
+from bpnet.engine.workers import do_all, thread_count
 
 CHUNK_VALUES = 1 << 17
 """The number of values of the widest layer that `scores` holds at once: 512 kB of float32, so that
@@ -317,45 +318,21 @@ class Network:
     def scores(self, x: Array) -> Iterator[tuple[slice, Array]]:
         """Yield the scores of x (N, I), piece by piece, as (rows, scores (R, O, B)).
 
-        All pieces share one buffer. Layers work as outside training.
+        A piece is overwritten by later ones. Layers work as outside training.
         """
-        for rows, scores, columns in self._pieces(x):
-            yield rows, scores[:, :, columns]
-
-    def _pieces(self, x: Array) -> Iterator[tuple[slice, Array, slice]]:
-        """Yield rows of x (N, I), a piece's scores (R, O, B), and the rows' columns in them."""
-        if self.rows_apart:
-            yield from self._pieces_apart(x)
-            return
-        size = chunk_rows(self)
-        for start in range(0, len(x), size):
-            rows = slice(start, min(start + size, len(x)))
-            # the last piece may be shorter
-            if start == 0 or rows.stop - start != size:
-                buffer = np.empty_like(x[rows], self.dtype)  # (B, I), in C or Fortran order as x
-                chunk = self.bind(buffer.T[None], training=False)
-            np.copyto(buffer, x[rows], casting="same_kind")
-            with np.errstate():  # restores the buffer size
-                broadcast_unbuffered(size)
-                chunk.forward()
-            yield rows, chunk.output, slice(None)
-
-    def _pieces_apart(self, x: Array) -> Iterator[tuple[slice, Array, slice]]:
-        """Do as `_pieces`, with pieces of one shape and order, whatever x is."""
-        size = apart_rows(self)
-        # the same order of the inputs for any x: BLAS has a kernel for each
-        buffer = empty((1, x.shape[1], size + 2 * APART_MARGIN), self.dtype)
-        buffer.fill(0)
-        chunk = self.bind(buffer, training=False, rows_apart=True)
-        for start in range(0, len(x), size):
-            rows = slice(start, min(start + size, len(x)))
-            columns = slice(APART_MARGIN, APART_MARGIN + rows.stop - start)
-            # where the last piece has fewer rows, those before stay in the rest
-            np.copyto(buffer[0, :, columns], x[rows].T, casting="same_kind")
-            with np.errstate():  # restores the buffer size
-                broadcast_unbuffered(buffer.shape[2])
-                chunk.forward()
-            yield rows, chunk.output, columns
+        pieces, threads = _Pieces(self, x), thread_count()
+        for first in range(0, len(pieces.rows), threads):
+            several = pieces.rows[first : first + threads]
+            chunks = [pieces.take(rows) for rows in several]
+            do_all(
+                [
+                    partial(chunk.forward, x[rows])
+                    for chunk, rows in zip(chunks, several, strict=True)
+                ]
+            )
+            for chunk, rows in zip(chunks, several, strict=True):
+                yield rows, chunk.scores[:, :, chunk.columns(rows)]
+                pieces.give_back(chunk)
 
     def predict(self, x: Array, temperature: float = 1.0) -> Array:
         """Return the predictions (R, N, O) for x (N, I): the output activation of the scores.
@@ -364,11 +341,19 @@ class Network:
         network's inputs.
         """
         predictions = np.empty((len(self.seeds), len(x), self.outputs), self.dtype)
-        for rows, scores, columns in self._pieces(x):
+        pieces = _Pieces(self, x)
+
+        def predict_piece(rows: slice) -> None:
+            chunk = pieces.take(rows)
+            chunk.forward(x[rows])
+            scores = chunk.scores
             if temperature != 1.0:
                 scores = scores / constant(temperature, self.dtype)
-            of_piece = self.predictions_of(scores)[:, :, columns]
+            of_piece = self.predictions_of(scores)[:, :, chunk.columns(rows)]
             predictions[:, rows] = of_piece.transpose(0, 2, 1)
+            pieces.give_back(chunk)
+
+        do_all([partial(predict_piece, rows) for rows in pieces.rows])
         return predictions
 
     def predictions_of(self, scores: Array) -> Array:
@@ -388,6 +373,65 @@ def apart_rows(network: Network) -> int:
     """Return the number of rows of a piece whose rows stay apart: a multiple of 16."""
     rows = 4 * CHUNK_VALUES // (max(network.widths) * len(network.seeds))
     return max(16, min(rows, APART_ROWS) // 16 * 16)
+
+
+class _Pieces:
+    """The pieces into which rows x (N, I) are cut, and chunks that take them: one for each thread.
+
+    With `network.rows_apart` all chunks have one shape and order, whatever x is.
+    """
+
+    def __init__(self, network: Network, x: Array) -> None:
+        self._network, self._x = network, x
+        self._size = apart_rows(network) if network.rows_apart else chunk_rows(network)
+        self.rows = [
+            slice(start, min(start + self._size, len(x))) for start in range(0, len(x), self._size)
+        ]
+        """The rows of each piece; the last may have fewer."""
+        self._free: dict[int, list[_Chunk]] = {}
+
+    def take(self, rows: slice) -> "_Chunk":
+        """Return a chunk for these rows that nobody else has."""
+        size = self._size if self._network.rows_apart else rows.stop - rows.start
+        try:
+            return self._free.setdefault(size, []).pop()  # each call is one of C
+        except IndexError:
+            return _Chunk(self._network, self._x, size)
+
+    def give_back(self, chunk: "_Chunk") -> None:
+        """Let others take the chunk."""
+        self._free[chunk.size].append(chunk)
+
+
+class _Chunk:
+    """The buffers of `size` rows, like those of x, that a network takes forward together."""
+
+    def __init__(self, network: Network, x: Array, size: int) -> None:
+        self.size = size
+        apart = network.rows_apart
+        self._margin = APART_MARGIN if apart else 0
+        if apart:
+            # the same order of the inputs for any x: BLAS has a kernel for each
+            buffer = empty((1, x.shape[1], size + 2 * APART_MARGIN), network.dtype)
+            buffer.fill(0)
+        else:
+            # (1, I, B), its inputs and rows in memory as those of x
+            buffer = np.empty_like(x[:size], network.dtype).T[None]
+        self._rows = buffer[0, :, self._margin : self._margin + size].T
+        self._bound = network.bind(buffer, training=False, rows_apart=apart)
+        self.scores = self._bound.output
+        """The scores (R, O, B) of `forward`, with a margin at either end where rows stay apart."""
+
+    def columns(self, rows: slice) -> slice:
+        """Return the columns in `scores` of so many rows."""
+        return slice(self._margin, self._margin + rows.stop - rows.start)
+
+    def forward(self, x: Array) -> None:
+        """Write the scores of rows x (B, I); where there are fewer, others stay in the rest."""
+        np.copyto(self._rows[: len(x)], x, casting="same_kind")
+        with np.errstate():  # restores the buffer size
+            broadcast_unbuffered(self.scores.shape[2])
+            self._bound.forward()
 
 
 class BoundNetwork:

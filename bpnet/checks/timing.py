@@ -12,7 +12,7 @@ from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
-from bpnet.models.threads import suited_threads
+from bpnet.models.threads import shared_work
 
 BUDGET = 0.25
 """Seconds that the steps may take; a single epoch of few batches may exceed it."""
@@ -63,7 +63,7 @@ def seconds_per_epoch(
         plain, checked = _fastest_epochs(records, budget)
         return plain + (checked - plain) / training.check_every
 
-    with suited_threads(network, measured, size):
+    with shared_work():
         seconds = spent(first, BUDGET / 5)
         # as many batches as fit into a third of the budget
         count = min(len(train), max(_WARM_UP, int(BUDGET / 3 / seconds * _WARM_UP)) * size)

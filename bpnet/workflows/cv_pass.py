@@ -14,13 +14,13 @@ from bpnet.engine.stateful import StateDict
 from bpnet.integrations.trackers.tracker import Series
 from bpnet.models.build import describe
 from bpnet.models.model import Model
+from bpnet.models.threads import shared_work
 from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.journal import blank
 from bpnet.runs.metrics_log import MetricsLog
 from bpnet.workflows.cv_plan import PlannedFold
 from bpnet.workflows.passes import Pass
-from bpnet.workflows.session import training_threads
 
 
 class FoldPass(Pass):
@@ -58,7 +58,7 @@ class FoldPass(Pass):
             state=None if state is None else state["fit"],
         )
         self.last = records.last
-        with closing(records), training_threads(self.prepared[0], self.model.network):
+        with closing(records), shared_work():
             for record in records:
                 self.last = record
                 self._write(record)

@@ -15,7 +15,7 @@ from bpnet.engine.network import Network
 from bpnet.engine.penalties import Penalty
 from bpnet.errors import DivergedError
 from bpnet.models.build import build_model
-from bpnet.models.threads import suited_threads
+from bpnet.models.threads import shared_work
 from bpnet.preparation.prepare import prepare
 from bpnet.workflows.spoiled_network import spoiled_layers
 
@@ -72,7 +72,7 @@ def check_config(loaded: LoadedConfig, rows: int, bug: str | None = None) -> Gra
     initialize_by_rows(network, train)
     penalty = Penalty(l1=description.l1, l2=description.l2)
     try:
-        with suited_threads(network, prepared.config.training, len(picked)):
+        with shared_work():
             checks = check_gradient(
                 network, description.loss, train.picked(picked), penalty, most=MAX_ENTRIES
             )

@@ -20,6 +20,7 @@ from bpnet.models.averaging import compared_rows
 from bpnet.models.build import architecture_errors, build_model
 from bpnet.models.description import Description
 from bpnet.models.model import Model
+from bpnet.models.threads import shared_work
 from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.training_folds import TrainingFolds
@@ -29,7 +30,6 @@ from bpnet.workflows.growing_ensemble import GrowingEnsemble
 from bpnet.workflows.members_plan import ENSEMBLE_LOSS
 from bpnet.workflows.pack_plan import PlannedDraw
 from bpnet.workflows.passes import Pass
-from bpnet.workflows.session import training_threads
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class MemberTraining(Pass):
         self.last = records.last
         if state is not None:
             self._join_again(state["details"]["joined"], *records.kept())
-        with closing(records), training_threads(self.prepared, self.model.network):
+        with closing(records), shared_work():
             for record in records:
                 self.last = record
                 self._grow(record)

@@ -8,9 +8,9 @@ from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.record import Record
 from bpnet.engine.stateful import StateDict
 from bpnet.models.build import build_model
+from bpnet.models.threads import shared_work
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.workflows.passes import Pass
-from bpnet.workflows.session import training_threads
 
 
 class Refit(Pass):
@@ -35,7 +35,7 @@ class Refit(Pass):
             state=None if state is None else state["fit"],
         )
         self.last = self.fitting.last
-        with closing(self.fitting) as records, training_threads(self._prepared, self.network):
+        with closing(self.fitting) as records, shared_work():
             for record in records if self._epochs else ():
                 self.last = record
                 if record.epoch >= self._epochs:

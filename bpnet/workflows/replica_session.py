@@ -17,6 +17,7 @@ from bpnet.integrations.trackers.tracker import Series, Setting
 from bpnet.models.checkpoint_model import model_state
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import Model
+from bpnet.models.threads import shared_work
 from bpnet.models.training_metrics import ranking_part, training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs import directory
@@ -29,7 +30,7 @@ from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult, calibrate
 from bpnet.workflows.known_rows import save_fingerprints
 from bpnet.workflows.model_folder import save_model_folder
-from bpnet.workflows.session import RunWatcher, TrainingSession, training_threads
+from bpnet.workflows.session import RunWatcher, TrainingSession
 from bpnet.workflows.tracking import TrackedFit
 
 
@@ -77,7 +78,7 @@ class ReplicaSession(TrainingSession):
 
     def run(self) -> Status:
         """Train, save, and return how the training ended: see `TrainingSession`."""
-        with training_threads(self._prepared, self._model.network):
+        with shared_work():
             return super().run()
 
     def train(self) -> Status:

@@ -25,6 +25,7 @@ from bpnet.errors import ConfigError
 from bpnet.models.build import architecture_errors, most_at_once
 from bpnet.models.description import Description
 from bpnet.models.model import Model
+from bpnet.models.threads import shared_work
 from bpnet.models.training_metrics import measure_replicas, training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.resolved_config import ResolvedConfig
@@ -32,7 +33,6 @@ from bpnet.preparation.training_folds import TrainingFolds
 from bpnet.runs.study import Drawn, Trial, TrialState
 from bpnet.workflows.search_plan import SearchPlan
 from bpnet.workflows.search_rows import PreparedRows, TrialRows
-from bpnet.workflows.session import training_threads
 
 
 class OutOfTimeError(Exception):
@@ -211,7 +211,7 @@ class _GroupTraining:
             pools=pools,
             after_step=self._after_step,
         )
-        with training_threads(self._encoded, network), closing(self._fitting) as records:
+        with shared_work(), closing(self._fitting) as records:
             try:
                 for record in records:
                     self._note(record)

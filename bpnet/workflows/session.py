@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -11,11 +11,9 @@ from bpnet.config.schema import Config
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
-from bpnet.engine.network import Network
 from bpnet.engine.ranks import Ranks
 from bpnet.errors import CutOffRunError, RunError
 from bpnet.messages import shell_path, shell_quoted
-from bpnet.models.threads import suited_threads
 from bpnet.paths import is_dir
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.run_file import RunFile, Status
@@ -289,13 +287,6 @@ def cut_off(error: RunError, run: Path) -> CutOffRunError:
     """Return an error that cut off the training of a run, with the command that goes on with it."""
     *others, last = error.problems
     return CutOffRunError([*others, f"{last}; then go on: bpnet resume {shell_path(run)}"], run)
-
-
-def training_threads(prepared: EncodedDataset, network: Network) -> AbstractContextManager[None]:
-    """Share the training's steps out among threads, as suits its batches."""
-    training, rows = prepared.config.training, len(prepared.rows["train"])
-    size = rows if training.batch_size == "full" else min(training.batch_size, rows)
-    return suited_threads(network, training, size)
 
 
 def divergence_cause(learning_rate: float, *, from_start: bool = False) -> str:

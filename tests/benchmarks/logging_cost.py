@@ -34,7 +34,7 @@ from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.record import Record
 from bpnet.models.build import build_model
-from bpnet.models.threads import suited_threads
+from bpnet.models.threads import shared_work
 from bpnet.models.training_metrics import training_metrics
 from bpnet.preparation.prepare import prepare
 from bpnet.runs.directory import RunPaths
@@ -287,10 +287,6 @@ if __name__ == "__main__":
     print(f"{machine()}; {given.config.name}\n")
     with tempfile.TemporaryDirectory() as scratch, open(os.devnull, "w") as nowhere:
         job = Job(read_config(given.config, given.settings), Path(scratch))
-        at_once = len(job.rows) if job.training.batch_size == "full" else job.training.batch_size
-        with (
-            suited_threads(job.model.network, job.training, at_once),
-            contextlib.redirect_stderr(nowhere),
-        ):
+        with shared_work(), contextlib.redirect_stderr(nowhere):
             measure(job, given.repeats)
             measure_lateness(job, given.seconds)

@@ -16,7 +16,7 @@ from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, Loss, SquaredE
 from bpnet.engine.metrics import Accuracy
 from bpnet.engine.network import Network
 from bpnet.engine.optimizers import Adam, GradientDescent
-from bpnet.models.threads import suited_threads
+from bpnet.models.threads import shared_work
 from bpnet.runs.metrics_log import MetricsLog
 
 ACTIVATIONS = {"tanh": Tanh(), "sigmoid": Sigmoid(), "relu": Relu()}
@@ -78,7 +78,7 @@ def training(job: Job, table: Table, network: Network, log_path: Path) -> Callab
 
     def run() -> float:
         with (
-            suited_threads(network, settings, job.at_once(len(table.x))),
+            shared_work(),
             MetricsLog(log_path, COLUMNS if metrics else NO_CLASSES) as log,
         ):
             for record in fit(settings, network, rows, None, metrics):
@@ -96,4 +96,9 @@ def predicting(
     job: Job, table: Table, network: Network, log_path: Path
 ) -> Callable[[], np.ndarray]:
     """Return a function that returns the probabilities (N, O)."""
-    return lambda: network.predict(table.x)[0]
+
+    def run() -> np.ndarray:
+        with shared_work():
+            return network.predict(table.x)[0]
+
+    return run

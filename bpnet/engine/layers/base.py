@@ -66,6 +66,11 @@ class Wiring:
     make_buffer: MakeBuffer = empty_units
     """What makes the buffers that other layers read."""
 
+    @property
+    def shared(self) -> bool:
+        """True if threads may share a large product: those of slices and of chunks share these."""
+        return self.training and self.make_buffer is empty_units
+
     def empty(self, units: int) -> Array:
         """Return a new buffer (R, units, B) of the input's type."""
         return self.make_buffer(self.x.shape[0], units, self.x.shape[2], self.x.dtype)

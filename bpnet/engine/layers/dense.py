@@ -100,7 +100,9 @@ class BoundDense(BoundLayer):
         if bias is not None and bias.size == 1:
             self._bias = bias.reshape(())  # a number, with which NumPy need not broadcast
         self._z_by_unit = self.z.transpose(1, 0, 2)  # (O, R, B)
-        self._weighted_sums = BoundMatmul(self._scaled, wiring.x, self.z)  # (R, O, I) (R, I, B)
+        # (R, O, I) (R, I, B)
+        self._weighted_sums = BoundMatmul(self._scaled, wiring.x, self.z, shared=wiring.shared)
+        self._shared = wiring.shared
         self.activation = None
         self.output = self.z
         if not isinstance(layer.activation, Identity):
@@ -195,19 +197,20 @@ class BoundDense(BoundLayer):
         """Bind the products to the array in which dL/da arrives, the same one in each step."""
         self._delta = delta
         # (R, O, B) (R, B, I) = (R, O, I)
-        self._products = [BoundMatmul(delta, self._x.transpose(0, 2, 1), self._weight_gradient)]
+        x = self._x.transpose(0, 2, 1)
+        self._products = [BoundMatmul(delta, x, self._weight_gradient, shared=self._shared)]
         if self._bias_gradient is not None:
             self._products.append(BoundSum(delta, self._bias_gradient))
         if self.input_gradient is not None:
             # (R, I, O) (R, O, B) = (R, I, B)
             self._input_product = BoundMatmul(
-                self._scaled.transpose(0, 2, 1), delta, self.input_gradient
+                self._scaled.transpose(0, 2, 1), delta, self.input_gradient, shared=self._shared
             )
 
 
 TASK_OPERATIONS = 12_000_000
 """The fewest floating-point operations of a task of a gradient: 0.1 ms on one core."""
-TASK_UNITS = 64
+TASK_UNITS = 128
 """The fewest units of such a task, since each arranges the rows anew for its product."""
 
 

@@ -23,8 +23,8 @@ SMALLEST_STEP = 80_000_000
 of a step wait for one another for 0.2 ms."""
 PER_VALUE = 200
 """Operations that cost as much as one value of a layer does outside the products."""
-SLICES = ((4096, 8), (1024, 4), (128, 2))
-"""Rows from which a batch has so many slices: narrow ones multiply at a lower rate."""
+SLICES = ((4096, 8), (1024, 4), (256, 2))
+"""Rows from which a batch has so many slices: products of fewer than 128 rows are slower."""
 
 
 def slice_count(network: Network, training: Training, rows: int) -> int:

@@ -14,6 +14,7 @@ from bpnet.cli.training_view import TrainingView
 from bpnet.config.from_python import assignments, load_python_config
 from bpnet.config.schema import Config
 from bpnet.engine.component import Array
+from bpnet.models.threads import permitted_threads
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.workflows.resume import resume as resume_run
 from bpnet.workflows.session import AnyWatcher, TrainWatcher
@@ -29,6 +30,7 @@ def train(
     runs: str | Path | None = None,
     name: str | None = None,
     start_from: "str | Path | Run | None" = None,
+    threads: int | None = None,
     quiet: bool = False,
 ) -> "Run":
     """Train as a config says, into a new run directory, and return the run.
@@ -50,6 +52,8 @@ def train(
         The run's name, by default the config's.
     start_from : str, Path or Run, optional
         A run with whose weights the networks begin where layers agree.
+    threads : int, optional
+        The number of threads that compute, by default one for each core. It changes no result.
     quiet : bool
         Whether to show warnings only, and not the progress on stderr.
 
@@ -71,7 +75,7 @@ def train(
     >>> run = bpnet.train("configs/iris.yaml", settings={"training.epochs": 50})
     >>> run.metrics["test"]["accuracy"]
     """
-    with shown_training(quiet=quiet) as watcher:
+    with permitted_threads(threads), shown_training(quiet=quiet) as watcher:
         return train_watched(config, table, watcher, settings, runs, name, start_from)
 
 
@@ -104,6 +108,7 @@ def resume(
     *,
     settings: Mapping[str, Any] | None = None,
     force: bool = False,
+    threads: int | None = None,
     quiet: bool = False,
 ) -> "Run":
     """Go on with a training that was cut off, or give it more epochs, and return the run.
@@ -118,6 +123,8 @@ def resume(
         Values by dotted key of those that may change, such as ``{"training.epochs": 500}``.
     force : bool
         Whether to go on although the data or the config has changed.
+    threads : int, optional
+        The number of threads that compute, by default one for each core. It changes no result.
     quiet : bool
         Whether to show warnings only.
 
@@ -129,7 +136,11 @@ def resume(
         After what has been trained is saved.
     """
     path = run_path(run)
-    with given_table(table), shown_training(quiet=quiet) as watcher:
+    with (
+        permitted_threads(threads),
+        given_table(table),
+        shown_training(quiet=quiet) as watcher,
+    ):
         resume_run(
             path,
             assignments(settings or {}),

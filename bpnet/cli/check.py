@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ConfigFile, Overrides
+from bpnet.cli.options import AsJson, ConfigFile, Overrides, Threads, on_threads
 
 EXAMPLES = """\
 bpnet check configs/iris.yaml
@@ -31,6 +31,7 @@ def check(
         ColumnChoice,
         typer.Option(metavar="all|auto", help="Show all columns; by default of at most 40."),
     ] = ColumnChoice.auto,
+    threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Inspect a table before training: columns, leaks, cost.
@@ -40,7 +41,7 @@ def check(
     away, of rows that occur in two parts of the split, and of parts that are too small or unlike
     the training rows. Writes no file.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(threads):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.config.loading import read_config

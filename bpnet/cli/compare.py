@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson
+from bpnet.cli.options import AsJson, Threads, on_threads
 
 EXAMPLES = """\
 bpnet compare runs/iris-001 runs/iris-002
@@ -19,6 +19,7 @@ def compare(
         list[Path],
         typer.Argument(metavar="RUN", help="Run directories, two or more."),
     ],
+    threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs by their scores on the same rows.
@@ -27,7 +28,7 @@ def compare(
     so; of more than two runs all pairs are judged at once. Runs that held out other rows are shown
     without a mark. The settings that differ and the loss of each epoch follow. Nothing is trained.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(threads):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.messages import shell_path

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import RUNS_FOLDER, AsJson, ConfigFile, Overrides, Quiet, Runs
+from bpnet.cli.options import (
+    RUNS_FOLDER,
+    AsJson,
+    ConfigFile,
+    Overrides,
+    Quiet,
+    Runs,
+    Threads,
+    on_threads,
+)
 
 EXAMPLES = """\
 bpnet cv configs/iris.yaml --folds 10
@@ -41,6 +50,7 @@ def cv(
             help="Compare with simple models fitted to the training rows of each fold.",
         ),
     ] = True,
+    threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Cross-validate a config: train and test a network per fold.
@@ -50,7 +60,7 @@ def cv(
     config that trains an ensemble on folds of its own, it holds the scores and predictions, but no
     model.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(threads):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView

@@ -5,7 +5,14 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, ReadingOverrides, ReplicaChoice, RunFolder
+from bpnet.cli.options import (
+    AsJson,
+    ReadingOverrides,
+    ReplicaChoice,
+    RunFolder,
+    Threads,
+    on_threads,
+)
 
 EXAMPLES = """\
 bpnet eval runs/iris-001
@@ -85,6 +92,7 @@ def evaluate(
             "errors, with the cells of their rows.",
         ),
     ] = 0,
+    threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a run on its test rows, or on a table with the target.
@@ -94,7 +102,7 @@ def evaluate(
     content, wherever it is: only its test rows are scored. Rows are flagged as by predict. A
     threshold of 0.5 with --save undoes another one.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(threads):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.messages import shell_path

@@ -1,6 +1,8 @@
 """The arguments and options that several verbs share."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +42,20 @@ Runs = Annotated[
     Path,
     typer.Option(metavar="DIR", envvar=RUNS_VARIABLE, help="Make the run directory in DIR."),
 ]
+
+
+@contextmanager
+def on_threads(threads: int | None) -> Iterator[None]:
+    """Compute on this number of threads, where one is given."""
+    if threads is None:
+        yield
+        return
+    from bpnet.models.threads import permitted_threads  # deferred: imports NumPy
+
+    with permitted_threads(threads):
+        yield
+
+
 ReplicaChoice = Annotated[
     str,
     typer.Option(
@@ -63,6 +79,15 @@ TracedRow = Annotated[
     ),
 ]
 Steps = Annotated[int, typer.Option(metavar="K", min=1, max=1000, help="Take K training steps.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=1024,
+        help="Use N threads to compute; by default one for each core.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", help="Show no progress and no notes, only warnings.")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson
+from bpnet.cli.options import AsJson, Threads, on_threads
 
 EXAMPLES = """\
 bpnet plot runs/iris-001 curves
@@ -56,6 +56,7 @@ def plot(
     animate: Annotated[
         bool, typer.Option("--animate", help="Show decision at each of training.snapshots.")
     ] = False,
+    threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw a figure of a run as a picture or a page.
@@ -63,7 +64,7 @@ def plot(
     Every figure has a text that says what there is to see. With --json its numbers are printed, and
     nothing is drawn unless there is an --output.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(threads):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.output import check_output

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import ReadingOverrides, ReplicaChoice, RunFolder
+from bpnet.cli.options import ReadingOverrides, ReplicaChoice, RunFolder, Threads, on_threads
 from bpnet.cli.output import STDOUT, check_folder, check_output, is_folder
 from bpnet.data.formats import (
     WRITABLE,
@@ -126,6 +126,7 @@ def predict(
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    threads: Threads = None,
 ) -> None:
     """Add predictions, probabilities and flags to a table's rows.
 
@@ -136,7 +137,7 @@ def predict(
     With a folder as output each table is predicted into a file of its own; those that are finished
     are skipped, so that the same command goes on where a worker was stopped.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(threads):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.workflows.kept_columns import read_keep
         from bpnet.workflows.output_files import Shard

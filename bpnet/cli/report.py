@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson
+from bpnet.cli.options import AsJson, Threads, on_threads
 
 EXAMPLES = """\
 bpnet report runs/iris-001
@@ -27,6 +27,7 @@ def report(
             help="Write to FILE.html; by default report.html in the run, of several here.",
         ),
     ] = None,
+    threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a page about runs: scores, figures, config.
@@ -34,7 +35,7 @@ def report(
     It is one file that fetches nothing: what was trained, how good it is beside simple models, what
     to do next, and every figure with its numbers.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(threads):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.output import check_output

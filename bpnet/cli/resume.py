@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, Overrides, Quiet
+from bpnet.cli.options import AsJson, Overrides, Quiet, Threads, on_threads
 from bpnet.cli.processes import Mpi, When, processes
 
 EXAMPLES = """\
@@ -22,6 +22,7 @@ def resume(
     settings: Overrides = None,
     force: Annotated[bool, typer.Option(help="Use data or a config that has changed.")] = False,
     mpi: Mpi = When.AUTO,
+    threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -31,7 +32,7 @@ def resume(
     stopped. A single training that has finished goes on if `--set training.epochs` gives it more,
     and a study if `--set search.trials` or `--set search.budget` does.
     """
-    with exit_codes(), processes(mpi) as together:
+    with exit_codes(), on_threads(threads), processes(mpi) as together:
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView

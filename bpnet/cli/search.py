@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import RUNS_FOLDER, AsJson, ConfigFile, Overrides, Quiet, Runs
+from bpnet.cli.options import (
+    RUNS_FOLDER,
+    AsJson,
+    ConfigFile,
+    Overrides,
+    Quiet,
+    Runs,
+    Threads,
+    on_threads,
+)
 
 EXAMPLES = """\
 bpnet search configs/iris.yaml --trials 64
@@ -38,6 +47,7 @@ def search(
         Path | None,
         typer.Option(metavar="STUDY", help="Take part in the search of a study."),
     ] = None,
+    threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -47,7 +57,7 @@ def search(
     decay, dropout and the sizes of the layers. Trials of one shape train together, and the worst
     stop early. The study's folder holds all trials, and the run of the best one.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(threads):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import RUNS_FOLDER, AsJson, ConfigFile, Overrides, Quiet, Runs
+from bpnet.cli.options import (
+    RUNS_FOLDER,
+    AsJson,
+    ConfigFile,
+    Overrides,
+    Quiet,
+    Runs,
+    Threads,
+    on_threads,
+)
 from bpnet.cli.processes import Mpi, When, processes
 
 EXAMPLES = """\
@@ -56,6 +65,7 @@ def train(
         typer.Option("--report", help="Write a page about the run at the end, report.html in it."),
     ] = False,
     mpi: Mpi = When.AUTO,
+    threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +74,7 @@ def train(
     The run directory holds the weights, the metrics of every epoch, the final metrics and the
     config with every default written out.
     """
-    with exit_codes(), processes(mpi) as together:
+    with exit_codes(), on_threads(threads), processes(mpi) as together:
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView

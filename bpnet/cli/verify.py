@@ -5,7 +5,7 @@ import sys
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, Quiet, RunFolder
+from bpnet.cli.options import AsJson, Quiet, RunFolder, Threads, on_threads
 
 EXAMPLES = """\
 bpnet verify runs/iris-001
@@ -15,6 +15,7 @@ bpnet verify runs/iris-001 --json
 
 def verify(
     run: RunFolder,
+    threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -25,7 +26,7 @@ def verify(
     again. The exit code is 0 if they agree, 5 if they differ, and 4 if the table has
     changed. The run itself stays as it is.
     """
-    with exit_codes():
+    with exit_codes(), on_threads(threads):
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView

@@ -44,7 +44,7 @@ class Workers:
             self._busy = False
 
     def _share(self, tasks: Sequence[Task]) -> None:
-        while len(self._helpers) < self.threads - 1:
+        while len(self._helpers) < min(self.threads, len(tasks)) - 1:
             self._helpers.append(_Helper())
         rest = iter(tasks)  # whose next is one call of C, so that no two threads get the same
         asked = self._helpers[: len(tasks) - 1]

@@ -2,11 +2,9 @@
 
 import dataclasses
 import math
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from itertools import zip_longest
 
 import numpy as np
@@ -19,11 +17,13 @@ from bpnet.data.reading import Table
 from bpnet.data.reading.chunk import CellType, Chunk
 from bpnet.data.reading.column import Floats
 from bpnet.data.targets import Labels, Quantities
+from bpnet.engine.workers import do_all
 from bpnet.errors import UsageError
 from bpnet.models.combination import Combination
 from bpnet.models.description import Description
 from bpnet.models.intervals import fit_intervals
 from bpnet.models.model import Model
+from bpnet.models.threads import shared_work
 
 Inputs = list[np.ndarray]
 """The encoded rows (N, I), once for each member, since each has an encoder of its own."""
@@ -160,7 +160,7 @@ class Ensemble:
         """Return the outputs (R, N, K) of every network, member by member: see `Model`.
 
         Quantities count from the offsets of the first member's target. Of many rows, members
-        predict side by side, on a thread for each core.
+        predict side by side, on threads.
         """
         origin, members = self.origin, self.members
         if len(members) == 1:
@@ -172,10 +172,12 @@ class Ensemble:
         # the largest first, so that no thread has much to do when the others end
         order = sorted(range(len(members)), key=lambda k: -members[k].network.theta.size)
         outputs: list[np.ndarray] = [np.empty(0)] * len(members)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-            predicted = threads.map(lambda k: members[k].predict_each(x[k], origin), order)
-            for k, output in zip(order, predicted, strict=True):
-                outputs[k] = output
+
+        def predict(k: int) -> None:
+            outputs[k] = members[k].predict_each(x[k], origin)
+
+        with shared_work():
+            do_all([partial(predict, k) for k in order])
         return joined(outputs)
 
     @property

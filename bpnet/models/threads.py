@@ -12,13 +12,21 @@ from contextvars import ContextVar
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from bpnet.engine.workers import thread_count, workers
+from bpnet.errors import UsageError
 
 _given: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
 @contextmanager
 def permitted_threads(count: int | None) -> Iterator[None]:
-    """Permit this number of threads; None for as many as there are cores for this process."""
+    """Permit this number of threads; None for as many as there are cores for this process.
+
+    Raises UsageError if it is no such number.
+    """
+    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
+        raise UsageError(
+            f"threads is {count!r}; it must be a whole number from 1, such as 2, or be left out"
+        )
     token = _given.set(count)
     try:
         yield

@@ -38,6 +38,7 @@ _OPTIONS: Mapping[str, tuple[str, bool]] = {
     "replica": ("replica", True),
     "runs": ("runs", True),
     "strict": ("strict", False),
+    "threads": ("threads", True),
     "threshold": ("threshold", True),
 }
 """The parameter that each option is in Python, and whether it has a value."""
@@ -49,8 +50,8 @@ _CALLS = {
 }
 """The call that a verb is, of its first argument, its others, and all of them."""
 _OF_VERB: Mapping[str, set[str]] = {
-    "train": {"set", "from", "name", "runs", "quiet"},
-    "resume": {"set", "force", "quiet"},
+    "train": {"set", "from", "name", "runs", "threads", "quiet"},
+    "resume": {"set", "force", "threads", "quiet"},
     "eval": {"all-rows"},
 }
 """The options of each verb's command that its function has, too."""

@@ -11,7 +11,7 @@ from bpnet.errors import DataError, UsageError
 
 COMMAND_LINE_ONLY = {
     *("baselines", "cost", "errors", "importance", "partial-dependence", "save"),  # of eval
-    *("format", "keep", "output", "proba", "safe-csv", "top-k"),  # of predict
+    *("format", "keep", "output", "proba", "safe-csv", "shard", "top-k"),  # of predict
     *("budget", "grid", "json", "report"),
 }
 

@@ -19,6 +19,7 @@ from engine_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bpnet.engine import matmul
 from bpnet.engine.activations import Tanh
 from bpnet.engine.layers import Dense, dense
 from bpnet.engine.loop import slices
@@ -38,6 +39,8 @@ def _small_tasks():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slices, "SMALLEST_STEP", 0)
         patch.setattr(slices, "SLICES", ((128, 8), (64, 4), (32, 2)))
+        patch.setattr(matmul, "SHARED_OPERATIONS", 1000)
+        patch.setattr(matmul, "SHARED_SIDE", 4)
         patch.setattr(dense, "TASK_OPERATIONS", 1000)
         patch.setattr(dense, "TASK_UNITS", 4)
         patch.setattr(state, "PART", 64)

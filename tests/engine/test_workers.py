@@ -40,6 +40,8 @@ def test_threads_start_with_the_first_tasks():
         do_all([lambda: None])
         assert names() == []
         do_all([lambda: None] * 2)
+        assert len(names()) == 1
+        do_all([lambda: None] * 9)
         assert len(names()) == 2
 
 

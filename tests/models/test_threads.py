@@ -1,0 +1,43 @@
+"""How many threads may compute, and that BLAS then multiplies on one."""
+
+import os
+
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from bpnet.cli.options import on_threads
+from bpnet.engine.workers import thread_count
+from bpnet.errors import UsageError
+from bpnet.models.threads import permitted, permitted_threads, shared_work
+
+
+def blas_threads():
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+
+def test_the_number_that_is_given_counts():
+    with on_threads(3):
+        assert permitted() == 3
+        with shared_work():
+            assert thread_count() == 3
+            assert blas_threads() == {1}
+            with shared_work():  # within it the same workers
+                assert thread_count() == 3
+        with on_threads(None):
+            assert permitted() == 3
+    assert thread_count() == 1
+
+
+def test_by_default_there_is_one_for_each_core_that_blas_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert permitted() == 1
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    with threadpool_limits(1, "blas"):
+        assert permitted() == 1
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.0, "2", True])
+def test_a_bad_number_has_a_message(count):
+    with pytest.raises(UsageError, match=f"threads is {count!r}; it must be a whole number from 1"):
+        with permitted_threads(count):
+            pass

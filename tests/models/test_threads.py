@@ -38,6 +38,6 @@ def test_by_default_there_is_one_for_each_core_that_blas_may_use(monkeypatch):
 
 @pytest.mark.parametrize("count", [0, -1, 2.0, "2", True])
 def test_a_bad_number_has_a_message(count):
-    with pytest.raises(UsageError, match=f"threads is {count!r}; it must be a whole number from 1"):
-        with permitted_threads(count):
-            pass
+    message = f"threads is {count!r}; it must be a whole number from 1"
+    with pytest.raises(UsageError, match=message), permitted_threads(count):
+        pass

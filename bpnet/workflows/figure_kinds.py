@@ -27,6 +27,7 @@ from bpnet.runs.snapshots import Snapshots
 from bpnet.workflows.figured_run import FiguredRun
 from bpnet.workflows.loss_surface import loss_surface
 from bpnet.workflows.run_curves import grid_points, layer_measures, network_scores
+from bpnet.workflows.searched_trials import searched_figure, study_of
 
 _LOOKS = 20
 """Looks of the doctor at a training, in the command that advises them."""
@@ -61,6 +62,16 @@ def _of_tasks(*tasks: str) -> Callable[[FiguredRun], str | None]:
 
 def _no_grid(run: FiguredRun) -> str | None:
     return None if run.is_grid else "it is for the best run of a grid (bpnet train --grid)"
+
+
+def _no_study(run: FiguredRun) -> str | None:
+    return None if study_of(run.paths) else "it is for the best run of a study (bpnet search)"
+
+
+def _search(run: FiguredRun) -> Figure:
+    study = study_of(run.paths)
+    assert study is not None
+    return searched_figure(study)
 
 
 def _one_network(run: FiguredRun) -> str | None:
@@ -226,6 +237,7 @@ KINDS = {
             _no_grid,
             lambda run: grid_figure(*grid_points(run.paths)),
         ),
+        FigureKind("search", "the trials of a search by their score", _no_study, _search),
     )
 }
 

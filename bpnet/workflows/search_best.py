@@ -16,7 +16,6 @@ from bpnet.runs import files
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.run_file import read_run_file
 from bpnet.runs.study import StudyFolder, Trial, TrialStore
-from bpnet.scoring.setting_importance import setting_importance
 from bpnet.workflows.resume import resume
 from bpnet.workflows.search_plan import SearchPlan
 from bpnet.workflows.session import AnyWatcher
@@ -176,6 +175,9 @@ def _importance(plan: SearchPlan, trials: Sequence[Trial]) -> tuple[dict[str, fl
         found = optuna.importance(known, plan.space, scores, maximizes=plan.maximizes)
         by = "PED-ANOVA"
     else:
+        # deferred: scikit-learn takes a while to import
+        from bpnet.scoring.setting_importance import setting_importance
+
         found = setting_importance(
             [trial.values for trial in known], list(plan.space.dimensions), scores, seed=plan.seed
         )

@@ -278,9 +278,7 @@ def one(arguments: argparse.Namespace) -> None:
     if arguments.one == "bpnet":
         found = run_bpnet(config, seconds, seed, wall=arguments.wall, more=arguments.set)
     else:
-        found = run_peer(
-            arguments.one, config, arguments.table, seconds, seed, wall=arguments.wall
-        )
+        found = run_peer(arguments.one, config, arguments.table, seconds, seed, wall=arguments.wall)
     print(json.dumps(found))
 
 

@@ -117,6 +117,25 @@ def test_a_study_stands_for_its_best_run(searched: tuple[Path, dict[str, Any]]) 
     assert by_study.out == by_run.out
 
 
+def test_its_figure_has_every_trial(searched: tuple[Path, dict[str, Any]]) -> None:
+    study, data = searched
+    said = bpnet("plot", study, "search", "--json")
+    assert said.code == 0, said.err
+    figure = json.loads(said.out)
+    assert figure["columns"] == [
+        "trial",
+        RATE,
+        OPTIMIZER,
+        "architecture.hidden.0",
+        DECAY,
+        "loss",
+        "state",
+    ]
+    assert sorted((row[0], row[5]) for row in figure["rows"]) == sorted(
+        (one["number"], one["score"]) for one in data["trials"]
+    )
+
+
 def test_its_journal_is_one_that_optuna_reads(searched: tuple[Path, dict[str, Any]]) -> None:
     optuna = pytest.importorskip("optuna")
     study, data = searched

@@ -2,7 +2,6 @@
 
 import enum
 import os
-import shlex
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,36 +13,57 @@ from bpnet.paths import is_dir, is_file
 Candidate = tuple[str, str]
 """A word, and what it is; the text may be empty."""
 
+_COLUMNS = ("--target", "--column", "--partial-dependence")
+"""Options whose value is a column of the table or run that is given."""
 _BREAKS = "=:"
-"""Characters at which bash begins another word."""
+"""Characters at which bash begins another word, outside quotes."""
+ESCAPED = '"$`\\'
+"""Characters that a backslash escapes in double quotes."""
 
 
 def answer(shell: str, arguments: Sequence[str], group: Any) -> list[str]:
     """Return a line for each candidate: the word, and after a tab what it is.
 
     bash gives the line up to the cursor as one argument, and takes only the end of a word that it
-    divides; other shells give each word.
+    divides or that has an open quote; other shells give each word.
     """
-    words = _split(arguments[0]) if shell == "bash" and arguments else list(arguments)
+    words, start = list(arguments), 0
+    if shell == "bash" and arguments:
+        words, start = _split(arguments[0])
     *before, incomplete = words or [""]
-    start = 0
-    if shell == "bash":
-        start = max(incomplete.rfind(mark) for mark in _BREAKS) + 1
     return [
         f"{word[start:]}\t{' '.join(text.split())}".rstrip("\t")
         for word, text in candidates(group, before, incomplete)
     ]
 
 
-def _split(line: str) -> list[str]:
-    """Return the words of a line after the first, the last of them as far as it is typed."""
-    for quote in ("", "'", '"'):  # one may be open
-        try:
-            words = shlex.split(line + quote)
-        except ValueError:
-            continue
-        return words[1:] if words and not line[-1:].isspace() else [*words[1:], ""]
-    return [""]
+def _split(line: str) -> tuple[list[str], int]:
+    """Return the words of a line after the first, the last as far as it is typed.
+
+    The number is that of its first characters that bash leaves as they are: up to a mark at which
+    it divides words, or to an open quote.
+    """
+    words, start, quote, k = [""], 0, "", 0
+    while k < len(line):
+        mark = line[k]
+        escapes = mark == "\\" and quote != "'" and (not quote or line[k + 1 : k + 2] in ESCAPED)
+        if escapes:
+            k += 1
+            words[-1] += line[k : k + 1]
+        elif mark == quote:
+            quote = ""
+        elif not quote and mark in "'\"":
+            quote, start = mark, len(words[-1])
+        elif not quote and mark.isspace():
+            start = 0
+            if words[-1] or line[k - 1] in "'\"":  # an empty word has quotes
+                words.append("")
+        else:
+            words[-1] += mark
+            if not quote and mark in _BREAKS:
+                start = len(words[-1])
+        k += 1
+    return words[1:] or [""], start
 
 
 def candidates(group: Any, words: Sequence[str], incomplete: str) -> list[Candidate]:
@@ -134,6 +154,10 @@ def _values(
         from bpnet.data.formats import WRITABLE  # deferred: seldom needed
 
         return [(one.name, "") for one in WRITABLE]
+    if name in _COLUMNS:
+        from bpnet.cli.completed_columns import columns  # deferred: reads the table, or the model
+
+        return [(one, "") for one in columns(command.name, given)]
     parts = metavar.split("|")
     words = [(part, "") for part in parts if part.islower() and len(parts) > 1]
     listed = [_BY_METAVAR[part] for part in parts if part in _BY_METAVAR]

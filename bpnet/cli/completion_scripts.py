@@ -12,10 +12,16 @@ VARIABLE = "_BPNET_COMPLETE"
 
 _BASH = r"""
 _bpnet() {
-  local line
+  local line word
   COMPREPLY=()
   while IFS= read -r line; do
-    COMPREPLY+=("$(printf %q "${line%%$'\t'*}")")
+    word=${line%%$'\t'*}
+    case ${COMP_WORDS[COMP_CWORD]} in  # inside quotes, fewer characters are escaped
+      \'*) word=${word//\'/\'\\\'\'} ;;
+      \"*) word=$(sed 's/["$`\]/\\&/g' <<< "$word") ;;
+      *) word=$(printf %q "$word") ;;
+    esac
+    COMPREPLY+=("$word")
   done < <(_BPNET_COMPLETE=bash "$1" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
   # more is typed after a key, a section or a folder
   [[ ${#COMPREPLY[@]} -gt 0 && ${COMPREPLY[0]} == *[=./] ]] && compopt -o nospace
@@ -26,9 +32,10 @@ complete -o default -F _bpnet bpnet
 
 _ZSH = r"""#compdef bpnet
 _bpnet() {
-  local line value
+  local line value quote=$compstate[quote]  # one that is still open
   local -a lines open open_shown closed closed_shown
-  lines=("${(@f)$(_BPNET_COMPLETE=zsh $words[1] "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+  lines=("${(@f)$(_BPNET_COMPLETE=zsh $words[1] "${(@Q)words[2,CURRENT-1]}" \
+    "${(Q)${:-$words[CURRENT]$quote}}" 2>/dev/null)}")
   if [[ -z "$lines" ]]; then
     _files
     return
@@ -52,7 +59,10 @@ compdef _bpnet bpnet
 """
 
 _FISH = r"""function __bpnet_complete
-  set -l lines (_BPNET_COMPLETE=fish bpnet (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)
+  set -l token (commandline -ct)
+  # a quote may be open
+  set -l typed (string unescape -- "$token"; or string unescape -- "$token'" "$token\"")
+  set -l lines (_BPNET_COMPLETE=fish bpnet (commandline -opc)[2..-1] "$typed" 2>/dev/null)
   if test (count $lines) -eq 0
     __fish_complete_path (commandline -ct)
   else

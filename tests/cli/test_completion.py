@@ -117,6 +117,24 @@ def test_a_word_is_completed(line: str, here: Path) -> None:
     assert completed(*line.split(" "), folder=here) == CASES[line]
 
 
+def test_columns_are_those_of_the_table_or_the_run(tmp_path: Path) -> None:
+    rows = [f"{k % 7},{k % 5}.5,{k % 2}" for k in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b c,y", *rows]))
+    (tmp_path / "c.yaml").write_text(
+        "dataset: {path: t.csv, target: y}\narchitecture: {hidden: [2]}\ntraining: {epochs: 1}\n"
+    )
+    assert bpnet("train", "c.yaml", cwd=tmp_path).code == 0
+    for words, expected in {
+        ("init", "t.csv", "--target", ""): ["a", "b c", "y"],
+        ("init", "t.csv", "--target=b"): ["--target=b c"],
+        ("init", "no.csv", "--target", ""): [],
+        ("eval", "runs/c-001", "--partial-dependence", ""): ["a", "b c"],
+        ("plot", "runs/c-001/model", "decision", "--column", "b"): ["b c"],
+        ("plot", "runs", "decision", "--column", ""): [],
+    }.items():
+        assert completed(*words, folder=tmp_path) == expected
+
+
 def test_every_verb_and_option_is_completed() -> None:
     from bpnet.cli.app import app
 
@@ -164,7 +182,16 @@ def test_bash_gets_the_line_and_takes_the_end_of_a_word_that_it_divides(here: Pa
 
     assert ask("bpnet tr") == ["train", "trace"]
     assert ask("bpnet train a.yaml --set training.optimizer=nest") == ["nesterov"]
-    assert ask("bpnet train a.yaml --set 'training.optimizer=nest") == ["nesterov"]
+    assert ask("bpnet train a.yaml --set 'training.optimizer=nest") == [
+        "training.optimizer=nesterov"
+    ]
+    assert ask("bpnet train a.yaml --set training.optimizer='nest") == ["nesterov"]
+    assert ask("bpnet train a.yaml --set 'dataset.roles.a b=cat") == [
+        "dataset.roles.a b=categorical"
+    ]
+    assert ask(r"bpnet train a.yaml --set dataset.roles.a\ b=cat") == ["categorical"]
+    assert ask('bpnet train "with bl') == ["with blank.yaml"]
+    assert ask("bpnet train '' a.yaml 'x y' --se") == ["--set"]
     assert ask("bpnet train a.yaml --runs=ot") == ["other/"]
     assert ask("bpnet train wi") == ["with blank.yaml"]
     assert ask("bpnet init sklearn:w") == []
@@ -237,6 +264,11 @@ def test_tab_completes_in_a_shell(shell: Shell) -> None:
     shell.wait("bpnet show runs/b-001 |")
     shell.type("\x15bpnet train wi\t")
     shell.wait("bpnet train with\\ blank.yaml |")
+    for quote in "'\"":
+        shell.type(f"\x15bpnet train {quote}with bl\t")
+        shell.wait(f"bpnet train {quote}with blank.yaml{quote} |")
+    shell.type("\x15bpnet train a.yaml --set 'dataset.roles.a b=cat\t")
+    shell.wait("'dataset.roles.a b=categorical' |")
     shell.type("\x15bpnet train z\t")
     shell.wait("bpnet train z\\$\\(x\\)\\ \\*.yaml |")
     shell.type("\x15bpnet plot runs/a-001 conf\t")

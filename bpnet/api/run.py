@@ -21,6 +21,7 @@ from bpnet.reports.predict import flags_text, threshold_note, training_note
 from bpnet.reports.show import show_lines
 from bpnet.runs import directory, files
 from bpnet.workflows.eval import evaluate
+from bpnet.workflows.export import export as export_model
 from bpnet.workflows.inspect_run import inspect_run
 from bpnet.workflows.predict import Prediction, PredictOptions
 from bpnet.workflows.show import show
@@ -241,6 +242,38 @@ class Run:
         (dependence,) = found.dependences
         columns = dict(zip(dependence.outputs, dependence.mean.T, strict=True))
         return data_frame(columns, list(dependence.values))
+
+    @speaks_python
+    def export(
+        self,
+        path: str | Path | None = None,
+        *,
+        format: str | None = None,  # noqa: A002 (as the option is called)
+        replica: int | str = "all",
+    ) -> Path:
+        """Write the model as a file that predicts without bpnet, and return the file's path.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            The file, which ends in ``.onnx`` or ``.py``; by default `model.onnx` in the run.
+        format : {"onnx", "python"}, optional
+            By default as the path ends, else ONNX, which needs the extra `onnx`.
+        replica : int or str
+            The network that is exported: its number from 1, ``"best"`` or ``"all"``.
+
+        Raises
+        ------
+        UsageError
+            The model has a part that the format lacks, or a package is missing.
+        RunError
+            The file would not agree with `predict`, and is not written.
+        """
+        form = None if format is None else str(format)
+        result = export_model(self.path, None if path is None else Path(path), form, str(replica))
+        for note in result.notes:
+            warn(note)
+        return result.path
 
     @property
     def _target(self) -> AnyTarget:

@@ -6,11 +6,13 @@ Neither needs MLflow. Formats: https://mlflow.org/docs/latest/ml/model/
 import json
 import math
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from bpnet.data.dates.date_format import ISO
 from bpnet.data.encoding.columns import BooleanColumn, CategoricalColumn, NumericColumn
 from bpnet.data.encoding.encoder import AnyColumn
 from bpnet.data.spelling import number_spelling
@@ -31,7 +33,8 @@ def mlflow_files(
     `added` are the columns that predictions add to a table, each with values of its kind, or None
     for text. The signature has the columns that the model reads. The type of one is left open if
     tables may have it as several: a whole number is an integer or, beside missing values, a
-    fraction, a category that is a number is a number or text, and a date is a date or text.
+    fraction (MLflow refuses one for `long`, and the other for `double`), a category that is a
+    number is a number or text, and a date is a date or text.
     """
     columns = list(_columns(model).values())
     signature = {
@@ -112,13 +115,19 @@ def _type(column: AnyColumn) -> str:
         return _text_type([*column.levels, *column.rare])
     if isinstance(column, BooleanColumn):
         return _text_type([column.false, column.true])
-    return "any"
+    return _date_type(column.format)
 
 
 def _text_type(words: Sequence[str]) -> str:
     """Return the type of a column with these words, which may all be numbers, or true and false."""
     numbers = all(number_spelling(word) for word in words)
     return "any" if numbers or {word.lower() for word in words} <= {"true", "false"} else "string"
+
+
+def _date_type(form: str) -> str:
+    """Return the type of dates: text, but where tables may have numbers or dates of their own."""
+    of_digits = re.fullmatch("(%[A-Za-z])+", form)  # 20190105
+    return "any" if of_digits or form == ISO or form.startswith("%Y-%m-%d") else "string"
 
 
 def _output_type(values: LabelColumn | Numbers | None) -> str:

@@ -305,6 +305,13 @@ def test_declared_categories_that_look_like_numbers_are_categories_of_files_too(
     assert len({weights(run) for run in runs}) == 1
 
 
+def test_a_run_is_exported(trained, tmp_path):
+    assert trained.export(tmp_path / "model.py") == tmp_path / "model.py"
+    assert (tmp_path / "model.golden.jsonl").is_file()
+    with pytest.raises(UsageError, match=r'^path=".*/model\.txt": the name of an exported model'):
+        trained.export(tmp_path / "model.txt")
+
+
 def test_names_of_columns_may_be_numbers(here):
     table = flowers().rename(columns={"c": 3, "x": 0, "n": 1})
     config = {**CONFIG, "dataset": {"target": 3, "features": [0, 1], "roles": {1: "categorical"}}}

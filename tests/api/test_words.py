@@ -11,7 +11,7 @@ from bpnet.errors import DataError, UsageError
 
 COMMAND_LINE_ONLY = {
     *("baselines", "cost", "errors", "importance", "partial-dependence", "save"),  # of eval
-    *("format", "keep", "output", "proba", "safe-csv", "shard", "top-k"),  # of predict
+    *("keep", "proba", "safe-csv", "shard", "top-k"),  # of predict
     *("budget", "grid", "json", "report"),
 }
 
@@ -67,7 +67,7 @@ def test_every_option_is_a_parameter_or_named_as_of_the_command_line_only():
     verbs = typer.main.get_command(app).commands
     options = {
         option.removeprefix("--")
-        for verb in ("train", "resume", "eval", "predict")
+        for verb in ("train", "resume", "eval", "predict", "export")
         for each in verbs[verb].params
         for option in each.opts
         if option.startswith("--")

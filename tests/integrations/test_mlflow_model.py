@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -44,6 +45,19 @@ def category(*levels):
     return OneHotColumn(name="x", levels=list(levels), fill=levels[0])
 
 
+def date(form):
+    return DateColumn(
+        name="x",
+        format=form,
+        parts=["elapsed"],
+        mean=0.0,
+        deviation=1.0,
+        fill=None,
+        lowest=0.0,
+        highest=1.0,
+    )
+
+
 def model_of(*columns):
     description = describe(TWO)
     description = replace(description, encoder=Encoder(columns=list(columns)))
@@ -72,19 +86,11 @@ def signature(model, added=None):
         (category("True", "False"), "any"),
         (BooleanColumn(name="x", false="no", true="yes", varies=True, fill=None), "string"),
         (BooleanColumn(name="x", false="0", true="1", varies=True, fill=None), "any"),
-        (
-            DateColumn(
-                name="x",
-                format="%Y-%m-%d",
-                parts=["elapsed"],
-                mean=0.0,
-                deviation=1.0,
-                fill=None,
-                lowest=0.0,
-                highest=1.0,
-            ),
-            "any",
-        ),
+        (date("%Y-%m-%d"), "any"),
+        (date("ISO 8601"), "any"),
+        (date("%Y%m%d"), "any"),
+        (date("%d.%m.%Y"), "string"),
+        (date("%b %Y"), "string"),
     ],
 )
 def test_the_type_of_a_column(column, kind):
@@ -256,3 +262,28 @@ def posted(address, body):
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_spark_predicts_as_bpnet_does(trained, monkeypatch):
+    for package in ("mlflow", "pyspark", "pyarrow"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    if shutil.which("java") is None:
+        pytest.skip("Java is not installed")
+    from mlflow.pyfunc import spark_udf
+    from pyspark.sql import SparkSession
+
+    folder, table = trained
+    table = table.drop(columns="y")
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    options = {"spark.ui.enabled": "false", "spark.driver.memory": "1g"}
+    spark = SparkSession.builder.master("local[1]").config(map=options).getOrCreate()
+    try:
+        predict = spark_udf(spark, str(folder), env_manager="local")
+        rows = spark.createDataFrame(table).withColumn("predicted", predict()).toPandas()
+    finally:
+        spark.stop()
+    expected = bpnet.load(folder).predictions(table)
+    found = pd.DataFrame([dict(row.asDict()) for row in rows["predicted"]])
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)

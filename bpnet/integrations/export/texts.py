@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -90,6 +91,8 @@ def _spellings(
         missing += [each for word in MISSING_WORDS for each in _cases(word)]
     texts = list(known)
     for text in known:
+        if not text.isascii():  # composed and decomposed letters look alike
+            texts += [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
         if text.lower() in ("true", "false"):
             texts += _cases(text)
         with contextlib.suppress(ValueError):

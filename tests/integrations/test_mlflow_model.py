@@ -281,9 +281,8 @@ def test_spark_predicts_as_bpnet_does(trained, monkeypatch):
     spark = SparkSession.builder.master("local[1]").config(map=options).getOrCreate()
     try:
         predict = spark_udf(spark, str(folder), env_manager="local")
-        rows = spark.createDataFrame(table).withColumn("predicted", predict()).toPandas()
+        rows = spark.createDataFrame(table).withColumn("predicted", predict())
+        found = rows.select("predicted.*").toPandas()
     finally:
         spark.stop()
-    expected = bpnet.load(folder).predictions(table)
-    found = pd.DataFrame([dict(row.asDict()) for row in rows["predicted"]])
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    pd.testing.assert_frame_equal(found, bpnet.load(folder).predictions(table), check_dtype=False)

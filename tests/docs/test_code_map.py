@@ -66,4 +66,4 @@ def test_the_code_map_has_every_package_from_top_to_bottom() -> None:
 
 def test_the_questions_of_a_newcomer_are_answered() -> None:
     table = [row for row in PAGES[1].rows() if len(row) == 3 and row[1].startswith("`bpnet/")]
-    assert len([row for row in table if row[2].startswith("`") and "/" not in row[2]]) == 19
+    assert len([row for row in table if row[2].startswith("`") and "/" not in row[2]]) == 20

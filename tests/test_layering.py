@@ -56,6 +56,9 @@ NOT_THE_ENGINES = {
     "onnxruntime",
     "mpi4py",
     "optuna",
+    "joblib",
+    "distributed",
+    "ray",
 }
 
 

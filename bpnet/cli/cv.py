@@ -10,7 +10,10 @@ from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import (
     RUNS_FOLDER,
     AsJson,
+    Backend,
+    Cluster,
     ConfigFile,
+    Jobs,
     Overrides,
     Quiet,
     Runs,
@@ -42,6 +45,9 @@ def cv(
             metavar="NAME", help="Name the run; by default as `bpnet train` does, with -cv."
         ),
     ] = None,
+    backend: Backend = None,
+    jobs: Jobs = None,
+    cluster: Cluster = None,
     quiet: Quiet = False,
     baselines: Annotated[
         bool,
@@ -65,12 +71,13 @@ def cv(
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView
         from bpnet.config.loading import read_config
+        from bpnet.integrations.engines import engine
         from bpnet.messages import shell_path, shell_quoted
         from bpnet.reports.cv import cv_lines
         from bpnet.workflows.cv import cross_validate
 
         loaded = read_config(config, settings or [])
-        with TrainingView(quiet=quiet) as view:
+        with engine(backend, jobs, cluster), TrainingView(quiet=quiet) as view:
             result = cross_validate(
                 loaded,
                 folds=folds,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -86,6 +87,33 @@ Threads = Annotated[
         min=1,
         max=1024,
         help="Use N threads to compute; by default one for each core.",
+    ),
+]
+
+
+class BackendName(StrEnum):
+    """The backends of joblib whose workers train."""
+
+    LOKY = "loky"
+    DASK = "dask"
+    RAY = "ray"
+
+
+Backend = Annotated[
+    BackendName | None,
+    typer.Option(
+        metavar="NAME",
+        help="Train on workers of loky (this machine, the default of --jobs), dask or ray.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, max=10_000, help="Train on N workers side by side."),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Take the workers of a Dask scheduler, or of a Ray cluster."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]

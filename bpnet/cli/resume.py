@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import AsJson, Overrides, Quiet, Threads, on_threads
+from bpnet.cli.options import (
+    AsJson,
+    Backend,
+    Cluster,
+    Jobs,
+    Overrides,
+    Quiet,
+    Threads,
+    on_threads,
+)
 from bpnet.cli.processes import Mpi, When, processes
 
 EXAMPLES = """\
@@ -22,6 +31,9 @@ def resume(
     settings: Overrides = None,
     force: Annotated[bool, typer.Option(help="Use data or a config that has changed.")] = False,
     mpi: Mpi = When.AUTO,
+    backend: Backend = None,
+    jobs: Jobs = None,
+    cluster: Cluster = None,
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -36,6 +48,7 @@ def resume(
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView
+        from bpnet.integrations.engines import engine
         from bpnet.reports.resume import resume_data, resume_lines
         from bpnet.runs.directory import STUDY
         from bpnet.workflows.resume import resume as run_resume
@@ -53,7 +66,10 @@ def resume(
                 console.print_result("\n".join(search_lines(study)))
             return
         command = ["bpnet", *sys.argv[1:]]
-        with TrainingView(quiet=quiet) as view:
+        with (
+            engine(backend, jobs, cluster, alone=together is None),
+            TrainingView(quiet=quiet) as view,
+        ):
             result = run_resume(
                 run,
                 settings or [],

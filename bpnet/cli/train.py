@@ -11,7 +11,10 @@ from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import (
     RUNS_FOLDER,
     AsJson,
+    Backend,
+    Cluster,
     ConfigFile,
+    Jobs,
     Overrides,
     Quiet,
     Runs,
@@ -65,6 +68,9 @@ def train(
         typer.Option("--report", help="Write a page about the run at the end, report.html in it."),
     ] = False,
     mpi: Mpi = When.AUTO,
+    backend: Backend = None,
+    jobs: Jobs = None,
+    cluster: Cluster = None,
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -79,6 +85,7 @@ def train(
         from bpnet.cli import console
         from bpnet.cli.training_view import TrainingView
         from bpnet.config.loading import read_config
+        from bpnet.integrations.engines import engine
         from bpnet.reports.train import train_data, train_lines
         from bpnet.workflows.train import train as run_training
         from bpnet.workflows.train_folds import FoldsResult
@@ -104,7 +111,7 @@ def train(
             if start_from is not None:
                 raise UsageError("--from and --grid cannot be combined; give one of them")
             source = apply_overrides(read_source(config), settings)
-            with TrainingView(quiet=quiet) as view:
+            with engine(backend, jobs, cluster), TrainingView(quiet=quiet) as view:
                 ranked = train_grid(
                     source, grid, runs=runs, name=name, command=command, watcher=view
                 )
@@ -116,7 +123,10 @@ def train(
                 _report(ranked.run)
             return
         loaded = read_config(config, settings)
-        with TrainingView(quiet=quiet) as view:
+        with (
+            engine(backend, jobs, cluster, alone=together is None),
+            TrainingView(quiet=quiet) as view,
+        ):
             result = run_training(
                 loaded,
                 runs=runs,

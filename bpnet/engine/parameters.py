@@ -7,7 +7,7 @@ that penalties and weight decay act on one slice.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -77,6 +77,12 @@ class Vector:
             self.views[name] = columns.reshape(self._replicas, *shape)
             start += sizes[name]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let copies and pickles have views of their own array, too."""
+        shapes = {name: view.shape[1:] for name, view in self.views.items()}
+        room = len(self.whole) - self.flat.size
+        return _with_values, (shapes, self.flat, room)
+
     def load(self, values: Array) -> None:
         """Copy values (R, P) into the array. Raises ValueError if they have another shape."""
         if values.shape != self.flat.shape or values.dtype != self.flat.dtype:
@@ -102,6 +108,13 @@ class Vector:
             for name, view in self.views.items()
             if name.startswith(start)
         }
+
+
+def _with_values(shapes: Mapping[str, Shape], values: Array, room: int) -> Vector:
+    """Return a vector with these values (R, P)."""
+    vector = Vector(shapes, len(values), values.dtype, room)
+    vector.flat[:] = values
+    return vector
 
 
 def blocks_of(parameters: Mapping[str, Parameter]) -> list[Block]:

@@ -1,7 +1,8 @@
 """Cross-validation: a network for each fold, trained together where shapes agree, and estimates."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -56,6 +57,7 @@ from bpnet.workflows.out_of_fold import predict_fold
 from bpnet.workflows.passes import PassesSession
 from bpnet.workflows.run_place import NewRun, Place
 from bpnet.workflows.session import CVWatcher, FoldWatcher, MemberWatcher, divergence_cause
+from bpnet.workflows.side_by_side import Elsewhere, side_by_side
 from bpnet.workflows.tracking import require_trackers
 
 
@@ -286,8 +288,14 @@ class _CVSession(PassesSession):
             path, columns, size=sizes.get(path.name), on_error=self.on_write_error
         )
         with self._log, self.saved_between_passes():
-            for number, group in enumerate(self._passes, start=1):
-                self._train_pass(number, group)
+            passes = side_by_side(
+                self._fold_passes(),
+                lambda one: self.task_of(_key(one[0]), one[1]),
+                len(self._passes),
+            )
+            with closing(passes):
+                for (number, training), elsewhere in passes:
+                    self._train_pass(number, training, elsewhere)
             # passes group folds by shape, not by number
             self.trained.folds.sort(key=lambda fold: (fold.result.repeat, fold.result.fold))
             if self.with_baselines and self.trained.folds:
@@ -303,10 +311,17 @@ class _CVSession(PassesSession):
         ]
         self.baselines = score_baselines(self._opened.table, folds)
 
-    def _train_pass(self, number: int, group: Sequence[PlannedFold]) -> None:
+    def _fold_passes(self) -> Iterator[tuple[int, FoldPass]]:
+        """Yield the passes with their numbers, each as soon as its rows are encoded."""
+        for number, group in enumerate(self._passes, start=1):
+            prepared = self._ready.pop() if self._ready else encode_pass(group, self._scratch)
+            training = FoldPass(group, prepared, self._log)
+            del prepared  # which the next one needs no more
+            yield number, training
+
+    def _train_pass(self, number: int, training: FoldPass, elsewhere: Elsewhere | None) -> None:
         """Train the folds of a pass; an interrupted pass leaves its networks, too."""
-        prepared = self._ready.pop() if self._ready else encode_pass(group, self._scratch)
-        training = FoldPass(group, prepared, self._log)
+        group, prepared = training.folds, training.prepared
         if len(self._passes) > 1:  # the means of one fold are that fold's own curves
             several = len(group) > 1
             training.series = Series(f"pass-{number}") if several else training.network_series()[0]
@@ -318,7 +333,7 @@ class _CVSession(PassesSession):
             [len(one) for one in self._passes],
         )
         self.begin_budget(prepared[0].config.seconds)
-        self.train_pass(f"{number:06d}", training, lambda: self._collect_networks(training))
+        self.train_pass(_key(number), training, lambda: self._collect_networks(training), elsewhere)
         self._log.flush()
 
     def log_sizes(self, *, flush: bool) -> dict[str, int]:
@@ -414,3 +429,8 @@ class _CVSession(PassesSession):
         if status == "diverged":
             cause = divergence_cause(learning_rate, from_start=self.trained.from_start)
             raise DivergedError(f"training diverged in every fold: {cause}", self._run.folder)
+
+
+def _key(number: int) -> str:
+    """Return the key of a pass."""
+    return f"{number:06d}"

@@ -1,7 +1,8 @@
 """Cross-validation of an ensemble: each fold's other rows train it as `train` would."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
@@ -22,12 +23,13 @@ from bpnet.workflows.cv_baselines import (
     baselines_document,
     score_baselines,
 )
-from bpnet.workflows.member_session import MemberSession
+from bpnet.workflows.member_session import MemberSession, Step, pass_count
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
 from bpnet.workflows.prediction_columns import numbers
 from bpnet.workflows.run_place import Place
 from bpnet.workflows.session import MemberWatcher, divergence_cause
+from bpnet.workflows.side_by_side import Elsewhere
 
 
 def plan_folds(opened: OpenedDataset, folds: Sequence[Fold]) -> list[MembersPlan]:
@@ -78,19 +80,28 @@ class MembersCVSession(MemberSession):
             self.on_write_error,
             self._saved.sizes,
         )
-        plans = zip(self._folds, self._plans, strict=True)
         with log, self.saved_between_passes():
-            for number, (fold, plan) in enumerate(plans, start=1):
-                log.keys = {"repeat": fold.repeat, "fold": fold.fold}
-                trained: list[TrainedMember] = []
-                title = f"fold {number} of {len(self._folds)}"
-                self.begin_budget(plan.config.seconds)
-                series = (f"repeat-{fold.repeat}-fold-{fold.fold}",)
-                self.train_members(plan, log, trained, title=title, group=number, series=series)
-                self._score(fold, plan, trained)
+            self.train_steps(self._fold_steps(log), sum(map(pass_count, self._plans)))
             if self.with_baselines and self.results:
                 self._score_baselines()
         return "finished" if self.results else "diverged"
+
+    def _fold_steps(self, log: MembersLog) -> Iterator[Step]:
+        """Yield the steps of all folds; after those of a fold its ensemble is scored."""
+        plans = zip(self._folds, self._plans, strict=True)
+        for number, (fold, plan) in enumerate(plans, start=1):
+            trained: list[TrainedMember] = []
+            self.begin_budget(plan.config.seconds)
+            yield from self.steps(
+                plan,
+                log,
+                trained,
+                title=f"fold {number} of {len(self._folds)}",
+                group=number,
+                series=(f"repeat-{fold.repeat}-fold-{fold.fold}",),
+                keys={"repeat": fold.repeat, "fold": fold.fold},
+            )
+            yield Step(partial(self._score, fold, plan, trained))
 
     def _score_baselines(self) -> None:
         """Fit and score the baselines; an interruption is as one between two passes."""
@@ -102,7 +113,13 @@ class MembersCVSession(MemberSession):
         ]
         self.baselines = score_baselines(self._opened.table, folds)
 
-    def _score(self, fold: Fold, plan: MembersPlan, trained: Sequence[TrainedMember]) -> None:
+    def _score(
+        self,
+        fold: Fold,
+        plan: MembersPlan,
+        trained: Sequence[TrainedMember],
+        _: Elsewhere | None = None,
+    ) -> None:
         """Score a fold's ensemble on the rows of the fold."""
         if not trained:
             self.left_out.append({"repeat": fold.repeat, "fold": fold.fold})

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from bpnet.engine.loop.batches import stacked
-from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.record import Record
 from bpnet.engine.stateful import StateDict
 from bpnet.integrations.trackers.tracker import Series
@@ -20,6 +19,7 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.journal import blank
 from bpnet.runs.metrics_log import MetricsLog
 from bpnet.workflows.cv_plan import PlannedFold
+from bpnet.workflows.fit_task import FitTask
 from bpnet.workflows.passes import Pass
 
 
@@ -37,6 +37,21 @@ class FoldPass(Pass):
         description = replace(self.descriptions[0], seeds=[fold.seed for fold in folds])
         super().__init__(Model(description, description.network()))
 
+    @property
+    def task(self) -> FitTask:
+        """The fit of the networks, each with the rows of its fold."""
+        parts = [data.rows for data in self.prepared]
+        validation = None
+        if "validation" in parts[0]:
+            validation = stacked([rows["validation"] for rows in parts])
+        return FitTask(
+            self.prepared[0].config.training,
+            self.model.network,
+            stacked([rows["train"] for rows in parts]),
+            validation,
+            training_metrics(*self.descriptions),
+        )
+
     def epochs(
         self, after_step: Callable[[], None], state: StateDict | None = None
     ) -> Generator[tuple[Record, dict[str, float]], None, None]:
@@ -44,20 +59,7 @@ class FoldPass(Pass):
 
         With a state the training goes on from it.
         """
-        parts = [data.rows for data in self.prepared]
-        validation = None
-        if "validation" in parts[0]:
-            validation = stacked([rows["validation"] for rows in parts])
-        records = self.fitting = fit(
-            self.prepared[0].config.training,
-            self.model.network,
-            stacked([rows["train"] for rows in parts]),
-            validation,
-            training_metrics(*self.descriptions),
-            after_step=after_step,
-            state=None if state is None else state["fit"],
-        )
-        self.last = records.last
+        records = self.records(after_step, state)
         with closing(records), shared_work():
             for record in records:
                 self.last = record

@@ -1,7 +1,9 @@
 """Grids: the points of a grid trained, together where their shapes agree, and ranked."""
 
+import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -41,6 +43,7 @@ from bpnet.workflows.grid_runs import GridRuns, TrainedPart
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.run_place import check_data
 from bpnet.workflows.session import RunWatcher, TrainWatcher, cut_off, divergence_cause
+from bpnet.workflows.side_by_side import side_by_side
 from bpnet.workflows.tracking import require_trackers
 
 
@@ -160,18 +163,36 @@ def _on_folds(point: Point) -> bool:
 def _train_passes(
     passes: Sequence[GridPass], metric: str, grid: GridRuns, watcher: RunWatcher
 ) -> tuple[list[PointResult], int]:
-    """Train one pass after another, as `GridRuns.in_turn` does."""
+    """Train one pass after another, as `GridRuns.in_turn` does, or several side by side."""
+    begun: dict[int, _PassSession] = {}
+
+    def sessions() -> Iterator[_PassSession]:
+        for number, group in enumerate(passes, start=1):
+            if grid.results(number) is None:
+                prepared = encode_dataset(group.fitted, grid.runs)
+                details = grid.details(number, len(passes))
+                begun[number] = _PassSession(
+                    group, prepared, metric, grid, number, details, watcher
+                )
+                del prepared  # which the next one needs no more
+                yield begun[number]
+
+    ahead = side_by_side(sessions(), _PassSession.task_of_workers, len(passes))
 
     def train(number: int) -> TrainedPart:
-        group = passes[number - 1]
-        prepared = encode_dataset(group.fitted, grid.runs)
-        details = grid.details(number, len(passes))
-        session = _PassSession(group, prepared, metric, grid, number, details, watcher)
+        session, elsewhere = next(ahead)
+        del begun[number]
+        session.train_elsewhere(elsewhere)
         status = session.run()
         session.warn_of_diverged_networks()
         return TrainedPart(session.results, status, session.interruption)
 
-    return grid.in_turn(len(passes), train)
+    try:
+        with closing(ahead):
+            return grid.in_turn(len(passes), train)
+    finally:  # runs that were made for workers, and have not trained
+        for number, session in begun.items():
+            session.discard(number)
 
 
 class _PassSession(ReplicaSession):
@@ -197,6 +218,7 @@ class _PassSession(ReplicaSession):
             layers = [point.description.layers for point in self._point_of]
             model = Model(description, description.network(layers))
         run, state = grid.begun.get(number), None
+        self._is_new = run is None
         if run is None:
             run = new_run(prepared, grid.runs, grid.name)
             grid.begin(number, run)
@@ -223,6 +245,12 @@ class _PassSession(ReplicaSession):
         self._doctor = Doctor(configs, model.network, prepared.rows, during=False)
         if state is not None:
             self._doctor.load_state(state["doctor"])
+
+    def discard(self, number: int) -> None:
+        """Remove the run of this number, which was made and has not trained."""
+        if self._is_new:
+            shutil.rmtree(self._run.folder, ignore_errors=True)
+            del self._grid.begun[number]
 
     def settings_of(self, network: int) -> Mapping[str, Setting]:
         """Return the settings of a network's point."""

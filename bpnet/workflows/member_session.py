@@ -1,7 +1,10 @@
 """The session of members: networks of several kinds, trained one after another on the same rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
 
 from bpnet.config.schema import Config
 from bpnet.integrations.trackers.tracker import Series
@@ -19,6 +22,7 @@ from bpnet.workflows.passes import PassesSession
 from bpnet.workflows.refit import Refit
 from bpnet.workflows.run_place import Place
 from bpnet.workflows.session import MemberWatcher
+from bpnet.workflows.side_by_side import Elsewhere, side_by_side
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,15 @@ class _Pass:
     """The settings of its pack; empty if it has none."""
     title: str
     """Which member it is, and which pass of it, where there are several."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A pass to train, or what follows where some have trained, which has no training."""
+
+    take: Callable[[Elsewhere | None], None]
+    key: str = ""
+    training: MemberTraining | None = None
 
 
 class MemberSession(PassesSession):
@@ -55,10 +68,20 @@ class MemberSession(PassesSession):
         """What the time budget has left out: members, or passes of their packs."""
         self.from_start = True
         """True if no member that diverged had a finite loss with its first weights."""
-        self.growing: GrowingEnsemble | None = None
-        """The ensemble of what has trained so far, where there are packs."""
 
-    def train_members(
+    def train_steps(self, steps: Iterable[Step], count: int) -> None:
+        """Take each step in turn; workers may train those of the next passes, of `count` in all."""
+        ahead = side_by_side(
+            steps,
+            lambda step: None if step.training is None else self.task_of(step.key, step.training),
+            count,
+            light=lambda step: step.training is None,
+        )
+        with closing(ahead):
+            for step, elsewhere in ahead:
+                step.take(elsewhere)
+
+    def steps(
         self,
         plan: MembersPlan,
         log: MembersLog,
@@ -68,15 +91,16 @@ class MemberSession(PassesSession):
         title: str = "",
         group: int = 1,
         series: Sequence[str] = (),
-    ) -> None:
-        """Train every member of a plan, and add each to the list `trained` when it is done.
+        keys: Mapping[str, int] = MappingProxyType({}),
+    ) -> Iterator[Step]:
+        """Yield a step for each pass of a plan's members, which adds them to the list `trained`.
 
         `group` is the number of the plan, where there are several, and `series` begins the names
-        of its curves. An interrupted member is added
-        as it is, before KeyboardInterrupt goes on. `first` may hold the encoded rows of the first
-        member, which are taken out of it.
+        of its curves; `keys` go to the log. An interrupted member is added as it is, before
+        KeyboardInterrupt goes on. `first` may hold the encoded rows of the first member, which are
+        taken out of it.
         """
-        self.growing = _growing(plan) if plan.packed else None
+        growing = _growing(plan) if plan.packed else None
         passes = list(_passes(plan))
         prepared, encoded = None, -1
         for number, one in enumerate(passes):
@@ -102,23 +126,33 @@ class MemberSession(PassesSession):
                 log,
                 one.seed,
                 one.draws,
-                self.growing,
+                growing,
             )
             training.series = Series("/".join([*series, *_series(one, len(passes))]))
-            self._train(key, plan, training, trained, ": ".join(filter(None, (title, one.title))))
+            of = ": ".join(filter(None, (title, one.title)))
+            yield Step(
+                partial(self._take, plan, log, keys, key, training, trained, of), key, training
+            )
 
-    def _train(
+    def _take(
         self,
-        key: str,
         plan: MembersPlan,
+        log: MembersLog,
+        keys: Mapping[str, int],
+        key: str,
         training: MemberTraining,
         trained: list[TrainedMember],
         title: str,
+        elsewhere: Elsewhere | None,
     ) -> None:
+        log.keys = keys
         parameters = training.model.network.theta.shape[1]
         self._begin_member(self.run_folder, training.prepared, parameters, training.networks, title)
         self.train_pass(
-            key, training, lambda: self._collect_members(key, plan, training, trained, title)
+            key,
+            training,
+            lambda: self._collect_members(key, plan, training, trained, title),
+            elsewhere,
         )
 
     def _collect_members(
@@ -157,6 +191,11 @@ class MemberSession(PassesSession):
         except KeyboardInterrupt:
             return member
         return replace(member, model=refit.model)
+
+
+def pass_count(plan: MembersPlan) -> int:
+    """Return the number of passes in which a plan's members train."""
+    return sum(1 for _ in _passes(plan))
 
 
 def _passes(plan: MembersPlan) -> Iterator[_Pass]:

@@ -10,7 +10,6 @@ import numpy as np
 from bpnet.data.targets import Quantities
 from bpnet.engine.component import Array
 from bpnet.engine.loop.evaluation import out_of_fold_scores
-from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.network import Network
@@ -26,6 +25,7 @@ from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.training_folds import TrainingFolds
 from bpnet.runs.members_log import MembersLog
 from bpnet.runs.outcomes import Outcome
+from bpnet.workflows.fit_task import FitTask
 from bpnet.workflows.growing_ensemble import GrowingEnsemble
 from bpnet.workflows.members_plan import ENSEMBLE_LOSS
 from bpnet.workflows.pack_plan import PlannedDraw
@@ -116,15 +116,11 @@ class MemberTraining(Pass):
         super().replay(outcome)
         self._join_again(outcome.details["joined"], outcome.parameters, outcome.statistics)
 
-    def epochs(
-        self, after_step: Callable[[], None], state: StateDict | None = None
-    ) -> Generator[tuple[Record, dict[str, float]], None, None]:
-        """Train, log each epoch, and yield its record with the means over the networks.
-
-        With a state the training goes on from it.
-        """
+    @property
+    def task(self) -> FitTask:
+        """The fit of the networks, each with the rows of its folds."""
         each = [draw.training for draw in self._draws for _ in self._folds.folds]
-        records = self.fitting = fit(
+        return FitTask(
             self.prepared.config.training,
             self.model.network,
             self._train,
@@ -132,13 +128,24 @@ class MemberTraining(Pass):
             training_metrics(self.model.description),
             each=each or None,
             pools=self._pools,
-            restores=self._growing is not None,
-            after_step=after_step,
-            state=None if state is None else state["fit"],
+            restores=self.restores,
         )
-        self.last = records.last
-        if state is not None:
-            self._join_again(state["details"]["joined"], *records.kept())
+
+    @property
+    def restores(self) -> bool:
+        """True if draws join an ensemble as they stop."""
+        return self._growing is not None
+
+    def epochs(
+        self, after_step: Callable[[], None], state: StateDict | None = None
+    ) -> Generator[tuple[Record, dict[str, float]], None, None]:
+        """Train, log each epoch, and yield its record with the means over the networks.
+
+        With a state the training goes on from it.
+        """
+        records = self.records(after_step, state)
+        if state is not None and self.fitting is not None:
+            self._join_again(state["details"]["joined"], *self.fitting.kept())
         with closing(records), shared_work():
             for record in records:
                 self.last = record

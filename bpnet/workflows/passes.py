@@ -17,8 +17,10 @@ from bpnet.runs.checkpoints import Checkpoints
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.outcomes import Outcome, SavedPasses, write_outcome
 from bpnet.runs.run_file import RunFile, Status
+from bpnet.workflows.fit_task import FitTask, Replay
 from bpnet.workflows.interruption import SecondInterruption, interrupts_kept
 from bpnet.workflows.session import TrainingSession, Watcher
+from bpnet.workflows.side_by_side import Elsewhere
 from bpnet.workflows.tracking import TrackedFit
 
 
@@ -34,12 +36,36 @@ class Pass(ABC):
         self.out_of_time = False
         """True if a time budget has ended the training."""
         self.fitting: Fit | None = None
-        """The training, once it has begun."""
+        """The training, once it has begun in this process."""
+        self.elsewhere: Elsewhere | None = None
+        """How to wait for a worker that trains it, if one does."""
 
     @property
     def network(self) -> Network:
         """The network of all replicas."""
         return self.model.network
+
+    @property
+    def task(self) -> FitTask:
+        """The fit of the networks, made anew each time."""
+        raise TypeError(f"{type(self).__name__} is not a task")
+
+    @property
+    def restores(self) -> bool:
+        """True if replicas have what they keep once they have stopped."""
+        return False
+
+    def records(
+        self, after_step: Callable[[], None], state: StateDict | None = None
+    ) -> Fit | Replay:
+        """Begin to train, or go on from a state, or take what a worker has trained."""
+        if self.elsewhere is not None and state is None:
+            outcome = self.elsewhere()
+            if outcome is not None:
+                return Replay(self.network, outcome, kept=self.restores)
+        self.fitting = self.task.begin(after_step, None if state is None else state["fit"])
+        self.last = self.fitting.last
+        return self.fitting
 
     @abstractmethod
     def epochs(
@@ -118,14 +144,30 @@ class PassesSession(TrainingSession):
         """Return True if the training goes on, and had left out this pass."""
         return key < self._latest and not self.begun_before(key)
 
-    def train_pass(self, key: str, training: Pass, collect: Callable[[], None]) -> None:
+    def task_of(self, key: str, training: Pass) -> FitTask | None:
+        """Return what a worker may do of a pass; None if this session does it, or has done it."""
+        done = key in self._saved.outcomes or (
+            self._saved.state is not None and key == self._saved.key
+        )
+        return None if done or self._budget is not None else training.task
+
+    def train_pass(
+        self,
+        key: str,
+        training: Pass,
+        collect: Callable[[], None],
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         """Train a pass, or take its outcome if it has ended, and collect its networks.
+
+        `elsewhere` waits for a worker that trains it.
 
         They are collected after an interruption, too, before KeyboardInterrupt goes on.
         """
         try:
             if not self._replayed(key, training):
                 state = self.begin_pass(key, training)
+                training.elsewhere = self.waiting_for(elsewhere)
                 training.out_of_time = self.watch(training.epochs(self.after_step, state))
                 self.end_pass()
         finally:
@@ -166,6 +208,7 @@ class PassesSession(TrainingSession):
     def begin_pass(self, key: str, training: Pass) -> StateDict | None:
         """Begin a pass; return its state, if it was under way when the training was saved."""
         self._key, self._pass, self._pass_start = key, training, time.perf_counter()
+        self.replays = False
         if self._saved.state is None or key != self._saved.key:
             return None
         state, self._saved.state, self._saved.key = self._saved.state, None, ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from bpnet.config.schema import Calibration
 from bpnet.data.targets import Quantities
-from bpnet.engine.loop.fit import Fit, fit
+from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.initialization import initialize_by_rows
 from bpnet.engine.loop.record import Record
 from bpnet.engine.loop.settings import Training
@@ -28,9 +28,11 @@ from bpnet.runs.metrics import PartMetrics, mean_metrics, write_metrics
 from bpnet.runs.run_file import Status
 from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult, calibrate
+from bpnet.workflows.fit_task import FitTask, Replay
 from bpnet.workflows.known_rows import save_fingerprints
 from bpnet.workflows.model_folder import save_model_folder
 from bpnet.workflows.session import RunWatcher, TrainingSession
+from bpnet.workflows.side_by_side import Elsewhere
 from bpnet.workflows.tracking import TrackedFit
 
 
@@ -69,6 +71,8 @@ class ReplicaSession(TrainingSession):
         self._begin = watcher.begin
         self._model, self._prepared, self._run, self._journal = model, prepared, run, journal
         self._each, self._keep_before = each, keep_before
+        self._looks_every: int | None = None
+        self.elsewhere: Elsewhere | None = None
         self.calibration: CalibrationResult | None = None
         """How the saved model is calibrated, if it is."""
         seconds = prepared.config.seconds
@@ -93,8 +97,30 @@ class ReplicaSession(TrainingSession):
 
     def _epochs(self) -> Generator[tuple[Record, EpochRow], None, None]:
         """Train, and yield each epoch's record with its row of metrics.csv, which is logged."""
+        with self._journal as journal:
+            outcome = None if self.elsewhere is None else self.elsewhere()
+            if outcome is not None:
+                with closing(Replay(self._model.network, outcome)) as replay:
+                    for record in replay:
+                        yield record, journal.log_epoch(record)
+                return
+            self.fitting = self.task.begin(
+                self.after_step, None if self._state is None else self._state["fit"]
+            )
+            with closing(self.fitting) as records:
+                if self._state is None:
+                    self.after_epoch(self.fitting)
+                for record in records:
+                    self.after_epoch(self.fitting)
+                    if record.stops:  # before it is logged, as it is yielded again
+                        self._checkpoint(flush=False)
+                    yield record, journal.log_epoch(record)
+
+    @property
+    def task(self) -> FitTask:
+        """The fit of the networks."""
         rows = self._prepared.rows
-        self.fitting = fit(
+        return FitTask(
             self._prepared.config.training,
             self._model.network,
             rows["train"],
@@ -102,17 +128,20 @@ class ReplicaSession(TrainingSession):
             training_metrics(self._model.description),
             each=self._each,
             keep_before=self._keep_before,
-            after_step=self.after_step,
-            state=None if self._state is None else self._state["fit"],
+            looks_every=self._looks_every,
         )
-        with self._journal as journal, closing(self.fitting) as records:
-            if self._state is None:
-                self.after_epoch(self.fitting)
-            for record in records:
-                self.after_epoch(self.fitting)
-                if record.stops:  # before it is logged, as it is yielded again
-                    self._checkpoint(flush=False)
-                yield record, journal.log_epoch(record)
+
+    def task_of_workers(self) -> FitTask | None:
+        """Return what workers may do of the training; None if this session does it."""
+        training = self._prepared.config.training
+        goes_on = self._state is not None or self._ranks is not None
+        if goes_on or self.deadline is not None or training.snapshots is not None:
+            return None
+        return self.task
+
+    def train_elsewhere(self, elsewhere: Elsewhere | None) -> None:
+        """Wait for workers that do the task, in place of doing it."""
+        self.elsewhere = self.waiting_for(elsewhere)
 
     def after_epoch(self, fitting: Fit) -> None:
         """Take the training before its first epoch, and after each."""

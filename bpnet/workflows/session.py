@@ -17,6 +17,7 @@ from bpnet.messages import shell_path, shell_quoted
 from bpnet.paths import is_dir
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.runs.run_file import RunFile, Status
+from bpnet.workflows.fit_task import FitOutcome
 from bpnet.workflows.interruption import (
     Interruption,
     SecondInterruption,
@@ -24,6 +25,7 @@ from bpnet.workflows.interruption import (
     interrupts_kept,
 )
 from bpnet.workflows.rhythm import Rhythm
+from bpnet.workflows.side_by_side import Elsewhere
 from bpnet.workflows.tracking import TrackedFit, Tracking
 
 
@@ -103,6 +105,8 @@ class TrainingSession(ABC):
         self._continues = checkpoint.on_write_error == "continue"
         self._unwritten = False
         self._may_end = False
+        self.replays = False
+        """True while the epochs are those that a worker has trained."""
         self._ranks: Ranks | None = None
         """The processes that train together, which agree on what to do after each step."""
 
@@ -244,6 +248,27 @@ class TrainingSession(ABC):
             self.on_write_error(error)
         self._rhythm.restart()
 
+    def waiting_for(self, elsewhere: Elsewhere | None) -> Elsewhere | None:
+        """Return how to wait for a worker so that a signal ends it; what is done is saved first."""
+        if elsewhere is None:
+            return None
+
+        def wait() -> FitOutcome | None:
+            try:
+                if self.interruption.requested:
+                    raise KeyboardInterrupt
+                self.interruption.postponed = False
+                outcome = elsewhere()
+            except (KeyboardInterrupt, RunError):
+                self.interruption.postponed = True
+                self._checkpoint()
+                raise
+            self.interruption.postponed = True
+            self.replays = outcome is not None
+            return outcome
+
+        return wait
+
     def watch(self, epochs: Generator[tuple[Record, Mapping[str, float]], None, None]) -> bool:
         """Train through the epochs, and show the watcher each one's metrics and warnings.
 
@@ -266,7 +291,8 @@ class TrainingSession(ABC):
                 self._tracking.epoch(self.tracked(), record, row)
             for warning in (*record.warnings, *self.advise(record)):
                 self._watcher.warn(warning)
-            if record.stops is not None:
+            # an epoch that a worker has trained is no state to go on from
+            if record.stops is not None or self.replays:
                 continue
             if self.interrupted:
                 self._checkpoint()

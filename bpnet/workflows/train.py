@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,7 @@ from bpnet.workflows.first_weights import (
 from bpnet.workflows.known_rows import save_fingerprints
 from bpnet.workflows.replica_session import ReplicaSession, new_run
 from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
+from bpnet.workflows.side_by_side import side_by_side
 from bpnet.workflows.tracking import require_trackers
 from bpnet.workflows.train_folds import FoldsResult, train_folds
 
@@ -197,7 +199,10 @@ def resume_training(
 
 
 def _run(session: "_TrainSession") -> TrainResult:
-    status = session.run()
+    with closing(side_by_side([session], _TrainSession.task_of_workers, 1)) as ahead:
+        for one, elsewhere in ahead:
+            one.train_elsewhere(elsewhere)
+            status = one.run()
     session.warn_of_diverged_replicas()
     session.raise_unless_finished(status)
     return session.result(status)
@@ -224,6 +229,7 @@ class _TrainSession(ReplicaSession):
             epochs = snapshot_epochs(training.snapshots, training.epochs)
             begun = 0 if state is None else int(state["fit"]["epoch"])
             self._snapshots = SnapshotWriter(Snapshots(run.snapshots), epochs, begun)
+        self._looks_every = training.diagnose_every
         configs = (prepared.split.loaded.config, prepared.config)
         replicas = len(prepared.config.seeds)
         self._doctor = Doctor([configs] * replicas, model.network, prepared.rows)

@@ -30,7 +30,7 @@ from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS
 from bpnet.workflows.combine_members import CombinedMembers, combine_members
 from bpnet.workflows.draws_table import write_draws
 from bpnet.workflows.known_rows import save_fingerprints
-from bpnet.workflows.member_session import MemberSession
+from bpnet.workflows.member_session import MemberSession, pass_count
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
 from bpnet.workflows.model_folder import save_model_folder
@@ -197,7 +197,8 @@ class FoldsSession(MemberSession):
             sizes=self._saved.sizes,
         )
         with log, self.saved_between_passes():
-            self.train_members(self._plan, log, self.trained, first=self._ready, title=self._title)
+            steps = self.steps(self._plan, log, self.trained, first=self._ready, title=self._title)
+            self.train_steps(steps, pass_count(self._plan))
         return "finished" if self.trained else "diverged"
 
     def log_sizes(self, *, flush: bool) -> dict[str, int]:

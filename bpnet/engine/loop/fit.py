@@ -34,6 +34,7 @@ def fit(
     keep_before: bool = False,
     pools: Sequence[Sequence[int]] = (),
     restores: bool = False,
+    chunk: int | None = None,
     after_step: Callable[[], None] | None = None,
     state: StateDict | None = None,
 ) -> "Fit":
@@ -70,6 +71,9 @@ def fit(
     restores
         Whether replicas have the parameters that they keep from the record on in which they stop,
         rather than from the end of the training.
+    chunk
+        Rows to measure at once, by default as many as suit the network. Some of its replicas, by
+        themselves, have the metrics that they have among all only if it is that of all.
     after_step
         What to call after each step but the last of an epoch: the place to read the state of a long
         epoch, or to raise what ends the training.
@@ -104,6 +108,7 @@ def fit(
         remeasures=(monitor.reads_metric or isinstance(training.schedule, ReduceOnPlateau))
         and not (monitor.metric.startswith("val_") or monitor.metric == OOF_LOSS),
         keep_before=keep_before,
+        chunk=chunk,
         after_step=after_step,
     )
     pooling = None

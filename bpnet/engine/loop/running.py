@@ -41,19 +41,23 @@ class Measured:
 
     def picked(self, replicas: Sequence[int]) -> "Measured":
         """Return what concerns only these replicas."""
-        metrics = [
-            replace(metric, scale=metric.scale[replicas])
-            if metric.scale is not None and metric.scale.ndim == 2 and len(metric.scale) > 1
-            else metric
-            for metric in self.metrics
-        ]
         return replace(
             self,
             each=[self.each[replica] for replica in replicas],
             rows=self.rows.of_replicas(replicas),
             validation=self.validation and self.validation.of_replicas(replicas),
-            metrics=metrics,
+            metrics=picked_metrics(self.metrics, replicas),
         )
+
+
+def picked_metrics(metrics: Sequence[Metric], replicas: Sequence[int]) -> list[Metric]:
+    """Return metrics of only these replicas."""
+    return [
+        replace(metric, scale=metric.scale[replicas])
+        if metric.scale is not None and metric.scale.ndim == 2 and len(metric.scale) > 1
+        else metric
+        for metric in metrics
+    ]
 
 
 class Bound:
@@ -263,8 +267,10 @@ def running(
     *,
     remeasures: bool,
     keep_before: bool,
+    chunk: int | None = None,
     after_step: Callable[[], None] | None = None,
 ) -> Running:
     """Return the replicas of a network, all of which train."""
-    measured = Measured(training, each, rows, validation, metrics, remeasures, chunk_rows(network))
+    chunk = chunk or chunk_rows(network)
+    measured = Measured(training, each, rows, validation, metrics, remeasures, chunk)
     return Running(network, measured, keep_before=keep_before, after_step=after_step)

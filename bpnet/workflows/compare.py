@@ -1,7 +1,7 @@
 """The comparison of runs: their scores on the same rows, and the settings in which they differ."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from bpnet.data.reading.column import Floats
 from bpnet.data.targets import AnyTarget, Classes, Labels
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import quoted_list
+from bpnet.models.run_model import RunModel, open_run_model
 from bpnet.models.saved_ensemble import read_thresholds
 from bpnet.runs import directory
 from bpnet.runs.config_values import Value
@@ -73,10 +74,13 @@ class RunsComparison:
     warnings: list[str]
 
 
-def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
+def compare_runs_of(
+    paths: Sequence[Path], open_model: Callable[[Path], RunModel] = open_run_model
+) -> RunsComparison:
     """Compare runs on the rows that all of them have held out.
 
-    Runs with other rows, or without predictions, are shown with their scores, unpaired.
+    Runs with other rows, or without predictions, are shown with their scores, unpaired. The model
+    of each is opened by a function, which may have it already.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def compare_runs_of(paths: Sequence[Path]) -> RunsComparison:
     reasons: list[str | None] = []
     for path in paths:
         try:
-            predictions.append(held_out_predictions(path, warnings))
+            predictions.append(held_out_predictions(path, warnings, open_model))
             reasons.append(None)
         except (RunError, DataError) as error:
             predictions.append(None)

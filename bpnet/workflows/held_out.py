@@ -1,5 +1,6 @@
 """The predictions of a run for rows that its networks have not trained on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bpnet.data.splitting import Indices
 from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.component import Array
 from bpnet.errors import ConfigError, DataError, RunError
-from bpnet.models.run_model import open_run_model
+from bpnet.models.run_model import RunModel, open_run_model
 from bpnet.models.saved_ensemble import read_thresholds
 from bpnet.models.threads import shared_work
 from bpnet.paths import is_file
@@ -54,7 +55,9 @@ class HeldOut:
         return self.data_sha256 == other.data_sha256 and np.array_equal(self.rows, other.rows)
 
 
-def held_out_predictions(run: Path, warnings: list[str]) -> HeldOut:
+def held_out_predictions(
+    run: Path, warnings: list[str], open_model: Callable[[Path], RunModel] = open_run_model
+) -> HeldOut:
     """Return a run's predictions for its test rows, by its model, or else those that it has saved.
 
     A run without test rows, or a cross-validation, has saved them out of fold, in predictions.csv.
@@ -63,7 +66,7 @@ def held_out_predictions(run: Path, warnings: list[str]) -> HeldOut:
     paths = directory.open_run(run)
     if is_file(paths.folds_csv):
         return _saved(paths, warnings)
-    opened = open_run_model(run)
+    opened = open_model(run)
     training = open_training_table(run)
     mask = training.mask("test")
     if not mask.any():

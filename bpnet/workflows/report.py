@@ -90,7 +90,8 @@ def report(runs: Sequence[Path]) -> Report:
     with contextlib.suppress(BpnetError):  # the run's own report says why
         curves = joint_curves(opened)
     try:
-        comparison = compare_runs_of(runs)
+        by_path = dict(zip(runs, opened, strict=True))
+        comparison = compare_runs_of(runs, lambda path: by_path[path].opened)
     except BpnetError as error:
         not_compared = error.problems[0]
     return Report(reports, curves, comparison, not_compared)

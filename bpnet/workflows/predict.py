@@ -96,6 +96,7 @@ class Prediction:
             self._model = self._with_threshold(options.threshold)
         reading = override_reading(self._model.description.reading, options.reading)
         self._table = open_table(data, reading)
+        self._table.may_be_empty = True  # a pipeline has days without rows
         self._model.check_columns(self._table)
         kept = self._table.columns if options.keep is None else options.keep
         for name in kept:

@@ -48,7 +48,7 @@ RUNS = [
     RunCase(
         "huge", 4, ("u.csv, line 2 (row 1)", "column 'a'", "1e308"), PREDICT_U, "a,b\n1e308,2\n"
     ),
-    RunCase("header only", 4, ("u.csv", "no rows"), PREDICT_U, "a,b\n"),
+    RunCase("header only", 4, ("u.csv", "no rows"), EVAL_U, "a,b,c\n"),
     RunCase(
         "predicted before",
         4,

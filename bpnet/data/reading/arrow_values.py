@@ -70,7 +70,6 @@ class ArrowTableFile:
     def chunks(self, types: ColumnTypes, start: int) -> Iterator[Chunk]:
         """Yield the rows in order, with the columns of `types` only; raise DataError."""
         written = {column: self._written[column] for column in self.columns if column in types}
-        first = start
         # without columns, a batch has no rows
         names = list(written.values()) or [self._written[self.columns[0]]]
         with stream_errors(self.name):
@@ -80,8 +79,6 @@ class ArrowTableFile:
                     start += batch.num_rows
             except DAMAGED as error:
                 raise self._damaged(error) from None
-        if start == first:
-            raise DataError(f"{self.name}: the table has column names but no rows; add rows")
 
     def _damaged(self, error: Exception) -> DataError:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -147,8 +147,6 @@ class DataFrameFile:
         )
         if not self.columns:
             raise DataError(f"{NAME}: has no columns; add columns")
-        if not len(frame):
-            raise DataError(f"{NAME}: the table has column names but no rows; add rows")
 
     @cached_property
     def digest(self) -> str:

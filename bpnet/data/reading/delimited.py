@@ -18,7 +18,7 @@ from bpnet.data.reading.preamble import Preamble, lines_of, read_preamble
 from bpnet.data.reading.settings import Reading
 from bpnet.data.reading.streams import Opener, record_blocks, sha256, stream_errors, utf8_pieces
 from bpnet.errors import DataError
-from bpnet.messages import MAX_PROBLEMS, quoted_list, total_line
+from bpnet.messages import MAX_PROBLEMS, total_line
 
 LARGE = 4_000_000
 """Bytes of a block from which pandas, whose import takes 0.3 s, is faster than `csv`."""
@@ -84,12 +84,7 @@ class DelimitedFile:
                 yield chunk
             row += len(chunk)
             blocks += 1
-        if row == start:
-            raise DataError(
-                f"{self.name}: the table has column names but no rows; add rows; the names are "
-                f"{quoted_list(self.columns, 5)}"
-            )
-        if blocks == 1 and len(content) < LARGE:
+        if blocks == 1 and row > start and len(content) < LARGE:
             self._whole = chunk  # a small table is parsed once
 
     def _without_header(self, content: bytes) -> tuple[bytes, int]:

@@ -114,7 +114,6 @@ class ExcelFile:
         """Yield the rows in order; raise DataError."""
         numbers: list[int] = []
         rows: list[list[str]] = []
-        first = start
         for number, cells in self._rows():
             if number <= self._header.end:
                 continue
@@ -126,8 +125,6 @@ class ExcelFile:
                 numbers, rows = [], []
         if rows:
             yield self._chunk(start, numbers, rows)
-        elif start == first:
-            raise DataError(f"{self.name}: the table has column names but no rows; add rows")
 
     def _chunk(self, start: int, numbers: list[int], rows: list[list[str]]) -> "SheetChunk":
         width = len(self.columns)

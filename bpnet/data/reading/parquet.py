@@ -36,8 +36,6 @@ class ParquetFile(ArrowTableFile):
         with stream_errors(self.name), self._opener() as stream:
             file = self._open(stream)
             self._types = {field.name: field.type for field in file.schema_arrow}
-            if not file.metadata.num_rows:
-                raise DataError(f"{self.name}: the table has column names but no rows; add rows")
             return _written_schema(file)
 
     def _batches(self, names: list[str]) -> Iterator[Any]:
@@ -50,6 +48,10 @@ class ParquetFile(ArrowTableFile):
                 name for name in names if self._types[name] in (pa.string(), pa.large_string())
             }
             file = self._open(source, read_dictionary=list(texts))
+            if not file.metadata.num_rows:  # there may be no page
+                schema = file.schema_arrow
+                yield pa.RecordBatch.from_pylist([], pa.schema([schema.field(n) for n in names]))
+                return
             self._refuse_many_rows(file.metadata.num_rows, size)
             rows = self._rows_of_batch(file.metadata.num_rows, source, set(names), texts)
             # one thread: several decode whole columns ahead

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bpnet.data.numbers.formats_so_far import FormatsSoFar
-from bpnet.data.reading.chunk import Chunk, ChunkSelection, ColumnTypes
+from bpnet.data.numbers.number_format import NumberFormat
+from bpnet.data.reading.chunk import Chunk, ChunkSelection, ColumnChunk, ColumnTypes
+from bpnet.data.reading.column import column_from_texts
 from bpnet.errors import DataError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, total_line
 
@@ -47,6 +49,8 @@ class Table:
     def __init__(self, name: str, files: Sequence[TableFile]) -> None:
         self.name, self.files = name, list(files)
         self.columns = self.files[0].columns
+        self.may_be_empty = False
+        """Whether the table may have column names only; else to read it is an error."""
         self._column_set = frozenset(self.columns)
         self.declared_categories = frozenset[str]().union(
             *(file.declared_categories for file in self.files)
@@ -93,15 +97,31 @@ class Table:
         return any(file.reads_only_wanted for file in self.files)
 
     def chunks(self, types: ColumnTypes) -> Iterator[Chunk]:
-        """Yield all rows in order; a chunk holds the columns of `types` only. Raises DataError."""
+        """Yield all rows in order; a chunk holds the columns of `types` only.
+
+        A table that may be empty, and is, has a chunk without rows. Raises DataError.
+        """
         sizes, start = [], 0
+        empty: Chunk | None = None
         for file in self.files:
             before = start
             for chunk in file.chunks(types, start):
                 chunk.formats = self._formats
+                if not len(chunk):
+                    empty = chunk
+                    continue
                 yield chunk
                 start += len(chunk)
             sizes.append(start - before)
+        if not start:
+            if not self.may_be_empty:
+                raise DataError(
+                    f"{self.name}: the table has column names but no rows; add rows; the names are "
+                    f"{quoted_list(self.columns, 5)}"
+                )
+            blank = column_from_texts([], NumberFormat())
+            columns = dict.fromkeys(self.columns, blank)
+            yield ColumnChunk(self.name, 0, columns) if empty is None else empty
         self._sizes = sizes  # only after a complete pass
 
     def selected(

@@ -47,7 +47,7 @@ class CsvWriter:
         self._stream.write(self._header)
         # half of a surrogate pair, which UTF-8 cannot hold, is written as \udc80
         self._stream.write(text.encode("utf-8", "backslashreplace"))
-        self._stream.write(b"\n")
+        self._stream.write(b"\n" * bool(len(chunk)))
         self._header = b""  # only before the first rows
 
     def _plain_numbers(self, chunk: Chunk) -> dict[int, list[str]]:

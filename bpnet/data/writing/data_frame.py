@@ -48,4 +48,5 @@ def _joined(parts: Sequence[list[str] | LabelColumn | Numbers]) -> Any:
         labels = pandas.Series(first.values)
         codes = [code for part in parts if isinstance(part, LabelColumn) for code in part.codes]
         return labels.take(codes).array
-    return [text for part in parts if isinstance(part, list) for text in part]
+    texts = [text for part in parts if isinstance(part, list) for text in part]
+    return texts or np.empty(0, "U")  # of an empty list, pandas makes numbers

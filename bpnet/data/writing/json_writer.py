@@ -20,7 +20,7 @@ class JsonLinesWriter:
 
     def write(self, chunk: Chunk, added: AddedColumns) -> None:
         """Write a chunk's rows."""
-        self._stream.write(("\n".join(self._objects(chunk, added)) + "\n").encode())
+        self._stream.write("".join(f"{row}\n" for row in self._objects(chunk, added)).encode())
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Write nothing: a file of JSON lines ends with its last row."""
@@ -52,7 +52,7 @@ class JsonLinesWriter:
         texts = [name for name in self._columns.kept if name not in kept]
         if texts:
             position = {name: k for k, name in enumerate(chunk.columns)}
-            cells = list(zip(*chunk.rows(), strict=True))
+            cells = list(zip(*chunk.rows(), strict=True)) or [()] * len(chunk.columns)
             kept |= {name: [cell or None for cell in cells[position[name]]] for name in texts}
         return {name: kept[name] for name in self._columns.kept}
 

@@ -43,7 +43,7 @@ class ParquetWriter:
         texts = [name for name, array in kept.items() if array is None]
         if texts:
             position = {name: k for k, name in enumerate(chunk.columns)}
-            cells = list(zip(*chunk.rows(), strict=True))
+            cells = list(zip(*chunk.rows(), strict=True)) or [()] * len(chunk.columns)
             for name in texts:
                 kept[name] = pa.array([cell or None for cell in cells[position[name]]], pa.string())
         return kept

@@ -12,6 +12,7 @@ from scipy.special import ndtri
 
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.added_inputs import AnyAddedInputs
+from bpnet.data.encoding.columns import OneHotColumn
 from bpnet.data.encoding.dates import share_passed
 from bpnet.data.encoding.encoder import AnyColumn
 from bpnet.data.encoding.frequent_values import FrequentInputs
@@ -52,6 +53,7 @@ from bpnet.integrations.export.onnx_layers import scores_of
 from bpnet.integrations.export.python_content import ModelWriter
 from bpnet.integrations.export.runtime import OnnxSession
 from bpnet.integrations.export.steps import between_knots, normal_quantile, places
+from bpnet.integrations.export.texts import text_table
 
 
 def run(inputs: dict[str, np.ndarray], make: Any) -> np.ndarray:
@@ -398,3 +400,10 @@ def test_an_equal_constant_is_in_the_file_once() -> None:
     first, second = (graph.constant(np.arange(3.0)) for _ in range(2))
     assert first.name == second.name
     assert graph.constant(np.arange(3)).name != first.name
+
+
+def test_a_category_is_known_with_composed_and_decomposed_letters():
+    column = OneHotColumn(name="x", levels=["café", "tea"], fill="tea")
+    table = text_table(column, NumberFormat(), "float64")
+    rows = {table.rows.get(text, table.other) for text in ("caf\u00e9", "cafe\u0301")}
+    assert rows == {table.rows["café"]} != {table.other}

@@ -125,7 +125,7 @@ class Network:
         for name, (_, value) in layout.statistics.items():
             self.statistics.views[name][...] = value
         self.weights = sum(int(np.prod(p.shape)) for p in self.declared.values() if p.is_weight)
-        self._generators: list[list[np.random.Generator]] = [[] for _ in layers]
+        self._generators: list[Any] = [[] for _ in layers]  # of each layer a list of generators
         self._kept_generators: dict[int, list[EpochGenerators]] = {}
         self._drawing = [k for k, layer in enumerate(layers) if layer.draws]
         self.warnings: dict[str, str] = {}
@@ -154,6 +154,20 @@ class Network:
         network.statistics = self.statistics.picked(replicas)
         network._generators = [[] for _ in self.layers]
         network._kept_generators = {}
+        return network
+
+    def of_replicas(self, replicas: slice) -> "Network":
+        """Return the network of neighboring replicas, whose arrays are views of this one's.
+
+        Its generators are those of this one, too.
+        """
+        network = copy.copy(self)
+        network.seeds = self.seeds[replicas]
+        network._each = self._each[replicas]
+        network.parameters = self.parameters.of_replicas(replicas)
+        network.gradients = self.gradients.of_replicas(replicas)
+        network.statistics = self.statistics.of_replicas(replicas)
+        network._generators = [_PartOfList(of_layer, replicas) for of_layer in self._generators]
         return network
 
     @property
@@ -373,6 +387,19 @@ def apart_rows(network: Network) -> int:
     """Return the number of rows of a piece whose rows stay apart: a multiple of 16."""
     rows = 4 * CHUNK_VALUES // (max(network.widths) * len(network.seeds))
     return max(16, min(rows, APART_ROWS) // 16 * 16)
+
+
+class _PartOfList(Sequence[np.random.Generator]):
+    """Some neighbors in a list whose items change."""
+
+    def __init__(self, whole: Sequence[np.random.Generator], part: slice) -> None:
+        self._whole, self._part = whole, part
+
+    def __len__(self) -> int:
+        return len(self._whole[self._part])
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._whole[self._part][place]
 
 
 class _Pieces:

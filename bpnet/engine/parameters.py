@@ -4,6 +4,7 @@ One list of (name, shape) is the only source of both. Weights come before biases
 that penalties and weight decay act on one slice.
 """
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,13 @@ class Vector:
         room = len(self.whole) - self.flat.size
         vector = Vector(shapes, len(replicas), self.flat.dtype, room)
         vector.flat[:] = self.flat[replicas]
+        return vector
+
+    def of_replicas(self, replicas: slice) -> "Vector":
+        """Return the rows of neighboring replicas, as views."""
+        vector = copy.copy(self)
+        vector.flat = self.flat[replicas]
+        vector.views = {name: view[replicas] for name, view in self.views.items()}
         return vector
 
     def part(self, prefix: str) -> dict[str, Array]:

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 
 from bpnet.engine import matmul
 from bpnet.engine.activations import Tanh
-from bpnet.engine.layers import Dense, dense
+from bpnet.engine.layers import Dense, Dropout, dense
 from bpnet.engine.loop import slices
 from bpnet.engine.loop.fit import fit
+from bpnet.engine.loop.replica_rows import ReplicaRows
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.losses import CrossEntropy
 from bpnet.engine.metrics import RegressionError
@@ -37,7 +38,7 @@ from bpnet.engine.workers import workers
 def _small_tasks():
     """Cut small batches, gradients and parameters, as large ones would take long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slices, "SMALLEST_STEP", 0)
+        patch.setattr(slices, "SMALLEST_STEP", 1)
         patch.setattr(slices, "SLICES", ((128, 8), (64, 4), (32, 2)))
         patch.setattr(matmul, "SHARED_OPERATIONS", 1000)
         patch.setattr(matmul, "SHARED_SIDE", 4)
@@ -49,7 +50,8 @@ def _small_tasks():
 
 def trained(threads, layers, rows, training, *, replicas=1, precision="float32"):
     """Return everything that a training leaves behind."""
-    network = Network(layers, rows.x.shape[1], seeds=range(replicas), precision=precision)
+    shared = rows.rows if isinstance(rows, ReplicaRows) else rows
+    network = Network(layers, shared.x.shape[1], seeds=range(replicas), precision=precision)
     with workers(threads):
         records = list(fit(training, network, rows, rows, [RegressionError()]))
     measured = [values for record in records for values in record.metrics.values()]
@@ -109,6 +111,31 @@ def test_slices_learn_what_whole_batches_learn(activation, monkeypatch):
     whole = trained(1, layers, table, training, precision="float64")
     for one, other in zip(cut, whole, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("picked", [False, True])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_replicas_learn_in_groups_what_they_learn_together(kind, picked, monkeypatch):
+    layers = stack(kind, Tanh(), 3, 20, tolerance=1e-3)
+    table = suited(type(layers[0]), some_rows(CrossEntropy(), rows=90, inputs=7, weighted=True))
+    rows = in_precision(table, "float32")
+    if picked:
+        rows = ReplicaRows(rows, [np.arange(k, 60 + 5 * k) for k in range(5)])
+    training = Training(loss=CrossEntropy(), epochs=2, batch_size=32, l2=0.01)
+    grouped = trained(2, layers, rows, training, replicas=5)
+    monkeypatch.setattr(slices, "SMALLEST_STEP", 10**18)
+    together = trained(1, layers, rows, training, replicas=5)
+    for one, other in zip(grouped, together, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_large_steps_are_cut():
+    many = Network([Dense(units=256), Dense(units=10)], 100, seeds=range(5))
+    assert slices.group_count(many, 1) == 2
+    one = Network([Dense(units=256), Dense(units=10)], 100, seeds=[0])
+    assert slices.slice_count(one, 200) == 8
+    mixed = Network([Dense(units=256), Dropout(rate=0.1), Dense(units=10)], 100, seeds=[0])
+    assert slices.slice_count(mixed, 200) == 1
 
 
 def test_a_training_goes_on_with_another_number_of_threads():

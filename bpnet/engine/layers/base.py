@@ -39,7 +39,7 @@ class Wiring:
     """Views of the same shapes into the gradient."""
     statistics: Mapping[str, Array]
     """Numbers that change without a gradient, such as running means; saved with the parameters."""
-    generators: list[np.random.Generator]
+    generators: Sequence[np.random.Generator]
     """One for each replica, renewed at the start of each epoch; empty where nothing is drawn."""
     training: bool
     """True if backward will be called, and random masks and batch statistics apply."""

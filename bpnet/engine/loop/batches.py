@@ -1,5 +1,6 @@
 """Batches: encoded rows in each epoch's order, gathered into buffers that are reused."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -174,6 +175,15 @@ class Batch:
 
     share: Share | None = None
     """The place of these rows in a batch of which they are a part; None where they are all."""
+
+    def of_replicas(self, replicas: slice) -> "Batch":
+        """Return the buffers of neighboring replicas, as views that the whole batch fills."""
+        batch = copy.copy(self)
+        batch.x = self.x[replicas] if len(self.x) > 1 else self.x  # or one set that all share
+        batch.y = self.y[replicas]
+        batch.weights = None if self.weights is None else self.weights[replicas]
+        batch.counted = None if self.counted is None else self.counted[replicas]
+        return batch
 
     def gather(self, order: Array) -> None:
         """Fill the buffers with the rows whose indices are in order (R, B)."""

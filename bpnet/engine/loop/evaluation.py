@@ -50,6 +50,15 @@ class Tally(Stateful):
         self.metrics = list(zip(metrics, self.sums, strict=True))
         """Each metric with its sums."""
 
+    def of_replicas(self, replicas: slice) -> "Tally":
+        """Return the tally of neighboring replicas, which adds to the sums of this one."""
+        tally = copy.copy(self)
+        tally.loss = self.loss[replicas]
+        tally.metrics = [
+            (metric.of_replicas(replicas), sums[replicas]) for metric, sums in self.metrics
+        ]
+        return tally
+
     def clear(self) -> None:
         """Begin again at 0."""
         self.loss.fill(0)

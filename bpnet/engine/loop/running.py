@@ -52,12 +52,7 @@ class Measured:
 
 def picked_metrics(metrics: Sequence[Metric], replicas: Sequence[int]) -> list[Metric]:
     """Return metrics of only these replicas."""
-    return [
-        replace(metric, scale=metric.scale[replicas])
-        if metric.scale is not None and metric.scale.ndim == 2 and len(metric.scale) > 1
-        else metric
-        for metric in metrics
-    ]
+    return [metric.of_replicas(replicas) for metric in metrics]
 
 
 class Bound:

@@ -27,20 +27,31 @@ SLICES = ((4096, 8), (1024, 4), (256, 2))
 """Rows from which a batch has so many slices: products of fewer than 128 rows are slower."""
 
 
-def slice_count(network: Network, training: Training, rows: int) -> int:
-    """Return the number of slices of a batch of `rows` rows; 1 where it is not to be cut."""
-    optimizer = training.optimizer
-    # these read or change what a whole batch leaves in the network's layers
-    whole = training.lazy_embeddings or optimizer.searches or optimizer.full_batch
-    sliceable = all(layer.sliceable for layer in network.layers)
-    if whole or not sliceable or len(network.seeds) > 1:
-        return 1
-    each = sum(
+MOST_GROUPS = 8
+"""The most groups of replicas."""
+
+
+def step_operations(network: Network, rows: int) -> int:
+    """Return about how many operations a step of one replica over `rows` rows takes."""
+    return rows * sum(
         6 * inputs * outputs + PER_VALUE * outputs for inputs, outputs in pairwise(network.widths)
     )
-    if each * rows < SMALLEST_STEP:
+
+
+def slice_count(network: Network, rows: int) -> int:
+    """Return the number of slices of a batch of `rows` rows; 1 where it is not to be cut."""
+    sliceable = len(network.seeds) == 1 and all(layer.sliceable for layer in network.layers)
+    if not sliceable or step_operations(network, rows) < SMALLEST_STEP:
         return 1
     return next((count for least, count in SLICES if rows >= least), 1)
+
+
+def group_count(network: Network, rows: int) -> int:
+    """Return the number of groups of replicas that threads share; 1 where it does not pay."""
+    replicas = len(network.seeds)
+    enough = replicas * step_operations(network, rows) // SMALLEST_STEP
+    # two at least, as a single replica adds up in another order
+    return max(1, min(replicas // 2, enough, MOST_GROUPS))
 
 
 class SlicedBatch(BoundBatch):
@@ -72,11 +83,50 @@ class SlicedBatch(BoundBatch):
         do_all(self._gradients)
 
 
+class GroupedBatch(BoundBatch):
+    """A batch of which groups of replicas are taken forward and backward by several threads.
+
+    Each replica gets the bits that it gets among all.
+    """
+
+    def __init__(
+        self, network: Network, loss: Loss, tally: Tally, batch: Batch, groups: int
+    ) -> None:
+        replicas = len(network.seeds)
+        ends = [replicas * k // groups for k in range(groups + 1)]
+        each = [
+            BoundBatch(
+                network.of_replicas(part),
+                loss,
+                tally.of_replicas(part),
+                batch.of_replicas(part),
+                training=True,
+            )
+            for part in (slice(start, stop) for start, stop in pairwise(ends))
+        ]
+        self.size, self.rows = batch.size, (batch.x, batch.y, batch.weights)
+        self._share, self._ranks = None, None
+        self._assess = [one.assess for one in each]
+        self._backward = [one.backward for one in each]
+
+    def assess(self) -> None:
+        """Run forward, compute the loss and its gradient by the scores, and add to the tally."""
+        do_all(self._assess)
+
+    def backward(self) -> None:
+        """Write the gradient of every parameter, after `assess`."""
+        do_all(self._backward)
+
+
 def bound_batch(
     network: Network, training: Training, loss: Loss, tally: Tally, batch: Batch
 ) -> BoundBatch:
-    """Bind a network to a batch of training rows, in slices where that pays."""
-    slices = slice_count(network, training, batch.size)
-    if slices == 1:
-        return BoundBatch(network, loss, tally, batch, training=True)
-    return SlicedBatch(network, loss, tally, batch, slices)
+    """Bind a network to a batch of training rows, cut into tasks where that pays."""
+    optimizer = training.optimizer
+    # these read or change what a whole batch leaves in the network's layers
+    whole = training.lazy_embeddings or optimizer.searches or optimizer.full_batch
+    if not whole and (slices := slice_count(network, batch.size)) > 1:
+        return SlicedBatch(network, loss, tally, batch, slices)
+    if not whole and batch.share is None and (groups := group_count(network, batch.size)) > 1:
+        return GroupedBatch(network, loss, tally, batch, groups)
+    return BoundBatch(network, loss, tally, batch, training=True)

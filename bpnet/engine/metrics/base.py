@@ -1,7 +1,7 @@
 """The base of all metrics."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bpnet.engine.component import Array
@@ -50,6 +50,12 @@ class Metric:
         `ranks` share, each has its own.
         """
         return self
+
+    def of_replicas(self, replicas: slice | Sequence[int]) -> "Metric":
+        """Return the metric of only these replicas."""
+        if self.scale is None or self.scale.ndim < 2 or len(self.scale) == 1:
+            return self
+        return replace(self, scale=self.scale[replicas])
 
     def bind(self, scores: Array, targets: Array, counted: Array | None = None) -> BoundMetric:
         """Bind the metric to a batch's scores and targets, each (R, O, B).

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpnet.engine.matmul import BoundMatmul, BoundSum, BoundTotal
+from bpnet.engine.matmul import BoundIncrement, BoundMatmul, BoundSum, BoundTotal
 
 SIZES = st.integers(1, 5)
 ROWS = st.sampled_from([1, 2, 3, 5, 16, 21])
@@ -67,3 +67,20 @@ def test_total(replicas, m, k):
     out = np.full(replicas, np.nan)
     BoundTotal(values, out, factor=-2.0).compute()
     np.testing.assert_allclose(out, -2 * values.sum(axis=(1, 2)), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_increments_are_added_in_float64(replicas, dtype):
+    rng = np.random.default_rng(0)
+    amounts, sums = np.empty(replicas, dtype), np.zeros(replicas)
+    increment = BoundIncrement(amounts, sums)
+    expected = np.zeros(replicas)
+    for _ in range(20):
+        amounts[:] = rng.normal(size=replicas)
+        increment.compute()
+        expected = expected + amounts.astype(np.float64)
+    assert sums.tobytes() == expected.tobytes()
+    amounts[:] = np.inf
+    increment.compute()
+    assert (sums == np.inf).all()

@@ -49,3 +49,10 @@ def test_passes_that_only_observe_leave_the_draws_of_scheduled_dropout():
     assert np.array_equal(plain, observed)
     assert not np.array_equal(plain[0], plain[1])
     assert not np.array_equal(plain[0][0], plain[0][1])
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**31, 2**32 - 1, 2**32, 2**70])
+def test_a_generator_follows_from_the_numbers_as_numpy_takes_them(seed):
+    ours = generator(seed, Purpose.ROW_ORDER, epoch=3, layer=5)
+    theirs = np.random.default_rng([seed, 2, 3, 5])
+    assert ours.bit_generator.state == theirs.bit_generator.state

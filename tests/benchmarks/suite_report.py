@@ -8,7 +8,7 @@ from importlib.metadata import version
 import numpy as np
 from measuring import machine
 from suite_jobs import Job
-from suite_sides import PEERS, Turn
+from suite_sides import PEERS, Turn, blas_kernels
 
 
 @dataclass
@@ -132,7 +132,7 @@ def report(done: Sequence[tuple[Job, Outcome]], rates: dict[int, float]) -> bool
     libraries = {PEERS[peer].library: PEERS[peer].title for peer in sides[1:]}
     packages = {"sklearn": "scikit-learn"}
     versions = [f"{name} {version(packages.get(name, name))}" for name in ("numpy", *libraries)]
-    print(f"{machine()}, {', '.join(versions)}\n")
+    print(f"{machine()}, {', '.join(versions)}, kernels for {blas_kernels()}\n")
     for threads, rate in rates.items():
         print(f"- float32 matmul, {threads_text(threads)}: {rate:.0f} GFLOP/s")
     for job, outcome in done:

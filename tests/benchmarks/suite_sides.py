@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import suite_bpnet
 from suite_jobs import JOBS, Job, Table
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 SIDE = 2048
 """Rows and columns of the matrices whose product gives the machine's rate."""
@@ -101,6 +101,16 @@ def take_turn(side: str, name: str, part: Part, log_path: Path) -> Turn:
         right = result[np.arange(len(result)), table.labels]
         result = float(-np.log(right, dtype=np.float64).mean())
     return Turn(seconds, preparing, result)
+
+
+def blas_kernels() -> str:
+    """Return for which processors NumPy's BLAS computes: OPENBLAS_CORETYPE may name older ones."""
+    kinds = {
+        library.get("architecture", "unknown")
+        for library in threadpool_info()
+        if library["user_api"] == "blas"
+    }
+    return ", ".join(sorted(kinds))
 
 
 def matmul_rate() -> float:

@@ -201,13 +201,25 @@ def environment() -> dict[str, Any]:
 
 @cache
 def blas() -> dict[str, Any] | None:
-    """Return NumPy's library of matrix products: the first that is loaded; None if unknown.
+    """Return NumPy's library of matrix products; None if unknown.
 
     It is asked once, since a training limits its threads.
     """
     libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
     keys = ("internal_api", "version", "architecture", "num_threads")
-    return {key: libraries[0].get(key) for key in keys} if libraries else None
+    used = min(libraries, key=_distance_to_numpy, default=None)
+    return None if used is None else {key: used.get(key) for key in keys}
+
+
+def _distance_to_numpy(library: Mapping[str, Any]) -> int:
+    """Return 0 for a library that NumPy brings, 1 for the system's, 2 for another package's.
+
+    SciPy brings one of its own, which is loaded beside that of NumPy.
+    """
+    file, home = Path(library.get("filepath") or "").resolve(), Path(np.__file__).resolve().parent
+    if any(file.is_relative_to(one) for one in (home, home.with_name("numpy.libs"))):
+        return 0
+    return 2 if file.is_relative_to(home.parent) else 1
 
 
 def _now() -> str:

@@ -121,6 +121,16 @@ class Dimension(Component):
         """The values that tell whether a config takes all: the choices, or both ends."""
         return list(self.choices) if self.choices is not None else [self.at(0.0), self.at(1.0)]
 
+    @property
+    def typical(self) -> list[Any]:
+        """The values that tell whether draws differ in shape.
+
+        Of a range without steps they are inside it: a draw almost never is an end.
+        """
+        if self.choices is not None or self.spacing is not None:
+            return self.ends
+        return [self.at(share) for share in (0.001, 0.3719, 0.999)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Search(Component):

@@ -18,6 +18,10 @@ from bpnet.engine.randomness import Purpose, generator
 
 Values = Mapping[str, Any]
 """The value of each key that was drawn."""
+LEAST_DROPOUT = 0.0001
+"""The rate that a draw of no dropout has after layers of `hidden`: without layers of dropout a
+network is of another shape, and could not train beside others.
+"""
 _SAME_SHAPE, _ATTEMPTS = 8, 32
 """Draws in place of one that there has been: of the same shape at first, of any at last."""
 
@@ -86,13 +90,15 @@ def in_order(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
 def with_values(source: Source, values: Values) -> Source:
     """Return a config with these values, as `--set` sets them.
 
-    architecture.dropout is the rate of all layers of dropout where the config lists layers. Raises
-    ConfigError if one cannot be set.
+    architecture.dropout is the rate of all layers of dropout where the config lists layers, and
+    elsewhere never quite 0. Raises ConfigError if one cannot be set.
     """
     settings = []
     for key, value in values.items():
-        text = json.dumps(value, ensure_ascii=False)
         rates = dropout_rates(source) if key == DROPOUT else []
+        if key == DROPOUT and not rates and value == 0 and not isinstance(value, bool):
+            value = LEAST_DROPOUT
+        text = json.dumps(value, ensure_ascii=False)
         settings += [f"{one}={text}" for one in rates or [key]]
     return apply_overrides(source, settings, "search.space:")
 

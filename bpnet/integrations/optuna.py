@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bpnet.config.search import Dimension
-from bpnet.config.search_space import Space, Values
+from bpnet.config.search_space import EvenSampler, Space, Values
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import RunError, UsageError
 from bpnet.runs.files import cannot_write
@@ -55,13 +55,15 @@ class LearningSampler:
     """The tree-structured Parzen estimator, which draws where trials before were good.
 
     Bergstra et al. 2011; of several at a time, those without a score count as bad. It is a function
-    of the trials, the seed and the generation, and its draws of their order.
+    of the trials, the seed and the generation, and its draws of their order. A pass has one shape,
+    so that there are few of these and it would keep to the first: every other one is drawn evenly.
     """
 
     def __init__(
         self, space: Space, trials: Sequence[Trial], *, maximizes: bool, seed: int, generation: int
     ) -> None:
         self._space = space
+        self._even = EvenSampler(space, seed, sobol=True)
         rng = generator(seed, Purpose.SETTINGS, generation, 1000)
         with _silent() as optuna:
             conditional = any(one.when for one in space.dimensions.values())
@@ -73,8 +75,10 @@ class LearningSampler:
             )
             self._study.add_trials([_frozen(optuna, space, trial) for trial in trials])
 
-    def shape(self, _number: int) -> dict[str, Any]:
+    def shape(self, number: int) -> dict[str, Any]:
         """Draw the values of the keys of a shape."""
+        if number % 2:
+            return self._even.shape(number)
         with _silent() as optuna:
             self._study.sampler = self._sampler
             trial = self._study.ask()

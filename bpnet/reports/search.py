@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bpnet.messages import counted
+from bpnet.messages import counted, listed
 from bpnet.reports.tables import table
 from bpnet.reports.text import closing_lines, rounded
 
@@ -41,6 +41,7 @@ def search_lines(result: "SearchResult") -> Iterator[str]:
     yield from table(header, rows, numbers=True)
     if len(trials) > _MOST:
         yield f"and {len(trials) - _MOST:,} more, in {result.study / 'trials.csv'}"
+    yield from _shape_lines(result)
     yield from _importance_lines(result)
     yield ""
     yield from _best_lines(result)
@@ -64,6 +65,21 @@ def _importance_lines(result: "SearchResult") -> Iterator[str]:
     width = max(map(len, result.importance))
     for key, share in result.importance.items():
         yield f"  {key:<{width}}  {share:.2f}  {'▪' * round(20 * share)}".rstrip()
+    for keys in result.confounded:
+        if len(keys) == 1:
+            yield f"{keys[0]} had one value only, so its share is not known."
+        else:
+            yield (f"{listed(keys)} changed only together: their shares cannot be told apart.")
+
+
+def _shape_lines(result: "SearchResult") -> Iterator[str]:
+    """Yield which keys have one value in a pass, and how many of these there have been."""
+    if result.shape:
+        decide = "decides" if len(result.shape) == 1 else "decide"
+        yield (
+            f"{counted(result.shapes, 'shape')} of network tried: {listed(result.shape)} "
+            f"{decide} about it, and a pass has one."
+        )
 
 
 def _best_lines(result: "SearchResult") -> Iterator[str]:

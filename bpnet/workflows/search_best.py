@@ -9,7 +9,6 @@ from typing import Any
 from bpnet.config.loading import load_config
 from bpnet.config.search_space import with_values
 from bpnet.errors import DivergedError, InterruptedRunError
-from bpnet.integrations import optuna
 from bpnet.messages import shell_path
 from bpnet.paths import is_file
 from bpnet.runs import files
@@ -17,13 +16,12 @@ from bpnet.runs.directory import RunPaths
 from bpnet.runs.run_file import read_run_file
 from bpnet.runs.study import StudyFolder, Trial, TrialStore
 from bpnet.workflows.resume import resume
+from bpnet.workflows.search_importance import importance
 from bpnet.workflows.search_plan import SearchPlan
 from bpnet.workflows.session import AnyWatcher
 from bpnet.workflows.train import train
 
 BEST = "best"
-FEWEST = 10
-"""Trials with a score from which on importances are computed."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,12 @@ class SearchResult:
     """Share of each key in how good trials are; None if there are too few trials."""
     importance_by: str
     """How the importances are computed."""
+    confounded: list[list[str]]
+    """Keys whose shares cannot be told apart: they have changed only together, or not at all."""
+    shape: list[str]
+    """The keys that decide about the shape, with one value of each in a pass."""
+    shapes: int
+    """The number of shapes that were tried."""
     seconds: float
     """Time of the search."""
     best_seconds: float
@@ -78,14 +82,14 @@ def conclude(
             with study.lock():
                 study.update(status="diverged")
             raise DivergedError(_without_best(study, trials))
-        found, by = _importance(plan, trials)
+        found = importance(plan, trials)
         _write_table(study, plan, trials)
         content = study.read()
         best = content.get("best") or {}
         if best.get("trial") != trials[0].number or best.get("seconds") is None:
             best = _trained(study, plan, trials[0], content, watcher)
         with study.lock():
-            study.update(status="finished", trials=len(trials), best=best, importance=found)
+            study.update(status="finished", trials=len(trials), best=best, importance=found.shares)
     run = study.folder / best["run"]
     return SearchResult(
         study=study.folder,
@@ -94,8 +98,11 @@ def conclude(
         part=plan.part,
         sampler=plan.settings.sampler,
         trials=trials,
-        importance=found,
-        importance_by=by,
+        importance=found.shares,
+        importance_by=found.by,
+        confounded=found.confounded,
+        shape=[key for key in plan.space.dimensions if key in plan.space.shape],
+        shapes=len(found.shapes),
         seconds=max(trial.seconds for trial in trials),
         best_seconds=best["seconds"],
         metrics=_metrics(RunPaths(run)),
@@ -155,34 +162,6 @@ def _metrics(run: RunPaths) -> dict[str, dict[str, float]]:
     content = files.read_json(run.metrics_json)
     means = content.get("mean", content) if isinstance(content, dict) else {}
     return {part: one for part, one in means.items() if isinstance(one, dict)}
-
-
-def _importance(plan: SearchPlan, trials: Sequence[Trial]) -> tuple[dict[str, float] | None, str]:
-    """Return the share of each key in how good trials are, where most could be compared.
-
-    It is the first rung: later ones only the best have reached.
-    """
-    scored = [
-        (trial, trial.rungs[0][1] if trial.rungs else trial.score)
-        for trial in sorted(trials, key=lambda one: one.number)
-        if trial.rungs or trial.score is not None
-    ]
-    known = [trial for trial, _ in scored]
-    scores = [float(score) for _, score in scored if score is not None]
-    if len(scores) < FEWEST or len(set(scores)) < 2:
-        return None, ""
-    if plan.settings.sampler == "tpe":
-        found = optuna.importance(known, plan.space, scores, maximizes=plan.maximizes)
-        by = "PED-ANOVA"
-    else:
-        # deferred: scikit-learn takes a while to import
-        from bpnet.scoring.setting_importance import setting_importance
-
-        found = setting_importance(
-            [trial.values for trial in known], list(plan.space.dimensions), scores, seed=plan.seed
-        )
-        by = "random forest"
-    return dict(sorted(found.items(), key=lambda one: -one[1])), by
 
 
 def _write_table(study: StudyFolder, plan: SearchPlan, trials: Sequence[Trial]) -> None:

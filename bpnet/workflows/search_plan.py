@@ -261,7 +261,7 @@ def _conditions_of(key: str, dimensions: Mapping[str, Dimension]) -> dict[str, A
 def _tried(
     base: Source, rows: TrialRows, key: str, one: Dimension, around: Mapping[str, Any]
 ) -> tuple[Dimension, set[str]]:
-    """Return a key's values, whole if it takes no others, and what tells shapes apart at its ends.
+    """Return a key's values, whole if it takes no others, and what tells its shapes apart.
 
     Raises ConfigError if the key does not take a value.
     """
@@ -281,7 +281,9 @@ def _tried(
                 pass
             else:
                 one = whole
-    return one, {shape(value) for value in one.ends}
+    for value in one.ends:
+        shape(value)  # raises if the key does not take it
+    return one, {shape(value) for value in one.typical}
 
 
 def _metric(

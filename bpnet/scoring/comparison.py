@@ -4,6 +4,7 @@ Each comparison is paired, row by row: the network is clearly better where the 9
 interval of the rows' mean gain, the same rows drawn for both, is above 0.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -159,7 +160,7 @@ def _shortfall(name: str, comparisons: Sequence[Comparison], noise: str) -> str:
 def _outcome(gain: Gain, generator: np.random.Generator, groups: Indices | None) -> Outcome:
     score = _mean_gain(gain.rows, generator, groups)
     assert score.value is not None
-    if gain.network == gain.baseline:
+    if math.isclose(gain.network, gain.baseline, rel_tol=1e-12):  # but for rounding
         return "equal"
     if score.value <= 0:
         return "worse" if score.high is not None and score.high < 0 else "worse within the noise"
@@ -274,7 +275,8 @@ def _both_text(comparison: Comparison) -> str:
     # 0.8649 and 0.8653 are not 0.86 and 0.87
     apart = abs(network - baseline)
     digits = next((d for d in range(2, _MOST_DECIMALS) if apart >= 0.1**d), _MOST_DECIMALS)
-    return f"{_rounded(network, digits)} against {_rounded(baseline, digits)}"
+    texts = _rounded(network, digits), _rounded(baseline, digits)
+    return " against ".join(texts) + (f" ({apart:.1g} apart)" if len({*texts}) == 1 else "")
 
 
 def _rounded(value: float, digits: int) -> str:

@@ -75,6 +75,14 @@ def test_a_network_that_is_clearly_worse(rng):
     assert "noise" not in sentence
 
 
+def test_values_that_look_alike_are_told_apart_or_equal():
+    close = Comparison("trees", "average precision", False, 0.9999991, 1.0, "worse")
+    assert verdict([close], 50) == [
+        "the network is clearly worse than trees: average precision 1.00000 against 1.00000 "
+        "(9e-07 apart)"
+    ]
+
+
 def test_a_network_that_is_better_by_chance(rng):
     # right on 3 rows where the baseline is wrong, wrong on 2 where it is right
     network = np.ones(100, bool)

@@ -6,8 +6,8 @@ that messages list, and the files that are read of a folder follow from the row.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,9 @@ class FileFormat:
     """A class like `writing.csv_writer:CsvWriter`, called with (stream, columns)."""
     package: str | None = None
     """The package that the format needs beyond those of a plain installation, as pip names it."""
-    often_beside_tables: bool = False
-    """True if files of its kind are read from a folder only where no other table is in it."""
+    beside: Mapping[str, int] = field(default_factory=dict)
+    """The suffixes of files that often lie beside tables, and describe them: a folder's are read
+    only where it has no others, nor any of a lower number."""
     binary: bool = False
     """True if it is not text, and so never written to standard output."""
 
@@ -64,6 +65,7 @@ FORMATS = (
         name="csv",
         title="CSV",
         suffixes=(".csv", ".txt"),
+        beside={".txt": 1},
         reader="reading.delimited:DelimitedFile",
         writer="writing.csv_writer:CsvWriter",
     ),
@@ -87,7 +89,7 @@ FORMATS = (
         first_bytes=re.compile(rb'\[\s*[\[\]{]|\{\s*["}]'),  # or of JSON lines
         reader="reading.json_document:JsonDocumentFile",
         writer="writing.json_writer:JsonDocumentWriter",
-        often_beside_tables=True,
+        beside={".json": 2},
     ),
     FileFormat(
         name="parquet",
@@ -117,7 +119,7 @@ FORMATS = (
         reader="reading.excel:ExcelFile",
         package="python-calamine",
         binary=True,
-        often_beside_tables=True,
+        beside=dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), 2),
     ),
 )
 

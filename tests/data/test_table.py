@@ -44,6 +44,26 @@ def test_a_folder_is_its_table_files_in_the_order_of_their_names(tmp_path: Path)
     assert table.where(1) == f"{tmp_path / '2.csv'}, line 2 (row 2)"
 
 
+def test_files_that_describe_tables_are_left_out_beside_them_and_named(tmp_path: Path):
+    content = "a\n1\n"
+    for names, read in {
+        ("x.csv", "y.txt", "z.json", "w.xlsx"): ["x.csv"],
+        ("y.txt", "z.json", "_hidden.txt"): ["y.txt"],
+        ("y.txt", "y2.TXT.gz", "_hidden.csv"): ["y.txt", "y2.TXT.gz"],
+    }.items():
+        folder = tmp_path / names[1]
+        folder.mkdir()
+        write(folder, dict.fromkeys(names, content))
+        table = open_table(folder)
+        assert [Path(file.name).name for file in table.files] == read
+        left = sorted(name for name in names if name not in read and name[0] != "_")
+        named = ", ".join(f"'{name}'" for name in left)
+        assert [f"{folder}: {named}" in warning for warning in table.warnings] == [True] * bool(
+            left
+        )
+        assert [f"{folder}/*" in warning for warning in table.warnings] == [True] * bool(left)
+
+
 def test_a_pattern_is_the_files_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path, {"p1.csv": "a\n1\n2\n", "p2.csv": "a\n3\n", "q.csv": "a\n4\n"})
     assert cells(open_table(tmp_path / "p*.csv")) == ["1", "2", "3"]

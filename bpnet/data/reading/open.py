@@ -12,6 +12,7 @@ from bpnet.data.reading.sklearn_tables import SKLEARN_PREFIX, sklearn_table
 from bpnet.data.reading.streams import Opener, file_opener, stream_errors
 from bpnet.data.reading.table import Table, TableFile
 from bpnet.errors import DataError, UsageError
+from bpnet.messages import MAX_PROBLEMS, quoted_list, shell_quoted
 from bpnet.paths import exists, files_in, is_dir, is_file
 
 _HEAD = 65_536
@@ -50,7 +51,9 @@ def open_table(path: str | Path, settings: Reading | None = None) -> Table:
     if is_address(text):
         refuse_address(text)
     files = _files(Path(path))
-    return Table(text, [_file(str(file), file_opener(file), settings) for file in files])
+    table = Table(text, [_file(str(file), file_opener(file), settings) for file in files])
+    table.notes = left_out_note(text)
+    return table
 
 
 def table_files(path: str) -> list[Path]:
@@ -67,6 +70,22 @@ def table_files(path: str) -> list[Path]:
     if is_address(path):
         refuse_address(path)
     return _files(Path(path))
+
+
+def left_out_note(path: str) -> list[str]:
+    """Return a note on the files of a folder that look like tables, and are left out."""
+    if not is_dir(path):
+        return []
+    read, *others = _ranked(Path(path)) or [[]]
+    names = sorted(file.name for files in others for file in files)
+    if not names:
+        return []
+    are, them = ("is", "it") if len(names) == 1 else ("are", "them")
+    pattern = shell_quoted(str(Path(path) / "*"))
+    return [
+        f"{path}: {quoted_list(names, MAX_PROBLEMS)} {are} left out, since files that end so often "
+        f"describe those beside them ({read[0].name}); {pattern} has {them} read, too"
+    ]
 
 
 def fixed_folder(path: str) -> Path:
@@ -96,30 +115,33 @@ def _files(path: Path) -> list[Path]:
 
 
 def _files_of_folder(folder: Path) -> list[Path]:
-    """Return a folder's tables by their names; a JSON document may be a note about the others."""
-    files = sorted(files_in(folder))
-    tables = [file for file in files if _is_table(file, often_beside_tables=False)]
-    tables = tables or [file for file in files if _is_table(file, often_beside_tables=True)]
-    if not tables:
+    """Return a folder's tables by their names; what may be a note about others is left out."""
+    ranked = _ranked(folder)
+    if not ranked:
         endings = [suffix for file_format in READABLE for suffix in file_format.suffixes]
         compressed = [compression.suffix for compression in COMPRESSIONS]
         raise DataError(
             f"{folder}: the folder holds no table; names of tables end in {', '.join(endings)}, "
             f"or in one of these followed by {', '.join(compressed[:-1])} or {compressed[-1]}"
         )
-    return tables
+    return ranked[0]
 
 
-def _is_table(file: Path, *, often_beside_tables: bool) -> bool:
-    """Return whether a folder's file is read as part of its table, by its name."""
-    name = without_compression_suffix(file.name).lower()
-    endings = tuple(
-        suffix
-        for file_format in READABLE
-        if file_format.often_beside_tables == often_beside_tables
-        for suffix in file_format.suffixes
-    )
-    return name.endswith(endings) and not name.startswith((".", "_"))
+def _ranked(folder: Path) -> list[list[Path]]:
+    """Return the files of a folder whose names are those of tables: first those that are read.
+
+    Others are of kinds that often lie beside tables of the kinds before.
+    """
+    ranks: dict[int, list[Path]] = {}
+    for file in sorted(files_in(folder)):
+        name = without_compression_suffix(file.name).lower()
+        if name.startswith((".", "_")):
+            continue
+        for file_format in READABLE:
+            for suffix in file_format.suffixes:
+                if name.endswith(suffix):
+                    ranks.setdefault(file_format.beside.get(suffix, 0), []).append(file)
+    return [ranks[rank] for rank in sorted(ranks)]
 
 
 def _file(name: str, opener: Opener, settings: Reading) -> TableFile:

@@ -51,6 +51,8 @@ class Table:
         self.columns = self.files[0].columns
         self.may_be_empty = False
         """Whether the table may have column names only; else to read it is an error."""
+        self.notes: list[str] = []
+        """Warnings about the table as a whole."""
         self._column_set = frozenset(self.columns)
         self.declared_categories = frozenset[str]().union(
             *(file.declared_categories for file in self.files)
@@ -81,9 +83,10 @@ class Table:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings about headers that are not quite ones, in any of the files."""
+        """Warnings about the table, and about headers that are not quite ones in its files."""
         texts = [warning for file in self.files for warning in file.warnings]
-        return texts[:MAX_PROBLEMS] + total_line(len(texts), "such warnings of the table's files")
+        total = total_line(len(texts), "such warnings of the table's files")
+        return [*self.notes, *texts[:MAX_PROBLEMS], *total]
 
     @property
     def header_hint(self) -> str:

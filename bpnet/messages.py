@@ -76,7 +76,13 @@ def named(noun: str, names: Sequence[str], most: int = 12) -> str:
 
 
 def shell_quoted(word: str) -> str:
-    """Return a word as it is typed in a shell: in double quotes if it holds single ones."""
+    r"""Return a word as it is typed in a shell: in double quotes if it holds single ones.
+
+    One with line breaks is typed on one line, as bash and zsh read it: $'a\nb'.
+    """
+    if "\n" in word:
+        escaped = word.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+        return f"$'{escaped}'"
     if "'" in word and not any(mark in word for mark in '"$`\\!'):
         return f'"{word}"'
     return shlex.quote(word)

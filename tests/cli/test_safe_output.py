@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from command_line import BPNET, bpnet, start
 
 from bpnet.data.writing.csv_writer import _safe_cell
+from bpnet.messages import shell_quoted
 
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 HOSTILE = "\x1b[2J\x07\x9b31m\u202e\u2066"
@@ -210,3 +212,14 @@ def test_a_run_holds_no_variable_of_the_shell(here: Path, monkeypatch: pytest.Mo
         content = file.read_bytes()
         assert b"s3cr3t-value" not in content
         assert b"AWS_SECRET" not in content
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize("word", ["a\nb", "it's \\n\nso", "\n", "$x `y`\n!"])
+def test_a_word_with_line_breaks_is_typed_on_one_line(word):
+    typed = shell_quoted(word)
+    assert "\n" not in typed
+    done = subprocess.run(
+        ["bash", "-c", f"printf %s {typed}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == word

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bpnet.cli.exit_codes import exit_codes
-from bpnet.cli.options import ReadingOverrides, ReplicaChoice, RunFolder, Threads, on_threads
+from bpnet.cli.options import (
+    Quiet,
+    ReadingOverrides,
+    ReplicaChoice,
+    RunFolder,
+    Threads,
+    on_threads,
+)
 from bpnet.cli.output import STDOUT, check_folder, check_output, is_folder
 from bpnet.data.formats import (
     WRITABLE,
@@ -17,7 +24,7 @@ from bpnet.data.formats import (
     format_to_write,
     suffixes,
 )
-from bpnet.errors import DataError, UsageError
+from bpnet.errors import DataError, RunError, UsageError
 
 if TYPE_CHECKING:
     from bpnet.workflows.predict import Prediction
@@ -126,6 +133,7 @@ def predict(
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
+    quiet: Quiet = False,
     threads: Threads = None,
 ) -> None:
     """Add predictions, probabilities and flags to a table's rows.
@@ -170,6 +178,7 @@ def predict(
                     force=force,
                 ),
                 as_json=as_json,
+                quiet=quiet,
             )
         else:
             if force:
@@ -184,34 +193,39 @@ def predict(
             file_format = _chosen_format(output, name, as_json=as_json)
             if safe_csv and file_format.name != "csv":
                 raise UsageError(f"--safe-csv is for CSV, and the output is {file_format.title}")
-            _predict_file(Prediction(run, data[0], options), file_format, output)
+            _predict_file(Prediction(run, data[0], options), file_format, output, quiet=quiet)
         sys.stdout.flush()  # here, where a closed pipe is caught
 
 
-def _predict_file(prediction: "Prediction", file_format: FileFormat, output: str) -> None:
+def _predict_file(
+    prediction: "Prediction", file_format: FileFormat, output: str, *, quiet: bool
+) -> None:
     """Write the predictions for one table to a file or standard output."""
     from bpnet.cli import console
-    from bpnet.messages import counted
+    from bpnet.messages import counted, on_one_line
     from bpnet.reports.predict import flags_text, threshold_note, training_note
     from bpnet.runs.files import replacing
 
     for warning in prediction.warnings:
         console.print_warning(warning)
+    notes = list[str]()
     if output == STDOUT:
         with console.stdout(whole=file_format.name == "json") as stream:
             summary = prediction.write(file_format, stream)
     else:
         with replacing(Path(output)) as stream:
             summary = prediction.write(file_format, stream)
-        console.print_note(f"{counted(summary.flags.rows, 'row')} written to {output}")
-    for note in [*threshold_note(summary), *training_note(summary)]:
+        rows = counted(summary.flags.rows, "row")
+        notes.append(f"{rows} written to {on_one_line(output)}")
+    notes += [*threshold_note(summary), *training_note(summary)]
+    for note in () if quiet else notes:
         console.print_note(note)
     for warning in flags_text(summary.flags):
         console.print_warning(warning)
 
 
-def _predict_files(prediction: "FilesPrediction", *, as_json: bool) -> None:
-    """Write the predictions for each table to its file; raises DataError if some have failed."""
+def _predict_files(prediction: "FilesPrediction", *, as_json: bool, quiet: bool) -> None:
+    """Write the predictions for each table to its file; raises DataError or RunError."""
     from bpnet.cli import console
     from bpnet.reports.predict import flags_text, threshold_note
     from bpnet.reports.predict_files import (
@@ -230,11 +244,11 @@ def _predict_files(prediction: "FilesPrediction", *, as_json: bool) -> None:
         results.append(result)
         for warning in file_warnings(result):
             console.print_warning(warning)
-        for note in file_notes(result):
+        for note in () if quiet else file_notes(result):
             console.print_note(note)
         if result.summary is not None and not thresholds:
             thresholds = threshold_note(result.summary)
-    for note in thresholds:
+    for note in () if quiet else thresholds:
         console.print_note(note)
     for warning in flags_text(total_flags(results)):
         console.print_warning(warning)
@@ -243,7 +257,8 @@ def _predict_files(prediction: "FilesPrediction", *, as_json: bool) -> None:
     else:
         console.print_result(files_text(prediction, results))
     if problem := not_predicted(results):
-        raise DataError(problem)
+        unwritable = any(result.unwritable for result in results)
+        raise (RunError if unwritable else DataError)(problem)
 
 
 def _chosen_format(output: str, name: str | None, *, as_json: bool) -> FileFormat:

@@ -112,7 +112,7 @@ class Model:
                     + (table.header_hint + self._separator_advice(table) if k == 0 else "")
                     for k, name in enumerate(missing[:MAX_PROBLEMS])
                 ]
-                + total_line(len(missing), "columns that the model reads are not there")
+                + total_line(len(missing), f"columns that the model reads are not in {table.name}")
             )
 
     def _separator_advice(self, table: Table) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bpnet.data.encoding.row_flags import FlagSummary
-from bpnet.messages import counted, shell_path
+from bpnet.messages import counted, on_one_line, shell_path
 from bpnet.reports.predict import training_note
 
 if TYPE_CHECKING:
@@ -18,17 +18,19 @@ def file_notes(result: "FileResult") -> Iterator[str]:
     """Yield notes on a table that is predicted now."""
     if result.state == "predicted":
         rows = counted(result.flags.rows, "row")
-        yield f"{result.file.table}: {rows} written to {result.file.path}"
+        table, path = on_one_line(str(result.file.table)), on_one_line(str(result.file.path))
+        yield f"{table}: {rows} written to {path}"
     if result.summary is not None:
         yield from training_note(result.summary)
 
 
 def file_warnings(result: "FileResult") -> Iterator[str]:
     """Yield why a table is not predicted, or what may be wrong with it."""
-    yield from result.problems
-    yield from result.warnings
-    if result.state == "predicted":
-        yield from (f"{result.file.table}: {note}" for note in result.flags.notes)
+    table = str(result.file.table)
+    notes = result.flags.notes if result.state == "predicted" else []
+    for text in [*result.problems, *result.warnings, *notes]:
+        # a total names no table, and a name may hold line breaks
+        yield on_one_line(text if text.startswith(table) else f"{table}: {text}")
 
 
 def total_flags(results: Sequence["FileResult"]) -> FlagSummary:

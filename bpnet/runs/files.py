@@ -25,16 +25,19 @@ _RESTORE = "restore it from a copy, or train again"
 _LARGEST = 100_000_000
 """The most bytes of a file of a run that is read at once."""
 _LONGEST_LINE = 10_000
+_NAME_IN_TEMPORARY = 50
+"""Characters of a file's name that its temporary file's has: 200 bytes of 255 that a name has."""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, flush: bool = True, flush_folder: bool = True) -> Iterator[BinaryIO]:
     """Yield a stream whose content replaces the file once it is complete.
 
     The content is written to a temporary file beside it, flushed and renamed; the file keeps its
     permissions. The target of a link is replaced; a device or a pipe is written to. Without `flush`
-    a power cut may take the content, but no crash of a program.
+    a power cut may take the content, but no crash of a program. Without `flush_folder` it may take
+    the whole file, but leaves none that is not whole: the caller flushes the folder once for many.
     """
     # before links are followed: a pipe that /dev/stdout links to has no path of its own
     is_device = path.parts[:2] in (("/", "dev"), ("/", "proc"))
@@ -47,7 +50,8 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
         return
     path = Path(os.path.realpath(path))  # in a circle of links, the one that closes it
     # in the same folder, since a rename cannot cross file systems
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    name = path.name[:_NAME_IN_TEMPORARY]
+    temporary = path.with_name(f".{name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb", opener=_private if is_file(path) else None) as file:
             if is_file(path):
@@ -63,8 +67,8 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()  # there only after an error
-    if flush:
-        _sync_folder(path.parent)
+    if flush and flush_folder:
+        sync_folder(path.parent)
 
 
 def _private(path: str, flags: int) -> int:
@@ -123,9 +127,10 @@ def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[object
         writer.writerows(lines)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, flush_folder: bool = True) -> None:
     """Replace a JSON file atomically."""
-    write_text(path, json_text(value) + "\n")
+    with replacing(path, flush_folder=flush_folder) as file:
+        file.write((json_text(value) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def json_text(value: Any) -> str:
@@ -250,10 +255,10 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(path, error) from error
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Flush a folder, so that a rename survives a power cut, on systems that allow it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -1,6 +1,7 @@
 """Outputs in a folder that are finished: a record of each says by what it was predicted."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,8 @@ from bpnet.workflows.output_files import OutputFile
 
 RECORDS = ".predicted"
 """The folder of records in that of the outputs, whose name `*` does not match."""
+_LONGEST_NAME = 250
+"""The bytes of an output's name that a record is named by: with `.json`, the most of a name."""
 
 _OPTIONS = {
     "probabilities": "--proba",
@@ -90,6 +93,8 @@ class FinishedOutputs:
     def __init__(self, maker: Maker) -> None:
         self._maker = maker
         self._digests: dict[tuple[Path, FileState], str] = {}
+        self._unflushed: dict[Path, None] = {}
+        """The folders of records, each followed by that of their outputs, to be flushed."""
 
     def read(self, file: OutputFile) -> Record | None:
         """Return the record of a finished output; None if it is still to be predicted."""
@@ -137,7 +142,17 @@ class FinishedOutputs:
         )
         path = _path(file)
         make_folder(path.parent)
-        files.write_json(path, record)
+        files.write_json(path, record, flush_folder=False)
+        self._unflushed.update({path.parent: None, file.path.parent: None})
+
+    def flush(self) -> None:
+        """Flush the folders of what was written, once for all files: this takes a while.
+
+        A power cut before may take an output, which is then predicted again.
+        """
+        for folder in self._unflushed:
+            files.sync_folder(folder)
+        self._unflushed.clear()
 
     def _is_of(self, record: Record, path: Path) -> bool:
         """Return whether a record has a file's content, which is read if the file was copied."""
@@ -172,7 +187,10 @@ def _name(file: OutputFile) -> str:
 
 
 def _path(file: OutputFile) -> Path:
-    return file.folder / RECORDS / file.name.with_name(f"{file.name.name}.json")
+    name = file.name.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = f"{name[:50]}.{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+    return file.folder / RECORDS / file.name.with_name(f"{name}.json")
 
 
 def _read(file: OutputFile) -> Record | None:

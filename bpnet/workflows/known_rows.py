@@ -5,6 +5,7 @@ equal a row of the run in every column that the model reads.
 """
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -47,8 +48,8 @@ class RunRows:
     """The rows of a run's table: those that are equal have one position in `values`."""
 
     paths: RunPaths
-    encoder: Encoder
-    """An encoder that reads the columns as those of the fingerprints were read."""
+    columns: Mapping[str, str]
+    """How the columns of the fingerprints were read."""
     values: Fingerprints
     """The distinct fingerprints, ascending."""
     positions: Indices
@@ -211,30 +212,39 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def open_run_rows(paths: RunPaths, model: Ensemble) -> RunRows | None:
-    """Return the rows of a run; None of one whose rows are not known.
+def open_run_rows(paths: RunPaths, model: Ensemble) -> tuple[RunRows, Encoder] | None:
+    """Return the rows of a run, and an encoder that reads a table's rows as they were read.
 
-    Runs before 0.7.0 have no fingerprints. Raises RunError.
+    None of a run whose rows are not known: those before 0.7.0 have no fingerprints. Raises
+    RunError.
     """
     if not is_file(paths.fingerprints):
         return None
-    status = paths.fingerprints.stat()
-    columns, values, positions = _read(paths.fingerprints, status.st_mtime_ns, status.st_size)
+    run_rows = _read(paths, tuple(map(_state, (paths.fingerprints, paths.splits))))
     for member in model.members:
         encoder = member.description.encoder
-        if cell_readings(encoder) == columns:
-            return RunRows(paths, encoder, values, positions)
+        if cell_readings(encoder) == run_rows.columns:
+            return run_rows, encoder
     return None
 
 
-@lru_cache(maxsize=1)  # Python may predict row by row
-def _read(path: Path, _changed: int, _size: int) -> tuple[object, Fingerprints, Indices]:
-    saved = read_fingerprints(path)
+def _state(path: Path) -> tuple[int, int]:
+    """Return what changes with a file's content."""
+    try:
+        status = path.stat()
+    except OSError:  # which is said where the file is read
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=1)  # Python may predict row by row, and a command many tables
+def _read(paths: RunPaths, _states: object) -> RunRows:
+    saved = read_fingerprints(paths.fingerprints)
     values, positions = np.unique(saved.values, return_inverse=True)
     positions = positions.reshape(-1)
     if len(values) and values[0] == UNKNOWN:
         values, positions = values[1:], positions - 1
-    return saved.columns, values, positions
+    return RunRows(paths, saved.columns, values, positions)
 
 
 def known_rows(paths: RunPaths | None, model: Ensemble, table: Table) -> KnownRows | None:
@@ -244,12 +254,13 @@ def known_rows(paths: RunPaths | None, model: Ensemble, table: Table) -> KnownRo
     """
     if paths is None or not is_file(paths.splits):
         return None
-    run_rows = open_run_rows(paths, model)
-    if run_rows is None or not len(run_rows.values):
+    opened = open_run_rows(paths, model)
+    if opened is None or not len(opened[0].values):
         return None
-    if not all(map(table.has, run_rows.encoder.features)):
+    run_rows, encoder = opened
+    if not all(map(table.has, encoder.features)):
         return None  # which is refused where the table is read for the model
-    found = run_rows.find(table_fingerprints(run_rows.encoder, table))
+    found = run_rows.find(table_fingerprints(encoder, table))
     here = np.flatnonzero(found >= 0)
     if not len(here):
         return None
@@ -270,14 +281,15 @@ class TrainedRows:
         self._paths, self._known, self._count = paths, 0, 0
         self._run_rows: RunRows | None = None
         with contextlib.suppress(RunError):  # a damaged run predicts nevertheless
-            self._run_rows = open_run_rows(paths, model)
+            if opened := open_run_rows(paths, model):
+                self._run_rows, self._encoder = opened
 
     def add(self, chunk: Chunk) -> None:
         """Count the rows of a chunk."""
         rows = self._run_rows
         if rows is None or not len(rows.values):
             return
-        found = rows.find(row_fingerprints(rows.encoder, chunk))
+        found = rows.find(row_fingerprints(self._encoder, chunk))
         found = found[found >= 0]
         self._known += len(found)
         if len(found):
@@ -292,7 +304,10 @@ class TrainedRows:
         """Return the number of a table's rows that trained, of all `rows`."""
         with contextlib.suppress(RunError):
             # the digest takes a while: only of a table that has the rows that were split
-            own = count_rows(self._paths.splits) == rows
+            known = self._run_rows
+            splits = self._paths.splits
+            # the file is not read for each of many tables
+            own = rows == (count_rows(splits) if known is None else len(known.positions))
             if own and directory.data_sha256(self._paths.folder) == table.digest:
                 return Trained(self._trained_rows(rows), own=True)
         if self._run_rows is None:

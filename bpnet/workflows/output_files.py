@@ -24,7 +24,7 @@ class Shard:
     @classmethod
     def read(cls, text: str) -> "Shard":
         """Read `i/n`; raises UsageError."""
-        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text.strip())
+        match = re.fullmatch(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*", text)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             raise UsageError(
                 f"--shard {text}: must be i/n, worker i of n from 1 on, such as 1/4, 2/4, 3/4 "

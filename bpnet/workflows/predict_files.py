@@ -13,10 +13,12 @@ from typing import Any, Literal
 import bpnet
 from bpnet.data.encoding.row_flags import FlagSummary
 from bpnet.data.formats import FileFormat
-from bpnet.errors import DataError, UsageError
+from bpnet.data.reading.open import left_out_note
+from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import MAX_PROBLEMS, total_line
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.run_model import open_run_model
+from bpnet.models.threads import shared_work
 from bpnet.paths import exists, is_file
 from bpnet.runs import files
 from bpnet.runs.lock import hold, is_held
@@ -46,6 +48,8 @@ class FileResult:
     warnings: Sequence[str] = ()
     problems: Sequence[str] = ()
     """Why it has failed."""
+    unwritable: bool = False
+    """True if its output cannot be written."""
 
 
 class FilesPrediction:
@@ -68,7 +72,9 @@ class FilesPrediction:
         force: bool = False,
     ) -> None:
         self._run, self._options, self.folder, self.shard = run, options, folder, shard
+        tables = list(tables)
         every = output_files(tables, folder, file_format)
+        self._left_out = [note for text in tables for note in left_out_note(text)]
         self.files = every if shard is None else shard.of(every)
         """The outputs of this worker."""
         self.of = len(every)
@@ -82,17 +88,24 @@ class FilesPrediction:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings about a run that has not finished."""
-        return self._opened.notes
+        """Warnings about a run that has not finished, and files that are left out."""
+        return [*self._opened.notes, *self._left_out]
 
     def results(self) -> Iterator[FileResult]:
         """Predict the tables that are not finished, and yield what becomes of each.
 
         Those whose columns do not fit come first, and the others are predicted nevertheless.
         """
-        opened = dataclasses.replace(self._opened, notes=[])  # they are said once
         make_folder(self.folder)
         _remove_dead(self.folder)
+        try:
+            with shared_work():  # here, since it takes longer than a small table
+                yield from self._results()
+        finally:
+            self._outputs.flush()
+
+    def _results(self) -> Iterator[FileResult]:
+        opened = dataclasses.replace(self._opened, notes=[])  # they are said once
         left = []
         for file in self.files:
             try:
@@ -112,6 +125,8 @@ class FilesPrediction:
                 yield self._predict(file, self._prediction(file, opened))
             except DataError as error:
                 yield FileResult(file, "failed", problems=error.problems)
+            except RunError as error:  # an output that cannot be written
+                yield FileResult(file, "failed", problems=error.problems, unwritable=True)
 
     def _prediction(self, file: OutputFile, opened: Any) -> Prediction:
         """Open a table; raises DataError if it does not fit the model."""
@@ -125,7 +140,7 @@ class FilesPrediction:
     def _predict(self, file: OutputFile, prediction: Prediction) -> FileResult:
         make_folder(file.path.parent)
         state = FileState.of(file.table)  # before it is read: a later change is seen
-        with files.replacing(file.path) as stream:
+        with files.replacing(file.path, flush_folder=False) as stream:
             hold(stream)
             summary = prediction.write(file.format, stream)
             self._outputs.write(file, stream, state, summary.flags, summary.trained_rows)

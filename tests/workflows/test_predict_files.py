@@ -16,6 +16,8 @@ from command_line import start
 from labeled_runs import invoked
 
 from bpnet.data.formats import format_named
+from bpnet.runs import splits
+from bpnet.workflows import known_rows
 from bpnet.workflows.output_files import output_files
 
 ROWS = ["1.5,u,1", "2.25,v,2", "3,w,1", "0.5,u,2", "7,v,1"]
@@ -142,6 +144,52 @@ def test_finished_outputs_are_skipped_and_changed_tables_predicted_again(classes
     after = contents(tmp_path / "out")
     assert after["b/x.csv"] == before["b/x.csv"]
     assert len(after["a/x.csv"].splitlines()) == 3
+
+
+def test_names_may_be_as_long_as_the_system_has_them(classes, tmp_path):
+    names = [f"{'é' * 125}x.csv", f"{'a' * 250}\n.csv"[-255:], "z.csv"]
+    for name in names:
+        write(tmp_path / "data" / name, ROWS)
+    command = [tmp_path / "data", "-o", f"{tmp_path}/out/"]
+    said = predict(classes.run, *command)
+    assert "3 predicted" in said
+    assert "a\\n.csv: 5 rows written to" in said.replace("\n", "")
+    assert sorted(contents(tmp_path / "out")) == sorted(names)
+    assert "3 finished before" in predict(classes.run, *command)
+    code, said = invoked("predict", classes.run, *command, "--format", "jsonl", "--force")
+    said = " ".join(said.split())
+    assert (code, "1 predicted, 2 failed" in said) == (5, True)
+    assert said.count("cannot be written: File name too long") == 2
+    assert "z.jsonl" in contents(tmp_path / "out")
+
+
+def test_files_of_a_folder_that_are_left_out_are_named(classes, tmp_path):
+    for name in ("x.csv", "y.jsonl", "d.json", "readme.txt", "_z.csv", "notes.md"):
+        write(tmp_path / "data" / name, ROWS if name == "x.csv" else [])
+    (tmp_path / "data/y.jsonl").write_text('{"a": 1, "b": "u"}\n')
+    said = predict(classes.run, tmp_path / "data", "-o", f"{tmp_path}/out/", "--quiet")
+    assert sorted(contents(tmp_path / "out")) == ["x.csv", "y.jsonl"]
+    assert "'d.json', 'readme.txt' are left out" in " ".join(said.split())
+    assert "written to" not in said
+
+
+def test_the_files_of_a_run_are_read_and_folders_flushed_once(
+    classes, tables, tmp_path, monkeypatch
+):
+    calls = []
+    for module, name in ((splits, "open_text"), (known_rows, "read_fingerprints")):
+        function = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *given, f=function, n=name: calls.append(n) or f(*given)
+        )
+    flush = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: calls.append("fsync") or flush(handle))
+    known_rows._read.cache_clear()
+    predict(classes.run, tables / "*/*.csv", "-o", f"{tmp_path}/out/")
+    assert calls.count("read_fingerprints") == 1
+    assert calls.count("open_text") <= 2
+    # each output and its record; then two folders of either
+    assert calls.count("fsync") == 2 * 5 + 4
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TextIO
 import typer
 
 from bpnet.errors import BpnetError, ConfigError, DataError, InterruptedRunError, RunError
+from bpnet.integrations.launcher import launched
 from bpnet.workflows.interruption import interrupts_kept
 
 
@@ -31,7 +32,8 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as error:
         with suppress(OSError):  # of a terminal that is gone, as after SIGHUP
-            typer.echo("interrupted", err=True)
+            if launched()[1] == 0:  # one of several processes says it for all
+                typer.echo("interrupted", err=True)
         number = getattr(error, "number", signal.SIGINT)
         raise typer.Exit(InterruptedRunError("interrupted", number).exit_code) from None
     except BrokenPipeError:

@@ -54,6 +54,8 @@ def refusal(arguments: Sequence[str]) -> int | None:
     verb = next((word for word in arguments if not word.startswith("-")), None)
     if count == 1 or verb is None or verb in SHARED:
         return None
+    if verb == "search" and any(word.startswith("--join") for word in arguments):
+        return None  # they share the study
     if rank == 0:
         from bpnet.cli import console  # deferred: only an error needs it
 

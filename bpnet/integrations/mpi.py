@@ -153,7 +153,7 @@ def joined() -> Iterator[World | None]:
                 world.agree(None, error)
             _alone.append(world)
         raise
-    except (KeyboardInterrupt, OSError, MemoryError):
+    except (KeyboardInterrupt, OSError, MemoryError):  # an interrupt before the first step
         _alone.append(world)
         raise
     except Exception:

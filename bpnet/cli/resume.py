@@ -58,7 +58,7 @@ def resume(
             from bpnet.reports.search import search_data, search_lines
             from bpnet.workflows.search import resume_search
 
-            with TrainingView(quiet=quiet) as view:
+            with engine(backend, jobs, cluster), TrainingView(quiet=quiet) as view:
                 study = resume_search(run, settings or [], force=force, watcher=view)
             if as_json:
                 console.print_json(search_data(study))

@@ -10,7 +10,10 @@ from bpnet.cli.exit_codes import exit_codes
 from bpnet.cli.options import (
     RUNS_FOLDER,
     AsJson,
+    Backend,
+    Cluster,
     ConfigFile,
+    Jobs,
     Overrides,
     Quiet,
     Runs,
@@ -47,6 +50,9 @@ def search(
         Path | None,
         typer.Option(metavar="STUDY", help="Take part in the search of a study."),
     ] = None,
+    backend: Backend = None,
+    jobs: Jobs = None,
+    cluster: Cluster = None,
     threads: Threads = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -64,6 +70,7 @@ def search(
         from bpnet.config.inheritance import read_source
         from bpnet.config.overrides import apply_overrides
         from bpnet.errors import UsageError
+        from bpnet.integrations.engines import engine
         from bpnet.reports.search import search_data, search_lines
         from bpnet.workflows.search import join as join_search
         from bpnet.workflows.search import search as run_search
@@ -74,14 +81,14 @@ def search(
         if join is not None:
             if name is not None:
                 raise UsageError("--name and --join cannot be combined; give one of them")
-            with TrainingView(quiet=quiet) as view:
+            with engine(backend, jobs, cluster), TrainingView(quiet=quiet) as view:
                 result = join_search(join, source, given, view)
         else:
             source = apply_overrides(
                 source, [f"search.{key}={value}" for key, value in given.items()]
             )
             command = ["bpnet", *sys.argv[1:]]
-            with TrainingView(quiet=quiet) as view:
+            with engine(backend, jobs, cluster), TrainingView(quiet=quiet) as view:
                 result = run_search(source, runs=runs, name=name, command=command, watcher=view)
         if as_json:
             console.print_json(search_data(result))

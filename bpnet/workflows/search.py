@@ -4,10 +4,13 @@ A study is a folder that several processes may share: each takes a pass of the p
 trains it, and notes what it has found; who finds a generation complete draws the next.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +20,9 @@ from bpnet.config.search import Search
 from bpnet.config.search_space import Draws, EvenSampler, Sampler, Space
 from bpnet.config.source import Source, parse_source, yaml_text
 from bpnet.errors import InterruptedRunError, RunError, UsageError
-from bpnet.integrations import optuna
+from bpnet.integrations import engines, optuna
 from bpnet.messages import counted, shell_path
+from bpnet.models.threads import permitted_threads
 from bpnet.runs import directory
 from bpnet.runs.directory import STUDY
 from bpnet.runs.files import write_json, write_text
@@ -142,18 +146,28 @@ def open_study(folder: Path) -> StudyFolder:
     return study
 
 
-def train_pass(folder: Path, generation: int, position: int) -> list[Trial]:
+def train_pass(
+    folder: Path, generation: int, position: int, seconds: float = math.inf
+) -> list[Trial]:
     """Train a pass of a study, by the files of the study alone, and return what it has found.
 
-    It notes nothing: it may be called in any process that sees the folder.
+    It notes nothing: it may be called in any process that sees the folder. `seconds` are what is
+    left of the time budget.
     """
     study = StudyFolder(folder)
     plan = _saved_plan(study, study.read())
     drawn = study.generations()[generation - 1].passes[position]
     earlier = [one for one in _store(study, plan).read() if one.generation < generation]
     rows = TrialRows(plan.base, folder)
-    clock = Clock(_stopwatch(earlier))
+    now = _stopwatch(earlier)
+    clock = Clock(now, now() + seconds)
     return train_trials(plan, rows, drawn, earlier, generation=generation, clock=clock)
+
+
+def _train_task(folder: Path, seconds: float, task: "_Task") -> list[Trial]:
+    """Train a pass as a worker, on one thread."""
+    with permitted_threads(1):
+        return train_pass(folder, task.generation, task.position, seconds)
 
 
 def _stopwatch(trials: Sequence[Trial]) -> Callable[[], float]:
@@ -306,8 +320,10 @@ class _Search:
             with self.study.lock():
                 trials = self.store.read()
                 task = self._next(trials, workers)
+                several: list[_Task] = []
                 if isinstance(task, _Task):
                     workers.take((task.generation, task.position))
+                    several = self._free(task, trials, workers)[: engines.jobs()]
             if task is None:
                 return
             if not isinstance(task, _Task):
@@ -315,17 +331,38 @@ class _Search:
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
             pause = _PAUSE
-            found = train_trials(
-                self.plan,
-                self.rows,
-                task.drawn,
-                [one for one in trials if one.generation < task.generation],
-                generation=task.generation,
-                clock=self.clock,
-                worker=workers.name,
-            )
-            self._note(found)
+            if len(several) > 1:
+                self._train_several(several)
+            else:
+                earlier = [one for one in trials if one.generation < task.generation]
+                found = train_trials(
+                    self.plan,
+                    self.rows,
+                    task.drawn,
+                    earlier,
+                    generation=task.generation,
+                    clock=self.clock,
+                    worker=workers.name,
+                )
+                self._note(found)
             workers.take(None)
+
+    def _free(self, task: "_Task", trials: Sequence[Trial], workers: Workers) -> list["_Task"]:
+        """Return the passes of a task's generation that nobody trains."""
+        done, taken = {trial.number for trial in trials}, workers.taken()
+        return [
+            _Task(task.generation, position, drawn)
+            for position, drawn in _unfinished(self.study.generations()[-1], done)
+            if (task.generation, position) not in taken
+        ]
+
+    def _train_several(self, tasks: Sequence["_Task"]) -> None:
+        """Train passes side by side by the workers of an engine, which see the study's folder."""
+        left = self.clock.deadline - self.clock.now()
+        train = partial(_train_task, self.study.folder.resolve(), left)
+        with closing(engines.run(train, tasks)) as found:
+            for trials in found:
+                self._note(trials)
 
     def _note(self, found: Sequence[Trial]) -> None:
         """Note what a pass has found, unless another process has been faster."""

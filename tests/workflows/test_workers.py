@@ -1,5 +1,6 @@
 """Workers that train: runs as a single process leaves them, endings, errors and bad usage."""
 
+import csv
 import os
 import pickle
 import signal
@@ -94,6 +95,26 @@ def test_runs_are_bit_for_bit_those_of_one_process(case, tmp_path, monkeypatch):
     assert (again.code, again.err.count("diverged")) == (said.code, said.err.count("diverged"))
     assert processes.tasks >= FEWEST.get(case, 2)
     assert differences(result(shared), result(alone)) == []
+
+
+@pytest.mark.slow
+def test_a_search_has_its_passes_trained_by_workers(tmp_path, monkeypatch):
+    more = EPOCHS + "search: {sampler: sobol, draws: 3, passes: 2}\n"
+    alone, shared = (folder(tmp_path / name, more) for name in ("alone", "shared"))
+    words = ("search", "c.yaml", "--trials", "12")
+    said = bpnet(*words, cwd=alone)
+    processes = Processes(monkeypatch, 2)
+    again = bpnet(*words, cwd=shared)
+    assert (said.code, again.code, processes.tasks) == (0, 0, 4), again.err
+    assert trials_of(shared) == trials_of(alone)
+
+
+def trials_of(here: Path) -> list[list[str]]:
+    """Return the trials of a study, without times and workers."""
+    (path,) = here.glob("runs/*/trials.csv")
+    rows = list(csv.reader(path.read_text().splitlines()))
+    kept = [k for k, name in enumerate(rows[0]) if name not in ("seconds", "worker")]
+    return sorted([row[k] for k in kept] for row in rows)
 
 
 def test_python_chooses_the_workers_by_joblib(tmp_path):
@@ -195,7 +216,7 @@ def test_a_scheduler_must_answer_and_have_workers(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", ["cross-validation", "grid of two shapes", "ensemble"])
+@pytest.mark.parametrize("case", ["cross-validation", "grid of two shapes"])
 def test_an_interrupted_training_goes_on_with_workers_or_without(case, tmp_path):
     more = CASES[case][0].replace("epochs: 7", "epochs: 800").replace("epochs: 40", "epochs: 800")
     alone, shared = (folder(tmp_path / name, more) for name in ("alone", "shared"))

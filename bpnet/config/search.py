@@ -163,7 +163,7 @@ class Search(Component):
     """
     draws: int | None = number(None, ge=1, le=1000)
     """Trials of one pass: they have one shape, and train as replicas. By default 32, and down to 8
-    where they train for long. Example: `draws: 16`.
+    where they train for long or there are few trials. Example: `draws: 16`.
     """
     passes: int = number(2, ge=1, le=1000)
     """Passes drawn at a time, each with a shape: what they find is known to the next ones. As many

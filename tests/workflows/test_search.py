@@ -26,6 +26,7 @@ from bpnet.runs.study import StudyFolder, Trial, TrialLog, trim
 from bpnet.scoring.setting_importance import setting_importance
 from bpnet.workflows.search import train_pass
 from bpnet.workflows.search_pass import rung_epochs
+from bpnet.workflows.search_plan import plan_search
 
 RATE = "training.learning_rate"
 OPTIMIZER, DECAY = "training.optimizer", "training.optimizer.weight_decay"
@@ -247,6 +248,13 @@ class TestSpace:
         assert config.architecture.layers[1].rate == 0.3
 
 
+def test_dropout_from_none_on_divides_no_pass() -> None:
+    loaded = read_config(ROOT / "configs" / "iris.yaml")
+    space = "search={space: {architecture.dropout: {low: 0, high: 0.5}, training.l2: [0, 1]}}"
+    plan, _, _ = plan_search(loaded.override([space]).source)
+    assert plan.space.shape == ()
+
+
 def test_rungs_are_looked_at_where_rows_are_checked() -> None:
     assert rung_epochs(81, 2, 3, 1) == [9, 27]
     assert rung_epochs(100, 2, 3, 5) == [15, 35]
@@ -359,3 +367,27 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
     assert said.code == 0, said.err
     assert found(study) == found(tmp_path / "whole" / "small-search-001")
     assert StudyFolder(study).read()["status"] == "finished"
+
+
+@pytest.mark.slow
+def test_an_interrupted_search_says_how_to_go_on(tmp_path: Path) -> None:
+    config = written_config(tmp_path)
+    runs = ("--runs", str(tmp_path), "--quiet")
+    assert bpnet("search", config, "--trials", 48, *runs).code == 0
+    study = tmp_path / "small-search-002"
+    process = subprocess.Popen(
+        [*PROCESS, "search", str(config), "--trials", "48", *runs],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (study / "generations").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert f"next: bpnet resume {study}" in err
+    assert json.loads((study / "study.json").read_text())["status"] == "interrupted"
+    assert list((study / "workers").iterdir()) == []
+    assert bpnet("resume", study, "--quiet").code == 0
+    assert found(study) == found(tmp_path / "small-search-001")

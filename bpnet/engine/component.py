@@ -108,9 +108,13 @@ class Component:
         word, bounds = field.metadata[_EXTRA]["word"], declared_bounds(field)
         if value is None or value == word:
             return
-        fits = math.isfinite(value) and all(
-            BOUNDS[name][0](value, bound) for name, bound in bounds.items()
-        )
-        if isinstance(value, bool) or not fits:
-            allowed = " and ".join(f"{BOUNDS[name][1]} {bound}" for name, bound in bounds.items())
-            raise FieldError(field.name, f"is {value}; it must be {allowed}, or {word}")
+        allowed = " and ".join(f"{BOUNDS[name][1]} {bound}" for name, bound in bounds.items())
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float, np.number))
+            or not math.isfinite(value)
+        ):
+            allowed = f"a finite number, {allowed}"
+        elif all(BOUNDS[name][0](value, bound) for name, bound in bounds.items()):
+            return
+        raise FieldError(field.name, f"is {value}; it must be {allowed}, or {word}")

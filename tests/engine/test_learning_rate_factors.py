@@ -142,9 +142,18 @@ def test_factors_of_replicas_are_those_of_solo_runs(precision):
     assert not np.allclose(ends[0], ends[1])
 
 
-@pytest.mark.parametrize("value", [-1.0, math.inf, math.nan])
-def test_a_factor_of_weights_is_a_number_or_fan_in(value):
-    with pytest.raises(FieldError, match="must be a number of at least 0, or fan_in"):
+@pytest.mark.parametrize(
+    ("value", "allowed"),
+    [
+        (-1.0, "at least 0"),
+        (math.inf, "a finite number, at least 0"),
+        (math.nan, "a finite number, at least 0"),
+        (True, "a finite number, at least 0"),
+        ("fan_out", "a finite number, at least 0"),
+    ],
+)
+def test_a_factor_of_weights_is_a_number_or_fan_in(value, allowed):
+    with pytest.raises(FieldError, match=f"is {value}; it must be {allowed}, or fan_in"):
         LearningRateFactors(weight=value)
 
 

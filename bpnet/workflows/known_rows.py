@@ -136,8 +136,9 @@ class KnownRows:
     def _by_chance(self) -> str:
         """A remark on rows that may be equal by chance; blank if they are the run's."""
         of_run, known = self.run_rows, self.found[~self.new]
-        copies = len(known) - len(np.unique(known))
-        if copies > max(0.01 * len(known), of_run.copies):
+        distinct = len(np.unique(known))
+        few = distinct < len(of_run.values)  # else it is the run's table, more than once
+        if few and len(known) - distinct > max(0.01 * len(known), of_run.copies):
             return " (perhaps by chance: many are equal to the same row)"
         return by_chance(of_run.repeated, len(known), len(self.found))
 

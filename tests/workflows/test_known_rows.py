@@ -174,6 +174,15 @@ def test_new_rows_that_equal_old_ones_by_chance_are_scored(tmp_path):
     assert scored(run, saved(shuffled(table), tmp_path)).rows == held_out
 
 
+def test_of_the_own_table_twice_the_test_rows_are_scored(run, own, tmp_path):
+    found = scored(run, saved(pd.concat([own, own]), tmp_path))
+    assert (found.rows, found.scores.value("log_loss")) == (
+        28,
+        pytest.approx(scored(run, None).scores.value("log_loss"), rel=1e-9),
+    )
+    assert "perhaps" not in found.warnings[0]
+
+
 def test_rows_that_occur_many_times_are_scored(run, own, tmp_path):
     found = scored(run, saved(pd.concat([own] * 3), tmp_path))
     assert found.rows == 270

@@ -59,7 +59,9 @@ class Space:
             "shape": [key for key in self.dimensions if key in self.shape],
             "dimensions": {
                 key: {
-                    name: value for name, value in vars(one).items() if value not in (None, False)
+                    name: value
+                    for name, value in vars(one).items()
+                    if value is not None and value is not False  # a bound of 0 stays
                 }
                 for key, one in self.dimensions.items()
             },

@@ -94,12 +94,29 @@ def _best_lines(result: "SearchResult") -> Iterator[str]:
         f"Its {part} {name} of {rounded(best.score, 4)} is flattered: it is the best of many by "
         "these rows."
     )
+    yield from _loss_lines(result)
     test = result.metrics.get("test")
     if test:
         values = ", ".join(f"{key} {rounded(value, 4)}" for key, value in test.items())
         yield f"Test rows, which no trial has seen, are looked at once: {values}"
     else:
         yield "There are no test rows, which would tell how good it is on others."
+
+
+def _loss_lines(result: "SearchResult") -> Iterator[str]:
+    """Yield what the loss is that compares trials, where the run's report has others."""
+    if result.metric != "loss":
+        return
+    if any("rmse" in one for one in result.metrics.values()):
+        yield (
+            "This loss is the training's, of the target as it is scaled for the network; "
+            "--set search.metric=rmse compares in the target's own units."
+        )
+    elif result.part == "out_of_fold":
+        yield (
+            "This loss is of all held-out rows together, at their best temperature, without label "
+            "smoothing; the val_loss of an epoch is the folds' mean, as they train."
+        )
 
 
 def search_data(result: "SearchResult") -> dict[str, Any]:

@@ -178,6 +178,11 @@ def best_of_study(path: Path) -> Path:
             f"{path}: is a study whose best trial is not trained yet; go on with it: "
             f"bpnet resume {shell_path(path)}"
         )
+    if not is_file(path / name / "run.json"):
+        raise RunError(
+            f"{path}: is a study whose best run {name} is not there; restore it from a copy, or "
+            f"train it again: bpnet resume {shell_path(path)}"
+        )
     return path / name
 
 

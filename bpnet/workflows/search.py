@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bpnet import __version__
+from bpnet.config.budget import budget_seconds
 from bpnet.config.loading import load_config
 from bpnet.config.search import Search
 from bpnet.config.search_space import Draws, EvenSampler, Sampler, Space
@@ -81,19 +82,29 @@ def search(
 
 
 def join(
-    folder: Path, source: Source | None, settings: Mapping[str, Any], watcher: SearchWatcher
+    folder: Path, source: Source, given: Mapping[str, Any], watcher: SearchWatcher
 ) -> SearchResult:
-    """Work on a study that there is, beside other processes or to go on with it.
+    """Take part in the search of a study, beside other processes.
 
-    `source` is the config that the study is to have, `settings` a number of trials or a budget in
-    place of its own. Raises UsageError if the config or the table is another, RunError if the
-    folder holds no study.
+    `source` is the config that the study is to have, `given` what options say of the number of
+    trials and the budget. Raises UsageError if these or the table are not the study's, RunError if
+    the folder holds no study.
     """
     study = open_study(folder)
     content = study.read()
-    if source is not None:
-        _check_config(study, content, source)
-    plan = _saved_plan(study, content)
+    _check_config(study, content, source)
+    _check_given(study, content, given)
+    return _go_on(study, content, {}, watcher)
+
+
+def _go_on(
+    study: StudyFolder,
+    content: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    watcher: SearchWatcher,
+) -> SearchResult:
+    """Work on a study; `settings` are a number of trials or a budget in place of its own."""
+    folder, plan = study.folder, _saved_plan(study, content)
     rows = TrialRows(plan.base, study.folder)
     if rows.digest != content.get("data_sha256"):
         raise RunError(
@@ -103,6 +114,7 @@ def join(
     if settings:
         plan = replace(plan, settings=replace(plan.settings, **settings))
         with study.lock():
+            _warn_of_reached(plan, _store(study, plan).read(), settings, watcher)
             study.update(settings=asdict(plan.settings), status="running")
     return _Search(study, plan, rows, watcher).run()
 
@@ -134,7 +146,29 @@ def resume_search(
                 f"--set search.trials={settings['trials']}: must be a whole number, at least 1"
             )
         settings["trials"] = int(settings["trials"])
-    return join(folder, None, trials_setting(**settings), watcher)
+    study = open_study(folder)
+    return _go_on(study, study.read(), trials_setting(**settings), watcher)
+
+
+def _warn_of_reached(
+    plan: SearchPlan,
+    trials: Sequence[Trial],
+    settings: Mapping[str, Any],
+    watcher: SearchWatcher,
+) -> None:
+    """Warn if a study has as many trials, or has taken as long, as it is now to."""
+    most, seconds = settings.get("trials"), plan.settings.seconds
+    if most is not None and len(trials) >= most:
+        watcher.warn(
+            f"search.trials={most}: the study has {counted(len(trials), 'trial')} already; "
+            "no more are drawn, and none is dropped"
+        )
+    spent = max((one.seconds for one in trials), default=0.0)
+    if "budget" in settings and seconds is not None and spent >= seconds:
+        watcher.warn(
+            f"search.budget={settings['budget']}: the study has taken {spent:.1f} s already, which "
+            "count; no more are trained"
+        )
 
 
 def open_study(folder: Path) -> StudyFolder:
@@ -259,6 +293,25 @@ def _check_config(study: StudyFolder, content: Mapping[str, Any], source: Source
         )
 
 
+def _check_given(study: StudyFolder, content: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise UsageError if options give a study that there is another end."""
+    settings = content.get("settings") or {}
+    for name, value in given.items():
+        own = settings.get(name)
+        if _end(name, own) != _end(name, value):
+            raise UsageError(
+                f"--join {study.folder}: --{name} {value} is not the study's, "
+                f"{'which has none' if own is None else f'{own}'}; leave it out to take part, or "
+                f"give the study another end once it has ended: bpnet resume "
+                f"{shell_path(study.folder)} --set search.{name}={value}"
+            )
+
+
+def _end(name: str, value: Any) -> Any:
+    """Return a number of trials, or the seconds of a budget."""
+    return budget_seconds(value) if name == "budget" and value is not None else value
+
+
 def _flat(data: Any, path: str = "") -> dict[str, Any]:
     if not isinstance(data, Mapping) or not data:
         return {path: data}
@@ -288,7 +341,7 @@ class _Search:
                 trials = self.store.read()
                 self.study.update(status="running")
             seconds = self.plan.settings.seconds
-            self.clock = Clock(_stopwatch(trials), *([] if seconds is None else [seconds]))
+            self.clock = Clock(_stopwatch(trials), math.inf if seconds is None else seconds)
             with Workers(self.study) as workers:
                 self._work(workers)
             return conclude(self.study, self.plan, self.store, self.watcher)
@@ -319,6 +372,7 @@ class _Search:
         while True:
             with self.study.lock():
                 trials = self.store.read()
+                self._follow_settings()
                 task = self._next(trials, workers)
                 several: list[_Task] = []
                 if isinstance(task, _Task):
@@ -364,6 +418,20 @@ class _Search:
             for trials in found:
                 self._note(trials)
 
+    def _follow_settings(self) -> None:
+        """Take the end that another process has given the study meanwhile."""
+        settings = self.study.read().get("settings") or {}
+        ours = self.plan.settings
+        given: dict[str, Any] = {name: settings.get(name) for name in _PER_PROCESS}
+        if given == {name: getattr(ours, name) for name in _PER_PROCESS}:
+            return
+        ours = replace(ours, **given)
+        self.plan = replace(self.plan, settings=ours)
+        seconds = ours.seconds
+        self.clock = replace(self.clock, deadline=math.inf if seconds is None else seconds)
+        ends = [f"{name} {value}" for name, value in given.items() if value is not None]
+        self.watcher.note(f"the study now ends by {', '.join(ends)}")
+
     def _note(self, found: Sequence[Trial]) -> None:
         """Note what a pass has found, unless another process has been faster."""
         with self.study.lock():
@@ -372,11 +440,12 @@ class _Search:
             trials = self.store.read()
         scores = [one.score for one in trials if one.score is not None]
         best = (max if self.plan.maximizes else min)(scores, default=None)
-        trained = sum(one.state in ("finished", "cut") for one in found)
+        trained, cut = (sum(one.state == end for one in found) for end in ("finished", "cut"))
         goal = self.plan.settings.trials
         self.watcher.note(
             f"{counted(len(trials), 'trial')}{f' of {goal:,}' if goal else ''} "
-            f"({self.clock.now():.1f} s): {trained} of {len(found)} trained to the end; "
+            f"({self.clock.now():.1f} s): {trained} of {len(found)} trained to the end"
+            f"{f', {cut} cut off by the budget' if cut else ''}; "
             f"best {self.plan.metric} {'none' if best is None else f'{best:.4g}'}"
         )
 

@@ -1,5 +1,6 @@
 """The end of a search: its best trial trained as an ordinary run, its table and importances."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ def conclude(
         _write_table(study, plan, trials)
         content = study.read()
         best = content.get("best") or {}
-        if best.get("trial") != trials[0].number or best.get("seconds") is None:
+        known = best.get("trial") == trials[0].number and best.get("seconds") is not None
+        if not known or not is_file(RunPaths(study.folder / best["run"]).run):
             best = _trained(study, plan, trials[0], content, watcher)
         with study.lock():
             study.update(status="finished", trials=len(trials), best=best, importance=found.shares)
@@ -129,7 +131,7 @@ def _trained(
     if run is None or read_run_file(run.run)["status"] not in ("finished", "diverged"):
         with study.lock():
             study.update(best_begun=trial.number)
-        command = ["bpnet", "resume", str(study.folder)]
+        command = list(content.get("command") or [])  # by which the search began
         try:
             if run is None:
                 loaded = load_config(with_values(plan.base, trial.values))
@@ -164,6 +166,11 @@ def _metrics(run: RunPaths) -> dict[str, dict[str, float]]:
     return {part: one for part, one in means.items() if isinstance(one, dict)}
 
 
+def value_text(value: Any) -> str:
+    """Return a drawn value as text: a word as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _write_table(study: StudyFolder, plan: SearchPlan, trials: Sequence[Trial]) -> None:
     """Write trials.csv, the best first; a cell is blank if a trial lacks the key."""
     keys = list(plan.space.dimensions)
@@ -175,7 +182,7 @@ def _write_table(study: StudyFolder, plan: SearchPlan, trials: Sequence[Trial]) 
             [
                 rank,
                 trial.number,
-                *(trial.values.get(key, "") for key in keys),
+                *(value_text(trial.values[key]) if key in trial.values else "" for key in keys),
                 "" if trial.score is None else trial.score,
                 trial.state,
                 trial.epochs,

@@ -1,10 +1,15 @@
 """What `bpnet search` refuses, and what it says."""
 
+import csv
+import itertools
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from command_line import ROOT, bpnet
+
+from bpnet.workflows.search_pass import Clock
 
 CONFIG = ROOT / "configs" / "iris.yaml"
 
@@ -76,6 +81,32 @@ def test_a_study_is_joined_with_its_own_config_and_table_only(tmp_path: Path) ->
     config.write_text(text)
     said = bpnet("search", config, "--join", study)  # which has finished
     assert said.code == 0, said.err
+    said = bpnet("search", config, "--join", study, "--trials", 2)
+    assert said.code == 0, said.err
+    said = bpnet("search", config, "--join", study, "--trials", 9)
+    assert said.code == 2
+    assert "--trials 9 is not the study's, 2" in said.err
+    assert f"bpnet resume {study} --set search.trials=9" in said.err
+    said = bpnet("search", config, "--join", study, "--budget", "1m")
+    assert said.code == 2
+    assert "--budget 1m is not the study's, which has none" in said.err
+    said = bpnet("resume", study, "--set", "search.trials=1")
+    assert said.code == 0, said.err
+    assert "search.trials=1: the study has 2 trials already" in said.err
+    said = bpnet("resume", study, "--set", "search.trials=2", "--set", "search.budget=1ms")
+    assert said.code == 2, said.err
+    said = bpnet("resume", study, "--set", "search.trials=2", "--set", "search.budget=0.001s")
+    assert said.code == 0, said.err
+    assert "search.budget=0.001s: the study has taken" in said.err
+    run = study / "best-001"
+    begun = json.loads((run / "run.json").read_text())["command"]
+    assert begun[1:] == json.loads((study / "study.json").read_text())["command"][1:]
+    shutil.rmtree(run)
+    said = bpnet("show", study)
+    assert said.code == 5
+    assert f"bpnet resume {study}" in said.err
+    assert bpnet("resume", study).code == 0
+    assert bpnet("show", study).code == 0
     said = bpnet("resume", study, "--set", "training.epochs=5")
     assert said.code == 2
     assert "search.trials" in said.err
@@ -93,3 +124,28 @@ def test_a_sampler_without_its_package_is_refused(
     said = bpnet("search", CONFIG, "--set", "search.sampler=tpe", "--runs", tmp_path)
     assert said.code == 2
     assert "pip install 'bpnet-cli[search]'" in said.err
+
+
+def test_trials_that_the_budget_cuts_off_are_counted_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = itertools.count()
+    monkeypatch.setattr(Clock, "out_of_time", property(lambda _: next(asked) > 8))
+    said = bpnet(
+        *("search", CONFIG, "--budget", "1h", "--runs", tmp_path),
+        *("--set", "search={sampler: sobol, draws: 2, rungs: 0}", "--set", "training.epochs=9"),
+    )
+    assert said.code == 0, said.err
+    assert "0 of 2 trained to the end, 2 cut off by the budget" in said.err
+
+
+def test_components_are_json_in_the_table(tmp_path: Path) -> None:
+    setting = "search.space={training.schedule: [{kind: cosine}, constant], training.l2: [0, 0.1]}"
+    said = bpnet(
+        *("search", CONFIG, "--trials", 4, "--runs", tmp_path, "--set", setting),
+        *("--set", "training.epochs=1", "--set", "search.sampler=sobol"),
+    )
+    assert said.code == 0, said.err
+    with (tmp_path / "iris-search-001" / "trials.csv").open(encoding="utf-8") as file:
+        cells = {row["training.schedule"] for row in csv.DictReader(file)}
+    assert cells == {'{"kind": "cosine"}', "constant"}

@@ -237,6 +237,15 @@ class TestSpace:
         assert Space.from_data(json.loads(json.dumps(space.to_data()))) == space
         assert space.from_shares({OPTIMIZER: 0.1, DECAY: 0.5}, {}) == {OPTIMIZER: "adam"}
 
+    @given(st.floats(-2, 0), st.floats(0.5, 2), st.booleans())
+    def test_it_is_read_back_as_it_was(self, low: float, high: float, step: bool) -> None:
+        for one in (low, 0.0, round(low)):
+            space = Space({"a": Dimension(low=one, high=high, step=0.25 if step else None)})
+            assert Space.from_data(json.loads(json.dumps(space.to_data()))).to_data() == (
+                space.to_data()
+            )
+            assert Space.from_data(space.to_data()).dimensions == space.dimensions
+
     @pytest.mark.parametrize("value", [1e-05, [64, 32], "adamw", True, None, {"kind": "step"}])
     def test_a_value_is_set_as_it_is(self, value: Any) -> None:
         source = parse_source("dataset: {path: a.csv, target: b}\narchitecture: {}\n")

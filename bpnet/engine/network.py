@@ -27,6 +27,9 @@ that size take a tenth longer."""
 PRODUCT_ROWS = 256
 """The number of rows that a product needs to be fast. A wide layer holds this number, unless that
 is more than four times the values."""
+SHARED_VALUES = 1 << 16
+"""The fewest values of the widest layer in chunks that threads share: the calls of smaller ones
+are so short that threads wait for Python's lock in between, and two take longer than one."""
 APART_ROWS = 288
 """The most rows of a piece whose rows stay apart: with its margins less than a block of any kernel
 of OpenBLAS, which computes the ends of a block in another order."""
@@ -168,6 +171,16 @@ class Network:
         network.gradients = self.gradients.of_replicas(replicas)
         network.statistics = self.statistics.of_replicas(replicas)
         network._generators = [_PartOfList(of_layer, replicas) for of_layer in self._generators]
+        return network
+
+    def repeated(self, count: int) -> "Network":
+        """Return the only replica this many times over, to look at only: all are its views."""
+        network = copy.copy(self)
+        network.seeds, network._each = self.seeds * count, (*self._each,) * count
+        network.parameters = self.parameters.repeated(count)
+        network.gradients = self.gradients.repeated(count)
+        network.statistics = self.statistics.repeated(count)
+        network._generators = [[*of_layer] * count for of_layer in self._generators]
         return network
 
     @property
@@ -334,7 +347,8 @@ class Network:
 
         A piece is overwritten by later ones. Layers work as outside training.
         """
-        pieces, threads = _Pieces(self, x), thread_count()
+        pieces = _Pieces(self, x)
+        threads = thread_count() if pieces.shared else 1
         for first in range(0, len(pieces.rows), threads):
             several = pieces.rows[first : first + threads]
             chunks = [pieces.take(rows) for rows in several]
@@ -345,7 +359,7 @@ class Network:
                 ]
             )
             for chunk, rows in zip(chunks, several, strict=True):
-                yield rows, chunk.scores[:, :, chunk.columns(rows)]
+                yield rows, chunk.of_rows(chunk.scores, rows)
                 pieces.give_back(chunk)
 
     def predict(self, x: Array, temperature: float = 1.0) -> Array:
@@ -363,11 +377,16 @@ class Network:
             scores = chunk.scores
             if temperature != 1.0:
                 scores = scores / constant(temperature, self.dtype)
-            of_piece = self.predictions_of(scores)[:, :, chunk.columns(rows)]
+            of_piece = chunk.of_rows(self.predictions_of(scores), rows)
             predictions[:, rows] = of_piece.transpose(0, 2, 1)
             pieces.give_back(chunk)
 
-        do_all([partial(predict_piece, rows) for rows in pieces.rows])
+        tasks = [partial(predict_piece, rows) for rows in pieces.rows]
+        if pieces.shared:
+            do_all(tasks)
+        else:
+            for task in tasks:
+                task()
         return predictions
 
     def predictions_of(self, scores: Array) -> Array:
@@ -402,60 +421,90 @@ class _PartOfList(Sequence[np.random.Generator]):
         return self._whole[self._part][place]
 
 
+def _apart_together(network: Network) -> int:
+    """Return the number of pieces whose rows stay apart that a network takes at once.
+
+    A piece is as a replica then, with the bits that it has by itself: one call of NumPy goes
+    through several. Those of one input are multiplied otherwise.
+    """
+    many = network.theta.size > CHUNK_VALUES  # tables of vectors, which a layer may copy
+    if len(network.seeds) > 1 or min(network.widths[:-1]) == 1 or many:
+        return 1
+    return max(1, CHUNK_VALUES // (max(network.widths) * (apart_rows(network) + 2 * APART_MARGIN)))
+
+
 class _Pieces:
     """The pieces into which rows x (N, I) are cut, and chunks that take them: one for each thread.
 
-    With `network.rows_apart` all chunks have one shape and order, whatever x is.
+    With `network.rows_apart` a chunk has several pieces of one shape and order, whatever x is.
     """
 
     def __init__(self, network: Network, x: Array) -> None:
         self._network, self._x = network, x
-        self._size = apart_rows(network) if network.rows_apart else chunk_rows(network)
-        self.rows = [
-            slice(start, min(start + self._size, len(x))) for start in range(0, len(x), self._size)
-        ]
-        """The rows of each piece; the last may have fewer."""
-        self._free: dict[int, list[_Chunk]] = {}
+        together = _apart_together(network) if network.rows_apart else 1
+        self._piece = apart_rows(network) if network.rows_apart else chunk_rows(network)
+        size = together * self._piece
+        self.rows = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
+        """The rows of each chunk; the last may have fewer."""
+        self.shared = size * max(network.widths) * len(network.seeds) >= SHARED_VALUES
+        """Whether it pays that threads share the chunks."""
+        self._free: dict[tuple[int, int], list[_Chunk]] = {}
 
     def take(self, rows: slice) -> "_Chunk":
         """Return a chunk for these rows that nobody else has."""
-        size = self._size if self._network.rows_apart else rows.stop - rows.start
+        size = rows.stop - rows.start
+        shape = (1, size)
+        if self._network.rows_apart:
+            shape = (-(-size // self._piece), self._piece)
         try:
-            return self._free.setdefault(size, []).pop()  # each call is one of C
+            return self._free.setdefault(shape, []).pop()  # each call is one of C
         except IndexError:
-            return _Chunk(self._network, self._x, size)
+            return _Chunk(self._network, self._x, *shape)
 
     def give_back(self, chunk: "_Chunk") -> None:
         """Let others take the chunk."""
-        self._free[chunk.size].append(chunk)
+        self._free[chunk.shape].append(chunk)
 
 
 class _Chunk:
-    """The buffers of `size` rows, like those of x, that a network takes forward together."""
+    """The buffers of some pieces of `size` rows that a network takes forward together."""
 
-    def __init__(self, network: Network, x: Array, size: int) -> None:
-        self.size = size
+    def __init__(self, network: Network, x: Array, pieces: int, size: int) -> None:
+        self.shape = pieces, size
         apart = network.rows_apart
-        self._margin = APART_MARGIN if apart else 0
+        margin = APART_MARGIN if apart else 0
+        self._inner = slice(margin, margin + size)
         if apart:
             # the same order of the inputs for any x: BLAS has a kernel for each
-            buffer = empty((1, x.shape[1], size + 2 * APART_MARGIN), network.dtype)
+            columns = size + 2 * APART_MARGIN
+            buffer = empty((x.shape[1], pieces, columns), network.dtype).transpose(1, 0, 2)
             buffer.fill(0)
         else:
             # (1, I, B), its inputs and rows in memory as those of x
             buffer = np.empty_like(x[:size], network.dtype).T[None]
-        self._rows = buffer[0, :, self._margin : self._margin + size].T
-        self._bound = network.bind(buffer, training=False, rows_apart=apart)
+        self._rows = buffer[:, :, self._inner].transpose(0, 2, 1)  # (pieces, rows, I)
+        own = network.repeated(pieces) if pieces > 1 else network
+        self._bound = own.bind(buffer, training=False, rows_apart=apart)
         self.scores = self._bound.output
-        """The scores (R, O, B) of `forward`, with a margin at either end where rows stay apart."""
+        """The scores (R, O, B) of `forward`, R for pieces where there are several, with a margin
+        at either end where rows stay apart."""
 
-    def columns(self, rows: slice) -> slice:
-        """Return the columns in `scores` of so many rows."""
-        return slice(self._margin, self._margin + rows.stop - rows.start)
+    def of_rows(self, values: Array, rows: slice) -> Array:
+        """Return the values (R, O, B) of these rows among those of all columns."""
+        values = values[:, :, self._inner]
+        if self.shape[0] > 1:
+            values = values.transpose(1, 0, 2).reshape(1, values.shape[1], -1)
+        return values[:, :, : rows.stop - rows.start]
 
     def forward(self, x: Array) -> None:
         """Write the scores of rows x (B, I); where there are fewer, others stay in the rest."""
-        np.copyto(self._rows[: len(x)], x, casting="same_kind")
+        whole, size = divmod(len(x), self.shape[1])
+        cut = len(x) - size
+        if whole:
+            pieces = x[:cut].reshape(whole, self.shape[1], x.shape[1])
+            np.copyto(self._rows[:whole], pieces, casting="same_kind")
+        if size:
+            np.copyto(self._rows[whole, :size], x[cut:], casting="same_kind")
         with np.errstate():  # restores the buffer size
             broadcast_unbuffered(self.scores.shape[2])
             self._bound.forward()

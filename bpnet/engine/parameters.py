@@ -108,6 +108,16 @@ class Vector:
         vector.views = {name: view[replicas] for name, view in self.views.items()}
         return vector
 
+    def repeated(self, count: int) -> "Vector":
+        """Return the only replica this many times over, as read-only views."""
+        vector = copy.copy(self)
+        vector.flat = np.broadcast_to(self.flat, (count, *self.flat.shape[1:]))
+        vector.views = {
+            name: np.broadcast_to(view, (count, *view.shape[1:]))
+            for name, view in self.views.items()
+        }
+        return vector
+
     def part(self, prefix: str) -> dict[str, Array]:
         """Return the views whose name begins with `prefix` and a dot, by the rest of their name."""
         start = prefix + "."

@@ -18,7 +18,7 @@ from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import RunError, UsageError
 from bpnet.runs.files import cannot_write
 from bpnet.runs.lock import exclusively
-from bpnet.runs.study import Trial, in_order, trim
+from bpnet.runs.trial_log import Trial, in_order, trim
 
 EXTRA = "install it with: pip install 'bpnet-cli[search]'"
 _ATTRIBUTE = "bpnet"

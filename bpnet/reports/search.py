@@ -10,7 +10,7 @@ from bpnet.reports.tables import table
 from bpnet.reports.text import closing_lines, rounded
 
 if TYPE_CHECKING:
-    from bpnet.runs.study import Trial
+    from bpnet.runs.trial_log import Trial
     from bpnet.workflows.search_best import SearchResult
 
 _MOST = 10

@@ -28,15 +28,9 @@ from bpnet.runs import directory
 from bpnet.runs.directory import STUDY
 from bpnet.runs.files import write_json, write_text
 from bpnet.runs.naming import run_name
-from bpnet.runs.study import (
-    Drawn,
-    Generation,
-    StudyFolder,
-    Trial,
-    TrialLog,
-    TrialStore,
-    Workers,
-)
+from bpnet.runs.study import Drawn, Generation, StudyFolder
+from bpnet.runs.study_processes import Workers
+from bpnet.runs.trial_log import Trial, TrialLog, TrialStore
 from bpnet.workflows.interruption import SignalInterrupt
 from bpnet.workflows.search_best import SearchResult, conclude
 from bpnet.workflows.search_pass import Clock, train_trials

@@ -15,7 +15,8 @@ from bpnet.paths import is_file
 from bpnet.runs import files
 from bpnet.runs.directory import RunPaths
 from bpnet.runs.run_file import read_run_file
-from bpnet.runs.study import StudyFolder, Trial, TrialStore
+from bpnet.runs.study import StudyFolder
+from bpnet.runs.trial_log import Trial, TrialStore
 from bpnet.workflows.resume import resume
 from bpnet.workflows.search_importance import importance
 from bpnet.workflows.search_plan import SearchPlan

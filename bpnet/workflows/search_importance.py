@@ -7,7 +7,7 @@ from itertools import combinations
 
 from bpnet.config.search_space import Values
 from bpnet.integrations import optuna
-from bpnet.runs.study import Trial
+from bpnet.runs.trial_log import Trial
 from bpnet.workflows.search_plan import SearchPlan
 
 FEWEST = 10

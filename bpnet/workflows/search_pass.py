@@ -30,7 +30,8 @@ from bpnet.models.training_metrics import measure_replicas, training_metrics
 from bpnet.preparation.encode import EncodedDataset
 from bpnet.preparation.resolved_config import ResolvedConfig
 from bpnet.preparation.training_folds import TrainingFolds
-from bpnet.runs.study import Drawn, Trial, TrialState
+from bpnet.runs.study import Drawn
+from bpnet.runs.trial_log import Trial, TrialState
 from bpnet.workflows.search_plan import SearchPlan
 from bpnet.workflows.search_rows import PreparedRows, TrialRows
 

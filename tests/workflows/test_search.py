@@ -22,7 +22,8 @@ from bpnet.config.search import Dimension, Search
 from bpnet.config.search_space import Draws, EvenSampler, Space, in_order, narrowed, with_values
 from bpnet.config.source import parse_source
 from bpnet.engine.component import FieldError
-from bpnet.runs.study import StudyFolder, Trial, TrialLog, trim
+from bpnet.runs.study import StudyFolder
+from bpnet.runs.trial_log import Trial, TrialLog, trim
 from bpnet.scoring.setting_importance import setting_importance
 from bpnet.workflows.search import train_pass
 from bpnet.workflows.search_pass import rung_epochs

@@ -11,7 +11,7 @@ from bpnet.config.search import Dimension
 from bpnet.config.search_space import LEAST_DROPOUT, EvenSampler, Space, with_values
 from bpnet.config.source import parse_source
 from bpnet.integrations.optuna import LearningSampler
-from bpnet.runs.study import Trial
+from bpnet.runs.trial_log import Trial
 from bpnet.workflows.search_importance import confounded_keys
 from bpnet.workflows.search_plan import plan_search
 

@@ -48,7 +48,8 @@ def runs(
 ) -> None:
     """List the runs in a folder with their scores.
 
-    Beside the scores are the keys of the configs in which the runs differ.
+    Beside the scores are the keys of the configs in which the runs differ. Searches follow, each
+    with its state and its best score.
 
     A key is one of metrics.json, such as test.accuracy, one of the config, or run, status, kind,
     dataset (the table's name), started, seconds, epochs, best_epoch, stop_reason or version. An end
@@ -75,7 +76,7 @@ def runs(
         for warning in runs_warnings(listed):
             console.print_warning(warning)
         lines = "\n".join(runs_lines(listed, console.width()))
-        if listed.runs:
+        if listed.runs or listed.studies:
             console.print_result(lines)
         else:
             console.print_note(lines)

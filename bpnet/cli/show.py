@@ -13,15 +13,28 @@ def show(run: RunFolder, as_json: AsJson = False) -> None:
     """Show a run on one screen.
 
     Its data, network, training, result and files, and commands to type next. It works for every
-    run: done, in training, cut off or diverged, of any version. Nothing is trained, and no table
-    is read.
+    run: done, in training, cut off or diverged, of any version. Of a search that goes on or was
+    interrupted it shows how it stands. Nothing is trained, and no table is read.
     """
     with exit_codes():
         # deferred, so that help texts do not wait for NumPy
         from bpnet.cli import console
         from bpnet.reports.show import show_data, show_lines, show_warnings
+        from bpnet.runs.directory import STUDY
         from bpnet.workflows.show import show as show_run
 
+        if (run / STUDY).is_file():
+            # deferred: only for a study
+            from bpnet.reports.study import study_data, study_lines
+            from bpnet.runs.study_entry import read_study
+
+            study = read_study(run)
+            if study.status not in ("done", "damaged"):
+                if as_json:
+                    console.print_json(study_data(study))
+                else:
+                    console.print_result("\n".join(study_lines(study)))
+                return
         shown = show_run(run)
         if as_json:
             console.print_json(show_data(shown))

@@ -28,11 +28,11 @@ class TrainingView:
     """Shows a training: on a terminal or in a notebook as lines that follow it, or as ten in all.
 
     It is a context manager, whose end ends the lines that follow it. If it is `quiet`, only
-    warnings are shown.
+    warnings are shown. A `name` is shown in place of that of the run's folder.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(self, *, quiet: bool = False, name: str | None = None) -> None:
+        self._quiet, self._name = quiet, name
         self._live: LiveLines | None = None
         self._last_drawn = 0.0
         self._undrawn: tuple[Mapping[str, float], Array] | None = None
@@ -53,7 +53,7 @@ class TrainingView:
     def begin(self, run: Path, prepared: "EncodedDataset", parameters: int, networks: int) -> None:
         """Show what will be trained on which rows, with the warnings about the table."""
         self._end_live()
-        self._describe(run.name, prepared, parameters, networks)
+        self._describe(self._name or run.name, prepared, parameters, networks)
         if networks > 1:
             self._note(f"{networks} networks at once; the metrics of an epoch are their means")
         if note := sharing_note(run, prepared):
@@ -71,7 +71,7 @@ class TrainingView:
         """Show before each member of an ensemble what will be trained; describe the first."""
         self._end_live()
         if not self._described:
-            self._describe(run.name, prepared, parameters, networks)
+            self._describe(self._name or run.name, prepared, parameters, networks)
             self._described = True
         note = f"{networks} networks at once; the metrics of an epoch are their means"
         self._note(f"{title}: {note}" if title else note)
@@ -88,7 +88,9 @@ class TrainingView:
         """Show before each pass of a cross-validation how many folds train; describe the first."""
         self._end_live()
         if number == 1:
-            self._describe(f"{run.name}, its first fold", first, parameters, sum(passes))
+            self._describe(
+                f"{self._name or run.name}, its first fold", first, parameters, sum(passes)
+            )
         of = f" (pass {number} of {len(passes)})" if len(passes) > 1 else ""
         folds = counted(passes[number - 1], "fold")
         self._note(f"{folds} at once{of}; the metrics of an epoch are their means")

@@ -32,9 +32,11 @@ def verify(
         from bpnet.cli.training_view import TrainingView
         from bpnet.errors import RunError
         from bpnet.reports.verify import verify_data, verify_lines
+        from bpnet.runs.directory import best_of_study
         from bpnet.workflows.verify import verify as run_verification
 
-        with TrainingView(quiet=quiet) as view:
+        name = f"{best_of_study(run).resolve().name}, trained again"
+        with TrainingView(quiet=quiet, name=name) as view:
             result = run_verification(run, command=["bpnet", *sys.argv[1:]], watcher=view)
         if as_json:
             console.print_json(verify_data(result))

@@ -194,7 +194,7 @@ class Search(Component):
                 try:
                     Dimension(choices=values)
                 except FieldError as error:
-                    raise FieldError("space", f"of {key}: {error}") from None
+                    raise FieldError("space", f"of {key} {error}") from None
 
     @property
     def seconds(self) -> float | None:

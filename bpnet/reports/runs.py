@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bpnet.messages import counted, on_one_line, shell_path
+from bpnet.reports.study import study_data, study_line
 from bpnet.reports.tables import aligned, display_width, shortened
 from bpnet.reports.text import rounded, score_text
 from bpnet.runs.config_values import Value, value_text
@@ -25,11 +26,14 @@ _AGES = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 def runs_lines(listed: RunsList, width: int, now: datetime | None = None) -> Iterator[str]:
     """Yield the table, at most `width` columns wide, and what to type next."""
     runs = listed.runs
+    studies = [study_line(one) for one in listed.studies]
     if not runs:
-        yield from _nothing(listed)
+        yield from studies or _nothing(listed)
         return
     table, left_out = _table(listed, width, now or datetime.now(UTC))
     yield from table
+    if studies:
+        yield from ("", "searches:", *studies)
     notes = list(_notes(listed, left_out))
     if notes:
         yield ""
@@ -72,6 +76,7 @@ def runs_data(listed: RunsList) -> dict[str, Any]:
         "folder": str(listed.folder),
         "total": listed.total,
         "columns": [*listed.scores, *listed.columns],
+        "studies": [study_data(one) for one in listed.studies],
         "runs": [
             {
                 "run": str(run.folder),

@@ -31,7 +31,7 @@ def search_lines(result: "SearchResult") -> Iterator[str]:
         [
             str(rank),
             str(trial.number),
-            *(_text(trial.values.get(key, "")) for key in keys),
+            *(value_words(trial.values.get(key, "")) for key in keys),
             "" if trial.score is None else rounded(trial.score, 4),
             str(trial.epochs),
             trial.state,
@@ -53,7 +53,8 @@ def _states(trials: "list[Trial]") -> str:
     return ", ".join(f"{counts[state]} {state}" for state in sorted(counts))
 
 
-def _text(value: Any) -> str:
+def value_words(value: Any) -> str:
+    """Return a drawn value as text: a word as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -1,12 +1,13 @@
 """The list of runs in a folder: which of them, in which order, and the keys to show of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bpnet.errors import UsageError
 from bpnet.runs.entry import RunEntry, read_entries
 from bpnet.runs.query import differing_keys, parse_condition, resolve_key, sort_runs
+from bpnet.runs.study_entry import StudyEntry, read_studies
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class RunsList:
     """True if the columns were asked for."""
     is_run: bool
     """True if the folder is a run directory itself."""
+    studies: list[StudyEntry] = field(default_factory=list)
+    """The studies of searches in the folder."""
 
 
 def list_runs(
@@ -64,8 +67,9 @@ def list_runs(
         raise UsageError(f"--limit {limit}: must be at least 1")
     every = read_entries(folder)
     is_run = (folder / "run.json").is_file()
+    studies = [] if where else read_studies(folder)
     if not every:
-        return RunsList(folder, [], 0, [], [], bool(columns), is_run)
+        return RunsList(folder, [], 0, [], [], bool(columns), is_run, studies)
     conditions = [parse_condition(text, every) for text in where]
     key = "started" if sort is None else resolve_key(sort, every, "--sort")
     words = [word for text in columns for word in text.split(",") if word]
@@ -84,4 +88,5 @@ def list_runs(
         columns=asked or [one for one in differing_keys(runs) if one not in shown],
         asked=bool(words),
         is_run=is_run,
+        studies=studies,
     )

@@ -32,7 +32,7 @@ from bpnet.runs.study import Drawn, Generation, StudyFolder
 from bpnet.runs.study_processes import Workers
 from bpnet.runs.trial_log import Trial, TrialLog, TrialStore
 from bpnet.workflows.interruption import SignalInterrupt
-from bpnet.workflows.search_best import SearchResult, conclude
+from bpnet.workflows.search_best import SearchResult, conclude, ranked
 from bpnet.workflows.search_pass import Clock, train_trials
 from bpnet.workflows.search_plan import SearchPlan, plan_search
 from bpnet.workflows.search_rows import TrialRows
@@ -432,8 +432,16 @@ class _Search:
             known = {trial.number for trial in self.store.read()}
             self.store.append([trial for trial in found if trial.number not in known])
             trials = self.store.read()
-        scores = [one.score for one in trials if one.score is not None]
-        best = (max if self.plan.maximizes else min)(scores, default=None)
+            first = ranked(trials, maximizes=self.plan.maximizes)[0]
+            best = first.score
+            self.study.update(
+                progress={
+                    "trials": len(trials),
+                    "seconds": round(self.clock.now(), 3),
+                    "score": best,
+                    "values": None if best is None else first.values,
+                }
+            )
         trained, cut = (sum(one.state == end for one in found) for end in ("finished", "cut"))
         goal = self.plan.settings.trials
         self.watcher.note(

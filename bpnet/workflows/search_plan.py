@@ -6,6 +6,7 @@ from typing import Any
 
 from bpnet.config.grid import pass_key
 from bpnet.config.loading import LoadedConfig, load_config
+from bpnet.config.other_names import usual_key
 from bpnet.config.pack_draws import DROPOUT
 from bpnet.config.presets.expand import preset_of
 from bpnet.config.search import Dimension, Search
@@ -195,16 +196,18 @@ def _checked_space(
     def problem(key: str, text: str) -> None:
         problems.append(loaded.problem((_SECTION, "space", key), text))
 
-    for key, one in dimensions.items():
-        if text := _condition_problem(one, dimensions):
+    for key in dimensions:
+        if text := _condition_problem(key, dimensions):
             problem(key, text)
         elif not any(key == each or key.startswith(f"{each}.") for each in _DRAWN):
-            near = closest_match(key, _top_keys(base))
+            near = _near_key(key)
             problem(
                 key,
                 "is not drawn in a search, which draws keys inside "
                 f"{listed(_DRAWN)}" + (f"; did you mean '{near}'?" if near else ""),
             )
+        elif text := _position_problem(key, base):
+            problem(key, text)
     if problems:
         raise ConfigError(problems)
     ordered = in_order(dimensions)
@@ -230,20 +233,45 @@ def _checked_space(
     return narrowed(whole, shape)
 
 
-def _top_keys(base: Source) -> list[str]:
-    return [
-        *("training.learning_rate", "training.optimizer", "training.batch_size", "training.l2"),
-        *("architecture.hidden", "architecture.activation", DROPOUT),
-        *(f"{key}" for key in base.data),
-    ]
+def _near_key(key: str) -> str | None:
+    """Return the key that one may mean which is in no section, such as lr; None if none is near."""
+    ends = {
+        one.rpartition(".")[2]: one
+        for one in (
+            *("training.learning_rate", "training.optimizer", "training.batch_size", "training.l2"),
+            *("training.optimizer.weight_decay", "training.schedule", "training.epochs"),
+            *("architecture.hidden", "architecture.activation", DROPOUT),
+        )
+    }
+    near = closest_match(usual_key(key.rpartition(".")[2]), ends)
+    return None if near is None else ends[near]
 
 
-def _condition_problem(one: Dimension, dimensions: Mapping[str, Dimension]) -> str | None:
+def _position_problem(key: str, base: Source) -> str | None:
+    """Return what is wrong with a key that leads into a list which the config does not give."""
+    holder: Any = base.data
+    parts = key.split(".")
+    for k, part in enumerate(parts):
+        if part.isdecimal() and holder is None:
+            owner = ".".join(parts[:k])
+            return (
+                f"is in {owner}, which the config does not give; give it there, or draw {owner} "
+                "as a whole, from a list of lists"
+            )
+        holder = holder.get(part) if isinstance(holder, dict) else None
+        if holder is None and k + 1 < len(parts) and not parts[k + 1].isdecimal():
+            return None
+        if isinstance(holder, list):
+            return None
+    return None
+
+
+def _condition_problem(key: str, dimensions: Mapping[str, Dimension]) -> str | None:
     """Return what is wrong with the conditions of a key, if anything is."""
-    for name, wanted in (one.when or {}).items():
+    for name, wanted in (dimensions[key].when or {}).items():
         other = dimensions.get(name)
         if other is None:
-            near = did_you_mean(name, dimensions)
+            near = did_you_mean(name, [one for one in dimensions if one != key])
             return f"depends on {name}, which the search does not draw{near}"
         for value in wanted if isinstance(wanted, list) else [wanted]:
             if other.choices is not None and value not in other.choices:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import ROOT, bpnet
 
+from bpnet.workflows.interruption import SignalInterrupt
 from bpnet.workflows.search_pass import Clock
 
 CONFIG = ROOT / "configs" / "iris.yaml"
@@ -25,6 +26,14 @@ CONFIG = ROOT / "configs" / "iris.yaml"
         ("search.space.training.optimizer=[adam, adma]", ["adma", "did you mean 'adam'"]),
         ("search.space.training.learning_rate=[0.1, 0.1]", ["names 0.1 twice"]),
         ("search.space.seed=[1, 2]", ["is not drawn in a search"]),
+        ("search.space.lr=[1, 2]", ["did you mean 'training.learning_rate'?"]),
+        ("search.space.weight_decay=[1, 2]", ["did you mean 'training.optimizer.weight_decay'?"]),
+        ("search.space.architecture.hidden.7=[4, 8]", ["'7' is not a position"]),
+        (
+            "search.space.architecture.layers.3.rate=[0.1]",
+            ["architecture.layers, which the config"],
+        ),
+        ("search.space.training.l2=[]", ["search.space of training.l2 is empty"]),
         (
             "search.space={training.optimizer: [adam, adamw], training.optimizer.weight_decay: "
             "{low: 0.1, high: 1, when: {training.optimizer: adamx}}}",
@@ -149,3 +158,50 @@ def test_components_are_json_in_the_table(tmp_path: Path) -> None:
     with (tmp_path / "iris-search-001" / "trials.csv").open(encoding="utf-8") as file:
         cells = {row["training.schedule"] for row in csv.DictReader(file)}
     assert cells == {'{"kind": "cosine"}', "constant"}
+
+
+@pytest.mark.parametrize("key", ["folds", "preset", "dataset.path", "seed", "dataset"])
+def test_no_hint_names_the_very_key(tmp_path: Path, key: str) -> None:
+    said = bpnet("search", CONFIG, "--set", f"search.space={{{key}: [2, 3]}}", "--runs", tmp_path)
+    assert said.code == 3
+    assert "is not drawn in a search" in said.err
+    assert "did you mean" not in said.err
+    key = "training.optimizer.weight_decay"
+    space = f"search.space={{{key}: {{low: 0.1, high: 1, when: {{training.optimizer: adamw}}}}}}"
+    said = bpnet("search", CONFIG, "--set", space, "--runs", tmp_path)
+    assert said.code == 3
+    assert "depends on training.optimizer, which the search does not draw" in said.err
+    assert "did you mean" not in said.err
+
+
+def test_a_study_is_listed_and_shown_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = "search={sampler: sobol, draws: 2, passes: 1, space: {training.l2: {low: 0, high: 1}}}"
+    with monkeypatch.context() as patched:
+        patched.setattr("bpnet.workflows.search.conclude", _interrupted)
+        options = ("--set", space, "--set", "training.epochs=1", "--runs", tmp_path)
+        assert bpnet("search", CONFIG, "--trials", 4, *options).code == 130
+    study = tmp_path / "iris-search-001"
+    said = bpnet("show", study)
+    assert said.code == 0, said.err
+    assert "interrupted  4 trials of 4  best validation loss" in said.out
+    assert "best   training.l2 = " in said.out
+    assert f"Next: bpnet resume {study}" in said.out
+    said = bpnet("runs", tmp_path)
+    assert "iris-search-001  interrupted  4 trials of 4  best validation loss" in said.out
+    content = json.loads((study / "study.json").read_text())
+    (study / "study.json").write_text(json.dumps({**content, "status": "running"}))
+    assert json.loads(bpnet("show", study, "--json").out)["status"] == "died"
+    assert bpnet("resume", study).code == 0
+    (listed,) = json.loads(bpnet("runs", tmp_path, "--json").out)["studies"]
+    assert (listed["status"], listed["trials"], listed["best_run"]) == ("done", 4, "best-001")
+    assert listed["score"] == pytest.approx(content["progress"]["score"])
+    assert "best-001" in bpnet("show", study).out
+    said = bpnet("verify", study)
+    assert "best-001, trained again: " in said.err
+    assert "again-001" not in said.err
+
+
+def _interrupted(*_arguments: object) -> None:
+    raise SignalInterrupt(2)

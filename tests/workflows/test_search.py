@@ -314,7 +314,7 @@ def test_importance_finds_the_key_that_decides() -> None:
 def test_the_settings_of_a_search_are_checked() -> None:
     with pytest.raises(FieldError, match="10m"):
         Search(budget="soon")
-    with pytest.raises(FieldError, match="of a: names 1 twice"):
+    with pytest.raises(FieldError, match="of a names 1 twice"):
         Search(space={"a": [1, 1]})
 
 

@@ -410,16 +410,16 @@ def test_repetitions_that_would_be_the_same(tmp_path):
 def test_an_interruption_while_folds_are_saved_waits(tmp_path, monkeypatch):
     import signal
 
-    from bpnet.workflows import cv as cv_workflow
+    from bpnet.workflows import cv_session
 
-    predict_fold = cv_workflow.predict_fold
+    predict_fold = cv_session.predict_fold
 
     def interrupted(*given):
-        monkeypatch.setattr(cv_workflow, "predict_fold", predict_fold)
+        monkeypatch.setattr(cv_session, "predict_fold", predict_fold)
         signal.raise_signal(signal.SIGINT)
         return predict_fold(*given)
 
-    monkeypatch.setattr(cv_workflow, "predict_fold", interrupted)
+    monkeypatch.setattr(cv_session, "predict_fold", interrupted)
     with pytest.raises(InterruptedRunError, match="the networks of 5 folds are saved"):
         cv(IRIS, tmp_path, SHORT)
     run = tmp_path / "runs" / "iris-cv-001"

@@ -182,7 +182,7 @@ def test_an_interrupted_run_has_them_once_it_is_resumed(tmp_path, monkeypatch):
             raise ValueError("is not a valid PEP 3118 buffer format string") from error
 
     with monkeypatch.context() as patched:
-        patched.setattr("bpnet.workflows.cv.score_baselines", interrupted)
+        patched.setattr("bpnet.workflows.cv_session.score_baselines", interrupted)
         assert invoked(*words)[0] == 130
     run = tmp_path / "runs" / "c-cv-002"
     assert read_json(run / "run.json")["status"] == "interrupted"

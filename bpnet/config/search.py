@@ -19,24 +19,26 @@ class Dimension(Component):
     """The values that a key may take: a range of numbers, or choices."""
 
     low: float | None = number(None)
-    """Smallest number. Example: `low: 0.0001`."""
+    """Smallest number. Example: `low: 0.0001, high: 0.1`."""
     high: float | None = number(None)
-    """Largest number. Example: `high: 0.1`."""
+    """Largest number. Example: `low: 0.0001, high: 0.1`."""
     log: bool = False
-    """Draw by ratio, as suits a learning rate: 0.01 to 0.1 as often as 0.1 to 1."""
+    """Draw by ratio, as suits a learning rate: 0.01 to 0.1 as often as 0.1 to 1.
+    Example: `low: 0.0001, high: 0.1, log: true`.
+    """
     step: float | None = number(None, gt=0)
     """Distance between the values of a range that is not log. By default there is none, and 1 of
-    whole numbers. Example: `step: 16`.
+    whole numbers. Example: `low: 16, high: 128, step: 16`.
     """
     integer: bool = False
-    """Draw whole numbers only."""
+    """Draw whole numbers only. Example: `low: 16, high: 128, integer: true`."""
     choices: list[Any] | None = None
     """Values to choose among, in place of a range; a list in place of the mapping is these.
     Example: `choices: [relu, tanh]`.
     """
     when: dict[str, Any] | None = None
     """Keys and the value, or list of values, that each must have for this one to be drawn.
-    Example: `when: {training.optimizer: adamw}`.
+    Example: `choices: [0.01, 0.1], when: {training.optimizer: adamw}`.
     """
 
     def __post_init__(self) -> None:

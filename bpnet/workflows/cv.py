@@ -1,7 +1,7 @@
 """Cross-validation: a network for each fold, trained together where shapes agree, and estimates."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,8 +121,10 @@ def cross_validate_in(
         return _cross_validate_members(place, opened, drawn, watcher, start, baselines=baselines)
     passes = in_passes([plan_fold(fold, config.seed + k, opened) for k, fold in enumerate(drawn)])
     first = encode_pass(passes[0], place.scratch)  # in most tables every bad cell is met here
-    run, run_file = _opened_run(place, opened, drawn, start, baselines=baselines)
-    write_fingerprints(run.fingerprints, *_fingerprints(opened, drawn, first[0]))
+    fingerprints = _fingerprints(opened, drawn, first[0])
+    run, run_file = _opened_run(
+        place, opened, drawn, start, fingerprints=fingerprints, baselines=baselines
+    )
     session = CVSession(passes, first, opened, run, run_file, place, watcher)
     session.with_baselines = baselines
     del first  # which the session frees once it has trained
@@ -179,13 +181,28 @@ def _cross_validate_members(
 
 
 def _opened_run(
-    place: Place, opened: OpenedDataset, drawn: Sequence[Fold], start: float, *, baselines: bool
+    place: Place,
+    opened: OpenedDataset,
+    drawn: Sequence[Fold],
+    start: float,
+    *,
+    fingerprints: tuple[Fingerprints, Mapping[str, CellReading]] | None = None,
+    baselines: bool,
 ) -> tuple[RunPaths, RunFile]:
-    """Return the run directory, with the config and the folds of the rows, and its run.json."""
+    """Return the run directory, with the config and the folds of the rows, and its run.json.
+
+    The fingerprints of the rows are kept beside a model.
+    """
     loaded = opened.loaded
+
+    def describe(run: RunPaths, _name: str) -> None:
+        write_config(loaded.config, run_name(loaded), loaded.folder, run)
+        if fingerprints is not None:
+            write_fingerprints(run.fingerprints, *fingerprints)
+
     return place.open(
         lambda path: write_folds(path, drawn, len(opened.target_values.values)),
-        lambda run, _: write_config(loaded.config, run_name(loaded), loaded.folder, run),
+        describe,
         seed=loaded.config.seed,
         data_sha256=opened.table.digest,
         start=start,

@@ -26,6 +26,7 @@ ORDER = (
     "figures",
     "grids-and-cross-validation",
     "search",
+    "workers",
     "scale",
     "python",
     "production",

@@ -36,7 +36,7 @@ class NewRun:
     def open(
         self,
         write_splits: Callable[[Path], None],
-        write_config: Callable[[RunPaths, str], None],
+        describe: Callable[[RunPaths, str], None],
         *,
         seed: int,
         data_sha256: str,
@@ -45,12 +45,12 @@ class NewRun:
     ) -> tuple[RunPaths, RunFile]:
         """Make the run directory, and begin run.json with these details.
 
-        Before that `write_splits` writes the split of the rows to a path, and `write_config` is
-        given the run directory and the name.
+        Before that `write_splits` writes the split of the rows to a path, and `describe`, which is
+        given the run directory and the name, the config and what else comes before the training.
         """
         run = RunPaths(directory.create(self.runs, self.name))
         write_splits(run.splits)
-        write_config(run, self.name)
+        describe(run, self.name)
         run_file = RunFile(
             run.run,
             seed=seed,
@@ -78,7 +78,7 @@ class ResumedRun:
     def open(
         self,
         write_splits: Callable[[Path], None],
-        write_config: Callable[[RunPaths, str], None],
+        describe: Callable[[RunPaths, str], None],
         *,
         data_sha256: str,
         **details: Any,

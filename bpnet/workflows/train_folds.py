@@ -144,9 +144,13 @@ def begin_folds(
     """
     first = encode_dataset(plan.members[0], place.scratch)
 
+    def describe(run: RunPaths, name: str) -> None:
+        write_config(plan.config, name, plan.loaded.folder, run)
+        save_fingerprints(run, first)
+
     run, run_file = place.open(
         lambda path: write_splits(path, first.split.part_numbers),
-        lambda run, name: write_config(plan.config, name, plan.loaded.folder, run),
+        describe,
         seed=plan.config.seed,
         data_sha256=first.split.table.digest,
         start=start,
@@ -156,7 +160,6 @@ def begin_folds(
         **details,
         **preset_record(plan.loaded),
     )
-    save_fingerprints(run, first)
     for text in plan.warnings:
         watcher.warn(text)
     return FoldsSession(plan, first, run, run_file, place, watcher, title)

@@ -12,7 +12,8 @@ from bpnet.errors import DataError, UsageError
 COMMAND_LINE_ONLY = {
     *("baselines", "cost", "errors", "importance", "partial-dependence", "save"),  # of eval
     *("keep", "proba", "safe-csv", "shard", "top-k"),  # of predict
-    *("budget", "grid", "json", "report"),
+    *("backend", "cluster", "jobs"),  # joblib.parallel_config in Python
+    *("budget", "grid", "json", "mpi", "report"),
 }
 
 

@@ -65,9 +65,6 @@ RUNS = [
         stdin=b"\xff",
     ),
     RunCase("output into no folder", 5, ("no/out.csv", "folder"), (*PREDICT, "-o", "no/out.csv")),
-    RunCase(
-        "output over a folder", 5, ("runs", "directory", "name of a file"), (*PREDICT, "-o", "runs")
-    ),
     RunCase("output without a name", 2, ("--output",), (*PREDICT, "-o", "")),
     RunCase("output over the input", 2, ("t.csv", "another file"), (*PREDICT, "-o", "t.csv")),
 ]

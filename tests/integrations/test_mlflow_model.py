@@ -138,12 +138,14 @@ def trained(tmp_path_factory):
     return train_text(folder, CONFIG).run / "model", pd.read_csv(folder / "t.csv")
 
 
+@pytest.mark.filterwarnings("ignore:.*rows that trained the model")
 def test_the_loader_predicts_as_bpnet_does(trained):
     folder, table = trained
     found = _load_pyfunc(str(folder)).predict(table)
     pd.testing.assert_frame_equal(found, bpnet.load(folder).predictions(table))
 
 
+@pytest.mark.filterwarnings("ignore:.*rows that trained the model")
 @pytest.mark.parametrize("settings", [(), ("folds=2",), ("replicas=2",)])
 def test_outputs_are_the_columns_that_predictions_add(trained, settings):
     folder, table = trained

@@ -39,6 +39,8 @@ def _small_tasks():
     """Cut small batches, gradients and parameters, as large ones would take long."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slices, "SMALLEST_STEP", 1)
+        patch.setattr(slices, "LEAST_FOR_VALUE", 0)
+        patch.setattr(slices, "SMALLEST_GROUP", 1)
         patch.setattr(slices, "SLICES", ((128, 8), (64, 4), (32, 2)))
         patch.setattr(matmul, "SHARED_OPERATIONS", 1000)
         patch.setattr(matmul, "SHARED_SIDE", 4)
@@ -123,7 +125,7 @@ def test_replicas_learn_in_groups_what_they_learn_together(kind, picked, monkeyp
         rows = ReplicaRows(rows, [np.arange(k, 60 + 5 * k) for k in range(5)])
     training = Training(loss=CrossEntropy(), epochs=2, batch_size=32, l2=0.01)
     grouped = trained(2, layers, rows, training, replicas=5)
-    monkeypatch.setattr(slices, "SMALLEST_STEP", 10**18)
+    monkeypatch.setattr(slices, "SMALLEST_GROUP", 10**18)
     together = trained(1, layers, rows, training, replicas=5)
     for one, other in zip(grouped, together, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -136,6 +138,13 @@ def test_large_steps_are_cut():
     assert slices.slice_count(one, 200) == 8
     mixed = Network([Dense(units=256), Dropout(rate=0.1), Dense(units=10)], 100, seeds=[0])
     assert slices.slice_count(mixed, 200) == 1
+
+
+def test_narrow_layers_are_not_cut(monkeypatch):
+    monkeypatch.setattr(slices, "LEAST_FOR_VALUE", 200)
+    for units, count in ((32, 1), (64, 8)):
+        network = Network([Dense(units=units), Dense(units=units), Dense(units=1)], 20, seeds=[0])
+        assert slices.slice_count(network, 10_000) == count
 
 
 def test_a_training_goes_on_with_another_number_of_threads():

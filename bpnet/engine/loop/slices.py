@@ -18,30 +18,34 @@ from bpnet.engine.losses import Loss
 from bpnet.engine.network import Network
 from bpnet.engine.workers import do_all
 
-SMALLEST_STEP = 80_000_000
-"""Operations of the smallest step whose batch is cut: about 0.7 ms on one core, where the threads
-of a step wait for one another for 0.2 ms."""
+SMALLEST_STEP = 60_000_000
+"""Operations of the products of the smallest step whose batch is cut: 0.5 ms on one core, where the
+threads of a step wait for one another for 0.2 ms."""
+LEAST_FOR_VALUE = 200
+"""The fewest of these operations for one value of a layer. With fewer, as where layers have 32
+units, a step is bound by short passes over rows, of which two threads take no more than one."""
+SMALLEST_GROUP = 80_000_000
+"""Operations of the smallest group's step, with those that cost as much as what is no product."""
 PER_VALUE = 200
 """Operations that cost as much as one value of a layer does outside the products."""
 SLICES = ((4096, 8), (1024, 4), (256, 2))
 """Rows from which a batch has so many slices: products of fewer than 128 rows are slower."""
 
-
 MOST_GROUPS = 8
 """The most groups of replicas."""
 
 
-def step_operations(network: Network, rows: int) -> int:
-    """Return about how many operations a step of one replica over `rows` rows takes."""
-    return rows * sum(
-        6 * inputs * outputs + PER_VALUE * outputs for inputs, outputs in pairwise(network.widths)
-    )
+def product_operations(network: Network) -> int:
+    """Return the number of operations of the products of one replica's step for each row."""
+    return sum(6 * inputs * outputs for inputs, outputs in pairwise(network.widths))
 
 
 def slice_count(network: Network, rows: int) -> int:
     """Return the number of slices of a batch of `rows` rows; 1 where it is not to be cut."""
+    operations, values = product_operations(network), sum(network.widths[1:])
     sliceable = len(network.seeds) == 1 and all(layer.sliceable for layer in network.layers)
-    if not sliceable or step_operations(network, rows) < SMALLEST_STEP:
+    pays = operations * rows >= SMALLEST_STEP and operations >= LEAST_FOR_VALUE * values
+    if not sliceable or not pays:
         return 1
     return next((count for least, count in SLICES if rows >= least), 1)
 
@@ -49,7 +53,8 @@ def slice_count(network: Network, rows: int) -> int:
 def group_count(network: Network, rows: int) -> int:
     """Return the number of groups of replicas that threads share; 1 where it does not pay."""
     replicas = len(network.seeds)
-    enough = replicas * step_operations(network, rows) // SMALLEST_STEP
+    each = product_operations(network) + PER_VALUE * sum(network.widths[1:])
+    enough = replicas * rows * each // SMALLEST_GROUP
     # two at least, as a single replica adds up in another order
     return max(1, min(replicas // 2, enough, MOST_GROUPS))
 

@@ -1,5 +1,6 @@
 """Tables of text: aligned columns, folded by groups of columns where they are too wide."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
@@ -12,6 +13,8 @@ LABEL_WIDTH = 36
 NAME_WIDTH = 12
 """Columns that the name of a class takes at most within a label."""
 _HEAD_WIDTH, _NARROW_HEAD = 12, 8
+_PART, _LONGEST_PART = re.compile(r"[^._]*[._]|[^._]+"), 16
+"""What a key consists of, and the width of a part up to which its column is widened."""
 _GAP = "  "
 _WITHOUT_WIDTH = {"Mn", "Me", "Cf"}
 
@@ -124,8 +127,23 @@ def _narrowed(column: Sequence[str], room: int) -> tuple[str, ...]:
     """Return a column, the header first, with the parts of its head in lines and cells that fit."""
     head, *cells = column
     width = max(_HEAD_WIDTH, *map(display_width, cells), 0)
-    lines = wrap(head, min(width, room), break_long_words=True) or [""]
+    marks = _PART.findall(head) if any(mark in head for mark in "._") else []
+    width = max(width, min(max(map(display_width, marks), default=0), _LONGEST_PART))
+    lines = _head_lines(head, min(width, room)) or [""]
     return ("\n".join(lines), *(_without_middle(cell, room) for cell in cells))
+
+
+def _head_lines(head: str, width: int) -> list[str]:
+    """Return a head in lines; a word that is too long ends one after a dot or underscore."""
+    lines = []
+    for words in wrap(head, width, break_long_words=False):
+        parts = [""] if display_width(words) > width else [words]
+        for part in _PART.findall(words) if not parts[0] else ():
+            if parts[-1] and display_width(parts[-1] + part) > width:
+                parts.append("")
+            parts[-1] += part
+        lines += parts
+    return [line for part in lines for line in wrap(part, width)]
 
 
 def _level(columns: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import ROOT, bpnet
 
+from bpnet.reports.tables import table
 from bpnet.workflows.interruption import SignalInterrupt
 from bpnet.workflows.search_pass import Clock
 
@@ -205,3 +206,12 @@ def test_a_study_is_listed_and_shown_as_it_stands(
 
 def _interrupted(*_arguments: object) -> None:
     raise SignalInterrupt(2)
+
+
+def test_heads_of_keys_end_a_line_after_a_dot_or_underscore() -> None:
+    keys = ["training.learning_rate", "architecture.hidden.0", "training.optimizer.weight_decay"]
+    lines = table(["", *keys, *"abcde"], [["1", *["0.123456789"] * 8]], numbers=True)
+    assert {word for line in lines for word in line.split() if word[0].isalpha()} == {
+        *("training.", "learning_", "rate", "architecture.", "hidden.0"),
+        *("optimizer.", "weight_decay", *"abcde"),
+    }

@@ -280,6 +280,14 @@ def test_another_table_and_a_copied_model(iris: Any, tmp_path: Path) -> None:
     shutil.copytree(iris.run / "model", tmp_path / "copy")
     of_run = inspect_run(iris.run, str(tmp_path / "other.csv"))
     of_copy = inspect_run(tmp_path / "copy", str(tmp_path / "other.csv"))
+    # a part of the run's own table: the test rows in it, which a copied model does not know
+    parts = [row["part"] for row in read_csv(iris.run / "splits.csv")]
+    assert (of_run.rows_of, of_run.rows) == ("test", parts[::3].count("test"))
+    assert (of_copy.rows_of, of_copy.rows) == ("table", 50)
+    lines[1::3] = [f"9{line}" for line in lines[1::3]]  # other flowers, one new row each
+    (tmp_path / "new.csv").write_text("\n".join(lines[:1] + lines[1::3]) + "\n")
+    of_run = inspect_run(iris.run, str(tmp_path / "new.csv"))
+    of_copy = inspect_run(tmp_path / "copy", str(tmp_path / "new.csv"))
     assert (of_run.rows_of, of_run.rows) == ("table", 50)
     assert of_run.importance == of_copy.importance
     own = inspect_run(iris.run, str(IRIS))  # the run's own: its test rows

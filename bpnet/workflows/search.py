@@ -338,7 +338,7 @@ class _Search:
             self.clock = Clock(_stopwatch(trials), math.inf if seconds is None else seconds)
             with Workers(self.study) as workers:
                 self._work(workers)
-            return conclude(self.study, self.plan, self.store, self.watcher)
+                return conclude(self.study, self.plan, self.store, self.watcher)
         except InterruptedRunError:
             self._interrupted()
             raise

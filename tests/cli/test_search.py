@@ -5,13 +5,16 @@ import itertools
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import ROOT, bpnet
 
 from bpnet.reports.tables import table
+from bpnet.runs.study import StudyFolder
+from bpnet.runs.trial_log import Trial
 from bpnet.workflows.interruption import SignalInterrupt
-from bpnet.workflows.search_pass import Clock
+from bpnet.workflows.search_pass import Clock, train_trials
 
 CONFIG = ROOT / "configs" / "iris.yaml"
 
@@ -204,7 +207,10 @@ def test_a_study_is_listed_and_shown_as_it_stands(
     assert "again-001" not in said.err
 
 
-def _interrupted(*_arguments: object) -> None:
+def _interrupted(study: StudyFolder, *_arguments: object) -> None:
+    said = bpnet("show", study.folder)  # while its best would be trained
+    assert "running  4 trials of 4" in said.out
+    assert "1 process at work" in said.out
     raise SignalInterrupt(2)
 
 
@@ -215,3 +221,22 @@ def test_heads_of_keys_end_a_line_after_a_dot_or_underscore() -> None:
         *("training.", "learning_", "rate", "architecture.", "hidden.0"),
         *("optimizer.", "weight_decay", *"abcde"),
     }
+
+
+def test_processes_at_work_take_the_end_that_another_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = StudyFolder(tmp_path / "iris-search-001")
+
+    def train_and_extend(*arguments: Any, **settings: Any) -> list[Trial]:
+        content = study.read()
+        study.update(settings={**content["settings"], "trials": 6})
+        return train_trials(*arguments, **settings)
+
+    monkeypatch.setattr("bpnet.workflows.search.train_trials", train_and_extend)
+    space = "search={sampler: sobol, draws: 2, passes: 1, space: {training.l2: {low: 0, high: 1}}}"
+    options = ("--set", space, "--set", "training.epochs=1", "--runs", tmp_path)
+    said = bpnet("search", CONFIG, "--trials", 2, *options)
+    assert said.code == 0, said.err
+    assert "the study now ends by trials 6" in said.err
+    assert "6 trials of 6" in said.err

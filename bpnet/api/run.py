@@ -16,6 +16,7 @@ from bpnet.data.writing.data_frame import data_frame, joined
 from bpnet.data.writing.labels import label_values
 from bpnet.errors import UsageError
 from bpnet.models.run_model import RunModel, open_run_model
+from bpnet.models.threads import permitted_threads
 from bpnet.reports.eval import eval_data, eval_warnings
 from bpnet.reports.predict import flags_text, threshold_note, training_note
 from bpnet.reports.show import show_lines
@@ -106,6 +107,7 @@ class Run:
         replica: int | str = "all",
         raw: bool = False,
         strict: bool = False,
+        threads: int | None = None,
     ) -> "DataFrame":
         """Return the columns that `bpnet predict` adds to a table.
 
@@ -123,6 +125,8 @@ class Run:
             Whether to add the outputs of the only network as they are.
         strict : bool
             Whether a row that would be flagged is an error.
+        threads : int, optional
+            The number of threads that compute, by default one for each core. It changes no result.
 
         Returns
         -------
@@ -146,21 +150,25 @@ class Run:
             threshold=threshold,
             raw=raw,
         )
-        columns = predicted_columns(self.path, self._opened, table, options)
+        with permitted_threads(threads):
+            columns = predicted_columns(self.path, self._opened, table, options)
         return data_frame(columns, row_index(table))
 
     @speaks_python
-    def predict(self, table: Any, *, threshold: float | None = None) -> "Series[Any] | DataFrame":
+    def predict(
+        self, table: Any, *, threshold: float | None = None, threads: int | None = None
+    ) -> "Series[Any] | DataFrame":
         """Return the predicted classes or values (N,), or a data frame (N, K) of K targets.
 
         The index is the table's; names are those of the targets. See `predictions`.
         """
-        added, names = self.predictions(table, threshold=threshold), self._target.names
+        added = self.predictions(table, threshold=threshold, threads=threads)
+        names = self._target.names
         found = added.iloc[:, : len(names)].set_axis(list(names), axis=1)
         return found[names[0]] if len(names) == 1 and not self._is_multilabel else found
 
     @speaks_python
-    def predict_proba(self, table: Any) -> "DataFrame":
+    def predict_proba(self, table: Any, *, threads: int | None = None) -> "DataFrame":
         """Return the probability of each class (N, C), or of each label (N, K).
 
         Raises UsageError if the run predicts quantities. See `predictions`.
@@ -173,32 +181,40 @@ class Run:
             )
         labels = target.classes if isinstance(target, Classes) else target.names
         skipped = 1 if isinstance(target, Classes) else len(labels)
-        added = self.predictions(table).iloc[:, skipped : skipped + len(labels)]
+        added = self.predictions(table, threads=threads).iloc[:, skipped : skipped + len(labels)]
         return added.set_axis(label_values(labels), axis=1)
 
     @speaks_python
     def evaluate(
-        self, table: Any = None, *, baselines: bool = True, all_rows: bool = False
+        self,
+        table: Any = None,
+        *,
+        baselines: bool = True,
+        all_rows: bool = False,
+        threads: int | None = None,
     ) -> dict[str, Any]:
         """Return the scores, with intervals and beside simple models, as `bpnet eval --json` does.
 
         Without a table they are those of the run's test rows; of its own table all rows are scored
-        only if `all_rows` are asked for. Raises DataError or RunError.
+        only if `all_rows` are asked for. The number of `threads`, by default one for each core,
+        changes no result. Raises DataError or RunError.
         """
-        with given_table(table) as path:
+        with permitted_threads(threads), given_table(table) as path:
             evaluation = evaluate(self.path, path, baselines=baselines, all_rows=all_rows)
         for warning in eval_warnings(evaluation):
             warn(warning)
         return eval_data(self.path, evaluation)
 
     @speaks_python
-    def explain(self, table: Any = None) -> "DataFrame":
+    def explain(self, table: Any = None, *, threads: int | None = None) -> "DataFrame":
         """Return the permutation importance of each column, the most important first.
 
         Parameters
         ----------
         table : data frame, str or Path, optional
             Rows with the target; by default those that the run has held out.
+        threads : int, optional
+            The number of threads that compute, by default one for each core. It changes no result.
 
         Returns
         -------
@@ -212,7 +228,7 @@ class Run:
         DataError
             The run has held out no rows, or the table cannot be read.
         """
-        with given_table(table) as path:
+        with permitted_threads(threads), given_table(table) as path:
             found = inspect_run(self.path, path)
         for warning in found.warnings:
             warn(warning)
@@ -228,14 +244,17 @@ class Run:
         return frame
 
     @speaks_python
-    def partial_dependence(self, column: str, table: Any = None) -> "DataFrame":
+    def partial_dependence(
+        self, column: str, table: Any = None, *, threads: int | None = None
+    ) -> "DataFrame":
         """Return the mean prediction at values of a column: a column for each class or target.
 
-        The index has the values. See `explain` for the rows and errors.
+        The index has the values. See `explain` for the rows, threads and
+        errors.
         """
         if not isinstance(column, str):
             raise UsageError(f"column: is of the type {type(column).__name__}; give its name")
-        with given_table(table) as path:
+        with permitted_threads(threads), given_table(table) as path:
             found = inspect_run(self.path, path, importance=False, dependence_on=[column])
         for warning in found.warnings:
             warn(warning)

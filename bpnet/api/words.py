@@ -54,7 +54,7 @@ _CALLS = {
 _OF_VERB: Mapping[str, set[str]] = {
     "train": {"set", "from", "name", "runs", "threads", "quiet"},
     "resume": {"set", "force", "threads", "quiet"},
-    "eval": {"all-rows"},
+    "eval": {"all-rows", "threads"},
 }
 """The options of each verb's command that its function has, too."""
 

@@ -1,7 +1,9 @@
 """What the classifier and the regressor share: their parameters, and how they are trained."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,6 +25,7 @@ from bpnet.estimators.callbacks import CallbackSupportMixin, CallbackWatcher
 from bpnet.estimators.errors import PARAMETERS, as_scikit_learn_errors
 from bpnet.estimators.feature_table import FeatureTable
 from bpnet.estimators.kept_model import KeptModel, written_files
+from bpnet.models.threads import cores, permitted_threads
 from bpnet.workflows.partial_fit import train_one_epoch
 from bpnet.workflows.predict import PredictOptions
 
@@ -47,6 +50,7 @@ class BPNetEstimator(FeatureTable, KeptModel, CallbackSupportMixin, BaseEstimato
         replicas: int | None = None,
         folds: int | None = None,
         config: str | Path | Mapping[str, Any] | Config | None = None,
+        n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
         runs: str | Path | None = None,
@@ -66,6 +70,7 @@ class BPNetEstimator(FeatureTable, KeptModel, CallbackSupportMixin, BaseEstimato
         self.replicas = replicas
         self.folds = folds
         self.config = config
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.warm_start = warm_start
         self.runs = runs
@@ -75,7 +80,7 @@ class BPNetEstimator(FeatureTable, KeptModel, CallbackSupportMixin, BaseEstimato
         """Train on rows (N, F) whose features are checked, with K columns of targets (N,)."""
         table, dataset = self._table(X, targets, weights)
         settings = self._settings()
-        with TemporaryDirectory(prefix="bpnet-") as scratch, as_scikit_learn_errors():
+        with TemporaryDirectory(prefix="bpnet-") as scratch, self._computing():
             first = None
             if self.warm_start and hasattr(self, "_files"):
                 first = written_files(self.model_files_, Path(scratch) / "first")
@@ -93,6 +98,23 @@ class BPNetEstimator(FeatureTable, KeptModel, CallbackSupportMixin, BaseEstimato
                     raise ValueError(f"warm_start: {reason}; or set warm_start=False") from error
             self._keep(run)
             watcher.end()
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Compute on `n_jobs` threads, with errors as scikit-learn expects them."""
+        jobs = self.n_jobs
+        if jobs is not None and (
+            not isinstance(jobs, Integral) or isinstance(jobs, bool) or not jobs
+        ):
+            raise ValueError(
+                f"n_jobs is {jobs!r}; it must be a number of threads from 1, or -1 for all cores, "
+                "or None"
+            )
+        threads = None if jobs is None else int(jobs)
+        if threads is not None and threads < 0:
+            threads = max(1, cores() + 1 + threads)
+        with as_scikit_learn_errors(), permitted_threads(threads):
+            yield
 
     def _settings(self) -> dict[str, Any]:
         """Return the parameters that are given, by the keys of the config."""
@@ -128,7 +150,7 @@ class BPNetEstimator(FeatureTable, KeptModel, CallbackSupportMixin, BaseEstimato
         """Return the columns (N,) that the model adds to rows, in order."""
         opened = self._opened
         frame = self._frame(self._checked(X, reset=False))
-        with as_scikit_learn_errors():
+        with self._computing():
             columns = predicted_columns(None, opened, frame, PredictOptions(keep=()))
         return list(columns.values())
 
@@ -142,7 +164,7 @@ class BPNetEstimator(FeatureTable, KeptModel, CallbackSupportMixin, BaseEstimato
         if weight is not None:
             ones = np.ones(len(X)) if weights is None else weights
             table = with_columns(table, {weight: ones})
-        with as_scikit_learn_errors(), table_in_memory(table) as path:
+        with self._computing(), table_in_memory(table) as path:
             if "_training" not in self.__dict__:
                 self._training = load_python_config(self.config_).config.training
             train_one_epoch(opened.model, self._training, open_table(path))
@@ -166,7 +188,7 @@ class BPNetEstimator(FeatureTable, KeptModel, CallbackSupportMixin, BaseEstimato
         settings |= {"training.epochs": 1, "training.keep": "last"}
         if len(X) == 1:  # which has no spread: its numbers are taken as they are
             settings |= {f"dataset.preprocessing.{kind}": "none" for kind in ("numeric", "target")}
-        with TemporaryDirectory(prefix="bpnet-") as scratch, as_scikit_learn_errors():
+        with TemporaryDirectory(prefix="bpnet-") as scratch, self._computing():
             config = self._config(dataset)
             config["dataset"]["split"] |= {"validation": 0}
             with shown_training(quiet=True) as watcher, warnings.catch_warnings():

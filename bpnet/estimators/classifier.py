@@ -61,6 +61,9 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
         A whole config instead of the parameters above, without its table and target.
     class_weight : "balanced" or mapping, optional
         The weight of each class in the loss.
+    n_jobs : int, optional
+        The number of threads that compute, by default one for each core; -1 for all cores, -2 for
+        all but one. It changes no result.
     random_state : int, RandomState or None
         The seed of the training.
     warm_start : bool
@@ -108,6 +111,7 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
         folds: int | None = None,
         config: str | Path | Mapping[str, Any] | Config | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
+        n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
         runs: str | Path | None = None,
@@ -128,6 +132,7 @@ class BPNetClassifier(ClassifierMixin, BPNetEstimator):  # type: ignore[misc]
             replicas=replicas,
             folds=folds,
             config=config,
+            n_jobs=n_jobs,
             random_state=random_state,
             warm_start=warm_start,
             runs=runs,

@@ -4,10 +4,12 @@ The tasks of a step or a prediction are shared out among workers, each of which 
 on one thread: so the number of threads changes no bit of a result.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -38,19 +40,44 @@ def permitted() -> int:
     """Return the number of threads that may compute.
 
     By default it is that of BLAS, which OPENBLAS_NUM_THREADS and threadpoolctl set, but at most
-    that of the cores on which this process may run.
+    that of the cores on which this process may run, or whose time its container may take.
     """
     given = _given.get()
     if given is not None:
         return given
     blas = [int(one["num_threads"]) for one in threadpool_info() if one["user_api"] == "blas"]
-    return max(1, min([_cores(), *blas]))
+    return max(1, min([cores(), *blas]))
 
 
-def _cores() -> int:
-    """Return the number of cores on which this process may run."""
+QUOTAS = (
+    ("cpu.max", None),
+    ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"),
+)
+"""Files with the processor time that a container may take in a period, and those with the period:
+of version 2 of Linux's control groups, which has both in one, and of version 1."""
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+"""The control group of a container, as its processes see it."""
+
+
+def cores() -> int:
+    """Return the number of cores on which this process may run, or whose time it may take."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    present = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    return max(1, min([present, *_quota()]))
+
+
+def _quota() -> list[int]:
+    """Return the cores whose time a container may take, rounded up; nothing if it has no limit."""
+    for times, periods in QUOTAS:
+        names = [times] if periods is None else [times, periods]
+        try:
+            words = [word for name in names for word in (CONTROL_GROUP / name).read_text().split()]
+            time, period = (int(word) for word in words)
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+        if time > 0 and period > 0:
+            return [math.ceil(time / period)]
+    return []
 
 
 @contextmanager

@@ -15,7 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import bpnet
+from bpnet.engine.workers import workers
 from bpnet.estimators import BPNetClassifier, BPNetRegressor
+from bpnet.models.threads import cores
 
 QUICK = {"hidden": [6], "epochs": 25, "learning_rate": 0.02, "random_state": 0}
 pytestmark = pytest.mark.filterwarnings("ignore::bpnet.BpnetWarning")
@@ -55,6 +57,32 @@ def test_weights_are_those_of_bpnet_train(tmp_path):
     np.testing.assert_array_equal(model.predict_proba(x), run.predict_proba(x).to_numpy())
     assert model.metrics_ == run.metrics
     assert model.classes_.tolist() == ["no", "yes"]
+
+
+def test_n_jobs_is_the_number_of_threads_and_changes_no_result(monkeypatch):
+    x, y = iris()
+    counts = []
+    monkeypatch.setattr(
+        "bpnet.models.threads.workers", lambda count: counts.append(count) or workers(count)
+    )
+    models = []
+    for jobs, threads in ((1, 1), (3, 3), (np.int64(2), 2), (-1, cores()), (-1000, 1)):
+        model = clone(BPNetClassifier(**QUICK, n_jobs=jobs))
+        assert model.get_params()["n_jobs"] == jobs
+        models.append(model.fit(x, y))
+        model.predict(x)
+        assert counts
+        assert set(counts) == {threads}
+        counts.clear()
+    for model in models:
+        np.testing.assert_array_equal(model.predict_proba(x), models[0].predict_proba(x))
+
+
+@pytest.mark.parametrize("jobs", [0, 1.5, "2", True])
+def test_a_bad_n_jobs_has_a_message(jobs):
+    message = f"n_jobs is {jobs!r}; it must be a number of threads from 1, or -1 for all cores"
+    with pytest.raises(ValueError, match=message):
+        BPNetClassifier(**QUICK, n_jobs=jobs).fit(*iris())
 
 
 def test_data_frames_of_polars_are_those_of_pandas():

@@ -8,7 +8,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from bpnet.cli.options import on_threads
 from bpnet.engine.workers import thread_count
 from bpnet.errors import UsageError
-from bpnet.models.threads import permitted, permitted_threads, shared_work
+from bpnet.models import threads
+from bpnet.models.threads import cores, permitted, permitted_threads, shared_work
 
 
 def blas_threads():
@@ -28,12 +29,36 @@ def test_the_number_that_is_given_counts():
     assert thread_count() == 1
 
 
-def test_by_default_there_is_one_for_each_core_that_blas_may_use(monkeypatch):
+def test_by_default_there_is_one_for_each_core_that_blas_may_use(tmp_path, monkeypatch):
+    monkeypatch.setattr(threads, "CONTROL_GROUP", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     assert permitted() == 1
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
     with threadpool_limits(1, "blas"):
         assert permitted() == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "count"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000"}, 8),
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "10000 100000"}, 1),
+        ({"cpu.max": "6400000 100000"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000"}, 8),
+        ({"cpu.max": "of another kind"}, 8),
+    ],
+)
+def test_a_container_has_the_cores_whose_time_it_may_take(files, count, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(threads, "CONTROL_GROUP", tmp_path)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert cores() == count
 
 
 @pytest.mark.parametrize("count", [0, -1, 2.0, "2", True])

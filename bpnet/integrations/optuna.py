@@ -18,7 +18,7 @@ from bpnet.engine.randomness import Purpose, generator
 from bpnet.errors import RunError, UsageError
 from bpnet.runs.files import cannot_write
 from bpnet.runs.lock import exclusively
-from bpnet.runs.trial_log import Trial, in_order, trim
+from bpnet.runs.trial_log import Trial, cut_damaged, in_order, trim
 
 EXTRA = "install it with: pip install 'bpnet-cli[search]'"
 _ATTRIBUTE = "bpnet"
@@ -214,17 +214,18 @@ class _Lock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._held = ExitStack()
+        self._held, self._size = ExitStack(), 0
 
     def acquire(self) -> bool:
         """Wait for the lock."""
         self._held.enter_context(exclusively(self._path.with_name(f".{self._path.name}.lock")))
-        trim(self._path)
+        self._size = trim(self._path)
         return True
 
     def release(self) -> None:
         """Give it back."""
-        self._held.close()
+        with self._held:
+            cut_damaged(self._path, self._size)
 
 
 def importance(

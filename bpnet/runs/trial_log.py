@@ -68,17 +68,39 @@ class TrialLog:
         """Note trials behind the last complete line."""
         text = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in trials)
         try:
-            trim(self._path)
-            with open(self._path, "ab") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
+            size = trim(self._path)
+            try:
+                with open(self._path, "ab") as file:
+                    file.write(text.encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+            finally:
+                cut_damaged(self._path, size)
         except OSError as error:
             raise files.cannot_write(self._path, error) from error
 
 
-def trim(path: Path) -> None:
-    """Cut off what a process has left of a line that it could not write to its end."""
+def cut_damaged(path: Path, size: int) -> None:
+    """Cut a file of JSON lines back to a size, if what follows are not whole lines of JSON.
+
+    A write that fails in the middle is tried again as the file is closed: half a line is then
+    followed by all of it.
+    """
+    with contextlib.suppress(FileNotFoundError), open(path, "r+b") as file:
+        file.seek(size)
+        *lines, rest = file.read().split(b"\n")
+        try:
+            for line in lines:
+                json.loads(line)
+        except ValueError:
+            rest = b"damaged"
+        if rest:
+            file.truncate(size)
+
+
+def trim(path: Path) -> int:
+    """Cut off what a process has left of a line that it could not write; return the size."""
+    size = 0
     with contextlib.suppress(FileNotFoundError), open(path, "r+b") as file:
         size = file.seek(0, os.SEEK_END)
         while size:
@@ -90,6 +112,7 @@ def trim(path: Path) -> None:
                 break
             size = start
         file.truncate(size)
+    return size
 
 
 def in_order(trials: Iterator[Trial]) -> list[Trial]:

@@ -23,7 +23,7 @@ from bpnet.config.search_space import Draws, EvenSampler, Space, in_order, narro
 from bpnet.config.source import parse_source
 from bpnet.engine.component import FieldError
 from bpnet.runs.study import StudyFolder
-from bpnet.runs.trial_log import Trial, TrialLog, trim
+from bpnet.runs.trial_log import Trial, TrialLog, cut_damaged, trim
 from bpnet.scoring.setting_importance import setting_importance
 from bpnet.workflows.search import train_pass
 from bpnet.workflows.search_pass import rung_epochs
@@ -288,6 +288,23 @@ class TestLog:
         assert [one.number for one in log.read()] == [1, 2, 3]
         assert log.read()[0].score == 0.5
 
+    @pytest.mark.parametrize(
+        ("added", "kept"),
+        [
+            (b'{"a": 2}\n{"a": 3}\n', True),
+            (b'{"a": 2}\n{"a"', False),
+            (b'{"a": {"a": 2}\n{"a": 3}\n', False),  # half of it, then all
+        ],
+    )
+    def test_what_a_failed_write_has_added_is_cut(
+        self, added: bytes, kept: bool, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "trials.jsonl"
+        before = b'{"a": 1}\n'
+        path.write_bytes(before + added)
+        cut_damaged(path, len(before))
+        assert path.read_bytes() == before + (added if kept else b"")
+
     @given(st.lists(st.binary(max_size=5), max_size=4), st.binary(max_size=9))
     def test_trimming_keeps_the_complete_lines(self, lines: list[bytes], rest: bytes) -> None:
         path = Path(os.environ.get("TMPDIR", "/tmp")) / f"trimmed-{os.getpid()}"
@@ -341,14 +358,15 @@ def kill_and_join(folder: Path, kills: int, trials: int, seconds: tuple[float, f
         )
 
     workers = [start()]
-    while not (study / "study.json").exists():
+    while not (study / "generations" / "0001.json").exists():
         assert workers[0].poll() is None
-        time.sleep(0.05)
+        time.sleep(0.01)
     workers.append(start())
     killed = 0
     while killed < kills:
-        time.sleep(rng.uniform(*seconds))
-        victim = int(rng.integers(len(workers)))
+        victim = int(rng.integers(len(workers))) if killed else 0  # the first as it begins
+        if killed:
+            time.sleep(rng.uniform(*seconds))
         if workers[victim].poll() is None:
             workers[victim].send_signal(signal.SIGKILL)
             killed += 1
@@ -370,7 +388,7 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
     (tmp_path / "killed").mkdir()
     config = written_config(tmp_path / "whole", more="  rungs: 1\n")
     assert bpnet("search", config, "--trials", trials, "--runs", tmp_path / "whole").code == 0
-    killed = kill_and_join(tmp_path / "killed", kills, trials, (1.5, 3.0))
+    killed = kill_and_join(tmp_path / "killed", kills, trials, (0.5, 2.5))
     assert killed > 0
     study = tmp_path / "killed" / "small-search-001"
     said = bpnet("resume", study, "--quiet")

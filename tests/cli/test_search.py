@@ -183,7 +183,7 @@ def test_a_study_is_listed_and_shown_as_it_stands(
 ) -> None:
     space = "search={sampler: sobol, draws: 2, passes: 1, space: {training.l2: {low: 0, high: 1}}}"
     with monkeypatch.context() as patched:
-        patched.setattr("bpnet.workflows.search.conclude", _interrupted)
+        patched.setattr("bpnet.workflows.search_work.conclude", _interrupted)
         options = ("--set", space, "--set", "training.epochs=1", "--runs", tmp_path)
         assert bpnet("search", CONFIG, "--trials", 4, *options).code == 130
     study = tmp_path / "iris-search-001"
@@ -233,7 +233,7 @@ def test_processes_at_work_take_the_end_that_another_gives(
         study.update(settings={**content["settings"], "trials": 6})
         return train_trials(*arguments, **settings)
 
-    monkeypatch.setattr("bpnet.workflows.search.train_trials", train_and_extend)
+    monkeypatch.setattr("bpnet.workflows.search_work.train_trials", train_and_extend)
     space = "search={sampler: sobol, draws: 2, passes: 1, space: {training.l2: {low: 0, high: 1}}}"
     options = ("--set", space, "--set", "training.epochs=1", "--runs", tmp_path)
     said = bpnet("search", CONFIG, "--trials", 2, *options)

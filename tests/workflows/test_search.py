@@ -25,9 +25,9 @@ from bpnet.engine.component import FieldError
 from bpnet.runs.study import StudyFolder
 from bpnet.runs.trial_log import Trial, TrialLog, cut_damaged, trim
 from bpnet.scoring.setting_importance import setting_importance
-from bpnet.workflows.search import train_pass
 from bpnet.workflows.search_pass import rung_epochs
 from bpnet.workflows.search_plan import plan_search
+from bpnet.workflows.search_work import train_pass
 
 RATE = "training.learning_rate"
 OPTIMIZER, DECAY = "training.optimizer", "training.optimizer.weight_decay"

@@ -1,7 +1,7 @@
 """A network: a stack of layers over one flat parameter vector, for R replicas at once."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,33 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bpnet.engine.activations import Activation, Identity
-from bpnet.engine.buffers import MakeBuffer, broadcast_unbuffered, empty, empty_units
+from bpnet.engine.bound_network import BoundNetwork
+from bpnet.engine.buffers import MakeBuffer, empty_units
 from bpnet.engine.component import Array, constant
 from bpnet.engine.initializers import Shape
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
 from bpnet.engine.layers.base import Share
 from bpnet.engine.parameters import Parameter, Vector, blocks_of, weights_first
+from bpnet.engine.pieces import Pieces
 from bpnet.engine.progress import Progress
 from bpnet.engine.randomness import EpochGenerators, Purpose, generator
 from bpnet.engine.ranks import VOTES
 from bpnet.engine.workers import do_all, thread_count
-
-CHUNK_VALUES = 1 << 17
-"""The number of values of the widest layer that `scores` holds at once: 512 kB of float32, so that
-a core's cache has room for several. A layer of 64 units has them in 2048 rows; chunks of four times
-that size take a tenth longer."""
-PRODUCT_ROWS = 256
-"""The number of rows that a product needs to be fast. A wide layer holds this number, unless that
-is more than four times the values."""
-SHARED_VALUES = 1 << 16
-"""The fewest values of the widest layer in chunks that threads share: the calls of smaller ones
-are so short that threads wait for Python's lock in between, and two take longer than one."""
-APART_ROWS = 288
-"""The most rows of a piece whose rows stay apart: with its margins less than a block of any kernel
-of OpenBLAS, which computes the ends of a block in another order."""
-APART_MARGIN = 16
-"""The number of columns at either end of such a piece that hold no rows. In OpenBLAS a column's
-bits depend on its place only within the first and last 8 of a block (its kernels for Haswell)."""
 
 
 class Layout(NamedTuple):
@@ -347,7 +332,7 @@ class Network:
 
         A piece is overwritten by later ones. Layers work as outside training.
         """
-        pieces = _Pieces(self, x)
+        pieces = Pieces(self, x)
         threads = thread_count() if pieces.shared else 1
         for first in range(0, len(pieces.rows), threads):
             several = pieces.rows[first : first + threads]
@@ -369,7 +354,7 @@ class Network:
         network's inputs.
         """
         predictions = np.empty((len(self.seeds), len(x), self.outputs), self.dtype)
-        pieces = _Pieces(self, x)
+        pieces = Pieces(self, x)
 
         def predict_piece(rows: slice) -> None:
             chunk = pieces.take(rows)
@@ -396,18 +381,6 @@ class Network:
         return predictions
 
 
-def chunk_rows(network: Network) -> int:
-    """Return the number of rows that a network takes at once outside training."""
-    rows = CHUNK_VALUES // (max(network.widths) * len(network.seeds))
-    return max(rows, min(PRODUCT_ROWS, 4 * rows), 1)
-
-
-def apart_rows(network: Network) -> int:
-    """Return the number of rows of a piece whose rows stay apart: a multiple of 16."""
-    rows = 4 * CHUNK_VALUES // (max(network.widths) * len(network.seeds))
-    return max(16, min(rows, APART_ROWS) // 16 * 16)
-
-
 class _PartOfList(Sequence[np.random.Generator]):
     """Some neighbors in a list whose items change."""
 
@@ -419,134 +392,3 @@ class _PartOfList(Sequence[np.random.Generator]):
 
     def __getitem__(self, place: Any) -> Any:
         return self._whole[self._part][place]
-
-
-def _apart_together(network: Network) -> int:
-    """Return the number of pieces whose rows stay apart that a network takes at once.
-
-    A piece is as a replica then, with the bits that it has by itself: one call of NumPy goes
-    through several. Those of one input are multiplied otherwise.
-    """
-    many = network.theta.size > CHUNK_VALUES  # tables of vectors, which a layer may copy
-    if len(network.seeds) > 1 or min(network.widths[:-1]) == 1 or many:
-        return 1
-    return max(1, CHUNK_VALUES // (max(network.widths) * (apart_rows(network) + 2 * APART_MARGIN)))
-
-
-class _Pieces:
-    """The pieces into which rows x (N, I) are cut, and chunks that take them: one for each thread.
-
-    With `network.rows_apart` a chunk has several pieces of one shape and order, whatever x is.
-    """
-
-    def __init__(self, network: Network, x: Array) -> None:
-        self._network, self._x = network, x
-        together = _apart_together(network) if network.rows_apart else 1
-        self._piece = apart_rows(network) if network.rows_apart else chunk_rows(network)
-        size = together * self._piece
-        self.rows = [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
-        """The rows of each chunk; the last may have fewer."""
-        self.shared = size * max(network.widths) * len(network.seeds) >= SHARED_VALUES
-        """Whether it pays that threads share the chunks."""
-        self._free: dict[tuple[int, int], list[_Chunk]] = {}
-
-    def take(self, rows: slice) -> "_Chunk":
-        """Return a chunk for these rows that nobody else has."""
-        size = rows.stop - rows.start
-        shape = (1, size)
-        if self._network.rows_apart:
-            shape = (-(-size // self._piece), self._piece)
-        try:
-            return self._free.setdefault(shape, []).pop()  # each call is one of C
-        except IndexError:
-            return _Chunk(self._network, self._x, *shape)
-
-    def give_back(self, chunk: "_Chunk") -> None:
-        """Let others take the chunk."""
-        self._free[chunk.shape].append(chunk)
-
-
-class _Chunk:
-    """The buffers of some pieces of `size` rows that a network takes forward together."""
-
-    def __init__(self, network: Network, x: Array, pieces: int, size: int) -> None:
-        self.shape = pieces, size
-        apart = network.rows_apart
-        margin = APART_MARGIN if apart else 0
-        self._inner = slice(margin, margin + size)
-        if apart:
-            # the same order of the inputs for any x: BLAS has a kernel for each
-            columns = size + 2 * APART_MARGIN
-            buffer = empty((x.shape[1], pieces, columns), network.dtype).transpose(1, 0, 2)
-            buffer.fill(0)
-        else:
-            # (1, I, B), its inputs and rows in memory as those of x
-            buffer = np.empty_like(x[:size], network.dtype).T[None]
-        self._rows = buffer[:, :, self._inner].transpose(0, 2, 1)  # (pieces, rows, I)
-        own = network.repeated(pieces) if pieces > 1 else network
-        self._bound = own.bind(buffer, training=False, rows_apart=apart)
-        self.scores = self._bound.output
-        """The scores (R, O, B) of `forward`, R for pieces where there are several, with a margin
-        at either end where rows stay apart."""
-
-    def of_rows(self, values: Array, rows: slice) -> Array:
-        """Return the values (R, O, B) of these rows among those of all columns."""
-        values = values[:, :, self._inner]
-        if self.shape[0] > 1:
-            values = values.transpose(1, 0, 2).reshape(1, values.shape[1], -1)
-        return values[:, :, : rows.stop - rows.start]
-
-    def forward(self, x: Array) -> None:
-        """Write the scores of rows x (B, I); where there are fewer, others stay in the rest."""
-        whole, size = divmod(len(x), self.shape[1])
-        cut = len(x) - size
-        if whole:
-            pieces = x[:cut].reshape(whole, self.shape[1], x.shape[1])
-            np.copyto(self._rows[:whole], pieces, casting="same_kind")
-        if size:
-            np.copyto(self._rows[whole, :size], x[cut:], casting="same_kind")
-        with np.errstate():  # restores the buffer size
-            broadcast_unbuffered(self.scores.shape[2])
-            self._bound.forward()
-
-
-class BoundNetwork:
-    """A network over the buffers of one batch shape; forward and backward allocate nothing."""
-
-    def __init__(self, layers: Sequence[BoundLayer], output: Array) -> None:
-        self.layers, self.output = layers, output
-        self._backward = tuple(reversed(layers))
-
-    def forward(self) -> None:
-        """Write the scores, `output` (R, O, B), from the input buffer."""
-        for layer in self.layers:
-            layer.forward()
-
-    def backward(self, delta: Array) -> None:
-        """Write dL/dθ of every parameter from delta = dL/d output (R, O, B), which is overwritten.
-
-        Each layer's dL/dx is the delta of the one before; the first that is trained ends it.
-        """
-        for layer in self._backward:
-            layer.backward(delta)
-            if layer.input_gradient is None:
-                return
-            delta = layer.input_gradient
-
-    def propagate(self, delta: Array) -> None:
-        """Do as `backward`, but leave out the gradients of the parameters."""
-        for layer in self._backward:
-            layer.propagate(delta)
-            if layer.input_gradient is None:
-                return
-            delta = layer.input_gradient
-
-    def gradient_tasks(self, delta: Array) -> list[Callable[[], object]]:
-        """Return tasks that write dL/dθ after `propagate`; they may run at the same time."""
-        tasks: list[Callable[[], object]] = []
-        for layer in self._backward:
-            tasks += layer.gradient_tasks(delta)
-            if layer.input_gradient is None:
-                break
-            delta = layer.input_gradient
-        return tasks

@@ -17,7 +17,8 @@ from bpnet.engine.loop.replica_rows import AnyRows
 from bpnet.engine.loop.running import picked_metrics
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.metrics import Metric
-from bpnet.engine.network import Network, chunk_rows
+from bpnet.engine.network import Network
+from bpnet.engine.pieces import chunk_rows
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import StateDict
 

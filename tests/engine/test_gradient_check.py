@@ -15,12 +15,13 @@ from engine_cases import (
 )
 
 from bpnet.engine.activations import Activation, Identity, Relu, Sigmoid, Tanh
+from bpnet.engine.bound_network import BoundNetwork
 from bpnet.engine.gradient_check import check_gradient
 from bpnet.engine.layers import BatchNormalization, Dense, Dropout, LayerNormalization
 from bpnet.engine.layers.dense import BoundDense
 from bpnet.engine.loop.batches import Rows
 from bpnet.engine.losses import BinaryCrossEntropy, CrossEntropy, SquaredError
-from bpnet.engine.network import BoundNetwork, Network
+from bpnet.engine.network import Network
 from bpnet.engine.penalties import BoundPenalty, Penalty
 
 PENALTY = Penalty(l1=0.02, l2=0.1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from engine_cases import LAYERS, in_precision, linear, network_of, some_rows, stack, suited
 
-from bpnet.engine import network as network_module
+from bpnet.engine import pieces
 from bpnet.engine.activations import Softmax, Tanh
 from bpnet.engine.initializers import Constant
 from bpnet.engine.layers import Dense, Equilibrium
@@ -30,7 +30,7 @@ def test_predictions_do_not_depend_on_the_chunks(kind, monkeypatch):
     # nearer or less near
     tolerance = {"rtol": 1e-13, "atol": 1e-12 if kind is Equilibrium else 0}
     for values in (1, 50, 100):
-        monkeypatch.setattr(network_module, "CHUNK_VALUES", values)
+        monkeypatch.setattr(pieces, "CHUNK_VALUES", values)
         np.testing.assert_allclose(network.predict(x), whole, **tolerance)
     assert network.predict(x[:0]).shape == (2, 0, 2)
 

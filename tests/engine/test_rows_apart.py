@@ -8,7 +8,8 @@ from threadpoolctl import threadpool_limits
 from bpnet.engine.activations import Identity, Softmax, Tanh
 from bpnet.engine.layers import Dense
 from bpnet.engine.loop.batches import Rows
-from bpnet.engine.network import APART_MARGIN, APART_ROWS, Network, apart_rows
+from bpnet.engine.network import Network
+from bpnet.engine.pieces import APART_MARGIN, APART_ROWS, apart_rows
 
 N = 2 * APART_ROWS + 37
 """Two whole pieces and a part of one."""

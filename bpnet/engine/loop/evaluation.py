@@ -14,8 +14,9 @@ from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.losses import Loss
 from bpnet.engine.matmul import BoundIncrement
 from bpnet.engine.metrics import Metric
-from bpnet.engine.network import Network, chunk_rows
+from bpnet.engine.network import Network
 from bpnet.engine.penalties import BoundPenalty
+from bpnet.engine.pieces import chunk_rows
 from bpnet.engine.stateful import Stateful
 
 

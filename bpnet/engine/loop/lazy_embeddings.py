@@ -5,11 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from bpnet.engine.bound_network import BoundNetwork
 from bpnet.engine.buffers import empty
 from bpnet.engine.component import Array
 from bpnet.engine.layers.embedding import BoundEmbedding, SparseGradient
 from bpnet.engine.learning_rate_factors import LearningRateFactors
-from bpnet.engine.network import BoundNetwork, Network
+from bpnet.engine.network import Network
 from bpnet.engine.optimizers import AnyOptimizer
 from bpnet.engine.optimizers.state import Rate
 from bpnet.engine.parameters import Block

@@ -13,9 +13,10 @@ from bpnet.engine.loop.settings import Training
 from bpnet.engine.loop.steps import Steps
 from bpnet.engine.losses import Loss, SquaredError
 from bpnet.engine.metrics import Metric
-from bpnet.engine.network import Network, chunk_rows
+from bpnet.engine.network import Network
 from bpnet.engine.optimizers.state import Memory
 from bpnet.engine.penalties import Penalty, bind_penalties
+from bpnet.engine.pieces import chunk_rows
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import StateDict, Stateful
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from bpnet.engine.workers import thread_count, workers
 from bpnet.errors import UsageError
@@ -36,8 +36,8 @@ def permitted_threads(count: int | None) -> Iterator[None]:
         _given.reset(token)
 
 
-def permitted() -> int:
-    """Return the number of threads that may compute.
+def permitted(libraries: ThreadpoolController) -> int:
+    """Return the number of threads that may compute, beside the libraries that are loaded.
 
     By default it is that of BLAS, which OPENBLAS_NUM_THREADS and threadpoolctl set, but at most
     that of the cores on which this process may run, or whose time its container may take.
@@ -45,7 +45,7 @@ def permitted() -> int:
     given = _given.get()
     if given is not None:
         return given
-    blas = [int(one["num_threads"]) for one in threadpool_info() if one["user_api"] == "blas"]
+    blas = [int(one["num_threads"]) for one in libraries.info() if one["user_api"] == "blas"]
     return max(1, min([cores(), *blas]))
 
 
@@ -86,5 +86,6 @@ def shared_work() -> Iterator[None]:
     if thread_count() > 1:  # they share it already
         yield
         return
-    with workers(permitted()), threadpool_limits(1, "blas"):
+    libraries = ThreadpoolController()
+    with workers(permitted(libraries)), libraries.limit(limits=1, user_api="blas"):
         yield

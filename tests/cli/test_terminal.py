@@ -64,6 +64,7 @@ def test_a_terminal_gets_short_lines_without_control_codes(tmp_path: Path) -> No
     assert max(map(len, shown.split("\n"))) <= 80
 
 
+@pytest.mark.slow
 def test_a_look_ends_with_the_commands_to_type_next(tmp_path: Path) -> None:
     """On a terminal only: what goes into a file is the result."""
     words = ["--set", "training.epochs=3", "--quiet", "--runs", "runs"]

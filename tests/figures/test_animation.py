@@ -87,6 +87,7 @@ def test_a_gif_has_a_picture_for_each_frame(run: Path, tmp_path: Path) -> None:
     assert all((one != other).any() for one, other in itertools.pairwise(frames))
 
 
+@pytest.mark.slow
 def test_a_page_has_a_slider_over_the_epochs(run: Path) -> None:
     said = bpnet("plot", run, "decision", "--animate")
     assert said.code == 0, said.err

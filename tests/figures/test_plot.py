@@ -254,6 +254,7 @@ def named_figure(name: str) -> Figure:
     return Figure("named", name, "", (), (), [line, points], [name])
 
 
+@pytest.mark.slow
 def test_names_of_javascript_are_drawn() -> None:
     figures = [named_figure(name) for name in JAVASCRIPT]
     for name, svg in zip(JAVASCRIPT, pictures(figures, ".svg"), strict=True):

@@ -247,6 +247,7 @@ def test_several_runs_of_different_tasks(iris: Path, tmp_path: Path) -> None:
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     config = hostile_table(tmp_path)
     assert bpnet("train", config, "--runs", tmp_path).code == 0

@@ -237,7 +237,7 @@ def test_a_damaged_run_is_shown_listed_and_compared(cases: int, runs: dict[str, 
     fuzz(cases, damages(runs), holds)
 
 
-@pytest.mark.parametrize("cases", counts(3, 100))
+@pytest.mark.parametrize("cases", counts(1, 100))
 def test_a_damaged_run_is_drawn(cases: int, runs: dict[str, Path]) -> None:
     kinds = ["curves", "confusion", "scores", "residuals", "calibration", "layers", "surest"]
     plots = [["plot", RUN, kind, "-o", "figure.html"] for kind in kinds]

@@ -261,6 +261,7 @@ def test_a_training_goes_on_in_memory_while_the_disk_is_full(table, monkeypatch)
     assert run_status(run / "run.json") == "finished"
 
 
+@pytest.mark.slow
 def test_a_run_in_training_is_read_whole(table, monkeypatch):
     """After every step the model of the checkpoint predicts, as that of the end does."""
     after_step, kinds = TrainingSession.after_step, set()

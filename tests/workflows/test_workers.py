@@ -218,7 +218,7 @@ def test_a_scheduler_must_answer_and_have_workers(tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["cross-validation", "grid of two shapes"])
 def test_an_interrupted_training_goes_on_with_workers_or_without(case, tmp_path):
-    more = CASES[case][0].replace("epochs: 7", "epochs: 800").replace("epochs: 40", "epochs: 800")
+    more = CASES[case][0].replace("epochs: 7", "epochs: 8000").replace("epochs: 40", "epochs: 8000")
     alone, shared = (folder(tmp_path / name, more) for name in ("alone", "shared"))
     assert bpnet_apart(*words_of(case), cwd=alone).code == 0
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

@@ -106,7 +106,7 @@ def run_bpnet(config: Path, seconds: float, seed: int, *, wall: bool, more: Sequ
     from bpnet.config.inheritance import read_source
     from bpnet.config.overrides import apply_overrides
     from bpnet.runs.study import StudyFolder
-    from bpnet.workflows import search
+    from bpnet.workflows import search, search_work
 
     now = clock(wall=wall)
     start = now()
@@ -119,7 +119,7 @@ def run_bpnet(config: Path, seconds: float, seed: int, *, wall: bool, more: Sequ
     def conclude(study: StudyFolder, _plan: Any, store: Any, _watcher: Any) -> None:
         found.extend(store.read())
 
-    search.conclude = conclude  # type: ignore[assignment]
+    search_work.conclude = conclude  # type: ignore[assignment]
     plan = search.plan_search
 
     def planned(*args: Any) -> Any:

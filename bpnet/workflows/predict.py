@@ -24,8 +24,8 @@ from bpnet.models.threads import shared_work
 from bpnet.runs import directory
 from bpnet.workflows.given_thresholds import check_decides, read_given
 from bpnet.workflows.kept_columns import check_not_taken
-from bpnet.workflows.known_rows import Trained, TrainedRows
 from bpnet.workflows.prediction_columns import PredictionColumns, added_names, prediction_columns
+from bpnet.workflows.trained_rows import Trained, TrainedRows
 
 Item = TypeVar("Item")
 

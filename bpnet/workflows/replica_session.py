@@ -29,8 +29,8 @@ from bpnet.runs.run_file import Status
 from bpnet.runs.splits import write_splits
 from bpnet.workflows.calibrate import CalibrationResult, calibrate
 from bpnet.workflows.fit_task import FitTask, Replay
-from bpnet.workflows.known_rows import save_fingerprints
 from bpnet.workflows.model_folder import save_model_folder
+from bpnet.workflows.run_rows import save_fingerprints
 from bpnet.workflows.session import RunWatcher, TrainingSession
 from bpnet.workflows.side_by_side import Elsewhere
 from bpnet.workflows.tracking import TrackedFit

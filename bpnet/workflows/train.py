@@ -43,8 +43,8 @@ from bpnet.workflows.first_weights import (
     refuse_first_weights,
     saved_first_weights,
 )
-from bpnet.workflows.known_rows import save_fingerprints
 from bpnet.workflows.replica_session import ReplicaSession, new_run
+from bpnet.workflows.run_rows import save_fingerprints
 from bpnet.workflows.session import RunWatcher, TrainWatcher, divergence_cause
 from bpnet.workflows.side_by_side import side_by_side
 from bpnet.workflows.tracking import require_trackers

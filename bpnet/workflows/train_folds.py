@@ -29,13 +29,13 @@ from bpnet.scoring.metric_values import metric_values
 from bpnet.scoring.metrics import EVALUATION_METRICS, LOG_LOSS
 from bpnet.workflows.combine_members import CombinedMembers, combine_members
 from bpnet.workflows.draws_table import write_draws
-from bpnet.workflows.known_rows import save_fingerprints
 from bpnet.workflows.member_session import MemberSession, pass_count
 from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
 from bpnet.workflows.model_folder import save_model_folder
 from bpnet.workflows.prediction_columns import numbers
 from bpnet.workflows.run_place import NewRun, Place
+from bpnet.workflows.run_rows import save_fingerprints
 from bpnet.workflows.session import MemberWatcher, divergence_cause
 
 Metrics = dict[str, float | None]

@@ -17,7 +17,7 @@ from labeled_runs import invoked
 
 from bpnet.data.formats import format_named
 from bpnet.runs import splits
-from bpnet.workflows import known_rows
+from bpnet.workflows import run_rows
 from bpnet.workflows.output_files import output_files
 
 ROWS = ["1.5,u,1", "2.25,v,2", "3,w,1", "0.5,u,2", "7,v,1"]
@@ -177,14 +177,14 @@ def test_the_files_of_a_run_are_read_and_folders_flushed_once(
     classes, tables, tmp_path, monkeypatch
 ):
     calls = []
-    for module, name in ((splits, "open_text"), (known_rows, "read_fingerprints")):
+    for module, name in ((splits, "open_text"), (run_rows, "read_fingerprints")):
         function = getattr(module, name)
         monkeypatch.setattr(
             module, name, lambda *given, f=function, n=name: calls.append(n) or f(*given)
         )
     flush = os.fsync
     monkeypatch.setattr(os, "fsync", lambda handle: calls.append("fsync") or flush(handle))
-    known_rows._read.cache_clear()
+    run_rows._read.cache_clear()
     predict(classes.run, tables / "*/*.csv", "-o", f"{tmp_path}/out/")
     assert calls.count("read_fingerprints") == 1
     assert calls.count("open_text") <= 2

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from bpnet.api import BpnetWarning, Run, load, resume, train
 
 __all__ = ["BpnetWarning", "Run", "load", "resume", "train"]
-__version__ = "0.7.0"
+__version__ = "0.8.0"
 
 
 def __getattr__(name: str) -> object:

@@ -29,12 +29,10 @@ class BoundMatmul:
         same_type = a.dtype == b.dtype == out.dtype  # only np.matmul casts
         parts = _parts(a, b) if shared and len(out) == 1 else []
         if len(parts) > 1:
-            # by matmul, which takes parts of an array as they are
-            tasks = [
-                partial(np.matmul, a[0, units], b[0, :, rows], out[0, units, rows])
-                for units, rows in parts
-            ]
-            self.compute = partial(do_all, tasks)
+            self.compute = partial(
+                do_all,
+                [_matmul(a[:, units], b[..., rows], out[:, units, rows]) for units, rows in parts],
+            )
         elif same_type and len(out) == 1 and not out[0].flags.c_contiguous:
             # of a slice of rows; `dot` writes only into C order, and copies what is no single run
             if out[0].flags.f_contiguous and a[0].flags.forc and b[0].flags.forc:
@@ -42,7 +40,8 @@ class BoundMatmul:
             else:
                 self.compute = partial(np.matmul, a[0], b[0], out[0])
         elif same_type and len(out) == 1:
-            self.compute = partial(a[0].dot, b[0], out[0])
+            long = _is_long(a, b)
+            self.compute = _matmul(a, b, out) if long else partial(a[0].dot, b[0], out[0])
         elif same_type and b.strides[0] == 0:  # broadcast: all replicas share b
             self.compute = _StackedMatmul(a, b[0], out).compute
         elif same_type and a.shape[2] == 1 and out.shape[2] >= UNITS_FIRST_ROWS:
@@ -51,7 +50,97 @@ class BoundMatmul:
             factors = (values.transpose(1, 0, 2) for values in (a, b, out))
             self.compute = partial(np.multiply, *factors)
         else:
-            self.compute = partial(np.matmul, a, b, out)
+            self.compute = _matmul(a, b, out) if same_type else partial(np.matmul, a, b, out)
+
+
+SMALL_PRODUCT = 1_000_000
+"""The most multiplications of a product for which OpenBLAS has kernels that take the factors as
+they are. For larger ones it arranges them anew first, which takes most of the time where one side
+is short: (128, 8) (8, 8192) takes a fifth of its time in pieces. It has such kernels for processors
+with AVX-512; on others the pieces take as long as the whole."""
+NARROW = 2048
+"""The most numbers of the first factor of a product whose rows are cut into pieces."""
+NARROW_SUM = 1024
+"""The most numbers of the result of a product whose sums are cut into pieces, since the pieces'
+results are added up."""
+
+
+def _multiplications(a: Array, b: Array) -> int:
+    """Return the number of multiplications of one replica's product."""
+    return int(a.shape[1] * a.shape[2] * b.shape[2])
+
+
+def _is_long(a: Array, b: Array) -> bool:
+    """Return True if a product (R, M, K) (R, K, N) is to be cut into pieces of N or of K."""
+    _, m, k = a.shape
+    n = b.shape[2]
+    sides, most = ((m, k), NARROW) if n >= k else ((m, n), NARROW_SUM)
+    narrow = min(sides) > 1 and sides[0] * sides[1] <= most
+    return narrow and _multiplications(a, b) > SMALL_PRODUCT
+
+
+def _piece_length(a: Array, b: Array, length: int) -> int:
+    """Return the length of a piece of a side: a power of two, which divides most batches."""
+    most = SMALL_PRODUCT // 2 * length // _multiplications(a, b)
+    return 1 << most.bit_length() - 1
+
+
+def _pieces(values: Array, length: int) -> Array:
+    """Return whole pieces (R, p, M, length) of values (R, M, N), as a view."""
+    replicas, units, _ = values.shape
+    count = values.shape[2] // length
+    cut = values[..., : count * length].reshape(replicas, units, count, length)
+    return cut.transpose(0, 2, 1, 3)
+
+
+def _matmul(a: Array, b: Array, out: Array) -> Callable[[], object]:
+    """Return the product by np.matmul, which takes parts of an array as they are."""
+    if not _is_long(a, b):
+        return partial(np.matmul, a, b, out)
+    return (_PiecesOfRows if b.shape[2] >= a.shape[2] else _PiecesOfSums)(a, b, out).compute
+
+
+class _PiecesOfRows:
+    """The product of a narrow a (R, M, K) and a long b (R, K, N): some columns of b at a time."""
+
+    __slots__ = ("_pieces", "_rest")
+
+    def __init__(self, a: Array, b: Array, out: Array) -> None:
+        length = _piece_length(a, b, b.shape[2])
+        # (R, 1, M, K) (R, p, K, n) = (R, p, M, n)
+        self._pieces = a[:, None], _pieces(b, length), _pieces(out, length)
+        left = b.shape[2] % length
+        self._rest = (a, b[..., -left:], out[..., -left:]) if left else None
+
+    def compute(self) -> None:
+        """Write the product of what a and b now hold into out."""
+        np.matmul(*self._pieces)
+        if self._rest is not None:
+            np.matmul(*self._rest)
+
+
+class _PiecesOfSums:
+    """The product of a (R, M, K) and b (R, K, N) with a long K: of some K at a time, added up."""
+
+    __slots__ = ("_out", "_pieces", "_rest", "_results")
+
+    def __init__(self, a: Array, b: Array, out: Array) -> None:
+        length = _piece_length(a, b, a.shape[2])
+        count, left = divmod(a.shape[2], length)
+        replicas, m, n = out.shape
+        self._out = out
+        self._results = np.empty((replicas, count + bool(left), m, n), out.dtype)
+        # (R, p, M, k) (R, p, k, N) = (R, p, M, N)
+        b_pieces = _pieces(b.transpose(0, 2, 1), length).transpose(0, 1, 3, 2)
+        self._pieces = _pieces(a, length), b_pieces, self._results[:, :count]
+        self._rest = (a[..., -left:], b[:, -left:], self._results[:, -1]) if left else None
+
+    def compute(self) -> None:
+        """Write the product of what a and b now hold into out."""
+        np.matmul(*self._pieces)
+        if self._rest is not None:
+            np.matmul(*self._rest)
+        np.add.reduce(self._results, axis=1, out=self._out)
 
 
 SHARED_OPERATIONS = 20_000_000
@@ -145,11 +234,11 @@ class _StackedMatmul:
         self._out_stacked = (
             self._out if self._out.flags.c_contiguous else empty(self._out.shape, out.dtype)
         )
-        self._multiply = partial(
-            self._a_stacked.reshape(-1, a.shape[2]).dot,  # (M R, K)
-            b,
-            self._out_stacked.reshape(-1, out.shape[2]),  # (M R, N)
-        )
+        self._multiply = BoundMatmul(
+            self._a_stacked.reshape(1, -1, a.shape[2]),  # (1, M R, K)
+            b[None],
+            self._out_stacked.reshape(1, -1, out.shape[2]),  # (1, M R, N)
+        ).compute
 
     def compute(self) -> None:
         """Write the product into out, by way of a copy of what does not lie in that order."""

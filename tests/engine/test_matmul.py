@@ -46,6 +46,26 @@ def test_arrays_that_lie_together(way, m, k, n):
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("m", "k", "n"),
+    [
+        (16, 32, 2048),
+        (16, 32, 2100),
+        (2, 3, 200_000),
+        (16, 2048, 32),
+        (16, 2100, 31),
+        (40, 2000, 20),
+    ],
+)
+def test_a_long_product_in_pieces(way, m, k, n):
+    a, b, out = arrays(way, m, k, n)
+    for first, second in ((a, b), (a, np.ascontiguousarray(b))):
+        out.fill(np.nan)
+        BoundMatmul(first, second, out).compute()
+        np.testing.assert_allclose(out, first @ second, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_result_of_a_narrower_type(way):
     a, b, out = arrays(way, 2, 3, 4)
     narrow = out.astype(np.float32)

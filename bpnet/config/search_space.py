@@ -90,19 +90,30 @@ def in_order(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
 
 
 def with_values(source: Source, values: Values) -> Source:
-    """Return a config with these values, as `--set` sets them.
+    """Return a config with these values, as `--set` sets them; see `settings_of`.
+
+    Raises ConfigError if one cannot be set.
+    """
+    settings = [
+        f"{key}={json.dumps(value, ensure_ascii=False)}"
+        for key, value in settings_of(source, values).items()
+    ]
+    return apply_overrides(source, settings, "search.space:")
+
+
+def settings_of(source: Source, values: Values) -> dict[str, Any]:
+    """Return the keys of a config that values set, with what each is set to.
 
     architecture.dropout is the rate of all layers of dropout where the config lists layers, and
-    elsewhere never quite 0. Raises ConfigError if one cannot be set.
+    elsewhere never quite 0.
     """
-    settings = []
+    settings: dict[str, Any] = {}
     for key, value in values.items():
         rates = dropout_rates(source) if key == DROPOUT else []
         if key == DROPOUT and not rates and value == 0 and not isinstance(value, bool):
             value = LEAST_DROPOUT
-        text = json.dumps(value, ensure_ascii=False)
-        settings += [f"{one}={text}" for one in rates or [key]]
-    return apply_overrides(source, settings, "search.space:")
+        settings |= dict.fromkeys(rates or [key], value)
+    return settings
 
 
 def dropout_rates(source: Source) -> list[str]:

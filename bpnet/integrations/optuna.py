@@ -73,7 +73,8 @@ class LearningSampler:
             self._study = optuna.create_study(
                 direction="maximize" if maximizes else "minimize", sampler=self._sampler
             )
-            self._study.add_trials([_frozen(optuna, space, trial) for trial in trials])
+            distributions = _distributions(optuna, space)
+            self._study.add_trials([_frozen(optuna, distributions, trial) for trial in trials])
 
     def shape(self, number: int) -> dict[str, Any]:
         """Draw the values of the keys of a shape."""
@@ -127,6 +128,10 @@ def _distribution(optuna: Any, dimension: Dimension) -> Any:
     return kind(**_bounds(dimension))
 
 
+def _distributions(optuna: Any, space: Space) -> dict[str, Any]:
+    return {key: _distribution(optuna, one) for key, one in space.dimensions.items()}
+
+
 def _category(value: Any) -> str:
     """Return a choice as Optuna keeps it: text is itself, all else is JSON."""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
@@ -142,20 +147,28 @@ def _external(dimension: Dimension, value: Any) -> Any:
     return next(one for one in dimension.choices if _category(one) == value)
 
 
-def _frozen(optuna: Any, space: Space, trial: Trial) -> Any:
+def _frozen(
+    optuna: Any, distributions: Mapping[str, Any], trial: Trial, attributes: Values | None = None
+) -> Any:
     """Return a trial as one of Optuna; one that diverged is worse than all that stopped."""
     states = optuna.trial.TrialState
     ended = trial.state in ("finished", "cut") and trial.score is not None
     return optuna.trial.create_trial(
         state=states.COMPLETE if ended else states.PRUNED,
         value=trial.score if ended else None,
-        params={
-            key: _internal(space.dimensions[key], value) for key, value in trial.values.items()
-        },
-        distributions={key: _distribution(optuna, space.dimensions[key]) for key in trial.values},
+        params=_params(distributions, trial),
+        distributions={key: distributions[key] for key in trial.values},
         intermediate_values=dict(trial.rungs),
-        user_attrs={_ATTRIBUTE: asdict(trial)},
+        user_attrs=attributes,
     )
+
+
+def _params(distributions: Mapping[str, Any], trial: Trial) -> dict[str, Any]:
+    """Return the values of a trial as Optuna keeps them."""
+    return {
+        key: _category(value) if hasattr(distributions[key], "choices") else value
+        for key, value in trial.values.items()
+    }
 
 
 class TrialJournal:
@@ -195,10 +208,11 @@ class TrialJournal:
     def append(self, trials: Sequence[Trial]) -> None:
         """Note trials; raises RunError."""
         with _silent() as optuna:
-            study = self._opened(optuna)
+            study, distributions = self._opened(optuna), _distributions(optuna, self._space)
             try:
                 for trial in trials:
-                    study.add_trial(_frozen(optuna, self._space, trial))
+                    known = {_ATTRIBUTE: asdict(trial)}
+                    study.add_trial(_frozen(optuna, distributions, trial, known))
             except OSError as error:
                 self._study = None  # which may take for written what is not
                 raise cannot_write(self._path, error) from error
@@ -237,17 +251,13 @@ def importance(
     """
     with _silent() as optuna:
         study = optuna.create_study(direction="maximize" if maximizes else "minimize")
+        distributions = _distributions(optuna, space)
         study.add_trials(
             [
                 optuna.trial.create_trial(
                     value=score,
-                    params={
-                        key: _internal(space.dimensions[key], value)
-                        for key, value in trial.values.items()
-                    },
-                    distributions={
-                        key: _distribution(optuna, space.dimensions[key]) for key in trial.values
-                    },
+                    params=_params(distributions, trial),
+                    distributions={key: distributions[key] for key in trial.values},
                 )
                 for trial, score in zip(trials, scores, strict=True)
             ]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bpnet.config.grid import pass_key
-from bpnet.config.loading import LoadedConfig, load_config
-from bpnet.config.search_space import with_values
+from bpnet.config.loading import LoadedConfig
+from bpnet.config.trial_configs import TrialConfigs
 from bpnet.engine.component import Array
 from bpnet.engine.loop.fit import Fit, fit
 from bpnet.engine.loop.pools import OOF_LOSS
@@ -82,9 +82,10 @@ def train_trials(
     """
     trials: list[Trial] = []
     groups: dict[str, list[_Planned]] = {}
+    configs = TrialConfigs(plan.base, plan.space)
     for one in drawn:
         try:
-            planned = _planned(plan, rows, one)
+            planned = _planned(configs, rows, one)
         except ConfigError as error:
             trials.append(_refused(one, generation, clock, worker, "; ".join(error.problems)))
         else:
@@ -100,8 +101,8 @@ def train_trials(
     return sorted(trials, key=lambda trial: trial.number)
 
 
-def _planned(plan: SearchPlan, rows: TrialRows, drawn: Drawn) -> _Planned:
-    loaded = load_config(with_values(plan.base, drawn.values))
+def _planned(configs: TrialConfigs, rows: TrialRows, drawn: Drawn) -> _Planned:
+    loaded = configs.loaded(drawn.values)
     prepared = rows.prepared(loaded)
     resolved = prepared.resolved(loaded)
     return _Planned(drawn, loaded, prepared, resolved, prepared.description(resolved))

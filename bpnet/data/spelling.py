@@ -68,15 +68,15 @@ class Spelling:
 
     def __init__(self, texts: Iterable[str]) -> None:
         distinct = {tidy(text) for text in texts}
-        self._numeric = all(number_spelling(text) or _CODE.fullmatch(text) for text in distinct)
+        self.numeric = all(number_spelling(text) or _CODE.fullmatch(text) for text in distinct)
         few = distinct if len(distinct) < 100 else ()
-        values = {spelled(text, numeric=self._numeric) for text in few}
+        values = {spelled(text, numeric=self.numeric) for text in few}
         words, bits = {"true", "false"}, {"1", "0"}
         self._reads_bits = values <= words | bits and bool(values & words)
 
     def __call__(self, text: str) -> str:
         """Return the spelling of a text's value."""
-        value = spelled(text, numeric=self._numeric)
+        value = spelled(text, numeric=self.numeric)
         return _MEANING.get(value, value) if self._reads_bits else value
 
 
@@ -113,6 +113,16 @@ class KnownValues:
         if position is None:
             position = self._by_spelling.get(self._spelling(text))
         return self._by_meaning.get(meaning(text)) if position is None else position
+
+    @property
+    def all_numbers(self) -> bool:
+        """True if every text is a number or a code of digits."""
+        return self._spelling.numeric
+
+    @property
+    def yes_and_no(self) -> bool:
+        """True if the two values are a pair of words that mean false and true."""
+        return bool(self._by_meaning)
 
     # the rest is computed once a cell is not known to the letter: it takes a while for many values
 

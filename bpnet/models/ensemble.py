@@ -370,5 +370,5 @@ def shares(outputs: np.ndarray, classes: Sequence[str] | None) -> Floats:
     if clipped.shape[1] == 1:  # the one output is the second class's probability
         return np.hstack([1 - clipped, clipped])
     total = clipped.sum(axis=1, keepdims=True)
-    # a row whose outputs are all 0 gets equal probabilities
-    return np.where(total > 0, clipped / np.where(total > 0, total, 1), 1 / len(classes))
+    # a row whose outputs are all 0 gets equal probabilities, and nan stays nan
+    return np.where(total == 0, 1 / len(classes), clipped / np.where(total == 0, 1, total))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bpnet.data.dates.candidates import date_order
 from bpnet.data.dates.moments import iso_text
 from bpnet.data.decisions import predicted_classes, predicted_labels
 from bpnet.data.encoding.added_inputs import PiecewiseInputs
@@ -189,8 +188,7 @@ def _drawn_dates(feature: Feature, rng: np.random.Generator) -> list[str]:
 
 def _date_text(column: DateColumn, day: float) -> str:
     """Return a day as a text that the column reads."""
-    # of year, day and month in this order, ISO would be mistaken for the format
-    if column.format.startswith("%Y-") and date_order(column.format) != "ymd":
+    if not column.reads_iso:
         return (_EPOCH + timedelta(days=np.floor(day))).strftime(column.format)
     text = iso_text(day)
     return f"{text}+00:00" if ":" in text and column.zones == "all" else text

@@ -1,6 +1,7 @@
 """Each layer, activation and encoding of an exported model, in ONNX and in NumPy, against bpnet."""
 
 import inspect
+import sys
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -50,7 +51,8 @@ from bpnet.integrations.export.onnx_columns import (
 from bpnet.integrations.export.onnx_layers import ACTIVATIONS as ACTIVATION_FORMS
 from bpnet.integrations.export.onnx_layers import LAYERS as LAYER_FORMS
 from bpnet.integrations.export.onnx_layers import scores_of
-from bpnet.integrations.export.python_content import ModelWriter
+from bpnet.integrations.export.python_content import TABLES, ModelWriter
+from bpnet.integrations.export.python_source import definitions
 from bpnet.integrations.export.runtime import OnnxSession
 from bpnet.integrations.export.steps import between_knots, normal_quantile, places
 from bpnet.integrations.export.texts import text_table
@@ -97,16 +99,22 @@ def test_every_kind_has_a_form(union: Any, forms: Any) -> None:
     assert {kind.kind for kind in get_args(union)} == set(forms)
 
 
-def test_no_two_functions_of_an_exported_file_have_one_name() -> None:
-    names = [
-        name
+def test_no_two_definitions_of_an_exported_file_have_one_name() -> None:
+    functions = [
+        value
         for module in (numpy_columns, numpy_layers, numpy_answers)
-        for name, value in vars(module).items()
+        for value in vars(module).values()
         if inspect.isfunction(value)
-        and value.__module__ in (module.__name__, share_passed.__module__)
     ]
-    assert len(names) > 50
+    found, imports = definitions(functions, TABLES)
+    names = [each.name for each in found]
+    assert {"days_of", "spelled", "_MONTHS", "Array"} < set(names)
+    assert len(names) > 80
     assert len(set(names)) == len(names)
+    assert {line.split()[1].split(".")[0] for line in imports} <= {
+        "numpy",
+        *sys.stdlib_module_names,
+    }
 
 
 def test_a_kind_without_a_form_is_named() -> None:

@@ -24,9 +24,10 @@ from untrained_models import LABELS, QUANTITIES, THREE, TWO, describe, untrained
 from workflow_runs import ROOT, predicted, read_csv, train_file, train_text
 
 from bpnet.data.encoding import Encoder
-from bpnet.data.encoding.columns import OneHotColumn
+from bpnet.data.encoding.columns import OneHotColumn, PlusMinusColumn
 from bpnet.data.targets import AnyTarget, Classes
 from bpnet.engine.activations import Tanh
+from bpnet.engine.layers import Dense
 from bpnet.errors import RunError, UsageError
 from bpnet.integrations.export import numpy_layers, onnx_layers, python_file
 from bpnet.models.combination import Combination, Shrinkage
@@ -127,37 +128,75 @@ def test_a_file_of_python_needs_numpy_alone(mixed: Path, tmp_path: Path) -> None
 
 
 BAD_CELLS = [
-    ({}, "a row lacks the column 'x'"),
-    ({"x": "much"}, "column 'x': could not convert string to float: 'much'"),
+    ({}, "row 1 lacks the column 'x'"),
+    (
+        {"x": "much"},
+        "column 'x': row 1 has 'much': a number has a decimal point and no other marks",
+    ),
     ({"x": 1e300}, "row 1 has a value that is too large"),
-    ({"x": "inf"}, "column 'x': inf is not a finite number"),
+    ({"x": "1e999"}, "column 'x': row 1 has '1e999': it is not a finite number"),
 ]
+
+
+def exported(path: Path, name: str = "predict") -> Any:
+    """Return a function of an exported file of Python."""
+    names: dict[str, Any] = {"__name__": "m"}
+    exec(path.read_text("utf-8"), names)
+    return names[name]
 
 
 def test_a_file_of_python_names_a_bad_cell(three: Path, tmp_path: Path) -> None:
     export(three, tmp_path / "m.py")
-    exported: dict[str, Any] = {"__name__": "m"}
-    exec((tmp_path / "m.py").read_text("utf-8"), exported)
+    predict = exported(tmp_path / "m.py")
     for cells, problem in BAD_CELLS:
         with pytest.raises(ValueError, match=re.escape(problem)):
-            exported["predict"]([cells])
-    gap = exported["predict"]([{"x": None}])["probabilities"]
-    np.testing.assert_array_equal(exported["predict"]([{"x": pd.NA}])["probabilities"], gap)
+            predict([cells])
+    gap = predict([{"x": None}])["probabilities"]
+    np.testing.assert_array_equal(predict([{"x": pd.NA}])["probabilities"], gap)
+    assert predict([])["probabilities"].shape == (0, 3)
     for rows in ({"x": [1.0]}, [1.0], "x"):
         with pytest.raises(ValueError, match="rows are a list of dictionaries"):
-            exported["predict"](rows)
+            predict(rows)
     tables = {
         "x\nmuch\n": BAD_CELLS[1][1],
         "x,y\n1\n": "line 2 has not a cell for each column",
         "x,y\n1,2\n1,2,3\n": "line 3 has not a cell for each column",
+        "x,x\n1,2\n": "rows.csv has the column 'x' twice",
         "": "rows.csv has no rows",
     }
+    main, rows = exported(tmp_path / "m.py", "main"), tmp_path / "rows.csv"
     for text, problem in tables.items():
-        (tmp_path / "rows.csv").write_text(text)
-        done = subprocess.run(
-            [sys.executable, "m.py", "rows.csv"], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert (done.returncode, done.stderr) == (1, f"error: {problem}\n")
+        rows.write_text(text)
+        with pytest.raises(ValueError, match=re.escape(problem)):
+            main(str(rows))
+    rows.write_text('x\n"' + "9" * 200_000)
+    command = [sys.executable, "m.py", "rows.csv"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    problem = "error: field larger than field limit (131072)\n"
+    assert (done.returncode, done.stderr) == (1, problem)
+
+
+@pytest.mark.parametrize("target", [THREE, QUANTITIES])
+def test_a_prediction_that_is_not_finite_is_refused(target: AnyTarget, tmp_path: Path) -> None:
+    outputs = len(target.classes if isinstance(target, Classes) else target.names)
+    description = replace(describe(target), layers=[Dense(units=outputs)])
+    model = Model(description, description.network())
+    model.network.theta[:] = 1e200
+    save_ensemble(Ensemble([model]), tmp_path / "model")
+    export(tmp_path / "model", tmp_path / "m.py")
+    (tmp_path / "t.csv").write_text("x\n0.5\n1e150\n")
+    with pytest.raises(RunError, match="a prediction is not a finite number"):
+        predicted(tmp_path / "model", tmp_path / "t.csv")
+    with pytest.raises(ValueError, match="the prediction for row 2 is not a finite number"):
+        exported(tmp_path / "m.py")([{"x": 0.5}, {"x": 1e150}])
+
+
+@pytest.mark.parametrize("text", ["array", "texts"])
+def test_a_category_may_be_called_as_parts_of_the_file_are(text: str, tmp_path: Path) -> None:
+    column = PlusMinusColumn(name="x", levels=[text], fill=text, pools=True)
+    description = replace(describe(THREE), encoder=Encoder(columns=[column]))
+    save_ensemble(Ensemble([Model(description, description.network())]), tmp_path / "model")
+    assert export(tmp_path / "model", tmp_path / "m.py").largest < 1e-12
 
 
 def test_golden_rows_hold_missing_and_unseen_cells_and_agree(mixed: Path, tmp_path: Path) -> None:
@@ -377,10 +416,8 @@ def test_a_number_that_means_a_missing_value_is_one(file: str, tmp_path: Path) -
     if file == "m.onnx":
         p = answers(tmp_path / file, cells)["probabilities"]
     else:
-        exported: dict[str, Any] = {"__name__": "m"}
-        exec((tmp_path / file).read_text("utf-8"), exported)
         rows = [{"x": -999, "label": "unknown"}, {"x": None, "label": None}]
-        p = exported["predict"](rows)["probabilities"]
+        p = exported(tmp_path / file)(rows)["probabilities"]
     assert (p[0] == p[1]).all()
 
 

@@ -101,6 +101,10 @@ class DateFormat:
     def __init__(self, text: str) -> None:
         self.text = text
         self.directives: list[str] = []
+        self.pattern: str | None = None
+        """The regular expression of a cell, in any case; None for ISO 8601."""
+        self.timed = False
+        """True if there is a time of day, or a time zone."""
         if text == ISO:
             self.example = "2024-12-31"
             return
@@ -108,8 +112,9 @@ class DateFormat:
         self.directives = [piece[1] for piece in pieces if len(piece) == 2 and piece[0] == "%"]
         self.example = "".join(_EXAMPLE[piece[1]] if len(piece) == 2 else piece for piece in pieces)
         _check(self.directives)
-        self._timed = bool(set("HIzZ") & set(self.directives))
-        self._pattern = re.compile(_pattern(pieces), re.IGNORECASE)
+        self.timed = bool(set("HIzZ") & set(self.directives))
+        self.pattern = _pattern(pieces)
+        self._compiled = re.compile(self.pattern, re.IGNORECASE)
 
     def days(self, cell: str) -> float:
         """Return days since 1970-01-01, in UTC if the cell has a time zone.
@@ -118,16 +123,16 @@ class DateFormat:
         """
         if self.text == ISO:
             return iso_days(cell)
-        match = self._pattern.fullmatch(cell)
+        match = self._compiled.fullmatch(cell)
         if match is None:
             raise ValueError(cell)
-        return days_of(match.groupdict(), timed=self._timed)
+        return days_of(match.groupdict(), timed=self.timed)
 
     def zone(self, cell: str) -> bool | None:
         """Return whether a cell of this format has a time zone; None if it has no time of day."""
         if self.text == ISO:
             return iso_zone(cell)
-        return True if {"z", "Z"} & set(self.directives) else False if self._timed else None
+        return True if {"z", "Z"} & set(self.directives) else False if self.timed else None
 
     def fits(self, cell: str) -> bool:
         """Return whether a cell is of this format."""

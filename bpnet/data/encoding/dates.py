@@ -105,6 +105,14 @@ class DateColumn(EncodedColumn):
         """True if every training row has the same date."""
         return not self.parts and not self.indicator and self.lowest == self.highest
 
+    @property
+    def reads_iso(self) -> bool:
+        """True if a date in ISO 8601, as those of Parquet and spreadsheets, is not mistaken.
+
+        It would be by a format that begins with the year, but goes on with the day.
+        """
+        return not self.format.startswith("%Y-") or date_order(self.format) == "ymd"
+
     def write(self, column: Column, x: Array, flags: RowFlags) -> Array:
         """Write the parts."""
         days = self.days(column)
@@ -134,9 +142,7 @@ class DateColumn(EncodedColumn):
         except CellParseError as error:
             texts = column.present_texts()
             error.advice = lambda _: new_dates_advice(self.format, texts)
-            # dates of Parquet and spreadsheets come as ISO, which cannot be mistaken for another
-            # format, unless that begins with the year, but goes on with the day
-            if form.startswith("%Y-") and date_order(form) != "ymd":
+            if not self.reads_iso:
                 raise
             form = ISO
             try:

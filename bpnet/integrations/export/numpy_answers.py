@@ -55,7 +55,7 @@ def shares(outputs: Array) -> Array:
     """Return the outputs of classes, divided by their sum; equal shares if all are 0."""
     outputs = np.clip(outputs, 0, 1)
     total = outputs.sum(axis=1, keepdims=True)
-    return np.where(total > 0, outputs / np.where(total > 0, total, 1), 1 / outputs.shape[1])
+    return np.where(total == 0, 1 / outputs.shape[1], outputs / np.where(total == 0, 1, total))
 
 
 def mean_labels(outputs: Sequence[Sequence[Array]], _: Part) -> Array:
@@ -136,6 +136,6 @@ def with_arrays(value: Any, arrays: Mapping[str, Array]) -> Any:
         return [with_arrays(each, arrays) for each in value]
     if not isinstance(value, dict):
         return value
-    if list(value) == ["array"]:
+    if list(value) == ["array"] and isinstance(value["array"], str):  # not a row, of a text
         return arrays[value["array"]]
     return {key: with_arrays(each, arrays) for key, each in value.items()}

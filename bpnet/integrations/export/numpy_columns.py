@@ -9,15 +9,16 @@ is a dictionary. It may use no names but those of NumPy, the standard library an
 
 import math
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from bpnet.data.dates.moments import days_of, iso_days, iso_zone
 from bpnet.data.encoding.dates import share_passed
+from bpnet.data.spelling import meaning, spelled, tidy
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Part = Mapping[str, Any]
@@ -26,52 +27,80 @@ Part = Mapping[str, Any]
 # Cells
 
 
-def read_numbers(cells: Sequence[Any], column: Part) -> Array:
-    """Return cells as numbers, nan for a missing value."""
-    values = np.array([read_number(cell, column) for cell in cells], np.float64)
+def read_each(read: Callable[[Any, Part], float], cells: Sequence[Any], column: Part) -> Array:
+    """Return the number that `read` makes of each cell, nan for a missing value."""
+    values = np.full(len(cells), np.nan)
+    for k, cell in enumerate(cells):
+        text = tidy(cell) if isinstance(cell, str) else None
+        if is_gap(cell) or (text is not None and is_missing(text, column)):
+            continue
+        try:
+            values[k] = read(cell if text is None else text, column)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"row {k + 1} has {cell!r}: {error}") from None
     return np.where(np.isin(values, column["missing_numbers"]), np.nan, values)
 
 
 def read_number(cell: Any, column: Part) -> float:
-    """Return a cell as a number; texts have a decimal point and no other marks."""
-    if is_gap(cell) or (isinstance(cell, str) and is_missing(cell, column)):
-        return math.nan
+    """Return a cell as a number; a text has a decimal point and no other marks.
+
+    In a column of 0 and 1, true is 1 and false is 0.
+    """
+    if isinstance(cell, (bool, np.bool_)):
+        cell = str(cell)
+    if isinstance(cell, str):
+        if column["bits"] and cell.lower() in ("true", "false"):
+            return float(cell.lower() == "true")
+        if not re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", cell):
+            raise ValueError("a number has a decimal point and no other marks")
+        if column["commas"] and re.fullmatch(r"[-+]?[1-9][0-9]{0,2}(\.[0-9]{3})+", cell):
+            raise ValueError("the point may be between thousands; give a number, not a text")
     value = float(cell)
-    if math.isinf(value):
-        raise ValueError(f"{cell} is not a finite number")
+    if not math.isfinite(value):
+        raise ValueError("it is not a finite number")
     return value
 
 
-def read_days(cells: Sequence[Any], column: Part) -> Array:
-    """Return cells as days since 1970-01-01, nan for a missing value."""
-    return np.array([read_day(cell, column) for cell in cells], np.float64)
-
-
 def read_day(cell: Any, column: Part) -> float:
-    """Return the days of a cell: a number of them, a date, or the text of one."""
-    if is_gap(cell) or (isinstance(cell, str) and is_missing(cell, column)):
-        return math.nan
-    if isinstance(cell, (int, float)):
+    """Return the days of a date, a text of one, or a number of days."""
+    if isinstance(cell, (int, float, np.number)) and not isinstance(cell, bool):
+        if column["digits"] and isinstance(cell, (int, np.integer)):
+            raise ValueError("it may be a date, or days since 1970-01-01; give a text or a float")
+        if not -719_162 <= cell < 2_932_897:
+            raise ValueError("as days since 1970-01-01 it is not in the years 1 to 9999")
         return float(cell)
-    when = cell if isinstance(cell, datetime) else read_date(str(cell), column)
-    if when.tzinfo is not None:
-        when = when.astimezone(UTC).replace(tzinfo=None)
-    return (when - datetime(1970, 1, 1)).total_seconds() / 86_400
+    days, zone = read_date(cell, column)
+    if column["zones"] == "all" and zone is False:
+        raise ValueError("it has no time zone, as the dates of the training rows have")
+    if column["zones"] == "none" and zone is True:
+        raise ValueError("it has a time zone, and the dates of the training rows have none")
+    return days
 
 
-def read_date(text: str, column: Part) -> datetime:
-    """Return a date in the format of the training rows, or in ISO 8601."""
-    if column["format"]:
-        try:
-            return datetime.strptime(text, column["format"])
-        except ValueError:
-            pass
-    return datetime.fromisoformat(text)
+def read_date(cell: Any, column: Part) -> tuple[float, bool | None]:
+    """Return the days of a date, and whether it has a time zone, None without a time of day.
+
+    A text is in the format of the training rows, or in ISO 8601 where that is not mistaken for it.
+    """
+    is_text = not isinstance(cell, (date, np.datetime64))
+    text = cell.isoformat() if isinstance(cell, date) else str(cell)
+    try:
+        if is_text and column["pattern"]:
+            match = re.fullmatch(column["pattern"], text, re.IGNORECASE)
+            if match:
+                return days_of(match.groupdict(), timed=column["timed"]), column["zone"]
+            if not column["iso"]:
+                raise ValueError
+        return iso_days(text), iso_zone(text)
+    except ValueError:
+        raise ValueError(f"it is not {column['expected']}") from None
 
 
 def is_gap(cell: Any) -> bool:
-    """Return whether a cell is None, or the missing value of pandas, NA or NaT."""
-    return cell is None or type(cell).__name__ in ("NAType", "NaTType")
+    """Return whether a cell is None, nan, or the missing value of pandas, NA or NaT."""
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(cell, (float, np.floating, np.datetime64)) and bool(cell != cell)
 
 
 def is_missing(text: str, column: Part) -> bool:
@@ -86,13 +115,14 @@ def encode(encoder: Part, rows: Sequence[Mapping[str, Any]], dtype: str) -> Arra
     """Return the inputs (rows, inputs) of all columns."""
     encoded = []
     for column in encoder["columns"]:
+        name = column["name"]
+        for k, row in enumerate(rows):
+            if name not in row:
+                raise ValueError(f"row {k + 1} lacks the column '{name}'")
         try:
-            cells = [row[column["name"]] for row in rows]
-            encoded.append(COLUMNS[column["kind"]](cells, column))
-        except KeyError:
-            raise ValueError(f"a row lacks the column '{column['name']}'") from None
+            encoded.append(COLUMNS[column["kind"]]([row[name] for row in rows], column))
         except ValueError as error:
-            raise ValueError(f"column '{column['name']}': {error}") from None
+            raise ValueError(f"column '{name}': {error}") from None
     with np.errstate(over="ignore"):
         x = np.hstack(encoded).astype(encoder["dtype"])
     if "unit_rows" in encoder:
@@ -105,7 +135,7 @@ def encode(encoder: Part, rows: Sequence[Mapping[str, Any]], dtype: str) -> Arra
 
 def encode_numbers(cells: Sequence[Any], column: Part) -> Array:
     """Return the scaled number, and what is added to it; a missing value becomes `fill`."""
-    values, missing = filled(read_numbers(cells, column), column)
+    values, missing = filled(read_each(read_number, cells, column), column)
     inputs = [SCALERS[column["scale"]["kind"]](values, column["scale"])[:, None]]
     if "added" in column:
         inputs.append(ADDED[column["added"]["kind"]](values, column["added"]))
@@ -127,27 +157,36 @@ def filled(values: Array, column: Part) -> tuple[Array, Array]:
 
 def encode_texts(cells: Sequence[Any], column: Part) -> Array:
     """Return the inputs that each text has, those of any other text if it is not known."""
-    known, found = column["texts"], []
-    for cell in cells:
-        text = "" if is_gap(cell) else str(cell)
-        found.append(known.get(text, known.get(tidy(text), column["other"])))
-    inputs = column["inputs"][found]
+    texts = [
+        "" if is_gap(cell) else str(float(cell) if isinstance(cell, np.floating) else cell)
+        for cell in cells
+    ]
+    rows = [text_row(text, column) for text in texts]
+    inputs = column["inputs"][rows]
     refused = np.isnan(inputs).any(axis=1)
     if refused.any():
         raise ValueError(f"row {int(np.argmax(refused)) + 1} has a missing value")
     return inputs
 
 
-def tidy(text: str) -> str:
-    """Return a text in Unicode's composed form, with plain spaces and none around it."""
-    plain = re.sub("[\u00a0\u2007\u202f]", " ", unicodedata.normalize("NFC", text))
-    return plain.strip()
+def text_row(text: str, column: Part) -> int:
+    """Return the row of the table of inputs for a text, known by itself or by its meaning.
+
+    Without white space around it, 1.0 is 1, and TRUE is yes where there are yes and no.
+    """
+    known = column["texts"]
+    row = known.get(text)
+    if row is None:
+        row = known.get(spelled(text, numeric=column["all_numbers"]))
+    if row is None and column["yes_and_no"]:
+        row = known.get(meaning(text))
+    return column["other"] if row is None else row
 
 
 def encode_dates(cells: Sequence[Any], column: Part) -> Array:
     """Return the days elapsed, and shares of year, week and day as points on a circle."""
-    days, missing = filled(read_days(cells, column), column)
-    inputs = []
+    days, missing = filled(read_each(read_day, cells, column), column)
+    inputs = [np.empty((len(days), 0))]
     for part in column["parts"]:
         if part == "elapsed":
             inputs.append((days - column["mean"]) / column["deviation"])

@@ -81,7 +81,7 @@ def periodic(x: Array, layer: Part) -> Array:
     turns = (2 * math.pi * chosen)[:, :, None]
     h = np.cos(turns * layer["frequency"] + layer["phase"])  # (rows, n, frequencies)
     e = np.einsum("nsk,rnk->rns", layer["weight"], h) + layer["bias"]
-    return np.hstack([x, e.reshape(len(x), -1)])
+    return np.hstack([x, *np.moveaxis(e, 1, 0)])  # input after input
 
 
 def equilibrium(x: Array, layer: Part) -> Array:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bpnet.data.dates.date_format import ISO
+from bpnet.data.dates.advice import expected_date
+from bpnet.data.dates.date_format import date_format
 from bpnet.data.encoding import Encoder
 from bpnet.data.encoding.added_inputs import PeriodicInputs
 from bpnet.data.encoding.columns import EncodedColumn, NumericColumn
@@ -121,10 +122,17 @@ class ModelWriter:
             return self._number(column, dtype)
         if isinstance(column, DateColumn):
             self._part("COLUMNS", column, "encoding of columns")
+            form = date_format(column.format)
             return {
                 "name": column.name,
                 "kind": column.kind,
-                "format": None if column.format == ISO else column.format,
+                "pattern": form.pattern,
+                "timed": form.timed,
+                "zone": form.zone(form.example),
+                "digits": form.example.isdigit(),
+                "iso": column.reads_iso,
+                "expected": expected_date(column.format),
+                "zones": column.zones,
                 "parts": list(column.parts),
                 "mean": column.mean,
                 "deviation": column.deviation,
@@ -137,6 +145,8 @@ class ModelWriter:
             "kind": "text",
             "texts": table.rows,
             "other": table.other,
+            "all_numbers": table.all_numbers,
+            "yes_and_no": table.yes_and_no,
             "inputs": self._array(table.inputs),
         }
 
@@ -156,6 +166,8 @@ class ModelWriter:
         content: dict[str, Any] = {
             "name": column.name,
             "kind": column.kind,
+            "commas": column.number_format is not None and column.number_format.decimal == ",",
+            "bits": {column.lowest, column.highest} <= {0.0, 1.0},
             "scale": self._scaler(column.scale),
             **self._missing(column, column.fill),
         }

@@ -1,14 +1,10 @@
 """A model as one file of Python that needs NumPy alone: source of functions, and numbers."""
 
 import base64
-import inspect
 import io
 import json
-import re
 import textwrap
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dis import get_instructions
-from types import CodeType
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,9 +12,10 @@ import numpy as np
 from bpnet import __version__
 from bpnet.data.targets import Classes, Labels
 from bpnet.engine.component import Array
-from bpnet.integrations.export import numpy_answers, numpy_columns, numpy_layers
+from bpnet.integrations.export import numpy_answers, numpy_columns
 from bpnet.integrations.export.cells import features_of
 from bpnet.integrations.export.python_content import TABLES, Function, ModelWriter
+from bpnet.integrations.export.python_source import definitions, source_of
 from bpnet.models.ensemble import Ensemble
 
 _HEADER = '''\
@@ -28,7 +25,8 @@ NumPy and the standard library are all that it needs. From Python, `predict(rows
 dictionaries by column name; `python {file} rows.csv` prints the predictions for a table.
 
 Columns: {columns}
-A missing number is None, nan or a blank text; a date is a text, or days since 1970-01-01.
+A missing value is None, nan or a blank text. A number in a text has a decimal point and no other
+marks. A date is a datetime, a text, or a number of days since 1970-01-01.
 """
 '''
 
@@ -43,16 +41,25 @@ def predict(rows):
             "rows are a list of dictionaries by column name; of a data frame they are "
             'frame.to_dict("records")'
         )
-    inputs = [encode(encoder, rows, MODEL["precision"]) for encoder in MODEL["encoders"]]
-    outputs = [member_outputs(member, inputs[member["encoder"]]) for member in MODEL["members"]]
-    return {answer}({combine}(outputs, MODEL), MODEL)
+    with np.errstate(all="ignore"):  # what overflows is refused
+        inputs = [encode(encoder, rows, MODEL["precision"]) for encoder in MODEL["encoders"]]
+        outputs = [member_outputs(each, inputs[each["encoder"]]) for each in MODEL["members"]]
+        predictions = {combine}(outputs, MODEL)
+    finite = np.isfinite(predictions).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite)) + 1
+        raise ValueError(f"the prediction for row {{row}} is not a finite number")
+    return {answer}(predictions, MODEL)
 
 
 def main(path):
     """Print the predictions for a table of CSV."""
     with open(path, encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
-        rows = []
+        names, rows = reader.fieldnames or [], []
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{{path}} has the column {{name!r}} twice")
         for row in reader:
             if None in row or None in row.values():
                 raise ValueError(f"line {{reader.line_num}} has not a cell for each column")
@@ -76,19 +83,12 @@ if __name__ == "__main__":
         sys.exit(f"usage: python {sys.argv[0]} rows.csv")
     try:
         main(sys.argv[1])
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         sys.exit(f"error: {error}")
 """
 
-_IMPORTS = {
-    "re": "import re",
-    "unicodedata": "import unicodedata",
-    "math": "import math",
-    "datetime": "from datetime import UTC, datetime",
-    "NormalDist": "from statistics import NormalDist",
-}
+_IMPORTS = ("import base64", "import csv", "import io", "import json", "import sys")
 _WIDTH = 100
-_MODULES = (numpy_columns, numpy_layers, numpy_answers)
 
 
 def python_file(model: Ensemble, seen: Mapping[str, Collection[str]], file: str) -> bytes:
@@ -109,15 +109,9 @@ def python_file(model: Ensemble, seen: Mapping[str, Collection[str]], file: str)
         combine,
         answer,
     ]
-    functions = _with_callees(needed)
-    source = "\n\n".join(_sources(functions))
+    found, imports = definitions(needed, apart_from=TABLES)
+    source = source_of(found)
     tables = [_table(name, source, writing.parts) for name in TABLES]
-    words = set(re.findall(r"\w+", source))
-    imports = sorted(
-        ["import base64", "import csv", "import io", "import json", "import sys"]
-        + [line for name, line in _IMPORTS.items() if name in words],
-        key=lambda line: (line.startswith("from"), line),
-    )
     columns = ", ".join(f"{feature.name} ({feature.kind})" for feature in features)
     header = _HEADER.format(
         version=__version__,
@@ -129,11 +123,8 @@ def python_file(model: Ensemble, seen: Mapping[str, Collection[str]], file: str)
         [
             header,
             "from __future__ import annotations\n",
-            *imports,
-            "from collections.abc import Mapping, Sequence",
-            "from typing import Any",
-            "\nimport numpy as np\n\nArray = np.ndarray\nPart = dict\n\n",
-            source,
+            *sorted({*imports, *_IMPORTS}, key=_import_order),
+            source.removeprefix("\n"),
             "",
             *filter(None, tables),
             "\n",
@@ -148,6 +139,11 @@ def python_file(model: Ensemble, seen: Mapping[str, Collection[str]], file: str)
     return text.encode("utf-8", "backslashreplace")
 
 
+def _import_order(line: str) -> tuple[bool, bool, str]:
+    """Return what import statements are sorted by: NumPy last, plain imports first."""
+    return "numpy" in line, line.startswith("from"), line
+
+
 def _final(model: Ensemble) -> tuple[Function, Function]:
     """Return the functions that combine the networks' outputs, and answer."""
     target, blended = model.description.target, model.combination is not None
@@ -159,42 +155,6 @@ def _final(model: Ensemble) -> tuple[Function, Function]:
         return combine, numpy_answers.answer_labels
     combine = numpy_answers.blended_values if blended else numpy_answers.mean_values
     return combine, numpy_answers.answer_values
-
-
-def _with_callees(needed: Sequence[Function]) -> list[Function]:
-    """Return the functions and those that they call, module by module, in the order of these."""
-    found: dict[str, Function] = {}
-    waiting = list(needed)
-    while waiting:
-        function = waiting.pop()
-        if function.__name__ not in found:
-            found[function.__name__] = function
-            read = [function.__globals__.get(name) for name in _globals(function.__code__)]
-            waiting += [value for value in read if inspect.isfunction(value)]
-    modules = [module.__name__ for module in _MODULES]
-
-    def place(function: Function) -> tuple[int, int]:
-        module = function.__module__
-        # share_passed, of the encoding of dates, comes first
-        return modules.index(module) if module in modules else -1, function.__code__.co_firstlineno
-
-    return sorted(found.values(), key=place)
-
-
-def _sources(functions: Sequence[Function]) -> Iterator[str]:
-    """Yield the source of each function, after the title of its module before the first one."""
-    left = {module.__name__: module.__doc__ or "" for module in _MODULES}
-    for function in functions:
-        if title := left.pop(function.__module__, None):
-            yield f"# {title.partition(',')[0]}\n"
-        yield inspect.getsource(function)
-
-
-def _globals(code: CodeType) -> set[str]:
-    """Return the global names that a function reads, those inside comprehensions included."""
-    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
-    own = {each.argval for each in get_instructions(code) if each.opname == "LOAD_GLOBAL"}
-    return own.union(*map(_globals, inner))
 
 
 def _table(name: str, source: str, parts: Mapping[tuple[str, str], Function]) -> str:

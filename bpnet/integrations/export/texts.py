@@ -18,7 +18,7 @@ from bpnet.data.encoding.row_flags import RowFlags
 from bpnet.data.missing_words import MISSING_WORDS
 from bpnet.data.numbers.number_format import NumberFormat
 from bpnet.data.reading.column import column_from_texts
-from bpnet.data.spelling import FALSE_AND_TRUE, meaning, number_spelling
+from bpnet.data.spelling import FALSE_AND_TRUE, KnownValues, Spelling, number_spelling
 from bpnet.engine.component import Array
 
 
@@ -32,6 +32,10 @@ class TextTable:
     rows: dict[str, int]
     other: int
     inputs: Array
+    all_numbers: bool
+    """True if every known text is a number, so that other spellings of these are the same value."""
+    yes_and_no: bool
+    """True if the known texts are two words such as yes and no, found by their meaning."""
 
 
 def text_table(
@@ -42,8 +46,8 @@ def text_table(
 ) -> TextTable:
     """Return what the encoding makes of the texts that it knows, and of those that were seen.
 
-    A category has more spellings than can be listed. Those here are its own, 1.0 for 1, words of
-    the same meaning in small and capital letters, and the texts of `seen`.
+    A category has more spellings than can be listed. Those here are its own, 1.0 for 1, true and
+    false and the like in small and capital letters, and the texts of `seen`.
     """
     texts = _spellings(column, number_format) | dict.fromkeys(seen)
     other = "other"
@@ -63,7 +67,14 @@ def text_table(
     last = int(rows[-1])
     # a text with the inputs of any other need not be listed, but an attribute must list one
     known = {text: int(row) for text, row in zip(texts, rows, strict=False) if row != last}
-    return TextTable(known or {"": int(rows[listed.index("")])}, last, inputs)
+    values = KnownValues(_known(column))
+    return TextTable(
+        known or {"": int(rows[listed.index("")])},
+        last,
+        inputs,
+        values.all_numbers,
+        values.yes_and_no,
+    )
 
 
 def missing_numbers(number_format: NumberFormat) -> list[float]:
@@ -83,24 +94,27 @@ def _spellings(
     column: CategoricalColumn | BooleanColumn, number_format: NumberFormat
 ) -> dict[str, None]:
     """Return the texts that a column knows, and missing values."""
-    missing = ["", *sorted(number_format.missing)]
-    if isinstance(column, CategoricalColumn):
-        known = [*column.levels, *column.rare]
-    else:
-        known = [column.false, column.true]
-        missing += [each for word in MISSING_WORDS for each in _cases(word)]
-    texts = list(known)
+    known = _known(column)
+    texts = [*known, *map(Spelling(known), known)]
     for text in known:
         if not text.isascii():  # composed and decomposed letters look alike
             texts += [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
-        if text.lower() in ("true", "false"):
-            texts += _cases(text)
         with contextlib.suppress(ValueError):
             if number_spelling(text) is not None and float(text).is_integer():
                 texts.append(f"{int(float(text))}.0")
-    if len(known) == 2 and None not in map(meaning, known):
-        texts += [each for pair in FALSE_AND_TRUE.items() for word in pair for each in _cases(word)]
+    for pair in FALSE_AND_TRUE.items():
+        texts += [each for word in pair for each in _cases(word)]
+    texts += ["0.0", "1.0"]
+    missing = ["", *sorted(number_format.missing)]
+    if isinstance(column, BooleanColumn):
+        missing += [each for word in MISSING_WORDS for each in _cases(word)]
     return dict.fromkeys([*texts, *missing])
+
+
+def _known(column: CategoricalColumn | BooleanColumn) -> list[str]:
+    if isinstance(column, CategoricalColumn):
+        return [*column.levels, *column.rare]
+    return [column.false, column.true]
 
 
 def _cases(word: str) -> list[str]:

@@ -3,7 +3,8 @@
 Of groups of rows that share their level (a hospital, say), no model knows that of a held-out group,
 but a constant that has seen its target values does. So predictions and constant are compared within
 each fold, where both may be shifted: numbers by their mean difference, and log probabilities by a
-number for each class, so that the expected counts are the true ones.
+number for each class, so that the expected counts are the true ones. Rows of a group are alike, so
+that chance is told by the groups, and not by the rows.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bpnet.data.reading.column import Floats
+from bpnet.data.splitting import Indices
 from bpnet.data.targets import AnyTarget, Classes, Quantities
 
 CHANCE = 2.0
@@ -54,12 +56,14 @@ def compare_with_constant(
     predicted: Floats,
     weights: Floats | None,
     folds: np.ndarray | None = None,
+    groups: Indices | None = None,
 ) -> ConstantComparison:
     """Compare predictions (N, K) of true values with the best constant, rows weighted by (N,).
 
     The constant has seen these rows' targets, and is as good as a constant can be. With `folds`
     (N,), numbers of the folds, the predictions are shifted to the level of each fold, too, and the
-    constant is one of the fold.
+    constant is one of the fold. Of `groups` (N,), numbered from 0, the standard error is that of a
+    mean over independent groups, if it is larger than that over independent rows.
     """
     rows = np.ones(len(values)) if weights is None else weights.astype(np.float64)
     if not rows.sum() > 0:
@@ -86,14 +90,20 @@ def compare_with_constant(
         losses, of_constant = _log_losses(true, predicted), _log_losses(true, shares)
     difference = of_constant - losses
     mean = float(shared @ difference)
-    # of a weighted mean: √Σ w² (d - mean)²
-    error = float(np.sqrt(np.sum(shared**2 * (difference - mean) ** 2)))
+    shares_of_mean = shared * (difference - mean)  # of a weighted mean: √Σ w² (d - mean)²
+    error = float(np.sqrt(shares_of_mean @ shares_of_mean))
+    alike = 1.0  # how much larger its square is, since rows of a group are alike
+    if groups is not None:
+        of_groups, count = np.bincount(groups, shares_of_mean), len(np.unique(groups))
+        by_groups = float(np.sqrt(of_groups @ of_groups * count / max(count - 1, 1)))
+        if by_groups > error > 0:  # that of a few groups may be too small by chance
+            alike, error = (by_groups / error) ** 2, by_groups
     found = ConstantComparison(float(shared @ losses), float(shared @ of_constant), error)
     if not parts:
         return found
     # half of a χ² variable's mean: nats of a temperature, or of a slope noise in a sum of squares
     unit = found.constant if isinstance(target, Quantities) else 0.5
-    return replace(found, by_fold=True, gain_by_chance=unit * float(np.sum(shared**2)))
+    return replace(found, by_fold=True, gain_by_chance=alike * unit * float(np.sum(shared**2)))
 
 
 def _scaled(p: Floats, shares: Floats, rows: Floats) -> Floats:

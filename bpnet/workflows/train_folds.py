@@ -34,6 +34,7 @@ from bpnet.workflows.member_training import TrainedMember
 from bpnet.workflows.members_plan import MembersPlan, plan_members
 from bpnet.workflows.model_folder import save_model_folder
 from bpnet.workflows.prediction_columns import numbers
+from bpnet.workflows.row_groups import read_groups
 from bpnet.workflows.run_place import NewRun, Place
 from bpnet.workflows.run_rows import save_fingerprints
 from bpnet.workflows.session import MemberWatcher, divergence_cause
@@ -230,16 +231,18 @@ class FoldsSession(MemberSession):
         self.networks = sum(len(one.model.description.seeds) for one in combined.members)
         self._rows = {part: len(numbers) for part, (numbers, _) in rows.items()}
         weights, scored = plan.members[0].weights(), plan.folds.rows[held_out]
+        group, table = plan.config.dataset.split.group, plan.members[0].split.table
+        groups = read_groups(table, group, scored)
         self._constant = compare_with_constant(
             plan.members[0].target,
             plan.members[0].split.target_values.values[scored],
             combined.out_of_fold[held_out],
             None if weights is None else weights[scored],
-            self._level_folds()[held_out] if plan.config.dataset.split.group else None,
+            self._level_folds()[held_out] if group else None,
+            None if groups is None else groups.numbers,
         )
         every = [metric.name for metric in EVALUATION_METRICS[plan.members[0].resolved.task]]
         self.metrics = {part: self._score(*each, every) for part, each in rows.items()}
-        table = plan.members[0].split.table
         save_model_folder(combined.ensemble, self._run, table, self._rows, self.metrics)
         self._members = [
             MemberResult(

@@ -139,3 +139,40 @@ def test_by_fold_noise_has_learned_nothing():
         target = Classes(name="y", classes=["a", "b"])
         learned.append(compare_with_constant(target, true, p, None, fold).learned)
     assert np.mean(learned) <= 0.05
+
+
+def test_the_standard_error_of_groups_is_that_of_their_sums():
+    group = np.array([0, 0, 0, 1, 1, 2, 3, 3])
+    true, weights = np.arange(8.0)[:, None] ** 1.5, np.array([1, 2, 1, 1, 3, 1, 1, 2.0])
+    target = Quantities(names=["y"], scales=[SCALE])
+    predicted = true + np.array([1, 1, 2, -1, 0, 3, 0, -2.0])[:, None]
+    found = compare_with_constant(target, true, predicted, weights, groups=group)
+    y, w = true[:, 0], weights / weights.sum()
+    constant = w @ y
+    d = ((y - constant) ** 2 - (predicted[:, 0] - y) ** 2) / (w @ (y - constant) ** 2)
+    sums = [sum(w[k] * (d[k] - w @ d) for k in np.flatnonzero(group == g)) for g in range(4)]
+    assert found.standard_error == pytest.approx(np.sqrt(sum(s * s for s in sums) * 4 / 3))
+    # each row a group of its own, and groups that happen to be alike
+    by_rows = compare_with_constant(target, true, predicted, weights).standard_error
+    alone = compare_with_constant(target, true, predicted, weights, groups=np.arange(8))
+    assert alone.standard_error == pytest.approx(by_rows * np.sqrt(8 / 7))
+    order = np.argsort(d)
+    mixed = np.empty(8, int)
+    mixed[order] = [0, 1, 2, 3, 3, 2, 1, 0]
+    found = compare_with_constant(target, true, predicted, np.ones(8), groups=mixed)
+    by_rows = compare_with_constant(target, true, predicted, np.ones(8)).standard_error
+    assert found.standard_error == pytest.approx(by_rows)
+
+
+def test_a_guess_for_each_group_has_learned_nothing_as_often_as_chance_has_it():
+    target = Quantities(names=["y"], scales=[SCALE])
+    group = np.repeat(np.arange(10), 50)
+    learned = {"rows": 0, "groups": 0}
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        guess, level = rng.normal(size=(2, 10))[:, group]
+        guess, true = 0.3 * guess, (level + 0.3 * rng.normal(size=500))[:, None]
+        for name, groups in (("rows", None), ("groups", group)):
+            found = compare_with_constant(target, true, guess[:, None], None, group % 5, groups)
+            learned[name] += found.learned
+    assert learned["groups"] <= 6 < 20 <= learned["rows"]

@@ -21,9 +21,10 @@ from bpnet.models.combination import Combination
 
 FORMAT = 3
 """The version of model.json that this bpnet writes."""
-THRESHOLDS_FORMAT = 4
-"""The version of a model that keeps thresholds, which older versions would not mind."""
-READABLE = (2, FORMAT, THRESHOLDS_FORMAT)
+THRESHOLDS_FORMATS = (4, 5)
+"""The versions of a model that keeps thresholds, which older versions would not mind; 5 has what
+they were chosen by, and is written."""
+READABLE = (2, FORMAT, *THRESHOLDS_FORMATS)
 """The versions that it reads; 3 has added the temperature and the combination."""
 
 _TARGETS = {"classification": Classes, "regression": Quantities, "multilabel": Labels}

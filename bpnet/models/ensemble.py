@@ -24,6 +24,7 @@ from bpnet.models.description import Description
 from bpnet.models.intervals import fit_intervals
 from bpnet.models.model import Model
 from bpnet.models.threads import shared_work
+from bpnet.models.threshold_choice import ThresholdChoice
 
 Inputs = list[np.ndarray]
 """The encoded rows (N, I), once for each member, since each has an encoder of its own."""
@@ -42,6 +43,8 @@ class Ensemble:
     combination: Combination | None = None
     thresholds: Thresholds = None
     """The threshold of the positive class of two, or of each label; None if it is ½."""
+    choices: Sequence[ThresholdChoice | None] | None = None
+    """What each was chosen by, None if it was given; None of models that do not tell."""
 
     @property
     def description(self) -> Description:
@@ -95,12 +98,15 @@ class Ensemble:
             )
         member, network = places[number]
         single = self.members[member].described(combination=None).select([network])
-        return Ensemble([single], thresholds=self.thresholds)
+        return Ensemble([single], thresholds=self.thresholds, choices=self.choices)
 
-    def with_thresholds(self, thresholds: Thresholds) -> "Ensemble":
+    def with_thresholds(
+        self, thresholds: Thresholds, choices: Sequence[ThresholdChoice | None] | None = None
+    ) -> "Ensemble":
         """Return the ensemble with thresholds, None of which is kept where all are ½."""
-        usual = thresholds is None or all(threshold == 0.5 for threshold in thresholds)
-        return dataclasses.replace(self, thresholds=None if usual else thresholds)
+        if thresholds is None or all(threshold == 0.5 for threshold in thresholds):
+            thresholds, choices = None, None
+        return dataclasses.replace(self, thresholds=thresholds, choices=choices)
 
     @property
     def decided(self) -> list[str]:
@@ -111,6 +117,11 @@ class Ensemble:
     def named_thresholds(self) -> dict[str, float]:
         """The thresholds by class or label; none where they are ½."""
         return dict(zip(self.decided, self.thresholds or (), strict=False))
+
+    @property
+    def named_choices(self) -> dict[str, ThresholdChoice | None]:
+        """What the thresholds were chosen by, by class or label; none if it is not known."""
+        return dict(zip(self.decided, self.choices or (), strict=False))
 
     def check_columns(self, table: Table) -> None:
         """Raise DataError if the table lacks a column that a member reads."""

@@ -19,10 +19,10 @@ from bpnet.engine.component import FieldError
 from bpnet.engine.network import Network
 from bpnet.errors import DataError, RunError
 from bpnet.messages import MAX_PROBLEMS, did_you_mean, quoted_list, shell_quoted, total_line
-from bpnet.models.description import READABLE, THRESHOLDS_FORMAT, Description
+from bpnet.models.description import READABLE, THRESHOLDS_FORMATS, Description
 from bpnet.paths import is_file
 from bpnet.runs import files, weights
-from bpnet.runs.entry import THRESHOLDS
+from bpnet.runs.entry import THRESHOLDS, THRESHOLDS_CHOSEN
 
 DESCRIPTIONS = (
     "model.json",
@@ -207,8 +207,9 @@ def read_description(folder: Path) -> Description:
     path = folder / "model.json"
     content = files.read_json(path)
     check_format(path, content)
-    if content["format"] == THRESHOLDS_FORMAT:
-        content.pop(THRESHOLDS, None)
+    if content["format"] in THRESHOLDS_FORMATS:
+        for key in (THRESHOLDS, THRESHOLDS_CHOSEN):
+            content.pop(key, None)
     try:
         description = _description_adapter().validate_json(json.dumps(content))
         description.shapes()

@@ -17,6 +17,7 @@ from bpnet.data.encoding.encoder import AnyColumn
 from bpnet.data.targets import Classes, Labels
 from bpnet.messages import counted, on_one_line
 from bpnet.models.ensemble import Ensemble
+from bpnet.models.threshold_choice import choices_text
 
 FILE = "README.md"
 _DECISIONS = "## Decisions"
@@ -229,9 +230,10 @@ def _decided(model: Ensemble) -> str:
         f"{code_span(name)} above {threshold:g}"
         for name, threshold in zip(model.decided, model.thresholds, strict=True)
     ]
+    origin = choices_text({code_span(k): each for k, each in model.named_choices.items()})
     return (
-        f"Predicted where its probability is above a threshold: {', '.join(chosen)}. "
-        "The scores below are those at 0.5."
+        f"Predicted where its probability is above a threshold: {', '.join(chosen)}"
+        f"{f' ({origin})' if origin else ''}. The scores below are those at 0.5."
     )
 
 

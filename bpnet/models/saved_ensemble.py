@@ -12,7 +12,7 @@ from bpnet.data.decisions import Thresholds, decided_names
 from bpnet.engine.component import FieldError
 from bpnet.errors import RunError
 from bpnet.models.combination import Combination
-from bpnet.models.description import FORMAT, THRESHOLDS_FORMAT, Description
+from bpnet.models.description import FORMAT, THRESHOLDS_FORMATS, Description
 from bpnet.models.ensemble import Ensemble
 from bpnet.models.model import (
     Model,
@@ -23,9 +23,13 @@ from bpnet.models.model import (
     not_bpnets,
     read_description,
 )
+from bpnet.models.threshold_choice import ThresholdChoice
 from bpnet.paths import is_file
 from bpnet.runs import files
-from bpnet.runs.entry import THRESHOLDS
+from bpnet.runs.entry import THRESHOLDS, THRESHOLDS_CHOSEN
+
+Choices = Sequence[ThresholdChoice | None] | None
+"""What each threshold was chosen by, None if it was given; None if it is not known."""
 
 
 def save_ensemble(ensemble: Ensemble, folder: Path) -> None:
@@ -74,18 +78,21 @@ def load_ensemble(folder: Path) -> Ensemble:
     return _with_stored_thresholds(path, content, ensemble)
 
 
-def save_thresholds(folder: Path, thresholds: Thresholds) -> None:
+def save_thresholds(folder: Path, thresholds: Thresholds, choices: Choices = None) -> None:
     """Keep thresholds in the model of a folder, or remove them; raises RunError.
 
     Only model.json is written: with thresholds it has a format that older versions refuse.
     """
     path = folder / "model.json"
     content = files.read_json(path)
-    content.pop(THRESHOLDS, None)
+    for key in (THRESHOLDS, THRESHOLDS_CHOSEN):
+        content.pop(key, None)
     if thresholds is not None:
-        content["format"] = THRESHOLDS_FORMAT
+        content["format"] = THRESHOLDS_FORMATS[-1]
         content[THRESHOLDS] = list(thresholds)
-    elif content["format"] == THRESHOLDS_FORMAT:
+        if choices is not None:
+            content[THRESHOLDS_CHOSEN] = list(choices)
+    elif content["format"] in THRESHOLDS_FORMATS:
         content["format"] = FORMAT
     files.write_json(path, content)
 
@@ -95,19 +102,48 @@ def read_thresholds(folder: Path) -> dict[str, float]:
 
     Nothing of its weights is read. A folder without a model has none. Raises RunError.
     """
+    return read_choices(folder)[0]
+
+
+def read_choices(folder: Path) -> tuple[dict[str, float], dict[str, ThresholdChoice | None]]:
+    """Read the thresholds as `read_thresholds` does, and what each was chosen by.
+
+    The choices are empty if they are not known.
+    """
     path = folder / "model.json"
     if not is_file(path):
-        return {}
+        return {}, {}
     content = files.read_json(path)
     if not isinstance(content, dict) or content.get(THRESHOLDS) is None:
-        return {}
+        return {}, {}
     names = decided_names(read_descriptions(folder)[0].target)
-    return dict(zip(names, _stored_thresholds(path, content, names) or (), strict=False))
+    thresholds = _stored_thresholds(path, content, names)
+    choices = _stored_choices(path, content, names)
+    return (
+        dict(zip(names, thresholds or (), strict=False)),
+        dict(zip(names, choices or (), strict=False)),
+    )
 
 
 def _with_stored_thresholds(path: Path, content: dict[str, Any], ensemble: Ensemble) -> Ensemble:
     """Return the ensemble with the thresholds of model.json; raises RunError if they do not fit."""
-    return ensemble.with_thresholds(_stored_thresholds(path, content, ensemble.decided))
+    names = ensemble.decided
+    thresholds = _stored_thresholds(path, content, names)
+    return ensemble.with_thresholds(thresholds, _stored_choices(path, content, names))
+
+
+def _stored_choices(path: Path, content: dict[str, Any], names: Sequence[str]) -> Choices:
+    """Return what the thresholds were chosen by; raises RunError if it does not fit them."""
+    choices = content.get(THRESHOLDS_CHOSEN)
+    if choices is None:
+        return None
+    try:
+        read = TypeAdapter(list[ThresholdChoice | None]).validate_json(json.dumps(choices))
+    except ValidationError as error:
+        raise not_bpnets(path, f"{THRESHOLDS_CHOSEN}.{first_problem(error)}") from None
+    if len(read) != len(names) or content.get(THRESHOLDS) is None:
+        raise not_bpnets(path, f"{THRESHOLDS_CHOSEN}: must have an entry for each threshold")
+    return read
 
 
 def _stored_thresholds(path: Path, content: dict[str, Any], names: Sequence[str]) -> Thresholds:

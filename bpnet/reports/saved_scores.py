@@ -6,6 +6,7 @@ from textwrap import wrap
 from typing import Any
 
 from bpnet.messages import counted, on_one_line
+from bpnet.models.threshold_choice import choices_text
 from bpnet.reports.eval import metric_label
 from bpnet.reports.tables import table
 from bpnet.reports.text import MAX_WIDTH, rounded, score_text
@@ -46,7 +47,10 @@ def saved_score_lines(shown: ShownRun) -> Iterator[str]:
     if shown.folds is not None:
         yield f"means over {counted(shown.folds, 'fold')} ± their standard deviations"
     if shown.thresholds:
-        kept = f"the model keeps {thresholds_text(shown.thresholds)}, which eval reports by"
+        named = {f"'{on_one_line(name)}'": one for name, one in shown.thresholds_chosen.items()}
+        chosen = choices_text(named)
+        kept = f"the model keeps {thresholds_text(shown.thresholds)}"
+        kept += f" ({chosen}), which eval reports by" if chosen else ", which eval reports by"
         yield from wrap(f"{BY_HALF}; {kept}", MAX_WIDTH, break_long_words=False)
 
 

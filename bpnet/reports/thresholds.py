@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from bpnet.data import decisions
 from bpnet.messages import on_one_line, quoted_list, set_option
+from bpnet.models.threshold_choice import ROWS
 from bpnet.reports.tables import NAME_WIDTH, shortened, table
 from bpnet.reports.text import interval_text, rounded, score_text
 
@@ -20,7 +21,6 @@ _TITLES = {
     "matthews": "Matthews",
     "cost": "cost per row",
 }
-_PARTS = {"validation": "validation rows", "out_of_fold": "out-of-fold rows"}
 
 
 def threshold_lines(report: "ThresholdReport", data: str) -> Iterator[str]:
@@ -45,7 +45,7 @@ def decision_note(evaluation: "Evaluation") -> str | None:
     if report is not None and report.criterion is not None:
         assert report.chosen_on is not None
         title = _TITLES[report.criterion].removesuffix(" per row")
-        origin = f"best {title} on {report.chosen_rows:,} {_PARTS[report.chosen_on]}"
+        origin = f"best {title} on {report.chosen_rows:,} {ROWS[report.chosen_on]}"
     elif report is not None and any(one.threshold != one.before for one in report.each):
         origin = "as given"
     which = thresholds_text(evaluation.thresholds)
@@ -76,7 +76,7 @@ def _choice_lines(report: "ThresholdReport", decided: "DecidedScores") -> Iterat
     if report.chosen_on is None:
         return
     name = shortened([decided.name], 3 * NAME_WIDTH)[0]
-    rows = f"{report.chosen_rows:,} {_PARTS[report.chosen_on]}"
+    rows = f"{report.chosen_rows:,} {ROWS[report.chosen_on]}"
     yield f"\nThresholds of '{name}' on {rows}, which no network was trained on\n"
     names = [name for name in _TITLES if name != "cost" or report.cost is not None]
     marks = {decided.before: "before", decided.threshold: "chosen" if report.criterion else "used"}
@@ -116,7 +116,7 @@ def _label_lines(report: "ThresholdReport", data: str) -> Iterator[str]:
     chosen = ""
     if report.criterion is not None:
         assert report.chosen_on is not None
-        chosen = f", chosen on {report.chosen_rows:,} {_PARTS[report.chosen_on]}"
+        chosen = f", chosen on {report.chosen_rows:,} {ROWS[report.chosen_on]}"
     yield f"\nThe threshold of each label{chosen}, and scores on {data}\n"
     rows = []
     chosen_by = report.criterion is not None
@@ -150,7 +150,7 @@ def _doubts(report: "ThresholdReport") -> Iterator[str]:
     if not doubtful:
         return
     assert report.chosen_on is not None
-    rows = f"{report.chosen_rows:,} {_PARTS[report.chosen_on]}"
+    rows = f"{report.chosen_rows:,} {ROWS[report.chosen_on]}"
     names = quoted_list(shortened(doubtful, 3 * NAME_WIDTH), 5)
     more = ""
     if report.chosen_on == "validation":

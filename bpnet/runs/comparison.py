@@ -24,7 +24,7 @@ Rounding differs there, and a training may drift: with it weights and logs, but 
 _Kind = Literal["weights", "splits", "logs", "metrics", "predictions"]
 _JUDGED: frozenset[_Kind] = frozenset({"splits", "metrics"})
 """What must agree on another machine, too."""
-_NOT_COMPARED = {"bpnet", "weights_sha256", "format", "thresholds"}
+_NOT_COMPARED = {"bpnet", "weights_sha256", "format", "thresholds", "thresholds_chosen"}
 """The keys of model.json that are not part of what was trained."""
 
 

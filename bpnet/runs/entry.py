@@ -25,6 +25,8 @@ FIRST_METRICS = ("accuracy", "label_accuracy", "r2", "rmse", "loss")
 """The metrics that sum up a run: the first that it has."""
 THRESHOLDS = "thresholds"
 """The key of model.json that has the thresholds of a model, or of an ensemble."""
+THRESHOLDS_CHOSEN = "thresholds_chosen"
+"""The key that has what each was chosen by; null is a threshold that was given."""
 BY_HALF = "scores of the training are by the threshold 0.5"
 """What is said of scores of metrics.json and of logs where the model keeps another threshold."""
 DAMAGED = "damaged"

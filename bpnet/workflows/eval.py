@@ -127,7 +127,7 @@ def evaluate(
         before, held_out = model.thresholds, None
         if asked is not None:
             held_out = asked.held_out(run, model, chosen.training, replica, warnings)
-            model = model.with_thresholds(asked.thresholds(model, held_out, warnings))
+            model = asked.decided(model, held_out, warnings)
         rows = read_evaluation_set(model, chosen.table, chosen.mask, warnings, group_column(run))
         scored = ScoredModel(model, rows)
         report = None

@@ -19,7 +19,16 @@ class GivenThresholds:
     number: float | None
     by_name: Mapping[str, float] = field(default_factory=dict)
 
-    def of(self, model: Ensemble) -> list[float]:
+    def decided(self, model: Ensemble) -> Ensemble:
+        """Return a model with these thresholds; raises UsageError for names that it lacks."""
+        if self.number is None and model.thresholds is not None and model.choices is None:
+            return model.with_thresholds(self._of(model))  # others keep theirs, of unknown origin
+        given = model.decided if self.number is not None else self.by_name
+        choices = model.named_choices
+        kept = [None if name in given else choices.get(name) for name in model.decided]
+        return model.with_thresholds(self._of(model), kept)
+
+    def _of(self, model: Ensemble) -> list[float]:
         """Return the threshold of each class or label of a model; raises UsageError for others."""
         names = model.decided
         if self.number is not None:

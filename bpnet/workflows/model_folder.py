@@ -55,6 +55,6 @@ def keep_thresholds(folder: Path, model: Ensemble) -> None:
     """Keep a model's thresholds in its folder, also in its card, if it has one; raises RunError."""
     path = folder / model_card.FILE
     card = files.read_text(path) if is_file(path) else None
-    save_thresholds(folder, model.thresholds)
+    save_thresholds(folder, model.thresholds, model.choices)
     if card is not None:
         files.write_text(path, model_card.with_decisions(card, model))

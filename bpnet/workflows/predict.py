@@ -168,7 +168,7 @@ class Prediction:
                 f"{option}: cannot be combined with --top-k, which ranks the classes by their "
                 "probability; give one of them"
             )
-        return self._model.with_thresholds(given.of(self._model))
+        return given.decided(self._model)
 
     @property
     def _thresholds(self) -> dict[str, float]:

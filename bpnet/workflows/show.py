@@ -10,7 +10,8 @@ from bpnet.engine.network import layout_of
 from bpnet.errors import RunError
 from bpnet.models.description import Description
 from bpnet.models.run_model import read_run_descriptions
-from bpnet.models.saved_ensemble import read_thresholds
+from bpnet.models.saved_ensemble import read_choices
+from bpnet.models.threshold_choice import ThresholdChoice
 from bpnet.paths import exists, is_file
 from bpnet.runs import directory, files
 from bpnet.runs.checkpoints import Checkpoints
@@ -90,6 +91,8 @@ class ShownRun:
     problems: list[str] = field(default_factory=list)
     thresholds: dict[str, float] = field(default_factory=dict)
     """Those that the model keeps, by class or label; none where they are ½, as in metrics.json."""
+    thresholds_chosen: dict[str, ThresholdChoice | None] = field(default_factory=dict)
+    """What they were chosen by, None where they were given; none if the model does not tell."""
 
     def data(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -118,9 +121,10 @@ def show(path: Path) -> ShownRun:
     problems = list(entry.problems)
     descriptions: list[Description] = []
     thresholds: dict[str, float] = {}
+    choices: dict[str, ThresholdChoice | None] = {}
     try:
         descriptions = read_run_descriptions(paths)
-        thresholds = read_thresholds(paths.model)
+        thresholds, choices = read_choices(paths.model)
     except RunError as error:
         problems += error.problems
     run, table = entry.run, _table(entry)
@@ -148,6 +152,7 @@ def show(path: Path) -> ShownRun:
         next=list(next_commands(paths, entry, alarm_settings(diagnosis))),
         problems=problems,
         thresholds=thresholds,
+        thresholds_chosen=choices,
     )
 
 
@@ -289,7 +294,9 @@ def _text(value: object) -> str | None:
 
 
 def _plain(value: object) -> Any:
-    """Return a value of which dataclasses in lists are mappings, too."""
+    """Return a value of which dataclasses in lists and mappings are mappings, too."""
     if isinstance(value, list):
         return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
     return asdict(value) if hasattr(value, "__dataclass_fields__") else value  # type: ignore[call-overload]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class ThresholdRows:
     `groups` are the numbers (N,) of groups that the bootstrap draws whole.
     """
 
-    part: str
+    part: Literal["validation", "out_of_fold"]
     true: Array
     p: Floats
     groups: Indices | None = None

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from bpnet.data.decisions import Thresholds
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.messages import closest_match, shell_quoted
 from bpnet.models.ensemble import Ensemble
+from bpnet.models.threshold_choice import ThresholdChoice
 from bpnet.paths import is_file
 from bpnet.runs import directory
 from bpnet.runs.lock import RunLock
@@ -124,16 +125,24 @@ class ThresholdRequest:
                 raise
             return None
 
-    def thresholds(
+    def decided(
         self, model: Ensemble, held_out: ThresholdRows | None, warnings: list[str]
-    ) -> Thresholds:
-        """Return the thresholds, chosen on the held-out rows or given."""
+    ) -> Ensemble:
+        """Return the model with thresholds that are chosen on the held-out rows, or given."""
         if self.given is not None:
-            return self.given.of(model)
+            return self.given.decided(model)
         if self.criterion is None:
-            return model.thresholds
+            return model
         assert held_out is not None
-        return _choose(held_out, model.decided, self.criterion, self.cost, warnings)
+        best = _choose(held_out, model.decided, self.criterion, self.cost, warnings)
+        choice = ThresholdChoice(
+            criterion=self.criterion,
+            part=held_out.part,
+            rows=len(held_out.true),
+            **(asdict(self.cost) if self.cost and self.criterion == "cost" else {}),
+        )
+        choices = [None if each is None else choice for each in best]
+        return model.with_thresholds([0.5 if each is None else each for each in best], choices)
 
 
 def read_threshold_options(options: ThresholdOptions, replica: str) -> ThresholdRequest | None:
@@ -203,8 +212,8 @@ def _choose(
     criterion: "Criterion",
     cost: "Cost | None",
     warnings: list[str],
-) -> list[float]:
-    """Return the best threshold for each class or label, ½, with a warning, where rows are alike.
+) -> list[float | None]:
+    """Return the best threshold of each class or label; None, with a warning, where rows are alike.
 
     Raises DataError if that is so for all of them.
     """
@@ -222,7 +231,7 @@ def _choose(
         shown = ", ".join(f"'{name}'" for name in alike[:5])
         warnings.append(f"the threshold of {shown} stays 0.5, since {words} have it all, or none")
     return [
-        best_threshold(held_out.true[:, k], held_out.p[:, k], criterion, cost) if both else 0.5
+        best_threshold(held_out.true[:, k], held_out.p[:, k], criterion, cost) if both else None
         for k, both in enumerate(varies)
     ]
 

@@ -14,6 +14,7 @@ from workflow_runs import Watcher, predicted, read_csv, read_json, train_text, w
 
 from bpnet.errors import DataError, RunError, UsageError
 from bpnet.models.run_model import open_run_model
+from bpnet.models.saved_ensemble import load_ensemble
 from bpnet.reports.eval import eval_lines
 from bpnet.workflows.eval import evaluate
 from bpnet.workflows.eval_baselines import NOT_BY_ACCURACY
@@ -110,7 +111,7 @@ def test_a_kept_threshold_decides_until_it_is_undone(trained, run):
     usual = predicted(run, table)
     found = evaluate(run, None, threshold=asked("0.2", save=True), resamples=20)
     assert found.threshold.saved == str(path)
-    assert read_json(path)["format"] == 4  # which older versions refuse
+    assert read_json(path)["format"] == 5  # which older versions refuse
     p = np.array(usual["probability_ill"])
     kept = predicted(run, table)
     assert kept["predicted_y"] == np.where(p > 0.2, "ill", "ok").tolist() != usual["predicted_y"]
@@ -180,7 +181,8 @@ def test_what_was_scored_in_the_training_is_said_to_be_by_one_half(run):
         assert half not in invoked(*words)[1]
     evaluate(run, None, threshold=asked("0.2", save=True), resamples=20, baselines=False)
     code, output = invoked("show", run)
-    assert (code, f"{half}; the model keeps 0.2 of 'ill'" in " ".join(output.split())) == (0, True)
+    kept = f"{half}; the model keeps 0.2 of 'ill' (given)"
+    assert (code, kept in " ".join(output.split())) == (0, True)
     assert json.loads(invoked("show", run, "--json")[1])["thresholds"] == {"ill": 0.2}
     code, output = invoked("runs", run.parent)
     assert (code, f"{half}; {run.name} keeps another" in output) == (0, True)
@@ -227,6 +229,67 @@ def test_labels_are_given_thresholds_by_name(tmp_path):
     assert (code, "'x' is not a label; allowed are 'y', 'z'" in output) == (2, True)
     code, output = invoked("eval", run, "--threshold", "y=0.2,z=2")
     assert (code, "'z=2' must be NAME=P with P from 0 to 1" in output) == (2, True)
+
+
+def test_the_model_tells_what_its_threshold_was_chosen_by(run):
+    path = run / "model" / "model.json"
+    how = asked("best-cost", "fn=10,fp=1", save=True)
+    found = evaluate(run, None, threshold=how, resamples=20, baselines=False)
+    rows, chosen = found.threshold.chosen_rows, found.thresholds["ill"]
+    choice = {"criterion": "cost", "part": "validation", "rows": rows, "fn": 10.0, "fp": 1.0}
+    assert read_json(path)["thresholds_chosen"] == [choice]
+    words = f"best cost (fn=10, fp=1) on {rows} validation rows"
+    code, output = invoked("show", run)
+    shown = f"the model keeps {chosen:g} of 'ill' ({words}), which eval reports by"
+    assert (code, shown in " ".join(output.split())) == (0, True)
+    assert json.loads(invoked("show", run, "--json")[1])["thresholds_chosen"] == {"ill": choice}
+    assert f"`ill` above {chosen:g} ({words})." in (run / "model" / "README.md").read_text("utf-8")
+    # one that was kept by an older version does not tell
+    content = {**read_json(path), "format": 4}
+    del content["thresholds_chosen"]
+    path.write_text(json.dumps(content))
+    assert load_ensemble(run / "model").named_thresholds == {"ill": chosen}
+    code, output = invoked("show", run)
+    assert f"the model keeps {chosen:g} of 'ill', which eval reports by" in " ".join(output.split())
+    assert json.loads(invoked("show", run, "--json")[1])["thresholds_chosen"] == {}
+
+
+def test_labels_tell_each_what_they_were_chosen_by(tmp_path):
+    write_table(tmp_path, "labels")
+    run = train_text(tmp_path, CONFIG.replace("target: y", "target: [y, z]")).run
+    path = run / "model" / "model.json"
+    evaluate(run, None, threshold=asked("best-f1", save=True), resamples=20, baselines=False)
+    first = read_json(path)["thresholds_chosen"]
+    assert [choice["criterion"] for choice in first] == ["f1", "f1"]
+    evaluate(run, None, threshold=asked("z=0.3", save=True), resamples=20, baselines=False)
+    assert read_json(path)["thresholds_chosen"] == [first[0], None]
+    text = " ".join(invoked("show", run)[1].split())
+    assert f"(best F1 on {first[0]['rows']} validation rows of 'y'; given of 'z')" in text
+    # of a threshold that is not known to be given or chosen, nothing is said
+    content = {**read_json(path), "format": 4}
+    del content["thresholds_chosen"]
+    path.write_text(json.dumps(content))
+    evaluate(run, None, threshold=asked("z=0.4", save=True), resamples=20, baselines=False)
+    assert read_json(path)["thresholds"][1] == 0.4
+    assert "thresholds_chosen" not in read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("choices", "problem"),
+    [
+        ([], "thresholds_chosen: must have an entry for each threshold"),
+        (["f1"], "thresholds_chosen.0"),
+        ([{"criterion": "cost", "part": "validation", "rows": 3}], "fn: must be given"),
+        ([{"criterion": "f1", "part": "test", "rows": 3}], "thresholds_chosen.0.part"),
+        ([{"criterion": "f1", "part": "validation", "rows": 0}], "thresholds_chosen.0"),
+    ],
+)
+def test_choices_that_do_not_fit_are_refused(choices, problem, run, trained):
+    path = run / "model" / "model.json"
+    kept = {"format": 5, "thresholds": [0.2], "thresholds_chosen": choices}
+    path.write_text(json.dumps(read_json(path) | kept))
+    with pytest.raises(RunError, match=problem):
+        predicted(run, trained[0] / "t.csv")
 
 
 @pytest.mark.parametrize(

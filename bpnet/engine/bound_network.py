@@ -1,6 +1,6 @@
 """A network bound to the buffers of one batch shape: its layers forward and backward."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from bpnet.engine.component import Array
 from bpnet.engine.layers import BoundLayer
@@ -28,21 +28,3 @@ class BoundNetwork:
             if layer.input_gradient is None:
                 return
             delta = layer.input_gradient
-
-    def propagate(self, delta: Array) -> None:
-        """Do as `backward`, but leave out the gradients of the parameters."""
-        for layer in self._backward:
-            layer.propagate(delta)
-            if layer.input_gradient is None:
-                return
-            delta = layer.input_gradient
-
-    def gradient_tasks(self, delta: Array) -> list[Callable[[], object]]:
-        """Return tasks that write dL/dθ after `propagate`; they may run at the same time."""
-        tasks: list[Callable[[], object]] = []
-        for layer in self._backward:
-            tasks += layer.gradient_tasks(delta)
-            if layer.input_gradient is None:
-                break
-            delta = layer.input_gradient
-        return tasks

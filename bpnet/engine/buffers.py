@@ -1,14 +1,10 @@
 """Buffers: arrays placed and ordered in memory so that passes over them are fast."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from bpnet.engine.component import Array
-
-MakeBuffer = Callable[[int, int, int, np.dtype], Array]
-"""A function that returns a buffer (R, O, B) for R replicas, O units and B rows of a type."""
 
 CACHE_LINE = 64
 """Bytes that a core fetches at once.
@@ -37,10 +33,9 @@ def broadcast_unbuffered(rows: int) -> None:
 
 def empty(shape: Sequence[int], dtype: np.dtype) -> Array:
     """Return an array in C order that begins where a cache line does."""
-    size = math.prod(shape) * dtype.itemsize
+    size = int(np.prod(shape)) * dtype.itemsize
     room = np.empty(size + CACHE_LINE, np.uint8)
-    address: int = room.__array_interface__["data"][0]
-    start = -address % CACHE_LINE  # bytes to the next cache line
+    start = -room.ctypes.data % CACHE_LINE  # bytes to the next cache line
     return room[start : start + size].view(dtype).reshape(shape)
 
 
@@ -56,37 +51,6 @@ def empty_units(replicas: int, units: int, rows: int, dtype: np.dtype) -> Array:
     if rows < UNITS_FIRST_ROWS:
         return empty((replicas, units, rows), dtype)
     return empty((units, replicas, rows), dtype).transpose(1, 0, 2)  # seen as (R, O, B)
-
-
-class SharedRows:
-    """The buffers of a whole batch, of which slices of its rows have their part.
-
-    A network is bound to the whole first, whose buffers are made by `empty`. To the rows of each
-    slice it is bound again, with `part(rows)` in the place of that: it hands out their parts, in
-    the order in which the whole ones were made.
-    """
-
-    WIDE = 64
-    """Number of units from which a row's units lie next to one another, which makes the rows of a
-    slice one run; fewer units lie as `empty_units` says, in runs of a slice's rows."""
-
-    def __init__(self) -> None:
-        self._whole: list[Array] = []
-
-    def empty(self, replicas: int, units: int, rows: int, dtype: np.dtype) -> Array:
-        """Return a new buffer (R, O, B) of the whole batch."""
-        if units < self.WIDE:
-            made = empty_units(replicas, units, rows, dtype)
-        else:
-            made = empty((replicas, rows, units), dtype).transpose(0, 2, 1)
-        self._whole.append(made)
-        return made
-
-    def part(self, rows: slice) -> MakeBuffer:
-        """Return a function that hands out the parts of the buffers that have these rows."""
-        following = iter(self._whole)
-        # whatever shape is asked for: it is that of the part
-        return lambda *_: next(following)[:, :, rows]
 
 
 def empty_like(array: Array, dtype: np.dtype | None = None) -> Array:

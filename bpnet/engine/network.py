@@ -10,7 +10,6 @@ import numpy as np
 
 from bpnet.engine.activations import Activation, Identity
 from bpnet.engine.bound_network import BoundNetwork
-from bpnet.engine.buffers import MakeBuffer, empty_units
 from bpnet.engine.component import Array, constant
 from bpnet.engine.initializers import Shape
 from bpnet.engine.layers import BoundLayer, Layer, Wiring
@@ -158,6 +157,12 @@ class Network:
         network._generators = [_PartOfList(of_layer, replicas) for of_layer in self._generators]
         return network
 
+    def with_own_gradient(self) -> "Network":
+        """Return the network with a gradient of its own; all else is that of this one."""
+        network = copy.copy(self)
+        network.gradients = self.gradients.picked(range(len(self.seeds)))
+        return network
+
     def repeated(self, count: int) -> "Network":
         """Return the only replica this many times over, to look at only: all are its views."""
         network = copy.copy(self)
@@ -281,14 +286,14 @@ class Network:
         keeps_sums: bool = False,
         rows_apart: bool = False,
         share: Share | None = None,
-        make_buffer: MakeBuffer = empty_units,
+        shared: bool = True,
     ) -> "BoundNetwork":
         """Bind all layers to one batch's input buffer x (R or 1, I, B).
 
         With `keeps_sums` each layer's pre-activations z stay readable after forward, and with
         `rows_apart` no layer looks at one row to decide about another. A `share` is the place of
-        the rows in a larger batch, and `make_buffer` makes the buffers between the layers. Raises
-        ValueError where x does not have the network's inputs.
+        the rows in a larger batch. In training, threads may share large products, unless `shared`
+        is off. Raises ValueError where x does not have the network's inputs.
         """
         if x.shape[1] != self.inputs:
             raise ValueError(
@@ -319,7 +324,7 @@ class Network:
                 factors=factors,
                 draws_as=self.draws_as,
                 share=share,
-                make_buffer=make_buffer,
+                shared=shared and training,
             )
             bound.append(layer.bind(wiring))
             buffer, factors = bound[-1].output, bound[-1].factors

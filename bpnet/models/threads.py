@@ -6,7 +6,6 @@ on one thread: so the number of threads changes no bit of a result.
 
 import math
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -81,29 +80,12 @@ def _quota() -> list[int]:
     return []
 
 
-_looked_up: dict[int, ThreadpoolController] = {}
-
-
-def loaded_libraries() -> ThreadpoolController:
-    """Return the libraries with threads, which are looked up again once there are more modules.
-
-    That takes a millisecond, as long as fifty steps of a small training.
-    """
-    modules = len(sys.modules)
-    libraries = _looked_up.get(modules)
-    if libraries is None:
-        libraries = ThreadpoolController()
-        _looked_up.clear()
-        _looked_up[modules] = libraries
-    return libraries
-
-
 @contextmanager
 def shared_work() -> Iterator[None]:
     """Let workers share steps, evaluations and predictions, with BLAS on one thread each."""
     if thread_count() > 1:  # they share it already
         yield
         return
-    libraries = loaded_libraries()
+    libraries = ThreadpoolController()
     with workers(permitted(libraries)), libraries.limit(limits=1, user_api="blas"):
         yield

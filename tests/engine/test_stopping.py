@@ -346,10 +346,10 @@ def test_an_interrupt_in_the_middle_of_an_epoch_restores_what_was_kept(steps, mo
     expected = whole.theta[steps // 4]
     right, taken = GradientDescent.step, itertools.count()
 
-    def interrupted(self, state, learning_rate):
+    def interrupted(self, state, learning_rate, before=None):
         if next(taken) == steps:
             raise KeyboardInterrupt
-        right(self, state, learning_rate)
+        right(self, state, learning_rate, before)
 
     monkeypatch.setattr(GradientDescent, "step", interrupted)
     network = noisy()

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from bpnet.engine import matmul
 from bpnet.engine.activations import Tanh
-from bpnet.engine.layers import Dense, Dropout, dense
+from bpnet.engine.layers import Dense, Dropout
 from bpnet.engine.loop import slices
 from bpnet.engine.loop.fit import fit
 from bpnet.engine.loop.replica_rows import ReplicaRows
@@ -39,14 +39,13 @@ def _small_tasks():
     """Cut small batches, gradients and parameters, as large ones would take long."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slices, "SMALLEST_STEP", 1)
-        patch.setattr(slices, "LEAST_FOR_VALUE", 0)
+        patch.setattr(slices, "LEAST_VALUES", 1)
         patch.setattr(slices, "SMALLEST_GROUP", 1)
         patch.setattr(slices, "SLICES", ((128, 8), (64, 4), (32, 2)))
         patch.setattr(matmul, "SHARED_OPERATIONS", 1000)
         patch.setattr(matmul, "SHARED_SIDE", 4)
-        patch.setattr(dense, "TASK_OPERATIONS", 1000)
-        patch.setattr(dense, "TASK_UNITS", 4)
         patch.setattr(state, "PART", 64)
+        patch.setattr(state, "SHARED", 32)
         yield
 
 
@@ -140,11 +139,16 @@ def test_large_steps_are_cut():
     assert slices.slice_count(mixed, 200) == 1
 
 
-def test_narrow_layers_are_not_cut(monkeypatch):
-    monkeypatch.setattr(slices, "LEAST_FOR_VALUE", 200)
-    for units, count in ((32, 1), (64, 8)):
-        network = Network([Dense(units=units), Dense(units=units), Dense(units=1)], 20, seeds=[0])
-        assert slices.slice_count(network, 10_000) == count
+def test_slices_of_few_values_are_not_cut(monkeypatch):
+    monkeypatch.setattr(slices, "LEAST_VALUES", 1000)
+    network = Network([Dense(units=64), Dense(units=36)], 20, seeds=[0])  # 50 in the mean
+    assert [slices.slice_count(network, rows) for rows in (39, 40, 160)] == [1, 2, 8]
+
+
+def test_networks_of_many_parameters_are_not_cut(monkeypatch):
+    network = Network([Dense(units=64), Dense(units=36)], 20, seeds=[0])
+    monkeypatch.setattr(slices, "MOST_PARAMETERS", network.theta.size - 1)
+    assert slices.slice_count(network, 1000) == 1
 
 
 def test_a_training_goes_on_with_another_number_of_threads():
@@ -165,13 +169,13 @@ def test_a_training_goes_on_with_another_number_of_threads():
 
 
 def test_an_interrupted_step_leaves_no_thread(monkeypatch):
-    def interrupted(self):
+    def interrupted(bound, gather):
         raise KeyboardInterrupt
 
     layers = [Dense(units=40, activation=Tanh()), Dense(units=3)]
     table = some_rows(CrossEntropy(), rows=150, inputs=7)
     training = Training(loss=CrossEntropy(), epochs=4, batch_size=64)
-    monkeypatch.setattr(slices.SlicedBatch, "_judge", interrupted)
+    monkeypatch.setattr(slices, "_forward_and_backward", interrupted)
     with pytest.raises(KeyboardInterrupt):
         trained(2, layers, table, training)
     assert all(one.name != "bpnet worker" for one in threading.enumerate())

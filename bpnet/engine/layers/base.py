@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from bpnet.engine.activations import Activation
-from bpnet.engine.buffers import MakeBuffer, empty_like, empty_units
+from bpnet.engine.buffers import empty_like, empty_units
 from bpnet.engine.component import Array, Component
 from bpnet.engine.initializers import Shape
 from bpnet.engine.parameters import Parameter
@@ -63,17 +63,12 @@ class Wiring:
     """The type in which random numbers are drawn; None for the input's own."""
     share: Share | None = None
     """The place of the rows in a batch of which they are a part; None where they are all."""
-    make_buffer: MakeBuffer = empty_units
-    """What makes the buffers that other layers read."""
-
-    @property
-    def shared(self) -> bool:
-        """True if threads may share a large product: those of slices and of chunks share these."""
-        return self.training and self.make_buffer is empty_units
+    shared: bool = False
+    """True if threads may share a large product: those of slices and of chunks share these."""
 
     def empty(self, units: int) -> Array:
         """Return a new buffer (R, units, B) of the input's type."""
-        return self.make_buffer(self.x.shape[0], units, self.x.shape[2], self.x.dtype)
+        return empty_units(self.x.shape[0], units, self.x.shape[2], self.x.dtype)
 
 
 class Factors(NamedTuple):
@@ -110,20 +105,6 @@ class BoundLayer:
         The delta may be overwritten.
         """
 
-    def propagate(self, delta: Array) -> None:
-        """Do as `backward`, but leave out the gradients of the parameters.
-
-        Only layers that are `sliceable` have it.
-        """
-        raise TypeError(f"{type(self).__name__} works on whole batches")
-
-    def gradient_tasks(self, delta: Array) -> list[Callable[[], object]]:
-        """Return tasks that write the gradients of the parameters after `propagate`.
-
-        They may run at the same time. Only layers that are `sliceable` have them.
-        """
-        raise TypeError(f"{type(self).__name__} works on whole batches")
-
     def backward_rows(self, delta: Array, out: Mapping[str, Array]) -> None:
         """Do as `backward`, and write each row's share of the gradients into `out`.
 
@@ -153,11 +134,13 @@ class Layer(Component):
     """True if in training a row's output depends on the other rows of the batch."""
     takes_factors: ClassVar[bool] = False
     """True if its weights can be multiplied by factors of its inputs."""
-    sliceable: ClassVar[bool] = False
-    """True if slices of a batch's rows may go through it apart: no row depends on others, nothing
-    is drawn, and the bound layer has `propagate` and `gradient_tasks`."""
     has_row_gradients: ClassVar[bool] = False
     """True if the bound layer has `backward_rows`, or nothing to train and no draws."""
+
+    @property
+    def sliceable(self) -> bool:
+        """True if slices of a batch's rows may go through it by themselves."""
+        return not (self.draws or self.needs_whole_batch)
 
     @property
     def keeps_generators(self) -> bool:
@@ -187,21 +170,14 @@ class BoundActivation:
     `output` (R, O, B) is z itself where the derivative follows from the output.
     """
 
-    def __init__(
-        self,
-        activation: Activation,
-        z: Array,
-        *,
-        keeps_sums: bool,
-        empty: Callable[[int], Array] | None = None,
-    ) -> None:
+    def __init__(self, activation: Activation, z: Array, *, keeps_sums: bool) -> None:
         self._activation, self._z = activation, z
         self.elementwise = activation.elementwise
         # a overwrites z where f' follows from a and nobody reads z
         if activation.derivative_from_output and not keeps_sums:
             self.output = z
         else:
-            self.output = empty_like(z) if empty is None else empty(z.shape[1])
+            self.output = empty_like(z)
         self._scratch = activation.scratch(z)
 
     def forward(self) -> None:

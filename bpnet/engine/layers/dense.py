@@ -1,9 +1,7 @@
 """The dense layer: a = f(W x + b)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -42,7 +40,6 @@ class Dense(Layer):
     """
 
     takes_factors: ClassVar[bool] = True
-    sliceable: ClassVar[bool] = True
     kind: Literal["dense"] = "dense"
     units: int = number(ge=1)
     """Number of units. Example: `units: 32`."""
@@ -107,7 +104,7 @@ class BoundDense(BoundLayer):
         self.output = self.z
         if not isinstance(layer.activation, Identity):
             self.activation = BoundActivation(
-                layer.activation, self.z, keeps_sums=wiring.keeps_sums, empty=wiring.empty
+                layer.activation, self.z, keeps_sums=wiring.keeps_sums
             )
             self.output = self.activation.output
         if wiring.training:
@@ -146,7 +143,12 @@ class BoundDense(BoundLayer):
         dL/dW = delta xᵀ,  dL/db = Σ delta over the rows,  dL/dx = Wᵀ delta. With factors s and
         M = delta xᵀ:  dL/dW_oi = s_i M_oi,  dL/ds_i = Σ_o W_oi M_oi,  dL/dx = (W s)ᵀ delta.
         """
-        self.propagate(delta)
+        if delta is not self._delta:
+            self._bind_backward(delta)
+        if self.activation is not None:
+            self.activation.backward(delta)  # delta = f'(z) dL/da
+        if self._input_product is not None:
+            self._input_product.compute()
         for product in self._products:
             product.compute()
         if self._factors is not None:
@@ -154,37 +156,6 @@ class BoundDense(BoundLayer):
             np.multiply(self._weight, gradient, products)  # W M
             np.add.reduce(products, axis=1, out=self._factors.gradient)
             np.multiply(gradient, self._factors.values[:, None], gradient)  # s M
-
-    def propagate(self, delta: Array) -> None:
-        """Turn delta from dL/da into f'(z) dL/da, and write dL/dx from it."""
-        if delta is not self._delta:
-            self._bind_backward(delta)
-        if self.activation is not None:
-            self.activation.backward(delta)  # delta = f'(z) dL/da
-        if self._input_product is not None:
-            self._input_product.compute()
-
-    def gradient_tasks(self, delta: Array) -> list[Callable[[], object]]:
-        """Return the products of dL/dW and dL/db, for some units each."""
-        _, units, rows = delta.shape
-        inputs = self._x.shape[1]
-        ones = np.ones((rows, 1), delta.dtype)
-        tasks: list[Callable[[], object]] = []
-        for part in gradient_parts(units, inputs, rows):
-            # (R, o, B) (R, B, I) = (R, o, I), by matmul, which takes parts of an array as they are
-            products = [
-                partial(
-                    np.matmul,
-                    delta[:, part],
-                    self._x.transpose(0, 2, 1),
-                    self._weight_gradient[:, part],
-                )
-            ]
-            if self._bias_gradient is not None:
-                bias = self._bias_gradient[:, part, None]
-                products.append(partial(np.matmul, delta[:, part], ones, bias))
-            tasks.append(partial(_compute, products))
-        return tasks
 
     def backward_rows(self, delta: Array, out: Mapping[str, Array]) -> None:
         """Do as `backward`, and write delta xᵀ and delta of each row into `out`."""
@@ -206,24 +177,6 @@ class BoundDense(BoundLayer):
             self._input_product = BoundMatmul(
                 self._scaled.transpose(0, 2, 1), delta, self.input_gradient, shared=self._shared
             )
-
-
-TASK_OPERATIONS = 12_000_000
-"""The fewest floating-point operations of a task of a gradient: 0.1 ms on one core."""
-TASK_UNITS = 128
-"""The fewest units of such a task, since each arranges the rows anew for its product."""
-
-
-def gradient_parts(units: int, inputs: int, rows: int) -> list[slice]:
-    """Return the units of each task of a gradient, whose number depends on the shape alone."""
-    count = min(2 * rows * inputs * units // TASK_OPERATIONS, units // TASK_UNITS, 8)
-    ends = [units * k // max(count, 1) for k in range(max(count, 1) + 1)]
-    return [slice(start, stop) for start, stop in pairwise(ends)]
-
-
-def _compute(products: Sequence[Callable[[], object]]) -> None:
-    for product in products:
-        product()
 
 
 def suited_initializer(activation: AnyActivation) -> AnyInitializer:

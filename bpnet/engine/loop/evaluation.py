@@ -6,18 +6,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bpnet.engine.buffers import MakeBuffer, broadcast_unbuffered, empty_units
+from bpnet.engine.buffers import broadcast_unbuffered
 from bpnet.engine.component import Array
 from bpnet.engine.loop.batches import Batch
 from bpnet.engine.loop.replica_rows import AnyRows, ReplicaRows
 from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.losses import Loss
 from bpnet.engine.matmul import BoundIncrement
-from bpnet.engine.metrics import BoundMetric, Metric
+from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
 from bpnet.engine.penalties import BoundPenalty
 from bpnet.engine.pieces import chunk_rows
-from bpnet.engine.stateful import StateDict, Stateful
+from bpnet.engine.stateful import Stateful
 
 
 class Tally(Stateful):
@@ -50,8 +50,6 @@ class Tally(Stateful):
         """The sums (R, M) of each metric."""
         self.metrics = list(zip(metrics, self.sums, strict=True))
         """Each metric with its sums."""
-        self.bound: list[tuple[BoundMetric, Array]] = []
-        """The metrics bound to batches, each with the sums that it adds to."""
 
     def of_replicas(self, replicas: slice) -> "Tally":
         """Return the tally of neighboring replicas, which adds to the sums of this one."""
@@ -62,9 +60,22 @@ class Tally(Stateful):
         ]
         return tally
 
+    def of_slice(self) -> "Tally":
+        """Return a tally from 0 of a part of each batch, to be moved into this one."""
+        tally = copy.copy(self)
+        tally.loss = np.zeros_like(self.loss)
+        tally.metrics = [(metric, np.zeros_like(sums)) for metric, sums in self.metrics]
+        return tally
+
+    def move_in(self, tally: "Tally") -> None:
+        """Add what a tally of a part has, which begins again at 0."""
+        np.add(self.loss, tally.loss, self.loss)
+        for (_, sums), (_, amounts) in zip(self.metrics, tally.metrics, strict=True):
+            np.add(sums, amounts, sums)
+        tally.clear()
+
     def clear(self) -> None:
         """Begin again at 0."""
-        self._add_rest()
         self.loss.fill(0)
         for _, sums in self.metrics:
             sums.fill(0)
@@ -74,27 +85,11 @@ class Tally(Stateful):
         # `values` divides by the divisor; what remains is the penalties' mean over the rows
         self.loss += penalty * (self._divisor * rows / self._rows)
 
-    def _add_rest(self) -> None:
-        """Add what metrics have kept of the batches."""
-        for metric, sums in self.bound:
-            metric.add_rest(sums)
-
     def add_up(self) -> None:
-        """Finish the sums of a pass, over all processes where several share the rows."""
-        self._add_rest()
+        """Add up what each process has summed over its rows, where several share them."""
         if self.ranks is not None:
             for sums in (self.loss, *self.sums):
                 self.ranks.add_up(sums)
-
-    def state(self) -> dict[str, Any]:
-        """Return the sums of all batches so far."""
-        self._add_rest()
-        return super().state()
-
-    def load_state(self, state: StateDict) -> None:
-        """Go on from these sums."""
-        self._add_rest()
-        super().load_state(state)
 
     def state_of_all(self) -> dict[str, Any]:
         """Return the state, added up over the processes that share the rows."""
@@ -124,20 +119,17 @@ class BoundBatch:
         batch: Batch,
         *,
         training: bool,
-        make_buffer: MakeBuffer = empty_units,
+        shared: bool = True,
     ) -> None:
         self.size, self.rows = batch.size, (batch.x, batch.y, batch.weights)
         self._share, self._ranks = batch.share, tally.ranks
-        self.network = network.bind(
-            batch.x, training=training, share=batch.share, make_buffer=make_buffer
-        )
+        self.network = network.bind(batch.x, training=training, share=batch.share, shared=shared)
         self.loss = loss.bind(self.network.output, batch.y, batch.weights, network.progress)
         self._add_loss = BoundIncrement(self.loss.total, tally.loss)
         self._metrics = [
             (metric.bind(self.network.output, batch.y, batch.counted), sums)
             for metric, sums in tally.metrics
         ]
-        tally.bound += self._metrics
 
     @property
     def penalized(self) -> float:
@@ -154,6 +146,9 @@ class BoundBatch:
     def backward(self) -> None:
         """Write the gradient of every parameter, after `assess`."""
         self.network.backward(self.loss.gradient)
+
+    def add_up(self, columns: slice) -> None:
+        """Add up what `backward` has left apart of the gradient's columns."""
 
     def _judge(self) -> None:
         """Compute the loss and its gradient by the scores, and add to the tally."""

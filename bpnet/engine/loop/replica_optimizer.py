@@ -10,6 +10,7 @@ from bpnet.engine.component import Array
 from bpnet.engine.loop.lazy_embeddings import LazyState, LazyTables
 from bpnet.engine.loop.settings import Training
 from bpnet.engine.network import Network
+from bpnet.engine.optimizers.base import Before
 from bpnet.engine.optimizers.state import Memory
 from bpnet.engine.randomness import Purpose, generator
 from bpnet.engine.schedules import ReduceOnPlateau
@@ -69,6 +70,11 @@ class ReplicaOptimizer(Stateful):
         if isinstance(self._reduction, np.ndarray) and isinstance(other._reduction, np.ndarray):
             self._reduction[here] = other._reduction[there]
 
+    @property
+    def runs(self) -> int:
+        """The number of runs of parameters that `move` moves."""
+        return len(self._state.runs)
+
     def begin_epoch(self, epoch: int) -> None:
         """Renew the generators of an optimizer that searches."""
         self._state.generators = [
@@ -85,11 +91,11 @@ class ReplicaOptimizer(Stateful):
         self.learning_rate = training.learning_rate * factor * self._reduction
         return True
 
-    def move(self) -> None:
-        """Take a step along the gradient."""
+    def move(self, before: Before | None = None) -> None:
+        """Take a step along the gradient: see `Optimizer.step`."""
         if self._training.gradient_clipping is not None:
             self._training.gradient_clipping.clip(*self._gradients)
-        self._optimizer.step(self._state, self.learning_rate)
+        self._optimizer.step(self._state, self.learning_rate, before)
         if self._lazy is not None:
             self._lazy.step(self.learning_rate)
 

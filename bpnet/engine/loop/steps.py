@@ -23,7 +23,7 @@ from bpnet.engine.losses import Loss
 from bpnet.engine.matmul import BoundIncrement, BoundMatmul, BoundSum
 from bpnet.engine.metrics import Metric
 from bpnet.engine.network import Network
-from bpnet.engine.optimizers.state import Memory
+from bpnet.engine.optimizers.state import SHARED, Memory
 from bpnet.engine.penalties import BoundPenalty
 from bpnet.engine.schedules import ReduceOnPlateau
 from bpnet.engine.stateful import StateDict, Stateful
@@ -97,11 +97,21 @@ class Steps(Stateful):
         self._square_gradient = BoundMatmul(
             gradient[:, None], gradient[:, :, None], self._square[:, None, None]
         )
-        self._sum_theta = BoundSum(network.theta[:, None], self._sum[:, None])
+        if network.theta.shape[1] < SHARED:
+            self._sum_theta = BoundSum(network.theta[:, None], self._sum[:, None]).compute
+        else:  # without as many ones, which would take memory and time
+            self._sum_theta = partial(np.add.reduce, network.theta, 1, None, self._sum)
         self._squares = np.zeros(replicas)  # Σ |g|² over the epoch's steps
         self._add_square = BoundIncrement(self._square, self._squares)
         self._of_all = np.zeros(replicas)  # finite only where all that it adds up is
         self._add_sum = BoundIncrement(self._sum, self._of_all)
+        self._run_squares: Array | None = None
+        """|g|² of each run of the gradient, where only the optimizer reads it, run by run."""
+        whole = penalty.active or any(one.gradient_clipping is not None for one in each)
+        runs = self._optimizers[0].runs
+        alone = replicas == 1 and self._ranks is None and self._tables is None
+        if runs > 1 and alone and not whole:
+            self._run_squares = np.zeros(runs, network.dtype)
         self._rates: Array | None = None
         self.before: Array | None = None
         """θ (R, P) before the last step of the epoch, written where there is such an array."""
@@ -182,7 +192,7 @@ class Steps(Stateful):
         measured = self._tally.values()
         if self._solver is not None:
             measured |= self._solver.figures
-        self._sum_theta.compute()
+        self._sum_theta()
         np.add(self._squares, measured["loss"], self._of_all)
         self._add_sum.compute()
         self.finite = np.isfinite(self._of_all)
@@ -239,6 +249,12 @@ class Steps(Stateful):
     def _follow_gradient(self, batch: BoundBatch) -> None:
         """Run backward, and take a step along the gradient."""
         batch.backward()
+        if self._run_squares is not None:
+            self._optimizers[0].move(partial(self._prepare, batch, self._run_squares))
+            np.add.reduce(self._run_squares, out=self._square, keepdims=True)
+            self._add_square.compute()
+            return
+        batch.add_up(slice(None))
         if self._ranks is not None:
             self._ranks.add_up_step(self._network.gradients.whole)
         if self._penalty.active:
@@ -250,6 +266,12 @@ class Steps(Stateful):
             np.add(self._squares, self._tables.squares(), self._squares)
         for optimizer in self._optimizers:
             optimizer.move()
+
+    def _prepare(self, batch: BoundBatch, squares: Array, number: int, columns: slice) -> None:
+        """Complete and measure a run of the gradient."""
+        batch.add_up(columns)
+        gradient = self._network.gradient[0, columns]
+        squares[number] = gradient.dot(gradient)
 
     def _search(self, batch: BoundBatch) -> None:
         """Let the optimizer try other parameters on this batch."""

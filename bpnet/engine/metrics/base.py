@@ -14,11 +14,8 @@ class BoundMetric:
     __slots__ = ()
 
     def add(self, sums: Array) -> None:
-        """Add the batch's amounts to sums (R, M), now or together with those of later batches."""
+        """Add the batch's amounts to sums (R, M)."""
         raise TypeError(f"{type(self).__name__} adds nothing")
-
-    def add_rest(self, sums: Array) -> None:
-        """Add the amounts of the batches that still wait for others."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,12 @@ import numpy as np
 
 from bpnet.engine.component import Array, Component, constant
 from bpnet.engine.learning_rate_factors import LearningRateFactors
-from bpnet.engine.optimizers.state import Rate, State
+from bpnet.engine.optimizers.state import Rate, Run, State
 from bpnet.engine.parameters import Block
 from bpnet.engine.progress import Progress
 from bpnet.engine.workers import do_all
+
+Before = Callable[[int, slice], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,19 +79,31 @@ class Optimizer(Component):
         """Return the shapes of the matrices that the rule moves as such, by their columns' ends."""
         return {}
 
-    def step(self, state: State, learning_rate: Rate) -> None:
-        """Move theta one step by the gradient, in place."""
+    def step(self, state: State, learning_rate: Rate, before: Before | None = None) -> None:
+        """Move theta one step by the gradient, in place.
+
+        `before` is called with the number and the columns of each run of the gradient before that
+        run of theta moves.
+        """
         state.count += 1
         decay = self._weight_decay(state)
-        if len(state.groups) == 1:
-            self._move_parts(state, state.parts, learning_rate, decay)
+        if len(state.runs) == 1:
+            self._move_run(state, state.runs[0], learning_rate, decay, before)
             return
         do_all(
             [
-                partial(self._move_parts, state, parts, learning_rate, decay)
-                for parts in state.groups
+                partial(self._move_run, state, run, learning_rate, decay, before)
+                for run in state.runs
             ]
         )
+
+    def _move_run(
+        self, state: State, run: Run, learning_rate: Rate, decay: float, before: Before | None
+    ) -> None:
+        """Move a run of theta."""
+        if before is not None:
+            before(run.number, run.columns)
+        self._move_parts(state, run.parts, learning_rate, decay)
 
     def _move_parts(
         self, state: State, parts: Sequence[State], learning_rate: Rate, decay: float

@@ -15,11 +15,11 @@ from bpnet.engine.stateful import Stateful
 Rate = float | Array
 Work = tuple[Array, ...]
 
-PART = 1 << 16
-"""Number of parameters that a rule moves at a time: its passes over 256 kB stay in the cache."""
+PART = 1 << 17
+"""Most parameters that a rule moves at a time: its passes over 512 kB stay in the cache."""
 
-FEWEST_SHARED = 3
-"""Number of pieces from which threads share them; fewer take no longer than the sharing."""
+SHARED = 1 << 16
+"""Number of parameters from which threads share them; of a single replica they are two pieces."""
 MOST_RUNS = 8
 
 
@@ -35,6 +35,14 @@ class Piece(NamedTuple):
     def shape(self) -> tuple[int, int]:
         """The numbers of rows and columns."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+
+class Run(NamedTuple):
+    """Neighboring parts of a state, which one thread moves; of a single replica, some columns."""
+
+    number: int
+    columns: slice
+    parts: "Sequence[State]"
 
 
 @dataclass(frozen=True)
@@ -96,10 +104,9 @@ class State(Stateful):
         """The place in the training, for settings with a schedule."""
         self.factors: Factors | None = None
         """The factors of the learning rate; None where all are 1."""
-        self._number, self.epsilon = np.empty((), theta.dtype), np.empty((), theta.dtype)
-        """The number ε of the present step, where it changes from step to step."""
+        self._number = np.empty((), theta.dtype)
         self.parts = [self]
-        self.groups = [self.parts]
+        self.runs = [Run(0, slice(0, theta.shape[1]), self.parts)]
         """The parts in runs that threads share, each with work arrays of its own."""
         self.passes: Passes = ()
         """The operations of a rule that are the same in each step, once it has bound them."""
@@ -138,11 +145,15 @@ class State(Stateful):
         work = _work(rooms[0], pieces[0]) if alone else ()
         state = cls(theta, gradient, weights, zeros, work, pieces[0] if alone else whole)
         if not alone:
-            state.groups = [
-                [state._part(piece, _work(room, piece)) for piece in pieces[run]]
-                for room, run in zip(rooms, runs, strict=True)
+            state.runs = [
+                Run(
+                    number,
+                    slice(pieces[run][0].columns.start, pieces[run][-1].columns.stop),
+                    [state._part(piece, _work(room, piece)) for piece in pieces[run]],
+                )
+                for number, (room, run) in enumerate(zip(rooms, runs, strict=True))
             ]
-            state.parts = [part for group in state.groups for part in group]
+            state.parts = [part for run in state.runs for part in run.parts]
         shared: dict[tuple[int, int], Factors] = {}  # by columns, so that rows share them
         for piece, part in zip(pieces, state.parts, strict=False):
             if factors is not None:
@@ -201,7 +212,9 @@ def _pieces(
 def _between(replicas: int, start: int, stop: int) -> Iterator[Piece]:
     """Yield pieces of at most `PART` parameters; columns of several rows are not cut."""
     rows = max(1, min(PART // max(stop - start, 1), replicas))
-    cuts = -(-(stop - start) // PART) if rows == 1 else 1
+    cuts = 1
+    if rows == 1:
+        cuts = max(-(-(stop - start) // PART), 2 if stop - start >= SHARED else 1)
     width = -(-(stop - start) // max(cuts, 1))
     for row in range(0, replicas, rows):
         for cut in range(start, stop, width) if width else [start]:
@@ -209,8 +222,9 @@ def _between(replicas: int, start: int, stop: int) -> Iterator[Piece]:
 
 
 def _runs(pieces: Sequence[Piece]) -> list[slice]:
-    """Return the runs of pieces that threads share: one where there are few."""
-    count = min(len(pieces), MOST_RUNS) if len(pieces) >= FEWEST_SHARED else 1
+    """Return the runs of pieces that threads share: a single one where they are small."""
+    values = sum(piece.shape[0] * piece.shape[1] for piece in pieces)
+    count = min(len(pieces), MOST_RUNS) if values >= SHARED else 1
     ends = [len(pieces) * k // count for k in range(count + 1)]
     return [slice(start, stop) for start, stop in pairwise(ends)]
 

@@ -60,6 +60,16 @@ class Run:
         directory.run_or_model(self.path)
         self._read: tuple[Any, RunModel] | None = None
 
+    @classmethod
+    def of_leader(cls, path: Path) -> "Run":
+        """Return the run of a training that several processes share, also where it is not yet seen.
+
+        The first of them has written it, maybe into a folder of another machine.
+        """
+        run = cls.__new__(cls)
+        run.path, run._read = path, None
+        return run
+
     def __repr__(self) -> str:
         return f"bpnet.load({str(self.path)!r})"
 

@@ -1,5 +1,6 @@
 """Training in Python: a new run, or one that goes on."""
 
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,14 +9,18 @@ from typing import Any
 from bpnet.api.given_table import given_table
 from bpnet.api.run import Run, run_path
 from bpnet.api.warning import warn
-from bpnet.api.words import speaks_python
+from bpnet.api.words import errors_in_python, speaks_python
 from bpnet.cli.options import runs_folder
+from bpnet.cli.processes import When, end_others, ends_alone, joined
 from bpnet.cli.training_view import TrainingView
 from bpnet.config.from_python import assignments, load_python_config
 from bpnet.config.schema import Config
 from bpnet.engine.component import Array
+from bpnet.errors import UsageError
+from bpnet.messages import quoted_list
 from bpnet.models.threads import permitted_threads
 from bpnet.preparation.encode import EncodedDataset
+from bpnet.workflows.data_parallel import Together
 from bpnet.workflows.resume import resume as resume_run
 from bpnet.workflows.session import AnyWatcher, TrainWatcher
 from bpnet.workflows.train import train as train_run
@@ -31,6 +36,7 @@ def train(
     name: str | None = None,
     start_from: "str | Path | Run | None" = None,
     threads: int | None = None,
+    mpi: str = "auto",
     quiet: bool = False,
 ) -> "Run":
     """Train as a config says, into a new run directory, and return the run.
@@ -54,6 +60,9 @@ def train(
         A run with whose weights the networks begin where layers agree.
     threads : int, optional
         The number of threads that compute, by default one for each core. It changes no result.
+    mpi : {"auto", "always", "never"}
+        Whether the processes of a program that mpiexec has started train the network together: if
+        that is faster, always, or never, when each trains its own.
     quiet : bool
         Whether to show warnings only, and not the progress on stderr.
 
@@ -75,8 +84,12 @@ def train(
     >>> run = bpnet.train("configs/iris.yaml", settings={"training.epochs": 50})
     >>> run.metrics["test"]["accuracy"]
     """
-    with permitted_threads(threads), shown_training(quiet=quiet) as watcher:
-        return train_watched(config, table, watcher, settings, runs, name, start_from)
+    with (
+        permitted_threads(threads),
+        training_together(mpi) as together,
+        shown_training(quiet=quiet) as watcher,
+    ):
+        return train_watched(config, table, watcher, settings, runs, name, start_from, together)
 
 
 def train_watched(
@@ -87,6 +100,7 @@ def train_watched(
     runs: str | Path | None = None,
     name: str | None = None,
     start_from: "str | Path | Run | None" = None,
+    together: Together | None = None,
 ) -> "Run":
     """Train as `train` does, under the eyes of a watcher."""
     with given_table(table) as path:
@@ -97,8 +111,9 @@ def train_watched(
             command=["bpnet.train"],
             watcher=watcher,
             start_from=None if start_from is None else run_path(start_from),
+            together=together,
         )
-    return Run(result.run)
+    return Run(result.run) if together is None else Run.of_leader(result.run)
 
 
 @speaks_python
@@ -109,6 +124,7 @@ def resume(
     settings: Mapping[str, Any] | None = None,
     force: bool = False,
     threads: int | None = None,
+    mpi: str = "auto",
     quiet: bool = False,
 ) -> "Run":
     """Go on with a training that was cut off, or give it more epochs, and return the run.
@@ -125,6 +141,8 @@ def resume(
         Whether to go on although the data or the config has changed.
     threads : int, optional
         The number of threads that compute, by default one for each core. It changes no result.
+    mpi : {"auto", "always", "never"}
+        Whether the processes of a program that mpiexec has started train the network together.
     quiet : bool
         Whether to show warnings only.
 
@@ -139,6 +157,7 @@ def resume(
     with (
         permitted_threads(threads),
         given_table(table),
+        training_together(mpi) as together,
         shown_training(quiet=quiet) as watcher,
     ):
         resume_run(
@@ -147,8 +166,27 @@ def resume(
             force=force,
             command=["bpnet.resume"],
             watcher=watcher,
+            together=together,
         )
     return Run(path)
+
+
+@contextmanager
+def training_together(mpi: str) -> Iterator[Together | None]:
+    """Join the processes that mpiexec has started; None if there are none, or `mpi` is never.
+
+    An error that this process meets alone ends all of them, as the others would wait for it.
+    """
+    if mpi not in list(When):
+        raise UsageError(f"mpi is {mpi!r}; it must be one of {quoted_list(When)}")
+    try:
+        with errors_in_python(), joined(When(mpi)) as together:
+            yield together
+    except BaseException as error:
+        if ends_alone():
+            traceback.print_exception(error)
+            end_others(getattr(error, "exit_code", 1))
+        raise
 
 
 class _Warner:

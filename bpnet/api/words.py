@@ -33,6 +33,7 @@ _OPTIONS: Mapping[str, tuple[str, bool]] = {
     "from": ("start_from", True),
     "format": ("format", True),
     "interval": ("intervals", True),
+    "mpi": ("mpi", True),
     "name": ("name", True),
     "output": ("path", True),
     "quiet": ("quiet", False),
@@ -45,6 +46,9 @@ _OPTIONS: Mapping[str, tuple[str, bool]] = {
 }
 """The parameter that each option is in Python, and whether it has a value."""
 
+_VALUES = ("all", "best", "always", "never")
+"""Values of options that are words."""
+
 _CALLS = {
     "train": "bpnet.train({2})",
     "resume": "bpnet.resume({2})",
@@ -52,8 +56,8 @@ _CALLS = {
 }
 """The call that a verb is, of its first argument, its others, and all of them."""
 _OF_VERB: Mapping[str, set[str]] = {
-    "train": {"set", "from", "name", "runs", "threads", "quiet"},
-    "resume": {"set", "force", "threads", "quiet"},
+    "train": {"set", "from", "mpi", "name", "runs", "threads", "quiet"},
+    "resume": {"set", "force", "mpi", "threads", "quiet"},
     "eval": {"all-rows", "threads"},
 }
 """The options of each verb's command that its function has, too."""
@@ -198,7 +202,7 @@ def _parameter(match: re.Match[str]) -> str:
         return parameter
     value, mark = _unmarked(typed)
     # a lower-case word may be the next of the sentence
-    if match["between"] == " " and re.fullmatch("[a-z]+", value) and value not in ("all", "best"):
+    if match["between"] == " " and re.fullmatch("[a-z]+", value) and value not in _VALUES:
         return f"{parameter} {typed}"
     return f"{parameter}={_literal(value)}{mark}"
 

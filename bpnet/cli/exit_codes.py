@@ -32,7 +32,7 @@ def exit_codes() -> Iterator[None]:
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt as error:
         with suppress(OSError):  # of a terminal that is gone, as after SIGHUP
-            if launched()[1] == 0:  # one of several processes says it for all
+            if launched().rank == 0:  # one of several processes says it for all
                 typer.echo("interrupted", err=True)
         number = getattr(error, "number", signal.SIGINT)
         raise typer.Exit(InterruptedRunError("interrupted", number).exit_code) from None

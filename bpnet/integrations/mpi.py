@@ -3,30 +3,33 @@
 import os
 import socket
 import sys
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from fractions import Fraction
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bpnet import __version__
 from bpnet.engine.component import Array
 from bpnet.engine.ranks import Ranks
-from bpnet.errors import BpnetError, DataError, DivergedError, InterruptedRunError, UsageError
-from bpnet.integrations.launcher import launched
+from bpnet.errors import BpnetError, DivergedError, InterruptedRunError, UsageError
+from bpnet.integrations.launcher import Launched, launched
 from bpnet.messages import counted
+from bpnet.models.threads import cores
 
 PART = 1 << 16
 """Numbers that are added up at a time."""
 _PAGE = 4096
-
-
-def _reported_by_another(exit_code: int) -> BpnetError:
-    """Return an error without a message, as another process has it."""
-    error = BpnetError([])
-    error.exit_code = exit_code
-    return error
+PATIENCE = 30.0
+"""Seconds after which a process says that it waits for others to begin."""
+_FIRST_WORD = 1.0
+"""Seconds that the others leave to the first process to report what all may have met."""
+Phase = Literal["agreeing", "adding", "apart"]
+"""What processes do: they agree from time to time, add up arrays all the time, or have done so."""
 
 
 class World(Ranks):
@@ -37,45 +40,46 @@ class World(Ranks):
 
         self._communicator = communicator
         self._mpi = MPI
+        self._memory: list[Any] = []
+        """The memory of each process that all on a machine share."""
         self._segments: list[Array] = []
         super().__init__(communicator.Get_rank(), communicator.Get_size(), self._add_up_anywhere)
-        self.on_this_machine: int = communicator.Split_type(MPI.COMM_TYPE_SHARED).Get_size()
+        self._here = communicator.Split_type(MPI.COMM_TYPE_SHARED)
+        self.on_this_machine: int = self._here.Get_size()
         """How many of the processes are on this machine."""
-        self.training = False
-        """True once all have begun to train."""
-        self.failed = False
-        """True if all know of an error."""
+        self._phase: Phase = "agreeing"
+        self._of_all: BpnetError | None = None
 
-    def agree(self, digest: str | None = None, error: BpnetError | None = None) -> None:
-        """Wait until all processes are here, and raise the error that any has brought.
+        self.place = _place(communicator)
+        """The number of this process, and its machine."""
 
-        `digest` is that of the table, which must be the same for all. One process raises the error
-        with its message, the others without.
+    def agree(
+        self,
+        fact: Any = None,
+        difference: Callable[[Any, Any], BpnetError] | None = None,
+        error: BpnetError | None = None,
+    ) -> None:
+        """Wait until all processes are here; raise the same error in all if one has brought any.
+
+        It is also an error if they bring different facts: `difference` returns it for two of them.
         """
-        brought = None if error is None else (error.exit_code, error.problems)
-        every = self._communicator.allgather((brought, digest, socket.gethostname()))
-        places = [f"process {k} of {self.size}, on {host}" for k, (_, _, host) in enumerate(every)]
-        for k, (one, _, _) in enumerate(every):
-            if one is None:
-                continue
-            code, problems = one
-            self.failed = True
-            if error is not None and all(other == one for other, _, _ in every):
-                raise error if self.leads else _reported_by_another(code)
-            raise self._of_one([f"{places[k]}: {problem}" for problem in problems], code)
-        for k, (_, other, _) in enumerate(every):
-            if other != every[0][1]:
-                self.failed = True
-                text = "read different content; copy the same table to all machines"
-                raise self._of_one([f"{places[0]}, and {places[k]}: {text}"], DataError.exit_code)
+        every = self._communicator.allgather((error, fact, self.place))
+        texts = [None if one is None else one.problems for one, _, _ in every]
+        for one, _, place in every:
+            if one is not None:
+                # what each has met needs no place
+                alike = all(text == one.problems for text in texts)
+                self._raise_in_all(one, "" if alike else f"{place}: ")
+        (_, first, of_first), *others = every
+        for _, other, place in others:
+            if difference is not None and other != first:
+                self._raise_in_all(difference(first, other), f"{of_first}, and {place}: ")
 
-    def _of_one(self, problems: list[str], code: int) -> BpnetError:
-        """Return an error that all processes meet, and one reports."""
-        if not self.leads:
-            return _reported_by_another(code)
-        error = BpnetError(problems)
-        error.exit_code = code
-        return error
+    def _raise_in_all(self, error: BpnetError, before: str = "") -> NoReturn:
+        error.problems = [before + problem for problem in error.problems]
+        error.args = ("\n".join(error.problems),)
+        self._of_all = error
+        raise error
 
     def _add_up_anywhere(self, array: Array) -> None:
         """Add up an array by way of the memory that all share, if it is there, else by MPI."""
@@ -97,15 +101,23 @@ class World(Ranks):
         """Return an array that is added up without messages; None if machines share no memory.
 
         Each process adds up its part of all arrays where they are. It is the only array of its kind
-        at a time.
+        at a time: the next one may have the same memory.
         """
         if self.on_this_machine < self.size:
             return None
         size = -(-count * dtype.itemsize // _PAGE) * _PAGE
-        window = self._mpi.Win.Allocate_shared(size, dtype.itemsize, comm=self._communicator)
-        buffers: list[Any] = [window.Shared_query(rank)[0] for rank in range(self.size)]
-        self._segments = [np.frombuffer(buffer, dtype, count) for buffer in buffers]
+        if not self._memory or len(self._memory[0]) < size:
+            window = self._mpi.Win.Allocate_shared(size, 1, comm=self._communicator)
+            self._memory = [window.Shared_query(rank)[0] for rank in range(self.size)]
+        self._segments = [np.frombuffer(buffer, dtype, count) for buffer in self._memory]
         return self._segments[self.rank]
+
+    @contextmanager
+    def adding(self, then: Phase = "agreeing") -> Iterator[None]:
+        """Work in a way in which all add up arrays, so that an error of one process ends all."""
+        self._phase = "adding"
+        yield
+        self._phase = then
 
     def of_leader(self, value: Any) -> Any:
         """Return the first process's value in all of them."""
@@ -121,44 +133,64 @@ class World(Ranks):
         sys.stderr.flush()
         self._communicator.Abort(exit_code)
 
+    def begin(self) -> None:
+        """Begin a training, which all join."""
+        self._phase, self._of_all = "agreeing", None
+        versions = {"bpnet": __version__, "NumPy": np.__version__}
+        self.agree(versions, _other_versions)
 
+    def end(self, error: BaseException) -> None:
+        """Raise what all raise for an error of this process; return if it is the only one.
+
+        Then the whole ends: by `leave`, or at once if the error is a bug.
+        """
+        if error is self._of_all or self._phase == "apart":
+            return
+        if self._phase == "adding" and isinstance(error, InterruptedRunError | DivergedError):
+            self._raise_in_all(self.of_leader(error))  # of all, at the same step
+        if isinstance(error, BpnetError) and self._phase == "agreeing":
+            self.agree(error=error)
+        if not self.leads:  # which may have met the same, and ends all then
+            time.sleep(_FIRST_WORD)
+        if not isinstance(error, KeyboardInterrupt):
+            sys.stderr.write(f"{self.place}, ends all:\n")
+        if isinstance(error, Exception) and not isinstance(error, _REPORTED):
+            traceback.print_exception(error)
+            self.abort(1)
+        _alone.append(self)
+
+    def cores_each(self) -> int:
+        """Return the number of cores for each process of this machine."""
+        affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+        own = affinity(0) if affinity is not None else set(range(os.cpu_count() or 1))
+        every = self._here.allgather(own)
+        # of a core on which several may run each has a part
+        share = sum(Fraction(1, sum(core in other for other in every)) for core in own)
+        if cores() < len(own):  # the container's time, which all share
+            share = min(share, Fraction(cores(), self.on_this_machine))
+        return max(1, int(share))
+
+
+_REPORTED = (BpnetError, OSError, MemoryError)
+"""The errors that have messages."""
+_worlds: list[World] = []
+"""The processes, once this one has joined them."""
 _alone: list[World] = []
 """The processes of which this one has met an error that the others do not know of."""
 
 
-@contextmanager
-def joined() -> Iterator[World | None]:
-    """Join the processes that mpiexec has started; None if it has not, or only one.
+def _other_versions(one: Mapping[str, str], other: Mapping[str, str]) -> UsageError:
+    """Return the error of packages that differ."""
+    package = next(name for name in one if one[name] != other.get(name))
+    return UsageError(
+        f"the first has {package} {one[package]} and the other {other.get(package)}; install the "
+        "same on all machines"
+    )
 
-    Within, an error that all meet is raised by one of them, with its message, and in the others
-    without any. One that a process meets alone, while they train, ends all: see `leave`.
-    """
-    count, rank = launched()
-    if count == 1:
-        yield None
-        return
-    world = _world(count, rank)
-    cores = os.cpu_count() or 1
-    try:
-        # what shares a machine shares its cores
-        with threadpool_limits(max(1, cores // world.on_this_machine), "blas"):
-            yield world
-    except (InterruptedRunError, DivergedError) as error:  # of all, at the same step
-        if world.training and not world.leads:
-            raise _reported_by_another(error.exit_code) from None
-        raise
-    except BpnetError as error:
-        if not world.failed:
-            if not world.training:
-                world.agree(None, error)
-            _alone.append(world)
-        raise
-    except (KeyboardInterrupt, OSError, MemoryError):  # an interrupt before the first step
-        _alone.append(world)
-        raise
-    except Exception:
-        traceback.print_exc()
-        world.abort(1)
+
+def alone() -> bool:
+    """Return True if this process ends by an error that the others do not know of."""
+    return bool(_alone)
 
 
 def leave(exit_code: int) -> None:
@@ -167,8 +199,64 @@ def leave(exit_code: int) -> None:
         world.abort(exit_code)
 
 
-def _world(count: int, rank: int) -> World:
-    """Return the processes. Raises UsageError if the extra is missing, or of another MPI."""
+@contextmanager
+def joined() -> Iterator[World | None]:
+    """Join the processes that a launcher has started; None if there is only one.
+
+    Within, an error that one meets before they train, or that all meet, is raised in all. One that
+    a process meets alone, while they train, ends all: see `leave`.
+    """
+    found = launched()
+    if found.count == 1:
+        yield None
+        return
+    world = _world(found)
+    try:
+        world.begin()
+        # what shares a machine shares its cores
+        with threadpool_limits(world.cores_each(), "blas"):
+            yield world
+    except BaseException as error:
+        world.end(error)
+        raise
+
+
+def _world(found: Launched) -> World:
+    """Return the processes, once all are here.
+
+    Raises UsageError if the extra is missing, or of another MPI.
+    """
+    communicator = _communicator(found)
+    _meet(communicator)
+    if not _worlds:
+        # for the messages of training only
+        _worlds.append(World(communicator.Dup()))
+    return _worlds[0]
+
+
+def _meet(communicator: Any) -> None:
+    """Wait until all processes have come here, and say so if that takes long."""
+    request, patience = communicator.Ibarrier(), time.monotonic() + PATIENCE
+    while not request.Test():  # rather than `Barrier`, in which no signal would arrive
+        time.sleep(0.002)
+        if time.monotonic() > patience:
+            patience = float("inf")
+            if communicator.Get_rank() < 2:  # of which one may be what the others wait for
+                sys.stderr.write(
+                    f"{_place(communicator)}: waits for the others to train with it; where each "
+                    "process trains a network of its own: --mpi never\n"
+                )
+
+
+def _place(communicator: Any) -> str:
+    """Return the number of this process, and its machine, for messages."""
+    rank, size = communicator.Get_rank(), communicator.Get_size()
+    return f"process {rank} of {size}, on {socket.gethostname()}"
+
+
+def _communicator(found: Launched) -> Any:
+    """Return MPI's communicator of all processes; raises UsageError as `_world`."""
+    each = "; where each process trains a network of its own: --mpi never"
     try:
         from mpi4py import MPI  # deferred: see above
     except (ImportError, RuntimeError) as error:
@@ -177,19 +265,19 @@ def _world(count: int, rank: int) -> World:
             if isinstance(error, ModuleNotFoundError)
             else f"mpi4py cannot be used: {error}"
         )
-        problem = f"mpiexec has started {counted(count, 'process')}, but {missing}"
-        raise _usage_error(rank, problem) from None
+        raise UsageError(
+            f"{found.launcher} has started {counted(found.count, 'process')}, but {missing}{each}"
+        ) from None
     size = MPI.COMM_WORLD.Get_size()
-    if size != count:
+    if size < found.count:
         library = MPI.Get_library_version().split("\n")[0].strip("\x00 ")
-        raise _usage_error(
-            rank,
-            f"mpiexec has started {count} processes, of which mpi4py sees {size}: it is built for "
-            f"another MPI ({library}); use the mpiexec of that one",
+        advice = (
+            "srun --mpi=pmi2 (srun --mpi=list shows what there is), or mpiexec in the batch script"
+            if found.launcher == "srun"
+            else "the launcher of that one"
         )
-    return World(MPI.COMM_WORLD)
-
-
-def _usage_error(rank: int, problem: str) -> BpnetError:
-    """Return an error that all processes meet, and one reports."""
-    return UsageError(problem) if rank == 0 else _reported_by_another(UsageError.exit_code)
+        raise UsageError(
+            f"{found.launcher} has started {found.count} processes, of which mpi4py sees {size}: "
+            f"its MPI ({library}) cannot tell; use {advice}{each}"
+        )
+    return MPI.COMM_WORLD

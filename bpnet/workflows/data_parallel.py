@@ -1,26 +1,27 @@
 """Data-parallel training: one network, trained together by what mpiexec has started."""
 
+import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from bpnet.config.loading import LoadedConfig
+from bpnet.config.loading import LoadedConfig, as_data
 from bpnet.engine.component import Array
 from bpnet.engine.loop.passes import cut
 from bpnet.engine.losses import SquaredError
-from bpnet.errors import ConfigError, UsageError
+from bpnet.errors import ConfigError, DataError, UsageError
 from bpnet.integrations.mpi import World
 from bpnet.messages import byte_size, counted, shell_path
 from bpnet.models.model import Model
 from bpnet.preparation.encode import EncodedDataset
-from bpnet.preparation.shareable import ALONE
+from bpnet.preparation.shareable import ALONE, check_shareable_config
 from bpnet.runs.directory import RunPaths
 
 LEAST_FACTOR = 1.1
@@ -28,6 +29,8 @@ LEAST_FACTOR = 1.1
 
 _REPETITIONS = 5
 """How often a time is measured, of which the shortest counts."""
+
+Result = TypeVar("Result")
 
 
 class Silent:
@@ -60,6 +63,14 @@ class Together:
     world: World
     always: bool = False
 
+    def agree_on(self, loaded: LoadedConfig) -> None:
+        """Check, before the table is read, that all have the same config, which they can share.
+
+        Raises ConfigError.
+        """
+        self.world.agree(_settings(as_data(loaded.config)), _other_config)
+        check_shareable_config(loaded, self.world)
+
     def refuse_folds(self, loaded: LoadedConfig) -> ConfigError:
         """Return the error of a config that trains an ensemble on folds."""
         how = "folds" if loaded.config.preset is None else "preset"
@@ -76,25 +87,33 @@ class Together:
             f"on in one process: bpnet resume {shell_path(run.folder)}"
         )
 
-    def begin(self, prepared: EncodedDataset, model: Model) -> None:
-        """Wait for the others, and check that all read the same table, and that it pays.
+    def begin(self, prepared: EncodedDataset, model: Model, begun: Any = None) -> None:
+        """Wait for the others, and check that all begin with the same, and that it pays.
 
-        Raises UsageError if it does not.
+        `begun` is what the training goes on from, if there is such a thing. Raises DataError if the
+        table or anything else differs, and UsageError if it does not pay.
         """
-        self.world.agree(prepared.split.table.digest)
-        self.world.add_up(prepared.fingerprints)  # UNKNOWN, which is 0, of another's rows
-        gradients = model.network.gradients
-        memory = self.world.shared_memory(gradients.whole.size, model.network.dtype)
-        if memory is not None:
-            gradients.live_in(memory)
-        if not self.always:
-            problem = self.world.of_leader(not_worth_it(prepared, model, self.world))
-            self.world.agree(error=None if problem is None else UsageError(problem))
+        self.world.agree(prepared.split.table.digest, _other_table)
+        begun = _digest([prepared.split.part_numbers, model.network.theta, begun])
+        self.world.agree(begun, _other_beginning)
+        with self.world.adding():
+            self.world.add_up(prepared.fingerprints)  # UNKNOWN, which is 0, of another's rows
+            gradients = model.network.gradients
+            memory = self.world.shared_memory(gradients.whole.size, model.network.dtype)
+            if memory is not None:
+                gradients.live_in(memory)
+            problem = None if self.always else not_worth_it(prepared, model, self.world)
+            problem = self.world.of_leader(problem)
+        self.world.agree(error=None if problem is None else UsageError(problem))
 
     @contextmanager
     def new_folder(self, runs: Path) -> Iterator[Path]:
         """Give the folder of runs to the leader, and to the others one that is thrown away."""
-        self.world.training = True
+        with self.world.adding(then="apart"), self._own_folder(runs) as folder:
+            yield folder
+
+    @contextmanager
+    def _own_folder(self, runs: Path) -> Iterator[Path]:
         if self.world.leads:
             yield runs
             return
@@ -111,9 +130,66 @@ class Together:
             self.world.wait()  # the leader changes it from here on
             yield copy
 
+    def of_leader(self, result: Result) -> Result:
+        """Return the leader's result, whose run directory the others have not."""
+        return cast(Result, self.world.of_leader(result))
+
     def watched_by(self, watcher: Any) -> Any:
         """Return the watcher for the leader, and one that shows nothing for the others."""
         return watcher if self.world.leads else Silent()
+
+
+def _settings(data: Any, path: str = "") -> dict[str, Any]:
+    """Return the values of a config by their dotted keys, without the path of the table."""
+    if not isinstance(data, dict) or not data:
+        return {} if path == "dataset.path" else {path: data}
+    parts = [_settings(value, f"{path}.{key}" if path else key) for key, value in data.items()]
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def _other_config(one: Mapping[str, Any], other: Mapping[str, Any]) -> ConfigError:
+    """Return the error of configs that differ."""
+    keys = [key for key in one | other if one.get(key) != other.get(key)]
+    more = f", and {counted(len(keys) - 1, 'other key')} differ" if len(keys) > 1 else ""
+    return ConfigError(
+        f"their configs differ: {keys[0]} is {one.get(keys[0])} in the first and "
+        f"{other.get(keys[0])} in the other{more}; give all the same config, or, where each trains "
+        "a network of its own: --mpi never"
+    )
+
+
+def _other_table(one: str, other: str) -> DataError:
+    """Return the error of tables that differ."""
+    return DataError("read different content; copy the same table to all machines")
+
+
+def _other_beginning(one: str, other: str) -> DataError:
+    """Return the error of networks, rows or checkpoints that differ."""
+    return DataError(
+        "begin with different weights, rows or checkpoints, though with the same table and config; "
+        "install the same versions of all packages, and give all the same run folder"
+    )
+
+
+def _digest(value: Any) -> str:
+    """Return the SHA-256 of arrays, and of what else is in mappings and sequences with them."""
+    total = hashlib.sha256()
+
+    def add(value: Any) -> None:
+        if isinstance(value, np.ndarray):
+            total.update(f"{value.dtype}{value.shape}".encode())
+            total.update(np.ascontiguousarray(value).view(np.uint8))
+        elif isinstance(value, Mapping):
+            add([*value.items()])
+        elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            total.update(f"{len(value)}".encode())
+            for item in value:
+                add(item)
+        else:
+            total.update(repr(value).encode())
+
+    add(value)
+    return total.hexdigest()
 
 
 def _large(run: RunPaths) -> Callable[[str, list[str]], set[str]]:

@@ -186,6 +186,8 @@ def _resume(
             f"bpnet resume {shell_path(run.folder)} --set training.epochs={more}"
         )
     require_given_table(loaded, run, typed)
+    if together is not None:
+        together.agree_on(loaded)
     opened = open_with_preset(loaded)
     if not force:
         check_data(run, opened.table.digest, opened.table.name)
@@ -198,7 +200,7 @@ def _resume(
             f"train again: bpnet train {shell_path(run.config)}"
         )
     if together is not None:
-        together.begin(prepared, build_model(prepared))
+        together.begin(prepared, build_model(prepared), state)
     if state is not None:
         _check_state(prepared, state, run)
     done, epochs = (0 if state is None else state["fit"]["epoch"]), loaded.config.training.epochs
@@ -211,7 +213,7 @@ def _resume(
         restore_splits(run.splits, partial(write_splits, parts=prepared.split.part_numbers))
     _warn_of_threshold(run, watcher)
     with contextlib.nullcontext(run) if together is None else together.run_folder(run) as run:
-        return resume_training(
+        result = resume_training(
             prepared,
             run,
             state,
@@ -220,6 +222,7 @@ def _resume(
             command=command,
             watcher=watcher,
         )
+        return result if together is None else together.of_leader(result)
 
 
 def _warn_of_threshold(run: RunPaths, watcher: AnyWatcher) -> None:

@@ -112,6 +112,8 @@ def train(
         After what has been trained is saved.
     """
     name = run_name(loaded) if name is None else directory.valid_name(name)
+    if together is not None:
+        together.agree_on(loaded)
     opened = open_with_preset(loaded)
     loaded = opened.loaded
     require_trackers(loaded)
@@ -129,9 +131,10 @@ def train(
     begin = partial(train_prepared, prepared, model, first, name=name, command=command)
     if together is None:
         return begin(runs, watcher=watcher)
-    together.begin(prepared, model)
+    together.begin(prepared, model, None if first is None else first.arrays)
     with together.new_folder(runs) as runs:
-        return begin(runs, watcher=together.watched_by(watcher))
+        result = begin(runs, watcher=together.watched_by(watcher))
+        return together.of_leader(result)
 
 
 def train_prepared(

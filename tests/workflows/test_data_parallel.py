@@ -266,18 +266,6 @@ def test_an_error_of_one_process_ends_all(folder):
     assert "error: process 2 of 3, on " in done.stderr
 
 
-def test_tables_that_differ_are_refused(folder):
-    (folder / "other").mkdir()
-    text = (folder / "table.csv").read_text()
-    (folder / "other" / "table.csv").write_text(text.replace("u", "v", 1))
-    (folder / "other" / "config.yaml").write_text((folder / "config.yaml").read_text())
-    bpnet = command(None, "train", "config.yaml")
-    words = [MPIEXEC, "-n", "1", *bpnet, ":", "-n", "1", "-wdir", str(folder / "other"), *bpnet]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 4
-    assert done.stderr.count("read different content") == 1, done.stderr
-
-
 def test_without_the_extra_no_process_trains_alone(folder, tmp_path):
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "mpi4py.py").write_text("raise ModuleNotFoundError('mpi4py')\n")
@@ -285,3 +273,130 @@ def test_without_the_extra_no_process_trains_alone(folder, tmp_path):
     _, err = run(folder, 2, "train", "config.yaml", code=2, PYTHONPATH=path)
     assert err.count("pip install 'bpnet-cli[mpi]'") == 1, err
     assert not (folder / "runs").exists()
+
+
+def other_machine(folder, text, config=None):
+    """Return the words of mpiexec for two processes, of which the second has another folder."""
+    (folder / "other").mkdir()
+    (folder / "other" / "table.csv").write_text(text)
+    config = (folder / "config.yaml").read_text() if config is None else config
+    (folder / "other" / "config.yaml").write_text(config)
+    bpnet = command(None, "train", "config.yaml")
+    return [MPIEXEC, "-n", "1", *bpnet, ":", "-n", "1", "-wdir", str(folder / "other"), *bpnet]
+
+
+def assert_one_error(words, folder, code, message):
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    assert len(re.findall(r"^error: ", done.stderr, re.MULTILINE)) == 1, done.stderr
+    assert message in done.stderr
+    assert not (folder / "runs").exists()
+
+
+def test_tables_that_differ_are_refused(folder):
+    words = other_machine(folder, (folder / "table.csv").read_text().replace("u", "v", 1))
+    assert_one_error(words, folder, 4, "read different content")
+
+
+def test_configs_that_differ_are_refused_before_the_table_is_read(folder):
+    config = (folder / "config.yaml").read_text().replace("epochs: 6", "epochs: 7")
+    words = other_machine(folder, "no table", config)
+    message = "their configs differ: training.epochs is 6 in the first and 7 in the other"
+    assert_one_error(words, folder, 3, message)
+
+
+OF_PYTHON = """
+import sys, bpnet
+from mpi4py import MPI
+rank = MPI.COMM_WORLD.rank
+{}
+"""
+
+
+def run_python(folder, ranks, code, program):
+    """Run a program in so many processes, and return its output and its errors."""
+    (folder / "program.py").write_text(OF_PYTHON.format(program))
+    process = subprocess.Popen(
+        [MPIEXEC, "-n", str(ranks), sys.executable, "program.py"],
+        cwd=folder,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    return out, err
+
+
+def test_python_trains_one_network_in_all_processes(folder):
+    out, _ = run_python(
+        folder,
+        3,
+        0,
+        """
+import pandas as pd
+run = bpnet.train("config.yaml", pd.read_csv("table.csv"), mpi="always", quiet=True)
+table = pd.read_csv("table.csv")
+run = bpnet.resume(run, table, settings={"training.epochs": 9}, mpi="always", quiet=True)
+print(run.path, run.metrics["test"]["rmse"], flush=True)
+""",
+    )
+    (trained,) = (folder / "runs").iterdir()
+    assert len(set(out.splitlines())) == 1
+    assert len(out.splitlines()) == 3
+    run(folder, None, "train", "config.yaml", "--name", "alone")
+    run(folder, None, "resume", "runs/alone-001", "--set", "training.epochs=9")
+    assert_same_training(trained, folder / "runs" / "alone-001")
+
+
+def test_an_error_in_python_is_raised_in_all_processes_which_go_on(folder):
+    out, err = run_python(
+        folder,
+        2,
+        0,
+        """
+for settings in ({"training.optimizer": "lbfgs"}, {"training.epochs": 5 + rank}, {}):
+    try:
+        bpnet.train("config.yaml", settings=settings, quiet=True)
+    except bpnet.errors.BpnetError as error:
+        print(type(error).__name__, error, flush=True)
+run = bpnet.train("config.yaml", settings={"seed": rank}, mpi="never", name=f"own{rank}", quiet=True)
+""",
+    )
+    lines = sorted(out.splitlines())
+    assert lines[::2] == lines[1::2]  # the same in both
+    assert "training.epochs is 5 in the first and 6 in the other" in out
+    assert "mpi='never'" in out or 'mpi="never"' in out
+    assert 'mpi="always"' in out  # it does not pay
+    assert sorted(one.name for one in (folder / "runs").iterdir()) == ["own0-001", "own1-001"]
+    assert "Traceback" not in err
+
+
+def test_an_error_of_one_process_in_training_is_reported_once_and_ends_all(folder):
+    _, err = run_python(
+        folder,
+        3,
+        1,
+        """
+from bpnet.workflows.replica_session import ReplicaSession
+def fail(self, *_):
+    raise RuntimeError("a bug")
+if rank == 1 or BUG_OF_ALL:
+    ReplicaSession._epochs = fail
+bpnet.train("config.yaml", mpi="always", quiet=True)
+""".replace("BUG_OF_ALL", "True"),
+    )
+    assert err.count("Traceback") == 1
+    assert "process 0 of 3, on " in err
+
+
+def test_processes_that_mpi_does_not_see_train_nothing(folder):
+    """As srun starts them without PMI; `--mpi never` trains one network in each."""
+    step = {"SLURM_STEP_NUM_TASKS": "2"}
+    for rank in "01":
+        _, err = run(folder, None, "train", "config.yaml", code=2, SLURM_PROCID=rank, **step)
+        assert err.count("srun has started 2 processes, of which mpi4py sees 1") == (rank == "0")
+    assert not (folder / "runs").exists()
+    run(folder, None, "train", "config.yaml", "--mpi", "never", SLURM_PROCID="1", **step)

@@ -183,8 +183,7 @@ def _other_versions(one: Mapping[str, str], other: Mapping[str, str]) -> UsageEr
     """Return the error of packages that differ."""
     package = next(name for name in one if one[name] != other.get(name))
     return UsageError(
-        f"the first has {package} {one[package]} and the other {other.get(package)}; install the "
-        "same on all machines"
+        f"have {package} {one[package]} and {other.get(package)}; install the same on all machines"
     )
 
 
@@ -270,7 +269,7 @@ def _communicator(found: Launched) -> Any:
         ) from None
     size = MPI.COMM_WORLD.Get_size()
     if size < found.count:
-        library = MPI.Get_library_version().split("\n")[0].strip("\x00 ")
+        library = " ".join(MPI.Get_library_version().split("\n")[0].strip("\x00").split())
         advice = (
             "srun --mpi=pmi2 (srun --mpi=list shows what there is), or mpiexec in the batch script"
             if found.launcher == "srun"
@@ -278,6 +277,6 @@ def _communicator(found: Launched) -> Any:
         )
         raise UsageError(
             f"{found.launcher} has started {found.count} processes, of which mpi4py sees {size}: "
-            f"its MPI ({library}) cannot tell; use {advice}{each}"
+            f"its MPI ({library}) is not told of the others; use {advice}{each}"
         )
     return MPI.COMM_WORLD

@@ -110,6 +110,7 @@ def train_data(result: "TrainResult") -> dict[str, Any]:
         "findings": result.findings,
         "calibration": asdict(result.calibration) if result.calibration else None,
         "first_weights": result.first_weights,
+        "processes": result.processes,
         "replicas": [asdict(replica) for replica in result.replicas],
     }
 

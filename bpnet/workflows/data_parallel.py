@@ -73,10 +73,11 @@ class Together:
 
     def refuse_folds(self, loaded: LoadedConfig) -> ConfigError:
         """Return the error of a config that trains an ensemble on folds."""
-        how = "folds" if loaded.config.preset is None else "preset"
+        preset = loaded.config.preset or loaded.written_preset
+        how = "trains" if preset is None else f"is {preset}, which trains"
         return loaded.error(
-            (how,),
-            "trains an ensemble on folds, whose networks do not share their rows: to train one "
+            ("folds" if preset is None else "preset",),
+            f"{how} an ensemble on folds, whose networks do not share their rows: to train one "
             f"network together: --set preset=null --set folds=null, or {ALONE}",
         )
 
@@ -102,8 +103,9 @@ class Together:
             memory = self.world.shared_memory(gradients.whole.size, model.network.dtype)
             if memory is not None:
                 gradients.live_in(memory)
-            problem = None if self.always else not_worth_it(prepared, model, self.world)
-            problem = self.world.of_leader(problem)
+            problem = None
+            if not self.world.of_leader(self.always):
+                problem = self.world.of_leader(not_worth_it(prepared, model, self.world))
         self.world.agree(error=None if problem is None else UsageError(problem))
 
     @contextmanager

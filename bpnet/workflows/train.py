@@ -15,6 +15,7 @@ from bpnet.config.presets.expand import preset_record, recorded_preset
 from bpnet.doctor.doctor import Doctor
 from bpnet.engine.loop.fit import Fit
 from bpnet.engine.loop.record import Record
+from bpnet.engine.loop.sharded_rows import ranks_of
 from bpnet.engine.stateful import StateDict
 from bpnet.errors import DivergedError, InterruptedRunError
 from bpnet.messages import counted, shell_path
@@ -73,6 +74,8 @@ class TrainResult:
     """How the model is calibrated, if it is; the metrics are those before it."""
     first_weights: str | None = None
     """What the networks began with, if those are weights of another run."""
+    processes: int = 1
+    """The number of processes that trained together."""
 
 
 def train(
@@ -155,14 +158,19 @@ def train_prepared(
         first.write(run)
         if first.left:
             watcher.warn(first.line)
-    kind = _kind(first) | preset_record(prepared.split.loaded)
+    kind = _kind(first, prepared) | preset_record(prepared.split.loaded)
     journal = Journal(run, prepared, command, kind=kind)
     return _run(_TrainSession(model, prepared, run, journal, watcher, first=first))
 
 
-def _kind(first: FirstWeights | None) -> dict[str, Any]:
-    """Return what run.json says of the kind of run, and of its first weights."""
-    return {"kind": "train"} | ({} if first is None else {"first_weights": first.data()})
+def _kind(first: FirstWeights | None, prepared: EncodedDataset) -> dict[str, Any]:
+    """Return what run.json says of the kind of run, its first weights and its processes."""
+    kind: dict[str, Any] = {"kind": "train"}
+    if first is not None:
+        kind["first_weights"] = first.data()
+    if (ranks := ranks_of(prepared.rows["train"])) is not None:
+        kind["processes"] = ranks.size
+    return kind
 
 
 def resume_training(
@@ -188,7 +196,7 @@ def resume_training(
         prepared,
         command,
         state=None if state is None else state["journal"],
-        kind=_kind(first) | recorded_preset(read_run_file(run.run)),
+        kind=_kind(first, prepared) | recorded_preset(read_run_file(run.run)),
     )
     # from here on the model is that of the checkpoints, until another is saved
     forget_model(run.model)
@@ -325,4 +333,5 @@ class _TrainSession(ReplicaSession):
             findings=[finding.data() for finding in self._doctor.findings],
             calibration=self.calibration,
             first_weights=None if self._first is None else self._first.line,
+            processes=1 if self._ranks is None else self._ranks.size,
         )

@@ -178,7 +178,7 @@ def training_together(mpi: str) -> Iterator[Together | None]:
     An error that this process meets alone ends all of them, as the others would wait for it.
     """
     if mpi not in list(When):
-        raise UsageError(f"mpi is {mpi!r}; it must be one of {quoted_list(When)}")
+        raise UsageError(f"mpi is {mpi!r}; it must be one of {quoted_list(list(When))}")
     try:
         with errors_in_python(), joined(When(mpi)) as together:
             yield together

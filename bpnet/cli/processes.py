@@ -40,7 +40,7 @@ def joined(when: When) -> Iterator["Together | None"]:
 
     An error is raised in all of them: see `joined`.
     """
-    if when is When.NEVER or launched().count == 1:
+    if when is When.NEVER or launched().size == 1:
         yield None
         return
     # deferred: only under mpiexec

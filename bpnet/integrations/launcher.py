@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 
 class Launched(NamedTuple):
-    """What a launcher has started: `count` processes, of which this one is number `rank`, from 0.
+    """What a launcher has started: `size` processes, of which this one is number `rank`, from 0.
 
     Its name is that of the command; None if no launcher has started this process.
     """
 
-    count: int = 1
+    size: int = 1
     rank: int = 0
     launcher: str | None = None
 

@@ -206,7 +206,7 @@ def joined() -> Iterator[World | None]:
     a process meets alone, while they train, ends all: see `leave`.
     """
     found = launched()
-    if found.count == 1:
+    if found.size == 1:
         yield None
         return
     world = _world(found)
@@ -265,10 +265,10 @@ def _communicator(found: Launched) -> Any:
             else f"mpi4py cannot be used: {error}"
         )
         raise UsageError(
-            f"{found.launcher} has started {counted(found.count, 'process')}, but {missing}{each}"
+            f"{found.launcher} has started {counted(found.size, 'process')}, but {missing}{each}"
         ) from None
     size = MPI.COMM_WORLD.Get_size()
-    if size < found.count:
+    if size < found.size:
         library = " ".join(MPI.Get_library_version().split("\n")[0].strip("\x00").split())
         advice = (
             "srun --mpi=pmi2 (srun --mpi=list shows what there is), or mpiexec in the batch script"
@@ -276,7 +276,7 @@ def _communicator(found: Launched) -> Any:
             else "the launcher of that one"
         )
         raise UsageError(
-            f"{found.launcher} has started {found.count} processes, of which mpi4py sees {size}: "
+            f"{found.launcher} has started {found.size} processes, of which mpi4py sees {size}: "
             f"its MPI ({library}) is not told of the others; use {advice}{each}"
         )
     return MPI.COMM_WORLD

@@ -151,7 +151,7 @@ def _settings(data: Any, path: str = "") -> dict[str, Any]:
 
 def _other_config(one: Mapping[str, Any], other: Mapping[str, Any]) -> ConfigError:
     """Return the error of configs that differ."""
-    keys = [key for key in one | other if one.get(key) != other.get(key)]
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
     more = f", and {counted(len(keys) - 1, 'other key')} differ" if len(keys) > 1 else ""
     return ConfigError(
         f"their configs differ: {keys[0]} is {one.get(keys[0])} in the first and "
@@ -160,12 +160,12 @@ def _other_config(one: Mapping[str, Any], other: Mapping[str, Any]) -> ConfigErr
     )
 
 
-def _other_table(one: str, other: str) -> DataError:
+def _other_table(_one: str, _other: str) -> DataError:
     """Return the error of tables that differ."""
     return DataError("read different content; copy the same table to all machines")
 
 
-def _other_beginning(one: str, other: str) -> DataError:
+def _other_beginning(_one: str, _other: str) -> DataError:
     """Return the error of networks, rows or checkpoints that differ."""
     return DataError(
         "begin with different weights, rows or checkpoints, though with the same table and config; "
@@ -180,7 +180,7 @@ def _digest(value: Any) -> str:
     def add(value: Any) -> None:
         if isinstance(value, np.ndarray):
             total.update(f"{value.dtype}{value.shape}".encode())
-            total.update(np.ascontiguousarray(value).view(np.uint8))
+            total.update(np.ascontiguousarray(value).data)
         elif isinstance(value, Mapping):
             add([*value.items()])
         elif isinstance(value, Sequence) and not isinstance(value, str | bytes):

@@ -5,7 +5,6 @@ import pytest
 from bpnet.cli.processes import refusal
 from bpnet.integrations.launcher import launched
 
-
 STEP = {"SLURM_STEP_NUM_TASKS": "3", "SLURM_PROCID": "2"}
 
 

@@ -362,7 +362,8 @@ for settings in ({"training.optimizer": "lbfgs"}, {"training.epochs": 5 + rank},
         bpnet.train("config.yaml", settings=settings, quiet=True)
     except bpnet.errors.BpnetError as error:
         print(type(error).__name__, error, flush=True)
-run = bpnet.train("config.yaml", settings={"seed": rank}, mpi="never", name=f"own{rank}", quiet=True)
+how = {"settings": {"seed": rank}, "mpi": "never", "quiet": True}
+bpnet.train("config.yaml", name=f"own{rank}", **how)
 """,
     )
     lines = sorted(out.splitlines())

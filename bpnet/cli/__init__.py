@@ -1,5 +1,22 @@
 """The command line: one file per verb, which turns flags into a call and its result into output."""
 
-from bpnet.cli.app import main
+import os
+import signal
+from types import FrameType
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+    from bpnet.cli import app  # deferred: it takes a moment, in which Ctrl-C may come
+
+    app.main()
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End the process, in which nothing has begun yet."""
+    os.write(2, b"interrupted\n")
+    os._exit(128 + number)

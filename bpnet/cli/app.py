@@ -41,7 +41,7 @@ from bpnet.cli.process_memory import collect_cycles_seldom, give_back_large_bloc
 from bpnet.cli.processes import end_others, refusal
 from bpnet.errors import UsageError
 from bpnet.messages import visible
-from bpnet.workflows.interruption import SIGNALS, signals_raise
+from bpnet.workflows.interruption import signals_raise
 
 FIRST_STEPS = """\
 bpnet init flowers.csv --target species
@@ -173,10 +173,7 @@ def main() -> None:
         with signals_raise():
             code = _run()
     except KeyboardInterrupt as error:  # before or after the verb's own work
-        code = 128 + getattr(error, "number", signal.SIGINT)
-    if code in {128 + number for number in SIGNALS}:
-        for number in SIGNALS:  # another one would end the process with a code of its own
-            signal.signal(number, signal.SIG_IGN)
+        code = _interrupted(error)
     end_others(code)
     sys.exit(code)
 
@@ -190,7 +187,7 @@ def _run() -> int:
         sys.stdout = null_stream()
         return 0
     except typer.Abort as error:  # a signal before or after the verb's own work, to typer
-        return 128 + getattr(error.__cause__, "number", signal.SIGINT)
+        return _interrupted(error.__cause__)
     except OSError as error:  # of a help text: verbs have messages of their own
         sys.stdout = null_stream()
         return _report(f"error: standard output: cannot be written: {error.strerror}\n", 5)
@@ -202,6 +199,11 @@ def _run() -> int:
         show(file=text)
         return _report(text.getvalue(), UsageError.exit_code)
     return code if isinstance(code, int) else 0
+
+
+def _interrupted(error: BaseException | None) -> int:
+    """Say that a signal has ended the command, and return its exit code."""
+    return _report("interrupted\n", 128 + getattr(error, "number", signal.SIGINT))
 
 
 def _report(text: str, code: int) -> int:

@@ -6,22 +6,13 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 
 from bpnet.errors import RunError, UsageError
+from bpnet.integrations import dask_workers, ray_workers
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_LOST = {
-    "ActorDiedError",
-    "BrokenProcessPool",
-    "KilledWorker",
-    "OutOfMemoryError",
-    "RayActorError",
-    "TerminatedWorkerError",
-    "WorkerCrashedError",
-}
-"""The errors by which the backends report that a worker has ended, by name: they are extras."""
-_TIMEOUT = 15
-"""Seconds in which a scheduler must answer."""
+_LOST = {"BrokenProcessPool", "TerminatedWorkerError"}
+"""The errors by which joblib's own backends report that a worker has ended, by name."""
 
 
 def jobs() -> int:
@@ -40,9 +31,25 @@ def jobs() -> int:
 def run(function: Callable[[Task], Result], tasks: Sequence[Task]) -> Generator[Result, None, None]:
     """Yield the result of each task, in their order, as workers finish them.
 
-    Closing the iterator cancels what is left. A task whose worker ends is tried once more. Raises
-    RunError if the worker ends again, and what the function raises.
+    Closing the iterator cancels what is left. A task whose worker ends is tried again: on this
+    machine once, on clusters three times. Raises RunError if the worker ends again, or the cluster
+    is gone, and what the function raises.
     """
+    from joblib.parallel import get_active_backend
+
+    backend = get_active_backend()[0]
+    if type(backend).__name__ == "DaskDistributedBackend":
+        yield from dask_workers.run(backend.client, function, tasks)
+    elif type(backend).__name__ == "RayBackend":
+        yield from ray_workers.run(function, tasks)
+    else:
+        yield from _run_by_joblib(function, tasks)
+
+
+def _run_by_joblib(
+    function: Callable[[Task], Result], tasks: Sequence[Task]
+) -> Generator[Result, None, None]:
+    """Yield the result of each task from the workers of joblib's own backends."""
     import joblib
 
     done, tried = 0, -1
@@ -107,95 +114,20 @@ def engine(
     import joblib
 
     with ExitStack() as stack:
-        if backend == "dask":
-            _begin_dask(stack, workers, cluster)
-        elif backend == "ray":
-            _begin_ray(stack, workers, cluster)
+        begin = {"dask": dask_workers.begin, "ray": ray_workers.begin}.get(backend)
+        if begin is not None:
+            try:
+                begin(stack, workers, cluster)
+            except ImportError:
+                raise UsageError(
+                    f"--backend {backend} needs {backend}; install it with: pip install "
+                    f"'bpnet-cli[{backend}]'"
+                ) from None
         count = workers or -1
         stack.enter_context(joblib.parallel_config(backend=backend, n_jobs=count))
         if jobs() == 0:
+            more = "give more: --jobs 4" if cluster is None else "start more on the cluster"
             raise UsageError(
-                f"--backend {backend}: has one worker, which is no more than this process; "
-                "give more: --jobs 4"
+                f"--backend {backend}: has one worker, which is no more than this process; {more}"
             )
         yield
-
-
-def _missing(backend: str) -> UsageError:
-    return UsageError(
-        f"--backend {backend} needs {backend}; install it with: pip install 'bpnet-cli[{backend}]'"
-    )
-
-
-def _begin_dask(stack: ExitStack, workers: int | None, cluster: str | None) -> None:
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError:
-        raise _missing("dask") from None
-    if cluster is None:
-        local: Any = LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=40
-        )
-        stack.enter_context(stack.enter_context(local).get_client())
-        return
-    try:
-        client = stack.enter_context(Client(cluster, timeout=_TIMEOUT))  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, TimeoutError) as error:
-        raise UsageError(
-            f"--cluster {cluster}: no scheduler answers ({error}); start one on HOST with: dask "
-            "scheduler; workers with: dask worker tcp://HOST:8786 --nthreads 1"
-        ) from None
-    try:
-        client.wait_for_workers(1, timeout=_TIMEOUT)
-    except TimeoutError:
-        raise UsageError(
-            f"--cluster {cluster}: the scheduler has no workers; start some with: dask worker "
-            f"{cluster} --nworkers 4 --nthreads 1"
-        ) from None
-    _check_versions(cluster, client.run(versions, on_error="return"))
-
-
-def versions() -> dict[str, str]:
-    """Return the versions on which the results of a task depend."""
-    import numpy as np
-
-    import bpnet
-
-    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    return {"Python": python, "bpnet": bpnet.__version__, "NumPy": np.__version__}
-
-
-def _check_versions(cluster: str, found: dict[str, Any]) -> None:
-    """Raise UsageError if a worker lacks bpnet, or has other versions."""
-    here = versions()
-    for worker, there in found.items():
-        if not isinstance(there, dict):
-            raise UsageError(
-                f"--cluster {cluster}: the worker {worker} cannot load bpnet {here['bpnet']} "
-                f"({there}); install it there"
-            )
-        for name, version in here.items():
-            if there.get(name) != version:
-                raise UsageError(
-                    f"--cluster {cluster}: the worker {worker} has {name} {there.get(name)}, and "
-                    f"this process {version}; install the same there"
-                )
-
-
-def _begin_ray(stack: ExitStack, workers: int | None, cluster: str | None) -> None:
-    try:
-        import ray
-        from ray.util.joblib import register_ray
-    except ImportError:
-        raise _missing("ray") from None
-    try:
-        if cluster is not None:
-            ray.init(address=cluster, log_to_driver=False)
-        else:
-            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UsageError(
-            f"--backend ray: does not start ({error}); start a cluster with: ray start --head"
-        ) from None
-    stack.callback(ray.shutdown)
-    register_ray()

@@ -39,8 +39,9 @@ def raise_interrupt(number: int, _frame: FrameType | None) -> None:
 def signals_raise() -> Iterator[None]:
     """Let signals raise SignalInterrupt, but those that the caller ignores, as nohup does SIGHUP.
 
-    One that arrives where code in C cannot raise it comes again a moment later. At the end the
-    handlers are those of before.
+    One that arrives where code in C cannot raise it comes again a moment later. At the end all are
+    ignored: the command has its exit code, and Python, which may take a moment to leave, would end
+    by another one.
     """
     hook = sys.unraisablehook
 
@@ -52,17 +53,16 @@ def signals_raise() -> Iterator[None]:
         else:
             hook(unraisable)
 
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, raise_interrupt)
     sys.unraisablehook = again
     try:
         yield
     finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         sys.unraisablehook = hook
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -122,6 +122,26 @@ def test_a_second_interruption_leaves_at_once_and_the_run_can_be_resumed(here: P
     assert [line.split(",")[0] for line in lines[1:]] == [str(k + 1) for k in range(epochs)]
 
 
+@pytest.mark.slow
+def test_ctrl_c_at_any_moment_ends_without_a_traceback(here: Path) -> None:
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    words = ("train", "c.yaml", "--quiet")
+    whole = time.perf_counter()
+    start(*words, cwd=here, **streams).communicate()
+    whole = time.perf_counter() - whole
+    codes = []
+    for k in range(15):
+        process = start(*words, cwd=here, **streams)
+        time.sleep(whole * (0.1 + 0.95 * k / 14))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert b"Traceback" not in errors
+        assert process.returncode in (0, 130), errors
+        assert (process.returncode == 130) == (b"interrupted" in errors)
+        codes.append(process.returncode)
+    assert 130 in codes
+
+
 def test_nobody_reading_the_progress_does_not_end_a_training(here: Path) -> None:
     process = start("train", "c.yaml", cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None

@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,23 @@ from bpnet.config.schema import Config
 from bpnet.errors import RunError
 from bpnet.runs.lock import is_locked
 from bpnet.runs.run_file import RunFile, Status, run_status
-from bpnet.workflows.interruption import SecondInterruption, SignalInterrupt, signals_raise
+from bpnet.workflows.interruption import (
+    SIGNALS,
+    SecondInterruption,
+    SignalInterrupt,
+    signals_raise,
+)
 from bpnet.workflows.session import TrainingSession
 from bpnet.workflows.tracking import TrackedFit
+
+
+@pytest.fixture(autouse=True)
+def _handlers_of_before() -> Iterator[None]:
+    """The handlers of signals that `signals_raise` leaves ignored."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def nothing() -> None:
@@ -163,21 +177,23 @@ def test_the_first_error_is_the_one_that_is_reported(tmp_path):
 
 
 def test_a_signal_outside_of_a_training_keeps_its_number():
-    before = signal.getsignal(signal.SIGTERM)
     with signals_raise(), pytest.raises(SignalInterrupt) as caught:
         signal.raise_signal(signal.SIGTERM)
     assert caught.value.number == signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_after_the_command_has_its_exit_code_changes_nothing():
+    with signals_raise():
+        pass
+    for number in SIGNALS:
+        signal.raise_signal(number)
 
 
 def test_an_ignored_signal_stays_ignored(tmp_path):
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        with signals_raise():
-            session = Session(tmp_path, lambda: signal.raise_signal(signal.SIGTERM))
-            assert session.run() == "finished"
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with signals_raise():
+        session = Session(tmp_path, lambda: signal.raise_signal(signal.SIGTERM))
+        assert session.run() == "finished"
 
 
 def test_after_the_second_signal_the_command_line_ignores_further_ones(tmp_path):
@@ -191,7 +207,6 @@ def test_after_the_second_signal_the_command_line_ignores_further_ones(tmp_path)
         with pytest.raises(SecondInterruption):
             Session(tmp_path, twice).run()
         ctrl_c()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_signal_that_code_cannot_raise_comes_again():

@@ -1,6 +1,7 @@
 """Workers that train: runs as a single process leaves them, endings, errors and bad usage."""
 
 import csv
+import json
 import os
 import pickle
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,8 @@ import pytest
 from chaos_runs import TABLE, differences, result
 from command_line import bpnet, bpnet_apart, start
 
-from bpnet.errors import RunError, UsageError
-from bpnet.integrations import engines
+from bpnet.errors import DataError, RunError, UsageError
+from bpnet.integrations import dask_workers, engines, worker_call
 
 TRAIN = ("train", "c.yaml")
 CONFIG = "dataset: {path: t.csv, target: c}\n"
@@ -193,20 +195,54 @@ def test_bad_usage_of_workers(tmp_path, monkeypatch, words, hidden, why):
     ("there", "why"),
     [
         (ModuleNotFoundError("No module named 'bpnet'"), "cannot load bpnet"),
-        ({**engines.versions(), "NumPy": "1.0"}, "has NumPy 1.0"),
-        ({**engines.versions(), "bpnet": "0.1"}, "has bpnet 0.1"),
+        ({**worker_call.versions(), "NumPy": "1.0"}, "has NumPy 1.0"),
+        ({**worker_call.versions(), "bpnet": "0.1"}, "has bpnet 0.1"),
     ],
 )
 def test_workers_of_other_versions_are_refused(there, why):
-    engines._check_versions("tcp://h:1", {"tcp://w:2": engines.versions()})
+    dask_workers.check_versions("tcp://h:1", {"tcp://w:2": worker_call.versions()})
     with pytest.raises(UsageError, match=why):
-        engines._check_versions("tcp://h:1", {"tcp://w:2": there})
+        dask_workers.check_versions("tcp://h:1", {"tcp://w:2": there})
+
+
+def called(function: Any, task: Any) -> Any:
+    """Return what comes back of a task that is sent to a worker."""
+    return worker_call.received(worker_call.doer()(worker_call.sent(function, task)))
+
+
+def has_no_memory(_: object) -> None:
+    raise MemoryError
+
+
+def meets(error: Exception) -> None:
+    raise error
+
+
+def test_a_worker_says_what_it_lacks_and_which_one_it_is(monkeypatch):
+    assert called(abs, -2) == 2
+    with pytest.raises(DataError, match=r"^the worker \S+ \(process \d+\): t\.csv: is missing$"):
+        called(meets, DataError("t.csv: is missing"))
+    with pytest.raises(RunError, match="not enough memory"):
+        called(has_no_memory, None)
+    with pytest.raises(RunError, match=r"cannot load bpnet .*No module named 'bpnet_of_others'"):
+        worker_call.received(worker_call.doer()(b"cbpnet_of_others\nname\n."))
+    sent = worker_call.sent(abs, -2)
+    monkeypatch.setattr(worker_call, "versions", lambda: {"bpnet": "0.1"})
+    with pytest.raises(RunError, match=r"the worker .* has Python None, and this process 3"):
+        worker_call.doer()(sent)
+
+
+def test_what_a_worker_calls_needs_no_bpnet_to_be_taken():
+    text = pytest.importorskip("cloudpickle").dumps(worker_call.doer())
+    loads = "import pickle, sys; pickle.loads(sys.stdin.buffer.read())"
+    apart = [sys.executable, "-c", f"import sys; sys.modules['bpnet'] = None; {loads}"]
+    subprocess.run(apart, input=text, check=True)
 
 
 @pytest.mark.slow
 def test_a_scheduler_must_answer_and_have_workers(tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(engines, "_TIMEOUT", 1)
+    monkeypatch.setattr(dask_workers, "_TIMEOUT", 1)
     here = folder(tmp_path / "here", EPOCHS)
     said = bpnet(*TRAIN, "--cluster", "tcp://127.0.0.1:9", cwd=here)
     assert (said.code, said.lacks("no scheduler answers", "dask scheduler")) == (2, [])
@@ -263,6 +299,72 @@ def test_workers_of_a_dask_cluster_train_as_one_process_does(case, cluster, tmp_
     said = bpnet_apart(*words_of(case), "--cluster", cluster, cwd=shared)
     assert (said.code, "Traceback" in said.err) == (0, False), said.err
     assert differences(result(shared), result(alone)) == []
+
+
+@pytest.mark.slow
+def test_workers_of_a_dask_cluster_search_as_one_process_does(cluster, tmp_path):
+    more = EPOCHS + "search: {sampler: sobol, draws: 3, passes: 2}\n"
+    alone, shared = (folder(tmp_path / name, more) for name in ("alone", "shared"))
+    words = ("search", "c.yaml", "--trials", "12")
+    assert bpnet_apart(*words, cwd=alone).code == 0
+    said = bpnet_apart(*words, "--cluster", cluster, cwd=shared)
+    assert (said.code, "Traceback" in said.err) == (0, False), said.err
+    assert trials_of(shared) == trials_of(alone)
+    best = "runs/c-search-001/best-001/model/weights.safetensors"
+    assert (shared / best).read_bytes() == (alone / best).read_bytes()
+
+
+@contextmanager
+def dask_processes(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A Dask scheduler and two workers in processes of their own: its address, and itself."""
+    pytest.importorskip("distributed")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def dask(what: str, *words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *words]
+        command += ["--scheduler-file", str(folder / "s.json"), "--dashboard-address", ":0"]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+
+    scheduler = dask("scheduler", "--port", "0")
+    workers = dask("worker", "--nworkers", "2", "--nthreads", "1")
+    try:
+        while not (folder / "s.json").exists():
+            time.sleep(0.05)
+        yield json.loads((folder / "s.json").read_text())["address"], scheduler
+    finally:
+        for one in (workers, scheduler):
+            one.terminate()
+            one.wait()
+
+
+@pytest.mark.slow
+def test_a_dask_worker_that_ends_is_replaced_and_a_task_that_ends_each_is_an_error(tmp_path):
+    markers = [tmp_path / "there", tmp_path / "not yet"]
+    markers[0].touch()
+    with dask_processes(tmp_path) as (address, _), engines.engine("dask", 2, address):
+        assert list(engines.run(ends_once, markers)) == ["there", "not yet"]
+        with pytest.raises(RunError, match=r"the worker tcp://\S+ ended before its task was done"):
+            list(engines.run(ends_once, [tmp_path / "a.always"]))
+        assert list(engines.run(ends_once, markers)) == ["there", "not yet"]
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_gone_ends_the_training_which_can_be_resumed(tmp_path):
+    case = "cross-validation"
+    here = folder(tmp_path / "here", CASES[case][0].replace("epochs: 7", "epochs: 8000"))
+    with dask_processes(tmp_path) as (address, scheduler):
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        words = (*words_of(case), "--jobs", "2", "--cluster", address)
+        process = start(*words, cwd=here, **streams)
+        while not list(here.glob("runs/*/run.json")):
+            time.sleep(0.05)
+        time.sleep(1)
+        scheduler.kill()
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, b"Traceback" in said) == (5, False), said
+    assert all(part in said for part in (b"the scheduler tcp:", b"is gone", b"bpnet resume")), said
+    (run,) = here.glob("runs/*")
+    assert bpnet_apart("resume", run, cwd=here).code == 0
 
 
 @pytest.mark.slow
